@@ -1,0 +1,62 @@
+/**
+ * Import ranks: data goes one way, from a job's contract to its status. A folder may import folders of its own
+ * rank or below, never above; the edges never import each other.
+ */
+const ranks = [
+  ["errors"],
+  ["config", "observe", "store", "service"],
+  ["contract"],
+  ["queue", "status", "effect"],
+  ["submit", "worker"],
+  ["api", "scheduler", "mailbox", "console"],
+  ["cli"],
+];
+
+const upward = ranks.flatMap((folders, rank) => {
+  const above = ranks.slice(rank + 1).flat();
+  if (above.length === 0) return [];
+  return [
+    {
+      name: `rank-${folders.join("-")}`,
+      comment: `${folders.join(", ")} must not import from a later stage`,
+      severity: "error",
+      from: { path: `^src/(${folders.join("|")})/` },
+      to: { path: `^src/((${above.join("|")})/|index\\.ts)` },
+    },
+  ];
+});
+
+module.exports = {
+  forbidden: [
+    ...upward,
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "edges-apart",
+      comment: "edges call the stages, never each other",
+      severity: "error",
+      from: { path: "^src/(api|scheduler|mailbox|console)/" },
+      to: { path: "^src/(api|scheduler|mailbox|console|cli)/", pathNot: "^src/$1/" },
+    },
+    {
+      name: "bullmq-only-in-queue",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/queue/" },
+      to: { path: "node_modules/bullmq" },
+    },
+    {
+      name: "contracts-load-no-handler",
+      comment: "a producer must never load a handler's code",
+      severity: "error",
+      from: { path: "^jobs/.*/contract\\.ts$" },
+      to: { path: "^jobs/.*/handler\\.ts$|node_modules/nodemailer" },
+    },
+    { name: "no-dev-dependency-in-src", severity: "error", from: { path: "^src/", pathNot: "\\.test\\.ts$" }, to: { dependencyTypes: ["npm-dev"] } },
+    { name: "not-resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["holdfast-source", "import", "node", "default", "types"] },
+  },
+};
