@@ -1,0 +1,9 @@
+// npm run check: the one gate that every change must pass.
+import { passGate } from "./lib/gate.mjs";
+import { runScript } from "./lib/script.mjs";
+import { setUpToBuild } from "./lib/setup.mjs";
+
+await runScript(async () => {
+  await setUpToBuild();
+  return (await passGate()) ? 0 : 1;
+});

@@ -1,0 +1,61 @@
+// npm run dev: `holdfast up`, built and started again whenever the code changes. A change that does not compile
+// is told, and the service from before it goes on.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { build, buildIsFresh } from "./lib/build.mjs";
+import { step } from "./lib/progress.mjs";
+import { Failure, runScript } from "./lib/script.mjs";
+import { setUpToRun } from "./lib/setup.mjs";
+import { nextChange } from "./lib/watch.mjs";
+
+const watched = { folders: ["src", "jobs"], rootFiles: ["holdfast.config.ts", ".env"] };
+
+await runScript(async () => {
+  await setUpToRun();
+  let service = startService();
+  let ending = false;
+  const end = async () => {
+    ending = true;
+    await service.stop();
+    process.exit(0);
+  };
+  process.on("SIGINT", end).on("SIGTERM", end);
+
+  for (let change = nextChange(watched); !ending; ) {
+    await change;
+    change = nextChange(watched); // before the build: what changes during it counts as the next change
+    if (!(await builds())) continue;
+    await service.stop();
+    if (!ending) service = startService();
+  }
+});
+
+async function builds() {
+  if (buildIsFresh()) return true;
+  try {
+    await step("Building", build);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    console.error(`${error.output.trimEnd()}\nThe service from before this change goes on.`);
+    return false;
+  }
+}
+
+/** Starts `holdfast up` in a process group of its own, so that Ctrl-C reaches it once: as the SIGTERM sent here. */
+function startService() {
+  const args = ["bin/holdfast", "up", ...process.argv.slice(2)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"], detached: true });
+  const exited = once(child, "exit");
+  let stopping = false;
+  exited.then(() => {
+    if (!stopping) console.log("holdfast up has ended; the next change starts it again.");
+  });
+  return {
+    stop: async () => {
+      stopping = true;
+      child.kill("SIGTERM");
+      await exited;
+    },
+  };
+}

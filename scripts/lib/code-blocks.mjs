@@ -1,0 +1,42 @@
+// Code blocks in Markdown that are copies of real files, so that what the docs show is what the tests run.
+//
+// A comment on a line of its own, `<!-- from: examples/producer.ts -->`, says where the block after it comes
+// from; `<!-- from: examples/producer.ts#submit -->` takes only what stands between `// #region submit` and
+// `// #endregion` there. Regions do not nest.
+import { existsSync, readFileSync } from "node:fs";
+import { Failure } from "./script.mjs";
+
+const sourced =
+  /^<!-- from: (?<source>\S+) -->$(?<block>\n+(?<fence>`{3,})(?<language>.*)\n(?:[\s\S]*?\n)?\k<fence>$)?/gm;
+const marker = /^\s*(?:\/\/|#) #(?<kind>region|endregion)\b\s*(?<name>\S*)/;
+
+/** The text of a Markdown file, with each sourced block as its source has it now. */
+export function withCodeFromSources(markdownFile) {
+  return readFileSync(markdownFile, "utf8").replace(sourced, (comment, ...rest) => {
+    const { source, block, fence, language } = rest.at(-1);
+    if (block === undefined) throw new Failure(`${markdownFile}: no code block follows ${comment}`);
+    return `<!-- from: ${source} -->\n${fence}${language}\n${codeOf(source, markdownFile)}\n${fence}`;
+  });
+}
+
+function codeOf(source, markdownFile) {
+  const [file, region] = source.split("#");
+  if (!existsSync(file)) throw new Failure(`${markdownFile}: there is no file ${file}`);
+  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+  const wanted = region === undefined ? lines : linesOfRegion(lines, region);
+  if (wanted === undefined) throw new Failure(`${markdownFile}: ${file} has no region ${region}`);
+  return withoutCommonIndent(wanted.filter((line) => !marker.test(line))).join("\n");
+}
+
+function linesOfRegion(lines, region) {
+  const markers = lines.map((line) => marker.exec(line)?.groups);
+  const start = markers.findIndex((found) => found?.kind === "region" && found.name === region);
+  const end = markers.findIndex((found, at) => at > start && found?.kind === "endregion");
+  return start === -1 || end === -1 ? undefined : lines.slice(start + 1, end);
+}
+
+function withoutCommonIndent(lines) {
+  const indents = lines.filter((line) => line.trim() !== "").map((line) => line.search(/\S/));
+  const common = Math.min(...indents);
+  return lines.map((line) => line.slice(common));
+}

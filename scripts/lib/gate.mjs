@@ -1,0 +1,57 @@
+// The gate: format, lint, types, imports, dead code, docs and size.
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { startStopWatch } from "./progress.mjs";
+import { capture } from "./run.mjs";
+
+const longestFile = 300;
+const atOnce = 2;
+const typesCache = "node_modules/.cache/holdfast/types.tsbuildinfo";
+
+/** The longest first, so that the others fit beside it. */
+const checks = [
+  { name: "types", run: () => tool("tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", typesCache) },
+  { name: "imports", run: () => tool("depcruise", "src", "jobs", "holdfast.config.ts", "--config") },
+  { name: "dead code", run: () => tool("knip") },
+  { name: "format and lint", run: () => tool("biome", "ci", ".") },
+  { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
+  { name: "size", run: findLongFiles },
+];
+
+/** Runs every check and prints a line for each, and all that a failing one said. Returns whether all passed. */
+export async function passGate() {
+  const waiting = [...checks];
+  const passed = [];
+  const lane = async () => {
+    for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
+      passed.push(await passes(check));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+  return passed.every(Boolean);
+}
+
+async function passes({ name, run }) {
+  const stopWatch = startStopWatch();
+  const { code, output } = await run();
+  console.log(`${code === 0 ? "✓" : "✗"} ${name} (${stopWatch()})`);
+  if (code !== 0) console.log(output.trimEnd());
+  return code === 0;
+}
+
+function tool(name, ...args) {
+  return capture(path.join("node_modules", ".bin", name), args);
+}
+
+/** A file that has grown too long is missing the name of a concept. */
+function findLongFiles() {
+  const long = readdirSync("src", { recursive: true })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => ({
+      file,
+      lines: readFileSync(path.join("src", file), "utf8").trimEnd().split("\n").length,
+    }))
+    .filter(({ lines }) => lines > longestFile)
+    .map(({ file, lines }) => `src/${file} has ${lines} lines; ${longestFile} are the most`);
+  return { code: long.length === 0 ? 0 : 1, output: long.join("\n") };
+}

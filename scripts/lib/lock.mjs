@@ -1,0 +1,44 @@
+// One set-up at a time: `npm start` and `npm test`, started together on a fresh checkout, would otherwise
+// install and build over each other.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+
+const lockFolder = ".holdfast";
+const lockFile = `${lockFolder}/setup.lock`;
+const retryAfterMs = 200;
+
+/** Runs `work` while no other process of this checkout runs any. */
+export async function alone(work) {
+  mkdirSync(lockFolder, { recursive: true, mode: 0o700 });
+  if (!take()) await waitForTurn();
+  try {
+    await work();
+  } finally {
+    rmSync(lockFile, { force: true });
+  }
+}
+
+async function waitForTurn() {
+  console.log("Waiting for another set-up of this checkout to finish…");
+  while (!take()) await delay(retryAfterMs);
+}
+
+function take() {
+  try {
+    writeFileSync(lockFile, String(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+    if (!holderLives()) rmSync(lockFile, { force: true }); // killed before it could tidy up; taken next time
+    return false;
+  }
+}
+
+function holderLives() {
+  try {
+    process.kill(Number(readFileSync(lockFile, "utf8")), 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}

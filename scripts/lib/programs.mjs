@@ -1,0 +1,58 @@
+// Finding the programs Holdfast needs but npm does not bring.
+import { execFileSync } from "node:child_process";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import util from "node:util";
+
+const oldestServer = 7;
+
+const chromiumNames = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const chromiumOnMac = [
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+
+/** The full path of a program on PATH, or undefined. */
+export function findOnPath(name) {
+  const folders = (process.env.PATH ?? "").split(path.delimiter).filter(Boolean);
+  return folders.map((folder) => path.join(folder, name)).find(isProgram);
+}
+
+/** The path of a Redis or Valkey server that is new enough, or undefined. */
+export function findServer() {
+  return ["redis-server", "valkey-server"].map(findOnPath).filter(Boolean).find(isNewEnough);
+}
+
+/** The path of Chromium or Chrome, or undefined. `CHROMIUM_PATH` goes before anything found. */
+export function findChromium() {
+  if (process.env.CHROMIUM_PATH) return [process.env.CHROMIUM_PATH].find(isProgram);
+  return chromiumNames.map(findOnPath).find(Boolean) ?? chromiumOnMac.find(isProgram);
+}
+
+/** Whether the user brings a store of their own, by the environment or by `.env`. */
+export function hasOwnStore() {
+  return Boolean(process.env.REDIS_URL ?? readDotEnv().REDIS_URL);
+}
+
+function isProgram(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function isNewEnough(server) {
+  const version = execFileSync(server, ["--version"], { encoding: "utf8" }); // "Redis server v=8.0.2 sha=…"
+  return Number(/\bv=(\d+)/.exec(version)?.[1]) >= oldestServer;
+}
+
+function readDotEnv() {
+  try {
+    return util.parseEnv(readFileSync(".env", "utf8"));
+  } catch (error) {
+    if (error.code === "ENOENT") return {};
+    throw error;
+  }
+}

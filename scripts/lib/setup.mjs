@@ -1,0 +1,63 @@
+// All that must be there before Holdfast can run from a checkout. Each step looks first and does nothing where
+// nothing is missing, so that a second start costs milliseconds.
+import { build, buildIsFresh } from "./build.mjs";
+import { dependenciesAreFresh, installDependencies } from "./dependencies.mjs";
+import { ensureProgram } from "./install.mjs";
+import { alone } from "./lock.mjs";
+import { findChromium, findServer, hasOwnStore } from "./programs.mjs";
+import { step } from "./progress.mjs";
+
+/** For running the service: a store, the dependencies and a build. */
+export async function setUpToRun() {
+  if (!hasOwnStore()) await ensureServer();
+  await setUpToBuild();
+}
+
+/** For running every test. Returns the path of Chromium. */
+export async function setUpToTest() {
+  await ensureServer();
+  const chromium = await ensureChromium();
+  await setUpToBuild();
+  return chromium;
+}
+
+/** The dependencies and a build. */
+export async function setUpToBuild() {
+  if (dependenciesAreFresh() && buildIsFresh()) return;
+  await alone(async () => {
+    if (!dependenciesAreFresh()) await installDependencies();
+    if (!buildIsFresh()) await step("Building", build);
+  });
+}
+
+/** The dependencies alone. */
+export async function setUpDependencies() {
+  if (dependenciesAreFresh()) return;
+  await alone(async () => {
+    if (!dependenciesAreFresh()) await installDependencies();
+  });
+}
+
+function ensureServer() {
+  return ensureProgram({
+    name: "a Redis server",
+    find: findServer,
+    apt: ["redis-server", "valkey-server"],
+    brew: [["redis"]],
+    otherwise:
+      "Holdfast needs a Redis or Valkey server (7 or newer): install it, for example with " +
+      "`sudo apt-get install redis-server`, or set REDIS_URL to one that runs.",
+  });
+}
+
+function ensureChromium() {
+  return ensureProgram({
+    name: "Chromium",
+    find: findChromium,
+    apt: ["chromium"],
+    brew: [["--cask", "chromium"]],
+    otherwise:
+      "Holdfast's browser tests need Chromium: install it, for example with " +
+      "`sudo apt-get install chromium`, or set CHROMIUM_PATH to a Chromium or Chrome.",
+  });
+}

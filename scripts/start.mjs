@@ -1,0 +1,11 @@
+// npm start: all set-up, then `holdfast up` in this very process, so that a signal reaches it directly.
+import path from "node:path";
+import { runScript } from "./lib/script.mjs";
+import { setUpToRun } from "./lib/setup.mjs";
+
+await runScript(async () => {
+  await setUpToRun();
+  process.argv = [process.execPath, path.resolve("bin/holdfast"), "up", ...process.argv.slice(2)];
+  const { main } = await import("../dist/cli/main.js");
+  await main(process.argv);
+});

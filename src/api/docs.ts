@@ -1,0 +1,29 @@
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import type { FastifyInstance } from "fastify";
+
+/** Describes every route that is added after it: `/openapi.json` for programs, `/docs` for people. */
+export async function addDocs(server: FastifyInstance): Promise<void> {
+  await server.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Holdfast",
+        version: "0.1.0",
+        description:
+          "A durable background-job service. Submit a job, get an id, read one status endpoint. At-least-once run, at-most-once effect.",
+        license: { name: "MIT", identifier: "MIT" },
+      },
+      servers: [{ url: "http://127.0.0.1:3000", description: "npm start" }],
+      tags: [
+        { name: "jobs", description: "Submit jobs and follow them." },
+        { name: "health", description: "For supervisors and load balancers." },
+      ],
+      components: {
+        securitySchemes: { key: { type: "http", scheme: "bearer", description: "Only where HOLDFAST_API_KEYS is set." } },
+      },
+    },
+  });
+  await server.register(swaggerUi, { routePrefix: "/docs", staticCSP: true, uiConfig: { deepLinking: true } });
+  server.get("/openapi.json", { config: { scope: "public" }, schema: { hide: true } }, async () => server.swagger());
+}

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { errorCodes, type ErrorCode } from "../errors/error-codes.ts";
+import { HoldfastError, type Offence } from "../errors/holdfast-error.ts";
+
+/** RFC 9457 problem details. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  readonly errors?: readonly Offence[];
+}
+
+export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
+
+/** @param error what went wrong; its message is for the client, its cause and stack never are */
+export function toProblem(error: HoldfastError): Problem {
+  const { code, message: detail, offences, httpStatus: status } = error;
+  const problem = { type: `urn:holdfast:error:${code}`, title: errorCodes[code].title, status, detail, code };
+  return offences.length === 0 ? problem : { ...problem, errors: offences };
+}
+
+/** Fastify's own errors, and anything unexpected, in our terms. */
+export function asHoldfastError(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+  const known = fastifyErrors[code];
+  if (known !== undefined) return new HoldfastError(known.code, known.detail, { cause: error });
+  const status = typeof error === "object" && error !== null && "statusCode" in error ? Number(error.statusCode) : 500;
+  if (status >= 400 && status < 500) {
+    return new HoldfastError("INVALID_REQUEST", "The body is not valid JSON", { cause: error });
+  }
+  return new HoldfastError("INTERNAL", "The request could not be handled; it is safe to send it again", { cause: error });
+}
+
+const fastifyErrors: Readonly<Record<string, { readonly code: ErrorCode; readonly detail: string }>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: { code: "BODY_TOO_LARGE", detail: "Expected a body of at most 1 MiB" },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: "UNSUPPORTED_MEDIA_TYPE", detail: "Expected content-type application/json" },
+  FST_ERR_CTP_EMPTY_JSON_BODY: { code: "INVALID_REQUEST", detail: "Expected a JSON body, got none" },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { code: "INVALID_REQUEST", detail: "The body is not as long as Content-Length says" },
+};
+
+const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: z.string().meta({ description: "Stable; see the list of error codes." }),
+  errors: z
+    .array(z.object({ pointer: z.string().meta({ description: "RFC 6901 pointer into the body." }), message: z.string() }))
+    .optional(),
+});
+
+/** The reference's entries for the problems that a route can answer with. */
+export function problemResponses(...codes: readonly ErrorCode[]): Record<number, unknown> {
+  const entries = codes.map((code) => {
+    const { httpStatus, title } = errorCodes[code];
+    const content = { "application/problem+json": { schema: z.toJSONSchema(problemSchema) } };
+    return [httpStatus, { description: title, content }];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,54 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { withDeadline } from "../../service/deadline.ts";
+import { auditStore, describeFlaw } from "../../store/audit.ts";
+import { storeUnavailable } from "../../store/fault.ts";
+import type { ApiParts } from "../parts.ts";
+
+const STORE_DEADLINE_MS = 1_500;
+
+const liveSchema = z.object({ status: z.literal("live") });
+const readySchema = z.object({
+  status: z.enum(["ready", "not ready"]),
+  reasons: z.array(z.string()).meta({ description: "What is missing, and how to mend it; empty when ready." }),
+});
+
+/** `GET /health/live`: the process runs. `GET /health/ready`: the store is there, and fit for what is promised. */
+export function addHealthRoutes(server: FastifyInstance, { store, settings }: ApiParts): void {
+  const durability = settings.HOLDFAST_DURABILITY;
+
+  async function reasons(): Promise<string[]> {
+    try {
+      const flaws = await withDeadline(auditStore(store, durability), STORE_DEADLINE_MS, storeUnavailable);
+      return flaws.map((flaw) => describeFlaw(flaw, durability));
+    } catch {
+      return ["The store cannot be reached"];
+    }
+  }
+
+  server.get(
+    "/health/live",
+    {
+      config: { scope: "public" },
+      schema: { summary: "Is the process alive?", tags: ["health"], response: { 200: z.toJSONSchema(liveSchema) } },
+    },
+    async () => ({ status: "live" }),
+  );
+  server.get(
+    "/health/ready",
+    {
+      config: { scope: "public" },
+      schema: {
+        summary: "Can it keep its promises now?",
+        tags: ["health"],
+        response: { 200: z.toJSONSchema(readySchema), 503: z.toJSONSchema(readySchema) },
+      },
+    },
+    async (_request, reply) => {
+      const missing = await reasons();
+      return reply
+        .code(missing.length === 0 ? 200 : 503)
+        .send({ status: missing.length === 0 ? "ready" : "not ready", reasons: missing });
+    },
+  );
+}

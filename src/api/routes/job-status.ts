@@ -1,0 +1,37 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { withDeadline } from "../../service/deadline.ts";
+import { jobStatusSchema } from "../../status/job-status.ts";
+import { readStatus } from "../../status/read-status.ts";
+import { storeUnavailable } from "../../store/fault.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+
+const STORE_DEADLINE_MS = 1_500;
+
+/** `GET /jobs/:id/status`: any job's state, straight from BullMQ. */
+export function addJobStatusRoute(server: FastifyInstance, { store, settings }: ApiParts): void {
+  server.get<{ Params: { id: string } }>(
+    "/jobs/:id/status",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "Tell a job's state",
+        description: "The one endpoint for every state, read in one atomic step straight from BullMQ.",
+        tags: ["jobs"],
+        params: {
+          type: "object",
+          properties: { id: { type: "string", description: "The id that the submission was answered with." } },
+        },
+        response: { 200: z.toJSONSchema(jobStatusSchema), ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE") },
+      },
+    },
+    async ({ params }, reply) => {
+      const reading = readStatus(store, settings.HOLDFAST_PREFIX, params.id);
+      const status = await withDeadline(reading, STORE_DEADLINE_MS, storeUnavailable);
+      if (status === undefined) throw new HoldfastError("JOB_NOT_FOUND", "There is no job with this id, or no longer");
+      return reply.header("Cache-Control", "no-store").send(status);
+    },
+  );
+}

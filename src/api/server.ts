@@ -1,0 +1,50 @@
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Logger } from "../observe/logger.ts";
+import { guardRoutes } from "./access.ts";
+import { addDocs } from "./docs.ts";
+import { watchMethods } from "./methods.ts";
+import type { ApiParts } from "./parts.ts";
+import { asHoldfastError, PROBLEM_TYPE, toProblem } from "./problem.ts";
+import { addHealthRoutes } from "./routes/health.ts";
+import { addJobStatusRoute } from "./routes/job-status.ts";
+import { addSubmitRoute } from "./routes/submit-job.ts";
+
+const BODY_MAX_BYTES = 1_048_576;
+const REQUEST_MAX_MS = 10_000;
+
+/** Builds the server with all routes; it does not listen yet. */
+export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
+  const server = fastify({
+    bodyLimit: BODY_MAX_BYTES,
+    // Fastify sets neither of these; without them a client that sends slowly holds its connection for ever.
+    requestTimeout: REQUEST_MAX_MS,
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 30_000,
+    forceCloseConnections: "idle",
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 512 },
+  });
+  // Requests are checked by the stages that use them; the schemas of the routes describe them for the reference.
+  server.setValidatorCompiler(() => () => true);
+  server.setSerializerCompiler(() => JSON.stringify);
+  server.setErrorHandler((error, request, reply) => sendProblem(parts.log, asHoldfastError(error), request, reply));
+  server.setNotFoundHandler((request, reply) =>
+    sendProblem(parts.log, new HoldfastError("ROUTE_NOT_FOUND", "There is nothing at this path"), request, reply),
+  );
+  guardRoutes(server, parts.settings.HOLDFAST_API_KEYS);
+  await addDocs(server);
+  const refuseOtherMethods = watchMethods(server);
+  addSubmitRoute(server, parts);
+  addJobStatusRoute(server, parts);
+  addHealthRoutes(server, parts);
+  refuseOtherMethods();
+  await server.ready();
+  return server;
+}
+
+function sendProblem(log: Logger, error: HoldfastError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error.code === "INTERNAL") log.error({ err: error.cause, route: request.routeOptions.url }, "request failed");
+  if (error.retryAfterMs !== undefined) reply.header("Retry-After", Math.ceil(error.retryAfterMs / 1_000));
+  return reply.code(error.httpStatus).type(PROBLEM_TYPE).serializer(JSON.stringify).send(toProblem(error));
+}

@@ -1,0 +1,69 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { environmentWith } from "../config/settings.ts";
+import type { VariableName } from "../config/variables.ts";
+import { type ChildSpec, readyMessage } from "../service/supervisor.ts";
+import { openStore, whenReady } from "../store/client.ts";
+import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../store/embedded.ts";
+
+const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
+const STORE_START_MS = 60_000;
+const STOP_MS = 10_000;
+
+type Replaced = Partial<Record<VariableName, string>>;
+
+export function apiChild(): ChildSpec<{ url: string }> {
+  return { name: "API", start: () => forkRole(["api"]), whenReady: readyMessage, stopMs: STOP_MS };
+}
+
+/** @param graceMs how long the role itself takes at most to end its work */
+export function roleChild(role: "worker" | "scheduler", replaced: Replaced, graceMs: number): ChildSpec<unknown> {
+  return { name: role, start: () => forkRole([role], replaced), whenReady: readyMessage, stopMs: graceMs + STOP_MS };
+}
+
+interface MailboxReady {
+  readonly smtpUrl: string;
+  readonly pageUrl: string;
+}
+
+/** The mailbox keeps its ports when it is started again: the worker knows them. */
+export function mailboxChild(): ChildSpec<MailboxReady> {
+  let ports: string[] = [];
+  return {
+    name: "mailbox",
+    start: () => forkRole(["mailbox", ...ports]),
+    async whenReady(child) {
+      const ready = await readyMessage<MailboxReady>(child);
+      ports = ["--smtp-port", new URL(ready.smtpUrl).port, "--page-port", new URL(ready.pageUrl).port];
+      return ready;
+    },
+    stopMs: STOP_MS,
+  };
+}
+
+/** The embedded store of a data directory. One that an earlier run left behind is ended first. */
+export async function storeChild(dataDir: string): Promise<ChildSpec<void>> {
+  await stopOrphanedStore(dataDir);
+  return {
+    name: "store",
+    start: () => spawnEmbeddedStore(dataDir),
+    async whenReady() {
+      const client = openStore(embeddedStoreUrl(dataDir), "patient", () => {});
+      try {
+        await whenReady(client, STORE_START_MS);
+      } finally {
+        client.disconnect();
+      }
+    },
+    stopMs: STOP_MS,
+  };
+}
+
+/** Detached, so that a Ctrl-C in the terminal reaches the supervisor alone, which ends the children in order. */
+function forkRole(args: readonly string[], replaced: Replaced = {}): ChildProcess {
+  return fork(BIN, args, {
+    env: environmentWith(replaced),
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    detached: true,
+  });
+}

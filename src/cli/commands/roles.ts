@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { startApi } from "../../api/start-api.ts";
+import { provideVariable, readSettings } from "../../config/settings.ts";
+import type { Application } from "../../contract/define-config.ts";
+import { loadApplication } from "../../contract/load-application.ts";
+import { startMailbox } from "../../mailbox/start-mailbox.ts";
+import { createLogger } from "../../observe/logger.ts";
+import { type Running, stopAll } from "../../service/running.ts";
+import { untilStopRequested } from "../../service/until-signal.ts";
+import { startScheduler } from "../../scheduler/start-scheduler.ts";
+import { startWorker } from "../../worker/start-worker.ts";
+
+/** The roles, each with a life of its own. */
+export function addRoleCommands(program: Command): void {
+  program
+    .command("api")
+    .description("run the HTTP API alone")
+    .action(() => runRole(async (application) => [await startApi(application)]));
+  program
+    .command("worker")
+    .description("run a worker alone; start as many as you like, anywhere")
+    .action(() => runRole(async (application) => [...(await mailboxIfNone()), await startWorker(application)]));
+  program
+    .command("scheduler")
+    .description("run a scheduler alone; more than one does no harm")
+    .action(() => runRole(async (application) => [await startScheduler(application)]));
+  program
+    .command("mailbox")
+    .description("run the development mailbox alone: a mail server that keeps every mail as a file")
+    .option("--smtp-port <port>", "where it takes mail (another one if that is in use)", "1025")
+    .option("--page-port <port>", "where its page is (another one if that is in use)", "8025")
+    .action((options: { smtpPort: string; pagePort: string }) =>
+      runUntilStopped(async () => [await openMailbox(Number(options.smtpPort), Number(options.pagePort))]),
+    );
+}
+
+async function runRole(start: (application: Application) => Promise<Running[]>): Promise<void> {
+  const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
+  await runUntilStopped(() => start(application));
+}
+
+async function runUntilStopped(start: () => Promise<Running[]>): Promise<void> {
+  const stopRequested = untilStopRequested();
+  const parts = await start();
+  // Tells the supervisor, if there is one, that this process does its work; with what it found out, e.g. its URL.
+  process.send?.(Object.assign({}, ...parts));
+  await stopRequested;
+  await stopAll(parts);
+}
+
+/** Without SMTP_URL a worker's mail goes to a mailbox of its own. `up` runs one for all, and sets SMTP_URL. */
+async function mailboxIfNone(): Promise<Running[]> {
+  if (readSettings().SMTP_URL !== undefined) return [];
+  const mailbox = await openMailbox(0, 0);
+  provideVariable("SMTP_URL", mailbox.smtpUrl);
+  return [mailbox];
+}
+
+function openMailbox(smtpPort: number, pagePort: number) {
+  const settings = readSettings();
+  const log = createLogger(settings.LOG_LEVEL, "mailbox");
+  return startMailbox({ directory: join(settings.HOLDFAST_DATA_DIR, "mailbox"), smtpPort, pagePort, log });
+}

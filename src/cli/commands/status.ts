@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Command } from "commander";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import type { JobStatus } from "../../status/job-status.ts";
+import { readStatus } from "../../status/read-status.ts";
+import { withStore } from "../connections.ts";
+import { exitCode } from "../exit-code.ts";
+
+interface StatusOptions {
+  readonly watch?: true;
+  readonly json?: true;
+}
+
+const WATCH_EVERY_MS = 500;
+
+export function addStatusCommand(program: Command): void {
+  program
+    .command("status")
+    .description("tell the status of one job")
+    .argument("<id>", "the id that the submission was answered with")
+    .option("--watch", "go on until the job has ended; then exit 0 if it completed, 1 if it failed")
+    .option("--json", "print the status as JSON, one line for each change")
+    .action(tellStatus);
+}
+
+async function tellStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
+  await withStore(async ({ client }, prefix) => {
+    let told = "";
+    for (;;) {
+      const status = await readStatus(client, prefix, id);
+      if (status === undefined) throw new HoldfastError("JOB_NOT_FOUND", `There is no job ${JSON.stringify(id)}, or no longer`);
+      const text = json ? JSON.stringify(status) : describe(status);
+      if (text !== told) process.stdout.write(`${text}\n`);
+      told = text;
+      if (!watch) return;
+      if (status.state === "completed") return;
+      if (status.state === "failed") {
+        process.exitCode = exitCode.failed;
+        return;
+      }
+      await sleep(WATCH_EVERY_MS);
+    }
+  });
+}
+
+function describe(status: JobStatus): string {
+  const lines: [string, string | null][] = [
+    ["job", `${status.id} (${status.type})`],
+    ["state", status.state],
+    ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
+    ["submitted", status.submittedAt],
+    ["started", status.startedAt],
+    ["finished", status.finishedAt],
+    ["next attempt", status.nextAttemptAt],
+    ["progress", status.progress === null ? null : JSON.stringify(status.progress)],
+    ["result", status.state === "completed" ? JSON.stringify(status.result) : null],
+    ["error", status.error && `${status.error.code}: ${status.error.message}`],
+  ];
+  return lines.flatMap(([name, value]) => (value === null ? [] : `${name.padEnd(13)} ${value}`)).join("\n");
+}

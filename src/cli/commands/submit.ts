@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
+import type { Command } from "commander";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { withSubmitter } from "../connections.ts";
+import { submitFile } from "../submit-file.ts";
+
+interface SubmitCommandOptions {
+  readonly key?: string;
+  readonly payload?: string;
+  readonly from?: string;
+  readonly delayMs?: string;
+  readonly runAt?: string;
+  readonly priority?: string;
+  readonly json?: true;
+}
+
+export function addSubmitCommand(program: Command): void {
+  program
+    .command("submit")
+    .description("enqueue jobs without HTTP, by the same rules")
+    .argument("[type]", "the job's type; with --from, that of the lines that name none")
+    .option("--key <key>", "the idempotency key: what this request means")
+    .option("--payload <json|@file|->", "the payload: JSON, a file that holds it, or - for standard input")
+    .option("--from <file.ndjson|->", "submit many: one JSON object a line, as in the body of POST /jobs")
+    .option("--delay-ms <ms>", "milliseconds until the job may run")
+    .option("--run-at <iso>", "the instant from which the job may run, e.g. 2026-12-01T09:00:00Z")
+    .option("--priority <n>", "0: none; else the lower the sooner")
+    .option("--json", "print what came of it as JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  holdfast submit welcome-email --key signup-42 --payload '{"email":"anoop@example.com","name":"Anoop","message":"Hello"}'
+  holdfast submit --from signups.ndjson        # safe to run again: keys make it resumable`,
+    )
+    .action(submit);
+}
+
+async function submit(type: string | undefined, options: SubmitCommandOptions): Promise<void> {
+  if (options.from !== undefined) {
+    refuse(options, ["key", "payload", "delayMs", "runAt", "priority"], "cannot be combined with --from");
+    const file = options.from;
+    await withSubmitter((submitter) => submitFile(submitter, file, type, options.json === true));
+    return;
+  }
+  const submission = await readSubmission(type, options);
+  const receipt = await withSubmitter((submitter) => submitter.submit(submission));
+  const told = options.json ? JSON.stringify(receipt) : `${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`;
+  process.stdout.write(`${told}\n`);
+}
+
+async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {
+  const { key, payload, delayMs, runAt, priority } = options;
+  if (type === undefined || key === undefined || payload === undefined) {
+    throw new HoldfastError("USAGE", "expected TYPE, --key and --payload, or --from FILE (add --help for help)");
+  }
+  return {
+    type,
+    idempotencyKey: key,
+    payload: parseJson(await readSource(payload)),
+    options: {
+      ...(delayMs !== undefined && { delayMs: Number(delayMs) }),
+      ...(runAt !== undefined && { runAt }),
+      ...(priority !== undefined && { priority: Number(priority) }),
+    },
+  };
+}
+
+async function readSource(source: string): Promise<string> {
+  if (source === "-") return await text(process.stdin);
+  if (!source.startsWith("@")) return source;
+  try {
+    return readFileSync(source.slice(1), "utf8");
+  } catch (cause) {
+    throw new HoldfastError("USAGE", `--payload: cannot read ${source.slice(1)}`, { cause });
+  }
+}
+
+function parseJson(source: string): unknown {
+  try {
+    return JSON.parse(source);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : "unreadable";
+    throw new HoldfastError("USAGE", `--payload: expected JSON (${reason})`, { cause });
+  }
+}
+
+function refuse(options: SubmitCommandOptions, names: readonly (keyof SubmitCommandOptions)[], why: string): void {
+  const given = names.filter((name) => options[name] !== undefined);
+  if (given.length > 0) throw new HoldfastError("USAGE", `--${given.join(", --")} ${why}`);
+}

@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import type { Settings } from "../config/settings.ts";
+
+interface FirstScreen {
+  readonly settings: Settings;
+  readonly apiUrl: string;
+  readonly mailboxUrl: string | undefined;
+}
+
+/** What a newcomer sees first: what runs where, and a request to copy. */
+export function firstScreen({ settings, apiUrl, mailboxUrl }: FirstScreen): string {
+  const dataDir = settings.HOLDFAST_DATA_DIR;
+  const store = settings.REDIS_URL === undefined ? `embedded, in ${join(dataDir, "store")}` : "REDIS_URL";
+  const mail = mailboxUrl === undefined ? "SMTP_URL" : `${mailboxUrl}  (development mailbox, files in ${join(dataDir, "mailbox")})`;
+  return `
+  Holdfast is up.
+
+    API        ${apiUrl}
+    Reference  ${apiUrl}/docs
+    Mail       ${mail}
+    Store      ${store}, durability "${settings.HOLDFAST_DURABILITY.level}"
+
+  Submit a job:
+
+    curl -s ${apiUrl}/jobs -H 'content-type: application/json' -d '{
+      "type": "welcome-email",
+      "payload": { "email": "anoop@example.com", "name": "Anoop", "message": "Congratulations! Your background job system is live." },
+      "idempotencyKey": "signup-42" }'
+
+  Then ask how it is, with the id from the answer:
+
+    curl -s ${apiUrl}/jobs/ID/status
+
+  Ctrl-C stops everything cleanly; jobs that were accepted are kept.
+
+`;
+}

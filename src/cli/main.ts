@@ -1,0 +1,45 @@
+import { Command, CommanderError } from "commander";
+import { readDotEnv } from "../config/settings.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { addRoleCommands } from "./commands/roles.ts";
+import { addStatusCommand } from "./commands/status.ts";
+import { addSubmitCommand } from "./commands/submit.ts";
+import { addUpCommand } from "./commands/up.ts";
+import { exitCode, exitCodeOf } from "./exit-code.ts";
+
+/**
+ * Runs one command and ends the process.
+ *
+ * @param argv as in `process.argv`
+ */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.exitCode = await run(argv);
+  // A handler that ignored its signal could keep a stopped worker alive.
+  process.exit();
+}
+
+async function run(argv: readonly string[]): Promise<number> {
+  try {
+    readDotEnv();
+    await program().parseAsync([...argv]);
+    return Number(process.exitCode ?? exitCode.done);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
+    if (!(error instanceof HoldfastError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function program(): Command {
+  const holdfast = new Command("holdfast")
+    .description("A durable background-job service on BullMQ and Redis.")
+    .exitOverride()
+    .showHelpAfterError("(add --help for help)")
+    .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 store out of reach.");
+  addUpCommand(holdfast);
+  addRoleCommands(holdfast);
+  addSubmitCommand(holdfast);
+  addStatusCommand(holdfast);
+  return holdfast;
+}

@@ -1,0 +1,73 @@
+import { existsSync } from "node:fs";
+import { isIP } from "node:net";
+import { resolve } from "node:path";
+import type { z } from "zod";
+import { HoldfastError, type Offence } from "../errors/holdfast-error.ts";
+import { type VariableName, variables } from "./variables.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The environment, read and checked: each variable under its own name. */
+export type Settings = {
+  readonly [Name in VariableName]: z.output<(typeof variables)[Name]["schema"]>;
+};
+
+/**
+ * Reads and checks the whole environment.
+ *
+ * @param env the variables; by default those of this process
+ * @throws HoldfastError `CONFIG_INVALID` with one offence per faulty variable
+ */
+export function readSettings(env: Environment = process.env): Settings {
+  const offences = unknownNames(env);
+  const values: Partial<Record<VariableName, unknown>> = {};
+  for (const [name, { schema, expected, secret }] of Object.entries(variables)) {
+    const found = env[name];
+    const parsed = schema.safeParse(found === "" ? undefined : found);
+    if (parsed.success) values[name as VariableName] = parsed.data;
+    else offences.push({ pointer: name, message: `expected ${expected}, got ${secret ? "(hidden)" : `"${found}"`}` });
+  }
+  if (offences.length === 0) offences.push(...crossChecks(values as Settings));
+  if (offences.length > 0) throw invalid(offences);
+  return values as Settings;
+}
+
+/** Reads `.env` in the working directory, if there is one. What is set already is never overridden. */
+export function readDotEnv(): void {
+  const file = resolve(".env");
+  if (existsSync(file)) process.loadEnvFile(file);
+}
+
+/** Sets a variable for this process and its children, as if its environment had held it. */
+export function provideVariable(name: VariableName, value: string): void {
+  process.env[name] = value;
+}
+
+/** This process's environment with some variables replaced: what a child process is started with. */
+export function environmentWith(replaced: Partial<Record<VariableName, string>>): NodeJS.ProcessEnv {
+  return { ...process.env, ...replaced };
+}
+
+/** Whether an address can be reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  if (host === "localhost" || host === "::1") return true;
+  return isIP(host) === 4 && host.startsWith("127.");
+}
+
+function unknownNames(env: Environment): Offence[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith("HOLDFAST_") && !Object.hasOwn(variables, name))
+    .map((name) => ({ pointer: name, message: `expected a known variable, got a name that Holdfast does not know` }));
+}
+
+function crossChecks(settings: Settings): Offence[] {
+  if (!isLoopback(settings.HOST) && settings.HOLDFAST_API_KEYS.length === 0) {
+    return [{ pointer: "HOST", message: `expected a loopback address while HOLDFAST_API_KEYS is not set, got "${settings.HOST}"` }];
+  }
+  return [];
+}
+
+function invalid(offences: readonly Offence[]): HoldfastError {
+  const lines = offences.map(({ pointer, message }) => `${pointer}: ${message}`);
+  return new HoldfastError("CONFIG_INVALID", lines.join("\n"), { offences });
+}

@@ -1,0 +1,188 @@
+import { z } from "zod";
+
+/** One environment variable: how its text becomes a value, and what a person needs to know about it. */
+interface Variable<T> {
+  readonly schema: z.ZodType<T, string | undefined>;
+  /** Completes "expected …" when the text does not parse. */
+  readonly expected: string;
+  /** One line for `.env.example` and the reference. */
+  readonly meaning: string;
+  /** The default as a person would write it; empty where there is none. */
+  readonly fallback: string;
+  /** Values that must never be shown, not even in an error. */
+  readonly secret?: true;
+}
+
+const variable = <T>(definition: Variable<T>): Variable<T> => definition;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const text = (fallback: string) => z.string().min(1).default(fallback);
+const wholeNumber = (min: number, max: number, fallback: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/)
+    .transform(Number)
+    .pipe(z.number().int().min(min).max(max))
+    .default(fallback);
+const optionalUrl = (protocols: RegExp) =>
+  z
+    .string()
+    .refine((value) => protocols.test(value))
+    .optional();
+
+const apiKeyEntry = /^([A-Za-z0-9._-]{1,64}):((?:submit|read|operate)(?:\+(?:submit|read|operate))*):([0-9a-f]{64})$/;
+
+/** What a client that shows an API key may do. */
+export type Scope = "submit" | "read" | "operate";
+
+/** One configured API key: only its SHA-256 is ever known to the service. */
+export interface ApiKey {
+  readonly name: string;
+  readonly scopes: ReadonlySet<Scope>;
+  readonly sha256: Buffer;
+}
+
+/** How much must survive before a job is acknowledged. */
+export type Durability =
+  | { readonly level: "memory" | "disk"; readonly replicas: 0 }
+  | { readonly level: "replica"; readonly replicas: number };
+
+const apiKeys = z
+  .string()
+  .transform((value) => (value === "" ? [] : value.split(",").map((entry) => apiKeyEntry.exec(entry.trim()))))
+  .pipe(z.array(z.custom<RegExpExecArray>((match) => match !== null)))
+  .transform((matches) =>
+    matches.map(
+      ([, name = "", scopes = "", sha256 = ""]): ApiKey => ({
+        name,
+        scopes: new Set(scopes.split("+") as Scope[]),
+        sha256: Buffer.from(sha256, "hex"),
+      }),
+    ),
+  )
+  .default([]);
+
+const durability = z
+  .string()
+  .regex(/^(memory|disk|replica(:[1-9])?)$/)
+  .transform((value): Durability => {
+    const [level, replicas = "1"] = value.split(":");
+    if (level === "replica") return { level, replicas: Number(replicas) };
+    return { level: level === "memory" ? "memory" : "disk", replicas: 0 };
+  })
+  .default({ level: "disk", replicas: 0 });
+
+/** Every variable that Holdfast reads, by name. Nothing else in the code reads the environment. */
+export const variables = {
+  REDIS_URL: variable({
+    schema: optionalUrl(/^(rediss?|unix|sentinel):\/\/./),
+    expected: "redis://, rediss://, unix:// or sentinel:// (several nodes comma-separated)",
+    meaning: "The store. Without it `holdfast up` runs an embedded one in the data directory.",
+    fallback: "",
+    secret: true,
+  }),
+  HOST: variable({
+    schema: text("127.0.0.1"),
+    expected: "an address to listen on",
+    meaning: "Where the API listens. Beyond loopback only with API keys.",
+    fallback: "127.0.0.1",
+  }),
+  PORT: variable({
+    schema: wholeNumber(0, 65_535, 3000),
+    expected: "a port, 0 to 65535 (0: any free one)",
+    meaning: "The port the API listens on.",
+    fallback: "3000",
+  }),
+  HOLDFAST_DATA_DIR: variable({
+    schema: text(".holdfast"),
+    expected: "a directory",
+    meaning: "Where the embedded store and the development mailbox keep their files.",
+    fallback: ".holdfast",
+  }),
+  HOLDFAST_CONFIG: variable({
+    schema: text("holdfast.config.ts"),
+    expected: "a file",
+    meaning: "The application: its jobs and schedules.",
+    fallback: "holdfast.config.ts",
+  }),
+  HOLDFAST_API_KEYS: variable({
+    schema: apiKeys,
+    expected: "NAME:SCOPE+SCOPE:SHA256HEX, comma-separated; scopes are submit, read, operate",
+    meaning: "Who may call the API. Without keys everyone on this machine may.",
+    fallback: "",
+    secret: true,
+  }),
+  HOLDFAST_DURABILITY: variable({
+    schema: durability,
+    expected: "memory, disk, replica or replica:N (N from 1 to 9)",
+    meaning: "What acknowledged means: in memory, fsynced to disk, or also on N replicas.",
+    fallback: "disk",
+  }),
+  HOLDFAST_RETENTION_MS: variable({
+    schema: wholeNumber(1_000, 366 * DAY_MS, 7 * DAY_MS),
+    expected: "milliseconds, 1000 (a second) to 31622400000 (a year)",
+    meaning: "How long an idempotency key is remembered, in milliseconds.",
+    fallback: "604800000",
+  }),
+  HOLDFAST_KEEP_COMPLETED: variable({
+    schema: wholeNumber(0, 10_000_000, 10_000),
+    expected: "a number of jobs, 0 to 10000000",
+    meaning: "How many completed jobs stay readable per queue, at most for the retention time.",
+    fallback: "10000",
+  }),
+  HOLDFAST_KEEP_FAILED: variable({
+    schema: wholeNumber(1, 10_000_000, 100_000),
+    expected: "a number of jobs, 1 to 10000000",
+    meaning: "How many failed jobs stay readable per queue, at most for the retention time.",
+    fallback: "100000",
+  }),
+  HOLDFAST_PREFIX: variable({
+    schema: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/i)
+      .default("holdfast"),
+    expected: "1 to 64 letters, digits, - or _",
+    meaning: "The first part of every key in the store: several applications can share one store.",
+    fallback: "holdfast",
+  }),
+  HOLDFAST_CONCURRENCY: variable({
+    schema: wholeNumber(1, 10_000, 20),
+    expected: "a number of attempts, 1 to 10000",
+    meaning: "How many attempts one worker process runs at a time, per queue.",
+    fallback: "20",
+  }),
+  HOLDFAST_LOCK_MS: variable({
+    schema: wholeNumber(500, 600_000, 15_000),
+    expected: "milliseconds, 500 to 600000",
+    meaning: "How long a worker may be silent before its jobs are given to another, in milliseconds.",
+    fallback: "15000",
+  }),
+  HOLDFAST_STOP_GRACE_MS: variable({
+    schema: wholeNumber(0, 3_600_000, 20_000),
+    expected: "milliseconds, 0 to 3600000",
+    meaning: "How long a stopping worker lets its running attempts finish, in milliseconds.",
+    fallback: "20000",
+  }),
+  SMTP_URL: variable({
+    schema: optionalUrl(/^smtps?:\/\/./),
+    expected: "smtp:// or smtps://",
+    meaning: "The mail server. Without it mail goes to a development mailbox in the data directory.",
+    fallback: "",
+    secret: true,
+  }),
+  HOLDFAST_MAIL_FROM: variable({
+    schema: text("Holdfast <holdfast@localhost>"),
+    expected: "a sender, e.g. Name <address@example.com>",
+    meaning: "The sender of the mails that the jobs send.",
+    fallback: "Holdfast <holdfast@localhost>",
+  }),
+  LOG_LEVEL: variable({
+    schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+    expected: "trace, debug, info, warn, error, fatal or silent",
+    meaning: "How much is logged, as JSON lines on standard error; pretty in a terminal.",
+    fallback: "info",
+  }),
+};
+
+export type VariableName = keyof typeof variables;

@@ -1,0 +1,22 @@
+import { HoldfastError } from "../errors/holdfast-error.ts";
+
+/** A handler throws this when trying again cannot help: the job is `failed` at once. */
+export class PermanentError extends HoldfastError {
+  override readonly name = "PermanentError";
+
+  constructor(message: string, options: { readonly cause?: unknown } = {}) {
+    super("PERMANENT_FAILURE", message, options);
+  }
+}
+
+/** A handler throws this to set the delay before the next attempt. It uses up an attempt like any failure. */
+export class RetryAfterError extends HoldfastError {
+  override readonly name = "RetryAfterError";
+  override readonly retryAfterMs: number;
+
+  /** @param ms milliseconds until the next attempt, at least 0 */
+  constructor(ms: number, message = `The handler asked to be tried again in ${ms} ms`, options: { readonly cause?: unknown } = {}) {
+    super("HANDLER_FAILED", message, options);
+    this.retryAfterMs = Math.max(0, Math.trunc(ms));
+  }
+}

@@ -1,0 +1,48 @@
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { JobContract, JobHandler } from "./define-job.ts";
+import type { Schedule } from "./define-schedule.ts";
+
+/** What `holdfast.config.ts` exports: which jobs and schedules exist. */
+export interface ApplicationDefinition {
+  readonly jobs: readonly JobContract[];
+  /** Loads what the jobs do. Called by the worker alone, so that nobody else loads a handler's code. */
+  readonly handlers: () => Promise<readonly JobHandler[]>;
+  readonly schedules?: readonly Schedule[];
+}
+
+/** An application, checked. */
+export interface Application {
+  readonly jobs: ReadonlyMap<string, JobContract>;
+  /** The names of all queues that its jobs wait in. */
+  readonly queues: readonly string[];
+  readonly handlers: () => Promise<readonly JobHandler[]>;
+  readonly schedules: readonly Schedule[];
+}
+
+/**
+ * Declares an application.
+ *
+ * @throws HoldfastError `APPLICATION_INVALID` with one line per fault: a type or schedule named twice, a schedule for a
+ *   job that is not listed
+ */
+export function defineConfig(definition: ApplicationDefinition): Application {
+  const { jobs, schedules = [] } = definition;
+  const faults = [
+    ...repeated(jobs.map(({ type }) => type)).map((type) => `job "${type}": declared twice`),
+    ...repeated(schedules.map(({ name }) => name)).map((name) => `schedule "${name}": declared twice`),
+    ...schedules
+      .filter(({ job }) => !jobs.includes(job))
+      .map(({ name, job }) => `schedule "${name}": its job "${job.type}" is not listed in jobs`),
+  ];
+  if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
+  return {
+    jobs: new Map(jobs.map((job) => [job.type, job])),
+    queues: [...new Set(jobs.map(({ queue }) => queue))],
+    handlers: definition.handlers,
+    schedules,
+  };
+}
+
+function repeated(names: readonly string[]): string[] {
+  return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
+}

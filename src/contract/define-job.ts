@@ -1,0 +1,108 @@
+import { z } from "zod";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
+
+/** What a job is, apart from what it does: safe to load in a producer, the API, the CLI and the scheduler. */
+export interface JobContract<Type extends string = string, PayloadIn = unknown, Payload = unknown, Result = unknown> {
+  readonly type: Type;
+  /** What clients send: JSON, checked on submission and again before each attempt. */
+  readonly payload: z.ZodType<Payload, PayloadIn>;
+  /** What the handler returns: JSON, checked before the job completes. */
+  readonly result: z.ZodType<unknown, Result>;
+  readonly retry: RetryPolicy;
+  /** Milliseconds one attempt may take, 1 to 86,400,000 (a day). */
+  readonly timeoutMs: number;
+  /** The queue its jobs wait in. */
+  readonly queue: string;
+  /** Binds what the job does. Keep it in a file of its own, which the worker alone loads. */
+  handler(run: AttemptFunction<Payload, Result>): JobHandler;
+}
+
+/** What a handler is given for one attempt. */
+export interface Attempt<Payload = unknown> {
+  readonly payload: Payload;
+  readonly jobId: string;
+  readonly idempotencyKey: string;
+  /** Which attempt this is, from 1. Attempts that a crash cut off do not count. */
+  readonly attempt: number;
+  /** Aborted when the time is up, the worker stops, or another worker has taken the job over. */
+  readonly signal: AbortSignal;
+  /** Log lines with the job's id. The newest 100 of `info`, `warn` and `error` are kept with the job. */
+  readonly log: AttemptLog;
+  /**
+   * Tells how far the attempt is, for the status endpoint.
+   *
+   * @param value a number or a JSON object of at most 4 kB
+   */
+  progress(value: number | Readonly<Record<string, unknown>>): Promise<void>;
+}
+
+export interface AttemptLog {
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** Does the job once. It signals failure by throwing; what it returns is the job's result. */
+export type AttemptFunction<Payload, Result> = (attempt: Attempt<Payload>) => Promise<Result>;
+
+/** A contract and what fulfils it. */
+export interface JobHandler {
+  readonly job: JobContract;
+  readonly run: AttemptFunction<unknown, unknown>;
+}
+
+/** What `defineJob` is given. */
+export interface JobDefinition<Type extends string, PayloadIn, Payload, Result> {
+  /** 1 to 64 lower-case letters, digits and dashes, beginning with a letter. */
+  readonly type: Type;
+  readonly payload: z.ZodType<Payload, PayloadIn>;
+  readonly result: z.ZodType<unknown, Result>;
+  readonly retry: RetryPolicy;
+  /** Milliseconds one attempt may take. */
+  readonly timeoutMs: number;
+  /**
+   * The queue its jobs wait in; types in different queues do not delay each other.
+   * @default "default"
+   */
+  readonly queue?: string;
+}
+
+const NAME = /^[a-z][a-z0-9-]{0,63}$/;
+const nameSchema = z.string().regex(NAME, "expected 1 to 64 lower-case letters, digits and dashes, beginning with a letter");
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const definitionSchema = z.strictObject({
+  type: nameSchema,
+  payload: z.instanceof(z.ZodType),
+  result: z.instanceof(z.ZodType),
+  retry: retryPolicySchema,
+  timeoutMs: z.number().int().min(1).max(DAY_MS),
+  queue: nameSchema.optional(),
+});
+
+/**
+ * Declares a kind of job.
+ *
+ * @throws HoldfastError `APPLICATION_INVALID` with everything that is wrong with the definition
+ */
+export function defineJob<const Type extends string, PayloadIn, Payload, Result>(
+  definition: JobDefinition<Type, PayloadIn, Payload, Result>,
+): JobContract<Type, PayloadIn, Payload, Result> {
+  requireValid(definition);
+  const contract: JobContract<Type, PayloadIn, Payload, Result> = {
+    ...definition,
+    queue: definition.queue ?? "default",
+    // The worker checks the payload against this very contract before it calls `run`.
+    handler: (run) => ({ job: contract, run: run as AttemptFunction<unknown, unknown> }),
+  };
+  return contract;
+}
+
+function requireValid(definition: { readonly type: string }): void {
+  const parsed = definitionSchema.safeParse(definition);
+  if (parsed.success) return;
+  const lines = parsed.error.issues.map(({ path, message }) => `job "${definition.type}": ${path.join(".")}: ${message}`);
+  throw new HoldfastError("APPLICATION_INVALID", lines.join("\n"));
+}

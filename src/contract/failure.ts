@@ -1,0 +1,36 @@
+import { type ErrorCode, errorCodes, isErrorCode } from "../errors/error-codes.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+
+/** Why an attempt failed, as it is kept with the job and shown in its status. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Whether trying again can help. */
+  readonly retryable: boolean;
+}
+
+const MESSAGE_MAX = 1_000;
+
+/** What a thrown value means. Anything that is not ours is the handler's own failure, and may be tried again. */
+export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof HoldfastError) return failure(thrown.code, thrown.message);
+  return failure("HANDLER_FAILED", thrown instanceof Error ? thrown.message : String(thrown));
+}
+
+/** One line that people read in BullMQ's own tools too. */
+export function formatFailure({ code, message }: Failure): string {
+  return `${code}: ${message}`;
+}
+
+/** Reads such a line back. A text that is not ours, e.g. BullMQ's own, counts as the handler's failure. */
+export function parseFailure(line: string): Failure {
+  const match = /^([A-Z_]+): (.*)$/s.exec(line);
+  const [, code = "", message = ""] = match ?? [];
+  return isErrorCode(code) ? failure(code, message) : failure("HANDLER_FAILED", line);
+}
+
+function failure(code: ErrorCode, message: string): Failure {
+  const text = message.toWellFormed();
+  const short = text.length > MESSAGE_MAX ? `${text.slice(0, MESSAGE_MAX - 1)}…` : text;
+  return { code, message: short, retryable: errorCodes[code].retryable };
+}

@@ -1,0 +1,30 @@
+import { randomUUID } from "node:crypto";
+
+/**
+ * A job's id: the queue's name, `_`, and a UUIDv7 whose last 48 bits are the fingerprint of the job's content.
+ *
+ * Clients must treat it as opaque. The fingerprint travels inside so that a reused key can be told from a repeated
+ * request even after the job itself is gone: the key still points to the id. 26 random bits and the fingerprint keep
+ * ids of one millisecond apart.
+ */
+const SHAPE = /^([a-z][a-z0-9-]{0,63})_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-([0-9a-f]{12})$/;
+
+export interface JobId {
+  readonly queue: string;
+  /** 12 hexadecimal digits. */
+  readonly fingerprint: string;
+}
+
+/** @param fingerprint 12 hexadecimal digits */
+export function newJobId(queue: string, fingerprint: string): string {
+  const time = Date.now().toString(16).padStart(12, "0");
+  const random = randomUUID();
+  return `${queue}_${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15, 18)}-${random.slice(19, 23)}-${fingerprint}`;
+}
+
+/** Reads an id; undefined for anything that is not of our own making, whatever its shape or size. */
+export function parseJobId(text: string): JobId | undefined {
+  const match = text.length <= 128 ? SHAPE.exec(text) : null;
+  const [, queue, fingerprint] = match ?? [];
+  return queue === undefined || fingerprint === undefined ? undefined : { queue, fingerprint };
+}

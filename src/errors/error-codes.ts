@@ -1,0 +1,53 @@
+/**
+ * Every code that Holdfast can answer or throw, in one table.
+ *
+ * `httpStatus` is what the API answers; `retryable` says whether the same request, or the same job, can
+ * succeed when tried again unchanged. `docs/errors.md` explains each code; a test fails when one is missing
+ * there, or stands here and is never used.
+ */
+export const errorCodes = {
+  // A request that cannot be accepted. Nothing was stored.
+  INVALID_REQUEST: { httpStatus: 400, retryable: false, title: "The request is malformed" },
+  INVALID_PAYLOAD: { httpStatus: 400, retryable: false, title: "The payload does not fit the job's schema" },
+  UNKNOWN_JOB_TYPE: { httpStatus: 400, retryable: false, title: "No such job type" },
+  IDEMPOTENCY_KEY_MISSING: { httpStatus: 400, retryable: false, title: "An idempotency key is required" },
+  IDEMPOTENCY_KEY_INVALID: { httpStatus: 400, retryable: false, title: "The idempotency key is not valid" },
+  IDEMPOTENCY_KEY_REUSED: { httpStatus: 422, retryable: false, title: "The key was used for other content" },
+  UNAUTHENTICATED: { httpStatus: 401, retryable: false, title: "A valid API key is required" },
+  FORBIDDEN: { httpStatus: 403, retryable: false, title: "The API key lacks the scope" },
+  JOB_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such job" },
+  ROUTE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such resource" },
+  METHOD_NOT_ALLOWED: { httpStatus: 405, retryable: false, title: "The resource does not support this method" },
+  REQUEST_TIMED_OUT: { httpStatus: 408, retryable: true, title: "The request did not arrive in time" },
+  BODY_TOO_LARGE: { httpStatus: 413, retryable: false, title: "The body is too large" },
+  UNSUPPORTED_MEDIA_TYPE: { httpStatus: 415, retryable: false, title: "The body must be JSON" },
+
+  // The service cannot do its part just now. The same request, with the same key, is safe to send again.
+  STORE_UNAVAILABLE: { httpStatus: 503, retryable: true, title: "The store cannot be reached" },
+  STORE_FULL: { httpStatus: 503, retryable: true, title: "The store has no room for new jobs" },
+  INTERNAL: { httpStatus: 500, retryable: true, title: "Something went wrong inside" },
+
+  // Why an attempt, and at last a job, failed.
+  HANDLER_FAILED: { httpStatus: 500, retryable: true, title: "The handler threw an error" },
+  PERMANENT_FAILURE: { httpStatus: 500, retryable: false, title: "The handler refused the job for good" },
+  ATTEMPT_TIMED_OUT: { httpStatus: 500, retryable: true, title: "The attempt exceeded its time-out" },
+  LOCK_LOST: { httpStatus: 500, retryable: true, title: "The worker lost its hold on the job" },
+  WORKER_STOPPING: { httpStatus: 500, retryable: true, title: "The worker was stopped during the attempt" },
+  STARTS_EXHAUSTED: { httpStatus: 500, retryable: false, title: "The job ended its worker too often" },
+  RESULT_INVALID: { httpStatus: 500, retryable: false, title: "The result does not fit the job's schema" },
+
+  // The process cannot start, or the command was wrong.
+  CONFIG_INVALID: { httpStatus: 500, retryable: false, title: "The environment is not valid" },
+  APPLICATION_INVALID: { httpStatus: 500, retryable: false, title: "The application is not valid" },
+  STORE_UNFIT: { httpStatus: 500, retryable: false, title: "The store cannot give the promised durability" },
+  START_FAILED: { httpStatus: 500, retryable: true, title: "The process could not start" },
+  USAGE: { httpStatus: 500, retryable: false, title: "The command was used wrongly" },
+} as const satisfies Record<string, { httpStatus: number; retryable: boolean; title: string }>;
+
+/** A stable, documented name of one kind of failure. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/** Narrows a string, e.g. one read back from the store, to a known code. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorCodes, text);
+}

@@ -1,0 +1,40 @@
+import { type ErrorCode, errorCodes } from "./error-codes.ts";
+
+/** One fault in the input: where (RFC 6901 JSON pointer into the request), and what is wrong with it. */
+export interface Offence {
+  readonly pointer: string;
+  readonly message: string;
+}
+
+export interface HoldfastErrorOptions {
+  readonly cause?: unknown;
+  /** All that is wrong with the input, where the code is about bad input. */
+  readonly offences?: readonly Offence[];
+  /** After how long trying again makes sense, in milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+/** The one error class: everything Holdfast throws is one of these, told apart by `code`. */
+export class HoldfastError extends Error {
+  override readonly name: string = "HoldfastError";
+  readonly code: ErrorCode;
+  readonly offences: readonly Offence[];
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.offences = options.offences ?? [];
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** The HTTP status the API answers with. */
+  get httpStatus(): number {
+    return errorCodes[this.code].httpStatus;
+  }
+
+  /** Whether the same request or job can succeed when tried again unchanged. */
+  get retryable(): boolean {
+    return errorCodes[this.code].retryable;
+  }
+}

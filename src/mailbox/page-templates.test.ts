@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { mailListPage, mailPage, messagePage } from "./page-templates.ts";
+import type { OpenedMail } from "./read-mail.ts";
+
+const hostile = `"><script>alert(1)</script>`;
+
+const mail: OpenedMail = {
+  id: "20261124T140912123Z-9f86d081",
+  arrivedAt: new Date("2026-11-24T14:09:12.123Z"),
+  from: "Holdfast",
+  to: "Anoop",
+  subject: "Welcome, Anoop",
+  headers: [["From", "Holdfast"]],
+  text: "Hello",
+  html: "<p>Hello</p>",
+};
+
+const hostileMail: OpenedMail = {
+  ...mail,
+  from: hostile,
+  to: hostile,
+  subject: hostile,
+  headers: [["From", hostile]],
+  text: hostile,
+  html: hostile,
+};
+
+describe("the mailbox pages", () => {
+  it("say so where there is no mail yet", () => {
+    expect(mailListPage([], 0)).toContain("No mail yet.");
+  });
+
+  it("count the mails, and say when not all of them are shown", () => {
+    expect(mailListPage([mail], 1)).toContain("1 mail.");
+    expect(mailListPage([mail, mail], 2)).toContain("2 mails.");
+    expect(mailListPage([mail], 300)).toContain("The newest 1 of 300 mails.");
+  });
+
+  it("look for new mail by themselves on the list, but leave an opened mail as it is", () => {
+    expect(mailListPage([mail], 1)).toContain(`http-equiv="refresh"`);
+    expect(mailPage(mail)).not.toContain(`http-equiv="refresh"`);
+  });
+
+  it.each([
+    ["the list", mailListPage([hostileMail], 1)],
+    ["an opened mail", mailPage(hostileMail)],
+    ["a message", messagePage(hostile)],
+  ])("hold no markup of a hostile mail: %s", (_, page) => {
+    expect(page).toContain("&#60;script&#62;");
+    expect(page).not.toContain("<script");
+  });
+
+  it("never place a mail's HTML in the page itself, only in a frame that may do nothing", () => {
+    const page = mailPage({ ...mail, text: undefined, html: "<p>marker</p>" });
+
+    expect(page).not.toContain("marker");
+    expect(page).toContain(`sandbox="" src="/mails/${mail.id}/html"`);
+  });
+
+  it("say so where a mail has neither text nor HTML", () => {
+    expect(mailPage({ ...mail, text: undefined, html: undefined })).toContain("No text to show.");
+  });
+});

@@ -1,0 +1,89 @@
+import type { Socket } from "node:net";
+import { SMTPServer, type SMTPServerDataStream } from "smtp-server";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Logger } from "../observe/logger.ts";
+import { type Running, stopOnce } from "../service/running.ts";
+import { listenOnLoopback } from "./listen-on-loopback.ts";
+import type { MailDirectory } from "./mail-directory.ts";
+
+/** The largest message the mailbox takes. */
+export const maxMessageBytes = 10 * 1024 * 1024;
+
+/** How long a client may take to end its session once the listener is stopped. */
+const stopGraceMs = 1_000;
+
+interface SmtpListenerOptions {
+  readonly mails: MailDirectory;
+  readonly port: number;
+  readonly log: Pick<Logger, "debug" | "info" | "warn"> | undefined;
+}
+
+/** Takes mail from anyone on this machine, and answers 250 only once a message is safe on disk. */
+export async function startSmtpListener(options: SmtpListenerOptions): Promise<Running & { url: string }> {
+  const { mails, port, log } = options;
+  const receiving = new Set<Promise<void>>();
+  const smtp = new SMTPServer({
+    name: "localhost",
+    banner: "Holdfast development mailbox",
+    disabledCommands: ["AUTH", "STARTTLS"],
+    authOptional: true,
+    disableReverseLookup: true,
+    size: maxMessageBytes,
+    rejectOversized: true,
+    closeTimeout: stopGraceMs,
+    onData(stream, _session, answer) {
+      const work = receive(stream, mails, log).then((said) => answer(null, said), answer);
+      receiving.add(work);
+      work.finally(() => receiving.delete(work));
+    },
+  });
+  // A client that hangs up is its own business; without a listener it would end this process.
+  smtp.on("error", (error) => log?.debug({ err: error }, "smtp connection failed"));
+  const openSockets = trackSockets(smtp);
+  const address = await listenOnLoopback(smtp.server, port);
+
+  const stop = async () => {
+    await new Promise<void>((resolve) => smtp.close(resolve));
+    for (const socket of openSockets) socket.destroySoon();
+    await Promise.all(receiving);
+  };
+  return { url: `smtp://${address}`, stop: stopOnce(stop) };
+}
+
+async function receive(
+  stream: SMTPServerDataStream,
+  mails: MailDirectory,
+  log: SmtpListenerOptions["log"],
+): Promise<string> {
+  try {
+    const message = await collect(stream);
+    if (message === undefined) return "too large"; // `rejectOversized` answers 552 in its place
+    const id = await mails.store(message);
+    log?.info({ mail: id, bytes: message.length }, "mail received");
+    return `OK: kept as ${id}`;
+  } catch (error) {
+    log?.warn({ err: error }, "mail could not be kept");
+    throw new HoldfastError("INTERNAL", "The mailbox could not keep the message", { cause: error });
+  }
+}
+
+/** The whole message, or undefined where it is too large: then it is read to its end, but not held. */
+async function collect(stream: SMTPServerDataStream): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes <= maxMessageBytes) chunks.push(chunk);
+    else chunks.length = 0;
+  }
+  return bytes <= maxMessageBytes ? Buffer.concat(chunks, bytes) : undefined;
+}
+
+function trackSockets(smtp: SMTPServer): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  smtp.server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  return sockets;
+}

@@ -1,0 +1,151 @@
+import { type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { type Failure, formatFailure } from "../contract/failure.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { withDeadline } from "../service/deadline.ts";
+import { type Running, stopOnce } from "../service/running.ts";
+import type { StoreClient } from "../store/client.ts";
+import { bullmqQueueName } from "../store/keys.ts";
+import type { JobEnvelope } from "./envelope.ts";
+import { createHolds, type Hold } from "./hold.ts";
+
+/** A job that this worker has taken and holds the lock of. */
+export interface TakenJob {
+  readonly id: string;
+  readonly type: string;
+  readonly envelope: JobEnvelope;
+  /** Failed attempts before this one. */
+  readonly attemptsMade: number;
+  /** How often an attempt has begun, this one included. */
+  readonly starts: number;
+  readonly hold: Hold;
+  progress(value: number | object): Promise<void>;
+  /** Keeps a line with the job; the newest 100 stay. */
+  keepLog(line: string): Promise<void>;
+}
+
+/** How an attempt ended. */
+export type AttemptOutcome =
+  | { readonly kind: "completed"; readonly result: unknown }
+  | { readonly kind: "failed"; readonly failure: Failure; readonly stack: string; readonly retryAfterMs?: number | undefined }
+  /** Put back untouched, for another worker: no attempt is used up. */
+  | { readonly kind: "returned" };
+
+export interface ConsumerOptions {
+  readonly prefix: string;
+  readonly queue: string;
+  /** Names this worker in the jobs it takes. */
+  readonly workerName: string;
+  readonly connection: StoreClient;
+  readonly concurrency: number;
+  readonly lockMs: number;
+  readonly stopGraceMs: number;
+  readonly keepCompleted: Retention;
+  readonly keepFailed: Retention;
+  readonly onError: (error: Error) => void;
+}
+
+export interface Retention {
+  readonly count: number;
+  readonly ageMs: number;
+}
+
+/** How long attempts that were aborted by a stop get to hand their jobs back. */
+const ABORT_GRACE_MS = 2_000;
+const LOGS_MAX = 100;
+const STACK_LINES_MAX = 8;
+
+/**
+ * Takes jobs from one queue and runs `attempt` on each; BullMQ runs the retries.
+ *
+ * Stopping takes no more jobs, lets running attempts finish inside the grace time, then aborts the rest, whose jobs
+ * go back to the queue.
+ */
+export function startConsumer(options: ConsumerOptions, attempt: (job: TakenJob) => Promise<AttemptOutcome>): Running {
+  const holds = createHolds(options.lockMs);
+  const worker = new Worker<JobEnvelope, unknown, string>(
+    bullmqQueueName(options.queue),
+    async (job, token = "") => {
+      const hold = holds.take(job.id ?? "");
+      try {
+        return await settle(job, token, await attempt(takenJob(job, hold)));
+      } finally {
+        holds.release(job.id ?? "");
+      }
+    },
+    workerOptions(options),
+  );
+  worker.on("lockRenewalFailed", (ids) => holds.lost(ids));
+  worker.on("locksRenewed", ({ jobIds }) => holds.renewed(jobIds));
+  worker.on("error", options.onError);
+  return { stop: stopOnce(() => stopWorker(worker, () => holds.abortAll(stopping()), options.stopGraceMs)) };
+}
+
+function workerOptions(options: ConsumerOptions) {
+  const { prefix, connection, concurrency, lockMs, workerName: name, keepCompleted, keepFailed } = options;
+  return {
+    prefix,
+    connection,
+    concurrency,
+    name,
+    lockDuration: lockMs,
+    // A dead worker's jobs are found within the lock's time and two of these.
+    stalledInterval: Math.ceil(lockMs / 3),
+    // After a failed command; the default of 15 s would be most of a recovery.
+    runRetryDelay: 500,
+    // Lost pickups are bounded by the job's starts, which tell a job that ran from one that never did.
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
+    removeOnComplete: { count: keepCompleted.count, age: Math.ceil(keepCompleted.ageMs / 1_000) },
+    removeOnFail: { count: keepFailed.count, age: Math.ceil(keepFailed.ageMs / 1_000) },
+  };
+}
+
+function takenJob(job: Job<JobEnvelope, unknown, string>, hold: Hold): TakenJob {
+  return {
+    id: job.id ?? "",
+    type: job.name,
+    envelope: job.data,
+    attemptsMade: job.attemptsMade,
+    starts: job.attemptsStarted,
+    hold,
+    progress: (value) => job.updateProgress(value),
+    async keepLog(line) {
+      job.opts.keepLogs = LOGS_MAX;
+      await job.log(line);
+    },
+  };
+}
+
+async function settle(job: Job, token: string, outcome: AttemptOutcome): Promise<unknown> {
+  switch (outcome.kind) {
+    case "completed":
+      return outcome.result;
+    case "failed":
+      // BullMQ computes the next delay from these options; this copy of them lives for this attempt only.
+      if (outcome.retryAfterMs !== undefined) job.opts.backoff = { type: "fixed", delay: outcome.retryAfterMs };
+      throw bullmqError(outcome.failure, outcome.stack);
+    case "returned":
+      await job.moveToWait(token);
+      throw new WaitingError();
+  }
+}
+
+function bullmqError(failure: Failure, stack: string): Error {
+  const message = formatFailure(failure);
+  const error = failure.retryable ? new HoldfastError(failure.code, message) : new UnrecoverableError(message);
+  error.stack = stack.split("\n").slice(0, STACK_LINES_MAX).join("\n");
+  return error;
+}
+
+async function stopWorker(worker: Worker, abortAll: () => void, graceMs: number): Promise<void> {
+  const abort = setTimeout(abortAll, graceMs);
+  const late = () => new HoldfastError("WORKER_STOPPING", "Some attempts ignored their signal; their jobs are found as stalled");
+  try {
+    await withDeadline(worker.close(), graceMs + ABORT_GRACE_MS, late);
+  } finally {
+    clearTimeout(abort);
+  }
+}
+
+function stopping(): HoldfastError {
+  return new HoldfastError("WORKER_STOPPING", "The worker is stopping; the job goes back to the queue");
+}

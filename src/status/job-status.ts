@@ -1,0 +1,34 @@
+import { z } from "zod";
+import { errorCodes } from "../errors/error-codes.ts";
+
+/** BullMQ's own words. */
+export const jobStates = ["waiting", "delayed", "prioritized", "active", "completed", "failed"] as const;
+export type JobState = (typeof jobStates)[number];
+
+const instant = z.iso.datetime();
+
+/** A job as anyone may see it. Times are ISO 8601 in UTC; absent things are null. */
+export const jobStatusSchema = z.object({
+  id: z.string(),
+  type: z.string(),
+  state: z.enum(jobStates),
+  attemptsMade: z.int().meta({ description: "Attempts that ended, the successful one included." }),
+  maxAttempts: z.int(),
+  progress: z.unknown().meta({ description: "What the handler told last; null before it told anything." }),
+  submittedAt: instant,
+  startedAt: instant.nullable().meta({ description: "When the latest attempt began." }),
+  finishedAt: instant.nullable(),
+  nextAttemptAt: instant.nullable().meta({ description: "When a delayed job is due." }),
+  result: z.unknown().meta({ description: "What the handler returned; null until completed." }),
+  error: z
+    .object({
+      code: z.enum(Object.keys(errorCodes) as (keyof typeof errorCodes)[]),
+      message: z.string(),
+      retryable: z.boolean().meta({ description: "Whether trying again can help." }),
+    })
+    .nullable()
+    .meta({ description: "Why the latest attempt failed; null once completed." }),
+  effects: z.array(z.never()).meta({ description: "The job's guarded side effects." }),
+});
+
+export type JobStatus = Readonly<z.output<typeof jobStatusSchema>>;

@@ -1,0 +1,116 @@
+import type { Durability } from "../config/variables.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { StoreClient } from "./client.ts";
+
+/** One thing about the store that does not allow what was promised, and how to mend it. */
+export interface StoreFlaw {
+  readonly setting: string;
+  readonly expected: string;
+  readonly found: string;
+  /** What can happen if nothing is done. */
+  readonly risk: string;
+  readonly remedy: string;
+}
+
+const OLDEST_VERSION = 7;
+
+/**
+ * Checks that the store can give the configured durability.
+ *
+ * @returns what stands in the way; empty when nothing does
+ */
+export async function auditStore(client: StoreClient, durability: Durability): Promise<StoreFlaw[]> {
+  const info = await readInfo(client);
+  const flaws = [versionFlaw(info), await settingFlaw(client, eviction)];
+  if (durability.level !== "memory") {
+    for (const setting of persistence) flaws.push(await settingFlaw(client, setting));
+  }
+  if (durability.level === "replica") flaws.push(replicaFlaw(info, durability.replicas));
+  return flaws.filter((flaw) => flaw !== undefined);
+}
+
+/** @throws HoldfastError `STORE_UNFIT` that names every flaw, its risk and its remedy */
+export async function requireFitStore(client: StoreClient, durability: Durability): Promise<void> {
+  const flaws = await auditStore(client, durability);
+  if (flaws.length === 0) return;
+  throw new HoldfastError("STORE_UNFIT", flaws.map((flaw) => describeFlaw(flaw, durability)).join("\n"));
+}
+
+/** The flaw as one line for an operator. */
+export function describeFlaw(flaw: StoreFlaw, durability: Durability): string {
+  const { setting, expected, found, risk, remedy } = flaw;
+  return `${setting}: HOLDFAST_DURABILITY=${durability.level} expects ${expected}, found ${found}; ${risk}. Remedy: ${remedy}.`;
+}
+
+interface Setting {
+  readonly name: string;
+  readonly expected: string;
+  readonly risk: string;
+}
+
+const eviction: Setting = {
+  name: "maxmemory-policy",
+  expected: "noeviction",
+  risk: "under memory pressure the store deletes jobs and keys",
+};
+
+const persistence: readonly Setting[] = [
+  { name: "appendonly", expected: "yes", risk: "a restart of the store loses jobs that were acknowledged" },
+  { name: "appendfsync", expected: "always", risk: "a crash loses up to the last second of acknowledged jobs" },
+  {
+    name: "no-appendfsync-on-rewrite",
+    expected: "no",
+    risk: "a crash while the log is rewritten loses acknowledged jobs",
+  },
+];
+
+async function settingFlaw(client: StoreClient, setting: Setting): Promise<StoreFlaw | undefined> {
+  const { name, expected, risk } = setting;
+  const found = await readSetting(client, name);
+  if (found === expected) return undefined;
+  const remedy = found === undefined ? `allow the user CONFIG GET, and set ${name} ${expected}` : `CONFIG SET ${name} ${expected}`;
+  return { setting: name, expected, found: found ?? "(the store does not tell)", risk, remedy };
+}
+
+async function readSetting(client: StoreClient, name: string): Promise<string | undefined> {
+  try {
+    const reply = (await client.config("GET", name)) as string[];
+    return reply[1];
+  } catch (error) {
+    // Hosted stores forbid CONFIG; that is a finding, not a fault.
+    if (error instanceof Error && /^(NOPERM|ERR)/.test(error.message)) return undefined;
+    throw error;
+  }
+}
+
+type Info = ReadonlyMap<string, string>;
+
+async function readInfo(client: StoreClient): Promise<Info> {
+  const text = await client.info();
+  const fields = text.split("\r\n").map((line) => line.split(":", 2));
+  return new Map(fields.map(([name = "", value = ""]) => [name, value]));
+}
+
+function versionFlaw(info: Info): StoreFlaw | undefined {
+  const version = info.get("redis_version") ?? "0";
+  if (Number.parseInt(version, 10) >= OLDEST_VERSION) return undefined;
+  return {
+    setting: "version",
+    expected: `${OLDEST_VERSION}.0 or newer`,
+    found: version,
+    risk: "older stores lack commands that the guarantees rest on",
+    remedy: "upgrade the store",
+  };
+}
+
+function replicaFlaw(info: Info, wanted: number): StoreFlaw | undefined {
+  const online = [...info].filter(([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"));
+  if (online.length >= wanted) return undefined;
+  return {
+    setting: "replicas",
+    expected: `${wanted} online`,
+    found: String(online.length),
+    risk: "no job can be acknowledged as replicated",
+    remedy: "connect the missing replicas",
+  };
+}

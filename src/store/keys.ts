@@ -1,0 +1,21 @@
+/**
+ * The names of all keys in the store; nothing else spells one.
+ *
+ * BullMQ names the keys of a queue `<prefix>:<queue>:…`. The queue name stands in braces, Redis Cluster's hash tag, so
+ * that everything of one queue, ours included, lies in one slot and queues spread over the cluster.
+ */
+
+/** The name under which BullMQ's own tools find a queue, together with the prefix. */
+export function bullmqQueueName(queue: string): string {
+  return `{${queue}}`;
+}
+
+/** A key of BullMQ's or ours that belongs to one queue. */
+export function queueKey(prefix: string, queue: string, name: string): string {
+  return `${prefix}:${bullmqQueueName(queue)}:${name}`;
+}
+
+/** The secret with which content fingerprints are keyed: one per store and prefix. */
+export function fingerprintSecretKey(prefix: string): string {
+  return `${prefix}:fingerprint-secret`;
+}

@@ -1,0 +1,57 @@
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import type { StoreClient } from "../store/client.ts";
+import { fingerprintSecretKey } from "../store/keys.ts";
+
+/**
+ * The name under which a job type's idempotency key is claimed: a hash, so that no byte of a client's ever becomes
+ * part of a key in the store.
+ *
+ * @returns 22 characters, 128 bits
+ */
+export function claimOf(type: string, idempotencyKey: string): string {
+  return createHash("sha256").update(`${type}\0${idempotencyKey}`).digest("base64url").slice(0, 22);
+}
+
+/**
+ * Tells equal content from other content.
+ *
+ * Keyed, because it is part of the job id and so travels far: without the secret nobody can test guesses of a payload
+ * against it. The claim is hashed in, so that equal payloads under different keys look unrelated.
+ *
+ * @returns 12 hexadecimal digits, 48 bits
+ */
+export function fingerprintOf(secret: string, claim: string, content: string): string {
+  return createHmac("sha256", secret).update(`${claim}\0${content}`).digest("hex").slice(0, 12);
+}
+
+/** The secret shared by all producers of one store. */
+export interface FingerprintSecret {
+  get(): Promise<string>;
+}
+
+/**
+ * Reads the secret from the store, where the first producer puts it.
+ *
+ * After each reconnect it is offered again: if the store has lost it meanwhile, all producers agree on one anew.
+ */
+export function fingerprintSecret(client: StoreClient, prefix: string): FingerprintSecret {
+  let held: string | undefined;
+  let reading: Promise<string> | undefined;
+  client.on("ready", () => {
+    reading = undefined;
+  });
+  const read = async () => {
+    const offered = held ?? randomBytes(32).toString("base64url");
+    held = (await client.set(fingerprintSecretKey(prefix), offered, "NX", "GET")) ?? offered;
+    return held;
+  };
+  return {
+    get() {
+      reading ??= read().catch((error: unknown) => {
+        reading = undefined;
+        throw error;
+      });
+      return reading;
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { type Environment, readSettings } from "../config/settings.ts";
+import type { Application } from "../contract/define-config.ts";
+import type { JobContract } from "../contract/define-job.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { type Running, stopOnce } from "../service/running.ts";
+import type { JobStatus } from "../status/job-status.ts";
+import { readStatus } from "../status/read-status.ts";
+import { connectStore } from "../store/connect.ts";
+import { createSubmitter, type Receipt } from "./submitter.ts";
+
+export interface SubmitOptions {
+  /** What this request means, 1 to 255 characters; the same key of the same type never makes a second job. */
+  readonly idempotencyKey: string;
+  /** Milliseconds until the job may run, at most a year. Excludes `runAt`. */
+  readonly delayMs?: number;
+  /** The instant from which the job may run, at most a year ahead. Excludes `delayMs`. */
+  readonly runAt?: Date;
+  /** 0: none, runs first. Otherwise 1 to 2,097,151, the lower the sooner. */
+  readonly priority?: number;
+}
+
+/** One of many: the payload with its options. */
+export interface Submission<PayloadIn> extends SubmitOptions {
+  readonly payload: PayloadIn;
+}
+
+export type SubmitResult = Receipt | HoldfastError;
+
+/** A producer without HTTP: the same path, and so the same rules, as the API. */
+export interface Producer extends Running, AsyncDisposable {
+  /**
+   * Creates a job, unless its key was used before; then the receipt is the first job's, marked `duplicate`.
+   *
+   * @throws HoldfastError as `POST /jobs` answers, e.g. `INVALID_PAYLOAD`, `IDEMPOTENCY_KEY_REUSED`, `STORE_UNAVAILABLE`
+   */
+  submit<PayloadIn>(job: ProducibleJob<PayloadIn>, payload: PayloadIn, options: SubmitOptions): Promise<Receipt>;
+  /** Creates many; each has its own result, in order, and one that is refused does not touch the others. */
+  submitMany<PayloadIn>(
+    job: ProducibleJob<PayloadIn>,
+    submissions: readonly Submission<PayloadIn>[],
+  ): Promise<SubmitResult[]>;
+  /** @returns undefined when there is no such job, or no longer */
+  status(id: string): Promise<JobStatus | undefined>;
+}
+
+/** The part of a contract that a producer needs. */
+export type ProducibleJob<PayloadIn> = Pick<JobContract<string, PayloadIn>, "type"> & {
+  readonly payload: { readonly _zod: { readonly input: PayloadIn } };
+};
+
+const IN_FLIGHT_MAX = 128;
+
+/**
+ * Connects a producer to the store that the environment names.
+ *
+ * @param application the default export of `holdfast.config.ts`
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_UNFIT`
+ */
+export async function createProducer(application: Application, env?: Environment): Promise<Producer> {
+  const settings = readSettings(env);
+  const store = await connectStore(settings, "prompt");
+  const submitter = createSubmitter(application, store.client, {
+    prefix: settings.HOLDFAST_PREFIX,
+    retentionMs: settings.HOLDFAST_RETENTION_MS,
+    durability: settings.HOLDFAST_DURABILITY,
+  });
+  const stop = stopOnce(async () => {
+    await submitter.stop();
+    await store.stop();
+  });
+  const submitOne: Producer["submit"] = ({ type }, payload, { idempotencyKey, runAt, ...options }) =>
+    submitter.submit({
+      type,
+      payload,
+      idempotencyKey,
+      options: { ...options, ...(runAt !== undefined && { runAt: runAt.toISOString() }) },
+    });
+  return {
+    submit: submitOne,
+    async submitMany(job, submissions) {
+      return mapInFlight(submissions, IN_FLIGHT_MAX, ({ payload, ...options }) =>
+        submitOne(job, payload, options).catch(asHoldfastError),
+      );
+    },
+    status: (id) => readStatus(store.client, settings.HOLDFAST_PREFIX, id),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** Maps in order, with at most `limit` at work at a time. */
+async function mapInFlight<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  const remaining = items.entries();
+  const lane = async () => {
+    for (const [index, item] of remaining) results[index] = await work(item);
+  };
+  await Promise.all(Array.from({ length: limit }, lane));
+  return results;
+}
+
+function asHoldfastError(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  throw error;
+}

@@ -1,0 +1,93 @@
+import type { Durability } from "../config/variables.ts";
+import type { Application } from "../contract/define-config.ts";
+import { newJobId, parseJobId } from "../contract/job-id.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { type JobQueue, openQueue } from "../queue/job-queue.ts";
+import { withDeadline } from "../service/deadline.ts";
+import { type Running, stopAll, stopOnce } from "../service/running.ts";
+import type { StoreClient } from "../store/client.ts";
+import { storeFault, storeUnavailable } from "../store/fault.ts";
+import { confirmReplicas } from "../store/replicas.ts";
+import { claimOf, fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
+import { timingOf } from "./submission.ts";
+import { type ValidSubmission, validateSubmission } from "./validate.ts";
+
+/** What the producer of a job gets back. */
+export interface Receipt {
+  readonly id: string;
+  readonly type: string;
+  readonly idempotencyKey: string;
+  /** True when the key had been used before with the same content: `id` is then the first job's. */
+  readonly duplicate: boolean;
+}
+
+export interface SubmitterOptions {
+  readonly prefix: string;
+  /** Milliseconds a key is remembered, counted from when its job may run. */
+  readonly retentionMs: number;
+  readonly durability: Durability;
+}
+
+/** The one path by which jobs come in: HTTP, CLI, library and scheduler all use it. */
+export interface Submitter extends Running {
+  /**
+   * Creates a job, unless its key was used before.
+   *
+   * @param input type, payload, idempotencyKey and options, as in the body of `POST /jobs`
+   * @returns when the job is durable to the configured level
+   * @throws HoldfastError `INVALID_REQUEST`, `INVALID_PAYLOAD`, `UNKNOWN_JOB_TYPE`, `IDEMPOTENCY_KEY_MISSING`,
+   *   `IDEMPOTENCY_KEY_INVALID`, `IDEMPOTENCY_KEY_REUSED`: refused, nothing was stored
+   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`: the same key is safe to send again
+   */
+  submit(input: unknown): Promise<Receipt>;
+}
+
+/** A client waits no longer than this for the store: with everything around it the answer comes within 2 s. */
+const STORE_DEADLINE_MS = 1_500;
+
+export function createSubmitter(application: Application, client: StoreClient, options: SubmitterOptions): Submitter {
+  const queues = new Map(application.queues.map((name) => [name, openQueue(options.prefix, name, client)]));
+  const secret = fingerprintSecret(client, options.prefix);
+
+  async function enqueue(submission: ValidSubmission, queue: JobQueue): Promise<Receipt> {
+    const { contract, payload, idempotencyKey, content } = submission;
+    const claim = claimOf(contract.type, idempotencyKey);
+    const fingerprint = fingerprintOf(await secret.get(), claim, content);
+    const id = newJobId(contract.queue, fingerprint);
+    const timing = timingOf(submission.options);
+    const holder = await queue.add({
+      id,
+      type: contract.type,
+      envelope: { key: idempotencyKey, payload },
+      attempts: contract.retry.attempts,
+      backoff: contract.retry.backoff,
+      ...timing,
+      claim,
+      claimMs: options.retentionMs + timing.delayMs,
+    });
+    if (parseJobId(holder)?.fingerprint !== fingerprint) throw keyReused();
+    await confirmReplicas(client, options.durability);
+    return { id: holder, type: contract.type, idempotencyKey, duplicate: holder !== id };
+  }
+
+  return {
+    async submit(input) {
+      const submission = validateSubmission(application, input);
+      const queue = queues.get(submission.contract.queue);
+      if (queue === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not open");
+      try {
+        return await withDeadline(enqueue(submission, queue), STORE_DEADLINE_MS, storeUnavailable);
+      } catch (error) {
+        throw storeFault(error);
+      }
+    },
+    stop: stopOnce(() => stopAll([...queues.values()])),
+  };
+}
+
+function keyReused(): HoldfastError {
+  return new HoldfastError(
+    "IDEMPOTENCY_KEY_REUSED",
+    "This idempotency key was used before with other content; nothing was stored. Use a new key for new content.",
+  );
+}

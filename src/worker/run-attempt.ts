@@ -1,0 +1,132 @@
+import { failureOf } from "../contract/failure.ts";
+import type { Attempt, AttemptLog, JobContract, JobHandler } from "../contract/define-job.ts";
+import { startsAllowed } from "../contract/retry-policy.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { AttemptOutcome, TakenJob } from "../queue/job-consumer.ts";
+import { underDeadline } from "./under-deadline.ts";
+
+const PROGRESS_MAX_BYTES = 4_096;
+const RESULT_MAX_BYTES = 64 * 1_024;
+const LOG_LINE_MAX = 1_000;
+
+/**
+ * One attempt, from the job that was taken to how it ended. Never throws: every fault is an outcome.
+ *
+ * The steps: bound the starts, find the handler, check the payload against the contract, run under the deadline, check
+ * the result, settle.
+ */
+export async function runAttempt(
+  handlers: ReadonlyMap<string, JobHandler>,
+  job: TakenJob,
+  log: Logger,
+): Promise<AttemptOutcome> {
+  const jobLog = log.child({ jobId: job.id, type: job.type, attempt: job.attemptsMade + 1 });
+  const begun = performance.now();
+  const outcome = await attemptSteps(handlers, job, jobLog).then(completed, failed);
+  report(jobLog, outcome, performance.now() - begun);
+  return outcome;
+}
+
+async function attemptSteps(handlers: ReadonlyMap<string, JobHandler>, job: TakenJob, log: Logger): Promise<unknown> {
+  const handler = findHandler(handlers, job);
+  boundStarts(handler.job, job);
+  const payload = checkPayload(handler.job, job);
+  const result = await runHandler(handler, job, payload, log);
+  return checkResult(handler.job, result);
+}
+
+function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: TakenJob): JobHandler {
+  const handler = handlers.get(job.type);
+  if (handler !== undefined) return handler;
+  throw new HoldfastError("HANDLER_FAILED", `This worker has no handler for "${job.type}"; is it older than the producer?`);
+}
+
+function boundStarts(contract: JobContract, job: TakenJob): void {
+  const allowed = startsAllowed(contract.retry);
+  if (job.starts <= allowed) return;
+  throw new HoldfastError("STARTS_EXHAUSTED", `The job was started ${allowed} times, and its worker did not survive it`);
+}
+
+function checkPayload(contract: JobContract, job: TakenJob): unknown {
+  const parsed = contract.payload.safeParse(job.envelope.payload);
+  if (parsed.success) return parsed.data;
+  throw new HoldfastError("INVALID_PAYLOAD", "The stored payload does not fit the contract that this worker knows");
+}
+
+function runHandler(handler: JobHandler, job: TakenJob, payload: unknown, log: Logger): Promise<unknown> {
+  return underDeadline(job.hold.signal, handler.job.timeoutMs, (signal) =>
+    handler.run(createAttempt(job, payload, signal, log)),
+  );
+}
+
+function createAttempt(job: TakenJob, payload: unknown, signal: AbortSignal, log: Logger): Attempt {
+  return {
+    payload,
+    jobId: job.id,
+    idempotencyKey: job.envelope.key,
+    attempt: job.attemptsMade + 1,
+    signal,
+    log: attemptLog(job, log),
+    async progress(value) {
+      signal.throwIfAborted();
+      // BullMQ accepts progress from a worker that has lost its lock; it must not overwrite that of the job's new one.
+      job.hold.assert();
+      const size = Buffer.byteLength(JSON.stringify(value));
+      if (size > PROGRESS_MAX_BYTES) {
+        throw new HoldfastError("HANDLER_FAILED", `progress: expected at most ${PROGRESS_MAX_BYTES} bytes, got ${size}`);
+      }
+      await job.progress(value);
+    },
+  };
+}
+
+function attemptLog(job: TakenJob, log: Logger): AttemptLog {
+  const kept = (level: "info" | "warn" | "error"): AttemptLog["info"] => {
+    return (message, fields = {}) => {
+      log[level](fields, message);
+      // A line that cannot be kept must not fail the job; the process's own log has it.
+      job.keepLog(`${new Date().toISOString()} ${level} ${message}`.slice(0, LOG_LINE_MAX)).catch(() => {});
+    };
+  };
+  return {
+    debug: (message, fields = {}) => log.debug(fields, message),
+    info: kept("info"),
+    warn: kept("warn"),
+    error: kept("error"),
+  };
+}
+
+function checkResult(contract: JobContract, result: unknown): unknown {
+  const parsed = contract.result.safeParse(result);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const place = issue?.path.join(".") || "the result";
+    throw new HoldfastError("RESULT_INVALID", `${place}: ${issue?.message ?? "does not fit the contract"}`);
+  }
+  const size = Buffer.byteLength(JSON.stringify(parsed.data) ?? "");
+  if (size > RESULT_MAX_BYTES) {
+    throw new HoldfastError("RESULT_INVALID", `expected a result of at most ${RESULT_MAX_BYTES} bytes, got ${size}`);
+  }
+  return parsed.data;
+}
+
+function completed(result: unknown): AttemptOutcome {
+  return { kind: "completed", result };
+}
+
+function failed(thrown: unknown): AttemptOutcome {
+  if (thrown instanceof HoldfastError && thrown.code === "WORKER_STOPPING") return { kind: "returned" };
+  return {
+    kind: "failed",
+    failure: failureOf(thrown),
+    stack: thrown instanceof Error ? (thrown.stack ?? "") : "",
+    retryAfterMs: thrown instanceof HoldfastError ? thrown.retryAfterMs : undefined,
+  };
+}
+
+function report(log: Logger, outcome: AttemptOutcome, ms: number): void {
+  const durationMs = Math.round(ms);
+  if (outcome.kind === "failed") log.warn({ durationMs, ...outcome.failure }, "attempt failed");
+  else log.info({ durationMs }, outcome.kind === "completed" ? "attempt completed" : "job put back");
+}

@@ -1,0 +1,116 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+
+export interface RedisServerOptions {
+  /** Where its files are kept. @default a new temporary folder, which `stop()` removes */
+  readonly directory?: string;
+  /** @default a free one */
+  readonly port?: number;
+  /** More arguments, e.g. `["--maxmemory", "10mb"]`; they override the defaults below. */
+  readonly args?: readonly string[];
+}
+
+/** A Redis or Valkey server of a test's own, which the test may hurt. */
+export interface RedisServer {
+  readonly url: string;
+  readonly port: number;
+  /** Of the process that runs now: another one after `restart()`. */
+  readonly pid: number;
+  /** Ends it with SIGKILL, as a crash would, even if it is paused; resolves when it is gone. Its files stay. */
+  kill(): Promise<void>;
+  /** Kills it and removes its temporary folder. Safe to call twice. */
+  stop(): Promise<void>;
+  /** Kills it, where it still runs, and starts it on the same port and files; resolves when it answers. */
+  restart(): Promise<void>;
+}
+
+/** What is acknowledged is on the disk, and nothing is ever evicted. */
+const durable = [
+  ["--appendonly", "yes"],
+  ["--appendfsync", "always"],
+  ["--no-appendfsync-on-rewrite", "no"],
+  ["--maxmemory-policy", "noeviction"],
+  ["--save", ""],
+].flat();
+
+/** Below the range from which the system picks the near ends of connections, so that a port stays ours over a restart. */
+const ports = { from: 20_000, to: 32_000 };
+const portTries = 20;
+
+/** Starts a server on 127.0.0.1; resolves when it answers. */
+export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), "holdfast-redis-")));
+  const args = ["--dir", directory, ...durable, ...(options.args ?? [])];
+  let { server, port } = await launchOnFreePort(args, options.port);
+
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    get pid() {
+      return server.pid;
+    },
+    kill: () => server.kill(),
+    async stop() {
+      await server.kill();
+      if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
+    },
+    async restart() {
+      await server.kill();
+      ({ server } = await launchOnFreePort(args, port));
+    },
+  };
+}
+
+async function launchOnFreePort(args: readonly string[], wantedPort?: number) {
+  for (let tries = 0; tries < portTries; tries += 1) {
+    const port = wantedPort ?? randomInt(ports.from, ports.to);
+    const server = await launch(["--bind", "127.0.0.1", "--port", String(port), ...args]);
+    if (server !== "port taken") return { server, port };
+  }
+  throw new Error(`No free port for a Redis server: tried ${wantedPort ?? "random ones"} ${portTries} times`);
+}
+
+/** Resolves when the server says that it is ready: another server's answer on the same port cannot be mistaken for it. */
+async function launch(args: readonly string[]) {
+  const child = spawn(findServer(), args, { stdio: ["ignore", "pipe", "inherit"] });
+  const exited = once(child, "exit");
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await exited;
+  };
+  endWithUs(child);
+
+  const printed: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    printed.push(line);
+    if (!line.includes("Ready to accept connections")) continue;
+    child.stdout.resume(); // a full pipe would block the server
+    return { pid: child.pid!, kill };
+  }
+  await exited;
+  if (printed.some((line) => line.includes("Address already in use"))) return "port taken";
+  throw new Error(`The Redis server did not start:\n${printed.join("\n")}`);
+}
+
+function endWithUs(child: ChildProcessByStdio<null, Readable, null>) {
+  const kill = () => child.kill("SIGKILL");
+  process.on("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
+}
+
+function findServer(): string {
+  const folders = (process.env.PATH ?? "").split(path.delimiter);
+  const candidates = ["redis-server", "valkey-server"].flatMap((name) =>
+    folders.map((folder) => path.join(folder, name)),
+  );
+  const found = candidates.find((file) => existsSync(file));
+  if (found === undefined) throw new Error("Neither redis-server nor valkey-server is on PATH");
+  return found;
+}

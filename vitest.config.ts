@@ -1,0 +1,25 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const shared = {
+  resolve: { alias: { holdfast: fileURLToPath(new URL("src/index.ts", import.meta.url)) } },
+};
+
+/** What every project sets; `globalSetup` is not among it, since one server serves the whole run. */
+function project(name: string, include: string[]) {
+  return { ...shared, test: { name, include, testTimeout: 30_000, hookTimeout: 30_000 } };
+}
+
+export default defineConfig({
+  test: {
+    globalSetup: "test/support/global-setup.ts",
+    pool: "forks",
+    // Many tests start processes of their own, so a small CI machine is full with two files at once.
+    ...(process.env.CI ? { maxWorkers: 2 } : {}),
+    projects: [
+      project("unit", ["src/**/*.test.ts", "jobs/**/*.test.ts"]),
+      project("integration", ["test/{integration,fault}/**/*.test.ts"]),
+      project("browser", ["test/browser/**/*.test.ts"]),
+    ],
+  },
+});
