@@ -13,13 +13,24 @@ export {
   type JobDefinition,
   type JobHandler,
 } from "./contract/define-job.ts";
-export { defineSchedule, type Schedule, type ScheduleDefinition, type Tick } from "./contract/define-schedule.ts";
+export {
+  defineSchedule,
+  type Schedule,
+  type ScheduleDefinition,
+  type Tick,
+} from "./contract/define-schedule.ts";
 export type { Backoff, RetryPolicy } from "./contract/retry-policy.ts";
 export type { ErrorCode } from "./errors/error-codes.ts";
 export { HoldfastError, type Offence } from "./errors/holdfast-error.ts";
 export { startScheduler } from "./scheduler/start-scheduler.ts";
 export type { Running } from "./service/running.ts";
 export type { JobState, JobStatus } from "./status/job-status.ts";
-export { createProducer, type Producer, type Submission, type SubmitOptions, type SubmitResult } from "./submit/producer.ts";
+export {
+  createProducer,
+  type Producer,
+  type Submission,
+  type SubmitOptions,
+  type SubmitResult,
+} from "./submit/producer.ts";
 export type { Receipt } from "./submit/submitter.ts";
 export { startWorker } from "./worker/start-worker.ts";

@@ -20,10 +20,20 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
         { name: "health", description: "For supervisors and load balancers." },
       ],
       components: {
-        securitySchemes: { key: { type: "http", scheme: "bearer", description: "Only where HOLDFAST_API_KEYS is set." } },
+        securitySchemes: {
+          key: { type: "http", scheme: "bearer", description: "Only where HOLDFAST_API_KEYS is set." },
+        },
       },
     },
   });
-  await server.register(swaggerUi, { routePrefix: "/docs", staticCSP: true, uiConfig: { deepLinking: true } });
-  server.get("/openapi.json", { config: { scope: "public" }, schema: { hide: true } }, async () => server.swagger());
+  await server.register(swaggerUi, {
+    routePrefix: "/docs",
+    staticCSP:
+      "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+    theme: { title: "Holdfast reference" },
+    uiConfig: { deepLinking: true, validatorUrl: null, defaultModelsExpandDepth: -1 },
+  });
+  server.get("/openapi.json", { config: { scope: "public" }, schema: { hide: true } }, async () =>
+    server.swagger(),
+  );
 }

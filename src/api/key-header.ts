@@ -33,5 +33,8 @@ function unquote(text: string): string {
 }
 
 function invalid(message: string, cause?: unknown): HoldfastError {
-  return new HoldfastError("IDEMPOTENCY_KEY_INVALID", message, { cause, offences: [{ pointer: "/idempotencyKey", message }] });
+  return new HoldfastError("IDEMPOTENCY_KEY_INVALID", message, {
+    cause,
+    offences: [{ pointer: "/idempotencyKey", message }],
+  });
 }

@@ -27,5 +27,12 @@ function refuseOthers(server: FastifyInstance, url: string, allowed: ReadonlySet
     reply.header("Allow", expected);
     throw new HoldfastError("METHOD_NOT_ALLOWED", `Expected ${expected}`);
   };
-  server.route({ method: refused, url, schema: { hide: true }, config: { scope: "public" }, onRequest: refuse, handler: refuse });
+  server.route({
+    method: refused,
+    url,
+    schema: { hide: true },
+    config: { scope: "public" },
+    onRequest: refuse,
+    handler: refuse,
+  });
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { errorCodes, type ErrorCode } from "../errors/error-codes.ts";
+import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
 import { HoldfastError, type Offence } from "../errors/holdfast-error.ts";
 
 /** RFC 9457 problem details. */
@@ -27,18 +27,28 @@ export function asHoldfastError(error: unknown): HoldfastError {
   const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
   const known = fastifyErrors[code];
   if (known !== undefined) return new HoldfastError(known.code, known.detail, { cause: error });
-  const status = typeof error === "object" && error !== null && "statusCode" in error ? Number(error.statusCode) : 500;
+  const status =
+    typeof error === "object" && error !== null && "statusCode" in error ? Number(error.statusCode) : 500;
   if (status >= 400 && status < 500) {
     return new HoldfastError("INVALID_REQUEST", "The body is not valid JSON", { cause: error });
   }
-  return new HoldfastError("INTERNAL", "The request could not be handled; it is safe to send it again", { cause: error });
+  return new HoldfastError("INTERNAL", "The request could not be handled; it is safe to send it again", {
+    cause: error,
+  });
 }
 
 const fastifyErrors: Readonly<Record<string, { readonly code: ErrorCode; readonly detail: string }>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: { code: "BODY_TOO_LARGE", detail: "Expected a body of at most 1 MiB" },
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: "UNSUPPORTED_MEDIA_TYPE", detail: "Expected content-type application/json" },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    code: "UNSUPPORTED_MEDIA_TYPE",
+    detail: "Expected content-type application/json",
+  },
   FST_ERR_CTP_EMPTY_JSON_BODY: { code: "INVALID_REQUEST", detail: "Expected a JSON body, got none" },
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { code: "INVALID_REQUEST", detail: "The body is not as long as Content-Length says" },
+  FST_ERR_BAD_URL: { code: "ROUTE_NOT_FOUND", detail: "The path is not valid" },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    code: "INVALID_REQUEST",
+    detail: "The body is not as long as Content-Length says",
+  },
 };
 
 const problemSchema = z.object({
@@ -48,7 +58,12 @@ const problemSchema = z.object({
   detail: z.string(),
   code: z.string().meta({ description: "Stable; see the list of error codes." }),
   errors: z
-    .array(z.object({ pointer: z.string().meta({ description: "RFC 6901 pointer into the body." }), message: z.string() }))
+    .array(
+      z.object({
+        pointer: z.string().meta({ description: "RFC 6901 pointer into the body." }),
+        message: z.string(),
+      }),
+    )
     .optional(),
 });
 

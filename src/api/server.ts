@@ -23,14 +23,24 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
     keepAliveTimeout: 30_000,
     forceCloseConnections: "idle",
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 512 },
+    // As long as a request line can be at all: an absurd id is an unknown job, not a fault of its own.
+    routerOptions: { maxParamLength: 16_384 },
+    frameworkErrors: (error, request, reply) =>
+      sendProblem(parts.log, asHoldfastError(error), request, reply),
   });
   // Requests are checked by the stages that use them; the schemas of the routes describe them for the reference.
   server.setValidatorCompiler(() => () => true);
   server.setSerializerCompiler(() => JSON.stringify);
-  server.setErrorHandler((error, request, reply) => sendProblem(parts.log, asHoldfastError(error), request, reply));
+  server.setErrorHandler((error, request, reply) =>
+    sendProblem(parts.log, asHoldfastError(error), request, reply),
+  );
   server.setNotFoundHandler((request, reply) =>
-    sendProblem(parts.log, new HoldfastError("ROUTE_NOT_FOUND", "There is nothing at this path"), request, reply),
+    sendProblem(
+      parts.log,
+      new HoldfastError("ROUTE_NOT_FOUND", "There is nothing at this path"),
+      request,
+      reply,
+    ),
   );
   guardRoutes(server, parts.settings.HOLDFAST_API_KEYS);
   await addDocs(server);
@@ -43,8 +53,14 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   return server;
 }
 
-function sendProblem(log: Logger, error: HoldfastError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (error.code === "INTERNAL") log.error({ err: error.cause, route: request.routeOptions.url }, "request failed");
+function sendProblem(
+  log: Logger,
+  error: HoldfastError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error.code === "INTERNAL")
+    log.error({ err: error.cause, route: request.routeOptions.url }, "request failed");
   if (error.retryAfterMs !== undefined) reply.header("Retry-After", Math.ceil(error.retryAfterMs / 1_000));
   return reply.code(error.httpStatus).type(PROBLEM_TYPE).serializer(JSON.stringify).send(toProblem(error));
 }

@@ -1,4 +1,4 @@
-import { isLoopback, type Environment, readSettings } from "../config/settings.ts";
+import { type Environment, isLoopback, readSettings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { createLogger } from "../observe/logger.ts";
@@ -53,5 +53,7 @@ function urlOf(host: string, port: number): string {
 function cannotListen(host: string, port: number, cause: unknown): HoldfastError {
   const reason = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown reason";
   const hint = reason === "EADDRINUSE" ? "; another process listens there: stop it, or set PORT" : "";
-  return new HoldfastError("START_FAILED", `Cannot listen on ${host} port ${port} (${reason})${hint}`, { cause });
+  return new HoldfastError("START_FAILED", `Cannot listen on ${host} port ${port} (${reason})${hint}`, {
+    cause,
+  });
 }

@@ -15,6 +15,10 @@ function variant(job: JobContract): Record<string, unknown> {
     ...envelope,
     title: job.type,
     required: ["type", "payload", "idempotencyKey"],
-    properties: { ...envelope.properties, type: { const: job.type, description: "The job's type." }, payload },
+    properties: {
+      ...envelope.properties,
+      type: { const: job.type, description: "The job's type." },
+      payload,
+    },
   };
 }

@@ -17,8 +17,17 @@ export function apiChild(): ChildSpec<{ url: string }> {
 }
 
 /** @param graceMs how long the role itself takes at most to end its work */
-export function roleChild(role: "worker" | "scheduler", replaced: Replaced, graceMs: number): ChildSpec<unknown> {
-  return { name: role, start: () => forkRole([role], replaced), whenReady: readyMessage, stopMs: graceMs + STOP_MS };
+export function roleChild(
+  role: "worker" | "scheduler",
+  replaced: Replaced,
+  graceMs: number,
+): ChildSpec<unknown> {
+  return {
+    name: role,
+    start: () => forkRole([role], replaced),
+    whenReady: readyMessage,
+    stopMs: graceMs + STOP_MS,
+  };
 }
 
 interface MailboxReady {

@@ -11,7 +11,10 @@ interface FirstScreen {
 export function firstScreen({ settings, apiUrl, mailboxUrl }: FirstScreen): string {
   const dataDir = settings.HOLDFAST_DATA_DIR;
   const store = settings.REDIS_URL === undefined ? `embedded, in ${join(dataDir, "store")}` : "REDIS_URL";
-  const mail = mailboxUrl === undefined ? "SMTP_URL" : `${mailboxUrl}  (development mailbox, files in ${join(dataDir, "mailbox")})`;
+  const mail =
+    mailboxUrl === undefined
+      ? "SMTP_URL"
+      : `${mailboxUrl}  (development mailbox, files in ${join(dataDir, "mailbox")})`;
   return `
   Holdfast is up.
 

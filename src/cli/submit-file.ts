@@ -29,7 +29,10 @@ export async function submitFile(
   json: boolean,
 ): Promise<void> {
   const { stream, bytes } = openSource(file);
-  const bar = new SingleBar({ format: "{bar} {percentage}% · {lines} lines · {eta_formatted} left", hideCursor: true });
+  const bar = new SingleBar({
+    format: "{bar} {percentage}% · {lines} lines · {eta_formatted} left",
+    hideCursor: true,
+  });
   const showsBar = process.stderr.isTTY && bytes > 0;
   if (showsBar) bar.start(bytes, 0, { lines: 0 });
   const counts: Counts = { accepted: 0, duplicate: 0, refused: 0 };
@@ -60,7 +63,9 @@ async function forEachLine(
   stream: Readable,
   work: (line: string, number: number, bytesRead: number) => Promise<void>,
 ): Promise<void> {
-  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
+  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })[
+    Symbol.asyncIterator
+  ]();
   let number = 0;
   let bytesRead = 0;
   const lane = async () => {

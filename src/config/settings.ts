@@ -25,7 +25,11 @@ export function readSettings(env: Environment = process.env): Settings {
     const found = env[name];
     const parsed = schema.safeParse(found === "" ? undefined : found);
     if (parsed.success) values[name as VariableName] = parsed.data;
-    else offences.push({ pointer: name, message: `expected ${expected}, got ${secret ? "(hidden)" : `"${found}"`}` });
+    else
+      offences.push({
+        pointer: name,
+        message: `expected ${expected}, got ${secret ? "(hidden)" : `"${found}"`}`,
+      });
   }
   if (offences.length === 0) offences.push(...crossChecks(values as Settings));
   if (offences.length > 0) throw invalid(offences);
@@ -57,12 +61,20 @@ export function isLoopback(host: string): boolean {
 function unknownNames(env: Environment): Offence[] {
   return Object.keys(env)
     .filter((name) => name.startsWith("HOLDFAST_") && !Object.hasOwn(variables, name))
-    .map((name) => ({ pointer: name, message: `expected a known variable, got a name that Holdfast does not know` }));
+    .map((name) => ({
+      pointer: name,
+      message: `expected a known variable, got a name that Holdfast does not know`,
+    }));
 }
 
 function crossChecks(settings: Settings): Offence[] {
   if (!isLoopback(settings.HOST) && settings.HOLDFAST_API_KEYS.length === 0) {
-    return [{ pointer: "HOST", message: `expected a loopback address while HOLDFAST_API_KEYS is not set, got "${settings.HOST}"` }];
+    return [
+      {
+        pointer: "HOST",
+        message: `expected a loopback address while HOLDFAST_API_KEYS is not set, got "${settings.HOST}"`,
+      },
+    ];
   }
   return [];
 }

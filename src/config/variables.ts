@@ -31,7 +31,8 @@ const optionalUrl = (protocols: RegExp) =>
     .refine((value) => protocols.test(value))
     .optional();
 
-const apiKeyEntry = /^([A-Za-z0-9._-]{1,64}):((?:submit|read|operate)(?:\+(?:submit|read|operate))*):([0-9a-f]{64})$/;
+const apiKeyEntry =
+  /^([A-Za-z0-9._-]{1,64}):((?:submit|read|operate)(?:\+(?:submit|read|operate))*):([0-9a-f]{64})$/;
 
 /** What a client that shows an API key may do. */
 export type Scope = "submit" | "read" | "operate";

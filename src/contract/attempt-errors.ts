@@ -15,7 +15,11 @@ export class RetryAfterError extends HoldfastError {
   override readonly retryAfterMs: number;
 
   /** @param ms milliseconds until the next attempt, at least 0 */
-  constructor(ms: number, message = `The handler asked to be tried again in ${ms} ms`, options: { readonly cause?: unknown } = {}) {
+  constructor(
+    ms: number,
+    message = `The handler asked to be tried again in ${ms} ms`,
+    options: { readonly cause?: unknown } = {},
+  ) {
     super("HANDLER_FAILED", message, options);
     this.retryAfterMs = Math.max(0, Math.trunc(ms));
   }

@@ -36,7 +36,12 @@ function write(value: unknown, pointer: string, depth: number, offences: Offence
   return writeObject(value as Record<string, unknown>, pointer, depth, offences);
 }
 
-function writeObject(object: Record<string, unknown>, pointer: string, depth: number, offences: Offence[]): string {
+function writeObject(
+  object: Record<string, unknown>,
+  pointer: string,
+  depth: number,
+  offences: Offence[],
+): string {
   const members: string[] = [];
   for (const name of Object.keys(object).sort()) {
     const value = object[name];
@@ -48,7 +53,9 @@ function writeObject(object: Record<string, unknown>, pointer: string, depth: nu
 }
 
 function writeString(text: string, pointer: string, offences: Offence[]): string {
-  return text.isWellFormed() ? JSON.stringify(text) : refuse(pointer, "expected well-formed Unicode", offences);
+  return text.isWellFormed()
+    ? JSON.stringify(text)
+    : refuse(pointer, "expected well-formed Unicode", offences);
 }
 
 function refuse(pointer: string, message: string, offences: Offence[]): string {

@@ -3,7 +3,12 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
 
 /** What a job is, apart from what it does: safe to load in a producer, the API, the CLI and the scheduler. */
-export interface JobContract<Type extends string = string, PayloadIn = unknown, Payload = unknown, Result = unknown> {
+export interface JobContract<
+  Type extends string = string,
+  PayloadIn = unknown,
+  Payload = unknown,
+  Result = unknown,
+> {
   readonly type: Type;
   /** What clients send: JSON, checked on submission and again before each attempt. */
   readonly payload: z.ZodType<Payload, PayloadIn>;
@@ -70,7 +75,9 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result> 
 }
 
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
-const nameSchema = z.string().regex(NAME, "expected 1 to 64 lower-case letters, digits and dashes, beginning with a letter");
+const nameSchema = z
+  .string()
+  .regex(NAME, "expected 1 to 64 lower-case letters, digits and dashes, beginning with a letter");
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const definitionSchema = z.strictObject({
@@ -103,6 +110,8 @@ export function defineJob<const Type extends string, PayloadIn, Payload, Result>
 function requireValid(definition: { readonly type: string }): void {
   const parsed = definitionSchema.safeParse(definition);
   if (parsed.success) return;
-  const lines = parsed.error.issues.map(({ path, message }) => `job "${definition.type}": ${path.join(".")}: ${message}`);
+  const lines = parsed.error.issues.map(
+    ({ path, message }) => `job "${definition.type}": ${path.join(".")}: ${message}`,
+  );
   throw new HoldfastError("APPLICATION_INVALID", lines.join("\n"));
 }

@@ -36,10 +36,16 @@ const SHORTEST_PERIOD_MS = 1_000;
 export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<PayloadIn>): Schedule {
   const { name, everyMs } = definition;
   if (!NAME.test(name)) {
-    throw invalid(name, "name: expected 1 to 64 lower-case letters, digits and dashes, beginning with a letter");
+    throw invalid(
+      name,
+      "name: expected 1 to 64 lower-case letters, digits and dashes, beginning with a letter",
+    );
   }
   if (!Number.isSafeInteger(everyMs) || everyMs < SHORTEST_PERIOD_MS) {
-    throw invalid(name, `everyMs: expected a whole number of milliseconds, at least ${SHORTEST_PERIOD_MS}, got ${everyMs}`);
+    throw invalid(
+      name,
+      `everyMs: expected a whole number of milliseconds, at least ${SHORTEST_PERIOD_MS}, got ${everyMs}`,
+    );
   }
   return definition;
 }

@@ -7,7 +7,8 @@ import { randomUUID } from "node:crypto";
  * request even after the job itself is gone: the key still points to the id. 26 random bits and the fingerprint keep
  * ids of one millisecond apart.
  */
-const SHAPE = /^([a-z][a-z0-9-]{0,63})_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-([0-9a-f]{12})$/;
+const SHAPE =
+  /^([a-z][a-z0-9-]{0,63})_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-([0-9a-f]{12})$/;
 
 export interface JobId {
   readonly queue: string;

@@ -12,7 +12,8 @@ import type { Application } from "./define-config.ts";
  */
 export async function loadApplication(file: string): Promise<Application> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new HoldfastError("APPLICATION_INVALID", `HOLDFAST_CONFIG: there is no file ${path}`);
+  if (!existsSync(path))
+    throw new HoldfastError("APPLICATION_INVALID", `HOLDFAST_CONFIG: there is no file ${path}`);
   const { register } = await import("tsx/esm/api");
   register();
   const exported = await importDefault(path);

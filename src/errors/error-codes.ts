@@ -17,7 +17,11 @@ export const errorCodes = {
   FORBIDDEN: { httpStatus: 403, retryable: false, title: "The API key lacks the scope" },
   JOB_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such job" },
   ROUTE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such resource" },
-  METHOD_NOT_ALLOWED: { httpStatus: 405, retryable: false, title: "The resource does not support this method" },
+  METHOD_NOT_ALLOWED: {
+    httpStatus: 405,
+    retryable: false,
+    title: "The resource does not support this method",
+  },
   REQUEST_TIMED_OUT: { httpStatus: 408, retryable: true, title: "The request did not arrive in time" },
   BODY_TOO_LARGE: { httpStatus: 413, retryable: false, title: "The body is too large" },
   UNSUPPORTED_MEDIA_TYPE: { httpStatus: 415, retryable: false, title: "The body must be JSON" },

@@ -11,7 +11,7 @@ export interface HoldfastErrorOptions {
   /** All that is wrong with the input, where the code is about bad input. */
   readonly offences?: readonly Offence[];
   /** After how long trying again makes sense, in milliseconds. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** The one error class: everything Holdfast throws is one of these, told apart by `code`. */

@@ -13,6 +13,12 @@ export type Logger = Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "chi
 export function createLogger(level: string, role: string): Logger {
   const options = { level, base: { role }, timestamp: pino.stdTimeFunctions.isoTime };
   if (!process.stderr.isTTY) return pino(options, pino.destination({ fd: 2, sync: true }));
-  const stream = pretty({ destination: 2, sync: true, translateTime: "HH:MM:ss.l", ignore: "role", messageFormat: "{role} · {msg}" });
+  const stream = pretty({
+    destination: 2,
+    sync: true,
+    translateTime: "HH:MM:ss.l",
+    ignore: "role",
+    messageFormat: "{role} · {msg}",
+  });
   return pino(options, stream);
 }

@@ -64,5 +64,8 @@ function pick(holds: ReadonlyMap<string, TrackedHold>, jobIds: readonly string[]
 }
 
 function lockLost(): HoldfastError {
-  return new HoldfastError("LOCK_LOST", "This worker was silent for too long; another one may have taken the job over");
+  return new HoldfastError(
+    "LOCK_LOST",
+    "This worker was silent for too long; another one may have taken the job over",
+  );
 }

@@ -26,7 +26,12 @@ export interface TakenJob {
 /** How an attempt ended. */
 export type AttemptOutcome =
   | { readonly kind: "completed"; readonly result: unknown }
-  | { readonly kind: "failed"; readonly failure: Failure; readonly stack: string; readonly retryAfterMs?: number | undefined }
+  | {
+      readonly kind: "failed";
+      readonly failure: Failure;
+      readonly stack: string;
+      readonly retryAfterMs?: number | undefined;
+    }
   /** Put back untouched, for another worker: no attempt is used up. */
   | { readonly kind: "returned" };
 
@@ -60,7 +65,10 @@ const STACK_LINES_MAX = 8;
  * Stopping takes no more jobs, lets running attempts finish inside the grace time, then aborts the rest, whose jobs
  * go back to the queue.
  */
-export function startConsumer(options: ConsumerOptions, attempt: (job: TakenJob) => Promise<AttemptOutcome>): Running {
+export function startConsumer(
+  options: ConsumerOptions,
+  attempt: (job: TakenJob) => Promise<AttemptOutcome>,
+): Running {
   const holds = createHolds(options.lockMs);
   const worker = new Worker<JobEnvelope, unknown, string>(
     bullmqQueueName(options.queue),
@@ -121,7 +129,8 @@ async function settle(job: Job, token: string, outcome: AttemptOutcome): Promise
       return outcome.result;
     case "failed":
       // BullMQ computes the next delay from these options; this copy of them lives for this attempt only.
-      if (outcome.retryAfterMs !== undefined) job.opts.backoff = { type: "fixed", delay: outcome.retryAfterMs };
+      if (outcome.retryAfterMs !== undefined)
+        job.opts.backoff = { type: "fixed", delay: outcome.retryAfterMs };
       throw bullmqError(outcome.failure, outcome.stack);
     case "returned":
       await job.moveToWait(token);
@@ -131,14 +140,20 @@ async function settle(job: Job, token: string, outcome: AttemptOutcome): Promise
 
 function bullmqError(failure: Failure, stack: string): Error {
   const message = formatFailure(failure);
-  const error = failure.retryable ? new HoldfastError(failure.code, message) : new UnrecoverableError(message);
+  const error = failure.retryable
+    ? new HoldfastError(failure.code, message)
+    : new UnrecoverableError(message);
   error.stack = stack.split("\n").slice(0, STACK_LINES_MAX).join("\n");
   return error;
 }
 
 async function stopWorker(worker: Worker, abortAll: () => void, graceMs: number): Promise<void> {
   const abort = setTimeout(abortAll, graceMs);
-  const late = () => new HoldfastError("WORKER_STOPPING", "Some attempts ignored their signal; their jobs are found as stalled");
+  const late = () =>
+    new HoldfastError(
+      "WORKER_STOPPING",
+      "Some attempts ignored their signal; their jobs are found as stalled",
+    );
   try {
     await withDeadline(worker.close(), graceMs + ABORT_GRACE_MS, late);
   } finally {

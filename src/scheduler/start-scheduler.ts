@@ -30,7 +30,9 @@ export async function startScheduler(application: Application, env?: Environment
     durability: settings.HOLDFAST_DURABILITY,
   });
   const stopping = new AbortController();
-  const following = application.schedules.map((schedule) => follow(schedule, submitter, log, stopping.signal));
+  const following = application.schedules.map((schedule) =>
+    follow(schedule, submitter, log, stopping.signal),
+  );
   log.info({ schedules: application.schedules.map(({ name }) => name) }, "scheduler ready");
   return {
     stop: stopOnce(async () => {
@@ -42,7 +44,12 @@ export async function startScheduler(application: Application, env?: Environment
   };
 }
 
-async function follow(schedule: Schedule, submitter: Submitter, log: Logger, stopping: AbortSignal): Promise<void> {
+async function follow(
+  schedule: Schedule,
+  submitter: Submitter,
+  log: Logger,
+  stopping: AbortSignal,
+): Promise<void> {
   let at = nextTick(schedule, new Date());
   while (await sleptUntil(at, stopping)) {
     const next = nextTick(schedule, at);
@@ -61,7 +68,11 @@ async function submitTick(
   stopping: AbortSignal,
 ): Promise<void> {
   const tickLog = log.child({ schedule: schedule.name, tick: at.toISOString() });
-  const submission = { type: schedule.job.type, payload: schedule.payload({ at }), idempotencyKey: tickKey(schedule, at) };
+  const submission = {
+    type: schedule.job.type,
+    payload: schedule.payload({ at }),
+    idempotencyKey: tickKey(schedule, at),
+  };
   do {
     try {
       const { id, duplicate } = await submitter.submit(submission);

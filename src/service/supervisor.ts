@@ -39,7 +39,10 @@ export async function supervise<Ready>(spec: ChildSpec<Ready>, log: Logger): Pro
     child.once("exit", (code, signal) => {
       if (isStopping) return;
       const nextMs = performance.now() - startedAt > STEADY_MS ? FIRST_PAUSE_MS : pauseMs;
-      log.warn({ child: spec.name, code, signal, restartInMs: nextMs }, `${spec.name} ended; starting it again`);
+      log.warn(
+        { child: spec.name, code, signal, restartInMs: nextMs },
+        `${spec.name} ended; starting it again`,
+      );
       pause = setTimeout(() => {
         child = spec.start();
         restartWhenDead(performance.now(), Math.min(2 * nextMs, LONGEST_PAUSE_MS));
@@ -70,7 +73,10 @@ export function readyMessage<Ready>(child: ChildProcess): Promise<Ready> {
 
 async function rejectOnExit(child: ChildProcess, name: string): Promise<never> {
   const [code, signal] = await once(child, "exit");
-  throw new HoldfastError("START_FAILED", `${name} ended before it was ready (${signal ?? `exit code ${code}`})`);
+  throw new HoldfastError(
+    "START_FAILED",
+    `${name} ended before it was ready (${signal ?? `exit code ${code}`})`,
+  );
 }
 
 async function endChild(child: ChildProcess, stopMs: number): Promise<void> {

@@ -9,7 +9,17 @@ import type { JobState, JobStatus } from "./job-status.ts";
 const script = loadScript(import.meta.url, "read-status.lua");
 
 /** BullMQ's names for the fields of a job's hash; `name` comes first because every job has one. */
-const fields = ["name", "timestamp", "opts", "atm", "progress", "processedOn", "finishedOn", "returnvalue", "failedReason"] as const;
+const fields = [
+  "name",
+  "timestamp",
+  "opts",
+  "atm",
+  "progress",
+  "processedOn",
+  "finishedOn",
+  "returnvalue",
+  "failedReason",
+] as const;
 type Fields = Readonly<Record<(typeof fields)[number], string | null>>;
 
 /** BullMQ multiplies due times by this, to keep jobs of one millisecond in order. */
@@ -22,7 +32,11 @@ const DUE_SCALE = 4096;
  * @returns undefined when there is no such job, or no longer
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
-export async function readStatus(client: StoreClient, prefix: string, id: string): Promise<JobStatus | undefined> {
+export async function readStatus(
+  client: StoreClient,
+  prefix: string,
+  id: string,
+): Promise<JobStatus | undefined> {
   const jobId = parseJobId(id);
   if (jobId === undefined) return undefined;
   const key = (name: string) => queueKey(prefix, jobId.queue, name);

@@ -56,7 +56,11 @@ const eviction: Setting = {
 
 const persistence: readonly Setting[] = [
   { name: "appendonly", expected: "yes", risk: "a restart of the store loses jobs that were acknowledged" },
-  { name: "appendfsync", expected: "always", risk: "a crash loses up to the last second of acknowledged jobs" },
+  {
+    name: "appendfsync",
+    expected: "always",
+    risk: "a crash loses up to the last second of acknowledged jobs",
+  },
   {
     name: "no-appendfsync-on-rewrite",
     expected: "no",
@@ -68,7 +72,10 @@ async function settingFlaw(client: StoreClient, setting: Setting): Promise<Store
   const { name, expected, risk } = setting;
   const found = await readSetting(client, name);
   if (found === expected) return undefined;
-  const remedy = found === undefined ? `allow the user CONFIG GET, and set ${name} ${expected}` : `CONFIG SET ${name} ${expected}`;
+  const remedy =
+    found === undefined
+      ? `allow the user CONFIG GET, and set ${name} ${expected}`
+      : `CONFIG SET ${name} ${expected}`;
   return { setting: name, expected, found: found ?? "(the store does not tell)", risk, remedy };
 }
 
@@ -104,7 +111,9 @@ function versionFlaw(info: Info): StoreFlaw | undefined {
 }
 
 function replicaFlaw(info: Info, wanted: number): StoreFlaw | undefined {
-  const online = [...info].filter(([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"));
+  const online = [...info].filter(
+    ([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"),
+  );
   if (online.length >= wanted) return undefined;
   return {
     setting: "replicas",

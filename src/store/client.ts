@@ -65,7 +65,8 @@ function createCluster(url: string, redisOptions: ConnectionOptions): Cluster {
 
 function sentinelOptions(url: string): ConnectionOptions {
   const match = /^sentinel:\/\/(?:([^@/]*)@)?([^/?]+)\/([^/?]+)(?:\?db=(\d+))?$/.exec(url);
-  if (match === null) throw unreadable("expected sentinel://[user:password@]host:port,host:port/MASTER[?db=N]");
+  if (match === null)
+    throw unreadable("expected sentinel://[user:password@]host:port,host:port/MASTER[?db=N]");
   const [, userInfo = "", hosts = "", name = "", db = "0"] = match;
   const sentinels = hosts.split(",").map((host) => parseUrl(`redis://${host}`));
   return {

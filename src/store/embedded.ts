@@ -28,7 +28,10 @@ export function spawnEmbeddedStore(dataDir: string): ChildProcess {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const log = openSync(join(directory, "store.log"), "a");
   // Detached: a Ctrl-C in the terminal must reach the roles first, and the store last.
-  return spawn(findServer(), serverOptions(dataDir, directory), { stdio: ["ignore", log, log], detached: true });
+  return spawn(findServer(), serverOptions(dataDir, directory), {
+    stdio: ["ignore", log, log],
+    detached: true,
+  });
 }
 
 /** Ends a store that an earlier run left behind, e.g. because its supervisor was killed. Its data stays. */

@@ -2,13 +2,12 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 
 const RETRY_AFTER_MS = 1_000;
 
-/** What callers are told when the store did not answer: whether it did the work is then unknown. */
+/** The store did not answer in time. Whether it did the work is then unknown. */
 export function storeUnavailable(cause?: unknown): HoldfastError {
-  return new HoldfastError(
-    "STORE_UNAVAILABLE",
-    "The store did not answer in time, so the outcome is unknown. Sending the same request with the same idempotency key again is safe.",
-    { cause, retryAfterMs: RETRY_AFTER_MS },
-  );
+  return new HoldfastError("STORE_UNAVAILABLE", "The store cannot be reached", {
+    cause,
+    retryAfterMs: RETRY_AFTER_MS,
+  });
 }
 
 /**
@@ -19,11 +18,7 @@ export function storeUnavailable(cause?: unknown): HoldfastError {
 export function storeFault(cause: unknown): HoldfastError {
   if (cause instanceof HoldfastError) return cause;
   if (cause instanceof Error && /\bOOM\b|MISCONF/.test(cause.message)) {
-    return new HoldfastError(
-      "STORE_FULL",
-      "The store has no room for new jobs; nothing was stored. Sending the same request with the same idempotency key again is safe.",
-      { cause, retryAfterMs: RETRY_AFTER_MS },
-    );
+    return new HoldfastError("STORE_FULL", "The store has no room", { cause, retryAfterMs: RETRY_AFTER_MS });
   }
   return storeUnavailable(cause);
 }

@@ -33,7 +33,11 @@ export interface Producer extends Running, AsyncDisposable {
    *
    * @throws HoldfastError as `POST /jobs` answers, e.g. `INVALID_PAYLOAD`, `IDEMPOTENCY_KEY_REUSED`, `STORE_UNAVAILABLE`
    */
-  submit<PayloadIn>(job: ProducibleJob<PayloadIn>, payload: PayloadIn, options: SubmitOptions): Promise<Receipt>;
+  submit<PayloadIn>(
+    job: ProducibleJob<PayloadIn>,
+    payload: PayloadIn,
+    options: SubmitOptions,
+  ): Promise<Receipt>;
   /** Creates many; each has its own result, in order, and one that is refused does not touch the others. */
   submitMany<PayloadIn>(
     job: ProducibleJob<PayloadIn>,
@@ -89,7 +93,11 @@ export async function createProducer(application: Application, env?: Environment
 }
 
 /** Maps in order, with at most `limit` at work at a time. */
-async function mapInFlight<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
+async function mapInFlight<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = [];
   const remaining = items.entries();
   const lane = async () => {

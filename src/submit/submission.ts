@@ -7,18 +7,34 @@ const PRIORITY_MAX = 2_097_151;
 
 export const submissionOptionsSchema = z
   .strictObject({
-    delayMs: z.number().int().min(0).max(YEAR_MS).optional().meta({
-      description: "Milliseconds until the job may run, at most a year. Excludes runAt.",
-      examples: [0],
-    }),
-    runAt: z.iso.datetime({ offset: true }).optional().meta({
-      description: "The instant from which the job may run, at most a year ahead; one in the past means now. Excludes delayMs.",
-      examples: ["2026-12-01T09:00:00Z"],
-    }),
-    priority: z.number().int().min(0).max(PRIORITY_MAX).optional().meta({
-      description: `0: none, runs first. Otherwise 1 to ${PRIORITY_MAX}, the lower the sooner.`,
-      examples: [0],
-    }),
+    delayMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(YEAR_MS)
+      .optional()
+      .meta({
+        description: "Milliseconds until the job may run, at most a year. Excludes runAt.",
+        examples: [0],
+      }),
+    runAt: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .meta({
+        description:
+          "The instant from which the job may run, at most a year ahead; one in the past means now. Excludes delayMs.",
+        examples: ["2026-12-01T09:00:00Z"],
+      }),
+    priority: z
+      .number()
+      .int()
+      .min(0)
+      .max(PRIORITY_MAX)
+      .optional()
+      .meta({
+        description: `0: none, runs first. Otherwise 1 to ${PRIORITY_MAX}, the lower the sooner.`,
+        examples: [0],
+      }),
   })
   .refine(({ delayMs, runAt }) => delayMs === undefined || runAt === undefined, {
     path: ["runAt"],
@@ -37,7 +53,8 @@ export const submissionSchema = z.strictObject({
     .string()
     .optional()
     .meta({
-      description: "What this request means, 1 to 255 characters: the same key of the same type never makes a second job.",
+      description:
+        "What this request means, 1 to 255 characters: the same key of the same type never makes a second job.",
       examples: ["signup-42"],
     }),
   options: submissionOptionsSchema.optional(),

@@ -45,7 +45,11 @@ export interface Submitter extends Running {
 /** A client waits no longer than this for the store: with everything around it the answer comes within 2 s. */
 const STORE_DEADLINE_MS = 1_500;
 
-export function createSubmitter(application: Application, client: StoreClient, options: SubmitterOptions): Submitter {
+export function createSubmitter(
+  application: Application,
+  client: StoreClient,
+  options: SubmitterOptions,
+): Submitter {
   const queues = new Map(application.queues.map((name) => [name, openQueue(options.prefix, name, client)]));
   const secret = fingerprintSecret(client, options.prefix);
 
@@ -78,11 +82,20 @@ export function createSubmitter(application: Application, client: StoreClient, o
       try {
         return await withDeadline(enqueue(submission, queue), STORE_DEADLINE_MS, storeUnavailable);
       } catch (error) {
-        throw storeFault(error);
+        throw advised(storeFault(error));
       }
     },
     stop: stopOnce(() => stopAll([...queues.values()])),
   };
+}
+
+/** Tells a client whose job may or may not be in what to do about it. */
+function advised(fault: HoldfastError): HoldfastError {
+  if (!fault.retryable) return fault;
+  const outcome =
+    fault.code === "STORE_FULL" ? "nothing was stored" : "whether the job was accepted is unknown";
+  const message = `${fault.message}: ${outcome}. Sending the same request with the same idempotency key again is safe.`;
+  return new HoldfastError(fault.code, message, { cause: fault, retryAfterMs: fault.retryAfterMs });
 }
 
 function keyReused(): HoldfastError {

@@ -5,7 +5,7 @@ import type { JobContract } from "../contract/define-job.ts";
 import { keyFault } from "../contract/idempotency-key.ts";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError, type Offence } from "../errors/holdfast-error.ts";
-import { canonicalOptions, submissionSchema, type SubmissionOptions } from "./submission.ts";
+import { canonicalOptions, type SubmissionOptions, submissionSchema } from "./submission.ts";
 
 /** A submission in which nothing is wrong. */
 export interface ValidSubmission {
@@ -37,17 +37,22 @@ type Fault = Offence & { readonly code: ErrorCode };
 export function validateSubmission(application: Application, input: unknown): ValidSubmission {
   const shape = submissionSchema.safeParse(input);
   const sent = isObject(input) ? input : {};
-  const contract = typeof sent["type"] === "string" ? application.jobs.get(sent["type"]) : undefined;
+  const contract = typeof sent.type === "string" ? application.jobs.get(sent.type) : undefined;
   const options = shape.data?.options ?? {};
-  const content = canonicalJson({ type: sent["type"], payload: sent["payload"], options: canonicalOptions(options) });
+  const content = canonicalJson({
+    type: sent.type,
+    payload: sent.payload,
+    options: canonicalOptions(options),
+  });
   const faults = [
     ...shapeFaults(shape.error),
-    ...typeFaults(sent["type"], contract, application),
-    ...keyFaults(sent["idempotencyKey"]),
+    ...typeFaults(sent.type, contract, application),
+    ...keyFaults(sent.idempotencyKey),
     ...contentFaults(content),
     ...(content.kind === "json" && contract !== undefined ? payloadFaults(contract, sent) : []),
   ];
-  if (faults.length > 0 || !shape.success || contract === undefined || content.kind === "refused") throw refusal(faults);
+  if (faults.length > 0 || !shape.success || contract === undefined || content.kind === "refused")
+    throw refusal(faults);
   const { payload, idempotencyKey = "" } = shape.data;
   return { contract, payload, idempotencyKey, options, content: content.text };
 }
@@ -64,7 +69,8 @@ function typeFaults(type: unknown, contract: JobContract | undefined, applicatio
 
 function keyFaults(key: unknown): Fault[] {
   const pointer = "/idempotencyKey";
-  if (key === undefined) return [{ code: "IDEMPOTENCY_KEY_MISSING", pointer, message: "expected a key of 1 to 255 characters" }];
+  if (key === undefined)
+    return [{ code: "IDEMPOTENCY_KEY_MISSING", pointer, message: "expected a key of 1 to 255 characters" }];
   const message = typeof key === "string" ? keyFault(key) : undefined;
   return message === undefined ? [] : [{ code: "IDEMPOTENCY_KEY_INVALID", pointer, message }];
 }
@@ -78,7 +84,7 @@ function contentFaults(content: ReturnType<typeof canonicalJson>): Fault[] {
 }
 
 function payloadFaults(contract: JobContract, sent: Readonly<Record<string, unknown>>): Fault[] {
-  const { error } = contract.payload.safeParse(sent["payload"]);
+  const { error } = contract.payload.safeParse(sent.payload);
   return offencesOf(error, ["payload"]).map((offence) => ({ code: "INVALID_PAYLOAD", ...offence }));
 }
 
@@ -86,16 +92,22 @@ function offencesOf(error: z.ZodError | undefined, base: readonly string[] = [])
   return (error?.issues ?? []).flatMap((issue) => {
     const path = [...base, ...issue.path];
     if (issue.code !== "unrecognized_keys") return [{ pointer: jsonPointer(path), message: issue.message }];
-    return issue.keys.map((key) => ({ pointer: jsonPointer([...path, key]), message: "expected no such member" }));
+    return issue.keys.map((key) => ({
+      pointer: jsonPointer([...path, key]),
+      message: "expected no such member",
+    }));
   });
 }
 
 function refusal(faults: readonly Fault[]): HoldfastError {
-  const code = precedence.find((candidate) => faults.some((fault) => fault.code === candidate)) ?? "INVALID_REQUEST";
+  const code =
+    precedence.find((candidate) => faults.some((fault) => fault.code === candidate)) ?? "INVALID_REQUEST";
   const offences = faults.map(({ pointer, message }) => ({ pointer, message }));
   const [first] = faults.filter((fault) => fault.code === code);
   const more = offences.length > 1 ? ` (and ${offences.length - 1} more)` : "";
-  return new HoldfastError(code, `${first?.pointer || "/"}: ${first?.message ?? "malformed"}${more}`, { offences });
+  return new HoldfastError(code, `${first?.pointer || "/"}: ${first?.message ?? "malformed"}${more}`, {
+    offences,
+  });
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,5 +1,5 @@
-import { failureOf } from "../contract/failure.ts";
 import type { Attempt, AttemptLog, JobContract, JobHandler } from "../contract/define-job.ts";
+import { failureOf } from "../contract/failure.ts";
 import { startsAllowed } from "../contract/retry-policy.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Logger } from "../observe/logger.ts";
@@ -28,7 +28,11 @@ export async function runAttempt(
   return outcome;
 }
 
-async function attemptSteps(handlers: ReadonlyMap<string, JobHandler>, job: TakenJob, log: Logger): Promise<unknown> {
+async function attemptSteps(
+  handlers: ReadonlyMap<string, JobHandler>,
+  job: TakenJob,
+  log: Logger,
+): Promise<unknown> {
   const handler = findHandler(handlers, job);
   boundStarts(handler.job, job);
   const payload = checkPayload(handler.job, job);
@@ -39,19 +43,28 @@ async function attemptSteps(handlers: ReadonlyMap<string, JobHandler>, job: Take
 function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: TakenJob): JobHandler {
   const handler = handlers.get(job.type);
   if (handler !== undefined) return handler;
-  throw new HoldfastError("HANDLER_FAILED", `This worker has no handler for "${job.type}"; is it older than the producer?`);
+  throw new HoldfastError(
+    "HANDLER_FAILED",
+    `This worker has no handler for "${job.type}"; is it older than the producer?`,
+  );
 }
 
 function boundStarts(contract: JobContract, job: TakenJob): void {
   const allowed = startsAllowed(contract.retry);
   if (job.starts <= allowed) return;
-  throw new HoldfastError("STARTS_EXHAUSTED", `The job was started ${allowed} times, and its worker did not survive it`);
+  throw new HoldfastError(
+    "STARTS_EXHAUSTED",
+    `The job was started ${allowed} times, and its worker did not survive it`,
+  );
 }
 
 function checkPayload(contract: JobContract, job: TakenJob): unknown {
   const parsed = contract.payload.safeParse(job.envelope.payload);
   if (parsed.success) return parsed.data;
-  throw new HoldfastError("INVALID_PAYLOAD", "The stored payload does not fit the contract that this worker knows");
+  throw new HoldfastError(
+    "INVALID_PAYLOAD",
+    "The stored payload does not fit the contract that this worker knows",
+  );
 }
 
 function runHandler(handler: JobHandler, job: TakenJob, payload: unknown, log: Logger): Promise<unknown> {
@@ -74,7 +87,10 @@ function createAttempt(job: TakenJob, payload: unknown, signal: AbortSignal, log
       job.hold.assert();
       const size = Buffer.byteLength(JSON.stringify(value));
       if (size > PROGRESS_MAX_BYTES) {
-        throw new HoldfastError("HANDLER_FAILED", `progress: expected at most ${PROGRESS_MAX_BYTES} bytes, got ${size}`);
+        throw new HoldfastError(
+          "HANDLER_FAILED",
+          `progress: expected at most ${PROGRESS_MAX_BYTES} bytes, got ${size}`,
+        );
       }
       await job.progress(value);
     },
@@ -106,7 +122,10 @@ function checkResult(contract: JobContract, result: unknown): unknown {
   }
   const size = Buffer.byteLength(JSON.stringify(parsed.data) ?? "");
   if (size > RESULT_MAX_BYTES) {
-    throw new HoldfastError("RESULT_INVALID", `expected a result of at most ${RESULT_MAX_BYTES} bytes, got ${size}`);
+    throw new HoldfastError(
+      "RESULT_INVALID",
+      `expected a result of at most ${RESULT_MAX_BYTES} bytes, got ${size}`,
+    );
   }
   return parsed.data;
 }

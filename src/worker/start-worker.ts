@@ -60,7 +60,9 @@ function consume(
 async function loadHandlers(application: Application): Promise<ReadonlyMap<string, JobHandler>> {
   const handlers = new Map((await application.handlers()).map((handler) => [handler.job.type, handler]));
   const faults = [
-    ...[...application.jobs.keys()].filter((type) => !handlers.has(type)).map((type) => `job "${type}": has no handler`),
+    ...[...application.jobs.keys()]
+      .filter((type) => !handlers.has(type))
+      .map((type) => `job "${type}": has no handler`),
     ...[...handlers.keys()]
       .filter((type) => !application.jobs.has(type))
       .map((type) => `handler "${type}": its job is not listed in jobs`),

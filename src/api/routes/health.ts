@@ -10,7 +10,9 @@ const STORE_DEADLINE_MS = 1_500;
 const liveSchema = z.object({ status: z.literal("live") });
 const readySchema = z.object({
   status: z.enum(["ready", "not ready"]),
-  reasons: z.array(z.string()).meta({ description: "What is missing, and how to mend it; empty when ready." }),
+  reasons: z
+    .array(z.string())
+    .meta({ description: "What is missing, and how to mend it; empty when ready." }),
 });
 
 /** `GET /health/live`: the process runs. `GET /health/ready`: the store is there, and fit for what is promised. */
@@ -30,7 +32,11 @@ export function addHealthRoutes(server: FastifyInstance, { store, settings }: Ap
     "/health/live",
     {
       config: { scope: "public" },
-      schema: { summary: "Is the process alive?", tags: ["health"], response: { 200: z.toJSONSchema(liveSchema) } },
+      schema: {
+        summary: "Is the process alive?",
+        tags: ["health"],
+        response: { 200: z.toJSONSchema(liveSchema) },
+      },
     },
     async () => ({ status: "live" }),
   );

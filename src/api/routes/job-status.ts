@@ -22,15 +22,21 @@ export function addJobStatusRoute(server: FastifyInstance, { store, settings }: 
         tags: ["jobs"],
         params: {
           type: "object",
-          properties: { id: { type: "string", description: "The id that the submission was answered with." } },
+          properties: {
+            id: { type: "string", description: "The id that the submission was answered with." },
+          },
         },
-        response: { 200: z.toJSONSchema(jobStatusSchema), ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE") },
+        response: {
+          200: z.toJSONSchema(jobStatusSchema),
+          ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE"),
+        },
       },
     },
     async ({ params }, reply) => {
       const reading = readStatus(store, settings.HOLDFAST_PREFIX, params.id);
       const status = await withDeadline(reading, STORE_DEADLINE_MS, storeUnavailable);
-      if (status === undefined) throw new HoldfastError("JOB_NOT_FOUND", "There is no job with this id, or no longer");
+      if (status === undefined)
+        throw new HoldfastError("JOB_NOT_FOUND", "There is no job with this id, or no longer");
       return reply.header("Cache-Control", "no-store").send(status);
     },
   );

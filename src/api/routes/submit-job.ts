@@ -29,12 +29,18 @@ export function addSubmitRoute(server: FastifyInstance, { application, submitter
         headers: {
           type: "object",
           properties: {
-            "Idempotency-Key": { type: "string", description: "In place of `idempotencyKey`; where both are given they must agree." },
+            "Idempotency-Key": {
+              type: "string",
+              description: "In place of `idempotencyKey`; where both are given they must agree.",
+            },
           },
         },
         body: submissionBody(application),
         response: {
-          200: { ...z.toJSONSchema(receiptSchema), description: "The key was used before with the same content." },
+          200: {
+            ...z.toJSONSchema(receiptSchema),
+            description: "The key was used before with the same content.",
+          },
           202: { ...z.toJSONSchema(receiptSchema), description: "Accepted, and durable." },
           ...problemResponses(
             "INVALID_REQUEST",
@@ -50,7 +56,10 @@ export function addSubmitRoute(server: FastifyInstance, { application, submitter
       const receipt = await submitter.submit(withHeaderKey(request));
       if (receipt.duplicate) reply.header("Idempotency-Replayed", "true");
       const body = { ...receipt, statusUrl: statusUrl(receipt) };
-      return reply.code(receipt.duplicate ? 200 : 202).header("Location", body.statusUrl).send(body);
+      return reply
+        .code(receipt.duplicate ? 200 : 202)
+        .header("Location", body.statusUrl)
+        .send(body);
     },
   );
 }
@@ -65,7 +74,13 @@ function withHeaderKey({ raw, body }: FastifyRequest): unknown {
   if (key === undefined || typeof body !== "object" || body === null || Array.isArray(body)) return body;
   if (!("idempotencyKey" in body)) return { ...body, idempotencyKey: key };
   if (body.idempotencyKey === key) return body;
-  throw new HoldfastError("IDEMPOTENCY_KEY_INVALID", "The Idempotency-Key header and idempotencyKey in the body differ", {
-    offences: [{ pointer: "/idempotencyKey", message: "expected the same key as in the Idempotency-Key header" }],
-  });
+  throw new HoldfastError(
+    "IDEMPOTENCY_KEY_INVALID",
+    "The Idempotency-Key header and idempotencyKey in the body differ",
+    {
+      offences: [
+        { pointer: "/idempotencyKey", message: "expected the same key as in the Idempotency-Key header" },
+      ],
+    },
+  );
 }

@@ -6,9 +6,9 @@ import type { Application } from "../../contract/define-config.ts";
 import { loadApplication } from "../../contract/load-application.ts";
 import { startMailbox } from "../../mailbox/start-mailbox.ts";
 import { createLogger } from "../../observe/logger.ts";
+import { startScheduler } from "../../scheduler/start-scheduler.ts";
 import { type Running, stopAll } from "../../service/running.ts";
 import { untilStopRequested } from "../../service/until-signal.ts";
-import { startScheduler } from "../../scheduler/start-scheduler.ts";
 import { startWorker } from "../../worker/start-worker.ts";
 
 /** The roles, each with a life of its own. */
@@ -20,7 +20,9 @@ export function addRoleCommands(program: Command): void {
   program
     .command("worker")
     .description("run a worker alone; start as many as you like, anywhere")
-    .action(() => runRole(async (application) => [...(await mailboxIfNone()), await startWorker(application)]));
+    .action(() =>
+      runRole(async (application) => [...(await mailboxIfNone()), await startWorker(application)]),
+    );
   program
     .command("scheduler")
     .description("run a scheduler alone; more than one does no harm")

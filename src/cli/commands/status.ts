@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { JobStatus } from "../../status/job-status.ts";
 import { readStatus } from "../../status/read-status.ts";
+import type { StoreClient } from "../../store/client.ts";
 import { withStore } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
 
@@ -24,23 +25,28 @@ export function addStatusCommand(program: Command): void {
 }
 
 async function tellStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
+  const format = json ? (status: JobStatus) => JSON.stringify(status) : describe;
   await withStore(async ({ client }, prefix) => {
-    let told = "";
-    for (;;) {
-      const status = await readStatus(client, prefix, id);
-      if (status === undefined) throw new HoldfastError("JOB_NOT_FOUND", `There is no job ${JSON.stringify(id)}, or no longer`);
-      const text = json ? JSON.stringify(status) : describe(status);
-      if (text !== told) process.stdout.write(`${text}\n`);
-      told = text;
-      if (!watch) return;
-      if (status.state === "completed") return;
-      if (status.state === "failed") {
-        process.exitCode = exitCode.failed;
-        return;
-      }
+    let status = await requireStatus(client, prefix, id);
+    process.stdout.write(`${format(status)}\n`);
+    if (!watch) return;
+    for (let told = format(status); !hasEnded(status); told = format(status)) {
       await sleep(WATCH_EVERY_MS);
+      status = await requireStatus(client, prefix, id);
+      if (format(status) !== told) process.stdout.write(`${json ? "" : "\n"}${format(status)}\n`);
     }
+    if (status.state === "failed") process.exitCode = exitCode.failed;
   });
+}
+
+async function requireStatus(client: StoreClient, prefix: string, id: string): Promise<JobStatus> {
+  const status = await readStatus(client, prefix, id);
+  if (status !== undefined) return status;
+  throw new HoldfastError("JOB_NOT_FOUND", `There is no job ${JSON.stringify(id)}, or no longer`);
+}
+
+function hasEnded({ state }: JobStatus): boolean {
+  return state === "completed" || state === "failed";
 }
 
 function describe(status: JobStatus): string {

@@ -46,14 +46,19 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
   }
   const submission = await readSubmission(type, options);
   const receipt = await withSubmitter((submitter) => submitter.submit(submission));
-  const told = options.json ? JSON.stringify(receipt) : `${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`;
+  const told = options.json
+    ? JSON.stringify(receipt)
+    : `${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`;
   process.stdout.write(`${told}\n`);
 }
 
 async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {
   const { key, payload, delayMs, runAt, priority } = options;
   if (type === undefined || key === undefined || payload === undefined) {
-    throw new HoldfastError("USAGE", "expected TYPE, --key and --payload, or --from FILE (add --help for help)");
+    throw new HoldfastError(
+      "USAGE",
+      "expected TYPE, --key and --payload, or --from FILE (add --help for help)",
+    );
   }
   return {
     type,
@@ -86,7 +91,11 @@ function parseJson(source: string): unknown {
   }
 }
 
-function refuse(options: SubmitCommandOptions, names: readonly (keyof SubmitCommandOptions)[], why: string): void {
+function refuse(
+  options: SubmitCommandOptions,
+  names: readonly (keyof SubmitCommandOptions)[],
+  why: string,
+): void {
   const given = names.filter((name) => options[name] !== undefined);
   if (given.length > 0) throw new HoldfastError("USAGE", `--${given.join(", --")} ${why}`);
 }

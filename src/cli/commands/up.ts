@@ -4,17 +4,20 @@ import { loadApplication } from "../../contract/load-application.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { createLogger } from "../../observe/logger.ts";
 import { type Running, stopAll } from "../../service/running.ts";
-import { untilStopRequested } from "../../service/until-signal.ts";
-import { claimDataDirectory } from "../data-directory.ts";
-import { apiChild, mailboxChild, roleChild, storeChild } from "../children.ts";
-import { firstScreen } from "../first-screen.ts";
 import { supervise } from "../../service/supervisor.ts";
+import { untilStopRequested } from "../../service/until-signal.ts";
+import { apiChild, mailboxChild, roleChild, storeChild } from "../children.ts";
+import { claimDataDirectory } from "../data-directory.ts";
+import { firstScreen } from "../first-screen.ts";
 
 export function addUpCommand(program: Command): void {
   program
     .command("up")
     .description("run everything here: API, worker and scheduler, each as a process of its own")
-    .addHelpText("after", "\nWithout REDIS_URL it also runs an embedded store, without SMTP_URL a development mailbox.")
+    .addHelpText(
+      "after",
+      "\nWithout REDIS_URL it also runs an embedded store, without SMTP_URL a development mailbox.",
+    )
     .action(up);
 }
 
