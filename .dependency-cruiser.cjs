@@ -7,7 +7,7 @@ const ranks = [
   ["config", "observe", "store", "service"],
   ["contract"],
   ["queue", "status", "effect"],
-  ["submit", "worker"],
+  ["submit", "operate", "worker"],
   ["api", "scheduler", "mailbox", "console"],
   ["cli"],
 ];

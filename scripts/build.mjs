@@ -1,10 +1,10 @@
-// npm run build: compiles src/ to dist/.
-import { build } from "./lib/build.mjs";
+// npm run build: compiles src/ to dist/, from nothing.
+import { rebuild } from "./lib/build.mjs";
 import { step } from "./lib/progress.mjs";
 import { runScript } from "./lib/script.mjs";
 import { setUpDependencies } from "./lib/setup.mjs";
 
 await runScript(async () => {
   await setUpDependencies();
-  await step("Building", build);
+  await step("Building", rebuild);
 });

@@ -2,7 +2,7 @@
  * Holdfast's public surface, and the only one: what is not exported here may change at any time.
  */
 export { type Api, startApi } from "./api/start-api.ts";
-export { PermanentError, RetryAfterError } from "./contract/attempt-errors.ts";
+export { InDoubtError, PermanentError, RetryAfterError } from "./contract/attempt-errors.ts";
 export { type Application, type ApplicationDefinition, defineConfig } from "./contract/define-config.ts";
 export {
   type Attempt,
@@ -19,6 +19,14 @@ export {
   type ScheduleDefinition,
   type Tick,
 } from "./contract/define-schedule.ts";
+export type {
+  EffectCall,
+  EffectDeclaration,
+  EffectOptions,
+  EffectVerdict,
+  ProbeAnswer,
+  RunEffect,
+} from "./contract/effect.ts";
 export type { Backoff, RetryPolicy } from "./contract/retry-policy.ts";
 export type { ErrorCode } from "./errors/error-codes.ts";
 export { HoldfastError, type Offence } from "./errors/holdfast-error.ts";

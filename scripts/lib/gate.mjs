@@ -1,6 +1,6 @@
 // The gate: format, lint, types, imports, dead code, docs and size.
-import { readdirSync, readFileSync } from "node:fs";
-import path from "node:path";
+import { readFileSync } from "node:fs";
+import { filesUnder } from "./files.mjs";
 import { startStopWatch } from "./progress.mjs";
 import { capture } from "./run.mjs";
 
@@ -40,18 +40,15 @@ async function passes({ name, run }) {
 }
 
 function tool(name, ...args) {
-  return capture(path.join("node_modules", ".bin", name), args);
+  return capture(`node_modules/.bin/${name}`, args);
 }
 
 /** A file that has grown too long is missing the name of a concept. */
 function findLongFiles() {
-  const long = readdirSync("src", { recursive: true })
+  const long = filesUnder("src")
     .filter((file) => file.endsWith(".ts"))
-    .map((file) => ({
-      file,
-      lines: readFileSync(path.join("src", file), "utf8").trimEnd().split("\n").length,
-    }))
+    .map((file) => ({ file, lines: readFileSync(file, "utf8").trimEnd().split("\n").length }))
     .filter(({ lines }) => lines > longestFile)
-    .map(({ file, lines }) => `src/${file} has ${lines} lines; ${longestFile} are the most`);
+    .map(({ file, lines }) => `${file} has ${lines} lines; ${longestFile} are the most`);
   return { code: long.length === 0 ? 0 : 1, output: long.join("\n") };
 }

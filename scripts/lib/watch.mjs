@@ -1,6 +1,6 @@
 // Waiting for somebody to save a file.
-import { existsSync, readdirSync, watch } from "node:fs";
-import path from "node:path";
+import { watch } from "node:fs";
+import { foldersUnder } from "./files.mjs";
 
 /** One save is often several events, and one change several saves. */
 const quietMs = 100;
@@ -21,27 +21,18 @@ export function nextChange({ folders, rootFiles }) {
         resolve();
       }, quietMs);
     };
-    const watchers = folders.flatMap(withSubfolders).map((folder) =>
+    const watchFor = (folder, matters) =>
       watch(folder, (_event, name) => {
-        if (!isEditorsOwn(name)) onChange();
-      }),
-    );
-    watchers.push(
-      watch(".", (_event, name) => {
-        if (rootFiles.includes(name)) onChange();
-      }),
-    );
+        if (matters(name)) onChange();
+      });
+    const watchers = [
+      ...folders.flatMap(foldersUnder).map((folder) => watchFor(folder, isNoEditorsOwn)),
+      watchFor(".", (name) => rootFiles.includes(name)),
+    ];
   });
 }
 
-function withSubfolders(folder) {
-  if (!existsSync(folder)) return [];
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  const subfolders = entries.filter((entry) => entry.isDirectory());
-  return [folder, ...subfolders.map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))];
-}
-
 /** Swap files and backups come and go while a file is merely open. */
-function isEditorsOwn(name) {
-  return name.startsWith(".") || name.endsWith("~");
+function isNoEditorsOwn(name) {
+  return !name.startsWith(".") && !name.endsWith("~");
 }

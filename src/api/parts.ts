@@ -1,6 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { Logger } from "../observe/logger.ts";
+import type { Operator } from "../operate/operator.ts";
 import type { StoreClient } from "../store/client.ts";
 import type { Submitter } from "../submit/submitter.ts";
 
@@ -8,7 +9,8 @@ import type { Submitter } from "../submit/submitter.ts";
 export interface ApiParts {
   readonly application: Application;
   readonly settings: Settings;
-  readonly store: StoreClient;
+  readonly client: StoreClient;
   readonly submitter: Submitter;
+  readonly operator: Operator;
   readonly log: Logger;
 }

@@ -25,7 +25,7 @@ export function toProblem(error: HoldfastError): Problem {
 export function asHoldfastError(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
-  const known = fastifyErrors[code];
+  const known = Object.hasOwn(fastifyErrors, code) ? fastifyErrors[code] : undefined;
   if (known !== undefined) return new HoldfastError(known.code, known.detail, { cause: error });
   const status =
     typeof error === "object" && error !== null && "statusCode" in error ? Number(error.statusCode) : 500;

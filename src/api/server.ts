@@ -28,6 +28,8 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
     frameworkErrors: (error, request, reply) =>
       sendProblem(parts.log, asHoldfastError(error), request, reply),
   });
+  // Fastify reads text as well; here it is JSON or 415.
+  server.removeContentTypeParser("text/plain");
   // Requests are checked by the stages that use them; the schemas of the routes describe them for the reference.
   server.setValidatorCompiler(() => () => true);
   server.setSerializerCompiler(() => JSON.stringify);

@@ -2,9 +2,9 @@ import { type Environment, isLoopback, readSettings } from "../config/settings.t
 import type { Application } from "../contract/define-config.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { createLogger } from "../observe/logger.ts";
+import { openOperator } from "../operate/operator.ts";
 import { type Running, stopOnce } from "../service/running.ts";
-import { connectStore } from "../store/connect.ts";
-import { createSubmitter } from "../submit/submitter.ts";
+import { openSubmitPath } from "../submit/submit-path.ts";
 import { createServer } from "./server.ts";
 
 /** A listening API. */
@@ -21,17 +21,17 @@ export interface Api extends Running {
 export async function startApi(application: Application, env?: Environment): Promise<Api> {
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "api");
-  const store = await connectStore(settings, "prompt", log);
-  const submitter = createSubmitter(application, store.client, {
-    prefix: settings.HOLDFAST_PREFIX,
-    retentionMs: settings.HOLDFAST_RETENTION_MS,
-    durability: settings.HOLDFAST_DURABILITY,
+  const path = await openSubmitPath(application, settings, log);
+  const server = await createServer({
+    application,
+    settings,
+    log,
+    ...path,
+    operator: openOperator(path, settings),
   });
-  const server = await createServer({ application, settings, store: store.client, submitter, log });
   const stop = stopOnce(async () => {
     await server.close();
-    await submitter.stop();
-    await store.stop();
+    await path.stop();
   });
   try {
     await server.listen({ host: settings.HOST, port: settings.PORT });

@@ -1,34 +1,30 @@
-import { readSettings } from "../config/settings.ts";
+import { readSettings, type Settings } from "../config/settings.ts";
+import type { Application } from "../contract/define-config.ts";
 import { loadApplication } from "../contract/load-application.ts";
-import { stopAll } from "../service/running.ts";
 import { connectStore, type Store } from "../store/connect.ts";
-import { createSubmitter, type Submitter } from "../submit/submitter.ts";
+import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
 
-/** Connects for the time of one command. */
-export async function withStore<T>(use: (store: Store, prefix: string) => Promise<T>): Promise<T> {
+/** Connects to the store for the time of one command. */
+export async function withStore<T>(use: (store: Store, settings: Settings) => Promise<T>): Promise<T> {
   const settings = readSettings();
   const store = await connectStore(settings, "prompt");
   try {
-    return await use(store, settings.HOLDFAST_PREFIX);
+    return await use(store, settings);
   } finally {
     await store.stop();
   }
 }
 
-/** Opens the submit path for the time of one command. */
-export async function withSubmitter<T>(use: (submitter: Submitter) => Promise<T>): Promise<T> {
+/** Opens the application's queues for the time of one command. */
+export async function withQueues<T>(
+  use: (path: SubmitPath, settings: Settings, application: Application) => Promise<T>,
+): Promise<T> {
   const settings = readSettings();
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
-  return await withStore(async (store, prefix) => {
-    const submitter = createSubmitter(application, store.client, {
-      prefix,
-      retentionMs: settings.HOLDFAST_RETENTION_MS,
-      durability: settings.HOLDFAST_DURABILITY,
-    });
-    try {
-      return await use(submitter);
-    } finally {
-      await stopAll([submitter]);
-    }
-  });
+  const path = await openSubmitPath(application, settings);
+  try {
+    return await use(path, settings, application);
+  } finally {
+    await path.stop();
+  }
 }

@@ -24,3 +24,19 @@ export class RetryAfterError extends HoldfastError {
     this.retryAfterMs = Math.max(0, Math.trunc(ms));
   }
 }
+
+/**
+ * Nobody can know whether a side effect happened.
+ *
+ * An effect may throw it, to say so itself; it is also what `effect(…)` throws for one that is in doubt.
+ */
+export class InDoubtError extends HoldfastError {
+  override readonly name = "InDoubtError";
+  /** Whether a later attempt may learn more, e.g. from a probe. */
+  override readonly retryable: boolean;
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly retryable?: boolean } = {}) {
+    super("EFFECT_IN_DOUBT", message, options);
+    this.retryable = options.retryable ?? false;
+  }
+}

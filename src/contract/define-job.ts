@@ -1,5 +1,11 @@
 import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import {
+  type EffectDeclaration,
+  type EffectDeclarations,
+  effectDeclarationSchema,
+  type RunEffect,
+} from "./effect.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
 
 /** What a job is, apart from what it does: safe to load in a producer, the API, the CLI and the scheduler. */
@@ -8,6 +14,7 @@ export interface JobContract<
   PayloadIn = unknown,
   Payload = unknown,
   Result = unknown,
+  EffectName extends string = never,
 > {
   readonly type: Type;
   /** What clients send: JSON, checked on submission and again before each attempt. */
@@ -17,19 +24,23 @@ export interface JobContract<
   readonly retry: RetryPolicy;
   /** Milliseconds one attempt may take, 1 to 86,400,000 (a day). */
   readonly timeoutMs: number;
+  /** The side effects it may have, by name. */
+  readonly effects: EffectDeclarations;
   /** The queue its jobs wait in. */
   readonly queue: string;
   /** Binds what the job does. Keep it in a file of its own, which the worker alone loads. */
-  handler(run: AttemptFunction<Payload, Result>): JobHandler;
+  handler(run: AttemptFunction<Payload, Result, EffectName>): JobHandler;
 }
 
 /** What a handler is given for one attempt. */
-export interface Attempt<Payload = unknown> {
+export interface Attempt<Payload = unknown, EffectName extends string = never> {
   readonly payload: Payload;
   readonly jobId: string;
   readonly idempotencyKey: string;
   /** Which attempt this is, from 1. Attempts that a crash cut off do not count. */
   readonly attempt: number;
+  /** Runs a declared side effect at most once, through retries, duplicates and crashes. */
+  readonly effect: RunEffect<EffectName>;
   /** Aborted when the time is up, the worker stops, or another worker has taken the job over. */
   readonly signal: AbortSignal;
   /** Log lines with the job's id. The newest 100 of `info`, `warn` and `error` are kept with the job. */
@@ -50,7 +61,9 @@ export interface AttemptLog {
 }
 
 /** Does the job once. It signals failure by throwing; what it returns is the job's result. */
-export type AttemptFunction<Payload, Result> = (attempt: Attempt<Payload>) => Promise<Result>;
+export type AttemptFunction<Payload, Result, EffectName extends string = never> = (
+  attempt: Attempt<Payload, EffectName>,
+) => Promise<Result>;
 
 /** A contract and what fulfils it. */
 export interface JobHandler {
@@ -59,7 +72,7 @@ export interface JobHandler {
 }
 
 /** What `defineJob` is given. */
-export interface JobDefinition<Type extends string, PayloadIn, Payload, Result> {
+export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, EffectName extends string> {
   /** 1 to 64 lower-case letters, digits and dashes, beginning with a letter. */
   readonly type: Type;
   readonly payload: z.ZodType<Payload, PayloadIn>;
@@ -67,6 +80,11 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result> 
   readonly retry: RetryPolicy;
   /** Milliseconds one attempt may take. */
   readonly timeoutMs: number;
+  /**
+   * Its side effects by name: 1 to 64 lower-case letters, digits and dashes, beginning with a letter.
+   * @default none
+   */
+  readonly effects?: Readonly<Record<EffectName, EffectDeclaration>>;
   /**
    * The queue its jobs wait in; types in different queues do not delay each other.
    * @default "default"
@@ -86,6 +104,7 @@ const definitionSchema = z.strictObject({
   result: z.instanceof(z.ZodType),
   retry: retryPolicySchema,
   timeoutMs: z.number().int().min(1).max(DAY_MS),
+  effects: z.record(nameSchema, effectDeclarationSchema).optional(),
   queue: nameSchema.optional(),
 });
 
@@ -94,12 +113,19 @@ const definitionSchema = z.strictObject({
  *
  * @throws HoldfastError `APPLICATION_INVALID` with everything that is wrong with the definition
  */
-export function defineJob<const Type extends string, PayloadIn, Payload, Result>(
-  definition: JobDefinition<Type, PayloadIn, Payload, Result>,
-): JobContract<Type, PayloadIn, Payload, Result> {
+export function defineJob<
+  const Type extends string,
+  PayloadIn,
+  Payload,
+  Result,
+  EffectName extends string = never,
+>(
+  definition: JobDefinition<Type, PayloadIn, Payload, Result, EffectName>,
+): JobContract<Type, PayloadIn, Payload, Result, EffectName> {
   requireValid(definition);
-  const contract: JobContract<Type, PayloadIn, Payload, Result> = {
+  const contract: JobContract<Type, PayloadIn, Payload, Result, EffectName> = {
     ...definition,
+    effects: definition.effects ?? {},
     queue: definition.queue ?? "default",
     // The worker checks the payload against this very contract before it calls `run`.
     handler: (run) => ({ job: contract, run: run as AttemptFunction<unknown, unknown> }),

@@ -13,7 +13,8 @@ const MESSAGE_MAX = 1_000;
 
 /** What a thrown value means. Anything that is not ours is the handler's own failure, and may be tried again. */
 export function failureOf(thrown: unknown): Failure {
-  if (thrown instanceof HoldfastError) return failure(thrown.code, thrown.message);
+  if (thrown instanceof HoldfastError)
+    return { ...failure(thrown.code, thrown.message), retryable: thrown.retryable };
   return failure("HANDLER_FAILED", thrown instanceof Error ? thrown.message : String(thrown));
 }
 

@@ -17,6 +17,9 @@ export const errorCodes = {
   FORBIDDEN: { httpStatus: 403, retryable: false, title: "The API key lacks the scope" },
   JOB_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such job" },
   ROUTE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such resource" },
+  EFFECT_NOT_IN_DOUBT: { httpStatus: 409, retryable: false, title: "The effect is not in doubt" },
+  JOB_NOT_FAILED: { httpStatus: 409, retryable: false, title: "Only a failed job can be retried" },
+  JOB_ENDED: { httpStatus: 409, retryable: false, title: "The job has ended already" },
   METHOD_NOT_ALLOWED: {
     httpStatus: 405,
     retryable: false,
@@ -38,6 +41,14 @@ export const errorCodes = {
   LOCK_LOST: { httpStatus: 500, retryable: true, title: "The worker lost its hold on the job" },
   WORKER_STOPPING: { httpStatus: 500, retryable: true, title: "The worker was stopped during the attempt" },
   STARTS_EXHAUSTED: { httpStatus: 500, retryable: false, title: "The job ended its worker too often" },
+  CANCELLED: { httpStatus: 500, retryable: false, title: "The job was cancelled" },
+  EFFECT_IN_DOUBT: {
+    httpStatus: 500,
+    retryable: false,
+    title: "Nobody can know whether a side effect happened",
+  },
+  EFFECT_BUSY: { httpStatus: 500, retryable: true, title: "Another worker may still be at this side effect" },
+  EFFECT_TIMED_OUT: { httpStatus: 500, retryable: true, title: "The side effect exceeded its time-out" },
   RESULT_INVALID: { httpStatus: 500, retryable: false, title: "The result does not fit the job's schema" },
 
   // The process cannot start, or the command was wrong.

@@ -20,21 +20,19 @@ export class HoldfastError extends Error {
   readonly code: ErrorCode;
   readonly offences: readonly Offence[];
   readonly retryAfterMs: number | undefined;
+  /** Whether the same request or job can succeed when tried again unchanged. */
+  readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.offences = options.offences ?? [];
     this.retryAfterMs = options.retryAfterMs;
+    this.retryable = errorCodes[code].retryable;
   }
 
   /** The HTTP status the API answers with. */
   get httpStatus(): number {
     return errorCodes[this.code].httpStatus;
-  }
-
-  /** Whether the same request or job can succeed when tried again unchanged. */
-  get retryable(): boolean {
-    return errorCodes[this.code].retryable;
   }
 }

@@ -85,4 +85,11 @@ describe("the mail directory", () => {
     await expect(mails.store(Buffer.from("x"))).rejects.toThrow("ENOENT");
     expect(await readdir(directory)).toEqual([]);
   });
+
+  it("leaves no file behind when writing fails halfway", async () => {
+    const mails = await openMailDirectory(directory);
+
+    await expect(mails.store(Symbol("not bytes") as unknown as Buffer)).rejects.toThrow(TypeError);
+    expect(await readdir(directory)).toEqual([]);
+  });
 });

@@ -7,7 +7,7 @@ import { listenOnLoopback } from "./listen-on-loopback.ts";
 import type { MailDirectory } from "./mail-directory.ts";
 
 /** The largest message the mailbox takes. */
-export const maxMessageBytes = 10 * 1024 * 1024;
+const maxMessageBytes = 10 * 1024 * 1024;
 
 /** How long a client may take to end its session once the listener is stopped. */
 const stopGraceMs = 1_000;

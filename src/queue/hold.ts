@@ -19,6 +19,10 @@ export interface Holds {
   release(jobId: string): void;
   renewed(jobIds: readonly string[]): void;
   lost(jobIds: readonly string[]): void;
+  /** Ends the attempt at one job, if it is held here. */
+  abort(jobId: string, reason: HoldfastError): void;
+  /** Which jobs are held. */
+  jobIds(): string[];
   abortAll(reason: HoldfastError): void;
 }
 
@@ -38,6 +42,8 @@ export function createHolds(lockMs: number): Holds {
     lost(jobIds) {
       for (const hold of pick(holds, jobIds)) hold.controller.abort(lockLost());
     },
+    abort: (jobId, reason) => holds.get(jobId)?.controller.abort(reason),
+    jobIds: () => [...holds.keys()],
     abortAll(reason) {
       for (const hold of holds.values()) hold.controller.abort(reason);
     },

@@ -1,10 +1,11 @@
-import { type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { type Failure, formatFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { withDeadline } from "../service/deadline.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { bullmqQueueName } from "../store/keys.ts";
+import { followCancellations } from "./cancellations.ts";
 import type { JobEnvelope } from "./envelope.ts";
 import { createHolds, type Hold } from "./hold.ts";
 
@@ -18,6 +19,8 @@ export interface TakenJob {
   /** How often an attempt has begun, this one included. */
   readonly starts: number;
   readonly hold: Hold;
+  /** What this worker locked the job with. */
+  readonly lockToken: string;
   progress(value: number | object): Promise<void>;
   /** Keeps a line with the job; the newest 100 stay. */
   keepLog(line: string): Promise<void>;
@@ -33,7 +36,9 @@ export type AttemptOutcome =
       readonly retryAfterMs?: number | undefined;
     }
   /** Put back untouched, for another worker: no attempt is used up. */
-  | { readonly kind: "returned" };
+  | { readonly kind: "returned" }
+  /** To be taken again after a while: no attempt is used up. */
+  | { readonly kind: "postponed"; readonly delayMs: number };
 
 export interface ConsumerOptions {
   readonly prefix: string;
@@ -75,7 +80,7 @@ export function startConsumer(
     async (job, token = "") => {
       const hold = holds.take(job.id ?? "");
       try {
-        return await settle(job, token, await attempt(takenJob(job, hold)));
+        return await settle(job, token, await attempt(takenJob(job, token, hold)));
       } finally {
         holds.release(job.id ?? "");
       }
@@ -85,7 +90,14 @@ export function startConsumer(
   worker.on("lockRenewalFailed", (ids) => holds.lost(ids));
   worker.on("locksRenewed", ({ jobIds }) => holds.renewed(jobIds));
   worker.on("error", options.onError);
-  return { stop: stopOnce(() => stopWorker(worker, () => holds.abortAll(stopping()), options.stopGraceMs)) };
+  const cancellations = followCancellations(options.prefix, options.queue, options.connection, holds);
+  return {
+    stop: stopOnce(async () => {
+      await stopWorker(worker, () => holds.abortAll(stopping()), options.stopGraceMs).finally(
+        cancellations.stop,
+      );
+    }),
+  };
 }
 
 function workerOptions(options: ConsumerOptions) {
@@ -107,7 +119,7 @@ function workerOptions(options: ConsumerOptions) {
   };
 }
 
-function takenJob(job: Job<JobEnvelope, unknown, string>, hold: Hold): TakenJob {
+function takenJob(job: Job<JobEnvelope, unknown, string>, lockToken: string, hold: Hold): TakenJob {
   return {
     id: job.id ?? "",
     type: job.name,
@@ -115,6 +127,7 @@ function takenJob(job: Job<JobEnvelope, unknown, string>, hold: Hold): TakenJob 
     attemptsMade: job.attemptsMade,
     starts: job.attemptsStarted,
     hold,
+    lockToken,
     progress: (value) => job.updateProgress(value),
     async keepLog(line) {
       job.opts.keepLogs = LOGS_MAX;
@@ -135,6 +148,9 @@ async function settle(job: Job, token: string, outcome: AttemptOutcome): Promise
     case "returned":
       await job.moveToWait(token);
       throw new WaitingError();
+    case "postponed":
+      await job.moveToDelayed(Date.now() + outcome.delayMs, token);
+      throw new DelayedError();
   }
 }
 

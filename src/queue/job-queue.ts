@@ -1,8 +1,10 @@
 import { Queue } from "bullmq";
+import { formatFailure } from "../contract/failure.ts";
 import type { Backoff } from "../contract/retry-policy.ts";
-import { type Running, stopOnce } from "../service/running.ts";
+import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
-import { bullmqQueueName } from "../store/keys.ts";
+import { bullmqQueueName, cancelChannel, queueKey } from "../store/keys.ts";
+import { loadScript } from "../store/script.ts";
 import type { JobEnvelope } from "./envelope.ts";
 
 /** A job about to be enqueued. */
@@ -22,7 +24,7 @@ export interface NewJob {
   readonly claimMs: number;
 }
 
-/** The producer's side of one queue. */
+/** One queue, as everyone but its workers sees it. */
 export interface JobQueue extends Running {
   /**
    * Enqueues a job unless its claim is held, in one atomic step of the store.
@@ -30,12 +32,33 @@ export interface JobQueue extends Running {
    * @returns the id of the job that holds the claim: the new job's own, or that of the first one
    */
   add(job: NewJob): Promise<string>;
+  /** Puts a failed job back in the queue, with all its attempts before it. */
+  retry(id: string): Promise<"retried" | "not-failed" | "missing">;
+  /** Ends a job that waits, and tells the worker of one that is active to end it. */
+  cancel(id: string): Promise<"cancelled" | "cancelling" | "ended" | "missing">;
+}
+
+/** The queues of an application, opened together. */
+export interface JobQueues extends Running {
+  get(name: string): JobQueue | undefined;
+  readonly names: readonly string[];
 }
 
 /** Events are for followers, not a record: this many are kept per queue. */
 const EVENTS_MAX = 10_000;
 
-export function openQueue(prefix: string, name: string, connection: StoreClient): JobQueue {
+/** BullMQ's code for a job that is not in the state it was expected in. */
+const NOT_IN_STATE = -3;
+
+const cancelScript = loadScript(import.meta.url, "cancel.lua");
+const CANCELLED = formatFailure({ code: "CANCELLED", message: "Cancelled by an operator", retryable: false });
+
+export function openQueues(prefix: string, names: readonly string[], connection: StoreClient): JobQueues {
+  const queues = new Map(names.map((name) => [name, openQueue(prefix, name, connection)]));
+  return { names, get: (name) => queues.get(name), stop: stopOnce(() => stopAll([...queues.values()])) };
+}
+
+function openQueue(prefix: string, name: string, connection: StoreClient): JobQueue {
   const queue = new Queue<JobEnvelope, unknown, string>(bullmqQueueName(name), {
     prefix,
     connection,
@@ -47,6 +70,23 @@ export function openQueue(prefix: string, name: string, connection: StoreClient)
     async add(job) {
       const added = await queue.add(job.type, job.envelope, jobOptions(job));
       return added.id ?? job.id;
+    },
+    async retry(id) {
+      const job = await queue.getJob(id);
+      if (job === undefined) return "missing";
+      try {
+        await job.retry("failed", { resetAttemptsMade: true, resetAttemptsStarted: true });
+        return "retried";
+      } catch (error) {
+        if (error instanceof Error && "code" in error && error.code === NOT_IN_STATE) return "not-failed";
+        throw error;
+      }
+    },
+    async cancel(id) {
+      const lists = ["wait", "paused", "active", "delayed", "prioritized", "completed", "failed", "events"];
+      const keys = [id, ...lists].map((key) => queueKey(prefix, name, key));
+      const reply = await cancelScript.run(connection, keys, [id, CANCELLED, cancelChannel(prefix, name)]);
+      return reply as Awaited<ReturnType<JobQueue["cancel"]>>;
     },
     stop: stopOnce(() => queue.close()),
   };

@@ -5,8 +5,8 @@ import type { Schedule } from "../contract/define-schedule.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { createLogger, type Logger } from "../observe/logger.ts";
 import { type Running, stopOnce } from "../service/running.ts";
-import { connectStore } from "../store/connect.ts";
-import { createSubmitter, type Submitter } from "../submit/submitter.ts";
+import { openSubmitPath } from "../submit/submit-path.ts";
+import type { Submitter } from "../submit/submitter.ts";
 import { nextTick, tickKey } from "./ticks.ts";
 
 const RETRY_MS = 1_000;
@@ -23,23 +23,17 @@ const LONGEST_SLEEP_MS = 2 ** 31 - 1;
 export async function startScheduler(application: Application, env?: Environment): Promise<Running> {
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "scheduler");
-  const store = await connectStore(settings, "prompt", log);
-  const submitter = createSubmitter(application, store.client, {
-    prefix: settings.HOLDFAST_PREFIX,
-    retentionMs: settings.HOLDFAST_RETENTION_MS,
-    durability: settings.HOLDFAST_DURABILITY,
-  });
+  const path = await openSubmitPath(application, settings, log);
   const stopping = new AbortController();
   const following = application.schedules.map((schedule) =>
-    follow(schedule, submitter, log, stopping.signal),
+    follow(schedule, path.submitter, log, stopping.signal),
   );
   log.info({ schedules: application.schedules.map(({ name }) => name) }, "scheduler ready");
   return {
     stop: stopOnce(async () => {
       stopping.abort();
       await Promise.all(following);
-      await submitter.stop();
-      await store.stop();
+      await path.stop();
     }),
   };
 }

@@ -59,7 +59,12 @@ export async function supervise<Ready>(spec: ChildSpec<Ready>, log: Logger): Pro
     clearTimeout(pause);
     await endChild(child, spec.stopMs);
   });
-  const ready = await Promise.race([spec.whenReady(child), rejectOnExit(child, spec.name)]);
+  const ready = await Promise.race([spec.whenReady(child), rejectOnExit(child, spec.name)]).catch(
+    async (error: unknown) => {
+      await stop();
+      throw error;
+    },
+  );
   restartWhenDead(performance.now(), FIRST_PAUSE_MS);
   return { ready, stop };
 }

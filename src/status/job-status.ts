@@ -5,6 +5,9 @@ import { errorCodes } from "../errors/error-codes.ts";
 export const jobStates = ["waiting", "delayed", "prioritized", "active", "completed", "failed"] as const;
 export type JobState = (typeof jobStates)[number];
 
+/** `reserved`: it may be under way. `in-doubt`: nobody knows whether it happened. */
+export const effectStates = ["reserved", "done", "in-doubt"] as const;
+
 const instant = z.iso.datetime();
 
 /** A job as anyone may see it. Times are ISO 8601 in UTC; absent things are null. */
@@ -28,7 +31,15 @@ export const jobStatusSchema = z.object({
     })
     .nullable()
     .meta({ description: "Why the latest attempt failed; null once completed." }),
-  effects: z.array(z.never()).meta({ description: "The job's guarded side effects." }),
+  effects: z
+    .array(
+      z.object({
+        name: z.string().meta({ description: "With /index where the effect has one." }),
+        state: z.enum(effectStates),
+        at: instant.meta({ description: "Since when it is in this state." }),
+      }),
+    )
+    .meta({ description: "The job's side effects, as far as they were begun." }),
 });
 
 export type JobStatus = Readonly<z.output<typeof jobStatusSchema>>;

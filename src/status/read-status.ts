@@ -2,15 +2,16 @@ import { parseFailure } from "../contract/failure.ts";
 import { parseJobId } from "../contract/job-id.ts";
 import type { StoreClient } from "../store/client.ts";
 import { storeFault } from "../store/fault.ts";
-import { queueKey } from "../store/keys.ts";
+import { ledgerKey, queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
-import type { JobState, JobStatus } from "./job-status.ts";
+import type { effectStates, JobState, JobStatus } from "./job-status.ts";
 
 const script = loadScript(import.meta.url, "read-status.lua");
 
-/** BullMQ's names for the fields of a job's hash; `name` comes first because every job has one. */
+/** BullMQ's names for the fields of a job's hash; the script relies on the first two. */
 const fields = [
   "name",
+  "deid",
   "timestamp",
   "opts",
   "atm",
@@ -41,16 +42,17 @@ export async function readStatus(
   if (jobId === undefined) return undefined;
   const key = (name: string) => queueKey(prefix, jobId.queue, name);
   const keys = [key(id), key("completed"), key("failed"), key("delayed"), key("prioritized"), key("active")];
-  const reply = await script.run(client, keys, [id, ...fields]).catch((error: unknown) => {
+  const args = [id, ledgerKey(prefix, jobId.queue, ""), ...fields];
+  const reply = await script.run(client, keys, args).catch((error: unknown) => {
     throw storeFault(error);
   });
   if (reply === null) return undefined;
-  const [state, due, ...values] = reply as [JobState, string | null, ...(string | null)[]];
+  const [state, due, effects, ...values] = reply as [JobState, string | null, string[], ...(string | null)[]];
   const entries = fields.map((field, index) => [field, values[index] ?? null]);
-  return toStatus(id, state, due, Object.fromEntries(entries) as Fields);
+  return { ...toStatus(id, state, due, Object.fromEntries(entries) as Fields), effects: toEffects(effects) };
 }
 
-function toStatus(id: string, state: JobState, due: string | null, job: Fields): JobStatus {
+function toStatus(id: string, state: JobState, due: string | null, job: Fields): Omit<JobStatus, "effects"> {
   const isFinished = state === "completed" || state === "failed";
   return {
     id,
@@ -66,8 +68,19 @@ function toStatus(id: string, state: JobState, due: string | null, job: Fields):
     result: state === "completed" ? parseJson(job.returnvalue) : null,
     // BullMQ keeps the last reason when a later attempt succeeds; only the state tells whether it still counts.
     error: state === "completed" || job.failedReason === null ? null : parseFailure(job.failedReason),
-    effects: [],
   };
+}
+
+function toEffects(told: readonly string[]): JobStatus["effects"] {
+  const effects: JobStatus["effects"] = [];
+  for (let index = 0; index < told.length; index += 2) {
+    const { state, at } = JSON.parse(told[index + 1] ?? "{}") as {
+      state: (typeof effectStates)[number];
+      at: number;
+    };
+    effects.push({ name: told[index] ?? "", state, at: isoTime(at) });
+  }
+  return effects.sort((a, b) => a.at.localeCompare(b.at));
 }
 
 function isoTime(ms: number): string {

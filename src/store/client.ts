@@ -110,3 +110,8 @@ export async function whenReady(client: StoreClient, ms: number): Promise<void> 
     client.off("ready", onReady);
   }
 }
+
+/** Another connection to the same store, e.g. for a subscription, which needs one of its own. */
+export function duplicate(client: StoreClient): StoreClient {
+  return client instanceof Cluster ? client.duplicate() : client.duplicate();
+}

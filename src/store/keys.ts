@@ -19,3 +19,23 @@ export function queueKey(prefix: string, queue: string, name: string): string {
 export function fingerprintSecretKey(prefix: string): string {
   return `${prefix}:fingerprint-secret`;
 }
+
+/** What is known of the effects of one claim, i.e. of one job type's idempotency key. */
+export function ledgerKey(prefix: string, queue: string, claim: string): string {
+  return queueKey(prefix, queue, `ledger:${claim}`);
+}
+
+/** The effects of a queue that are in doubt, by since when. */
+export function doubtsKey(prefix: string, queue: string): string {
+  return queueKey(prefix, queue, "doubts");
+}
+
+/** Who settled which doubt, when, and on what evidence. */
+export function auditKey(prefix: string, queue: string): string {
+  return queueKey(prefix, queue, "audit");
+}
+
+/** Where the workers of a queue hear which job to end. */
+export function cancelChannel(prefix: string, queue: string): string {
+  return queueKey(prefix, queue, "cancel");
+}

@@ -1,16 +1,6 @@
-import { createHash, createHmac, randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import type { StoreClient } from "../store/client.ts";
 import { fingerprintSecretKey } from "../store/keys.ts";
-
-/**
- * The name under which a job type's idempotency key is claimed: a hash, so that no byte of a client's ever becomes
- * part of a key in the store.
- *
- * @returns 22 characters, 128 bits
- */
-export function claimOf(type: string, idempotencyKey: string): string {
-  return createHash("sha256").update(`${type}\0${idempotencyKey}`).digest("base64url").slice(0, 22);
-}
 
 /**
  * Tells equal content from other content.

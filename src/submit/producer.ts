@@ -2,11 +2,11 @@ import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { JobContract } from "../contract/define-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type Running, stopOnce } from "../service/running.ts";
+import type { Running } from "../service/running.ts";
 import type { JobStatus } from "../status/job-status.ts";
 import { readStatus } from "../status/read-status.ts";
-import { connectStore } from "../store/connect.ts";
-import { createSubmitter, type Receipt } from "./submitter.ts";
+import { openSubmitPath } from "./submit-path.ts";
+import type { Receipt } from "./submitter.ts";
 
 export interface SubmitOptions {
   /** What this request means, 1 to 255 characters; the same key of the same type never makes a second job. */
@@ -62,16 +62,7 @@ const IN_FLIGHT_MAX = 128;
  */
 export async function createProducer(application: Application, env?: Environment): Promise<Producer> {
   const settings = readSettings(env);
-  const store = await connectStore(settings, "prompt");
-  const submitter = createSubmitter(application, store.client, {
-    prefix: settings.HOLDFAST_PREFIX,
-    retentionMs: settings.HOLDFAST_RETENTION_MS,
-    durability: settings.HOLDFAST_DURABILITY,
-  });
-  const stop = stopOnce(async () => {
-    await submitter.stop();
-    await store.stop();
-  });
+  const { submitter, client, stop } = await openSubmitPath(application, settings);
   const submitOne: Producer["submit"] = ({ type }, payload, { idempotencyKey, runAt, ...options }) =>
     submitter.submit({
       type,
@@ -86,7 +77,7 @@ export async function createProducer(application: Application, env?: Environment
         submitOne(job, payload, options).catch(asHoldfastError),
       );
     },
-    status: (id) => readStatus(store.client, settings.HOLDFAST_PREFIX, id),
+    status: (id) => readStatus(client, settings.HOLDFAST_PREFIX, id),
     stop,
     [Symbol.asyncDispose]: stop,
   };

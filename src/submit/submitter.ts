@@ -1,14 +1,14 @@
 import type { Durability } from "../config/variables.ts";
+import { claimOf } from "../contract/claim.ts";
 import type { Application } from "../contract/define-config.ts";
 import { newJobId, parseJobId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type JobQueue, openQueue } from "../queue/job-queue.ts";
+import type { JobQueue, JobQueues } from "../queue/job-queue.ts";
 import { withDeadline } from "../service/deadline.ts";
-import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { storeFault, storeUnavailable } from "../store/fault.ts";
 import { confirmReplicas } from "../store/replicas.ts";
-import { claimOf, fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
+import { fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 
@@ -29,7 +29,7 @@ export interface SubmitterOptions {
 }
 
 /** The one path by which jobs come in: HTTP, CLI, library and scheduler all use it. */
-export interface Submitter extends Running {
+export interface Submitter {
   /**
    * Creates a job, unless its key was used before.
    *
@@ -47,10 +47,10 @@ const STORE_DEADLINE_MS = 1_500;
 
 export function createSubmitter(
   application: Application,
+  queues: JobQueues,
   client: StoreClient,
   options: SubmitterOptions,
 ): Submitter {
-  const queues = new Map(application.queues.map((name) => [name, openQueue(options.prefix, name, client)]));
   const secret = fingerprintSecret(client, options.prefix);
 
   async function enqueue(submission: ValidSubmission, queue: JobQueue): Promise<Receipt> {
@@ -85,7 +85,6 @@ export function createSubmitter(
         throw advised(storeFault(error));
       }
     },
-    stop: stopOnce(() => stopAll([...queues.values()])),
   };
 }
 

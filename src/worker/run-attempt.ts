@@ -1,42 +1,44 @@
 import type { Attempt, AttemptLog, JobContract, JobHandler } from "../contract/define-job.ts";
 import { failureOf } from "../contract/failure.ts";
 import { startsAllowed } from "../contract/retry-policy.ts";
+import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { faultPoint } from "../observe/fault-points.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { AttemptOutcome, TakenJob } from "../queue/job-consumer.ts";
-import { underDeadline } from "./under-deadline.ts";
+import { underDeadline } from "../service/under-deadline.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
 const RESULT_MAX_BYTES = 64 * 1_024;
 const LOG_LINE_MAX = 1_000;
 
+/** What attempts run with. */
+export interface AttemptTools {
+  readonly handlers: ReadonlyMap<string, JobHandler>;
+  readonly log: Logger;
+  openEffects(job: TakenJob, contract: JobContract, signal: AbortSignal, log: Logger): Effects;
+}
+
 /**
  * One attempt, from the job that was taken to how it ended. Never throws: every fault is an outcome.
  *
- * The steps: bound the starts, find the handler, check the payload against the contract, run under the deadline, check
+ * The steps: find the handler, bound the starts, check the payload against the contract, run under the deadline, check
  * the result, settle.
  */
-export async function runAttempt(
-  handlers: ReadonlyMap<string, JobHandler>,
-  job: TakenJob,
-  log: Logger,
-): Promise<AttemptOutcome> {
-  const jobLog = log.child({ jobId: job.id, type: job.type, attempt: job.attemptsMade + 1 });
+export async function runAttempt(tools: AttemptTools, job: TakenJob): Promise<AttemptOutcome> {
+  const log = tools.log.child({ jobId: job.id, type: job.type, attempt: job.attemptsMade + 1 });
   const begun = performance.now();
-  const outcome = await attemptSteps(handlers, job, jobLog).then(completed, failed);
-  report(jobLog, outcome, performance.now() - begun);
+  const outcome = await attemptSteps({ ...tools, log }, job).then(completed, failed);
+  report(log, outcome, performance.now() - begun);
+  await faultPoint("finish:before", job.id);
   return outcome;
 }
 
-async function attemptSteps(
-  handlers: ReadonlyMap<string, JobHandler>,
-  job: TakenJob,
-  log: Logger,
-): Promise<unknown> {
-  const handler = findHandler(handlers, job);
+async function attemptSteps(tools: AttemptTools, job: TakenJob): Promise<unknown> {
+  const handler = findHandler(tools.handlers, job);
   boundStarts(handler.job, job);
   const payload = checkPayload(handler.job, job);
-  const result = await runHandler(handler, job, payload, log);
+  const result = await runHandler(handler, job, payload, tools);
   return checkResult(handler.job, result);
 }
 
@@ -67,18 +69,63 @@ function checkPayload(contract: JobContract, job: TakenJob): unknown {
   );
 }
 
-function runHandler(handler: JobHandler, job: TakenJob, payload: unknown, log: Logger): Promise<unknown> {
-  return underDeadline(job.hold.signal, handler.job.timeoutMs, (signal) =>
-    handler.run(createAttempt(job, payload, signal, log)),
+function runHandler(
+  handler: JobHandler,
+  job: TakenJob,
+  payload: unknown,
+  tools: AttemptTools,
+): Promise<unknown> {
+  const { timeoutMs } = handler.job;
+  const late = () =>
+    new HoldfastError("ATTEMPT_TIMED_OUT", `The attempt took longer than its ${timeoutMs} ms`);
+  return withEffects(handler.job, job, tools, (effects, abort) =>
+    underDeadline(job.hold.signal, timeoutMs, late, (signal) => {
+      signal.addEventListener("abort", () => abort(signal.reason), { once: true });
+      return handler.run(createAttempt(job, payload, signal, effects, tools.log));
+    }),
   );
 }
 
-function createAttempt(job: TakenJob, payload: unknown, signal: AbortSignal, log: Logger): Attempt {
+/**
+ * Runs the handler with its effects, and lets none of them be left open. What an effect said of itself outranks what
+ * the handler made of it: a doubt that was swallowed is still a doubt.
+ */
+async function withEffects(
+  contract: JobContract,
+  job: TakenJob,
+  tools: AttemptTools,
+  run: (effects: Effects, abort: (reason: unknown) => void) => Promise<unknown>,
+): Promise<unknown> {
+  const ending = new AbortController();
+  const effects = tools.openEffects(job, contract, ending.signal, tools.log);
+  try {
+    const result = await run(effects, (reason) => ending.abort(reason));
+    await effects.close();
+    if (effects.blocked !== undefined) throw effects.blocked;
+    return result;
+  } catch (error) {
+    await effects.close();
+    throw isCancelled(error) ? error : (effects.blocked ?? error);
+  }
+}
+
+function isCancelled(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === "CANCELLED";
+}
+
+function createAttempt(
+  job: TakenJob,
+  payload: unknown,
+  signal: AbortSignal,
+  { effect }: Effects,
+  log: Logger,
+): Attempt {
   return {
     payload,
     jobId: job.id,
     idempotencyKey: job.envelope.key,
     attempt: job.attemptsMade + 1,
+    effect,
     signal,
     log: attemptLog(job, log),
     async progress(value) {
@@ -135,7 +182,10 @@ function completed(result: unknown): AttemptOutcome {
 }
 
 function failed(thrown: unknown): AttemptOutcome {
-  if (thrown instanceof HoldfastError && thrown.code === "WORKER_STOPPING") return { kind: "returned" };
+  if (thrown instanceof HoldfastError) {
+    if (thrown.code === "WORKER_STOPPING") return { kind: "returned" };
+    if (thrown.code === "EFFECT_BUSY") return { kind: "postponed", delayMs: thrown.retryAfterMs ?? 0 };
+  }
   return {
     kind: "failed",
     failure: failureOf(thrown),
@@ -147,5 +197,11 @@ function failed(thrown: unknown): AttemptOutcome {
 function report(log: Logger, outcome: AttemptOutcome, ms: number): void {
   const durationMs = Math.round(ms);
   if (outcome.kind === "failed") log.warn({ durationMs, ...outcome.failure }, "attempt failed");
-  else log.info({ durationMs }, outcome.kind === "completed" ? "attempt completed" : "job put back");
+  else log.info({ durationMs }, told[outcome.kind]);
 }
+
+const told = {
+  completed: "attempt completed",
+  returned: "job put back",
+  postponed: "job waits for another worker",
+};

@@ -1,14 +1,18 @@
 import { hostname } from "node:os";
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
+import { claimOf } from "../contract/claim.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { JobHandler } from "../contract/define-job.ts";
+import { openEffects } from "../effect/effects.ts";
+import { openLedger } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { createLogger, type Logger } from "../observe/logger.ts";
 import { startConsumer } from "../queue/job-consumer.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { connectStore } from "../store/connect.ts";
-import { runAttempt } from "./run-attempt.ts";
+import { confirmReplicas } from "../store/replicas.ts";
+import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 
 /**
  * Starts a worker: takes jobs from every queue of the application and runs their handlers.
@@ -20,7 +24,14 @@ export async function startWorker(application: Application, env?: Environment): 
   const log = createLogger(settings.LOG_LEVEL, "worker");
   const handlers = await loadHandlers(application);
   const store = await connectStore(settings, "patient", log);
-  const consumers = application.queues.map((queue) => consume(queue, handlers, store.client, settings, log));
+  const worker: WorkerParts = {
+    name: `${hostname()}:${process.pid}`,
+    handlers,
+    client: store.client,
+    settings,
+    log,
+  };
+  const consumers = application.queues.map((queue) => consume(queue, worker));
   log.info({ queues: application.queues, types: [...handlers.keys()] }, "worker ready");
   return {
     stop: stopOnce(async () => {
@@ -31,20 +42,24 @@ export async function startWorker(application: Application, env?: Environment): 
   };
 }
 
-function consume(
-  queue: string,
-  handlers: ReadonlyMap<string, JobHandler>,
-  connection: StoreClient,
-  settings: Settings,
-  log: Logger,
-): Running {
+interface WorkerParts {
+  /** Tells this process apart in what it takes and reserves. */
+  readonly name: string;
+  readonly handlers: ReadonlyMap<string, JobHandler>;
+  readonly client: StoreClient;
+  readonly settings: Settings;
+  readonly log: Logger;
+}
+
+function consume(queue: string, worker: WorkerParts): Running {
+  const { name, handlers, client, settings, log } = worker;
   const ageMs = settings.HOLDFAST_RETENTION_MS;
   return startConsumer(
     {
       prefix: settings.HOLDFAST_PREFIX,
       queue,
-      workerName: `${hostname()}:${process.pid}`,
-      connection,
+      workerName: name,
+      connection: client,
       concurrency: settings.HOLDFAST_CONCURRENCY,
       lockMs: settings.HOLDFAST_LOCK_MS,
       stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
@@ -52,8 +67,34 @@ function consume(
       keepFailed: { count: settings.HOLDFAST_KEEP_FAILED, ageMs },
       onError: (error) => log.debug({ queue, reason: error.message }, "queue error"),
     },
-    (job) => runAttempt(handlers, job, log),
+    (job) => runAttempt({ handlers, log, openEffects: effectsOpener(worker) }, job),
   );
+}
+
+function effectsOpener({ name, client, settings }: WorkerParts): AttemptTools["openEffects"] {
+  const {
+    HOLDFAST_PREFIX: prefix,
+    HOLDFAST_RETENTION_MS: retentionMs,
+    HOLDFAST_DURABILITY: durability,
+  } = settings;
+  return (job, contract, signal, log) => {
+    const claim = claimOf(job.type, job.envelope.key);
+    return openEffects(
+      contract.effects,
+      openLedger(client, { prefix, queue: contract.queue, claim }, retentionMs),
+      {
+        jobId: job.id,
+        claim,
+        lockToken: job.lockToken,
+        start: job.starts,
+        worker: name,
+        signal,
+        log,
+        assertHeld: () => job.hold.assert(),
+        confirm: () => confirmReplicas(client, durability),
+      },
+    );
+  };
 }
 
 /** @throws HoldfastError `APPLICATION_INVALID` with a line for each job without a handler, and each handler without a job */

@@ -53,7 +53,7 @@ async function get(path: string, { host, method = "GET" }: { host?: string; meth
 /** A client that speaks SMTP by hand, for what a well-behaved one never does. */
 async function dial() {
   const { hostname, port } = new URL(mailbox.smtpUrl);
-  const socket = connect(Number(port), hostname);
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
   let heard = "";
   socket.setEncoding("utf8").on("data", (chunk: string) => {
     heard += chunk;
@@ -195,14 +195,15 @@ describe("starting and stopping", () => {
   });
 
   it("does not wait for a client that never finishes its mail", async () => {
-    const { socket } = await dialToData();
-    const closed = once(socket, "close");
+    const { socket, hears } = await dialToData();
+    socket.write("Subject: half\r\n\r\nhal");
 
     await mailbox.stop();
-    await closed;
 
+    await hears(/^421 /m);
+    socket.destroy();
     expect(await keptFiles()).toEqual([]);
-  });
+  }, 5_000);
 
   it("finds the mails of an earlier run", async () => {
     await send({ to: "a@example.com", subject: "from before" });

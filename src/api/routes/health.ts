@@ -16,12 +16,12 @@ const readySchema = z.object({
 });
 
 /** `GET /health/live`: the process runs. `GET /health/ready`: the store is there, and fit for what is promised. */
-export function addHealthRoutes(server: FastifyInstance, { store, settings }: ApiParts): void {
+export function addHealthRoutes(server: FastifyInstance, { client, settings }: ApiParts): void {
   const durability = settings.HOLDFAST_DURABILITY;
 
   async function reasons(): Promise<string[]> {
     try {
-      const flaws = await withDeadline(auditStore(store, durability), STORE_DEADLINE_MS, storeUnavailable);
+      const flaws = await withDeadline(auditStore(client, durability), STORE_DEADLINE_MS, storeUnavailable);
       return flaws.map((flaw) => describeFlaw(flaw, durability));
     } catch {
       return ["The store cannot be reached"];

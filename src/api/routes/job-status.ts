@@ -11,7 +11,7 @@ import { problemResponses } from "../problem.ts";
 const STORE_DEADLINE_MS = 1_500;
 
 /** `GET /jobs/:id/status`: any job's state, straight from BullMQ. */
-export function addJobStatusRoute(server: FastifyInstance, { store, settings }: ApiParts): void {
+export function addJobStatusRoute(server: FastifyInstance, { client, settings }: ApiParts): void {
   server.get<{ Params: { id: string } }>(
     "/jobs/:id/status",
     {
@@ -33,7 +33,7 @@ export function addJobStatusRoute(server: FastifyInstance, { store, settings }: 
       },
     },
     async ({ params }, reply) => {
-      const reading = readStatus(store, settings.HOLDFAST_PREFIX, params.id);
+      const reading = readStatus(client, settings.HOLDFAST_PREFIX, params.id);
       const status = await withDeadline(reading, STORE_DEADLINE_MS, storeUnavailable);
       if (status === undefined)
         throw new HoldfastError("JOB_NOT_FOUND", "There is no job with this id, or no longer");

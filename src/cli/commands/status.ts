@@ -26,7 +26,7 @@ export function addStatusCommand(program: Command): void {
 
 async function tellStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
   const format = json ? (status: JobStatus) => JSON.stringify(status) : describe;
-  await withStore(async ({ client }, prefix) => {
+  await withStore(async ({ client }, { HOLDFAST_PREFIX: prefix }) => {
     let status = await requireStatus(client, prefix, id);
     process.stdout.write(`${format(status)}\n`);
     if (!watch) return;

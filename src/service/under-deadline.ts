@@ -1,23 +1,23 @@
-import { HoldfastError } from "../errors/holdfast-error.ts";
-
 /**
  * Runs work that must end in time.
  *
  * The work's signal is aborted when `outer` is, or after `timeoutMs`. Work that ignores its signal is no longer waited
  * for: it cannot be stopped, but it cannot hold its place either.
  *
- * @throws HoldfastError `ATTEMPT_TIMED_OUT`, or the reason of `outer`
+ * @param late makes the error for when the time is up
+ * @throws the reason of `outer`, or what `late` made
  */
 export async function underDeadline<T>(
   outer: AbortSignal,
   timeoutMs: number,
+  late: () => Error,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   outer.throwIfAborted();
   const controller = new AbortController();
   const abortWithOuter = () => controller.abort(outer.reason);
   outer.addEventListener("abort", abortWithOuter, { once: true });
-  const timer = setTimeout(() => controller.abort(timedOut(timeoutMs)), timeoutMs);
+  const timer = setTimeout(() => controller.abort(late()), timeoutMs);
   try {
     return await Promise.race([work(controller.signal), rejectionOf(controller.signal)]);
   } catch (error) {
@@ -33,8 +33,4 @@ function rejectionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
-}
-
-function timedOut(ms: number): HoldfastError {
-  return new HoldfastError("ATTEMPT_TIMED_OUT", `The attempt took longer than its ${ms} ms`);
 }

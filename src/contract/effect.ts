@@ -1,0 +1,77 @@
+import { z } from "zod";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const timeoutMs = z.number().int().min(1).max(DAY_MS);
+
+export const effectDeclarationSchema = z.discriminatedUnion("inDoubt", [
+  z.strictObject({ timeoutMs, inDoubt: z.literal("hold") }),
+  z.strictObject({ timeoutMs, inDoubt: z.literal("probe") }),
+  z.strictObject({
+    timeoutMs,
+    inDoubt: z.literal("repeat"),
+    downstreamRemembersMs: z
+      .number()
+      .int()
+      .min(1)
+      .max(366 * DAY_MS),
+  }),
+]);
+
+/** A side effect that a job declares: how long it may take, and what to do when nobody knows whether it happened. */
+export type EffectDeclaration =
+  | {
+      /** Milliseconds one run may take, 1 to 86,400,000. */
+      readonly timeoutMs: number;
+      /** `hold`: the job fails visibly and waits for an operator. `probe`: the handler's probe asks downstream. */
+      readonly inDoubt: "hold" | "probe";
+    }
+  | {
+      readonly timeoutMs: number;
+      /** Run it again with the same key: downstream recognises it and does not act twice. */
+      readonly inDoubt: "repeat";
+      /** Milliseconds for which downstream recognises the key, counted from the first run. After that it is held. */
+      readonly downstreamRemembersMs: number;
+    };
+
+export type EffectDeclarations = Readonly<Record<string, EffectDeclaration>>;
+
+/** What an effect is given when it runs. */
+export interface EffectCall {
+  /** The same over attempts and duplicates: pass it downstream as idempotency key. 22 URL-safe characters. */
+  readonly key: string;
+  /** Aborted when the effect's time is up, and whenever the attempt's is. */
+  readonly signal: AbortSignal;
+}
+
+/** What an error of the effect says about whether it happened. */
+export type EffectVerdict = "not-done" | "unknown";
+
+/** What a probe found out. */
+export type ProbeAnswer<T> = "not-done" | "unknown" | { readonly done: T };
+
+export interface EffectOptions<T> {
+  /** Tells effects in a loop apart: 1 to 200 characters that are the same in each attempt, e.g. a recipient's id. */
+  readonly index?: string;
+  /** Overrides what a thrown error means; undefined leaves it to the default classifier. */
+  readonly classify?: (error: unknown) => EffectVerdict | undefined;
+  /** Asks downstream whether the effect with this key happened; used where the effect is declared `probe`. */
+  readonly probe?: (call: EffectCall) => Promise<ProbeAnswer<T>>;
+}
+
+/** Runs a side effect that must not happen twice. */
+export interface RunEffect<Name extends string> {
+  /**
+   * Runs `run` unless it ran to its end before, in whichever attempt; then its stored result is returned.
+   *
+   * @param options.assumedResult what it returns where an operator settled it as done without giving a result
+   * @throws what `run` throws when that proves that nothing happened; BullMQ then retries
+   * @throws InDoubtError when nobody can know whether it happened
+   */
+  <T>(
+    name: Name,
+    run: (call: EffectCall) => Promise<T>,
+    options: EffectOptions<T> & { assumedResult: T },
+  ): Promise<T>;
+  <T>(name: Name, run: (call: EffectCall) => Promise<T>, options?: EffectOptions<T>): Promise<T | undefined>;
+}

@@ -1,0 +1,85 @@
+import type { StoreClient } from "../store/client.ts";
+import { doubtsKey, ledgerKey } from "../store/keys.ts";
+
+/** An effect of which nobody knows whether it happened. */
+export interface Doubt {
+  readonly jobId: string;
+  /** The effect's name, with `/index` where it has one. */
+  readonly effect: string;
+  readonly queue: string;
+  readonly claim: string;
+  readonly since: string;
+  /** Why nobody can know. */
+  readonly reason: string;
+  /** Which start of the job ran it. */
+  readonly start: number;
+  readonly worker: string;
+  /** True when its worker reported later that it was done: too late to be taken for a fact, but good evidence. */
+  readonly reportedDone: boolean;
+}
+
+interface Entry {
+  readonly job: string;
+  readonly at: number;
+  readonly reason?: string;
+  readonly start: number;
+  readonly worker: string;
+  readonly isReportedDone?: boolean;
+}
+
+/**
+ * Lists the doubts of one queue, oldest first.
+ *
+ * @param offset how many to skip
+ */
+export async function listDoubts(
+  client: StoreClient,
+  prefix: string,
+  queue: string,
+  offset: number,
+  limit: number,
+): Promise<Doubt[]> {
+  const members = await client.zrange(doubtsKey(prefix, queue), String(offset), String(offset + limit - 1));
+  const doubts = await Promise.all(members.map((member) => readDoubt(client, prefix, queue, member)));
+  return doubts.filter((doubt) => doubt !== undefined);
+}
+
+async function readDoubt(
+  client: StoreClient,
+  prefix: string,
+  queue: string,
+  member: string,
+): Promise<Doubt | undefined> {
+  const cut = member.indexOf("/");
+  const claim = member.slice(0, cut);
+  const effect = member.slice(cut + 1);
+  const json = await client.hget(ledgerKey(prefix, queue, claim), `e:${effect}`);
+  // Settled since the list was read.
+  if (json === null) return undefined;
+  const entry = JSON.parse(json) as Entry;
+  return {
+    jobId: entry.job,
+    effect,
+    queue,
+    claim,
+    since: new Date(entry.at).toISOString(),
+    reason: entry.reason ?? "",
+    start: entry.start,
+    worker: entry.worker,
+    reportedDone: entry.isReportedDone === true,
+  };
+}
+
+/** How many effects of a queue are in doubt, and since when the oldest is. */
+export interface DoubtCount {
+  readonly count: number;
+  /** Milliseconds since 1970; undefined when there is none. */
+  readonly oldestAt: number | undefined;
+}
+
+export async function countDoubts(client: StoreClient, prefix: string, queue: string): Promise<DoubtCount> {
+  const key = doubtsKey(prefix, queue);
+  const [count, [oldest]] = await Promise.all([client.zcard(key), client.zrange(key, "0", "0")]);
+  const score = oldest === undefined ? null : await client.zscore(key, oldest);
+  return { count, oldestAt: score === null ? undefined : Number(score) };
+}

@@ -1,0 +1,126 @@
+import type { Settings } from "../config/settings.ts";
+import { parseJobId } from "../contract/job-id.ts";
+import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "../effect/doubts.ts";
+import { openLedger, type Resolution } from "../effect/ledger.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { JobQueue, JobQueues } from "../queue/job-queue.ts";
+import { withDeadline } from "../service/deadline.ts";
+import type { StoreClient } from "../store/client.ts";
+import { storeFault, storeUnavailable } from "../store/fault.ts";
+import { queueKey } from "../store/keys.ts";
+
+/** A person's hand on jobs and doubts. All of it fails with `STORE_UNAVAILABLE` when the store does not answer in time. */
+export interface Operator {
+  /**
+   * Puts a failed job back in the queue with all its attempts before it; effects that are done stay done.
+   *
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`
+   */
+  retry(id: string): Promise<void>;
+  /**
+   * Ends a job: at once where it waits; where it runs, its attempt is told to end.
+   *
+   * @returns whether it has ended already
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
+   */
+  cancel(id: string): Promise<"cancelled" | "cancelling">;
+  /** Lists effects in doubt, oldest first within each queue. */
+  doubts(offset: number, limit: number): Promise<Doubt[]>;
+  doubtCounts(): Promise<ReadonlyMap<string, DoubtCount>>;
+  /**
+   * Settles an effect that is in doubt, and lets its job go on.
+   *
+   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
+   */
+  resolve(id: string, effect: string, resolution: Resolution): Promise<void>;
+}
+
+/** What the operator works on. */
+export interface OperatedParts {
+  readonly queues: JobQueues;
+  readonly client: StoreClient;
+}
+
+const STORE_DEADLINE_MS = 1_500;
+/** Of a job that is gone only the list of doubts knows the ledger; so far it is searched. */
+const DOUBTS_SEARCHED_MAX = 100_000;
+
+export function openOperator({ queues, client }: OperatedParts, settings: Settings): Operator {
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const inTime = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await withDeadline(work, STORE_DEADLINE_MS, storeUnavailable);
+    } catch (error) {
+      throw storeFault(error);
+    }
+  };
+
+  /** The claim stands with the job; when the job is gone, with its doubt. */
+  async function findClaim(id: string, queue: string, effect: string): Promise<string> {
+    const claim = await client.hget(queueKey(prefix, queue, id), "deid");
+    if (claim !== null) return claim;
+    const doubts = await listDoubts(client, prefix, queue, 0, DOUBTS_SEARCHED_MAX);
+    const doubt = doubts.find((candidate) => candidate.jobId === id && candidate.effect === effect);
+    if (doubt === undefined) throw jobNotFound();
+    return doubt.claim;
+  }
+
+  return {
+    async retry(id) {
+      const outcome = await inTime(queueOf(queues, id).queue.retry(id));
+      if (outcome === "missing") throw jobNotFound();
+      if (outcome === "not-failed")
+        throw new HoldfastError("JOB_NOT_FAILED", "Only a failed job can be retried");
+    },
+    async cancel(id) {
+      const outcome = await inTime(queueOf(queues, id).queue.cancel(id));
+      if (outcome === "missing") throw jobNotFound();
+      if (outcome === "ended")
+        throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
+      return outcome;
+    },
+    async doubts(offset, limit) {
+      const lists = await inTime(
+        Promise.all(queues.names.map((name) => listDoubts(client, prefix, name, 0, offset + limit))),
+      );
+      return lists
+        .flat()
+        .sort((a, b) => a.since.localeCompare(b.since))
+        .slice(offset, offset + limit);
+    },
+    async doubtCounts() {
+      const counts = queues.names.map(
+        async (name) => [name, await countDoubts(client, prefix, name)] as const,
+      );
+      return new Map(await inTime(Promise.all(counts)));
+    },
+    async resolve(id, effect, resolution) {
+      const { name, queue } = queueOf(queues, id);
+      const claim = await inTime(findClaim(id, name, effect));
+      const ledger = openLedger(client, { prefix, queue: name, claim }, retentionMs);
+      const resolved = await inTime(ledger.resolve(effect, resolution));
+      if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
+      // The job failed because of the doubt; where it is not failed, e.g. because it has not got there yet, it goes on anyway.
+      await inTime(queue.retry(resolved.jobId));
+    },
+  };
+}
+
+function queueOf(queues: JobQueues, id: string): { name: string; queue: JobQueue } {
+  const name = parseJobId(id)?.queue ?? "";
+  const queue = queues.get(name);
+  if (queue === undefined) throw jobNotFound();
+  return { name, queue };
+}
+
+function jobNotFound(): HoldfastError {
+  return new HoldfastError("JOB_NOT_FOUND", "There is no job with this id, or no longer");
+}
+
+function notInDoubt(effect: string, state: string | null): HoldfastError {
+  const found = state === null ? "it is not in the ledger" : `it is ${state}`;
+  return new HoldfastError(
+    "EFFECT_NOT_IN_DOUBT",
+    `Effect ${JSON.stringify(effect)} of this job is not in doubt: ${found}`,
+  );
+}
