@@ -3,11 +3,13 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { withCodeFromSources } from "./lib/code-blocks.mjs";
 import { runScript } from "./lib/script.mjs";
+import { setUpToBuild } from "./lib/setup.mjs";
 
-/** Files that are made whole by a program: `file`, and `produce`, which returns or resolves to its text. */
+/** Files that the built program makes whole: `file`, and `produce`, which returns or resolves to its text. */
 const generated = [];
 
 await runScript(async () => {
+  await setUpToBuild();
   const drifted = [];
   for (const { file, produce } of [...pagesIn("."), ...pagesIn("docs"), ...generated]) {
     const text = await produce();

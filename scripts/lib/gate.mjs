@@ -13,7 +13,7 @@ const checks = [
   { name: "types", run: () => tool("tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", typesCache) },
   { name: "imports", run: () => tool("depcruise", "src", "jobs", "holdfast.config.ts", "--config") },
   { name: "dead code", run: () => tool("knip") },
-  { name: "format and lint", run: () => tool("biome", "ci", ".") },
+  { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
   { name: "size", run: findLongFiles },
 ];

@@ -17,6 +17,7 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
       servers: [{ url: "http://127.0.0.1:3000", description: "npm start" }],
       tags: [
         { name: "jobs", description: "Submit jobs and follow them." },
+        { name: "operate", description: "An operator's hand on jobs, and on side effects in doubt." },
         { name: "health", description: "For supervisors and load balancers." },
       ],
       components: {

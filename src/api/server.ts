@@ -6,8 +6,11 @@ import { addDocs } from "./docs.ts";
 import { watchMethods } from "./methods.ts";
 import type { ApiParts } from "./parts.ts";
 import { asHoldfastError, PROBLEM_TYPE, toProblem } from "./problem.ts";
+import { addDoubtRoutes } from "./routes/doubts.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addJobStatusRoute } from "./routes/job-status.ts";
+import { addMetricsRoute } from "./routes/metrics.ts";
+import { addJobOperationRoutes } from "./routes/operate-jobs.ts";
 import { addSubmitRoute } from "./routes/submit-job.ts";
 
 const BODY_MAX_BYTES = 1_048_576;
@@ -49,6 +52,9 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   const refuseOtherMethods = watchMethods(server);
   addSubmitRoute(server, parts);
   addJobStatusRoute(server, parts);
+  addJobOperationRoutes(server, parts);
+  addDoubtRoutes(server, parts);
+  addMetricsRoute(server, parts);
   addHealthRoutes(server, parts);
   refuseOtherMethods();
   await server.ready();

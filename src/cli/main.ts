@@ -1,6 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { readDotEnv } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { addDoubtsCommands } from "./commands/doubts.ts";
+import { addJobsCommands } from "./commands/jobs.ts";
 import { addRoleCommands } from "./commands/roles.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addSubmitCommand } from "./commands/submit.ts";
@@ -41,5 +43,7 @@ function program(): Command {
   addRoleCommands(holdfast);
   addSubmitCommand(holdfast);
   addStatusCommand(holdfast);
+  addJobsCommands(holdfast);
+  addDoubtsCommands(holdfast);
   return holdfast;
 }

@@ -43,3 +43,7 @@ export const jobStatusSchema = z.object({
 });
 
 export type JobStatus = Readonly<z.output<typeof jobStatusSchema>>;
+
+/** A job in a list: its status, and the key that it was submitted with. */
+export const listedJobSchema = jobStatusSchema.extend({ idempotencyKey: z.string() });
+export type ListedJob = Readonly<z.output<typeof listedJobSchema>>;

@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -6,7 +6,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
 
 export interface RedisServerOptions {
   /** Where its files are kept. @default a new temporary folder, which `stop()` removes */
@@ -47,8 +46,14 @@ const portTries = 20;
 /** Starts a server on 127.0.0.1; resolves when it answers. */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
   const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), "holdfast-redis-")));
+  const tidyUp = async () => {
+    if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
+  };
   const args = ["--dir", directory, ...durable, ...(options.args ?? [])];
-  let { server, port } = await launchOnFreePort(args, options.port);
+  let { server, port } = await launchOnFreePort(args, options.port).catch(async (error) => {
+    await tidyUp();
+    throw error;
+  });
 
   return {
     url: `redis://127.0.0.1:${port}`,
@@ -59,7 +64,7 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     kill: () => server.kill(),
     async stop() {
       await server.kill();
-      if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
+      await tidyUp();
     },
     async restart() {
       await server.kill();
@@ -99,10 +104,14 @@ async function launch(args: readonly string[]) {
   throw new Error(`The Redis server did not start:\n${printed.join("\n")}`);
 }
 
-function endWithUs(child: ChildProcessByStdio<null, Readable, null>) {
-  const kill = () => child.kill("SIGKILL");
-  process.on("exit", kill);
-  child.once("exit", () => process.off("exit", kill));
+/** However this process ends, even by SIGKILL, its end of the pipe closes, and the guard ends the server. */
+function endWithUs(server: ChildProcess) {
+  const guard = spawn("sh", ["-c", `read _; kill -9 ${server.pid}`], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true, // Ctrl-C in the terminal must not end the guard first
+  });
+  guard.unref();
+  server.once("exit", () => guard.kill("SIGKILL"));
 }
 
 function findServer(): string {

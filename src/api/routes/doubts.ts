@@ -1,0 +1,91 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { parseInput } from "../parse-input.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+
+const PAGE_MAX = 200;
+
+const querySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
+  offset: z.coerce.number().int().min(0).max(100_000).default(0),
+});
+const doubtSchema = z.object({
+  jobId: z.string(),
+  effect: z.string().meta({ description: "With /index where the effect has one." }),
+  queue: z.string(),
+  since: z.iso.datetime(),
+  reason: z.string().meta({ description: "Why nobody can know." }),
+  start: z.int().meta({ description: "Which start of the job ran it." }),
+  worker: z.string(),
+  reportedDone: z
+    .boolean()
+    .meta({ description: "Its worker reported later that it was done: strong evidence." }),
+});
+const pageSchema = z.object({ doubts: z.array(doubtSchema) });
+
+const resolutionSchema = z.strictObject({
+  as: z.enum(["done", "not-done"]),
+  evidence: z.string().min(1).max(2_000).meta({ description: "How you know. Kept in the audit list." }),
+  result: z
+    .unknown()
+    .optional()
+    .meta({ description: "What the effect would have returned; only with done." }),
+});
+
+/** The operator's hand on effects in doubt: `GET /doubts`, `POST /jobs/:id/effects/:name/resolve`. */
+export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts): void {
+  server.get(
+    "/doubts",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "List effects in doubt",
+        description: "Side effects of which nobody can know whether they happened, oldest first.",
+        tags: ["operate"],
+        querystring: z.toJSONSchema(querySchema, { io: "input" }),
+        response: {
+          200: z.toJSONSchema(pageSchema),
+          ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ query }) => {
+      const { offset, limit } = parseInput(querySchema, query);
+      const doubts = await operator.doubts(offset, limit);
+      return { doubts: doubts.map(({ claim: _, ...told }) => told) };
+    },
+  );
+  server.post<{ Params: { id: string; name: string } }>(
+    "/jobs/:id/effects/:name/resolve",
+    {
+      config: { scope: "operate" },
+      schema: {
+        summary: "Settle an effect that is in doubt",
+        description:
+          "`done`: it happened, and is not run again. `not-done`: it did not, and may run. Either way the job then goes on by itself.",
+        tags: ["operate"],
+        params: {
+          type: "object",
+          properties: {
+            id: { type: "string", description: "The job's id." },
+            name: { type: "string", description: "The effect, as the list of doubts names it." },
+          },
+        },
+        body: z.toJSONSchema(resolutionSchema, { io: "input" }),
+        response: {
+          200: z.toJSONSchema(
+            z.object({ id: z.string(), effect: z.string(), as: z.enum(["done", "not-done"]) }),
+          ),
+          ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "EFFECT_NOT_IN_DOUBT", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ params: { id, name: effect }, body, presentedKey }) => {
+      const { as, evidence, result } = parseInput(resolutionSchema, body);
+      const json = result === undefined ? undefined : JSON.stringify(result);
+      await operator.resolve(id, effect, { as, evidence, result: json, by: presentedKey ?? "API" });
+      return { id, effect, as };
+    },
+  );
+}

@@ -1,0 +1,105 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { withDeadline } from "../../service/deadline.ts";
+import { jobStates, listedJobSchema } from "../../status/job-status.ts";
+import { listJobs } from "../../status/list-jobs.ts";
+import { storeFault, storeUnavailable } from "../../store/fault.ts";
+import { parseInput } from "../parse-input.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+
+const STORE_DEADLINE_MS = 1_500;
+
+const querySchema = z.strictObject({
+  type: z.string().max(64).optional(),
+  state: z.enum(jobStates).optional(),
+  idempotencyKey: z
+    .string()
+    .max(512)
+    .optional()
+    .meta({ description: "Finds the job of each type that has this key." }),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(1_024).optional().meta({ description: "nextCursor of the page before." }),
+});
+const pageSchema = z.object({
+  jobs: z.array(listedJobSchema),
+  nextCursor: z
+    .string()
+    .nullable()
+    .meta({ description: "Null on the last page. Others can be short, even empty." }),
+});
+const outcomeSchema = z.object({ id: z.string(), outcome: z.enum(["retried", "cancelled", "cancelling"]) });
+
+const idParam = { type: "object", properties: { id: { type: "string", description: "The job's id." } } };
+
+/** The operator's hand on jobs: `GET /jobs`, `POST /jobs/:id/retry`, `POST /jobs/:id/cancel`. */
+export function addJobOperationRoutes(server: FastifyInstance, parts: ApiParts): void {
+  const { application, client, settings, operator } = parts;
+  server.get(
+    "/jobs",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "List jobs",
+        description: "Finished jobs the latest first, the others the next to run first.",
+        tags: ["operate"],
+        querystring: z.toJSONSchema(querySchema, { io: "input" }),
+        response: {
+          200: z.toJSONSchema(pageSchema),
+          ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ query }) => {
+      const listing = listJobs(
+        client,
+        settings.HOLDFAST_PREFIX,
+        application.jobs,
+        parseInput(querySchema, query),
+      );
+      return await withDeadline(listing, STORE_DEADLINE_MS, storeUnavailable).catch((error: unknown) => {
+        throw error instanceof HoldfastError ? error : storeFault(error);
+      });
+    },
+  );
+  server.post<{ Params: { id: string } }>(
+    "/jobs/:id/retry",
+    {
+      config: { scope: "operate" },
+      schema: {
+        summary: "Retry a failed job",
+        description:
+          "With all its attempts before it. It keeps its key, and effects that are done stay done.",
+        tags: ["operate"],
+        params: idParam,
+        response: {
+          200: z.toJSONSchema(outcomeSchema),
+          ...problemResponses("JOB_NOT_FOUND", "JOB_NOT_FAILED", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ params: { id } }) => {
+      await operator.retry(id);
+      return { id, outcome: "retried" };
+    },
+  );
+  server.post<{ Params: { id: string } }>(
+    "/jobs/:id/cancel",
+    {
+      config: { scope: "operate" },
+      schema: {
+        summary: "Cancel a job",
+        description:
+          "One that waits is failed with CANCELLED at once (`cancelled`). One that runs is told to end, wherever it runs (`cancelling`).",
+        tags: ["operate"],
+        params: idParam,
+        response: {
+          200: z.toJSONSchema(outcomeSchema),
+          ...problemResponses("JOB_NOT_FOUND", "JOB_ENDED", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ params: { id } }) => ({ id, outcome: await operator.cancel(id) }),
+  );
+}

@@ -1,0 +1,81 @@
+import { userInfo } from "node:os";
+import type { Command } from "commander";
+import type { Doubt } from "../../effect/doubts.ts";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { openOperator } from "../../operate/operator.ts";
+import { withQueues } from "../connections.ts";
+import { printable, table } from "../table.ts";
+
+interface ResolveOptions {
+  readonly as: string;
+  readonly evidence: string;
+  readonly result?: string;
+}
+
+const LISTED_MAX = 1_000;
+
+/** The operator's hand on effects in doubt. */
+export function addDoubtsCommands(program: Command): void {
+  const doubts = program.command("doubts").description("list and settle side effects that are in doubt");
+  doubts
+    .command("list")
+    .description("list side effects of which nobody can know whether they happened, oldest first")
+    .option("--json", "print one JSON object a line")
+    .action(list);
+  doubts
+    .command("resolve")
+    .description("settle one, and let its job go on")
+    .argument("<id>", "the job's id")
+    .argument("<effect>", "the effect, as the list names it")
+    .requiredOption(
+      "--as <done|not-done>",
+      "done: it happened, and is not run again; not-done: it did not, and may run",
+    )
+    .requiredOption("--evidence <text>", "how you know; kept in the audit list")
+    .option("--result <json>", "what the effect would have returned; only with --as done")
+    .action(resolve);
+}
+
+async function list({ json }: { readonly json?: true }): Promise<void> {
+  await withQueues(async (path, settings) => {
+    const doubts = await openOperator(path, settings).doubts(0, LISTED_MAX);
+    process.stdout.write(
+      json ? doubts.map((doubt) => `${JSON.stringify(doubt)}\n`).join("") : `${describe(doubts)}\n`,
+    );
+  });
+}
+
+function describe(doubts: readonly Doubt[]): string {
+  if (doubts.length === 0) return "nothing is in doubt";
+  const rows = doubts.map(({ jobId, effect, since, reason, reportedDone }) => [
+    jobId,
+    printable(effect),
+    since,
+    printable(reason) + (reportedDone ? " (its worker reported it done, too late)" : ""),
+  ]);
+  return table(["job", "effect", "since", "why"], rows);
+}
+
+async function resolve(id: string, effect: string, { as, evidence, result }: ResolveOptions): Promise<void> {
+  if (as !== "done" && as !== "not-done")
+    throw new HoldfastError("USAGE", `--as: expected done or not-done, got "${as}"`);
+  if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
+  const json = result === undefined ? undefined : compactJson(result);
+  await withQueues(async (path, settings) => {
+    await openOperator(path, settings).resolve(id, effect, {
+      as,
+      evidence,
+      result: json,
+      by: userInfo().username,
+    });
+  });
+  process.stdout.write(`${id} ${effect}: ${as}; the job goes on\n`);
+}
+
+function compactJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text));
+  } catch (cause) {
+    throw new HoldfastError("USAGE", "--result: expected JSON", { cause });
+  }
+}

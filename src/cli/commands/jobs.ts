@@ -1,0 +1,115 @@
+import type { Command } from "commander";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { openOperator } from "../../operate/operator.ts";
+import { type JobState, jobStates, type ListedJob } from "../../status/job-status.ts";
+import { listJobs } from "../../status/list-jobs.ts";
+import { withQueues } from "../connections.ts";
+import { exitCode } from "../exit-code.ts";
+import { printable, table } from "../table.ts";
+
+interface ListOptions {
+  readonly state?: string;
+  readonly type?: string;
+  readonly key?: string;
+  readonly limit: string;
+  readonly json?: true;
+}
+
+const PAGE = 200;
+
+/** The operator's hand on jobs. */
+export function addJobsCommands(program: Command): void {
+  const jobs = program.command("jobs").description("list, retry and cancel jobs");
+  jobs
+    .command("list")
+    .description("list jobs: finished ones the latest first, the others the next to run first")
+    .option("--state <state>", `one of ${jobStates.join(", ")}`)
+    .option("--type <type>", "only jobs of this type")
+    .option("--key <key>", "only the job of each type that has this idempotency key")
+    .option("--limit <n>", "how many at most", "50")
+    .option("--json", "print one JSON object a line")
+    .action(list);
+  jobs
+    .command("retry")
+    .description("put failed jobs back in the queue; effects that are done stay done")
+    .argument("<id...>", "the jobs' ids")
+    .action(retry);
+  jobs
+    .command("cancel")
+    .description("end a job: at once where it waits; where it runs, its attempt is told to end")
+    .argument("<id>", "the job's id")
+    .action(cancel);
+}
+
+async function list({ state, type, key, limit, json }: ListOptions): Promise<void> {
+  const wanted = { type, state: parseState(state), idempotencyKey: key };
+  const most = parseLimit(limit);
+  await withQueues(async ({ client }, settings, application) => {
+    const found: ListedJob[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = { ...wanted, limit: Math.min(PAGE, most - found.length), cursor };
+      const page = await listJobs(client, settings.HOLDFAST_PREFIX, application.jobs, query);
+      found.push(...page.jobs);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined && found.length < most);
+    process.stdout.write(
+      json ? found.map((job) => `${JSON.stringify(job)}\n`).join("") : `${describe(found)}\n`,
+    );
+  });
+}
+
+function describe(jobs: readonly ListedJob[]): string {
+  if (jobs.length === 0) return "no jobs";
+  const rows = jobs.map(
+    ({ id, type, state, attemptsMade, maxAttempts, submittedAt, idempotencyKey, error }) => [
+      id,
+      type,
+      state,
+      `${attemptsMade}/${maxAttempts}`,
+      submittedAt,
+      printable(idempotencyKey),
+      error === null ? "" : printable(`${error.code}: ${error.message}`),
+    ],
+  );
+  return table(["id", "type", "state", "attempts", "submitted", "key", "error"], rows);
+}
+
+async function retry(ids: readonly string[]): Promise<void> {
+  await withQueues(async (path, settings) => {
+    const operator = openOperator(path, settings);
+    for (const id of ids) await told(id, async () => (await operator.retry(id), "retried"));
+  });
+}
+
+async function cancel(id: string): Promise<void> {
+  await withQueues(async (path, settings) => {
+    const operator = openOperator(path, settings);
+    await told(id, () => operator.cancel(id));
+  });
+}
+
+/** One of several: what is refused is told, and does not keep the others from being done. */
+async function told(id: string, act: () => Promise<string>): Promise<void> {
+  try {
+    process.stdout.write(`${id}: ${await act()}\n`);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.retryable) throw error;
+    process.stderr.write(`${printable(id)}: ${error.message}\n`);
+    process.exitCode = exitCode.failed;
+  }
+}
+
+function parseState(state: string | undefined): JobState | undefined {
+  if (state === undefined) return undefined;
+  const known = jobStates.find((candidate) => candidate === state);
+  if (known === undefined)
+    throw new HoldfastError("USAGE", `--state: expected one of ${jobStates.join(", ")}, got "${state}"`);
+  return known;
+}
+
+function parseLimit(limit: string): number {
+  const most = Number(limit);
+  if (Number.isSafeInteger(most) && most > 0) return most;
+  throw new HoldfastError("USAGE", `--limit: expected a number of jobs, at least 1, got "${limit}"`);
+}
