@@ -2,6 +2,8 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
 
+const PAGE = "/docs";
+
 /** Describes every route that is added after it: `/openapi.json` for programs, `/docs` for people. */
 export async function addDocs(server: FastifyInstance): Promise<void> {
   await server.register(swagger, {
@@ -14,7 +16,10 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
           "A durable background-job service. Submit a job, get an id, read one status endpoint. At-least-once run, at-most-once effect.",
         license: { name: "MIT", identifier: "MIT" },
       },
-      servers: [{ url: "http://127.0.0.1:3000", description: "npm start" }],
+      servers: [
+        { url: "/", description: "This server" },
+        { url: "http://127.0.0.1:3000", description: "npm start" },
+      ],
       tags: [
         { name: "jobs", description: "Submit jobs and follow them." },
         { name: "operate", description: "An operator's hand on jobs, and on side effects in doubt." },
@@ -27,12 +32,16 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
       },
     },
   });
+  // The page holds nothing secret, and a browser could not show a key for it.
+  server.addHook("onRoute", (route) => {
+    if (route.url.startsWith(PAGE)) route.config = { ...route.config, scope: "public" };
+  });
   await server.register(swaggerUi, {
-    routePrefix: "/docs",
+    routePrefix: PAGE,
     staticCSP:
       "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
     theme: { title: "Holdfast reference" },
-    uiConfig: { deepLinking: true, validatorUrl: null, defaultModelsExpandDepth: -1 },
+    uiConfig: { deepLinking: true, validatorUrl: null, defaultModelsExpandDepth: -1, layout: "BaseLayout" },
   });
   server.get("/openapi.json", { config: { scope: "public" }, schema: { hide: true } }, async () =>
     server.swagger(),

@@ -67,12 +67,20 @@ const problemSchema = z.object({
     .optional(),
 });
 
-/** The reference's entries for the problems that a route can answer with. */
+/** The reference's entries for the problems that a route can answer with: one for each status. */
 export function problemResponses(...codes: readonly ErrorCode[]): Record<number, unknown> {
-  const entries = codes.map((code) => {
-    const { httpStatus, title } = errorCodes[code];
-    const content = { "application/problem+json": { schema: z.toJSONSchema(problemSchema) } };
-    return [httpStatus, { description: title, content }];
-  });
-  return Object.fromEntries(entries);
+  const statuses = [...new Set(codes.map((code) => errorCodes[code].httpStatus))];
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      problemResponse(codes.filter((code) => errorCodes[code].httpStatus === status)),
+    ]),
+  );
+}
+
+function problemResponse(codes: readonly ErrorCode[]): Record<string, unknown> {
+  const description = codes.map((code) => `\`${code}\`: ${errorCodes[code].title}.`).join(" ");
+  const examples = codes.map((code) => toProblem(new HoldfastError(code, errorCodes[code].title)));
+  const schema = { ...z.toJSONSchema(problemSchema), examples };
+  return { description, content: { "application/problem+json": { schema } } };
 }

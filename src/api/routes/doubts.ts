@@ -33,6 +33,8 @@ const resolutionSchema = z.strictObject({
     .meta({ description: "What the effect would have returned; only with done." }),
 });
 
+const settledSchema = z.object({ id: z.string(), effect: z.string(), as: z.enum(["done", "not-done"]) });
+
 /** The operator's hand on effects in doubt: `GET /doubts`, `POST /jobs/:id/effects/:name/resolve`. */
 export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts): void {
   server.get(
@@ -45,7 +47,7 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
         tags: ["operate"],
         querystring: z.toJSONSchema(querySchema, { io: "input" }),
         response: {
-          200: z.toJSONSchema(pageSchema),
+          200: { ...z.toJSONSchema(pageSchema), description: "Oldest first." },
           ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
         },
       },
@@ -74,9 +76,7 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
         },
         body: z.toJSONSchema(resolutionSchema, { io: "input" }),
         response: {
-          200: z.toJSONSchema(
-            z.object({ id: z.string(), effect: z.string(), as: z.enum(["done", "not-done"]) }),
-          ),
+          200: { ...z.toJSONSchema(settledSchema), description: "Settled; the job goes on." },
           ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "EFFECT_NOT_IN_DOUBT", "STORE_UNAVAILABLE"),
         },
       },

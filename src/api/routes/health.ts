@@ -35,7 +35,7 @@ export function addHealthRoutes(server: FastifyInstance, { client, settings }: A
       schema: {
         summary: "Is the process alive?",
         tags: ["health"],
-        response: { 200: z.toJSONSchema(liveSchema) },
+        response: { 200: { ...z.toJSONSchema(liveSchema), description: "It is." } },
       },
     },
     async () => ({ status: "live" }),
@@ -47,7 +47,10 @@ export function addHealthRoutes(server: FastifyInstance, { client, settings }: A
       schema: {
         summary: "Can it keep its promises now?",
         tags: ["health"],
-        response: { 200: z.toJSONSchema(readySchema), 503: z.toJSONSchema(readySchema) },
+        response: {
+          200: { ...z.toJSONSchema(readySchema), description: "The store is there, and fit." },
+          503: { ...z.toJSONSchema(readySchema), description: "`reasons` tells what is missing." },
+        },
       },
     },
     async (_request, reply) => {

@@ -27,7 +27,7 @@ export function addJobStatusRoute(server: FastifyInstance, { client, settings }:
           },
         },
         response: {
-          200: z.toJSONSchema(jobStatusSchema),
+          200: { ...z.toJSONSchema(jobStatusSchema), description: "The job as it is now." },
           ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE"),
         },
       },

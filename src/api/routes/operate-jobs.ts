@@ -46,7 +46,7 @@ export function addJobOperationRoutes(server: FastifyInstance, parts: ApiParts):
         tags: ["operate"],
         querystring: z.toJSONSchema(querySchema, { io: "input" }),
         response: {
-          200: z.toJSONSchema(pageSchema),
+          200: { ...z.toJSONSchema(pageSchema), description: "One page of jobs." },
           ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
         },
       },
@@ -74,7 +74,7 @@ export function addJobOperationRoutes(server: FastifyInstance, parts: ApiParts):
         tags: ["operate"],
         params: idParam,
         response: {
-          200: z.toJSONSchema(outcomeSchema),
+          200: { ...z.toJSONSchema(outcomeSchema), description: "It is back in the queue." },
           ...problemResponses("JOB_NOT_FOUND", "JOB_NOT_FAILED", "STORE_UNAVAILABLE"),
         },
       },
@@ -95,7 +95,7 @@ export function addJobOperationRoutes(server: FastifyInstance, parts: ApiParts):
         tags: ["operate"],
         params: idParam,
         response: {
-          200: z.toJSONSchema(outcomeSchema),
+          200: { ...z.toJSONSchema(outcomeSchema), description: "It has ended, or is about to." },
           ...problemResponses("JOB_NOT_FOUND", "JOB_ENDED", "STORE_UNAVAILABLE"),
         },
       },

@@ -79,3 +79,12 @@ function compactJson(text: string): string {
     throw new HoldfastError("USAGE", "--result: expected JSON", { cause });
   }
 }
+
+/** Who settles, for the audit list; a container's user may have no name. */
+function username(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return "CLI";
+  }
+}

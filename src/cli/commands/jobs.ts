@@ -78,7 +78,7 @@ function describe(jobs: readonly ListedJob[]): string {
 async function retry(ids: readonly string[]): Promise<void> {
   await withQueues(async (path, settings) => {
     const operator = openOperator(path, settings);
-    for (const id of ids) await told(id, async () => (await operator.retry(id), "retried"));
+    for (const id of ids) await told(id, () => operator.retry(id).then(() => "retried"));
   });
 }
 

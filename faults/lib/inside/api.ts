@@ -1,0 +1,5 @@
+import { startApi } from "holdfast";
+import application from "./application.ts";
+import { live } from "./live.ts";
+
+await live(() => startApi(application));

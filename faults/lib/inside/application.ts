@@ -1,0 +1,88 @@
+import { defineConfig, defineJob, defineSchedule } from "holdfast";
+import { z } from "zod";
+
+/** How long a guarded effect may take; others wait a second longer before they call it in doubt. */
+export const EFFECT_TIMEOUT_MS = 2_000;
+
+/** Where in an attempt a fault strikes: Holdfast's own fault points, and two inside the laboratory's effect. */
+export const strikePoints = [
+  "reserve:before",
+  "reserve:after",
+  "effect:begun",
+  "effect:told",
+  "commit:before",
+  "commit:after",
+  "finish:before",
+  "finish:after",
+] as const;
+export type StrikePoint = (typeof strikePoints)[number];
+
+/** `kill` and `stop` strike the worker itself; `store` strikes the store while the worker stands at the point. */
+export const strikeKinds = ["kill", "stop", "store"] as const;
+export type StrikeKind = (typeof strikeKinds)[number];
+
+const payload = z.strictObject({
+  /** Milliseconds the effect takes before and after the witness is told. */
+  beforeMs: z.int().min(0),
+  afterMs: z.int().min(0),
+  strike: z.strictObject({ at: z.enum(strikePoints), how: z.enum(strikeKinds) }).optional(),
+});
+export type ActPayload = z.output<typeof payload>;
+
+const result = z.strictObject({});
+const patientRetry = {
+  attempts: 100,
+  backoff: { kind: "fixed", delayMs: 100 },
+  maxStarts: 1_000,
+} as const;
+
+/** Tells the witness, as a guarded effect. */
+export const act = defineJob({
+  type: "act",
+  payload,
+  result,
+  retry: patientRetry,
+  timeoutMs: 60_000,
+  effects: { tell: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+});
+
+/** Ends its worker each time it is run. */
+export const deadly = defineJob({
+  type: "deadly",
+  payload: z.strictObject({}),
+  result,
+  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
+  timeoutMs: 10_000,
+});
+
+/** Does nothing for a while, with the default bound on its starts. */
+export const bystander = defineJob({
+  type: "bystander",
+  payload: z.strictObject({ ms: z.int().min(0) }),
+  result,
+  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
+  timeoutMs: 10_000,
+});
+
+/** What the schedule enqueues each second. */
+export const tick = defineJob({
+  type: "tick",
+  payload: z.strictObject({ at: z.string() }),
+  result,
+  retry: patientRetry,
+  timeoutMs: 60_000,
+  effects: { tell: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+});
+
+export default defineConfig({
+  jobs: [act, deadly, bystander, tick],
+  handlers: async () => (await import("./handlers.ts")).handlers,
+  schedules: [
+    defineSchedule({
+      name: "each-second",
+      everyMs: 1_000,
+      job: tick,
+      payload: ({ at }) => ({ at: at.toISOString() }),
+    }),
+  ],
+});

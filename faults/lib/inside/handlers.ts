@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type EffectCall, HoldfastError, RetryAfterError } from "holdfast";
+import { type ActPayload, act, bystander, deadly, tick } from "./application.ts";
+import { arm, pass } from "./strike.ts";
+import { trace } from "./trace.ts";
+
+const DECLINED_MS = 200;
+
+const actHandler = act.handler(async ({ payload, jobId, idempotencyKey, effect }) => {
+  trace("begun", jobId);
+  if (!arm(jobId, payload.strike)) throw new RetryAfterError(DECLINED_MS);
+  await traced(jobId, () => effect("tell", (call) => tell(call, jobId, idempotencyKey, payload)));
+  return {};
+});
+
+const tickHandler = tick.handler(async ({ jobId, idempotencyKey, effect }) => {
+  trace("begun", jobId);
+  const payload = { beforeMs: 0, afterMs: 0 };
+  await traced(jobId, () => effect("tell", (call) => tell(call, jobId, idempotencyKey, payload)));
+  return {};
+});
+
+const deadlyHandler = deadly.handler(async ({ jobId }) => {
+  trace("begun", jobId);
+  trace("struck", jobId, "kill@begun");
+  process.kill(process.pid, "SIGKILL");
+  return await new Promise(() => {});
+});
+
+const bystanderHandler = bystander.handler(async ({ payload, jobId }) => {
+  trace("begun", jobId);
+  await sleep(payload.ms);
+  return {};
+});
+
+export const handlers = [actHandler, tickHandler, deadlyHandler, bystanderHandler];
+
+/** The effect: the witness is told, with some time before and after. */
+async function tell(call: EffectCall, jobId: string, job: string, payload: ActPayload): Promise<void> {
+  await pass("effect:begun", jobId);
+  await sleep(payload.beforeMs);
+  const body = JSON.stringify({ key: call.key, job, life: process.env.LAB_LIFE });
+  const answer = await fetch(process.env.LAB_WITNESS ?? "", { method: "POST", body, signal: call.signal });
+  await answer.arrayBuffer();
+  await pass("effect:told", jobId);
+  await sleep(payload.afterMs);
+}
+
+/** Notes what became of the effect, also where nobody hears of it any more, as with a worker that was paused. */
+async function traced(jobId: string, run: () => Promise<unknown>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    const code = error instanceof HoldfastError ? error.code : "OTHER";
+    const cause = error instanceof Error && error.cause instanceof HoldfastError ? error.cause.code : "-";
+    const isLate = error instanceof Error && error.message.includes("reported it done after");
+    trace("threw", jobId, `${code}/${isLate ? "LATE" : cause}`);
+    throw error;
+  }
+}

@@ -1,0 +1,19 @@
+import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
+import { openDurableList } from "./durable-list.ts";
+
+/** Writes down each effect it is told of, and knows of nothing else. Its answer means that the line is on the disk. */
+const list = await openDurableList(process.env.LAB_WITNESS_FILE ?? "");
+const server = createServer(async (request, response) => {
+  const told: object = JSON.parse(await text(request));
+  await list.append({ ...told, at: Date.now() });
+  response.end("written");
+});
+server.keepAliveTimeout = 60_000;
+process.on("disconnect", () => process.exit(1));
+process.on("SIGTERM", () => process.exit(0));
+server.listen(0, "127.0.0.1", () => {
+  const address = server.address();
+  if (typeof address === "object" && address !== null)
+    process.send?.({ ready: true, url: `http://127.0.0.1:${address.port}/` });
+});

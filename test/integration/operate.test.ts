@@ -1,0 +1,240 @@
+import { createProducer, defineConfig, defineJob, PermanentError, startApi, startWorker } from "holdfast";
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { z } from "zod";
+
+const env = {
+  REDIS_URL: inject("redisUrl"),
+  HOLDFAST_PREFIX: `operate-${process.pid}`,
+  LOG_LEVEL: "silent",
+  HOLDFAST_LOCK_MS: "1000",
+  PORT: "0",
+};
+
+/** What a job does is decided by its payload. */
+const job = defineJob({
+  type: "obeying",
+  payload: z.strictObject({ order: z.enum(["wait", "fail", "succeed", "doubt"]) }),
+  result: z.unknown(),
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+  timeoutMs: 30_000,
+  effects: { act: { timeoutMs: 5_000, inDoubt: "hold" } },
+});
+let isHealed = false;
+const runs = new Map<string, number>();
+const aborted: unknown[] = [];
+const handler = job.handler(async ({ payload, signal, effect, idempotencyKey }) => {
+  runs.set(idempotencyKey, (runs.get(idempotencyKey) ?? 0) + 1);
+  if (payload.order === "fail" && !isHealed) throw new PermanentError("the order was to fail");
+  if (payload.order === "doubt")
+    await effect("act", () => Promise.reject(Object.assign(new Error("lost"), { code: "EPIPE" })));
+  if (payload.order !== "wait") return payload.order;
+  return await new Promise((_, reject) => {
+    signal.addEventListener("abort", () => {
+      aborted.push(signal.reason.code);
+      reject(signal.reason);
+    });
+  });
+});
+const application = defineConfig({ jobs: [job], handlers: async () => [handler] });
+
+const api = startApi(application, env);
+const producer = createProducer(application, env);
+beforeAll(() => Promise.all([api, producer]));
+afterAll(() => Promise.all([api, producer].map(async (part) => (await part).stop())));
+
+type Order = "wait" | "fail" | "succeed" | "doubt";
+
+async function submit(key: string, order: Order, options = {}): Promise<string> {
+  return (await (await producer).submit(job, { order }, { idempotencyKey: key, ...options })).id;
+}
+
+async function call(method: string, path: string, body?: unknown) {
+  const response = await fetch(`${(await api).url}${path}`, {
+    method,
+    ...(body !== undefined && {
+      body: JSON.stringify(body),
+      headers: { "content-type": "application/json" },
+    }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    body: response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : text,
+  };
+}
+
+async function inState(id: string, state: string) {
+  return await vi.waitFor(
+    async () => {
+      const { body } = await call("GET", `/jobs/${id}/status`);
+      expect(body).toMatchObject({ state });
+      return body;
+    },
+    { timeout: 8_000, interval: 20 },
+  );
+}
+
+async function withWorker<T>(use: () => Promise<T>): Promise<T> {
+  const worker = await startWorker(application, { ...env, HOLDFAST_STOP_GRACE_MS: "100" });
+  try {
+    return await use();
+  } finally {
+    await worker.stop();
+  }
+}
+
+describe("cancelling a job", () => {
+  const cancelled = { state: "failed", error: { code: "CANCELLED", retryable: false } };
+
+  it("ends one that waits at once, without any worker, in whatever way it waits", async () => {
+    const waiting = await submit("waiting", "succeed");
+    const delayed = await submit("delayed", "succeed", { delayMs: 60_000 });
+    const prioritized = await submit("prioritized", "succeed", { priority: 5 });
+    for (const id of [waiting, delayed, prioritized]) {
+      expect(await call("POST", `/jobs/${id}/cancel`)).toEqual({
+        status: 200,
+        body: { id, outcome: "cancelled" },
+      });
+      expect((await call("GET", `/jobs/${id}/status`)).body).toMatchObject({
+        ...cancelled,
+        finishedAt: expect.any(String),
+      });
+    }
+    await withWorker(async () => inState(await submit("other", "succeed"), "completed"));
+    expect([...runs.keys()]).not.toEqual(expect.arrayContaining(["waiting"]));
+  });
+
+  it("signals one that runs, in whichever process, and ends it as failed", async () => {
+    await withWorker(async () => {
+      const id = await submit("running", "wait");
+      await inState(id, "active");
+      expect(await call("POST", `/jobs/${id}/cancel`)).toEqual({
+        status: 200,
+        body: { id, outcome: "cancelling" },
+      });
+      expect(await inState(id, "failed")).toMatchObject(cancelled);
+      expect(aborted).toContain("CANCELLED");
+    });
+  });
+
+  it("is refused for a job that has ended, or never was", async () => {
+    const id = await withWorker(async () => {
+      const done = await submit("over", "succeed");
+      await inState(done, "completed");
+      return done;
+    });
+    expect(await call("POST", `/jobs/${id}/cancel`)).toMatchObject({
+      status: 409,
+      body: { code: "JOB_ENDED" },
+    });
+    for (const strange of [
+      "active",
+      "other_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f",
+      "default_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f",
+    ]) {
+      expect(await call("POST", `/jobs/${strange}/cancel`)).toMatchObject({
+        status: 404,
+        body: { code: "JOB_NOT_FOUND" },
+      });
+    }
+  });
+});
+
+describe("retrying a job", () => {
+  it("runs a failed one again, and is refused for any other", async () => {
+    await withWorker(async () => {
+      const id = await submit("to-retry", "fail");
+      await inState(id, "failed");
+      isHealed = true;
+      expect(await call("POST", `/jobs/${id}/retry`)).toEqual({
+        status: 200,
+        body: { id, outcome: "retried" },
+      });
+      expect(await inState(id, "completed")).toMatchObject({ attemptsMade: 1, error: null });
+      expect(await call("POST", `/jobs/${id}/retry`)).toMatchObject({
+        status: 409,
+        body: { code: "JOB_NOT_FAILED" },
+      });
+      isHealed = false;
+    });
+  });
+
+  it("gives a cancelled one its run after all", async () => {
+    const id = await submit("cancelled-then-retried", "succeed");
+    await call("POST", `/jobs/${id}/cancel`);
+    await call("POST", `/jobs/${id}/retry`);
+    await withWorker(() => inState(id, "completed"));
+  });
+});
+
+describe("listing jobs", () => {
+  it("pages through them without missing or repeating one, and filters by state, type and key", async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 25; n += 1) ids.push(await submit(`page-${n}`, "succeed"));
+    const listed: string[] = [];
+    let cursor: string | null = "";
+    while (cursor !== null) {
+      const { body } = await call("GET", `/jobs?state=waiting&limit=10${cursor && `&cursor=${cursor}`}`);
+      listed.push(...body.jobs.map((listedJob: { id: string }) => listedJob.id));
+      cursor = body.nextCursor;
+    }
+    expect(listed).toEqual(ids);
+    const { body: byKey } = await call("GET", "/jobs?idempotencyKey=page-7");
+    expect(byKey).toMatchObject({
+      jobs: [{ id: ids[7], idempotencyKey: "page-7", state: "waiting" }],
+      nextCursor: null,
+    });
+    expect((await call("GET", "/jobs?type=nothing&state=waiting")).body.jobs).toEqual([]);
+    await withWorker(() =>
+      vi.waitFor(async () => expect((await call("GET", "/jobs?state=waiting")).body.jobs).toEqual([])),
+    );
+  });
+
+  it("lists finished jobs the latest first, also while more finish", async () => {
+    const { body: first } = await call("GET", "/jobs?state=completed&limit=5");
+    await withWorker(async () => inState(await submit("meanwhile", "succeed"), "completed"));
+    const { body: second } = await call("GET", `/jobs?state=completed&limit=5&cursor=${first.nextCursor}`);
+    const ids = [...first.jobs, ...second.jobs].map((listedJob: { id: string }) => listedJob.id);
+    expect(new Set(ids).size).toBe(10);
+  });
+
+  it("refuses what it does not know, with a pointer to it", async () => {
+    const { status, body } = await call("GET", "/jobs?state=lost&limit=0&colour=red");
+    expect(status).toBe(400);
+    expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(
+      expect.arrayContaining(["/state", "/limit"]),
+    );
+    expect(await call("GET", "/jobs?cursor=rubbish")).toMatchObject({
+      status: 400,
+      body: { code: "INVALID_REQUEST" },
+    });
+  });
+});
+
+describe("settling a doubt over HTTP", () => {
+  it("lists it, counts it in the metrics, settles it once with evidence, and lets the job go on", async () => {
+    await withWorker(async () => {
+      const id = await submit("doubtful", "doubt");
+      await inState(id, "failed");
+      const { body } = await call("GET", "/doubts");
+      expect(body.doubts).toContainEqual(
+        expect.objectContaining({ jobId: id, effect: "act", reason: "lost" }),
+      );
+      expect((await call("GET", "/metrics")).body).toMatch(/holdfast_effects_in_doubt\{queue="default"\} 1/);
+      const resolve = `/jobs/${id}/effects/act/resolve`;
+      expect(await call("POST", resolve, { as: "perhaps" })).toMatchObject({
+        status: 400,
+        body: { code: "INVALID_REQUEST" },
+      });
+      expect(await call("POST", resolve, { as: "done", evidence: "log line 7" })).toMatchObject({
+        status: 200,
+      });
+      expect(await inState(id, "completed")).toMatchObject({ effects: [{ name: "act", state: "done" }] });
+      expect(await call("POST", resolve, { as: "done", evidence: "again" })).toMatchObject({
+        status: 409,
+        body: { code: "EFFECT_NOT_IN_DOUBT" },
+      });
+      expect((await call("GET", "/metrics")).body).toMatch(/holdfast_effects_in_doubt\{queue="default"\} 0/);
+    });
+  });
+});
