@@ -1,5 +1,7 @@
+import { Readable } from "node:stream";
 import { HoldfastError } from "holdfast";
-import { createTransport } from "nodemailer";
+import { createTransport, type Transporter } from "nodemailer";
+import { type SmtpProgress, smtpFailure } from "./smtp-errors.ts";
 
 /** One mail to one person. It has no room for further recipients, headers or attachments. */
 export interface MailMessage {
@@ -15,8 +17,11 @@ export interface Mailer {
    * Hands a mail to the mail server, and resolves once the server has taken responsibility for it.
    *
    * An aborted signal closes the connection. Whether the server took the mail before is then unknown.
+   *
+   * @param progress is told how far the delivery has come, also when it fails
+   * @throws PermanentError when the server refuses with 5xx; for all else what nodemailer throws
    */
-  send(message: MailMessage, signal: AbortSignal): Promise<{ messageId: string }>;
+  send(message: MailMessage, signal: AbortSignal, progress?: SmtpProgress): Promise<{ messageId: string }>;
 }
 
 const timeouts = {
@@ -33,24 +38,49 @@ const timeouts = {
  * @param from the sender of every mail, e.g. `Holdfast <holdfast@localhost>`
  */
 export function createMailer(smtpUrl: string, from: string): Mailer {
-  const transport = createTransport({
-    url: smtpUrl,
-    ...timeouts,
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
   return {
-    async send(message, signal) {
-      const { messageId } = await transport.sendMail({ ...message, from, signal });
-      return { messageId };
+    async send(message, signal, progress = { dataBegun: false }) {
+      const transport = createTransport({
+        url: smtpUrl,
+        ...timeouts,
+        disableFileAccess: true,
+        disableUrlAccess: true,
+      });
+      noteDataBegun(transport, progress, signal);
+      try {
+        const { messageId } = await transport.sendMail({ ...message, from, signal });
+        return { messageId };
+      } catch (error) {
+        throw smtpFailure(error);
+      }
     },
   };
 }
 
+/**
+ * Notes when a message is begun, at the one place that cannot miss it: a stream between the message and the connection.
+ * It produces nothing before it is read, nodemailer reads it once the server has answered DATA with 354, and what was
+ * never read cannot have been sent. A version that reads ahead would only make us doubt too much, never too little.
+ *
+ * Logs and errors of nodemailer were no help: see `smtp-errors.ts`. Watching the socket would not see through TLS.
+ */
+function noteDataBegun(transport: Transporter, progress: SmtpProgress, signal: AbortSignal): void {
+  async function* noted(content: Readable): AsyncGenerator<Buffer> {
+    // Who was told of an abort may take it that from then on nothing is begun.
+    signal.throwIfAborted();
+    progress.dataBegun = true;
+    yield* content;
+  }
+  transport.use("stream", ({ message }, next) => {
+    message.processFunc((content) => Readable.from(noted(content), { objectMode: false }));
+    next();
+  });
+}
+
 /** The mailer that the environment describes, looked up when a mail is sent. */
 export const mailer: Mailer = {
-  async send(message, signal) {
-    return mailerFromEnvironment().send(message, signal);
+  async send(message, signal, progress) {
+    return mailerFromEnvironment().send(message, signal, progress);
   },
 };
 

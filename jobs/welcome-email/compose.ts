@@ -10,7 +10,7 @@ interface WelcomeEmail {
 /**
  * Writes the mail. Equal arguments give an equal mail, Message-ID included.
  *
- * @param seed what makes this mail one mail, e.g. the job's id: however often it is sent, its Message-ID stays
+ * @param seed what makes this mail one mail, e.g. its effect's key: however often it is sent, its Message-ID stays
  */
 export function composeWelcomeEmail({ email, name, message }: WelcomeEmail, seed: string): MailMessage {
   const recipient = oneLine(name);
@@ -45,7 +45,8 @@ function plainText(text: string): string {
   return text.replace(/\r\n?/g, "\n").replace(/[^\P{Control}\n\t]|\p{Surrogate}/gu, "");
 }
 
-function messageIdFrom(seed: string): string {
+/** The Message-ID of the mail that `composeWelcomeEmail` writes from the same seed. */
+export function messageIdFrom(seed: string): string {
   const digest = createHash("sha256").update(seed).digest("hex").slice(0, 32);
   return `<welcome-email.${digest}@holdfast.invalid>`;
 }

@@ -1,9 +1,18 @@
 import { mailer } from "../mailer.ts";
-import { composeWelcomeEmail } from "./compose.ts";
+import { classifySmtpError, type SmtpProgress } from "../smtp-errors.ts";
+import { composeWelcomeEmail, messageIdFrom } from "./compose.ts";
 import { welcomeEmail } from "./contract.ts";
 
-export const welcomeEmailHandler = welcomeEmail.handler(async ({ payload, jobId, signal, log }) => {
-  const { messageId } = await mailer.send(composeWelcomeEmail(payload, jobId), signal);
+export const welcomeEmailHandler = welcomeEmail.handler(async ({ payload, effect, log }) => {
+  const progress: SmtpProgress = { dataBegun: false };
+  const { messageId } = await effect(
+    "send",
+    ({ key, signal }) => mailer.send(composeWelcomeEmail(payload, key), signal, progress),
+    {
+      classify: (error) => classifySmtpError(error, progress),
+      assumedResult: ({ key }) => ({ messageId: messageIdFrom(key) }),
+    },
+  );
   log.info("welcome email sent", { messageId });
   return { messageId };
 });

@@ -29,8 +29,9 @@ function take() {
     return true;
   } catch (error) {
     if (error.code !== "EEXIST") throw error;
-    if (!holderLives()) rmSync(lockFile, { force: true }); // killed before it could tidy up; taken next time
-    return false;
+    if (holderLives()) return false;
+    rmSync(lockFile, { force: true }); // its holder was killed before it could tidy up
+    return take();
   }
 }
 

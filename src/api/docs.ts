@@ -36,12 +36,18 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
   server.addHook("onRoute", (route) => {
     if (route.url.startsWith(PAGE)) route.config = { ...route.config, scope: "public" };
   });
-  await server.register(swaggerUi, {
-    routePrefix: PAGE,
-    staticCSP:
-      "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-    theme: { title: "Holdfast reference" },
-    uiConfig: { deepLinking: true, validatorUrl: null, defaultModelsExpandDepth: -1, layout: "BaseLayout" },
+  await server.register(async (docs) => {
+    // The reference tells nothing that is not in this repository; who may call what it describes is another matter.
+    docs.addHook("onRoute", (route) => {
+      route.config = { ...route.config, scope: "public" };
+    });
+    await docs.register(swaggerUi, {
+      routePrefix: "/docs",
+      staticCSP:
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+      theme: { title: "Holdfast reference" },
+      uiConfig: { deepLinking: true, validatorUrl: null, defaultModelsExpandDepth: -1 },
+    });
   });
   server.get("/openapi.json", { config: { scope: "public" }, schema: { hide: true } }, async () =>
     server.swagger(),

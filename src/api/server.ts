@@ -11,6 +11,7 @@ import { addHealthRoutes } from "./routes/health.ts";
 import { addJobStatusRoute } from "./routes/job-status.ts";
 import { addMetricsRoute } from "./routes/metrics.ts";
 import { addJobOperationRoutes } from "./routes/operate-jobs.ts";
+import { addScheduleRoute } from "./routes/schedules.ts";
 import { addSubmitRoute } from "./routes/submit-job.ts";
 
 const BODY_MAX_BYTES = 1_048_576;
@@ -54,6 +55,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   addJobStatusRoute(server, parts);
   addJobOperationRoutes(server, parts);
   addDoubtRoutes(server, parts);
+  addScheduleRoute(server, parts);
   addMetricsRoute(server, parts);
   addHealthRoutes(server, parts);
   refuseOtherMethods();

@@ -4,6 +4,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { addDoubtsCommands } from "./commands/doubts.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addRoleCommands } from "./commands/roles.ts";
+import { addSchedulesCommands } from "./commands/schedules.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addSubmitCommand } from "./commands/submit.ts";
 import { addUpCommand } from "./commands/up.ts";
@@ -45,5 +46,6 @@ function program(): Command {
   addStatusCommand(holdfast);
   addJobsCommands(holdfast);
   addDoubtsCommands(holdfast);
+  addSchedulesCommands(holdfast);
   return holdfast;
 }

@@ -74,6 +74,22 @@ const durability = z
   })
   .default({ level: "disk", replicas: 0 });
 
+const webhookSecret = z
+  .string()
+  .startsWith("whsec_")
+  .refine((value) => {
+    const base64 = value.slice("whsec_".length);
+    const bytes = Buffer.from(base64, "base64");
+    return bytes.length >= 24 && bytes.length <= 64 && bytes.toString("base64") === base64;
+  })
+  .optional();
+
+const addressRanges = z
+  .string()
+  .transform((value) => value.split(",").map((range) => range.trim()))
+  .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
+  .default([]);
+
 /** Every variable that Holdfast reads, by name. Nothing else in the code reads the environment. */
 export const variables = {
   REDIS_URL: variable({
@@ -177,6 +193,19 @@ export const variables = {
     expected: "a sender, e.g. Name <address@example.com>",
     meaning: "The sender of the mails that the jobs send.",
     fallback: "Holdfast <holdfast@localhost>",
+  }),
+  HOLDFAST_WEBHOOK_SECRET: variable({
+    schema: webhookSecret,
+    expected: "whsec_ and 24 to 64 bytes in base64",
+    meaning: "What webhooks are signed with; without it they fail.",
+    fallback: "",
+    secret: true,
+  }),
+  HOLDFAST_WEBHOOK_ALLOW: variable({
+    schema: addressRanges,
+    expected: "address ranges like 127.0.0.0/8 or fd00::/8, comma-separated",
+    meaning: "Which addresses webhooks may call although they are not public.",
+    fallback: "",
   }),
   LOG_LEVEL: variable({
     schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),

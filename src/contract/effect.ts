@@ -64,14 +64,14 @@ export interface RunEffect<Name extends string> {
   /**
    * Runs `run` unless it ran to its end before, in whichever attempt; then its stored result is returned.
    *
-   * @param options.assumedResult what it returns where an operator settled it as done without giving a result
+   * @param options.assumedResult makes what it returns where it was settled as done and nobody gave a result
    * @throws what `run` throws when that proves that nothing happened; BullMQ then retries
    * @throws InDoubtError when nobody can know whether it happened
    */
-  <T>(
+  <T, Assumed>(
     name: Name,
     run: (call: EffectCall) => Promise<T>,
-    options: EffectOptions<T> & { assumedResult: T },
-  ): Promise<T>;
+    options: EffectOptions<T> & { assumedResult: (call: Pick<EffectCall, "key">) => Assumed },
+  ): Promise<T | Assumed>;
   <T>(name: Name, run: (call: EffectCall) => Promise<T>, options?: EffectOptions<T>): Promise<T | undefined>;
 }

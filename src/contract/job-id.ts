@@ -29,3 +29,9 @@ export function parseJobId(text: string): JobId | undefined {
   const [, queue, fingerprint] = match ?? [];
   return queue === undefined || fingerprint === undefined ? undefined : { queue, fingerprint };
 }
+
+/** When a job was submitted, in milliseconds since 1970: it stands in its id, also after the job is gone. */
+export function submittedAt(id: string): number {
+  const uuid = id.slice(id.indexOf("_") + 1);
+  return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
+}

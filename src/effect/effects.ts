@@ -41,7 +41,7 @@ export interface Effects {
   close(): Promise<void>;
 }
 
-type Options<T> = EffectOptions<T> & { readonly assumedResult?: T };
+type Options<T> = EffectOptions<T> & { readonly assumedResult?: (call: Pick<EffectCall, "key">) => T };
 
 const INDEX_MAX = 200;
 const RESULT_MAX_BYTES = 16 * 1_024;
@@ -261,10 +261,10 @@ async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOw
 }
 
 function storedResult<T>(
-  { options }: EffectRun<T>,
+  { key, options }: EffectRun<T>,
   { result }: Extract<Reservation, { kind: "done" }>,
 ): T | undefined {
-  return result === null ? options.assumedResult : (JSON.parse(result) as T);
+  return result === null ? options.assumedResult?.({ key }) : (JSON.parse(result) as T);
 }
 
 /** @returns undefined when it cannot be stored */

@@ -4,9 +4,8 @@ import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "../effect/
 import { openLedger, type Resolution } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { JobQueue, JobQueues } from "../queue/job-queue.ts";
-import { withDeadline } from "../service/deadline.ts";
 import type { StoreClient } from "../store/client.ts";
-import { storeFault, storeUnavailable } from "../store/fault.ts";
+import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 
 /** A person's hand on jobs and doubts. All of it fails with `STORE_UNAVAILABLE` when the store does not answer in time. */
@@ -41,20 +40,11 @@ export interface OperatedParts {
   readonly client: StoreClient;
 }
 
-const STORE_DEADLINE_MS = 1_500;
 /** Of a job that is gone only the list of doubts knows the ledger; so far it is searched. */
 const DOUBTS_SEARCHED_MAX = 100_000;
 
 export function openOperator({ queues, client }: OperatedParts, settings: Settings): Operator {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const inTime = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await withDeadline(work, STORE_DEADLINE_MS, storeUnavailable);
-    } catch (error) {
-      throw storeFault(error);
-    }
-  };
-
   /** The claim stands with the job; when the job is gone, with its doubt. */
   async function findClaim(id: string, queue: string, effect: string): Promise<string> {
     const claim = await client.hget(queueKey(prefix, queue, id), "deid");

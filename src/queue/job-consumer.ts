@@ -1,6 +1,7 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { type Failure, formatFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { faultPoint } from "../observe/fault-points.ts";
 import { withDeadline } from "../service/deadline.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
@@ -89,6 +90,8 @@ export function startConsumer(
   );
   worker.on("lockRenewalFailed", (ids) => holds.lost(ids));
   worker.on("locksRenewed", ({ jobIds }) => holds.renewed(jobIds));
+  worker.on("completed", (job) => void faultPoint("finish:after", job.id ?? ""));
+  worker.on("failed", (job) => void faultPoint("finish:after", job?.id ?? ""));
   worker.on("error", options.onError);
   const cancellations = followCancellations(options.prefix, options.queue, options.connection, holds);
   return {

@@ -1,4 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { withDeadline } from "../service/deadline.ts";
 
 const RETRY_AFTER_MS = 1_000;
 
@@ -21,4 +22,20 @@ export function storeFault(cause: unknown): HoldfastError {
     return new HoldfastError("STORE_FULL", "The store has no room", { cause, retryAfterMs: RETRY_AFTER_MS });
   }
   return storeUnavailable(cause);
+}
+
+/** Somebody waits no longer than this for the store: with everything around it the answer comes within 2 s. */
+const STORE_DEADLINE_MS = 1_500;
+
+/**
+ * Waits for the store on behalf of somebody who waits for an answer.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE` after 1.5 s at the latest, `STORE_FULL`
+ */
+export async function inTime<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await withDeadline(work, STORE_DEADLINE_MS, storeUnavailable);
+  } catch (error) {
+    throw storeFault(error);
+  }
 }

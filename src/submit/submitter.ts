@@ -4,9 +4,8 @@ import type { Application } from "../contract/define-config.ts";
 import { newJobId, parseJobId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { JobQueue, JobQueues } from "../queue/job-queue.ts";
-import { withDeadline } from "../service/deadline.ts";
 import type { StoreClient } from "../store/client.ts";
-import { storeFault, storeUnavailable } from "../store/fault.ts";
+import { inTime } from "../store/fault.ts";
 import { confirmReplicas } from "../store/replicas.ts";
 import { fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
@@ -42,9 +41,6 @@ export interface Submitter {
   submit(input: unknown): Promise<Receipt>;
 }
 
-/** A client waits no longer than this for the store: with everything around it the answer comes within 2 s. */
-const STORE_DEADLINE_MS = 1_500;
-
 export function createSubmitter(
   application: Application,
   queues: JobQueues,
@@ -79,11 +75,9 @@ export function createSubmitter(
       const submission = validateSubmission(application, input);
       const queue = queues.get(submission.contract.queue);
       if (queue === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not open");
-      try {
-        return await withDeadline(enqueue(submission, queue), STORE_DEADLINE_MS, storeUnavailable);
-      } catch (error) {
-        throw advised(storeFault(error));
-      }
+      return await inTime(enqueue(submission, queue)).catch((error: HoldfastError) => {
+        throw advised(error);
+      });
     },
   };
 }

@@ -1,11 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { withDeadline } from "../../service/deadline.ts";
 import { auditStore, describeFlaw } from "../../store/audit.ts";
-import { storeUnavailable } from "../../store/fault.ts";
+import { inTime } from "../../store/fault.ts";
 import type { ApiParts } from "../parts.ts";
-
-const STORE_DEADLINE_MS = 1_500;
 
 const liveSchema = z.object({ status: z.literal("live") });
 const readySchema = z.object({
@@ -21,7 +18,7 @@ export function addHealthRoutes(server: FastifyInstance, { client, settings }: A
 
   async function reasons(): Promise<string[]> {
     try {
-      const flaws = await withDeadline(auditStore(client, durability), STORE_DEADLINE_MS, storeUnavailable);
+      const flaws = await inTime(auditStore(client, durability));
       return flaws.map((flaw) => describeFlaw(flaw, durability));
     } catch {
       return ["The store cannot be reached"];

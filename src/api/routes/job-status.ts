@@ -1,14 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { withDeadline } from "../../service/deadline.ts";
 import { jobStatusSchema } from "../../status/job-status.ts";
 import { readStatus } from "../../status/read-status.ts";
-import { storeUnavailable } from "../../store/fault.ts";
+import { inTime } from "../../store/fault.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
-
-const STORE_DEADLINE_MS = 1_500;
 
 /** `GET /jobs/:id/status`: any job's state, straight from BullMQ. */
 export function addJobStatusRoute(server: FastifyInstance, { client, settings }: ApiParts): void {
@@ -33,8 +30,7 @@ export function addJobStatusRoute(server: FastifyInstance, { client, settings }:
       },
     },
     async ({ params }, reply) => {
-      const reading = readStatus(client, settings.HOLDFAST_PREFIX, params.id);
-      const status = await withDeadline(reading, STORE_DEADLINE_MS, storeUnavailable);
+      const status = await inTime(readStatus(client, settings.HOLDFAST_PREFIX, params.id));
       if (status === undefined)
         throw new HoldfastError("JOB_NOT_FOUND", "There is no job with this id, or no longer");
       return reply.header("Cache-Control", "no-store").send(status);

@@ -1,15 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { withDeadline } from "../../service/deadline.ts";
 import { jobStates, listedJobSchema } from "../../status/job-status.ts";
 import { listJobs } from "../../status/list-jobs.ts";
-import { storeFault, storeUnavailable } from "../../store/fault.ts";
+import { inTime } from "../../store/fault.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
-
-const STORE_DEADLINE_MS = 1_500;
 
 const querySchema = z.strictObject({
   type: z.string().max(64).optional(),
@@ -52,15 +48,8 @@ export function addJobOperationRoutes(server: FastifyInstance, parts: ApiParts):
       },
     },
     async ({ query }) => {
-      const listing = listJobs(
-        client,
-        settings.HOLDFAST_PREFIX,
-        application.jobs,
-        parseInput(querySchema, query),
-      );
-      return await withDeadline(listing, STORE_DEADLINE_MS, storeUnavailable).catch((error: unknown) => {
-        throw error instanceof HoldfastError ? error : storeFault(error);
-      });
+      const wanted = parseInput(querySchema, query);
+      return await inTime(listJobs(client, settings.HOLDFAST_PREFIX, application.jobs, wanted));
     },
   );
   server.post<{ Params: { id: string } }>(

@@ -66,7 +66,7 @@ async function resolve(id: string, effect: string, { as, evidence, result }: Res
       as,
       evidence,
       result: json,
-      by: userInfo().username,
+      by: username(),
     });
   });
   process.stdout.write(`${id} ${effect}: ${as}; the job goes on\n`);

@@ -1,0 +1,226 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { actJob, actJobs, repeated } from "../lib/act-jobs.ts";
+import { type Bench, LOCK_MS, untilEnded, withBench } from "../lib/bench.ts";
+import { check, type JobRecord, refusals, strikesIn, type Verdict } from "../lib/checker.ts";
+import { withoutFence, withoutPauseCheck } from "../lib/cuts.ts";
+import { brokenBy, type Context, type Control, type Experiment, type Table } from "../lib/experiment.ts";
+import type { Cut } from "../lib/installation.ts";
+import { type StrikePoint, strikePoints } from "../lib/inside/application.ts";
+import type { Step } from "../lib/trace-reader.ts";
+import { inLanes, until } from "../lib/waiting.ts";
+
+export const stopWorker: Experiment = {
+  number: 2,
+  title: "A worker is paused for longer than its lock",
+  fault: "SIGSTOP at each named point, SIGCONT once another worker has taken the job, or has ended it",
+  mustHold: "effects ≤ 1; a late reservation or commit is refused",
+  async run(context) {
+    const { isQuick } = context;
+    const verdict = await stopAtEachPoint(context, isQuick ? 2 : 20, isQuick ? 4 : 8);
+    const sleepers = isQuick ? 2 : 6;
+    const forgotten = await wakeAfterRetention(context, sleepers, undefined);
+    const fenced = await wakeAfterRetention(context, sleepers, withoutPauseCheck);
+    const unfenced = await wakeAfterRetention(context, sleepers, withoutFence);
+    verdict.counts.faults += forgotten.stops + fenced.stops;
+    verdict.counts.refused += forgotten.refused + fenced.refused;
+    verdict.counts.acknowledged += forgotten.jobs + fenced.jobs;
+    return {
+      counts: verdict.counts,
+      table: perPoint(verdict.jobs),
+      measured: [
+        `woken after the key's retention, when nothing of the job is left: ${forgotten.refused} of ${forgotten.stops} refused`,
+        `the same with the worker's own check cut out, so that the store alone refuses: ${fenced.refused} of ${fenced.stops}`,
+      ],
+      broken: [
+        ...brokenBy(verdict),
+        ...notRefused("woken after the retention", forgotten),
+        ...notRefused("woken after the retention, without its own check", fenced),
+      ],
+      controls: [fenceControl(unfenced)],
+    };
+  },
+};
+
+async function stopAtEachPoint(context: Context, perPointCount: number, workers: number): Promise<Verdict> {
+  const strikes = repeated(strikePoints, perPointCount).map((at) => ({ at, how: "stop" }) as const);
+  const jobs = actJobs("stop", context.random, strikes, 1);
+  return await withBench({ workers, immune: 2, concurrency: 2 }, async (bench) => {
+    const waker = startWaker(bench, context);
+    await inLanes(jobs, workers * 2, async (job) => {
+      const accepted = await bench.client.submit(job);
+      context.say(`${bench.client.acknowledged.length} of ${jobs.length} jobs, ${waker.stops} pauses`);
+      await untilEnded(bench, accepted?.id);
+    });
+    await waker.stop();
+    const verdict = await check(bench, 30_000);
+    verdict.counts.faults = waker.stops;
+    return verdict;
+  });
+}
+
+interface Waker {
+  readonly stops: number;
+  stop(): Promise<void>;
+}
+
+const WAKE_WITHIN_MS = 8_000;
+/** After it was woken, a worker gets this long to do what it still had in mind. */
+const AFTERMATH_MS = 300;
+
+/** Wakes each worker that has stopped itself, by turns as soon as another has begun the job and once it has ended. */
+function startWaker(bench: Bench, context: Context): Waker {
+  const seen = new Set<string>();
+  const waking = new Set<Promise<void>>();
+  let isStopping = false;
+  const watching = (async () => {
+    while (!isStopping) {
+      for (const strike of strikesIn(bench.trace.read())) {
+        if (seen.has(strike.jobId)) continue;
+        seen.add(strike.jobId);
+        const wakes = wake(bench, strike, context.random.pick(["taken", "ended"] as const));
+        waking.add(wakes);
+        wakes.finally(() => waking.delete(wakes));
+      }
+      await sleep(50);
+    }
+  })();
+  return {
+    get stops() {
+      return seen.size;
+    },
+    async stop() {
+      isStopping = true;
+      await watching;
+      await Promise.all(waking);
+      await sleep(AFTERMATH_MS);
+    },
+  };
+}
+
+async function wake(bench: Bench, strike: Step, when: "taken" | "ended"): Promise<void> {
+  const worker = bench.workers.find(({ life }) => life === strike.life);
+  const since = performance.now();
+  const isTaken = () =>
+    bench.trace.read().some(({ jobId, life, event }) => {
+      return jobId === strike.jobId && life !== strike.life && event === "begun";
+    });
+  const isEnded = async () => {
+    const status = await bench.client.status(strike.jobId);
+    return status?.state === "completed" || status?.state === "failed";
+  };
+  await until(
+    async () => performance.now() - since > 1.2 * LOCK_MS && (when === "taken" ? isTaken() : await isEnded()),
+    { withinMs: WAKE_WITHIN_MS },
+  );
+  worker?.signal("SIGCONT");
+}
+
+/** What the workers that were paused at each point came to. */
+function perPoint(jobs: readonly JobRecord[]): Table {
+  const rows = strikePoints.map((point) => {
+    const struck = jobs.filter((job) => struckAt(job) === point);
+    const doubted = struck.filter(({ status }) => status?.error?.code === "EFFECT_IN_DOUBT");
+    return [
+      point,
+      struck.length,
+      struck.filter(({ told }) => told > 1).length,
+      struck.filter(({ steps }) => refusals(steps) > 0).length,
+      struck.filter(finishedInVain).length,
+      doubted.filter(({ told }) => told > 0).length,
+      doubted.filter(({ told }) => told === 0).length,
+      struck.filter(({ status }) => status?.state === "completed").length,
+    ];
+  });
+  return {
+    head: [
+      "paused at",
+      "N",
+      "repeated",
+      "refused",
+      "finish refused",
+      "in doubt, was done",
+      "in doubt, was not",
+      "completed",
+    ],
+    rows,
+  };
+}
+
+/** The paused worker went on to the end of its attempt, and the store did not take it. */
+function finishedInVain({ steps }: JobRecord): boolean {
+  const [strike] = strikesIn(steps);
+  const own = steps.filter(({ life }) => life === strike?.life).map(({ event }) => event);
+  return own.includes("finish:before") && !own.includes("finish:after");
+}
+
+function struckAt({ steps }: JobRecord): StrikePoint | undefined {
+  return strikesIn(steps)[0]?.detail.split("@")[1] as StrikePoint | undefined;
+}
+
+interface Awakening {
+  readonly jobs: number;
+  readonly stops: number;
+  readonly refused: number;
+  /** Reservations that were granted to a worker that had lost its job. */
+  readonly letIn: number;
+  readonly repeated: number;
+}
+
+const RETENTION_MS = 1_000;
+
+/**
+ * Workers are stopped just before they reserve, and sleep until others have done the effect and the store has forgotten
+ * the job, its key and its ledger: then only the fence stands between them and a second effect.
+ */
+async function wakeAfterRetention(
+  context: Context,
+  count: number,
+  cut: Cut | undefined,
+): Promise<Awakening> {
+  context.say(`asleep beyond the retention${cut === undefined ? "" : `, without ${cut.name}`}`);
+  const options = {
+    workers: count,
+    immune: 1,
+    concurrency: 1,
+    env: { HOLDFAST_RETENTION_MS: String(RETENTION_MS) },
+    ...(cut !== undefined && { cut }),
+  };
+  return await withBench(options, async (bench) => {
+    const strike = { at: "reserve:before", how: "stop" } as const;
+    for (let index = 0; index < count; index += 1)
+      await bench.client.submit(actJob(`asleep-${index}`, context.random, strike));
+    await until(() => bench.told().length >= count, { withinMs: 20_000 });
+    await sleep(2 * RETENTION_MS);
+    const stops = strikesIn(bench.trace.read());
+    for (const worker of bench.workers) worker.signal("SIGCONT");
+    const settled = (step: Step) => ["threw", "effect:told"].includes(step.event);
+    const isAwake = ({ life, jobId }: Step) =>
+      bench.trace.read().some((step) => step.life === life && step.jobId === jobId && settled(step));
+    await until(() => stops.every(isAwake), { withinMs: 10_000 });
+    const told = bench.told();
+    const isLetIn = ({ life, jobId }: Step) =>
+      bench.trace.read().some((step) => step.life === life && step.jobId === jobId && step.event === "reserve:after");
+    return {
+      jobs: count,
+      stops: stops.length,
+      refused: refusals(bench.trace.read()),
+      letIn: stops.filter(isLetIn).length,
+      repeated: told.length - new Set(told.map(({ key }) => key)).size,
+    };
+  });
+}
+
+function notRefused(what: string, { stops, letIn, repeated }: Awakening): string[] {
+  return [
+    ...(repeated > 0 ? [`${what}: ${repeated} effects repeated`] : []),
+    ...(letIn > 0 ? [`${what}: ${letIn} of ${stops} reservations were granted`] : []),
+  ];
+}
+
+function fenceControl({ stops, letIn, repeated }: Awakening): Control {
+  return {
+    protection: "fence",
+    isCaught: letIn > 0 && repeated > 0,
+    seen: `${letIn} of ${stops} paused workers let in, ${repeated} effects repeated`,
+  };
+}

@@ -1,0 +1,38 @@
+import type { Submission } from "./client.ts";
+import type { ActPayload } from "./inside/application.ts";
+import type { Random } from "./random.ts";
+
+type Strike = NonNullable<ActPayload["strike"]>;
+
+/** Every so manieth job strikes, and the strikes are dealt out evenly, in an order that the seed decides. */
+export function actJobs(
+  name: string,
+  random: Random,
+  strikes: readonly Strike[],
+  plainPerStrike: number,
+): Submission[] {
+  const jobs: (Strike | undefined)[] = strikes.flatMap((strike) => [
+    strike,
+    ...Array.from({ length: plainPerStrike }, () => undefined),
+  ]);
+  return shuffled(jobs, random).map((strike, index) => actJob(`${name}-${index}`, random, strike));
+}
+
+export function actJob(key: string, random: Random, strike?: Strike): Submission {
+  const payload: ActPayload = {
+    beforeMs: random.between(0, 20),
+    afterMs: random.between(0, 20),
+    ...(strike !== undefined && { strike }),
+  };
+  return { type: "act", idempotencyKey: key, payload };
+}
+
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const ranked = items.map((item) => ({ item, rank: random.next() }));
+  return ranked.sort((a, b) => a.rank - b.rank).map(({ item }) => item);
+}
+
+/** Each of the items so many times. */
+export function repeated<T>(items: readonly T[], times: number): T[] {
+  return items.flatMap((item) => Array.from({ length: times }, () => item));
+}

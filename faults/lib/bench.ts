@@ -1,0 +1,206 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
+import { type Client, openClient } from "./client.ts";
+import { type Cut, type Installation, install } from "./installation.ts";
+import { endProcess, readiness, startProcess } from "./processes.ts";
+import { type Death, type Role, startRole } from "./role.ts";
+import { openTraceReader, type TraceReader } from "./trace-reader.ts";
+import { until } from "./waiting.ts";
+
+export interface BenchOptions {
+  readonly workers: number;
+  /** Workers that take no blows, only the jobs of those that did. @default 0 */
+  readonly immune?: number;
+  readonly concurrency?: number;
+  readonly api?: boolean;
+  readonly scheduler?: boolean;
+  readonly cut?: Cut;
+  /** Overrides of the store's options, e.g. `["--appendfsync", "everysec"]`. */
+  readonly store?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** What the witness wrote down: an effect that happened. */
+export interface Told {
+  readonly key: string;
+  /** The job's idempotency key. */
+  readonly job: string;
+  readonly life: string;
+  readonly at: number;
+}
+
+/** A span in which the store was not there. */
+export interface Outage {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One experiment's own store, witness, client and roles, all real processes, and what happened to them. */
+export interface Bench {
+  readonly directory: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly store: RedisServer;
+  readonly installation: Installation;
+  readonly client: Client;
+  readonly workers: readonly Role[];
+  readonly immune: readonly Role[];
+  readonly api: Role | undefined;
+  readonly scheduler: Role | undefined;
+  readonly trace: TraceReader;
+  readonly deaths: readonly Death[];
+  readonly outages: readonly Outage[];
+  /** All effects that happened so far. */
+  told(): Told[];
+  /** Kills the store and starts it again. @returns when it answers */
+  strikeStore(forMs?: number): Promise<Outage>;
+  stop(): Promise<void>;
+}
+
+/** Short, so that a dead worker's jobs are soon found. */
+export const LOCK_MS = 1_000;
+
+let benches = 0;
+
+export async function openBench(options: BenchOptions): Promise<Bench> {
+  benches += 1;
+  const directory = mkdtempSync(join(tmpdir(), `holdfast-lab-${benches}-`));
+  for (const name of ["trace", "struck", "logs"]) mkdirSync(join(directory, name));
+  const installation = install(join(directory, "installation"), options.cut);
+  const store = await startRedisServer({ args: options.store ?? [] });
+  const witnessFile = join(directory, "witness.ndjson");
+  const witness = startProcess(
+    installation.script("witness"),
+    { LAB_WITNESS_FILE: witnessFile },
+    join(directory, "logs/witness.log"),
+  );
+  const { url: witnessUrl = "" } = await readiness(witness);
+  const env: NodeJS.ProcessEnv = {
+    REDIS_URL: store.url,
+    HOLDFAST_LOCK_MS: String(LOCK_MS),
+    HOLDFAST_CONCURRENCY: String(options.concurrency ?? 8),
+    HOLDFAST_KEEP_COMPLETED: "1000000",
+    HOLDFAST_KEEP_FAILED: "1000000",
+    HOLDFAST_CONFIG: installation.config,
+    LOG_LEVEL: "error",
+    PORT: "0",
+    LAB_DIR: directory,
+    LAB_WITNESS: witnessUrl,
+    ...options.env,
+  };
+
+  const deaths: Death[] = [];
+  const outages: Outage[] = [];
+  let striking: Promise<Outage> | undefined;
+  /** Two strikes at once are one. */
+  const strikeStore = (forMs = 0) => {
+    striking ??= strikeOnce(store, forMs, outages).finally(() => {
+      striking = undefined;
+    });
+    return striking;
+  };
+  const role = (script: "worker" | "api" | "scheduler", name: string, extra: NodeJS.ProcessEnv = {}) =>
+    startRole({
+      name,
+      script: installation.script(script),
+      env: { ...env, ...extra },
+      directory,
+      onDeath: (death) => deaths.push(death),
+      onStoreStrike: async () => void (await strikeStore()),
+    });
+  const workers = Array.from({ length: options.workers }, (_, index) => role("worker", `worker${index + 1}`));
+  const immune = Array.from({ length: options.immune ?? 0 }, (_, index) =>
+    role("worker", `immune${index + 1}`, { LAB_IMMUNE: "yes" }),
+  );
+  const api = options.api ? role("api", "api") : undefined;
+  const scheduler = options.scheduler ? role("scheduler", "scheduler") : undefined;
+  const roles = [...workers, ...immune, ...(api ? [api] : []), ...(scheduler ? [scheduler] : [])];
+  const client = await openClient(directory, env);
+  const stop = async () => {
+    await client.close();
+    await Promise.all(roles.map((each) => each.stop()));
+    await endProcess(witness, "SIGKILL");
+    await store.stop();
+    if (process.env.LAB_KEEP === undefined) rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    await Promise.all(roles.map((each) => each.ready()));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    directory,
+    env,
+    store,
+    installation,
+    client,
+    workers,
+    immune,
+    api,
+    scheduler,
+    trace: openTraceReader(join(directory, "trace")),
+    deaths,
+    outages,
+    told: () => readTold(witnessFile),
+    strikeStore,
+    stop,
+  };
+}
+
+/** Opens a bench, uses it, and takes it away whatever happens. */
+export async function withBench<T>(options: BenchOptions, use: (bench: Bench) => Promise<T>): Promise<T> {
+  const bench = await openBench(options);
+  try {
+    return await use(bench);
+  } finally {
+    await bench.stop();
+  }
+}
+
+async function strikeOnce(store: RedisServer, forMs: number, outages: Outage[]): Promise<Outage> {
+  const from = Date.now();
+  // Counted from the start, as if it never ended: whoever looks meanwhile must see it.
+  await store.kill();
+  await sleep(forMs);
+  await store.restart();
+  const outage = { from, to: Date.now() };
+  outages.push(outage);
+  return outage;
+}
+
+function readTold(file: string): Told[] {
+  const lines = readFileSync(file, "utf8").split("\n").filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as Told);
+}
+
+/** Waits until all that was acknowledged has ended. @returns the ids of jobs that did not within the time */
+export async function allEnded(bench: Bench, withinMs: number): Promise<Set<string>> {
+  const open = new Set(bench.client.acknowledged.map(({ id }) => id));
+  await until(
+    async () => {
+      for (const id of [...open]) {
+        const status = await bench.client.status(id).catch(() => "unknown" as const);
+        // A job that is gone will not end any more; the checker calls it lost.
+        if (status === "unknown") break;
+        if (status === undefined || status.state === "completed" || status.state === "failed")
+          open.delete(id);
+      }
+      return open.size === 0;
+    },
+    { withinMs, everyMs: 100 },
+  );
+  return open;
+}
+
+/** Waits for the end of one job. */
+export async function untilEnded(bench: Bench, id: string | undefined, withinMs = 30_000): Promise<void> {
+  if (id === undefined) return;
+  const ended = async () => {
+    const status = await bench.client.status(id).catch(() => null);
+    return status === undefined || status?.state === "completed" || status?.state === "failed";
+  };
+  await until(ended, { withinMs, everyMs: 60 });
+}

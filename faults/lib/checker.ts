@@ -1,0 +1,183 @@
+import type { JobStatus } from "holdfast";
+import { allEnded, type Bench, type Outage } from "./bench.ts";
+import { groupBy } from "./group-by.ts";
+import type { Step } from "./trace-reader.ts";
+import { inLanes } from "./waiting.ts";
+
+/** What came of a run, each thing counted apart. */
+export interface Counts {
+  acknowledged: number;
+  /** Acknowledged, and not to be found. */
+  lost: number;
+  /** Accepted by a try that got no answer; the retry with the same key found the job. */
+  recovered: number;
+  /** Effects that happened more than once. */
+  repeated: number;
+  /** Jobs that said completed, and whose effect never happened. */
+  falselyDone: number;
+  /** In doubt, and in truth done. */
+  doubtDone: number;
+  /** In doubt, and in truth not done. */
+  doubtNotDone: number;
+  /** In doubt although no fault fell into the effect's window. */
+  unexplained: number;
+  /** Cut off where nobody could know, and yet not said to be in doubt. */
+  concealed: number;
+  /** Workers that came too late and were not let in. */
+  refused: number;
+  /** Failed for another reason than doubt. */
+  failed: number;
+  notEnded: number;
+  faults: number;
+}
+
+export const noCounts: Readonly<Counts> = {
+  acknowledged: 0,
+  lost: 0,
+  recovered: 0,
+  repeated: 0,
+  falselyDone: 0,
+  doubtDone: 0,
+  doubtNotDone: 0,
+  unexplained: 0,
+  concealed: 0,
+  refused: 0,
+  failed: 0,
+  notEnded: 0,
+  faults: 0,
+};
+
+export interface JobRecord {
+  readonly key: string;
+  readonly id: string;
+  readonly status: JobStatus | undefined;
+  /** How often the witness was told. */
+  readonly told: number;
+  readonly steps: readonly Step[];
+}
+
+export interface Verdict {
+  readonly counts: Counts;
+  readonly jobs: readonly JobRecord[];
+  /** What each broken guarantee was seen on, for the replay. */
+  readonly findings: readonly string[];
+}
+
+const STATUS_LANES = 32;
+
+/** Waits for the end of all jobs, and compares both lists with the final state. */
+export async function check(bench: Bench, withinMs: number): Promise<Verdict> {
+  const notEnded = await allEnded(bench, withinMs);
+  const told = new Map<string, number>();
+  const repeats = new Map<string, number>();
+  for (const { key, job } of bench.told()) {
+    told.set(job, (told.get(job) ?? 0) + 1);
+    repeats.set(key, (repeats.get(key) ?? 0) + 1);
+  }
+  const steps = groupBy(bench.trace.read(), ({ jobId }) => jobId);
+  const jobs: JobRecord[] = [];
+  await inLanes(bench.client.acknowledged, STATUS_LANES, async ({ key, id }) => {
+    const status = await bench.client.status(id);
+    jobs.push({ key, id, status, told: told.get(key) ?? 0, steps: steps.get(id) ?? [] });
+  });
+
+  const counts: Counts = { ...noCounts };
+  const findings: string[] = [];
+  const note = (kind: keyof Counts, job: JobRecord) => {
+    counts[kind] += 1;
+    if (findings.length < 20) findings.push(`${kind}: ${tale(job)}`);
+  };
+  counts.acknowledged = bench.client.acknowledged.length;
+  counts.recovered = bench.client.acknowledged.filter(({ isRecovered }) => isRecovered).length;
+  counts.repeated = [...repeats.values()].filter((times) => times > 1).length;
+  counts.refused = refusals(bench.trace.read());
+  const deadLives = new Map(bench.deaths.map(({ life, at }) => [life, at]));
+  for (const job of jobs) judge(job, { deadLives, outages: bench.outages, notEnded }, counts, note);
+  for (const job of jobs) if (job.told > 1 && findings.length < 20) findings.push(`repeated: ${tale(job)}`);
+  return { counts, jobs, findings };
+}
+
+interface Known {
+  readonly deadLives: ReadonlyMap<string, number>;
+  readonly outages: readonly Outage[];
+  readonly notEnded: ReadonlySet<string>;
+}
+
+function judge(
+  job: JobRecord,
+  known: Known,
+  counts: Counts,
+  note: (kind: keyof Counts, job: JobRecord) => void,
+): void {
+  const { status } = job;
+  if (status === undefined) return note("lost", job);
+  if (known.notEnded.has(job.id)) return note("notEnded", job);
+  const isGuarded = status.type === "act";
+  if (status.state === "completed") {
+    if (isGuarded && job.told === 0) note("falselyDone", job);
+    if (isGuarded && mustBeInDoubt(job.steps, known)) note("concealed", job);
+    return;
+  }
+  if (status.error?.code !== "EFFECT_IN_DOUBT") return note("failed", job);
+  if (job.told > 0) counts.doubtDone += 1;
+  else counts.doubtNotDone += 1;
+  if (!mayBeInDoubt(job.steps, known)) note("unexplained", job);
+}
+
+/** Between these and the next point nobody but the worker knows whether the effect happened. */
+const inside: ReadonlySet<string> = new Set(["reserve:after", "effect:begun", "effect:told"]);
+/** Here the store may have been asked already: both outcomes are right. */
+const border: ReadonlySet<string> = new Set(["reserve:before", "commit:before"]);
+
+/** A start was cut off inside the window by its worker's death. */
+function mustBeInDoubt(steps: readonly Step[], { deadLives }: Known): boolean {
+  return starts(steps).some((start) => {
+    const { life, event, detail } = lastOf(start);
+    if (!deadLives.has(life)) return false;
+    // Struck at the point itself, the worker died before it sent its commit.
+    if (event === "struck") return inside.has(pointOf(detail)) || pointOf(detail) === "commit:before";
+    return inside.has(event);
+  });
+}
+
+/** A death, a pause, an outage of the store or the effect's own time-out fell into the window. */
+function mayBeInDoubt(steps: readonly Step[], known: Known): boolean {
+  if (steps.some(({ event, detail }) => event === "threw" && /TIMED_OUT|LOCK_LOST/.test(detail))) return true;
+  return starts(steps).some((start) => {
+    const last = lastOf(start);
+    const isOpen = inside.has(last.event) || border.has(last.event) || last.event === "struck";
+    if (known.deadLives.has(last.life) && isOpen) return true;
+    if (start.some(({ event, detail }) => event === "struck" && detail.startsWith("stop"))) return true;
+    return known.outages.some(({ from, to }) => start.some(({ at }) => at <= to) && last.at >= from - 1_000);
+  });
+}
+
+/** The steps of one job by worker process; a process rarely takes a job twice, and then only its last start counts. */
+function starts(steps: readonly Step[]): Step[][] {
+  return [...groupBy(steps, ({ life }) => life).values()];
+}
+
+function lastOf(start: readonly Step[]): Step {
+  const last = start.at(-1);
+  if (last === undefined) throw new Error("A start without steps");
+  return last;
+}
+
+function pointOf(detail: string): string {
+  return detail.slice(detail.indexOf("@") + 1);
+}
+
+/** Reservations that were refused because the job is another's, and reports that came too late to be taken for a fact. */
+export function refusals(steps: readonly Step[]): number {
+  return steps.filter(({ event, detail }) => event === "threw" && /^LOCK_LOST|\/LATE$/.test(detail)).length;
+}
+
+function tale({ key, id, status, told, steps }: JobRecord): string {
+  const path = steps.map(({ life, event, detail }) => `${life} ${event}${detail === "-" ? "" : ` ${detail}`}`);
+  return `${key} ${id} ${status?.state ?? "gone"} ${status?.error?.code ?? ""} told ${told}: ${path.join(", ")}`;
+}
+
+/** Strikes of the workers upon themselves or the store. */
+export function strikesIn(steps: readonly Step[]): Step[] {
+  return steps.filter(({ event }) => event === "struck");
+}

@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createProducer, HoldfastError, type JobStatus, type Receipt } from "holdfast";
+import application, { type act, type bystander, type deadly } from "./inside/application.ts";
+import { type DurableList, openDurableList } from "./inside/durable-list.ts";
+
+/** A job that was acknowledged, after however many tries. */
+export interface Acknowledged {
+  readonly key: string;
+  readonly id: string;
+  /** It had been accepted by a try that got no answer. */
+  readonly isRecovered: boolean;
+  readonly at: number;
+}
+
+/** One try to submit. Throws where the outcome is unknown. */
+export type Door = (submission: Submission) => Promise<Pick<Receipt, "id" | "duplicate">>;
+
+export interface Submission {
+  readonly type: (typeof act | typeof bystander | typeof deadly)["type"];
+  readonly idempotencyKey: string;
+  readonly payload: object;
+}
+
+/** Submits with retries, and keeps its own list of what was acknowledged, on the disk before it counts. */
+export interface Client {
+  /** @returns undefined when no answer came within the bounds */
+  submit(submission: Submission, door?: Door): Promise<Acknowledged | undefined>;
+  readonly acknowledged: readonly Acknowledged[];
+  /** Tries that ended without an answer. */
+  readonly unanswered: number;
+  status(id: string): Promise<JobStatus | undefined>;
+  close(): Promise<void>;
+}
+
+const RETRY_MS = 100;
+const GIVE_UP_MS = 60_000;
+
+export async function openClient(directory: string, env: NodeJS.ProcessEnv): Promise<Client> {
+  const list: DurableList = await openDurableList(join(directory, "acknowledged.ndjson"));
+  const producer = await createProducer(application, env);
+  const acknowledged: Acknowledged[] = [];
+  let unanswered = 0;
+  const library: Door = ({ type, payload, idempotencyKey }) => {
+    const contract = application.jobs.get(type);
+    if (contract === undefined) throw new Error(`No job ${type}`);
+    return producer.submit(contract, payload, { idempotencyKey });
+  };
+
+  return {
+    acknowledged,
+    get unanswered() {
+      return unanswered;
+    },
+    async submit(submission, door = library) {
+      const giveUpAt = performance.now() + GIVE_UP_MS;
+      for (let isFirst = true; performance.now() < giveUpAt; isFirst = false) {
+        try {
+          const { id, duplicate } = await door(submission);
+          const line = {
+            key: submission.idempotencyKey,
+            id,
+            isRecovered: duplicate && !isFirst,
+            at: Date.now(),
+          };
+          await list.append(line);
+          acknowledged.push(line);
+          return line;
+        } catch (error) {
+          if (error instanceof HoldfastError && !error.retryable) throw error;
+          unanswered += 1;
+          await sleep(RETRY_MS);
+        }
+      }
+      return undefined;
+    },
+    status: (id) => producer.status(id),
+    async close() {
+      await producer.stop();
+      await list.close();
+    },
+  };
+}
+
+/** The door of the API. @param url of the API that runs now */
+export function apiDoor(url: () => Promise<string>): Door {
+  return async (submission) => {
+    const response = await fetch(`${await url()}/jobs`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(submission),
+      signal: AbortSignal.timeout(5_000),
+    });
+    const answer = (await response.json()) as Receipt & { code?: string };
+    if (response.ok) return answer;
+    throw new Error(`answered ${response.status} ${answer.code}`);
+  };
+}

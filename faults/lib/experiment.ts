@@ -1,0 +1,71 @@
+import type { Counts, Verdict } from "./checker.ts";
+import type { Random } from "./random.ts";
+
+/** One way to hurt the service, and what must hold nonetheless. */
+export interface Experiment {
+  /** As in the design's list. */
+  readonly number: number;
+  readonly title: string;
+  readonly fault: string;
+  readonly mustHold: string;
+  run(context: Context): Promise<Outcome>;
+}
+
+export interface Context {
+  readonly random: Random;
+  /** The short form: the same faults, fewer of them. */
+  readonly isQuick: boolean;
+  /** Tells how far it is. */
+  say(progress: string): void;
+}
+
+export interface Outcome {
+  readonly counts: Counts;
+  /** What the experiment alone tells. */
+  readonly table?: Table;
+  /** Sentences about what was measured. */
+  readonly measured: readonly string[];
+  /** Guarantees that did not hold; empty when all did. */
+  readonly broken: readonly string[];
+  readonly controls: readonly Control[];
+}
+
+export interface Table {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+}
+
+/** The same run with one protection cut out: the checker must notice. */
+export interface Control {
+  readonly protection: string;
+  readonly isCaught: boolean;
+  readonly seen: string;
+}
+
+const promises: readonly [keyof Counts, string][] = [
+  ["lost", "acknowledged jobs were lost"],
+  ["repeated", "effects were repeated"],
+  ["falselyDone", "jobs said completed without their effect"],
+  ["unexplained", "effects were in doubt without a fault in their window"],
+  ["concealed", "effects were cut off in their window and not said to be in doubt"],
+  ["failed", "jobs failed for another reason than doubt"],
+  ["notEnded", "jobs did not end"],
+];
+
+/** What a verdict says against the guarantees. */
+export function brokenBy({ counts, findings }: Verdict): string[] {
+  const broken = promises
+    .filter(([kind]) => counts[kind] > 0)
+    .map(([kind, what]) => `${counts[kind]} ${what}`);
+  return broken.length === 0 ? [] : [...broken, ...findings];
+}
+
+export function sum(parts: readonly Counts[]): Counts {
+  const [first, ...rest] = parts;
+  if (first === undefined) throw new Error("Nothing to add up");
+  const total = { ...first };
+  for (const part of rest) {
+    for (const kind of Object.keys(part) as (keyof Counts)[]) total[kind] += part[kind];
+  }
+  return total;
+}

@@ -1,0 +1,60 @@
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+
+/** A copy of the shipped build, whole or with one protection cut out. */
+export interface Installation {
+  /** The script of a process of the laboratory's, inside this copy. */
+  script(name: "worker" | "api" | "scheduler" | "witness"): string;
+  readonly cli: string;
+  /** What `HOLDFAST_CONFIG` is set to. */
+  readonly config: string;
+}
+
+/** One protection taken out of a copy of the build: which text of which file is replaced by what. */
+export interface Cut {
+  readonly name: string;
+  readonly edits: readonly { readonly file: string; readonly from: string; readonly to: string }[];
+}
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const inside = join(root, "faults/lib/inside");
+
+/**
+ * Copies the build, so that nothing else that is built meanwhile changes what is tested.
+ *
+ * @param directory where to; made anew
+ */
+export function install(directory: string, cut?: Cut): Installation {
+  mkdirSync(join(directory, "lab"), { recursive: true });
+  for (const name of ["dist", "bin", "package.json"])
+    cpSync(join(root, name), join(directory, name), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(directory, "node_modules"));
+  for (const edit of cut?.edits ?? []) applyEdit(join(directory, "dist", edit.file), edit);
+  for (const name of readdirSync(inside)) compile(name, join(directory, "lab"));
+  return {
+    script: (name) => join(directory, "lab", `${name}.js`),
+    cli: join(directory, "bin/holdfast"),
+    config: join(directory, "lab/application.js"),
+  };
+}
+
+/** A cut that does not fit the code any more must not pass for one that nobody noticed. */
+function applyEdit(file: string, { from, to }: Cut["edits"][number]): void {
+  const source = readFileSync(file, "utf8");
+  if (source.split(from).length !== 2) throw new Error(`${file}: expected exactly once: ${from}`);
+  writeFileSync(file, source.replace(from, () => to));
+}
+
+function compile(name: string, directory: string): void {
+  const { outputText } = ts.transpileModule(readFileSync(join(inside, name), "utf8"), {
+    compilerOptions: {
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.ESNext,
+      verbatimModuleSyntax: true,
+    },
+  });
+  const linked = outputText.replaceAll(/(["']\.\/[\w-]+)\.ts(["'])/g, "$1.js$2");
+  writeFileSync(join(directory, name.replace(/\.ts$/, ".js")), linked);
+}

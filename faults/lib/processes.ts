@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { openSync } from "node:fs";
+
+const living = new Set<ChildProcess>();
+
+export interface Ready {
+  readonly url?: string;
+}
+
+/** Starts a script of the laboratory's as a process of its own, which never outlives it. */
+export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: string): ChildProcess {
+  const log = openSync(logFile, "a");
+  const child = spawn(process.execPath, [script], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", log, log, "ipc"],
+  });
+  living.add(child);
+  child.once("exit", () => living.delete(child));
+  child.on("error", () => {});
+  return child;
+}
+
+/** Waits for the message with which a process says that it is ready. */
+export async function readiness(child: ChildProcess, withinMs = 60_000): Promise<Ready> {
+  const signal = AbortSignal.timeout(withinMs);
+  return await new Promise((resolve, reject) => {
+    const fail = () => reject(new Error(`A process of the laboratory did not start: ${child.spawnargs[1]}`));
+    signal.addEventListener("abort", fail, { once: true });
+    child.once("exit", fail);
+    child.on("message", (message: Ready & { ready?: true }) => {
+      if (message.ready) resolve(message);
+    });
+  });
+}
+
+/** @param signal SIGTERM lets it end its work; SIGKILL ends it even when it is stopped */
+export async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill(signal);
+  await exited;
+}
+
+/** However the laboratory ends, its processes end with it. */
+export function endAllWithUs(): void {
+  const endAll = () => {
+    for (const child of living) child.kill("SIGKILL");
+  };
+  process.on("exit", endAll);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      endAll();
+      process.exit(130);
+    });
+  }
+}

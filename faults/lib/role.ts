@@ -1,0 +1,100 @@
+import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { endProcess, type Ready, readiness, startProcess } from "./processes.ts";
+
+/** One end of a process that nobody asked for. */
+export interface Death {
+  readonly life: string;
+  readonly at: number;
+}
+
+export interface RoleOptions {
+  readonly name: string;
+  readonly script: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly directory: string;
+  /** Told of each process that was killed, by the laboratory or by its own strike. */
+  readonly onDeath: (death: Death) => void;
+  /** A worker asks for the store to be struck. */
+  readonly onStoreStrike?: () => Promise<void>;
+}
+
+/** A role whose process is started again whenever it dies, as a supervisor would. */
+export interface Role {
+  readonly name: string;
+  /** Names the process that runs now. */
+  readonly life: string;
+  readonly pid: number;
+  /** Of the process that runs now. */
+  ready(): Promise<Ready>;
+  signal(signal: NodeJS.Signals): void;
+  /** Ends the process with SIGTERM, and starts the next. @returns its exit code */
+  replace(): Promise<number | null>;
+  /** How many processes it has had. */
+  readonly lives: number;
+  stop(): Promise<void>;
+}
+
+const RESTART_MS = 20;
+
+export function startRole(options: RoleOptions): Role {
+  let lives = 0;
+  let isEnding = false;
+  let isReplacing = false;
+  let current: { child: ChildProcess; life: string; ready: Promise<Ready> } = begin();
+
+  function begin() {
+    lives += 1;
+    const life = `${options.name}.${lives}`;
+    const env = { ...options.env, LAB_LIFE: life };
+    const child = startProcess(options.script, env, join(options.directory, "logs", `${life}.log`));
+    child.once("exit", (_code, signal) => {
+      if (signal !== null) options.onDeath({ life, at: Date.now() });
+      if (!isEnding && !isReplacing) again();
+    });
+    child.on("message", (message: { strike?: "store" }) => {
+      if (message.strike === undefined) return;
+      options.onStoreStrike?.().then(
+        () => child.connected && child.send("struck"),
+        () => {},
+      );
+    });
+    const ready = readiness(child);
+    ready.catch(() => {});
+    return { child, life, ready };
+  }
+
+  function again() {
+    sleep(RESTART_MS).then(() => {
+      if (!isEnding) current = begin();
+    });
+  }
+
+  return {
+    name: options.name,
+    get life() {
+      return current.life;
+    },
+    get pid() {
+      return current.child.pid ?? 0;
+    },
+    get lives() {
+      return lives;
+    },
+    ready: () => current.ready,
+    signal: (signal) => void current.child.kill(signal),
+    async replace() {
+      isReplacing = true;
+      const { child } = current;
+      await endProcess(child, "SIGTERM");
+      isReplacing = false;
+      current = begin();
+      return child.exitCode;
+    },
+    async stop() {
+      isEnding = true;
+      await endProcess(current.child, "SIGKILL");
+    },
+  };
+}

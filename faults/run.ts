@@ -1,0 +1,88 @@
+import { parseArgs } from "node:util";
+import { experiments } from "./experiments/index.ts";
+import type { Experiment, Outcome } from "./lib/experiment.ts";
+import { endAllWithUs } from "./lib/processes.ts";
+import { startProgress } from "./lib/progress.ts";
+import { createRandom } from "./lib/random.ts";
+import { printOutcome, writeReport } from "./lib/report.ts";
+
+const usage = `npm run faults -- [options]
+
+Hurts real processes and a real store, and checks the guarantees against a witness outside of them.
+
+  --quick        the short form: the same faults, fewer of them; at most two minutes
+  --only 1,5     these experiments alone
+  --seed N       replays the schedule of an earlier run (0 to 4294967295)
+  --list         lists the experiments
+  --help         this text
+
+The full form takes at most half an hour and writes docs/RELIABILITY.md, when all experiments ran.
+Exit codes: 0 all guarantees held and every control was caught, 1 not so, 2 wrong usage.`;
+
+export interface Finished {
+  readonly experiment: Experiment;
+  readonly outcome: Outcome;
+  readonly seconds: number;
+}
+
+process.exitCode = await main();
+// Whatever an experiment left behind must not keep this process.
+process.exit();
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (options === undefined) return 2;
+  if (options.help) return say(usage);
+  if (options.list) return say(experiments.map(({ number, title }) => `${number}\t${title}`).join("\n"));
+  endAllWithUs();
+  const { quick: isQuick, seed, chosen } = options;
+  say(`Fault laboratory: ${isQuick ? "short form" : "full form"}, seed ${seed}`);
+  const finished: Finished[] = [];
+  for (const experiment of chosen) finished.push(await run(experiment, seed, isQuick));
+  if (!isQuick && chosen.length === experiments.length) writeReport(finished, seed);
+  return finished.every(({ outcome }) => hasHeld(outcome)) ? 0 : 1;
+}
+
+async function run(experiment: Experiment, seed: number, isQuick: boolean): Promise<Finished> {
+  const startedAt = performance.now();
+  const progress = startProgress(`${experiment.number} ${experiment.title}`);
+  const random = createRandom(seed).fork(String(experiment.number));
+  const outcome = await experiment.run({ random, isQuick, say: progress.say });
+  progress.end(`${hasHeld(outcome) ? "✓" : "✗"} ${experiment.number} ${experiment.title}`);
+  printOutcome(experiment, outcome, seed);
+  return { experiment, outcome, seconds: (performance.now() - startedAt) / 1_000 };
+}
+
+function hasHeld({ broken, controls }: Outcome): boolean {
+  return broken.length === 0 && controls.every(({ isCaught }) => isCaught);
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        quick: { type: "boolean", default: false },
+        only: { type: "string" },
+        seed: { type: "string" },
+        list: { type: "boolean", default: false },
+        help: { type: "boolean", default: false, short: "h" },
+      },
+    });
+    const wanted = values.only?.split(",").map(Number);
+    const unknown = wanted?.find((number) => !experiments.some((experiment) => experiment.number === number));
+    const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
+    if (unknown !== undefined) throw new TypeError(`--only: there is no experiment ${unknown}; see --list`);
+    if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32)
+      throw new TypeError("--seed: expected a whole number from 0 to 4294967295");
+    const chosen = experiments.filter(({ number }) => wanted?.includes(number) ?? true);
+    return { ...values, seed, chosen };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usage}\n`);
+    return undefined;
+  }
+}
+
+function say(text: string): 0 {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}

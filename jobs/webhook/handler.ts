@@ -1,0 +1,31 @@
+import { parseRanges, resolvePublic } from "./address-guard.ts";
+import { requireTaken } from "./answer.ts";
+import { webhook } from "./contract.ts";
+import { post } from "./post.ts";
+import { readSecret, signatureHeaders } from "./sign.ts";
+
+export const webhookHandler = webhook.handler(async ({ payload, effect, log }) => {
+  const secret = readSecret(process.env);
+  const allowed = parseRanges(process.env.HOLDFAST_WEBHOOK_ALLOW ?? "");
+  const url = new URL(payload.url);
+  const body = JSON.stringify(payload.event);
+
+  const { status } = await effect(
+    "deliver",
+    async ({ key, signal }) => {
+      const addresses = await resolvePublic(url, allowed);
+      const headers = {
+        "content-type": "application/json",
+        "user-agent": "Holdfast",
+        "idempotency-key": key,
+        ...signatureHeaders(secret, key, new Date(), body),
+      };
+      const answer = await post(url, addresses, headers, body, signal);
+      requireTaken(answer);
+      return { status: answer.status };
+    },
+    { assumedResult: () => ({ status: null }) },
+  );
+  log.info("webhook delivered", { host: url.host, status });
+  return { status };
+});

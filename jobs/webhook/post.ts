@@ -1,0 +1,58 @@
+import type { LookupAddress } from "node:dns";
+import type { LookupFunction } from "node:net";
+import { Agent, type Dispatcher, request } from "undici";
+
+/** What a receiver answered, as far as it matters. */
+export interface Answer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+  readonly location: string | undefined;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A receiver's last words are heard out, within these bounds, so that it need not see its connection reset. */
+const BODY_MAX_BYTES = 64 * 1_024;
+const BODY_TIMEOUT_MS = 1_000;
+
+/**
+ * Posts a body over a connection of its own to one of the given addresses, whatever the name in the URL resolves to by
+ * now; that name is still what the receiver's certificate must bear. Follows no redirect, reads no proxy variable.
+ */
+export async function post(
+  url: URL,
+  addresses: readonly LookupAddress[],
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const dispatcher = new Agent({
+    connect: { lookup: alwaysTo(addresses), timeout: CONNECT_TIMEOUT_MS },
+  });
+  try {
+    const response = await request(url, { method: "POST", headers, body, signal, dispatcher });
+    await discard(response.body);
+    return {
+      status: response.statusCode,
+      retryAfter: first(response.headers["retry-after"]),
+      location: first(response.headers.location),
+    };
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+function alwaysTo(addresses: readonly LookupAddress[]): LookupFunction {
+  return (_hostname, { all }, callback) => {
+    if (all) callback(null, [...addresses]);
+    else callback(null, addresses[0]?.address ?? "", addresses[0]?.family);
+  };
+}
+
+/** The status has told all; how its body ends cannot change that. */
+async function discard(body: Dispatcher.ResponseData["body"]): Promise<void> {
+  await body.dump({ limit: BODY_MAX_BYTES, signal: AbortSignal.timeout(BODY_TIMEOUT_MS) }).catch(() => {});
+}
+
+function first(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}

@@ -1,0 +1,17 @@
+// The description of the HTTP API, taken from its routes without listening anywhere and without a store.
+
+/** The OpenAPI document, as `GET /openapi.json` answers it. */
+export async function describeApi() {
+  const { createServer } = await import("../../dist/api/server.js");
+  const { readSettings } = await import("../../dist/config/settings.js");
+  const { loadApplication } = await import("../../dist/contract/load-application.js");
+  const { createLogger } = await import("../../dist/observe/logger.js");
+
+  const application = await loadApplication("holdfast.config.ts");
+  const inert = { client: {}, submitter: {}, operator: {} };
+  const log = createLogger("silent", "docs");
+  const server = await createServer({ application, settings: readSettings({}), log, ...inert });
+  const description = server.swagger();
+  await server.close();
+  return description;
+}

@@ -1,0 +1,135 @@
+// A Postman collection, made from the description of the HTTP API: its requests can be sent as they are.
+import { promisify } from "node:util";
+import converter from "openapi-to-postmanv2";
+
+/** Values of parameters, by name. What is not listed keeps what the converter gave it. */
+const parameters = {
+  id: "{{jobId}}",
+  name: "send",
+  type: "welcome-email",
+  state: "failed",
+  idempotencyKey: "signup-42",
+  "Idempotency-Key": "signup-42",
+  cursor: "",
+};
+
+const keepsJobId = 'pm.collectionVariables.set("jobId", pm.response.json().id);';
+
+/** What the first example of a submission leads to when it is sent again, with these changes. */
+const stories = [
+  { name: "Submit it again: 200, the first job's id", tests: [isAnswered(200)] },
+  {
+    name: "Submit other content with the same key: 422",
+    change: (body) => ({ ...body, payload: { ...body.payload, name: "Maria" } }),
+    tests: [isAnswered(422), bearsCode("IDEMPOTENCY_KEY_REUSED")],
+  },
+  {
+    name: "Submit a wrong payload: 400, with every offence",
+    change: (body) => ({ ...body, payload: { email: "nobody", name: "" } }),
+    tests: [isAnswered(400), bearsCode("INVALID_PAYLOAD")],
+  },
+];
+
+/**
+ * @param description the OpenAPI document
+ * @returns a collection of format 2.1; equal documents give equal collections
+ */
+export async function postmanCollection(description) {
+  const { info, item: folders } = await convert(description);
+  const submissions = Object.entries(
+    description.paths["/jobs"].post.requestBody.content["application/json"].examples,
+  ).map(([type, { value }]) => ({ type, body: value }));
+  const requestsOf = (item) => (isSubmission(item) ? submitRequests(item, submissions) : [request(item)]);
+  return {
+    info: { name: info.name, description: info.description.content, schema: info.schema },
+    auth: { type: "bearer", bearer: [{ key: "token", value: "{{apiKey}}", type: "string" }] },
+    variable: [
+      { key: "baseUrl", value: "http://127.0.0.1:3000" },
+      { key: "jobId", value: "" },
+      { key: "apiKey", value: "" },
+    ],
+    item: folders.map(({ name, description: about, item }) => ({
+      name,
+      description: about.content,
+      item: item.flatMap(requestsOf),
+    })),
+  };
+}
+
+async function convert(description) {
+  const options = {
+    folderStrategy: "Tags",
+    requestParametersResolution: "Example",
+    exampleParametersResolution: "Example",
+  };
+  const { result, reason, output } = await promisify(converter.convert)(
+    { type: "json", data: structuredClone(description) },
+    options,
+  );
+  if (!result) throw new Error(`The collection could not be made: ${reason}`);
+  return output[0].data;
+}
+
+function isSubmission({ request: { method, url } }) {
+  return method === "POST" && url.path.join("/") === "jobs";
+}
+
+/** A request for each type of job, and what comes of the first one afterwards. */
+function submitRequests(item, submissions) {
+  const [first, ...others] = submissions;
+  const accepted = [isAnswered(200, 202)];
+  return [
+    request(item, { body: first.body, tests: [...accepted, keepsJobId] }),
+    ...stories.map(({ name, change = (body) => body, tests }) =>
+      request(item, { name, body: change(first.body), tests }),
+    ),
+    ...others.map(({ type, body }) =>
+      request(item, { name: `Submit a job: ${type}`, body, tests: accepted }),
+    ),
+  ];
+}
+
+/** One request, without the ids that differ each time and the answers that the converter makes up. */
+function request({ name: givenName, request: given }, { name = givenName, body, tests = [] } = {}) {
+  const { method, url, header, description } = given;
+  return {
+    name,
+    ...(tests.length > 0 && {
+      event: [{ listen: "test", script: { type: "text/javascript", exec: tests } }],
+    }),
+    request: {
+      method,
+      ...(description && { description: description.content }),
+      url: {
+        raw: ["{{baseUrl}}", ...url.path].join("/"),
+        host: url.host,
+        path: url.path,
+        ...(url.query.length > 0 && { query: url.query.map(withValue) }),
+        ...(url.variable.length > 0 && { variable: url.variable.map(withValue) }),
+      },
+      header: header.map(withValue),
+      ...(given.body && { body: body === undefined ? given.body : jsonBody(body) }),
+    },
+  };
+}
+
+function withValue({ key, value, description, disabled }) {
+  return {
+    key,
+    value: Object.hasOwn(parameters, key) ? parameters[key] : value,
+    ...(description && { description }),
+    ...(disabled && { disabled }),
+  };
+}
+
+function jsonBody(value) {
+  return { mode: "raw", raw: JSON.stringify(value, null, 2), options: { raw: { language: "json" } } };
+}
+
+function isAnswered(...statuses) {
+  return `pm.test("${statuses.join(" or ")}", () => pm.expect(pm.response.code).to.be.oneOf([${statuses.join(", ")}]));`;
+}
+
+function bearsCode(code) {
+  return `pm.test("${code}", () => pm.expect(pm.response.json().code).to.equal("${code}"));`;
+}

@@ -1,0 +1,113 @@
+import type { Command } from "commander";
+import type { Settings } from "../../config/settings.ts";
+import type { Application } from "../../contract/define-config.ts";
+import type { Schedule } from "../../contract/define-schedule.ts";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import {
+  explainTick,
+  readSchedule,
+  type ScheduleReader,
+  type ScheduleStatus,
+  type TickExplanation,
+} from "../../status/schedule-status.ts";
+import type { StoreClient } from "../../store/client.ts";
+import { withQueues } from "../connections.ts";
+import { table } from "../table.ts";
+
+/** What will run by the clock, and why a tick did or did not. */
+export function addSchedulesCommands(program: Command): void {
+  const schedules = program
+    .command("schedules")
+    .description("list schedules, and explain what became of a tick");
+  schedules
+    .command("list")
+    .description("list schedules with their next ticks and the job of the last one")
+    .option("--next <n>", "how many of the next ticks to tell", "1")
+    .option("--json", "print one JSON object a line")
+    .action(list);
+  schedules
+    .command("explain")
+    .description("tell why a tick did or did not run")
+    .argument("<name>", "the schedule's name")
+    .requiredOption("--at <iso>", "the instant, e.g. 2026-12-01T09:00:00Z")
+    .option("--json", "print the explanation as JSON")
+    .action(explain);
+}
+
+async function list({ next, json }: { readonly next: string; readonly json?: true }): Promise<void> {
+  const count = Number(next);
+  if (!Number.isSafeInteger(count) || count < 1 || count > 1_000) {
+    throw new HoldfastError("USAGE", `--next: expected a number from 1 to 1000, got "${next}"`);
+  }
+  await withQueues(async ({ client }, settings, application) => {
+    const reader = readerOf(client, settings);
+    const told = await Promise.all(
+      application.schedules.map((schedule) => readSchedule(reader, schedule, count)),
+    );
+    process.stdout.write(
+      json ? told.map((schedule) => `${JSON.stringify(schedule)}\n`).join("") : `${describe(told)}\n`,
+    );
+  });
+}
+
+function describe(schedules: readonly ScheduleStatus[]): string {
+  if (schedules.length === 0) return "no schedules are declared";
+  const rows = schedules.flatMap(({ name, when, jobType, next, last }) => [
+    [
+      name,
+      when,
+      jobType,
+      next[0] ?? "never",
+      last === null ? "" : `${last.at}: ${last.state ?? (last.jobId === null ? "not enqueued" : "gone")}`,
+    ],
+    ...next.slice(1).map((at) => ["", "", "", at, ""]),
+  ]);
+  return table(["name", "when", "job", "next", "last"], rows);
+}
+
+async function explain(
+  name: string,
+  { at, json }: { readonly at: string; readonly json?: true },
+): Promise<void> {
+  const instant = Date.parse(at);
+  if (Number.isNaN(instant))
+    throw new HoldfastError("USAGE", `--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
+  await withQueues(async ({ client }, settings, application) => {
+    const schedule = findSchedule(application, name);
+    const explanation = await explainTick(readerOf(client, settings), schedule, instant);
+    const told = json
+      ? JSON.stringify(explanation)
+      : `${name} at ${new Date(instant).toISOString()}: ${phrase(explanation)}`;
+    process.stdout.write(`${told}\n`);
+  });
+}
+
+function phrase(explanation: TickExplanation): string {
+  switch (explanation.kind) {
+    case "not-a-tick":
+      return `not a tick; the one before is ${explanation.previous ?? "never"}, the next ${explanation.next ?? "never"}`;
+    case "not-due":
+      return `not due yet, in ${explanation.inMs} ms`;
+    case "enqueued":
+      return `enqueued as job ${explanation.jobId} (${explanation.state ?? "gone by now"})`;
+    case "caught-up":
+      return `caught up late by ${explanation.lateMs} ms as job ${explanation.jobId} (${explanation.state ?? "gone by now"})`;
+    case "skipped":
+      return `skipped: ${explanation.why}`;
+    case "awaited":
+      return `not enqueued yet: ${explanation.why}`;
+    case "forgotten":
+      return `unknown: ${explanation.why}`;
+  }
+}
+
+function findSchedule({ schedules }: Application, name: string): Schedule {
+  const schedule = schedules.find((candidate) => candidate.name === name);
+  if (schedule !== undefined) return schedule;
+  const known = schedules.map((candidate) => candidate.name).join(", ") || "none";
+  throw new HoldfastError("USAGE", `there is no schedule "${name}"; declared: ${known}`);
+}
+
+function readerOf(client: StoreClient, settings: Settings): ScheduleReader {
+  return { client, prefix: settings.HOLDFAST_PREFIX, retentionMs: settings.HOLDFAST_RETENTION_MS };
+}

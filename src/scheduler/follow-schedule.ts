@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Schedule, tickKey } from "../contract/define-schedule.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { Submitter } from "../submit/submitter.ts";
+import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
+import type { StoreClock } from "./store-clock.ts";
+
+/** What a schedule is followed with. */
+export interface FollowParts {
+  readonly submitter: Pick<Submitter, "submit">;
+  readonly clock: Pick<StoreClock, "now">;
+  readonly log: Logger;
+  readonly stopping: AbortSignal;
+}
+
+/** Sleeps are short, so that a clock that was set, or a machine that slept, is noticed soon. */
+const LONGEST_SLEEP_MS = 1_000;
+const RETRY_MS = 500;
+
+/** Submits a schedule's job at each of its ticks, until stopped. */
+export async function followSchedule(schedule: Schedule, parts: FollowParts): Promise<void> {
+  const { clock, stopping } = parts;
+  let progress = startingPoint(schedule, clock.now());
+  let pending: number[] = [];
+  while (!stopping.aborted) {
+    const now = clock.now();
+    const due = newlyDue(schedule, progress, now);
+    // A clock that was set back changes nothing here: what was seen once is not looked for again.
+    progress = { ...progress, seenUntil: Math.max(progress.seenUntil, now) };
+    pending = await submitAll(schedule, stillWanted(schedule, [...pending, ...due], progress, now), parts);
+    const next = schedule.timetable.next(progress.seenUntil) ?? Number.POSITIVE_INFINITY;
+    const waitMs = pending.length > 0 ? RETRY_MS : Math.max(0, next - clock.now());
+    await sleep(Math.min(waitMs, LONGEST_SLEEP_MS), undefined, { signal: stopping }).catch(() => {});
+  }
+}
+
+/** @returns the ticks that could not be submitted yet */
+async function submitAll(
+  schedule: Schedule,
+  ticks: readonly number[],
+  parts: FollowParts,
+): Promise<number[]> {
+  for (const [index, at] of ticks.entries()) {
+    if (parts.stopping.aborted || !(await submitTick(schedule, at, parts))) return ticks.slice(index);
+  }
+  return [];
+}
+
+/** @returns false when it is worth trying again */
+async function submitTick(
+  schedule: Schedule,
+  at: number,
+  { submitter, clock, log }: FollowParts,
+): Promise<boolean> {
+  const tick = { at: new Date(at) };
+  const tickLog = log.child({ schedule: schedule.name, tick: tick.at.toISOString() });
+  try {
+    const payload = schedule.payload(tick);
+    const { id, duplicate } = await submitter.submit({
+      type: schedule.job.type,
+      payload,
+      idempotencyKey: tickKey(schedule, at),
+    });
+    if (duplicate) tickLog.debug({ jobId: id }, "tick was enqueued before");
+    else tickLog.info({ jobId: id, lateMs: Math.round(clock.now() - at) }, "tick enqueued");
+    return true;
+  } catch (error) {
+    if (error instanceof HoldfastError && error.retryable) {
+      tickLog.warn({ code: error.code }, error.message);
+      return false;
+    }
+    tickLog.error({ err: error }, "tick cannot be enqueued");
+    return true;
+  }
+}
