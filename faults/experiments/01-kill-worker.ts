@@ -4,7 +4,7 @@ import { check, type JobRecord, strikesIn, type Verdict } from "../lib/checker.t
 import { withoutReservation } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment, type Table } from "../lib/experiment.ts";
 import { groupBy } from "../lib/group-by.ts";
-import { type StrikePoint, strikePoints } from "../lib/inside/application.ts";
+import { type StrikePoint, strikePoints } from "../lib/inside/points.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const killWorker: Experiment = {

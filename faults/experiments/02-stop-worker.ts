@@ -5,7 +5,7 @@ import { check, type JobRecord, refusals, strikesIn, type Verdict } from "../lib
 import { withoutFence, withoutPauseCheck } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment, type Table } from "../lib/experiment.ts";
 import type { Cut } from "../lib/installation.ts";
-import { type StrikePoint, strikePoints } from "../lib/inside/application.ts";
+import { type StrikePoint, strikePoints } from "../lib/inside/points.ts";
 import type { Step } from "../lib/trace-reader.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 

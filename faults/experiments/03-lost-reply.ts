@@ -1,33 +1,32 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "bullmq";
-import { createProducer } from "holdfast";
-import { Redis } from "ioredis";
 import { actJob } from "../lib/act-jobs.ts";
 import { type Bench, withBench } from "../lib/bench.ts";
 import { check } from "../lib/checker.ts";
+import { libraryDoor } from "../lib/client.ts";
 import { withoutKey } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
 import { startProxy } from "../lib/proxy.ts";
-import { submitBy } from "../lib/submit-process.ts";
 import { duplicatesIn, jobsPerKey } from "../lib/store-contents.ts";
 
 export const lostReply: Experiment = {
   number: 3,
   title: "The answer to a submission is lost",
-  fault: "a proxy drops the reply, or the command, of one submission and closes the connection",
+  fault: "a proxy drops the reply, or the command, of one submission, and closes the connection",
   mustHold: "one job per key after the client's retry with the same key",
   async run(context) {
-    const count = context.isQuick ? 20 : 400;
+    const count = context.isQuick ? 20 : 500;
     return await withBench({ workers: 1, concurrency: 20 }, async (bench) => {
       const lost = await submitThrough(bench, context, count);
       const verdict = await check(bench, 60_000);
       const duplicates = duplicatesIn(await jobsPerKey(bench.store.url));
       verdict.counts.faults = lost;
+      const id = await idControl(bench, context);
       return {
         counts: verdict.counts,
-        measured: [`${duplicates} keys with more than one job, by the store's own contents`],
+        measured: [`${duplicates} keys with more than one job, by the contents of the store itself`],
         broken: [...brokenBy(verdict), ...(duplicates > 0 ? [`${duplicates} keys have more than one job`] : [])],
-        controls: [await keyControl(context), await idControl(bench, context)],
+        controls: [await keyControl(context), id],
       };
     });
   },
@@ -36,19 +35,60 @@ export const lostReply: Experiment = {
 /** @returns how many replies and commands were lost */
 async function submitThrough(bench: Bench, { random, say }: Context, count: number): Promise<number> {
   const proxy = await startProxy(bench.store.port);
-  const producer = await createProducer(bench.application, { ...bench.env, REDIS_URL: proxy.url });
+  const library = await bench.installation.library();
+  const producer = await library.createProducer(library.application, { ...bench.env, REDIS_URL: proxy.url });
   try {
     for (let index = 0; index < count; index += 1) {
-      const key = `lost-${index}`;
+      const key = `lost-${index}-`;
       proxy.lose(random.next() < 0.75 ? "reply" : "command", key);
-      await bench.client.submit(actJob(key, random), (submission) =>
-        producer.submit(bench.act, submission.payload as never, { idempotencyKey: submission.idempotencyKey }),
-      );
-      say(`${proxy.lost} of ${count} answers lost`);
+      await bench.client.submit(actJob(key, random), libraryDoor(producer, library));
+      say(`${proxy.lost} of ${count} submissions cut off`);
     }
     return proxy.lost;
   } finally {
     await producer.stop();
+    await proxy.stop();
+  }
+}
+
+const CONTROL_COUNT = 5;
+
+async function keyControl(context: Context): Promise<Control> {
+  context.say("control: without key");
+  return await withBench({ workers: 0, cut: withoutKey }, async (bench) => {
+    await submitThrough(bench, context, CONTROL_COUNT);
+    const duplicates = duplicatesIn(await jobsPerKey(bench.store.url));
+    return {
+      protection: "key",
+      isCaught: duplicates > 0,
+      seen: `${duplicates} of ${CONTROL_COUNT} keys with more than one job`,
+    };
+  });
+}
+
+/** BullMQ alone, as most people use it: no id of one's own, and a client that sends again what got no answer. */
+async function idControl(bench: Bench, { say }: Context): Promise<Control> {
+  say("control: without job id");
+  const proxy = await startProxy(bench.store.port);
+  const prefix = "bare";
+  const queue = new Queue("{default}", { prefix, connection: { url: proxy.url } });
+  queue.on("error", () => {});
+  try {
+    await queue.waitUntilReady();
+    for (let index = 0; index < CONTROL_COUNT; index += 1) {
+      const key = `bare-${index}-`;
+      proxy.lose("reply", key);
+      await Promise.race([queue.add("act", { key, payload: {} }).catch(() => {}), sleep(5_000)]);
+    }
+    const counts = await jobsPerKey(bench.store.url);
+    const bare = new Map([...counts].filter(([key]) => key.startsWith("bare-")));
+    return {
+      protection: "job id",
+      isCaught: duplicatesIn(bare) > 0,
+      seen: `${duplicatesIn(bare)} of ${CONTROL_COUNT} jobs added twice by BullMQ without a job id`,
+    };
+  } finally {
+    await queue.close();
     await proxy.stop();
   }
 }

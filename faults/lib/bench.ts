@@ -117,7 +117,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
   const api = options.api ? role("api", "api") : undefined;
   const scheduler = options.scheduler ? role("scheduler", "scheduler") : undefined;
   const roles = [...workers, ...immune, ...(api ? [api] : []), ...(scheduler ? [scheduler] : [])];
-  const client = await openClient(directory, env);
+  const client = await openClient(directory, env, await installation.library());
   const stop = async () => {
     await client.close();
     await Promise.all(roles.map((each) => each.stop()));

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createProducer, HoldfastError, type JobStatus, type Receipt } from "holdfast";
-import application, { type act, type bystander, type deadly } from "./inside/application.ts";
-import { type DurableList, openDurableList } from "./inside/durable-list.ts";
+import type { JobContract, JobStatus, Producer, Receipt } from "holdfast";
+import { openDurableList } from "./inside/durable-list.ts";
+import type { Library } from "./installation.ts";
 
 /** A job that was acknowledged, after however many tries. */
 export interface Acknowledged {
@@ -17,7 +17,7 @@ export interface Acknowledged {
 export type Door = (submission: Submission) => Promise<Pick<Receipt, "id" | "duplicate">>;
 
 export interface Submission {
-  readonly type: (typeof act | typeof bystander | typeof deadly)["type"];
+  readonly type: "act" | "bystander" | "deadly";
   readonly idempotencyKey: string;
   readonly payload: object;
 }
@@ -36,23 +36,23 @@ export interface Client {
 const RETRY_MS = 100;
 const GIVE_UP_MS = 60_000;
 
-export async function openClient(directory: string, env: NodeJS.ProcessEnv): Promise<Client> {
-  const list: DurableList = await openDurableList(join(directory, "acknowledged.ndjson"));
-  const producer = await createProducer(application, env);
+export async function openClient(
+  directory: string,
+  env: NodeJS.ProcessEnv,
+  library: Library,
+): Promise<Client> {
+  const list = await openDurableList(join(directory, "acknowledged.ndjson"));
+  const producer = await library.createProducer(library.application, env);
+  const ownDoor = libraryDoor(producer, library);
   const acknowledged: Acknowledged[] = [];
   let unanswered = 0;
-  const library: Door = ({ type, payload, idempotencyKey }) => {
-    const contract = application.jobs.get(type);
-    if (contract === undefined) throw new Error(`No job ${type}`);
-    return producer.submit(contract, payload, { idempotencyKey });
-  };
 
   return {
     acknowledged,
     get unanswered() {
       return unanswered;
     },
-    async submit(submission, door = library) {
+    async submit(submission, door = ownDoor) {
       const giveUpAt = performance.now() + GIVE_UP_MS;
       for (let isFirst = true; performance.now() < giveUpAt; isFirst = false) {
         try {
@@ -67,7 +67,7 @@ export async function openClient(directory: string, env: NodeJS.ProcessEnv): Pro
           acknowledged.push(line);
           return line;
         } catch (error) {
-          if (error instanceof HoldfastError && !error.retryable) throw error;
+          if (isRefusal(error)) throw error;
           unanswered += 1;
           await sleep(RETRY_MS);
         }
@@ -80,6 +80,20 @@ export async function openClient(directory: string, env: NodeJS.ProcessEnv): Pro
       await list.close();
     },
   };
+}
+
+/** The door of a producer in this process. */
+export function libraryDoor(producer: Producer, { application }: Library): Door {
+  return ({ type, payload, idempotencyKey }) => {
+    const contract: JobContract | undefined = application.jobs.get(type);
+    if (contract === undefined) throw new Error(`There is no job ${type}`);
+    return producer.submit(contract, payload, { idempotencyKey });
+  };
+}
+
+/** The error is of the copy's own class, so it is told by its shape. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && "retryable" in error && error.retryable === false;
 }
 
 /** The door of the API. @param url of the API that runs now */

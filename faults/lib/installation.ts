@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Application, createProducer } from "holdfast";
 import ts from "typescript";
 
 /** A copy of the shipped build, whole or with one protection cut out. */
@@ -10,6 +11,13 @@ export interface Installation {
   readonly cli: string;
   /** What `HOLDFAST_CONFIG` is set to. */
   readonly config: string;
+  /** This copy's own library, for a producer in the laboratory's own process. */
+  library(): Promise<Library>;
+}
+
+export interface Library {
+  readonly createProducer: typeof createProducer;
+  readonly application: Application;
 }
 
 /** One protection taken out of a copy of the build: which text of which file is replaced by what. */
@@ -37,7 +45,16 @@ export function install(directory: string, cut?: Cut): Installation {
     script: (name) => join(directory, "lab", `${name}.js`),
     cli: join(directory, "bin/holdfast"),
     config: join(directory, "lab/application.js"),
+    async library() {
+      const { createProducer } = await importFile<Pick<Library, "createProducer">>(directory, "dist/index.js");
+      const { default: application } = await importFile<{ default: Application }>(directory, "lab/application.js");
+      return { createProducer, application };
+    },
   };
+}
+
+async function importFile<Module>(directory: string, file: string): Promise<Module> {
+  return (await import(pathToFileURL(join(directory, file)).href)) as Module;
 }
 
 /** A cut that does not fit the code any more must not pass for one that nobody noticed. */

@@ -5,7 +5,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 const receiverUrl = z
   .url({ protocol: /^https?$/, error: "expected an http or https URL", abort: true })
-  .max(2_048)
+  .max(2_048, "expected at most 2048 characters")
   .refine((text) => {
     const { username, password } = new URL(text);
     return username === "" && password === "";

@@ -1,6 +1,7 @@
 // A Postman collection, made from the description of the HTTP API: its requests can be sent as they are.
 import { promisify } from "node:util";
 import converter from "openapi-to-postmanv2";
+import { Failure } from "./script.mjs";
 
 /** Values of parameters, by name. What is not listed keeps what the converter gave it. */
 const parameters = {
@@ -59,6 +60,7 @@ export async function postmanCollection(description) {
 async function convert(description) {
   const options = {
     folderStrategy: "Tags",
+    enableOptionalParameters: false,
     requestParametersResolution: "Example",
     exampleParametersResolution: "Example",
   };
@@ -66,7 +68,7 @@ async function convert(description) {
     { type: "json", data: structuredClone(description) },
     options,
   );
-  if (!result) throw new Error(`The collection could not be made: ${reason}`);
+  if (!result) throw new Failure(`The collection could not be made: ${reason}`);
   return output[0].data;
 }
 

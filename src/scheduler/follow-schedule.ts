@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Schedule, tickKey } from "../contract/define-schedule.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Logger } from "../observe/logger.ts";
+import { wait } from "../service/wait.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
 import type { StoreClock } from "./store-clock.ts";
@@ -31,7 +31,7 @@ export async function followSchedule(schedule: Schedule, parts: FollowParts): Pr
     pending = await submitAll(schedule, stillWanted(schedule, [...pending, ...due], progress, now), parts);
     const next = schedule.timetable.next(progress.seenUntil) ?? Number.POSITIVE_INFINITY;
     const waitMs = pending.length > 0 ? RETRY_MS : Math.max(0, next - clock.now());
-    await sleep(Math.min(waitMs, LONGEST_SLEEP_MS), undefined, { signal: stopping }).catch(() => {});
+    await wait(Math.min(waitMs, LONGEST_SLEEP_MS), stopping);
   }
 }
 

@@ -1,25 +1,9 @@
 import { defineConfig, defineJob, defineSchedule } from "holdfast";
 import { z } from "zod";
+import { strikeKinds, strikePoints } from "./points.ts";
 
 /** How long a guarded effect may take; others wait a second longer before they call it in doubt. */
 export const EFFECT_TIMEOUT_MS = 2_000;
-
-/** Where in an attempt a fault strikes: Holdfast's own fault points, and two inside the laboratory's effect. */
-export const strikePoints = [
-  "reserve:before",
-  "reserve:after",
-  "effect:begun",
-  "effect:told",
-  "commit:before",
-  "commit:after",
-  "finish:before",
-  "finish:after",
-] as const;
-export type StrikePoint = (typeof strikePoints)[number];
-
-/** `kill` and `stop` strike the worker itself; `store` strikes the store while the worker stands at the point. */
-export const strikeKinds = ["kill", "stop", "store"] as const;
-export type StrikeKind = (typeof strikeKinds)[number];
 
 const payload = z.strictObject({
   /** Milliseconds the effect takes before and after the witness is told. */

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
-import type { ActPayload, StrikeKind, StrikePoint } from "./application.ts";
+import type { ActPayload } from "./application.ts";
+import type { StrikeKind, StrikePoint } from "./points.ts";
 import { trace } from "./trace.ts";
 
 type Strike = NonNullable<ActPayload["strike"]>;

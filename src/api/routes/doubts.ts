@@ -24,14 +24,16 @@ const doubtSchema = z.object({
 });
 const pageSchema = z.object({ doubts: z.array(doubtSchema) });
 
-const resolutionSchema = z.strictObject({
-  as: z.enum(["done", "not-done"]),
-  evidence: z.string().min(1).max(2_000).meta({ description: "How you know. Kept in the audit list." }),
-  result: z
-    .unknown()
-    .optional()
-    .meta({ description: "What the effect would have returned; only with done." }),
-});
+const resolutionSchema = z
+  .strictObject({
+    as: z.enum(["done", "not-done"]),
+    evidence: z.string().min(1).max(2_000).meta({ description: "How you know. Kept in the audit list." }),
+    result: z
+      .unknown()
+      .optional()
+      .meta({ description: "What the effect would have returned; only with done." }),
+  })
+  .meta({ examples: [{ as: "done", evidence: "Seen in the recipient's mailbox" }] });
 
 const settledSchema = z.object({ id: z.string(), effect: z.string(), as: z.enum(["done", "not-done"]) });
 

@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { actJob, actJobs, repeated } from "../lib/act-jobs.ts";
+import { type Bench, type BenchOptions, untilEnded, withBench } from "../lib/bench.ts";
+import { check, strikesIn, type Verdict } from "../lib/checker.ts";
+import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
+import { inLanes } from "../lib/waiting.ts";
+
+export const killStore: Experiment = {
+  number: 5,
+  title: "The store is killed under load",
+  fault:
+    "SIGKILL of the store, again and again under load, and while a worker stands between its reservation and its commit",
+  mustHold: "acknowledged ⊆ recovered; effects ≤ 1",
+  async run(context) {
+    const { isQuick } = context;
+    const always = await killInALoop(context, isQuick ? 4 : 80, {});
+    const everysec = await killInALoop(context, isQuick ? 2 : 20, everySecond);
+    const between = await killBetween(context, isQuick ? 2 : 20);
+    const control = await logControl(context);
+    return {
+      counts: sum([always.verdict.counts, between.counts]),
+      table: {
+        head: ["appendfsync", "kills", "acknowledged", "lost", "back after p50 (ms)", "max (ms)"],
+        rows: [row("always", always), row("everysec", everysec)],
+      },
+      measured: [
+        "The time to recover is from the kill to the first acknowledgement after it; the store is started again at once.",
+        `killed while a worker stood between its reservation and its commit: ${between.counts.faults} times, ` +
+          `${between.counts.doubtDone + between.counts.doubtNotDone} effects in doubt, ${between.counts.repeated} repeated`,
+      ],
+      broken: [...brokenBy(always.verdict), ...brokenBy(between)],
+      controls: [control],
+    };
+  },
+};
+
+/** Not fit for durability `disk`, and refused there; so these roles promise no more than memory. */
+const everySecond: Partial<BenchOptions> = {
+  store: ["--appendfsync", "everysec"],
+  env: { HOLDFAST_DURABILITY: "memory" },
+};
+
+interface Loop {
+  readonly verdict: Verdict;
+  readonly kills: number;
+  /** Milliseconds from each kill to the first acknowledgement after it. */
+  readonly recoveries: readonly number[];
+}
+
+const LANES = 12;
+
+async function killInALoop(context: Context, kills: number, options: Partial<BenchOptions>): Promise<Loop> {
+  const { random, say } = context;
+  return await withBench({ workers: 2, concurrency: 10, ...options }, async (bench) => {
+    let isOver = false;
+    const keys = (function* () {
+      for (let index = 0; !isOver; index += 1) yield `store-${index}`;
+    })();
+    const load = inLanes(keys, LANES, async (key) => {
+      const accepted = await bench.client.submit(actJob(key, random));
+      if (random.next() < 0.5) await untilEnded(bench, accepted?.id, 5_000);
+    });
+    for (let kill = 0; kill < kills; kill += 1) {
+      await sleep(random.between(300, 1_200));
+      await bench.strikeStore();
+      say(`${kill + 1} of ${kills} kills, ${bench.client.acknowledged.length} jobs acknowledged`);
+    }
+    await sleep(1_000);
+    isOver = true;
+    await load;
+    const verdict = await check(bench, 60_000);
+    verdict.counts.faults = kills;
+    return { verdict, kills, recoveries: recoveries(bench) };
+  });
+}
+
+function recoveries({ outages, client }: Bench): number[] {
+  return outages.flatMap(({ from, to }) => {
+    const first = client.acknowledged.find(({ at }) => at >= to);
+    return first === undefined ? [] : [first.at - from];
+  });
+}
+
+/** The worker tells the laboratory where it stands, waits until the store was killed and is back, and goes on. */
+async function killBetween(context: Context, perPoint: number): Promise<Verdict> {
+  const points = ["reserve:after", "effect:told", "commit:before"] as const;
+  const strikes = repeated(points, perPoint).map((at) => ({ at, how: "store" }) as const);
+  const jobs = actJobs("between", context.random, strikes, 1);
+  return await withBench({ workers: 2, concurrency: 1 }, async (bench) => {
+    await inLanes(jobs, 3, async (job) => {
+      const accepted = await bench.client.submit(job);
+      context.say(`${strikesIn(bench.trace.read()).length} of ${strikes.length} kills between`);
+      await untilEnded(bench, accepted?.id);
+    });
+    const verdict = await check(bench, 30_000);
+    verdict.counts.faults = strikesIn(bench.trace.read()).length;
+    return verdict;
+  });
+}
+
+/** A store that writes nothing down: what the checker would see if an acknowledgement did not mean "on the disk". */
+async function logControl(context: Context): Promise<Control> {
+  context.say("control: without the log");
+  const options = { store: ["--appendonly", "no"], env: { HOLDFAST_DURABILITY: "memory" } };
+  return await withBench({ workers: 0, ...options }, async (bench) => {
+    for (let index = 0; index < 20; index += 1) await bench.client.submit(actJob(`log-${index}`, context.random));
+    await bench.strikeStore();
+    const { counts } = await check(bench, 0);
+    return {
+      protection: "fsync (the log off)",
+      isCaught: counts.lost > 0,
+      seen: `${counts.lost} of ${counts.acknowledged} acknowledged jobs lost`,
+    };
+  });
+}
+
+function row(name: string, { verdict, kills, recoveries }: Loop): (string | number)[] {
+  const sorted = [...recoveries].sort((a, b) => a - b);
+  const { acknowledged, lost } = verdict.counts;
+  return [name, kills, acknowledged, lost, sorted[Math.floor(sorted.length / 2)] ?? "–", sorted.at(-1) ?? "–"];
+}

@@ -1,0 +1,16 @@
+/** Where in an attempt a fault strikes: Holdfast's own fault points, and two inside the laboratory's effect. */
+export const strikePoints = [
+  "reserve:before",
+  "reserve:after",
+  "effect:begun",
+  "effect:told",
+  "commit:before",
+  "commit:after",
+  "finish:before",
+  "finish:after",
+] as const;
+export type StrikePoint = (typeof strikePoints)[number];
+
+/** `kill` and `stop` strike the worker itself; `store` strikes the store while the worker stands at the point. */
+export const strikeKinds = ["kill", "stop", "store"] as const;
+export type StrikeKind = (typeof strikeKinds)[number];

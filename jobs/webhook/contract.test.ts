@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { webhook } from "./contract.ts";
+
+const event = { type: "invoice.paid", data: { invoice: "in-42" } };
+const faultsOf = (payload: unknown) =>
+  webhook.payload
+    .safeParse(payload)
+    .error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+
+describe("the payload of a webhook", () => {
+  it.each([
+    { url: "https://example.com/hooks?a=b", event },
+    { url: "http://localhost:3001", event: { ...event, timestamp: "2026-11-24T10:00:00+01:00" } },
+    { url: "https://xn--bcher-kva.example/", event: { ...event, data: {} } },
+  ])("may be %j", (payload) => {
+    expect(webhook.payload.parse(payload)).toEqual(payload);
+  });
+
+  it.each([
+    ["ftp://example.com/", "url: expected an http or https URL"],
+    ["javascript:alert(1)", "url: expected an http or https URL"],
+    ["file:///etc/passwd", "url: expected an http or https URL"],
+    ["unix:///var/run/docker.sock", "url: expected an http or https URL"],
+    ["example.com", "url: expected an http or https URL"],
+    ["", "url: expected an http or https URL"],
+    ["https://user@example.com/", expect.stringMatching(/^url: expected a URL without user name/)],
+    ["https://:secret@example.com/", expect.stringMatching(/^url: expected a URL without user name/)],
+    [`https://example.com/${"x".repeat(2_048)}`, "url: expected at most 2048 characters"],
+  ])("must not go to %.40s", (url, fault) => {
+    expect(faultsOf({ url, event })).toEqual([fault]);
+  });
+
+  it.each(["", ".", "a.", ".a", "a b", "a\nb", "x".repeat(201)])("must not be of type %.40j", (type) => {
+    expect(faultsOf({ url: "https://example.com", event: { ...event, type } })).toEqual([
+      expect.stringMatching(/^event.type: /),
+    ]);
+  });
+
+  it("must hold nothing unknown", () => {
+    expect(faultsOf({ url: "https://example.com", event, headers: {} })).toHaveLength(1);
+    expect(faultsOf({ url: "https://example.com", event: { ...event, id: "1" } })).toHaveLength(1);
+  });
+});

@@ -1,0 +1,28 @@
+// What the environment can say, written down for people from the one table that the code reads it with.
+
+/** The variables, with what a person needs to know about each. */
+async function readVariables() {
+  const { variables } = await import("../../dist/config/variables.js");
+  return Object.entries(variables).map(([name, variable]) => ({ name, ...variable }));
+}
+
+/** The text of `.env.example`. */
+export async function envExample() {
+  const entries = (await readVariables()).map(({ name, expected, meaning, fallback }) => {
+    const value = /\s/.test(fallback) ? `"${fallback}"` : fallback;
+    return `# ${meaning}\n# Expected: ${expected}\n# ${name}=${value}\n`;
+  });
+  const head =
+    "# Every variable that Holdfast reads, with its default. Copy this file to .env, and uncomment what you change.\n" +
+    "# .env is for convenience on one machine: what the environment sets already is never overridden.\n";
+  return [head, ...entries].join("\n");
+}
+
+/** The table of `docs/configuration.md`. */
+export async function variablesTable() {
+  const rows = (await readVariables()).map(
+    ({ name, expected, meaning, fallback }) =>
+      `| \`${name}\` | ${fallback === "" ? "none" : `\`${fallback}\``} | ${meaning} | ${expected} |`,
+  );
+  return ["| variable | default | meaning | expected |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
