@@ -4,6 +4,10 @@ import { stopWorker } from "./02-stop-worker.ts";
 import { lostReply } from "./03-lost-reply.ts";
 import { killStore } from "./05-kill-store.ts";
 import { allAtOnce } from "./06-all-at-once.ts";
+import { outage } from "./08-outage.ts";
+import { oneKey } from "./12-one-key.ts";
+import { trimmedJob } from "./14-trimmed-job.ts";
+import { rollingRestart } from "./15-rolling-restart.ts";
 import { deadlyJob } from "./16-deadly-job.ts";
 
 /** All of them, in the order of the design's list. */
@@ -13,5 +17,9 @@ export const experiments: readonly Experiment[] = [
   lostReply,
   killStore,
   allAtOnce,
+  outage,
+  oneKey,
+  trimmedJob,
+  rollingRestart,
   deadlyJob,
 ];

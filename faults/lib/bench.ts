@@ -2,13 +2,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { JobStatus } from "holdfast";
 import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
 import { type Client, openClient } from "./client.ts";
 import { type Cut, type Installation, install } from "./installation.ts";
 import { endProcess, readiness, startProcess } from "./processes.ts";
 import { type Death, type Role, startRole } from "./role.ts";
 import { openTraceReader, type TraceReader } from "./trace-reader.ts";
-import { until } from "./waiting.ts";
+import { inLanes, until } from "./waiting.ts";
 
 export interface BenchOptions {
   readonly workers: number;
@@ -56,11 +57,15 @@ export interface Bench {
   told(): Told[];
   /** Kills the store and starts it again. @returns when it answers */
   strikeStore(forMs?: number): Promise<Outage>;
+  /** Stops the store: it accepts connections and says nothing. @returns when it goes on, in milliseconds since 1970 */
+  pauseStore(forMs: number): Promise<number>;
   stop(): Promise<void>;
 }
 
 /** Short, so that a dead worker's jobs are soon found. */
 export const LOCK_MS = 1_000;
+
+const STATUS_LANES = 32;
 
 let benches = 0;
 
@@ -146,6 +151,15 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
     outages,
     told: () => readTold(witnessFile),
     strikeStore,
+    async pauseStore(forMs) {
+      const from = Date.now();
+      process.kill(store.pid, "SIGSTOP");
+      await sleep(forMs);
+      process.kill(store.pid, "SIGCONT");
+      const to = Date.now();
+      outages.push({ from, to });
+      return to;
+    },
     stop,
   };
 }
@@ -177,30 +191,25 @@ function readTold(file: string): Told[] {
 }
 
 /** Waits until all that was acknowledged has ended. @returns the ids of jobs that did not within the time */
-export async function allEnded(bench: Bench, withinMs: number): Promise<Set<string>> {
-  const open = new Set(bench.client.acknowledged.map(({ id }) => id));
-  await until(
-    async () => {
-      for (const id of [...open]) {
-        const status = await bench.client.status(id).catch(() => "unknown" as const);
-        // A job that is gone will not end any more; the checker calls it lost.
-        if (status === "unknown") break;
-        if (status === undefined || status.state === "completed" || status.state === "failed")
-          open.delete(id);
-      }
-      return open.size === 0;
-    },
-    { withinMs, everyMs: 100 },
-  );
+export async function allEnded({ client }: Bench, withinMs: number): Promise<Set<string>> {
+  const open = new Set(client.acknowledged.map(({ id }) => id));
+  const look = async () => {
+    await inLanes([...open], STATUS_LANES, async (id) => {
+      if (hasEnded(await client.status(id))) open.delete(id);
+    });
+    return open.size === 0;
+  };
+  await until(look, { withinMs, everyMs: 100 });
   return open;
 }
 
 /** Waits for the end of one job. */
-export async function untilEnded(bench: Bench, id: string | undefined, withinMs = 30_000): Promise<void> {
-  if (id === undefined) return;
-  const ended = async () => {
-    const status = await bench.client.status(id).catch(() => null);
-    return status === undefined || status?.state === "completed" || status?.state === "failed";
-  };
-  await until(ended, { withinMs, everyMs: 60 });
+export async function untilEnded({ client }: Bench, id: string | undefined, withinMs = 30_000): Promise<void> {
+  if (id !== undefined)
+    await until(async () => hasEnded(await client.status(id)), { withinMs, everyMs: 60 });
+}
+
+/** A job that is gone will not end any more; the checker calls it lost. */
+function hasEnded(status: JobStatus | undefined): boolean {
+  return status === undefined || status.state === "completed" || status.state === "failed";
 }

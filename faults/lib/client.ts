@@ -8,6 +8,8 @@ import type { Library } from "./installation.ts";
 export interface Acknowledged {
   readonly key: string;
   readonly id: string;
+  /** The answer said so. */
+  readonly isDuplicate: boolean;
   /** It had been accepted by a try that got no answer. */
   readonly isRecovered: boolean;
   readonly at: number;
@@ -29,6 +31,7 @@ export interface Client {
   readonly acknowledged: readonly Acknowledged[];
   /** Tries that ended without an answer. */
   readonly unanswered: number;
+  /** Asks again while the store is away. */
   status(id: string): Promise<JobStatus | undefined>;
   close(): Promise<void>;
 }
@@ -60,6 +63,7 @@ export async function openClient(
           const line = {
             key: submission.idempotencyKey,
             id,
+            isDuplicate: duplicate,
             isRecovered: duplicate && !isFirst,
             at: Date.now(),
           };
@@ -74,7 +78,17 @@ export async function openClient(
       }
       return undefined;
     },
-    status: (id) => producer.status(id),
+    async status(id) {
+      const giveUpAt = performance.now() + GIVE_UP_MS;
+      for (;;) {
+        try {
+          return await producer.status(id);
+        } catch (error) {
+          if (performance.now() > giveUpAt) throw error;
+          await sleep(RETRY_MS);
+        }
+      }
+    },
     async close() {
       await producer.stop();
       await list.close();

@@ -25,15 +25,22 @@ describe("the payload of a webhook", () => {
     ["", "url: expected an http or https URL"],
     ["https://user@example.com/", expect.stringMatching(/^url: expected a URL without user name/)],
     ["https://:secret@example.com/", expect.stringMatching(/^url: expected a URL without user name/)],
-    [`https://example.com/${"x".repeat(2_048)}`, "url: expected at most 2048 characters"],
-  ])("must not go to %.40s", (url, fault) => {
+  ])("must not go to %s", (url, fault) => {
     expect(faultsOf({ url, event })).toEqual([fault]);
   });
 
-  it.each(["", ".", "a.", ".a", "a b", "a\nb", "x".repeat(201)])("must not be of type %.40j", (type) => {
+  it.each(["", ".", "a.", ".a", "a b", "a\nb"])("must not be of type %j", (type) => {
     expect(faultsOf({ url: "https://example.com", event: { ...event, type } })).toEqual([
       expect.stringMatching(/^event.type: /),
     ]);
+  });
+
+  it("must not be longer than its parts may be", () => {
+    const url = `https://example.com/${"x".repeat(2_048)}`;
+    const type = "x".repeat(201);
+
+    expect(faultsOf({ url, event })).toEqual(["url: expected at most 2048 characters"]);
+    expect(faultsOf({ url: "https://example.com", event: { ...event, type } })).toHaveLength(1);
   });
 
   it("must hold nothing unknown", () => {

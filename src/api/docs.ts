@@ -2,8 +2,6 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
 
-const PAGE = "/docs";
-
 /** Describes every route that is added after it: `/openapi.json` for programs, `/docs` for people. */
 export async function addDocs(server: FastifyInstance): Promise<void> {
   await server.register(swagger, {
@@ -32,10 +30,6 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
       },
     },
   });
-  // The page holds nothing secret, and a browser could not show a key for it.
-  server.addHook("onRoute", (route) => {
-    if (route.url.startsWith(PAGE)) route.config = { ...route.config, scope: "public" };
-  });
   await server.register(async (docs) => {
     // The reference tells nothing that is not in this repository; who may call what it describes is another matter.
     docs.addHook("onRoute", (route) => {
@@ -46,7 +40,7 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
       staticCSP:
         "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
       theme: { title: "Holdfast reference" },
-      uiConfig: { deepLinking: true, validatorUrl: null, defaultModelsExpandDepth: -1 },
+      uiConfig: { deepLinking: true, validatorUrl: null, defaultModelsExpandDepth: -1, layout: "BaseLayout" },
     });
   });
   server.get("/openapi.json", { config: { scope: "public" }, schema: { hide: true } }, async () =>

@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { actJob } from "../lib/act-jobs.ts";
+import { type Bench, withBench } from "../lib/bench.ts";
+import { check } from "../lib/checker.ts";
+import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
+import { inLanes, until } from "../lib/waiting.ts";
+
+export const outage: Experiment = {
+  number: 8,
+  title: "The store is away for a while",
+  fault: "the store is killed, or stopped so that it accepts connections and says nothing, for 1, 7 and 60 s; idle and busy",
+  mustHold: "every worker resumes without a restart by hand",
+  async run(context) {
+    const plan = context.isQuick ? quickPlan : fullPlan;
+    return await withBench({ workers: 3, concurrency: 4 }, async (bench) => {
+      const rows: (string | number)[][] = [];
+      const broken: string[] = [];
+      let faults = 0;
+      for (const { forMs, times, load } of plan) {
+        const recoveries: number[] = [];
+        for (let time = 0; time < times; time += 1) {
+          const how = context.random.pick(["killed", "stopped"] as const);
+          context.say(`${how} for ${forMs / 1_000} s, ${load}`);
+          const seen = await recoverFrom(bench, context, forMs, load, how);
+          faults += 1;
+          recoveries.push(...seen.recoveries);
+          if (seen.deaf > 0) broken.push(`${seen.deaf} workers did not resume after ${forMs} ms (${how}, ${load})`);
+        }
+        rows.push([forMs / 1_000, load, times, recoveries.length, p50(recoveries), Math.max(...recoveries)]);
+      }
+      const verdict = await check(bench, 60_000);
+      verdict.counts.faults = faults;
+      return {
+        counts: verdict.counts,
+        table: { head: ["away (s)", "load", "outages", "recoveries", "p50 (ms)", "max (ms)"], rows },
+        measured: [
+          "A worker has recovered when it has begun a job that was submitted after the store was back; none was restarted.",
+        ],
+        broken: [...brokenBy(verdict), ...broken, ...restarted(bench)],
+        controls: [],
+      };
+    });
+  },
+};
+
+type Load = "idle" | "busy";
+interface Step {
+  readonly forMs: number;
+  readonly times: number;
+  readonly load: Load;
+}
+
+const quickPlan: readonly Step[] = [
+  { forMs: 1_000, times: 1, load: "idle" },
+  { forMs: 1_000, times: 1, load: "busy" },
+];
+const fullPlan: readonly Step[] = (["idle", "busy"] as const).flatMap((load) => [
+  { forMs: 1_000, times: 8, load },
+  { forMs: 7_000, times: 3, load },
+  { forMs: 60_000, times: 1, load },
+]);
+
+const DEAF_AFTER_MS = 30_000;
+const LANES = 12;
+
+let outages = 0;
+
+async function recoverFrom(
+  bench: Bench,
+  context: Context,
+  forMs: number,
+  load: Load,
+  how: "killed" | "stopped",
+): Promise<{ recoveries: number[]; deaf: number }> {
+  outages += 1;
+  let isOver = false;
+  const submit = async (name: string) => {
+    const keys = (function* () {
+      for (let index = 0; !isOver; index += 1) yield `outage-${outages}-${name}-${index}`;
+    })();
+    await inLanes(keys, LANES, async (key) => {
+      await bench.client.submit(actJob(key, context.random));
+      await sleep(20);
+    });
+  };
+  const before = load === "busy" ? submit("busy") : Promise.resolve();
+  await sleep(500);
+  const backAt = how === "killed" ? (await bench.strikeStore(forMs)).to : await bench.pauseStore(forMs);
+  const after = submit("after");
+  const begun = await until(() => begunAfter(bench, backAt), { withinMs: DEAF_AFTER_MS });
+  isOver = true;
+  await Promise.all([before, after]);
+  const heard = begun ?? [];
+  return { recoveries: heard, deaf: begun === undefined ? bench.workers.length - heard.length : 0 };
+}
+
+/** @returns how long each worker took to begin a job again; undefined while one has not */
+function begunAfter({ trace, workers, client }: Bench, backAt: number): number[] | undefined {
+  const late = new Set(client.acknowledged.filter(({ at }) => at >= backAt).map(({ id }) => id));
+  const steps = trace.read().filter(({ event, jobId }) => event === "begun" && late.has(jobId));
+  const firsts = workers.map(({ life }) => steps.find((step) => step.life === life)?.at);
+  return firsts.every((at) => at !== undefined) ? firsts.map((at) => at - backAt) : undefined;
+}
+
+function restarted({ workers }: Bench): string[] {
+  const count = workers.filter(({ lives }) => lives > 1).length;
+  return count > 0 ? [`${count} workers ended and had to be started again`] : [];
+}
+
+function p50(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
