@@ -1,10 +1,12 @@
 import { parseArgs } from "node:util";
 import { experiments } from "./experiments/index.ts";
-import type { Experiment, Outcome } from "./lib/experiment.ts";
+import { noCounts } from "./lib/checker.ts";
+import { type Experiment, hasHeld, type Outcome } from "./lib/experiment.ts";
 import { endAllWithUs } from "./lib/processes.ts";
-import { startProgress } from "./lib/progress.ts";
+import { type Board, openBoard } from "./lib/progress.ts";
 import { createRandom } from "./lib/random.ts";
-import { printOutcome, writeReport } from "./lib/report.ts";
+import { type Finished, printOutcome, writeReport } from "./lib/report.ts";
+import { inLanes } from "./lib/waiting.ts";
 
 const usage = `npm run faults -- [options]
 
@@ -19,11 +21,8 @@ Hurts real processes and a real store, and checks the guarantees against a witne
 The full form takes at most half an hour and writes docs/RELIABILITY.md, when all experiments ran.
 Exit codes: 0 all guarantees held and every control was caught, 1 not so, 2 wrong usage.`;
 
-export interface Finished {
-  readonly experiment: Experiment;
-  readonly outcome: Outcome;
-  readonly seconds: number;
-}
+/** They mostly wait for locks and deadlines to pass, so that two fit on two cores. */
+const LANES = 2;
 
 process.exitCode = await main();
 // Whatever an experiment left behind must not keep this process.
@@ -38,23 +37,30 @@ async function main(): Promise<number> {
   const { quick: isQuick, seed, chosen } = options;
   say(`Fault laboratory: ${isQuick ? "short form" : "full form"}, seed ${seed}`);
   const finished: Finished[] = [];
-  for (const experiment of chosen) finished.push(await run(experiment, seed, isQuick));
+  const board = openBoard();
+  await inLanes(chosen, LANES, async (experiment) => {
+    finished.push(await run(experiment, seed, isQuick, board));
+  });
+  board.close();
+  finished.sort((a, b) => a.experiment.number - b.experiment.number);
   if (!isQuick && chosen.length === experiments.length) writeReport(finished, seed);
   return finished.every(({ outcome }) => hasHeld(outcome)) ? 0 : 1;
 }
 
-async function run(experiment: Experiment, seed: number, isQuick: boolean): Promise<Finished> {
+async function run(experiment: Experiment, seed: number, isQuick: boolean, board: Board): Promise<Finished> {
   const startedAt = performance.now();
-  const progress = startProgress(`${experiment.number} ${experiment.title}`);
+  const progress = board.add(`${experiment.number} ${experiment.title}`);
   const random = createRandom(seed).fork(String(experiment.number));
-  const outcome = await experiment.run({ random, isQuick, say: progress.say });
-  progress.end(`${hasHeld(outcome) ? "✓" : "✗"} ${experiment.number} ${experiment.title}`);
+  const outcome = await experiment.run({ random, isQuick, say: progress.say }).catch(brokenDown);
+  progress.end(hasHeld(outcome) ? "✓" : "✗");
   printOutcome(experiment, outcome, seed);
   return { experiment, outcome, seconds: (performance.now() - startedAt) / 1_000 };
 }
 
-function hasHeld({ broken, controls }: Outcome): boolean {
-  return broken.length === 0 && controls.every(({ isCaught }) => isCaught);
+/** An experiment that could not be carried out has shown nothing. */
+function brokenDown(error: unknown): Outcome {
+  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { counts: noCounts, measured: [], broken: [`the experiment broke down: ${reason}`], controls: [] };
 }
 
 function readOptions() {

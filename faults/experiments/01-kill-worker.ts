@@ -41,7 +41,11 @@ interface Killed {
   readonly dead: ReadonlySet<string>;
 }
 
-async function killAtEachPoint(context: Context, size: Size, options: Partial<BenchOptions>): Promise<Killed> {
+async function killAtEachPoint(
+  context: Context,
+  size: Size,
+  options: Partial<BenchOptions>,
+): Promise<Killed> {
   const strikes = repeated(strikePoints, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
   const jobs = actJobs("kill", context.random, strikes, size.plain);
   return await withBench({ workers: size.workers, immune: 1, concurrency: 2, ...options }, async (bench) => {

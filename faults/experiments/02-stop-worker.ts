@@ -4,8 +4,8 @@ import { type Bench, LOCK_MS, untilEnded, withBench } from "../lib/bench.ts";
 import { check, type JobRecord, refusals, strikesIn, type Verdict } from "../lib/checker.ts";
 import { withoutFence, withoutPauseCheck } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment, type Table } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
 import { type StrikePoint, strikePoints } from "../lib/inside/points.ts";
+import type { Cut } from "../lib/installation.ts";
 import type { Step } from "../lib/trace-reader.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
@@ -172,11 +172,7 @@ const RETENTION_MS = 1_000;
  * Workers are stopped just before they reserve, and sleep until others have done the effect and the store has forgotten
  * the job, its key and its ledger: then only the fence stands between them and a second effect.
  */
-async function wakeAfterRetention(
-  context: Context,
-  count: number,
-  cut: Cut | undefined,
-): Promise<Awakening> {
+async function wakeAfterRetention(context: Context, count: number, cut: Cut | undefined): Promise<Awakening> {
   context.say(`asleep beyond the retention${cut === undefined ? "" : `, without ${cut.name}`}`);
   const options = {
     workers: count,
@@ -199,7 +195,9 @@ async function wakeAfterRetention(
     await until(() => stops.every(isAwake), { withinMs: 10_000 });
     const told = bench.told();
     const isLetIn = ({ life, jobId }: Step) =>
-      bench.trace.read().some((step) => step.life === life && step.jobId === jobId && step.event === "reserve:after");
+      bench.trace
+        .read()
+        .some((step) => step.life === life && step.jobId === jobId && step.event === "reserve:after");
     return {
       jobs: count,
       stops: stops.length,

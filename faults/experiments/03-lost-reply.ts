@@ -25,7 +25,10 @@ export const lostReply: Experiment = {
       return {
         counts: verdict.counts,
         measured: [`${duplicates} keys with more than one job, by the contents of the store itself`],
-        broken: [...brokenBy(verdict), ...(duplicates > 0 ? [`${duplicates} keys have more than one job`] : [])],
+        broken: [
+          ...brokenBy(verdict),
+          ...(duplicates > 0 ? [`${duplicates} keys have more than one job`] : []),
+        ],
         controls: [await keyControl(context), id],
       };
     });

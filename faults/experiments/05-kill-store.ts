@@ -103,7 +103,8 @@ async function logControl(context: Context): Promise<Control> {
   context.say("control: without the log");
   const options = { store: ["--appendonly", "no"], env: { HOLDFAST_DURABILITY: "memory" } };
   return await withBench({ workers: 0, ...options }, async (bench) => {
-    for (let index = 0; index < 20; index += 1) await bench.client.submit(actJob(`log-${index}`, context.random));
+    for (let index = 0; index < 20; index += 1)
+      await bench.client.submit(actJob(`log-${index}`, context.random));
     await bench.strikeStore();
     const { counts } = await check(bench, 0);
     return {
@@ -117,5 +118,12 @@ async function logControl(context: Context): Promise<Control> {
 function row(name: string, { verdict, kills, recoveries }: Loop): (string | number)[] {
   const sorted = [...recoveries].sort((a, b) => a - b);
   const { acknowledged, lost } = verdict.counts;
-  return [name, kills, acknowledged, lost, sorted[Math.floor(sorted.length / 2)] ?? "–", sorted.at(-1) ?? "–"];
+  return [
+    name,
+    kills,
+    acknowledged,
+    lost,
+    sorted[Math.floor(sorted.length / 2)] ?? "–",
+    sorted.at(-1) ?? "–",
+  ];
 }

@@ -8,7 +8,8 @@ import { inLanes, until } from "../lib/waiting.ts";
 export const outage: Experiment = {
   number: 8,
   title: "The store is away for a while",
-  fault: "the store is killed, or stopped so that it accepts connections and says nothing, for 1, 7 and 60 s; idle and busy",
+  fault:
+    "the store is killed, or stopped so that it accepts connections and says nothing, for 1, 7 and 60 s; idle and busy",
   mustHold: "every worker resumes without a restart by hand",
   async run(context) {
     const plan = context.isQuick ? quickPlan : fullPlan;
@@ -24,7 +25,8 @@ export const outage: Experiment = {
           const seen = await recoverFrom(bench, context, forMs, load, how);
           faults += 1;
           recoveries.push(...seen.recoveries);
-          if (seen.deaf > 0) broken.push(`${seen.deaf} workers did not resume after ${forMs} ms (${how}, ${load})`);
+          if (seen.deaf > 0)
+            broken.push(`${seen.deaf} workers did not resume after ${forMs} ms (${how}, ${load})`);
         }
         rows.push([forMs / 1_000, load, times, recoveries.length, p50(recoveries), Math.max(...recoveries)]);
       }

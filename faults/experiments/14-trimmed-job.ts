@@ -11,7 +11,8 @@ import { until } from "../lib/waiting.ts";
 export const trimmedJob: Experiment = {
   number: 14,
   title: "A job is removed, and its key comes again",
-  fault: "completed jobs are removed by retention (HOLDFAST_KEEP_COMPLETED=1); the same keys are submitted again",
+  fault:
+    "completed jobs are removed by retention (HOLDFAST_KEEP_COMPLETED=1); the same keys are submitted again",
   mustHold: "no new job and no second effect within the key's retention",
   async run(context) {
     const count = context.isQuick ? 10 : 200;

@@ -1,7 +1,7 @@
-import type { Submission } from "../lib/client.ts";
 import { LOCK_MS, withBench } from "../lib/bench.ts";
 import { check, type JobRecord } from "../lib/checker.ts";
-import { type Context, type Experiment } from "../lib/experiment.ts";
+import type { Submission } from "../lib/client.ts";
+import type { Context, Experiment } from "../lib/experiment.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 /** Its attempts and the five crashes that the default policy allows. */
@@ -52,8 +52,7 @@ function* submissions(
 ): Iterable<Submission> {
   const every = Math.floor(others / deadly);
   for (let index = 0; index < others; index += 1) {
-    if (index % every === 0)
-      yield { type: "deadly", idempotencyKey: `deadly-${index / every}`, payload: {} };
+    if (index % every === 0) yield { type: "deadly", idempotencyKey: `deadly-${index / every}`, payload: {} };
     say(`${index} jobs submitted`);
     yield { type: "bystander", idempotencyKey: `other-${index}`, payload: { ms: random.between(0, 50) } };
   }

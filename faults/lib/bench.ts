@@ -204,9 +204,12 @@ export async function allEnded({ client }: Bench, withinMs: number): Promise<Set
 }
 
 /** Waits for the end of one job. */
-export async function untilEnded({ client }: Bench, id: string | undefined, withinMs = 30_000): Promise<void> {
-  if (id !== undefined)
-    await until(async () => hasEnded(await client.status(id)), { withinMs, everyMs: 60 });
+export async function untilEnded(
+  { client }: Bench,
+  id: string | undefined,
+  withinMs = 30_000,
+): Promise<void> {
+  if (id !== undefined) await until(async () => hasEnded(await client.status(id)), { withinMs, everyMs: 60 });
 }
 
 /** A job that is gone will not end any more; the checker calls it lost. */

@@ -64,6 +64,7 @@ export interface Verdict {
 }
 
 const STATUS_LANES = 32;
+const FINDINGS_MAX = 20;
 
 /** Waits for the end of all jobs, and compares both lists with the final state. */
 export async function check(bench: Bench, withinMs: number): Promise<Verdict> {
@@ -82,46 +83,47 @@ export async function check(bench: Bench, withinMs: number): Promise<Verdict> {
   });
 
   const counts: Counts = { ...noCounts };
-  const findings: string[] = [];
-  const note = (kind: keyof Counts, job: JobRecord) => {
-    counts[kind] += 1;
-    if (findings.length < 20) findings.push(`${kind}: ${tale(job)}`);
-  };
   counts.acknowledged = bench.client.acknowledged.length;
   counts.recovered = bench.client.acknowledged.filter(({ isRecovered }) => isRecovered).length;
   counts.repeated = [...repeats.values()].filter((times) => times > 1).length;
   counts.refused = refusals(bench.trace.read());
-  const deadLives = new Map(bench.deaths.map(({ life, at }) => [life, at]));
-  for (const job of jobs) judge(job, { deadLives, outages: bench.outages, notEnded }, counts, note);
-  for (const job of jobs) if (job.told > 1 && findings.length < 20) findings.push(`repeated: ${tale(job)}`);
-  return { counts, jobs, findings };
+  const deadLives = new Set(bench.deaths.map(({ life }) => life));
+  const findings = jobs.filter((job) => job.told > 1).map((job) => `repeated: ${tale(job)}`);
+  for (const job of jobs) {
+    for (const kind of judge(job, { deadLives, outages: bench.outages, notEnded })) {
+      counts[kind] += 1;
+      if (!ordinary.has(kind)) findings.push(`${kind}: ${tale(job)}`);
+    }
+  }
+  return { counts, jobs, findings: findings.slice(0, FINDINGS_MAX) };
 }
 
+/** What a fault may bring about. */
+const ordinary: ReadonlySet<keyof Counts> = new Set(["doubtDone", "doubtNotDone"]);
+
 interface Known {
-  readonly deadLives: ReadonlyMap<string, number>;
+  readonly deadLives: ReadonlySet<string>;
   readonly outages: readonly Outage[];
   readonly notEnded: ReadonlySet<string>;
 }
 
-function judge(
-  job: JobRecord,
-  known: Known,
-  counts: Counts,
-  note: (kind: keyof Counts, job: JobRecord) => void,
-): void {
-  const { status } = job;
-  if (status === undefined) return note("lost", job);
-  if (known.notEnded.has(job.id)) return note("notEnded", job);
-  const isGuarded = status.type === "act";
+/** Which counts a job belongs to. */
+function judge(job: JobRecord, known: Known): (keyof Counts)[] {
+  const { status, told, steps } = job;
+  if (status === undefined) return ["lost"];
+  if (known.notEnded.has(job.id)) return ["notEnded"];
   if (status.state === "completed") {
-    if (isGuarded && job.told === 0) note("falselyDone", job);
-    if (isGuarded && mustBeInDoubt(job.steps, known)) note("concealed", job);
-    return;
+    if (status.type !== "act") return [];
+    return [
+      ...(told === 0 ? (["falselyDone"] as const) : []),
+      ...(mustBeInDoubt(steps, known) ? (["concealed"] as const) : []),
+    ];
   }
-  if (status.error?.code !== "EFFECT_IN_DOUBT") return note("failed", job);
-  if (job.told > 0) counts.doubtDone += 1;
-  else counts.doubtNotDone += 1;
-  if (!mayBeInDoubt(job.steps, known)) note("unexplained", job);
+  if (status.error?.code !== "EFFECT_IN_DOUBT") return ["failed"];
+  return [
+    told > 0 ? "doubtDone" : "doubtNotDone",
+    ...(mayBeInDoubt(steps, known) ? [] : (["unexplained"] as const)),
+  ];
 }
 
 /** Between these and the next point nobody but the worker knows whether the effect happened. */
@@ -173,7 +175,9 @@ export function refusals(steps: readonly Step[]): number {
 }
 
 function tale({ key, id, status, told, steps }: JobRecord): string {
-  const path = steps.map(({ life, event, detail }) => `${life} ${event}${detail === "-" ? "" : ` ${detail}`}`);
+  const path = steps.map(
+    ({ life, event, detail }) => `${life} ${event}${detail === "-" ? "" : ` ${detail}`}`,
+  );
   return `${key} ${id} ${status?.state ?? "gone"} ${status?.error?.code ?? ""} told ${told}: ${path.join(", ")}`;
 }
 

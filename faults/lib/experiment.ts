@@ -52,6 +52,11 @@ const promises: readonly [keyof Counts, string][] = [
   ["notEnded", "jobs did not end"],
 ];
 
+/** Whether every guarantee held, and every control was caught. */
+export function hasHeld({ broken, controls }: Outcome): boolean {
+  return broken.length === 0 && controls.every(({ isCaught }) => isCaught);
+}
+
 /** What a verdict says against the guarantees. */
 export function brokenBy({ counts, findings }: Verdict): string[] {
   const broken = promises

@@ -46,8 +46,14 @@ export function install(directory: string, cut?: Cut): Installation {
     cli: join(directory, "bin/holdfast"),
     config: join(directory, "lab/application.js"),
     async library() {
-      const { createProducer } = await importFile<Pick<Library, "createProducer">>(directory, "dist/index.js");
-      const { default: application } = await importFile<{ default: Application }>(directory, "lab/application.js");
+      const { createProducer } = await importFile<Pick<Library, "createProducer">>(
+        directory,
+        "dist/index.js",
+      );
+      const { default: application } = await importFile<{ default: Application }>(
+        directory,
+        "lab/application.js",
+      );
       return { createProducer, application };
     },
   };
@@ -61,7 +67,10 @@ async function importFile<Module>(directory: string, file: string): Promise<Modu
 function applyEdit(file: string, { from, to }: Cut["edits"][number]): void {
   const source = readFileSync(file, "utf8");
   if (source.split(from).length !== 2) throw new Error(`${file}: expected exactly once: ${from}`);
-  writeFileSync(file, source.replace(from, () => to));
+  writeFileSync(
+    file,
+    source.replace(from, () => to),
+  );
 }
 
 function compile(name: string, directory: string): void {

@@ -1,30 +1,85 @@
-/** One line per experiment: in a terminal it is rewritten while the experiment runs. */
-export interface Progress {
-  say(text: string): void;
-  /** Ends the line. */
-  end(text: string): void;
+/** Where the running experiments tell how far they are: one line each, rewritten in place in a terminal. */
+export interface Board {
+  add(title: string): Progress;
+  close(): void;
 }
 
-const REWRITE_MS = 100;
-const PLAIN_MS = 20_000;
+export interface Progress {
+  say(text: string): void;
+  /** Ends the line. @param mark how it came out */
+  end(mark: string): void;
+}
 
-export function startProgress(title: string): Progress {
-  const startedAt = performance.now();
-  const isTerminal = process.stdout.isTTY === true;
-  const seconds = () => `${Math.round((performance.now() - startedAt) / 1_000)} s`;
-  let last = isTerminal ? 0 : performance.now();
-  if (!isTerminal) process.stdout.write(`  ${title}…\n`);
+const REWRITE_MS = 200;
+const PLAIN_MS = 30_000;
+
+export function openBoard(): Board {
+  return process.stdout.isTTY ? openLiveBoard() : openPlainBoard();
+}
+
+/** Lines that come one after the other, seldom enough for a log. */
+function openPlainBoard(): Board {
   return {
-    say(text) {
-      const now = performance.now();
-      if (now - last < (isTerminal ? REWRITE_MS : PLAIN_MS)) return;
-      last = now;
-      const line = `  ${title}: ${text} (${seconds()})`;
-      if (isTerminal) process.stdout.write(`\r\x1b[K${line.slice(0, process.stdout.columns - 1)}`);
-      else process.stdout.write(`${line}\n`);
+    add(title) {
+      const seconds = stopWatch();
+      let saidAt = performance.now();
+      print(`… ${title}`);
+      return {
+        say(text) {
+          if (performance.now() - saidAt < PLAIN_MS) return;
+          saidAt = performance.now();
+          print(`… ${title}: ${text} (${seconds()})`);
+        },
+        end: (mark) => print(`${mark} ${title} (${seconds()})`),
+      };
     },
-    end(text) {
-      process.stdout.write(`${isTerminal ? "\r\x1b[K" : ""}${text} (${seconds()})\n`);
+    close() {},
+  };
+}
+
+/** Keeps one line for each running experiment at the bottom of the terminal. */
+function openLiveBoard(): Board {
+  const running = new Map<string, { text: string; seconds: () => string }>();
+  let shown = 0;
+  const clear = () => {
+    if (shown > 0) process.stdout.write(`\x1b[${shown}A\x1b[J`);
+    shown = 0;
+  };
+  const draw = () => {
+    clear();
+    for (const [title, { text, seconds }] of running) {
+      print(`… ${title}: ${text} (${seconds()})`.slice(0, process.stdout.columns - 1));
+      shown += 1;
+    }
+  };
+  const timer = setInterval(draw, REWRITE_MS);
+  return {
+    add(title) {
+      const line = { text: "starting", seconds: stopWatch() };
+      running.set(title, line);
+      return {
+        say(text) {
+          line.text = text;
+        },
+        end(mark) {
+          running.delete(title);
+          clear();
+          print(`${mark} ${title} (${line.seconds()})`);
+        },
+      };
+    },
+    close() {
+      clearInterval(timer);
+      clear();
     },
   };
+}
+
+function stopWatch(): () => string {
+  const startedAt = performance.now();
+  return () => `${Math.round((performance.now() - startedAt) / 1_000)} s`;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

@@ -1,20 +1,190 @@
-import type { Experiment, Outcome, Table } from "./experiment.ts";
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { cpus, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { Counts } from "./checker.ts";
+import { type Experiment, hasHeld, type Outcome, sum, type Table } from "./experiment.ts";
+
+export interface Finished {
+  readonly experiment: Experiment;
+  readonly outcome: Outcome;
+  readonly seconds: number;
+}
 
 export function printOutcome(experiment: Experiment, outcome: Outcome, seed: number): void {
   const { counts, table, measured, broken, controls } = outcome;
+  const found = Object.entries(counts).filter(([, count]) => count > 0);
   const lines = [
-    Object.entries(counts).filter(([, count]) => count > 0).map(([kind, count]) => `${kind} ${count}`).join(", "),
+    found.map(([kind, count]) => `${kind} ${count}`).join(", "),
     ...(table === undefined ? [] : plainTable(table)),
     ...measured,
-    ...controls.map(({ protection, isCaught, seen }) => `control ${protection}: ${isCaught ? "caught" : "NOT CAUGHT"} (${seen})`),
-    ...broken.map((what) => `BROKEN ${what}`),
-    ...(broken.length > 0 ? [`replay: npm run faults -- --only ${experiment.number} --seed ${seed}`] : []),
+    ...controls.map(
+      ({ protection, isCaught, seen }) =>
+        `control without ${protection}: ${isCaught ? "caught" : "NOT CAUGHT"} (${seen})`,
+    ),
+    ...broken.map((what) => `BROKEN: ${what}`),
+    ...(hasHeld(outcome) ? [] : [`replay: npm run faults -- --only ${experiment.number} --seed ${seed}`]),
   ];
   process.stdout.write(`${lines.map((line) => `    ${line}`).join("\n")}\n`);
 }
 
 function plainTable({ head, rows }: Table): string[] {
-  return [head, ...rows].map((row) => row.join("\t"));
+  const cells = [head, ...rows].map((row) => row.map(String));
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  return cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
 }
 
-export function writeReport(_a: unknown, _s: number) {}
+/** Which counts are told, and how a person calls them. */
+const columns: readonly [keyof Counts, string][] = [
+  ["faults", "faults (N)"],
+  ["acknowledged", "acknowledged"],
+  ["lost", "lost"],
+  ["recovered", "recovered after an unknown answer"],
+  ["repeated", "effects repeated"],
+  ["falselyDone", "falsely done"],
+  ["doubtDone", "in doubt, was done"],
+  ["doubtNotDone", "in doubt, was not"],
+  ["unexplained", "doubts unexplained"],
+  ["concealed", "doubts concealed"],
+  ["refused", "zombie steps refused"],
+  ["failed", "failed otherwise"],
+  ["notEnded", "not ended"],
+];
+
+export function writeReport(finished: readonly Finished[], seed: number): void {
+  const file = fileURLToPath(new URL("../../docs/RELIABILITY.md", import.meta.url));
+  writeFileSync(file, `${report(finished, seed)}\n`);
+}
+
+function report(finished: readonly Finished[], seed: number): string {
+  const total = sum(finished.map(({ outcome }) => outcome.counts));
+  const held = finished.every(({ outcome }) => hasHeld(outcome));
+  const controls = finished.flatMap(({ outcome }) => outcome.controls);
+  const caught = controls.filter(({ isCaught }) => isCaught).length;
+  const minutes = Math.round(finished.reduce((seconds, { seconds: own }) => seconds + own, 0) / 60);
+  return [
+    "# Reliability: what tried to break Holdfast, and what came of it",
+    "",
+    "Written by `npm run faults`; do not edit by hand. `faults/README.md` tells how it is measured.",
+    "",
+    `**${total.acknowledged} jobs, ${total.faults} injected faults, ${minutes} minutes: ` +
+      `${held ? "every guarantee held" : "NOT every guarantee held"}, and ${caught} of ${controls.length} positive controls were caught.**`,
+    "",
+    ...facts(seed),
+    "",
+    "## All counts",
+    "",
+    "N counts faults that were really injected: a process killed or paused, an answer cut off, an outage, a restart, a",
+    "storm. Where nothing was found, the true rate is below 3/N per fault with 95 % confidence.",
+    "",
+    ...markdownTable({
+      head: [
+        "",
+        ...finished.map(({ experiment }) => String(experiment.number)),
+        "all",
+        "95 % bound per fault",
+      ],
+      rows: columns.map(([kind, name]) => [
+        name,
+        ...finished.map(({ outcome }) => outcome.counts[kind]),
+        total[kind],
+        bounded.has(kind) ? bound(total[kind], total.faults) : "",
+      ]),
+    }),
+    "",
+    ...finished.flatMap(section),
+    "## Positive controls",
+    "",
+    "The same runs on a copy of the build, or of the store's settings, with one protection cut out. A checker that cannot",
+    "fail proves nothing.",
+    "",
+    ...markdownTable({
+      head: ["experiment", "without", "seen", "caught"],
+      rows: finished.flatMap(({ experiment, outcome }) =>
+        outcome.controls.map(({ protection, seen, isCaught }) => [
+          experiment.number,
+          protection,
+          seen,
+          isCaught ? "yes" : "**no**",
+        ]),
+      ),
+    }),
+  ].join("\n");
+}
+
+function section({ experiment, outcome, seconds }: Finished): string[] {
+  const { counts, table, measured, broken } = outcome;
+  return [
+    `## ${experiment.number}. ${experiment.title}`,
+    "",
+    `- Fault: ${experiment.fault}`,
+    `- Must hold: ${experiment.mustHold}`,
+    `- Found: ${broken.length === 0 ? `nothing against it in ${counts.faults} faults (below ${bound(0, counts.faults)} per fault)` : "**broken**, see below"}`,
+    `- Jobs: ${counts.acknowledged}; time: ${Math.round(seconds)} s`,
+    ...measured.map((sentence) => `- ${sentence[0]?.toUpperCase()}${sentence.slice(1)}`),
+    ...broken.map((what) => `- **Broken**: ${what}`),
+    "",
+    ...(table === undefined ? [] : [...markdownTable(table), ""]),
+  ];
+}
+
+/** What must be zero. */
+const bounded: ReadonlySet<keyof Counts> = new Set([
+  "lost",
+  "repeated",
+  "falselyDone",
+  "unexplained",
+  "concealed",
+  "failed",
+  "notEnded",
+]);
+
+/** The rule of three. */
+function bound(found: number, trials: number): string {
+  if (found > 0 || trials === 0) return "–";
+  return `${((3 / trials) * 100).toPrecision(2)} %`;
+}
+
+function facts(seed: number): string[] {
+  const [cpu] = cpus();
+  const resolve = createRequire(import.meta.url);
+  const version = (name: string) => {
+    const json = readFileSync(resolve.resolve(`${name}/package.json`), "utf8");
+    return (JSON.parse(json) as { version: string }).version;
+  };
+  const own = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return markdownTable({
+    head: ["", ""],
+    rows: [
+      ["date", new Date().toISOString().slice(0, 10)],
+      ["seed", seed],
+      [
+        "machine",
+        `${cpus().length} cores, ${cpu?.model ?? "unknown"}, ${Math.round(totalmem() / 2 ** 30)} GB`,
+      ],
+      ["system", `${process.platform} ${process.arch}`],
+      ["Holdfast", own.version],
+      ["Node.js", process.versions.node],
+      ["store", storeVersion()],
+      ["BullMQ", version("bullmq")],
+      ["ioredis", version("ioredis")],
+    ],
+  });
+}
+
+function storeVersion(): string {
+  for (const name of ["redis-server", "valkey-server"]) {
+    const { stdout } = spawnSync(name, ["--version"], { encoding: "utf8" });
+    const [, version] = /v=(\S+)/.exec(stdout ?? "") ?? [];
+    if (version !== undefined) return `${name} ${version}`;
+  }
+  return "unknown";
+}
+
+function markdownTable({ head, rows }: Table): string[] {
+  const line = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)];
+}

@@ -17,7 +17,7 @@ if not entry or entry.owner ~= ARGV[2] then return "refused" end
 if entry.state == "done" then return "done" end
 
 if entry.state == "in-doubt" then
-  entry.isReportedDone = true
+  entry.report = "done"
   entry.lateResult = ARGV[3] ~= "" and ARGV[3] or nil
   redis.call("HSET", KEYS[1], field, cjson.encode(entry))
   return "in-doubt"

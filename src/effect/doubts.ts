@@ -14,8 +14,8 @@ export interface Doubt {
   /** Which start of the job ran it. */
   readonly start: number;
   readonly worker: string;
-  /** True when its worker reported later that it was done: too late to be taken for a fact, but good evidence. */
-  readonly reportedDone: boolean;
+  /** What its worker said when it was heard of again: too late to be taken for a fact, but good evidence. */
+  readonly report: "done" | "not-done" | null;
 }
 
 interface Entry {
@@ -24,7 +24,7 @@ interface Entry {
   readonly reason?: string;
   readonly start: number;
   readonly worker: string;
-  readonly isReportedDone?: boolean;
+  readonly report?: "done" | "not-done";
 }
 
 /**
@@ -66,7 +66,7 @@ async function readDoubt(
     reason: entry.reason ?? "",
     start: entry.start,
     worker: entry.worker,
-    reportedDone: entry.isReportedDone === true,
+    report: entry.report ?? null,
   };
 }
 

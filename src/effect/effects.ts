@@ -1,36 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { InDoubtError } from "../contract/attempt-errors.ts";
 import { effectKeyOf } from "../contract/claim.ts";
-import type {
-  EffectCall,
-  EffectDeclaration,
-  EffectDeclarations,
-  EffectOptions,
-  RunEffect,
-} from "../contract/effect.ts";
+import type { EffectCall, EffectDeclarations, RunEffect } from "../contract/effect.ts";
 import { keyFault } from "../contract/idempotency-key.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { faultPoint } from "../observe/fault-points.ts";
-import type { Logger } from "../observe/logger.ts";
-import { underDeadline } from "../service/under-deadline.ts";
-import { classify } from "./classify.ts";
-import type { Ledger, Reservation } from "./ledger.ts";
-
-/** The attempt on whose behalf effects run. */
-export interface EffectOwner {
-  readonly jobId: string;
-  readonly claim: string;
-  readonly lockToken: string;
-  readonly start: number;
-  readonly worker: string;
-  /** Aborted when the attempt must end. */
-  readonly signal: AbortSignal;
-  readonly log: Logger;
-  /** @throws HoldfastError `LOCK_LOST` when this process was stopped for longer than its lock lasts */
-  assertHeld(): void;
-  /** Waits until the reservation is as durable as configured. */
-  confirm(): Promise<void>;
-}
+import { actOnce, type EffectOptionsInUse, type EffectOwner } from "./act-once.ts";
+import type { Ledger } from "./ledger.ts";
 
 /** The effects of one attempt. */
 export interface Effects {
@@ -41,23 +15,7 @@ export interface Effects {
   close(): Promise<void>;
 }
 
-type Options<T> = EffectOptions<T> & { readonly assumedResult?: (call: Pick<EffectCall, "key">) => T };
-
 const INDEX_MAX = 200;
-const RESULT_MAX_BYTES = 16 * 1_024;
-/** The owner aborts at its time-out; others wait this much longer before they call the effect in doubt. */
-const ABORT_MARGIN_MS = 1_000;
-
-/** One effect of one attempt, on its way through reserve → run → commit. */
-interface EffectRun<T> {
-  readonly id: string;
-  readonly name: string;
-  readonly key: string;
-  readonly nonce: string;
-  readonly declaration: EffectDeclaration;
-  readonly options: Options<T>;
-  readonly run: (call: EffectCall) => Promise<T>;
-}
 
 export function openEffects(declarations: EffectDeclarations, ledger: Ledger, owner: EffectOwner): Effects {
   const pending = new Set<Promise<unknown>>();
@@ -67,7 +25,7 @@ export function openEffects(declarations: EffectDeclarations, ledger: Ledger, ow
   async function effect<T>(
     name: string,
     run: (call: EffectCall) => Promise<T>,
-    options: Options<T> = {},
+    options: EffectOptionsInUse<T> = {},
   ): Promise<T | undefined> {
     if (isClosed)
       throw new HoldfastError("LOCK_LOST", `The attempt has ended; effect "${name}" was not begun`);
@@ -77,7 +35,7 @@ export function openEffects(declarations: EffectDeclarations, ledger: Ledger, ow
     const id = effectId(name, options.index);
     const key = effectKeyOf(owner.claim, id);
     const nonce = randomBytes(12).toString("base64url");
-    const work = attemptEffect({ id, name, key, nonce, declaration, options, run }, ledger, owner);
+    const work = actOnce({ id, name, key, nonce, declaration, options, run }, ledger, owner);
     pending.add(work);
     try {
       return await work;
@@ -105,189 +63,9 @@ function isBlocking(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && (error.code === "EFFECT_IN_DOUBT" || error.code === "EFFECT_BUSY");
 }
 
-async function attemptEffect<T>(
-  effect: EffectRun<T>,
-  ledger: Ledger,
-  owner: EffectOwner,
-): Promise<T | undefined> {
-  owner.signal.throwIfAborted();
-  await faultPoint("reserve:before", owner.jobId);
-  owner.assertHeld();
-  const askedAt = performance.now();
-  const reservation = await ledger.reserve(reservationRequest(effect, owner));
-  owner.log.debug({ effect: effect.id, reservation: reservation.kind }, "effect asked for");
-  switch (reservation.kind) {
-    case "reserved":
-      await owner.confirm();
-      await faultPoint("reserve:after", owner.jobId);
-      return await runReserved(effect, ledger, owner, askedAt);
-    case "done":
-      return storedResult(effect, reservation);
-    case "busy":
-      throw new HoldfastError("EFFECT_BUSY", `Another worker may still be at effect "${effect.id}"`, {
-        retryAfterMs: reservation.ms,
-      });
-    case "in-doubt":
-      return await askProbe(effect, ledger, owner);
-    case "not-held":
-      throw new HoldfastError(
-        "LOCK_LOST",
-        `Another worker has taken the job over; effect "${effect.id}" was not begun`,
-      );
-  }
-}
-
-function reservationRequest<T>({ id, nonce, declaration }: EffectRun<T>, owner: EffectOwner) {
-  const { jobId, lockToken, start, worker } = owner;
-  return {
-    effect: id,
-    owner: nonce,
-    jobId,
-    lockToken,
-    start,
-    worker,
-    deadlineMs: declaration.timeoutMs + ABORT_MARGIN_MS,
-    repeatMs: declaration.inDoubt === "repeat" ? declaration.downstreamRemembersMs : 0,
-  };
-}
-
-/**
- * Runs the effect within what is left of its time. That is counted from before the reservation was asked for, so that
- * this worker has given up before others may call the effect in doubt.
- */
-async function runReserved<T>(
-  effect: EffectRun<T>,
-  ledger: Ledger,
-  owner: EffectOwner,
-  askedAt: number,
-): Promise<T> {
-  const { id, key, declaration } = effect;
-  const leftMs = declaration.timeoutMs - (performance.now() - askedAt);
-  const timedOut = () =>
-    new HoldfastError("EFFECT_TIMED_OUT", `Effect "${id}" took longer than its ${declaration.timeoutMs} ms`);
-  let begun = false;
-  let result: T;
-  try {
-    if (leftMs <= 0) throw timedOut();
-    owner.assertHeld();
-    result = await underDeadline(owner.signal, leftMs, timedOut, (signal) => {
-      begun = true;
-      return effect.run({ key, signal });
-    });
-  } catch (error) {
-    throw await afterFailure(effect, ledger, owner, error, begun);
-  }
-  await faultPoint("commit:before", owner.jobId);
-  await commit(effect, ledger, owner, result);
-  await faultPoint("commit:after", owner.jobId);
-  return result;
-}
-
-/** Writes down what a failed run means. @returns what the attempt is to be told */
-async function afterFailure<T>(
-  effect: EffectRun<T>,
-  ledger: Ledger,
-  owner: EffectOwner,
-  error: unknown,
-  begun: boolean,
-): Promise<unknown> {
-  const { id, nonce, declaration, options } = effect;
-  const verdict = begun ? (options.classify?.(error) ?? classify(error)) : "not-done";
-  const reason = error instanceof Error ? error.message : String(error);
-  if (verdict === "not-done") {
-    const release = await ledger.release(id, nonce);
-    owner.log.info({ effect: id, release, reason }, "effect not done");
-    return error;
-  }
-  await ledger.doubt(id, nonce, reason);
-  owner.log.warn({ effect: id, reason }, "effect in doubt");
-  // Downstream recognises the key: the next attempt may simply run it again.
-  if (declaration.inDoubt === "repeat") return error;
-  return inDoubt(id, reason, { cause: error, retryable: declaration.inDoubt === "probe" });
-}
-
-async function commit<T>(
-  { id, nonce }: EffectRun<T>,
-  ledger: Ledger,
-  owner: EffectOwner,
-  result: T,
-): Promise<void> {
-  const json = resultJson(result);
-  const outcome = await commitOrDoubt(id, nonce, ledger, owner, json ?? "");
-  if (outcome !== "done") {
-    owner.log.warn({ effect: id, outcome }, "effect done, but too late to be recorded");
-    throw inDoubt(id, "its worker reported it done after the deadline");
-  }
-  if (json !== undefined) return;
-  throw new HoldfastError(
-    "RESULT_INVALID",
-    `Effect "${id}" is done and recorded, but its result is not JSON of at most ${RESULT_MAX_BYTES} bytes`,
-  );
-}
-
-/** A commit that the store did not take leaves nobody knowing, except this worker, and it may be gone soon. */
-async function commitOrDoubt(id: string, nonce: string, ledger: Ledger, owner: EffectOwner, json: string) {
-  try {
-    return await ledger.commit(id, nonce, json);
-  } catch (error) {
-    owner.log.error({ effect: id, reason: String(error) }, "effect done, but the store did not record it");
-    throw inDoubt(id, "the store did not record that it was done", { cause: error });
-  }
-}
-
-async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOwner): Promise<T | undefined> {
-  const { id, key, declaration, options } = effect;
-  const { probe } = options;
-  if (declaration.inDoubt !== "probe" || probe === undefined)
-    throw inDoubt(id, "an earlier attempt was not heard of again");
-  const late = () => new HoldfastError("EFFECT_TIMED_OUT", `The probe of effect "${id}" took too long`);
-  const answer = await underDeadline(owner.signal, declaration.timeoutMs, late, (signal) =>
-    probe({ key, signal }),
-  ).catch((error: unknown) => {
-    owner.log.warn({ effect: id, reason: String(error) }, "probe failed");
-    return "unknown" as const;
-  });
-  if (answer === "unknown") throw inDoubt(id, "the probe could not tell", { retryable: true });
-  const isDone = answer !== "not-done";
-  const result = isDone ? resultJson(answer.done) : undefined;
-  await ledger.resolve(id, {
-    as: isDone ? "done" : "not-done",
-    result,
-    evidence: "the probe's answer",
-    by: "probe",
-  });
-  owner.log.info({ effect: id, as: isDone ? "done" : "not-done" }, "doubt settled by probe");
-  return await attemptEffect(effect, ledger, owner);
-}
-
-function storedResult<T>(
-  { key, options }: EffectRun<T>,
-  { result }: Extract<Reservation, { kind: "done" }>,
-): T | undefined {
-  return result === null ? options.assumedResult?.({ key }) : (JSON.parse(result) as T);
-}
-
-/** @returns undefined when it cannot be stored */
-function resultJson(result: unknown): string | undefined {
-  try {
-    const json = JSON.stringify(result ?? null);
-    return Buffer.byteLength(json) <= RESULT_MAX_BYTES ? json : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 function effectId(name: string, index: string | undefined): string {
   if (index === undefined) return name;
   const fault = index.length > INDEX_MAX ? `expected at most ${INDEX_MAX} characters` : keyFault(index);
   if (fault !== undefined) throw new HoldfastError("PERMANENT_FAILURE", `effect "${name}": index: ${fault}`);
   return `${name}/${index}`;
-}
-
-function inDoubt(
-  id: string,
-  why: string,
-  options: { cause?: unknown; retryable?: boolean } = {},
-): InDoubtError {
-  return new InDoubtError(`Nobody can know whether effect "${id}" happened: ${why}`, options);
 }

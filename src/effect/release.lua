@@ -7,13 +7,20 @@
   ARGV[4] name of the claim, for the doubts
 
   Returns "released"
-          "in-doubt"  it was a repetition: what is known of this run says nothing about the earlier one
+          "in-doubt"  it was declared in doubt meanwhile: the report is kept with it, for whoever settles it; or it was a
+                      repetition, and what is known of this run says nothing about the earlier one
           "refused"   the effect is no longer this owner's
 ]]
 local field = "e:" .. ARGV[1]
 local known = redis.call("HGET", KEYS[1], field)
 local entry = known and cjson.decode(known)
-if not entry or entry.owner ~= ARGV[2] or entry.state ~= "reserved" then return "refused" end
+if not entry or entry.owner ~= ARGV[2] or entry.state == "done" then return "refused" end
+
+if entry.state == "in-doubt" then
+  entry.report = "not-done"
+  redis.call("HSET", KEYS[1], field, cjson.encode(entry))
+  return "in-doubt"
+end
 
 if entry.again then
   local time = redis.call("TIME")

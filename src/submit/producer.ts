@@ -35,13 +35,13 @@ export interface Producer extends Running, AsyncDisposable {
    */
   submit<PayloadIn>(
     job: ProducibleJob<PayloadIn>,
-    payload: PayloadIn,
+    payload: NoInfer<PayloadIn>,
     options: SubmitOptions,
   ): Promise<Receipt>;
   /** Creates many; each has its own result, in order, and one that is refused does not touch the others. */
   submitMany<PayloadIn>(
     job: ProducibleJob<PayloadIn>,
-    submissions: readonly Submission<PayloadIn>[],
+    submissions: readonly Submission<NoInfer<PayloadIn>>[],
   ): Promise<SubmitResult[]>;
   /** @returns undefined when there is no such job, or no longer */
   status(id: string): Promise<JobStatus | undefined>;

@@ -209,7 +209,7 @@ describe("an effect of which nobody can know whether it happened", () => {
     });
     expect(await ended(id)).toMatchObject({ ...inDoubt, effects: [{ name: "act", state: "in-doubt" }] });
     expect(await (await operator()).doubts(0, 100)).toContainEqual(
-      expect.objectContaining({ jobId: id, effect: "act", reason: "socket hang up", reportedDone: false }),
+      expect.objectContaining({ jobId: id, effect: "act", reason: "socket hang up", report: null }),
     );
     expect(await redis.pttl(ledgerOf("held"))).toBe(-1);
     expect(runs).toBe(1);
@@ -469,6 +469,73 @@ describe("a worker that has lost its job", () => {
     expect(runs).toBe(0);
     expect(await redis.exists(ledgerOf("fenced"))).toBe(0);
     await (await operator()).cancel(id);
+  });
+});
+
+describe("a worker that reports too late", () => {
+  /** As if the deadline had passed while the effect ran, and another worker had found it so. */
+  async function declareInDoubt(key: string): Promise<void> {
+    const entry = JSON.parse((await redis.hget(ledgerOf(key), "e:act")) ?? "{}");
+    await redis.hset(
+      ledgerOf(key),
+      "e:act",
+      JSON.stringify({ ...entry, state: "in-doubt", reason: "not heard of" }),
+    );
+    await redis.zadd(doubtsKey(prefix, "default"), entry.at, `${claimOf("acting", key)}/act`);
+  }
+
+  async function reportOf(id: string) {
+    return (await (await operator()).doubts(0, 1_000)).find(({ jobId }) => jobId === id)?.report;
+  }
+
+  it("does not settle the doubt with its commit, but its report and result are kept for whoever does", async () => {
+    const id = await submit("late-commit", async (effect) => {
+      const run = async () => {
+        await declareInDoubt("late-commit");
+        return 11;
+      };
+      return (await effect("act", run)) ?? 0;
+    });
+    expect(await ended(id)).toMatchObject({
+      error: { code: "EFFECT_IN_DOUBT" },
+      effects: [{ state: "in-doubt" }],
+    });
+    expect(await reportOf(id)).toBe("done");
+    await (await operator()).resolve(id, "act", { as: "done", evidence: "its own report", by: "test" });
+    await vi.waitFor(async () =>
+      expect(await ended(id)).toMatchObject({ state: "completed", result: { value: 11 } }),
+    );
+  });
+
+  it("does not settle the doubt with its refusal either", async () => {
+    const id = await submit("late-release", async (effect) => {
+      const run = async () => {
+        await declareInDoubt("late-release");
+        throw new Error("refused downstream");
+      };
+      return (await effect<number>("act", run)) ?? 0;
+    });
+    expect(await ended(id)).toMatchObject({ state: "failed", effects: [{ state: "in-doubt" }] });
+    expect(await reportOf(id)).toBe("not-done");
+  });
+
+  it("cannot commit what another owner has reserved since", async () => {
+    const id = await submit("taken-over", async (effect) => {
+      const run = async () => {
+        const entry = JSON.parse((await redis.hget(ledgerOf("taken-over"), "e:act")) ?? "{}");
+        await redis.hset(
+          ledgerOf("taken-over"),
+          "e:act",
+          JSON.stringify({ ...entry, owner: "somebody else" }),
+        );
+        return 1;
+      };
+      return (await effect("act", run)) ?? 0;
+    });
+    expect(await ended(id)).toMatchObject({
+      error: { code: "EFFECT_IN_DOUBT" },
+      effects: [{ state: "reserved" }],
+    });
   });
 });
 

@@ -131,11 +131,11 @@ describe("a welcome email that the server did not take", () => {
 
 describe("a welcome email of which nobody knows whether the server took it", () => {
   it.each<[string, SmtpScript]>([
-    ["closes the connection", { message: "close" }],
-    ["resets the connection", { message: "reset" }],
-    ["says nothing", { message: "stall" }],
-    ["closes the connection before its end", { content: "close" }],
-  ])("is held where the server %s after the message", async (reason, script) => {
+    ["closes the connection after it", { message: "close" }],
+    ["resets the connection after it", { message: "reset" }],
+    ["says nothing after it", { message: "stall" }],
+    ["closes the connection in the middle of it", { content: "close" }],
+  ])("is held where the server %s", async (reason, script) => {
     const server = await mailServer(script);
 
     expect(await quick.ended(await submit(quick, reason))).toMatchObject({

@@ -18,9 +18,10 @@ const doubtSchema = z.object({
   reason: z.string().meta({ description: "Why nobody can know." }),
   start: z.int().meta({ description: "Which start of the job ran it." }),
   worker: z.string(),
-  reportedDone: z
-    .boolean()
-    .meta({ description: "Its worker reported later that it was done: strong evidence." }),
+  report: z
+    .enum(["done", "not-done"])
+    .nullable()
+    .meta({ description: "What its worker said when it was heard of again: too late, but good evidence." }),
 });
 const pageSchema = z.object({ doubts: z.array(doubtSchema) });
 

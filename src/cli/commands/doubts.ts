@@ -47,11 +47,11 @@ async function list({ json }: { readonly json?: true }): Promise<void> {
 
 function describe(doubts: readonly Doubt[]): string {
   if (doubts.length === 0) return "nothing is in doubt";
-  const rows = doubts.map(({ jobId, effect, since, reason, reportedDone }) => [
+  const rows = doubts.map(({ jobId, effect, since, reason, report }) => [
     jobId,
     printable(effect),
     since,
-    printable(reason) + (reportedDone ? " (its worker reported it done, too late)" : ""),
+    printable(reason) + (report === null ? "" : ` (its worker reported it ${report}, too late)`),
   ]);
   return table(["job", "effect", "since", "why"], rows);
 }

@@ -1,0 +1,282 @@
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { text } from "node:stream/consumers";
+import { Webhook } from "standardwebhooks";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import application from "../../holdfast.config.ts";
+import { webhook } from "../../jobs/webhook/contract.ts";
+import { post } from "../../jobs/webhook/post.ts";
+import quickApplication from "../fixtures/quick-jobs/holdfast.config.ts";
+import { type JobService, startJobService } from "../support/job-service.ts";
+
+const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+const event = { type: "invoice.paid", timestamp: "2026-11-24T09:00:00Z", data: { invoice: "in-42" } };
+
+/** Runs the job as it is; the other one with little patience. */
+let service: JobService;
+let quick: JobService;
+
+beforeAll(async () => {
+  service = await startJobService(application, "webhook");
+  quick = await startJobService(quickApplication, "webhook-quick");
+  await Promise.all([service.startWorker(), quick.startWorker()]);
+});
+afterAll(() => Promise.all([service.stop(), quick.stop()]));
+beforeEach(() => {
+  vi.stubEnv("HOLDFAST_WEBHOOK_SECRET", secret);
+  vi.stubEnv("HOLDFAST_WEBHOOK_ALLOW", "127.0.0.1/32");
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+interface Delivery {
+  readonly at: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+type Reply = (response: ServerResponse) => void;
+const replies = (status: number, headers: Record<string, string> = {}): Reply => {
+  return (response) => void response.writeHead(status, headers).end("thank you");
+};
+
+/** A program that takes webhooks: it answers the first delivery with the first reply, and so on; then with 204. */
+async function startReceiver(...script: Reply[]) {
+  const deliveries: Delivery[] = [];
+  const server = createServer(async (request, response) => {
+    const reply = script[deliveries.length] ?? replies(204);
+    const delivery = { at: performance.now(), headers: request.headers, body: await text(request) };
+    deliveries.push(delivery);
+    reply(response);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/hooks`, port, deliveries };
+}
+
+/** A port that nobody may connect to. */
+async function startTrap() {
+  const seen: string[] = [];
+  const server = createTcpServer((socket) => {
+    seen.push("connection");
+    socket
+      .on("error", () => {})
+      .once("data", (data) => {
+        seen.push(data.toString("latin1"));
+        socket.destroy();
+      });
+  }).listen(0);
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return { port: (server.address() as AddressInfo).port, seen };
+}
+
+async function submit(to: JobService, url: string, key = url): Promise<string> {
+  return (await to.producer.submit(webhook, { url, event }, { idempotencyKey: key })).id;
+}
+
+function verified({ headers, body }: Delivery): unknown {
+  return new Webhook(secret).verify(body, headers as Record<string, string>);
+}
+
+describe("a webhook", () => {
+  it("is one signed POST of the event", async () => {
+    const { url, port, deliveries } = await startReceiver(replies(202));
+
+    expect(await service.ended(await submit(service, url))).toMatchObject({
+      state: "completed",
+      result: { status: 202 },
+      effects: [{ name: "deliver", state: "done" }],
+    });
+
+    expect(deliveries).toHaveLength(1);
+    expect(verified(deliveries[0]!)).toEqual(event);
+    expect(deliveries[0]?.headers).toMatchObject({
+      host: `127.0.0.1:${port}`,
+      "content-type": "application/json",
+      "idempotency-key": deliveries[0]?.headers["webhook-id"],
+    });
+  });
+
+  it("comes again with the same key and a fresh signature until it is taken, when the receiver wants it", async () => {
+    const { url, deliveries } = await startReceiver(replies(500), replies(429, { "retry-after": "2" }));
+
+    expect(await service.ended(await submit(service, url))).toMatchObject({
+      state: "completed",
+      attemptsMade: 3,
+      result: { status: 204 },
+    });
+
+    const [first, second, third] = deliveries;
+    expect(deliveries).toHaveLength(3);
+    for (const delivery of deliveries) expect(verified(delivery)).toEqual(event);
+    expect(new Set(deliveries.map(({ headers }) => headers["idempotency-key"])).size).toBe(1);
+    expect(new Set(deliveries.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+    expect(new Set(deliveries.map(({ headers }) => headers["webhook-timestamp"])).size).toBeGreaterThan(1);
+    const [afterError, afterBusy] = [second!.at - first!.at, third!.at - second!.at];
+    expect(afterError).toBeGreaterThan(750);
+    expect(afterError).toBeLessThan(1_900);
+    expect(afterBusy).toBeGreaterThan(1_950);
+    expect(afterBusy).toBeLessThan(3_500);
+  });
+
+  it.each([400, 404, 410, 422])("fails for good where the receiver answers %d", async (status) => {
+    const { url, deliveries } = await startReceiver(replies(status));
+
+    expect(await service.ended(await submit(service, url))).toMatchObject({
+      state: "failed",
+      attemptsMade: 1,
+      error: { code: "PERMANENT_FAILURE", message: `The receiver answered ${status}` },
+      effects: [],
+    });
+    expect(deliveries).toHaveLength(1);
+  });
+
+  it("fails after its last attempt where nobody listens, with nothing in doubt", async () => {
+    expect(await quick.ended(await submit(quick, "http://127.0.0.1:1/"))).toMatchObject({
+      state: "failed",
+      attemptsMade: 3,
+      error: { code: "HANDLER_FAILED", message: expect.stringContaining("ECONNREFUSED") },
+      effects: [],
+    });
+  });
+
+  it("is delivered by its status alone, however much the receiver has to say after it", async () => {
+    const chatter: Reply = (response) => {
+      response.writeHead(200);
+      const talk = () => {
+        while (response.write("x".repeat(10_000)));
+        response.once("drain", talk);
+      };
+      talk();
+    };
+    const { url } = await startReceiver(chatter, (response) => response.writeHead(200).write("unfinished"));
+    const quiet = await startReceiver((response) => response.writeHead(201).write("unfinished"));
+
+    expect(await service.ended(await submit(service, url))).toMatchObject({ result: { status: 200 } });
+    expect(await service.ended(await submit(service, quiet.url))).toMatchObject({ result: { status: 201 } });
+  });
+
+  it("goes nowhere without a secret to sign it with", async () => {
+    vi.stubEnv("HOLDFAST_WEBHOOK_SECRET", "");
+    const { url, deliveries } = await startReceiver();
+
+    expect(await service.ended(await submit(service, url))).toMatchObject({
+      state: "failed",
+      attemptsMade: 1,
+      error: { code: "PERMANENT_FAILURE", message: expect.stringContaining("HOLDFAST_WEBHOOK_SECRET") },
+    });
+    expect(deliveries).toEqual([]);
+  });
+});
+
+describe("a webhook of which nobody knows whether it arrived", () => {
+  it.each<[string, Reply]>([
+    ["says nothing", () => {}],
+    ["hangs up instead of answering", (response) => response.socket?.destroy()],
+    ["answers half a line", (response) => response.socket?.end("HTTP/1.1 20")],
+  ])("is in doubt and comes again with the same key where the receiver %s", async (reason, reply) => {
+    const { url, deliveries } = await startReceiver(reply);
+    const id = await submit(quick, url, reason);
+
+    await vi.waitFor(
+      async () => expect((await quick.producer.status(id))?.effects).toMatchObject([{ state: "in-doubt" }]),
+      { timeout: 2_000, interval: 5 },
+    );
+
+    expect(await quick.ended(id)).toMatchObject({
+      state: "completed",
+      attemptsMade: 2,
+      effects: [{ name: "deliver", state: "done" }],
+    });
+    expect(deliveries.map(verified)).toEqual([event, event]);
+    expect(deliveries[1]?.headers["idempotency-key"]).toBe(deliveries[0]?.headers["idempotency-key"]);
+    expect(await quick.operator.doubts(0, 10)).toEqual([]);
+  });
+});
+
+describe("a webhook that leads inside is refused for good, and nothing is connected", () => {
+  it.each([
+    ["http://169.254.169.254/", "refused: 169.254.169.254 is a link-local address"],
+    ["http://127.0.0.1:PORT/", "refused: 127.0.0.1 is a loopback address"],
+    ["http://[::ffff:127.0.0.1]:PORT/", "refused: ::ffff:7f00:1 is an IPv4 address in IPv6"],
+    ["http://2130706433:PORT/", "refused: 127.0.0.1 is a loopback address"],
+    ["http://[::1]:PORT/", "refused: ::1 is a loopback address"],
+    ["http://0.0.0.0:PORT/", "refused: 0.0.0.0 is an unspecified address"],
+    ["http://localhost:PORT/", expect.stringMatching(/^refused: localhost is at \S+, a loopback address$/)],
+    ["https://localhost:PORT/", expect.stringMatching(/^refused: localhost is at \S+, a loopback address$/)],
+  ])("%s", async (url, message) => {
+    vi.stubEnv("HOLDFAST_WEBHOOK_ALLOW", "");
+    const trap = await startTrap();
+
+    const id = await submit(service, url.replace("PORT", String(trap.port)));
+
+    expect(await service.ended(id)).toMatchObject({
+      state: "failed",
+      attemptsMade: 1,
+      error: { code: "PERMANENT_FAILURE", message },
+      effects: [],
+    });
+    expect(trap.seen).toEqual([]);
+  });
+
+  it.each(["http://169.254.169.254/", "http://127.0.0.1:PORT/", "http://localhost:PORT/"])(
+    "even where a receiver redirects there: %s",
+    async (to) => {
+      const trap = await startTrap();
+      const location = to.replace("PORT", String(trap.port));
+      const { url, deliveries } = await startReceiver(replies(307, { location }));
+
+      expect(await service.ended(await submit(service, url))).toMatchObject({
+        state: "failed",
+        attemptsMade: 1,
+        error: {
+          code: "PERMANENT_FAILURE",
+          message: `The receiver answered 307 and points to ${location}; redirects are not followed`,
+        },
+      });
+      expect(deliveries).toHaveLength(1);
+      expect(trap.seen).toEqual([]);
+    },
+  );
+});
+
+describe("the connection to a receiver", () => {
+  const here = [{ address: "127.0.0.1", family: 4 }];
+
+  it("goes to the address that was checked, under the name in the URL", async () => {
+    const { port, deliveries } = await startReceiver();
+
+    const answer = await post(
+      new URL(`http://receiver.example:${port}/hooks`),
+      here,
+      {},
+      "{}",
+      AbortSignal.timeout(5_000),
+    );
+
+    expect(answer.status).toBe(204);
+    expect(deliveries[0]?.headers.host).toBe(`receiver.example:${port}`);
+  });
+
+  it("asks for the certificate of the name in the URL", async () => {
+    const trap = await startTrap();
+
+    const posting = post(
+      new URL(`https://receiver.example:${trap.port}/`),
+      here,
+      {},
+      "{}",
+      AbortSignal.timeout(500),
+    );
+
+    await expect(posting).rejects.toThrow();
+    expect(trap.seen).toEqual(["connection", expect.stringContaining("receiver.example")]);
+  });
+});
