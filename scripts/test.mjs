@@ -1,17 +1,22 @@
-// npm test: all set-up, then the gate, then every test. Arguments go to vitest: `npm test -- src/effect`.
+// npm test: all set-up, then the gate, then every test, then the fault laboratory in its short form. Arguments go to
+// vitest, and then that is all: `npm test -- src/effect`.
+import { runFaults } from "./lib/faults.mjs";
 import { passGate } from "./lib/gate.mjs";
 import { startStopWatch } from "./lib/progress.mjs";
 import { show } from "./lib/run.mjs";
 import { runScript } from "./lib/script.mjs";
 import { setUpToTest } from "./lib/setup.mjs";
 
+const isChosen = process.argv.length > 2;
+
 await runScript(async () => {
   const times = [];
   const chromium = await timed("set-up", setUpToTest);
   const passed = await timed("check", passGate);
   const vitestCode = await timed("tests", () => runVitest(chromium)); // even after a failed gate: one run tells all
+  const faultsCode = isChosen ? 0 : await timed("faults", () => runFaults(["--quick"]));
   console.log(times.join(", "));
-  return passed ? vitestCode : 1;
+  return passed ? vitestCode || faultsCode : 1;
 
   async function timed(phase, work) {
     const stopWatch = startStopWatch();

@@ -28,8 +28,11 @@ export type {
   RunEffect,
 } from "./contract/effect.ts";
 export type { Backoff, RetryPolicy } from "./contract/retry-policy.ts";
+export type { Doubt } from "./effect/doubts.ts";
 export type { ErrorCode } from "./errors/error-codes.ts";
 export { HoldfastError, type Offence } from "./errors/holdfast-error.ts";
+export { createOperator, type StandaloneOperator } from "./operate/create-operator.ts";
+export type { Operator } from "./operate/operator.ts";
 export { startScheduler } from "./scheduler/start-scheduler.ts";
 export type { Running } from "./service/running.ts";
 export type { JobState, JobStatus } from "./status/job-status.ts";

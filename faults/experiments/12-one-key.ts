@@ -4,6 +4,7 @@ import { type Bench, untilEnded, withBench } from "../lib/bench.ts";
 import { check } from "../lib/checker.ts";
 import { withoutKey } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { neutralEnvironment } from "../lib/processes.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const oneKey: Experiment = {
@@ -111,11 +112,13 @@ async function overApi(url: string, key: string, content: Content): Promise<Answ
 
 const run = promisify(execFile);
 
-async function overCli({ installation, env }: Bench, key: string, content: Content): Promise<Answer> {
+async function overCli({ installation, directory, env }: Bench, key: string, content: Content): Promise<Answer> {
   const options = ["--key", key, "--payload", JSON.stringify(payloads[content]), "--json"];
   try {
     const { stdout } = await run(process.execPath, [installation.cli, "submit", "act", ...options], {
-      env: { ...process.env, ...env },
+      // Where no .env lies.
+      cwd: directory,
+      env: { ...neutralEnvironment(), ...env },
       timeout: 60_000,
     });
     return answered(JSON.parse(stdout) as { id: string; duplicate: boolean }, content);

@@ -8,11 +8,17 @@ export interface Ready {
   readonly url?: string;
 }
 
+/** The environment without what would configure Holdfast: the laboratory decides that alone. */
+export function neutralEnvironment(): NodeJS.ProcessEnv {
+  const entries = Object.entries(process.env);
+  return Object.fromEntries(entries.filter(([name]) => !/^(HOLDFAST_|LAB_|(REDIS|SMTP)_URL$)/.test(name)));
+}
+
 /** Starts a script of the laboratory's as a process of its own, which never outlives it. */
 export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: string): ChildProcess {
   const log = openSync(logFile, "a");
   const child = spawn(process.execPath, [script], {
-    env: { ...process.env, ...env },
+    env: { ...neutralEnvironment(), ...env },
     stdio: ["ignore", log, log, "ipc"],
   });
   living.add(child);

@@ -21,6 +21,12 @@ export async function setUpToTest() {
   return chromium;
 }
 
+/** For running the fault laboratory, which always brings stores of its own. */
+export async function setUpForFaults() {
+  await ensureServer();
+  await setUpToBuild();
+}
+
 /** The dependencies and a build. */
 export async function setUpToBuild() {
   if (dependenciesAreFresh() && buildIsFresh()) return;

@@ -27,7 +27,7 @@ export async function startApi(application: Application, env?: Environment): Pro
     settings,
     log,
     ...path,
-    operator: openOperator(path, settings),
+    operator: openOperator(application, path, settings),
   });
   const stop = stopOnce(async () => {
     await server.close();

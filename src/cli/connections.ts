@@ -1,6 +1,7 @@
 import { readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import { loadApplication } from "../contract/load-application.ts";
+import { type Operator, openOperator } from "../operate/operator.ts";
 import { connectStore, type Store } from "../store/connect.ts";
 import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
 
@@ -13,6 +14,11 @@ export async function withStore<T>(use: (store: Store, settings: Settings) => Pr
   } finally {
     await store.stop();
   }
+}
+
+/** Opens an operator's hand on the application for the time of one command. */
+export async function withOperator<T>(use: (operator: Operator) => Promise<T>): Promise<T> {
+  return await withQueues((path, settings, application) => use(openOperator(application, path, settings)));
 }
 
 /** Opens the application's queues for the time of one command. */

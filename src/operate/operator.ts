@@ -1,15 +1,19 @@
 import type { Settings } from "../config/settings.ts";
+import type { Application } from "../contract/define-config.ts";
 import { parseJobId } from "../contract/job-id.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "../effect/doubts.ts";
 import { openLedger, type Resolution } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { JobQueue, JobQueues } from "../queue/job-queue.ts";
+import { type JobPage, type JobQuery, listJobs } from "../status/list-jobs.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 
 /** A person's hand on jobs and doubts. All of it fails with `STORE_UNAVAILABLE` when the store does not answer in time. */
 export interface Operator {
+  /** Lists jobs: finished ones the latest first, the others the next to run first. */
+  list(query: JobQuery): Promise<JobPage>;
   /**
    * Puts a failed job back in the queue with all its attempts before it; effects that are done stay done.
    *
@@ -43,7 +47,11 @@ export interface OperatedParts {
 /** Of a job that is gone only the list of doubts knows the ledger; so far it is searched. */
 const DOUBTS_SEARCHED_MAX = 100_000;
 
-export function openOperator({ queues, client }: OperatedParts, settings: Settings): Operator {
+export function openOperator(
+  application: Application,
+  { queues, client }: OperatedParts,
+  settings: Settings,
+): Operator {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   /** The claim stands with the job; when the job is gone, with its doubt. */
   async function findClaim(id: string, queue: string, effect: string): Promise<string> {
@@ -56,6 +64,7 @@ export function openOperator({ queues, client }: OperatedParts, settings: Settin
   }
 
   return {
+    list: (query) => inTime(listJobs(client, prefix, application.jobs, query)),
     async retry(id) {
       const outcome = await inTime(queueOf(queues, id).queue.retry(id));
       if (outcome === "missing") throw jobNotFound();

@@ -1,6 +1,8 @@
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { Webhook } from "standardwebhooks";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
@@ -279,4 +281,43 @@ describe("the connection to a receiver", () => {
     await expect(posting).rejects.toThrow();
     expect(trap.seen).toEqual(["connection", expect.stringContaining("receiver.example")]);
   });
+});
+
+describe("the receivers in the examples", () => {
+  const languages = [
+    ["node", ["--import", "tsx", "examples/webhook-receiver.ts"]],
+    ["python3", ["examples/webhook_receiver.py"]],
+  ] as const;
+  const installed = languages.filter(([program]) => spawnSync(program, ["--version"]).error === undefined);
+
+  it.each(installed)("take a genuine webhook, in %s", async (program, args) => {
+    const receiver = await startProgram(program, args, secret);
+
+    const id = await submit(service, receiver.url);
+
+    expect(await service.ended(id)).toMatchObject({ state: "completed", result: { status: 204 } });
+    await vi.waitFor(() => expect(receiver.printed).toContain(`took ${JSON.stringify(event)}`));
+  });
+
+  it.each(installed)("refuse one that is signed with another secret, in %s", async (program, args) => {
+    const receiver = await startProgram(program, args, secret.replace("B", "C"));
+
+    const id = await submit(service, receiver.url);
+
+    expect(await service.ended(id)).toMatchObject({ error: { message: "The receiver answered 401" } });
+    expect(receiver.printed).toHaveLength(1);
+  });
+
+  async function startProgram(program: string, args: readonly string[], knownSecret: string) {
+    const env = { ...process.env, PORT: "0", HOLDFAST_WEBHOOK_SECRET: knownSecret };
+    const child = spawn(program === "node" ? process.execPath : program, args, {
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    onTestFinished(() => void child.kill());
+    const printed: string[] = [];
+    createInterface({ input: child.stdout }).on("line", (line) => printed.push(line));
+    await vi.waitFor(() => expect(printed[0]).toMatch(/^listening on \d+$/), { timeout: 10_000 });
+    return { url: `http://127.0.0.1:${printed[0]?.split(" ").at(-1)}/`, printed };
+  }
 });

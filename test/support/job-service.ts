@@ -32,7 +32,7 @@ export async function startJobService(application: Application, prefix: string):
   return {
     env,
     producer,
-    operator: openOperator(path, settings),
+    operator: openOperator(application, path, settings),
     async startWorker() {
       parts.unshift(await startWorker(application, env));
     },

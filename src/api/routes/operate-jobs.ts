@@ -1,8 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { jobStates, listedJobSchema } from "../../status/job-status.ts";
-import { listJobs } from "../../status/list-jobs.ts";
-import { inTime } from "../../store/fault.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
@@ -30,8 +28,7 @@ const outcomeSchema = z.object({ id: z.string(), outcome: z.enum(["retried", "ca
 const idParam = { type: "object", properties: { id: { type: "string", description: "The job's id." } } };
 
 /** The operator's hand on jobs: `GET /jobs`, `POST /jobs/:id/retry`, `POST /jobs/:id/cancel`. */
-export function addJobOperationRoutes(server: FastifyInstance, parts: ApiParts): void {
-  const { application, client, settings, operator } = parts;
+export function addJobOperationRoutes(server: FastifyInstance, { operator }: ApiParts): void {
   server.get(
     "/jobs",
     {
@@ -49,7 +46,7 @@ export function addJobOperationRoutes(server: FastifyInstance, parts: ApiParts):
     },
     async ({ query }) => {
       const wanted = parseInput(querySchema, query);
-      return await inTime(listJobs(client, settings.HOLDFAST_PREFIX, application.jobs, wanted));
+      return await operator.list(wanted);
     },
   );
   server.post<{ Params: { id: string } }>(

@@ -2,8 +2,7 @@ import { userInfo } from "node:os";
 import type { Command } from "commander";
 import type { Doubt } from "../../effect/doubts.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { openOperator } from "../../operate/operator.ts";
-import { withQueues } from "../connections.ts";
+import { withOperator } from "../connections.ts";
 import { printable, table } from "../table.ts";
 
 interface ResolveOptions {
@@ -37,8 +36,8 @@ export function addDoubtsCommands(program: Command): void {
 }
 
 async function list({ json }: { readonly json?: true }): Promise<void> {
-  await withQueues(async (path, settings) => {
-    const doubts = await openOperator(path, settings).doubts(0, LISTED_MAX);
+  await withOperator(async (operator) => {
+    const doubts = await operator.doubts(0, LISTED_MAX);
     process.stdout.write(
       json ? doubts.map((doubt) => `${JSON.stringify(doubt)}\n`).join("") : `${describe(doubts)}\n`,
     );
@@ -61,8 +60,8 @@ async function resolve(id: string, effect: string, { as, evidence, result }: Res
     throw new HoldfastError("USAGE", `--as: expected done or not-done, got "${as}"`);
   if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
   const json = result === undefined ? undefined : compactJson(result);
-  await withQueues(async (path, settings) => {
-    await openOperator(path, settings).resolve(id, effect, {
+  await withOperator(async (operator) => {
+    await operator.resolve(id, effect, {
       as,
       evidence,
       result: json,

@@ -1,9 +1,7 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { openOperator } from "../../operate/operator.ts";
 import { type JobState, jobStates, type ListedJob } from "../../status/job-status.ts";
-import { listJobs } from "../../status/list-jobs.ts";
-import { withQueues } from "../connections.ts";
+import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
 import { printable, table } from "../table.ts";
 
@@ -44,12 +42,12 @@ export function addJobsCommands(program: Command): void {
 async function list({ state, type, key, limit, json }: ListOptions): Promise<void> {
   const wanted = { type, state: parseState(state), idempotencyKey: key };
   const most = parseLimit(limit);
-  await withQueues(async ({ client }, settings, application) => {
+  await withOperator(async (operator) => {
     const found: ListedJob[] = [];
     let cursor: string | undefined;
     do {
       const query = { ...wanted, limit: Math.min(PAGE, most - found.length), cursor };
-      const page = await listJobs(client, settings.HOLDFAST_PREFIX, application.jobs, query);
+      const page = await operator.list(query);
       found.push(...page.jobs);
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined && found.length < most);
@@ -76,15 +74,13 @@ function describe(jobs: readonly ListedJob[]): string {
 }
 
 async function retry(ids: readonly string[]): Promise<void> {
-  await withQueues(async (path, settings) => {
-    const operator = openOperator(path, settings);
+  await withOperator(async (operator) => {
     for (const id of ids) await told(id, () => operator.retry(id).then(() => "retried"));
   });
 }
 
 async function cancel(id: string): Promise<void> {
-  await withQueues(async (path, settings) => {
-    const operator = openOperator(path, settings);
+  await withOperator(async (operator) => {
     await told(id, () => operator.cancel(id));
   });
 }

@@ -1,0 +1,7 @@
+// The fault laboratory, as a process of its own.
+import { show } from "./run.mjs";
+
+/** Resolves to its exit code. */
+export function runFaults(args) {
+  return show(process.execPath, ["--import", "tsx", "faults/run.ts", ...args]);
+}

@@ -1,0 +1,27 @@
+import { type Environment, readSettings } from "../config/settings.ts";
+import type { Application } from "../contract/define-config.ts";
+import { openQueues } from "../queue/job-queue.ts";
+import { type Running, stopAll, stopOnce } from "../service/running.ts";
+import { connectStore } from "../store/connect.ts";
+import { type Operator, openOperator } from "./operator.ts";
+
+/** An operator's hand with connections of its own. */
+export interface StandaloneOperator extends Operator, Running, AsyncDisposable {}
+
+/**
+ * Connects an operator to the store that the environment names.
+ *
+ * @param application the default export of `holdfast.config.ts`
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_UNFIT`
+ */
+export async function createOperator(
+  application: Application,
+  env?: Environment,
+): Promise<StandaloneOperator> {
+  const settings = readSettings(env);
+  const store = await connectStore(settings, "prompt");
+  const queues = openQueues(settings.HOLDFAST_PREFIX, application.queues, store.client);
+  const stop = stopOnce(() => stopAll([store, queues]));
+  const operator = openOperator(application, { queues, client: store.client }, settings);
+  return { ...operator, stop, [Symbol.asyncDispose]: stop };
+}
