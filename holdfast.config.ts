@@ -1,16 +1,16 @@
 import { defineConfig } from "holdfast";
+import { contracts } from "./jobs/contracts.ts";
 import { schedules } from "./jobs/schedules.ts";
-import { webhook } from "./jobs/webhook/contract.ts";
-import { welcomeEmail } from "./jobs/welcome-email/contract.ts";
 
 export default defineConfig({
-  jobs: [welcomeEmail, webhook],
+  jobs: contracts,
   handlers: async () => {
-    const [{ welcomeEmailHandler }, { webhookHandler }] = await Promise.all([
+    const [{ welcomeEmailHandler }, { webhookHandler }, { dailyDigestHandler }] = await Promise.all([
       import("./jobs/welcome-email/handler.ts"),
       import("./jobs/webhook/handler.ts"),
+      import("./jobs/daily-digest/handler.ts"),
     ]);
-    return [welcomeEmailHandler, webhookHandler];
+    return [welcomeEmailHandler, webhookHandler, dailyDigestHandler];
   },
   schedules,
 });

@@ -4,11 +4,9 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
-const secret = process.env.HOLDFAST_WEBHOOK_SECRET ?? "";
-
 // #region verify
 /** Whether this body, byte for byte as it arrived, comes from someone who knows the secret, and not long ago. */
-function isGenuine(headers: IncomingHttpHeaders, body: string): boolean {
+function isGenuine(secret: string, headers: IncomingHttpHeaders, body: string): boolean {
   const { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signatures } = headers;
   const ageSeconds = Math.abs(Date.now() / 1_000 - Number(timestamp));
   if (!(ageSeconds <= 5 * 60)) return false;
@@ -23,12 +21,15 @@ function isGenuine(headers: IncomingHttpHeaders, body: string): boolean {
 }
 // #endregion
 
+const secret = process.env.HOLDFAST_WEBHOOK_SECRET;
+if (!secret?.startsWith("whsec_")) throw new Error("HOLDFAST_WEBHOOK_SECRET: expected whsec_…");
+
 // In real life: a unique column, written in the same transaction as what the event brings about.
 const taken = new Set<string>();
 
 const server = createServer(async (request, response) => {
   const body = await text(request);
-  if (!isGenuine(request.headers, body)) {
+  if (!isGenuine(secret, request.headers, body)) {
     response.writeHead(401).end();
     return;
   }

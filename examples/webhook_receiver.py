@@ -6,11 +6,9 @@ import os
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-secret = os.environ["HOLDFAST_WEBHOOK_SECRET"]
-
 
 # #region verify
-def is_genuine(headers, body: bytes) -> bool:
+def is_genuine(secret: str, headers, body: bytes) -> bool:
     """Whether this body, byte for byte as it arrived, comes from someone who knows the secret, and not long ago."""
     message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not timestamp.isdecimal() or abs(time.time() - int(timestamp)) > 5 * 60:
@@ -24,6 +22,10 @@ def is_genuine(headers, body: bytes) -> bool:
 # #endregion
 
 
+secret = os.environ["HOLDFAST_WEBHOOK_SECRET"]
+if not secret.startswith("whsec_"):
+    raise SystemExit("HOLDFAST_WEBHOOK_SECRET: expected whsec_…")
+
 # In real life: a unique column, written in the same transaction as what the event brings about.
 taken = set()
 
@@ -31,7 +33,7 @@ taken = set()
 class Receiver(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        if not is_genuine(self.headers, body):
+        if not is_genuine(secret, self.headers, body):
             self.send_response(401)
             self.end_headers()
             return

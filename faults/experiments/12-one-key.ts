@@ -112,7 +112,11 @@ async function overApi(url: string, key: string, content: Content): Promise<Answ
 
 const run = promisify(execFile);
 
-async function overCli({ installation, directory, env }: Bench, key: string, content: Content): Promise<Answer> {
+async function overCli(
+  { installation, directory, env }: Bench,
+  key: string,
+  content: Content,
+): Promise<Answer> {
   const options = ["--key", key, "--payload", JSON.stringify(payloads[content]), "--json"];
   try {
     const { stdout } = await run(process.execPath, [installation.cli, "submit", "act", ...options], {

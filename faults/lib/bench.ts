@@ -21,6 +21,8 @@ export interface BenchOptions {
   readonly cut?: Cut;
   /** Overrides of the store's options, e.g. `["--appendfsync", "everysec"]`. */
   readonly store?: readonly string[];
+  /** Added to the store's environment. */
+  readonly storeEnv?: NodeJS.ProcessEnv;
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -74,7 +76,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
   const directory = mkdtempSync(join(tmpdir(), `holdfast-lab-${benches}-`));
   for (const name of ["trace", "struck", "logs"]) mkdirSync(join(directory, name));
   const installation = install(join(directory, "installation"), options.cut);
-  const store = await startRedisServer({ args: options.store ?? [] });
+  const store = await startRedisServer({ args: options.store ?? [], env: options.storeEnv ?? {} });
   const witnessFile = join(directory, "witness.ndjson");
   const witness = startProcess(
     installation.script("witness"),

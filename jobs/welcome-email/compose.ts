@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { escapeHtml, htmlPage, messageIdFor, oneLine, plainText } from "../mail-text.ts";
 import type { MailMessage } from "../mailer.ts";
 
 interface WelcomeEmail {
@@ -21,57 +21,15 @@ export function composeWelcomeEmail({ email, name, message }: WelcomeEmail, seed
     to: { name: recipient, address: email },
     subject: greeting,
     text: `${greeting}\n\n${body}\n`,
-    html: htmlPage(greeting, body),
+    html: htmlPage(greeting, paragraph(body)),
   };
-}
-
-/**
- * A text that is safe in a header: one line, and shown in the order it is written in.
- *
- * Line breaks of every kind and other control characters become one space; the invisible characters that
- * change the direction of what follows go, so that no name can make an address look like another. What begins
- * like an encoded word (RFC 2047) is broken up: a mail program would decode all of that back into the name.
- */
-export function oneLine(text: string): string {
-  return text
-    .replace(/\p{Bidi_Control}/gu, "")
-    .replace(/[\s\p{Control}\p{Surrogate}]+/gu, " ")
-    .replaceAll("=?", "= ?")
-    .trim();
-}
-
-/** The message as it was written, without what no mail may hold. */
-function plainText(text: string): string {
-  return text.replace(/\r\n?/g, "\n").replace(/[^\P{Control}\n\t]|\p{Surrogate}/gu, "");
 }
 
 /** The Message-ID of the mail that `composeWelcomeEmail` writes from the same seed. */
 export function messageIdFrom(seed: string): string {
-  const digest = createHash("sha256").update(seed).digest("hex").slice(0, 32);
-  return `<welcome-email.${digest}@holdfast.invalid>`;
+  return messageIdFor("welcome-email", seed);
 }
 
-/** Sets no colours but the rule's, so that light and dark both look as the reader chose. */
-function htmlPage(greeting: string, body: string): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<meta name="supported-color-schemes" content="light dark">
-<style>:root { color-scheme: light dark; }</style>
-</head>
-<body style="margin: 0; padding: 24px; font: 16px/1.6 system-ui, -apple-system, 'Segoe UI', sans-serif;">
-<div style="max-width: 560px; margin: 0 auto; overflow-wrap: anywhere;">
-<h1 dir="auto" style="margin: 0 0 16px; padding-bottom: 16px; border-bottom: 2px solid #2e9b76; font-size: 22px; line-height: 1.3;">${escapeHtml(greeting)}</h1>
-<p dir="auto" style="margin: 0;">${escapeHtml(body).replaceAll("\n", "<br>\n")}</p>
-</div>
-</body>
-</html>
-`;
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+function paragraph(body: string): string {
+  return `<p dir="auto" style="margin: 0;">${escapeHtml(body).replaceAll("\n", "<br>\n")}</p>`;
 }

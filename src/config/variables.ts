@@ -31,6 +31,14 @@ const optionalUrl = (protocols: RegExp) =>
     .refine((value) => protocols.test(value))
     .optional();
 
+/** Looser than most: a host without a dot, like localhost, will do. */
+const mailAddress = (fallback: string) =>
+  z
+    .string()
+    .max(254)
+    .regex(/^[^\s@<>()[\]\\,;:"]+@[^\s@<>()[\]\\,;:"]+$/)
+    .default(fallback);
+
 const apiKeyEntry =
   /^([A-Za-z0-9._-]{1,64}):((?:submit|read|operate)(?:\+(?:submit|read|operate))*):([0-9a-f]{64})$/;
 
@@ -193,6 +201,12 @@ export const variables = {
     expected: "a sender, e.g. Name <address@example.com>",
     meaning: "The sender of the mails that the jobs send.",
     fallback: "Holdfast <holdfast@localhost>",
+  }),
+  HOLDFAST_OPERATOR_EMAIL: variable({
+    schema: mailAddress("operator@localhost"),
+    expected: "one mail address, e.g. operator@example.com",
+    meaning: "Who is told by the daily digest what failed and what is in doubt.",
+    fallback: "operator@localhost",
   }),
   HOLDFAST_WEBHOOK_SECRET: variable({
     schema: webhookSecret,

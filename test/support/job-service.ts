@@ -1,8 +1,13 @@
-import { type Application, createProducer, type JobStatus, type Producer, startWorker } from "holdfast";
+import {
+  type Application,
+  createOperator,
+  createProducer,
+  type JobStatus,
+  type Operator,
+  type Producer,
+  startWorker,
+} from "holdfast";
 import { inject, vi } from "vitest";
-import { readSettings } from "../../src/config/settings.ts";
-import { type Operator, openOperator } from "../../src/operate/operator.ts";
-import { openSubmitPath } from "../../src/submit/submit-path.ts";
 
 /** All that runs an application, in this process and on a key prefix of its own. */
 export interface JobService {
@@ -26,13 +31,12 @@ export async function startJobService(application: Application, prefix: string):
     LOG_LEVEL: "silent",
   };
   const producer = await createProducer(application, env);
-  const settings = readSettings(env);
-  const path = await openSubmitPath(application, settings);
-  const parts: { stop(): Promise<void> }[] = [producer, path];
+  const operator = await createOperator(application, env);
+  const parts: { stop(): Promise<void> }[] = [producer, operator];
   return {
     env,
     producer,
-    operator: openOperator(application, path, settings),
+    operator,
     async startWorker() {
       parts.unshift(await startWorker(application, env));
     },

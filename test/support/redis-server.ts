@@ -14,6 +14,8 @@ export interface RedisServerOptions {
   readonly port?: number;
   /** More arguments, e.g. `["--maxmemory", "10mb"]`; they override the defaults below. */
   readonly args?: readonly string[];
+  /** Added to its environment. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** A Redis or Valkey server of a test's own, which the test may hurt. */
@@ -50,7 +52,7 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
   };
   const args = ["--dir", directory, ...durable, ...(options.args ?? [])];
-  let { server, port } = await launchOnFreePort(args, options.port).catch(async (error) => {
+  let { server, port } = await launchOnFreePort(args, options.port, options.env).catch(async (error) => {
     await tidyUp();
     throw error;
   });
@@ -68,23 +70,26 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     },
     async restart() {
       await server.kill();
-      ({ server } = await launchOnFreePort(args, port));
+      ({ server } = await launchOnFreePort(args, port, options.env));
     },
   };
 }
 
-async function launchOnFreePort(args: readonly string[], wantedPort?: number) {
+async function launchOnFreePort(args: readonly string[], wantedPort?: number, env?: NodeJS.ProcessEnv) {
   for (let tries = 0; tries < portTries; tries += 1) {
     const port = wantedPort ?? randomInt(ports.from, ports.to);
-    const server = await launch(["--bind", "127.0.0.1", "--port", String(port), ...args]);
+    const server = await launch(["--bind", "127.0.0.1", "--port", String(port), ...args], env);
     if (server !== "port taken") return { server, port };
   }
   throw new Error(`No free port for a Redis server: tried ${wantedPort ?? "random ones"} ${portTries} times`);
 }
 
 /** Resolves when the server says that it is ready: another server's answer on the same port cannot be mistaken for it. */
-async function launch(args: readonly string[]) {
-  const child = spawn(findServer(), args, { stdio: ["ignore", "pipe", "inherit"] });
+async function launch(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(findServer(), args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
+  });
   const exited = once(child, "exit");
   const kill = async () => {
     child.kill("SIGKILL");

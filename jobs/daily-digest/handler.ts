@@ -1,0 +1,31 @@
+import { createOperator, defineConfig } from "holdfast";
+import { contracts } from "../contracts.ts";
+import { mailer } from "../mailer.ts";
+import { classifySmtpError, type SmtpProgress } from "../smtp-errors.ts";
+import { collectDigest, type Digest, type Span } from "./collect.ts";
+import { composeDigest, messageIdFrom } from "./compose.ts";
+import { dailyDigest } from "./contract.ts";
+
+/** For looking, not for running: the digest is itself one of the jobs whose handlers the real one loads. */
+const application = defineConfig({ jobs: contracts, handlers: async () => [] });
+
+export const dailyDigestHandler = dailyDigest.handler(async ({ payload, effect, log }) => {
+  const digest = await readDigest({ from: new Date(payload.from), to: new Date(payload.to) });
+  const to = process.env.HOLDFAST_OPERATOR_EMAIL || "operator@localhost";
+  const progress: SmtpProgress = { dataBegun: false };
+  const { messageId } = await effect(
+    "send",
+    ({ key, signal }) => mailer.send(composeDigest(digest, to, key), signal, progress),
+    {
+      classify: (error) => classifySmtpError(error, progress),
+      assumedResult: ({ key }) => ({ messageId: messageIdFrom(key) }),
+    },
+  );
+  log.info("daily digest sent", { messageId });
+  return { messageId };
+});
+
+async function readDigest(span: Span): Promise<Digest> {
+  await using operator = await createOperator(application);
+  return await collectDigest(operator, application, span, new Date());
+}

@@ -1,0 +1,163 @@
+import { describe, expect, it } from "vitest";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { type Environment, isLoopback, readSettings } from "./settings.ts";
+import { variables } from "./variables.ts";
+
+const digest = "ab".repeat(32);
+
+function refusalOf(env: Environment): HoldfastError {
+  try {
+    readSettings(env);
+  } catch (error) {
+    if (error instanceof HoldfastError) return error;
+    throw error;
+  }
+  throw new Error(`${JSON.stringify(env)} was accepted`);
+}
+
+describe("an environment without any variable", () => {
+  it("gives the documented defaults", () => {
+    expect(readSettings({})).toMatchObject({
+      HOST: "127.0.0.1",
+      PORT: 3000,
+      HOLDFAST_DATA_DIR: ".holdfast",
+      HOLDFAST_CONFIG: "holdfast.config.ts",
+      HOLDFAST_API_KEYS: [],
+      HOLDFAST_DURABILITY: { level: "disk", replicas: 0 },
+      HOLDFAST_RETENTION_MS: 604_800_000,
+      HOLDFAST_KEEP_COMPLETED: 10_000,
+      HOLDFAST_KEEP_FAILED: 100_000,
+      HOLDFAST_PREFIX: "holdfast",
+      HOLDFAST_CONCURRENCY: 20,
+      HOLDFAST_LOCK_MS: 15_000,
+      HOLDFAST_STOP_GRACE_MS: 20_000,
+      HOLDFAST_MAIL_FROM: "Holdfast <holdfast@localhost>",
+      LOG_LEVEL: "info",
+    });
+  });
+
+  it.each(Object.entries(variables))(
+    "has for %s the default that its reference tells",
+    (name, { fallback }) => {
+      expect(readSettings({ [name]: fallback })).toEqual(readSettings({}));
+    },
+  );
+
+  it("is what an empty value means too", () => {
+    expect(readSettings({ PORT: "", REDIS_URL: "", HOLDFAST_API_KEYS: "" })).toEqual(readSettings({}));
+  });
+
+  it("is not disturbed by other programs' variables", () => {
+    expect(readSettings({ PATH: "/bin", holdfast_port: "1", HOLDFASTPORT: "1" })).toEqual(readSettings({}));
+  });
+});
+
+describe("a good value", () => {
+  it.each([
+    ["REDIS_URL", "rediss://user:secret@store.example:6380/2", "rediss://user:secret@store.example:6380/2"],
+    ["REDIS_URL", "redis://a:1,redis://b:2", "redis://a:1,redis://b:2"],
+    ["REDIS_URL", "unix:///run/redis.sock", "unix:///run/redis.sock"],
+    ["REDIS_URL", "sentinel://a:1,b:2/main", "sentinel://a:1,b:2/main"],
+    ["PORT", "0", 0],
+    ["PORT", "65535", 65_535],
+    ["HOLDFAST_DURABILITY", "memory", { level: "memory", replicas: 0 }],
+    ["HOLDFAST_DURABILITY", "replica", { level: "replica", replicas: 1 }],
+    ["HOLDFAST_DURABILITY", "replica:3", { level: "replica", replicas: 3 }],
+    ["HOLDFAST_KEEP_COMPLETED", "0", 0],
+    ["HOLDFAST_STOP_GRACE_MS", "0", 0],
+    ["HOLDFAST_RETENTION_MS", "1000", 1_000],
+    ["SMTP_URL", "smtps://user:secret@mail.example", "smtps://user:secret@mail.example"],
+    ["LOG_LEVEL", "silent", "silent"],
+  ] as const)("of %s, %s, is understood", (name, text, value) => {
+    expect(readSettings({ [name]: text })[name]).toEqual(value);
+  });
+
+  it("of HOLDFAST_API_KEYS names who may do what", () => {
+    const env = { HOLDFAST_API_KEYS: `ci:submit+read:${digest}, ops.1:operate:${digest}` };
+
+    expect(readSettings(env).HOLDFAST_API_KEYS).toEqual([
+      { name: "ci", scopes: new Set(["submit", "read"]), sha256: Buffer.from(digest, "hex") },
+      { name: "ops.1", scopes: new Set(["operate"]), sha256: Buffer.from(digest, "hex") },
+    ]);
+  });
+});
+
+describe("a bad value", () => {
+  it.each([
+    ["PORT", "65536", 'PORT: expected a port, 0 to 65535 (0: any free one), got "65536"'],
+    ["PORT", "3e3", 'PORT: expected a port, 0 to 65535 (0: any free one), got "3e3"'],
+    ["PORT", "-1", 'PORT: expected a port, 0 to 65535 (0: any free one), got "-1"'],
+    ["HOLDFAST_RETENTION_MS", "999", /^HOLDFAST_RETENTION_MS: expected milliseconds, 1000 .*, got "999"$/],
+    ["HOLDFAST_KEEP_COMPLETED", "1.5", /^HOLDFAST_KEEP_COMPLETED: expected a number of jobs, .* got "1.5"$/],
+    ["HOLDFAST_KEEP_FAILED", "0", /^HOLDFAST_KEEP_FAILED: expected a number of jobs, 1 .* got "0"$/],
+    ["HOLDFAST_PREFIX", "a:b", 'HOLDFAST_PREFIX: expected 1 to 64 letters, digits, - or _, got "a:b"'],
+    ["HOLDFAST_PREFIX", "{a}", 'HOLDFAST_PREFIX: expected 1 to 64 letters, digits, - or _, got "{a}"'],
+    ["HOLDFAST_CONCURRENCY", "0", /^HOLDFAST_CONCURRENCY: expected a number of attempts, 1 .* got "0"$/],
+    ["HOLDFAST_LOCK_MS", "20s", /^HOLDFAST_LOCK_MS: expected milliseconds, .* got "20s"$/],
+    ["HOLDFAST_STOP_GRACE_MS", "∞", /^HOLDFAST_STOP_GRACE_MS: expected milliseconds, .* got "∞"$/],
+    ["HOLDFAST_DURABILITY", "replica:0", /^HOLDFAST_DURABILITY: expected memory, disk, .* got "replica:0"$/],
+    ["HOLDFAST_DURABILITY", "Disk", /^HOLDFAST_DURABILITY: expected memory, disk, .* got "Disk"$/],
+    ["LOG_LEVEL", "verbose", /^LOG_LEVEL: expected trace, debug, .* got "verbose"$/],
+  ])("of %s, %s, is named with what was expected and what was found", (name, text, line) => {
+    const refusal = refusalOf({ [name]: text });
+
+    expect(refusal).toMatchObject({ code: "CONFIG_INVALID", offences: [{ pointer: name }] });
+    expect(refusal.message).toMatch(line);
+  });
+
+  it.each([
+    ["REDIS_URL", "http://user:hunter2@store.example"],
+    ["SMTP_URL", "hunter2"],
+    ["HOLDFAST_WEBHOOK_SECRET", "hunter2"],
+    ["HOLDFAST_API_KEYS", "ci:submit:hunter2"],
+    ["HOLDFAST_API_KEYS", `ci:admin:${digest}:hunter2`],
+    ["HOLDFAST_API_KEYS", `ci:submit:${digest},hunter2`],
+  ])("of %s is not shown, since it can hold a secret", (name, text) => {
+    const { message } = refusalOf({ [name]: text });
+
+    expect(message).toMatch(new RegExp(`^${name}: expected .+, got \\(hidden\\)$`));
+    expect(message).not.toContain("hunter2");
+  });
+
+  it("does not keep the others from being told, one line each", () => {
+    const refusal = refusalOf({ PORT: "x", LOG_LEVEL: "y", HOLDFAST_PREFIX: "z!", HOLDFAST_NOPE: "1" });
+
+    expect(refusal.message.split("\n")).toHaveLength(4);
+    expect(new Set(refusal.offences.map(({ pointer }) => pointer))).toEqual(
+      new Set(["HOLDFAST_NOPE", "PORT", "HOLDFAST_PREFIX", "LOG_LEVEL"]),
+    );
+  });
+});
+
+describe("an unknown name", () => {
+  it.each(["HOLDFAST_RETENTION", "HOLDFAST_PORT", "HOLDFAST_", "HOLDFAST_constructor"])(
+    "that looks like ours, %s, is refused",
+    (name) => {
+      expect(refusalOf({ [name]: "hunter2" }).message).toBe(
+        `${name}: expected a known variable, got a name that Holdfast does not know`,
+      );
+    },
+  );
+});
+
+describe("listening beyond loopback", () => {
+  it.each(["0.0.0.0", "::", "192.168.1.5", "example.com", "127.0.0.1.example.com", "1270.0.0.1"])(
+    "on %s is refused without API keys",
+    (host) => {
+      expect(refusalOf({ HOST: host }).message).toBe(
+        `HOST: expected a loopback address while HOLDFAST_API_KEYS is not set, got "${host}"`,
+      );
+    },
+  );
+
+  it("is allowed with an API key", () => {
+    const env = { HOST: "0.0.0.0", HOLDFAST_API_KEYS: `ci:submit:${digest}` };
+
+    expect(readSettings(env).HOST).toBe("0.0.0.0");
+  });
+
+  it.each(["127.0.0.1", "127.8.8.8", "::1", "localhost"])("is not what %s means", (host) => {
+    expect(isLoopback(host)).toBe(true);
+    expect(readSettings({ HOST: host }).HOST).toBe(host);
+  });
+});

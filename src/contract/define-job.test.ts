@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { defineJob } from "./define-job.ts";
+
+type AnyDefinition = Parameters<typeof defineJob>[0];
+
+const good: AnyDefinition = {
+  type: "report",
+  payload: z.unknown(),
+  result: z.unknown(),
+  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
+  timeoutMs: 1_000,
+};
+
+/** What JavaScript, or a cast, lets through the compiler. */
+const define = (changed: Readonly<Record<string, unknown>>) => () =>
+  defineJob({ ...good, ...changed } as AnyDefinition);
+
+describe("a job", () => {
+  it("waits in the default queue unless it names another", () => {
+    expect(defineJob(good).queue).toBe("default");
+    expect(defineJob({ ...good, queue: "slow" }).queue).toBe("slow");
+  });
+
+  it("binds a handler to the very contract that it was made from", async () => {
+    const job = defineJob(good);
+    const run = async () => "done";
+
+    expect(job.handler(run)).toEqual({ job, run });
+  });
+
+  it.each(["", "Report", "1st", "a_b", "a b", "a:b", "{a}", "__proto__", "é", "a".repeat(65)])(
+    "may not have the type %j",
+    (type) => {
+      expect(define({ type })).toThrow(/^job ".*": type: expected 1 to 64 lower-case letters/);
+    },
+  );
+
+  it.each(["Slow", "a:b", "{a}", "", "a_b"])("may not wait in the queue %j", (queue) => {
+    expect(define({ queue })).toThrow(/^job "report": queue: expected 1 to 64 lower-case letters/);
+  });
+
+  it.each([0, -1, 1.5, Number.NaN, 86_400_001])("may not take %s ms", (timeoutMs) => {
+    expect(define({ timeoutMs })).toThrow(/^job "report": timeoutMs: /);
+  });
+
+  it("may not have an unknown member, e.g. one that is misspelt", () => {
+    expect(define({ timeOutMs: 5 })).toThrow(/^job "report": .*timeOutMs/);
+  });
+
+  it("may not have a payload or result that is not a schema", () => {
+    expect(define({ payload: {} })).toThrow(/^job "report": payload: /);
+    expect(define({ result: undefined })).toThrow(/^job "report": result: /);
+  });
+
+  it("is refused with everything that is wrong, one line each", () => {
+    const refused = define({ type: "Report", timeoutMs: 0, retry: { attempts: 0, backoff: {} } });
+
+    expect(refused).toThrow(expect.objectContaining({ code: "APPLICATION_INVALID" }));
+    expect(refused).toThrow(
+      /^job "Report": type: .*\njob "Report": retry.attempts: .*\njob "Report": retry.backoff.kind: .*\njob "Report": timeoutMs: /,
+    );
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, it, vi } from "vitest";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { createHolds } from "./hold.ts";
+
+const lockMs = 60_000;
+const lockLost = expect.objectContaining({ code: "LOCK_LOST" });
+
+describe("a hold", () => {
+  it("lasts while nothing is heard of its end", () => {
+    const hold = createHolds(lockMs).take("a");
+
+    hold.assert();
+
+    expect(hold.signal.aborted).toBe(false);
+  });
+
+  it("ends when its lock is lost, and no other hold with it", () => {
+    const holds = createHolds(lockMs);
+    const [lost, kept] = [holds.take("a"), holds.take("b")];
+
+    holds.lost(["a", "unknown"]);
+
+    expect(lost.signal.reason).toEqual(lockLost);
+    expect(() => lost.assert()).toThrow(lockLost);
+    kept.assert();
+  });
+
+  it("ends when the worker stops, with the reason of the stop", () => {
+    const holds = createHolds(lockMs);
+    const hold = holds.take("a");
+    const reason = new HoldfastError("WORKER_STOPPING", "stopping");
+
+    holds.abortAll(reason);
+
+    expect(() => hold.assert()).toThrow(reason);
+  });
+
+  it("keeps the first reason of its end", () => {
+    const holds = createHolds(lockMs);
+    const hold = holds.take("a");
+
+    holds.lost(["a"]);
+    holds.abortAll(new HoldfastError("WORKER_STOPPING", "stopping"));
+
+    expect(hold.signal.reason).toEqual(lockLost);
+  });
+
+  it("has ended for a process that slept longer than the lock lasts, before any timer told it", async () => {
+    const hold = createHolds(30).take("a");
+
+    await vi.waitFor(() => expect(() => hold.assert()).toThrow(lockLost), { interval: 5 });
+
+    expect(hold.signal.reason).toEqual(lockLost);
+  });
+
+  it("lasts for the lock's time from its latest renewal", async () => {
+    const holds = createHolds(100);
+    const [renewed, forgotten] = [holds.take("a"), holds.take("b")];
+
+    await vi.waitFor(
+      () => {
+        holds.renewed(["a"]);
+        expect(() => forgotten.assert()).toThrow(lockLost);
+      },
+      { interval: 5 },
+    );
+
+    renewed.assert();
+  });
+
+  it("that was released is no longer reached by what happens to its job", () => {
+    const holds = createHolds(lockMs);
+    const released = holds.take("a");
+
+    holds.release("a");
+    const next = holds.take("a");
+    holds.lost(["a"]);
+
+    expect(released.signal.aborted).toBe(false);
+    expect(next.signal.aborted).toBe(true);
+  });
+});

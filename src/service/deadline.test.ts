@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { withDeadline } from "./deadline.ts";
+
+const late = () => new TypeError("late");
+
+describe("a deadline", () => {
+  it("lets through what comes in time, be it a result or a failure", async () => {
+    await expect(withDeadline(Promise.resolve(1), 60_000, late)).resolves.toBe(1);
+    await expect(withDeadline(Promise.reject(new RangeError("no")), 60_000, late)).rejects.toThrow("no");
+  });
+
+  it("ends the wait for what never comes", async () => {
+    await expect(withDeadline(new Promise(() => {}), 10, late)).rejects.toThrow("late");
+  });
+
+  it("ignores a failure that comes after it", async () => {
+    let fail = (_: Error) => {};
+    const work = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+
+    await expect(withDeadline(work, 10, late)).rejects.toThrow("late");
+    fail(new RangeError("would be an unhandled rejection"));
+    await expect(work).rejects.toThrow(RangeError);
+  });
+});

@@ -1,0 +1,75 @@
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { underDeadline } from "./under-deadline.ts";
+
+const longMs = 60_000;
+const never = new AbortController().signal;
+const late = () => new RangeError("late");
+
+const untilAborted = (signal: AbortSignal) => once(signal, "abort");
+const forEver = () => new Promise<never>(() => {});
+
+describe("work under a deadline", () => {
+  it("gives its result, and leaves nothing behind", async () => {
+    const outer = new AbortController();
+    let signal = never;
+
+    const result = await underDeadline(outer.signal, longMs, late, async (given) => {
+      signal = given;
+      return "done";
+    });
+    outer.abort();
+
+    expect(result).toBe("done");
+    expect(signal.aborted).toBe(false);
+  });
+
+  it("fails with its own error", async () => {
+    const failure = new TypeError("no such thing");
+
+    await expect(underDeadline(never, longMs, late, () => Promise.reject(failure))).rejects.toBe(failure);
+  });
+
+  it("has its signal aborted when the time is up", async () => {
+    const work = underDeadline(never, 20, late, async (signal) => {
+      await untilAborted(signal);
+      throw new TypeError("interrupted");
+    });
+
+    await expect(work).rejects.toThrow("late");
+  });
+
+  it("is not waited for any longer when it ignores its signal", async () => {
+    await expect(underDeadline(never, 20, late, forEver)).rejects.toThrow("late");
+  });
+
+  it("has timed out even if it returned something after its signal had told it", async () => {
+    const work = underDeadline(never, 20, late, async (signal) => {
+      await untilAborted(signal);
+      return "too late";
+    });
+
+    await expect(work).rejects.toThrow("late");
+  });
+
+  it("ends with the outer signal, and for its reason", async () => {
+    const outer = new AbortController();
+    const reason = new TypeError("stopped");
+
+    const work = underDeadline(outer.signal, longMs, late, forEver);
+    outer.abort(reason);
+
+    await expect(work).rejects.toBe(reason);
+  });
+
+  it("does not begin when the outer signal was aborted before", async () => {
+    let hasBegun = false;
+
+    const work = underDeadline(AbortSignal.abort("stopped"), longMs, late, async () => {
+      hasBegun = true;
+    });
+
+    await expect(work).rejects.toBe("stopped");
+    expect(hasBegun).toBe(false);
+  });
+});

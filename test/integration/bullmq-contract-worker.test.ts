@@ -1,0 +1,172 @@
+/**
+ * The facts about BullMQ that the worker rests on and that BullMQ does not promise. Each was seen in 6.7.0; an upgrade
+ * that changes one goes red here.
+ */
+import { UnrecoverableError, WaitingError } from "bullmq";
+import { describe, expect, it } from "vitest";
+import { useBareQueue } from "../support/bare-queue.ts";
+import { latch } from "../support/latch.ts";
+import { until } from "../support/until.ts";
+
+const bare = useBareQueue();
+const soon = { type: "fixed", delay: 10 };
+
+describe("how an attempt ends, on which the consumer rests", () => {
+  it("moveToWait and WaitingError put a job back without using up an attempt", async () => {
+    const states: unknown[] = [];
+    bare.work(async (job, token = "") => {
+      if (job.attemptsStarted > 1) return "done";
+      await job.moveToWait(token);
+      states.push(await job.getState(), (await bare.queue.getJob("a"))?.attemptsMade);
+      throw new WaitingError();
+    });
+
+    await bare.queue.add("job", 1, { jobId: "a" });
+
+    expect(await bare.untilFinished("a")).toMatchObject({
+      attemptsMade: 1,
+      attemptsStarted: 2,
+      returnvalue: "done",
+    });
+    expect(states).toEqual(["waiting", 0]);
+  });
+
+  it("a backoff changed in memory sets the next delay, and only that", async () => {
+    bare.work(async (job) => {
+      if (job.attemptsMade > 0) return;
+      job.opts.backoff = { type: "fixed", delay: 60_000 };
+      throw new Error("later");
+    });
+
+    await bare.queue.add("job", 1, { jobId: "a", attempts: 2, backoff: soon });
+    await bare.untilState("a", "delayed");
+
+    const score = Number(await bare.store.zscore(bare.key("delayed"), "a"));
+    expect(score / 4_096 - Date.now()).toBeGreaterThan(50_000);
+    expect((await bare.queue.getJob("a"))?.opts.backoff).toEqual(soon);
+  });
+
+  it("keepLogs changed in memory bounds the log, to the newest lines", async () => {
+    bare.work(async (job) => {
+      job.opts.keepLogs = 2;
+      for (const line of ["one", "two", "three"]) await job.log(line);
+    });
+
+    await bare.queue.add("job", 1, { jobId: "a" });
+    await bare.untilFinished("a");
+
+    expect(await bare.queue.getJobLogs("a")).toMatchObject({ logs: ["two", "three"] });
+  });
+
+  it("UnrecoverableError ends a job that has attempts left", async () => {
+    bare.work(() => Promise.reject(new UnrecoverableError("no use")));
+
+    await bare.queue.add("job", 1, { jobId: "a", attempts: 5 });
+
+    expect(await bare.untilFinished("a")).toMatchObject({ attemptsMade: 1, failedReason: "no use" });
+  });
+
+  it("closing a worker waits for what runs, and takes nothing new", async () => {
+    const [begun, release] = [latch(), latch()];
+    const worker = bare.work(async () => {
+      begun.open();
+      await release.opened;
+    });
+    await bare.queue.add("job", 1, { jobId: "a" });
+    await begun.opened;
+    await bare.queue.add("job", 1, { jobId: "b" });
+
+    const closed = worker.close();
+    release.open();
+    await closed;
+
+    expect(await bare.queue.getJobState("a")).toBe("completed");
+    expect(await bare.queue.getJobState("b")).toBe("waiting");
+  });
+});
+
+describe("locks and stalled jobs, on which recovery rests", () => {
+  const fast = { lockDuration: 400, stalledInterval: 50 };
+
+  it("a job's lock is a key beside it, and its renewal is told", async () => {
+    const [renewed, release] = [latch(), latch()];
+    const told: string[] = [];
+    const worker = bare.work(() => release.opened, fast);
+    worker.on("locksRenewed", ({ jobIds }) => {
+      told.push(...jobIds);
+      renewed.open();
+    });
+
+    await bare.queue.add("job", 1, { jobId: "a" });
+    await renewed.opened;
+
+    expect(told).toContain("a");
+    expect(await bare.store.pttl(bare.key("a:lock"))).toBeGreaterThan(0);
+    release.open();
+    await bare.untilFinished("a");
+    expect(await bare.store.exists(bare.key("a:lock"))).toBe(0);
+  });
+
+  it("a lock that is gone is told as lockRenewalFailed, and its job cannot be completed any more", async () => {
+    const [begun, lost, release] = [latch(), latch(), latch()];
+    const told: string[] = [];
+    const worker = bare.work(
+      async () => {
+        begun.open();
+        await release.opened;
+        return "too late";
+      },
+      { ...fast, stalledInterval: 60_000 },
+    );
+    worker.on("lockRenewalFailed", (ids) => {
+      told.push(...ids);
+      lost.open();
+    });
+    await bare.queue.add("job", 1, { jobId: "a" });
+    await begun.opened;
+
+    await bare.store.del(bare.key("a:lock"));
+    await lost.opened;
+    release.open();
+    await worker.close();
+
+    expect(told).toEqual(["a"]);
+    expect(await bare.queue.getJobState("a")).toBe("active");
+  });
+
+  /** Takes a job and lets its lock run out, as a worker that died would. */
+  async function abandon(id: string): Promise<void> {
+    const dead = bare.work(async () => {}, { autorun: false, skipLockRenewal: true, skipStalledCheck: true });
+    await until(
+      `job ${id} was taken`,
+      async () => (await dead.getNextJob("token", { block: false }))?.id === id,
+    );
+    await bare.store.del(bare.key(`${id}:lock`));
+  }
+
+  it("a stalled job is run again without using up an attempt, and its starts are counted", async () => {
+    await bare.queue.add("job", 1, { jobId: "a" });
+    await abandon("a");
+
+    bare.work(async () => "done", { ...fast, maxStalledCount: Number.MAX_SAFE_INTEGER });
+
+    expect(await bare.untilFinished("a")).toMatchObject({
+      attemptsMade: 1,
+      attemptsStarted: 2,
+      returnvalue: "done",
+    });
+  });
+
+  it("a job that stalled more often than maxStalledCount fails without being run", async () => {
+    let runs = 0;
+    await bare.queue.add("job", 1, { jobId: "a" });
+    await abandon("a");
+
+    bare.work(async () => (runs += 1), { ...fast, maxStalledCount: 0 });
+
+    expect(await bare.untilFinished("a")).toMatchObject({
+      failedReason: "job stalled more than allowable limit",
+    });
+    expect(runs).toBe(0);
+  });
+});

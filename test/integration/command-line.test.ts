@@ -1,0 +1,235 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { application, echo, greeting } from "../support/application.ts";
+import { launch, run, START_MS, withProcesses } from "../support/processes.ts";
+import { createService, testEnvironment } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const bin = async (...args: readonly string[]) => run(args, testEnvironment());
+
+async function temporaryFile(name: string, content: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "holdfast-cli-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  await writeFile(join(directory, name), content);
+  return join(directory, name);
+}
+
+describe("holdfast submit", withProcesses, () => {
+  it("enqueues a job by the same rules as the API", async () => {
+    const service = createService(application);
+    const producer = await service.createProducer();
+    const submit = (payload: string) =>
+      run(["submit", "echo", "--key", "k", "--payload", payload], service.env);
+
+    const first = await submit('{"a":1,"b":2}');
+    const again = await submit('{"b":2,"a":1}');
+    const reused = await submit('{"a":2}');
+
+    const [, id = ""] = /^accepted (\S+)\n$/.exec(first.stdout) ?? [];
+    expect([first.code, first.stderr]).toEqual([0, ""]);
+    expect(await producer.status(id)).toMatchObject({ type: "echo", state: "waiting" });
+    expect(again).toEqual({ code: 0, stdout: `duplicate of ${id}\n`, stderr: "" });
+    expect(reused).toMatchObject({ code: 1, stdout: "" });
+    expect(reused.stderr).toMatch(/^This idempotency key was used before with other content; [^\n]+\n$/);
+  });
+
+  it("takes the payload from a file or standard input, and options with it", async () => {
+    const service = createService(application);
+    const producer = await service.createProducer();
+    const file = await temporaryFile("payload.json", '{"from":"a file"}');
+    const submit = async (key: string, payload: string, stdin: string, ...options: readonly string[]) => {
+      const args = ["submit", "echo", "--key", key, "--payload", payload, "--json", ...options];
+      return JSON.parse((await run(args, service.env, stdin)).stdout);
+    };
+
+    const [first, second] = await Promise.all([
+      submit("1", `@${file}`, ""),
+      submit("2", "-", '{"from":"stdin"}', "--delay-ms", "60000", "--priority", "3"),
+    ]);
+
+    expect(first).toEqual({ id: expect.any(String), type: "echo", idempotencyKey: "1", duplicate: false });
+    const queue = service.openBareQueue();
+    expect(await queue.getJob(first.id)).toMatchObject({ data: { payload: { from: "a file" } } });
+    expect(await producer.status(second.id)).toMatchObject({ state: "delayed" });
+    expect(await queue.getJob(second.id)).toMatchObject({
+      data: { payload: { from: "stdin" } },
+      opts: { delay: 60_000, priority: 3 },
+    });
+  });
+
+  it("enqueues each good line of a file, tells of each bad one, and can be run again", async () => {
+    const service = createService(application);
+    const line = (n: number) => JSON.stringify({ type: "echo", payload: n, idempotencyKey: `line-${n}` });
+    const lines = [
+      line(1),
+      "{not json",
+      "",
+      line(2),
+      '{"payload":3,"idempotencyKey":"line-3"}',
+      '"text"',
+      '{"type":"nope","payload":1,"idempotencyKey":"k"}',
+      '{"type":"echo","payload":1}',
+      line(1),
+      '{"type":"echo","payload":"other","idempotencyKey":"line-2"}',
+    ];
+    const file = await temporaryFile("jobs.ndjson", lines.join("\r\n"));
+
+    const first = await run(["submit", "echo", "--from", file], service.env);
+    const second = await run(["submit", "echo", "--from", file, "--json"], service.env);
+
+    expect(first).toMatchObject({ code: 1, stdout: "3 accepted, 1 duplicate, 5 refused\n" });
+    expect(first.stderr.trimEnd().split("\n").sort()).toEqual([
+      expect.stringMatching(/^line 10: IDEMPOTENCY_KEY_REUSED: /),
+      expect.stringMatching(/^line 2: INVALID_REQUEST: expected a JSON object$/),
+      expect.stringMatching(/^line 6: INVALID_REQUEST: /),
+      expect.stringMatching(/^line 7: UNKNOWN_JOB_TYPE: \/type: /),
+      expect.stringMatching(/^line 8: IDEMPOTENCY_KEY_MISSING: \/idempotencyKey: /),
+    ]);
+    expect(second.code).toBe(1);
+    expect(JSON.parse(second.stdout)).toEqual({ accepted: 0, duplicate: 4, refused: 5 });
+    expect(await service.openBareQueue().getJobCounts()).toMatchObject({ waiting: 3 });
+  });
+
+  it("takes many lines from standard input, and all of them again as duplicates", async () => {
+    const service = createService(application);
+    const lines = Array.from(
+      { length: 500 },
+      (_, n) => `{"type":"echo","payload":${n},"idempotencyKey":"${n}"}\n`,
+    );
+    const submit = () => run(["submit", "--from", "-"], service.env, lines.join(""));
+
+    expect(await submit()).toEqual({ code: 0, stdout: "500 accepted, 0 duplicate, 0 refused\n", stderr: "" });
+    expect(await submit()).toEqual({ code: 0, stdout: "0 accepted, 500 duplicate, 0 refused\n", stderr: "" });
+    expect(await service.openBareQueue().getJobCounts()).toMatchObject({ waiting: 500 });
+  });
+});
+
+describe("holdfast status", withProcesses, () => {
+  it("tells the status of a job, to people and to programs", async () => {
+    const service = createService(application);
+    const producer = await service.createProducer();
+    const { id } = await producer.submit(echo, 1, { idempotencyKey: "k" });
+
+    const [forPeople, forPrograms] = await Promise.all([
+      run(["status", id], service.env),
+      run(["status", id, "--json"], service.env),
+    ]);
+
+    expect(forPeople).toMatchObject({ code: 0, stderr: "" });
+    expect(forPeople.stdout).toMatch(/^state +waiting$/m);
+    expect(forPeople.stdout).toMatch(/^attempts +0 of 3$/m);
+    expect(forPrograms.code).toBe(0);
+    expect(JSON.parse(forPrograms.stdout)).toEqual(await producer.status(id));
+  });
+
+  it("watches a job to its end, one line for each change", async () => {
+    const service = createService(application);
+    const producer = await service.createProducer();
+    const { id } = await producer.submit(echo, { n: 1 }, { idempotencyKey: "k" });
+    const watching = launch(["status", id, "--watch", "--json"], service.env);
+    await until("it tells that the job waits", () => watching.stdout.includes("waiting"), START_MS);
+
+    await service.startWorker();
+
+    const { code, stdout } = await watching.ended;
+    const told = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line));
+    expect(code).toBe(0);
+    expect(told[0]).toMatchObject({ id, state: "waiting" });
+    expect(told.at(-1)).toMatchObject({ id, state: "completed", result: { n: 1 } });
+    expect(new Set(told.map((status) => JSON.stringify(status))).size).toBe(told.length);
+  });
+
+  it("exits with 1 after watching a job that failed", async () => {
+    const service = createService(application, { HOLDFAST_LOCK_MS: "500" });
+    const producer = await service.createProducer();
+    const payload = { to: "anoop@example.com", name: "Anoop" };
+    const { id } = await producer.submit(greeting, payload, { idempotencyKey: "k" });
+    // What no contract allows, put there behind our back.
+    await (await service.openBareQueue().getJob(id))?.updateData({ key: "k", payload: {} });
+    await service.startWorker();
+
+    const { code, stdout } = await run(["status", id, "--watch"], service.env);
+
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^error +INVALID_PAYLOAD: /m);
+  });
+});
+
+describe("an exit code", withProcesses, () => {
+  it("is 1 for what was refused", async () => {
+    const [unknown, unfit] = await Promise.all([
+      bin("status", "nope"),
+      bin("submit", "greeting", "--key", "", "--payload", "{}"),
+    ]);
+
+    expect([unknown.code, unfit.code]).toEqual([1, 1]);
+    expect(unknown.stderr).toBe('There is no job "nope", or no longer\n');
+    expect(unfit.stderr).toBe("/idempotencyKey: expected at least one character (and 2 more)\n");
+  });
+
+  it("is 2 for wrong usage, told in a line or two", async () => {
+    const wrong = [
+      ["nope"],
+      ["status", "--nope"],
+      ["submit", "echo", "--key", "k"],
+      ["submit", "echo", "--key", "k", "--payload", "{bad"],
+      ["submit", "--from", "x", "--key", "k"],
+    ];
+
+    const outcomes = await Promise.all(wrong.map((args) => bin(...args)));
+
+    for (const [index, { code, stdout, stderr }] of outcomes.entries()) {
+      expect([wrong[index], code, stdout]).toEqual([wrong[index], 2, ""]);
+      expect(stderr.trimEnd().split("\n").length, stderr).toBeLessThanOrEqual(2);
+      expect(stderr).not.toMatch(/\bat .+:\d+:\d+/);
+    }
+  });
+
+  it("is 3 where the store is out of reach", async () => {
+    const env = testEnvironment({ REDIS_URL: "redis://:hunter2@127.0.0.1:1" });
+
+    const outcomes = await Promise.all([run(["status", "nope"], env), run(["api"], env)]);
+
+    for (const { code, stdout, stderr } of outcomes) {
+      expect([code, stdout, stderr]).toEqual([3, "", "The store cannot be reached\n"]);
+    }
+  });
+
+  it("is 1 for a faulty environment or application, one line for each fault", async () => {
+    const env = { ...testEnvironment(), PORT: "http", LOG_LEVEL: "loud", HOLDFAST_NOPE: "1" };
+    const absent = testEnvironment({ HOLDFAST_CONFIG: "/no/such/config.ts" });
+    const [faulty, missing, throwing] = await Promise.all([
+      run(["api"], env),
+      run(["worker"], absent),
+      temporaryFile("holdfast.config.ts", "throw new Error('half written');").then((file) =>
+        run(["worker"], testEnvironment({ HOLDFAST_CONFIG: file })),
+      ),
+    ]);
+
+    expect([faulty.code, missing.code, throwing.code]).toEqual([1, 1, 1]);
+    expect(
+      faulty.stderr
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(":")[0]),
+    ).toEqual(["HOLDFAST_NOPE", "PORT", "LOG_LEVEL"]);
+    expect(missing.stderr).toBe("HOLDFAST_CONFIG: there is no file /no/such/config.ts\n");
+    expect(throwing.stderr).toMatch(/^\S+holdfast\.config\.ts: cannot be loaded: half written\n$/);
+  });
+
+  it("is 0 for help, which every command has", async () => {
+    const commands = [[], ["up"], ["submit"]];
+
+    const outcomes = await Promise.all(commands.map((command) => bin(...command, "--help")));
+
+    for (const [index, { code, stdout, stderr }] of outcomes.entries()) {
+      expect([commands[index], code, stderr]).toEqual([commands[index], 0, ""]);
+      expect(stdout).toMatch(new RegExp(`^Usage: holdfast ${commands[index]?.join(" ")}`));
+    }
+  });
+});

@@ -1,0 +1,111 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { application, deadly, echo, gated } from "../support/application.ts";
+import { openGate } from "../support/gate.ts";
+import { get, post } from "../support/http.ts";
+import { launch, launchRole, START_MS, urlOf, withProcesses } from "../support/processes.ts";
+import { createService, untilState, type Variables } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+/** Starts a worker again whenever it dies, as a supervisor would. */
+function keepWorkerRunning(env: Variables) {
+  const supervised = { deaths: 0 };
+  let isOver = false;
+  onTestFinished(() => {
+    isOver = true;
+  });
+  const run = async () => {
+    while (!isOver) {
+      await launch(["worker"], env).ended;
+      if (!isOver) supervised.deaths += 1;
+    }
+  };
+  run();
+  return supervised;
+}
+
+describe("a worker that is killed in mid-job", withProcesses, () => {
+  it("loses nothing: another worker completes the job, and no attempt is used up", async () => {
+    const service = createService(application, { HOLDFAST_LOCK_MS: "1000" });
+    const producer = await service.createProducer();
+    const worker = await launchRole("worker", service.env);
+    const { id } = await producer.submit(gated, service.env.REDIS_URL, { idempotencyKey: "k" });
+    await untilState(producer, id, "active");
+
+    worker.kill("SIGKILL");
+    await worker.ended;
+    expect(await producer.status(id)).toMatchObject({ state: "active" });
+    await openGate(service.env.REDIS_URL, id);
+    await service.startWorker();
+
+    expect(await untilState(producer, id, "completed")).toMatchObject({ attemptsMade: 1, error: null });
+    expect(await service.openBareQueue().getJob(id)).toMatchObject({ attemptsStarted: 2 });
+  });
+
+  it("by the job itself, every time, ends that job as failed while others complete", async () => {
+    const service = createService(application, { HOLDFAST_LOCK_MS: "500" });
+    const producer = await service.createProducer();
+    const { id } = await producer.submit(deadly, 1, { idempotencyKey: "k" });
+    const others = await producer.submitMany(
+      echo,
+      Array.from({ length: 5 }, (_, index) => ({ payload: index, idempotencyKey: `${index}` })),
+    );
+    const supervised = keepWorkerRunning(service.env);
+    await until("the job has failed", async () => (await producer.status(id))?.state === "failed", START_MS);
+
+    expect(supervised.deaths).toBe(2);
+    expect(await producer.status(id)).toMatchObject({
+      attemptsMade: 1,
+      error: {
+        code: "STARTS_EXHAUSTED",
+        message: "The job was started 2 times, and its worker did not survive it",
+        retryable: false,
+      },
+    });
+    for (const other of others) {
+      if (!("id" in other)) throw other;
+      await untilState(producer, other.id, "completed");
+    }
+  });
+});
+
+describe("an API that is killed", withProcesses, () => {
+  it("does not stop the workers, and another one takes over where it was", async () => {
+    const service = createService(application);
+    const api = await launchRole("api", service.env);
+    const producer = await service.createProducer();
+    await service.startWorker();
+    const submit = async (url: string, idempotencyKey: string) => {
+      const payload = service.env.REDIS_URL;
+      return (await post(`${url}/jobs`, { type: "gated", payload, idempotencyKey })).body.id;
+    };
+    const id = await submit(urlOf(api), "k");
+    await untilState(producer, id, "active");
+
+    api.kill("SIGKILL");
+    await api.ended;
+    await openGate(service.env.REDIS_URL, id);
+
+    await untilState(producer, id, "completed");
+    const { url } = await service.startApi();
+    expect(await submit(url, "k")).toBe(id);
+    expect(await get(`${url}/jobs/${id}/status`)).toMatchObject({ body: { state: "completed" } });
+  });
+});
+
+describe("jobs while no worker runs", () => {
+  it("wait, and are all run once one does", async () => {
+    const service = createService(application);
+    const producer = await service.createProducer();
+    const receipts = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => producer.submit(echo, index, { idempotencyKey: `${index}` })),
+    );
+    const queue = service.openBareQueue();
+    expect(await queue.getJobCounts()).toMatchObject({ waiting: 20, active: 0, completed: 0 });
+
+    await service.startWorker();
+
+    for (const [index, { id }] of receipts.entries()) {
+      expect(await untilState(producer, id, "completed")).toMatchObject({ result: index });
+    }
+  });
+});

@@ -1,0 +1,104 @@
+import { describe, expect, it } from "vitest";
+import { anyJob, application, gated } from "../support/application.ts";
+import { openGate } from "../support/gate.ts";
+import { latch } from "../support/latch.ts";
+import { launchRole, withProcesses } from "../support/processes.ts";
+import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
+
+const job = anyJob({ timeoutMs: 60_000 });
+
+/** A service with one running attempt that ends when the test says so, if it does not end by its signal. */
+async function withRunningAttempt(variables: Variables, heedsSignal = true) {
+  const [begun, release] = [latch(), latch()];
+  const reasons: unknown[] = [];
+  const handler = job.handler(async ({ signal }) => {
+    begun.open();
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => {
+        reasons.push(signal.reason);
+        if (heedsSignal) reject(signal.reason);
+      });
+    });
+    await Promise.race([release.opened, aborted]);
+    return "done";
+  });
+  const service = createService(applicationOf(handler), variables);
+  const producer = await service.createProducer();
+  const worker = await service.startWorker();
+  const { id } = await producer.submit(job, 1, { idempotencyKey: "k" });
+  await begun.opened;
+  return { service, producer, worker, id, release, reasons };
+}
+
+describe("a worker that is stopped", () => {
+  it("lets a running attempt finish inside the grace time, and takes no further job", async () => {
+    const { producer, worker, id, release, reasons } = await withRunningAttempt({
+      HOLDFAST_CONCURRENCY: "1",
+      HOLDFAST_STOP_GRACE_MS: "20000",
+    });
+    const next = await producer.submit(job, 2, { idempotencyKey: "next" });
+
+    const stopped = Promise.all([worker.stop(), worker.stop()]);
+    release.open();
+    await stopped;
+
+    expect(await producer.status(id)).toMatchObject({ state: "completed", attemptsMade: 1, result: "done" });
+    expect(await producer.status(next.id)).toMatchObject({ state: "waiting", startedAt: null });
+    expect(reasons).toEqual([]);
+  });
+
+  it("aborts an attempt that does not, and gives its job back without using up an attempt", async () => {
+    const { service, producer, worker, id, release, reasons } = await withRunningAttempt({
+      HOLDFAST_STOP_GRACE_MS: "50",
+    });
+
+    await worker.stop();
+
+    expect(reasons).toEqual([expect.objectContaining({ code: "WORKER_STOPPING" })]);
+    expect(await producer.status(id)).toMatchObject({ state: "waiting", attemptsMade: 0, error: null });
+    release.open();
+    await service.startWorker();
+    expect(await untilState(producer, id, "completed")).toMatchObject({ attemptsMade: 1, result: "done" });
+  });
+
+  it("does not wait for an attempt that ignores its signal; its job is given back all the same", async () => {
+    const { producer, worker, id } = await withRunningAttempt({ HOLDFAST_STOP_GRACE_MS: "50" }, false);
+
+    await worker.stop();
+
+    expect(await producer.status(id)).toMatchObject({ state: "waiting", attemptsMade: 0 });
+  });
+});
+
+describe("a worker process that gets SIGTERM", withProcesses, () => {
+  async function withGatedJob(graceMs: string) {
+    const service = createService(application, { HOLDFAST_STOP_GRACE_MS: graceMs });
+    const producer = await service.createProducer();
+    const worker = await launchRole("worker", service.env);
+    const { id } = await producer.submit(gated, service.env.REDIS_URL, { idempotencyKey: "k" });
+    await untilState(producer, id, "active");
+    return { service, producer, worker, id };
+  }
+
+  it("finishes what runs inside the grace time, and exits with 0", async () => {
+    const { service, producer, worker, id } = await withGatedJob("20000");
+
+    worker.kill("SIGTERM");
+    await openGate(service.env.REDIS_URL, id);
+
+    expect(await worker.ended).toMatchObject({ code: 0 });
+    expect(await producer.status(id)).toMatchObject({ state: "completed", attemptsMade: 1 });
+  });
+
+  it("gives back what does not finish; another worker completes it", async () => {
+    const { service, producer, worker, id } = await withGatedJob("50");
+
+    worker.kill("SIGTERM");
+
+    expect(await worker.ended).toMatchObject({ code: 0 });
+    expect(await producer.status(id)).toMatchObject({ state: "waiting", attemptsMade: 0 });
+    await openGate(service.env.REDIS_URL, id);
+    await launchRole("worker", service.env);
+    expect(await untilState(producer, id, "completed")).toMatchObject({ attemptsMade: 1 });
+  });
+});

@@ -1,0 +1,113 @@
+import { createProducer, startApi, startWorker } from "holdfast";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { application } from "../support/application.ts";
+import { get } from "../support/http.ts";
+import { run, withProcesses } from "../support/processes.ts";
+import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { createService, testEnvironment, type Variables } from "../support/service.ts";
+
+let server: RedisServer;
+
+beforeAll(async () => {
+  server = await startRedisServer();
+});
+afterAll(() => server.stop());
+
+const good = {
+  appendonly: "yes",
+  appendfsync: "always",
+  "no-appendfsync-on-rewrite": "no",
+  "maxmemory-policy": "noeviction",
+};
+
+/** Changes the running server's settings, until the test ends. */
+async function configure(settings: Readonly<Record<string, string>>) {
+  const store = createService(application, { REDIS_URL: server.url }).connect();
+  for (const [name, value] of Object.entries(settings)) await store.config("SET", name, value);
+  store.disconnect();
+}
+
+afterEach(() => configure(good));
+
+const environment = (variables: Variables = {}) => testEnvironment({ REDIS_URL: server.url, ...variables });
+
+const flaws = [
+  ["appendonly", "no", "yes"],
+  ["appendfsync", "everysec", "always"],
+  ["no-appendfsync-on-rewrite", "yes", "no"],
+  ["maxmemory-policy", "allkeys-lru", "noeviction"],
+] as const;
+
+describe("a store that cannot give the promised durability", withProcesses, () => {
+  it.each(flaws)(
+    "because of %s %s is refused at the start, with the remedy",
+    async (name, value, expected) => {
+      await configure({ [name]: value });
+
+      for (const start of [startApi, startWorker, createProducer]) {
+        await expect(start(application, environment())).rejects.toMatchObject({
+          code: "STORE_UNFIT",
+          message: expect.stringMatching(
+            new RegExp(
+              `^${name}: HOLDFAST_DURABILITY=disk expects ${expected}, found ${value}; .+\\. Remedy: CONFIG SET ${name} ${expected}\\.$`,
+            ),
+          ),
+        });
+      }
+    },
+  );
+
+  it("ends the API process with one line for each flaw and exit code 1", async () => {
+    await configure({ appendonly: "no", appendfsync: "everysec", "maxmemory-policy": "allkeys-lru" });
+
+    const { code, stdout, stderr } = await run(["api"], environment());
+
+    expect(code).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr.trimEnd().split("\n")).toEqual([
+      expect.stringMatching(/^maxmemory-policy: /),
+      expect.stringMatching(/^appendonly: /),
+      expect.stringMatching(/^appendfsync: /),
+    ]);
+  });
+
+  it("because it has no replica is refused where replicas are promised", async () => {
+    const env = environment({ HOLDFAST_DURABILITY: "replica:2" });
+
+    await expect(startApi(application, env)).rejects.toMatchObject({
+      code: "STORE_UNFIT",
+      message: expect.stringMatching(/^replicas: HOLDFAST_DURABILITY=replica expects 2 online, found 0; /),
+    });
+  });
+
+  it("is good enough where only memory is promised, unless it evicts", async () => {
+    const env = { HOLDFAST_DURABILITY: "memory" };
+    await configure({ appendonly: "no" });
+    await createService(application, environment(env)).startApi();
+    await configure({ "maxmemory-policy": "allkeys-lru" });
+
+    await expect(startApi(application, environment(env))).rejects.toMatchObject({ code: "STORE_UNFIT" });
+  });
+
+  it("because it does not let us look at its settings is refused, with the remedy", async () => {
+    const store = createService(application, { REDIS_URL: server.url }).connect();
+    await store.call("ACL", "SETUSER", "limited", "on", ">secret", "~*", "&*", "+@all", "-config");
+    const url = server.url.replace("//", "//limited:secret@");
+
+    await expect(startApi(application, environment({ REDIS_URL: url }))).rejects.toMatchObject({
+      code: "STORE_UNFIT",
+      message: expect.stringContaining("found (the store does not tell)"),
+    });
+  });
+
+  it("only later makes the API not ready, with the reason", async () => {
+    const { url } = await createService(application, environment()).startApi();
+
+    await configure({ appendfsync: "everysec" });
+
+    expect(await get(`${url}/health/ready`)).toMatchObject({
+      status: 503,
+      body: { status: "not ready", reasons: [expect.stringMatching(/^appendfsync: .* Remedy: /)] },
+    });
+  });
+});

@@ -1,0 +1,176 @@
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { simpleParser } from "mailparser";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { get, post } from "../support/http.ts";
+import {
+  childrenOf,
+  type HoldfastProcess,
+  isAlive,
+  launch,
+  type ProcessEntry,
+  pressCtrlC,
+  START_MS,
+  withProcesses,
+} from "../support/processes.ts";
+import { until } from "../support/until.ts";
+
+const CONFIG = fileURLToPath(new URL("../../holdfast.config.ts", import.meta.url));
+const roles = ["api", "worker", "scheduler", "mailbox", "store"] as const;
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  return port;
+}
+
+/** An empty folder, as a newcomer would have, removed when the test ends. */
+async function emptyFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "holdfast-up-"));
+  onTestFinished(() => rm(folder, { recursive: true, maxRetries: 5 }));
+  return folder;
+}
+
+function killAll(processes: readonly ProcessEntry[]) {
+  for (const { pid } of processes) if (isAlive(pid)) process.kill(pid, "SIGKILL");
+}
+
+/** Starts `holdfast up` in a folder; resolves when it has printed its screen. */
+async function startUp(folder: string) {
+  const port = await freePort();
+  const env = {
+    PORT: String(port),
+    LOG_LEVEL: "warn",
+    HOLDFAST_CONFIG: CONFIG,
+    HOLDFAST_STOP_GRACE_MS: "2000",
+  };
+  const up = launch(["up"], env, { cwd: folder, detached: true });
+  onTestFinished(() => killAll(childrenOf(up.pid)));
+  const ended = up.ended.then(({ stderr }) => Promise.reject(new Error(`up ended:\n${stderr}`)));
+  await Promise.race([until("up shows its screen", () => up.stdout.includes("Ctrl-C"), START_MS), ended]);
+  ended.catch(() => {});
+  return { up, jobs: `http://127.0.0.1:${port}/jobs` };
+}
+
+/** The request of the `curl` command that a newcomer is shown. */
+function requestOnScreen({ stdout }: HoldfastProcess) {
+  const [, url = "", body = ""] =
+    /curl -s (\S+) -H 'content-type: application\/json' -d '([^']+)'/.exec(stdout) ?? [];
+  return {
+    url,
+    body: JSON.parse(body) as { idempotencyKey: string; payload: { name: string; message: string } },
+  };
+}
+
+const untilCompleted = (jobs: string, id: string) =>
+  until(`job ${id} is completed`, async () => {
+    const { body } = await get(`${jobs}/${id}/status`).catch(() => ({ body: { state: "away" } }));
+    return body.state === "completed";
+  });
+
+async function mailsIn(folder: string) {
+  const directory = join(folder, ".holdfast", "mailbox");
+  const names = (await readdir(directory)).filter((name) => name.endsWith(".eml"));
+  return Promise.all(names.map(async (name) => simpleParser(await readFile(join(directory, name)))));
+}
+
+/** The process that does a role's work now, if one does. */
+function childOf(up: HoldfastProcess, role: (typeof roles)[number]): number | undefined {
+  const pattern = role === "store" ? /(redis|valkey)-server/ : new RegExp(`holdfast ${role}\\b`);
+  return childrenOf(up.pid).find(({ command }) => pattern.test(command))?.pid;
+}
+
+describe("holdfast up in an empty folder", withProcesses, () => {
+  it("carries the request on its screen to one mail, however often it is sent", async () => {
+    const folder = await emptyFolder();
+    const { up, jobs } = await startUp(folder);
+    const { url, body } = requestOnScreen(up);
+    expect(url).toBe(jobs);
+
+    const first = await post(url, body);
+    expect(first).toMatchObject({ status: 202, body: { duplicate: false } });
+    await untilCompleted(jobs, first.body.id);
+
+    expect(await post(url, body)).toMatchObject({
+      status: 200,
+      body: { id: first.body.id, duplicate: true },
+    });
+    const renamed = { ...body, payload: { ...body.payload, name: "Somebody" } };
+    expect(await post(url, renamed)).toMatchObject({ status: 422, body: { code: "IDEMPOTENCY_KEY_REUSED" } });
+    const [mail, ...others] = await mailsIn(folder);
+    expect(others).toEqual([]);
+    expect(mail?.to).toMatchObject({ value: [{ name: "Anoop", address: "anoop@example.com" }] });
+    expect(mail?.text).toContain("Congratulations! Your background job system is live.");
+    const { body: status } = await get(`${jobs}/${first.body.id}/status`);
+    expect(status.result).toEqual({ messageId: mail?.messageId });
+  });
+
+  it("starts again whatever dies, and says so", async () => {
+    const folder = await emptyFolder();
+    const { up, jobs } = await startUp(folder);
+    const { body } = requestOnScreen(up);
+
+    for (const role of roles) {
+      const pid = await until(`there is a ${role}`, () => childOf(up, role));
+      process.kill(pid, "SIGKILL");
+      await until(`there is another ${role}`, () => {
+        const now = childOf(up, role);
+        return now !== undefined && now !== pid;
+      });
+      expect(up.stderr).toMatch(new RegExp(`"msg":"${role} ended; starting it again"`, "i"));
+    }
+
+    const accepted = await until("a job is accepted", async () => {
+      const answer = await post(jobs, body).catch(() => undefined);
+      return answer !== undefined && answer.status < 300 && answer;
+    });
+    await untilCompleted(jobs, accepted.body.id);
+    expect(await mailsIn(folder)).toHaveLength(1);
+  });
+
+  it("has its data directory to itself, and leaves it with all jobs to the next, however it ended", async () => {
+    const folder = await emptyFolder();
+    const first = await startUp(folder);
+    const { body } = requestOnScreen(first.up);
+    const { id } = (await post(first.jobs, body)).body;
+    await untilCompleted(first.jobs, id);
+    const started = childrenOf(first.up.pid).map(({ pid }) => pid);
+    expect(started).toHaveLength(roles.length);
+
+    const intruder = launch(["up"], { PORT: "0", HOLDFAST_CONFIG: CONFIG }, { cwd: folder });
+    expect(await intruder.ended).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: `holdfast up is already running on .holdfast (process ${first.up.pid}); stop it, or set HOLDFAST_DATA_DIR\n`,
+    });
+
+    pressCtrlC(first.up);
+    pressCtrlC(first.up);
+
+    const { code, stdout } = await first.up.ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Stopped\. Everything that was accepted is kept\.\n$/);
+    expect(started.filter(isAlive)).toEqual([]);
+
+    const second = await startUp(folder);
+    expect(await post(second.jobs, body)).toMatchObject({ status: 200, body: { id } });
+    const orphans = childrenOf(second.up.pid);
+    second.up.kill("SIGKILL");
+    await second.up.ended;
+    onTestFinished(() => killAll(orphans));
+    const orphanedRoles = orphans.filter(({ command }) => command.includes("holdfast "));
+    await until("its roles have ended by themselves", () => !orphanedRoles.some(({ pid }) => isAlive(pid)));
+
+    const third = await startUp(folder);
+    expect(await post(third.jobs, body)).toMatchObject({ status: 200, body: { id } });
+    expect(await get(`${third.jobs}/${id}/status`)).toMatchObject({ body: { state: "completed" } });
+    expect(orphans.map(({ pid }) => pid).filter(isAlive)).toEqual([]);
+    expect(await mailsIn(folder)).toHaveLength(1);
+  });
+});

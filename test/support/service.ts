@@ -1,0 +1,95 @@
+import { randomUUID } from "node:crypto";
+import { Queue } from "bullmq";
+import {
+  type Api,
+  type Application,
+  createProducer,
+  defineConfig,
+  type JobHandler,
+  type JobState,
+  type JobStatus,
+  type Producer,
+  type Running,
+  startApi,
+  startWorker,
+} from "holdfast";
+import { Redis } from "ioredis";
+import { inject, onTestFinished } from "vitest";
+import type { VariableName } from "../../src/config/variables.ts";
+import { stopAll } from "../../src/service/running.ts";
+import { bullmqQueueName } from "../../src/store/keys.ts";
+import { until } from "./until.ts";
+
+export type Variables = Readonly<Partial<Record<VariableName, string>>>;
+
+/** The environment of one test: the shared store, and a key prefix of its own on it. */
+export function testEnvironment(variables: Variables = {}) {
+  return {
+    REDIS_URL: inject("redisUrl"),
+    HOLDFAST_PREFIX: `test-${randomUUID()}`,
+    PORT: "0",
+    LOG_LEVEL: "silent",
+    ...variables,
+  };
+}
+
+/** A whole service in this process. What it started ends with the test, or with what `whenOver` waits for. */
+export interface Service {
+  readonly env: ReturnType<typeof testEnvironment>;
+  startApi(): Promise<Api>;
+  startWorker(): Promise<Running>;
+  createProducer(): Promise<Producer>;
+  /** The queue as a user of BullMQ sees it, with nothing of ours in between. */
+  openBareQueue(name?: string): Queue;
+  connect(): Redis;
+}
+
+export function createService(
+  application: Application,
+  variables: Variables = {},
+  whenOver: (stop: () => Promise<void>) => void = onTestFinished,
+): Service {
+  const env = testEnvironment(variables);
+  const parts: Running[] = [];
+  whenOver(() => stopAll(parts));
+  const kept = <Part extends Running>(part: Part): Part => {
+    parts.push(part);
+    return part;
+  };
+  const connect = () => {
+    const client = new Redis(env.REDIS_URL, { maxRetriesPerRequest: null });
+    client.on("error", () => {});
+    kept({ stop: async () => client.disconnect() });
+    return client;
+  };
+  return {
+    env,
+    connect,
+    startApi: async () => kept(await startApi(application, env)),
+    startWorker: async () => kept(await startWorker(application, env)),
+    createProducer: async () => kept(await createProducer(application, env)),
+    openBareQueue(name = "default") {
+      const queue = new Queue(bullmqQueueName(name), { prefix: env.HOLDFAST_PREFIX, connection: connect() });
+      queue.on("error", () => {});
+      kept({ stop: () => queue.close() });
+      return queue;
+    },
+  };
+}
+
+/** An application of just these handlers' jobs. */
+export function applicationOf(...handlers: readonly JobHandler[]): Application {
+  return defineConfig({ jobs: handlers.map(({ job }) => job), handlers: async () => handlers });
+}
+
+/** Waits until a job is in one of these states. */
+export function untilState(
+  producer: Pick<Producer, "status">,
+  id: string,
+  ...states: readonly JobState[]
+): Promise<JobStatus> {
+  return until(`job ${id} is ${states.join(" or ")}`, async () => {
+    const status = await producer.status(id);
+    return status !== undefined && states.includes(status.state) && status;
+  });
+}

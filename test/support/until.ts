@@ -1,0 +1,24 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+const EVERY_MS = 10;
+
+/**
+ * Waits until a condition holds.
+ *
+ * @param what completes "waited in vain until …"
+ * @param probe gives what the test waits for; anything falsy means not yet
+ * @returns what the probe gave
+ */
+export async function until<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  timeoutMs = 20_000,
+): Promise<Exclude<T, undefined | null | false>> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const found = await probe();
+    if (found) return found as Exclude<T, undefined | null | false>;
+    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain until ${what}`);
+    await sleep(EVERY_MS);
+  }
+}

@@ -1,0 +1,95 @@
+/** Compiled, not run: each line under a `@ts-expect-error` must be a compile error, and all others must not. */
+import { defineJob, defineSchedule, type JobContract } from "holdfast";
+import { z } from "zod";
+
+const report = defineJob({
+  type: "report",
+  payload: z.strictObject({ month: z.string(), copies: z.number().default(1) }),
+  result: z.strictObject({ pages: z.number() }),
+  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
+  timeoutMs: 1_000,
+});
+
+export const isAnyContract: JobContract = report;
+export const keepsItsType: "report" = report.type;
+
+// A handler is given the payload as it was parsed, with defaults filled in…
+report.handler(async ({ payload, attempt, signal, jobId, idempotencyKey, log, progress }) => {
+  const copies: number = payload.copies;
+  const month: string = payload.month;
+  log.info(`${month} ${idempotencyKey} ${jobId}`, { attempt, isAborted: signal.aborted });
+  await progress({ percent: 50 });
+  // @ts-expect-error the payload has no such member
+  payload.year;
+  // @ts-expect-error a payload belongs to the job; a handler must not change it to something else
+  payload.copies = "two";
+  // @ts-expect-error progress is a number or an object
+  await progress("half");
+  return { pages: copies };
+});
+
+// …and must return what the contract says.
+// @ts-expect-error pages is a number
+report.handler(async () => ({ pages: "3" }));
+// @ts-expect-error pages is missing
+report.handler(async () => ({}));
+// @ts-expect-error nothing is returned
+report.handler(async () => {});
+// @ts-expect-error a handler is asynchronous
+report.handler(() => ({ pages: 3 }));
+
+const wellFormed = {
+  type: "job",
+  payload: z.unknown(),
+  result: z.unknown(),
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+  timeoutMs: 1_000,
+} as const;
+
+defineJob(wellFormed);
+defineJob({ ...wellFormed, queue: "slow" });
+defineJob({
+  ...wellFormed,
+  retry: { attempts: 5, backoff: { kind: "exponential", delayMs: 1, jitter: 0.5 } },
+});
+// @ts-expect-error a type is text
+defineJob({ ...wellFormed, type: 5 });
+// @ts-expect-error no such backoff
+defineJob({ ...wellFormed, retry: { attempts: 1, backoff: { kind: "linear", delayMs: 1 } } });
+// @ts-expect-error a fixed backoff has no jitter
+defineJob({ ...wellFormed, retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 1, jitter: 0.5 } } });
+// @ts-expect-error the payload must be a schema
+defineJob({ ...wellFormed, payload: { month: "string" } });
+// @ts-expect-error no such option
+defineJob({ ...wellFormed, timeOutMs: 5 });
+// @ts-expect-error a time-out is required
+defineJob({ type: "job", payload: z.unknown(), result: z.unknown(), retry: wellFormed.retry });
+
+defineSchedule({
+  name: "monthly",
+  everyMs: 1_000,
+  job: report,
+  payload: ({ at }) => ({ month: at.toISOString() }),
+});
+// @ts-expect-error the schedule's payload is not the job's
+defineSchedule({ name: "monthly", everyMs: 1_000, job: report, payload: ({ at }) => ({ month: at }) });
+
+const mailing = defineJob({
+  ...wellFormed,
+  effects: { send: { timeoutMs: 1_000, inDoubt: "hold" }, file: { timeoutMs: 1_000, inDoubt: "probe" } },
+});
+
+mailing.handler(async ({ effect }) => {
+  const sent = await effect("send", async ({ key }) => ({ messageId: key }));
+  // @ts-expect-error an effect that an operator settled as done may have no result
+  sent.messageId;
+  sent?.messageId satisfies string | undefined;
+  // @ts-expect-error no such effect is declared
+  await effect("post", async () => 1);
+});
+// @ts-expect-error a job that declares no effect has none
+report.handler(async ({ effect }) => effect("send", async () => ({ pages: 1 })));
+// @ts-expect-error what to do in doubt must be said
+defineJob({ ...wellFormed, effects: { send: { timeoutMs: 1_000 } } });
+// @ts-expect-error repeating is safe only for as long as downstream remembers
+defineJob({ ...wellFormed, effects: { send: { timeoutMs: 1_000, inDoubt: "repeat" } } });

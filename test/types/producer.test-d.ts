@@ -1,0 +1,68 @@
+/** Compiled, not run: each line under a `@ts-expect-error` must be a compile error, and all others must not. */
+import {
+  defineJob,
+  type ErrorCode,
+  HoldfastError,
+  type JobStatus,
+  type Producer,
+  type Receipt,
+} from "holdfast";
+import { z } from "zod";
+
+declare const producer: Producer;
+
+const report = defineJob({
+  type: "report",
+  payload: z.strictObject({ month: z.string(), copies: z.number().default(1) }),
+  result: z.unknown(),
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+  timeoutMs: 1_000,
+});
+const options = { idempotencyKey: "k" };
+const payload = { month: "May" };
+
+export const receipt: Promise<Receipt> = producer.submit(report, payload, options);
+export const status: Promise<JobStatus | undefined> = producer.status("id");
+
+producer.submit(report, { month: "May", copies: 2 }, { ...options, delayMs: 5, priority: 1 });
+producer.submit(report, payload, { ...options, runAt: new Date() });
+// @ts-expect-error a member of the payload has the wrong type
+producer.submit(report, { month: 5 }, options);
+// @ts-expect-error a member of the payload is missing
+producer.submit(report, {}, options);
+// @ts-expect-error a member of the payload is unknown
+producer.submit(report, { month: "May", year: 2026 }, options);
+// @ts-expect-error no payload
+producer.submit(report, undefined, options);
+// @ts-expect-error without a key a lost answer would mean a second job
+producer.submit(report, payload, {});
+// @ts-expect-error without a key a lost answer would mean a second job
+producer.submit(report, payload);
+// @ts-expect-error a key is text
+producer.submit(report, payload, { idempotencyKey: 42 });
+// @ts-expect-error an instant is a Date
+producer.submit(report, payload, { ...options, runAt: "2026-12-01T09:00:00Z" });
+// @ts-expect-error no such option
+producer.submit(report, payload, { ...options, attempts: 5 });
+// @ts-expect-error a job, not the name of one
+producer.submit("report", payload, options);
+
+producer.submitMany(report, [{ payload, ...options }]).then((results) => {
+  for (const result of results) {
+    if (result instanceof HoldfastError) {
+      const code: ErrorCode = result.code;
+      code satisfies string;
+    } else {
+      result.id satisfies string;
+    }
+    // @ts-expect-error one that was refused has no id
+    result.id;
+  }
+});
+// @ts-expect-error one of many needs a key of its own, too
+producer.submitMany(report, [{ payload }]);
+// @ts-expect-error one of many has the wrong payload
+producer.submitMany(report, [{ payload: { month: 5 }, ...options }]);
+
+// @ts-expect-error no such code
+new HoldfastError("NOPE", "message");
