@@ -1,6 +1,6 @@
 import { actJobs, repeated } from "../lib/act-jobs.ts";
 import { type BenchOptions, untilEnded, withBench } from "../lib/bench.ts";
-import { check, type JobRecord, strikesIn, type Verdict } from "../lib/checker.ts";
+import { check, isGivenUp, type JobRecord, strikesIn, type Verdict } from "../lib/checker.ts";
 import { withoutReservation } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment, type Table } from "../lib/experiment.ts";
 import { groupBy } from "../lib/group-by.ts";
@@ -15,7 +15,7 @@ export const killWorker: Experiment = {
   async run(context) {
     const size = context.isQuick
       ? { perPoint: 2, plain: 1, workers: 3 }
-      : { perPoint: 30, plain: 4, workers: 6 };
+      : { perPoint: 24, plain: 4, workers: 6 };
     const { verdict, dead } = await killAtEachPoint(context, size, {});
     const control = await reservationControl(context);
     return {
@@ -109,11 +109,11 @@ function wrongAtPoints(jobs: readonly JobRecord[], dead: ReadonlySet<string>): s
   });
 }
 
-/** Only one of the workers that began the job died at it; others can have died long after. */
+/** Only one of the workers that began the job died at it, if others did long after, and none gave up by itself. */
 function isHitOnce({ steps }: JobRecord, dead: ReadonlySet<string>): boolean {
   const lives = groupBy(steps, ({ life }) => life);
   const hits = [...lives].filter(([life, own]) => dead.has(life) && own.at(-1)?.event !== "finish:after");
-  return hits.length <= 1;
+  return hits.length <= 1 && !steps.some(isGivenUp);
 }
 
 function struckAt({ steps }: JobRecord): StrikePoint | undefined {

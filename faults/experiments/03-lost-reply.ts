@@ -15,7 +15,7 @@ export const lostReply: Experiment = {
   fault: "a proxy drops the reply, or the command, of one submission, and closes the connection",
   mustHold: "one job per key after the client's retry with the same key",
   async run(context) {
-    const count = context.isQuick ? 20 : 500;
+    const count = context.isQuick ? 20 : 450;
     return await withBench({ workers: 1, concurrency: 20 }, async (bench) => {
       const lost = await submitThrough(bench, context, count);
       const verdict = await check(bench, 60_000);

@@ -4,6 +4,7 @@ import { type Bench, untilEnded, withBench } from "../lib/bench.ts";
 import { check } from "../lib/checker.ts";
 import { apiDoor } from "../lib/client.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
+import type { Role } from "../lib/role.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const allAtOnce: Experiment = {
@@ -12,7 +13,7 @@ export const allAtOnce: Experiment = {
   fault: "SIGKILL of API, workers, scheduler and store, each at random moments, all in one run",
   mustHold: "no acknowledged job lost, one job per key, no effect repeated, one job per tick",
   async run(context) {
-    const forMs = context.isQuick ? 8_000 : 150_000;
+    const forMs = context.isQuick ? 8_000 : 120_000;
     const size = { workers: context.isQuick ? 2 : 3, api: true, scheduler: true, concurrency: 6 };
     return await withBench(size, async (bench) => {
       const chaos = { isOver: false };
@@ -58,14 +59,26 @@ async function killAtRandom(bench: Bench, { random, say }: Context, forMs: numbe
     await sleep(random.between(SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS));
     const victim = random.pick(["worker", "worker", "api", "scheduler", "store"] as const);
     if (victim === "store") await bench.strikeStore(random.between(0, 500));
-    if (victim === "worker") random.pick(bench.workers).signal("SIGKILL");
-    if (victim === "api") bench.api?.signal("SIGKILL");
-    if (victim === "scheduler") bench.scheduler?.signal("SIGKILL");
+    const role = {
+      worker: random.pick(bench.workers),
+      api: bench.api,
+      scheduler: bench.scheduler,
+      store: undefined,
+    };
+    await killRole(role[victim], random.next() < KILLED_AT_START);
     total += 1;
     times.set(victim, (times.get(victim) ?? 0) + 1);
     say(`${total} kills, ${bench.client.acknowledged.length} jobs acknowledged`);
   }
   return { total, times };
+}
+
+/** Mostly a role is killed while it does its work; this share at any moment, and so often while it starts. */
+const KILLED_AT_START = 0.25;
+
+async function killRole(role: Role | undefined, atAnyMoment: boolean): Promise<void> {
+  if (!atAnyMoment) await role?.ready().catch(() => {});
+  role?.signal("SIGKILL");
 }
 
 const LANES = 12;

@@ -11,7 +11,7 @@ export const rollingRestart: Experiment = {
   fault: "SIGTERM and a new process, one worker at a time, under load",
   mustHold: "nothing stalled, nothing repeated, nothing in doubt, nothing begun twice",
   async run(context) {
-    const restarts = context.isQuick ? 3 : 40;
+    const restarts = context.isQuick ? 3 : 30;
     return await withBench(
       { workers: 3, concurrency: 8, env: { HOLDFAST_LOCK_MS: LOCK_MS } },
       async (bench) => {

@@ -1,65 +1,120 @@
-import { LOCK_MS, withBench } from "../lib/bench.ts";
-import { check, type JobRecord } from "../lib/checker.ts";
-import type { Submission } from "../lib/client.ts";
+import { type Bench, LOCK_MS, untilEnded, withBench } from "../lib/bench.ts";
+import { check, type JobRecord, type Verdict } from "../lib/checker.ts";
+import type { Client, Submission } from "../lib/client.ts";
 import type { Context, Experiment } from "../lib/experiment.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 /** Its attempts and the five crashes that the default policy allows. */
 const STARTS_ALLOWED = 3 + 5;
+/** Generously: found as stalled, taken, and a new worker started, each time. */
+const END_WITHIN_MS = STARTS_ALLOWED * 10 * LOCK_MS;
 
 export const deadlyJob: Experiment = {
   number: 16,
   title: "A job kills its worker each time",
-  fault: "a handler that ends its own process with SIGKILL",
+  fault: "a handler that ends its own process with SIGKILL; one such job after the other, among others",
   mustHold: "failed as STARTS_EXHAUSTED after its bounded starts; other jobs unharmed",
   async run(context) {
-    const size = context.isQuick ? { deadly: 1, others: 40 } : { deadly: 20, others: 1_500 };
-    return await withBench({ workers: 4, concurrency: 4 }, async (bench) => {
-      await inLanes(submissions(size, context), 16, async (submission) => {
-        await bench.client.submit(submission);
-      });
-      const withinMs = 30_000 + size.deadly * STARTS_ALLOWED * 3 * LOCK_MS;
-      const { counts, jobs, findings } = await check(bench, withinMs);
-      const deadly = jobs.filter(({ key }) => key.startsWith("deadly"));
-      const others = jobs.filter(({ key }) => key.startsWith("other"));
-      const harmed = others.filter(({ status }) => status?.state !== "completed");
-      const wrong = deadly.filter((job) => !isExhausted(job));
-      const deaths = deadly.map(begun);
-      counts.faults = bench.deaths.length;
-      // A deadly job is meant to fail.
-      counts.failed -= deadly.length - wrong.length;
-      return {
-        counts,
-        measured: [
-          `${deadly.length} deadly jobs, each ended after ${Math.min(...deaths)} to ${Math.max(...deaths)} deaths (allowed: ${STARTS_ALLOWED})`,
-          `${others.length} other jobs on the same workers, ${others.length - harmed.length} completed; ` +
-            `the unluckiest was begun ${Math.max(...others.map(begun))} times`,
-        ],
-        broken: [
-          ...(wrong.length > 0 ? [`${wrong.length} deadly jobs did not end as STARTS_EXHAUSTED`] : []),
-          ...(deaths.some((count) => count > STARTS_ALLOWED) ? ["a deadly job was begun too often"] : []),
-          ...(harmed.length > 0 ? [`${harmed.length} other jobs were harmed`, ...findings] : []),
-        ],
-        controls: [],
-      };
-    });
+    const { verdict, deaths } = await oneAfterTheOther(context, context.isQuick ? 1 : 5);
+    const { counts, jobs, findings } = verdict;
+    const { deadly, others, exhausted, harmed } = sort(jobs);
+    const starts = deadly.map(begun);
+    counts.faults = deaths;
+    // A deadly job is meant to fail.
+    counts.failed -= exhausted.length;
+    return {
+      counts,
+      measured: [
+        `${deadly.length} deadly jobs, each ended after ${Math.min(...starts)} to ${Math.max(...starts)} deaths (allowed: ${STARTS_ALLOWED})`,
+        `${others.length} other jobs on the same workers, ${others.length - harmed.length} completed; ` +
+          `the unluckiest was begun ${Math.max(...others.map(begun))} times`,
+        ...(context.isQuick ? [] : [await manyAtOnce(context)]),
+      ],
+      broken: [
+        ...(exhausted.length < deadly.length ? ["a deadly job did not end as STARTS_EXHAUSTED"] : []),
+        ...(starts.some((count) => count > STARTS_ALLOWED) ? ["a deadly job was begun too often"] : []),
+        ...(harmed.length > 0 ? [`${harmed.length} other jobs were harmed`, ...findings] : []),
+      ],
+      controls: [],
+    };
   },
 };
 
-function* submissions(
-  { deadly, others }: { deadly: number; others: number },
-  { random, say }: Context,
-): Iterable<Submission> {
-  const every = Math.floor(others / deadly);
-  for (let index = 0; index < others; index += 1) {
-    if (index % every === 0) yield { type: "deadly", idempotencyKey: `deadly-${index / every}`, payload: {} };
-    say(`${index} jobs submitted`);
-    yield { type: "bystander", idempotencyKey: `other-${index}`, payload: { ms: random.between(0, 50) } };
-  }
+const LANES = 12;
+const WORKERS = { workers: 4, concurrency: 4 };
+
+async function oneAfterTheOther(
+  context: Context,
+  count: number,
+): Promise<{ verdict: Verdict; deaths: number }> {
+  return await withBench(WORKERS, async (bench) => {
+    let isOver = false;
+    const load = loadWhile(bench, context, () => !isOver);
+    for (let index = 0; index < count; index += 1) {
+      context.say(`deadly job ${index + 1} of ${count}, ${bench.deaths.length} deaths`);
+      const accepted = await bench.client.submit(deadly(index));
+      await untilEnded(bench, accepted?.id, END_WITHIN_MS);
+    }
+    isOver = true;
+    await load;
+    return { verdict: await check(bench, END_WITHIN_MS), deaths: bench.deaths.length };
+  });
 }
 
-function isExhausted({ status }: JobRecord): boolean {
-  return status?.state === "failed" && status.error?.code === "STARTS_EXHAUSTED";
+async function loadWhile(bench: Bench, { random }: Context, goesOn: () => boolean): Promise<void> {
+  const keys = (function* () {
+    for (let index = 0; goesOn(); index += 1) yield `other-${index}`;
+  })();
+  await inLanes(keys, LANES, async (key) => {
+    const accepted = await bench.client.submit(bystander(key, random.between(0, 100)));
+    await untilEnded(bench, accepted?.id);
+  });
+}
+
+/** More of them than a bound per job can tell apart from their neighbours: measured, not promised. */
+async function manyAtOnce({ random, say }: Context): Promise<string> {
+  const [deadlyCount, othersCount] = [12, 300];
+  say(`${deadlyCount} deadly jobs at once`);
+  return await withBench(WORKERS, async (bench) => {
+    await submitAll(bench.client, [
+      ...Array.from({ length: deadlyCount }, (_, index) => deadly(index)),
+      ...Array.from({ length: othersCount }, (_, index) =>
+        bystander(`other-${index}`, random.between(0, 50)),
+      ),
+    ]);
+    const { jobs } = await check(bench, 2 * END_WITHIN_MS);
+    const { harmed } = sort(jobs);
+    return (
+      `not promised: ${deadlyCount} deadly jobs at once on 4 workers with 4 places each, among ${othersCount} others: ` +
+      `${harmed.length} of the others died with them so often that they ended as STARTS_EXHAUSTED too`
+    );
+  });
+}
+
+async function submitAll(client: Client, submissions: readonly Submission[]): Promise<void> {
+  await inLanes(submissions, LANES, async (submission) => void (await client.submit(submission)));
+}
+
+function deadly(index: number): Submission {
+  return { type: "deadly", idempotencyKey: `deadly-${index}`, payload: {} };
+}
+
+function bystander(key: string, ms: number): Submission {
+  return { type: "bystander", idempotencyKey: key, payload: { ms } };
+}
+
+function sort(jobs: readonly JobRecord[]) {
+  const others = jobs.filter(({ key }) => key.startsWith("other"));
+  const deadly = jobs.filter(({ key }) => key.startsWith("deadly"));
+  const exhausted = deadly.filter(
+    ({ status }) => status?.state === "failed" && status.error?.code === "STARTS_EXHAUSTED",
+  );
+  return {
+    deadly,
+    others,
+    exhausted,
+    harmed: others.filter(({ status }) => status?.state !== "completed"),
+  };
 }
 
 function begun({ steps }: JobRecord): number {

@@ -6,6 +6,7 @@ import { killStore } from "./05-kill-store.ts";
 import { allAtOnce } from "./06-all-at-once.ts";
 import { outage } from "./08-outage.ts";
 import { oneKey } from "./12-one-key.ts";
+import { time } from "./13-time.ts";
 import { trimmedJob } from "./14-trimmed-job.ts";
 import { rollingRestart } from "./15-rolling-restart.ts";
 import { deadlyJob } from "./16-deadly-job.ts";
@@ -19,6 +20,7 @@ export const experiments: readonly Experiment[] = [
   allAtOnce,
   outage,
   oneKey,
+  time,
   trimmedJob,
   rollingRestart,
   deadlyJob,

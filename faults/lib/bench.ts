@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JobStatus } from "holdfast";
@@ -8,6 +7,7 @@ import { type Client, openClient } from "./client.ts";
 import { type Cut, type Installation, install } from "./installation.ts";
 import { endProcess, readiness, startProcess } from "./processes.ts";
 import { type Death, type Role, startRole } from "./role.ts";
+import { scratchFolder } from "./scratch.ts";
 import { openTraceReader, type TraceReader } from "./trace-reader.ts";
 import { inLanes, until } from "./waiting.ts";
 
@@ -19,6 +19,8 @@ export interface BenchOptions {
   readonly api?: boolean;
   readonly scheduler?: boolean;
   readonly cut?: Cut;
+  /** How long the store stays away when a worker asks for the blow, in milliseconds. @default 0 */
+  readonly strikeMs?: () => number;
   /** Overrides of the store's options, e.g. `["--appendfsync", "everysec"]`. */
   readonly store?: readonly string[];
   /** Added to the store's environment. */
@@ -69,14 +71,17 @@ export const LOCK_MS = 1_000;
 
 const STATUS_LANES = 32;
 
-let benches = 0;
-
 export async function openBench(options: BenchOptions): Promise<Bench> {
-  benches += 1;
-  const directory = mkdtempSync(join(tmpdir(), `holdfast-lab-${benches}-`));
+  const directory = scratchFolder("bench");
   for (const name of ["trace", "struck", "logs"]) mkdirSync(join(directory, name));
   const installation = install(join(directory, "installation"), options.cut);
-  const store = await startRedisServer({ args: options.store ?? [], env: options.storeEnv ?? {} });
+  const storeDirectory = join(directory, "store");
+  mkdirSync(storeDirectory);
+  const store = await startRedisServer({
+    directory: storeDirectory,
+    args: options.store ?? [],
+    env: options.storeEnv ?? {},
+  });
   const witnessFile = join(directory, "witness.ndjson");
   const witness = startProcess(
     installation.script("witness"),
@@ -102,8 +107,8 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
   const outages: Outage[] = [];
   let striking: Promise<Outage> | undefined;
   /** Two strikes at once are one. */
-  const strikeStore = (forMs = 0) => {
-    striking ??= strikeOnce(store, forMs, outages).finally(() => {
+  const strikeStore = (forMs = 0, onDead = () => {}) => {
+    striking ??= strikeOnce(store, forMs, outages, onDead).finally(() => {
       striking = undefined;
     });
     return striking;
@@ -115,7 +120,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
       env: { ...env, ...extra },
       directory,
       onDeath: (death) => deaths.push(death),
-      onStoreStrike: async () => void (await strikeStore()),
+      onStoreStrike: (onDead) => strikeStore(options.strikeMs?.() ?? 0, onDead),
     });
   const workers = Array.from({ length: options.workers }, (_, index) => role("worker", `worker${index + 1}`));
   const immune = Array.from({ length: options.immune ?? 0 }, (_, index) =>
@@ -130,7 +135,6 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
     await Promise.all(roles.map((each) => each.stop()));
     await endProcess(witness, "SIGKILL");
     await store.stop();
-    if (process.env.LAB_KEEP === undefined) rmSync(directory, { recursive: true, force: true });
   };
   try {
     await Promise.all(roles.map((each) => each.ready()));
@@ -176,10 +180,15 @@ export async function withBench<T>(options: BenchOptions, use: (bench: Bench) =>
   }
 }
 
-async function strikeOnce(store: RedisServer, forMs: number, outages: Outage[]): Promise<Outage> {
+async function strikeOnce(
+  store: RedisServer,
+  forMs: number,
+  outages: Outage[],
+  onDead: () => void,
+): Promise<Outage> {
   const from = Date.now();
-  // Counted from the start, as if it never ended: whoever looks meanwhile must see it.
   await store.kill();
+  onDead();
   await sleep(forMs);
   await store.restart();
   const outage = { from, to: Date.now() };

@@ -65,6 +65,7 @@ export interface Verdict {
 
 const STATUS_LANES = 32;
 const FINDINGS_MAX = 20;
+const TALE_MAX = 40;
 
 /** Waits for the end of all jobs, and compares both lists with the final state. */
 export async function check(bench: Bench, withinMs: number): Promise<Verdict> {
@@ -75,7 +76,8 @@ export async function check(bench: Bench, withinMs: number): Promise<Verdict> {
     told.set(job, (told.get(job) ?? 0) + 1);
     repeats.set(key, (repeats.get(key) ?? 0) + 1);
   }
-  const steps = groupBy(bench.trace.read(), ({ jobId }) => jobId);
+  const inOrder = [...bench.trace.read()].sort((a, b) => a.at - b.at);
+  const steps = groupBy(inOrder, ({ jobId }) => jobId);
   const jobs: JobRecord[] = [];
   await inLanes(bench.client.acknowledged, STATUS_LANES, async ({ key, id }) => {
     const status = await bench.client.status(id);
@@ -144,7 +146,7 @@ function mustBeInDoubt(steps: readonly Step[], { deadLives }: Known): boolean {
 
 /** A death, a pause, an outage of the store or the effect's own time-out fell into the window. */
 function mayBeInDoubt(steps: readonly Step[], known: Known): boolean {
-  if (steps.some(({ event, detail }) => event === "threw" && /TIMED_OUT|LOCK_LOST/.test(detail))) return true;
+  if (steps.some(isGivenUp)) return true;
   return starts(steps).some((start) => {
     const last = lastOf(start);
     const isOpen = inside.has(last.event) || border.has(last.event) || last.event === "struck";
@@ -152,6 +154,11 @@ function mayBeInDoubt(steps: readonly Step[], known: Known): boolean {
     if (start.some(({ event, detail }) => event === "struck" && detail.startsWith("stop"))) return true;
     return known.outages.some(({ from, to }) => start.some(({ at }) => at <= to) && last.at >= from - 1_000);
   });
+}
+
+/** The worker itself ended the effect: its time was up, or its lock was gone, e.g. because the machine was busy. */
+export function isGivenUp({ event, detail }: Step): boolean {
+  return event === "threw" && /TIMED_OUT|LOCK_LOST/.test(detail);
 }
 
 /** The steps of one job by worker process; a process rarely takes a job twice, and then only its last start counts. */
@@ -175,9 +182,9 @@ export function refusals(steps: readonly Step[]): number {
 }
 
 function tale({ key, id, status, told, steps }: JobRecord): string {
-  const path = steps.map(
-    ({ life, event, detail }) => `${life} ${event}${detail === "-" ? "" : ` ${detail}`}`,
-  );
+  const path = steps
+    .slice(-TALE_MAX)
+    .map(({ life, event, detail }) => `${life} ${event}${detail === "-" ? "" : ` ${detail}`}`);
   return `${key} ${id} ${status?.state ?? "gone"} ${status?.error?.code ?? ""} told ${told}: ${path.join(", ")}`;
 }
 

@@ -1,8 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { scratchFolder } from "./scratch.ts";
 
 /**
  * Builds the library that makes SIGKILL of the store mean a power cut.
@@ -11,7 +10,7 @@ import { fileURLToPath } from "node:url";
  */
 export function powerCutEnvironment(): NodeJS.ProcessEnv | undefined {
   if (process.platform !== "linux") return undefined;
-  const library = join(mkdtempSync(join(tmpdir(), "holdfast-lab-")), "power-cut.so");
+  const library = join(scratchFolder("power-cut"), "power-cut.so");
   const source = fileURLToPath(new URL("power-cut.c", import.meta.url));
   const { status } = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl", "-lpthread"]);
   return status === 0 ? { LD_PRELOAD: library } : undefined;

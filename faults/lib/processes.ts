@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
+import { removeScratch } from "./scratch.ts";
 
 const living = new Set<ChildProcess>();
 
@@ -21,6 +22,7 @@ export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: st
     env: { ...neutralEnvironment(), ...env },
     stdio: ["ignore", log, log, "ipc"],
   });
+  closeSync(log);
   living.add(child);
   child.once("exit", () => living.delete(child));
   child.on("error", () => {});
@@ -52,12 +54,10 @@ export async function endProcess(child: ChildProcess, signal: NodeJS.Signals): P
 export function endAllWithUs(): void {
   const endAll = () => {
     for (const child of living) child.kill("SIGKILL");
+    removeScratch();
   };
   process.on("exit", endAll);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      endAll();
-      process.exit(130);
-    });
+    process.on(signal, () => process.exit(130));
   }
 }

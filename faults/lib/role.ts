@@ -16,8 +16,8 @@ export interface RoleOptions {
   readonly directory: string;
   /** Told of each process that was killed, by the laboratory or by its own strike. */
   readonly onDeath: (death: Death) => void;
-  /** A worker asks for the store to be struck. */
-  readonly onStoreStrike?: () => Promise<void>;
+  /** A worker asks for the store to be struck, and goes on when it is dead. */
+  readonly onStoreStrike: (onDead: () => void) => Promise<unknown>;
 }
 
 /** A role whose process is started again whenever it dies, as a supervisor would. */
@@ -55,10 +55,9 @@ export function startRole(options: RoleOptions): Role {
     });
     child.on("message", (message: { strike?: "store" }) => {
       if (message.strike === undefined) return;
-      options.onStoreStrike?.().then(
-        () => child.connected && child.send("struck"),
-        () => {},
-      );
+      const goOn = () => void (child.connected && child.send("struck"));
+      // Where the store was being struck already, nobody tells when it is dead: at the latest, it is back now.
+      options.onStoreStrike(goOn).then(goOn, goOn);
     });
     const ready = readiness(child);
     ready.catch(() => {});

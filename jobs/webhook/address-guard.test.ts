@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import fc from "fast-check";
 import { PermanentError } from "holdfast";
 import { describe, expect, it } from "vitest";
+import { variables } from "../../src/config/variables.ts";
 import { addressFault, parseRanges, resolvePublic } from "./address-guard.ts";
 
 const nothing = parseRanges("");
@@ -117,6 +118,32 @@ describe("an address that webhooks may call", () => {
     expect(addressFault("::ffff:127.0.0.1", allowed)).toBe("an IPv4 address in IPv6");
     expect(addressFault("::1", allowed)).toBe("a loopback address");
   });
+});
+
+describe("the ranges that are allowed", () => {
+  const { schema } = variables.HOLDFAST_WEBHOOK_ALLOW;
+
+  it("can be read wherever the environment was found valid", () => {
+    const range = fc.oneof(
+      fc.tuple(fc.ipV4(), fc.nat(32)).map(([address, bits]) => `${address}/${bits}`),
+      fc.tuple(fc.ipV6(), fc.nat(128)).map(([address, bits]) => `${address}/${bits}`),
+    );
+    fc.assert(
+      fc.property(fc.array(range, { minLength: 1, maxLength: 4 }), (ranges) => {
+        const text = ranges.join(", ");
+
+        expect(schema.safeParse(text).success).toBe(true);
+        expect(parseRanges(text)).toHaveLength(ranges.length);
+      }),
+    );
+  });
+
+  it.each(["127.0.0.1", "127.0.0.0/33", "10.0.0.0/8,", "localhost/8", "::1/129", "*", "0177.0.0.0/8"])(
+    "are not valid as %j",
+    (text) => {
+      expect(schema.safeParse(text).success).toBe(false);
+    },
+  );
 });
 
 describe("a receiver's host", () => {

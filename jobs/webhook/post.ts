@@ -26,7 +26,7 @@ export async function post(
   signal: AbortSignal,
 ): Promise<Answer> {
   const dispatcher = new Agent({
-    connect: { timeout: CONNECT_TIMEOUT_MS },
+    connect: { lookup: alwaysTo(addresses), timeout: CONNECT_TIMEOUT_MS },
   });
   try {
     const response = await request(url, { method: "POST", headers, body, signal, dispatcher });

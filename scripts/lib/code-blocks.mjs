@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { Failure } from "./script.mjs";
 
 const sourced =
-  /^<!-- from: (?<source>\S+) -->$(?<block>\n+(?<fence>`{3,})(?<language>.*)\n(?:[\s\S]*?\n)?\k<fence>$)?/gm;
+  /^<!-- from: (?<source>\S+) -->$(?<block>\n+(?<fence>`{3,})(?<language>.*)\n(?:[\s\S]*?\n)??\k<fence>$)?/gm;
 const marker = /^\s*(?:\/\/|#) #(?<kind>region|endregion)\b\s*(?<name>\S*)/;
 
 /** The text of a Markdown file, with each sourced block as its source has it now. */

@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Logger } from "../observe/logger.ts";
 import { guardRoutes } from "./access.ts";
+import { refuseConnection } from "./client-error.ts";
 import { addDocs } from "./docs.ts";
 import { watchMethods } from "./methods.ts";
 import type { ApiParts } from "./parts.ts";
@@ -31,6 +32,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 16_384 },
     frameworkErrors: (error, request, reply) =>
       sendProblem(parts.log, asHoldfastError(error), request, reply),
+    clientErrorHandler: refuseConnection,
   });
   // Fastify reads text as well; here it is JSON or 415.
   server.removeContentTypeParser("text/plain");

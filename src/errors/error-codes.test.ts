@@ -5,7 +5,10 @@ import { errorCodes, isErrorCode } from "./error-codes.ts";
 import { HoldfastError } from "./holdfast-error.ts";
 
 const source = join(import.meta.dirname, "..");
-const documentation = readFileSync(join(source, "../docs/errors.md"), "utf8");
+// The table of all codes is generated; what explains them is written by hand below it.
+const [, explained = ""] = readFileSync(join(source, "../docs/errors.md"), "utf8").split(
+  "<!-- end of generated -->",
+);
 const code = readdirSync(source, { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !file.endsWith("error-codes.ts"))
   .map((file) => readFileSync(join(source, file), "utf8"))
@@ -13,8 +16,8 @@ const code = readdirSync(source, { recursive: true, encoding: "utf8" })
 
 describe("every error code", () => {
   it.each(Object.keys(errorCodes))("is explained in docs/errors.md and used in the source: %s", (name) => {
-    expect(documentation).toMatch(new RegExp(`^(#+|\\|).*\`${name}\``, "m"));
-    expect(code).toContain(`"${name}"`);
+    expect(new RegExp(`^(#+|\\|) \`${name}\``, "m").test(explained)).toBe(true);
+    expect(code.includes(`"${name}"`)).toBe(true);
   });
 
   it("answers with an HTTP status of a failure", () => {

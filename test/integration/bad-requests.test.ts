@@ -225,7 +225,10 @@ describe("a path or method that does not exist", () => {
   );
 
   it("what is not HTTP at all is refused, and harms nobody", async () => {
-    expect(await sendRaw(root, "\x16\x03\x01 hello\r\n\r\n")).toMatch(/^HTTP\/1.1 400 /);
+    const answer = await sendRaw(root, "\x16\x03\x01 hello\r\n\r\n");
+
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer).toMatch(/content-type: application\/problem\+json/i);
     expect(await get(`${root}/health/live`)).toMatchObject({ status: 200 });
   });
 });

@@ -2,7 +2,7 @@
  * The facts about BullMQ that the worker rests on and that BullMQ does not promise. Each was seen in 6.7.0; an upgrade
  * that changes one goes red here.
  */
-import { UnrecoverableError, WaitingError } from "bullmq";
+import { DelayedError, UnrecoverableError, WaitingError } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { useBareQueue } from "../support/bare-queue.ts";
 import { latch } from "../support/latch.ts";
@@ -29,6 +29,44 @@ describe("how an attempt ends, on which the consumer rests", () => {
       returnvalue: "done",
     });
     expect(states).toEqual(["waiting", 0]);
+  });
+
+  it("moveToDelayed and DelayedError postpone a job without using up an attempt", async () => {
+    bare.work(async (job, token = "") => {
+      if (job.attemptsStarted > 1) return "done";
+      await job.moveToDelayed(Date.now() + 20, token);
+      throw new DelayedError();
+    });
+
+    await bare.queue.add("job", 1, { jobId: "a" });
+
+    expect(await bare.untilFinished("a")).toMatchObject({ attemptsMade: 1, attemptsStarted: 2 });
+  });
+
+  it("a job that bears a deferred failure fails when it is taken, without being run", async () => {
+    let runs = 0;
+    await bare.queue.add("job", 1, { jobId: "a", attempts: 5 });
+    await bare.store.hset(bare.key("a"), "defa", "as asked");
+
+    bare.work(async () => (runs += 1));
+
+    expect(await bare.untilFinished("a")).toMatchObject({ failedReason: "as asked", attemptsMade: 1 });
+    expect(runs).toBe(0);
+  });
+
+  it("retrying a failed job by hand can give it all its attempts and starts anew", async () => {
+    let isMended = false;
+    bare.work(async () => {
+      if (!isMended) throw new Error("broken");
+    });
+    await bare.queue.add("job", 1, { jobId: "a", attempts: 2, backoff: soon });
+    const failed = await bare.untilFinished("a");
+
+    isMended = true;
+    await failed.retry("failed", { resetAttemptsMade: true, resetAttemptsStarted: true });
+    await bare.untilState("a", "completed");
+
+    expect(await bare.queue.getJob("a")).toMatchObject({ attemptsMade: 1, attemptsStarted: 1 });
   });
 
   it("a backoff changed in memory sets the next delay, and only that", async () => {

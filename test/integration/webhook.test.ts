@@ -4,27 +4,29 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
+import { createOperator, type Producer } from "holdfast";
 import { Webhook } from "standardwebhooks";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import application from "../../holdfast.config.ts";
 import { webhook } from "../../jobs/webhook/contract.ts";
 import { post } from "../../jobs/webhook/post.ts";
-import quickApplication from "../fixtures/quick-jobs/holdfast.config.ts";
-import { type JobService, startJobService } from "../support/job-service.ts";
+import quickApplication from "../support/fixtures/quick-jobs.config.ts";
+import { START_MS, withProcesses } from "../support/processes.ts";
+import { createService, type Service, untilState } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 const event = { type: "invoice.paid", timestamp: "2026-11-24T09:00:00Z", data: { invoice: "in-42" } };
 
-/** Runs the job as it is; the other one with little patience. */
-let service: JobService;
-let quick: JobService;
+/** Of the job as it is; the other one with little patience. */
+let producer: Producer;
+let quickProducer: Producer;
+const quick = createService(quickApplication, {}, afterAll);
 
 beforeAll(async () => {
-  service = await startJobService(application, "webhook");
-  quick = await startJobService(quickApplication, "webhook-quick");
-  await Promise.all([service.startWorker(), quick.startWorker()]);
+  producer = await startJobs(createService(application, {}, afterAll));
+  quickProducer = await startJobs(quick);
 });
-afterAll(() => Promise.all([service.stop(), quick.stop()]));
 beforeEach(() => {
   vi.stubEnv("HOLDFAST_WEBHOOK_SECRET", secret);
   vi.stubEnv("HOLDFAST_WEBHOOK_ALLOW", "127.0.0.1/32");
@@ -32,6 +34,11 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
 });
+
+async function startJobs(service: Service): Promise<Producer> {
+  await service.startWorker();
+  return await service.createProducer();
+}
 
 interface Delivery {
   readonly at: number;
@@ -79,8 +86,12 @@ async function startTrap() {
   return { port: (server.address() as AddressInfo).port, seen };
 }
 
-async function submit(to: JobService, url: string, key = url): Promise<string> {
-  return (await to.producer.submit(webhook, { url, event }, { idempotencyKey: key })).id;
+async function submit(to: Producer, url: string, key: string): Promise<string> {
+  return (await to.submit(webhook, { url, event }, { idempotencyKey: key })).id;
+}
+
+async function outcome(of: Producer, url: string) {
+  return await untilState(of, await submit(of, url, url), "completed", "failed");
 }
 
 function verified({ headers, body }: Delivery): unknown {
@@ -91,7 +102,7 @@ describe("a webhook", () => {
   it("is one signed POST of the event", async () => {
     const { url, port, deliveries } = await startReceiver(replies(202));
 
-    expect(await service.ended(await submit(service, url))).toMatchObject({
+    expect(await outcome(producer, url)).toMatchObject({
       state: "completed",
       result: { status: 202 },
       effects: [{ name: "deliver", state: "done" }],
@@ -109,7 +120,7 @@ describe("a webhook", () => {
   it("comes again with the same key and a fresh signature until it is taken, when the receiver wants it", async () => {
     const { url, deliveries } = await startReceiver(replies(500), replies(429, { "retry-after": "2" }));
 
-    expect(await service.ended(await submit(service, url))).toMatchObject({
+    expect(await outcome(producer, url)).toMatchObject({
       state: "completed",
       attemptsMade: 3,
       result: { status: 204 },
@@ -123,15 +134,15 @@ describe("a webhook", () => {
     expect(new Set(deliveries.map(({ headers }) => headers["webhook-timestamp"])).size).toBeGreaterThan(1);
     const [afterError, afterBusy] = [second!.at - first!.at, third!.at - second!.at];
     expect(afterError).toBeGreaterThan(750);
-    expect(afterError).toBeLessThan(1_900);
+    expect(afterError).toBeLessThan(5_000);
     expect(afterBusy).toBeGreaterThan(1_950);
-    expect(afterBusy).toBeLessThan(3_500);
+    expect(afterBusy).toBeLessThan(6_000);
   });
 
   it.each([400, 404, 410, 422])("fails for good where the receiver answers %d", async (status) => {
     const { url, deliveries } = await startReceiver(replies(status));
 
-    expect(await service.ended(await submit(service, url))).toMatchObject({
+    expect(await outcome(producer, url)).toMatchObject({
       state: "failed",
       attemptsMade: 1,
       error: { code: "PERMANENT_FAILURE", message: `The receiver answered ${status}` },
@@ -141,7 +152,7 @@ describe("a webhook", () => {
   });
 
   it("fails after its last attempt where nobody listens, with nothing in doubt", async () => {
-    expect(await quick.ended(await submit(quick, "http://127.0.0.1:1/"))).toMatchObject({
+    expect(await outcome(quickProducer, "http://127.0.0.1:1/")).toMatchObject({
       state: "failed",
       attemptsMade: 3,
       error: { code: "HANDLER_FAILED", message: expect.stringContaining("ECONNREFUSED") },
@@ -161,15 +172,15 @@ describe("a webhook", () => {
     const { url } = await startReceiver(chatter, (response) => response.writeHead(200).write("unfinished"));
     const quiet = await startReceiver((response) => response.writeHead(201).write("unfinished"));
 
-    expect(await service.ended(await submit(service, url))).toMatchObject({ result: { status: 200 } });
-    expect(await service.ended(await submit(service, quiet.url))).toMatchObject({ result: { status: 201 } });
+    expect(await outcome(producer, url)).toMatchObject({ result: { status: 200 } });
+    expect(await outcome(producer, quiet.url)).toMatchObject({ result: { status: 201 } });
   });
 
   it("goes nowhere without a secret to sign it with", async () => {
     vi.stubEnv("HOLDFAST_WEBHOOK_SECRET", "");
     const { url, deliveries } = await startReceiver();
 
-    expect(await service.ended(await submit(service, url))).toMatchObject({
+    expect(await outcome(producer, url)).toMatchObject({
       state: "failed",
       attemptsMade: 1,
       error: { code: "PERMANENT_FAILURE", message: expect.stringContaining("HOLDFAST_WEBHOOK_SECRET") },
@@ -185,21 +196,21 @@ describe("a webhook of which nobody knows whether it arrived", () => {
     ["answers half a line", (response) => response.socket?.end("HTTP/1.1 20")],
   ])("is in doubt and comes again with the same key where the receiver %s", async (reason, reply) => {
     const { url, deliveries } = await startReceiver(reply);
-    const id = await submit(quick, url, reason);
+    const id = await submit(quickProducer, url, reason);
 
-    await vi.waitFor(
-      async () => expect((await quick.producer.status(id))?.effects).toMatchObject([{ state: "in-doubt" }]),
-      { timeout: 2_000, interval: 5 },
-    );
+    await until("it is in doubt", async () => {
+      const status = await quickProducer.status(id);
+      return status?.effects[0]?.state === "in-doubt";
+    });
 
-    expect(await quick.ended(id)).toMatchObject({
-      state: "completed",
+    expect(await untilState(quickProducer, id, "completed")).toMatchObject({
       attemptsMade: 2,
       effects: [{ name: "deliver", state: "done" }],
     });
     expect(deliveries.map(verified)).toEqual([event, event]);
     expect(deliveries[1]?.headers["idempotency-key"]).toBe(deliveries[0]?.headers["idempotency-key"]);
-    expect(await quick.operator.doubts(0, 10)).toEqual([]);
+    await using operator = await createOperator(quickApplication, quick.env);
+    expect(await operator.doubts(0, 10)).toEqual([]);
   });
 });
 
@@ -217,9 +228,7 @@ describe("a webhook that leads inside is refused for good, and nothing is connec
     vi.stubEnv("HOLDFAST_WEBHOOK_ALLOW", "");
     const trap = await startTrap();
 
-    const id = await submit(service, url.replace("PORT", String(trap.port)));
-
-    expect(await service.ended(id)).toMatchObject({
+    expect(await outcome(producer, url.replace("PORT", String(trap.port)))).toMatchObject({
       state: "failed",
       attemptsMade: 1,
       error: { code: "PERMANENT_FAILURE", message },
@@ -235,7 +244,7 @@ describe("a webhook that leads inside is refused for good, and nothing is connec
       const location = to.replace("PORT", String(trap.port));
       const { url, deliveries } = await startReceiver(replies(307, { location }));
 
-      expect(await service.ended(await submit(service, url))).toMatchObject({
+      expect(await outcome(producer, url)).toMatchObject({
         state: "failed",
         attemptsMade: 1,
         error: {
@@ -290,23 +299,28 @@ describe("the receivers in the examples", () => {
   ] as const;
   const installed = languages.filter(([program]) => spawnSync(program, ["--version"]).error === undefined);
 
-  it.each(installed)("take a genuine webhook, in %s", async (program, args) => {
+  it.each(installed)("take a genuine webhook, in %s", withProcesses, async (program, args) => {
     const receiver = await startProgram(program, args, secret);
 
-    const id = await submit(service, receiver.url);
-
-    expect(await service.ended(id)).toMatchObject({ state: "completed", result: { status: 204 } });
-    await vi.waitFor(() => expect(receiver.printed).toContain(`took ${JSON.stringify(event)}`));
+    expect(await outcome(producer, receiver.url)).toMatchObject({
+      state: "completed",
+      result: { status: 204 },
+    });
+    await until("it has told", () => receiver.printed.includes(`took ${JSON.stringify(event)}`));
   });
 
-  it.each(installed)("refuse one that is signed with another secret, in %s", async (program, args) => {
-    const receiver = await startProgram(program, args, secret.replace("B", "C"));
+  it.each(installed)(
+    "refuse one that is signed with another secret, in %s",
+    withProcesses,
+    async (program, args) => {
+      const receiver = await startProgram(program, args, secret.replace("B", "C"));
 
-    const id = await submit(service, receiver.url);
-
-    expect(await service.ended(id)).toMatchObject({ error: { message: "The receiver answered 401" } });
-    expect(receiver.printed).toHaveLength(1);
-  });
+      expect(await outcome(producer, receiver.url)).toMatchObject({
+        error: { message: "The receiver answered 401" },
+      });
+      expect(receiver.printed).toHaveLength(1);
+    },
+  );
 
   async function startProgram(program: string, args: readonly string[], knownSecret: string) {
     const env = { ...process.env, PORT: "0", HOLDFAST_WEBHOOK_SECRET: knownSecret };
@@ -317,7 +331,7 @@ describe("the receivers in the examples", () => {
     onTestFinished(() => void child.kill());
     const printed: string[] = [];
     createInterface({ input: child.stdout }).on("line", (line) => printed.push(line));
-    await vi.waitFor(() => expect(printed[0]).toMatch(/^listening on \d+$/), { timeout: 10_000 });
-    return { url: `http://127.0.0.1:${printed[0]?.split(" ").at(-1)}/`, printed };
+    const [, port] = await until("it listens", () => /^listening on (\d+)$/.exec(printed[0] ?? ""), START_MS);
+    return { url: `http://127.0.0.1:${port}/`, printed };
   }
 });

@@ -1,33 +1,38 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createOperator, type Producer } from "holdfast";
 import { simpleParser } from "mailparser";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import application from "../../holdfast.config.ts";
 import { welcomeEmail } from "../../jobs/welcome-email/contract.ts";
 import { startMailbox } from "../../src/mailbox/start-mailbox.ts";
-import quickApplication from "../fixtures/quick-jobs/holdfast.config.ts";
-import { type JobService, startJobService } from "../support/job-service.ts";
+import quickApplication from "../support/fixtures/quick-jobs.config.ts";
+import { launchRole, withProcesses } from "../support/processes.ts";
+import { createService, type Service, untilState } from "../support/service.ts";
 import { type ScriptedSmtp, type SmtpScript, startScriptedSmtp } from "../support/smtp-script.ts";
+import { until } from "../support/until.ts";
 
 const payload = { email: "anoop@example.com", name: "Anoop", message: "Congratulations!" };
-const quickConfig = "test/fixtures/quick-jobs/holdfast.config.ts";
+const quickConfig = fileURLToPath(new URL("../support/fixtures/quick-jobs.config.ts", import.meta.url));
 
-/** Runs the job as it is; the other one with little patience. */
-let service: JobService;
-let quick: JobService;
+/** Of the job as it is; the other one with little patience. */
+let producer: Producer;
+let quickProducer: Producer;
 
 beforeAll(async () => {
-  service = await startJobService(application, "welcome");
-  quick = await startJobService(quickApplication, "welcome-quick");
-  await Promise.all([service.startWorker(), quick.startWorker()]);
+  producer = await startJobs(createService(application, {}, afterAll));
+  quickProducer = await startJobs(createService(quickApplication, {}, afterAll));
 });
-afterAll(() => Promise.all([service.stop(), quick.stop()]));
 afterEach(() => {
   vi.unstubAllEnvs();
 });
+
+async function startJobs(service: Service): Promise<Producer> {
+  await service.startWorker();
+  return await service.createProducer();
+}
 
 /** A mail server that every mail of this test goes to. */
 async function mailServer(...scripts: SmtpScript[]): Promise<ScriptedSmtp> {
@@ -37,8 +42,12 @@ async function mailServer(...scripts: SmtpScript[]): Promise<ScriptedSmtp> {
   return server;
 }
 
-async function submit(to: JobService, key: string): Promise<string> {
-  return (await to.producer.submit(welcomeEmail, payload, { idempotencyKey: key })).id;
+async function submit(to: Producer, key: string): Promise<string> {
+  return (await to.submit(welcomeEmail, payload, { idempotencyKey: key })).id;
+}
+
+async function outcome(of: Producer, key: string) {
+  return await untilState(of, await submit(of, key), "completed", "failed");
 }
 
 describe("the welcome email", () => {
@@ -51,7 +60,7 @@ describe("the welcome email", () => {
     });
     vi.stubEnv("SMTP_URL", mailbox.smtpUrl);
 
-    const status = await service.ended(await submit(service, "signup-42"));
+    const status = await outcome(producer, "signup-42");
 
     const [file = "", ...others] = await readdir(directory);
     expect(others).toEqual([]);
@@ -72,7 +81,7 @@ describe("the welcome email", () => {
     const server = await mailServer({ message: "451 try later" });
     const start = performance.now();
 
-    expect(await service.ended(await submit(service, "signup-43"))).toMatchObject({
+    expect(await outcome(producer, "signup-43")).toMatchObject({
       state: "completed",
       attemptsMade: 2,
     });
@@ -92,7 +101,7 @@ describe("a welcome email that the server did not take", () => {
   ])("is tried again where %s", async (reason, script) => {
     const server = await mailServer(script);
 
-    expect(await quick.ended(await submit(quick, reason))).toMatchObject({
+    expect(await outcome(quickProducer, reason)).toMatchObject({
       state: "completed",
       attemptsMade: 2,
       effects: [{ name: "send", state: "done" }],
@@ -107,7 +116,7 @@ describe("a welcome email that the server did not take", () => {
   ])("fails for good where %s", async (reason, script, reply) => {
     const server = await mailServer(script);
 
-    expect(await quick.ended(await submit(quick, reason))).toMatchObject({
+    expect(await outcome(quickProducer, reason)).toMatchObject({
       state: "failed",
       attemptsMade: 1,
       error: { code: "PERMANENT_FAILURE", message: expect.stringContaining(reply) },
@@ -120,7 +129,7 @@ describe("a welcome email that the server did not take", () => {
     const server = await mailServer();
     await server.stop();
 
-    expect(await quick.ended(await submit(quick, "nobody"))).toMatchObject({
+    expect(await outcome(quickProducer, "nobody")).toMatchObject({
       state: "failed",
       attemptsMade: 3,
       error: { code: "HANDLER_FAILED", message: expect.stringContaining("ECONNREFUSED") },
@@ -138,7 +147,7 @@ describe("a welcome email of which nobody knows whether the server took it", () 
   ])("is held where the server %s", async (reason, script) => {
     const server = await mailServer(script);
 
-    expect(await quick.ended(await submit(quick, reason))).toMatchObject({
+    expect(await outcome(quickProducer, reason)).toMatchObject({
       state: "failed",
       attemptsMade: 1,
       error: { code: "EFFECT_IN_DOUBT" },
@@ -149,58 +158,58 @@ describe("a welcome email of which nobody knows whether the server took it", () 
 });
 
 describe("a welcome email whose worker is killed while the server has it and says nothing", () => {
-  it("is in doubt; settled as done its job completes without a second mail", async () => {
-    const { id, server } = await killedInTheMiddle("killed, then done");
+  it("is in doubt; settled as done its job completes without a second mail", withProcesses, async () => {
+    const { id, server, settle } = await killedInTheMiddle();
 
-    await quick.operator.resolve(id, "send", { as: "done", evidence: "server log", by: "test" });
+    const status = await settle("done");
 
-    const status = await quick.ended(id);
     const mail = await simpleParser(server.received[0] ?? "");
-    expect(status).toMatchObject({ state: "completed", result: { messageId: mail.messageId } });
+    expect(status).toMatchObject({ id, state: "completed", result: { messageId: mail.messageId } });
     expect(server.received).toHaveLength(1);
     expect(server.connections).toBe(1);
   });
 
-  it("is in doubt; settled as not done it is sent exactly once more, as the same mail", async () => {
-    const { id, server } = await killedInTheMiddle("killed, then not done");
+  it("is in doubt; settled as not done the same mail is sent exactly once more", withProcesses, async () => {
+    const { id, server, settle } = await killedInTheMiddle();
 
-    await quick.operator.resolve(id, "send", { as: "not-done", evidence: "server log", by: "test" });
+    expect(await settle("not-done")).toMatchObject({ id, state: "completed" });
 
-    expect(await quick.ended(id)).toMatchObject({ state: "completed" });
     expect(server.connections).toBe(2);
     const [first, second] = await Promise.all(server.received.map((mail) => simpleParser(mail)));
     expect(second?.messageId).toBe(first?.messageId);
   });
 
-  async function killedInTheMiddle(key: string) {
-    await quick.stop();
-    quick = await startJobService(quickApplication, key.replaceAll(/\W+/g, "-"));
+  async function killedInTheMiddle() {
+    const service = createService(quickApplication, { HOLDFAST_LOCK_MS: "500" });
+    const submitter = await service.createProducer();
     const server = await mailServer({ message: "stall" });
-    const id = await submit(quick, key);
+    const id = await submit(submitter, "signup-42");
 
-    await killWhen(spawnWorker(server.url), () => expect(server.received).toHaveLength(1));
-    await quick.startWorker();
+    const worker = await launchRole("worker", {
+      ...service.env,
+      HOLDFAST_CONFIG: quickConfig,
+      SMTP_URL: server.url,
+    });
+    await until("the mail server has the mail", () => server.received.length === 1);
+    worker.kill("SIGKILL");
+    await worker.ended;
+    await service.startWorker();
 
-    expect(await quick.ended(id)).toMatchObject({
+    expect(await untilState(submitter, id, "completed", "failed")).toMatchObject({
       state: "failed",
       error: { code: "EFFECT_IN_DOUBT" },
       effects: [{ name: "send", state: "in-doubt" }],
     });
     expect(server.received).toHaveLength(1);
-    return { id, server };
-  }
 
-  function spawnWorker(smtpUrl: string) {
-    const env = { ...process.env, ...quick.env, HOLDFAST_CONFIG: quickConfig, SMTP_URL: smtpUrl };
-    const child = spawn(process.execPath, ["bin/holdfast", "worker"], { env, stdio: "ignore" });
-    onTestFinished(() => void child.kill("SIGKILL"));
-    return child;
-  }
-
-  async function killWhen(child: ReturnType<typeof spawnWorker>, isTime: () => void): Promise<void> {
-    const gone = once(child, "exit");
-    await vi.waitFor(isTime, { timeout: 20_000, interval: 5 });
-    child.kill("SIGKILL");
-    expect(await gone).toEqual([null, "SIGKILL"]);
+    return {
+      id,
+      server,
+      async settle(as: "done" | "not-done") {
+        await using operator = await createOperator(quickApplication, service.env);
+        await operator.resolve(id, "send", { as, evidence: "the mail server's log", by: "test" });
+        return await untilState(submitter, id, "completed");
+      },
+    };
   }
 });

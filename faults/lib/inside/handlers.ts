@@ -4,7 +4,8 @@ import { type ActPayload, act, bystander, deadly, tick } from "./application.ts"
 import { arm, pass } from "./strike.ts";
 import { trace } from "./trace.ts";
 
-const DECLINED_MS = 200;
+/** Long enough that a worker which takes blows gets the job before this one has refused it too often. */
+const DECLINED_MS = 1_000;
 
 const actHandler = act.handler(async ({ payload, jobId, idempotencyKey, effect }) => {
   trace("begun", jobId);

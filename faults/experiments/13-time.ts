@@ -1,0 +1,237 @@
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { actJob } from "../lib/act-jobs.ts";
+import { allEnded, type Bench, withBench } from "../lib/bench.ts";
+import { check } from "../lib/checker.ts";
+import { crossChanges } from "../lib/clock-changes.ts";
+import { withoutKey } from "../lib/cuts.ts";
+import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import type { Cut } from "../lib/installation.ts";
+import { type Role, startRole } from "../lib/role.ts";
+import { inLanes, until } from "../lib/waiting.ts";
+
+export const time: Experiment = {
+  number: 13,
+  title: "Wrong clocks, and schedulers killed at random",
+  fault:
+    "three schedulers of a schedule each second, each killed every few seconds; their clocks an hour ahead, an hour " +
+    "behind, and jumping between the two; both changes of the clocks in three zones",
+  mustHold: "one job per tick: none missed, none twice, none early",
+  async run(context) {
+    const forMs = context.isQuick ? 10_000 : 120_000;
+    const { late, crossed, seen, verdict } = await withBench(
+      { workers: 2, concurrency: 8 },
+      async (bench) => ({
+        late: await measureLateness(bench, context, context.isQuick ? 5_000 : 30_000),
+        crossed: await crossChanges(bench, context.random.fork("changes")),
+        seen: await watch(bench, context, forMs, true),
+        verdict: await check(bench, 60_000),
+      }),
+    );
+    verdict.counts.acknowledged += seen.ticks;
+    verdict.counts.faults = seen.kills;
+    return {
+      counts: verdict.counts,
+      table: {
+        head: ["run", "kills", "ticks", "missed", "twice", "early or wrong"],
+        rows: [
+          [
+            `three schedulers, ${forMs / 1_000} s`,
+            seen.kills,
+            seen.ticks,
+            seen.missed,
+            seen.twice,
+            seen.early,
+          ],
+          [`${crossed.changes} changes of the clocks`, 0, crossed.ticks, crossed.missed, 0, crossed.wrong],
+        ],
+      },
+      measured: [late],
+      broken: [
+        ...brokenBy(verdict),
+        ...faultsOf(seen),
+        ...(crossed.missed + crossed.wrong > 0
+          ? [`around changes of the clocks ${crossed.missed} ticks were missed, ${crossed.wrong} were wrong`]
+          : []),
+      ],
+      controls: [await control(context, withoutKey), await control(context, withoutStoreClock)],
+    };
+  },
+};
+
+const HOUR_MS = 60 * 60_000;
+const SECOND_MS = 1_000;
+const CONTROL_MS = 4_000;
+
+/** Each scheduler believes its own machine's clock. */
+const withoutStoreClock: Cut = {
+  name: "store's clock",
+  edits: [
+    {
+      file: "scheduler/store-clock.js",
+      from: "now: () => performance.now() + ahead",
+      to: "now: () => Date.now()",
+    },
+  ],
+};
+
+const clocks = [
+  { LAB_CLOCK_SHIFT_MS: String(HOUR_MS) },
+  { LAB_CLOCK_SHIFT_MS: String(-HOUR_MS) },
+  { LAB_CLOCK_SHIFT_MS: String(HOUR_MS), LAB_CLOCK_JUMP_EVERY_MS: "2000" },
+];
+
+/** What became of the ticks of a span. */
+interface Seen {
+  readonly kills: number;
+  readonly ticks: number;
+  readonly missed: number;
+  readonly twice: number;
+  /** Enqueued before they were due. */
+  readonly early: number;
+}
+
+/** Runs three schedulers, and looks whether each tick of the time got its one job. */
+async function watch(bench: Bench, context: Context, forMs: number, isKilling: boolean): Promise<Seen> {
+  const schedulers = clocks.map((clock, index) => startScheduler(bench, `timed${index + 1}`, clock));
+  try {
+    await Promise.all(schedulers.map((scheduler) => scheduler.ready()));
+    const from = Math.ceil(Date.now() / SECOND_MS) * SECOND_MS;
+    const kills = isKilling ? await killEach(schedulers, context, forMs) : await sleep(forMs, 0);
+    const due = Array.from(
+      { length: Math.floor((Date.now() - from) / SECOND_MS) },
+      (_, n) => from + n * SECOND_MS,
+    );
+    const missing = async () => {
+      const enqueued = new Set((await ticksIn(bench)).map(({ at }) => at));
+      return due.filter((at) => !enqueued.has(at)).length;
+    };
+    await until(async () => (await missing()) === 0, { withinMs: isKilling ? 30_000 : 3_000, everyMs: 200 });
+    const missed = await missing();
+    const ticks = (await ticksIn(bench)).map(({ at }) => at);
+    const early = ticks.filter((at) => at > Date.now()).length;
+    return { kills, ticks: due.length, missed, twice: ticks.length - new Set(ticks).size, early };
+  } finally {
+    await Promise.all(schedulers.map((scheduler) => scheduler.stop()));
+  }
+}
+
+function startScheduler(
+  { installation, env, directory }: Bench,
+  name: string,
+  clock: NodeJS.ProcessEnv,
+): Role {
+  return startRole({
+    name,
+    script: join(dirname(installation.script("scheduler")), "time-scheduler.js"),
+    env: { ...env, ...clock },
+    directory,
+    onDeath: () => {},
+    onStoreStrike: async () => {},
+  });
+}
+
+const SHORTEST_LIFE_MS = 500;
+const LONGEST_LIFE_MS = 4_000;
+
+/** Kills each of them at random moments, also while it starts, and now and then all at once. */
+async function killEach(
+  schedulers: readonly Role[],
+  { random, say }: Context,
+  forMs: number,
+): Promise<number> {
+  const endAt = performance.now() + forMs;
+  let kills = 0;
+  const kill = (scheduler: Role) => {
+    scheduler.signal("SIGKILL");
+    kills += 1;
+    say(`${kills} kills`);
+  };
+  await inLanes(schedulers, schedulers.length, async (scheduler) => {
+    const moments = random.fork(scheduler.name);
+    while (performance.now() < endAt) {
+      await sleep(moments.between(SHORTEST_LIFE_MS, LONGEST_LIFE_MS));
+      if (moments.next() < 0.1) schedulers.forEach(kill);
+      else kill(scheduler);
+    }
+  });
+  return kills;
+}
+
+interface TickJob {
+  /** The tick. */
+  readonly at: number;
+  /** When its job was made, by the clock of the scheduler that made it. */
+  readonly madeAt: number;
+}
+
+/** The jobs of all ticks, from the store itself. */
+async function ticksIn({ store: { url } }: Bench): Promise<TickJob[]> {
+  const store = new Redis(url);
+  const ticks: TickJob[] = [];
+  try {
+    for await (const keys of store.scanStream({ match: "*{default}:*", count: 1_000, type: "hash" })) {
+      const jobs = (keys as string[]).map((key) => store.hmget(key, "data", "timestamp"));
+      for (const [data = null, madeAt = null] of await Promise.all(jobs)) {
+        const [, at] = /"key":"schedule:timed:([^"]+)"/.exec(data ?? "") ?? [];
+        if (at !== undefined) ticks.push({ at: Date.parse(at), madeAt: Number(madeAt) });
+      }
+    }
+    return ticks;
+  } finally {
+    store.disconnect();
+  }
+}
+
+const LANES = 24;
+const CAUGHT_UP = 60;
+
+/** One scheduler with a right clock, while jobs are submitted and run as fast as they can be. @returns a sentence */
+async function measureLateness(bench: Bench, context: Context, forMs: number): Promise<string> {
+  const scheduler = startScheduler(bench, "timed", {});
+  try {
+    // It begins with what it has to catch up: a whole minute, tick by tick.
+    await until(async () => (await ticksIn(bench)).length > CAUGHT_UP, { withinMs: 30_000 });
+    const from = Date.now();
+    await submitFor(bench, context, forMs);
+    await allEnded(bench, 60_000);
+    const to = Date.now();
+    const ticks = (await ticksIn(bench)).filter(({ at }) => at > from && at < to);
+    const late = ticks.map(({ at, madeAt }) => madeAt - at).sort((a, b) => a - b);
+    const [p50, p99] = [0.5, 0.99].map((share) => late[Math.floor(late.length * share)]);
+    return (
+      `${ticks.length} ticks while ${bench.client.acknowledged.length} jobs were submitted and run in ` +
+      `${Math.round((to - from) / 1_000)} s: late by ${p50} ms (p50), ${p99} ms (p99)`
+    );
+  } finally {
+    await scheduler.stop();
+  }
+}
+
+async function submitFor(bench: Bench, { random, say }: Context, forMs: number): Promise<void> {
+  const endAt = performance.now() + forMs;
+  const keys = (function* () {
+    for (let index = 0; performance.now() < endAt; index += 1) yield `beside-${index}`;
+  })();
+  await inLanes(keys, LANES, async (key) => {
+    await bench.client.submit(actJob(key, random));
+    say(`${bench.client.acknowledged.length} jobs beside the ticks`);
+  });
+}
+
+function faultsOf({ missed, twice, early }: Seen): string[] {
+  return [
+    ...(missed > 0 ? [`${missed} ticks have no job`] : []),
+    ...(twice > 0 ? [`${twice} ticks have two jobs`] : []),
+    ...(early > 0 ? [`${early} ticks were enqueued before they were due`] : []),
+  ];
+}
+
+async function control(context: Context, cut: Cut): Promise<Control> {
+  context.say(`control: without ${cut.name}`);
+  return await withBench({ workers: 0, cut }, async (bench) => {
+    const found = faultsOf(await watch(bench, context, CONTROL_MS, false));
+    return { protection: cut.name, isCaught: found.length > 0, seen: found.join(", ") || "nothing" };
+  });
+}

@@ -1,0 +1,30 @@
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { PROBLEM_TYPE, toProblem } from "./problem.ts";
+
+/** Answers what never became a request, in the terms of every other answer, and hangs up. */
+export function refuseConnection(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem = toProblem(faultOf(error.code));
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+/** @param code Node's name of what went wrong with the connection */
+function faultOf(code: string | undefined): HoldfastError {
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
+    return new HoldfastError("REQUEST_TIMED_OUT", "The request did not arrive in time; send it again");
+  if (code === "HPE_HEADER_OVERFLOW")
+    return new HoldfastError("INVALID_REQUEST", "Expected less than 16 KiB of headers");
+  return new HoldfastError("INVALID_REQUEST", "Expected an HTTP request");
+}

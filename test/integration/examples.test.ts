@@ -1,0 +1,75 @@
+import { spawn } from "node:child_process";
+import { text } from "node:stream/consumers";
+import { describe, expect, it } from "vitest";
+import { countdown } from "../../examples/countdown/contract.ts";
+import countdownApplication from "../../examples/countdown/holdfast.config.ts";
+import { settleInvoice, settleInvoiceHandler } from "../../examples/effects.ts";
+import { withProcesses } from "../support/processes.ts";
+import { applicationOf, createService, testEnvironment, untilState } from "../support/service.ts";
+
+describe("the producer in the examples", () => {
+  it("submits its job once, however often it is run", withProcesses, async () => {
+    const env = { ...process.env, ...testEnvironment() };
+    const runProducer = () => {
+      const args = ["--import", "tsx", "examples/producer.ts"];
+      return text(spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] }).stdout);
+    };
+
+    expect(await runProducer()).toContain("duplicate: false");
+    expect(await runProducer()).toContain("duplicate: true");
+  });
+});
+
+describe("the countdown in the examples", () => {
+  it("fails as often as it is asked to, then counts down and launches", async () => {
+    const service = createService(countdownApplication);
+    const producer = await service.createProducer();
+    await service.startWorker();
+
+    const { id } = await producer.submit(
+      countdown,
+      { seconds: 1, failures: 1 },
+      { idempotencyKey: "countdown-1" },
+    );
+
+    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({
+      state: "completed",
+      attemptsMade: 2,
+      progress: { left: 1 },
+      result: { launchedAt: expect.stringMatching(/Z$/) },
+      effects: [{ name: "launch", state: "done" }],
+    });
+  });
+});
+
+describe("the invoice in the examples", () => {
+  it("is charged once and told to each recipient once, although the bank's first answer is lost", async () => {
+    const charges = new Map<string, { chargeId: string }>();
+    const told: string[] = [];
+    const bank = {
+      async charge(_cents: number, key: string) {
+        charges.set(key, { chargeId: `charge-${charges.size + 1}` });
+        throw Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+      },
+      find: async (key: string) => charges.get(key),
+    };
+    const mail = { send: async (to: string) => void told.push(to) };
+    const service = createService(applicationOf(settleInvoiceHandler(bank, mail)));
+    const producer = await service.createProducer();
+    await service.startWorker();
+
+    const { id } = await producer.submit(
+      settleInvoice,
+      { cents: 4_200, recipients: ["a@example.com", "b@example.com"] },
+      { idempotencyKey: "invoice-42" },
+    );
+
+    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({
+      state: "completed",
+      attemptsMade: 2,
+      result: { chargeId: "charge-1" },
+    });
+    expect(charges.size).toBe(1);
+    expect(told).toEqual(["a@example.com", "b@example.com"]);
+  });
+});
