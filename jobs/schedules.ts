@@ -11,7 +11,8 @@ export const schedules = [
     timeZone: "UTC",
     job: dailyDigest,
     payload: ({ at }) => dayBefore(at),
-    catchUp: { mode: "latest", windowMs: DAY_MS / 2 },
+    // Caught up, a first start in the middle of the day would bring a digest that nobody waits for.
+    catchUp: { mode: "none" },
   }),
 ];
 

@@ -48,7 +48,7 @@ async function killAtEachPoint(
 ): Promise<Killed> {
   const strikes = repeated(strikePoints, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
   const jobs = actJobs("kill", context.random, strikes, size.plain);
-  return await withBench({ workers: size.workers, immune: 1, concurrency: 2, ...options }, async (bench) => {
+  return await withBench({ workers: size.workers, concurrency: 2, ...options }, async (bench) => {
     // So few at a time that a death takes some bystanders with it, but not all.
     await inLanes(jobs, size.workers * 3, async (job) => {
       const accepted = await bench.client.submit(job);

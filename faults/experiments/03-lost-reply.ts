@@ -35,17 +35,29 @@ export const lostReply: Experiment = {
   },
 };
 
+/** How many clients submit side by side, each over a proxy of its own. */
+const CLIENTS = 4;
+
 /** @returns how many replies and commands were lost */
-async function submitThrough(bench: Bench, { random, say }: Context, count: number): Promise<number> {
+async function submitThrough(bench: Bench, context: Context, count: number): Promise<number> {
+  const keys = Array.from({ length: count }, (_, index) => `lost-${index}-`)[Symbol.iterator]();
+  const lost = await Promise.all(Array.from({ length: CLIENTS }, () => submitOver(bench, context, keys)));
+  return lost.reduce((total, own) => total + own, 0);
+}
+
+async function submitOver(
+  bench: Bench,
+  { random, say }: Context,
+  keys: IterableIterator<string>,
+): Promise<number> {
   const proxy = await startProxy(bench.store.port);
   const library = await bench.installation.library();
   const producer = await library.createProducer(library.application, { ...bench.env, REDIS_URL: proxy.url });
   try {
-    for (let index = 0; index < count; index += 1) {
-      const key = `lost-${index}-`;
-      proxy.lose(random.next() < 0.75 ? "reply" : "command", key);
-      await bench.client.submit(actJob(key, random), libraryDoor(producer, library));
-      say(`${proxy.lost} of ${count} submissions cut off`);
+    for (let next = keys.next(); !next.done; next = keys.next()) {
+      proxy.lose(random.next() < 0.75 ? "reply" : "command", next.value);
+      await bench.client.submit(actJob(next.value, random), libraryDoor(producer, library));
+      say(`${bench.client.acknowledged.length} submissions cut off`);
     }
     return proxy.lost;
   } finally {

@@ -14,10 +14,10 @@ export const killStore: Experiment = {
   mustHold: "acknowledged ⊆ recovered; effects ≤ 1",
   async run(context) {
     const { isQuick } = context;
-    const always = await killInALoop(context, isQuick ? 3 : 60, {});
+    const always = await killInALoop(context, isQuick ? 3 : 50, {});
     const everysec = await killInALoop(context, isQuick ? 2 : 15, everySecond);
-    const cuts = await cutThePower(context, isQuick ? 3 : 30);
-    const between = await killBetween(context, isQuick ? 1 : 12);
+    const cuts = await cutThePower(context, isQuick ? 3 : 25);
+    const between = await killBetween(context, isQuick ? 1 : 8);
     const controls = await storeControls(context);
     const loops = [always, ...(cuts === undefined ? [] : [cuts.always])];
     return {

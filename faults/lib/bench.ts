@@ -71,7 +71,7 @@ export const LOCK_MS = 1_000;
 
 const STATUS_LANES = 32;
 
-export async function openBench(options: BenchOptions): Promise<Bench> {
+async function openBench(options: BenchOptions): Promise<Bench> {
   const directory = scratchFolder("bench");
   for (const name of ["trace", "struck", "logs"]) mkdirSync(join(directory, name));
   const installation = install(join(directory, "installation"), options.cut);

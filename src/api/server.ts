@@ -22,8 +22,10 @@ const REQUEST_MAX_MS = 10_000;
 export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   const server = fastify({
     bodyLimit: BODY_MAX_BYTES,
-    // Fastify sets neither of these; without them a client that sends slowly holds its connection for ever.
+    // Fastify sets none of these; without them a client that sends slowly holds its connection for ever. Node waits for
+    // the longer of the first two.
     requestTimeout: REQUEST_MAX_MS,
+    http: { headersTimeout: REQUEST_MAX_MS, connectionsCheckingInterval: 1_000 },
     connectionTimeout: 60_000,
     keepAliveTimeout: 30_000,
     forceCloseConnections: "idle",

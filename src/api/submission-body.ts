@@ -26,7 +26,8 @@ function variant(job: JobContract) {
   return {
     ...envelope,
     title: job.type,
-    required: ["type", "payload", "idempotencyKey"],
+    // The key may come as a header instead.
+    required: ["type", "payload"],
     properties: {
       ...envelope.properties,
       type: { const: job.type, description: "The job's type." },

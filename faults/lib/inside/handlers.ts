@@ -4,12 +4,12 @@ import { type ActPayload, act, bystander, deadly, tick } from "./application.ts"
 import { arm, pass } from "./strike.ts";
 import { trace } from "./trace.ts";
 
-/** Long enough that a worker which takes blows gets the job before this one has refused it too often. */
-const DECLINED_MS = 1_000;
+/** Grows with each refusal: a worker that takes blows gets the job before its attempts are used up. */
+const DECLINED_MS = 300;
 
-const actHandler = act.handler(async ({ payload, jobId, idempotencyKey, effect }) => {
+const actHandler = act.handler(async ({ payload, jobId, idempotencyKey, attempt, effect }) => {
   trace("begun", jobId);
-  if (!arm(jobId, payload.strike)) throw new RetryAfterError(DECLINED_MS);
+  if (!arm(jobId, payload.strike)) throw new RetryAfterError(DECLINED_MS * attempt);
   await traced(jobId, () => effect("tell", (call) => tell(call, jobId, idempotencyKey, payload)));
   return {};
 });
