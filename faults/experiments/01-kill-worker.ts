@@ -5,6 +5,7 @@ import { withoutReservation } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment, type Table } from "../lib/experiment.ts";
 import { groupBy } from "../lib/group-by.ts";
 import { type StrikePoint, strikePoints } from "../lib/inside/points.ts";
+import type { Step } from "../lib/trace-reader.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const killWorker: Experiment = {
@@ -112,8 +113,13 @@ function wrongAtPoints(jobs: readonly JobRecord[], dead: ReadonlySet<string>): s
 /** Only one of the workers that began the job died at it, if others did long after, and none gave up by itself. */
 function isHitOnce({ steps }: JobRecord, dead: ReadonlySet<string>): boolean {
   const lives = groupBy(steps, ({ life }) => life);
-  const hits = [...lives].filter(([life, own]) => dead.has(life) && own.at(-1)?.event !== "finish:after");
+  const hits = [...lives].filter(([life, own]) => dead.has(life) && !own.some(isLeft));
   return hits.length <= 1 && !steps.some(isGivenUp);
+}
+
+/** The worker had ended its attempt, or put the job off because another may have been at it. */
+function isLeft({ event, detail }: Step): boolean {
+  return event === "finish:after" || (event === "threw" && detail.startsWith("EFFECT_BUSY"));
 }
 
 function struckAt({ steps }: JobRecord): StrikePoint | undefined {

@@ -94,11 +94,16 @@ interface Seen {
 
 /** Runs three schedulers, and looks whether each tick of the time got its one job. */
 async function watch(bench: Bench, context: Context, forMs: number, isKilling: boolean): Promise<Seen> {
-  const schedulers = clocks.map((clock, index) => startScheduler(bench, `timed${index + 1}`, clock));
+  let deaths = 0;
+  const onDeath = () => {
+    deaths += 1;
+  };
+  const schedulers = clocks.map((clock, index) => startScheduler(bench, `timed${index + 1}`, clock, onDeath));
   try {
     await Promise.all(schedulers.map((scheduler) => scheduler.ready()));
     const from = Math.ceil(Date.now() / SECOND_MS) * SECOND_MS;
-    const kills = isKilling ? await killEach(schedulers, context, forMs) : await sleep(forMs, 0);
+    await (isKilling ? killEach(schedulers, context, forMs) : sleep(forMs));
+    const kills = deaths;
     const due = Array.from(
       { length: Math.floor((Date.now() - from) / SECOND_MS) },
       (_, n) => from + n * SECOND_MS,
@@ -121,13 +126,14 @@ function startScheduler(
   { installation, env, directory }: Bench,
   name: string,
   clock: NodeJS.ProcessEnv,
+  onDeath = () => {},
 ): Role {
   return startRole({
     name,
     script: join(dirname(installation.script("scheduler")), "time-scheduler.js"),
     env: { ...env, ...clock },
     directory,
-    onDeath: () => {},
+    onDeath,
     onStoreStrike: async () => {},
   });
 }
@@ -135,18 +141,8 @@ function startScheduler(
 const LONGEST_LIFE_MS = 4_000;
 
 /** Kills each of them at random moments, one in four while it starts, and now and then all at once. */
-async function killEach(
-  schedulers: readonly Role[],
-  { random, say }: Context,
-  forMs: number,
-): Promise<number> {
+async function killEach(schedulers: readonly Role[], { random, say }: Context, forMs: number): Promise<void> {
   const endAt = performance.now() + forMs;
-  let kills = 0;
-  const kill = (scheduler: Role) => {
-    scheduler.signal("SIGKILL");
-    kills += 1;
-    say(`${kills} kills`);
-  };
   await inLanes(schedulers, schedulers.length, async (scheduler) => {
     const moments = random.fork(scheduler.name);
     while (performance.now() < endAt) {
@@ -154,12 +150,12 @@ async function killEach(
       // One that another lane kills while it starts is never ready.
       if (moments.next() < 0.75) await scheduler.ready().catch(() => {});
       await sleep(moments.between(0, LONGEST_LIFE_MS));
-      if (moments.next() < 0.1) schedulers.forEach(kill);
-      else kill(scheduler);
+      const victims = moments.next() < 0.1 ? schedulers : [scheduler];
+      for (const victim of victims) victim.signal("SIGKILL");
       await until(() => scheduler.lives > lives, { withinMs: 10_000 });
+      say(`${schedulers.reduce((sum, each) => sum + each.lives - 1, 0)} kills`);
     }
   });
-  return kills;
 }
 
 interface TickJob {

@@ -22,15 +22,18 @@ const RETRY_MS = 500;
 export async function followSchedule(schedule: Schedule, parts: FollowParts): Promise<void> {
   const { clock, stopping } = parts;
   let progress = startingPoint(schedule, clock.now());
+  let nextAt = Number.NEGATIVE_INFINITY;
   let pending: number[] = [];
   while (!stopping.aborted) {
     const now = clock.now();
-    const due = newlyDue(schedule, progress, now);
-    // A clock that was set back changes nothing here: what was seen once is not looked for again.
-    progress = { ...progress, seenUntil: Math.max(progress.seenUntil, now) };
-    pending = await submitAll(schedule, stillWanted(schedule, [...pending, ...due], progress, now), parts);
-    const next = schedule.timetable.next(progress.seenUntil) ?? Number.POSITIVE_INFINITY;
-    const waitMs = pending.length > 0 ? RETRY_MS : Math.max(0, next - clock.now());
+    if (now >= nextAt) {
+      pending = [...pending, ...newlyDue(schedule, progress, now)];
+      // What was seen once is not looked for again: a clock that was set back changes nothing here.
+      progress = { ...progress, seenUntil: now };
+      nextAt = schedule.timetable.next(now) ?? Number.POSITIVE_INFINITY;
+    }
+    pending = await submitAll(schedule, stillWanted(schedule, pending, progress, now), parts);
+    const waitMs = pending.length > 0 ? RETRY_MS : Math.max(0, nextAt - clock.now());
     await wait(Math.min(waitMs, LONGEST_SLEEP_MS), stopping);
   }
 }

@@ -39,7 +39,7 @@ export async function connectStore(settings: Settings, patience: Patience, log?:
 }
 
 /** Where the store is: what the environment says, else the embedded one of the data directory. */
-export function storeUrl(settings: Settings): string {
+function storeUrl(settings: Settings): string {
   return settings.REDIS_URL ?? embeddedStoreUrl(settings.HOLDFAST_DATA_DIR);
 }
 

@@ -51,10 +51,13 @@ async function startUp(folder: string) {
     HOLDFAST_STOP_GRACE_MS: "2000",
   };
   const up = launch(["up"], env, { cwd: folder, detached: true });
-  onTestFinished(() => killAll(childrenOf(up.pid)));
+  // What outlives an `up` that has ended is nobody's child any more, so they are remembered.
+  let children: ProcessEntry[] = [];
+  onTestFinished(() => killAll([...children, ...childrenOf(up.pid)]));
   const ended = up.ended.then(({ stderr }) => Promise.reject(new Error(`up ended:\n${stderr}`)));
   await Promise.race([until("up shows its screen", () => up.stdout.includes("Ctrl-C"), START_MS), ended]);
   ended.catch(() => {});
+  children = childrenOf(up.pid);
   return { up, jobs: `http://127.0.0.1:${port}/jobs` };
 }
 
@@ -163,7 +166,6 @@ describe("holdfast up in an empty folder", withProcesses, () => {
     const orphans = childrenOf(second.up.pid);
     second.up.kill("SIGKILL");
     await second.up.ended;
-    onTestFinished(() => killAll(orphans));
     const orphanedRoles = orphans.filter(({ command }) => command.includes("holdfast "));
     await until("its roles have ended by themselves", () => !orphanedRoles.some(({ pid }) => isAlive(pid)));
 
