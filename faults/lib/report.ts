@@ -62,7 +62,8 @@ function report(finished: readonly Finished[], seed: number): string {
   const held = finished.every(({ outcome }) => hasHeld(outcome));
   const controls = finished.flatMap(({ outcome }) => outcome.controls);
   const caught = controls.filter(({ isCaught }) => isCaught).length;
-  const minutes = Math.round(finished.reduce((seconds, { seconds: own }) => seconds + own, 0) / 60);
+  // Since this process began: several experiments run side by side.
+  const minutes = Math.round(process.uptime() / 60);
   return [
     "# Reliability: what tried to break Holdfast, and what came of it",
     "",

@@ -48,8 +48,8 @@ export interface RetryPolicy {
   readonly attempts: number;
   readonly backoff: Backoff;
   /**
-   * How often an attempt may begin, whatever ended it. A crash of the worker uses up a start but not an attempt; this
-   * bound ends a job that kills its worker every time.
+   * How often an attempt may begin that then fails or is cut off by a crash. A crash of the worker uses up a start but
+   * not an attempt; this bound ends a job that kills its worker every time.
    * @default attempts + 5
    */
   readonly maxStarts?: number | undefined;

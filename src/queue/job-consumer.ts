@@ -9,6 +9,7 @@ import { bullmqQueueName } from "../store/keys.ts";
 import { followCancellations } from "./cancellations.ts";
 import type { JobEnvelope } from "./envelope.ts";
 import { createHolds, type Hold } from "./hold.ts";
+import { createSuspects } from "./suspects.ts";
 
 /** A job that this worker has taken and holds the lock of. */
 export interface TakenJob {
@@ -17,8 +18,10 @@ export interface TakenJob {
   readonly envelope: JobEnvelope;
   /** Failed attempts before this one. */
   readonly attemptsMade: number;
-  /** How often an attempt has begun, this one included. */
-  readonly starts: number;
+  /** How often its worker was lost during an attempt. */
+  readonly crashes: number;
+  /** Which taking of the job this is: it tells this attempt from every other. */
+  readonly start: number;
   readonly hold: Hold;
   /** What this worker locked the job with. */
   readonly lockToken: string;
@@ -76,12 +79,15 @@ export function startConsumer(
   attempt: (job: TakenJob) => Promise<AttemptOutcome>,
 ): Running {
   const holds = createHolds(options.lockMs);
+  const suspects = createSuspects(options);
   const worker = new Worker<JobEnvelope, unknown, string>(
     bullmqQueueName(options.queue),
     async (job, token = "") => {
       const hold = holds.take(job.id ?? "");
       try {
-        return await settle(job, token, await attempt(takenJob(job, token, hold)));
+        const taken = takenJob(job, token, hold);
+        const outcome = (await suspects.setAside(taken)) ?? (await attempt(taken));
+        return await settle(job, token, outcome);
       } finally {
         holds.release(job.id ?? "");
       }
@@ -115,7 +121,7 @@ function workerOptions(options: ConsumerOptions) {
     stalledInterval: Math.ceil(lockMs / 3),
     // After a failed command; the default of 15 s would be most of a recovery.
     runRetryDelay: 500,
-    // Lost pickups are bounded by the job's starts, which tell a job that ran from one that never did.
+    // The attempt itself bounds crashes, for each type, and says so in our terms.
     maxStalledCount: Number.MAX_SAFE_INTEGER,
     removeOnComplete: { count: keepCompleted.count, age: Math.ceil(keepCompleted.ageMs / 1_000) },
     removeOnFail: { count: keepFailed.count, age: Math.ceil(keepFailed.ageMs / 1_000) },
@@ -128,7 +134,8 @@ function takenJob(job: Job<JobEnvelope, unknown, string>, lockToken: string, hol
     type: job.name,
     envelope: job.data,
     attemptsMade: job.attemptsMade,
-    starts: job.attemptsStarted,
+    crashes: job.stalledCounter,
+    start: job.attemptsStarted,
     hold,
     lockToken,
     progress: (value) => job.updateProgress(value),

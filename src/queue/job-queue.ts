@@ -74,6 +74,8 @@ function openQueue(prefix: string, name: string, connection: StoreClient): JobQu
     async retry(id) {
       const job = await queue.getJob(id);
       if (job === undefined) return "missing";
+      // BullMQ can give back attempts, but not the crashes that it counted.
+      await connection.hset(queueKey(prefix, name, id), "stc", 0, "setAside", 0);
       try {
         await job.retry("failed", { resetAttemptsMade: true, resetAttemptsStarted: true });
         return "retried";

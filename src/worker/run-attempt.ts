@@ -53,7 +53,8 @@ function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: TakenJob): 
 
 function boundStarts(contract: JobContract, job: TakenJob): void {
   const allowed = startsAllowed(contract.retry);
-  if (job.starts <= allowed) return;
+  // Being put back, or waiting for another worker, is no fault of the job's and does not count.
+  if (job.attemptsMade + job.crashes < allowed) return;
   throw new HoldfastError(
     "STARTS_EXHAUSTED",
     `The job was started ${allowed} times, and its worker did not survive it`,

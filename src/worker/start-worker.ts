@@ -86,7 +86,7 @@ function effectsOpener({ name, client, settings }: WorkerParts): AttemptTools["o
         jobId: job.id,
         claim,
         lockToken: job.lockToken,
-        start: job.starts,
+        start: job.start,
         worker: name,
         signal,
         log,

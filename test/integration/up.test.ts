@@ -22,6 +22,9 @@ import { until } from "../support/until.ts";
 const CONFIG = fileURLToPath(new URL("../../holdfast.config.ts", import.meta.url));
 const roles = ["api", "worker", "scheduler", "mailbox", "store"] as const;
 
+/** Waits as long as processes may take to start. */
+const slowly = <T>(what: string, probe: () => T | Promise<T>) => until(what, probe, START_MS);
+
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
@@ -55,7 +58,7 @@ async function startUp(folder: string) {
   let children: ProcessEntry[] = [];
   onTestFinished(() => killAll([...children, ...childrenOf(up.pid)]));
   const ended = up.ended.then(({ stderr }) => Promise.reject(new Error(`up ended:\n${stderr}`)));
-  await Promise.race([until("up shows its screen", () => up.stdout.includes("Ctrl-C"), START_MS), ended]);
+  await Promise.race([slowly("up shows its screen", () => up.stdout.includes("Ctrl-C")), ended]);
   ended.catch(() => {});
   children = childrenOf(up.pid);
   return { up, jobs: `http://127.0.0.1:${port}/jobs` };
@@ -72,7 +75,7 @@ function requestOnScreen({ stdout }: HoldfastProcess) {
 }
 
 const untilCompleted = (jobs: string, id: string) =>
-  until(`job ${id} is completed`, async () => {
+  slowly(`job ${id} is completed`, async () => {
     const { body } = await get(`${jobs}/${id}/status`).catch(() => ({ body: { state: "away" } }));
     return body.state === "completed";
   });
@@ -120,16 +123,17 @@ describe("holdfast up in an empty folder", withProcesses, () => {
     const { body } = requestOnScreen(up);
 
     for (const role of roles) {
-      const pid = await until(`there is a ${role}`, () => childOf(up, role));
+      const pid = await slowly(`there is a ${role}`, () => childOf(up, role));
       process.kill(pid, "SIGKILL");
-      await until(`there is another ${role}`, () => {
+      await slowly(`there is another ${role}`, () => {
         const now = childOf(up, role);
         return now !== undefined && now !== pid;
       });
-      expect(up.stderr).toMatch(new RegExp(`"msg":"${role} ended; starting it again"`, "i"));
+      const notice = new RegExp(`"msg":"${role} ended; starting it again"`, "i");
+      await slowly(`up says that the ${role} ended`, () => notice.test(up.stderr));
     }
 
-    const accepted = await until("a job is accepted", async () => {
+    const accepted = await slowly("a job is accepted", async () => {
       const answer = await post(jobs, body).catch(() => undefined);
       return answer !== undefined && answer.status < 300 && answer;
     });
@@ -167,7 +171,7 @@ describe("holdfast up in an empty folder", withProcesses, () => {
     second.up.kill("SIGKILL");
     await second.up.ended;
     const orphanedRoles = orphans.filter(({ command }) => command.includes("holdfast "));
-    await until("its roles have ended by themselves", () => !orphanedRoles.some(({ pid }) => isAlive(pid)));
+    await slowly("its roles have ended by themselves", () => !orphanedRoles.some(({ pid }) => isAlive(pid)));
 
     const third = await startUp(folder);
     expect(await post(third.jobs, body)).toMatchObject({ status: 200, body: { id } });

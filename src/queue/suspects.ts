@@ -1,0 +1,39 @@
+import type { StoreClient } from "../store/client.ts";
+import { queueKey } from "../store/keys.ts";
+import type { AttemptOutcome, TakenJob } from "./job-consumer.ts";
+
+interface SuspectsOptions {
+  readonly prefix: string;
+  readonly queue: string;
+  readonly connection: StoreClient;
+  readonly lockMs: number;
+}
+
+/** Jobs that were at work more than once when their worker was lost. */
+export interface Suspects {
+  /** @returns undefined when the job may run now */
+  setAside(job: Pick<TakenJob, "id" | "crashes">): Promise<AttemptOutcome | undefined>;
+}
+
+/** A first crash says nothing about who caused it. */
+const SUSPECT_CRASHES = 2;
+
+/**
+ * Keeps a job that kills its worker from taking the same neighbours along each time.
+ *
+ * All jobs that a lost worker held are found together, and would be taken again together, by one worker: one that kills
+ * would then use up the starts of all. So after its second crash a job is set aside once for a random while before it
+ * runs again; from then on the killer mostly meets others.
+ */
+export function createSuspects({ prefix, queue, connection, lockMs }: SuspectsOptions): Suspects {
+  return {
+    async setAside({ id, crashes }) {
+      if (crashes < SUSPECT_CRASHES) return undefined;
+      const key = queueKey(prefix, queue, id);
+      const setAsideAfter = await connection.hget(key, "setAside");
+      if (Number(setAsideAfter ?? 0) >= crashes) return undefined;
+      await connection.hset(key, "setAside", crashes);
+      return { kind: "postponed", delayMs: Math.ceil(Math.random() * 2 * lockMs) };
+    },
+  };
+}
