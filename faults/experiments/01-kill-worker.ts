@@ -110,11 +110,12 @@ function wrongAtPoints(jobs: readonly JobRecord[], dead: ReadonlySet<string>): s
   });
 }
 
-/** Only one of the workers that began the job died at it, if others did long after, and none gave up by itself. */
+/** Of the workers that began the job only the one that was struck at it died at it, and none gave up by itself. */
 function isHitOnce({ steps }: JobRecord, dead: ReadonlySet<string>): boolean {
+  const [strike] = strikesIn(steps);
   const lives = groupBy(steps, ({ life }) => life);
   const hits = [...lives].filter(([life, own]) => dead.has(life) && !own.some(isLeft));
-  return hits.length <= 1 && !steps.some(isGivenUp);
+  return hits.every(([life]) => life === strike?.life) && !steps.some(isGivenUp);
 }
 
 /** The worker had ended its attempt, or put the job off because another may have been at it. */

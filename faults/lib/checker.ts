@@ -90,9 +90,10 @@ export async function check(bench: Bench, withinMs: number): Promise<Verdict> {
   counts.repeated = [...repeats.values()].filter((times) => times > 1).length;
   counts.refused = refusals(bench.trace.read());
   const deadLives = new Set(bench.deaths.map(({ life }) => life));
+  const pauses = strikesIn(inOrder).filter(({ detail }) => detail.startsWith("stop"));
   const findings = jobs.filter((job) => job.told > 1).map((job) => `repeated: ${tale(job)}`);
   for (const job of jobs) {
-    for (const kind of judge(job, { deadLives, outages: bench.outages, notEnded })) {
+    for (const kind of judge(job, { deadLives, pauses, outages: bench.outages, notEnded })) {
       counts[kind] += 1;
       if (!ordinary.has(kind)) findings.push(`${kind}: ${tale(job)}`);
     }
@@ -105,6 +106,8 @@ const ordinary: ReadonlySet<keyof Counts> = new Set(["doubtDone", "doubtNotDone"
 
 interface Known {
   readonly deadLives: ReadonlySet<string>;
+  /** When workers were stopped, each with all that they were at. */
+  readonly pauses: readonly Step[];
   readonly outages: readonly Outage[];
   readonly notEnded: ReadonlySet<string>;
 }
@@ -151,7 +154,10 @@ function mayBeInDoubt(steps: readonly Step[], known: Known): boolean {
     const last = lastOf(start);
     const isOpen = inside.has(last.event) || border.has(last.event) || last.event === "struck";
     if (known.deadLives.has(last.life) && isOpen) return true;
-    if (start.some(({ event, detail }) => event === "struck" && detail.startsWith("stop"))) return true;
+    const [first] = start;
+    const isPaused = ({ life, at }: Step) =>
+      life === last.life && first !== undefined && first.at <= at && at <= last.at;
+    if (known.pauses.some(isPaused)) return true;
     return known.outages.some(({ from, to }) => start.some(({ at }) => at <= to) && last.at >= from - 1_000);
   });
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 
-const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
 /**
  * Watches which routes are added; the returned function then answers every other method on the same paths with 405.
@@ -19,7 +19,10 @@ export function watchMethods(server: FastifyInstance): () => void {
 }
 
 function refuseOthers(server: FastifyInstance, url: string, allowed: ReadonlySet<string>): void {
-  const refused = METHODS.filter((method) => !allowed.has(method));
+  // Fastify answers HEAD wherever it answers GET.
+  const refused = METHODS.filter(
+    (method) => !allowed.has(method) && !(method === "HEAD" && allowed.has("GET")),
+  );
   if (refused.length === 0) return;
   const expected = [...allowed].sort().join(", ");
   // In onRequest, so that the body of such a request is not even read.

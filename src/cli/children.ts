@@ -12,8 +12,19 @@ const STOP_MS = 10_000;
 
 type Replaced = Partial<Record<VariableName, string>>;
 
+/** The API keeps its port when it is started again, also one that was chosen for it. */
 export function apiChild(): ChildSpec<{ url: string }> {
-  return { name: "API", start: () => forkRole(["api"]), whenReady: readyMessage, stopMs: STOP_MS };
+  let replaced: Replaced = {};
+  return {
+    name: "API",
+    start: () => forkRole(["api"], replaced),
+    async whenReady(child) {
+      const ready = await readyMessage<{ url: string }>(child);
+      replaced = { PORT: new URL(ready.url).port };
+      return ready;
+    },
+    stopMs: STOP_MS,
+  };
 }
 
 /** @param graceMs how long the role itself takes at most to end its work */

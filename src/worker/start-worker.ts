@@ -99,7 +99,11 @@ function effectsOpener({ name, client, settings }: WorkerParts): AttemptTools["o
 
 /** @throws HoldfastError `APPLICATION_INVALID` with a line for each job without a handler, and each handler without a job */
 async function loadHandlers(application: Application): Promise<ReadonlyMap<string, JobHandler>> {
-  const handlers = new Map((await application.handlers()).map((handler) => [handler.job.type, handler]));
+  const loaded = await application.handlers().catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new HoldfastError("APPLICATION_INVALID", `the handlers cannot be loaded: ${reason}`, { cause });
+  });
+  const handlers = new Map(loaded.map((handler) => [handler.job.type, handler]));
   const faults = [
     ...[...application.jobs.keys()]
       .filter((type) => !handlers.has(type))

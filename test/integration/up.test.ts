@@ -56,7 +56,11 @@ async function startUp(folder: string) {
   const up = launch(["up"], env, { cwd: folder, detached: true });
   // What outlives an `up` that has ended is nobody's child any more, so they are remembered.
   let children: ProcessEntry[] = [];
-  onTestFinished(() => killAll([...children, ...childrenOf(up.pid)]));
+  onTestFinished(() => {
+    const left = [...children, ...childrenOf(up.pid)];
+    up.kill("SIGKILL"); // first, or it would start the others again
+    killAll(left);
+  });
   const ended = up.ended.then(({ stderr }) => Promise.reject(new Error(`up ended:\n${stderr}`)));
   await Promise.race([slowly("up shows its screen", () => up.stdout.includes("Ctrl-C")), ended]);
   ended.catch(() => {});

@@ -1,32 +1,41 @@
 import { join } from "node:path";
 import type { Command } from "commander";
-import { startApi } from "../../api/start-api.ts";
 import { provideVariable, readSettings } from "../../config/settings.ts";
 import type { Application } from "../../contract/define-config.ts";
 import { loadApplication } from "../../contract/load-application.ts";
-import { startMailbox } from "../../mailbox/start-mailbox.ts";
 import { createLogger } from "../../observe/logger.ts";
-import { startScheduler } from "../../scheduler/start-scheduler.ts";
 import { type Running, stopAll } from "../../service/running.ts";
 import { untilStopRequested } from "../../service/until-signal.ts";
-import { startWorker } from "../../worker/start-worker.ts";
 
-/** The roles, each with a life of its own. */
+/** The roles, each with a life of its own. Their code is loaded when they run, so that other commands start quickly. */
 export function addRoleCommands(program: Command): void {
   program
     .command("api")
     .description("run the HTTP API alone")
-    .action(() => runRole(async (application) => [await startApi(application)]));
+    .action(() =>
+      runRole(async (application) => {
+        const { startApi } = await import("../../api/start-api.ts");
+        return [await startApi(application)];
+      }),
+    );
   program
     .command("worker")
     .description("run a worker alone; start as many as you like, anywhere")
     .action(() =>
-      runRole(async (application) => [...(await mailboxIfNone()), await startWorker(application)]),
+      runRole(async (application) => {
+        const { startWorker } = await import("../../worker/start-worker.ts");
+        return [...(await mailboxIfNone()), await startWorker(application)];
+      }),
     );
   program
     .command("scheduler")
     .description("run a scheduler alone; more than one does no harm")
-    .action(() => runRole(async (application) => [await startScheduler(application)]));
+    .action(() =>
+      runRole(async (application) => {
+        const { startScheduler } = await import("../../scheduler/start-scheduler.ts");
+        return [await startScheduler(application)];
+      }),
+    );
   program
     .command("mailbox")
     .description("run the development mailbox alone: a mail server that keeps every mail as a file")
@@ -59,8 +68,14 @@ async function mailboxIfNone(): Promise<Running[]> {
   return [mailbox];
 }
 
-function openMailbox(smtpPort: number, pagePort: number) {
+async function openMailbox(smtpPort: number, pagePort: number) {
+  const { startMailbox } = await import("../../mailbox/start-mailbox.ts");
   const settings = readSettings();
   const log = createLogger(settings.LOG_LEVEL, "mailbox");
-  return startMailbox({ directory: join(settings.HOLDFAST_DATA_DIR, "mailbox"), smtpPort, pagePort, log });
+  return await startMailbox({
+    directory: join(settings.HOLDFAST_DATA_DIR, "mailbox"),
+    smtpPort,
+    pagePort,
+    log,
+  });
 }
