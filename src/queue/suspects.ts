@@ -1,6 +1,6 @@
 import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
-import type { AttemptOutcome, TakenJob } from "./job-consumer.ts";
+import type { AttemptOutcome, TakenJob } from "./taken-job.ts";
 
 interface SuspectsOptions {
   readonly prefix: string;

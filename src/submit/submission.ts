@@ -49,7 +49,7 @@ export const submissionOptionsSchema = z
 /** What a client sends to create one job. The payload is checked against the type's own schema. */
 export const submissionSchema = z.strictObject({
   type: z.string().meta({ description: "The job's type.", examples: ["welcome-email"] }),
-  payload: z.unknown().optional().meta({ description: "The job's input, as its type declares it." }),
+  payload: z.unknown().meta({ description: "The job's input, as its type declares it." }),
   idempotencyKey: z
     .string()
     .optional()

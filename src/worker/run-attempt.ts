@@ -5,7 +5,7 @@ import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { faultPoint } from "../observe/fault-points.ts";
 import type { Logger } from "../observe/logger.ts";
-import type { AttemptOutcome, TakenJob } from "../queue/job-consumer.ts";
+import type { AttemptOutcome, TakenJob } from "../queue/taken-job.ts";
 import { underDeadline } from "../service/under-deadline.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;

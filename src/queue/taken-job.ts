@@ -1,0 +1,36 @@
+import type { Failure } from "../contract/failure.ts";
+import type { JobEnvelope } from "./envelope.ts";
+import type { Hold } from "./hold.ts";
+
+/** A job that this worker has taken and holds the lock of. */
+export interface TakenJob {
+  readonly id: string;
+  readonly type: string;
+  readonly envelope: JobEnvelope;
+  /** Failed attempts before this one. */
+  readonly attemptsMade: number;
+  /** How often its worker was lost during an attempt. */
+  readonly crashes: number;
+  /** Which taking of the job this is: it tells this attempt from every other. */
+  readonly start: number;
+  readonly hold: Hold;
+  /** What this worker locked the job with. */
+  readonly lockToken: string;
+  progress(value: number | object): Promise<void>;
+  /** Keeps a line with the job; the newest 100 stay. */
+  keepLog(line: string): Promise<void>;
+}
+
+/** How an attempt ended. */
+export type AttemptOutcome =
+  | { readonly kind: "completed"; readonly result: unknown }
+  | {
+      readonly kind: "failed";
+      readonly failure: Failure;
+      readonly stack: string;
+      readonly retryAfterMs?: number | undefined;
+    }
+  /** Put back untouched, for another worker: no attempt is used up. */
+  | { readonly kind: "returned" }
+  /** To be taken again after a while: no attempt is used up. */
+  | { readonly kind: "postponed"; readonly delayMs: number };
