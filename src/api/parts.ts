@@ -2,6 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Operator } from "../operate/operator.ts";
+import type { Followers } from "../status/follow-jobs.ts";
 import type { StoreClient } from "../store/client.ts";
 import type { Submitter } from "../submit/submitter.ts";
 
@@ -12,5 +13,6 @@ export interface ApiParts {
   readonly client: StoreClient;
   readonly submitter: Submitter;
   readonly operator: Operator;
+  readonly followers: Followers;
   readonly log: Logger;
 }

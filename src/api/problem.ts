@@ -38,7 +38,10 @@ export function asHoldfastError(error: unknown): HoldfastError {
 }
 
 const fastifyErrors: Readonly<Record<string, { readonly code: ErrorCode; readonly detail: string }>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: "BODY_TOO_LARGE", detail: "Expected a body of at most 1 MiB" },
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    code: "BODY_TOO_LARGE",
+    detail: "Expected a body of at most 1 MiB, for a batch of 4 MiB",
+  },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: "UNSUPPORTED_MEDIA_TYPE",
     detail: "Expected content-type application/json",
@@ -51,7 +54,7 @@ const fastifyErrors: Readonly<Record<string, { readonly code: ErrorCode; readonl
   },
 };
 
-const problemSchema = z.object({
+export const problemSchema = z.object({
   type: z.string(),
   title: z.string(),
   status: z.number().int(),

@@ -13,6 +13,7 @@ import { addJobStatusRoute } from "./routes/job-status.ts";
 import { addMetricsRoute } from "./routes/metrics.ts";
 import { addJobOperationRoutes } from "./routes/operate-jobs.ts";
 import { addScheduleRoute } from "./routes/schedules.ts";
+import { addBatchRoute } from "./routes/submit-batch.ts";
 import { addSubmitRoute } from "./routes/submit-job.ts";
 
 const BODY_MAX_BYTES = 1_048_576;
@@ -56,6 +57,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   await addDocs(server);
   const refuseOtherMethods = watchMethods(server);
   addSubmitRoute(server, parts);
+  addBatchRoute(server, parts);
   addJobStatusRoute(server, parts);
   addJobOperationRoutes(server, parts);
   addDoubtRoutes(server, parts);

@@ -3,7 +3,8 @@ import type { Application } from "../contract/define-config.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { createLogger } from "../observe/logger.ts";
 import { openOperator } from "../operate/operator.ts";
-import { type Running, stopOnce } from "../service/running.ts";
+import { type Running, stopAll, stopOnce } from "../service/running.ts";
+import { openFollowers } from "../status/follow-jobs.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { createServer } from "./server.ts";
 
@@ -22,16 +23,22 @@ export async function startApi(application: Application, env?: Environment): Pro
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "api");
   const path = await openSubmitPath(application, settings, log);
+  const followers = openFollowers({
+    client: path.client,
+    prefix: settings.HOLDFAST_PREFIX,
+    max: settings.HOLDFAST_FOLLOWERS_MAX,
+  });
   const server = await createServer({
     application,
     settings,
     log,
     ...path,
+    followers,
     operator: openOperator(application, path, settings),
   });
   const stop = stopOnce(async () => {
     await server.close();
-    await path.stop();
+    await stopAll([path, followers]);
   });
   try {
     await server.listen({ host: settings.HOST, port: settings.PORT });

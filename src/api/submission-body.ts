@@ -14,9 +14,14 @@ export function submissionBody(application: Application): Record<string, unknown
     example === undefined ? [] : [[title, { value: example }]],
   );
   return {
-    oneOf: variants.map(({ example: _, ...schema }) => schema),
+    oneOf: submissionVariants(application),
     ...(examples.length > 0 && { "x-examples": Object.fromEntries(examples) }),
   };
+}
+
+/** One submission as JSON Schema: one variant for each job type. */
+export function submissionVariants(application: Application): readonly Record<string, unknown>[] {
+  return [...application.jobs.values()].map(variant).map(({ example: _, ...schema }) => schema);
 }
 
 function variant(job: JobContract) {

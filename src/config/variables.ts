@@ -183,6 +183,12 @@ export const variables = {
     meaning: "How long a worker may be silent before its jobs are given to another, in milliseconds.",
     fallback: "15000",
   }),
+  HOLDFAST_FOLLOWERS_MAX: variable({
+    schema: wholeNumber(0, 1_000_000, 20_000),
+    expected: "a number of clients, 0 to 1000000",
+    meaning: "How many clients may wait for jobs, or stream their states, at a time, per API process.",
+    fallback: "20000",
+  }),
   HOLDFAST_STOP_GRACE_MS: variable({
     schema: wholeNumber(0, 3_600_000, 20_000),
     expected: "milliseconds, 0 to 3600000",

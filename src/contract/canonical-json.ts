@@ -13,10 +13,10 @@ export type CanonicalJson =
  * Refused, with a pointer to each place: what JSON cannot hold (functions, dates, infinite numbers, undefined in a
  * list), strings that are not well-formed Unicode, and nesting deeper than 64.
  */
-export function canonicalJson(value: unknown, pointer = ""): CanonicalJson {
-  const offences: Offence[] = [];
-  const text = write(value, pointer, 0, offences);
-  return offences.length === 0 ? { kind: "json", text } : { kind: "refused", offences };
+export function canonicalJson(value: unknown): CanonicalJson {
+  const walk: Walk = { path: [], offences: [] };
+  const text = write(value, walk);
+  return walk.offences.length === 0 ? { kind: "json", text } : { kind: "refused", offences: walk.offences };
 }
 
 /** A path as RFC 6901 JSON pointer. */
@@ -24,42 +24,49 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
   return path.map((step) => `/${escapeStep(String(step))}`).join("");
 }
 
-function write(value: unknown, pointer: string, depth: number, offences: Offence[]): string {
-  if (value === null || typeof value === "boolean") return String(value);
-  if (typeof value === "string") return writeString(value, pointer, offences);
-  if (typeof value === "number" && Number.isFinite(value)) return JSON.stringify(value);
-  if (typeof value !== "object" || !isPlain(value)) return refuse(pointer, "expected a JSON value", offences);
-  if (depth >= DEPTH_MAX) return refuse(pointer, `expected at most ${DEPTH_MAX} levels`, offences);
-  if (Array.isArray(value)) {
-    return `[${value.map((item, index) => write(item, `${pointer}/${index}`, depth + 1, offences)).join(",")}]`;
-  }
-  return writeObject(value as Record<string, unknown>, pointer, depth, offences);
+/** Where the writer is, and what it found. The path becomes a pointer only where something is wrong. */
+interface Walk {
+  readonly path: (string | number)[];
+  readonly offences: Offence[];
 }
 
-function writeObject(
-  object: Record<string, unknown>,
-  pointer: string,
-  depth: number,
-  offences: Offence[],
-): string {
-  const members: string[] = [];
+function write(value: unknown, walk: Walk): string {
+  if (typeof value === "string") return writeString(value, walk);
+  if (value === null || typeof value === "boolean") return String(value);
+  if (typeof value === "number" && Number.isFinite(value)) return String(Object.is(value, -0) ? 0 : value);
+  if (typeof value !== "object" || !isPlain(value)) return refuse("expected a JSON value", walk);
+  if (walk.path.length >= DEPTH_MAX) return refuse(`expected at most ${DEPTH_MAX} levels`, walk);
+  return Array.isArray(value) ? writeArray(value, walk) : writeObject(value as Record<string, unknown>, walk);
+}
+
+function writeArray(items: readonly unknown[], walk: Walk): string {
+  let text = "";
+  for (let index = 0; index < items.length; index++) {
+    walk.path.push(index);
+    text += `${index === 0 ? "" : ","}${write(items[index], walk)}`;
+    walk.path.pop();
+  }
+  return `[${text}]`;
+}
+
+function writeObject(object: Readonly<Record<string, unknown>>, walk: Walk): string {
+  let text = "";
   for (const name of Object.keys(object).sort()) {
     const value = object[name];
     if (value === undefined) continue;
-    const place = `${pointer}/${escapeStep(name)}`;
-    members.push(`${writeString(name, place, offences)}:${write(value, place, depth + 1, offences)}`);
+    walk.path.push(name);
+    text += `${text === "" ? "" : ","}${writeString(name, walk)}:${write(value, walk)}`;
+    walk.path.pop();
   }
-  return `{${members.join(",")}}`;
+  return `{${text}}`;
 }
 
-function writeString(text: string, pointer: string, offences: Offence[]): string {
-  return text.isWellFormed()
-    ? JSON.stringify(text)
-    : refuse(pointer, "expected well-formed Unicode", offences);
+function writeString(text: string, walk: Walk): string {
+  return text.isWellFormed() ? JSON.stringify(text) : refuse("expected well-formed Unicode", walk);
 }
 
-function refuse(pointer: string, message: string, offences: Offence[]): string {
-  offences.push({ pointer: pointer.toWellFormed(), message });
+function refuse(message: string, { path, offences }: Walk): string {
+  offences.push({ pointer: jsonPointer(path).toWellFormed(), message });
   return "null";
 }
 

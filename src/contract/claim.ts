@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /**
  * The name under which a job type's idempotency key is claimed: a hash, so that no byte of a client's ever becomes
@@ -21,5 +21,5 @@ export function effectKeyOf(claim: string, effect: string): string {
 }
 
 function digest(text: string): string {
-  return createHash("sha256").update(text).digest("base64url").slice(0, 22);
+  return hash("sha256", text, "base64url").slice(0, 22);
 }

@@ -1,37 +1,13 @@
 import { Queue } from "bullmq";
 import { formatFailure } from "../contract/failure.ts";
-import type { Backoff } from "../contract/retry-policy.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { bullmqQueueName, cancelChannel, queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
 import type { JobEnvelope } from "./envelope.ts";
 
-/** A job about to be enqueued. */
-export interface NewJob {
-  readonly id: string;
-  readonly type: string;
-  readonly envelope: JobEnvelope;
-  readonly attempts: number;
-  readonly backoff: Backoff;
-  /** Milliseconds until it may run. */
-  readonly delayMs: number;
-  /** 0: none; else 1 (first) to 2,097,151 (last), all behind the jobs without priority. */
-  readonly priority: number;
-  /** Hash of the job's type and idempotency key. */
-  readonly claim: string;
-  /** Milliseconds for which the claim holds, whatever becomes of the job. */
-  readonly claimMs: number;
-}
-
-/** One queue, as everyone but its workers sees it. */
+/** One queue, as an operator sees it. */
 export interface JobQueue extends Running {
-  /**
-   * Enqueues a job unless its claim is held, in one atomic step of the store.
-   *
-   * @returns the id of the job that holds the claim: the new job's own, or that of the first one
-   */
-  add(job: NewJob): Promise<string>;
   /** Puts a failed job back in the queue, with all its attempts before it. */
   retry(id: string): Promise<"retried" | "not-failed" | "missing">;
   /** Ends a job that waits, and tells the worker of one that is active to end it. */
@@ -67,10 +43,6 @@ function openQueue(prefix: string, name: string, connection: StoreClient): JobQu
   // The connection's owner hears of its errors; without a listener here BullMQ would print them.
   queue.on("error", () => {});
   return {
-    async add(job) {
-      const added = await queue.add(job.type, job.envelope, jobOptions(job));
-      return added.id ?? job.id;
-    },
     async retry(id) {
       const job = await queue.getJob(id);
       if (job === undefined) return "missing";
@@ -92,20 +64,4 @@ function openQueue(prefix: string, name: string, connection: StoreClient): JobQu
     },
     stop: stopOnce(() => queue.close()),
   };
-}
-
-function jobOptions({ id, attempts, backoff, delayMs, priority, claim, claimMs }: NewJob) {
-  return {
-    jobId: id,
-    attempts,
-    backoff: bullmqBackoff(backoff),
-    deduplication: { id: claim, ttl: claimMs },
-    ...(delayMs > 0 && { delay: delayMs }),
-    ...(priority > 0 && { priority }),
-  };
-}
-
-function bullmqBackoff(backoff: Backoff) {
-  const { kind: type, delayMs: delay } = backoff;
-  return backoff.kind === "exponential" ? { type, delay, jitter: backoff.jitter ?? 0 } : { type, delay };
 }

@@ -26,7 +26,7 @@ export async function openSubmitPath(
 ): Promise<SubmitPath> {
   const store = await connectStore(settings, "prompt", log);
   const queues = openQueues(settings.HOLDFAST_PREFIX, application.queues, store.client);
-  const submitter = createSubmitter(application, queues, store.client, {
+  const submitter = createSubmitter(application, store.client, {
     prefix: settings.HOLDFAST_PREFIX,
     retentionMs: settings.HOLDFAST_RETENTION_MS,
     durability: settings.HOLDFAST_DURABILITY,

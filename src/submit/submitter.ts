@@ -1,11 +1,10 @@
 import type { Durability } from "../config/variables.ts";
 import { claimOf } from "../contract/claim.ts";
 import type { Application } from "../contract/define-config.ts";
-import { newJobId, parseJobId } from "../contract/job-id.ts";
+import { newJobId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { JobQueue, JobQueues } from "../queue/job-queue.ts";
+import { createJobAdder, type JobAdder } from "../queue/job-adder.ts";
 import type { StoreClient } from "../store/client.ts";
-import { inTime } from "../store/fault.ts";
 import { confirmReplicas } from "../store/replicas.ts";
 import { fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
@@ -43,19 +42,23 @@ export interface Submitter {
 
 export function createSubmitter(
   application: Application,
-  queues: JobQueues,
   client: StoreClient,
   options: SubmitterOptions,
 ): Submitter {
-  const secret = fingerprintSecret(client, options.prefix);
+  const { prefix, durability } = options;
+  const secret = fingerprintSecret(client, prefix);
+  const confirm = () => confirmReplicas(client, durability);
+  const adders: ReadonlyMap<string, JobAdder> = new Map(
+    application.queues.map((queue) => [queue, createJobAdder({ prefix, queue, client, confirm })]),
+  );
 
-  async function enqueue(submission: ValidSubmission, queue: JobQueue): Promise<Receipt> {
+  async function enqueue(submission: ValidSubmission, adder: JobAdder): Promise<Receipt> {
     const { contract, payload, idempotencyKey, content } = submission;
     const claim = claimOf(contract.type, idempotencyKey);
     const fingerprint = fingerprintOf(await secret.get(), claim, content);
     const id = newJobId(contract.queue, fingerprint);
     const timing = timingOf(submission.options);
-    const holder = await queue.add({
+    const holder = await adder.add({
       id,
       type: contract.type,
       envelope: { key: idempotencyKey, payload },
@@ -65,26 +68,27 @@ export function createSubmitter(
       claim,
       claimMs: options.retentionMs + timing.delayMs,
     });
-    if (parseJobId(holder)?.fingerprint !== fingerprint) throw keyReused();
-    await confirmReplicas(client, options.durability);
+    if (!holder.endsWith(fingerprint)) throw keyReused();
     return { id: holder, type: contract.type, idempotencyKey, duplicate: holder !== id };
   }
 
   return {
     async submit(input) {
       const submission = validateSubmission(application, input);
-      const queue = queues.get(submission.contract.queue);
-      if (queue === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not open");
-      return await inTime(enqueue(submission, queue)).catch((error: HoldfastError) => {
+      const adder = adders.get(submission.contract.queue);
+      if (adder === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not known");
+      try {
+        return await enqueue(submission, adder);
+      } catch (error) {
         throw advised(error);
-      });
+      }
     },
   };
 }
 
 /** Tells a client whose job may or may not be in what to do about it. */
-function advised(fault: HoldfastError): HoldfastError {
-  if (!fault.retryable) return fault;
+function advised(fault: unknown): unknown {
+  if (!(fault instanceof HoldfastError && fault.retryable)) return fault;
   const outcome =
     fault.code === "STORE_FULL" ? "nothing was stored" : "whether the job was accepted is unknown";
   const message = `${fault.message}: ${outcome}. Sending the same request with the same idempotency key again is safe.`;

@@ -35,8 +35,8 @@ type Fault = Offence & { readonly code: ErrorCode };
  * @throws HoldfastError with the gravest code and every offence found
  */
 export function validateSubmission(application: Application, input: unknown): ValidSubmission {
-  const shape = submissionSchema.safeParse(input);
   const sent = isObject(input) ? input : {};
+  const shape = submissionSchema.safeParse(input);
   const contract = typeof sent.type === "string" ? application.jobs.get(sent.type) : undefined;
   const options = shape.data?.options ?? {};
   const content = canonicalJson({
@@ -44,17 +44,26 @@ export function validateSubmission(application: Application, input: unknown): Va
     payload: sent.payload,
     options: canonicalOptions(options),
   });
-  const faults = [
+  // A value that cannot be written as JSON may be too deep for the payload's own schema, too.
+  const payload = content.kind === "json" ? contract?.payload.safeParse(sent.payload) : undefined;
+  const keyOffence = keyFaults(sent.idempotencyKey);
+  if (
+    shape.success &&
+    contract !== undefined &&
+    content.kind === "json" &&
+    payload?.success &&
+    keyOffence.length === 0
+  ) {
+    const { idempotencyKey = "" } = shape.data;
+    return { contract, payload: shape.data.payload, idempotencyKey, options, content: content.text };
+  }
+  throw refusal([
     ...shapeFaults(shape.error),
     ...typeFaults(sent.type, contract, application),
-    ...keyFaults(sent.idempotencyKey),
+    ...keyOffence,
     ...contentFaults(content),
-    ...(content.kind === "json" && contract !== undefined ? payloadFaults(contract, sent) : []),
-  ];
-  if (faults.length > 0 || !shape.success || contract === undefined || content.kind === "refused")
-    throw refusal(faults);
-  const { payload, idempotencyKey = "" } = shape.data;
-  return { contract, payload, idempotencyKey, options, content: content.text };
+    ...payloadFaults(payload?.error),
+  ]);
 }
 
 function shapeFaults(error: z.ZodError | undefined): Fault[] {
@@ -83,8 +92,7 @@ function contentFaults(content: ReturnType<typeof canonicalJson>): Fault[] {
   }));
 }
 
-function payloadFaults(contract: JobContract, sent: Readonly<Record<string, unknown>>): Fault[] {
-  const { error } = contract.payload.safeParse(sent.payload);
+function payloadFaults(error: z.ZodError | undefined): Fault[] {
   return offencesOf(error, ["payload"]).map((offence) => ({ code: "INVALID_PAYLOAD", ...offence }));
 }
 

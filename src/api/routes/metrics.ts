@@ -4,7 +4,7 @@ import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 
 /** `GET /metrics`: for Prometheus. What it tells is read from the store at each scrape. */
-export function addMetricsRoute(server: FastifyInstance, { operator }: ApiParts): void {
+export function addMetricsRoute(server: FastifyInstance, { operator, followers }: ApiParts): void {
   const registry = new Registry();
   const labelNames = ["queue"];
   const inDoubt = new Gauge({
@@ -18,6 +18,14 @@ export function addMetricsRoute(server: FastifyInstance, { operator }: ApiParts)
     help: "How long the oldest side effect in doubt has been so; 0 where there is none.",
     labelNames,
     registers: [registry],
+  });
+  new Gauge({
+    name: "holdfast_followers",
+    help: "Clients that wait for a job at this process, or stream its states.",
+    registers: [registry],
+    collect() {
+      this.set(followers.count);
+    },
   });
   server.get(
     "/metrics",

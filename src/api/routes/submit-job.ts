@@ -1,19 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import type { Receipt } from "../../submit/submitter.ts";
 import { readKeyHeader } from "../key-header.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
+import { receiptBody, receiptSchema, receiptStatus } from "../receipt.ts";
 import { submissionBody } from "../submission-body.ts";
-
-const receiptSchema = z.object({
-  id: z.string().meta({ examples: ["default_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f"] }),
-  type: z.string().meta({ examples: ["welcome-email"] }),
-  idempotencyKey: z.string().meta({ examples: ["signup-42"] }),
-  duplicate: z.boolean(),
-  statusUrl: z.string().meta({ examples: ["/jobs/default_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f/status"] }),
-});
 
 /** `POST /jobs`: one job in. */
 export function addSubmitRoute(server: FastifyInstance, { application, submitter }: ApiParts): void {
@@ -60,17 +52,10 @@ export function addSubmitRoute(server: FastifyInstance, { application, submitter
     async (request, reply) => {
       const receipt = await submitter.submit(withHeaderKey(request));
       if (receipt.duplicate) reply.header("Idempotency-Replayed", "true");
-      const body = { ...receipt, statusUrl: statusUrl(receipt) };
-      return reply
-        .code(receipt.duplicate ? 200 : 202)
-        .header("Location", body.statusUrl)
-        .send(body);
+      const body = receiptBody(receipt);
+      return reply.code(receiptStatus(receipt)).header("Location", body.statusUrl).send(body);
     },
   );
-}
-
-function statusUrl({ id }: Receipt): string {
-  return `/jobs/${id}/status`;
 }
 
 /** The body, with the key from the header where it has none of its own. */

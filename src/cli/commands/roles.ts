@@ -6,17 +6,21 @@ import { loadApplication } from "../../contract/load-application.ts";
 import { createLogger } from "../../observe/logger.ts";
 import { type Running, stopAll } from "../../service/running.ts";
 import { untilStopRequested } from "../../service/until-signal.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 /** The roles, each with a life of its own. Their code is loaded when they run, so that other commands start quickly. */
 export function addRoleCommands(program: Command): void {
   program
     .command("api")
     .description("run the HTTP API alone")
-    .action(() =>
-      runRole(async (application) => {
-        const { startApi } = await import("../../api/start-api.ts");
-        return [await startApi(application)];
-      }),
+    .option("--processes <n>", "how many processes share its port, 1 to 64", wholeNumber(1, 64), 1)
+    .action(({ processes }: { processes: number }) =>
+      processes > 1
+        ? runUntilStopped(async () => [await openApiProcesses(processes)])
+        : runRole(async (application) => {
+            const { startApi } = await import("../../api/start-api.ts");
+            return [await startApi(application)];
+          }),
     );
   program
     .command("worker")
@@ -58,6 +62,11 @@ async function runUntilStopped(start: () => Promise<Running[]>): Promise<void> {
   process.send?.(Object.assign({}, ...parts));
   await stopRequested;
   await stopAll(parts);
+}
+
+async function openApiProcesses(count: number) {
+  const { startApiProcesses } = await import("../api-processes.ts");
+  return await startApiProcesses(count, createLogger(readSettings().LOG_LEVEL, "api"));
 }
 
 /** Without SMTP_URL a worker's mail goes to a mailbox of its own. `up` runs one for all, and sets SMTP_URL. */

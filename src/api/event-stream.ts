@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import type { ServerResponse } from "node:http";
+import type { JobStatus } from "../status/job-status.ts";
+
+/** One client's stream of a job's states, as Server-Sent Events. */
+export interface EventStream {
+  /** Sends a state as soon as the client can take it; of several that it could not take yet only the newest. */
+  tell(status: JobStatus): void;
+  /** Sends a last text, and ends the stream. */
+  end(text: string): void;
+}
+
+export interface EventStreamOptions {
+  /** How often a sign of life is sent at least, in milliseconds. @default 15000 */
+  readonly heartbeatMs?: number;
+  /** A client that takes nothing for so long is cut. @default 30000 */
+  readonly blockedMaxMs?: number;
+}
+
+const HEARTBEAT_MS = 15_000;
+const BLOCKED_MAX_MS = 30_000;
+const RECONNECT_MS = { from: 1_000, to: 5_000 };
+
+const headers = {
+  "Content-Type": "text/event-stream; charset=utf-8",
+  "Cache-Control": "no-store",
+  // Proxies collect answers before they pass them on; nginx heeds this.
+  "X-Accel-Buffering": "no",
+  // The stream's end is the connection's: it was open for long enough.
+  Connection: "close",
+};
+
+/** Answers with a stream. What it keeps for a client is bounded: what the socket holds, and one state. */
+export function openEventStream(response: ServerResponse, options: EventStreamOptions = {}): EventStream {
+  const { heartbeatMs = HEARTBEAT_MS, blockedMaxMs = BLOCKED_MAX_MS } = options;
+  let unsent: JobStatus | undefined;
+  let blockedSince: number | undefined;
+
+  function write(text: string): void {
+    if (!response.write(text)) blockedSince = performance.now();
+  }
+
+  function beat(): void {
+    if (blockedSince === undefined) write(": heartbeat\n\n");
+    else if (performance.now() - blockedSince > blockedMaxMs) response.destroy();
+  }
+
+  function tell(status: JobStatus): void {
+    if (blockedSince === undefined) write(frameOf(status));
+    else unsent = status;
+  }
+
+  // Shortened at random, so that clients that came together do not keep in step.
+  const heartbeat = setInterval(beat, heartbeatMs * (1 - Math.random() / 5));
+  response.once("close", () => clearInterval(heartbeat));
+  response.on("drain", () => {
+    blockedSince = undefined;
+    const status = unsent;
+    unsent = undefined;
+    if (status !== undefined) tell(status);
+  });
+  response.writeHead(200, headers);
+  write(`retry: ${reconnectMs()}\n\n`);
+  return {
+    tell,
+    end(text) {
+      if (response.writableEnded) return;
+      blockedSince ??= performance.now();
+      response.end(text);
+    },
+  };
+}
+
+const frames = new WeakMap<JobStatus, string>();
+
+/** A status as an event; made once for all who are told the same. */
+export function frameOf(status: JobStatus): string {
+  const known = frames.get(status);
+  if (known !== undefined) return known;
+  const frame = `id: ${eventIdOf(status)}\nevent: status\ndata: ${JSON.stringify(status)}\n\n`;
+  frames.set(status, frame);
+  return frame;
+}
+
+/** Names a status by its content: whichever process tells it, it has the same id. */
+export function eventIdOf(status: JobStatus): string {
+  return createHash("sha256").update(JSON.stringify(status)).digest("base64url").slice(0, 16);
+}
+
+/** When the server goes away, its clients must not all come back at once. */
+function reconnectMs(): number {
+  return Math.round(RECONNECT_MS.from + Math.random() * (RECONNECT_MS.to - RECONNECT_MS.from));
+}

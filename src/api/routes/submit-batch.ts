@@ -1,0 +1,100 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import type { Application } from "../../contract/define-config.ts";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import type { Receipt } from "../../submit/submitter.ts";
+import { readKeyHeader } from "../key-header.ts";
+import type { ApiParts } from "../parts.ts";
+import { asHoldfastError, type Problem, problemResponses, problemSchema, toProblem } from "../problem.ts";
+import { type ReceiptBody, receiptBody, receiptSchema, receiptStatus } from "../receipt.ts";
+import { submissionVariants } from "../submission-body.ts";
+
+const BATCH_MAX = 1_000;
+const BODY_MAX_BYTES = 4 * 1_048_576;
+
+/** The items are left as they are: each is checked, and answered, by itself. */
+const batchSchema = z.strictObject({ jobs: z.array(z.unknown()).min(1).max(BATCH_MAX) });
+
+type BatchResult = (ReceiptBody & { readonly status: 200 | 202 }) | Problem;
+
+/** `POST /jobs/batch`: many jobs in, each with the answer that it would have got alone. */
+export function addBatchRoute(server: FastifyInstance, { application, submitter, log }: ApiParts): void {
+  server.post(
+    "/jobs/batch",
+    { config: { scope: "submit" }, bodyLimit: BODY_MAX_BYTES, schema: describe(application) },
+    async (request, reply) => {
+      if (readKeyHeader(request.raw) !== undefined) throw keyForMany();
+      const jobs = readBatch(request.body);
+      const refused = (thrown: unknown): BatchResult => {
+        const error = asHoldfastError(thrown);
+        if (error.code === "INTERNAL") log.error({ err: error.cause }, "a job of a batch failed");
+        if (error.retryAfterMs !== undefined)
+          reply.header("Retry-After", Math.ceil(error.retryAfterMs / 1_000));
+        return toProblem(error);
+      };
+      const results = await Promise.all(jobs.map((job) => submitter.submit(job).then(accepted, refused)));
+      return reply.send({ results });
+    },
+  );
+}
+
+function readBatch(body: unknown): readonly unknown[] {
+  const batch = batchSchema.safeParse(body);
+  if (batch.success) return batch.data.jobs;
+  const offences = batch.error.issues.map(({ path, message }) => ({
+    pointer: path.map((step) => `/${String(step)}`).join(""),
+    message,
+  }));
+  throw new HoldfastError("INVALID_REQUEST", `Expected {"jobs": […1 to ${BATCH_MAX} submissions…]}`, {
+    offences,
+  });
+}
+
+function accepted(receipt: Receipt): BatchResult {
+  return { status: receiptStatus(receipt), ...receiptBody(receipt) };
+}
+
+function keyForMany(): HoldfastError {
+  return new HoldfastError(
+    "IDEMPOTENCY_KEY_INVALID",
+    "Expected a key in each of the jobs, and no Idempotency-Key header: one key cannot stand for many jobs",
+  );
+}
+
+function describe(application: Application): Record<string, unknown> {
+  const status = z.union([z.literal(200), z.literal(202)]);
+  const outcomes = [receiptSchema.extend({ status }), problemSchema];
+  const results = { type: "array", items: { anyOf: outcomes.map((outcome) => z.toJSONSchema(outcome)) } };
+  return {
+    summary: "Submit many jobs",
+    description: `1 to ${BATCH_MAX} submissions, answered in order, each with its own \`status\` and what \`POST /jobs\` would have answered to it alone: a bad one does not touch the others. The rules of keys are the same, also between the items of one batch.`,
+    tags: ["jobs"],
+    body: {
+      type: "object",
+      additionalProperties: false,
+      required: ["jobs"],
+      properties: {
+        jobs: {
+          type: "array",
+          minItems: 1,
+          maxItems: BATCH_MAX,
+          items: { oneOf: submissionVariants(application) },
+        },
+      },
+    },
+    response: {
+      200: {
+        type: "object",
+        required: ["results"],
+        properties: { results },
+        description: "One result for each job, in order.",
+      },
+      ...problemResponses(
+        "INVALID_REQUEST",
+        "IDEMPOTENCY_KEY_INVALID",
+        "BODY_TOO_LARGE",
+        "UNSUPPORTED_MEDIA_TYPE",
+      ),
+    },
+  };
+}

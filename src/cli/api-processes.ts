@@ -1,0 +1,47 @@
+import cluster from "node:cluster";
+import { fileURLToPath } from "node:url";
+import type { Logger } from "../observe/logger.ts";
+import { type Running, stopAll, stopOnce } from "../service/running.ts";
+import { type ChildSpec, readyMessage, supervise } from "../service/supervisor.ts";
+
+const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
+const STOP_MS = 10_000;
+
+interface ApiReady {
+  readonly url: string;
+}
+
+/**
+ * Runs the API in several processes that share one port, for machines with several cores. One that dies is started
+ * again while the others go on.
+ *
+ * @throws HoldfastError `START_FAILED` when one of them does not come up
+ */
+export async function startApiProcesses(count: number, log: Logger): Promise<Running & ApiReady> {
+  cluster.setupPrimary({ exec: BIN, args: ["api"] });
+  const parts: Running[] = [];
+  const stop = stopOnce(() => stopAll(parts));
+  const start = async (number: number): Promise<ApiReady> => {
+    const child = await supervise(apiProcess(number), log);
+    parts.push(child);
+    return child.ready;
+  };
+  try {
+    // The first alone: where none can start, one says why.
+    const { url } = await start(1);
+    await Promise.all(Array.from({ length: count - 1 }, (_, index) => start(index + 2)));
+    return { url, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function apiProcess(number: number): ChildSpec<ApiReady> {
+  return {
+    name: `API process ${number}`,
+    start: () => cluster.fork().process,
+    whenReady: readyMessage,
+    stopMs: STOP_MS,
+  };
+}

@@ -1,0 +1,89 @@
+import { once } from "node:events";
+import { withDeadline } from "../service/deadline.ts";
+import { type Running, stopOnce } from "../service/running.ts";
+import { wait } from "../service/wait.ts";
+import { duplicate, type StoreClient } from "../store/client.ts";
+import { storeUnavailable } from "../store/fault.ts";
+import { queueKey } from "../store/keys.ts";
+
+export interface EventReaderOptions {
+  readonly prefix: string;
+  readonly queue: string;
+  /** The reader opens another connection like this one. */
+  readonly client: StoreClient;
+  /** Every event from here on is told; what happened before this may have been missed. Again after each reconnect. */
+  readonly onCaughtUp: () => void;
+  /** Something happened to these jobs. */
+  readonly onEvents: (jobIds: ReadonlySet<string>) => void;
+}
+
+/** The store answers by then even if nothing happens, so that a connection that died silently is noticed. */
+const BLOCK_MS = 10_000;
+const ANSWER_MARGIN_MS = 2_000;
+/** Under load events are read in batches, not one by one: the store and this process are spared a wake-up for each. */
+const PAUSE_MS = 5;
+const BATCH_MAX = 1_000;
+const RETRY_MS = 250;
+
+type Entry = readonly [id: string, fields: readonly string[]];
+
+/**
+ * Reads what happens to the jobs of one queue from BullMQ's stream of events, over one connection of its own.
+ *
+ * BullMQ's `QueueEvents` reads the same stream, but cannot be closed while the store is away (`close()` then never
+ * ends), waits 5 s after a lost connection, and does not tell that it was lost.
+ */
+export function startEventReader(options: EventReaderOptions): Running {
+  const connection = duplicate(options.client);
+  const stopping = new AbortController();
+  // The client reports its connection's errors; this one shares its fate.
+  connection.on("error", () => {});
+  void readUntilStopped(connection, options, stopping.signal);
+  return {
+    stop: stopOnce(async () => {
+      stopping.abort();
+      connection.disconnect();
+    }),
+  };
+}
+
+async function readUntilStopped(connection: StoreClient, options: EventReaderOptions, signal: AbortSignal) {
+  while (!signal.aborted) {
+    await readWhileConnected(connection, options, signal).catch(() => {});
+    // Whatever failed on a connection that seems to work: it may be dead without either end having been told.
+    if (connection.status === "ready" && !signal.aborted) connection.disconnect(true);
+    await wait(RETRY_MS, signal);
+  }
+}
+
+async function readWhileConnected(
+  connection: StoreClient,
+  { prefix, queue, onCaughtUp, onEvents }: EventReaderOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  if (connection.status !== "ready") await once(connection, "ready", { signal });
+  const key = queueKey(prefix, queue, "events");
+  const answered = <T>(reply: Promise<T>) =>
+    withDeadline(reply, BLOCK_MS + ANSWER_MARGIN_MS, storeUnavailable);
+  // Named, not `$`: what is added between two reads must not fall between them.
+  let [[position] = ["0-0"]] = await answered(connection.xrevrange(key, "+", "-", "COUNT", 1));
+  onCaughtUp();
+  while (!signal.aborted) {
+    const reply = await answered(
+      connection.xread("COUNT", BATCH_MAX, "BLOCK", BLOCK_MS, "STREAMS", key, position),
+    );
+    const entries: readonly Entry[] = reply?.[0]?.[1] ?? [];
+    position = entries.at(-1)?.[0] ?? position;
+    if (entries.length > 0) onEvents(jobIdsIn(entries));
+    if (entries.length < BATCH_MAX) await wait(PAUSE_MS, signal);
+  }
+}
+
+function jobIdsIn(entries: readonly Entry[]): Set<string> {
+  const ids = new Set<string>();
+  for (const [, fields] of entries) {
+    const at = fields.indexOf("jobId");
+    if (at >= 0) ids.add(fields[at + 1] ?? "");
+  }
+  return ids;
+}

@@ -1,0 +1,116 @@
+import type { Backoff } from "../contract/retry-policy.ts";
+import type { StoreClient } from "../store/client.ts";
+import { inTime } from "../store/fault.ts";
+import { queueKey } from "../store/keys.ts";
+import { loadScript } from "../store/script.ts";
+import type { JobEnvelope } from "./envelope.ts";
+
+/** A job about to be enqueued. */
+export interface NewJob {
+  readonly id: string;
+  readonly type: string;
+  readonly envelope: JobEnvelope;
+  readonly attempts: number;
+  readonly backoff: Backoff;
+  /** Milliseconds until it may run. */
+  readonly delayMs: number;
+  /** 0: none; else 1 (first) to 2,097,151 (last), all behind the jobs without priority. */
+  readonly priority: number;
+  /** Hash of the job's type and idempotency key. */
+  readonly claim: string;
+  /** Milliseconds for which the claim holds, whatever becomes of the job. */
+  readonly claimMs: number;
+}
+
+export interface JobAdderOptions {
+  readonly prefix: string;
+  readonly queue: string;
+  readonly client: StoreClient;
+  /** Waits until what was written is as durable as configured. */
+  readonly confirm: () => Promise<void>;
+}
+
+/** Enqueues jobs. */
+export interface JobAdder {
+  /**
+   * Enqueues a job unless its claim is held, in one atomic step of the store.
+   *
+   * @returns the id of the job that holds the claim: the new job's own, or that of the first one
+   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`
+   */
+  add(job: NewJob): Promise<string>;
+}
+
+interface WaitingAdd {
+  readonly id: string;
+  readonly args: readonly (string | number)[];
+  readonly resolve: (holder: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One command holds up everybody else in the store: so many jobs, and so many characters, take some milliseconds. */
+const TOGETHER_MAX = 256;
+const CHARACTERS_MAX = 1_048_576;
+
+const script = loadScript(import.meta.url, "add-jobs.lua");
+const lists = ["wait", "delayed", "prioritized", "pc", "active", "marker", "events", "meta", "id"];
+
+/**
+ * Adds jobs to one queue. Those that come within one turn of the event loop travel in one command: under load that is
+ * most of what a submission costs, and a job that comes alone waits for nobody.
+ */
+export function createJobAdder({ prefix, queue, client, confirm }: JobAdderOptions): JobAdder {
+  const keys = lists.map((name) => queueKey(prefix, queue, name));
+  const start = queueKey(prefix, queue, "");
+  let waiting: WaitingAdd[] = [];
+  let characters = 0;
+
+  async function addTogether(adds: readonly WaitingAdd[]): Promise<(string | null)[]> {
+    const holders = await script.run(client, keys, [start, Date.now(), ...adds.flatMap(({ args }) => args)]);
+    await confirm();
+    return holders as (string | null)[];
+  }
+
+  async function flush(): Promise<void> {
+    const adds = waiting;
+    waiting = [];
+    characters = 0;
+    try {
+      const holders = await inTime(addTogether(adds));
+      for (const [index, { id, resolve }] of adds.entries()) resolve(holders[index] ?? id);
+    } catch (error) {
+      for (const { reject } of adds) reject(error);
+    }
+  }
+
+  return {
+    add: (job) =>
+      new Promise((resolve, reject) => {
+        const data = JSON.stringify(job.envelope);
+        if (waiting.length === TOGETHER_MAX || characters + data.length > CHARACTERS_MAX) void flush();
+        if (waiting.length === 0) setImmediate(() => waiting.length > 0 && void flush());
+        characters += data.length;
+        waiting.push({ id: job.id, args: scriptArgs(job, data), resolve, reject });
+      }),
+  };
+}
+
+function scriptArgs(job: NewJob, data: string): readonly (string | number)[] {
+  const { id, type, claim, claimMs, delayMs, priority } = job;
+  return [id, type, data, JSON.stringify(jobOptions(job)), claim, claimMs, delayMs, priority];
+}
+
+/** What workers need to know. BullMQ would put id and claim here, too, which stand in the job's name and in `deid`. */
+function jobOptions({ attempts, backoff, delayMs, priority }: NewJob) {
+  return {
+    attempts,
+    backoff: bullmqBackoff(backoff),
+    ...(delayMs > 0 && { delay: delayMs }),
+    ...(priority > 0 && { priority }),
+  };
+}
+
+function bullmqBackoff(backoff: Backoff) {
+  const { kind: type, delayMs: delay } = backoff;
+  return backoff.kind === "exponential" ? { type, delay, jitter: backoff.jitter ?? 0 } : { type, delay };
+}

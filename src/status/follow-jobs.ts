@@ -1,0 +1,130 @@
+import { parseJobId } from "../contract/job-id.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { type Running, stopAll, stopOnce } from "../service/running.ts";
+import type { StoreClient } from "../store/client.ts";
+import type { FollowedJob, StatusListener } from "./follow-job.ts";
+import { type FollowedQueue, openFollowedQueue } from "./follow-queue.ts";
+import type { JobStatus } from "./job-status.ts";
+
+export interface FollowersOptions {
+  readonly client: StoreClient;
+  readonly prefix: string;
+  /** How many may follow jobs at a time. */
+  readonly max: number;
+  /** @default 15000 */
+  readonly lookAgainMs?: number;
+}
+
+/** Everyone in this process who follows a job. One connection for each followed queue serves all of them. */
+export interface Followers extends Running {
+  readonly count: number;
+  readonly isFull: boolean;
+  /**
+   * Follows a job from a first status on.
+   *
+   * @param listener told of each later change
+   * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_FOLLOWERS`
+   */
+  follow(id: string, listener: StatusListener): Promise<Following>;
+}
+
+/** One follower's tie to its job. */
+export interface Following {
+  /** As it was read last; undefined once the job is gone. */
+  readonly status: JobStatus | undefined;
+  /**
+   * Reads it now, in one read with everyone else who asks.
+   *
+   * @throws HoldfastError `STORE_UNAVAILABLE`
+   */
+  refresh(): Promise<JobStatus | undefined>;
+  /** Ends it; the listener hears no more. Safe to call twice. */
+  leave(): void;
+}
+
+/** A change of which no event was heard, e.g. of an effect, is seen after so long. */
+const LOOK_AGAIN_MS = 15_000;
+const RETRY_AFTER_MS = 5_000;
+
+export function openFollowers(options: FollowersOptions): Followers {
+  const { client, prefix, max, lookAgainMs = LOOK_AGAIN_MS } = options;
+  const queues = new Map<string, FollowedQueue>();
+  let count = 0;
+
+  function queueOf(name: string): FollowedQueue {
+    const known = queues.get(name);
+    if (known !== undefined) return known;
+    const onDeserted = () => {
+      queues.delete(name);
+      void queue.stop();
+    };
+    const queue = openFollowedQueue({ client, prefix, queue: name, lookAgainMs, onDeserted });
+    queues.set(name, queue);
+    return queue;
+  }
+
+  function enter(id: string, queue: FollowedQueue): { job: FollowedJob; leave: () => void } {
+    count += 1;
+    let isGone = false;
+    const leave = () => {
+      if (isGone) return;
+      isGone = true;
+      count -= 1;
+      queue.leave(id);
+    };
+    return { job: queue.enter(id), leave };
+  }
+
+  return {
+    get count() {
+      return count;
+    },
+    get isFull() {
+      return count >= max;
+    },
+    async follow(id, listener) {
+      const name = parseJobId(id)?.queue;
+      if (name === undefined) throw jobNotFound();
+      if (count >= max) throw tooMany();
+      const queue = queueOf(name);
+      const { job, leave } = enter(id, queue);
+      try {
+        const status = await job.refresh();
+        if (status === undefined) throw jobNotFound();
+        // Not before the job is known to exist: ids name queues, and anybody can make up an id. What happens until the
+        // reader has caught up is not missed: then it is looked at again.
+        if (!hasEnded(status)) queue.listen();
+      } catch (error) {
+        leave();
+        throw error;
+      }
+      job.listeners.add(listener);
+      return {
+        get status() {
+          return job.status;
+        },
+        refresh: job.refresh,
+        leave() {
+          job.listeners.delete(listener);
+          leave();
+        },
+      };
+    },
+    stop: stopOnce(() => stopAll([...queues.values()])),
+  };
+}
+
+/** Whether nothing more will happen to it by itself. */
+export function hasEnded({ state }: JobStatus): boolean {
+  return state === "completed" || state === "failed";
+}
+
+export function jobNotFound(): HoldfastError {
+  return new HoldfastError("JOB_NOT_FOUND", "There is no job with this id, or no longer");
+}
+
+function tooMany(): HoldfastError {
+  return new HoldfastError("TOO_MANY_FOLLOWERS", "Too many clients follow jobs here just now", {
+    retryAfterMs: RETRY_AFTER_MS,
+  });
+}

@@ -1,0 +1,191 @@
+/**
+ * Our script that adds many jobs leaves in the store what BullMQ's own would leave for each of them. An upgrade of BullMQ
+ * that changes what it writes goes red here.
+ */
+import type { Queue } from "bullmq";
+import { beforeEach, describe, expect, it } from "vitest";
+import { createJobAdder, type JobAdder, type NewJob } from "../../src/queue/job-adder.ts";
+import { bullmqQueueName } from "../../src/store/keys.ts";
+import { application } from "../support/application.ts";
+import { createService, type Service } from "../support/service.ts";
+
+let service: Service;
+let theirs: Queue;
+let ours: Queue;
+let adder: JobAdder;
+let confirmed: number;
+
+beforeEach(async () => {
+  service = createService(application);
+  theirs = service.openBareQueue("theirs");
+  ours = service.openBareQueue("ours");
+  confirmed = 0;
+  adder = createJobAdder({
+    prefix: service.env.HOLDFAST_PREFIX,
+    queue: "ours",
+    client: service.connect(),
+    confirm: async () => void confirmed++,
+  });
+  await Promise.all([theirs.waitUntilReady(), ours.waitUntilReady()]);
+});
+
+const newJob = (id: string, changes: Partial<NewJob> = {}): NewJob => ({
+  id,
+  type: "mail",
+  envelope: { key: `key of ${id}`, payload: { text: "Grüße, 🌊", list: [1, null] } },
+  attempts: 3,
+  backoff: { kind: "fixed", delayMs: 2_000 },
+  delayMs: 0,
+  priority: 0,
+  claim: `claim-${id}`,
+  claimMs: 600_000,
+  ...changes,
+});
+
+/** The same job, added by BullMQ. */
+function addTheirs({ id, type, envelope, attempts, backoff, delayMs, priority, claim, claimMs }: NewJob) {
+  const jitter = backoff.kind === "exponential" ? { jitter: backoff.jitter ?? 0 } : {};
+  return theirs.add(type, envelope, {
+    jobId: id,
+    attempts,
+    backoff: { type: backoff.kind, delay: backoff.delayMs, ...jitter },
+    deduplication: { id: claim, ttl: claimMs },
+    ...(delayMs > 0 && { delay: delayMs }),
+    ...(priority > 0 && { priority }),
+  });
+}
+
+/** Everything that is kept of a queue, with what depends on the moment blurred, and without what we leave out. */
+async function keptOf(queue: Queue): Promise<Record<string, unknown>> {
+  const store = service.connect();
+  const start = `${service.env.HOLDFAST_PREFIX}:${queue.name}:`;
+  const names = (await store.keys(`${start.replace(/[{}]/g, "\\$&")}*`)).sort();
+  const values = await Promise.all(names.map(async (name) => [name.slice(start.length), await read(name)]));
+  return Object.fromEntries(values);
+
+  async function read(name: string): Promise<unknown> {
+    switch (await store.type(name)) {
+      case "string":
+        return { text: await store.get(name), expires: (await store.pttl(name)) > 590_000 };
+      case "list":
+        return store.lrange(name, 0, -1);
+      case "zset":
+        return scores(await store.zrange(name, 0, -1, "WITHSCORES"), name.endsWith("prioritized"));
+      case "stream":
+        return (await store.xrange(name, "-", "+")).map(([, fields]) => event(fields));
+      default:
+        return hash(await store.hgetall(name));
+    }
+  }
+}
+
+/** Scores of times cannot be compared; their order can, and that they are times. */
+function scores(replies: readonly string[], areExact: boolean): unknown[] {
+  return replies.map((reply, index) =>
+    index % 2 === 0 || areExact || Number(reply) < 1e9
+      ? reply
+      : `about 1e${Math.floor(Math.log10(Number(reply)))}`,
+  );
+}
+
+function event(fields: readonly string[]): string[] {
+  return fields.map((field, index) => (fields[index - 1] === "delay" ? "a time" : field));
+}
+
+function hash(fields: Record<string, string>): unknown {
+  if (fields.opts === undefined) return fields;
+  const { jobId: _, de: __, ...opts } = JSON.parse(fields.opts);
+  return { ...fields, opts, timestamp: Number(fields.timestamp) > 1e12 };
+}
+
+async function addToBoth(jobs: readonly NewJob[]): Promise<void> {
+  for (const job of jobs) await addTheirs(job);
+  await Promise.all(jobs.map((job) => adder.add(job)));
+}
+
+describe("jobs added together", () => {
+  it("leave what BullMQ's own scripts leave", async () => {
+    await addToBoth([
+      newJob("plain"),
+      newJob("other", { type: "digest", backoff: { kind: "exponential", delayMs: 10, jitter: 0.5 } }),
+      newJob("urgent", { priority: 1 }),
+      newJob("less urgent", { priority: 7 }),
+      newJob("as urgent", { priority: 1 }),
+      newJob("later", { delayMs: 60_000 }),
+      newJob("just as late", { delayMs: 60_000, priority: 2 }),
+      newJob("twice", { claim: "claim-plain" }),
+      newJob("last"),
+    ]);
+
+    expect(await keptOf(ours)).toEqual(await keptOf(theirs));
+  });
+
+  it("leave it also in a queue that is paused", async () => {
+    await Promise.all([theirs.pause(), ours.pause()]);
+
+    await addToBoth([
+      newJob("plain"),
+      newJob("urgent", { priority: 1 }),
+      newJob("later", { delayMs: 60_000 }),
+    ]);
+
+    expect(await keptOf(ours)).toEqual(await keptOf(theirs));
+  });
+
+  it("leave it also in a queue that has as many jobs at work as it may", async () => {
+    await Promise.all([theirs.setGlobalConcurrency(1), ours.setGlobalConcurrency(1)]);
+    const store = service.connect();
+    for (const { name } of [theirs, ours])
+      await store.lpush(`${service.env.HOLDFAST_PREFIX}:${name}:active`, "busy");
+
+    await addToBoth([newJob("plain")]);
+
+    expect(await keptOf(ours)).toEqual(await keptOf(theirs));
+  });
+
+  it("leave it also where nobody has opened the queue with BullMQ before", async () => {
+    const store = service.connect();
+    for (const { name } of [theirs, ours]) await store.del(`${service.env.HOLDFAST_PREFIX}:${name}:meta`);
+
+    await addToBoth([newJob("plain")]);
+
+    expect(await keptOf(ours)).toEqual(await keptOf(theirs));
+  });
+
+  it("are run in the order in which they came, however many commands they took", async () => {
+    const ids = Array.from({ length: 1_000 }, (_, index) => `job-${index}`);
+
+    await Promise.all(ids.map((id) => adder.add(newJob(id))));
+
+    const waiting = await service
+      .connect()
+      .lrange(`${service.env.HOLDFAST_PREFIX}:${bullmqQueueName("ours")}:wait`, 0, -1);
+    expect(waiting.reverse()).toEqual(ids);
+  });
+
+  it("travel in one command, up to 256, and are confirmed as one", async () => {
+    await Promise.all(Array.from({ length: 256 }, (_, index) => adder.add(newJob(`job-${index}`))));
+
+    expect(confirmed).toBe(1);
+  });
+
+  it("hold up the store no longer than a megabyte takes", async () => {
+    const large = { key: "large", payload: "x".repeat(400_000) };
+
+    await Promise.all(
+      Array.from({ length: 5 }, (_, index) => adder.add(newJob(`job-${index}`, { envelope: large }))),
+    );
+
+    expect(confirmed).toBe(3);
+    expect(await ours.getJobCounts()).toMatchObject({ waiting: 5 });
+  });
+});
+
+describe("a job sent again because its reply was lost", () => {
+  it("is the same job, and no duplicate", async () => {
+    const job = newJob("plain");
+
+    expect([await adder.add(job), await adder.add(job)]).toEqual(["plain", "plain"]);
+    expect(await ours.getJobCounts()).toMatchObject({ waiting: 1 });
+  });
+});

@@ -1,0 +1,108 @@
+import type { JobStatus } from "holdfast";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type Followers, hasEnded, openFollowers } from "../../src/status/follow-jobs.ts";
+import { openStore, whenReady } from "../../src/store/client.ts";
+import { queueKey } from "../../src/store/keys.ts";
+import { anyJob } from "../support/application.ts";
+import { startRedisServer } from "../support/redis-server.ts";
+import { applicationOf, createService, type Variables } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const AN_HOUR = 3_600_000;
+const job = anyJob();
+
+/** Followers with a connection of their own, as an API has them, and a producer of jobs that are done in no time. */
+async function openFollowed(lookAgainMs: number, variables: Variables = {}) {
+  const service = createService(applicationOf(job.handler(async ({ payload }) => payload)), variables);
+  const prefix = service.env.HOLDFAST_PREFIX;
+  const client = openStore(service.env.REDIS_URL, "prompt", () => {});
+  await whenReady(client, 5_000);
+  onTestFinished(() => client.disconnect());
+  const open = () => {
+    const followers = openFollowers({ client, prefix, max: 10_000, lookAgainMs });
+    onTestFinished(followers.stop);
+    return followers;
+  };
+  const producer = await service.createProducer();
+  let count = 0;
+  const submit = async () => {
+    count += 1;
+    return (await producer.submit(job, count, { idempotencyKey: `k${count}` })).id;
+  };
+  return { service, open, submit, key: (name: string) => queueKey(prefix, "default", name) };
+}
+
+/** Follows a job; what it has been told of it so far. */
+async function follow(followers: Followers, id: string) {
+  const told: (JobStatus | undefined)[] = [];
+  const following = await followers.follow(id, (status) => told.push(status));
+  told.unshift(following.status);
+  return { told, following };
+}
+
+describe("who follows a job", () => {
+  it("never misses its end, whenever it begins to follow", async () => {
+    const { service, open, submit } = await openFollowed(AN_HOUR);
+    await service.startWorker();
+
+    // Each round opens a reader of events anew, just while its jobs run.
+    for (let round = 0; round < 15; round += 1) {
+      const followers = open();
+      const jobs = Array.from({ length: 20 }, async () => follow(followers, await submit()));
+      for (const { told } of await Promise.all(jobs)) {
+        await until("the end is told", () => told.some((status) => status !== undefined && hasEnded(status)));
+        expect(new Set(told.map((status) => JSON.stringify(status))).size).toBe(told.length);
+      }
+      await followers.stop();
+    }
+  });
+
+  it("learns of a change although its event was trimmed away", async () => {
+    const { service, open, submit, key } = await openFollowed(200);
+    const id = await submit();
+    const { told } = await follow(open(), id);
+
+    await service
+      .connect()
+      .multi()
+      .hset(key(id), "progress", "40")
+      .xadd(key("events"), "*", "event", "progress", "jobId", id, "data", "40")
+      .xtrim(key("events"), "MAXLEN", 0)
+      .exec();
+
+    await until("the change is told", () => told.at(-1)?.progress === 40);
+  });
+
+  it("learns at once of what happened while the reader's connection was lost", async () => {
+    const server = await startRedisServer();
+    onTestFinished(() => server.stop());
+    const { service, open, submit, key } = await openFollowed(AN_HOUR, { REDIS_URL: server.url });
+    const [id, store] = [await submit(), service.connect()];
+    const { told } = await follow(open(), id);
+    const readerId = await until("the reader reads", async () => {
+      const clients = String(await store.client("LIST")).split("\n");
+      return /^id=(\d+)/.exec(clients.find((line) => line.includes("cmd=xread")) ?? "")?.[1];
+    });
+
+    await store.client("KILL", "ID", readerId);
+    await store.hset(key(id), "progress", "40");
+
+    await until("the change is told", () => told.at(-1)?.progress === 40, 3_000);
+  });
+
+  it("hears no more once it has left, and is no longer counted", async () => {
+    const { service, open, submit, key } = await openFollowed(AN_HOUR);
+    const [id, store, followers] = [await submit(), service.connect(), open()];
+    const [left, stayed] = [await follow(followers, id), await follow(followers, id)];
+    expect(followers.count).toBe(2);
+
+    left.following.leave();
+    left.following.leave();
+    await store.hset(key(id), "progress", "40");
+    await store.xadd(key("events"), "*", "event", "progress", "jobId", id, "data", "40");
+
+    await until("the change is told", () => stayed.told.at(-1)?.progress === 40);
+    expect(left.told).toHaveLength(1);
+    expect(followers.count).toBe(1);
+  });
+});
