@@ -3,6 +3,7 @@ import type { EffectCall, EffectDeclaration, EffectOptions } from "../contract/e
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { faultPoint } from "../observe/fault-points.ts";
 import type { Logger } from "../observe/logger.ts";
+import type { Abort } from "../service/abort.ts";
 import { underDeadline } from "../service/under-deadline.ts";
 import { classify } from "./classify.ts";
 import type { Ledger, Reservation } from "./ledger.ts";
@@ -14,8 +15,8 @@ export interface EffectOwner {
   readonly lockToken: string;
   readonly start: number;
   readonly worker: string;
-  /** Aborted when the attempt must end. */
-  readonly signal: AbortSignal;
+  /** Comes when the attempt must end. */
+  readonly abort: Abort;
   readonly log: Logger;
   /** @throws HoldfastError `LOCK_LOST` when this process was stopped for longer than its lock lasts */
   assertHeld(): void;
@@ -48,7 +49,7 @@ export async function actOnce<T>(
   ledger: Ledger,
   owner: EffectOwner,
 ): Promise<T | undefined> {
-  owner.signal.throwIfAborted();
+  owner.abort.throwIfAborted();
   await faultPoint("reserve:before", owner.jobId);
   owner.assertHeld();
   const askedAt = performance.now();
@@ -108,9 +109,9 @@ async function runReserved<T>(
     owner.assertHeld();
     const leftMs = declaration.timeoutMs - (performance.now() - askedAt);
     if (leftMs <= 0) throw timedOut();
-    result = await underDeadline(owner.signal, leftMs, timedOut, (signal) => {
+    result = await underDeadline(owner.abort, leftMs, timedOut, (abort) => {
       begun = true;
-      return effect.run({ key, signal });
+      return effect.run(effectCall(key, abort));
     });
   } catch (error) {
     throw await afterFailure(effect, ledger, owner, error, begun);
@@ -179,8 +180,8 @@ async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOw
   if (declaration.inDoubt !== "probe" || probe === undefined)
     throw inDoubt(id, "an earlier attempt was not heard of again");
   const late = () => new HoldfastError("EFFECT_TIMED_OUT", `The probe of effect "${id}" took too long`);
-  const answer = await underDeadline(owner.signal, declaration.timeoutMs, late, (signal) =>
-    probe({ key, signal }),
+  const answer = await underDeadline(owner.abort, declaration.timeoutMs, late, (abort) =>
+    probe(effectCall(key, abort)),
   ).catch((error: unknown) => {
     owner.log.warn({ effect: id, reason: String(error) }, "probe failed");
     return "unknown" as const;
@@ -196,6 +197,15 @@ async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOw
   });
   owner.log.info({ effect: id, as: isDone ? "done" : "not-done" }, "doubt settled by probe");
   return await actOnce(effect, ledger, owner);
+}
+
+function effectCall(key: string, abort: Abort): EffectCall {
+  return {
+    key,
+    get signal() {
+      return abort.signal;
+    },
+  };
 }
 
 function storedResult<T>(

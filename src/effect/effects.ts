@@ -17,7 +17,12 @@ export interface Effects {
 
 const INDEX_MAX = 200;
 
-export function openEffects(declarations: EffectDeclarations, ledger: Ledger, owner: EffectOwner): Effects {
+/** @param open called with the first effect: many attempts have none, and owe nothing for it */
+export function openEffects(
+  declarations: EffectDeclarations,
+  open: () => { readonly ledger: Ledger; readonly owner: EffectOwner },
+): Effects {
+  let opened: ReturnType<typeof open> | undefined;
   const pending = new Set<Promise<unknown>>();
   let blocked: HoldfastError | undefined;
   let isClosed = false;
@@ -33,6 +38,8 @@ export function openEffects(declarations: EffectDeclarations, ledger: Ledger, ow
     if (declaration === undefined)
       throw new HoldfastError("PERMANENT_FAILURE", `The job declares no effect "${name}"`);
     const id = effectId(name, options.index);
+    opened ??= open();
+    const { ledger, owner } = opened;
     const key = effectKeyOf(owner.claim, id);
     const nonce = randomBytes(12).toString("base64url");
     const work = actOnce({ id, name, key, nonce, declaration, options, run }, ledger, owner);
@@ -54,7 +61,7 @@ export function openEffects(declarations: EffectDeclarations, ledger: Ledger, ow
     },
     async close() {
       isClosed = true;
-      await Promise.allSettled(pending);
+      if (pending.size > 0) await Promise.allSettled(pending);
     },
   };
 }

@@ -1,16 +1,18 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { batchByTurn } from "../service/batch-by-turn.ts";
 import type { StoreClient } from "../store/client.ts";
 import { storeFault } from "../store/fault.ts";
 import { auditKey, doubtsKey, ledgerKey, queueKey } from "../store/keys.ts";
 import { loadScript, type Script } from "../store/script.ts";
 
-/** Where the ledger of one claim lies. */
+/** Where the ledgers of one queue lie. */
 export interface LedgerPlace {
   readonly prefix: string;
   readonly queue: string;
-  /** Hash of the job's type and idempotency key. */
-  readonly claim: string;
 }
+
+/** @param claim hash of a job's type and idempotency key: each has a ledger of its own */
+export type Ledgers = (claim: string) => Ledger;
 
 /** What an attempt shows to reserve an effect. */
 export interface ReservationRequest {
@@ -32,6 +34,8 @@ export type Reservation =
   | { readonly kind: "busy"; readonly ms: number }
   | { readonly kind: "in-doubt" }
   | { readonly kind: "not-held" };
+
+export type Committed = "done" | "in-doubt" | "refused";
 
 export interface Resolution {
   readonly as: "done" | "not-done";
@@ -57,16 +61,25 @@ const scripts = {
 /** Each transition of an effect is one of these: one atomic compare-and-set in the store. */
 export interface Ledger {
   reserve(request: ReservationRequest): Promise<Reservation>;
-  commit(effect: string, owner: string, result: string): Promise<"done" | "in-doubt" | "refused">;
+  commit(effect: string, owner: string, result: string): Promise<Committed>;
   release(effect: string, owner: string): Promise<"released" | "in-doubt" | "refused">;
   doubt(effect: string, owner: string, reason: string): Promise<"in-doubt" | "refused">;
   resolve(effect: string, resolution: Resolution): Promise<Resolved>;
 }
 
-/** @param retentionMs how long finished effects are remembered */
-export function openLedger(client: StoreClient, place: LedgerPlace, retentionMs: number): Ledger {
-  const { prefix, queue, claim } = place;
-  const ledger = ledgerKey(prefix, queue, claim);
+/** So many reservations or commits hold up the store for about a millisecond. */
+const TOGETHER_MAX = 100;
+
+/**
+ * The ledgers of one queue. What the attempts of this process ask of them within one turn of the event loop travels in
+ * one command; each transition is atomic all the same.
+ *
+ * @param retentionMs how long finished effects are remembered
+ */
+export function openLedgers(client: StoreClient, place: LedgerPlace, retentionMs: number): Ledgers {
+  const { prefix, queue } = place;
+  const ledgers = ledgerKey(prefix, queue, "");
+  const jobs = queueKey(prefix, queue, "");
   const doubts = doubtsKey(prefix, queue);
   const run = async <T>(
     step: keyof typeof scripts,
@@ -79,26 +92,40 @@ export function openLedger(client: StoreClient, place: LedgerPlace, retentionMs:
       throw storeFault(error);
     }
   };
-  return {
-    async reserve({ effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker }) {
-      const job = queueKey(prefix, queue, jobId);
-      const args = [effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker, claim];
-      return toReservation(await run("reserve", [ledger, `${job}:lock`, job, doubts], args));
-    },
-    commit: (effect, owner, result) => run("commit", [ledger], [effect, owner, result, retentionMs]),
-    release: (effect, owner) => run("release", [ledger, doubts], [effect, owner, retentionMs, claim]),
-    doubt: (effect, owner, reason) => run("doubt", [ledger, doubts], [effect, owner, reason, claim]),
-    async resolve(effect, { as, result = "", evidence, by }) {
-      const args = [effect, as, result, evidence, by, retentionMs, claim];
-      const [kind, detail] = await run<[string, string | null]>(
-        "resolve",
-        [ledger, doubts, auditKey(prefix, queue)],
-        args,
-      );
-      return kind === "resolved" ? { kind, jobId: detail ?? "" } : { kind: "not-in-doubt", state: detail };
-    },
+  const reserve = batchByTurn({
+    itemsMax: TOGETHER_MAX,
+    run: (requests: readonly StepArgs[]) =>
+      run<unknown[]>("reserve", [doubts], [ledgers, jobs, ...requests.flat()]),
+  });
+  const commit = batchByTurn({
+    itemsMax: TOGETHER_MAX,
+    run: (reports: readonly StepArgs[]) =>
+      run<Committed[]>("commit", [doubts], [ledgers, retentionMs, ...reports.flat()]),
+  });
+  return (claim) => {
+    const ledger = ledgers + claim;
+    return {
+      async reserve({ effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker }) {
+        const args = [claim, effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker];
+        return toReservation(await reserve(args));
+      },
+      commit: (effect, owner, result) => commit([claim, effect, owner, result]),
+      release: (effect, owner) => run("release", [ledger, doubts], [effect, owner, retentionMs, claim]),
+      doubt: (effect, owner, reason) => run("doubt", [ledger, doubts], [effect, owner, reason, claim]),
+      async resolve(effect, { as, result = "", evidence, by }) {
+        const args = [effect, as, result, evidence, by, retentionMs, claim];
+        const [kind, detail] = await run<[string, string | null]>(
+          "resolve",
+          [ledger, doubts, auditKey(prefix, queue)],
+          args,
+        );
+        return kind === "resolved" ? { kind, jobId: detail ?? "" } : { kind: "not-in-doubt", state: detail };
+      },
+    };
   };
 }
+
+type StepArgs = readonly (string | number)[];
 
 function toReservation(reply: unknown): Reservation {
   const [kind, detail] = reply as [Reservation["kind"], (string | number | null)?];

@@ -1,67 +1,79 @@
 #!lua
 --[[
-  Claims one effect for one attempt, before it starts. Atomic, because between a check and a write another worker could
-  take the job over and begin the same effect.
+  Claims effects, each for one attempt, before they start. Each claim is atomic, because between a check and a write
+  another worker could take the job over and begin the same effect; that many travel in one call only saves time.
 
-  KEYS[1] ledger of the job's key   KEYS[2] the job's lock   KEYS[3] the job's hash   KEYS[4] doubts
-  ARGV[1] effect   ARGV[2] owner: a nonce of this call   ARGV[3] lock token   ARGV[4] which start of the job this is
-  ARGV[5] milliseconds until the owner must have ended   ARGV[6] milliseconds for which it may be repeated, 0: never
-  ARGV[7] job id   ARGV[8] worker   ARGV[9] name of the claim, for the doubts
+  KEYS[1] doubts; all other keys lie in the same slot
+  ARGV[1] how the names of ledgers begin; a job's claim completes one   ARGV[2] how the keys of jobs begin
+  ARGV[3…] for each effect: claim, effect, owner (a nonce of this call), lock token, which start of the job this is,
+    milliseconds until the owner must have ended, milliseconds for which it may be repeated (0: never), job id, worker
 
-  Returns { "reserved" }           the effect may start
+  Returns for each
+          { "reserved" }           the effect may start
           { "done", result }       it ran to its end before; result is JSON or false
           { "busy", ms }           another owner may still be at it, for so long
           { "in-doubt" }           nobody knows whether it happened
           { "not-held" }           this worker has lost the job: it must not begin anything
 ]]
-local field = "e:" .. ARGV[1]
-
--- The token alone is no fence: a worker's slot uses it again for its next job. The count of starts tells attempts apart.
-if redis.call("GET", KEYS[2]) ~= ARGV[3] then return { "not-held" } end
-if redis.call("HGET", KEYS[3], "ats") ~= ARGV[4] then return { "not-held" } end
-
+local FIELDS = 9
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local known = redis.call("HGET", KEYS[1], field)
-local entry = known and cjson.decode(known)
-local doubt = ARGV[9] .. "/" .. ARGV[1]
 
-if entry and entry.state == "done" then return { "done", redis.call("HGET", KEYS[1], "r:" .. ARGV[1]) } end
-if entry and entry.state == "reserved" then
-  -- A reply was lost and the command sent again.
-  if entry.owner == ARGV[2] then return { "reserved" } end
-  if now < entry.deadline then return { "busy", entry.deadline - now } end
+local function isHeld(job, lockToken, start)
+  -- The token alone is no fence: a worker's slot uses it again for its next job. The count of starts tells attempts apart.
+  return redis.call("GET", job .. ":lock") == lockToken and redis.call("HGET", job, "ats") == start
 end
-local mayRepeat = ARGV[6] ~= "0" and entry and now - entry.firstAt <= tonumber(ARGV[6])
-if entry and not mayRepeat then
-  -- Time alone never proves that an effect did not happen.
-  if entry.state == "reserved" then
-    entry.reason = "its worker did not report before the deadline"
-    entry.at = now
+
+local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker)
+  if not isHeld(ARGV[2] .. jobId, lockToken, start) then return { "not-held" } end
+  local ledger, field = ARGV[1] .. claim, "e:" .. effect
+  local known = redis.call("HGET", ledger, field)
+  local entry = known and cjson.decode(known)
+  local doubt = claim .. "/" .. effect
+
+  if entry and entry.state == "done" then return { "done", redis.call("HGET", ledger, "r:" .. effect) } end
+  if entry and entry.state == "reserved" then
+    -- A reply was lost and the command sent again.
+    if entry.owner == owner then return { "reserved" } end
+    if now < entry.deadline then return { "busy", entry.deadline - now } end
   end
-  entry.state = "in-doubt"
-  entry.job = ARGV[7]
-  redis.call("HSET", KEYS[1], field, cjson.encode(entry))
-  redis.call("ZADD", KEYS[4], "NX", entry.at, doubt)
-  return { "in-doubt" }
+  local mayRepeat = repeatMs ~= "0" and entry and now - entry.firstAt <= tonumber(repeatMs)
+  if entry and not mayRepeat then
+    -- Time alone never proves that an effect did not happen.
+    if entry.state == "reserved" then
+      entry.reason = "its worker did not report before the deadline"
+      entry.at = now
+    end
+    entry.state = "in-doubt"
+    entry.job = jobId
+    redis.call("HSET", ledger, field, cjson.encode(entry))
+    redis.call("ZADD", KEYS[1], "NX", entry.at, doubt)
+    return { "in-doubt" }
+  end
+
+  if entry then
+    redis.call("ZREM", KEYS[1], doubt)
+  else
+    redis.call("HINCRBY", ledger, "open", 1)
+  end
+  local reservation = {
+    state = "reserved",
+    owner = owner,
+    deadline = now + tonumber(deadlineMs),
+    firstAt = entry and entry.firstAt or now,
+    again = entry and true or nil,
+    at = now,
+    job = jobId,
+    start = tonumber(start),
+    worker = worker,
+  }
+  redis.call("HSET", ledger, field, cjson.encode(reservation))
+  redis.call("PERSIST", ledger)
+  return { "reserved" }
 end
 
-if entry then
-  redis.call("ZREM", KEYS[4], doubt)
-else
-  redis.call("HINCRBY", KEYS[1], "open", 1)
+local outcomes = {}
+for at = 3, #ARGV, FIELDS do
+  outcomes[#outcomes + 1] = reserve(unpack(ARGV, at, at + FIELDS - 1))
 end
-local reservation = {
-  state = "reserved",
-  owner = ARGV[2],
-  deadline = now + tonumber(ARGV[5]),
-  firstAt = entry and entry.firstAt or now,
-  again = entry and true or nil,
-  at = now,
-  job = ARGV[7],
-  start = tonumber(ARGV[4]),
-  worker = ARGV[8],
-}
-redis.call("HSET", KEYS[1], field, cjson.encode(reservation))
-redis.call("PERSIST", KEYS[1])
-return { "reserved" }
+return outcomes

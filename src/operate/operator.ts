@@ -2,7 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import { parseJobId } from "../contract/job-id.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "../effect/doubts.ts";
-import { openLedger, type Resolution } from "../effect/ledger.ts";
+import { openLedgers, type Resolution } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { JobQueue, JobQueues } from "../queue/job-queue.ts";
 import { type JobPage, type JobQuery, listJobs } from "../status/list-jobs.ts";
@@ -96,7 +96,7 @@ export function openOperator(
     async resolve(id, effect, resolution) {
       const { name, queue } = queueOf(queues, id);
       const claim = await inTime(findClaim(id, name, effect));
-      const ledger = openLedger(client, { prefix, queue: name, claim }, retentionMs);
+      const ledger = openLedgers(client, { prefix, queue: name }, retentionMs)(claim);
       const resolved = await inTime(ledger.resolve(effect, resolution));
       if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
       // The job failed because of the doubt; where it is not failed, e.g. because it has not got there yet, it goes on anyway.

@@ -1,16 +1,34 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { Abort } from "../service/abort.ts";
 
-/** A worker's hold on one job: while it lasts, no other worker may take the job. */
-export interface Hold {
-  /** Aborted, with a `HoldfastError` as reason, when the hold is lost or the worker stops. */
-  readonly signal: AbortSignal;
-  /** @throws HoldfastError the signal's reason, when it is aborted or this process slept longer than the lock lasts */
-  assert(): void;
-}
+/**
+ * A worker's hold on one job: while it lasts, no other worker may take the job. Aborted, with a `HoldfastError` as
+ * reason, when it is lost or the worker stops.
+ */
+export class Hold extends Abort {
+  // performance.now() goes on while a process is stopped, so it knows of pauses that no timer saw.
+  #renewedAt = performance.now();
+  readonly #lockMs: number;
 
-interface TrackedHold extends Hold {
-  readonly controller: AbortController;
-  renewedAt: number;
+  /** @param lockMs how long the store keeps a lock that is not renewed, in milliseconds */
+  constructor(lockMs: number) {
+    super();
+    this.#lockMs = lockMs;
+  }
+
+  renewed(): void {
+    this.#renewedAt = performance.now();
+  }
+
+  lost(): void {
+    this.abort(lockLost());
+  }
+
+  /** @throws HoldfastError the reason, when it is aborted or this process slept longer than the lock lasts */
+  assert(): void {
+    if (performance.now() - this.#renewedAt > this.#lockMs) this.lost();
+    this.throwIfAborted();
+  }
 }
 
 /** The holds of one worker. */
@@ -28,44 +46,29 @@ export interface Holds {
 
 /** @param lockMs how long the store keeps a lock that is not renewed, in milliseconds */
 export function createHolds(lockMs: number): Holds {
-  const holds = new Map<string, TrackedHold>();
+  const holds = new Map<string, Hold>();
   return {
     take(jobId) {
-      const hold = createHold(lockMs);
+      const hold = new Hold(lockMs);
       holds.set(jobId, hold);
       return hold;
     },
     release: (jobId) => void holds.delete(jobId),
     renewed(jobIds) {
-      for (const hold of pick(holds, jobIds)) hold.renewedAt = performance.now();
+      for (const hold of pick(holds, jobIds)) hold.renewed();
     },
     lost(jobIds) {
-      for (const hold of pick(holds, jobIds)) hold.controller.abort(lockLost());
+      for (const hold of pick(holds, jobIds)) hold.lost();
     },
-    abort: (jobId, reason) => holds.get(jobId)?.controller.abort(reason),
+    abort: (jobId, reason) => holds.get(jobId)?.abort(reason),
     jobIds: () => [...holds.keys()],
     abortAll(reason) {
-      for (const hold of holds.values()) hold.controller.abort(reason);
+      for (const hold of holds.values()) hold.abort(reason);
     },
   };
 }
 
-function createHold(lockMs: number): TrackedHold {
-  const controller = new AbortController();
-  const hold: TrackedHold = {
-    controller,
-    signal: controller.signal,
-    // performance.now() goes on while a process is stopped, so it knows of pauses that no timer saw.
-    renewedAt: performance.now(),
-    assert() {
-      if (performance.now() - hold.renewedAt > lockMs) controller.abort(lockLost());
-      controller.signal.throwIfAborted();
-    },
-  };
-  return hold;
-}
-
-function pick(holds: ReadonlyMap<string, TrackedHold>, jobIds: readonly string[]): TrackedHold[] {
+function pick(holds: ReadonlyMap<string, Hold>, jobIds: readonly string[]): Hold[] {
   return jobIds.flatMap((id) => holds.get(id) ?? []);
 }
 

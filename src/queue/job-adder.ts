@@ -1,4 +1,5 @@
 import type { Backoff } from "../contract/retry-policy.ts";
+import { batchByTurn } from "../service/batch-by-turn.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
@@ -41,13 +42,6 @@ export interface JobAdder {
   add(job: NewJob): Promise<string>;
 }
 
-interface WaitingAdd {
-  readonly id: string;
-  readonly args: readonly (string | number)[];
-  readonly resolve: (holder: string) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /** One command holds up everybody else in the store: so many jobs, and so many characters, take some milliseconds. */
 const TOGETHER_MAX = 256;
 const CHARACTERS_MAX = 1_048_576;
@@ -56,47 +50,35 @@ const script = loadScript(import.meta.url, "add-jobs.lua");
 const lists = ["wait", "delayed", "prioritized", "pc", "active", "marker", "events", "meta", "id"];
 
 /**
- * Adds jobs to one queue. Those that come within one turn of the event loop travel in one command: under load that is
- * most of what a submission costs, and a job that comes alone waits for nobody.
+ * Adds jobs to one queue. Those that come within one turn of the event loop travel in one command, which is most of what
+ * a submission costs under load.
  */
 export function createJobAdder({ prefix, queue, client, confirm }: JobAdderOptions): JobAdder {
   const keys = lists.map((name) => queueKey(prefix, queue, name));
   const start = queueKey(prefix, queue, "");
-  let waiting: WaitingAdd[] = [];
-  let characters = 0;
 
-  async function addTogether(adds: readonly WaitingAdd[]): Promise<(string | null)[]> {
-    const holders = await script.run(client, keys, [start, Date.now(), ...adds.flatMap(({ args }) => args)]);
+  async function addTogether(jobs: readonly SerializedJob[]): Promise<(string | null)[]> {
+    const args = jobs.flatMap(scriptArgs);
+    const holders = await script.run(client, keys, [start, Date.now(), ...args]);
     await confirm();
     return holders as (string | null)[];
   }
 
-  async function flush(): Promise<void> {
-    const adds = waiting;
-    waiting = [];
-    characters = 0;
-    try {
-      const holders = await inTime(addTogether(adds));
-      for (const [index, { id, resolve }] of adds.entries()) resolve(holders[index] ?? id);
-    } catch (error) {
-      for (const { reject } of adds) reject(error);
-    }
-  }
-
+  const add = batchByTurn({
+    run: (jobs: readonly SerializedJob[]) => inTime(addTogether(jobs)),
+    itemsMax: TOGETHER_MAX,
+    weightOf: ({ data }) => data.length,
+    weightMax: CHARACTERS_MAX,
+  });
   return {
-    add: (job) =>
-      new Promise((resolve, reject) => {
-        const data = JSON.stringify(job.envelope);
-        if (waiting.length === TOGETHER_MAX || characters + data.length > CHARACTERS_MAX) void flush();
-        if (waiting.length === 0) setImmediate(() => waiting.length > 0 && void flush());
-        characters += data.length;
-        waiting.push({ id: job.id, args: scriptArgs(job, data), resolve, reject });
-      }),
+    add: async (job) => (await add({ ...job, data: JSON.stringify(job.envelope) })) ?? job.id,
   };
 }
 
-function scriptArgs(job: NewJob, data: string): readonly (string | number)[] {
-  const { id, type, claim, claimMs, delayMs, priority } = job;
+type SerializedJob = NewJob & { readonly data: string };
+
+function scriptArgs(job: SerializedJob): (string | number)[] {
+  const { id, type, data, claim, claimMs, delayMs, priority } = job;
   return [id, type, data, JSON.stringify(jobOptions(job)), claim, claimMs, delayMs, priority];
 }
 

@@ -1,27 +1,28 @@
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
+import { Abort } from "./abort.ts";
 import { underDeadline } from "./under-deadline.ts";
 
 const longMs = 60_000;
-const never = new AbortController().signal;
+const never = new Abort();
 const late = () => new RangeError("late");
 
-const untilAborted = (signal: AbortSignal) => once(signal, "abort");
+const untilAborted = ({ signal }: Abort) => once(signal, "abort");
 const forEver = () => new Promise<never>(() => {});
 
 describe("work under a deadline", () => {
   it("gives its result, and leaves nothing behind", async () => {
-    const outer = new AbortController();
-    let signal = never;
+    const outer = new Abort();
+    let abort = never;
 
-    const result = await underDeadline(outer.signal, longMs, late, async (given) => {
-      signal = given;
+    const result = await underDeadline(outer, longMs, late, async (given) => {
+      abort = given;
       return "done";
     });
-    outer.abort();
+    outer.abort("over");
 
     expect(result).toBe("done");
-    expect(signal.aborted).toBe(false);
+    expect(abort.aborted).toBe(false);
   });
 
   it("fails with its own error", async () => {
@@ -31,8 +32,8 @@ describe("work under a deadline", () => {
   });
 
   it("has its signal aborted when the time is up", async () => {
-    const work = underDeadline(never, 20, late, async (signal) => {
-      await untilAborted(signal);
+    const work = underDeadline(never, 20, late, async (abort) => {
+      await untilAborted(abort);
       throw new TypeError("interrupted");
     });
 
@@ -44,8 +45,8 @@ describe("work under a deadline", () => {
   });
 
   it("has timed out even if it returned something after its signal had told it", async () => {
-    const work = underDeadline(never, 20, late, async (signal) => {
-      await untilAborted(signal);
+    const work = underDeadline(never, 20, late, async (abort) => {
+      await untilAborted(abort);
       return "too late";
     });
 
@@ -53,19 +54,21 @@ describe("work under a deadline", () => {
   });
 
   it("ends with the outer signal, and for its reason", async () => {
-    const outer = new AbortController();
+    const outer = new Abort();
     const reason = new TypeError("stopped");
 
-    const work = underDeadline(outer.signal, longMs, late, forEver);
+    const work = underDeadline(outer, longMs, late, forEver);
     outer.abort(reason);
 
     await expect(work).rejects.toBe(reason);
   });
 
   it("does not begin when the outer signal was aborted before", async () => {
+    const stopped = new Abort();
+    stopped.abort("stopped");
     let hasBegun = false;
 
-    const work = underDeadline(AbortSignal.abort("stopped"), longMs, late, async () => {
+    const work = underDeadline(stopped, longMs, late, async () => {
       hasBegun = true;
     });
 

@@ -6,6 +6,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { faultPoint } from "../observe/fault-points.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { AttemptOutcome, TakenJob } from "../queue/taken-job.ts";
+import { Abort } from "../service/abort.ts";
 import { underDeadline } from "../service/under-deadline.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
@@ -16,7 +17,7 @@ const LOG_LINE_MAX = 1_000;
 export interface AttemptTools {
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly log: Logger;
-  openEffects(job: TakenJob, contract: JobContract, signal: AbortSignal, log: Logger): Effects;
+  openEffects(job: TakenJob, contract: JobContract, abort: Abort, log: () => Logger): Effects;
 }
 
 /**
@@ -26,10 +27,9 @@ export interface AttemptTools {
  * the result, settle.
  */
 export async function runAttempt(tools: AttemptTools, job: TakenJob): Promise<AttemptOutcome> {
-  const log = tools.log.child({ jobId: job.id, type: job.type, attempt: job.attemptsMade + 1 });
   const begun = performance.now();
-  const outcome = await attemptSteps({ ...tools, log }, job).then(completed, failed);
-  report(log, outcome, performance.now() - begun);
+  const outcome = await attemptSteps(tools, job).then(completed, failed);
+  report(tools.log, job, outcome, performance.now() - begun);
   await faultPoint("finish:before", job.id);
   return outcome;
 }
@@ -79,10 +79,13 @@ function runHandler(
   const { timeoutMs } = handler.job;
   const late = () =>
     new HoldfastError("ATTEMPT_TIMED_OUT", `The attempt took longer than its ${timeoutMs} ms`);
-  return withEffects(handler.job, job, tools, (effects, abort) =>
-    underDeadline(job.hold.signal, timeoutMs, late, (signal) => {
-      signal.addEventListener("abort", () => abort(signal.reason), { once: true });
-      return handler.run(createAttempt(job, payload, signal, effects, tools.log));
+  const log = logOf(tools.log, job);
+  const effectsEnd = new Abort();
+  const effects = tools.openEffects(job, handler.job, effectsEnd, log);
+  return withEffects(effects, () =>
+    underDeadline(job.hold, timeoutMs, late, (abort) => {
+      abort.onAbort((reason) => effectsEnd.abort(reason));
+      return handler.run(createAttempt(job, payload, abort, effects, log));
     }),
   );
 }
@@ -91,16 +94,9 @@ function runHandler(
  * Runs the handler with its effects, and lets none of them be left open. What an effect said of itself outranks what
  * the handler made of it: a doubt that was swallowed is still a doubt.
  */
-async function withEffects(
-  contract: JobContract,
-  job: TakenJob,
-  tools: AttemptTools,
-  run: (effects: Effects, abort: (reason: unknown) => void) => Promise<unknown>,
-): Promise<unknown> {
-  const ending = new AbortController();
-  const effects = tools.openEffects(job, contract, ending.signal, tools.log);
+async function withEffects(effects: Effects, run: () => Promise<unknown>): Promise<unknown> {
   try {
-    const result = await run(effects, (reason) => ending.abort(reason));
+    const result = await run();
     await effects.close();
     if (effects.blocked !== undefined) throw effects.blocked;
     return result;
@@ -117,9 +113,9 @@ function isCancelled(error: unknown): boolean {
 function createAttempt(
   job: TakenJob,
   payload: unknown,
-  signal: AbortSignal,
+  abort: Abort,
   { effect }: Effects,
-  log: Logger,
+  log: () => Logger,
 ): Attempt {
   return {
     payload,
@@ -127,10 +123,12 @@ function createAttempt(
     idempotencyKey: job.envelope.key,
     attempt: job.attemptsMade + 1,
     effect,
-    signal,
+    get signal() {
+      return abort.signal;
+    },
     log: attemptLog(job, log),
     async progress(value) {
-      signal.throwIfAborted();
+      abort.throwIfAborted();
       // BullMQ accepts progress from a worker that has lost its lock; it must not overwrite that of the job's new one.
       job.hold.assert();
       const size = Buffer.byteLength(JSON.stringify(value));
@@ -145,16 +143,29 @@ function createAttempt(
   };
 }
 
-function attemptLog(job: TakenJob, log: Logger): AttemptLog {
+/** The attempt's own log, made when something is logged. */
+function logOf(log: Logger, job: TakenJob): () => Logger {
+  let own: Logger | undefined;
+  return () => {
+    own ??= log.child(namesOf(job));
+    return own;
+  };
+}
+
+function namesOf({ id: jobId, type, attemptsMade }: TakenJob) {
+  return { jobId, type, attempt: attemptsMade + 1 };
+}
+
+function attemptLog(job: TakenJob, log: () => Logger): AttemptLog {
   const kept = (level: "info" | "warn" | "error"): AttemptLog["info"] => {
     return (message, fields = {}) => {
-      log[level](fields, message);
+      log()[level](fields, message);
       // A line that cannot be kept must not fail the job; the process's own log has it.
       job.keepLog(`${new Date().toISOString()} ${level} ${message}`.slice(0, LOG_LINE_MAX)).catch(() => {});
     };
   };
   return {
-    debug: (message, fields = {}) => log.debug(fields, message),
+    debug: (message, fields = {}) => log().debug(fields, message),
     info: kept("info"),
     warn: kept("warn"),
     error: kept("error"),
@@ -195,10 +206,12 @@ function failed(thrown: unknown): AttemptOutcome {
   };
 }
 
-function report(log: Logger, outcome: AttemptOutcome, ms: number): void {
-  const durationMs = Math.round(ms);
-  if (outcome.kind === "failed") log.warn({ durationMs, ...outcome.failure }, "attempt failed");
-  else log.info({ durationMs }, told[outcome.kind]);
+/** What went as it should is for whoever looks for it: at thousands of jobs a second it would be most of the log. */
+function report(log: Logger, job: TakenJob, outcome: AttemptOutcome, ms: number): void {
+  const fields = { ...namesOf(job), durationMs: Math.round(ms) };
+  if (outcome.kind === "failed") log.warn({ ...fields, ...outcome.failure }, "attempt failed");
+  else if (outcome.kind === "completed") log.debug(fields, told.completed);
+  else log.info(fields, told[outcome.kind]);
 }
 
 const told = {

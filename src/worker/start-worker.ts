@@ -4,7 +4,7 @@ import { claimOf } from "../contract/claim.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { JobHandler } from "../contract/define-job.ts";
 import { openEffects } from "../effect/effects.ts";
-import { openLedger } from "../effect/ledger.ts";
+import { openLedgers } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { createLogger, type Logger } from "../observe/logger.ts";
 import { startConsumer } from "../queue/job-consumer.ts";
@@ -54,6 +54,7 @@ interface WorkerParts {
 function consume(queue: string, worker: WorkerParts): Running {
   const { name, handlers, client, settings, log } = worker;
   const ageMs = settings.HOLDFAST_RETENTION_MS;
+  const tools: AttemptTools = { handlers, log, openEffects: effectsOpener(queue, worker) };
   return startConsumer(
     {
       prefix: settings.HOLDFAST_PREFIX,
@@ -67,34 +68,22 @@ function consume(queue: string, worker: WorkerParts): Running {
       keepFailed: { count: settings.HOLDFAST_KEEP_FAILED, ageMs },
       onError: (error) => log.debug({ queue, reason: error.message }, "queue error"),
     },
-    (job) => runAttempt({ handlers, log, openEffects: effectsOpener(worker) }, job),
+    (job) => runAttempt(tools, job),
   );
 }
 
-function effectsOpener({ name, client, settings }: WorkerParts): AttemptTools["openEffects"] {
-  const {
-    HOLDFAST_PREFIX: prefix,
-    HOLDFAST_RETENTION_MS: retentionMs,
-    HOLDFAST_DURABILITY: durability,
-  } = settings;
-  return (job, contract, signal, log) => {
-    const claim = claimOf(job.type, job.envelope.key);
-    return openEffects(
-      contract.effects,
-      openLedger(client, { prefix, queue: contract.queue, claim }, retentionMs),
-      {
-        jobId: job.id,
-        claim,
-        lockToken: job.lockToken,
-        start: job.start,
-        worker: name,
-        signal,
-        log,
-        assertHeld: () => job.hold.assert(),
-        confirm: () => confirmReplicas(client, durability),
-      },
-    );
-  };
+function effectsOpener(queue: string, { name, client, settings }: WorkerParts): AttemptTools["openEffects"] {
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const ledgerOf = openLedgers(client, { prefix, queue }, retentionMs);
+  const confirm = () => confirmReplicas(client, settings.HOLDFAST_DURABILITY);
+  return (job, contract, abort, log) =>
+    openEffects(contract.effects, () => {
+      const claim = claimOf(job.type, job.envelope.key);
+      const { id: jobId, lockToken, start } = job;
+      const assertHeld = () => job.hold.assert();
+      const owner = { jobId, claim, lockToken, start, worker: name, abort, log: log(), assertHeld, confirm };
+      return { ledger: ledgerOf(claim), owner };
+    });
 }
 
 /** @throws HoldfastError `APPLICATION_INVALID` with a line for each job without a handler, and each handler without a job */

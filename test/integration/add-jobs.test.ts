@@ -70,7 +70,7 @@ async function keptOf(queue: Queue): Promise<Record<string, unknown>> {
       case "list":
         return store.lrange(name, 0, -1);
       case "zset":
-        return scores(await store.zrange(name, 0, -1, "WITHSCORES"), name.endsWith("prioritized"));
+        return scores(await store.zrange(name, "0", "-1", "WITHSCORES"), name.endsWith("prioritized"));
       case "stream":
         return (await store.xrange(name, "-", "+")).map(([, fields]) => event(fields));
       default:

@@ -58,17 +58,18 @@ describe("who follows a job", () => {
   });
 
   it("learns of a change although its event was trimmed away", async () => {
-    const { service, open, submit, key } = await openFollowed(200);
-    const id = await submit();
+    const { service, open, submit, key } = await openFollowed(2_000);
+    const [id, store] = [await submit(), service.connect()];
     const { told } = await follow(open(), id);
+    const change = (progress: number) =>
+      store
+        .multi()
+        .hset(key(id), "progress", progress)
+        .xadd(key("events"), "*", "event", "progress", "jobId", id, "data", progress);
+    await change(10).exec();
+    await until("events are heard", () => told.at(-1)?.progress === 10);
 
-    await service
-      .connect()
-      .multi()
-      .hset(key(id), "progress", "40")
-      .xadd(key("events"), "*", "event", "progress", "jobId", id, "data", "40")
-      .xtrim(key("events"), "MAXLEN", 0)
-      .exec();
+    await change(40).xtrim(key("events"), "MAXLEN", 0).exec();
 
     await until("the change is told", () => told.at(-1)?.progress === 40);
   });

@@ -37,8 +37,8 @@ const headers = {
 
 const preferenceApplied = {
   "Preference-Applied": {
+    type: "string",
     description: "`wait=N` where the wait was granted, with the N that counted.",
-    schema: { type: "string" },
   },
 };
 
@@ -56,7 +56,7 @@ const eventStream = {
 /** `GET /jobs/:id/status`: any job's state, straight from BullMQ; now, when it has ended, or at each change. */
 export function addJobStatusRoute(server: FastifyInstance, { client, settings, followers }: ApiParts): void {
   const held = createHeldRequests();
-  
+  server.addHook("preClose", held.stop);
 
   async function answerAfterWait(id: string, reply: FastifyReply, seconds: number): Promise<FastifyReply> {
     const { status, inFull } = await waitForEnd({ followers, held }, id, reply, seconds * 1_000);
