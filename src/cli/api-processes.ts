@@ -18,6 +18,8 @@ interface ApiReady {
  * @throws HoldfastError `START_FAILED` when one of them does not come up
  */
 export async function startApiProcesses(count: number, log: Logger): Promise<Running & ApiReady> {
+  // Each takes its connections from the port itself: one that is handed over to a process that just dies is lost.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({ exec: BIN, args: ["api"] });
   const parts: Running[] = [];
   const stop = stopOnce(() => stopAll(parts));

@@ -82,6 +82,28 @@ const durability = z
   })
   .default({ level: "disk", replicas: 0 });
 
+/** How many attempts a worker process runs at a time. */
+export interface Concurrency {
+  /** For each queue that is not named. */
+  readonly each: number;
+  readonly named: ReadonlyMap<string, number>;
+}
+
+const attempts = z.number().int().min(1).max(10_000);
+
+const concurrency = z
+  .string()
+  .regex(/^\d+(,[a-z][a-z0-9-]{0,63}=\d+)*$/)
+  .transform((value) => {
+    const [each, ...named] = value.split(",");
+    const numbers = named
+      .map((entry) => entry.split("="))
+      .map(([queue = "", n]) => [queue, Number(n)] as const);
+    return { each: Number(each), named: new Map(numbers) };
+  })
+  .pipe(z.object({ each: attempts, named: z.map(z.string(), attempts) }))
+  .default({ each: 20, named: new Map() });
+
 const webhookSecret = z
   .string()
   .startsWith("whsec_")
@@ -172,9 +194,10 @@ export const variables = {
     fallback: "holdfast",
   }),
   HOLDFAST_CONCURRENCY: variable({
-    schema: wholeNumber(1, 10_000, 20),
-    expected: "a number of attempts, 1 to 10000",
-    meaning: "How many attempts one worker process runs at a time, per queue.",
+    schema: concurrency,
+    expected:
+      "a number of attempts, 1 to 10000, then QUEUE=NUMBER for the queues that differ, comma-separated",
+    meaning: "How many attempts one worker process runs at a time, per queue: 20, or 20,reports=2 to differ.",
     fallback: "20",
   }),
   HOLDFAST_LOCK_MS: variable({

@@ -11,7 +11,10 @@ export interface EventReaderOptions {
   readonly queue: string;
   /** The reader opens another connection like this one. */
   readonly client: StoreClient;
-  /** Every event from here on is told; what happened before this may have been missed. Again after each reconnect. */
+  /**
+   * Every event from here on is told; what happened before this may have been missed. Called again after a lost
+   * connection, and when events were trimmed away before they were read: BullMQ keeps about 10,000.
+   */
   readonly onCaughtUp: () => void;
   /** Something happened to these jobs. */
   readonly onEvents: (jobIds: ReadonlySet<string>) => void;
@@ -65,17 +68,27 @@ async function readWhileConnected(
   const key = queueKey(prefix, queue, "events");
   const answered = <T>(reply: Promise<T>) =>
     withDeadline(reply, BLOCK_MS + ANSWER_MARGIN_MS, storeUnavailable);
-  // Named, not `$`: what is added between two reads must not fall between them.
-  let [[position] = ["0-0"]] = await answered(connection.xrevrange(key, "+", "-", "COUNT", 1));
-  onCaughtUp();
+
+  async function beginAtEnd(): Promise<string> {
+    // Named, not `$`: what is added between two reads must not fall between them.
+    const [[position] = ["0-0"]] = await answered(connection.xrevrange(key, "+", "-", "COUNT", 1));
+    onCaughtUp();
+    return position;
+  }
+
+  let position = await beginAtEnd();
   while (!signal.aborted) {
-    const reply = await answered(
-      connection.xread("COUNT", BATCH_MAX, "BLOCK", BLOCK_MS, "STREAMS", key, position),
-    );
-    const entries: readonly Entry[] = reply?.[0]?.[1] ?? [];
-    position = entries.at(-1)?.[0] ?? position;
+    const read = connection.xread("COUNT", BATCH_MAX, "BLOCK", BLOCK_MS, "STREAMS", key, position);
+    const entries: readonly Entry[] = (await answered(read))?.[0]?.[1] ?? [];
     if (entries.length > 0) onEvents(jobIdsIn(entries));
-    if (entries.length < BATCH_MAX) await wait(PAUSE_MS, signal);
+    if (entries.length < BATCH_MAX) {
+      position = entries.at(-1)?.[0] ?? position;
+      await wait(PAUSE_MS, signal);
+      continue;
+    }
+    // So far behind that what came next may have been trimmed: it was not while something older is still there.
+    const older = await answered(connection.xrange(key, "-", position, "COUNT", 1));
+    position = older.length > 0 ? (entries.at(-1)?.[0] ?? position) : await beginAtEnd();
   }
 }
 

@@ -1,3 +1,5 @@
+import cluster from "node:cluster";
+
 /**
  * Resolves when this process is asked to end: SIGINT, SIGTERM, or the supervisor that started it is gone.
  *
@@ -5,7 +7,9 @@
  */
 export function untilStopRequested(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve(signal));
+    process.on("SIGTERM", resolve);
+    // A terminal tells every process of its group; one of several that share a port waits for the word of the first.
+    for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, cluster.isWorker ? () => {} : resolve);
     if (process.connected) process.on("disconnect", () => resolve("supervisor gone"));
   });
 }

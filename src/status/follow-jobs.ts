@@ -11,7 +11,7 @@ export interface FollowersOptions {
   readonly prefix: string;
   /** How many may follow jobs at a time. */
   readonly max: number;
-  /** @default 15000 */
+  /** Milliseconds after which a followed job of which nothing was heard is read again. @default 60000 */
   readonly lookAgainMs?: number;
 }
 
@@ -42,8 +42,8 @@ export interface Following {
   leave(): void;
 }
 
-/** A change of which no event was heard, e.g. of an effect, is seen after so long. */
-const LOOK_AGAIN_MS = 15_000;
+/** Missed events are noticed at once; this is for changes that are none, e.g. of effects. */
+const LOOK_AGAIN_MS = 60_000;
 const RETRY_AFTER_MS = 5_000;
 
 export function openFollowers(options: FollowersOptions): Followers {

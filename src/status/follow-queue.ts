@@ -27,9 +27,9 @@ export interface FollowedQueue extends Running {
 /** Followers come and go; a connection is not opened for each. */
 const LINGER_MS = 5_000;
 /** In how many slices all jobs are looked at again. */
-const SLICES = 15;
+const SLICES = 60;
 /** So many reads are under way at a time, so that thousands of jobs do not hold up everybody else. */
-const READS_MAX = 100;
+const READS_MAX = 32;
 
 export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue {
   const { client, prefix, queue, lookAgainMs, onDeserted } = options;
@@ -39,9 +39,7 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
   let lingering: NodeJS.Timeout | undefined;
 
   const lookAtDueJobs = unlessBusy(async () => {
-    for (let due = dueJobs(jobs); due.length > 0; due = dueJobs(jobs)) {
-      await Promise.allSettled(due.map((job) => job.refresh()));
-    }
+    for (let due = dueJobs(jobs); due.length > 0; due = dueJobs(jobs)) await refreshInTurn(due);
   });
 
   function startListening(): Running {
@@ -96,12 +94,13 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
 
 function dueJobs(jobs: ReadonlyMap<string, FollowedJob>): FollowedJob[] {
   const now = performance.now();
-  const due: FollowedJob[] = [];
-  for (const job of jobs.values()) {
-    if (job.lookAt <= now) due.push(job);
-    if (due.length === READS_MAX) break;
+  return [...jobs.values()].filter(({ lookAt }) => lookAt <= now);
+}
+
+async function refreshInTurn(jobs: readonly FollowedJob[]): Promise<void> {
+  for (let from = 0; from < jobs.length; from += READS_MAX) {
+    await Promise.allSettled(jobs.slice(from, from + READS_MAX).map((job) => job.refresh()));
   }
-  return due;
 }
 
 /** A failed read is made up for when the job is due again. */

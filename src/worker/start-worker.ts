@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
+import type { Concurrency } from "../config/variables.ts";
 import { claimOf } from "../contract/claim.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { JobHandler } from "../contract/define-job.ts";
@@ -22,6 +23,7 @@ import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 export async function startWorker(application: Application, env?: Environment): Promise<Running> {
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "worker");
+  checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   const handlers = await loadHandlers(application);
   const store = await connectStore(settings, "patient", log);
   const worker: WorkerParts = {
@@ -61,7 +63,7 @@ function consume(queue: string, worker: WorkerParts): Running {
       queue,
       workerName: name,
       connection: client,
-      concurrency: settings.HOLDFAST_CONCURRENCY,
+      concurrency: concurrencyOf(queue, settings.HOLDFAST_CONCURRENCY),
       lockMs: settings.HOLDFAST_LOCK_MS,
       stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
       keepCompleted: { count: settings.HOLDFAST_KEEP_COMPLETED, ageMs },
@@ -70,6 +72,18 @@ function consume(queue: string, worker: WorkerParts): Running {
     },
     (job) => runAttempt(tools, job),
   );
+}
+
+function concurrencyOf(queue: string, { each, named }: Concurrency): number {
+  return named.get(queue) ?? each;
+}
+
+/** @throws HoldfastError `CONFIG_INVALID` for a queue that no job of the application is in */
+function checkConcurrency({ named }: Concurrency, queues: readonly string[]): void {
+  const unknown = [...named.keys()].find((queue) => !queues.includes(queue));
+  if (unknown === undefined) return;
+  const expected = `expected queues of the application (${queues.join(", ")}), got "${unknown}"`;
+  throw new HoldfastError("CONFIG_INVALID", `HOLDFAST_CONCURRENCY: ${expected}`);
 }
 
 function effectsOpener(queue: string, { name, client, settings }: WorkerParts): AttemptTools["openEffects"] {

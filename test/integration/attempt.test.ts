@@ -239,6 +239,43 @@ describe("a worker", () => {
     expect(most).toBe(3);
   });
 
+  it("runs as many of each queue as are configured for it", async () => {
+    const release = latch();
+    const most = new Map<string, number>();
+    const running = new Map<string, number>();
+    const handlers = ["wide", "narrow"].map((queue) =>
+      anyJob({ type: queue, queue }).handler(async () => {
+        running.set(queue, (running.get(queue) ?? 0) + 1);
+        most.set(queue, Math.max(most.get(queue) ?? 0, running.get(queue) ?? 0));
+        await release.opened;
+        running.set(queue, (running.get(queue) ?? 0) - 1);
+        return "fine";
+      }),
+    );
+    const service = createService(applicationOf(...handlers), { HOLDFAST_CONCURRENCY: "4,narrow=2" });
+    const producer = await service.createProducer();
+    const many = Array.from({ length: 10 }, (_, index) => ({ payload: index, idempotencyKey: `${index}` }));
+    const receipts = (await Promise.all(handlers.map(({ job }) => producer.submitMany(job, many)))).flat();
+
+    await service.startWorker();
+    await until("all that may run do", () => running.get("wide") === 4 && running.get("narrow") === 2);
+    release.open();
+    for (const receipt of receipts) if ("id" in receipt) await untilState(producer, receipt.id, "completed");
+
+    expect(Object.fromEntries(most)).toEqual({ wide: 4, narrow: 2 });
+  });
+
+  it("does not start where the configuration names a queue that is not there", async () => {
+    const service = createService(applicationOf(anyJob().handler(async () => "fine")), {
+      HOLDFAST_CONCURRENCY: "20,repots=2",
+    });
+
+    await expect(service.startWorker()).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringContaining('expected queues of the application (default), got "repots"'),
+    });
+  });
+
   it("goes on with other jobs, and other queues, while one fails and one hangs", async () => {
     const job = anyJob({ timeoutMs: 60_000 });
     const slow = anyJob({ type: "slow", queue: "slow" });

@@ -29,7 +29,15 @@ async function openFollowed(lookAgainMs: number, variables: Variables = {}) {
     count += 1;
     return (await producer.submit(job, count, { idempotencyKey: `k${count}` })).id;
   };
-  return { service, open, submit, key: (name: string) => queueKey(prefix, "default", name) };
+  const key = (name: string) => queueKey(prefix, "default", name);
+  const store = service.connect();
+  /** A change as BullMQ makes it: with its event, in one step. */
+  const change = (id: string, progress: number) =>
+    store
+      .multi()
+      .hset(key(id), "progress", progress)
+      .xadd(key("events"), "*", "event", "progress", "jobId", id, "data", progress);
+  return { service, store, open, submit, key, change };
 }
 
 /** Follows a job; what it has been told of it so far. */
@@ -58,18 +66,29 @@ describe("who follows a job", () => {
   });
 
   it("learns of a change although its event was trimmed away", async () => {
-    const { service, open, submit, key } = await openFollowed(2_000);
-    const [id, store] = [await submit(), service.connect()];
+    const { open, submit, key, change } = await openFollowed(2_000);
+    const id = await submit();
     const { told } = await follow(open(), id);
-    const change = (progress: number) =>
-      store
-        .multi()
-        .hset(key(id), "progress", progress)
-        .xadd(key("events"), "*", "event", "progress", "jobId", id, "data", progress);
-    await change(10).exec();
+    await change(id, 10).exec();
     await until("events are heard", () => told.at(-1)?.progress === 10);
 
-    await change(40).xtrim(key("events"), "MAXLEN", 0).exec();
+    await change(id, 40).xtrim(key("events"), "MAXLEN", 0).exec();
+
+    await until("the change is told", () => told.at(-1)?.progress === 40);
+  });
+
+  it("learns at once of a change whose event was trimmed away because the reader was behind", async () => {
+    const { open, submit, key, change } = await openFollowed(AN_HOUR);
+    const id = await submit();
+    const { told } = await follow(open(), id);
+    await change(id, 10).exec();
+    await until("events are heard", () => told.at(-1)?.progress === 10);
+
+    const burst = change(id, 40);
+    for (let others = 0; others < 3_000; others += 1) {
+      burst.xadd(key("events"), "*", "event", "waiting", "jobId", "another");
+    }
+    await burst.xtrim(key("events"), "MAXLEN", 2_500).exec();
 
     await until("the change is told", () => told.at(-1)?.progress === 40);
   });
@@ -77,8 +96,8 @@ describe("who follows a job", () => {
   it("learns at once of what happened while the reader's connection was lost", async () => {
     const server = await startRedisServer();
     onTestFinished(() => server.stop());
-    const { service, open, submit, key } = await openFollowed(AN_HOUR, { REDIS_URL: server.url });
-    const [id, store] = [await submit(), service.connect()];
+    const { store, open, submit, key } = await openFollowed(AN_HOUR, { REDIS_URL: server.url });
+    const id = await submit();
     const { told } = await follow(open(), id);
     const readerId = await until("the reader reads", async () => {
       const clients = String(await store.client("LIST")).split("\n");
@@ -92,15 +111,14 @@ describe("who follows a job", () => {
   });
 
   it("hears no more once it has left, and is no longer counted", async () => {
-    const { service, open, submit, key } = await openFollowed(AN_HOUR);
-    const [id, store, followers] = [await submit(), service.connect(), open()];
+    const { open, submit, change } = await openFollowed(AN_HOUR);
+    const [id, followers] = [await submit(), open()];
     const [left, stayed] = [await follow(followers, id), await follow(followers, id)];
     expect(followers.count).toBe(2);
 
     left.following.leave();
     left.following.leave();
-    await store.hset(key(id), "progress", "40");
-    await store.xadd(key("events"), "*", "event", "progress", "jobId", id, "data", "40");
+    await change(id, 40).exec();
 
     await until("the change is told", () => stayed.told.at(-1)?.progress === 40);
     expect(left.told).toHaveLength(1);
