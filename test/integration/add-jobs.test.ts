@@ -55,7 +55,7 @@ function addTheirs({ id, type, envelope, attempts, backoff, delayMs, priority, c
   });
 }
 
-/** Everything that is kept of a queue, with what depends on the moment blurred, and without what we leave out. */
+/** Everything that is kept of a queue, with what depends on the moment blurred, and what we leave out made equal. */
 async function keptOf(queue: Queue): Promise<Record<string, unknown>> {
   const store = service.connect();
   const start = `${service.env.HOLDFAST_PREFIX}:${queue.name}:`;
@@ -95,7 +95,7 @@ function event(fields: readonly string[]): string[] {
 function hash(fields: Record<string, string>): unknown {
   if (fields.opts === undefined) return fields;
   const { jobId: _, de: __, ...opts } = JSON.parse(fields.opts);
-  return { ...fields, opts, timestamp: Number(fields.timestamp) > 1e12 };
+  return { delay: "0", priority: "0", ...fields, opts, timestamp: Number(fields.timestamp) > 1e12 };
 }
 
 async function addToBoth(jobs: readonly NewJob[]): Promise<void> {
