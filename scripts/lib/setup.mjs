@@ -4,7 +4,7 @@ import { build, buildIsFresh } from "./build.mjs";
 import { dependenciesAreFresh, installDependencies } from "./dependencies.mjs";
 import { ensureProgram } from "./install.mjs";
 import { alone } from "./lock.mjs";
-import { findChromium, findServer, hasOwnStore } from "./programs.mjs";
+import { findChromium, findOnPath, findServer, hasOwnStore } from "./programs.mjs";
 import { step } from "./progress.mjs";
 
 /** For running the service: a store, the dependencies and a build. */
@@ -24,6 +24,13 @@ export async function setUpToTest() {
 /** For running the fault laboratory, which always brings stores of its own. */
 export async function setUpForFaults() {
   await ensureServer();
+  await setUpToBuild();
+}
+
+/** For running the benchmarks, which always bring stores of their own. */
+export async function setUpForBench() {
+  await ensureServer();
+  await ensureLoadGenerator();
   await setUpToBuild();
 }
 
@@ -65,5 +72,17 @@ function ensureChromium() {
     otherwise:
       "Holdfast's browser tests need Chromium: install it, for example with " +
       "`sudo apt-get install chromium`, or set CHROMIUM_PATH to a Chromium or Chrome.",
+  });
+}
+
+function ensureLoadGenerator() {
+  return ensureProgram({
+    name: "wrk",
+    find: () => findOnPath("wrk"),
+    apt: ["wrk"],
+    brew: [["wrk"]],
+    otherwise:
+      "Holdfast's benchmarks need wrk, the HTTP load generator: install it, for example with " +
+      "`sudo apt-get install wrk`.",
   });
 }

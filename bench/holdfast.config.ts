@@ -1,0 +1,28 @@
+import { defineConfig, defineJob } from "holdfast";
+import { welcomeEmail } from "../jobs/welcome-email/contract.ts";
+import { tellStart } from "./lib/inside/tell-start.ts";
+
+const { payload, result, retry, timeoutMs } = welcomeEmail;
+
+/** The same job without an effect. */
+export const plainEmail = defineJob({ type: "plain-email", payload, result, retry, timeoutMs });
+
+/** The same again, telling the laboratory when it begins. */
+export const timedEmail = defineJob({ type: "timed-email", payload, result, retry, timeoutMs });
+
+const sent = ({ idempotencyKey }: { readonly idempotencyKey: string }) => ({ messageId: idempotencyKey });
+
+/** The application of the benchmarks: the welcome email's contract, with handlers that do nothing. */
+export default defineConfig({
+  jobs: [welcomeEmail, plainEmail, timedEmail],
+  handlers: async () => [
+    welcomeEmail.handler((attempt) =>
+      attempt.effect("send", async () => sent(attempt), { assumedResult: () => sent(attempt) }),
+    ),
+    plainEmail.handler(async (attempt) => sent(attempt)),
+    timedEmail.handler(async (attempt) => {
+      tellStart();
+      return sent(attempt);
+    }),
+  ],
+});

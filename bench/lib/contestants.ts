@@ -1,0 +1,75 @@
+import { type Started, startHoldfast, startScript } from "./processes.ts";
+
+/** What the laboratory knows of a queue from outside. */
+export interface Contestant {
+  readonly name: string;
+  /** Its producer, seen from `bench/`, without its ending. */
+  readonly module: string;
+  /** Full names of its keys in the store. */
+  readonly keys: {
+    /** Lists. */
+    readonly waiting: string;
+    readonly active: string;
+    /** Sorted sets of BullMQ's; those that are not listed here are not checked. */
+    readonly completed?: string;
+    readonly others?: readonly string[];
+    /** The stream of events, whose length is bounded. */
+    readonly events?: string;
+  };
+  startWorker(url: string, options: WorkerOptions): Promise<Started<unknown>>;
+}
+
+export interface WorkerOptions {
+  readonly concurrency: number;
+  /** How many completed jobs stay. */
+  readonly keepCompleted: number;
+}
+
+/** Holdfast's default, and so that of all who can bound what they keep. */
+export const KEEP_COMPLETED = 10_000;
+
+export const holdfast: Contestant = {
+  name: "Holdfast",
+  module: "holdfast",
+  keys: bullmqKeys("holdfast:{default}"),
+  startWorker: (url, { concurrency, keepCompleted }) =>
+    startHoldfast("worker", {
+      REDIS_URL: url,
+      HOLDFAST_CONCURRENCY: String(concurrency),
+      HOLDFAST_KEEP_COMPLETED: String(keepCompleted),
+    }),
+};
+
+export const bullmq = opponent("BullMQ", "opponents/bullmq", bullmqKeys("bull:bench"));
+
+export const beeQueue = opponent("bee-queue", "opponents/bee-queue", {
+  waiting: "bq:bench:waiting",
+  active: "bq:bench:active",
+});
+
+export const platformatic = opponent("@platformatic/job-queue", "opponents/platformatic", {
+  waiting: "jq:queue",
+  active: "jq:processing:bench",
+});
+
+function opponent(name: string, module: string, keys: Contestant["keys"]): Contestant {
+  return {
+    name,
+    module,
+    keys,
+    startWorker: (url, { concurrency, keepCompleted }) =>
+      startScript("lib/inside/worker", [module, String(concurrency), String(keepCompleted)], {
+        REDIS_URL: url,
+      }),
+  };
+}
+
+function bullmqKeys(queue: string): Contestant["keys"] {
+  return {
+    waiting: `${queue}:wait`,
+    active: `${queue}:active`,
+    completed: `${queue}:completed`,
+    others: ["failed", "delayed", "prioritized"].map((name) => `${queue}:${name}`),
+    events: `${queue}:events`,
+  };
+}

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Contestant } from "./contestants.ts";
+import type { Latency } from "./row.ts";
+import { latencyOf } from "./statistics.ts";
+import type { Store } from "./store.ts";
+
+const LOOK_EVERY_MS = 3;
+const STUCK_MS = 30_000;
+const FINISHED_LOOKED_AT = 5_000;
+
+/** How many jobs wait or are being run. */
+export async function remaining({ client }: Store, { keys }: Contestant): Promise<number> {
+  const [waiting, active] = await Promise.all([client.llen(keys.waiting), client.llen(keys.active)]);
+  return waiting + active;
+}
+
+/**
+ * Watches workers from outside.
+ *
+ * @param from the clock starts when no more jobs than that remain: what came before is warm-up
+ * @param to it stops when no more than that remain
+ * @returns jobs a second
+ */
+export async function timeDraining(
+  store: Store,
+  contestant: Contestant,
+  { from, to }: { readonly from: number; readonly to: number },
+): Promise<number> {
+  const first = await untilAtMost(store, contestant, from);
+  const last = await untilAtMost(store, contestant, to);
+  return (first.count - last.count) / ((last.at - first.at) / 1_000);
+}
+
+async function untilAtMost(store: Store, contestant: Contestant, count: number) {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let movedAt = performance.now(); ; ) {
+    const now = await remaining(store, contestant);
+    const at = performance.now();
+    if (now <= count) return { count: now, at };
+    if (now < lowest) {
+      lowest = now;
+      movedAt = at;
+    } else if (at - movedAt > STUCK_MS) throw new Error(`${now} jobs remain, and none was done for 30 s`);
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** From being taken to being finished, as BullMQ notes it in the last jobs, by whole milliseconds. */
+export async function runningTimes({ client }: Store, { keys }: Contestant): Promise<Latency | undefined> {
+  if (keys.completed === undefined) return undefined;
+  const ids = await client.zrange(keys.completed, String(-FINISHED_LOOKED_AT), "-1");
+  const prefix = keys.waiting.slice(0, -"wait".length);
+  const times = await Promise.all(
+    ids.map((id) => client.hmget(`${prefix}${id}`, "processedOn", "finishedOn")),
+  );
+  return latencyOf(times.map(([taken, finished]) => Number(finished) - Number(taken)));
+}
+
+/** What speaks against all of so many jobs having been completed. */
+export async function faultsOfDrained(
+  { client }: Store,
+  { keys }: Contestant,
+  kept: number,
+): Promise<string[]> {
+  if (keys.completed === undefined) return [];
+  const completed = await client.zcard(keys.completed);
+  const elsewhere = await Promise.all((keys.others ?? []).map((key) => client.zcard(key)));
+  const strayed = elsewhere.reduce((sum, count) => sum + count, 0);
+  return [
+    ...(strayed > 0 ? [`${strayed} jobs failed or were put off`] : []),
+    ...(completed === kept ? [] : [`${completed} completed jobs are kept, ${kept} should be`]),
+  ];
+}

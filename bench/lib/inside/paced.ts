@@ -1,0 +1,43 @@
+// Submits jobs at a steady pace, in a process of its own: `paced.ts URL PER_SECOND SECONDS`. Each job's time counts from
+// when it was due to be sent, whether or not the answers before it had come.
+import { Pool } from "undici";
+import { latencyOf } from "../statistics.ts";
+import { payload } from "./contestant.ts";
+
+const [, , url = "", perSecond = "", seconds = ""] = process.argv;
+const CONNECTIONS = 64;
+/** Of the first second nothing is measured: connections are made, and code is compiled. */
+const WARM_UP_SECONDS = 1;
+
+const pool = new Pool(url, { connections: CONNECTIONS });
+const pace = Number(perSecond);
+const total = pace * Number(seconds);
+const took: number[] = [];
+const sent: Promise<void>[] = [];
+let refused = 0;
+const startedAt = performance.now();
+
+await new Promise<void>((resolve) => {
+  const timer = setInterval(() => {
+    const due = Math.min(total, Math.floor(((performance.now() - startedAt) * pace) / 1_000));
+    while (sent.length < due) sent.push(submit(sent.length));
+    if (sent.length < total) return;
+    clearInterval(timer);
+    resolve();
+  }, 1);
+});
+await Promise.all(sent);
+process.send?.({ refused, latency: latencyOf(took) });
+
+async function submit(index: number): Promise<void> {
+  const dueAt = startedAt + (1_000 * index) / pace;
+  const { statusCode, body } = await pool.request({
+    path: "/jobs",
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ type: "plain-email", payload, idempotencyKey: `paced-${index}` }),
+  });
+  await body.dump();
+  if (statusCode !== 202) refused += 1;
+  if (index >= pace * WARM_UP_SECONDS) took.push(performance.now() - dueAt);
+}

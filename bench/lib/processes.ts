@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { installation, removeInstallation } from "./installation.ts";
+
+const living = new Set<ChildProcess>();
+
+/** The same for both sides: production mode, and no log of what went well. */
+const common = { NODE_ENV: "production", LOG_LEVEL: "warn" };
+
+const STDERR_MAX = 4_000;
+const START_MS = 60_000;
+
+/** A process of the laboratory's that has said that it is ready. */
+export interface Started<Ready> {
+  readonly child: ChildProcess;
+  readonly ready: Ready;
+  /** Rejects when it ends, with what it had printed. */
+  readonly ended: Promise<never>;
+  /** @param signal by default it ends at once: what it still does is no part of a measurement */
+  end(signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
+}
+
+/** @param script of the laboratory's, seen from `bench/`, without its ending */
+export function startScript<Ready>(
+  script: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Started<Ready>> {
+  return start([`bench/${script}.js`, ...args], env);
+}
+
+/** A role of Holdfast's by its own command, as shipped, on the application of the benchmarks. */
+export function startHoldfast<Ready>(
+  role: "api" | "worker",
+  env: NodeJS.ProcessEnv,
+  args: readonly string[] = [],
+): Promise<Started<Ready>> {
+  return start(["bin/holdfast", role, ...args], {
+    HOLDFAST_CONFIG: "bench/holdfast.config.js",
+    PORT: "0",
+    // Without it a worker would bring a mail server of its own.
+    SMTP_URL: "smtp://127.0.0.1:9",
+    ...env,
+  });
+}
+
+async function start<Ready>(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Started<Ready>> {
+  const child = spawn(process.execPath, args, {
+    cwd: installation(),
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...common, ...env },
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+  endWithUs(child);
+  let printed = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    printed = (printed + text).slice(-STDERR_MAX);
+  });
+  const ended = once(child, "exit").then(([code, signal]) => {
+    throw new Error(`${args.join(" ")} ended (${signal ?? `exit code ${code}`}):\n${printed}`);
+  });
+  ended.catch(() => {});
+  const signal = AbortSignal.timeout(START_MS);
+  const [ready] = await Promise.race([once(child, "message", { signal }), ended]);
+  return {
+    child,
+    ready,
+    ended,
+    async end(signal = "SIGKILL") {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, "exit");
+      child.kill(signal);
+      await exited;
+    },
+  };
+}
+
+/** However the laboratory ends, the process ends with it. */
+export function endWithUs(child: ChildProcess): void {
+  living.add(child);
+  child.once("exit", () => living.delete(child));
+  child.on("error", () => {});
+}
+
+/** To be called once, before any process is started. */
+export function endAllOnExit(): void {
+  process.on("exit", () => {
+    for (const child of living) child.kill("SIGKILL");
+    removeInstallation();
+  });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
+}

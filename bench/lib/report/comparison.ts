@@ -1,0 +1,66 @@
+import type { Result } from "../result.ts";
+import { goal, latency, ratio, withRange } from "./numbers.ts";
+import type { Table } from "./table.ts";
+
+/** The comparison as a table: two lines a row, one for each side. @param nameOf how a row is called */
+export function comparison(results: readonly Result[], nameOf: (result: Result) => string): Table {
+  return {
+    head: [
+      "",
+      "side",
+      "median (min–max)",
+      "unit",
+      "p50 / p90 / p99 ms",
+      "ratio (min–max)",
+      "goal",
+      "verdict",
+    ],
+    rows: results.flatMap((result) => {
+      const { row, holdfast, opponent, verdict } = result;
+      return [
+        [
+          nameOf(result),
+          holdfast.name,
+          withRange(holdfast.value),
+          row.unit,
+          latency(holdfast.latency),
+          ratio(result.ratio),
+          goal(row),
+          verdict,
+        ],
+        ["", opponent.name, withRange(opponent.value), row.unit, latency(opponent.latency), "", "", ""],
+      ];
+    }),
+  };
+}
+
+/** How Holdfast does at each depth: what was measured, and its ratio to the shallowest. */
+export function growthTable(results: readonly Result[]): Table {
+  return {
+    head: ["", "waiting jobs", "median (min–max)", "unit", "ratio (min–max)"],
+    rows: growthSeries(results).flatMap(({ what, points }) => [
+      ...points.slice(0, 1).map(({ row, opponent }) => {
+        return [what, opponent.name, withRange(opponent.value), row.unit, ""];
+      }),
+      ...points.map(({ row, holdfast, ratio: toShallow }) => {
+        return ["", holdfast.name, withRange(holdfast.value), row.unit, ratio(toShallow)];
+      }),
+    ]),
+  };
+}
+
+export interface Series {
+  readonly what: string;
+  /** From the shallower to the deeper. */
+  readonly points: readonly Result[];
+}
+
+export function growthSeries(results: readonly Result[]): Series[] {
+  const names = new Set(results.flatMap(({ row }) => row.growth?.what ?? []));
+  return [...names].map((what) => ({
+    what,
+    points: results
+      .filter(({ row }) => row.growth?.what === what)
+      .sort((a, b) => (a.row.growth?.depth ?? 0) - (b.row.growth?.depth ?? 0)),
+  }));
+}

@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { startRedisServer } from "../../test/support/redis-server.ts";
+import { installation } from "./installation.ts";
+
+/** A store of one measurement's own, empty at first: on the disk with each acknowledgement, for every side alike. */
+export interface Store {
+  readonly url: string;
+  readonly client: Redis;
+  /** Runs what is not measured without waiting for the disk. */
+  unhurried<T>(work: () => Promise<T>): Promise<T>;
+  stop(): Promise<void>;
+}
+
+/** When the log is rewritten would otherwise be chance, and could hit either side. */
+const settings = ["--auto-aof-rewrite-percentage", "0"];
+
+export async function openStore(): Promise<Store> {
+  const directory = mkdtempSync(join(installation(), "store-"));
+  const server = await startRedisServer({ directory, args: settings });
+  const client = new Redis(server.url);
+  return {
+    url: server.url,
+    client,
+    async unhurried(work) {
+      await client.config("SET", "appendfsync", "no");
+      try {
+        return await work();
+      } finally {
+        await client.config("SET", "appendfsync", "always");
+      }
+    },
+    async stop() {
+      client.disconnect();
+      await server.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs one measurement on a store of its own. */
+export async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
+  const store = await openStore();
+  try {
+    return await work(store);
+  } finally {
+    await store.stop();
+  }
+}

@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Contestant } from "./contestants.ts";
+import { startDriver } from "./driver.ts";
+import { type Started, startHoldfast, startScript } from "./processes.ts";
+import type { Form, Sample, Side } from "./row.ts";
+import { freshSide } from "./side.ts";
+import type { Store } from "./store.ts";
+import { type Load, runWrk } from "./wrk.ts";
+
+const SETTLE_MS = 100;
+
+/** A service that takes jobs over HTTP. */
+export interface Service {
+  readonly name: string;
+  start(url: string): Promise<Started<{ readonly url: string }>>;
+  /** The list of waiting jobs in the store. */
+  readonly waiting: string;
+}
+
+/** @param processes that share its port */
+export function holdfastApi({ keys }: Contestant, processes = 1): Service {
+  return {
+    name: processes === 1 ? "Holdfast API" : `Holdfast API, ${processes} processes`,
+    start: (url) => startHoldfast("api", { REDIS_URL: url }, ["--processes", String(processes)]),
+    waiting: keys.waiting,
+  };
+}
+
+export function expressService({ keys }: Contestant): Service {
+  return {
+    name: "Express + BullMQ",
+    start: (url) => startScript("opponents/express-service", [], { REDIS_URL: url }),
+    waiting: keys.waiting,
+  };
+}
+
+/** Jobs a second over HTTP, from wrk. */
+export function overHttp(
+  service: Service,
+  load: Pick<Load, "connections" | "batch">,
+  { seconds, warmUpSeconds }: Form,
+): Side {
+  return freshSide(service.name, async (store) => {
+    const { ready, end } = await service.start(store.url);
+    try {
+      await runWrk(ready.url, { ...load, seconds: warmUpSeconds });
+      return await submitOverHttp(store, service.waiting, ready.url, { ...load, seconds });
+    } finally {
+      await end();
+    }
+  });
+}
+
+/** Measures once, on a service that runs. */
+export async function submitOverHttp(
+  store: Store,
+  waiting: string,
+  url: string,
+  load: Load,
+): Promise<Sample> {
+  const before = await settledLength(store, waiting);
+  const { requests, seconds, refused, broken, latency } = await runWrk(url, load);
+  const size = load.batch || 1;
+  const made = (await settledLength(store, waiting)) - before;
+  // wrk counts no request whose answer comes after the end; those jobs are there all the same.
+  const inFlight = load.connections * size;
+  const isCountRight = made >= requests * size && made <= requests * size + inFlight;
+  return {
+    measures: { perSecond: (requests * size) / seconds },
+    latency,
+    invalid: [
+      ...(refused > 0 ? [`${refused} of ${requests} requests were not accepted`] : []),
+      ...(broken > 0 ? [`${broken} requests failed`] : []),
+      ...(isCountRight ? [] : [`${requests * size} jobs were accepted, ${made} are in the queue`]),
+    ],
+  };
+}
+
+/** When wrk has ended, what it had in flight is still being worked on. */
+async function settledLength({ client }: Store, list: string): Promise<number> {
+  for (let length = await client.llen(list); ; ) {
+    await sleep(SETTLE_MS);
+    const now = await client.llen(list);
+    if (now === length) return now;
+    length = now;
+  }
+}
+
+/** Jobs a second from a producer in a process of its own. @param batch jobs at once; undefined: one by one */
+export function inProcess(
+  name: string,
+  { module, keys }: Contestant,
+  load: { readonly inFlight: number; readonly batch?: number },
+  { seconds, warmUpSeconds }: Form,
+): Side {
+  return freshSide(name, async (store) => {
+    const driver = await startDriver(module, store.url);
+    try {
+      const order = { task: "submit", ...load } as const;
+      await driver.drive({ ...order, seconds: warmUpSeconds });
+      const before = await store.client.llen(keys.waiting);
+      const { count, milliseconds, latency } = await driver.drive({ ...order, seconds });
+      const jobs = count * (load.batch ?? 1);
+      const made = (await store.client.llen(keys.waiting)) - before;
+      return {
+        measures: { perSecond: jobs / (milliseconds / 1_000) },
+        latency,
+        invalid: made === jobs ? [] : [`${jobs} jobs were submitted, ${made} are in the queue`],
+      };
+    } finally {
+      await driver.end();
+    }
+  });
+}

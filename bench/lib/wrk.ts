@@ -1,0 +1,60 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { endWithUs } from "./processes.ts";
+import type { Latency } from "./row.ts";
+
+export interface Load {
+  readonly connections: number;
+  readonly seconds: number;
+  /** Jobs in one request to `POST /jobs/batch`; 0 for `POST /jobs`. */
+  readonly batch: number;
+}
+
+/** What came of one run of wrk. */
+export interface Loaded {
+  /** Answered within the time, however. */
+  readonly requests: number;
+  readonly seconds: number;
+  /** Answers with another status than 202, or 200 for batches. */
+  readonly refused: number;
+  /** Connections that failed or timed out. */
+  readonly broken: number;
+  readonly latency: Latency;
+}
+
+const LONGEST_SECONDS = 3_600;
+
+const script = fileURLToPath(new URL("wrk-submit.lua", import.meta.url));
+
+/** Submits jobs with unique keys over keep-alive connections for a while, as fast as they are answered. */
+export async function runWrk(url: string, { connections, seconds, batch }: Load): Promise<Loaded> {
+  const args = ["-t1", `-c${connections}`, `-d${LONGEST_SECONDS}s`, "--timeout", "10s", "-s", script, url];
+  const keyPrefix = randomBytes(4).toString("hex");
+  const wrk = spawn("wrk", [...args, "--", keyPrefix, String(batch)], { stdio: ["ignore", "pipe", "pipe"] });
+  endWithUs(wrk);
+  // wrk counts whole seconds only; told to stop, it ends and reports in the same way.
+  const end = setTimeout(() => wrk.kill("SIGINT"), seconds * 1_000);
+  const [printed, complaints] = await Promise.all([text(wrk.stdout), text(wrk.stderr), once(wrk, "close")]);
+  clearTimeout(end);
+  const line = printed.split("\n").find((candidate) => candidate.startsWith("{"));
+  if (line === undefined) throw new Error(`wrk did not measure: ${complaints || printed}`);
+  const { requests, microseconds, refused, broken, p50, p90, p99 } = JSON.parse(line) as Told;
+  return {
+    requests,
+    seconds: microseconds / 1e6,
+    refused,
+    broken,
+    latency: { p50: p50 / 1e3, p90: p90 / 1e3, p99: p99 / 1e3 },
+  };
+}
+
+/** The line that the script prints; times in microseconds. */
+interface Told extends Latency {
+  readonly requests: number;
+  readonly microseconds: number;
+  readonly refused: number;
+  readonly broken: number;
+}

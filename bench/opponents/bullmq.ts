@@ -1,0 +1,52 @@
+// BullMQ with nothing around it, with the options that Holdfast sets.
+import { Queue, Worker } from "bullmq";
+import { Redis } from "ioredis";
+import { type Open, payload, type Work } from "../lib/inside/contestant.ts";
+import { tellStart } from "../lib/inside/tell-start.ts";
+
+const WEEK_SECONDS = 7 * 24 * 60 * 60;
+
+export const open: Open = async (url) => {
+  const queue = new Queue("bench", { connection: connect(url) });
+  await queue.waitUntilReady();
+  // As long as Holdfast's ids.
+  const options = (key: string) => ({
+    jobId: `default_${key}`,
+    attempts: 3,
+    backoff: { type: "fixed", delay: 2_000 },
+  });
+  return {
+    async submit(key, type = "plain-email") {
+      const job = await queue.add(type, payload, options(key));
+      return job.id ?? "";
+    },
+    async submitMany(keys, type = "plain-email") {
+      await queue.addBulk(keys.map((key) => ({ name: type, data: payload, opts: options(key) })));
+    },
+    async status(id) {
+      const job = await queue.getJob(id);
+      return (await job?.getState()) ?? "missing";
+    },
+  };
+};
+
+export const work: Work = async (url, { concurrency, keepCompleted }) => {
+  const worker = new Worker(
+    "bench",
+    async ({ id = "", name }) => {
+      if (name === "timed-email") tellStart();
+      return { messageId: id };
+    },
+    {
+      connection: connect(url),
+      concurrency,
+      removeOnComplete: { count: keepCompleted, age: WEEK_SECONDS },
+      removeOnFail: { count: 100_000, age: WEEK_SECONDS },
+    },
+  );
+  await worker.waitUntilReady();
+};
+
+function connect(url: string): Redis {
+  return new Redis(url, { maxRetriesPerRequest: null });
+}

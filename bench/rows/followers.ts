@@ -1,0 +1,91 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { holdfast, KEEP_COMPLETED } from "../lib/contestants.ts";
+import { type Started, startHoldfast, startScript } from "../lib/processes.ts";
+import type { Form, Latency, Row, Sample, Side } from "../lib/row.ts";
+import { freshSide } from "../lib/side.ts";
+import { CONCURRENCY } from "./work.ts";
+
+const FOLLOWERS = 10_000;
+const PER_SECOND = 1_000;
+
+/** Submitting while clients follow jobs, half by event stream, half by `Prefer: wait`, against while nobody does. */
+export function followerRows(form: Form): Row[] {
+  const sides = {
+    holdfast: submitting(`${FOLLOWERS.toLocaleString("en")} followers`, FOLLOWERS, form),
+    opponent: submitting("no followers", 0, form),
+  };
+  const compared = { better: "lower", sides, rounds: 3, isExtra: true } as const;
+  const title = `One API process with 5,000 event streams and 5,000 waits, ${PER_SECOND.toLocaleString("en")} jobs/s`;
+  return [
+    {
+      ...compared,
+      name: "followers",
+      title: `${title}: submit p99`,
+      unit: "ms",
+      measure: "p99",
+      reach: 2,
+      note: "a round is invalid unless every follower was told its job's end",
+    },
+    {
+      ...compared,
+      name: "followers-memory",
+      title: `${title}: its memory`,
+      unit: "MiB",
+      measure: "mebibytes",
+      note: "resident, at the end of the round",
+    },
+  ];
+}
+
+function submitting(name: string, followers: number, { isQuick }: Form): Side {
+  const seconds = isQuick ? 8 : 20;
+  return freshSide(name, async (store) => {
+    const api = await startHoldfast<{ readonly url: string }>("api", { REDIS_URL: store.url });
+    const keepCompleted = KEEP_COMPLETED + 2 * FOLLOWERS;
+    const worker = await holdfast.startWorker(store.url, { concurrency: CONCURRENCY, keepCompleted });
+    try {
+      if (followers === 0) return sampleOf(api, await paced(api.ready.url, seconds), []);
+      const args = [api.ready.url, String(followers), String(seconds)];
+      const following = await startScript<{ readonly dueInMs: number }>("lib/inside/followers", args, {});
+      const told = once(following.child, "message");
+      const late = following.ready.dueInMs < 0 ? ["the followers were not all there in time"] : [];
+      await sleep(Math.max(0, following.ready.dueInMs));
+      const submitted = await paced(api.ready.url, seconds);
+      const [{ right }] = (await Promise.race([told, following.ended])) as [{ readonly right: number }];
+      await following.end();
+      const wrong = right === followers ? [] : [`${followers - right} followers were not told the end`];
+      return sampleOf(api, submitted, [...late, ...wrong]);
+    } finally {
+      await worker.end();
+      await api.end();
+    }
+  });
+}
+
+interface Paced {
+  readonly refused: number;
+  readonly latency: Latency;
+}
+
+async function paced(url: string, seconds: number): Promise<Paced> {
+  const { ready, end } = await startScript<Paced>(
+    "lib/inside/paced",
+    [url, String(PER_SECOND), String(seconds)],
+    {},
+  );
+  await end();
+  return ready;
+}
+
+function sampleOf(api: Started<unknown>, { refused, latency }: Paced, invalid: readonly string[]): Sample {
+  const kibibytes = Number(
+    execFileSync("ps", ["-o", "rss=", "-p", String(api.child.pid)], { encoding: "utf8" }),
+  );
+  return {
+    measures: { p99: latency.p99, mebibytes: kibibytes / 1_024 },
+    latency,
+    invalid: [...invalid, ...(refused > 0 ? [`${refused} submissions were not accepted`] : [])],
+  };
+}

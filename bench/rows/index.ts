@@ -1,0 +1,23 @@
+import type { Form, Row } from "../lib/row.ts";
+import { followerRows } from "./followers.ts";
+import { growthRows } from "./growth.ts";
+import { memoryRows } from "./memory.ts";
+import { otherRows } from "./others.ts";
+import { startRows } from "./start.ts";
+import { statusRows } from "./status.ts";
+import { submitRows } from "./submit.ts";
+import { workRows } from "./work.ts";
+
+/** All rows, in the order of the report. */
+export function rowsOf(form: Form): Row[] {
+  return [
+    submitRows,
+    statusRows,
+    workRows,
+    startRows,
+    memoryRows,
+    followerRows,
+    otherRows,
+    growthRows,
+  ].flatMap((rows) => rows(form));
+}

@@ -1,0 +1,59 @@
+import { bullmq, type Contestant, holdfast, KEEP_COMPLETED } from "../lib/contestants.ts";
+import { faultsOfDrained, runningTimes, timeDraining } from "../lib/draining.ts";
+import { startDriver } from "../lib/driver.ts";
+import type { JobType } from "../lib/inside/contestant.ts";
+import type { Form, Row, Side } from "../lib/row.ts";
+import { freshSide } from "../lib/side.ts";
+
+export const CONCURRENCY = 50;
+
+/** Running jobs that do nothing: what a worker itself costs. */
+export function workRows(form: Form): Row[] {
+  const bare = working("BullMQ worker", bullmq, "plain-email", form);
+  const compared = { unit: "jobs/s", better: "higher", measure: "perSecond" } as const;
+  return [
+    {
+      ...compared,
+      name: "work",
+      title: `Worker, no effects, concurrency ${CONCURRENCY}`,
+      reach: 0.95,
+      sides: { holdfast: working("Holdfast worker", holdfast, "plain-email", form), opponent: bare },
+      note: "times are from a job's taking to its end, as BullMQ notes them, in whole milliseconds",
+    },
+    {
+      ...compared,
+      name: "work-effect",
+      title: `Worker, one guarded effect a job, concurrency ${CONCURRENCY}`,
+      reach: 0.75,
+      sides: {
+        holdfast: working("Holdfast worker, effect", holdfast, "welcome-email", form),
+        opponent: bare,
+      },
+      note: "BullMQ's worker guards nothing",
+    },
+  ];
+}
+
+/** Jobs a second by one worker process, from a queue that was filled before. */
+export function working(name: string, contestant: Contestant, type: JobType, form: Form): Side {
+  const measured = form.isQuick ? 4_000 : 20_000;
+  const count = measured + (form.isQuick ? 2_000 : 6_000);
+  return freshSide(name, async (store) => {
+    const driver = await startDriver(contestant.module, store.url);
+    await store.unhurried(() => driver.drive({ task: "fill", count, type }));
+    await driver.end();
+    const options = { concurrency: CONCURRENCY, keepCompleted: KEEP_COMPLETED };
+    const worker = await contestant.startWorker(store.url, options);
+    try {
+      const perSecond = await timeDraining(store, contestant, { from: measured, to: 0 });
+      const latency = await runningTimes(store, contestant);
+      return {
+        measures: { perSecond },
+        ...(latency && { latency }),
+        invalid: await faultsOfDrained(store, contestant, Math.min(count, KEEP_COMPLETED)),
+      };
+    } finally {
+      await worker.end();
+    }
+  });
+}

@@ -1,0 +1,9 @@
+// npm run bench: all set-up, then the benchmarks. Arguments go to them: `npm run bench -- --quick`.
+import { show } from "./lib/run.mjs";
+import { runScript } from "./lib/script.mjs";
+import { setUpForBench } from "./lib/setup.mjs";
+
+await runScript(async () => {
+  await setUpForBench();
+  return await show(process.execPath, ["--import", "tsx", "bench/run.ts", ...process.argv.slice(2)]);
+});
