@@ -35,7 +35,6 @@ const ABORT_MARGIN_MS = 1_000;
 /** One effect of one attempt, on its way through reserve → run → commit. */
 interface EffectRun<T> {
   readonly id: string;
-  readonly name: string;
   readonly key: string;
   readonly nonce: string;
   readonly declaration: EffectDeclaration;

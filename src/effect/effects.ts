@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { effectKeyOf } from "../contract/claim.ts";
 import type { EffectCall, EffectDeclarations, RunEffect } from "../contract/effect.ts";
 import { keyFault } from "../contract/idempotency-key.ts";
@@ -16,6 +16,15 @@ export interface Effects {
 }
 
 const INDEX_MAX = 200;
+
+/** Owners are told apart by whose they are and by which call it is; a random one for each would cost more than its effect. */
+const processNonce = randomUUID();
+let calls = 0;
+
+function newNonce(): string {
+  calls += 1;
+  return `${processNonce}/${calls}`;
+}
 
 /** @param open called with the first effect: many attempts have none, and owe nothing for it */
 export function openEffects(
@@ -41,8 +50,7 @@ export function openEffects(
     opened ??= open();
     const { ledger, owner } = opened;
     const key = effectKeyOf(owner.claim, id);
-    const nonce = randomBytes(12).toString("base64url");
-    const work = actOnce({ id, name, key, nonce, declaration, options, run }, ledger, owner);
+    const work = actOnce({ id, key, nonce: newNonce(), declaration, options, run }, ledger, owner);
     pending.add(work);
     try {
       return await work;

@@ -67,7 +67,7 @@ export interface Ledger {
   resolve(effect: string, resolution: Resolution): Promise<Resolved>;
 }
 
-/** So many reservations or commits hold up the store for about a millisecond. */
+/** So many reservations or commits hold up the store for about two milliseconds. */
 const TOGETHER_MAX = 100;
 
 /**

@@ -19,6 +19,6 @@ export function onFaultPoint(install: Hook): void {
   hook = install;
 }
 
-export async function faultPoint(point: FaultPoint, jobId: string): Promise<void> {
-  if (hook !== undefined) await hook(point, jobId);
+export function faultPoint(point: FaultPoint, jobId: string): Promise<void> | undefined {
+  return hook?.(point, jobId);
 }

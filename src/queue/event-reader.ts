@@ -23,8 +23,11 @@ export interface EventReaderOptions {
 /** The store answers by then even if nothing happens, so that a connection that died silently is noticed. */
 const BLOCK_MS = 10_000;
 const ANSWER_MARGIN_MS = 2_000;
-/** Under load events are read in batches, not one by one: the store and this process are spared a wake-up for each. */
-const PAUSE_MS = 5;
+/**
+ * After a read so many milliseconds go by as it brought events, at most these: where little happens it is told at once,
+ * and where much happens it is told together.
+ */
+const PAUSE_MAX_MS = 25;
 const BATCH_MAX = 1_000;
 const RETRY_MS = 250;
 
@@ -83,7 +86,7 @@ async function readWhileConnected(
     if (entries.length > 0) onEvents(jobIdsIn(entries));
     if (entries.length < BATCH_MAX) {
       position = entries.at(-1)?.[0] ?? position;
-      await wait(PAUSE_MS, signal);
+      await wait(Math.min(entries.length, PAUSE_MAX_MS), signal);
       continue;
     }
     // So far behind that what came next may have been trimmed: it was not while something older is still there.

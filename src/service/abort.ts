@@ -6,7 +6,7 @@ export class Abort {
   #isAborted = false;
   #reason: unknown;
   #controller: AbortController | undefined;
-  readonly #listeners = new Set<(reason: unknown) => void>();
+  #listeners: readonly Listener[] = [];
 
   get aborted(): boolean {
     return this.#isAborted;
@@ -31,7 +31,7 @@ export class Abort {
     this.#reason = reason;
     this.#controller?.abort(reason);
     for (const listener of this.#listeners) listener(reason);
-    this.#listeners.clear();
+    this.#listeners = [];
   }
 
   /** @throws the reason, when it is aborted */
@@ -44,9 +44,13 @@ export class Abort {
    *
    * @returns takes the listener off again
    */
-  onAbort(listener: (reason: unknown) => void): () => void {
+  onAbort(listener: Listener): () => void {
     if (this.#isAborted) listener(this.#reason);
-    else this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    else this.#listeners = [...this.#listeners, listener];
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== listener);
+    };
   }
 }
+
+type Listener = (reason: unknown) => void;

@@ -126,7 +126,9 @@ function createAttempt(
     get signal() {
       return abort.signal;
     },
-    log: attemptLog(job, log),
+    get log() {
+      return attemptLog(job, log);
+    },
     async progress(value) {
       abort.throwIfAborted();
       // BullMQ accepts progress from a worker that has lost its lock; it must not overwrite that of the job's new one.
@@ -147,13 +149,9 @@ function createAttempt(
 function logOf(log: Logger, job: TakenJob): () => Logger {
   let own: Logger | undefined;
   return () => {
-    own ??= log.child(namesOf(job));
+    own ??= log.child({ jobId: job.id, type: job.type, attempt: job.attemptsMade + 1 });
     return own;
   };
-}
-
-function namesOf({ id: jobId, type, attemptsMade }: TakenJob) {
-  return { jobId, type, attempt: attemptsMade + 1 };
 }
 
 function attemptLog(job: TakenJob, log: () => Logger): AttemptLog {
@@ -208,7 +206,8 @@ function failed(thrown: unknown): AttemptOutcome {
 
 /** What went as it should is for whoever looks for it: at thousands of jobs a second it would be most of the log. */
 function report(log: Logger, job: TakenJob, outcome: AttemptOutcome, ms: number): void {
-  const fields = { ...namesOf(job), durationMs: Math.round(ms) };
+  const { id: jobId, type, attemptsMade } = job;
+  const fields = { jobId, type, attempt: attemptsMade + 1, durationMs: Math.round(ms) };
   if (outcome.kind === "failed") log.warn({ ...fields, ...outcome.failure }, "attempt failed");
   else if (outcome.kind === "completed") log.debug(fields, told.completed);
   else log.info(fields, told[outcome.kind]);
