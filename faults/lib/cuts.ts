@@ -8,15 +8,15 @@ export const withoutReservation: Cut = {
   edits: [
     {
       file: "effect/reserve.lua",
-      from: 'local field = "e:" .. ARGV[1]',
-      to: 'do return { "reserved" } end\nlocal field = "e:" .. ARGV[1]',
+      from: "if not isHeld(",
+      to: 'do return { "reserved" } end\n  if not isHeld(',
     },
   ],
 };
 
 const noticesNoPause = {
   file: "queue/hold.js",
-  from: "if (performance.now() - hold.renewedAt > lockMs)",
+  from: "if (performance.now() - this.#renewedAt > this.#lockMs)",
   to: "if (false)",
 };
 
@@ -26,7 +26,7 @@ export const withoutPauseCheck: Cut = { name: "pause check", edits: [noticesNoPa
 const hearsOfNoLoss = {
   file: "queue/hold.js",
   from: `for (const hold of pick(holds, jobIds))
-                hold.controller.abort(lockLost());`,
+                hold.lost();`,
   to: "",
 };
 
@@ -38,12 +38,7 @@ export const withoutFence: Cut = {
     hearsOfNoLoss,
     {
       file: "effect/reserve.lua",
-      from: 'if redis.call("GET", KEYS[2]) ~= ARGV[3] then return { "not-held" } end',
-      to: "",
-    },
-    {
-      file: "effect/reserve.lua",
-      from: 'if redis.call("HGET", KEYS[3], "ats") ~= ARGV[4] then return { "not-held" } end',
+      from: 'if not isHeld(ARGV[2] .. jobId, lockToken, start) then return { "not-held" } end',
       to: "",
     },
   ],
@@ -52,5 +47,11 @@ export const withoutFence: Cut = {
 /** A key claims nothing. */
 export const withoutKey: Cut = {
   name: "key",
-  edits: [{ file: "queue/job-queue.js", from: "deduplication: { id: claim, ttl: claimMs },", to: "" }],
+  edits: [
+    {
+      file: "queue/add-jobs.lua",
+      from: 'redis.call("SET", prefix .. "de:" .. claim, id, "PX", claimMs, "NX", "GET")',
+      to: "false",
+    },
+  ],
 };

@@ -2,6 +2,9 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
 
+/** No answer has links; their empty column alone makes the page wider than a phone. */
+const NARROW_CSS = ".response-col_links { display: none; }";
+
 /** Describes every route that is added after it: `/openapi.json` for programs, `/docs` for people. */
 export async function addDocs(server: FastifyInstance): Promise<void> {
   await server.register(swagger, {
@@ -39,7 +42,7 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
       routePrefix: "/docs",
       staticCSP:
         "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-      theme: { title: "Holdfast reference" },
+      theme: { title: "Holdfast reference", css: [{ filename: "narrow.css", content: NARROW_CSS }] },
       uiConfig: { deepLinking: true, validatorUrl: null, defaultModelsExpandDepth: -1, layout: "BaseLayout" },
     });
   });

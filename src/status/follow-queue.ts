@@ -28,8 +28,8 @@ export interface FollowedQueue extends Running {
 const LINGER_MS = 5_000;
 /** In how many slices all jobs are looked at again. */
 const SLICES = 60;
-/** So many reads are under way at a time, so that thousands of jobs do not hold up everybody else. */
-const READS_MAX = 32;
+/** So many reads are under way at a time: what a thousand jobs have to tell must not hold up everybody else. */
+const READS_MAX = 8;
 
 export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue {
   const { client, prefix, queue, lookAgainMs, onDeserted } = options;
@@ -38,24 +38,45 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
   let listening: Running | undefined;
   let lingering: NodeJS.Timeout | undefined;
 
-  const lookAtDueJobs = unlessBusy(async () => {
-    for (let due = dueJobs(jobs); due.length > 0; due = dueJobs(jobs)) await refreshInTurn(due);
-  });
+  /** Jobs to be read as soon as it is their turn. */
+  const changed = new Set<FollowedJob>();
+  let reads = 0;
+
+  function readInTurn(): void {
+    for (const job of changed) {
+      if (reads === READS_MAX) return;
+      changed.delete(job);
+      reads += 1;
+      // A read that fails is made up for when the job is due again.
+      void Promise.allSettled([job.refresh()]).then(() => {
+        reads -= 1;
+        readInTurn();
+      });
+    }
+  }
+
+  function lookAtAll(now = Number.POSITIVE_INFINITY): void {
+    for (const job of jobs.values()) if (job.lookAt <= now) changed.add(job);
+    readInTurn();
+  }
+
+  function lookAt(ids: ReadonlySet<string>): void {
+    for (const id of ids) {
+      const job = jobs.get(id);
+      if (job !== undefined) changed.add(job);
+    }
+    readInTurn();
+  }
 
   function startListening(): Running {
     const reader = startEventReader({
       client,
       prefix,
       queue,
-      onCaughtUp() {
-        for (const job of jobs.values()) job.lookAt = 0;
-        lookAtDueJobs();
-      },
-      onEvents(jobIds) {
-        for (const id of jobIds) void jobs.get(id)?.refresh().catch(ignore);
-      },
+      onCaughtUp: () => lookAtAll(),
+      onEvents: lookAt,
     });
-    const slices = setInterval(lookAtDueJobs, sliceMs);
+    const slices = setInterval(() => lookAtAll(performance.now()), sliceMs);
     return {
       stop() {
         clearInterval(slices);
@@ -77,7 +98,9 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
       const job = jobs.get(id);
       if (job === undefined) return;
       job.followers -= 1;
-      if (job.followers === 0) jobs.delete(id);
+      if (job.followers > 0) return;
+      jobs.delete(id);
+      changed.delete(job);
       if (jobs.size > 0) return;
       if (listening === undefined) onDeserted();
       else lingering = setTimeout(onDeserted, LINGER_MS);
@@ -89,31 +112,5 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
       clearTimeout(lingering);
       await listening?.stop();
     }),
-  };
-}
-
-function dueJobs(jobs: ReadonlyMap<string, FollowedJob>): FollowedJob[] {
-  const now = performance.now();
-  return [...jobs.values()].filter(({ lookAt }) => lookAt <= now);
-}
-
-async function refreshInTurn(jobs: readonly FollowedJob[]): Promise<void> {
-  for (let from = 0; from < jobs.length; from += READS_MAX) {
-    await Promise.allSettled(jobs.slice(from, from + READS_MAX).map((job) => job.refresh()));
-  }
-}
-
-/** A failed read is made up for when the job is due again. */
-function ignore() {}
-
-/** Calls that come while the work is under way do nothing. */
-function unlessBusy(work: () => Promise<void>): () => void {
-  let isBusy = false;
-  return () => {
-    if (isBusy) return;
-    isBusy = true;
-    void work().finally(() => {
-      isBusy = false;
-    });
   };
 }
