@@ -38,34 +38,10 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
   let listening: Running | undefined;
   let lingering: NodeJS.Timeout | undefined;
 
-  /** Jobs to be read as soon as it is their turn. */
-  const changed = new Set<FollowedJob>();
-  let reads = 0;
+  const line = createReadingLine();
 
-  function readInTurn(): void {
-    for (const job of changed) {
-      if (reads === READS_MAX) return;
-      changed.delete(job);
-      reads += 1;
-      // A read that fails is made up for when the job is due again.
-      void Promise.allSettled([job.refresh()]).then(() => {
-        reads -= 1;
-        readInTurn();
-      });
-    }
-  }
-
-  function lookAtAll(now = Number.POSITIVE_INFINITY): void {
-    for (const job of jobs.values()) if (job.lookAt <= now) changed.add(job);
-    readInTurn();
-  }
-
-  function lookAt(ids: ReadonlySet<string>): void {
-    for (const id of ids) {
-      const job = jobs.get(id);
-      if (job !== undefined) changed.add(job);
-    }
-    readInTurn();
+  function lookAtDue(now: number): void {
+    line.add([...jobs.values()].filter(({ lookAt }) => lookAt <= now));
   }
 
   function startListening(): Running {
@@ -73,10 +49,10 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
       client,
       prefix,
       queue,
-      onCaughtUp: () => lookAtAll(),
-      onEvents: lookAt,
+      onCaughtUp: () => line.add(jobs.values()),
+      onEvents: (ids) => line.add([...ids].flatMap((id) => jobs.get(id) ?? [])),
     });
-    const slices = setInterval(() => lookAtAll(performance.now()), sliceMs);
+    const slices = setInterval(() => lookAtDue(performance.now()), sliceMs);
     return {
       stop() {
         clearInterval(slices);
@@ -100,7 +76,7 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
       job.followers -= 1;
       if (job.followers > 0) return;
       jobs.delete(id);
-      changed.delete(job);
+      line.remove(job);
       if (jobs.size > 0) return;
       if (listening === undefined) onDeserted();
       else lingering = setTimeout(onDeserted, LINGER_MS);
@@ -112,5 +88,32 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
       clearTimeout(lingering);
       await listening?.stop();
     }),
+  };
+}
+
+/** Jobs that are read one after the other, a few at a time. */
+function createReadingLine() {
+  const waiting = new Set<FollowedJob>();
+  let reads = 0;
+
+  function readOn(): void {
+    for (const job of waiting) {
+      if (reads === READS_MAX) return;
+      waiting.delete(job);
+      reads += 1;
+      // A read that fails is made up for when the job is due again.
+      void Promise.allSettled([job.refresh()]).then(() => {
+        reads -= 1;
+        readOn();
+      });
+    }
+  }
+
+  return {
+    add(jobs: Iterable<FollowedJob>): void {
+      for (const job of jobs) waiting.add(job);
+      readOn();
+    },
+    remove: (job: FollowedJob) => void waiting.delete(job),
   };
 }
