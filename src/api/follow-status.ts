@@ -37,7 +37,7 @@ export async function waitForEnd(
   const released = new Promise<void>((resolve) => {
     letGo = resolve;
   });
-  const following = await followers.follow(id, (status) => {
+  const following = await followers.follow(id, "states", (status) => {
     if (isOver(status)) letGo();
   });
   const timer = setTimeout(() => {
@@ -49,8 +49,8 @@ export async function waitForEnd(
     response.socket?.setTimeout(waitMs + SOCKET_MARGIN_MS);
     held.hold(response, letGo);
     await released;
-    const status = isTimeUp ? await following.refresh() : following.status;
-    return { status, inFull: isTimeUp || isOver(status) };
+    if (isTimeUp) return { status: await following.refresh(), inFull: true };
+    return { status: following.status, inFull: isOver(following.status) };
   } finally {
     clearTimeout(timer);
     following.leave();
@@ -75,7 +75,7 @@ export async function streamStatus(
     if (status !== undefined && !hasEnded(status)) stream?.tell(status);
     else stream?.end(status === undefined ? ": the job is gone\n\n" : frameOf(status));
   };
-  const following = await followers.follow(id, tell);
+  const following = await followers.follow(id, "everything", tell);
   const { status } = following;
   if (status !== undefined && hasEnded(status) && request.headers["last-event-id"] === eventIdOf(status)) {
     following.leave();

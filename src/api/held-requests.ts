@@ -38,12 +38,14 @@ export function createHeldRequests(): HeldRequests {
     },
     stop: stopOnce(async () => {
       isStopping = true;
-      if (held.size === 0) return;
-      await new Promise<void>((resolve) => {
+      const closed = new Promise<void>((resolve) => {
         allClosed = resolve;
-        setTimeout(resolve, STOP_MS);
-        for (const letGo of held.values()) letGo();
       });
+      if (held.size === 0) return;
+      for (const letGo of held.values()) letGo();
+      const cut = setTimeout(allClosed, STOP_MS);
+      await closed;
+      clearTimeout(cut);
       for (const response of held.keys()) response.destroy();
     }),
   };

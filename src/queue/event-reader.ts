@@ -16,8 +16,8 @@ export interface EventReaderOptions {
    * connection, and when events were trimmed away before they were read: BullMQ keeps about 10,000.
    */
   readonly onCaughtUp: () => void;
-  /** Something happened to these jobs. */
-  readonly onEvents: (jobIds: ReadonlySet<string>) => void;
+  /** Something happened to these jobs; by id, whether it was more than progress that was told. */
+  readonly onEvents: (jobs: ReadonlyMap<string, boolean>) => void;
 }
 
 /** The store answers by then even if nothing happens, so that a connection that died silently is noticed. */
@@ -83,7 +83,7 @@ async function readWhileConnected(
   while (!signal.aborted) {
     const read = connection.xread("COUNT", BATCH_MAX, "BLOCK", BLOCK_MS, "STREAMS", key, position);
     const entries: readonly Entry[] = (await answered(read))?.[0]?.[1] ?? [];
-    if (entries.length > 0) onEvents(jobIdsIn(entries));
+    if (entries.length > 0) onEvents(jobsIn(entries));
     if (entries.length < BATCH_MAX) {
       position = entries.at(-1)?.[0] ?? position;
       await wait(Math.min(entries.length, PAUSE_MAX_MS), signal);
@@ -95,11 +95,16 @@ async function readWhileConnected(
   }
 }
 
-function jobIdsIn(entries: readonly Entry[]): Set<string> {
-  const ids = new Set<string>();
+function jobsIn(entries: readonly Entry[]): Map<string, boolean> {
+  const jobs = new Map<string, boolean>();
   for (const [, fields] of entries) {
-    const at = fields.indexOf("jobId");
-    if (at >= 0) ids.add(fields[at + 1] ?? "");
+    const id = field(fields, "jobId");
+    if (id !== undefined) jobs.set(id, jobs.get(id) === true || field(fields, "event") !== "progress");
   }
-  return ids;
+  return jobs;
+}
+
+function field(fields: readonly string[], name: string): string | undefined {
+  const at = fields.indexOf(name);
+  return at < 0 ? undefined : fields[at + 1];
 }

@@ -3,11 +3,14 @@ import type { JobStatus } from "./job-status.ts";
 /** Told when a job's status has changed; undefined when the job is gone. */
 export type StatusListener = (status: JobStatus | undefined) => void;
 
+/** What a follower wants to hear of. Where nobody wants more than states, a job is not read each time it tells progress. */
+export type Interest = "everything" | "states";
+
 /** One job, for all who follow it: they share each read of its status. */
 export interface FollowedJob {
   readonly listeners: Set<StatusListener>;
-  /** How many follow it, those included that wait for a first status. */
-  followers: number;
+  /** How many follow it, those included that wait for a first status, by what they want to hear of. */
+  readonly followers: Record<Interest, number>;
   /** As it was read last. The same object as long as nothing changes. */
   readonly status: JobStatus | undefined;
   /** When to look again although nothing was heard, as `performance.now()` counts. */
@@ -47,7 +50,7 @@ export function createFollowedJob({ read, lookAgainMs, retryMs }: FollowedJobOpt
 
   const job: FollowedJob = {
     listeners,
-    followers: 0,
+    followers: { everything: 0, states: 0 },
     lookAt: Number.POSITIVE_INFINITY,
     get status() {
       return status;

@@ -2,7 +2,7 @@ import { parseJobId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
-import type { FollowedJob, StatusListener } from "./follow-job.ts";
+import type { FollowedJob, Interest, StatusListener } from "./follow-job.ts";
 import { type FollowedQueue, openFollowedQueue } from "./follow-queue.ts";
 import type { JobStatus } from "./job-status.ts";
 
@@ -22,10 +22,10 @@ export interface Followers extends Running {
   /**
    * Follows a job from a first status on.
    *
-   * @param listener told of each later change
+   * @param listener told of each later change that is of interest, perhaps of more
    * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_FOLLOWERS`
    */
-  follow(id: string, listener: StatusListener): Promise<Following>;
+  follow(id: string, interest: Interest, listener: StatusListener): Promise<Following>;
 }
 
 /** One follower's tie to its job. */
@@ -63,16 +63,20 @@ export function openFollowers(options: FollowersOptions): Followers {
     return queue;
   }
 
-  function enter(id: string, queue: FollowedQueue): { job: FollowedJob; leave: () => void } {
+  function enter(
+    id: string,
+    interest: Interest,
+    queue: FollowedQueue,
+  ): { job: FollowedJob; leave: () => void } {
     count += 1;
     let isGone = false;
     const leave = () => {
       if (isGone) return;
       isGone = true;
       count -= 1;
-      queue.leave(id);
+      queue.leave(id, interest);
     };
-    return { job: queue.enter(id), leave };
+    return { job: queue.enter(id, interest), leave };
   }
 
   return {
@@ -82,12 +86,12 @@ export function openFollowers(options: FollowersOptions): Followers {
     get isFull() {
       return count >= max;
     },
-    async follow(id, listener) {
+    async follow(id, interest, listener) {
       const name = parseJobId(id)?.queue;
       if (name === undefined) throw jobNotFound();
       if (count >= max) throw tooMany();
       const queue = queueOf(name);
-      const { job, leave } = enter(id, queue);
+      const { job, leave } = enter(id, interest, queue);
       try {
         const status = await job.refresh();
         if (status === undefined) throw jobNotFound();

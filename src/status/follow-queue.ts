@@ -2,7 +2,7 @@ import { startEventReader } from "../queue/event-reader.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
-import { createFollowedJob, type FollowedJob } from "./follow-job.ts";
+import { createFollowedJob, type FollowedJob, type Interest } from "./follow-job.ts";
 import { readStatus } from "./read-status.ts";
 
 export interface FollowedQueueOptions {
@@ -18,8 +18,8 @@ export interface FollowedQueueOptions {
 /** The followed jobs of one queue, with one reader of events for all of them. */
 export interface FollowedQueue extends Running {
   /** The job's, for one more follower. */
-  enter(id: string): FollowedJob;
-  leave(id: string): void;
+  enter(id: string, interest: Interest): FollowedJob;
+  leave(id: string, interest: Interest): void;
   /** Reads events from now on, and looks at every followed job once it does. */
   listen(): void;
 }
@@ -44,13 +44,20 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
     line.add([...jobs.values()].filter(({ lookAt }) => lookAt <= now));
   }
 
+  function hear(events: ReadonlyMap<string, boolean>): void {
+    for (const [id, isMoreThanProgress] of events) {
+      const job = jobs.get(id);
+      if (job !== undefined && (isMoreThanProgress || job.followers.everything > 0)) line.add([job]);
+    }
+  }
+
   function startListening(): Running {
     const reader = startEventReader({
       client,
       prefix,
       queue,
       onCaughtUp: () => line.add(jobs.values()),
-      onEvents: (ids) => line.add([...ids].flatMap((id) => jobs.get(id) ?? [])),
+      onEvents: hear,
     });
     const slices = setInterval(() => lookAtDue(performance.now()), sliceMs);
     return {
@@ -62,19 +69,19 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
   }
 
   return {
-    enter(id) {
+    enter(id, interest) {
       clearTimeout(lingering);
       const read = () => inTime(readStatus(client, prefix, id));
       const job = jobs.get(id) ?? createFollowedJob({ read, lookAgainMs, retryMs: sliceMs });
       jobs.set(id, job);
-      job.followers += 1;
+      job.followers[interest] += 1;
       return job;
     },
-    leave(id) {
+    leave(id, interest) {
       const job = jobs.get(id);
       if (job === undefined) return;
-      job.followers -= 1;
-      if (job.followers > 0) return;
+      job.followers[interest] -= 1;
+      if (job.followers.everything + job.followers.states > 0) return;
       jobs.delete(id);
       line.remove(job);
       if (jobs.size > 0) return;

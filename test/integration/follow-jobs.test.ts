@@ -1,5 +1,6 @@
 import type { JobStatus } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { Interest } from "../../src/status/follow-job.ts";
 import { type Followers, hasEnded, openFollowers } from "../../src/status/follow-jobs.ts";
 import { openStore, whenReady } from "../../src/store/client.ts";
 import { queueKey } from "../../src/store/keys.ts";
@@ -41,9 +42,9 @@ async function openFollowed(lookAgainMs: number, variables: Variables = {}) {
 }
 
 /** Follows a job; what it has been told of it so far. */
-async function follow(followers: Followers, id: string) {
+async function follow(followers: Followers, id: string, interest: Interest = "everything") {
   const told: (JobStatus | undefined)[] = [];
-  const following = await followers.follow(id, (status) => told.push(status));
+  const following = await followers.follow(id, interest, (status) => told.push(status));
   told.unshift(following.status);
   return { told, following };
 }
@@ -108,6 +109,21 @@ describe("who follows a job", () => {
     await store.hset(key(id), "progress", "40");
 
     await until("the change is told", () => told.at(-1)?.progress === 40, 3_000);
+  });
+
+  it("costs no read for progress where it only wants states", async () => {
+    const { open, submit, change } = await openFollowed(AN_HOUR);
+    const [id, otherId, followers] = [await submit(), await submit(), open()];
+    const { told } = await follow(followers, id, "states");
+    const other = await follow(followers, otherId);
+    await change(otherId, 10).exec();
+    await until("events are heard", () => other.told.at(-1)?.progress === 10);
+
+    await change(id, 40).exec();
+    await change(otherId, 50).exec();
+
+    await until("the other's progress is told", () => other.told.at(-1)?.progress === 50);
+    expect(told).toHaveLength(1);
   });
 
   it("hears no more once it has left, and is no longer counted", async () => {
