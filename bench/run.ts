@@ -1,13 +1,13 @@
 import { accessSync, constants, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { plainTable } from "../test/support/report.ts";
 import { groupRows, measure } from "./lib/measure.ts";
 import { endAllOnExit } from "./lib/processes.ts";
 import { comparison } from "./lib/report/comparison.ts";
 import { collectFacts } from "./lib/report/facts.ts";
 import { number } from "./lib/report/numbers.ts";
 import { json, publish, type Run } from "./lib/report/publish.ts";
-import { plainTable } from "./lib/report/table.ts";
 import { type Result, resultOf } from "./lib/result.ts";
 import type { Form, Row, Sample, Side } from "./lib/row.ts";
 import { rowsOf } from "./rows/index.ts";

@@ -1,8 +1,9 @@
+import type { Table } from "../../test/support/report.ts";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
 import { type BenchOptions, untilEnded, withBench } from "../lib/bench.ts";
 import { check, isGivenUp, type JobRecord, strikesIn, type Verdict } from "../lib/checker.ts";
 import { withoutReservation } from "../lib/cuts.ts";
-import { brokenBy, type Context, type Control, type Experiment, type Table } from "../lib/experiment.ts";
+import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
 import { groupBy } from "../lib/group-by.ts";
 import { type StrikePoint, strikePoints } from "../lib/inside/points.ts";
 import type { Step } from "../lib/trace-reader.ts";

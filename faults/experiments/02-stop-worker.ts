@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Table } from "../../test/support/report.ts";
 import { actJob, actJobs, repeated } from "../lib/act-jobs.ts";
 import { type Bench, LOCK_MS, untilEnded, withBench } from "../lib/bench.ts";
 import { check, type JobRecord, refusals, strikesIn, type Verdict } from "../lib/checker.ts";
 import { withoutFence, withoutPauseCheck } from "../lib/cuts.ts";
-import { brokenBy, type Context, type Control, type Experiment, type Table } from "../lib/experiment.ts";
+import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
 import { type StrikePoint, strikePoints } from "../lib/inside/points.ts";
 import type { Cut } from "../lib/installation.ts";
 import type { Step } from "../lib/trace-reader.ts";

@@ -1,3 +1,4 @@
+import type { Table } from "../../test/support/report.ts";
 import type { Counts, Verdict } from "./checker.ts";
 import type { Random } from "./random.ts";
 
@@ -28,11 +29,6 @@ export interface Outcome {
   /** Guarantees that did not hold; empty when all did. */
   readonly broken: readonly string[];
   readonly controls: readonly Control[];
-}
-
-export interface Table {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly (string | number)[])[];
 }
 
 /** The same run with one protection cut out: the checker must notice. */

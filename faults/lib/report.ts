@@ -1,10 +1,8 @@
-import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { cpus, totalmem } from "node:os";
+import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { commonFacts, markdownTable, plainTable } from "../../test/support/report.ts";
 import type { Counts } from "./checker.ts";
-import { type Experiment, hasHeld, type Outcome, sum, type Table } from "./experiment.ts";
+import { type Experiment, hasHeld, type Outcome, sum } from "./experiment.ts";
 
 export interface Finished {
   readonly experiment: Experiment;
@@ -17,7 +15,7 @@ export function printOutcome(experiment: Experiment, outcome: Outcome, seed: num
   const found = Object.entries(counts).filter(([, count]) => count > 0);
   const lines = [
     found.map(([kind, count]) => `${kind} ${count}`).join(", "),
-    ...(table === undefined ? [] : plainTable(table)),
+    ...(table === undefined ? [] : plainTable(table).split("\n")),
     ...measured,
     ...controls.map(
       ({ protection, isCaught, seen }) =>
@@ -27,12 +25,6 @@ export function printOutcome(experiment: Experiment, outcome: Outcome, seed: num
     ...(hasHeld(outcome) ? [] : [`replay: npm run faults -- --only ${experiment.number} --seed ${seed}`]),
   ];
   process.stdout.write(`${lines.map((line) => `    ${line}`).join("\n")}\n`);
-}
-
-function plainTable({ head, rows }: Table): string[] {
-  const cells = [head, ...rows].map((row) => row.map(String));
-  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
-  return cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
 }
 
 /** Which counts are told, and how a person calls them. */
@@ -72,14 +64,14 @@ function report(finished: readonly Finished[], seed: number): string {
     `**${total.acknowledged} jobs, ${total.faults} injected faults, ${minutes} minutes: ` +
       `${held ? "every guarantee held" : "NOT every guarantee held"}, and ${caught} of ${controls.length} positive controls were caught.**`,
     "",
-    ...facts(seed),
+    markdownTable({ head: ["", ""], rows: Object.entries({ ...commonFacts(), seed }) }),
     "",
     "## All counts",
     "",
     "N counts faults that were really injected: a process killed or paused, an answer cut off, an outage, a restart, a",
     "storm. Where nothing was found, the true rate is below 3/N per fault with 95 % confidence.",
     "",
-    ...markdownTable({
+    markdownTable({
       head: [
         "",
         ...finished.map(({ experiment }) => String(experiment.number)),
@@ -100,7 +92,7 @@ function report(finished: readonly Finished[], seed: number): string {
     "The same runs on a copy of the build, or of the store's settings, with one protection cut out. A checker that cannot",
     "fail proves nothing.",
     "",
-    ...markdownTable({
+    markdownTable({
       head: ["experiment", "without", "seen", "caught"],
       rows: finished.flatMap(({ experiment, outcome }) =>
         outcome.controls.map(({ protection, seen, isCaught }) => [
@@ -126,7 +118,7 @@ function section({ experiment, outcome, seconds }: Finished): string[] {
     ...measured.map((sentence) => `- ${sentence[0]?.toUpperCase()}${sentence.slice(1)}`),
     ...broken.map((what) => `- **Broken**: ${what}`),
     "",
-    ...(table === undefined ? [] : [...markdownTable(table), ""]),
+    ...(table === undefined ? [] : [markdownTable(table), ""]),
   ];
 }
 
@@ -145,47 +137,4 @@ const bounded: ReadonlySet<keyof Counts> = new Set([
 function bound(found: number, trials: number): string {
   if (found > 0 || trials === 0) return "–";
   return `${((3 / trials) * 100).toPrecision(2)} %`;
-}
-
-function facts(seed: number): string[] {
-  const [cpu] = cpus();
-  const resolve = createRequire(import.meta.url);
-  const version = (name: string) => {
-    const json = readFileSync(resolve.resolve(`${name}/package.json`), "utf8");
-    return (JSON.parse(json) as { version: string }).version;
-  };
-  const own = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
-  return markdownTable({
-    head: ["", ""],
-    rows: [
-      ["date", new Date().toISOString().slice(0, 10)],
-      ["seed", seed],
-      [
-        "machine",
-        `${cpus().length} cores, ${cpu?.model ?? "unknown"}, ${Math.round(totalmem() / 2 ** 30)} GB`,
-      ],
-      ["system", `${process.platform} ${process.arch}`],
-      ["Holdfast", own.version],
-      ["Node.js", process.versions.node],
-      ["store", storeVersion()],
-      ["BullMQ", version("bullmq")],
-      ["ioredis", version("ioredis")],
-    ],
-  });
-}
-
-function storeVersion(): string {
-  for (const name of ["redis-server", "valkey-server"]) {
-    const { stdout } = spawnSync(name, ["--version"], { encoding: "utf8" });
-    const [, version] = /v=(\S+)/.exec(stdout ?? "") ?? [];
-    if (version !== undefined) return `${name} ${version}`;
-  }
-  return "unknown";
-}
-
-function markdownTable({ head, rows }: Table): string[] {
-  const line = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)];
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { JobStatus } from "../status/job-status.ts";
 
@@ -77,14 +77,19 @@ const frames = new WeakMap<JobStatus, string>();
 export function frameOf(status: JobStatus): string {
   const known = frames.get(status);
   if (known !== undefined) return known;
-  const frame = `id: ${eventIdOf(status)}\nevent: status\ndata: ${JSON.stringify(status)}\n\n`;
+  const data = JSON.stringify(status);
+  const frame = `id: ${digest(data)}\nevent: status\ndata: ${data}\n\n`;
   frames.set(status, frame);
   return frame;
 }
 
 /** Names a status by its content: whichever process tells it, it has the same id. */
 export function eventIdOf(status: JobStatus): string {
-  return createHash("sha256").update(JSON.stringify(status)).digest("base64url").slice(0, 16);
+  return digest(JSON.stringify(status));
+}
+
+function digest(data: string): string {
+  return hash("sha256", data, "base64url").slice(0, 16);
 }
 
 /** When the server goes away, its clients must not all come back at once. */

@@ -3,7 +3,7 @@ import { jsonPointer } from "../contract/canonical-json.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 
 /**
- * Checks a query or body of an operator's route.
+ * Checks a query or body against its schema.
  *
  * @throws HoldfastError `INVALID_REQUEST` with every offence
  */

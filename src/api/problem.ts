@@ -1,6 +1,8 @@
+import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
 import { HoldfastError, type Offence } from "../errors/holdfast-error.ts";
+import type { Logger } from "../observe/logger.ts";
 
 /** RFC 9457 problem details. */
 export interface Problem {
@@ -19,6 +21,14 @@ export function toProblem(error: HoldfastError): Problem {
   const { code, message: detail, offences, httpStatus: status } = error;
   const problem = { type: `urn:holdfast:error:${code}`, title: errorCodes[code].title, status, detail, code };
   return offences.length === 0 ? problem : { ...problem, errors: offences };
+}
+
+/** Makes a problem for this answer: the log is told where the fault is ours, the client when to come again. */
+export function prepareProblem(log: Logger, error: HoldfastError, reply: FastifyReply): Problem {
+  if (error.code === "INTERNAL")
+    log.error({ err: error.cause, route: reply.request.routeOptions.url }, "request failed");
+  if (error.retryAfterMs !== undefined) reply.header("Retry-After", Math.ceil(error.retryAfterMs / 1_000));
+  return toProblem(error);
 }
 
 /** Fastify's own errors, and anything unexpected, in our terms. */

@@ -1,4 +1,4 @@
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Logger } from "../observe/logger.ts";
 import { guardRoutes } from "./access.ts";
@@ -6,7 +6,7 @@ import { refuseConnection } from "./client-error.ts";
 import { addDocs } from "./docs.ts";
 import { watchMethods } from "./methods.ts";
 import type { ApiParts } from "./parts.ts";
-import { asHoldfastError, PROBLEM_TYPE, toProblem } from "./problem.ts";
+import { asHoldfastError, PROBLEM_TYPE, prepareProblem } from "./problem.ts";
 import { addDoubtRoutes } from "./routes/doubts.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addJobStatusRoute } from "./routes/job-status.ts";
@@ -33,8 +33,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
     return503OnClosing: false,
     // As long as a request line can be at all: an absurd id is an unknown job, not a fault of its own.
     routerOptions: { maxParamLength: 16_384 },
-    frameworkErrors: (error, request, reply) =>
-      sendProblem(parts.log, asHoldfastError(error), request, reply),
+    frameworkErrors: (error, _request, reply) => sendProblem(parts.log, error, reply),
     clientErrorHandler: refuseConnection,
   });
   // Fastify reads text as well; here it is JSON or 415.
@@ -42,16 +41,9 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   // Requests are checked by the stages that use them; the schemas of the routes describe them for the reference.
   server.setValidatorCompiler(() => () => true);
   server.setSerializerCompiler(() => JSON.stringify);
-  server.setErrorHandler((error, request, reply) =>
-    sendProblem(parts.log, asHoldfastError(error), request, reply),
-  );
-  server.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      parts.log,
-      new HoldfastError("ROUTE_NOT_FOUND", "There is nothing at this path"),
-      request,
-      reply,
-    ),
+  server.setErrorHandler((error, _request, reply) => sendProblem(parts.log, error, reply));
+  server.setNotFoundHandler((_request, reply) =>
+    sendProblem(parts.log, new HoldfastError("ROUTE_NOT_FOUND", "There is nothing at this path"), reply),
   );
   guardRoutes(server, parts.settings.HOLDFAST_API_KEYS);
   await addDocs(server);
@@ -69,14 +61,8 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   return server;
 }
 
-function sendProblem(
-  log: Logger,
-  error: HoldfastError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): FastifyReply {
-  if (error.code === "INTERNAL")
-    log.error({ err: error.cause, route: request.routeOptions.url }, "request failed");
-  if (error.retryAfterMs !== undefined) reply.header("Retry-After", Math.ceil(error.retryAfterMs / 1_000));
-  return reply.code(error.httpStatus).type(PROBLEM_TYPE).serializer(JSON.stringify).send(toProblem(error));
+function sendProblem(log: Logger, thrown: unknown, reply: FastifyReply): FastifyReply {
+  const error = asHoldfastError(thrown);
+  const problem = prepareProblem(log, error, reply);
+  return reply.code(error.httpStatus).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }

@@ -23,6 +23,7 @@ export async function startApi(application: Application, env?: Environment): Pro
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "api");
   const path = await openSubmitPath(application, settings, log);
+  const operator = openOperator(application, path.client, settings);
   const followers = openFollowers({
     client: path.client,
     prefix: settings.HOLDFAST_PREFIX,
@@ -34,11 +35,11 @@ export async function startApi(application: Application, env?: Environment): Pro
     log,
     ...path,
     followers,
-    operator: openOperator(application, path, settings),
+    operator,
   });
   const stop = stopOnce(async () => {
     await server.close();
-    await stopAll([path, followers]);
+    await stopAll([path, operator, followers]);
   });
   try {
     await server.listen({ host: settings.HOST, port: settings.PORT });

@@ -9,35 +9,39 @@ import { submissionSchema } from "../submit/submission.ts";
  * A type whose payload schema bears an example (Zod's `meta({ examples: […] })`) is shown with it.
  */
 export function submissionBody(application: Application): Record<string, unknown> {
-  const variants = [...application.jobs.values()].map(variant);
-  const examples = variants.flatMap(({ title, example }) =>
-    example === undefined ? [] : [[title, { value: example }]],
+  const variants = variantsOf(application);
+  const examples = variants.flatMap(({ schema, example }) =>
+    example === undefined ? [] : [[schema.title, { value: example }]],
   );
   return {
-    oneOf: submissionVariants(application),
+    // The key may come as a header instead.
+    oneOf: variants.map(({ schema }) => ({ ...schema, required: ["type", "payload"] })),
     ...(examples.length > 0 && { "x-examples": Object.fromEntries(examples) }),
   };
 }
 
-/** One submission as JSON Schema: one variant for each job type. */
-export function submissionVariants(application: Application): readonly Record<string, unknown>[] {
-  return [...application.jobs.values()].map(variant).map(({ example: _, ...schema }) => schema);
+/** A submission within a batch: there is no header for its key. */
+export function batchedSubmission(application: Application): Record<string, unknown> {
+  const required = ["type", "payload", "idempotencyKey"];
+  return { oneOf: variantsOf(application).map(({ schema }) => ({ ...schema, required })) };
+}
+
+function variantsOf({ jobs }: Application) {
+  return [...jobs.values()].map(variant);
 }
 
 function variant(job: JobContract) {
   const { $schema: _, ...envelope } = z.toJSONSchema(submissionSchema, { io: "input" });
   const { $schema: __, ...payload } = z.toJSONSchema(job.payload, { io: "input", unrepresentable: "any" });
   const [example] = payload.examples ?? [];
-  return {
+  const schema = {
     ...envelope,
     title: job.type,
-    // The key may come as a header instead.
-    required: ["type", "payload"],
     properties: {
       ...envelope.properties,
       type: { const: job.type, description: "The job's type." },
       payload,
     },
-    example: example && { type: job.type, payload: example, idempotencyKey: "signup-42" },
   };
+  return { schema, example: example && { type: job.type, payload: example, idempotencyKey: "signup-42" } };
 }

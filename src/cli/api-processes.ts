@@ -1,11 +1,8 @@
 import cluster from "node:cluster";
-import { fileURLToPath } from "node:url";
 import type { Logger } from "../observe/logger.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import { type ChildSpec, readyMessage, supervise } from "../service/supervisor.ts";
-
-const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
-const STOP_MS = 10_000;
+import { BIN, STOP_MS } from "./children.ts";
 
 interface ApiReady {
   readonly url: string;

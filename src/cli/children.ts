@@ -6,9 +6,10 @@ import { type ChildSpec, readyMessage } from "../service/supervisor.ts";
 import { openStore, whenReady } from "../store/client.ts";
 import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../store/embedded.ts";
 
-const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
+export const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
 const STORE_START_MS = 60_000;
-const STOP_MS = 10_000;
+/** What a child that holds no jobs gets to end cleanly. */
+export const STOP_MS = 10_000;
 
 type Replaced = Partial<Record<VariableName, string>>;
 

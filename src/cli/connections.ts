@@ -1,9 +1,11 @@
 import { readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import { loadApplication } from "../contract/load-application.ts";
-import { type Operator, openOperator } from "../operate/operator.ts";
+import { createOperator } from "../operate/create-operator.ts";
+import type { Operator } from "../operate/operator.ts";
 import { connectStore, type Store } from "../store/connect.ts";
-import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
+import { openSubmitPath } from "../submit/submit-path.ts";
+import type { Submitter } from "../submit/submitter.ts";
 
 /** Connects to the store for the time of one command. */
 export async function withStore<T>(use: (store: Store, settings: Settings) => Promise<T>): Promise<T> {
@@ -16,21 +18,29 @@ export async function withStore<T>(use: (store: Store, settings: Settings) => Pr
   }
 }
 
-/** Opens an operator's hand on the application for the time of one command. */
-export async function withOperator<T>(use: (operator: Operator) => Promise<T>): Promise<T> {
-  return await withQueues((path, settings, application) => use(openOperator(application, path, settings)));
+/** Connects to the store for the time of one command about the application. */
+export async function withApplication<T>(
+  use: (application: Application, store: Store, settings: Settings) => Promise<T>,
+): Promise<T> {
+  const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
+  return await withStore((store, settings) => use(application, store, settings));
 }
 
-/** Opens the application's queues for the time of one command. */
-export async function withQueues<T>(
-  use: (path: SubmitPath, settings: Settings, application: Application) => Promise<T>,
-): Promise<T> {
+/** Opens an operator's hand on the application for the time of one command. */
+export async function withOperator<T>(use: (operator: Operator) => Promise<T>): Promise<T> {
+  const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
+  await using operator = await createOperator(application);
+  return await use(operator);
+}
+
+/** Opens the submit path for the time of one command. */
+export async function withSubmitter<T>(use: (submitter: Submitter) => Promise<T>): Promise<T> {
   const settings = readSettings();
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
-  const path = await openSubmitPath(application, settings);
+  const { submitter, stop } = await openSubmitPath(application, settings);
   try {
-    return await use(path, settings, application);
+    return await use(submitter);
   } finally {
-    await path.stop();
+    await stop();
   }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { HoldfastError } from "../errors/holdfast-error.ts";
 
 /**
  * A job's id: the queue's name, `_`, and a UUIDv7 whose last 48 bits are the fingerprint of the job's content.
@@ -28,6 +29,11 @@ export function parseJobId(text: string): JobId | undefined {
   const match = text.length <= 128 ? SHAPE.exec(text) : null;
   const [, queue, fingerprint] = match ?? [];
   return queue === undefined || fingerprint === undefined ? undefined : { queue, fingerprint };
+}
+
+/** What is asked for by an id that is no job's. */
+export function jobNotFound(): HoldfastError {
+  return new HoldfastError("JOB_NOT_FOUND", "There is no job with this id, or no longer");
 }
 
 /** When a job was submitted, in milliseconds since 1970: it stands in its id, also after the job is gone. */

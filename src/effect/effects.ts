@@ -17,7 +17,7 @@ export interface Effects {
 
 const INDEX_MAX = 200;
 
-/** Owners are told apart by whose they are and by which call it is; a random one for each would cost more than its effect. */
+/** Random for each process, counted within it: random bytes for each call showed in profiles. */
 const processNonce = randomUUID();
 let calls = 0;
 

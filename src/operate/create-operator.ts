@@ -1,6 +1,5 @@
 import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
-import { openQueues } from "../queue/job-queue.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import { connectStore } from "../store/connect.ts";
 import { type Operator, openOperator } from "./operator.ts";
@@ -20,8 +19,7 @@ export async function createOperator(
 ): Promise<StandaloneOperator> {
   const settings = readSettings(env);
   const store = await connectStore(settings, "prompt");
-  const queues = openQueues(settings.HOLDFAST_PREFIX, application.queues, store.client);
-  const stop = stopOnce(() => stopAll([store, queues]));
-  const operator = openOperator(application, { queues, client: store.client }, settings);
+  const operator = openOperator(application, store.client, settings);
+  const stop = stopOnce(() => stopAll([store, operator]));
   return { ...operator, stop, [Symbol.asyncDispose]: stop };
 }

@@ -1,10 +1,11 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
-import { parseJobId } from "../contract/job-id.ts";
+import { jobNotFound, parseJobId } from "../contract/job-id.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "../effect/doubts.ts";
 import { openLedgers, type Resolution } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { JobQueue, JobQueues } from "../queue/job-queue.ts";
+import { type OperatedQueue, type OperatedQueues, openOperatedQueues } from "../queue/operated-queue.ts";
+import type { Running } from "../service/running.ts";
 import { type JobPage, type JobQuery, listJobs } from "../status/list-jobs.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
@@ -38,21 +39,17 @@ export interface Operator {
   resolve(id: string, effect: string, resolution: Resolution): Promise<void>;
 }
 
-/** What the operator works on. */
-export interface OperatedParts {
-  readonly queues: JobQueues;
-  readonly client: StoreClient;
-}
-
 /** Of a job that is gone only the list of doubts knows the ledger; so far it is searched. */
 const DOUBTS_SEARCHED_MAX = 100_000;
 
+/** Opens an operator's hand on a connection; stopping it leaves the connection open. */
 export function openOperator(
   application: Application,
-  { queues, client }: OperatedParts,
+  client: StoreClient,
   settings: Settings,
-): Operator {
+): Operator & Running {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const queues = openOperatedQueues(prefix, application.queues, client);
   /** The claim stands with the job; when the job is gone, with its doubt. */
   async function findClaim(id: string, queue: string, effect: string): Promise<string> {
     const claim = await client.hget(queueKey(prefix, queue, id), "deid");
@@ -64,6 +61,7 @@ export function openOperator(
   }
 
   return {
+    stop: queues.stop,
     list: (query) => inTime(listJobs(client, prefix, application.jobs, query)),
     async retry(id) {
       const outcome = await inTime(queueOf(queues, id).queue.retry(id));
@@ -105,15 +103,11 @@ export function openOperator(
   };
 }
 
-function queueOf(queues: JobQueues, id: string): { name: string; queue: JobQueue } {
+function queueOf(queues: OperatedQueues, id: string): { name: string; queue: OperatedQueue } {
   const name = parseJobId(id)?.queue ?? "";
   const queue = queues.get(name);
   if (queue === undefined) throw jobNotFound();
   return { name, queue };
-}
-
-function jobNotFound(): HoldfastError {
-  return new HoldfastError("JOB_NOT_FOUND", "There is no job with this id, or no longer");
 }
 
 function notInDoubt(effect: string, state: string | null): HoldfastError {

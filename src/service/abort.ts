@@ -1,6 +1,6 @@
 /**
- * What an AbortController is, at a tenth of its price: the platform's signal, which costs more than everything else that
- * a short attempt does, is made only when somebody asks for it.
+ * What an AbortController is, except that the platform's signal is made only when somebody asks for it: profiles showed
+ * three of them to be the largest part of a short attempt.
  */
 export class Abort {
   #isAborted = false;

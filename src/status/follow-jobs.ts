@@ -1,4 +1,4 @@
-import { parseJobId } from "../contract/job-id.ts";
+import { jobNotFound, parseJobId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
@@ -121,10 +121,6 @@ export function openFollowers(options: FollowersOptions): Followers {
 /** Whether nothing more will happen to it by itself. */
 export function hasEnded({ state }: JobStatus): boolean {
   return state === "completed" || state === "failed";
-}
-
-export function jobNotFound(): HoldfastError {
-  return new HoldfastError("JOB_NOT_FOUND", "There is no job with this id, or no longer");
 }
 
 function tooMany(): HoldfastError {

@@ -79,7 +79,7 @@ async function ended(id: string) {
 }
 
 async function operator() {
-  return openOperator(application, await started.path, settings);
+  return openOperator(application, (await started.path).client, settings);
 }
 
 function unanswered(): Error {

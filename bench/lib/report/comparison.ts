@@ -1,6 +1,6 @@
+import type { Table } from "../../../test/support/report.ts";
 import type { Result } from "../result.ts";
 import { goal, latency, ratio, withRange } from "./numbers.ts";
-import type { Table } from "./table.ts";
 
 /** The comparison as a table: two lines a row, one for each side. @param nameOf how a row is called */
 export function comparison(results: readonly Result[], nameOf: (result: Result) => string): Table {

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { markdownTable } from "../../../test/support/report.ts";
 import type { Result } from "../result.ts";
 import { comparison, growthTable } from "./comparison.ts";
 import { growthChart } from "./growth-chart.ts";
 import { ratioChart } from "./ratio-chart.ts";
-import { markdownTable } from "./table.ts";
 
 export interface Run {
   /** Where, when and on what was measured. */

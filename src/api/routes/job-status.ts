@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
-import { jobNotFound } from "../../status/follow-jobs.ts";
+import { jobNotFound } from "../../contract/job-id.ts";
 import { type JobStatus, jobStatusSchema } from "../../status/job-status.ts";
 import { readStatus } from "../../status/read-status.ts";
 import { inTime } from "../../store/fault.ts";

@@ -4,10 +4,17 @@ import type { Application } from "../../contract/define-config.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Receipt } from "../../submit/submitter.ts";
 import { readKeyHeader } from "../key-header.ts";
+import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
-import { asHoldfastError, type Problem, problemResponses, problemSchema, toProblem } from "../problem.ts";
+import {
+  asHoldfastError,
+  type Problem,
+  prepareProblem,
+  problemResponses,
+  problemSchema,
+} from "../problem.ts";
 import { type ReceiptBody, receiptBody, receiptSchema, receiptStatus } from "../receipt.ts";
-import { submissionVariants } from "../submission-body.ts";
+import { batchedSubmission } from "../submission-body.ts";
 
 const BATCH_MAX = 1_000;
 const BODY_MAX_BYTES = 4 * 1_048_576;
@@ -24,30 +31,12 @@ export function addBatchRoute(server: FastifyInstance, { application, submitter,
     { config: { scope: "submit" }, bodyLimit: BODY_MAX_BYTES, schema: describe(application) },
     async (request, reply) => {
       if (readKeyHeader(request.raw) !== undefined) throw keyForMany();
-      const jobs = readBatch(request.body);
-      const refused = (thrown: unknown): BatchResult => {
-        const error = asHoldfastError(thrown);
-        if (error.code === "INTERNAL") log.error({ err: error.cause }, "a job of a batch failed");
-        if (error.retryAfterMs !== undefined)
-          reply.header("Retry-After", Math.ceil(error.retryAfterMs / 1_000));
-        return toProblem(error);
-      };
+      const { jobs } = parseInput(batchSchema, request.body);
+      const refused = (thrown: unknown): BatchResult => prepareProblem(log, asHoldfastError(thrown), reply);
       const results = await Promise.all(jobs.map((job) => submitter.submit(job).then(accepted, refused)));
       return reply.send({ results });
     },
   );
-}
-
-function readBatch(body: unknown): readonly unknown[] {
-  const batch = batchSchema.safeParse(body);
-  if (batch.success) return batch.data.jobs;
-  const offences = batch.error.issues.map(({ path, message }) => ({
-    pointer: path.map((step) => `/${String(step)}`).join(""),
-    message,
-  }));
-  throw new HoldfastError("INVALID_REQUEST", `Expected {"jobs": […1 to ${BATCH_MAX} submissions…]}`, {
-    offences,
-  });
 }
 
 function accepted(receipt: Receipt): BatchResult {
@@ -78,7 +67,7 @@ function describe(application: Application): Record<string, unknown> {
           type: "array",
           minItems: 1,
           maxItems: BATCH_MAX,
-          items: { oneOf: submissionVariants(application) },
+          items: batchedSubmission(application),
         },
       },
     },

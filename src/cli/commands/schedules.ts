@@ -11,7 +11,7 @@ import {
   type TickExplanation,
 } from "../../status/schedule-status.ts";
 import type { StoreClient } from "../../store/client.ts";
-import { withQueues } from "../connections.ts";
+import { withApplication } from "../connections.ts";
 import { table } from "../table.ts";
 
 /** What will run by the clock, and why a tick did or did not. */
@@ -39,7 +39,7 @@ async function list({ next, json }: { readonly next: string; readonly json?: tru
   if (!Number.isSafeInteger(count) || count < 1 || count > 1_000) {
     throw new HoldfastError("USAGE", `--next: expected a number from 1 to 1000, got "${next}"`);
   }
-  await withQueues(async ({ client }, settings, application) => {
+  await withApplication(async (application, { client }, settings) => {
     const reader = readerOf(client, settings);
     const told = await Promise.all(
       application.schedules.map((schedule) => readSchedule(reader, schedule, count)),
@@ -72,7 +72,7 @@ async function explain(
   const instant = Date.parse(at);
   if (Number.isNaN(instant))
     throw new HoldfastError("USAGE", `--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
-  await withQueues(async ({ client }, settings, application) => {
+  await withApplication(async (application, { client }, settings) => {
     const schedule = findSchedule(application, name);
     const explanation = await explainTick(readerOf(client, settings), schedule, instant);
     const told = json

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { withQueues } from "../connections.ts";
+import { withSubmitter } from "../connections.ts";
 import { submitFile } from "../submit-file.ts";
 
 interface SubmitCommandOptions {
@@ -41,11 +41,11 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
   if (options.from !== undefined) {
     refuse(options, ["key", "payload", "delayMs", "runAt", "priority"], "cannot be combined with --from");
     const file = options.from;
-    await withQueues(({ submitter }) => submitFile(submitter, file, type, options.json === true));
+    await withSubmitter((submitter) => submitFile(submitter, file, type, options.json === true));
     return;
   }
   const submission = await readSubmission(type, options);
-  const receipt = await withQueues(({ submitter }) => submitter.submit(submission));
+  const receipt = await withSubmitter((submitter) => submitter.submit(submission));
   const told = options.json
     ? JSON.stringify(receipt)
     : `${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`;

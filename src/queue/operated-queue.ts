@@ -6,8 +6,8 @@ import { bullmqQueueName, cancelChannel, queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
 import type { JobEnvelope } from "./envelope.ts";
 
-/** One queue, as an operator sees it. */
-export interface JobQueue extends Running {
+/** One queue, under an operator's hand. */
+export interface OperatedQueue extends Running {
   /** Puts a failed job back in the queue, with all its attempts before it. */
   retry(id: string): Promise<"retried" | "not-failed" | "missing">;
   /** Ends a job that waits, and tells the worker of one that is active to end it. */
@@ -15,13 +15,10 @@ export interface JobQueue extends Running {
 }
 
 /** The queues of an application, opened together. */
-export interface JobQueues extends Running {
-  get(name: string): JobQueue | undefined;
+export interface OperatedQueues extends Running {
+  get(name: string): OperatedQueue | undefined;
   readonly names: readonly string[];
 }
-
-/** Events are for followers, not a record: this many are kept per queue. */
-const EVENTS_MAX = 10_000;
 
 /** BullMQ's code for a job that is not in the state it was expected in. */
 const NOT_IN_STATE = -3;
@@ -29,16 +26,19 @@ const NOT_IN_STATE = -3;
 const cancelScript = loadScript(import.meta.url, "cancel.lua");
 const CANCELLED = formatFailure({ code: "CANCELLED", message: "Cancelled by an operator", retryable: false });
 
-export function openQueues(prefix: string, names: readonly string[], connection: StoreClient): JobQueues {
+export function openOperatedQueues(
+  prefix: string,
+  names: readonly string[],
+  connection: StoreClient,
+): OperatedQueues {
   const queues = new Map(names.map((name) => [name, openQueue(prefix, name, connection)]));
   return { names, get: (name) => queues.get(name), stop: stopOnce(() => stopAll([...queues.values()])) };
 }
 
-function openQueue(prefix: string, name: string, connection: StoreClient): JobQueue {
+function openQueue(prefix: string, name: string, connection: StoreClient): OperatedQueue {
   const queue = new Queue<JobEnvelope, unknown, string>(bullmqQueueName(name), {
     prefix,
     connection,
-    streams: { events: { maxLen: EVENTS_MAX } },
   });
   // The connection's owner hears of its errors; without a listener here BullMQ would print them.
   queue.on("error", () => {});
@@ -60,7 +60,7 @@ function openQueue(prefix: string, name: string, connection: StoreClient): JobQu
       const lists = ["wait", "paused", "active", "delayed", "prioritized", "completed", "failed", "events"];
       const keys = [id, ...lists].map((key) => queueKey(prefix, name, key));
       const reply = await cancelScript.run(connection, keys, [id, CANCELLED, cancelChannel(prefix, name)]);
-      return reply as Awaited<ReturnType<JobQueue["cancel"]>>;
+      return reply as Awaited<ReturnType<OperatedQueue["cancel"]>>;
     },
     stop: stopOnce(() => queue.close()),
   };
