@@ -5,7 +5,7 @@ import { number } from "../lib/report/numbers.ts";
 import type { Form, Row, Sample, Side } from "../lib/row.ts";
 import { openStore, type Store } from "../lib/store.ts";
 
-const IN_FLIGHT = 32;
+const IN_FLIGHT = 128;
 const SHALLOW = 1_000;
 const WARM_UP_SECONDS = 0.5;
 const MICROSECONDS = 1_000_000;

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { type Followers, hasEnded } from "../status/follow-jobs.ts";
-import type { JobStatus } from "../status/job-status.ts";
+import type { Followers } from "../status/follow-jobs.ts";
+import { hasEnded, type JobStatus } from "../status/job-status.ts";
 import { type EventStream, eventIdOf, frameOf, openEventStream } from "./event-stream.ts";
 import type { HeldRequests } from "./held-requests.ts";
 

@@ -4,7 +4,8 @@ import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import type { FollowedJob, Interest, StatusListener } from "./follow-job.ts";
 import { type FollowedQueue, openFollowedQueue } from "./follow-queue.ts";
-import type { JobStatus } from "./job-status.ts";
+import { hasEnded, type JobStatus } from "./job-status.ts";
+import { openStatusReader } from "./read-status.ts";
 
 export interface FollowersOptions {
   readonly client: StoreClient;
@@ -48,6 +49,7 @@ const RETRY_AFTER_MS = 5_000;
 
 export function openFollowers(options: FollowersOptions): Followers {
   const { client, prefix, max, lookAgainMs = LOOK_AGAIN_MS } = options;
+  const readStatus = openStatusReader(client, prefix);
   const queues = new Map<string, FollowedQueue>();
   let count = 0;
 
@@ -58,7 +60,7 @@ export function openFollowers(options: FollowersOptions): Followers {
       queues.delete(name);
       void queue.stop();
     };
-    const queue = openFollowedQueue({ client, prefix, queue: name, lookAgainMs, onDeserted });
+    const queue = openFollowedQueue({ client, prefix, queue: name, readStatus, lookAgainMs, onDeserted });
     queues.set(name, queue);
     return queue;
   }
@@ -116,11 +118,6 @@ export function openFollowers(options: FollowersOptions): Followers {
     },
     stop: stopOnce(() => stopAll([...queues.values()])),
   };
-}
-
-/** Whether nothing more will happen to it by itself. */
-export function hasEnded({ state }: JobStatus): boolean {
-  return state === "completed" || state === "failed";
 }
 
 function tooMany(): HoldfastError {

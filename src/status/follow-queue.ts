@@ -3,12 +3,13 @@ import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { createFollowedJob, type FollowedJob, type Interest } from "./follow-job.ts";
-import { readStatus } from "./read-status.ts";
+import type { ReadStatus } from "./read-status.ts";
 
 export interface FollowedQueueOptions {
   readonly client: StoreClient;
   readonly prefix: string;
   readonly queue: string;
+  readonly readStatus: ReadStatus;
   /** Milliseconds after which a followed job of which nothing was heard is looked at again. */
   readonly lookAgainMs: number;
   /** Nobody has followed a job of this queue for a while. */
@@ -32,7 +33,7 @@ const SLICES = 60;
 const READS_MAX = 8;
 
 export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue {
-  const { client, prefix, queue, lookAgainMs, onDeserted } = options;
+  const { client, prefix, queue, readStatus, lookAgainMs, onDeserted } = options;
   const jobs = new Map<string, FollowedJob>();
   const sliceMs = Math.ceil(lookAgainMs / SLICES);
   let listening: Running | undefined;
@@ -71,7 +72,7 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
   return {
     enter(id, interest) {
       clearTimeout(lingering);
-      const read = () => inTime(readStatus(client, prefix, id));
+      const read = () => inTime(readStatus(id));
       const job = jobs.get(id) ?? createFollowedJob({ read, lookAgainMs, retryMs: sliceMs });
       jobs.set(id, job);
       job.followers[interest] += 1;

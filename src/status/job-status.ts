@@ -44,6 +44,11 @@ export const jobStatusSchema = z.object({
 
 export type JobStatus = Readonly<z.output<typeof jobStatusSchema>>;
 
+/** Whether nothing more will happen to it by itself. */
+export function hasEnded({ state }: JobStatus): boolean {
+  return state === "completed" || state === "failed";
+}
+
 /** A job in a list: its status, and the key that it was submitted with. */
 export const listedJobSchema = jobStatusSchema.extend({ idempotencyKey: z.string() });
 export type ListedJob = Readonly<z.output<typeof listedJobSchema>>;

@@ -4,7 +4,7 @@ import type { JobEnvelope } from "../queue/envelope.ts";
 import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
 import { type JobState, jobStates, type ListedJob } from "./job-status.ts";
-import { readStatus } from "./read-status.ts";
+import { openStatusReader } from "./read-status.ts";
 
 /** Which jobs to list. */
 export interface JobQuery {
@@ -38,6 +38,8 @@ interface Cursor extends Source {
 /** A filter by type reads jobs that it does not list; so many per page at most. */
 const SCANNED_MAX = 1_000;
 
+type ReadListed = (queue: string, id: string) => Promise<ListedJob | undefined>;
+
 /** A type's queue, for the types whose jobs can be found by key. */
 export type QueueOfType = ReadonlyMap<string, { readonly queue: string }>;
 
@@ -69,22 +71,20 @@ async function listByKey(
   key: string,
 ): Promise<JobPage> {
   const candidates = [...types].filter(([name]) => type === undefined || name === type);
+  const readListed = openListedReader(client, prefix);
   const ids = await Promise.all(
     candidates.map(([name, { queue }]) => client.get(queueKey(prefix, queue, `de:${claimOf(name, key)}`))),
   );
-  const jobs = await readAll(client, prefix, candidates, ids);
+  const jobs = await readAll(readListed, candidates, ids);
   return { jobs: jobs.filter((job) => state === undefined || job.state === state), nextCursor: null };
 }
 
 async function readAll(
-  client: StoreClient,
-  prefix: string,
+  readListed: ReadListed,
   candidates: readonly (readonly [string, { readonly queue: string }])[],
   ids: readonly (string | null)[],
 ): Promise<ListedJob[]> {
-  const reading = candidates.map(([, { queue }], index) =>
-    readListed(client, prefix, queue, ids[index] ?? ""),
-  );
+  const reading = candidates.map(([, { queue }], index) => readListed(queue, ids[index] ?? ""));
   return (await Promise.all(reading)).filter((job) => job !== undefined);
 }
 
@@ -95,13 +95,14 @@ async function listFrom(
   query: JobQuery,
 ): Promise<JobPage> {
   let place = query.cursor === undefined ? startOf(sources[0]) : parseCursor(query.cursor, sources);
+  const readListed = openListedReader(client, prefix);
   const jobs: ListedJob[] = [];
   let scanned = 0;
   while (place !== undefined && jobs.length < query.limit && scanned < SCANNED_MAX) {
     const offset = await currentOffset(client, prefix, place);
     const ids = await pageOfIds(client, prefix, place, offset, query.limit - jobs.length);
     const { queue } = place;
-    const read = await Promise.all(ids.map((id) => readListed(client, prefix, queue, id)));
+    const read = await Promise.all(ids.map((id) => readListed(queue, id)));
     jobs.push(
       ...read.filter((job) => job !== undefined && matches(job, query)).map((job) => job as ListedJob),
     );
@@ -116,19 +117,17 @@ function matches(job: ListedJob, { type, state }: JobQuery): boolean {
   return (type === undefined || job.type === type) && (state === undefined || job.state === state);
 }
 
-async function readListed(
-  client: StoreClient,
-  prefix: string,
-  queue: string,
-  id: string,
-): Promise<ListedJob | undefined> {
-  const [status, data] = await Promise.all([
-    readStatus(client, prefix, id),
-    client.hget(queueKey(prefix, queue, id), "data"),
-  ]);
-  if (status === undefined || data === null) return undefined;
-  const { key: idempotencyKey } = JSON.parse(data) as JobEnvelope;
-  return { ...status, idempotencyKey };
+function openListedReader(client: StoreClient, prefix: string): ReadListed {
+  const readStatus = openStatusReader(client, prefix);
+  return async (queue, id) => {
+    const [status, data] = await Promise.all([
+      readStatus(id),
+      client.hget(queueKey(prefix, queue, id), "data"),
+    ]);
+    if (status === undefined || data === null) return undefined;
+    const { key: idempotencyKey } = JSON.parse(data) as JobEnvelope;
+    return { ...status, idempotencyKey };
+  };
 }
 
 const newestFirst: ReadonlySet<JobState> = new Set(["completed", "failed"]);

@@ -1,5 +1,6 @@
 import { parseFailure } from "../contract/failure.ts";
 import { parseJobId } from "../contract/job-id.ts";
+import { batchByTurn } from "../service/batch-by-turn.ts";
 import type { StoreClient } from "../store/client.ts";
 import { storeFault } from "../store/fault.ts";
 import { ledgerKey, queueKey } from "../store/keys.ts";
@@ -8,7 +9,9 @@ import type { effectStates, JobState, JobStatus } from "./job-status.ts";
 
 const script = loadScript(import.meta.url, "read-status.lua");
 
-/** BullMQ's names for the fields of a job's hash; the script relies on the first two. */
+const lists = ["completed", "failed", "delayed", "prioritized", "active"];
+
+/** BullMQ's names for the fields of a job's hash, in the order of `Values`; the script relies on the first two. */
 const fields = [
   "name",
   "deid",
@@ -20,54 +23,102 @@ const fields = [
   "finishedOn",
   "returnvalue",
   "failedReason",
-] as const;
-type Fields = Readonly<Record<(typeof fields)[number], string | null>>;
+];
+
+type Value = string | null;
+type Values = [
+  name: Value,
+  claim: Value,
+  timestamp: Value,
+  opts: Value,
+  attemptsMade: Value,
+  progress: Value,
+  processedOn: Value,
+  finishedOn: Value,
+  returnvalue: Value,
+  failedReason: Value,
+];
 
 /** BullMQ multiplies due times by this, to keep jobs of one millisecond in order. */
 const DUE_SCALE = 4096;
 
+/** So many statuses hold up the store for about a millisecond. */
+const TOGETHER_MAX = 100;
+
 /**
- * Reads the status of a job in one atomic step, at a cost that does not depend on how many jobs wait.
+ * Reads the status of a job.
  *
  * @param id anything: what is not an id of ours is simply no job
  * @returns undefined when there is no such job, or no longer
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
-export async function readStatus(
-  client: StoreClient,
-  prefix: string,
-  id: string,
-): Promise<JobStatus | undefined> {
-  const jobId = parseJobId(id);
-  if (jobId === undefined) return undefined;
-  const key = (name: string) => queueKey(prefix, jobId.queue, name);
-  const keys = [key(id), key("completed"), key("failed"), key("delayed"), key("prioritized"), key("active")];
-  const args = [id, ledgerKey(prefix, jobId.queue, ""), ...fields];
-  const reply = await script.run(client, keys, args).catch((error: unknown) => {
-    throw storeFault(error);
-  });
-  if (reply === null) return undefined;
-  const [state, due, effects, ...values] = reply as [JobState, string | null, string[], ...(string | null)[]];
-  const entries = fields.map((field, index) => [field, values[index] ?? null]);
-  return { ...toStatus(id, state, due, Object.fromEntries(entries) as Fields), effects: toEffects(effects) };
+export type ReadStatus = (id: string) => Promise<JobStatus | undefined>;
+
+/**
+ * Reads statuses, each in one atomic step, at a cost that does not depend on how many jobs wait. Those that are asked for
+ * within one turn of the event loop travel in one command for each queue.
+ */
+export function openStatusReader(client: StoreClient, prefix: string): ReadStatus {
+  async function readTogether(jobs: readonly WantedJob[]): Promise<(JobStatus | undefined)[]> {
+    const queues = [...new Set(jobs.map(({ queue }) => queue))];
+    const read = queues.map((queue) => {
+      const ids = jobs.filter((job) => job.queue === queue).map(({ id }) => id);
+      return readFromQueue(client, prefix, queue, ids);
+    });
+    const known = new Map((await Promise.all(read)).flatMap((statuses) => [...statuses]));
+    return jobs.map(({ id }) => known.get(id));
+  }
+
+  const read = batchByTurn({ run: readTogether, itemsMax: TOGETHER_MAX });
+  return async (id) => {
+    const queue = parseJobId(id)?.queue;
+    return queue === undefined ? undefined : await read({ id, queue });
+  };
 }
 
-function toStatus(id: string, state: JobState, due: string | null, job: Fields): Omit<JobStatus, "effects"> {
+interface WantedJob {
+  readonly id: string;
+  readonly queue: string;
+}
+
+/** What the script tells of a job: its state, when it is due, its effects, and the fields. */
+type Told = [state: JobState, due: Value, effects: string[], ...values: Values];
+
+async function readFromQueue(
+  client: StoreClient,
+  prefix: string,
+  queue: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, JobStatus>> {
+  const keys = lists.map((name) => queueKey(prefix, queue, name));
+  const starts = [queueKey(prefix, queue, ""), ledgerKey(prefix, queue, "")];
+  const reply = await script
+    .run(client, keys, [...starts, fields.length, ...fields, ...ids])
+    .catch((error: unknown) => {
+      throw storeFault(error);
+    });
+  const found = (reply as (Told | null)[]).map((told, index) => [ids[index] ?? "", told] as const);
+  return new Map(found.flatMap(([id, told]) => (told === null ? [] : [[id, statusOf(id, told)]])));
+}
+
+function statusOf(id: string, [state, due, effects, ...values]: Told): JobStatus {
+  const [name, , timestamp, opts, attemptsMade, progress, processedOn, finishedOn, result, reason] = values;
   const isFinished = state === "completed" || state === "failed";
   return {
     id,
-    type: job.name ?? "",
+    type: name ?? "",
     state,
-    attemptsMade: Number(job.atm ?? 0),
-    maxAttempts: (parseJson(job.opts) as { attempts?: number } | null)?.attempts ?? 1,
-    progress: parseJson(job.progress),
-    submittedAt: isoTime(Number(job.timestamp)),
-    startedAt: job.processedOn === null ? null : isoTime(Number(job.processedOn)),
-    finishedAt: isFinished && job.finishedOn !== null ? isoTime(Number(job.finishedOn)) : null,
+    attemptsMade: Number(attemptsMade ?? 0),
+    maxAttempts: (parseJson(opts) as { attempts?: number } | null)?.attempts ?? 1,
+    progress: parseJson(progress),
+    submittedAt: isoTime(Number(timestamp)),
+    startedAt: processedOn === null ? null : isoTime(Number(processedOn)),
+    finishedAt: isFinished && finishedOn !== null ? isoTime(Number(finishedOn)) : null,
     nextAttemptAt: due === null ? null : isoTime(Math.floor(Number(due) / DUE_SCALE)),
-    result: state === "completed" ? parseJson(job.returnvalue) : null,
+    result: state === "completed" ? parseJson(result) : null,
     // BullMQ keeps the last reason when a later attempt succeeds; only the state tells whether it still counts.
-    error: state === "completed" || job.failedReason === null ? null : parseFailure(job.failedReason),
+    error: state === "completed" || reason === null ? null : parseFailure(reason),
+    effects: toEffects(effects),
   };
 }
 

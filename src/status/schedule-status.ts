@@ -6,7 +6,7 @@ import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { jobStates } from "./job-status.ts";
-import { readStatus } from "./read-status.ts";
+import { openStatusReader } from "./read-status.ts";
 
 const instant = z.iso.datetime();
 
@@ -129,7 +129,7 @@ async function readTick(
   const key = queueKey(prefix, queue, `de:${claimOf(type, tickKey(schedule, at))}`);
   const jobId = await inTime(client.get(key));
   if (jobId === null || parseJobId(jobId) === undefined) return { jobId: null, state: null };
-  const status = await inTime(readStatus(client, prefix, jobId));
+  const status = await inTime(openStatusReader(client, prefix)(jobId));
   return { jobId, state: status?.state ?? null };
 }
 

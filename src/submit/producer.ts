@@ -4,7 +4,7 @@ import type { JobContract } from "../contract/define-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Running } from "../service/running.ts";
 import type { JobStatus } from "../status/job-status.ts";
-import { readStatus } from "../status/read-status.ts";
+import { openStatusReader } from "../status/read-status.ts";
 import { openSubmitPath } from "./submit-path.ts";
 import type { Receipt } from "./submitter.ts";
 
@@ -77,7 +77,7 @@ export async function createProducer(application: Application, env?: Environment
         submitOne(job, payload, options).catch(asHoldfastError),
       );
     },
-    status: (id) => readStatus(client, settings.HOLDFAST_PREFIX, id),
+    status: openStatusReader(client, settings.HOLDFAST_PREFIX),
     stop,
     [Symbol.asyncDispose]: stop,
   };

@@ -1,7 +1,8 @@
 import type { JobStatus } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Interest } from "../../src/status/follow-job.ts";
-import { type Followers, hasEnded, openFollowers } from "../../src/status/follow-jobs.ts";
+import { type Followers, openFollowers } from "../../src/status/follow-jobs.ts";
+import { hasEnded } from "../../src/status/job-status.ts";
 import { openStore, whenReady } from "../../src/store/client.ts";
 import { queueKey } from "../../src/store/keys.ts";
 import { anyJob } from "../support/application.ts";

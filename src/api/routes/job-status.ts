@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { jobNotFound } from "../../contract/job-id.ts";
 import { type JobStatus, jobStatusSchema } from "../../status/job-status.ts";
-import { readStatus } from "../../status/read-status.ts";
+import { openStatusReader } from "../../status/read-status.ts";
 import { inTime } from "../../store/fault.ts";
 import { acceptsEventStream } from "../accept-header.ts";
 import { streamStatus, waitForEnd } from "../follow-status.ts";
@@ -55,6 +55,7 @@ const eventStream = {
 
 /** `GET /jobs/:id/status`: any job's state, straight from BullMQ; now, when it has ended, or at each change. */
 export function addJobStatusRoute(server: FastifyInstance, { client, settings, followers }: ApiParts): void {
+  const readStatus = openStatusReader(client, settings.HOLDFAST_PREFIX);
   const held = createHeldRequests();
   server.addHook("preClose", held.stop);
 
@@ -106,7 +107,7 @@ export function addJobStatusRoute(server: FastifyInstance, { client, settings, f
         const seconds = preferredWaitSeconds(request.headers.prefer);
         if (seconds !== undefined && !followers.isFull) return await answerAfterWait(id, reply, seconds);
       }
-      return answer(reply, await inTime(readStatus(client, settings.HOLDFAST_PREFIX, id)));
+      return answer(reply, await inTime(readStatus(id)));
     },
   );
 }

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import type { JobStatus } from "../../status/job-status.ts";
-import { readStatus } from "../../status/read-status.ts";
-import type { StoreClient } from "../../store/client.ts";
+import { hasEnded, type JobStatus } from "../../status/job-status.ts";
+import { openStatusReader, type ReadStatus } from "../../status/read-status.ts";
 import { withStore } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
 
@@ -27,26 +26,23 @@ export function addStatusCommand(program: Command): void {
 async function tellStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
   const format = json ? (status: JobStatus) => JSON.stringify(status) : describe;
   await withStore(async ({ client }, { HOLDFAST_PREFIX: prefix }) => {
-    let status = await requireStatus(client, prefix, id);
+    const readStatus = openStatusReader(client, prefix);
+    let status = await requireStatus(readStatus, id);
     process.stdout.write(`${format(status)}\n`);
     if (!watch) return;
     for (let told = format(status); !hasEnded(status); told = format(status)) {
       await sleep(WATCH_EVERY_MS);
-      status = await requireStatus(client, prefix, id);
+      status = await requireStatus(readStatus, id);
       if (format(status) !== told) process.stdout.write(`${json ? "" : "\n"}${format(status)}\n`);
     }
     if (status.state === "failed") process.exitCode = exitCode.failed;
   });
 }
 
-async function requireStatus(client: StoreClient, prefix: string, id: string): Promise<JobStatus> {
-  const status = await readStatus(client, prefix, id);
+async function requireStatus(readStatus: ReadStatus, id: string): Promise<JobStatus> {
+  const status = await readStatus(id);
   if (status !== undefined) return status;
   throw new HoldfastError("JOB_NOT_FOUND", `There is no job ${JSON.stringify(id)}, or no longer`);
-}
-
-function hasEnded({ state }: JobStatus): boolean {
-  return state === "completed" || state === "failed";
 }
 
 function describe(status: JobStatus): string {
