@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from "node:timers/promises";
 import { InDoubtError } from "../contract/attempt-errors.ts";
 import type { EffectCall, EffectDeclaration, EffectOptions } from "../contract/effect.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
@@ -6,7 +7,7 @@ import type { Logger } from "../observe/logger.ts";
 import type { Abort } from "../service/abort.ts";
 import { underDeadline } from "../service/under-deadline.ts";
 import { classify } from "./classify.ts";
-import type { Ledger, Reservation } from "./ledger.ts";
+import type { EffectClaimant, Ledger, Reservation, ReservationRequest } from "./ledger.ts";
 
 /** The attempt on whose behalf effects run. */
 export interface EffectOwner {
@@ -17,7 +18,8 @@ export interface EffectOwner {
   readonly worker: string;
   /** Comes when the attempt must end. */
   readonly abort: Abort;
-  readonly log: Logger;
+  /** Made when it is needed: most effects have nothing to tell. */
+  readonly log: () => Logger;
   /** @throws HoldfastError `LOCK_LOST` when this process was stopped for longer than its lock lasts */
   assertHeld(): void;
   /** Waits until the reservation is as durable as configured. */
@@ -40,6 +42,8 @@ interface EffectRun<T> {
   readonly declaration: EffectDeclaration;
   readonly options: EffectOptionsInUse<T>;
   readonly run: (call: EffectCall) => Promise<T>;
+  /** Told when the store did not take the report that it is done. */
+  readonly onUnrecorded: (doubt: InDoubtError) => void;
 }
 
 /** Takes one effect through reserve → run → commit, or to wherever an earlier attempt has brought it. */
@@ -53,7 +57,6 @@ export async function actOnce<T>(
   owner.assertHeld();
   const askedAt = performance.now();
   const reservation = await ledger.reserve(reservationRequest(effect, owner));
-  owner.log.debug({ effect: effect.id, reservation: reservation.kind }, "effect asked for");
   switch (reservation.kind) {
     case "reserved":
       return await runReserved(effect, ledger, owner, askedAt);
@@ -73,15 +76,15 @@ export async function actOnce<T>(
   }
 }
 
-function reservationRequest<T>({ id, nonce, declaration }: EffectRun<T>, owner: EffectOwner) {
-  const { jobId, lockToken, start, worker } = owner;
+function claimant<T>({ id, nonce }: EffectRun<T>, { jobId, lockToken, start }: EffectOwner): EffectClaimant {
+  return { effect: id, owner: nonce, jobId, lockToken, start };
+}
+
+function reservationRequest<T>(effect: EffectRun<T>, owner: EffectOwner): ReservationRequest {
+  const { declaration } = effect;
   return {
-    effect: id,
-    owner: nonce,
-    jobId,
-    lockToken,
-    start,
-    worker,
+    ...claimant(effect, owner),
+    worker: owner.worker,
     deadlineMs: declaration.timeoutMs + ABORT_MARGIN_MS,
     repeatMs: declaration.inDoubt === "repeat" ? declaration.downstreamRemembersMs : 0,
   };
@@ -116,8 +119,7 @@ async function runReserved<T>(
     throw await afterFailure(effect, ledger, owner, error, begun);
   }
   await faultPoint("commit:before", owner.jobId);
-  await commit(effect, ledger, owner, result);
-  await faultPoint("commit:after", owner.jobId);
+  await sendCommit(effect, ledger, owner, result);
   return result;
 }
 
@@ -134,43 +136,52 @@ async function afterFailure<T>(
   const reason = error instanceof Error ? error.message : String(error);
   if (verdict === "not-done") {
     const release = await ledger.release(id, nonce);
-    owner.log.info({ effect: id, release, reason }, "effect not done");
+    owner.log().info({ effect: id, release, reason }, "effect not done");
     return error;
   }
   await ledger.doubt(id, nonce, reason);
-  owner.log.warn({ effect: id, reason }, "effect in doubt");
+  owner.log().warn({ effect: id, reason }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") return error;
   return inDoubt(id, reason, { cause: error, retryable: declaration.inDoubt === "probe" });
 }
 
-async function commit<T>(
-  { id, nonce }: EffectRun<T>,
+/**
+ * Sends the report that the effect is done, and does not wait for the store to take it.
+ *
+ * What the attempt does next, its own end included, follows on the same connection, and a report that is not taken
+ * costs it its job: it can neither begin another effect nor complete. A crash before the store has the report leaves a
+ * doubt.
+ */
+async function sendCommit<T>(
+  effect: EffectRun<T>,
   ledger: Ledger,
   owner: EffectOwner,
   result: T,
 ): Promise<void> {
+  const { id } = effect;
   const json = resultJson(result);
-  const outcome = await commitOrDoubt(id, nonce, ledger, owner, json ?? "");
-  if (outcome !== "done") {
-    owner.log.warn({ effect: id, outcome }, "effect done, but too late to be recorded");
-    throw inDoubt(id, "its worker reported it done after the deadline");
-  }
+  void ledger.commit(claimant(effect, owner), json ?? "").then(
+    (outcome) => {
+      if (outcome === "done") return faultPoint("commit:after", owner.jobId);
+      owner.log().warn({ effect: id, outcome }, "effect done, but too late to be recorded");
+      return effect.onUnrecorded(inDoubt(id, "its worker reported it done after the deadline"));
+    },
+    (error: unknown) => {
+      // Nobody knows then, except this worker, and it may be gone soon.
+      owner
+        .log()
+        .error({ effect: id, reason: String(error) }, "effect done, but the store did not record it");
+      effect.onUnrecorded(inDoubt(id, "the store did not record that it was done", { cause: error }));
+    },
+  );
+  // The ledger sends what it was told within a turn of the event loop at that turn's end.
+  await endOfTurn();
   if (json !== undefined) return;
   throw new HoldfastError(
     "RESULT_INVALID",
     `Effect "${id}" is done and recorded, but its result is not JSON of at most ${RESULT_MAX_BYTES} bytes`,
   );
-}
-
-/** A commit that the store did not take leaves nobody knowing, except this worker, and it may be gone soon. */
-async function commitOrDoubt(id: string, nonce: string, ledger: Ledger, owner: EffectOwner, json: string) {
-  try {
-    return await ledger.commit(id, nonce, json);
-  } catch (error) {
-    owner.log.error({ effect: id, reason: String(error) }, "effect done, but the store did not record it");
-    throw inDoubt(id, "the store did not record that it was done", { cause: error });
-  }
 }
 
 async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOwner): Promise<T | undefined> {
@@ -182,7 +193,7 @@ async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOw
   const answer = await underDeadline(owner.abort, declaration.timeoutMs, late, (abort) =>
     probe(effectCall(key, abort)),
   ).catch((error: unknown) => {
-    owner.log.warn({ effect: id, reason: String(error) }, "probe failed");
+    owner.log().warn({ effect: id, reason: String(error) }, "probe failed");
     return "unknown" as const;
   });
   if (answer === "unknown") throw inDoubt(id, "the probe could not tell", { retryable: true });
@@ -194,7 +205,7 @@ async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOw
     evidence: "the probe's answer",
     by: "probe",
   });
-  owner.log.info({ effect: id, as: isDone ? "done" : "not-done" }, "doubt settled by probe");
+  owner.log().info({ effect: id, as: isDone ? "done" : "not-done" }, "doubt settled by probe");
   return await actOnce(effect, ledger, owner);
 }
 

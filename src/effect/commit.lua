@@ -4,23 +4,27 @@
   was paused for too long finds that others have moved on. Allowed when the store is full, since the effects have
   happened already.
 
-  KEYS[1] doubts, for its slot, in which all ledgers lie
-  ARGV[1] how the names of ledgers begin; a job's claim completes one
-  ARGV[2] milliseconds to remember a ledger once all in it is settled
-  ARGV[3…] for each effect: claim, effect, owner, result as JSON ("" for none)
+  The attempt does not wait for the answer: its completion follows right behind on the same connection. A report that is
+  not taken must keep that from being taken, too, so it costs the attempt its lock: the job is then found as stalled, and
+  its next attempt finds the doubt.
 
-  Returns for each
+  KEYS[1] doubts, for its slot, in which all ledgers lie
+  ARGV[1] how the names of ledgers begin; a job's claim completes one   ARGV[2] how the keys of jobs begin
+  ARGV[3] milliseconds to remember a ledger once all in it is settled
+  ARGV[4] JSON, for each effect: [claim, effect, owner, result as JSON ("" for none), job id, lock token, which start of
+    the job this is as text]
+
+  Returns JSON, for each
           "done"      also when it was recorded before by this very owner
           "in-doubt"  it was declared in doubt meanwhile; the report is kept with it, for whoever settles it
           "refused"   the effect is no longer this owner's
 ]]
-local FIELDS = 4
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function commit(claim, effect, owner, result)
   local ledger, field = ARGV[1] .. claim, "e:" .. effect
-  local known = redis.call("HGET", ledger, field)
+  local known, open = unpack(redis.call("HMGET", ledger, field, "open"))
   local entry = known and cjson.decode(known)
   if not entry or entry.owner ~= owner then return "refused" end
   if entry.state == "done" then return "done" end
@@ -35,15 +39,27 @@ local function commit(claim, effect, owner, result)
   entry.state = "done"
   entry.at = now
   entry.deadline = nil
-  redis.call("HSET", ledger, field, cjson.encode(entry))
-  if result ~= "" then redis.call("HSET", ledger, "r:" .. effect, result) end
+  local written = { field, cjson.encode(entry), "open", open - 1 }
+  if result ~= "" then
+    written[5], written[6] = "r:" .. effect, result
+  end
+  redis.call("HSET", ledger, unpack(written))
   -- What is reserved or in doubt must never expire; with nothing of that left, all of it may.
-  if redis.call("HINCRBY", ledger, "open", -1) == 0 then redis.call("PEXPIRE", ledger, ARGV[2]) end
+  if open == "1" then redis.call("PEXPIRE", ledger, ARGV[3]) end
   return "done"
 end
 
-local outcomes = {}
-for at = 3, #ARGV, FIELDS do
-  outcomes[#outcomes + 1] = commit(unpack(ARGV, at, at + FIELDS - 1))
+local function takeLock(job, lockToken, start)
+  if redis.call("GET", job .. ":lock") == lockToken and redis.call("HGET", job, "ats") == start then
+    redis.call("DEL", job .. ":lock")
+  end
 end
-return outcomes
+
+local outcomes = {}
+for index, report in ipairs(cjson.decode(ARGV[4])) do
+  local claim, effect, owner, result, jobId, lockToken, start = unpack(report)
+  local outcome = commit(claim, effect, owner, result)
+  if outcome ~= "done" then takeLock(ARGV[2] .. jobId, lockToken, start) end
+  outcomes[index] = outcome
+end
+return cjson.encode(outcomes)

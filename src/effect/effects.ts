@@ -36,6 +36,10 @@ export function openEffects(
   let blocked: HoldfastError | undefined;
   let isClosed = false;
 
+  const block = (error: HoldfastError) => {
+    blocked ??= error;
+  };
+
   async function effect<T>(
     name: string,
     run: (call: EffectCall) => Promise<T>,
@@ -50,12 +54,16 @@ export function openEffects(
     opened ??= open();
     const { ledger, owner } = opened;
     const key = effectKeyOf(owner.claim, id);
-    const work = actOnce({ id, key, nonce: newNonce(), declaration, options, run }, ledger, owner);
+    const work = actOnce(
+      { id, key, nonce: newNonce(), declaration, options, run, onUnrecorded: block },
+      ledger,
+      owner,
+    );
     pending.add(work);
     try {
       return await work;
     } catch (error) {
-      if (isBlocking(error)) blocked ??= error;
+      if (isBlocking(error)) block(error);
       throw error;
     } finally {
       pending.delete(work);

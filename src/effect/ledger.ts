@@ -14,13 +14,17 @@ export interface LedgerPlace {
 /** @param claim hash of a job's type and idempotency key: each has a ledger of its own */
 export type Ledgers = (claim: string) => Ledger;
 
-/** What an attempt shows to reserve an effect. */
-export interface ReservationRequest {
+/** One run of an effect, and the attempt it belongs to. */
+export interface EffectClaimant {
   readonly effect: string;
   readonly owner: string;
   readonly jobId: string;
   readonly lockToken: string;
   readonly start: number;
+}
+
+/** What an attempt shows to reserve an effect. */
+export interface ReservationRequest extends EffectClaimant {
   readonly worker: string;
   /** Milliseconds until the owner must have ended. */
   readonly deadlineMs: number;
@@ -61,7 +65,8 @@ const scripts = {
 /** Each transition of an effect is one of these: one atomic compare-and-set in the store. */
 export interface Ledger {
   reserve(request: ReservationRequest): Promise<Reservation>;
-  commit(effect: string, owner: string, result: string): Promise<Committed>;
+  /** Costs the attempt its job where the report is not taken. @param result JSON, "" for none */
+  commit(claimant: EffectClaimant, result: string): Promise<Committed>;
   release(effect: string, owner: string): Promise<"released" | "in-doubt" | "refused">;
   doubt(effect: string, owner: string, reason: string): Promise<"in-doubt" | "refused">;
   resolve(effect: string, resolution: Resolution): Promise<Resolved>;
@@ -92,24 +97,30 @@ export function openLedgers(client: StoreClient, place: LedgerPlace, retentionMs
       throw storeFault(error);
     }
   };
+  // As one text there and one back: profiles showed the client's work for each argument and each element of a reply.
+  const runTogether = async <T>(
+    step: "reserve" | "commit",
+    shared: readonly (string | number)[],
+    items: readonly StepArgs[],
+  ) => JSON.parse(await run<string>(step, [doubts], [...shared, JSON.stringify(items)])) as T[];
   const reserve = batchByTurn({
     itemsMax: TOGETHER_MAX,
-    run: (requests: readonly StepArgs[]) =>
-      run<unknown[]>("reserve", [doubts], [ledgers, jobs, ...requests.flat()]),
+    run: (requests: readonly StepArgs[]) => runTogether<unknown>("reserve", [ledgers, jobs], requests),
   });
   const commit = batchByTurn({
     itemsMax: TOGETHER_MAX,
     run: (reports: readonly StepArgs[]) =>
-      run<Committed[]>("commit", [doubts], [ledgers, retentionMs, ...reports.flat()]),
+      runTogether<Committed>("commit", [ledgers, jobs, retentionMs], reports),
   });
   return (claim) => {
     const ledger = ledgers + claim;
     return {
       async reserve({ effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker }) {
-        const args = [claim, effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker];
+        const args = [claim, effect, owner, lockToken, String(start), deadlineMs, repeatMs, jobId, worker];
         return toReservation(await reserve(args));
       },
-      commit: (effect, owner, result) => commit([claim, effect, owner, result]),
+      commit: ({ effect, owner, jobId, lockToken, start }, result) =>
+        commit([claim, effect, owner, result, jobId, lockToken, String(start)]),
       release: (effect, owner) => run("release", [ledger, doubts], [effect, owner, retentionMs, claim]),
       doubt: (effect, owner, reason) => run("doubt", [ledger, doubts], [effect, owner, reason, claim]),
       async resolve(effect, { as, result = "", evidence, by }) {

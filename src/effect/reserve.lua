@@ -5,17 +5,17 @@
 
   KEYS[1] doubts; all other keys lie in the same slot
   ARGV[1] how the names of ledgers begin; a job's claim completes one   ARGV[2] how the keys of jobs begin
-  ARGV[3…] for each effect: claim, effect, owner (a nonce of this call), lock token, which start of the job this is,
-    milliseconds until the owner must have ended, milliseconds for which it may be repeated (0: never), job id, worker
+  ARGV[3] JSON, for each effect: [claim, effect, owner (a nonce of this call), lock token, which start of the job this is
+    as text, milliseconds until the owner must have ended, milliseconds for which it may be repeated (0: never), job id,
+    worker]
 
-  Returns for each
+  Returns JSON, for each
           { "reserved" }           the effect may start
-          { "done", result }       it ran to its end before; result is JSON or false
+          { "done", result }       it ran to its end before; result is JSON as text, or null
           { "busy", ms }           another owner may still be at it, for so long
           { "in-doubt" }           nobody knows whether it happened
           { "not-held" }           this worker has lost the job: it must not begin anything
 ]]
-local FIELDS = 9
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -27,17 +27,17 @@ end
 local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker)
   if not isHeld(ARGV[2] .. jobId, lockToken, start) then return { "not-held" } end
   local ledger, field = ARGV[1] .. claim, "e:" .. effect
-  local known = redis.call("HGET", ledger, field)
+  local known, open = unpack(redis.call("HMGET", ledger, field, "open"))
   local entry = known and cjson.decode(known)
   local doubt = claim .. "/" .. effect
 
-  if entry and entry.state == "done" then return { "done", redis.call("HGET", ledger, "r:" .. effect) } end
+  if entry and entry.state == "done" then return { "done", redis.call("HGET", ledger, "r:" .. effect) or cjson.null } end
   if entry and entry.state == "reserved" then
     -- A reply was lost and the command sent again.
     if entry.owner == owner then return { "reserved" } end
     if now < entry.deadline then return { "busy", entry.deadline - now } end
   end
-  local mayRepeat = repeatMs ~= "0" and entry and now - entry.firstAt <= tonumber(repeatMs)
+  local mayRepeat = repeatMs > 0 and entry and now - entry.firstAt <= repeatMs
   if entry and not mayRepeat then
     -- Time alone never proves that an effect did not happen.
     if entry.state == "reserved" then
@@ -51,15 +51,11 @@ local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repea
     return { "in-doubt" }
   end
 
-  if entry then
-    redis.call("ZREM", KEYS[1], doubt)
-  else
-    redis.call("HINCRBY", ledger, "open", 1)
-  end
+  if entry then redis.call("ZREM", KEYS[1], doubt) end
   local reservation = {
     state = "reserved",
     owner = owner,
-    deadline = now + tonumber(deadlineMs),
+    deadline = now + deadlineMs,
     firstAt = entry and entry.firstAt or now,
     again = entry and true or nil,
     at = now,
@@ -67,13 +63,14 @@ local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repea
     start = tonumber(start),
     worker = worker,
   }
-  redis.call("HSET", ledger, field, cjson.encode(reservation))
-  redis.call("PERSIST", ledger)
+  local openNow = entry and open or (open or 0) + 1
+  redis.call("HSET", ledger, field, cjson.encode(reservation), "open", openNow)
+  if open == "0" then redis.call("PERSIST", ledger) end
   return { "reserved" }
 end
 
 local outcomes = {}
-for at = 3, #ARGV, FIELDS do
-  outcomes[#outcomes + 1] = reserve(unpack(ARGV, at, at + FIELDS - 1))
+for index, request in ipairs(cjson.decode(ARGV[3])) do
+  outcomes[index] = reserve(unpack(request))
 end
-return outcomes
+return cjson.encode(outcomes)

@@ -95,7 +95,7 @@ function effectsOpener(queue: string, { name, client, settings }: WorkerParts): 
       const claim = claimOf(job.type, job.envelope.key);
       const { id: jobId, lockToken, start } = job;
       const assertHeld = () => job.hold.assert();
-      const owner = { jobId, claim, lockToken, start, worker: name, abort, log: log(), assertHeld, confirm };
+      const owner = { jobId, claim, lockToken, start, worker: name, abort, log, assertHeld, confirm };
       return { ledger: ledgerOf(claim), owner };
     });
 }

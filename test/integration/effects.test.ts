@@ -534,7 +534,7 @@ describe("a worker that reports too late", () => {
     });
     expect(await ended(id)).toMatchObject({
       error: { code: "EFFECT_IN_DOUBT" },
-      effects: [{ state: "reserved" }],
+      effects: [{ state: "in-doubt" }],
     });
   });
 });
