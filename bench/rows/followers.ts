@@ -17,7 +17,7 @@ export function followerRows(form: Form): Row[] {
     opponent: submitting("no followers", 0, form),
   };
   const compared = { better: "lower", sides, rounds: 3, isExtra: true } as const;
-  const title = `One API process with 5,000 event streams and 5,000 waits, ${PER_SECOND.toLocaleString("en")} jobs/s`;
+  const title = `10,000 followers, ${PER_SECOND.toLocaleString("en")} jobs/s`;
   return [
     {
       ...compared,
