@@ -8,7 +8,7 @@ const ranks = [
   ["contract"],
   ["queue", "status", "effect"],
   ["submit", "operate", "worker"],
-  ["api", "scheduler", "mailbox", "console"],
+  ["api", "scheduler", "mailbox"],
   ["cli"],
 ];
 
@@ -34,8 +34,8 @@ module.exports = {
       name: "edges-apart",
       comment: "edges call the stages, never each other",
       severity: "error",
-      from: { path: "^src/(api|scheduler|mailbox|console)/" },
-      to: { path: "^src/(api|scheduler|mailbox|console|cli)/", pathNot: "^src/$1/" },
+      from: { path: "^src/(api|scheduler|mailbox)/" },
+      to: { path: "^src/(api|scheduler|mailbox|cli)/", pathNot: "^src/$1/" },
     },
     {
       name: "bullmq-only-in-queue",
@@ -55,6 +55,19 @@ module.exports = {
       severity: "error",
       from: { path: "^src/", pathNot: "\\.test\\.ts$" },
       to: { dependencyTypes: ["npm-dev"] },
+    },
+    {
+      name: "console-only-knows-types",
+      comment: "the console knows the service by its HTTP routes, and of its code no more than types",
+      severity: "error",
+      from: { path: "^console/" },
+      to: { path: "^src/", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "nothing-imports-the-console",
+      severity: "error",
+      from: { pathNot: "^console/" },
+      to: { path: "^console/" },
     },
     { name: "not-resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
   ],

@@ -8,7 +8,7 @@ import { Failure, runScript } from "./lib/script.mjs";
 import { setUpToRun } from "./lib/setup.mjs";
 import { nextChange } from "./lib/watch.mjs";
 
-const watched = { folders: ["src", "jobs"], rootFiles: ["holdfast.config.ts", ".env"] };
+const watched = { folders: ["src", "console", "jobs"], rootFiles: ["holdfast.config.ts", ".env"] };
 
 await runScript(async () => {
   await setUpToRun();

@@ -6,6 +6,7 @@ import { envExample, variablesTable } from "./lib/configuration.mjs";
 import { errorCodesTable } from "./lib/error-codes.mjs";
 import { filesUnder } from "./lib/files.mjs";
 import { brokenLinks } from "./lib/links.mjs";
+import { metricsTable } from "./lib/metrics.mjs";
 import { describeApi } from "./lib/openapi.mjs";
 import { postmanCollection } from "./lib/postman.mjs";
 import { runScript } from "./lib/script.mjs";
@@ -20,7 +21,7 @@ const generated = [
 ];
 
 /** What makes the parts of pages that the built program writes, by the name that a page calls it. */
-const sections = { variables: variablesTable, "error-codes": errorCodesTable };
+const sections = { variables: variablesTable, "error-codes": errorCodesTable, metrics: metricsTable };
 
 await runScript(async () => {
   await setUpToBuild();

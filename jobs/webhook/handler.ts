@@ -3,6 +3,7 @@ import { requireTaken } from "./answer.ts";
 import { webhook } from "./contract.ts";
 import { post } from "./post.ts";
 import { readSecret, signatureHeaders } from "./sign.ts";
+import { traceHeaders } from "./trace.ts";
 
 export const webhookHandler = webhook.handler(async ({ payload, effect, log }) => {
   const secret = readSecret(process.env);
@@ -18,6 +19,8 @@ export const webhookHandler = webhook.handler(async ({ payload, effect, log }) =
         "content-type": "application/json",
         "user-agent": "Holdfast",
         "idempotency-key": key,
+        // Whoever receives it can join the trace; nothing where none is recorded.
+        ...traceHeaders(),
         ...signatureHeaders(secret, key, new Date(), body),
       };
       const answer = await post(url, addresses, headers, body, signal);

@@ -1,31 +1,54 @@
-// Compiling src/ to dist/.
+// Building dist/: the compiled src/, and the console beside it.
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { filesUnder } from "./files.mjs";
 import { must } from "./run.mjs";
 
-/** Both stand in dist/, so that removing it also removes all memory of having built it. */
-const stampFile = "dist/.build-stamp";
+/** It stands in dist/ like the stamps, so that removing dist/ also removes all memory of having built it. */
 const compilersMemory = "dist/.tsbuildinfo";
+
+/** What is built by itself, from its own sources; `stampFile` remembers from which. */
+const parts = [
+  {
+    stampFile: "dist/.build-stamp",
+    sources: () => [...sourcesUnder("src"), "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
+    make: async () => {
+      await compile();
+      copyAssets();
+    },
+  },
+  {
+    stampFile: "dist/.console-stamp",
+    sources: () => [...sourcesUnder("console"), "tsconfig.json", "package-lock.json"],
+    make: () =>
+      must("node_modules/.bin/vite", ["build", "console"], "Building the console failed: see above."),
+  },
+];
 
 /** Whether dist/ was built from the sources as they are now. */
 export function buildIsFresh() {
-  return existsSync(stampFile) && readFileSync(stampFile, "utf8") === stampOfSources();
+  return parts.every(isFresh);
 }
 
-/** Compiles what has changed since the last build. Where that fails, dist/ stays as it was. */
+/** Builds what has changed since the last build. Where that fails, what was built before stays as it was. */
 export async function build() {
-  const stamp = stampOfSources(); // before compiling: an edit made meanwhile must lead to another build
-  await compile();
-  copyAssets();
-  writeFileSync(stampFile, stamp);
+  const stale = parts.filter((part) => !isFresh(part));
+  const outcomes = await Promise.allSettled(stale.map(make));
+  const failure = outcomes.find(({ status }) => status === "rejected");
+  if (failure !== undefined) throw failure.reason;
 }
 
 /** Builds from nothing, which also rids dist/ of what has no source any more. */
 export async function rebuild() {
   rmSync("dist", { recursive: true, force: true });
   await build();
+}
+
+async function make({ stampFile, sources, make }) {
+  const stamp = stampOf(sources()); // before building: an edit made meanwhile must lead to another build
+  await make();
+  writeFileSync(stampFile, stamp);
 }
 
 async function compile() {
@@ -41,11 +64,18 @@ function copyAssets() {
   }
 }
 
-/** Changes whenever a file that the build reads is changed, added or removed. */
-function stampOfSources() {
-  const sources = filesUnder("src").filter((file) => !file.endsWith(".test.ts"));
+function isFresh({ stampFile, sources }) {
+  return existsSync(stampFile) && readFileSync(stampFile, "utf8") === stampOf(sources());
+}
+
+function sourcesUnder(folder) {
+  return filesUnder(folder).filter((file) => !/\.(test\.ts|md)$/.test(file));
+}
+
+/** Changes whenever one of these files is changed, added or removed. */
+function stampOf(files) {
   const hash = createHash("sha256");
-  for (const file of [...sources, "tsconfig.json", "tsconfig.build.json", "package-lock.json"]) {
+  for (const file of files) {
     const { mtimeMs, size } = statSync(file);
     hash.update(`${file} ${mtimeMs} ${size}\n`);
   }

@@ -6,12 +6,16 @@ import { capture } from "./run.mjs";
 
 const longestFile = 300;
 const atOnce = 2;
-const typesCache = "node_modules/.cache/holdfast/types.tsbuildinfo";
+const caches = "node_modules/.cache/holdfast";
 
 /** The longest first, so that the others fit beside it. */
 const checks = [
-  { name: "types", run: () => tool("tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", typesCache) },
-  { name: "imports", run: () => tool("depcruise", "src", "jobs", "holdfast.config.ts", "--config") },
+  { name: "types", run: () => checkTypes(".", "types") },
+  { name: "types of the console", run: () => checkTypes("console", "console-types") },
+  {
+    name: "imports",
+    run: () => tool("depcruise", "src", "console", "jobs", "holdfast.config.ts", "--config"),
+  },
   { name: "dead code", run: () => tool("knip") },
   { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
@@ -43,10 +47,23 @@ function tool(name, ...args) {
   return capture(`node_modules/.bin/${name}`, args);
 }
 
+function checkTypes(project, cache) {
+  return tool(
+    "tsc",
+    "-p",
+    project,
+    "--noEmit",
+    "--incremental",
+    "--tsBuildInfoFile",
+    `${caches}/${cache}.tsbuildinfo`,
+  );
+}
+
 /** A file that has grown too long is missing the name of a concept. */
 function findLongFiles() {
-  const long = filesUnder("src")
-    .filter((file) => file.endsWith(".ts"))
+  const long = ["src", "console"]
+    .flatMap(filesUnder)
+    .filter((file) => /\.tsx?$/.test(file))
     .map((file) => ({ file, lines: readFileSync(file, "utf8").trimEnd().split("\n").length }))
     .filter(({ lines }) => lines > longestFile)
     .map(({ file, lines }) => `${file} has ${lines} lines; ${longestFile} are the most`);

@@ -17,6 +17,7 @@ export async function setUpToRun() {
 export async function setUpToTest() {
   await ensureServer();
   const chromium = await ensureChromium();
+  await ensurePromtool();
   await setUpToBuild();
   return chromium;
 }
@@ -72,6 +73,18 @@ function ensureChromium() {
     otherwise:
       "Holdfast's browser tests need Chromium: install it, for example with " +
       "`sudo apt-get install chromium`, or set CHROMIUM_PATH to a Chromium or Chrome.",
+  });
+}
+
+function ensurePromtool() {
+  return ensureProgram({
+    name: "promtool",
+    find: () => findOnPath("promtool"),
+    apt: ["promtool", "prometheus"], // where it is no package of its own, it comes with the server
+    brew: [["prometheus"]],
+    otherwise:
+      "Holdfast's tests check metrics and alerts with promtool: install it, for example with " +
+      "`sudo apt-get install promtool`.",
   });
 }
 

@@ -17,7 +17,7 @@ async function openBothEnds(options: EventStreamOptions = {}) {
   const asked = once(server, "request") as Promise<[IncomingMessage, ServerResponse]>;
   const request = get({ port: (server.address() as AddressInfo).port, host: "127.0.0.1", agent: false });
   const [, response] = await asked;
-  const stream = openEventStream(response, options);
+  const stream = openEventStream(response, frameOf, options);
   const [received] = (await once(request, "response")) as [IncomingMessage];
   received.on("error", () => {});
   return { stream, response, received };

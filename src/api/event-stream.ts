@@ -2,10 +2,10 @@ import { hash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { JobStatus } from "../status/job-status.ts";
 
-/** One client's stream of a job's states, as Server-Sent Events. */
-export interface EventStream {
+/** One client's stream of the states of something, as Server-Sent Events. */
+export interface EventStream<State> {
   /** Sends a state as soon as the client can take it; of several that it could not take yet only the newest. */
-  tell(status: JobStatus): void;
+  tell(state: State): void;
   /** Sends a last text, and ends the stream. */
   end(text: string): void;
 }
@@ -30,10 +30,18 @@ const headers = {
   Connection: "close",
 };
 
-/** Answers with a stream. What it keeps for a client is bounded: what the socket holds, and one state. */
-export function openEventStream(response: ServerResponse, options: EventStreamOptions = {}): EventStream {
+/**
+ * Answers with a stream. What it keeps for a client is bounded: what the socket holds, and one state.
+ *
+ * @param frameOf a state as an event
+ */
+export function openEventStream<State extends object>(
+  response: ServerResponse,
+  frameOf: (state: State) => string,
+  options: EventStreamOptions = {},
+): EventStream<State> {
   const { heartbeatMs = HEARTBEAT_MS, blockedMaxMs = BLOCKED_MAX_MS } = options;
-  let unsent: JobStatus | undefined;
+  let unsent: State | undefined;
   let blockedSince: number | undefined;
 
   function write(text: string): void {
@@ -45,9 +53,9 @@ export function openEventStream(response: ServerResponse, options: EventStreamOp
     else if (performance.now() - blockedSince > blockedMaxMs) response.destroy();
   }
 
-  function tell(status: JobStatus): void {
-    if (blockedSince === undefined) write(frameOf(status));
-    else unsent = status;
+  function tell(state: State): void {
+    if (blockedSince === undefined) write(frameOf(state));
+    else unsent = state;
   }
 
   // Shortened at random, so that clients that came together do not keep in step.
@@ -55,9 +63,9 @@ export function openEventStream(response: ServerResponse, options: EventStreamOp
   response.once("close", () => clearInterval(heartbeat));
   response.on("drain", () => {
     blockedSince = undefined;
-    const status = unsent;
+    const state = unsent;
     unsent = undefined;
-    if (status !== undefined) tell(status);
+    if (state !== undefined) tell(state);
   });
   response.writeHead(200, headers);
   write(`retry: ${reconnectMs()}\n\n`);
@@ -71,17 +79,21 @@ export function openEventStream(response: ServerResponse, options: EventStreamOp
   };
 }
 
-const frames = new WeakMap<JobStatus, string>();
-
-/** A status as an event; made once for all who are told the same. */
-export function frameOf(status: JobStatus): string {
-  const known = frames.get(status);
-  if (known !== undefined) return known;
-  const data = JSON.stringify(status);
-  const frame = `id: ${digest(data)}\nevent: status\ndata: ${data}\n\n`;
-  frames.set(status, frame);
-  return frame;
+/** Makes states into events of one name; each is made once for all who are told the same. */
+export function framesOf<State extends object>(event: string): (state: State) => string {
+  const frames = new WeakMap<State, string>();
+  return (state) => {
+    const known = frames.get(state);
+    if (known !== undefined) return known;
+    const data = JSON.stringify(state);
+    const frame = `id: ${digest(data)}\nevent: ${event}\ndata: ${data}\n\n`;
+    frames.set(state, frame);
+    return frame;
+  };
 }
+
+/** A job's status as an event. */
+export const frameOf = framesOf<JobStatus>("status");
 
 /** Names a status by its content: whichever process tells it, it has the same id. */
 export function eventIdOf(status: JobStatus): string {

@@ -70,7 +70,7 @@ export async function streamStatus(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  let stream: EventStream | undefined;
+  let stream: EventStream<JobStatus> | undefined;
   const tell = (status: JobStatus | undefined) => {
     if (status !== undefined && !hasEnded(status)) stream?.tell(status);
     else stream?.end(status === undefined ? ": the job is gone\n\n" : frameOf(status));
@@ -82,7 +82,7 @@ export async function streamStatus(
     return reply.code(204).header("Cache-Control", "no-store").send();
   }
   reply.hijack();
-  stream = openEventStream(reply.raw);
+  stream = openEventStream(reply.raw, frameOf);
   tell(status);
   held.hold(reply.raw, () => {
     following.leave();

@@ -1,8 +1,10 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { Logger } from "../observe/logger.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import type { Operator } from "../operate/operator.ts";
 import type { Followers } from "../status/follow-jobs.ts";
+import type { OverviewWatch } from "../status/watch-overview.ts";
 import type { StoreClient } from "../store/client.ts";
 import type { Submitter } from "../submit/submitter.ts";
 
@@ -14,5 +16,7 @@ export interface ApiParts {
   readonly submitter: Submitter;
   readonly operator: Operator;
   readonly followers: Followers;
+  readonly overview: OverviewWatch;
+  readonly metrics: Metrics;
   readonly log: Logger;
 }

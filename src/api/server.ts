@@ -3,18 +3,24 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Logger } from "../observe/logger.ts";
 import { guardRoutes } from "./access.ts";
 import { refuseConnection } from "./client-error.ts";
+import { addConsole } from "./console.ts";
 import { addDocs } from "./docs.ts";
+import { measureRequests } from "./http-metrics.ts";
 import { watchMethods } from "./methods.ts";
 import type { ApiParts } from "./parts.ts";
 import { asHoldfastError, PROBLEM_TYPE, prepareProblem } from "./problem.ts";
 import { addDoubtRoutes } from "./routes/doubts.ts";
+import { addFailureRoutes } from "./routes/failures.ts";
 import { addHealthRoutes } from "./routes/health.ts";
+import { addJobDetailRoute } from "./routes/job-detail.ts";
 import { addJobStatusRoute } from "./routes/job-status.ts";
 import { addMetricsRoute } from "./routes/metrics.ts";
 import { addJobOperationRoutes } from "./routes/operate-jobs.ts";
-import { addScheduleRoute } from "./routes/schedules.ts";
+import { addOverviewRoutes } from "./routes/overview.ts";
+import { addScheduleRoutes } from "./routes/schedules.ts";
 import { addBatchRoute } from "./routes/submit-batch.ts";
 import { addSubmitRoute } from "./routes/submit-job.ts";
+import { traceRequests } from "./trace-requests.ts";
 
 const BODY_MAX_BYTES = 1_048_576;
 const REQUEST_MAX_MS = 10_000;
@@ -45,15 +51,21 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   server.setNotFoundHandler((_request, reply) =>
     sendProblem(parts.log, new HoldfastError("ROUTE_NOT_FOUND", "There is nothing at this path"), reply),
   );
+  traceRequests(server);
+  measureRequests(server, parts.metrics);
   guardRoutes(server, parts.settings.HOLDFAST_API_KEYS);
   await addDocs(server);
+  await addConsole(server, parts.log);
   const refuseOtherMethods = watchMethods(server);
   addSubmitRoute(server, parts);
   addBatchRoute(server, parts);
   addJobStatusRoute(server, parts);
+  addJobDetailRoute(server, parts);
   addJobOperationRoutes(server, parts);
+  addFailureRoutes(server, parts);
   addDoubtRoutes(server, parts);
-  addScheduleRoute(server, parts);
+  addScheduleRoutes(server, parts);
+  addOverviewRoutes(server, parts);
   addMetricsRoute(server, parts);
   addHealthRoutes(server, parts);
   refuseOtherMethods();

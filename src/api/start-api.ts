@@ -1,10 +1,14 @@
-import { type Environment, isLoopback, readSettings } from "../config/settings.ts";
+import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
-import { HoldfastError } from "../errors/holdfast-error.ts";
+import { effectCounter } from "../effect/effect-metrics.ts";
 import { createLogger } from "../observe/logger.ts";
+import { createMetrics } from "../observe/metrics.ts";
 import { openOperator } from "../operate/operator.ts";
+import { cannotListen, urlOf } from "../service/listening.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import { openFollowers } from "../status/follow-jobs.ts";
+import { measureStore } from "../status/store-metrics.ts";
+import { openOverviewWatch } from "../status/watch-overview.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { createServer } from "./server.ts";
 
@@ -22,12 +26,21 @@ export interface Api extends Running {
 export async function startApi(application: Application, env?: Environment): Promise<Api> {
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "api");
-  const path = await openSubmitPath(application, settings, log);
-  const operator = openOperator(application, path.client, settings);
+  const metrics = createMetrics();
+  const path = await openSubmitPath(application, settings, log, metrics);
+  measureStore(metrics, { ...path, prefix: settings.HOLDFAST_PREFIX, queues: application.queues });
+  const countEffect = effectCounter(metrics, application.jobs.values());
+  const operator = openOperator(application, path.client, settings, countEffect);
   const followers = openFollowers({
     client: path.client,
     prefix: settings.HOLDFAST_PREFIX,
     max: settings.HOLDFAST_FOLLOWERS_MAX,
+  });
+  const overview = openOverviewWatch({
+    client: path.client,
+    prefix: settings.HOLDFAST_PREFIX,
+    queues: application.queues,
+    durability: settings.HOLDFAST_DURABILITY,
   });
   const server = await createServer({
     application,
@@ -36,32 +49,21 @@ export async function startApi(application: Application, env?: Environment): Pro
     ...path,
     followers,
     operator,
+    overview,
+    metrics,
   });
   const stop = stopOnce(async () => {
     await server.close();
-    await stopAll([path, operator, followers]);
+    await stopAll([path, operator, followers, overview]);
   });
   try {
     await server.listen({ host: settings.HOST, port: settings.PORT });
   } catch (error) {
     await stop();
-    throw cannotListen(settings.HOST, settings.PORT, error);
+    throw cannotListen(settings.HOST, settings.PORT, "PORT", error);
   }
   const [address] = server.addresses();
   const url = urlOf(settings.HOST, typeof address === "object" ? address.port : settings.PORT);
   log.info({ url }, "API ready");
   return { url, stop };
-}
-
-function urlOf(host: string, port: number): string {
-  const name = host === "::1" || host.includes(":") ? `[${host}]` : host;
-  return `http://${isLoopback(host) ? name : "127.0.0.1"}:${port}`;
-}
-
-function cannotListen(host: string, port: number, cause: unknown): HoldfastError {
-  const reason = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown reason";
-  const hint = reason === "EADDRINUSE" ? "; another process listens there: stop it, or set PORT" : "";
-  return new HoldfastError("START_FAILED", `Cannot listen on ${host} port ${port} (${reason})${hint}`, {
-    cause,
-  });
 }

@@ -42,6 +42,15 @@ export function roleChild(
   };
 }
 
+/**
+ * Worker and scheduler share an environment, and cannot share a port for their metrics: the scheduler takes the next one.
+ * 0 gives each a free one.
+ */
+export function nextMetricsPort(port: number | undefined): Replaced {
+  if (port === undefined || port === 0) return {};
+  return { HOLDFAST_METRICS_PORT: String((port + 1) % 65_536) };
+}
+
 interface MailboxReady {
   readonly smtpUrl: string;
   readonly pageUrl: string;

@@ -1,7 +1,9 @@
 import { Command, CommanderError } from "commander";
 import { readDotEnv } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDoubtsCommands } from "./commands/doubts.ts";
+import { addFailuresCommands } from "./commands/failures.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addRoleCommands } from "./commands/roles.ts";
 import { addSchedulesCommands } from "./commands/schedules.ts";
@@ -45,7 +47,9 @@ function program(): Command {
   addSubmitCommand(holdfast);
   addStatusCommand(holdfast);
   addJobsCommands(holdfast);
+  addFailuresCommands(holdfast);
   addDoubtsCommands(holdfast);
   addSchedulesCommands(holdfast);
+  addDoctorCommand(holdfast);
   return holdfast;
 }

@@ -25,6 +25,12 @@ const wholeNumber = (min: number, max: number, fallback: number) =>
     .transform(Number)
     .pipe(z.number().int().min(min).max(max))
     .default(fallback);
+const optionalPort = z
+  .string()
+  .regex(/^\d{1,5}$/)
+  .transform(Number)
+  .pipe(z.number().int().max(65_535))
+  .optional();
 const optionalUrl = (protocols: RegExp) =>
   z
     .string()
@@ -211,6 +217,19 @@ export const variables = {
     expected: "a number of clients, 0 to 1000000",
     meaning: "How many clients may wait for jobs, or stream their states, at a time, per API process.",
     fallback: "20000",
+  }),
+  HOLDFAST_METRICS_PORT: variable({
+    schema: optionalPort,
+    expected: "a port, 0 to 65535 (0: any free one)",
+    meaning:
+      "Where worker and scheduler tell metrics; without it they do not. The API tells its own at its port.",
+    fallback: "",
+  }),
+  HOLDFAST_METRICS_HOST: variable({
+    schema: text("127.0.0.1"),
+    expected: "an address to listen on",
+    meaning: "The address for HOLDFAST_METRICS_PORT. No key is asked for there: keep it inside.",
+    fallback: "127.0.0.1",
   }),
   HOLDFAST_STOP_GRACE_MS: variable({
     schema: wholeNumber(0, 3_600_000, 20_000),

@@ -103,6 +103,11 @@ export function tickKey(schedule: Schedule, at: number): string {
   return `schedule:${schedule.name}:${new Date(at).toISOString()}`;
 }
 
+/** The idempotency key of a run that somebody asked for. */
+export function runNowKey(schedule: Schedule, request: string): string {
+  return `schedule:${schedule.name}:now:${request}`;
+}
+
 function every(name: string, everyMs: number): Timetable {
   if (Number.isSafeInteger(everyMs) && everyMs >= SHORTEST_PERIOD_MS) return everyTimetable(everyMs);
   throw invalid(

@@ -4,9 +4,11 @@ import type { EffectCall, EffectDeclaration, EffectOptions } from "../contract/e
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { faultPoint } from "../observe/fault-points.ts";
 import type { Logger } from "../observe/logger.ts";
+import { inSpan } from "../observe/tracing.ts";
 import type { Abort } from "../service/abort.ts";
 import { underDeadline } from "../service/under-deadline.ts";
 import { classify } from "./classify.ts";
+import { declaredName, type EffectTransition } from "./effect-metrics.ts";
 import type { EffectClaimant, Ledger, Reservation, ReservationRequest } from "./ledger.ts";
 
 /** The attempt on whose behalf effects run. */
@@ -20,6 +22,8 @@ export interface EffectOwner {
   readonly abort: Abort;
   /** Made when it is needed: most effects have nothing to tell. */
   readonly log: () => Logger;
+  /** Told of each transition; the effect by its declared name. */
+  readonly count: ((effect: string, transition: EffectTransition) => void) | undefined;
   /** @throws HoldfastError `LOCK_LOST` when this process was stopped for longer than its lock lasts */
   assertHeld(): void;
   /** Waits until the reservation is as durable as configured. */
@@ -59,6 +63,7 @@ export async function actOnce<T>(
   const reservation = await ledger.reserve(reservationRequest(effect, owner));
   switch (reservation.kind) {
     case "reserved":
+      count(effect, owner, "reserved");
       return await runReserved(effect, ledger, owner, askedAt);
     case "done":
       return storedResult(effect, reservation);
@@ -67,6 +72,7 @@ export async function actOnce<T>(
         retryAfterMs: reservation.ms,
       });
     case "in-doubt":
+      count(effect, owner, "in_doubt");
       return await askProbe(effect, ledger, owner);
     case "not-held":
       throw new HoldfastError(
@@ -113,7 +119,11 @@ async function runReserved<T>(
     if (leftMs <= 0) throw timedOut();
     result = await underDeadline(owner.abort, leftMs, timedOut, (abort) => {
       begun = true;
-      return effect.run(effectCall(key, abort));
+      return inSpan(
+        `effect ${declaredName(id)}`,
+        { "holdfast.job.id": owner.jobId, "holdfast.effect": id },
+        () => effect.run(effectCall(key, abort)),
+      );
     });
   } catch (error) {
     throw await afterFailure(effect, ledger, owner, error, begun);
@@ -136,10 +146,11 @@ async function afterFailure<T>(
   const reason = error instanceof Error ? error.message : String(error);
   if (verdict === "not-done") {
     const release = await ledger.release(id, nonce);
+    if (release !== "refused") count(effect, owner, release === "released" ? "released" : "in_doubt");
     owner.log().info({ effect: id, release, reason }, "effect not done");
     return error;
   }
-  await ledger.doubt(id, nonce, reason);
+  if ((await ledger.doubt(id, nonce, reason)) === "in-doubt") count(effect, owner, "in_doubt");
   owner.log().warn({ effect: id, reason }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") return error;
@@ -163,7 +174,10 @@ async function sendCommit<T>(
   const json = resultJson(result);
   void ledger.commit(claimant(effect, owner), json ?? "").then(
     (outcome) => {
-      if (outcome === "done") return faultPoint("commit:after", owner.jobId);
+      if (outcome === "done") {
+        count(effect, owner, "done");
+        return faultPoint("commit:after", owner.jobId);
+      }
       owner.log().warn({ effect: id, outcome }, "effect done, but too late to be recorded");
       return effect.onUnrecorded(inDoubt(id, "its worker reported it done after the deadline"));
     },
@@ -199,14 +213,19 @@ async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOw
   if (answer === "unknown") throw inDoubt(id, "the probe could not tell", { retryable: true });
   const isDone = answer !== "not-done";
   const result = isDone ? resultJson(answer.done) : undefined;
-  await ledger.resolve(id, {
+  const resolved = await ledger.resolve(id, {
     as: isDone ? "done" : "not-done",
     result,
     evidence: "the probe's answer",
     by: "probe",
   });
+  if (resolved.kind === "resolved") count(effect, owner, "settled");
   owner.log().info({ effect: id, as: isDone ? "done" : "not-done" }, "doubt settled by probe");
   return await actOnce(effect, ledger, owner);
+}
+
+function count<T>({ id }: EffectRun<T>, owner: EffectOwner, transition: EffectTransition): void {
+  owner.count?.(declaredName(id), transition);
 }
 
 function effectCall(key: string, abort: Abort): EffectCall {

@@ -16,6 +16,7 @@ export const errorCodes = {
   UNAUTHENTICATED: { httpStatus: 401, retryable: false, title: "A valid API key is required" },
   FORBIDDEN: { httpStatus: 403, retryable: false, title: "The API key lacks the scope" },
   JOB_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such job" },
+  SCHEDULE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such schedule" },
   ROUTE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such resource" },
   EFFECT_NOT_IN_DOUBT: { httpStatus: 409, retryable: false, title: "The effect is not in doubt" },
   JOB_NOT_FAILED: { httpStatus: 409, retryable: false, title: "Only a failed job can be retried" },

@@ -1,5 +1,6 @@
 import { type Logger as PinoLogger, pino } from "pino";
 import pretty from "pino-pretty";
+import { traceId } from "./tracing.ts";
 
 /** Structured log; each line is one event with its fields. */
 export type Logger = Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "child">;
@@ -11,7 +12,15 @@ export type Logger = Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "chi
  * @param role what the process is, on every line: `api`, `worker`, `scheduler`, …
  */
 export function createLogger(level: string, role: string): Logger {
-  const options = { level, base: { role }, timestamp: pino.stdTimeFunctions.isoTime };
+  const options = {
+    level,
+    base: { role },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    mixin: () => {
+      const id = traceId();
+      return id === undefined ? {} : { traceId: id };
+    },
+  };
   if (!process.stderr.isTTY) return pino(options, pino.destination({ fd: 2, sync: true }));
   const stream = pretty({
     destination: 2,

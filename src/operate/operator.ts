@@ -2,14 +2,18 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import { jobNotFound, parseJobId } from "../contract/job-id.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "../effect/doubts.ts";
+import { type CountEffect, declaredName } from "../effect/effect-metrics.ts";
 import { openLedgers, type Resolution } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type OperatedQueue, type OperatedQueues, openOperatedQueues } from "../queue/operated-queue.ts";
 import type { Running } from "../service/running.ts";
+import { type AuditEntry, readAuditTrail } from "../status/audit-trail.ts";
+import { type FailureGroups, readFailureGroups } from "../status/failure-groups.ts";
 import { type JobPage, type JobQuery, listJobs } from "../status/list-jobs.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
+import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
 
 /** A person's hand on jobs and doubts. All of it fails with `STORE_UNAVAILABLE` when the store does not answer in time. */
 export interface Operator {
@@ -28,6 +32,14 @@ export interface Operator {
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
    */
   cancel(id: string): Promise<"cancelled" | "cancelling">;
+  /** Groups failed jobs by type and reason. */
+  failures(): Promise<FailureGroups>;
+  /**
+   * Retries many failed jobs, those that failed first first.
+   *
+   * @throws HoldfastError `INVALID_REQUEST` for a cursor that is not one
+   */
+  retryFailed(query: FailedQuery): Promise<RetriedFailed>;
   /** Lists effects in doubt, oldest first within each queue. */
   doubts(offset: number, limit: number): Promise<Doubt[]>;
   doubtCounts(): Promise<ReadonlyMap<string, DoubtCount>>;
@@ -37,6 +49,8 @@ export interface Operator {
    * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
    */
   resolve(id: string, effect: string, resolution: Resolution): Promise<void>;
+  /** Who settled which doubt, the latest first. */
+  auditTrail(limit: number): Promise<AuditEntry[]>;
 }
 
 /** Of a job that is gone only the list of doubts knows the ledger; so far it is searched. */
@@ -47,6 +61,7 @@ export function openOperator(
   application: Application,
   client: StoreClient,
   settings: Settings,
+  countEffect?: CountEffect,
 ): Operator & Running {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const queues = openOperatedQueues(prefix, application.queues, client);
@@ -76,6 +91,8 @@ export function openOperator(
         throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
       return outcome;
     },
+    failures: () => readFailureGroups(client, prefix, queues.names),
+    retryFailed: (query) => retryFailed(client, prefix, queues, query),
     async doubts(offset, limit) {
       const lists = await inTime(
         Promise.all(queues.names.map((name) => listDoubts(client, prefix, name, 0, offset + limit))),
@@ -93,13 +110,17 @@ export function openOperator(
     },
     async resolve(id, effect, resolution) {
       const { name, queue } = queueOf(queues, id);
-      const claim = await inTime(findClaim(id, name, effect));
+      const [claim, type] = await inTime(
+        Promise.all([findClaim(id, name, effect), client.hget(queueKey(prefix, name, id), "name")]),
+      );
       const ledger = openLedgers(client, { prefix, queue: name }, retentionMs)(claim);
       const resolved = await inTime(ledger.resolve(effect, resolution));
       if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
+      countEffect?.(type ?? "", declaredName(effect), "settled");
       // The job failed because of the doubt; where it is not failed, e.g. because it has not got there yet, it goes on anyway.
       await inTime(queue.retry(resolved.jobId));
     },
+    auditTrail: (limit) => readAuditTrail(client, prefix, queues.names, limit),
   };
 }
 

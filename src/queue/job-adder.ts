@@ -17,6 +17,8 @@ export interface NewJob {
   readonly delayMs: number;
   /** 0: none; else 1 (first) to 2,097,151 (last), all behind the jobs without priority. */
   readonly priority: number;
+  /** What its attempts join a trace by; undefined where nothing is traced. */
+  readonly trace: string | undefined;
   /** Hash of the job's type and idempotency key. */
   readonly claim: string;
   /** Milliseconds for which the claim holds, whatever becomes of the job. */
@@ -83,12 +85,14 @@ function scriptArgs(job: SerializedJob): (string | number)[] {
 }
 
 /** What workers need to know. BullMQ would put id and claim here, too, which stand in the job's name and in `deid`. */
-function jobOptions({ attempts, backoff, delayMs, priority }: NewJob) {
+function jobOptions({ attempts, backoff, delayMs, priority, trace }: NewJob) {
   return {
     attempts,
     backoff: bullmqBackoff(backoff),
     ...(delayMs > 0 && { delay: delayMs }),
     ...(priority > 0 && { priority }),
+    // BullMQ's short name for the context of its telemetry.
+    ...(trace !== undefined && { tm: trace }),
   };
 }
 

@@ -1,13 +1,17 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { BullMQOtel } from "bullmq-otel";
 import { type Failure, formatFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { faultPoint } from "../observe/fault-points.ts";
+import { isTraced } from "../observe/tracing.ts";
 import { withDeadline } from "../service/deadline.ts";
-import { type Running, stopOnce } from "../service/running.ts";
+import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { bullmqQueueName } from "../store/keys.ts";
+import { keepAttempt } from "./attempt-record.ts";
 import { followCancellations } from "./cancellations.ts";
 import type { JobEnvelope } from "./envelope.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { createHolds, type Hold } from "./hold.ts";
 import { createSuspects } from "./suspects.ts";
 import type { AttemptOutcome, TakenJob } from "./taken-job.ts";
@@ -48,13 +52,17 @@ export function startConsumer(
 ): Running {
   const holds = createHolds(options.lockMs);
   const suspects = createSuspects(options);
+  const startedAt = Date.now();
+  let takenAt: number | null = null;
   const worker = new Worker<JobEnvelope, unknown, string>(
     bullmqQueueName(options.queue),
     async (job, token = "") => {
       const hold = holds.take(job.id ?? "");
+      takenAt = job.processedOn ?? null;
       try {
         const taken = takenJob(job, token, hold);
         const outcome = (await suspects.setAside(taken)) ?? (await attempt(taken));
+        if (outcome.kind === "failed") await keepFailure(options, job, outcome.failure);
         return await settle(job, token, outcome);
       } finally {
         holds.release(job.id ?? "");
@@ -68,10 +76,15 @@ export function startConsumer(
   worker.on("failed", (job) => void faultPoint("finish:after", job?.id ?? ""));
   worker.on("error", options.onError);
   const cancellations = followCancellations(options.prefix, options.queue, options.connection, holds);
+  const heartbeat = startHeartbeat({
+    ...options,
+    client: options.connection,
+    sign: () => ({ startedAt, concurrency: options.concurrency, running: holds.jobIds().length, takenAt }),
+  });
   return {
     stop: stopOnce(async () => {
-      await stopWorker(worker, () => holds.abortAll(stopping()), options.stopGraceMs).finally(
-        cancellations.stop,
+      await stopWorker(worker, () => holds.abortAll(stopping()), options.stopGraceMs).finally(() =>
+        stopAll([cancellations, heartbeat]),
       );
     }),
   };
@@ -84,6 +97,8 @@ function workerOptions(options: ConsumerOptions) {
     connection,
     concurrency,
     name,
+    // Only where an SDK takes the spans: making them costs a short job a good part of its time.
+    ...(isTraced() && { telemetry: new BullMQOtel({ tracerName: "holdfast" }) }),
     lockDuration: lockMs,
     // A dead worker's jobs are found within the lock's time and two of these.
     stalledInterval: Math.ceil(lockMs / 3),
@@ -103,6 +118,7 @@ function takenJob(job: Job<JobEnvelope, unknown, string>, lockToken: string, hol
     envelope: job.data,
     attemptsMade: job.attemptsMade,
     crashes: job.stalledCounter,
+    readyAt: isFirstStart(job) ? job.timestamp + (job.opts.delay ?? 0) : undefined,
     start: job.attemptsStarted,
     hold,
     lockToken,
@@ -112,6 +128,11 @@ function takenJob(job: Job<JobEnvelope, unknown, string>, lockToken: string, hol
       await job.log(line);
     },
   };
+}
+
+/** An operator's retry counts starts from the beginning, but leaves the traces of what failed. */
+function isFirstStart({ attemptsStarted, stacktrace }: Job): boolean {
+  return attemptsStarted === 1 && (stacktrace === null || stacktrace.length === 0);
 }
 
 async function settle(job: Job, token: string, outcome: AttemptOutcome): Promise<unknown> {
@@ -130,6 +151,20 @@ async function settle(job: Job, token: string, outcome: AttemptOutcome): Promise
       await job.moveToDelayed(Date.now() + outcome.delayMs, token);
       throw new DelayedError();
   }
+}
+
+/** It is for whoever looks into the job later; a store that does not take it must not change how the attempt ended. */
+async function keepFailure(options: ConsumerOptions, job: Job, { code, message }: Failure): Promise<void> {
+  const record = {
+    attempt: job.attemptsMade + 1,
+    worker: options.workerName,
+    startedAt: job.processedOn ?? job.timestamp,
+    endedAt: Date.now(),
+    code,
+    message,
+  };
+  const place = { ...options, jobId: job.id ?? "" };
+  await keepAttempt(options.connection, place, record).catch(options.onError);
 }
 
 function bullmqError(failure: Failure, stack: string): Error {

@@ -11,6 +11,8 @@ export interface TakenJob {
   readonly attemptsMade: number;
   /** How often its worker was lost during an attempt. */
   readonly crashes: number;
+  /** From when it might run, in milliseconds since 1970; undefined where it has run before. */
+  readonly readyAt: number | undefined;
   /** Which taking of the job this is: it tells this attempt from every other. */
   readonly start: number;
   readonly hold: Hold;

@@ -5,12 +5,14 @@ import { wait } from "../service/wait.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
 import type { StoreClock } from "./store-clock.ts";
+import type { TellTick } from "./tick-metrics.ts";
 
 /** What a schedule is followed with. */
 export interface FollowParts {
   readonly submitter: Pick<Submitter, "submit">;
   readonly clock: Pick<StoreClock, "now">;
   readonly log: Logger;
+  readonly tell?: TellTick | undefined;
   readonly stopping: AbortSignal;
 }
 
@@ -54,7 +56,7 @@ async function submitAll(
 async function submitTick(
   schedule: Schedule,
   at: number,
-  { submitter, clock, log }: FollowParts,
+  { submitter, clock, log, tell }: FollowParts,
 ): Promise<boolean> {
   const tick = { at: new Date(at) };
   const tickLog = log.child({ schedule: schedule.name, tick: tick.at.toISOString() });
@@ -65,11 +67,15 @@ async function submitTick(
       payload,
       idempotencyKey: tickKey(schedule, at),
     });
+    const lateMs = Math.round(clock.now() - at);
+    tell?.(schedule.name, duplicate ? "duplicate" : "enqueued", lateMs);
     if (duplicate) tickLog.debug({ jobId: id }, "tick was enqueued before");
-    else tickLog.info({ jobId: id, lateMs: Math.round(clock.now() - at) }, "tick enqueued");
+    else tickLog.info({ jobId: id, lateMs }, "tick enqueued");
     return true;
   } catch (error) {
-    if (error instanceof HoldfastError && error.retryable) {
+    const isWorthAnotherTry = error instanceof HoldfastError && error.retryable;
+    tell?.(schedule.name, isWorthAnotherTry ? "retried" : "failed", clock.now() - at);
+    if (isWorthAnotherTry) {
       tickLog.warn({ code: error.code }, error.message);
       return false;
     }

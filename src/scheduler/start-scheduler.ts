@@ -1,35 +1,61 @@
-import { type Environment, readSettings } from "../config/settings.ts";
+import { type Environment, readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import { createLogger } from "../observe/logger.ts";
-import { type Running, stopOnce } from "../service/running.ts";
-import { openSubmitPath } from "../submit/submit-path.ts";
+import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import { type MeasuredRole, type MetricsServer, startMetricsServer } from "../observe/metrics-server.ts";
+import { stopAll, stopOnce } from "../service/running.ts";
+import { measureStore } from "../status/store-metrics.ts";
+import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
 import { checkSchedules } from "./check-schedules.ts";
 import { followSchedule } from "./follow-schedule.ts";
 import { startStoreClock } from "./store-clock.ts";
+import { tickTeller } from "./tick-metrics.ts";
 
 /**
  * Starts a scheduler: submits each schedule's job at each of its ticks.
  *
  * It keeps no state. The tick's idempotency key makes any number of schedulers, and any restart, harmless.
  *
- * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_UNFIT`
+ * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_UNFIT`, `START_FAILED` when the port
+ *   for its metrics is taken
  */
-export async function startScheduler(application: Application, env?: Environment): Promise<Running> {
+export async function startScheduler(application: Application, env?: Environment): Promise<MeasuredRole> {
   const settings = readSettings(env);
   checkSchedules(application.schedules, settings.HOLDFAST_RETENTION_MS);
   const log = createLogger(settings.LOG_LEVEL, "scheduler");
-  const path = await openSubmitPath(application, settings, log);
+  const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
+  const path = await openSubmitPath(application, settings, log, metrics);
+  const metricsServer = metrics && (await serveMetrics(metrics, application, path, settings));
   const clock = await startStoreClock(path.client, log);
   const stop = new AbortController();
-  const parts = { submitter: path.submitter, clock, log, stopping: stop.signal };
+  const tell = metrics && tickTeller(metrics, application.schedules);
+  const parts = { submitter: path.submitter, clock, log, tell, stopping: stop.signal };
   const following = application.schedules.map((schedule) => followSchedule(schedule, parts));
-  log.info({ schedules: application.schedules.map(({ name }) => name) }, "scheduler ready");
+  const names = application.schedules.map(({ name }) => name);
+  const metricsUrl = metricsServer?.url;
+  log.info({ schedules: names, metricsUrl }, "scheduler ready");
   return {
+    metricsUrl,
     stop: stopOnce(async () => {
       stop.abort();
       await Promise.all(following);
-      await clock.stop();
-      await path.stop();
+      await stopAll(metricsServer === undefined ? [path, clock] : [path, clock, metricsServer]);
     }),
   };
+}
+
+/** Where the metrics cannot be served, nothing is left open. */
+async function serveMetrics(
+  metrics: Metrics,
+  { queues }: Application,
+  { client, stop }: SubmitPath,
+  settings: Settings,
+): Promise<MetricsServer> {
+  measureStore(metrics, { client, prefix: settings.HOLDFAST_PREFIX, queues });
+  try {
+    return await startMetricsServer(metrics, settings);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }

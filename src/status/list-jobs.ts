@@ -11,6 +11,10 @@ export interface JobQuery {
   readonly type?: string | undefined;
   readonly state?: JobState | undefined;
   readonly idempotencyKey?: string | undefined;
+  /** Submitted at or after this, in milliseconds since 1970. */
+  readonly from?: number | undefined;
+  /** Submitted before this. */
+  readonly to?: number | undefined;
   /** How many at most, 1 to 200. */
   readonly limit: number;
   /** Where an earlier page ended. */
@@ -67,16 +71,16 @@ async function listByKey(
   client: StoreClient,
   prefix: string,
   types: QueueOfType,
-  { type, state }: JobQuery,
+  query: JobQuery,
   key: string,
 ): Promise<JobPage> {
-  const candidates = [...types].filter(([name]) => type === undefined || name === type);
+  const candidates = [...types].filter(([name]) => query.type === undefined || name === query.type);
   const readListed = openListedReader(client, prefix);
   const ids = await Promise.all(
     candidates.map(([name, { queue }]) => client.get(queueKey(prefix, queue, `de:${claimOf(name, key)}`))),
   );
   const jobs = await readAll(readListed, candidates, ids);
-  return { jobs: jobs.filter((job) => state === undefined || job.state === state), nextCursor: null };
+  return { jobs: jobs.filter((job) => matches(job, query)), nextCursor: null };
 }
 
 async function readAll(
@@ -112,9 +116,15 @@ async function listFrom(
   return { jobs, nextCursor: place === undefined ? null : formatCursor(place) };
 }
 
-function matches(job: ListedJob, { type, state }: JobQuery): boolean {
-  // A job can move on between the reading of its list and of itself.
-  return (type === undefined || job.type === type) && (state === undefined || job.state === state);
+function matches(job: ListedJob, { type, state, from, to }: JobQuery): boolean {
+  const submitted = Date.parse(job.submittedAt);
+  return (
+    (type === undefined || job.type === type) &&
+    // A job can move on between the reading of its list and of itself.
+    (state === undefined || job.state === state) &&
+    (from === undefined || submitted >= from) &&
+    (to === undefined || submitted < to)
+  );
 }
 
 function openListedReader(client: StoreClient, prefix: string): ReadListed {

@@ -10,6 +10,14 @@ import { openStatusReader } from "./read-status.ts";
 
 const instant = z.iso.datetime();
 
+/** A tick that was due, and its job. */
+export const pastTickSchema = z.object({
+  at: instant,
+  jobId: z.string().nullable().meta({ description: "Null when the tick was not enqueued." }),
+  state: z.enum(jobStates).nullable().meta({ description: "Null when the job is gone, or never was." }),
+});
+export type PastTick = Readonly<z.output<typeof pastTickSchema>>;
+
 /** A schedule as anyone may see it: nothing of it is stored, all of it is read from keys and jobs. */
 export const scheduleStatusSchema = z.object({
   name: z.string(),
@@ -18,14 +26,7 @@ export const scheduleStatusSchema = z.object({
   jobType: z.string(),
   catchUp: z.enum(["none", "latest", "all"]),
   next: z.array(instant).meta({ description: "The next ticks, the first first." }),
-  last: z
-    .object({
-      at: instant,
-      jobId: z.string().nullable().meta({ description: "Null when the tick was not enqueued." }),
-      state: z.enum(jobStates).nullable().meta({ description: "Null when the job is gone, or never was." }),
-    })
-    .nullable()
-    .meta({ description: "The latest tick that was due." }),
+  last: pastTickSchema.nullable().meta({ description: "The latest tick that was due." }),
 });
 export type ScheduleStatus = Readonly<z.output<typeof scheduleStatusSchema>>;
 
@@ -76,6 +77,19 @@ export async function readSchedule(
   };
 }
 
+/** @returns the latest ticks that were due, the latest first */
+export async function readPastTicks(
+  reader: ScheduleReader,
+  schedule: Schedule,
+  limit: number,
+): Promise<PastTick[]> {
+  const now = await inTime(storeTime(reader.client));
+  const ticks = schedule.timetable.latest(limit, now);
+  return await Promise.all(
+    ticks.map(async (at) => ({ at: isoTime(at), ...(await readTick(reader, schedule, at)) })),
+  );
+}
+
 /** @param at the instant that is asked about, in milliseconds since 1970 */
 export async function explainTick(
   reader: ScheduleReader,
@@ -95,6 +109,26 @@ export async function explainTick(
   if (jobId === null) return explainAbsence(reader, schedule, at, now);
   const lateMs = Math.max(0, submittedAt(jobId) - at);
   return { kind: lateMs > LATE_MS ? "caught-up" : "enqueued", jobId, state, lateMs };
+}
+
+/** An explanation as a sentence. */
+export function describeExplanation(explanation: TickExplanation): string {
+  switch (explanation.kind) {
+    case "not-a-tick":
+      return `not a tick; the one before is ${explanation.previous ?? "never"}, the next ${explanation.next ?? "never"}`;
+    case "not-due":
+      return `not due yet, in ${explanation.inMs} ms`;
+    case "enqueued":
+      return `enqueued as job ${explanation.jobId} (${explanation.state ?? "gone by now"})`;
+    case "caught-up":
+      return `caught up late by ${explanation.lateMs} ms as job ${explanation.jobId} (${explanation.state ?? "gone by now"})`;
+    case "skipped":
+      return `skipped: ${explanation.why}`;
+    case "awaited":
+      return `not enqueued yet: ${explanation.why}`;
+    case "forgotten":
+      return `unknown: ${explanation.why}`;
+  }
 }
 
 function explainAbsence(

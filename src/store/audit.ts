@@ -2,17 +2,32 @@ import type { Durability } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { StoreClient } from "./client.ts";
 
-/** One thing about the store that does not allow what was promised, and how to mend it. */
-export interface StoreFlaw {
+/** One thing about the store that the promises rest on. */
+export interface StoreCheck {
   readonly setting: string;
   readonly expected: string;
   readonly found: string;
+  readonly holds: boolean;
   /** What can happen if nothing is done. */
   readonly risk: string;
   readonly remedy: string;
 }
 
+/** One that does not allow what was promised. */
+export type StoreFlaw = StoreCheck;
+
 const OLDEST_VERSION = 7;
+
+/** Checks all that the configured durability rests on. */
+export async function checkStore(client: StoreClient, durability: Durability): Promise<StoreCheck[]> {
+  const info = await readInfo(client);
+  const settings = durability.level === "memory" ? [eviction] : [eviction, ...persistence];
+  return [
+    checkVersion(info),
+    ...(await Promise.all(settings.map((setting) => checkSetting(client, setting)))),
+    ...(durability.level === "replica" ? [checkReplicas(info, durability.replicas)] : []),
+  ];
+}
 
 /**
  * Checks that the store can give the configured durability.
@@ -20,13 +35,7 @@ const OLDEST_VERSION = 7;
  * @returns what stands in the way; empty when nothing does
  */
 export async function auditStore(client: StoreClient, durability: Durability): Promise<StoreFlaw[]> {
-  const info = await readInfo(client);
-  const flaws = [versionFlaw(info), await settingFlaw(client, eviction)];
-  if (durability.level !== "memory") {
-    for (const setting of persistence) flaws.push(await settingFlaw(client, setting));
-  }
-  if (durability.level === "replica") flaws.push(replicaFlaw(info, durability.replicas));
-  return flaws.filter((flaw) => flaw !== undefined);
+  return (await checkStore(client, durability)).filter(({ holds }) => !holds);
 }
 
 /** @throws HoldfastError `STORE_UNFIT` that names every flaw, its risk and its remedy */
@@ -68,15 +77,21 @@ const persistence: readonly Setting[] = [
   },
 ];
 
-async function settingFlaw(client: StoreClient, setting: Setting): Promise<StoreFlaw | undefined> {
+async function checkSetting(client: StoreClient, setting: Setting): Promise<StoreCheck> {
   const { name, expected, risk } = setting;
   const found = await readSetting(client, name);
-  if (found === expected) return undefined;
   const remedy =
     found === undefined
       ? `allow the user CONFIG GET, and set ${name} ${expected}`
       : `CONFIG SET ${name} ${expected}`;
-  return { setting: name, expected, found: found ?? "(the store does not tell)", risk, remedy };
+  return {
+    setting: name,
+    expected,
+    found: found ?? "(the store does not tell)",
+    holds: found === expected,
+    risk,
+    remedy,
+  };
 }
 
 async function readSetting(client: StoreClient, name: string): Promise<string | undefined> {
@@ -90,35 +105,36 @@ async function readSetting(client: StoreClient, name: string): Promise<string | 
   }
 }
 
-type Info = ReadonlyMap<string, string>;
+/** What INFO tells, by field. */
+export type Info = ReadonlyMap<string, string>;
 
-async function readInfo(client: StoreClient): Promise<Info> {
+export async function readInfo(client: StoreClient): Promise<Info> {
   const text = await client.info();
   const fields = text.split("\r\n").map((line) => line.split(":", 2));
   return new Map(fields.map(([name = "", value = ""]) => [name, value]));
 }
 
-function versionFlaw(info: Info): StoreFlaw | undefined {
+function checkVersion(info: Info): StoreCheck {
   const version = info.get("redis_version") ?? "0";
-  if (Number.parseInt(version, 10) >= OLDEST_VERSION) return undefined;
   return {
     setting: "version",
     expected: `${OLDEST_VERSION}.0 or newer`,
     found: version,
+    holds: Number.parseInt(version, 10) >= OLDEST_VERSION,
     risk: "older stores lack commands that the guarantees rest on",
     remedy: "upgrade the store",
   };
 }
 
-function replicaFlaw(info: Info, wanted: number): StoreFlaw | undefined {
+function checkReplicas(info: Info, wanted: number): StoreCheck {
   const online = [...info].filter(
     ([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"),
   );
-  if (online.length >= wanted) return undefined;
   return {
     setting: "replicas",
     expected: `${wanted} online`,
     found: String(online.length),
+    holds: online.length >= wanted,
     risk: "no job can be acknowledged as replicated",
     remedy: "connect the missing replicas",
   };

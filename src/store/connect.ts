@@ -5,7 +5,7 @@ import { requireFitStore } from "./audit.ts";
 import { openStore, type Patience, type StoreClient, whenReady } from "./client.ts";
 import { embeddedStoreUrl } from "./embedded.ts";
 
-/** A connection to a store that was found fit. */
+/** A connection to a store. */
 export interface Store extends Running {
   readonly client: StoreClient;
 }
@@ -19,10 +19,25 @@ const START_PATIENCE_MS = 5_000;
  * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s, `STORE_UNFIT`
  */
 export async function connectStore(settings: Settings, patience: Patience, log?: Logger): Promise<Store> {
+  const store = await reachStore(settings, patience, log);
+  try {
+    await requireFitStore(store.client, settings.HOLDFAST_DURABILITY);
+    return store;
+  } catch (error) {
+    await store.stop();
+    throw error;
+  }
+}
+
+/**
+ * Connects to the configured store as it is.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s
+ */
+export async function reachStore(settings: Settings, patience: Patience, log?: Logger): Promise<Store> {
   const client = openStore(storeUrl(settings), patience, reporter(log));
   try {
     await whenReady(client, START_PATIENCE_MS);
-    await requireFitStore(client, settings.HOLDFAST_DURABILITY);
   } catch (error) {
     client.disconnect();
     throw error;

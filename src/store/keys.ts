@@ -35,6 +35,16 @@ export function auditKey(prefix: string, queue: string): string {
   return queueKey(prefix, queue, "audit");
 }
 
+/** What the workers of a queue tell of themselves. */
+export function workersKey(prefix: string, queue: string): string {
+  return queueKey(prefix, queue, "workers");
+}
+
+/** When they were seen last. */
+export function workersSeenKey(prefix: string, queue: string): string {
+  return queueKey(prefix, queue, "workers:seen");
+}
+
 /** Where the workers of a queue hear which job to end. */
 export function cancelChannel(prefix: string, queue: string): string {
   return queueKey(prefix, queue, "cancel");

@@ -1,9 +1,11 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { Logger } from "../observe/logger.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import type { Running } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { connectStore } from "../store/connect.ts";
+import { watchSubmissions } from "./submission-metrics.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** All that a process needs to submit jobs, connected. */
@@ -21,12 +23,14 @@ export async function openSubmitPath(
   application: Application,
   settings: Settings,
   log?: Logger,
+  metrics?: Metrics,
 ): Promise<SubmitPath> {
   const store = await connectStore(settings, "prompt", log);
   const submitter = createSubmitter(application, store.client, {
     prefix: settings.HOLDFAST_PREFIX,
     retentionMs: settings.HOLDFAST_RETENTION_MS,
     durability: settings.HOLDFAST_DURABILITY,
+    watch: metrics && watchSubmissions(metrics, [...application.jobs.keys()]),
   });
   return { ...store, submitter };
 }

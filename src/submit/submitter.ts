@@ -3,11 +3,13 @@ import { claimOf } from "../contract/claim.ts";
 import type { Application } from "../contract/define-config.ts";
 import { newJobId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { traceCarrier } from "../observe/tracing.ts";
 import { createJobAdder, type JobAdder } from "../queue/job-adder.ts";
 import type { StoreClient } from "../store/client.ts";
 import { confirmReplicas } from "../store/replicas.ts";
 import { fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
+import type { SubmissionWatch } from "./submission-metrics.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 
 /** What the producer of a job gets back. */
@@ -24,6 +26,7 @@ export interface SubmitterOptions {
   /** Milliseconds a key is remembered, counted from when its job may run. */
   readonly retentionMs: number;
   readonly durability: Durability;
+  readonly watch: SubmissionWatch | undefined;
 }
 
 /** The one path by which jobs come in: HTTP, CLI, library and scheduler all use it. */
@@ -45,7 +48,7 @@ export function createSubmitter(
   client: StoreClient,
   options: SubmitterOptions,
 ): Submitter {
-  const { prefix, durability } = options;
+  const { prefix, durability, watch } = options;
   const secret = fingerprintSecret(client, prefix);
   const confirm = () => confirmReplicas(client, durability);
   const adders: ReadonlyMap<string, JobAdder> = new Map(
@@ -65,6 +68,7 @@ export function createSubmitter(
       attempts: contract.retry.attempts,
       backoff: contract.retry.backoff,
       ...timing,
+      trace: traceCarrier(),
       claim,
       claimMs: options.retentionMs + timing.delayMs,
     });
@@ -74,12 +78,15 @@ export function createSubmitter(
 
   return {
     async submit(input) {
-      const submission = validateSubmission(application, input);
-      const adder = adders.get(submission.contract.queue);
-      if (adder === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not known");
       try {
-        return await enqueue(submission, adder);
+        const submission = validateSubmission(application, input);
+        const adder = adders.get(submission.contract.queue);
+        if (adder === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not known");
+        const receipt = await enqueue(submission, adder);
+        watch?.taken(receipt.type, receipt.duplicate);
+        return receipt;
       } catch (error) {
+        watch?.refused(input, error);
         throw advised(error);
       }
     },

@@ -8,6 +8,7 @@ import type { Logger } from "../observe/logger.ts";
 import type { AttemptOutcome, TakenJob } from "../queue/taken-job.ts";
 import { Abort } from "../service/abort.ts";
 import { underDeadline } from "../service/under-deadline.ts";
+import type { AttemptWatch } from "./attempt-metrics.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
 const RESULT_MAX_BYTES = 64 * 1_024;
@@ -17,6 +18,7 @@ const LOG_LINE_MAX = 1_000;
 export interface AttemptTools {
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly log: Logger;
+  readonly watch: AttemptWatch | undefined;
   openEffects(job: TakenJob, contract: JobContract, abort: Abort, log: () => Logger): Effects;
 }
 
@@ -28,8 +30,11 @@ export interface AttemptTools {
  */
 export async function runAttempt(tools: AttemptTools, job: TakenJob): Promise<AttemptOutcome> {
   const begun = performance.now();
+  tools.watch?.started(job);
   const outcome = await attemptSteps(tools, job).then(completed, failed);
-  report(tools.log, job, outcome, performance.now() - begun);
+  const tookMs = performance.now() - begun;
+  tools.watch?.ended(job, outcome, tookMs);
+  report(tools.log, job, outcome, tookMs);
   await faultPoint("finish:before", job.id);
   return outcome;
 }

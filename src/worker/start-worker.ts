@@ -4,42 +4,57 @@ import type { Concurrency } from "../config/variables.ts";
 import { claimOf } from "../contract/claim.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { JobHandler } from "../contract/define-job.ts";
+import type { EffectOwner } from "../effect/act-once.ts";
 import { openEffects } from "../effect/effects.ts";
 import { openLedgers } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { createLogger, type Logger } from "../observe/logger.ts";
+import type { MeasuredRole } from "../observe/metrics-server.ts";
 import { startConsumer } from "../queue/job-consumer.ts";
-import { type Running, stopOnce } from "../service/running.ts";
+import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { connectStore } from "../store/connect.ts";
 import { confirmReplicas } from "../store/replicas.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
+import { startWorkerMetrics, type WorkerMetrics } from "./worker-metrics.ts";
 
 /**
  * Starts a worker: takes jobs from every queue of the application and runs their handlers.
  *
- * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_UNFIT`
+ * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_UNFIT`, `START_FAILED` when the port
+ *   for its metrics is taken
  */
-export async function startWorker(application: Application, env?: Environment): Promise<Running> {
+export async function startWorker(application: Application, env?: Environment): Promise<MeasuredRole> {
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "worker");
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   const handlers = await loadHandlers(application);
   const store = await connectStore(settings, "patient", log);
+  const metrics = await startWorkerMetrics(application, store.client, settings).catch(
+    async (error: unknown) => {
+      await store.stop();
+      throw error;
+    },
+  );
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     handlers,
     client: store.client,
     settings,
     log,
+    metrics,
   };
   const consumers = application.queues.map((queue) => consume(queue, worker));
-  log.info({ queues: application.queues, types: [...handlers.keys()] }, "worker ready");
+  log.info(
+    { queues: application.queues, types: [...handlers.keys()], metricsUrl: metrics?.url },
+    "worker ready",
+  );
   return {
+    metricsUrl: metrics?.url,
     stop: stopOnce(async () => {
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
-      await store.stop();
+      await stopAll(metrics === undefined ? [store] : [store, metrics]);
     }),
   };
 }
@@ -51,12 +66,18 @@ interface WorkerParts {
   readonly client: StoreClient;
   readonly settings: Settings;
   readonly log: Logger;
+  readonly metrics: WorkerMetrics | undefined;
 }
 
 function consume(queue: string, worker: WorkerParts): Running {
-  const { name, handlers, client, settings, log } = worker;
+  const { name, handlers, client, settings, log, metrics } = worker;
   const ageMs = settings.HOLDFAST_RETENTION_MS;
-  const tools: AttemptTools = { handlers, log, openEffects: effectsOpener(queue, worker) };
+  const tools: AttemptTools = {
+    handlers,
+    log,
+    watch: metrics?.attempts,
+    openEffects: effectsOpener(queue, worker),
+  };
   return startConsumer(
     {
       prefix: settings.HOLDFAST_PREFIX,
@@ -86,7 +107,10 @@ function checkConcurrency({ named }: Concurrency, queues: readonly string[]): vo
   throw new HoldfastError("CONFIG_INVALID", `HOLDFAST_CONCURRENCY: ${expected}`);
 }
 
-function effectsOpener(queue: string, { name, client, settings }: WorkerParts): AttemptTools["openEffects"] {
+function effectsOpener(
+  queue: string,
+  { name, client, settings, metrics }: WorkerParts,
+): AttemptTools["openEffects"] {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const ledgerOf = openLedgers(client, { prefix, queue }, retentionMs);
   const confirm = () => confirmReplicas(client, settings.HOLDFAST_DURABILITY);
@@ -95,9 +119,14 @@ function effectsOpener(queue: string, { name, client, settings }: WorkerParts): 
       const claim = claimOf(job.type, job.envelope.key);
       const { id: jobId, lockToken, start } = job;
       const assertHeld = () => job.hold.assert();
-      const owner = { jobId, claim, lockToken, start, worker: name, abort, log, assertHeld, confirm };
+      const count = metrics && countEffectsOf(job.type, metrics);
+      const owner = { jobId, claim, lockToken, start, worker: name, abort, log, count, assertHeld, confirm };
       return { ledger: ledgerOf(claim), owner };
     });
+}
+
+function countEffectsOf(type: string, { countEffect }: WorkerMetrics): EffectOwner["count"] {
+  return (effect, transition) => countEffect(type, effect, transition);
 }
 
 /** @throws HoldfastError `APPLICATION_INVALID` with a line for each job without a handler, and each handler without a job */

@@ -37,13 +37,15 @@ const newJob = (id: string, changes: Partial<NewJob> = {}): NewJob => ({
   backoff: { kind: "fixed", delayMs: 2_000 },
   delayMs: 0,
   priority: 0,
+  trace: undefined,
   claim: `claim-${id}`,
   claimMs: 600_000,
   ...changes,
 });
 
 /** The same job, added by BullMQ. */
-function addTheirs({ id, type, envelope, attempts, backoff, delayMs, priority, claim, claimMs }: NewJob) {
+function addTheirs(job: NewJob) {
+  const { id, type, envelope, attempts, backoff, delayMs, priority, trace, claim, claimMs } = job;
   const jitter = backoff.kind === "exponential" ? { jitter: backoff.jitter ?? 0 } : {};
   return theirs.add(type, envelope, {
     jobId: id,
@@ -52,6 +54,7 @@ function addTheirs({ id, type, envelope, attempts, backoff, delayMs, priority, c
     deduplication: { id: claim, ttl: claimMs },
     ...(delayMs > 0 && { delay: delayMs }),
     ...(priority > 0 && { priority }),
+    ...(trace !== undefined && { telemetry: { metadata: trace } }),
   });
 }
 
@@ -114,6 +117,7 @@ describe("jobs added together", () => {
       newJob("later", { delayMs: 60_000 }),
       newJob("just as late", { delayMs: 60_000, priority: 2 }),
       newJob("twice", { claim: "claim-plain" }),
+      newJob("traced", { trace: '{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}' }),
       newJob("last"),
     ]);
 

@@ -72,7 +72,10 @@ export function launch(
 }
 
 /** Starts a role; resolves when it says in its log that it is ready. */
-export async function launchRole(role: "api" | "worker", env: Variables): Promise<HoldfastProcess> {
+export async function launchRole(
+  role: "api" | "worker" | "scheduler",
+  env: Variables,
+): Promise<HoldfastProcess> {
   const child = launch([role], { ...env, LOG_LEVEL: "info" });
   const ended = child.ended.then(({ stderr }) => {
     throw new Error(`The ${role} ended before it was ready:\n${stderr}`);

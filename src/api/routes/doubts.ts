@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { auditEntrySchema } from "../../status/audit-trail.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
@@ -24,6 +25,11 @@ const doubtSchema = z.object({
     .meta({ description: "What its worker said when it was heard of again: too late, but good evidence." }),
 });
 const pageSchema = z.object({ doubts: z.array(doubtSchema) });
+
+const auditQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
+});
+const trailSchema = z.object({ entries: z.array(auditEntrySchema) });
 
 const resolutionSchema = z
   .strictObject({
@@ -59,6 +65,25 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
       const { offset, limit } = parseInput(querySchema, query);
       const doubts = await operator.doubts(offset, limit);
       return { doubts: doubts.map(({ claim: _, ...told }) => told) };
+    },
+  );
+  server.get(
+    "/audit",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "Tell who settled which doubt",
+        tags: ["operate"],
+        querystring: z.toJSONSchema(auditQuerySchema, { io: "input" }),
+        response: {
+          200: { ...z.toJSONSchema(trailSchema), description: "The latest first." },
+          ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ query }) => {
+      const { limit } = parseInput(auditQuerySchema, query);
+      return { entries: await operator.auditTrail(limit) };
     },
   );
   server.post<{ Params: { id: string; name: string } }>(

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { auditStore, describeFlaw } from "../../store/audit.ts";
+import { diagnoseStore } from "../../operate/diagnose-store.ts";
+import type { Finding } from "../../operate/finding.ts";
 import { inTime } from "../../store/fault.ts";
 import type { ApiParts } from "../parts.ts";
 
@@ -10,18 +11,30 @@ const readySchema = z.object({
   reasons: z
     .array(z.string())
     .meta({ description: "What is missing, and how to mend it; empty when ready." }),
+  checks: z
+    .array(
+      z.object({
+        name: z.string(),
+        verdict: z.enum(["ok", "warn", "bad"]),
+        found: z.string(),
+        reason: z.string().nullable(),
+        remedy: z.string().nullable(),
+      }),
+    )
+    .meta({ description: "What was looked at in the store; `holdfast doctor` looks at more." }),
 });
 
 /** `GET /health/live`: the process runs. `GET /health/ready`: the store is there, and fit for what is promised. */
 export function addHealthRoutes(server: FastifyInstance, { client, settings }: ApiParts): void {
   const durability = settings.HOLDFAST_DURABILITY;
 
-  async function reasons(): Promise<string[]> {
+  async function look(): Promise<{ reasons: string[]; checks: Finding[] }> {
     try {
-      const flaws = await inTime(auditStore(client, durability));
-      return flaws.map((flaw) => describeFlaw(flaw, durability));
+      const checks = await inTime(diagnoseStore(client, durability));
+      const bad = checks.filter(({ verdict }) => verdict === "bad");
+      return { reasons: bad.map(inOneLine), checks };
     } catch {
-      return ["The store cannot be reached"];
+      return { reasons: ["The store cannot be reached"], checks: [] };
     }
   }
 
@@ -51,10 +64,13 @@ export function addHealthRoutes(server: FastifyInstance, { client, settings }: A
       },
     },
     async (_request, reply) => {
-      const missing = await reasons();
-      return reply
-        .code(missing.length === 0 ? 200 : 503)
-        .send({ status: missing.length === 0 ? "ready" : "not ready", reasons: missing });
+      const found = await look();
+      const isReady = found.reasons.length === 0;
+      return reply.code(isReady ? 200 : 503).send({ status: isReady ? "ready" : "not ready", ...found });
     },
   );
+}
+
+function inOneLine({ name, found, reason, remedy }: Finding): string {
+  return `${name}: found ${found}; ${reason}. Remedy: ${remedy}.`;
 }

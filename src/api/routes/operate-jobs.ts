@@ -13,6 +13,8 @@ const querySchema = z.strictObject({
     .max(512)
     .optional()
     .meta({ description: "Finds the job of each type that has this key." }),
+  from: z.iso.datetime().optional().meta({ description: "Submitted at or after this." }),
+  to: z.iso.datetime().optional().meta({ description: "Submitted before this." }),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().max(1_024).optional().meta({ description: "nextCursor of the page before." }),
 });
@@ -45,8 +47,8 @@ export function addJobOperationRoutes(server: FastifyInstance, { operator }: Api
       },
     },
     async ({ query }) => {
-      const wanted = parseInput(querySchema, query);
-      return await operator.list(wanted);
+      const { from, to, ...wanted } = parseInput(querySchema, query);
+      return await operator.list({ ...wanted, from: instantOf(from), to: instantOf(to) });
     },
   );
   server.post<{ Params: { id: string } }>(
@@ -88,4 +90,8 @@ export function addJobOperationRoutes(server: FastifyInstance, { operator }: Api
     },
     async ({ params: { id } }) => ({ id, outcome: await operator.cancel(id) }),
   );
+}
+
+function instantOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text);
 }

@@ -4,11 +4,11 @@ import type { Application } from "../../contract/define-config.ts";
 import type { Schedule } from "../../contract/define-schedule.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import {
+  describeExplanation,
   explainTick,
   readSchedule,
   type ScheduleReader,
   type ScheduleStatus,
-  type TickExplanation,
 } from "../../status/schedule-status.ts";
 import type { StoreClient } from "../../store/client.ts";
 import { withApplication } from "../connections.ts";
@@ -77,28 +77,9 @@ async function explain(
     const explanation = await explainTick(readerOf(client, settings), schedule, instant);
     const told = json
       ? JSON.stringify(explanation)
-      : `${name} at ${new Date(instant).toISOString()}: ${phrase(explanation)}`;
+      : `${name} at ${new Date(instant).toISOString()}: ${describeExplanation(explanation)}`;
     process.stdout.write(`${told}\n`);
   });
-}
-
-function phrase(explanation: TickExplanation): string {
-  switch (explanation.kind) {
-    case "not-a-tick":
-      return `not a tick; the one before is ${explanation.previous ?? "never"}, the next ${explanation.next ?? "never"}`;
-    case "not-due":
-      return `not due yet, in ${explanation.inMs} ms`;
-    case "enqueued":
-      return `enqueued as job ${explanation.jobId} (${explanation.state ?? "gone by now"})`;
-    case "caught-up":
-      return `caught up late by ${explanation.lateMs} ms as job ${explanation.jobId} (${explanation.state ?? "gone by now"})`;
-    case "skipped":
-      return `skipped: ${explanation.why}`;
-    case "awaited":
-      return `not enqueued yet: ${explanation.why}`;
-    case "forgotten":
-      return `unknown: ${explanation.why}`;
-  }
 }
 
 function findSchedule({ schedules }: Application, name: string): Schedule {

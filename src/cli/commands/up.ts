@@ -6,7 +6,7 @@ import { createLogger } from "../../observe/logger.ts";
 import { type Running, stopAll } from "../../service/running.ts";
 import { supervise } from "../../service/supervisor.ts";
 import { untilStopRequested } from "../../service/until-signal.ts";
-import { apiChild, mailboxChild, roleChild, storeChild } from "../children.ts";
+import { apiChild, mailboxChild, nextMetricsPort, roleChild, storeChild } from "../children.ts";
 import { claimDataDirectory } from "../data-directory.ts";
 import { firstScreen } from "../first-screen.ts";
 
@@ -53,7 +53,13 @@ async function startParts(settings: Settings, parts: Running[]): Promise<string>
   const started = await Promise.allSettled([
     start(apiChild()),
     start(roleChild("worker", smtp, settings.HOLDFAST_STOP_GRACE_MS)),
-    start(roleChild("scheduler", smtp, settings.HOLDFAST_STOP_GRACE_MS)),
+    start(
+      roleChild(
+        "scheduler",
+        { ...smtp, ...nextMetricsPort(settings.HOLDFAST_METRICS_PORT) },
+        settings.HOLDFAST_STOP_GRACE_MS,
+      ),
+    ),
   ]);
   const failed = started.find((result) => result.status === "rejected");
   if (failed !== undefined) throw failed.reason;

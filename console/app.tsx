@@ -1,0 +1,79 @@
+import { RouterProvider } from "react-aria-components";
+import { Redirect, Route, Router, Switch, useLocation } from "wouter";
+import { DoubtsPage } from "./doubts/doubts-page.tsx";
+import { SettleProvider } from "./doubts/settle-dialog.tsx";
+import { FailedPage } from "./failed/failed-page.tsx";
+import { JobPage } from "./jobs/job-page.tsx";
+import { JobsPage } from "./jobs/jobs-page.tsx";
+import { KeyForm } from "./key-form.tsx";
+import { OverviewPage } from "./overview/overview-page.tsx";
+import { To } from "./parts/link.tsx";
+import { NoticeProvider } from "./parts/notice.tsx";
+import { Page } from "./parts/page.tsx";
+import { Empty } from "./parts/states.tsx";
+import { SchedulesPage } from "./schedules/schedules-page.tsx";
+import { useKeyState } from "./service/key.ts";
+import { LiveProvider } from "./service/live.tsx";
+import { basePath } from "./service/place.ts";
+import { Shell } from "./shell.tsx";
+
+export function App() {
+  return (
+    <Router base={basePath}>
+      <Linked />
+    </Router>
+  );
+}
+
+/** Lets React Aria's links go through the router. */
+function Linked() {
+  const [, navigate] = useLocation();
+  return (
+    <RouterProvider navigate={(to) => navigate(to)} useHref={hrefOf}>
+      <LiveProvider>
+        <NoticeProvider>
+          <SettleProvider>
+            <Shell>
+              <Pages />
+            </Shell>
+          </SettleProvider>
+        </NoticeProvider>
+      </LiveProvider>
+    </RouterProvider>
+  );
+}
+
+function Pages() {
+  const { asked } = useKeyState();
+  if (asked !== null) return <KeyForm asked={asked} />;
+  return (
+    <Switch>
+      <Route path="/" component={OverviewPage} />
+      <Route path="/jobs" component={JobsPage} />
+      <Route path="/jobs/:id">{({ id }) => <JobPage key={id} id={decodeURIComponent(id)} />}</Route>
+      <Route path="/failed" component={FailedPage} />
+      <Route path="/doubts" component={DoubtsPage} />
+      <Route path="/schedules" component={SchedulesPage} />
+      <Route path="/index.html">
+        <Redirect to="/" replace />
+      </Route>
+      <Route>
+        <NotFound />
+      </Route>
+    </Switch>
+  );
+}
+
+function NotFound() {
+  return (
+    <Page title="No such page">
+      <Empty title="There is nothing at this address.">
+        <To to="/">Go to the overview</To>
+      </Empty>
+    </Page>
+  );
+}
+
+function hrefOf(path: string): string {
+  return `${basePath}${path}`;
+}

@@ -1,0 +1,202 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useSearchParams } from "wouter";
+import { counted } from "../parts/format.ts";
+import { JobLink, Text, To } from "../parts/link.tsx";
+import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
+import { Mark } from "../parts/mark.tsx";
+import { Page } from "../parts/page.tsx";
+import { Empty, Loaded } from "../parts/states.tsx";
+import { Age, Relative } from "../parts/time.tsx";
+import { useNeedsPerson } from "../service/live.tsx";
+import { useFreshOn } from "../service/use-fresh-on.ts";
+import { type AuditRow, auditQuery, type DoubtRow, doubtsQuery } from "./queries.ts";
+import { SettleButton } from "./settle-dialog.tsx";
+import "./doubts.css";
+
+/** Effects of which nobody can know whether they happened, and what people have said about earlier ones. */
+export function DoubtsPage() {
+  const [params] = useSearchParams();
+  const isSettled = params.get("view") === "settled";
+  return (
+    <Page
+      title="In doubt"
+      isFilling
+      lead="Nobody can know whether these side effects happened. Look where they would show, then say what you saw."
+    >
+      <nav className="views" aria-label="Views">
+        <To to="/doubts" current={!isSettled}>
+          To settle
+        </To>
+        <To to="/doubts?view=settled" current={isSettled}>
+          Settled
+        </To>
+      </nav>
+      {isSettled ? <Settled /> : <ToSettle />}
+    </Page>
+  );
+}
+
+function ToSettle() {
+  const doubts = useInfiniteQuery(doubtsQuery());
+  const { inDoubt } = useNeedsPerson();
+  useFreshOn(inDoubt, doubtsQuery().queryKey);
+  const more = { load: () => void doubts.fetchNextPage(), isLoading: doubts.isFetchingNextPage };
+  return (
+    <Loaded query={doubts}>
+      {(rows) => (
+        <>
+          <p className="list-head" role="status">
+            {counted(inDoubt ?? rows.length, "effect")} in doubt{rows.length > 1 && ", the oldest first"}
+          </p>
+          <LongTable
+            label="Effects in doubt"
+            look={doubtLook}
+            rows={rows}
+            more={doubts.hasNextPage ? more : undefined}
+            empty={
+              <Empty title="Nothing is in doubt.">
+                Of every side effect it is known whether it happened.
+              </Empty>
+            }
+          />
+        </>
+      )}
+    </Loaded>
+  );
+}
+
+const doubtLook: LongTableLook<DoubtRow> = {
+  rowHeight: 60,
+  cardHeight: 190,
+  columns: [
+    {
+      id: "effect",
+      title: "Effect and job",
+      width: "2fr",
+      minWidth: 200,
+      cell: (row) => <EffectOf row={row} />,
+    },
+    { id: "since", title: "For", width: 84, cell: ({ since }) => <Age at={since} /> },
+    {
+      id: "reason",
+      title: "Why nobody knows",
+      width: "2fr",
+      minWidth: 200,
+      cell: ({ reason }) => <Text of={reason} />,
+    },
+    { id: "worker", title: "Who ran it", width: "1fr", minWidth: 150, cell: (row) => <WhoRan row={row} /> },
+    { id: "report", title: "Heard later", width: 130, cell: ({ report }) => <Report of={report} /> },
+    {
+      id: "settle",
+      title: "",
+      width: 96,
+      cell: (row) => <SettleButton jobId={row.jobId} effect={row.effect} doubt={row} />,
+    },
+  ],
+  card: (row) => (
+    <div className="card">
+      <EffectOf row={row} />
+      <Text of={row.reason} />
+      <div className="card-line quiet">
+        <WhoRan row={row} />
+        <span>
+          for <Age at={row.since} />
+        </span>
+      </div>
+      <div className="card-line">
+        <Report of={row.report} />
+        <SettleButton jobId={row.jobId} effect={row.effect} doubt={row} />
+      </div>
+    </div>
+  ),
+};
+
+function EffectOf({ row: { effect, jobId } }: { readonly row: Pick<DoubtRow, "effect" | "jobId"> }) {
+  return (
+    <span className="two-lines">
+      <b>
+        <Text of={effect} />
+      </b>
+      <JobLink id={jobId} />
+    </span>
+  );
+}
+
+function WhoRan({ row: { worker, start } }: { readonly row: DoubtRow }) {
+  return (
+    <span className="two-lines">
+      <Text of={worker} isCode />
+      <span className="quiet">start {start} of the job</span>
+    </span>
+  );
+}
+
+/** What its worker said when it was heard of again. */
+function Report({ of }: { readonly of: DoubtRow["report"] }) {
+  if (of === null) return <span className="quiet">nothing</span>;
+  return of === "done" ? <Mark of="done" text="“done”" /> : <Mark of="none" text="“not done”" />;
+}
+
+function Settled() {
+  const audit = useQuery(auditQuery());
+  return (
+    <Loaded query={audit}>
+      {(rows) => (
+        <LongTable
+          label="What was settled, by whom"
+          look={auditLook}
+          rows={rows}
+          empty={
+            <Empty title="Nothing was settled yet.">
+              Who settles what, and on what evidence, is kept here.
+            </Empty>
+          }
+        />
+      )}
+    </Loaded>
+  );
+}
+
+const auditLook: LongTableLook<AuditRow> = {
+  rowHeight: 60,
+  cardHeight: 150,
+  columns: [
+    {
+      id: "effect",
+      title: "Effect and job",
+      width: "2fr",
+      minWidth: 200,
+      cell: (row) => <EffectOf row={row} />,
+    },
+    { id: "as", title: "Settled as", width: 110, cell: (row) => <SettledAs row={row} /> },
+    {
+      id: "evidence",
+      title: "Evidence",
+      width: "3fr",
+      minWidth: 200,
+      cell: ({ evidence }) => <Text of={evidence} />,
+    },
+    { id: "by", title: "By", width: "1fr", minWidth: 100, cell: (row) => <By row={row} /> },
+    { id: "at", title: "When", width: 100, cell: ({ at }) => <Relative at={at} /> },
+  ],
+  card: (row) => (
+    <div className="card">
+      <EffectOf row={row} />
+      <Text of={row.evidence} />
+      <div className="card-line">
+        <SettledAs row={row} />
+        <span className="quiet">
+          <By row={row} />, <Relative at={row.at} />
+        </span>
+      </div>
+    </div>
+  ),
+};
+
+function SettledAs({ row }: { readonly row: AuditRow }) {
+  return row.as === "done" ? <Mark of="done" /> : <Mark of="none" text="not done" />;
+}
+
+function By({ row: { by } }: { readonly row: AuditRow }) {
+  return by === null ? <span className="quiet">nobody named</span> : <Text of={by} />;
+}

@@ -1,0 +1,42 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import type { AuditEntry, Doubt } from "../service/answers.ts";
+import { query, read } from "../service/call.ts";
+
+/** A doubt as a row of a list. */
+export type DoubtRow = Doubt & { readonly id: string };
+
+export type AuditRow = AuditEntry & { readonly id: string };
+
+const PAGE_SIZE = 200;
+const AUDIT_SIZE = 200;
+
+export function doubtsQuery() {
+  return infiniteQueryOptions({
+    queryKey: ["doubts"],
+    queryFn: ({ pageParam, signal }) =>
+      read<{ readonly doubts: readonly Doubt[] }>(
+        `doubts${query({ offset: pageParam, limit: PAGE_SIZE })}`,
+        signal,
+      ),
+    initialPageParam: 0,
+    getNextPageParam: ({ doubts }, _pages, offset) =>
+      doubts.length < PAGE_SIZE ? undefined : offset + PAGE_SIZE,
+    select: ({ pages }) => rowsOf(pages.flatMap(({ doubts }) => doubts)),
+  });
+}
+
+/** One that was settled meanwhile moves the others up, so that the next page can begin with what the last one ended with. */
+function rowsOf(doubts: readonly Doubt[]): DoubtRow[] {
+  const rows = doubts.map((doubt) => ({ ...doubt, id: `${doubt.jobId} ${doubt.effect}` }));
+  return [...new Map(rows.map((row) => [row.id, row])).values()];
+}
+
+export function auditQuery() {
+  return queryOptions({
+    queryKey: ["audit"],
+    queryFn: ({ signal }) =>
+      read<{ readonly entries: readonly AuditEntry[] }>(`audit${query({ limit: AUDIT_SIZE })}`, signal),
+    select: ({ entries }) =>
+      entries.map((entry): AuditRow => ({ ...entry, id: `${entry.jobId} ${entry.effect} ${entry.at}` })),
+  });
+}

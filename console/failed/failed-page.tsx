@@ -1,0 +1,21 @@
+import { useSearchParams } from "wouter";
+import { GroupList } from "./group-list.tsx";
+import { GroupPage } from "./group-page.tsx";
+import { RetryProvider } from "./retry-dialog.tsx";
+import "./failed.css";
+
+/** What failed for good: by reason, and each reason's jobs. */
+export function FailedPage() {
+  const [params] = useSearchParams();
+  const type = params.get("type");
+  const code = params.get("code");
+  return (
+    <RetryProvider>
+      {type !== null && code !== null ? (
+        <GroupPage key={`${type} ${code}`} type={type} code={code} />
+      ) : (
+        <GroupList />
+      )}
+    </RetryProvider>
+  );
+}

@@ -1,0 +1,122 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Button } from "react-aria-components";
+import { count, counted, timeOfDay } from "../parts/format.ts";
+import { JobLink, Text, To } from "../parts/link.tsx";
+import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
+import { Page } from "../parts/page.tsx";
+import { Empty, Loaded } from "../parts/states.tsx";
+import { Relative } from "../parts/time.tsx";
+import { useNeedsPerson } from "../service/live.tsx";
+import { useFreshOn } from "../service/use-fresh-on.ts";
+import { failuresQuery, type Group, type Groups, groupPath, IN_DOUBT, planFor } from "./groups.ts";
+import { countOf } from "./retry.ts";
+import { useRetryDialog } from "./retry-dialog.tsx";
+
+/** Failures by type and reason, the most frequent first. */
+export function GroupList() {
+  const failures = useQuery(failuresQuery());
+  useFreshOn(useNeedsPerson().failed, failuresQuery().queryKey);
+  return (
+    <Page title="Failed" isFilling lead="Jobs that have used up what their type allows, by type and reason.">
+      <Loaded query={failures}>{(data) => <Found data={data} updatedAt={failures.dataUpdatedAt} />}</Loaded>
+    </Page>
+  );
+}
+
+function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt: number }) {
+  const { groups, scanned, isComplete } = data;
+  const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
+  const retry = useRetryDialog();
+  const chosen = groups.filter(({ id }) => ids.has(id));
+  const plan = planFor(chosen.length === 0 ? groups : chosen, isComplete);
+  const jobs = countOf(plan);
+  return (
+    <>
+      <div className="list-head">
+        <p role="status">
+          {counted(scanned, "failed job")} for {counted(groups.length, "reason")}
+          {!isComplete && "; there are more"}, as of {timeOfDay(updatedAt)}
+        </p>
+        <Button className="button" isDisabled={jobs === 0} onPress={() => retry(plan)}>
+          {chosen.length === 0
+            ? `Retry all ${count(jobs)}…`
+            : `Retry ${counted(jobs, "job")} of ${count(chosen.length)}…`}
+        </Button>
+      </div>
+      <LongTable
+        label="Failures by type and reason"
+        look={groupLook}
+        rows={groups}
+        selection={{ ids, onChange: setIds }}
+        empty={<Empty title="Nothing has failed.">Jobs that fail for good are listed here, by reason.</Empty>}
+      />
+    </>
+  );
+}
+
+const groupLook: LongTableLook<Group> = {
+  rowHeight: 56,
+  cardHeight: 132,
+  columns: [
+    {
+      id: "reason",
+      title: "Reason",
+      width: "3fr",
+      minWidth: 220,
+      cell: (group) => <Reason group={group} />,
+    },
+    { id: "type", title: "Type", width: "1fr", minWidth: 120, cell: ({ type }) => <Text of={type} /> },
+    { id: "count", title: "Jobs", width: 84, isNumber: true, cell: (group) => <b>{count(group.count)}</b> },
+    { id: "first", title: "First", width: 96, cell: ({ firstAt }) => <Relative at={firstAt} /> },
+    { id: "last", title: "Latest", width: 96, cell: ({ lastAt }) => <Relative at={lastAt} /> },
+    {
+      id: "example",
+      title: "Example",
+      width: 92,
+      cell: ({ exampleId }) => <JobLink id={exampleId}>a job</JobLink>,
+    },
+    { id: "retry", title: "", width: 96, cell: (group) => <Help group={group} /> },
+  ],
+  card: (group) => (
+    <div className="card">
+      <Reason group={group} />
+      <div className="card-line">
+        <Text of={group.type} />
+        <b>{counted(group.count, "job")}</b>
+      </div>
+      <div className="card-line">
+        <span className="quiet">
+          latest <Relative at={group.lastAt} />
+        </span>
+        <Help group={group} />
+      </div>
+    </div>
+  ),
+};
+
+function Reason({ group }: { readonly group: Group }) {
+  return (
+    <span className="two-lines">
+      <To to={groupPath(group)}>
+        <span className="code">{group.code}</span>
+      </To>
+      <Text of={group.message} />
+    </span>
+  );
+}
+
+/** What helps the jobs of a group. */
+function Help({ group }: { readonly group: Group }) {
+  const retry = useRetryDialog();
+  if (group.code === IN_DOUBT) return <To to="/doubts">Settle them</To>;
+  return (
+    <Button
+      className="button small"
+      aria-label={`Retry all ${group.code} of ${group.type}`}
+      onPress={() => retry(planFor([group], true))}
+    >
+      Retry…
+    </Button>
+  );
+}

@@ -1,0 +1,98 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Button } from "react-aria-components";
+import { jobLook } from "../jobs/job-columns.tsx";
+import { useJobList } from "../jobs/use-job-list.ts";
+import { count, counted } from "../parts/format.ts";
+import { Text, To } from "../parts/link.tsx";
+import { LongTable } from "../parts/long-table.tsx";
+import { Page } from "../parts/page.tsx";
+import { Empty, Loaded } from "../parts/states.tsx";
+import { useNeedsPerson } from "../service/live.tsx";
+import { useFreshOn } from "../service/use-fresh-on.ts";
+import { failuresQuery, IN_DOUBT, planFor } from "./groups.ts";
+import { useRetryDialog } from "./retry-dialog.tsx";
+import "../jobs/jobs.css";
+
+interface Props {
+  readonly type: string;
+  readonly code: string;
+}
+
+/** The failed jobs of one type and reason: retry one, some, or all. */
+export function GroupPage({ type, code }: Props) {
+  const failures = useQuery(failuresQuery());
+  useFreshOn(useNeedsPerson().failed, failuresQuery().queryKey);
+  const { list, jobs, isPausing, more } = useJobList(
+    { type, state: "failed" },
+    ({ error }) => error?.code === code,
+  );
+  const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
+  const retry = useRetryDialog();
+  const group = failures.data?.groups.find((found) => found.type === type && found.code === code);
+  const chosen = jobs.filter(({ id }) => ids.has(id)).map(({ id }) => id);
+  const retryChosen = () =>
+    retry({
+      parts: [{ name: `${type}: ${code}`, count: chosen.length, select: { ids: chosen } }],
+      isAtLeast: false,
+      leftOut: 0,
+    });
+  return (
+    <Page
+      title={code}
+      isFilling
+      lead={
+        <>
+          <To to="/failed">All failures</To> · <Text of={type} />
+          {group !== undefined && (
+            <>
+              {" · "}
+              <Text of={group.message} />
+            </>
+          )}
+        </>
+      }
+    >
+      <div className="list-head">
+        <p role="status">
+          {list.data !== undefined && `${list.hasNextPage ? "The first " : ""}${counted(jobs.length, "job")}`}
+        </p>
+        {isPausing && (
+          <Button className="button small" onPress={more.load}>
+            Look further
+          </Button>
+        )}
+        {code === IN_DOUBT ? (
+          <To to="/doubts">Settle them</To>
+        ) : (
+          <>
+            <Button className="button" isDisabled={chosen.length === 0} onPress={retryChosen}>
+              Retry {chosen.length === 0 ? "selected" : `${count(chosen.length)} selected`}…
+            </Button>
+            <Button
+              className="button"
+              isDisabled={group === undefined}
+              onPress={() =>
+                group !== undefined && retry(planFor([group], failures.data?.isComplete ?? false))
+              }
+            >
+              Retry all{group !== undefined && ` ${count(group.count)}`}…
+            </Button>
+          </>
+        )}
+      </div>
+      <Loaded query={list}>
+        {() => (
+          <LongTable
+            label="Failed jobs of this reason"
+            look={jobLook}
+            rows={jobs}
+            selection={{ ids, onChange: setIds }}
+            more={list.hasNextPage ? more : undefined}
+            empty={<Empty title={list.hasNextPage ? "None found so far." : "None is left."} />}
+          />
+        )}
+      </Loaded>
+    </Page>
+  );
+}

@@ -1,0 +1,47 @@
+import { queryOptions } from "@tanstack/react-query";
+import type { FailureGroup, FailureGroups } from "../service/answers.ts";
+import { query, read } from "../service/call.ts";
+import type { RetryPart, RetryPlan } from "./retry.ts";
+
+/** Failures of one type for one reason. */
+export type Group = FailureGroup & { readonly id: string };
+
+/** Failed for this reason, only settling the doubt helps a job. */
+export const IN_DOUBT = "EFFECT_IN_DOUBT";
+
+export interface Groups {
+  readonly groups: readonly Group[];
+  /** How many failed jobs were looked at, and whether these were all. */
+  readonly scanned: number;
+  readonly isComplete: boolean;
+}
+
+export function failuresQuery() {
+  return queryOptions({
+    queryKey: ["failures"],
+    queryFn: ({ signal }) => read<FailureGroups>("failures", signal),
+    select: ({ groups, ...rest }): Groups => ({
+      ...rest,
+      groups: groups.map((group) => ({ ...group, id: JSON.stringify([group.type, group.code]) })),
+    }),
+  });
+}
+
+export function groupPath({ type, code }: Pick<Group, "type" | "code">): string {
+  return `/failed${query({ type, code })}`;
+}
+
+/** All jobs of these groups, except those that a retry does not help. */
+export function planFor(groups: readonly Group[], isComplete: boolean): RetryPlan {
+  const helped = groups.filter(({ code }) => code !== IN_DOUBT);
+  const leftOut = groups.filter(({ code }) => code === IN_DOUBT);
+  return {
+    parts: helped.map(partOf),
+    isAtLeast: !isComplete && helped.length > 0,
+    leftOut: leftOut.reduce((total, { count }) => total + count, 0),
+  };
+}
+
+function partOf({ type, code, count }: Group): RetryPart {
+  return { name: `${type}: ${code}`, count, select: { type, code } };
+}

@@ -1,0 +1,145 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
+import { Button, Label, ProgressBar } from "react-aria-components";
+import { Window } from "../parts/dialog.tsx";
+import { count, counted } from "../parts/format.ts";
+import { Text } from "../parts/link.tsx";
+import { ProblemNote } from "../parts/states.tsx";
+import { countOf, type RetryPlan, type RetryProgress, retryAll } from "./retry.ts";
+
+const RetryContext = createContext<(plan: RetryPlan) => void>(() => {});
+
+/** Opens the window that retries; from then on it lives by itself, whatever becomes of the row it was opened from. */
+export function useRetryDialog(): (plan: RetryPlan) => void {
+  return useContext(RetryContext);
+}
+
+export function RetryProvider({ children }: { readonly children: ReactNode }) {
+  const [plan, setPlan] = useState<RetryPlan | null>(null);
+  return (
+    <RetryContext value={setPlan}>
+      {children}
+      {plan !== null && <RetryDialog plan={plan} onClose={() => setPlan(null)} />}
+    </RetryContext>
+  );
+}
+
+type Phase =
+  | { readonly name: "asking" | "running" | "stopped" | "done" }
+  | { readonly name: "broken"; readonly thrown: unknown };
+
+function RetryDialog({ plan, onClose }: { readonly plan: RetryPlan; readonly onClose: () => void }) {
+  const run = useRetryRun(plan);
+  const { phase, progress } = run;
+  const total = countOf(plan);
+  const isRunning = phase.name === "running";
+  return (
+    <Window
+      title={`Retry ${plan.isAtLeast ? "at least " : ""}${counted(total, "failed job")}?`}
+      isOpen
+      onClose={onClose}
+      isDismissable={!isRunning}
+      isAlert
+    >
+      {phase.name === "asking" ? <Preview plan={plan} /> : <Progress total={total} progress={progress} />}
+      <p role="status" className="window-text">
+        {resultText(phase, progress, total)}
+      </p>
+      {phase.name === "broken" && <ProblemNote thrown={phase.thrown} />}
+      <div className="window-actions">
+        {isRunning ? (
+          <Button className="button danger" onPress={run.stop}>
+            Stop
+          </Button>
+        ) : (
+          <Button className="button" onPress={onClose}>
+            {phase.name === "asking" ? "Not now" : "Close"}
+          </Button>
+        )}
+        {phase.name === "asking" && (
+          <Button className="button main" onPress={run.start} isDisabled={total === 0}>
+            Retry {counted(total, "job")}
+          </Button>
+        )}
+      </div>
+    </Window>
+  );
+}
+
+const LISTED_MAX = 8;
+
+function Preview({ plan: { parts, leftOut, isAtLeast } }: { readonly plan: RetryPlan }) {
+  return (
+    <div className="window-text">
+      <ul className="plan">
+        {parts.slice(0, LISTED_MAX).map(({ name, count: matching }) => (
+          <li key={name}>
+            <b>{count(matching)}</b> <Text of={name} />
+          </li>
+        ))}
+        {parts.length > LISTED_MAX && <li>and {counted(parts.length - LISTED_MAX, "other reason")}</li>}
+      </ul>
+      <p>They get all their attempts again, the oldest first. Effects that are done stay done.</p>
+      {isAtLeast && <p>There are more failed jobs than were looked at; all that match are retried.</p>}
+      {leftOut > 0 && (
+        <p>
+          {counted(leftOut, "job")} in doubt stay as they are: settle them first, and they go on by
+          themselves.
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Progress({ total, progress }: { readonly total: number; readonly progress: RetryProgress }) {
+  const done = progress.retried + progress.skipped;
+  const text = `${count(done)} of ${count(Math.max(total, done))}`;
+  return (
+    <ProgressBar className="progress" value={done} maxValue={Math.max(total, done, 1)} valueLabel={text}>
+      {({ percentage = 0 }) => (
+        <>
+          <Label>Retried</Label>
+          <span className="progress-text">{text}</span>
+          <svg className="progress-bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+            <rect className="track" width="100" height="4" />
+            <rect className="fill" width={percentage} height="4" />
+          </svg>
+        </>
+      )}
+    </ProgressBar>
+  );
+}
+
+function resultText({ name }: Phase, { retried, skipped }: RetryProgress, total: number): string {
+  const was = `${counted(retried, "job")} retried`;
+  const passed = skipped === 0 ? "" : `, ${count(skipped)} no longer failed`;
+  if (name === "done") return `Done: ${was}${passed}.`;
+  if (name === "stopped") {
+    const left = Math.max(0, total - retried - skipped);
+    return `Stopped: ${was}${passed}, ${count(left)} left as they were.`;
+  }
+  return name === "broken" ? `Broken off: ${was}${passed}.` : "";
+}
+
+function useRetryRun(plan: RetryPlan) {
+  const client = useQueryClient();
+  const [phase, setPhase] = useState<Phase>({ name: "asking" });
+  const [progress, setProgress] = useState<RetryProgress>({ retried: 0, skipped: 0 });
+  const stopping = useRef(new AbortController());
+  useEffect(() => () => stopping.current.abort(), []);
+
+  async function run() {
+    stopping.current = new AbortController();
+    const { signal } = stopping.current;
+    setPhase({ name: "running" });
+    try {
+      for await (const step of retryAll(plan, new Date().toISOString(), signal)) setProgress(step);
+      setPhase({ name: signal.aborted ? "stopped" : "done" });
+    } catch (thrown) {
+      setPhase({ name: "broken", thrown });
+    }
+    await Promise.all(["failures", "jobs"].map((name) => client.invalidateQueries({ queryKey: [name] })));
+  }
+
+  return { phase, progress, start: () => void run(), stop: () => stopping.current.abort() };
+}

@@ -1,0 +1,78 @@
+import { duration } from "../parts/format.ts";
+import { JobLink, Text } from "../parts/link.tsx";
+import type { LongColumn, LongTableLook } from "../parts/long-table.tsx";
+import { Mark } from "../parts/mark.tsx";
+import { Relative } from "../parts/time.tsx";
+import type { ListedJob } from "../service/answers.ts";
+
+const key: LongColumn<ListedJob> = {
+  id: "key",
+  title: "Idempotency key",
+  width: "2fr",
+  minWidth: 150,
+  cell: ({ id, idempotencyKey }) => (
+    <JobLink id={id}>
+      <Text of={idempotencyKey} />
+    </JobLink>
+  ),
+};
+
+const columns: readonly LongColumn<ListedJob>[] = [
+  key,
+  { id: "type", title: "Type", width: "1fr", minWidth: 110, cell: ({ type }) => <Text of={type} /> },
+  { id: "state", title: "State", width: 110, cell: ({ state }) => <Mark of={state} /> },
+  {
+    id: "submitted",
+    title: "Submitted",
+    width: 100,
+    cell: ({ submittedAt }) => <Relative at={submittedAt} />,
+  },
+  { id: "attempts", title: "Attempts", width: 82, isNumber: true, cell: attempts },
+  { id: "ran", title: "Ran for", width: 92, isNumber: true, cell: runTime },
+  { id: "note", title: "Note", width: "2fr", minWidth: 140, cell: note },
+];
+
+/** Jobs of every state. */
+export const jobLook: LongTableLook<ListedJob> = {
+  columns,
+  card: (job) => (
+    <div className="card">
+      <div className="card-line">
+        {key.cell(job)}
+        <Mark of={job.state} />
+      </div>
+      <div className="card-line quiet">
+        <Text of={job.type} />
+        <span>
+          <Relative at={job.submittedAt} />, {attempts(job)}
+        </span>
+      </div>
+      <div className="card-line">{note(job)}</div>
+    </div>
+  ),
+};
+
+function attempts({ attemptsMade, maxAttempts }: ListedJob): string {
+  return `${attemptsMade} of ${maxAttempts}`;
+}
+
+function runTime({ startedAt, finishedAt }: ListedJob): string {
+  if (startedAt === null || finishedAt === null) return "–";
+  return duration(Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)));
+}
+
+/** What there is to say about a job in a line. */
+function note({ error, nextAttemptAt, state, progress, effects }: ListedJob) {
+  if (effects.some((effect) => effect.state === "in-doubt"))
+    return <Mark of="in-doubt" text="effect in doubt" />;
+  if (error !== null) return <Text of={error.message} />;
+  if (nextAttemptAt !== null && state === "delayed") {
+    return (
+      <span className="quiet">
+        due <Relative at={nextAttemptAt} />
+      </span>
+    );
+  }
+  if (state === "active" && progress !== null) return <Text of={JSON.stringify(progress)} isCode />;
+  return null;
+}

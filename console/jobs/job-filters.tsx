@@ -1,0 +1,115 @@
+import { useQuery } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { Button, Input, Label, SearchField } from "react-aria-components";
+import { useLocation } from "wouter";
+import { jobPath } from "../parts/link.tsx";
+import type { JobState } from "../service/answers.ts";
+import { type JobFilter, typesQuery } from "./queries.ts";
+
+const states: readonly JobState[] = ["waiting", "prioritized", "delayed", "active", "completed", "failed"];
+
+/** A queue's name, and a UUIDv7. */
+const JOB_ID = /^.+_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+interface Props {
+  readonly filter: JobFilter;
+  readonly onChange: (changes: Partial<JobFilter>) => void;
+}
+
+/** Which jobs to list; all of it stands in the address. */
+export function JobFilters({ filter, onChange }: Props) {
+  const types = useQuery(typesQuery());
+  return (
+    <search className="filters" aria-label="Jobs">
+      {/* Anew when the address says another key. */}
+      <Finder key={filter.idempotencyKey} wanted={filter.idempotencyKey} onFind={onChange} />
+      <label className="field">
+        Type
+        <select value={filter.type} onChange={({ target }) => onChange({ type: target.value })}>
+          <option value="">any</option>
+          {optionsWith(
+            types.data?.types.map(({ type }) => type),
+            filter.type,
+          ).map((type) => (
+            <option key={type}>{type}</option>
+          ))}
+        </select>
+      </label>
+      <label className="field">
+        State
+        <select value={filter.state} onChange={({ target }) => onChange({ state: target.value })}>
+          <option value="">any</option>
+          {states.map((state) => (
+            <option key={state}>{state}</option>
+          ))}
+        </select>
+      </label>
+      <Moment label="Submitted from" at={filter.from} onChange={(from) => onChange({ from })} />
+      <Moment label="to" at={filter.to} onChange={(to) => onChange({ to })} />
+    </search>
+  );
+}
+
+/** What the address asks for must be choosable, whether or not it is known. */
+function optionsWith(known: readonly string[] = [], chosen: string): readonly string[] {
+  return chosen === "" || known.includes(chosen) ? known : [...known, chosen];
+}
+
+/** Finds a job by its id or its idempotency key. */
+function Finder({ wanted, onFind }: { readonly wanted: string; readonly onFind: Props["onChange"] }) {
+  const [text, setText] = useState(wanted);
+  const [, navigate] = useLocation();
+
+  function find(event: FormEvent) {
+    event.preventDefault();
+    if (JOB_ID.test(text.trim())) navigate(jobPath(text.trim()));
+    else onFind({ idempotencyKey: text });
+  }
+
+  return (
+    <form className="finder" onSubmit={find}>
+      <SearchField
+        className="field"
+        value={text}
+        onChange={setText}
+        onClear={() => onFind({ idempotencyKey: "" })}
+      >
+        <Label>Job id or idempotency key</Label>
+        <div className="finder-line">
+          <Input placeholder="signup-42" />
+          <Button type="submit" slot={null} className="button">
+            Find
+          </Button>
+        </div>
+      </SearchField>
+    </form>
+  );
+}
+
+interface MomentProps {
+  readonly label: string;
+  /** ISO 8601, or empty. */
+  readonly at: string;
+  readonly onChange: (at: string) => void;
+}
+
+/** An instant, chosen by the viewer's clock. */
+function Moment({ label, at, onChange }: MomentProps) {
+  return (
+    <label className="field">
+      {label}
+      <input
+        type="datetime-local"
+        value={localTime(at)}
+        onChange={({ target }) => onChange(target.value === "" ? "" : new Date(target.value).toISOString())}
+      />
+    </label>
+  );
+}
+
+function localTime(at: string): string {
+  const instant = new Date(at);
+  if (Number.isNaN(instant.getTime())) return "";
+  const local = new Date(instant.getTime() - instant.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 16);
+}

@@ -1,0 +1,46 @@
+import type { ReactNode } from "react";
+import { Text } from "../parts/link.tsx";
+import { Glyph, toneOf } from "../parts/mark.tsx";
+import { Instant, Relative } from "../parts/time.tsx";
+import type { JobDetail } from "../service/answers.ts";
+import { lifeOf } from "./timeline.ts";
+
+interface Props {
+  readonly job: JobDetail;
+  /** What can be done about an effect in doubt. */
+  readonly settle: (effect: string) => ReactNode;
+}
+
+/** A job's life, from its submission on. */
+export function JobTimeline({ job, settle }: Props) {
+  return (
+    <ol className="timeline">
+      {lifeOf(job).map(({ id, at, mark, title, said, facts = [], doubt }) => (
+        <li key={id} className={toneOf(mark)}>
+          <Glyph of={mark} />
+          <div className="moment">
+            <p className="moment-title">
+              <Text of={title} />
+              {at !== null && (
+                <span className="quiet">
+                  <Instant at={at} /> · <Relative at={at} />
+                </span>
+              )}
+            </p>
+            {said !== undefined && (
+              <p>
+                <Text of={said} />
+              </p>
+            )}
+            {facts.length > 0 && (
+              <p className="quiet">
+                <Text of={facts.join(" · ")} />
+              </p>
+            )}
+            {doubt !== undefined && settle(doubt)}
+          </div>
+        </li>
+      ))}
+    </ol>
+  );
+}

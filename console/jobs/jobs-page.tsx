@@ -1,0 +1,86 @@
+import { Button } from "react-aria-components";
+import { useSearchParams } from "wouter";
+import { counted, timeOfDay } from "../parts/format.ts";
+import { LongTable } from "../parts/long-table.tsx";
+import { Page } from "../parts/page.tsx";
+import { Empty, Loaded } from "../parts/states.tsx";
+import { jobLook } from "./job-columns.tsx";
+import { JobFilters } from "./job-filters.tsx";
+import type { JobFilter } from "./queries.ts";
+import { useJobList } from "./use-job-list.ts";
+import "./jobs.css";
+
+const nothing: JobFilter = { type: "", state: "", idempotencyKey: "", from: "", to: "" };
+
+/** Every job that the store still has, found and filtered. */
+export function JobsPage() {
+  const [filter, change, clear] = useFilter();
+  const { list, jobs, isPausing, more } = useJobList(filter);
+  const isFiltered = Object.values(filter).some((value) => value !== "");
+  return (
+    <Page title="Jobs" isFilling>
+      <JobFilters filter={filter} onChange={change} />
+      <div className="list-head">
+        <p role="status">
+          {list.data !== undefined && aboutList(jobs.length, list.hasNextPage, list.dataUpdatedAt)}
+        </p>
+        {isPausing && (
+          <Button className="button small" onPress={more.load}>
+            Look further
+          </Button>
+        )}
+        {isFiltered && (
+          <Button className="button small" onPress={clear}>
+            Clear filters
+          </Button>
+        )}
+        <Button className="button small" onPress={() => void list.refetch()}>
+          Refresh
+        </Button>
+      </div>
+      <Loaded query={list}>
+        {() => (
+          <LongTable
+            label="Jobs"
+            look={jobLook}
+            rows={jobs}
+            more={list.hasNextPage ? more : undefined}
+            empty={<NoJobs isFiltered={isFiltered} isSearching={list.hasNextPage} />}
+          />
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+function NoJobs({
+  isFiltered,
+  isSearching,
+}: {
+  readonly isFiltered: boolean;
+  readonly isSearching: boolean;
+}) {
+  if (isSearching) return <Empty title="None found so far." />;
+  return isFiltered ? (
+    <Empty title="No job matches.">It may have been removed by retention, or its key be another one.</Empty>
+  ) : (
+    <Empty title="No job yet.">Submit one, and it is listed here.</Empty>
+  );
+}
+
+function aboutList(found: number, hasMore: boolean, updatedAt: number): string {
+  return `${hasMore ? "The first " : ""}${counted(found, "job")}, as of ${timeOfDay(updatedAt)}`;
+}
+
+/** The filter is the address: a link to what is seen. */
+function useFilter() {
+  const [params, setParams] = useSearchParams();
+  const filter = Object.fromEntries(
+    Object.keys(nothing).map((name) => [name, params.get(name) ?? ""]),
+  ) as unknown as JobFilter;
+  const change = (changes: Partial<JobFilter>) => {
+    const wanted = Object.entries({ ...filter, ...changes }).filter(([, value]) => value !== "");
+    setParams(new URLSearchParams(wanted));
+  };
+  return [filter, change, () => setParams(new URLSearchParams())] as const;
+}

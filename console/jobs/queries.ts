@@ -1,0 +1,57 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import type { JobDetail, JobPage } from "../service/answers.ts";
+import { query, read } from "../service/call.ts";
+
+/** Which jobs to list; what is empty does not matter. */
+export interface JobFilter {
+  readonly type: string;
+  readonly state: string;
+  readonly idempotencyKey: string;
+  /** ISO 8601, of the submission. */
+  readonly from: string;
+  readonly to: string;
+}
+
+const PAGE_SIZE = 100;
+const REFRESH_MS = 3_000;
+
+/**
+ * Jobs, page after page. As long as only the first is there it is kept fresh; below it, a list that changed while it is read
+ * would be worse than one that is a minute old.
+ */
+export function jobsQuery(filter: Partial<JobFilter>) {
+  return infiniteQueryOptions({
+    queryKey: ["jobs", filter],
+    queryFn: ({ pageParam, signal }) =>
+      read<JobPage>(`jobs${query({ ...filter, limit: PAGE_SIZE, cursor: pageParam })}`, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+    refetchInterval: ({ state }) => ((state.data?.pages.length ?? 0) > 1 ? false : REFRESH_MS),
+    select: ({ pages }) => ({ jobs: uniqueById(pages.flatMap(({ jobs }) => jobs)), pages: pages.length }),
+  });
+}
+
+export function jobQuery(id: string) {
+  return queryOptions({
+    queryKey: ["job", id],
+    queryFn: ({ signal }) => read<JobDetail>(`jobs/${encodeURIComponent(id)}`, signal),
+  });
+}
+
+export interface JobType {
+  readonly type: string;
+  readonly queue: string;
+}
+
+export function typesQuery() {
+  return queryOptions({
+    queryKey: ["types"],
+    queryFn: ({ signal }) => read<{ readonly types: readonly JobType[] }>("types", signal),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** A job that moved while the list was read can be on two pages. */
+function uniqueById<T extends { readonly id: string }>(rows: readonly T[]): T[] {
+  return [...new Map(rows.map((row) => [row.id, row])).values()];
+}

@@ -1,0 +1,102 @@
+import { duration } from "../parts/format.ts";
+import type { MarkName } from "../parts/mark.tsx";
+import type { JobDetail } from "../service/answers.ts";
+
+/** One thing that happened to a job, or will. */
+export interface Moment {
+  readonly id: string;
+  /** ISO 8601; null where nobody wrote down when. */
+  readonly at: string | null;
+  readonly mark: MarkName;
+  readonly title: string;
+  /** Text from outside, such as an error's message. */
+  readonly said?: string;
+  /** Who did it, how long it took. */
+  readonly facts?: readonly string[];
+  /** The name of an effect that is in doubt. */
+  readonly doubt?: string;
+}
+
+/** A job's life in the order in which it happened; what is still to come, last. */
+export function lifeOf(job: JobDetail): Moment[] {
+  const past = [...job.attempts.map(failedAttempt), ...job.effects.map(effect), ...running(job), ...end(job)];
+  past.sort((one, other) => Date.parse(one.at ?? "") - Date.parse(other.at ?? ""));
+  return [submitted(job), ...crashes(job), ...past, ...next(job)];
+}
+
+function submitted({ submittedAt, priority, delayMs, queue }: JobDetail): Moment {
+  const facts = [`queue ${queue}`];
+  if (delayMs > 0) facts.push(`to run ${duration(delayMs)} later`);
+  if (priority > 0) facts.push(`priority ${priority}`);
+  return { id: "submitted", at: submittedAt, mark: "waiting", title: "Submitted", facts };
+}
+
+/** Crashes leave no time behind: whoever could have told it is dead. */
+function crashes({ crashes: count }: JobDetail): Moment[] {
+  if (count === 0) return [];
+  const title = count === 1 ? "Its worker was lost once" : `Its worker was lost ${count} times`;
+  return [
+    { id: "crashes", at: null, mark: "failed", title, facts: ["it started over; no attempt was used up"] },
+  ];
+}
+
+function failedAttempt(failure: JobDetail["attempts"][number]): Moment {
+  const { attempt, worker, startedAt, endedAt, code, message } = failure;
+  const facts = [code, `after ${duration(Date.parse(endedAt) - Date.parse(startedAt))}`, `on ${worker}`];
+  return {
+    id: `attempt ${attempt} ${endedAt}`,
+    at: endedAt,
+    mark: "failed",
+    title: `Attempt ${attempt} failed`,
+    said: message,
+    facts,
+  };
+}
+
+const effectTitles = { reserved: "is under way", done: "is done", "in-doubt": "is in doubt" };
+
+function effect({ name, state, at }: JobDetail["effects"][number]): Moment {
+  return {
+    id: `effect ${name}`,
+    at,
+    mark: state,
+    title: `Effect “${name}” ${effectTitles[state]}`,
+    ...(state === "in-doubt" && { doubt: name }),
+  };
+}
+
+function running({ state, startedAt, attemptsMade, worker }: JobDetail): Moment[] {
+  if (state !== "active" || startedAt === null) return [];
+  const title = `Attempt ${attemptsMade + 1} runs`;
+  return [
+    { id: "running", at: startedAt, mark: "active", title, facts: worker === null ? [] : [`on ${worker}`] },
+  ];
+}
+
+function end({ state, startedAt, finishedAt, worker, error, attempts }: JobDetail): Moment[] {
+  if (finishedAt === null || (state !== "completed" && state !== "failed")) return [];
+  if (state === "failed") {
+    const isTold = attempts.some(({ message }) => message === error?.message);
+    return [
+      {
+        id: "end",
+        at: finishedAt,
+        mark: "failed",
+        title: "Failed for good",
+        ...(error !== null && !isTold && { said: error.message, facts: [error.code] }),
+      },
+    ];
+  }
+  const facts: string[] = [];
+  if (startedAt !== null) facts.push(`after ${duration(Date.parse(finishedAt) - Date.parse(startedAt))}`);
+  if (worker !== null) facts.push(`on ${worker}`);
+  return [{ id: "end", at: finishedAt, mark: "completed", title: "Completed", facts }];
+}
+
+function next({ state, nextAttemptAt, attemptsMade }: JobDetail): Moment[] {
+  if (state === "waiting" || state === "prioritized") {
+    return [{ id: "next", at: null, mark: state, title: "Waits for a worker" }];
+  }
+  if (state !== "delayed" || nextAttemptAt === null) return [];
+  return [{ id: "next", at: nextAttemptAt, mark: "delayed", title: `Attempt ${attemptsMade + 1} is due` }];
+}

@@ -1,0 +1,97 @@
+import type { ReactNode } from "react";
+import { count, rate } from "../parts/format.ts";
+import { To } from "../parts/link.tsx";
+import { Age } from "../parts/time.tsx";
+import type { Overview, QueueOverview } from "../service/answers.ts";
+
+/** First the two numbers that need a person, then what goes by itself. */
+export function Headlines({ overview: { queues, workers } }: { readonly overview: Overview }) {
+  const failed = sum(queues, "failed");
+  const inDoubt = sum(queues, "inDoubt");
+  const oldestDoubt = oldest(queues.map((queue) => queue.oldestDoubtSince));
+  const oldestWaiting = oldest(queues.map((queue) => queue.oldestWaitingSince));
+  return (
+    <ul className="headlines" aria-label="In numbers">
+      <Headline
+        to="/failed"
+        name="Failed"
+        value={count(failed)}
+        tone={failed > 0 ? "bad" : "calm"}
+        note={failed > 0 ? "to be looked at" : "nothing to do"}
+      />
+      <Headline
+        to="/doubts"
+        name="In doubt"
+        value={count(inDoubt)}
+        tone={inDoubt > 0 ? "doubt" : "calm"}
+        note={
+          oldestDoubt === null ? (
+            "nothing to settle"
+          ) : (
+            <>
+              the oldest for <Age at={oldestDoubt} />
+            </>
+          )
+        }
+      />
+      <Headline
+        to="/jobs?state=waiting"
+        name="Waiting"
+        value={count(sum(queues, "waiting") + sum(queues, "prioritized"))}
+        note={
+          oldestWaiting === null ? (
+            "nobody waits"
+          ) : (
+            <>
+              the oldest for <Age at={oldestWaiting} />
+            </>
+          )
+        }
+      />
+      <Headline
+        to="/jobs?state=active"
+        name="Running"
+        value={count(sum(queues, "active"))}
+        note={`on ${count(new Set(workers.map(({ name }) => name)).size)} workers`}
+      />
+      <Headline
+        to="/jobs?state=completed"
+        name="Completed a second"
+        value={rate(sum(queues, "completedPerSecond"))}
+        note={`${rate(sum(queues, "failedPerSecond"))} failed a second`}
+      />
+    </ul>
+  );
+}
+
+interface HeadlineProps {
+  readonly to: string;
+  readonly name: string;
+  readonly value: string;
+  readonly tone?: "bad" | "doubt" | "calm";
+  readonly note: ReactNode;
+}
+
+function Headline({ to, name, value, tone = "calm", note }: HeadlineProps) {
+  return (
+    <li>
+      <To to={to} className={`headline ${tone}`}>
+        <span className="headline-name">{name}</span>
+        <span className="headline-value">{value}</span>
+        <span className="headline-note">{note}</span>
+      </To>
+    </li>
+  );
+}
+
+type Counted = {
+  [Name in keyof QueueOverview]: QueueOverview[Name] extends number ? Name : never;
+}[keyof QueueOverview];
+
+function sum(queues: readonly QueueOverview[], name: Counted): number {
+  return queues.reduce((total, queue) => total + queue[name], 0);
+}
+
+function oldest(instants: readonly (string | null)[]): string | null {
+  return instants.filter((at) => at !== null).sort()[0] ?? null;
+}

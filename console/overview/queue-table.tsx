@@ -1,0 +1,61 @@
+import type { ReactNode } from "react";
+import { count, rate } from "../parts/format.ts";
+import { Text } from "../parts/link.tsx";
+import { Age } from "../parts/time.tsx";
+import type { QueueOverview } from "../service/answers.ts";
+
+interface QueueColumn {
+  readonly title: string;
+  readonly cell: (queue: QueueOverview) => ReactNode;
+}
+
+const columns: readonly QueueColumn[] = [
+  { title: "Waiting", cell: ({ waiting }) => count(waiting) },
+  { title: "Prioritized", cell: ({ prioritized }) => count(prioritized) },
+  {
+    title: "Oldest waits",
+    cell: ({ oldestWaitingSince }) => (oldestWaitingSince === null ? "–" : <Age at={oldestWaitingSince} />),
+  },
+  { title: "Delayed", cell: ({ delayed }) => count(delayed) },
+  { title: "Active", cell: ({ active }) => count(active) },
+  { title: "Completed/s", cell: ({ completedPerSecond }) => rate(completedPerSecond) },
+  { title: "Failed/s", cell: ({ failedPerSecond }) => rate(failedPerSecond) },
+  { title: "Failed", cell: ({ failed }) => count(failed) },
+  { title: "In doubt", cell: ({ inDoubt }) => count(inDoubt) },
+];
+
+/** Where jobs wait, and for how long the oldest does. */
+export function QueueTable({ queues }: { readonly queues: readonly QueueOverview[] }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="scroller" aria-label="Queues, table" tabIndex={0}>
+      <table className="figures queues">
+        <thead>
+          <tr>
+            <th scope="col">Queue</th>
+            {columns.map(({ title }) => (
+              <th scope="col" key={title}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {queues.map((queue) => (
+            <tr key={queue.name}>
+              <th scope="row">
+                <Text of={queue.name} />
+                {queue.isPaused && <span className="tag"> paused</span>}
+              </th>
+              {columns.map(({ title, cell }) => (
+                <td key={title} data-title={title}>
+                  {cell(queue)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

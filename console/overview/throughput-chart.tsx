@@ -1,0 +1,126 @@
+import { useEffect, useRef, useState } from "react";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { counted, duration, rate, timeOfDay } from "../parts/format.ts";
+import { Empty } from "../parts/states.tsx";
+import { DARK, useMedia } from "../parts/use-media.ts";
+import type { SamplePoint } from "../service/answers.ts";
+
+const HEIGHT = 200;
+
+/** Lines differ in their dashes, too. */
+const lines = [
+  { name: "submitted", colour: "--quiet", dash: [2, 3], width: 1.5 },
+  { name: "completed", colour: "--accent", dash: [], width: 2 },
+  { name: "failed", colour: "--bad", dash: [7, 3], width: 2 },
+] as const;
+
+/** What came in and what was done, over the last minutes. */
+export function ThroughputChart({ history }: { readonly history: readonly SamplePoint[] }) {
+  const [pointed, setPointed] = useState<number | null>(null);
+  const latest = history.at(-1);
+  if (latest === undefined) return <Empty title="Nothing measured yet." />;
+  const shown = history[pointed ?? -1] ?? latest;
+  return (
+    <figure className="chart">
+      <div role="img" aria-label={inWords(history, latest)}>
+        <Plot history={history} onPoint={setPointed} />
+      </div>
+      <figcaption>
+        <span className="quiet">{shown === latest ? "now" : timeOfDay(shown.at)}</span>
+        {lines.map(({ name, dash }) => (
+          <span key={name} className={`legend ${name}`}>
+            <svg viewBox="0 0 20 4" aria-hidden="true">
+              <path d="M0 2H20" strokeDasharray={dash.join(" ")} />
+            </svg>
+            {name} <b>{rate(shown[name])}</b>
+          </span>
+        ))}
+      </figcaption>
+    </figure>
+  );
+}
+
+interface PlotProps {
+  readonly history: readonly SamplePoint[];
+  /** Told the index that the pointer is at. */
+  readonly onPoint: (index: number | null) => void;
+}
+
+function Plot({ history, onPoint }: PlotProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot>(null);
+  const isDark = useMedia(DARK);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a canvas takes its colours once, so the theme makes it anew
+  useEffect(() => {
+    const target = place.current;
+    if (target === null) return;
+    const made = new uPlot(optionsFor(target, onPoint), tableOf([]), target);
+    plot.current = made;
+    const fit = new ResizeObserver(() => made.setSize({ width: target.clientWidth, height: HEIGHT }));
+    fit.observe(target);
+    return () => {
+      fit.disconnect();
+      made.destroy();
+    };
+  }, [isDark, onPoint]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a plot made anew needs its data again
+  useEffect(() => plot.current?.setData(tableOf(history)), [history, isDark]);
+
+  return <div ref={place} className="plot" />;
+}
+
+function optionsFor(target: HTMLElement, onPoint: PlotProps["onPoint"]): uPlot.Options {
+  const style = getComputedStyle(target);
+  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const axis = {
+    stroke: colour("--quiet"),
+    font: `11px ${style.fontFamily}`,
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width: target.clientWidth,
+    height: HEIGHT,
+    padding: [8, 8, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, drag: { setScale: false } },
+    scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
+    axes: [
+      {
+        ...axis,
+        space: 70,
+        values: (_plot, at) => at.map((seconds) => timeOfDay(seconds * 1_000).slice(0, 5)),
+      },
+      { ...axis, size: 44, values: (_plot, values) => values.map(rate) },
+    ],
+    series: [
+      {},
+      ...lines.map(({ name, colour: stroke, dash, width }) => ({
+        label: name,
+        stroke: colour(stroke),
+        dash: [...dash],
+        width,
+        points: { show: false },
+      })),
+    ],
+    hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)] },
+  };
+}
+
+function tableOf(history: readonly SamplePoint[]): uPlot.AlignedData {
+  return [
+    history.map(({ at }) => Date.parse(at) / 1_000),
+    ...lines.map(({ name }) => history.map((point) => point[name])),
+  ] as uPlot.AlignedData;
+}
+
+function inWords(history: readonly SamplePoint[], latest: SamplePoint): string {
+  const first = history[0] ?? latest;
+  const span = duration(Date.parse(latest.at) - Date.parse(first.at));
+  const most = Math.max(...history.map(({ completed }) => completed));
+  const now = lines.map(({ name }) => `${rate(latest[name])} ${name}`).join(", ");
+  return `Jobs a second over the last ${span}. Now ${now}. At most ${rate(most)} completed, over ${counted(history.length, "point")}.`;
+}

@@ -1,0 +1,63 @@
+import { count, counted } from "../parts/format.ts";
+import { JobLink, Text } from "../parts/link.tsx";
+import { Empty } from "../parts/states.tsx";
+import { Age, Relative } from "../parts/time.tsx";
+import type { WorkerOverview } from "../service/answers.ts";
+
+/** The workers that are online, and what each of them holds. */
+export function WorkerList({ workers }: { readonly workers: readonly WorkerOverview[] }) {
+  if (workers.length === 0) {
+    return <Empty title="No worker is online.">Jobs are accepted and wait until one is there.</Empty>;
+  }
+  return (
+    <ul className="worker-list">
+      {workers.map((worker) => (
+        <li key={`${worker.name} ${worker.queue} ${worker.startedAt}`}>
+          <Worker worker={worker} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Worker({ worker }: { readonly worker: WorkerOverview }) {
+  const { name, queue, running, concurrency, startedAt, lastTakenAt, isDeaf, holds } = worker;
+  return (
+    <>
+      <div className="worker-head">
+        <Text of={name} isCode /> <span className="quiet">on</span> <Text of={queue} />
+        {isDeaf && <span className="tag bad">deaf: takes nothing while jobs wait</span>}
+      </div>
+      <div className="worker-load">
+        <meter aria-label={`Busy slots of ${name}`} min={0} max={concurrency} value={running} />
+        <span>
+          {count(running)} of {count(concurrency)}
+        </span>
+        <span className="quiet">
+          up <Age at={startedAt} />
+          {lastTakenAt !== null && (
+            <>
+              , last took a job <Relative at={lastTakenAt} />
+            </>
+          )}
+        </span>
+      </div>
+      {holds.length > 0 && (
+        <details>
+          <summary>
+            Holds {counted(running, "job")}
+            {running > holds.length && `, ${count(holds.length)} of them here`}
+          </summary>
+          <ul className="holds">
+            {holds.map(({ jobId, type, since }) => (
+              <li key={jobId}>
+                <JobLink id={jobId} /> <Text of={type} /> <span className="quiet">for</span>{" "}
+                <Age at={since} />
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </>
+  );
+}

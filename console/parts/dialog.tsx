@@ -1,0 +1,98 @@
+import { type ReactNode, useState } from "react";
+import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { ProblemNote } from "./states.tsx";
+
+interface WindowProps {
+  readonly title: string;
+  readonly isOpen: boolean;
+  readonly onClose: () => void;
+  /** Whether Escape and a click beside it close it. @default true */
+  readonly isDismissable?: boolean;
+  readonly isAlert?: boolean;
+  readonly children: ReactNode;
+}
+
+/** A window over the page, which holds the focus until it is closed. */
+export function Window({ title, isOpen, onClose, isDismissable = true, isAlert, children }: WindowProps) {
+  return (
+    <ModalOverlay
+      className="veil"
+      isOpen={isOpen}
+      onOpenChange={(open) => !open && onClose()}
+      isDismissable={isDismissable}
+      isKeyboardDismissDisabled={!isDismissable}
+    >
+      <Modal className="window">
+        <Dialog role={isAlert === true ? "alertdialog" : "dialog"} className="window-body">
+          <Heading slot="title" level={2}>
+            {title}
+          </Heading>
+          {children}
+        </Dialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}
+
+interface ConfirmProps {
+  /** What the button on the page says. */
+  readonly label: string;
+  readonly title: string;
+  /** What the button that does it says. */
+  readonly action: string;
+  readonly isDangerous?: boolean;
+  readonly onConfirm: () => Promise<void>;
+  /** What will happen. */
+  readonly children: ReactNode;
+}
+
+/** A button that asks before it does what it says, and tells why it could not. */
+export function ConfirmButton({
+  label,
+  title,
+  action,
+  isDangerous = false,
+  onConfirm,
+  children,
+}: ConfirmProps) {
+  const [isOpen, setOpen] = useState(false);
+  const [isPending, setPending] = useState(false);
+  const [thrown, setThrown] = useState<unknown>(null);
+
+  async function confirm() {
+    setPending(true);
+    setThrown(null);
+    try {
+      await onConfirm();
+      setOpen(false);
+    } catch (refusal) {
+      setThrown(refusal);
+    } finally {
+      setPending(false);
+    }
+  }
+
+  return (
+    <>
+      <Button className={isDangerous ? "button danger" : "button"} onPress={() => setOpen(true)}>
+        {label}
+      </Button>
+      <Window title={title} isOpen={isOpen} onClose={() => setOpen(false)} isAlert>
+        <div className="window-text">{children}</div>
+        {thrown !== null && <ProblemNote thrown={thrown} />}
+        <div className="window-actions">
+          <Button className="button" onPress={() => setOpen(false)}>
+            Not now
+          </Button>
+          <Button
+            className={isDangerous ? "button danger main" : "button main"}
+            isPending={isPending}
+            onPress={() => void confirm()}
+          >
+            {action}
+          </Button>
+        </div>
+      </Window>
+    </>
+  );
+}

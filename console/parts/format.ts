@@ -1,0 +1,104 @@
+const wholes = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const hundredths = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** 12345 → "12,345". */
+export function count(value: number): string {
+  return wholes.format(value);
+}
+
+/** "1 job", "12,345 jobs". */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+/** Per second: "0.25", "3.4", "1,234". */
+export function rate(value: number): string {
+  if (value < 1) return hundredths.format(value);
+  return value < 100 ? tenths.format(value) : wholes.format(value);
+}
+
+/** "812 KiB", "1.2 GiB". */
+export function bytes(value: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = Math.min(Math.floor(Math.log2(Math.max(value, 1)) / 10), units.length - 1);
+  const scaled = value / 1024 ** power;
+  return `${scaled < 10 ? tenths.format(scaled) : wholes.format(scaled)} ${units[power]}`;
+}
+
+/** A length of time: "0.4 ms", "12 ms", "1.2 s", "3 min 5 s", "5 h 12 min", "3 d 4 h". */
+export function duration(ms: number): string {
+  if (ms < 10) return `${tenths.format(ms)} ms`;
+  if (ms < SECOND) return `${wholes.format(ms)} ms`;
+  if (ms < 10 * SECOND) return `${tenths.format(ms / SECOND)} s`;
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`;
+  if (ms < HOUR) return inTwo(ms, [MINUTE, "min"], [SECOND, "s"]);
+  if (ms < DAY) return inTwo(ms, [HOUR, "h"], [MINUTE, "min"]);
+  return inTwo(ms, [DAY, "d"], [HOUR, "h"]);
+}
+
+type Unit = readonly [ms: number, name: string];
+
+function inTwo(ms: number, [large, largeName]: Unit, [small, smallName]: Unit): string {
+  const rest = Math.floor((ms % large) / small);
+  const first = `${wholes.format(Math.floor(ms / large))} ${largeName}`;
+  return rest === 0 ? first : `${first} ${rest} ${smallName}`;
+}
+
+/** An age in one unit, for which a glance is enough: "12 s", "3 min", "5 h", "8 d". */
+export function age(ms: number): string {
+  if (ms < MINUTE) return `${Math.max(0, Math.floor(ms / SECOND))} s`;
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
+  if (ms < 2 * DAY) return `${Math.floor(ms / HOUR)} h`;
+  return `${wholes.format(Math.floor(ms / DAY))} d`;
+}
+
+/** An instant seen from now: "12 s ago", "now", "in 3 min". */
+export function relative(at: number, now: number): string {
+  const ms = now - at;
+  if (Math.abs(ms) < SECOND) return "now";
+  return ms > 0 ? `${age(ms)} ago` : `in ${age(-ms)}`;
+}
+
+const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" } as const;
+const day = { day: "numeric", month: "short", year: "numeric" } as const;
+
+/** "24 Nov 2026, 15:08:12", by the clock of a zone; the viewer's own where none is named. */
+export function instant(at: string | number, timeZone?: string): string {
+  return new Intl.DateTimeFormat("en-GB", { ...day, ...clock, ...(timeZone && { timeZone }) }).format(
+    new Date(at),
+  );
+}
+
+/** "Tue 24 Nov, 07:00", for what lies near. */
+export function nearInstant(at: string, timeZone?: string): string {
+  return new Intl.DateTimeFormat("en-GB", {
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+    ...(timeZone && { timeZone }),
+  }).format(new Date(at));
+}
+
+/** "15:08:12", by the viewer's clock. */
+export function timeOfDay(at: string | number): string {
+  return new Intl.DateTimeFormat("en-GB", clock).format(new Date(at));
+}
+
+/** The viewer's zone, e.g. "Asia/Kolkata". */
+export function viewersZone(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** JSON for people. */
+export function prettyJson(value: unknown): string {
+  return JSON.stringify(value, null, 2) ?? "";
+}

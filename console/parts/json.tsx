@@ -1,0 +1,11 @@
+import { prettyJson } from "./format.ts";
+
+/** JSON as it is, as text; scrolls inside itself. */
+export function Json({ value, label }: { readonly value: unknown; readonly label: string }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="json" tabIndex={0} aria-label={label}>
+      <bdi>{prettyJson(value)}</bdi>
+    </section>
+  );
+}

@@ -1,0 +1,43 @@
+import type { ReactNode } from "react";
+import { Link } from "react-aria-components";
+
+interface Props {
+  /** A path inside the console, e.g. `/jobs`. */
+  readonly to: string;
+  readonly className?: string;
+  readonly current?: boolean;
+  readonly label?: string;
+  readonly children: ReactNode;
+}
+
+/** A link inside the console: an ordinary one, that opens in a new tab as well. */
+export function To({ to, className = "", current = false, label, children }: Props) {
+  return (
+    <Link
+      href={to}
+      className={className}
+      {...(current && { "aria-current": "page" as const })}
+      {...(label !== undefined && { "aria-label": label })}
+    >
+      {children}
+    </Link>
+  );
+}
+
+export function jobPath(id: string): string {
+  return `/jobs/${encodeURIComponent(id)}`;
+}
+
+/** A job by its id. */
+export function JobLink({ id, children }: { readonly id: string; readonly children?: ReactNode }) {
+  return <To to={jobPath(id)}>{children ?? <Text of={id} isCode />}</To>;
+}
+
+/** Text from outside: set apart, so that no direction mark in it reorders what stands around. */
+export function Text({ of, isCode = false }: { readonly of: string; readonly isCode?: boolean }) {
+  return (
+    <bdi className={isCode ? "outside code" : "outside"} title={of}>
+      {of}
+    </bdi>
+  );
+}

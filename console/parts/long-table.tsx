@@ -1,0 +1,158 @@
+import { type ReactNode, useMemo } from "react";
+import {
+  Cell,
+  Checkbox,
+  Collection,
+  Column,
+  type Key,
+  Row,
+  type Selection,
+  Table,
+  TableBody,
+  TableHeader,
+  TableLayout,
+  TableLoadMoreItem,
+  Virtualizer,
+} from "react-aria-components";
+import { NARROW, useMedia } from "./use-media.ts";
+
+export interface LongColumn<T> {
+  readonly id: string;
+  readonly title: string;
+  /** Pixels, or a share of what is left, e.g. `2fr`. */
+  readonly width: number | `${number}fr`;
+  /** Pixels. */
+  readonly minWidth?: number;
+  readonly isNumber?: boolean;
+  readonly cell: (row: T) => ReactNode;
+}
+
+/** What the rows of one kind look like. Made once, outside of any component, so that rows are not drawn anew for nothing. */
+export interface LongTableLook<T> {
+  readonly columns: readonly LongColumn<T>[];
+  /** The whole row where there is no room for columns. */
+  readonly card: (row: T) => ReactNode;
+  /** Pixels. @default 38 */
+  readonly rowHeight?: number;
+  /** Pixels. @default 84 */
+  readonly cardHeight?: number;
+}
+
+interface Props<T> {
+  readonly label: string;
+  readonly look: LongTableLook<T>;
+  readonly rows: readonly T[];
+  readonly more?: { readonly load: () => void; readonly isLoading: boolean } | undefined;
+  readonly selection?: Selected;
+  readonly empty: ReactNode;
+}
+
+interface Selected {
+  readonly ids: ReadonlySet<string>;
+  readonly onChange: (ids: ReadonlySet<string>) => void;
+}
+
+const HEADING_HEIGHT = 32;
+const SELECT = "select";
+
+/**
+ * A table of any length: only the rows in sight are in the page, and it scrolls inside itself. On a narrow screen each
+ * row is a card.
+ */
+export function LongTable<T extends { readonly id: string }>(props: Props<T>) {
+  const { label, look, rows, more, selection, empty } = props;
+  const isNarrow = useMedia(NARROW);
+  const isSelectable = selection !== undefined;
+  const columns = useMemo(() => columnsOf(look, isNarrow, isSelectable), [look, isNarrow, isSelectable]);
+  return (
+    <Virtualizer
+      // Another layout starts with another measure of everything.
+      key={String(isNarrow)}
+      layout={TableLayout}
+      layoutOptions={layoutOf(look, isNarrow, isSelectable)}
+    >
+      <Table
+        aria-label={label}
+        className={isNarrow ? "long-table cards" : "long-table"}
+        {...(selection !== undefined && selectionProps(selection, rows))}
+      >
+        <TableHeader columns={columns}>
+          {(column) => (
+            <Column
+              id={column.id}
+              isRowHeader={column.isRowHeader}
+              width={column.width}
+              minWidth={column.minWidth ?? 40}
+              className={column.isNumber === true ? "number" : ""}
+            >
+              {column.id === SELECT ? <SelectBox label="Select all" /> : column.title}
+            </Column>
+          )}
+        </TableHeader>
+        <TableBody renderEmptyState={() => empty}>
+          <Collection items={rows} dependencies={[columns]}>
+            {(row) => (
+              <Row id={row.id} columns={columns}>
+                {(column) => (
+                  <Cell className={column.isNumber === true ? "number" : ""}>
+                    {column.id === SELECT ? <SelectBox label="Select" /> : column.cell(row)}
+                  </Cell>
+                )}
+              </Row>
+            )}
+          </Collection>
+          {more !== undefined && (
+            <TableLoadMoreItem onLoadMore={more.load} isLoading={more.isLoading} className="loading">
+              Loading more…
+            </TableLoadMoreItem>
+          )}
+        </TableBody>
+      </Table>
+    </Virtualizer>
+  );
+}
+
+function SelectBox({ label }: { readonly label: string }) {
+  return (
+    <Checkbox slot="selection" aria-label={label} className="checkbox">
+      <span className="box" aria-hidden="true" />
+    </Checkbox>
+  );
+}
+
+function columnsOf<T>({ columns, card }: LongTableLook<T>, isNarrow: boolean, isSelectable: boolean) {
+  const shown: readonly LongColumn<T>[] = isNarrow
+    ? [{ id: "card", title: "", width: "1fr", cell: card }]
+    : columns;
+  const select: LongColumn<T> = { id: SELECT, title: "", width: 40, cell: () => null };
+  return [
+    ...(isSelectable ? [{ ...select, isRowHeader: false }] : []),
+    ...shown.map((column, index) => ({ ...column, isRowHeader: index === 0 })),
+  ];
+}
+
+function layoutOf<T>(look: LongTableLook<T>, isNarrow: boolean, isSelectable: boolean) {
+  const { rowHeight = 38, cardHeight = 84 } = look;
+  const hasHeading = !isNarrow || isSelectable;
+  return {
+    rowHeight: isNarrow ? cardHeight : rowHeight,
+    headingHeight: hasHeading ? HEADING_HEIGHT : 1,
+    loaderHeight: 40,
+  };
+}
+
+function selectionProps(
+  { ids, onChange }: Selected,
+  rows: readonly { readonly id: string }[],
+): {
+  selectionMode: "multiple";
+  selectedKeys: Iterable<Key>;
+  onSelectionChange: (chosen: Selection) => void;
+} {
+  return {
+    selectionMode: "multiple",
+    selectedKeys: ids,
+    onSelectionChange: (chosen) =>
+      onChange(new Set(chosen === "all" ? rows.map(({ id }) => id) : [...chosen].map(String))),
+  };
+}

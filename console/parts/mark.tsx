@@ -1,0 +1,59 @@
+import type { JobState } from "../service/answers.ts";
+
+export type MarkName = JobState | "in-doubt" | "reserved" | "done" | "none" | "holds" | "broken";
+
+interface Look {
+  readonly tone: "quiet" | "accent" | "bad" | "doubt";
+  readonly text: string;
+  /** SVG path on a square of 12. Shapes differ, so that colour is never all there is to tell them apart. */
+  readonly shape: string;
+  readonly isFilled?: boolean;
+}
+
+const circle = "M6 1.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 0 1 0-9z";
+const tick = "M2 6.5l2.7 2.7L10 3.2";
+const cross = "M2.5 2.5l7 7M9.5 2.5l-7 7";
+const question = "M3.4 4.1a2.6 2.6 0 1 1 4.1 2.1C6.5 6.9 6 7.2 6 8M6 10.4v.1";
+
+const looks: Readonly<Record<MarkName, Look>> = {
+  waiting: { tone: "quiet", text: "waiting", shape: circle },
+  prioritized: { tone: "quiet", text: "prioritized", shape: "M6 10.5V2M2.5 5.5L6 2l3.5 3.5" },
+  delayed: { tone: "quiet", text: "delayed", shape: `${circle}M6 3.5V6l1.8 1.2` },
+  active: { tone: "accent", text: "active", shape: circle, isFilled: true },
+  completed: { tone: "accent", text: "completed", shape: tick },
+  failed: { tone: "bad", text: "failed", shape: cross },
+  "in-doubt": { tone: "doubt", text: "in doubt", shape: question },
+  reserved: { tone: "accent", text: "under way", shape: circle, isFilled: true },
+  done: { tone: "accent", text: "done", shape: tick },
+  none: { tone: "quiet", text: "did not run", shape: "M2.5 6h7" },
+  holds: { tone: "accent", text: "holds", shape: tick },
+  broken: { tone: "bad", text: "does not hold", shape: cross },
+};
+
+/** A state, as a shape and a word. */
+export function Mark({ of, text }: { readonly of: MarkName; readonly text?: string }) {
+  return (
+    <span className={`mark ${looks[of].tone}`}>
+      <Glyph of={of} />
+      {text ?? looks[of].text}
+    </span>
+  );
+}
+
+/** The shape alone; what it means must be said beside it. */
+export function Glyph({ of }: { readonly of: MarkName }) {
+  const { shape, isFilled = false } = looks[of];
+  return (
+    <svg className={isFilled ? "glyph filled" : "glyph"} viewBox="0 0 12 12" aria-hidden="true">
+      <path d={shape} />
+    </svg>
+  );
+}
+
+export function toneOf(name: MarkName): string {
+  return looks[name].tone;
+}
+
+export function wordOf(name: MarkName): string {
+  return looks[name].text;
+}

@@ -1,0 +1,30 @@
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useState } from "react";
+
+const SHOWN_MS = 8_000;
+
+const NoticeContext = createContext<(text: ReactNode) => void>(() => {});
+
+/** Shows, and reads aloud, what was just done. */
+export function useNotice(): (text: ReactNode) => void {
+  return useContext(NoticeContext);
+}
+
+export function NoticeProvider({ children }: { readonly children: ReactNode }) {
+  const [notice, setNotice] = useState<{ readonly text: ReactNode } | null>(null);
+  const tell = useCallback((text: ReactNode) => setNotice({ text }), []);
+
+  useEffect(() => {
+    if (notice === null) return;
+    const timer = setTimeout(() => setNotice(null), SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [notice]);
+
+  return (
+    <NoticeContext value={tell}>
+      {children}
+      <div className="notice" role="status">
+        {notice !== null && <p>{notice.text}</p>}
+      </div>
+    </NoticeContext>
+  );
+}

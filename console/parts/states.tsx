@@ -1,0 +1,74 @@
+import type { UseQueryResult } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { asProblem } from "../service/problem.ts";
+import { timeOfDay } from "./format.ts";
+import { Text } from "./link.tsx";
+
+/** Nothing to show, and what that means. */
+export function Empty({ title, children }: { readonly title: string; readonly children?: ReactNode }) {
+  return (
+    <div className="empty">
+      <p className="empty-title">{title}</p>
+      {children !== undefined && <p>{children}</p>}
+    </div>
+  );
+}
+
+/** What the service refused, in its own words. */
+export function ProblemNote({
+  thrown,
+  children,
+}: {
+  readonly thrown: unknown;
+  readonly children?: ReactNode;
+}) {
+  const { title, message, code, offences } = asProblem(thrown);
+  return (
+    <div className="problem" role="alert">
+      <p className="problem-title">{title}</p>
+      <p>
+        <Text of={message} /> <span className="code quiet">{code}</span>
+      </p>
+      {offences.length > 0 && (
+        <ul>
+          {offences.map((offence) => (
+            <li key={`${offence.pointer} ${offence.message}`}>
+              <Text of={offence.pointer} isCode /> <Text of={offence.message} />
+            </li>
+          ))}
+        </ul>
+      )}
+      {children}
+    </div>
+  );
+}
+
+/**
+ * What a query has told, or why it has not. What it told before a failure stays, and says how old it is.
+ */
+export function Loaded<T>(props: {
+  readonly query: UseQueryResult<T, Error>;
+  readonly children: (data: T) => ReactNode;
+}) {
+  const { data, error, dataUpdatedAt } = props.query;
+  if (data === undefined && error !== null) return <ProblemNote thrown={error} />;
+  if (data === undefined) return <Loading />;
+  return (
+    <>
+      {error !== null && (
+        <ProblemNote thrown={error}>
+          <p>What you see is from {timeOfDay(dataUpdatedAt)}.</p>
+        </ProblemNote>
+      )}
+      {props.children(data)}
+    </>
+  );
+}
+
+export function Loading() {
+  return (
+    <p className="loading" role="status">
+      Loading…
+    </p>
+  );
+}

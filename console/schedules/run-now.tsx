@@ -1,0 +1,47 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { ConfirmButton } from "../parts/dialog.tsx";
+import { JobLink, Text } from "../parts/link.tsx";
+import { useNotice } from "../parts/notice.tsx";
+import { send } from "../service/call.ts";
+import { pathOf } from "./queries.ts";
+
+interface Props {
+  readonly name: string;
+  readonly jobType: string;
+}
+
+/** Submits a schedule's job without waiting for its tick. */
+export function RunNow({ name, jobType }: Props) {
+  const client = useQueryClient();
+  const notice = useNotice();
+  // One key until it has worked: pressed again after an answer that got lost, it is still one job.
+  const [key, setKey] = useState(newKey);
+
+  async function run() {
+    const { id } = await send<{ readonly id: string }>(`${pathOf(name)}/run`, undefined, {
+      headers: { "Idempotency-Key": `"${key}"` },
+    });
+    setKey(newKey());
+    notice(
+      <>
+        Submitted. <JobLink id={id}>See the job</JobLink>
+      </>,
+    );
+    await client.invalidateQueries({ queryKey: ["ticks", name] });
+  }
+
+  return (
+    <ConfirmButton label="Run now…" title={`Run ${name} now?`} action="Run now" onConfirm={run}>
+      <p>
+        Its job, a <Text of={jobType} />, is submitted at once, besides those by the clock.
+      </p>
+    </ConfirmButton>
+  );
+}
+
+/** Not `crypto.randomUUID`, which is missing where the page came over plain HTTP from another machine. */
+function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `console-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}

@@ -1,0 +1,63 @@
+import { nearInstant, viewersZone } from "../parts/format.ts";
+import { Text } from "../parts/link.tsx";
+import { Relative } from "../parts/time.tsx";
+import type { ScheduleStatus } from "../service/answers.ts";
+import { RunNow } from "./run-now.tsx";
+import { TickStrip } from "./tick-strip.tsx";
+
+const catchUps: Readonly<Record<string, string>> = {
+  none: "missed ticks are skipped",
+  latest: "of missed ticks the latest is caught up",
+  all: "missed ticks are caught up",
+};
+
+/** One schedule: when it runs next, and what became of the times before. */
+export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }) {
+  const { name, when, timeZone, jobType, catchUp, next } = schedule;
+  return (
+    <section className="section schedule" aria-label={name}>
+      <div className="section-head">
+        <h2>
+          <Text of={name} />
+        </h2>
+        <RunNow name={name} jobType={jobType} />
+      </div>
+      <p className="quiet">
+        <Text of={when} isCode /> <Text of={timeZone} /> · runs <Text of={jobType} /> ·{" "}
+        {catchUps[catchUp] ?? catchUp}
+      </p>
+      <h3>Past</h3>
+      <TickStrip name={name} timeZone={timeZone} />
+      <h3>Next</h3>
+      <NextTicks ticks={next} timeZone={timeZone} />
+    </section>
+  );
+}
+
+function NextTicks({ ticks, timeZone }: { readonly ticks: readonly string[]; readonly timeZone: string }) {
+  if (ticks.length === 0) return <p className="quiet">None within four years.</p>;
+  const viewers = viewersZone();
+  const isSameZone = viewers === timeZone;
+  return (
+    <table className="figures next-ticks">
+      <thead>
+        <tr>
+          <th scope="col">In {timeZone}</th>
+          {!isSameZone && <th scope="col">Yours</th>}
+          <th scope="col">From now</th>
+        </tr>
+      </thead>
+      <tbody>
+        {ticks.map((at) => (
+          <tr key={at}>
+            <th scope="row">{nearInstant(at, timeZone)}</th>
+            {!isSameZone && <td>{nearInstant(at)}</td>}
+            <td>
+              <Relative at={at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

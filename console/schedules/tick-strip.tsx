@@ -1,0 +1,101 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { ListBox, ListBoxItem } from "react-aria-components";
+import { nearInstant } from "../parts/format.ts";
+import { JobLink, Text } from "../parts/link.tsx";
+import { Glyph, Mark, type MarkName, toneOf, wordOf } from "../parts/mark.tsx";
+import { Empty, Loaded, Loading, ProblemNote } from "../parts/states.tsx";
+import type { PastTick } from "../service/answers.ts";
+import { explanationQuery, ticksQuery } from "./queries.ts";
+
+interface Props {
+  readonly name: string;
+  readonly timeZone: string;
+}
+
+/** What became of the latest ticks, oldest first; the chosen one is explained. */
+export function TickStrip({ name, timeZone }: Props) {
+  const ticks = useQuery(ticksQuery(name));
+  const [chosen, setChosen] = useState<string | null>(null);
+  return (
+    <Loaded query={ticks}>
+      {(found) =>
+        found.length === 0 ? (
+          <Empty title="No tick has been due yet." />
+        ) : (
+          <>
+            <ListBox
+              aria-label={`Past ticks of ${name}`}
+              className="ticks"
+              layout="grid"
+              orientation="horizontal"
+              selectionMode="single"
+              selectedKeys={chosen === null ? [] : [chosen]}
+              onSelectionChange={(keys) =>
+                setChosen(keys === "all" ? null : (([...keys][0] as string) ?? null))
+              }
+            >
+              {found.map((tick) => (
+                <TickMark key={tick.at} tick={tick} timeZone={timeZone} />
+              ))}
+            </ListBox>
+            <Key ticks={found} />
+            <div role="status" className="explanation">
+              {chosen === null ? (
+                <p className="quiet">Choose a tick to see what became of it.</p>
+              ) : (
+                <Explanation key={chosen} name={name} at={chosen} timeZone={timeZone} />
+              )}
+            </div>
+          </>
+        )
+      }
+    </Loaded>
+  );
+}
+
+function markOf({ jobId, state }: PastTick): MarkName {
+  if (jobId === null) return "none";
+  return state ?? "done";
+}
+
+/** The job is gone, but it was there. */
+const GONE = "ran; its job is removed";
+
+function meaningOf(tick: PastTick): string {
+  return tick.jobId !== null && tick.state === null ? GONE : wordOf(markOf(tick));
+}
+
+function TickMark({ tick, timeZone }: { readonly tick: PastTick; readonly timeZone: string }) {
+  const mark = markOf(tick);
+  const text = `${nearInstant(tick.at, timeZone)}: ${meaningOf(tick)}`;
+  return (
+    <ListBoxItem id={tick.at} textValue={text} aria-label={text} className={`tick ${toneOf(mark)}`}>
+      <Glyph of={mark} />
+    </ListBoxItem>
+  );
+}
+
+/** What the shapes in this strip mean. */
+function Key({ ticks }: { readonly ticks: readonly PastTick[] }) {
+  const present = new Map(ticks.map((tick) => [meaningOf(tick), markOf(tick)]));
+  return (
+    <p className="tick-key">
+      {[...present].map(([meaning, mark]) => (
+        <Mark key={meaning} of={mark} text={meaning} />
+      ))}
+    </p>
+  );
+}
+
+function Explanation({ name, at, timeZone }: Props & { readonly at: string }) {
+  const { data, error } = useQuery(explanationQuery(name, at));
+  if (error !== null) return <ProblemNote thrown={error} />;
+  if (data === undefined) return <Loading />;
+  return (
+    <p>
+      <b>{nearInstant(at, timeZone)}</b> <Text of={data.text} />{" "}
+      {"jobId" in data && <JobLink id={data.jobId}>Its job</JobLink>}
+    </p>
+  );
+}

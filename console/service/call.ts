@@ -1,0 +1,61 @@
+import { askForKey, currentKey } from "./key.ts";
+import { routeUrl } from "./place.ts";
+import { readProblem, unreachable } from "./problem.ts";
+
+/** The service answers within 2 s, or says that it cannot; a proxy on the way may take longer. */
+const ANSWER_MAX_MS = 15_000;
+
+/**
+ * Asks the service, with the key if there is one.
+ *
+ * @param path of the route, without a slash before it, e.g. `jobs?limit=1`
+ * @throws Problem when the answer is none that was asked for, or none comes
+ */
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  const key = currentKey();
+  const headers = new Headers(init.headers);
+  if (key !== null) headers.set("Authorization", `Bearer ${key}`);
+  const response = await fetch(routeUrl(path), { ...init, headers, cache: "no-store" }).catch((thrown) => {
+    if (init.signal?.aborted === true && init.signal.reason?.name !== "TimeoutError") throw thrown;
+    throw unreachable();
+  });
+  if (response.ok) return response;
+  if (response.status === 401) askForKey(key);
+  throw await readProblem(response);
+}
+
+/** Reads JSON. */
+export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const response = await request(path, { signal: inTime(signal) });
+  return (await response.json()) as T;
+}
+
+/** Sends JSON, or nothing, and reads JSON. */
+export async function send<T>(
+  path: string,
+  body?: unknown,
+  more: { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal } = {},
+): Promise<T> {
+  const response = await request(path, {
+    method: "POST",
+    headers: { ...(body !== undefined && { "Content-Type": "application/json" }), ...more.headers },
+    body: body === undefined ? null : JSON.stringify(body),
+    signal: inTime(more.signal),
+  });
+  return (await response.json()) as T;
+}
+
+/** A query string of what has a value. */
+export function query(values: Readonly<Record<string, string | number | null | undefined>>): string {
+  const given = Object.entries(values).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
+  );
+  return given.length === 0
+    ? ""
+    : `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`;
+}
+
+function inTime(signal?: AbortSignal): AbortSignal {
+  const timeout = AbortSignal.timeout(ANSWER_MAX_MS);
+  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+}

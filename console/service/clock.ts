@@ -1,0 +1,38 @@
+import { useSyncExternalStore } from "react";
+
+const TICK_MS = 1_000;
+/** What a slow connection explains; only a larger difference is the clock's. */
+const TOLERATED_MS = 3_000;
+
+let aheadMs = 0;
+let now = Date.now();
+let timer: ReturnType<typeof setInterval> | undefined;
+const listeners = new Set<() => void>();
+
+/** Ages are told by the service's clock: this machine's may be wrong. */
+export function setServiceTime(at: string): void {
+  const differenceMs = Date.parse(at) - Date.now();
+  aheadMs = Math.abs(differenceMs) > TOLERATED_MS ? differenceMs : 0;
+}
+
+/** The service's time in milliseconds since 1970, told anew every second to all who show an age. */
+export function useNow(): number {
+  return useSyncExternalStore(subscribe, () => now);
+}
+
+function subscribe(listener: () => void): () => void {
+  if (listeners.size === 0) start();
+  listeners.add(listener);
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size === 0) clearInterval(timer);
+  };
+}
+
+function start(): void {
+  now = Date.now() + aheadMs;
+  timer = setInterval(() => {
+    now = Date.now() + aheadMs;
+    for (const listener of listeners) listener();
+  }, TICK_MS);
+}

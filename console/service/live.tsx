@@ -1,0 +1,52 @@
+import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
+import type { Overview } from "./answers.ts";
+import { setServiceTime } from "./clock.ts";
+import { type Connection, follow } from "./events.ts";
+import { useKeyState } from "./key.ts";
+import type { Problem } from "./problem.ts";
+
+/** The overview as the service tells it every two seconds. */
+export interface Live {
+  readonly overview: Overview | null;
+  readonly connection: Connection;
+  /** Why the service does not tell it. */
+  readonly refused: Problem | null;
+}
+
+const nothing: Live = { overview: null, connection: "connecting", refused: null };
+const LiveContext = createContext<Live>(nothing);
+
+/** What is live on every page: one stream serves them all. */
+export function LiveProvider({ children }: { readonly children: ReactNode }) {
+  const [live, setLive] = useState(nothing);
+  const { key } = useKeyState();
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the stream is opened anew with another key
+  useEffect(() => {
+    setLive(nothing);
+    const change = (changes: Partial<Live>) => setLive((before) => ({ ...before, ...changes }));
+    return follow<Overview>("overview", {
+      onData(overview) {
+        setServiceTime(overview.at);
+        change({ overview });
+      },
+      onConnection: (connection) => change({ connection }),
+      onRefused: (refused) => change({ refused }),
+    });
+  }, [key]);
+
+  return <LiveContext value={live}>{children}</LiveContext>;
+}
+
+export function useLive(): Live {
+  return useContext(LiveContext);
+}
+
+/** The two numbers that need a person; null until the service has told them. */
+export function useNeedsPerson(): { readonly failed: number | null; readonly inDoubt: number | null } {
+  const { overview } = useLive();
+  if (overview === null) return { failed: null, inDoubt: null };
+  const sum = (pick: "failed" | "inDoubt") =>
+    overview.queues.reduce((total, queue) => total + queue[pick], 0);
+  return { failed: sum("failed"), inDoubt: sum("inDoubt") };
+}

@@ -1,0 +1,64 @@
+/** One thing that is wrong with an input. */
+interface Offence {
+  readonly pointer: string;
+  readonly message: string;
+}
+
+interface ProblemDetails {
+  readonly status: number;
+  readonly code: string;
+  readonly title: string;
+  readonly detail: string;
+  readonly errors?: readonly Offence[];
+}
+
+/** Why a request was not done, in the service's own words where it has any. */
+export class Problem extends Error {
+  /** The HTTP status; 0 where no answer came. */
+  readonly status: number;
+  readonly code: string;
+  readonly title: string;
+  readonly offences: readonly Offence[];
+
+  constructor({ status, code, title, detail, errors = [] }: ProblemDetails) {
+    super(detail);
+    this.name = "Problem";
+    this.status = status;
+    this.code = code;
+    this.title = title;
+    this.offences = errors;
+  }
+}
+
+export async function readProblem(response: Response): Promise<Problem> {
+  const { status } = response;
+  const isProblem = response.headers.get("content-type")?.startsWith("application/problem+json") === true;
+  const body: unknown = isProblem ? await response.json().catch(() => null) : null;
+  if (isDetails(body)) return new Problem({ ...body, status });
+  return new Problem({
+    status,
+    code: `HTTP ${status}`,
+    title: "This answer is not Holdfast’s",
+    detail: "Something between this page and the service answered in its place, such as a proxy.",
+  });
+}
+
+/** Whatever was thrown, as a problem to show. */
+export function asProblem(thrown: unknown): Problem {
+  if (thrown instanceof Problem) return thrown;
+  const detail = thrown instanceof Error ? thrown.message : String(thrown);
+  return new Problem({ status: 0, code: "CONSOLE", title: "The console could not do this", detail });
+}
+
+export function unreachable(): Problem {
+  return new Problem({
+    status: 0,
+    code: "NO ANSWER",
+    title: "The service cannot be reached",
+    detail: "No answer came. What was asked for may or may not have been done.",
+  });
+}
+
+function isDetails(body: unknown): body is ProblemDetails {
+  return typeof body === "object" && body !== null && "code" in body && "detail" in body && "title" in body;
+}

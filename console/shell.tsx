@@ -1,0 +1,120 @@
+import { type ReactNode, useEffect, useRef } from "react";
+import { Button } from "react-aria-components";
+import { useLocation, useSearch } from "wouter";
+import { count, counted, timeOfDay } from "./parts/format.ts";
+import { To } from "./parts/link.tsx";
+import { useNow } from "./service/clock.ts";
+import { forgetKey, useKeyState } from "./service/key.ts";
+import { type Live, useLive, useNeedsPerson } from "./service/live.tsx";
+
+/** The service tells every two seconds; what is older than this is not how things are now. */
+const STALE_MS = 10_000;
+
+/** What stands around every page. */
+export function Shell({ children }: { readonly children: ReactNode }) {
+  const { key } = useKeyState();
+  return (
+    <>
+      <SkipLink />
+      <header className="top">
+        <To to="/" className="brand" label="Holdfast, overview">
+          Holdfast
+        </To>
+        <Navigation />
+        <div className="top-end">
+          <LiveMark />
+          {key !== null && (
+            <Button className="button small" onPress={forgetKey}>
+              Forget key
+            </Button>
+          )}
+        </div>
+      </header>
+      <main id="main" tabIndex={-1}>
+        {children}
+      </main>
+    </>
+  );
+}
+
+/** With the whole address: the page's `<base>` would lead a mere `#main` to another page. */
+function SkipLink() {
+  useLocation();
+  useSearch();
+  const { pathname, search } = window.location;
+  return (
+    <a className="skip" href={`${pathname}${search}#main`}>
+      Skip to the page
+    </a>
+  );
+}
+
+function Navigation() {
+  const [location] = useLocation();
+  const list = useRef<HTMLUListElement>(null);
+  const { failed, inDoubt } = useNeedsPerson();
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone the list scrolls, and must show where we are
+  useEffect(() => {
+    list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [location]);
+
+  const items = [
+    { to: "/", text: "Overview" },
+    { to: "/jobs", text: "Jobs" },
+    { to: "/failed", text: "Failed", badge: failed, of: "failed job" },
+    { to: "/doubts", text: "In doubt", badge: inDoubt, of: "effect in doubt", ofMany: "effects in doubt" },
+    { to: "/schedules", text: "Schedules" },
+  ];
+  return (
+    <nav aria-label="Pages">
+      <ul ref={list}>
+        {items.map(({ to, text, badge, of, ofMany }) => (
+          <li key={to}>
+            <To to={to} current={isUnder(location, to)}>
+              {text}
+              {badge != null && badge > 0 && (
+                <span className={`badge ${to.slice(1)}`}>
+                  <span aria-hidden="true">{short(badge)}</span>
+                  <span className="spoken">, {counted(badge, of ?? "", ofMany)}</span>
+                </span>
+              )}
+            </To>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+function isUnder(location: string, to: string): boolean {
+  return location === to || (to !== "/" && location.startsWith(`${to}/`));
+}
+
+/** As much of a number as a badge has room for. */
+function short(value: number): string {
+  if (value < 1_000) return count(value);
+  return value < 1_000_000
+    ? `${count(Math.floor(value / 1_000))}k`
+    : `${count(Math.floor(value / 1_000_000))}M`;
+}
+
+/** Whether what is on the page is how things are now. */
+function LiveMark() {
+  const live = useLive();
+  const now = useNow();
+  const { tone, text } = describeLive(live, now);
+  return (
+    <p className={`live ${tone}`} role="status">
+      {text}
+    </p>
+  );
+}
+
+function describeLive({ overview, connection, refused }: Live, now: number): { tone: string; text: string } {
+  if (refused !== null) return { tone: "off", text: "Not live" };
+  if (overview === null) return { tone: "waiting", text: "Connecting" };
+  if (now - Date.parse(overview.at) > STALE_MS)
+    return { tone: "off", text: `Stale since ${timeOfDay(overview.at)}` };
+  return connection === "live" ? { tone: "on", text: "Live" } : { tone: "waiting", text: "Reconnecting" };
+}

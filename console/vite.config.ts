@@ -1,0 +1,42 @@
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
+import { defineConfig, type Plugin } from "vite";
+
+export default defineConfig({
+  // Addresses relative to the page, whose <base> says where the console is.
+  base: "./",
+  publicDir: false,
+  logLevel: "error",
+  plugins: [compressed()],
+  build: {
+    outDir: "../dist/console",
+    emptyOutDir: true,
+    // Nothing inline: the content security policy allows what comes from the service, and nothing else.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 1_000,
+    license: { fileName: "licenses.md" },
+  },
+});
+
+const brotliOptions = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } };
+
+/** Beside each script and style sheet, the same compressed once and for all; the server sends what a browser takes. */
+function compressed(): Plugin {
+  return {
+    name: "compressed",
+    async generateBundle(_options, bundle) {
+      const files = Object.values(bundle).filter(({ fileName }) => /\.(js|css)$/.test(fileName));
+      for (const file of files) {
+        const text = file.type === "chunk" ? file.code : file.source;
+        const [brotli, gzipped] = await Promise.all([
+          promisify(brotliCompress)(text, brotliOptions),
+          promisify(gzip)(text),
+        ]);
+        this.emitFile({ type: "asset", fileName: `${file.fileName}.br`, source: brotli });
+        this.emitFile({ type: "asset", fileName: `${file.fileName}.gz`, source: gzipped });
+      }
+    },
+  };
+}

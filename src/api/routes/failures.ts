@@ -1,0 +1,62 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { failureGroupsSchema } from "../../status/failure-groups.ts";
+import { parseInput } from "../parse-input.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+
+const querySchema = z.strictObject({
+  type: z.string().max(64).optional(),
+  code: z.string().max(64).optional().meta({ description: "Why they failed, e.g. HANDLER_FAILED." }),
+  before: z.iso.datetime().meta({
+    description: "Only those that failed until then, so that what fails again is not retried for ever.",
+  }),
+  limit: z.int().min(1).max(500).default(100),
+  cursor: z.string().max(64).optional().meta({ description: "nextCursor of the answer before." }),
+});
+const retriedSchema = z.object({
+  retried: z.int(),
+  skipped: z.int().meta({ description: "Those that had moved on, or gone, by then." }),
+  nextCursor: z.string().nullable().meta({ description: "Null when none are left." }),
+});
+
+/** The operator's hand on many failed jobs at once: `GET /failures`, `POST /failures/retry`. */
+export function addFailureRoutes(server: FastifyInstance, { operator }: ApiParts): void {
+  server.get(
+    "/failures",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "Group failed jobs",
+        description: "By type and reason, the most frequent first.",
+        tags: ["operate"],
+        response: {
+          200: { ...z.toJSONSchema(failureGroupsSchema), description: "The groups." },
+          ...problemResponses("STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async (_request, reply) => reply.header("Cache-Control", "no-store").send(await operator.failures()),
+  );
+  server.post(
+    "/failures/retry",
+    {
+      config: { scope: "operate" },
+      schema: {
+        summary: "Retry failed jobs",
+        description:
+          "Those that failed first first, up to `limit`; call again with `nextCursor` until it is null. Effects that are done stay done.",
+        tags: ["operate"],
+        body: z.toJSONSchema(querySchema, { io: "input" }),
+        response: {
+          200: { ...z.toJSONSchema(retriedSchema), description: "How far it got." },
+          ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ body }) => {
+      const { before, ...query } = parseInput(querySchema, body);
+      return await operator.retryFailed({ ...query, before: Date.parse(before) });
+    },
+  );
+}

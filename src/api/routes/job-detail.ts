@@ -1,0 +1,34 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { jobNotFound } from "../../contract/job-id.ts";
+import { jobDetailSchema, readDetail } from "../../status/read-detail.ts";
+import { openStatusReader } from "../../status/read-status.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+
+/** `GET /jobs/:id`: all that is known of a job. */
+export function addJobDetailRoute(server: FastifyInstance, { client, settings }: ApiParts): void {
+  const prefix = settings.HOLDFAST_PREFIX;
+  const readStatus = openStatusReader(client, prefix);
+  server.get<{ Params: { id: string } }>(
+    "/jobs/:id",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "Tell all that is known of a job",
+        description: "Its status, its payload, each attempt that failed, and what its handler logged.",
+        tags: ["operate"],
+        params: { type: "object", properties: { id: { type: "string", description: "The job's id." } } },
+        response: {
+          200: { ...z.toJSONSchema(jobDetailSchema), description: "The job." },
+          ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const detail = await readDetail(client, prefix, readStatus, id);
+      if (detail === undefined) throw jobNotFound();
+      return reply.header("Cache-Control", "no-store").send(detail);
+    },
+  );
+}

@@ -1,0 +1,47 @@
+import type { Command } from "commander";
+import { readSettings } from "../../config/settings.ts";
+import { loadApplication } from "../../contract/load-application.ts";
+import { diagnose } from "../../operate/diagnose.ts";
+import type { Finding } from "../../operate/finding.ts";
+import { reachStore } from "../../store/connect.ts";
+import { inTime } from "../../store/fault.ts";
+import { exitCode } from "../exit-code.ts";
+import { printable } from "../table.ts";
+
+/** What stands in the way of the promises, and what to do about it. */
+export function addDoctorCommand(program: Command): void {
+  program
+    .command("doctor")
+    .description(
+      "check the store, the configuration and the guarantees they allow; exit 1 where one is not met",
+    )
+    .option("--json", "print one JSON object a line")
+    .action(doctor);
+}
+
+async function doctor({ json }: { readonly json?: true }): Promise<void> {
+  const settings = readSettings();
+  const application = await loadApplication(settings.HOLDFAST_CONFIG);
+  const store = await reachStore(settings, "prompt");
+  try {
+    const findings = await inTime(diagnose(application, store.client, settings));
+    process.stdout.write(
+      json ? findings.map((finding) => `${JSON.stringify(finding)}\n`).join("") : describe(findings),
+    );
+    if (findings.some(({ verdict }) => verdict === "bad")) process.exitCode = exitCode.failed;
+  } finally {
+    await store.stop();
+  }
+}
+
+function describe(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ name }) => name.length));
+  const lines = findings.flatMap(({ verdict, name, found, reason, remedy }) => [
+    `${verdict.padEnd(4)}  ${name.padEnd(width)}  ${printable(found)}`,
+    ...(reason === null ? [] : [`      ${"".padEnd(width)}  Why it matters: ${reason}.`]),
+    ...(remedy === null ? [] : [`      ${"".padEnd(width)}  Remedy: ${remedy}.`]),
+  ]);
+  const count = (verdict: Finding["verdict"]) =>
+    findings.filter((finding) => finding.verdict === verdict).length;
+  return `${lines.join("\n")}\n\n${count("ok")} well, ${count("warn")} to look at, ${count("bad")} bad\n`;
+}

@@ -1,0 +1,71 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Settings } from "../config/settings.ts";
+import { cannotListen, urlOf } from "../service/listening.ts";
+import { type Running, stopOnce } from "../service/running.ts";
+import { METRICS_TYPE, type Metrics } from "./metrics.ts";
+
+/** Tells metrics for a process that has no other server. */
+export interface MetricsServer extends Running {
+  /** Where they are, e.g. `http://127.0.0.1:9464/metrics`. */
+  readonly url: string;
+}
+
+/** A role that tells metrics, where it is asked to. */
+export interface MeasuredRole extends Running {
+  /** Where its metrics are; undefined where `HOLDFAST_METRICS_PORT` is not set. */
+  readonly metricsUrl: string | undefined;
+}
+
+const REQUEST_MAX_MS = 5_000;
+
+/**
+ * Serves `/metrics` and `/health/live` at `HOLDFAST_METRICS_HOST` and `HOLDFAST_METRICS_PORT`.
+ *
+ * @throws HoldfastError `START_FAILED` when the port is taken
+ */
+export async function startMetricsServer(
+  metrics: Metrics,
+  { HOLDFAST_METRICS_HOST: host, HOLDFAST_METRICS_PORT: port = 0 }: Settings,
+): Promise<MetricsServer> {
+  const limits = { requestTimeout: REQUEST_MAX_MS, headersTimeout: REQUEST_MAX_MS };
+  const server = createServer(limits, (request, response) => void answer(metrics, request, response));
+  server.listen(port, host);
+  await once(server, "listening").catch((error: unknown) => {
+    throw cannotListen(host, port, "HOLDFAST_METRICS_PORT", error);
+  });
+  const address = server.address();
+  const bound = address !== null && typeof address === "object" ? address.port : port;
+  return {
+    url: `${urlOf(host, bound)}/metrics`,
+    stop: stopOnce(async () => {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    }),
+  };
+}
+
+async function answer(metrics: Metrics, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { status, type, body } = await answerTo(request, metrics);
+  response.writeHead(status, {
+    "content-type": type,
+    "content-length": Buffer.byteLength(body),
+    "cache-control": "no-store",
+    ...(status === 405 && { allow: "GET, HEAD" }),
+  });
+  response.end(body); // node leaves the body out of an answer to HEAD
+}
+
+async function answerTo({ method, url = "" }: IncomingMessage, metrics: Metrics) {
+  if (method !== "GET" && method !== "HEAD") return plain(405, "Expected GET or HEAD\n");
+  const [path] = url.split("?");
+  if (path === "/metrics") return { status: 200, type: METRICS_TYPE, body: await metrics.scrape() };
+  if (path === "/health/live") return { status: 200, type: "application/json", body: '{"status":"live"}' };
+  return plain(404, "Here are /metrics and /health/live\n");
+}
+
+function plain(status: number, body: string) {
+  return { status, type: "text/plain; charset=utf-8", body };
+}

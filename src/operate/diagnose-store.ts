@@ -1,0 +1,88 @@
+import type { Durability } from "../config/variables.ts";
+import { checkStore, type Info, readInfo, type StoreCheck } from "../store/audit.ts";
+import type { StoreClient } from "../store/client.ts";
+import { byLimits, type Finding, finding, ok } from "./finding.ts";
+
+const PINGS = 9;
+const MEBIBYTE = 1_048_576;
+
+/** Looks at the store: what the durability rests on, its room, its clock, its distance. */
+export async function diagnoseStore(client: StoreClient, durability: Durability): Promise<Finding[]> {
+  const checks = await checkStore(client, durability);
+  const info = await readInfo(client);
+  const { pingMs, clockMs } = await measureDistance(client);
+  return [
+    ...checks.map((check) => ofCheck(check, durability)),
+    lastWrite(info),
+    memory(info),
+    finding(
+      "latency",
+      byLimits(pingMs, { warn: 20, bad: 250 }),
+      `${pingMs.toFixed(1)} ms for a PING (median of ${PINGS})`,
+      {
+        reason: "each submission and each step of a job waits for the store at least once",
+        remedy:
+          "bring the processes nearer to the store, or look for what holds it up: SLOWLOG GET, LATENCY DOCTOR",
+      },
+    ),
+    finding(
+      "clock",
+      byLimits(Math.abs(clockMs), { warn: 1_000, bad: 30_000 }),
+      `${Math.round(clockMs)} ms from the store's`,
+      {
+        reason:
+          "delays and the times that jobs show are wrong by as much; schedules follow the store's clock",
+        remedy: "synchronise the clocks (NTP)",
+      },
+    ),
+  ];
+}
+
+function ofCheck(
+  { setting, expected, found, holds, risk, remedy }: StoreCheck,
+  { level }: Durability,
+): Finding {
+  return finding(setting, holds ? "ok" : "bad", found, {
+    reason: `HOLDFAST_DURABILITY=${level} expects ${expected}: ${risk}`,
+    remedy,
+  });
+}
+
+function lastWrite(info: Info): Finding {
+  const status = info.get("aof_last_write_status") ?? "ok";
+  return finding("last write to disk", status === "ok" ? "ok" : "bad", status, {
+    reason: "the store refuses writes until it can write to its disk again",
+    remedy: "look at the disk (full?) and at the store's log",
+  });
+}
+
+function memory(info: Info): Finding {
+  const used = Number(info.get("used_memory") ?? 0);
+  const limit = Number(info.get("maxmemory") ?? 0);
+  const max = limit > 0 ? limit : Number(info.get("total_system_memory") ?? 0);
+  if (max === 0) return ok("memory", `${mebibytes(used)} used; the store tells no limit`);
+  const found = `${mebibytes(used)} of ${mebibytes(max)}${limit > 0 ? "" : " (the machine's; maxmemory is not set)"}`;
+  return finding("memory", byLimits(used / max, { warn: 0.75, bad: 0.9 }), found, {
+    reason: "a full store takes no new jobs (STORE_FULL); those that run still end",
+    remedy:
+      "give the store more memory, run more workers, or keep fewer finished jobs (HOLDFAST_KEEP_COMPLETED)",
+  });
+}
+
+/** Of several pings the median, and the clock's difference as seen by the quickest. */
+async function measureDistance(client: StoreClient): Promise<{ pingMs: number; clockMs: number }> {
+  const pings: { readonly ms: number; readonly clockMs: number }[] = [];
+  for (let count = 0; count < PINGS; count += 1) {
+    const [begun, askedAt] = [performance.now(), Date.now()];
+    const [seconds, microseconds] = await client.time();
+    const ms = performance.now() - begun;
+    const storeMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+    pings.push({ ms, clockMs: askedAt + ms / 2 - storeMs });
+  }
+  const sorted = pings.sort((a, b) => a.ms - b.ms);
+  return { pingMs: sorted[PINGS >> 1]?.ms ?? 0, clockMs: sorted[0]?.clockMs ?? 0 };
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / MEBIBYTE).toLocaleString("en")} MiB`;
+}

@@ -1,0 +1,125 @@
+import type { Settings } from "../config/settings.ts";
+import type { Application } from "../contract/define-config.ts";
+import { type QueueReading, readQueue } from "../status/read-overview.ts";
+import type { StoreClient } from "../store/client.ts";
+import { queueKey } from "../store/keys.ts";
+import { diagnoseStore } from "./diagnose-store.ts";
+import { type Finding, finding, ok } from "./finding.ts";
+
+/** A worker gives a sign of life every 5 s. */
+const SILENT_AFTER_MS = 15_000;
+const OVERDUE_AFTER_MS = 30_000;
+/** BullMQ multiplies due times by this, to keep jobs of one millisecond in order. */
+const DUE_SCALE = 4_096;
+
+/**
+ * Looks at everything that could keep a promise from being kept.
+ *
+ * @returns a finding for each thing that was looked at, the good ones included
+ * @throws whatever the store answers when it cannot be read
+ */
+export async function diagnose(
+  application: Application,
+  client: StoreClient,
+  settings: Settings,
+): Promise<Finding[]> {
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_DURABILITY: durability } = settings;
+  const store = await diagnoseStore(client, durability);
+  const queues = await Promise.all(
+    application.queues.map(async (name) => {
+      const reading = await readQueue(client, prefix, name);
+      const latest = (reading.now - OVERDUE_AFTER_MS) * DUE_SCALE;
+      const overdue = await client.zcount(queueKey(prefix, name, "delayed"), "-inf", latest);
+      return [...workers(name, reading), overdueJobs(name, overdue, reading), doubts(name, reading)];
+    }),
+  );
+  return [...store, ...retention(application, settings), stopGrace(application, settings), ...queues.flat()];
+}
+
+/** A tick that is caught up after its key is forgotten would run twice. */
+function retention({ schedules }: Application, { HOLDFAST_RETENTION_MS }: Settings): Finding[] {
+  return schedules.map(({ name, catchUp }) =>
+    finding(
+      `schedule ${name}`,
+      catchUp.mode === "none" || catchUp.windowMs < HOLDFAST_RETENTION_MS ? "ok" : "bad",
+      `catches up ${catchUp.mode === "none" ? "nothing" : `${catchUp.windowMs} ms back`}; keys are remembered for ${HOLDFAST_RETENTION_MS} ms`,
+      {
+        reason: "a tick could be caught up after its key is forgotten, and run twice",
+        remedy: "shorten the schedule's catchUp.windowMs, or lengthen HOLDFAST_RETENTION_MS",
+      },
+    ),
+  );
+}
+
+function stopGrace({ jobs }: Application, { HOLDFAST_STOP_GRACE_MS: graceMs }: Settings): Finding {
+  const timeouts = [...jobs.values()].flatMap(({ effects }) =>
+    Object.values(effects).map(({ timeoutMs }) => timeoutMs),
+  );
+  const longest = Math.max(0, ...timeouts);
+  return finding(
+    "stop grace",
+    longest <= graceMs ? "ok" : "warn",
+    `${graceMs} ms; the longest side effect may take ${longest} ms`,
+    {
+      reason: "a side effect that is cut off when a worker stops is in doubt",
+      remedy: "lengthen HOLDFAST_STOP_GRACE_MS, and what the supervisor allows before it kills",
+    },
+  );
+}
+
+function workers(queue: string, { now, queue: depth, workers: known }: QueueReading): Finding[] {
+  const alive = known.filter(({ seenAt }) => now - Date.parse(seenAt) < SILENT_AFTER_MS);
+  const waiting = depth.waiting + depth.prioritized;
+  const deaf = alive.filter(({ isDeaf }) => isDeaf).map(({ name }) => name);
+  const found = `${alive.length} alive, ${waiting} jobs waiting`;
+  return [
+    finding(
+      `workers of ${queue}`,
+      alive.length === 0 && waiting > 0 && !depth.isPaused ? "bad" : "ok",
+      found,
+      {
+        reason: "jobs wait, and nobody is there to run them",
+        remedy: "start one: holdfast worker",
+      },
+    ),
+    ...deaf.map((name) =>
+      finding(`worker ${name}`, "bad", "alive, with room, and takes no jobs", {
+        reason: "its connection may be stuck: jobs wait longer than they should",
+        remedy: "restart it; its jobs are safe",
+      }),
+    ),
+    ...(depth.isPaused
+      ? [
+          finding(`queue ${queue}`, "warn", "paused", {
+            reason: "no job of it is run until it is resumed",
+            remedy: "resume it with the tool that paused it",
+          }),
+        ]
+      : []),
+  ];
+}
+
+function overdueJobs(queue: string, overdue: number, { queue: depth }: QueueReading): Finding {
+  return finding(
+    `delayed jobs of ${queue}`,
+    overdue > 0 ? "bad" : "ok",
+    `${overdue} of ${depth.delayed} overdue`,
+    {
+      reason: "jobs that are due are not made ready; workers do that when they look for the next job",
+      remedy: "make sure that a worker of this queue runs and can reach the store",
+    },
+  );
+}
+
+function doubts(queue: string, { queue: depth }: QueueReading): Finding {
+  if (depth.inDoubt === 0) return ok(`doubts of ${queue}`, "none");
+  return finding(
+    `doubts of ${queue}`,
+    "warn",
+    `${depth.inDoubt}, the oldest since ${depth.oldestDoubtSince}`,
+    {
+      reason: "nobody can know whether these side effects happened; their jobs wait for a person",
+      remedy: "holdfast doubts list, then holdfast doubts resolve",
+    },
+  );
+}

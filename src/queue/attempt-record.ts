@@ -1,0 +1,41 @@
+import type { StoreClient } from "../store/client.ts";
+import { queueKey } from "../store/keys.ts";
+import { loadScript } from "../store/script.ts";
+
+/** How an attempt failed. BullMQ keeps only the latest; these stay with the job for whoever looks into it. */
+export interface AttemptRecord {
+  /** From 1. */
+  readonly attempt: number;
+  readonly worker: string;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** How the names of their fields in the job begin. */
+const FIELD = "attempt:";
+/** A job can have many attempts; the latest tell most. */
+const KEPT_MAX = 50;
+
+const script = loadScript(import.meta.url, "keep-attempt.lua");
+
+/** Writes it down in a field of the job's own, so that it goes when the job goes. */
+export async function keepAttempt(
+  client: StoreClient,
+  place: { readonly prefix: string; readonly queue: string; readonly jobId: string },
+  record: AttemptRecord,
+): Promise<void> {
+  const job = queueKey(place.prefix, place.queue, place.jobId);
+  const field = `${FIELD}${record.attempt % KEPT_MAX}`;
+  await script.run(client, [job], [field, JSON.stringify(record)]);
+}
+
+/** Reads them from the fields of a job, the first first. */
+export function attemptRecords(job: Readonly<Record<string, string>>): AttemptRecord[] {
+  return Object.entries(job)
+    .filter(([field]) => field.startsWith(FIELD))
+    .map(([, json]) => JSON.parse(json) as AttemptRecord)
+    .sort((a, b) => a.startedAt - b.startedAt);
+}

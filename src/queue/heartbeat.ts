@@ -1,0 +1,60 @@
+import { type Running, stopOnce } from "../service/running.ts";
+import type { StoreClient } from "../store/client.ts";
+import { workersKey, workersSeenKey } from "../store/keys.ts";
+import { loadScript } from "../store/script.ts";
+
+/** What a worker tells of itself, for those who watch. Nothing rests on it: jobs are held by their locks. */
+export interface WorkerSign {
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly concurrency: number;
+  /** How many jobs it is at. */
+  readonly running: number;
+  /** When it took a job last, in milliseconds since 1970; null before the first. */
+  readonly takenAt: number | null;
+}
+
+export interface HeartbeatOptions {
+  readonly client: StoreClient;
+  readonly prefix: string;
+  readonly queue: string;
+  readonly workerName: string;
+  /** Read at each beat. */
+  readonly sign: () => WorkerSign;
+}
+
+/** How often a worker gives a sign of life. */
+export const HEARTBEAT_MS = 5_000;
+/** After how long a silent worker is forgotten: time enough for an operator to see that it went silent. */
+const FORGOTTEN_AFTER_MS = 10 * 60_000;
+
+const script = loadScript(import.meta.url, "heartbeat.lua");
+
+/** Gives signs of life until stopped, then takes leave. */
+export function startHeartbeat({ client, prefix, queue, workerName, sign }: HeartbeatOptions): Running {
+  const keys = [workersKey(prefix, queue), workersSeenKey(prefix, queue)] as const;
+  let isUnderWay = false;
+
+  async function beat(): Promise<void> {
+    // While the store is away, beats must not pile up.
+    if (isUnderWay) return;
+    isUnderWay = true;
+    try {
+      await script.run(client, keys, [workerName, JSON.stringify(sign()), FORGOTTEN_AFTER_MS]);
+    } catch {
+      // The connection's owner hears of its errors; the next beat comes soon.
+    } finally {
+      isUnderWay = false;
+    }
+  }
+
+  const timer = setInterval(() => void beat(), HEARTBEAT_MS);
+  void beat();
+  return {
+    stop: stopOnce(async () => {
+      clearInterval(timer);
+      if (client.status !== "ready") return;
+      await Promise.all([client.hdel(keys[0], workerName), client.zrem(keys[1], workerName)]);
+    }),
+  };
+}

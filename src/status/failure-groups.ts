@@ -1,0 +1,102 @@
+import { z } from "zod";
+import { parseFailure } from "../contract/failure.ts";
+import type { StoreClient } from "../store/client.ts";
+import { inTime } from "../store/fault.ts";
+import { queueKey } from "../store/keys.ts";
+import { loadScript } from "../store/script.ts";
+
+const instant = z.iso.datetime();
+
+const failureGroupSchema = z.object({
+  type: z.string(),
+  code: z.string(),
+  count: z.int(),
+  firstAt: instant,
+  lastAt: instant,
+  message: z.string().meta({ description: "Of the latest; those of the others can differ." }),
+  exampleId: z.string().meta({ description: "The latest of them." }),
+});
+export type FailureGroup = Readonly<z.output<typeof failureGroupSchema>>;
+
+export const failureGroupsSchema = z.object({
+  groups: z.array(failureGroupSchema).meta({ description: "The most frequent first." }),
+  scanned: z.int().meta({ description: "How many failed jobs were looked at, the latest first." }),
+  isComplete: z.boolean().meta({ description: "Whether those were all." }),
+});
+export type FailureGroups = Readonly<z.output<typeof failureGroupsSchema>>;
+
+const script = loadScript(import.meta.url, "failures.lua");
+/** So many hold up the store for a millisecond or two. */
+const SLICE = 250;
+/** So many are looked through in half a second. */
+const SCANNED_MAX = 50_000;
+
+type Counted = FailureGroup;
+
+/**
+ * Groups the failed jobs by type and code.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE`
+ */
+export async function readFailureGroups(
+  client: StoreClient,
+  prefix: string,
+  queues: readonly string[],
+): Promise<FailureGroups> {
+  const groups = new Map<string, Counted>();
+  let scanned = 0;
+  let isComplete = true;
+  for (const queue of queues) {
+    for (let offset = 0; ; offset += SLICE) {
+      if (scanned >= SCANNED_MAX) {
+        isComplete = false;
+        break;
+      }
+      const slice = await inTime(readSlice(client, prefix, queue, offset));
+      scanned += slice.read;
+      for (const group of slice.groups) add(groups, group);
+      if (slice.read < SLICE) break;
+    }
+  }
+  return { groups: [...groups.values()].sort((a, b) => b.count - a.count), scanned, isComplete };
+}
+
+async function readSlice(client: StoreClient, prefix: string, queue: string, offset: number) {
+  const keys = [queueKey(prefix, queue, "failed")];
+  const reply = await script.run(client, keys, [queueKey(prefix, queue, ""), offset, SLICE]);
+  const [read, ...values] = reply as [number, ...(string | number)[]];
+  const groups: Counted[] = [];
+  for (let at = 0; at < values.length; at += 7) {
+    const [type, , count, earliest, latest, exampleId, reason] = values.slice(at, at + 7);
+    const { code, message } = parseFailure(String(reason));
+    groups.push({
+      type: String(type),
+      code,
+      count: Number(count),
+      firstAt: isoTime(earliest),
+      lastAt: isoTime(latest),
+      message,
+      exampleId: String(exampleId),
+    });
+  }
+  return { read, groups };
+}
+
+function add(groups: Map<string, Counted>, group: Counted): void {
+  const name = `${group.type}\n${group.code}`;
+  const known = groups.get(name);
+  if (known === undefined) {
+    groups.set(name, group);
+    return;
+  }
+  const latest = known.lastAt >= group.lastAt ? known : group;
+  groups.set(name, {
+    ...latest,
+    count: known.count + group.count,
+    firstAt: known.firstAt < group.firstAt ? known.firstAt : group.firstAt,
+  });
+}
+
+function isoTime(ms: string | number | undefined): string {
+  return new Date(Number(ms)).toISOString();
+}

@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { parseJobId } from "../contract/job-id.ts";
+import { attemptRecords } from "../queue/attempt-record.ts";
+import type { JobEnvelope } from "../queue/envelope.ts";
+import type { StoreClient } from "../store/client.ts";
+import { inTime } from "../store/fault.ts";
+import { queueKey } from "../store/keys.ts";
+import { listedJobSchema } from "./job-status.ts";
+import type { ReadStatus } from "./read-status.ts";
+
+const instant = z.iso.datetime();
+
+/** All that is known of a job. */
+export const jobDetailSchema = listedJobSchema.extend({
+  queue: z.string(),
+  payload: z.unknown().meta({ description: "As it was submitted." }),
+  priority: z.int(),
+  delayMs: z.int().meta({ description: "Milliseconds it was asked to wait." }),
+  crashes: z.int().meta({ description: "How often its worker was lost while at it." }),
+  worker: z.string().nullable().meta({ description: "Who took it last." }),
+  attempts: z
+    .array(
+      z.object({
+        attempt: z.int(),
+        worker: z.string(),
+        startedAt: instant,
+        endedAt: instant,
+        code: z.string(),
+        message: z.string(),
+      }),
+    )
+    .meta({ description: "The attempts that failed, the first first; the latest 50." }),
+  logs: z.array(z.string()).meta({ description: "What its handler logged; the latest 100 lines." }),
+});
+export type JobDetail = Readonly<z.output<typeof jobDetailSchema>>;
+
+const LOG_LINES_MAX = 100;
+
+/**
+ * Reads all that is known of a job, for somebody who looks into it.
+ *
+ * @returns undefined when there is no such job, or no longer
+ * @throws HoldfastError `STORE_UNAVAILABLE`
+ */
+export async function readDetail(
+  client: StoreClient,
+  prefix: string,
+  readStatus: ReadStatus,
+  id: string,
+): Promise<JobDetail | undefined> {
+  const queue = parseJobId(id)?.queue;
+  if (queue === undefined) return undefined;
+  const key = queueKey(prefix, queue, id);
+  const [status, fields, logs] = await inTime(
+    Promise.all([readStatus(id), client.hgetall(key), client.lrange(`${key}:logs`, -LOG_LINES_MAX, -1)]),
+  );
+  if (status === undefined || fields.data === undefined) return undefined;
+  const { key: idempotencyKey, payload } = JSON.parse(fields.data) as JobEnvelope;
+  return {
+    ...status,
+    idempotencyKey,
+    queue,
+    payload,
+    priority: Number(fields.priority ?? 0),
+    delayMs: (JSON.parse(fields.opts ?? "{}") as { delay?: number }).delay ?? 0,
+    crashes: Number(fields.stc ?? 0),
+    worker: fields.pb ?? null,
+    attempts: attemptRecords(fields).map((record) => ({
+      ...record,
+      startedAt: new Date(record.startedAt).toISOString(),
+      endedAt: new Date(record.endedAt).toISOString(),
+    })),
+    logs,
+  };
+}

@@ -1,0 +1,129 @@
+import type { WorkerSign } from "../queue/heartbeat.ts";
+import type { StoreClient } from "../store/client.ts";
+import { doubtsKey, queueKey, workersKey, workersSeenKey } from "../store/keys.ts";
+import { loadScript } from "../store/script.ts";
+import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
+
+/** What one reading of a queue tells. */
+export interface QueueReading {
+  /** The store's clock, in milliseconds since 1970. */
+  readonly now: number;
+  readonly queue: QueueOverview;
+  /** How many jobs were ever added. */
+  readonly submitted: number;
+  readonly workers: readonly WorkerOverview[];
+  readonly startMs: readonly number[];
+  readonly runMs: readonly number[];
+}
+
+const script = loadScript(import.meta.url, "overview.lua");
+const lists = ["wait", "paused", "prioritized", "delayed", "active", "completed", "failed"];
+
+const RATE_WINDOW_MS = 10_000;
+const TIMED_JOBS = 100;
+const NAMED_JOBS = 200;
+const HELD_MAX = 20;
+/** A job that waits for longer than this beside an idle worker is not being heard of. */
+const DEAF_AFTER_MS = 30_000;
+
+interface Told {
+  readonly now: number;
+  readonly counts: Pick<
+    QueueOverview,
+    "waiting" | "prioritized" | "delayed" | "active" | "completed" | "failed" | "inDoubt"
+  >;
+  readonly submitted: number;
+  readonly isPaused: boolean;
+  readonly oldestWaiting: number | null;
+  readonly oldestDoubt: number | null;
+  readonly completedPerSecond: number;
+  readonly failedPerSecond: number;
+  readonly times: string;
+  // An empty list comes as an object.
+  readonly active: string[] | Record<string, never>;
+  readonly workers: string[] | Record<string, never>;
+}
+
+/** Reads what goes on in a queue, in one step of about a millisecond. */
+export async function readQueue(client: StoreClient, prefix: string, name: string): Promise<QueueReading> {
+  const key = (part: string) => queueKey(prefix, name, part);
+  const keys = [
+    ...lists.map(key),
+    doubtsKey(prefix, name),
+    key("id"),
+    key("meta"),
+    workersKey(prefix, name),
+    workersSeenKey(prefix, name),
+  ];
+  const reply = await script.run(client, keys, [key(""), RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS]);
+  const told = JSON.parse(String(reply)) as Told;
+  const times = told.times === "" ? [] : told.times.split(";").map((job) => job.split(",").map(Number));
+  return {
+    now: told.now,
+    submitted: told.submitted,
+    queue: {
+      name,
+      ...told.counts,
+      oldestWaitingSince: isoOrNull(told.oldestWaiting),
+      oldestDoubtSince: isoOrNull(told.oldestDoubt),
+      completedPerSecond: told.completedPerSecond,
+      failedPerSecond: told.failedPerSecond,
+      isPaused: told.isPaused,
+    },
+    workers: workersOf(name, told),
+    startMs: times.map(([submitted = 0, delay = 0, started = 0]) => Math.max(0, started - submitted - delay)),
+    runMs: times.map(([, , started = 0, finished = 0]) => Math.max(0, finished - started)),
+  };
+}
+
+function workersOf(queue: string, told: Told): WorkerOverview[] {
+  const active = chunks(told.active, 4).map(([jobId = "", type = "", worker = "", since = "0"]) => ({
+    worker,
+    job: { jobId, type, since: isoTime(Number(since)) },
+  }));
+  return chunks(told.workers, 3).map(([name = "", about = "{}", seen = "0"]) => {
+    const sign = JSON.parse(about) as WorkerSign;
+    return {
+      name,
+      queue,
+      startedAt: isoTime(sign.startedAt),
+      seenAt: isoTime(Number(seen)),
+      concurrency: sign.concurrency,
+      running: sign.running,
+      lastTakenAt: isoOrNull(sign.takenAt),
+      isDeaf: isDeaf(sign, told),
+      holds: active
+        .filter(({ worker }) => worker === name)
+        .slice(0, HELD_MAX)
+        .map(({ job }) => job),
+    };
+  });
+}
+
+function isDeaf({ startedAt, running, concurrency, takenAt }: WorkerSign, told: Told): boolean {
+  if (told.isPaused || told.oldestWaiting === null || running >= concurrency) return false;
+  const waitedMs = told.now - told.oldestWaiting;
+  return waitedMs > DEAF_AFTER_MS && told.now - Math.max(startedAt, takenAt ?? 0) > DEAF_AFTER_MS;
+}
+
+function chunks(list: Told["active"], size: number): string[][] {
+  if (!Array.isArray(list)) return [];
+  return Array.from({ length: list.length / size }, (_, index) =>
+    list.slice(index * size, (index + 1) * size),
+  );
+}
+
+/** Nearest-rank percentiles. */
+export function percentilesOf(values: readonly number[]): Percentiles {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
+  return { count: sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99) };
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : isoTime(ms);
+}

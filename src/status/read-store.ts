@@ -1,0 +1,48 @@
+import type { Durability } from "../config/variables.ts";
+import { checkStore, readInfo, type StoreCheck } from "../store/audit.ts";
+import type { StoreClient } from "../store/client.ts";
+import type { StoreOverview } from "./overview.ts";
+
+/** Settings change rarely. */
+const CHECKED_EVERY_MS = 10_000;
+
+const names: Readonly<Record<string, string>> = {
+  version: "The store is new enough",
+  "maxmemory-policy": "Nothing is evicted",
+  appendonly: "Jobs survive a restart of the store",
+  appendfsync: "Acknowledged means on disk",
+  "no-appendfsync-on-rewrite": "Also while the log is rewritten",
+  replicas: "Acknowledged means on replicas",
+};
+
+/** Reads how the store is, and which of the promises that rest on it hold now. */
+export function openStoreReader(client: StoreClient, durability: Durability): () => Promise<StoreOverview> {
+  let checks: readonly StoreCheck[] = [];
+  let checkedAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const askedAt = performance.now();
+    await client.ping();
+    const pingMs = Math.round((performance.now() - askedAt) * 100) / 100;
+    if (askedAt - checkedAt > CHECKED_EVERY_MS) {
+      checks = await checkStore(client, durability);
+      checkedAt = askedAt;
+    }
+    const info = await readInfo(client);
+    const maxBytes = Number(info.get("maxmemory") ?? 0);
+    return {
+      version: info.get("redis_version") ?? "",
+      usedBytes: Number(info.get("used_memory") ?? 0),
+      maxBytes: maxBytes === 0 ? null : maxBytes,
+      pingMs,
+      durability: durability.level === "replica" ? `replica:${durability.replicas}` : durability.level,
+      guarantees: checks.map(guaranteeOf),
+    };
+  };
+}
+
+function guaranteeOf({ setting, expected, found, holds, risk, remedy }: StoreCheck) {
+  const detail = holds
+    ? `${setting} is ${found}`
+    : `${setting}: expected ${expected}, found ${found}; ${risk}. Remedy: ${remedy}.`;
+  return { name: names[setting] ?? setting, holds, detail };
+}

@@ -1,0 +1,136 @@
+import type { Durability } from "../config/variables.ts";
+import { type Running, stopOnce } from "../service/running.ts";
+import type { StoreClient } from "../store/client.ts";
+import { inTime } from "../store/fault.ts";
+import type { Overview, SamplePoint } from "./overview.ts";
+import { percentilesOf, type QueueReading, readQueue } from "./read-overview.ts";
+import { openStoreReader } from "./read-store.ts";
+
+export interface OverviewWatchOptions {
+  readonly client: StoreClient;
+  readonly prefix: string;
+  readonly queues: readonly string[];
+  readonly durability: Durability;
+}
+
+/** One view of the whole, read once for all who look at it. */
+export interface OverviewWatch extends Running {
+  /**
+   * What goes on now.
+   *
+   * @throws HoldfastError `STORE_UNAVAILABLE`
+   */
+  read(): Promise<Overview>;
+  /**
+   * Tells every view from now on; nothing while the store is away.
+   *
+   * @returns takes the listener off again
+   */
+  onView(listener: (view: Overview) => void): () => void;
+}
+
+const INTERVAL_MS = 2_000;
+const HISTORY_MAX = 300;
+/** So long after the last reader the sampling ends. */
+const DESERTED_AFTER_MS = 5 * 60_000;
+
+/** Samples only while somebody looks: what goes on is in the store, and a process that nobody asks need not know. */
+export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch {
+  const { client, prefix, queues, durability } = options;
+  const readStore = openStoreReader(client, durability);
+  const listeners = new Set<(view: Overview) => void>();
+  let history: SamplePoint[] = [];
+  let before: { readonly now: number; readonly submitted: number } | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let lookedAt = 0;
+  let reading: Promise<Overview> | undefined;
+  let latest: { readonly view: Overview; readonly at: number } | undefined;
+
+  async function sample(): Promise<Overview> {
+    const [store, ...readings] = await inTime(
+      Promise.all([readStore(), ...queues.map((queue) => readQueue(client, prefix, queue))]),
+    );
+    addPoint(readings);
+    const view: Overview = {
+      at: new Date(readings[0]?.now ?? Date.now()).toISOString(),
+      queues: readings.map(({ queue }) => queue),
+      history,
+      timeToStart: percentilesOf(readings.flatMap(({ startMs }) => startMs)),
+      runTime: percentilesOf(readings.flatMap(({ runMs }) => runMs)),
+      workers: readings.flatMap(({ workers }) => workers),
+      store,
+    };
+    latest = { view, at: performance.now() };
+    return view;
+  }
+
+  function addPoint(readings: readonly QueueReading[]): void {
+    const now = readings[0]?.now ?? Date.now();
+    const submitted = sum(readings.map((reading) => reading.submitted));
+    const seconds = before === undefined ? 0 : (now - before.now) / 1_000;
+    if (before !== undefined && seconds > 0.5) {
+      const point = {
+        at: new Date(now).toISOString(),
+        submitted: Math.max(0, submitted - before.submitted) / seconds,
+        completed: sum(readings.map(({ queue }) => queue.completedPerSecond)),
+        failed: sum(readings.map(({ queue }) => queue.failedPerSecond)),
+      };
+      history = [...history, point].slice(-HISTORY_MAX);
+    }
+    if (before === undefined || seconds > 0.5) before = { now, submitted };
+  }
+
+  function sampleOnce(): Promise<Overview> {
+    reading ??= sample().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  }
+
+  function tick(): void {
+    if (listeners.size === 0 && performance.now() - lookedAt > DESERTED_AFTER_MS) return rest();
+    sampleOnce().then(
+      (view) => {
+        for (const listener of listeners) listener(view);
+      },
+      // Whoever listens sees that nothing comes; whoever asks is told why.
+      () => {},
+    );
+  }
+
+  function look(): void {
+    lookedAt = performance.now();
+    timer ??= setInterval(tick, INTERVAL_MS);
+  }
+
+  function rest(): void {
+    clearInterval(timer);
+    timer = undefined;
+    history = [];
+    before = undefined;
+  }
+
+  return {
+    async read() {
+      look();
+      if (latest !== undefined && performance.now() - latest.at < INTERVAL_MS) return latest.view;
+      return await sampleOnce();
+    },
+    onView(listener) {
+      look();
+      listeners.add(listener);
+      return () => {
+        lookedAt = performance.now();
+        listeners.delete(listener);
+      };
+    },
+    stop: stopOnce(async () => {
+      listeners.clear();
+      rest();
+    }),
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,45 @@
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { byKnownName, byName, type Metrics } from "../observe/metrics.ts";
+
+/** Told how submissions went. */
+export interface SubmissionWatch {
+  taken(type: string, isDuplicate: boolean): void;
+  /** @param input as it came, whatever it is */
+  refused(input: unknown, error: unknown): void;
+}
+
+const outcomes = [
+  "accepted",
+  "duplicate",
+  "refused",
+  "key_reused",
+  "store_full",
+  "store_unavailable",
+  "failed",
+] as const;
+
+/** Counts submissions by type and outcome. */
+export function watchSubmissions(metrics: Metrics, types: readonly string[]): SubmissionWatch {
+  const submissions = metrics.counter("holdfast_submissions_total");
+  const countersOf = byKnownName(types, (type) =>
+    byName(outcomes, (outcome) => submissions.labels(type, outcome)),
+  );
+  for (const type of types) countersOf(type);
+  return {
+    taken: (type, isDuplicate) => countersOf(type)[isDuplicate ? "duplicate" : "accepted"].inc(),
+    refused: (input, error) => countersOf(typeIn(input))[outcomeOf(error)].inc(),
+  };
+}
+
+function typeIn(input: unknown): string {
+  if (typeof input !== "object" || input === null || !("type" in input)) return "";
+  return typeof input.type === "string" ? input.type : "";
+}
+
+function outcomeOf(error: unknown): (typeof outcomes)[number] {
+  if (!(error instanceof HoldfastError)) return "failed";
+  if (error.code === "IDEMPOTENCY_KEY_REUSED") return "key_reused";
+  if (error.code === "STORE_FULL") return "store_full";
+  if (error.code === "STORE_UNAVAILABLE") return "store_unavailable";
+  return error.httpStatus < 500 ? "refused" : "failed";
+}

@@ -1,0 +1,28 @@
+import type { Settings } from "../config/settings.ts";
+import type { Application } from "../contract/define-config.ts";
+import { type CountEffect, effectCounter } from "../effect/effect-metrics.ts";
+import { createMetrics } from "../observe/metrics.ts";
+import { type MetricsServer, startMetricsServer } from "../observe/metrics-server.ts";
+import { measureStore } from "../status/store-metrics.ts";
+import type { StoreClient } from "../store/client.ts";
+import { type AttemptWatch, watchAttempts } from "./attempt-metrics.ts";
+
+/** What a worker tells Prometheus, and where. */
+export interface WorkerMetrics extends MetricsServer {
+  readonly attempts: AttemptWatch;
+  readonly countEffect: CountEffect;
+}
+
+/** @returns undefined where `HOLDFAST_METRICS_PORT` is not set: then attempts pay nothing for being measured */
+export async function startWorkerMetrics(
+  application: Application,
+  client: StoreClient,
+  settings: Settings,
+): Promise<WorkerMetrics | undefined> {
+  if (settings.HOLDFAST_METRICS_PORT === undefined) return undefined;
+  const metrics = createMetrics();
+  measureStore(metrics, { client, prefix: settings.HOLDFAST_PREFIX, queues: application.queues });
+  const attempts = watchAttempts(metrics, [...application.jobs.keys()]);
+  const countEffect = effectCounter(metrics, application.jobs.values());
+  return { attempts, countEffect, ...(await startMetricsServer(metrics, settings)) };
+}

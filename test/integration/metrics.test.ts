@@ -1,0 +1,363 @@
+import {
+  type Application,
+  defineConfig,
+  defineJob,
+  defineSchedule,
+  type JobHandler,
+  PermanentError,
+  startScheduler,
+  startWorker,
+} from "holdfast";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import type { MeasuredRole } from "../../src/observe/metrics-server.ts";
+import { anyJob } from "../support/application.ts";
+import { get, post } from "../support/http.ts";
+import { latch } from "../support/latch.ts";
+import { type Scrape, scrape } from "../support/metrics.ts";
+import { startRedisServer } from "../support/redis-server.ts";
+import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const queue = "default";
+
+/** API and worker, each with its metrics. */
+async function startMeasured(application: Application, variables: Variables = {}) {
+  const service = createService(application, { HOLDFAST_METRICS_PORT: "0", ...variables });
+  const { url } = await service.startApi();
+  const worker = await measured(startWorker(application, service.env));
+  const producer = await service.createProducer();
+  return {
+    service,
+    url,
+    producer,
+    submit: (body: object) => post(`${url}/jobs`, body),
+    ofApi: () => scrape(`${url}/metrics`),
+    ofWorker: () => scrape(worker),
+  };
+}
+
+/** The URL of a role's metrics; the role ends with the test. */
+async function measured(starting: Promise<MeasuredRole>): Promise<string> {
+  const role = await starting;
+  onTestFinished(role.stop);
+  return role.metricsUrl ?? "";
+}
+
+/** Waits until the metrics tell it: an attempt is told a moment before its job's state, and a request a moment after. */
+const untilTold = (read: () => Promise<Scrape>, what: string, test: (told: Scrape) => boolean) =>
+  until(`the metrics tell ${what}`, async () => {
+    const told = await read();
+    return test(told) && told;
+  });
+
+describe("the numbers of a job", () => {
+  it("move as it is submitted, submitted again, refused, run and completed", async () => {
+    const echo = anyJob({ type: "echo", payload: z.number() });
+    const { submit, producer, ofApi, ofWorker } = await startMeasured(
+      applicationOf(echo.handler(async ({ payload }) => payload)),
+    );
+    const job = { type: "echo", payload: 1, idempotencyKey: "k" };
+
+    const { body } = await submit(job);
+    await submit(job);
+    await submit({ ...job, payload: 2 });
+    await submit({ ...job, payload: "one", idempotencyKey: "other" });
+    await untilState(producer, body.id, "completed");
+
+    const api = await ofApi();
+    const submissions = (outcome: string) =>
+      api.value("holdfast_submissions_total", { type: "echo", outcome });
+    expect(["accepted", "duplicate", "key_reused", "refused", "store_full"].map(submissions)).toEqual([
+      1, 1, 1, 1, 0,
+    ]);
+    const requests = (status: string) =>
+      api.value("holdfast_http_requests_total", { route: "/jobs", method: "POST", status });
+    expect(["202", "200", "422", "400", "503"].map(requests)).toEqual([1, 1, 1, 1, undefined]);
+    const timed = { route: "/jobs", method: "POST" };
+    expect(api.value("holdfast_http_request_duration_seconds_count", timed)).toBe(4);
+
+    const worker = await ofWorker();
+    const completed = { type: "echo", outcome: "completed", code: "" };
+    expect(worker.value("holdfast_attempts_total", completed)).toBe(1);
+    expect(worker.value("holdfast_attempt_duration_seconds_count", { type: "echo" })).toBe(1);
+    expect(worker.value("holdfast_time_to_start_seconds_count", { type: "echo" })).toBe(1);
+    for (const told of [api, worker]) {
+      expect(told.value("holdfast_jobs", { queue, state: "completed" })).toBe(1);
+      expect(told.value("holdfast_jobs", { queue, state: "waiting" })).toBe(0);
+      expect(told.value("holdfast_oldest_waiting_age_seconds", { queue })).toBe(0);
+      expect(told.value("holdfast_workers", { queue })).toBe(1);
+      expect(told.value("holdfast_store_up")).toBe(1);
+      expect(told.value("holdfast_store_ping_seconds")).toBeGreaterThan(0);
+    }
+  });
+
+  it("tell each failed attempt by its code, and its time to start once", async () => {
+    const failing = anyJob({ type: "failing" });
+    const handler = failing.handler(async ({ attempt }) => {
+      if (attempt === 1) throw new Error("once");
+      throw new PermanentError("for good");
+    });
+    const { producer, ofWorker } = await startMeasured(applicationOf(handler));
+    const { id } = await producer.submit(failing, 1, { idempotencyKey: "k" });
+    await untilState(producer, id, "failed");
+
+    const told = await ofWorker();
+
+    const failed = (code: string) =>
+      told.value("holdfast_attempts_total", { type: "failing", outcome: "failed", code });
+    expect([failed("HANDLER_FAILED"), failed("PERMANENT_FAILURE")]).toEqual([1, 1]);
+    expect(told.value("holdfast_time_to_start_seconds_count", { type: "failing" })).toBe(1);
+    expect(told.value("holdfast_jobs", { queue, state: "failed" })).toBe(1);
+  });
+
+  it("do not count the delay that was asked for as time to start", async () => {
+    const late = anyJob({ type: "late" });
+    const { producer, ofWorker } = await startMeasured(applicationOf(late.handler(async () => "fine")));
+    const { id } = await producer.submit(late, 1, { idempotencyKey: "k", delayMs: 1_500 });
+    await untilState(producer, id, "completed");
+
+    const told = await ofWorker();
+
+    expect(told.value("holdfast_time_to_start_seconds_count", { type: "late" })).toBe(1);
+    expect(told.value("holdfast_time_to_start_seconds_sum", { type: "late" })).toBeLessThan(1.4);
+  });
+
+  it("tell how many wait, and for how long the next one has", async () => {
+    const release = latch();
+    const slow = anyJob({ type: "slow", timeoutMs: 60_000 });
+    const handler = slow.handler(async () => release.opened);
+    const { producer, ofApi } = await startMeasured(applicationOf(handler), { HOLDFAST_CONCURRENCY: "1" });
+    await producer.submit(slow, 0, { idempotencyKey: "first" });
+    await untilTold(
+      ofApi,
+      "one active",
+      (told) => told.value("holdfast_jobs", { queue, state: "active" }) === 1,
+    );
+    await producer.submit(slow, 1, { idempotencyKey: "waiting" });
+    await producer.submit(slow, 2, { idempotencyKey: "prioritized", priority: 5 });
+    await producer.submit(slow, 3, { idempotencyKey: "delayed", delayMs: 3_600_000 });
+
+    const told = await untilTold(
+      ofApi,
+      "a wait of more than a quarter of a second",
+      (some) => (some.value("holdfast_oldest_waiting_age_seconds", { queue }) ?? 0) > 0.25,
+    );
+    release.open();
+
+    const counts = ["active", "waiting", "prioritized", "delayed"].map((state) =>
+      told.value("holdfast_jobs", { queue, state }),
+    );
+    expect(counts).toEqual([1, 1, 1, 1]);
+    expect(told.value("holdfast_oldest_waiting_age_seconds", { queue })).toBeLessThan(60);
+  });
+
+  it("tell a delayed job that nobody takes from when it was due", async () => {
+    const job = anyJob();
+    const service = createService(applicationOf(job.handler(async () => "never")));
+    const { url } = await service.startApi();
+    const producer = await service.createProducer();
+    await producer.submit(job, 1, { idempotencyKey: "k", delayMs: 50 });
+
+    const told = await untilTold(
+      () => scrape(`${url}/metrics`),
+      "that it is overdue",
+      (some) => (some.value("holdfast_oldest_waiting_age_seconds", { queue }) ?? 0) > 0.1,
+    );
+
+    expect(told.value("holdfast_jobs", { queue, state: "delayed" })).toBe(1);
+    expect(told.value("holdfast_workers", { queue })).toBe(0);
+  });
+});
+
+describe("the numbers of an effect", () => {
+  const acting = defineJob({
+    type: "acting",
+    payload: z.enum(["done", "refused", "lost"]),
+    result: z.unknown(),
+    retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 10 } },
+    timeoutMs: 5_000,
+    effects: { act: { timeoutMs: 1_000, inDoubt: "hold" } },
+  });
+  const handler = acting.handler(async ({ payload, attempt, effect }) =>
+    effect(
+      "act",
+      async () => {
+        if (payload === "refused" && attempt === 1) throw new Error("not now");
+        if (payload === "lost") throw Object.assign(new Error("hung up"), { code: "ECONNRESET" });
+        return 1;
+      },
+      { index: payload },
+    ),
+  );
+
+  it("move as it is reserved, done, released, in doubt and settled", async () => {
+    const { producer, ofWorker, ofApi, url } = await startMeasured(applicationOf(handler));
+    const run = async (payload: "done" | "refused" | "lost", state: "completed" | "failed") => {
+      const { id } = await producer.submit(acting, payload, { idempotencyKey: payload });
+      await untilState(producer, id, state);
+      return id;
+    };
+    const transition = (told: Scrape, name: string) =>
+      told.value("holdfast_effects_total", { type: "acting", effect: "act", transition: name });
+    const transitions = (told: Scrape) =>
+      ["reserved", "done", "released", "in_doubt", "settled"].map((name) => transition(told, name));
+
+    await run("done", "completed");
+    await run("refused", "completed");
+    const doubtful = await run("lost", "failed");
+
+    expect(transitions(await ofWorker())).toEqual([4, 2, 1, 1, 0]);
+    const before = await ofApi();
+    expect(before.value("holdfast_effects_in_doubt", { queue })).toBe(1);
+    expect(before.value("holdfast_effects_in_doubt_oldest_age_seconds", { queue })).toBeGreaterThanOrEqual(0);
+    expect(before.labelValues("holdfast_effects_total", "effect")).toEqual(["act"]);
+
+    const evidence = { as: "done", evidence: "seen" };
+    expect(await post(`${url}/jobs/${doubtful}/effects/act%2Flost/resolve`, evidence)).toMatchObject({
+      status: 200,
+    });
+
+    const after = await ofApi();
+    expect(after.value("holdfast_effects_in_doubt", { queue })).toBe(0);
+    expect(after.value("holdfast_effects_in_doubt_oldest_age_seconds", { queue })).toBe(0);
+    expect(transition(after, "settled")).toBe(1);
+  });
+});
+
+describe("the numbers of a schedule", () => {
+  it("move with each tick, also with one that fails", async () => {
+    const ticked = anyJob({ type: "ticked", payload: z.strictObject({ at: z.string() }) });
+    const payload = ({ at }: { at: Date }) => ({ at: at.toISOString() });
+    let isBroken = false; // not from the start: a scheduler tries each schedule before it begins
+    const application = defineConfig({
+      jobs: [ticked],
+      handlers: async () => [],
+      schedules: [
+        defineSchedule({ name: "good", everyMs: 1_000, job: ticked, payload }),
+        defineSchedule({
+          name: "bad",
+          everyMs: 1_000,
+          job: ticked,
+          payload: (tick) => {
+            if (isBroken) throw new TypeError("broken");
+            return payload(tick);
+          },
+        }),
+      ],
+    });
+    const service = createService(application, { HOLDFAST_METRICS_PORT: "0" });
+    const url = await measured(startScheduler(application, service.env));
+    isBroken = true;
+    const ticks = (told: Scrape, schedule: string, outcome: string) =>
+      told.value("holdfast_schedule_ticks_total", { schedule, outcome }) ?? 0;
+
+    const told = await untilTold(
+      () => scrape(url),
+      "ticks of both",
+      (some) => ticks(some, "good", "enqueued") > 0 && ticks(some, "bad", "failed") > 0,
+    );
+
+    expect(ticks(told, "good", "failed") + ticks(told, "bad", "enqueued")).toBe(0);
+    const late = { schedule: "good" };
+    expect(told.value("holdfast_schedule_lateness_seconds_count", late)).toBe(
+      ticks(told, "good", "enqueued"),
+    );
+    expect(told.value("holdfast_submissions_total", { type: "ticked", outcome: "accepted" })).toBe(
+      ticks(told, "good", "enqueued"),
+    );
+  });
+});
+
+describe("what hostile clients make up", () => {
+  it("grows no series", async () => {
+    const known = anyJob({ type: "known" });
+    const { url, submit, service, ofApi, ofWorker } = await startMeasured(
+      applicationOf(known.handler(async () => 1)),
+    );
+    const made = Array.from({ length: 20 }, (_, index) => `made-up-${index}`);
+    for (const name of made) {
+      await submit({ type: name, payload: 1, idempotencyKey: "k" });
+      await get(`${url}/${name}`);
+      await get(`${url}/jobs/${name}/status`);
+    }
+    for (const body of [[], "text", { type: { a: 1 } }, { type: "__proto__" }]) await submit(body as object);
+    await fetch(`${url}/jobs/x/status`, { method: "DELETE" });
+    // Whoever reaches the store can add jobs of any name.
+    for (const name of made)
+      await service.openBareQueue().add(name, { key: name, payload: 1 }, { attempts: 1 });
+
+    const worker = await untilTold(
+      ofWorker,
+      "the attempts at all of them",
+      (told) =>
+        told.value("holdfast_attempts_total", {
+          type: "other",
+          outcome: "failed",
+          code: "HANDLER_FAILED",
+        }) === 20,
+    );
+    const api = await ofApi();
+
+    expect(worker.text + api.text).not.toContain("made-up");
+    expect(api.labelValues("holdfast_submissions_total", "type")).toEqual(["known", "other"]);
+    expect(worker.labelValues("holdfast_attempts_total", "type")).toEqual(["known", "other"]);
+    expect(api.labelValues("holdfast_http_requests_total", "route").sort()).toEqual([
+      "/jobs",
+      "/jobs/:id/status",
+      "none",
+    ]);
+    expect(api.value("holdfast_http_requests_total", { route: "none", method: "any", status: "404" })).toBe(
+      20,
+    );
+  });
+});
+
+describe("while the store is away", () => {
+  it("a scrape is answered in time, tells just that, and tells all again when it is back", async () => {
+    const server = await startRedisServer();
+    onTestFinished(() => server.stop());
+    const job = anyJob();
+    const application = applicationOf(job.handler(async () => "fine") as JobHandler);
+    const { ofApi, ofWorker, submit } = await startMeasured(application, { REDIS_URL: server.url });
+    await submit({ type: "any", payload: 1, idempotencyKey: "k" });
+    const timed = async (read: () => Promise<Scrape>) => {
+      const askedAt = performance.now();
+      return { told: await read(), tookMs: performance.now() - askedAt };
+    };
+    const isAway = async () => {
+      for (const { told, tookMs } of await Promise.all([timed(ofApi), timed(ofWorker)])) {
+        expect(told.status).toBe(200);
+        expect(tookMs).toBeLessThan(2_000);
+        expect(told.value("holdfast_store_up")).toBe(0);
+        expect(told.text).not.toMatch(
+          /^holdfast_(jobs|workers|oldest_waiting\w*|effects_in_doubt|store_ping\w*)[ {]/m,
+        );
+        expect(told.text).toMatch(/^holdfast_\w+_total\{/m);
+      }
+    };
+
+    process.kill(server.pid, "SIGSTOP");
+    await isAway();
+    process.kill(server.pid, "SIGCONT");
+    await server.kill();
+    await isAway();
+    await server.restart();
+
+    for (const read of [ofApi, ofWorker]) {
+      await untilTold(read, "that the store is back", (told) => told.value("holdfast_store_up") === 1);
+    }
+    expect((await ofApi()).labelValues("holdfast_jobs", "queue")).toEqual([queue]);
+  });
+});
+
+describe("a worker that is not asked for metrics", () => {
+  it("tells none", async () => {
+    const application = applicationOf(anyJob().handler(async () => "fine"));
+    const service = createService(application);
+    const worker = await startWorker(application, service.env);
+    onTestFinished(worker.stop);
+
+    expect(worker.metricsUrl).toBeUndefined();
+  });
+});

@@ -1,0 +1,116 @@
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { json, text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { get, post } from "../support/http.ts";
+import { launchRole, START_MS, urlOf, withProcesses } from "../support/processes.ts";
+import { testEnvironment } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const sdk = fileURLToPath(new URL("../../examples/tracing/otel.mjs", import.meta.url));
+const config = fileURLToPath(new URL("../../holdfast.config.ts", import.meta.url));
+
+interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+}
+
+interface OtlpRequest {
+  readonly resourceSpans: readonly { readonly scopeSpans: readonly { readonly spans: readonly Span[] }[] }[];
+}
+
+/** What collectors do: takes spans as OTLP over HTTP. */
+async function startCollector() {
+  const spans: Span[] = [];
+  const server = createServer(async (request, response) => {
+    const { resourceSpans } = (await json(request)) as OtlpRequest;
+    spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)));
+    response.writeHead(200, { "content-type": "application/json" }).end("{}");
+  });
+  return { spans, url: await listen(server) };
+}
+
+/** Takes webhooks: refuses the first, takes the others. */
+async function startReceiver() {
+  const deliveries: IncomingHttpHeaders[] = [];
+  const server = createServer(async (request, response) => {
+    await text(request);
+    deliveries.push(request.headers);
+    response.writeHead(deliveries.length === 1 ? 503 : 204).end();
+  });
+  return { deliveries, url: await listen(server) };
+}
+
+async function listen(server: ReturnType<typeof createServer>): Promise<string> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const traceIdOf = (header: unknown) => /^00-([0-9a-f]{32})-[0-9a-f]{16}-01$/.exec(String(header))?.[1];
+
+describe("with an OpenTelemetry SDK loaded", withProcesses, () => {
+  it("one trace goes from the client's request over the queue to each attempt, its effect and the webhook", async () => {
+    const [collector, receiver] = [await startCollector(), await startReceiver()];
+    const env = {
+      ...testEnvironment({
+        HOLDFAST_CONFIG: config,
+        HOLDFAST_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString("base64")}`,
+        HOLDFAST_WEBHOOK_ALLOW: "127.0.0.1/32",
+      }),
+      NODE_OPTIONS: `--import ${sdk}`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    };
+    const [api, worker] = [await launchRole("api", env), await launchRole("worker", env)];
+    const clientsTrace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const event = { type: "invoice.paid", data: { secret: "never in a log" } };
+
+    const accepted = await post(
+      `${urlOf(api)}/jobs`,
+      { type: "webhook", payload: { url: receiver.url, event }, idempotencyKey: "traced" },
+      { traceparent: `00-${clientsTrace}-00f067aa0ba902b7-01` },
+    );
+    const state = async () => (await get(`${urlOf(api)}/jobs/${accepted.body.id}/status`)).body.state;
+    await until("the second delivery is taken", async () => (await state()) === "completed", START_MS);
+
+    expect(traceIdOf(accepted.headers.get("traceresponse"))).toBe(clientsTrace);
+    expect(receiver.deliveries.map(({ traceparent }) => traceIdOf(traceparent))).toEqual([
+      clientsTrace,
+      clientsTrace,
+    ]);
+    const ofTrace = () => collector.spans.filter(({ traceId }) => traceId === clientsTrace);
+    const named = (name: string) => ofTrace().filter((span) => span.name === name);
+    await until("the spans of both attempts are there", () => named("effect deliver").length === 2);
+    expect(named("POST /jobs")).toMatchObject([{ parentSpanId: "00f067aa0ba902b7" }]);
+    const ids = new Set(ofTrace().map(({ spanId }) => spanId));
+    for (const { parentSpanId } of named("effect deliver")) expect(ids).toContain(parentSpanId);
+
+    const lines = worker.stderr.split("\n").filter((line) => line.includes(accepted.body.id));
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) expect(JSON.parse(line)).toMatchObject({ traceId: clientsTrace });
+    expect(worker.stderr + api.stderr).not.toContain("never in a log");
+  });
+});
+
+describe("without one", withProcesses, () => {
+  it("nothing is traced, and nothing about traces is stored or told", async () => {
+    const env = testEnvironment({ HOLDFAST_CONFIG: config });
+    const api = await launchRole("api", env);
+    const payload = { email: "a@example.com", name: "A", message: "Hello" };
+    const accepted = await post(
+      `${urlOf(api)}/jobs`,
+      { type: "welcome-email", payload, idempotencyKey: "untraced" },
+      { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" },
+    );
+    expect(accepted.status).toBe(202);
+    expect(accepted.headers.get("traceresponse")).toBeNull();
+  });
+});

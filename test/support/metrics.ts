@@ -1,0 +1,40 @@
+/** One reading of a `/metrics`. */
+export interface Scrape {
+  readonly status: number;
+  readonly text: string;
+  /** Of the series with just these labels; undefined where there is none. */
+  value(name: string, labels?: Readonly<Record<string, string>>): number | undefined;
+  /** The values that a label has in the series of a metric. */
+  labelValues(name: string, label: string): string[];
+  /** Of all metrics, also of those that have no series yet. */
+  readonly names: ReadonlySet<string>;
+}
+
+const SERIES = /^([a-z_]\w*)(?:\{(.*)\})? (\S+)$/;
+const LABEL = /([a-z_]\w*)="((?:[^"\\]|\\.)*)"/g;
+
+export async function scrape(url: string): Promise<Scrape> {
+  const response = await fetch(url);
+  const text = await response.text();
+  const series = text.split("\n").flatMap((line) => {
+    const [, name = "", told = "", value] = SERIES.exec(line) ?? [];
+    if (value === undefined) return [];
+    const labels = [...told.matchAll(LABEL)].map(([, label = "", text = ""]) => [label, text] as const);
+    return [{ name, labels: Object.fromEntries(labels), value: Number(value) }];
+  });
+  return {
+    status: response.status,
+    text,
+    names: new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = ""]) => name)),
+    value: (name, labels = {}) =>
+      series.find((one) => one.name === name && sameLabels(one.labels, labels))?.value,
+    labelValues: (name, label) => [
+      ...new Set(series.filter((one) => one.name === name).map(({ labels }) => labels[label] ?? "")),
+    ],
+  };
+}
+
+function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}
