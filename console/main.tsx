@@ -1,12 +1,12 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { App } from "./app.tsx";
-import { createQueryClient } from "./service/query-client.ts";
 import "./style/base.css";
 import "./style/controls.css";
 import "./style/shell.css";
 import "./style/table.css";
+import { App } from "./app.tsx";
+import { createQueryClient } from "./service/query-client.ts";
 
 const root = document.getElementById("root");
 if (root !== null) {

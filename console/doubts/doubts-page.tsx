@@ -67,7 +67,7 @@ function ToSettle() {
 
 const doubtLook: LongTableLook<DoubtRow> = {
   rowHeight: 60,
-  cardHeight: 190,
+  cardHeight: 164,
   columns: [
     {
       id: "effect",
@@ -104,7 +104,7 @@ const doubtLook: LongTableLook<DoubtRow> = {
         </span>
       </div>
       <div className="card-line">
-        <Report of={row.report} />
+        {row.report === null ? <span /> : <Report of={row.report} />}
         <SettleButton jobId={row.jobId} effect={row.effect} doubt={row} />
       </div>
     </div>
@@ -133,7 +133,7 @@ function WhoRan({ row: { worker, start } }: { readonly row: DoubtRow }) {
 
 /** What its worker said when it was heard of again. */
 function Report({ of }: { readonly of: DoubtRow["report"] }) {
-  if (of === null) return <span className="quiet">nothing</span>;
+  if (of === null) return <span className="quiet">–</span>;
   return of === "done" ? <Mark of="done" text="“done”" /> : <Mark of="none" text="“not done”" />;
 }
 
@@ -176,7 +176,7 @@ const auditLook: LongTableLook<AuditRow> = {
       minWidth: 200,
       cell: ({ evidence }) => <Text of={evidence} />,
     },
-    { id: "by", title: "By", width: "1fr", minWidth: 100, cell: (row) => <By row={row} /> },
+    { id: "by", title: "By", width: "1fr", minWidth: 100, cell: ({ by }) => <Text of={by} /> },
     { id: "at", title: "When", width: 100, cell: ({ at }) => <Relative at={at} /> },
   ],
   card: (row) => (
@@ -186,7 +186,7 @@ const auditLook: LongTableLook<AuditRow> = {
       <div className="card-line">
         <SettledAs row={row} />
         <span className="quiet">
-          <By row={row} />, <Relative at={row.at} />
+          <Text of={row.by} />, <Relative at={row.at} />
         </span>
       </div>
     </div>
@@ -195,8 +195,4 @@ const auditLook: LongTableLook<AuditRow> = {
 
 function SettledAs({ row }: { readonly row: AuditRow }) {
   return row.as === "done" ? <Mark of="done" /> : <Mark of="none" text="not done" />;
-}
-
-function By({ row: { by } }: { readonly row: AuditRow }) {
-  return by === null ? <span className="quiet">nobody named</span> : <Text of={by} />;
 }

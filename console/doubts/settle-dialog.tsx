@@ -4,7 +4,7 @@ import { Button } from "react-aria-components";
 import { jobQuery } from "../jobs/queries.ts";
 import { Window } from "../parts/dialog.tsx";
 import { Json } from "../parts/json.tsx";
-import { JobLink, Text } from "../parts/link.tsx";
+import { Text } from "../parts/link.tsx";
 import { Instant } from "../parts/time.tsx";
 import type { Doubt } from "../service/answers.ts";
 import { SettleForm } from "./settle-form.tsx";
@@ -55,7 +55,7 @@ function Known({ jobId, doubt }: ToBeSettled) {
     <dl className="facts known">
       <dt>Job</dt>
       <dd>
-        <JobLink id={jobId} />
+        <Text of={jobId} isCode />
       </dd>
       {job.data !== undefined && (
         <>

@@ -57,7 +57,7 @@ function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt:
 
 const groupLook: LongTableLook<Group> = {
   rowHeight: 56,
-  cardHeight: 132,
+  cardHeight: 116,
   columns: [
     {
       id: "reason",
@@ -76,7 +76,7 @@ const groupLook: LongTableLook<Group> = {
       width: 92,
       cell: ({ exampleId }) => <JobLink id={exampleId}>a job</JobLink>,
     },
-    { id: "retry", title: "", width: 96, cell: (group) => <Help group={group} /> },
+    { id: "retry", title: "", width: 112, cell: (group) => <Help group={group} /> },
   ],
   card: (group) => (
     <div className="card">

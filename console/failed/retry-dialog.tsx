@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
 import { Button, Label, ProgressBar } from "react-aria-components";
+import { Bar } from "../parts/bar.tsx";
 import { Window } from "../parts/dialog.tsx";
 import { count, counted } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
@@ -96,16 +97,9 @@ function Progress({ total, progress }: { readonly total: number; readonly progre
   const text = `${count(done)} of ${count(Math.max(total, done))}`;
   return (
     <ProgressBar className="progress" value={done} maxValue={Math.max(total, done, 1)} valueLabel={text}>
-      {({ percentage = 0 }) => (
-        <>
-          <Label>Retried</Label>
-          <span className="progress-text">{text}</span>
-          <svg className="progress-bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-            <rect className="track" width="100" height="4" />
-            <rect className="fill" width={percentage} height="4" />
-          </svg>
-        </>
-      )}
+      <Label>Retried</Label>
+      <span className="progress-text">{text}</span>
+      <Bar value={done} of={total} />
     </ProgressBar>
   );
 }

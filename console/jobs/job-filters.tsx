@@ -3,6 +3,7 @@ import { type FormEvent, useState } from "react";
 import { Button, Input, Label, SearchField } from "react-aria-components";
 import { useLocation } from "wouter";
 import { jobPath } from "../parts/link.tsx";
+import { NARROW, useMedia } from "../parts/use-media.ts";
 import type { JobState } from "../service/answers.ts";
 import { type JobFilter, typesQuery } from "./queries.ts";
 
@@ -44,8 +45,7 @@ export function JobFilters({ filter, onChange }: Props) {
           ))}
         </select>
       </label>
-      <Moment label="Submitted from" at={filter.from} onChange={(from) => onChange({ from })} />
-      <Moment label="to" at={filter.to} onChange={(to) => onChange({ to })} />
+      <Span filter={filter} onChange={onChange} />
     </search>
   );
 }
@@ -83,6 +83,28 @@ function Finder({ wanted, onFind }: { readonly wanted: string; readonly onFind: 
         </div>
       </SearchField>
     </form>
+  );
+}
+
+/** When it was submitted; on a narrow screen folded away until it is wanted. */
+function Span({ filter, onChange }: Props) {
+  const isNarrow = useMedia(NARROW);
+  const from = <Moment label="Submitted from" at={filter.from} onChange={(at) => onChange({ from: at })} />;
+  const to = <Moment label="to" at={filter.to} onChange={(at) => onChange({ to: at })} />;
+  if (!isNarrow) {
+    return (
+      <>
+        {from}
+        {to}
+      </>
+    );
+  }
+  return (
+    <details open={filter.from !== "" || filter.to !== ""}>
+      <summary>By time</summary>
+      {from}
+      {to}
+    </details>
   );
 }
 

@@ -23,9 +23,13 @@ export function JobPage({ id }: { readonly id: string }) {
   const isUnknown = job.error instanceof Problem && job.error.code === "JOB_NOT_FOUND";
   return (
     <Page
-      title="Job"
-      tab={job.data === undefined ? "Job" : `${job.data.type} ${job.data.idempotencyKey}`}
-      lead={<Text of={id} isCode />}
+      title={job.data?.idempotencyKey ?? "Job"}
+      tab={job.data === undefined ? "Job" : `${job.data.idempotencyKey} · ${job.data.type}`}
+      lead={
+        <>
+          {job.data !== undefined && <Text of={job.data.type} />} <Text of={id} isCode />
+        </>
+      }
       actions={job.data !== undefined && <Operations job={job.data} />}
     >
       {isUnknown ? (
@@ -48,31 +52,34 @@ function Unknown({ thrown }: { readonly thrown: unknown }) {
 }
 
 function Job({ job }: { readonly job: JobDetail }) {
-  const { type, idempotencyKey, state, attemptsMade, maxAttempts, progress, payload, result, error, logs } =
-    job;
+  const { queue, state, attemptsMade, maxAttempts, progress, payload, result, error, logs } = job;
   return (
     <div className="job">
       <dl className="facts job-facts">
-        <dt>State</dt>
-        <dd>
-          <Mark of={state} />
-        </dd>
-        <dt>Type</dt>
-        <dd>
-          <Text of={type} />
-        </dd>
-        <dt>Idempotency key</dt>
-        <dd>
-          <Text of={idempotencyKey} isCode />
-        </dd>
-        <dt>Attempts</dt>
-        <dd>
-          {attemptsMade} of {maxAttempts}
-        </dd>
-        <dt>Submitted</dt>
-        <dd>
-          <Relative at={job.submittedAt} />
-        </dd>
+        <div>
+          <dt>State</dt>
+          <dd>
+            <Mark of={state} />
+          </dd>
+        </div>
+        <div>
+          <dt>Queue</dt>
+          <dd>
+            <Text of={queue} />
+          </dd>
+        </div>
+        <div>
+          <dt>Attempts</dt>
+          <dd>
+            {attemptsMade} of {maxAttempts}
+          </dd>
+        </div>
+        <div>
+          <dt>Submitted</dt>
+          <dd>
+            <Relative at={job.submittedAt} />
+          </dd>
+        </div>
       </dl>
       {error !== null && <JobError error={error} />}
       <Section title="Life" className="life">
@@ -88,7 +95,11 @@ function Job({ job }: { readonly job: JobDetail }) {
           <Json value={payload} label="Payload" />
         </Section>
         <Section title="Result">
-          {state === "completed" ? <Json value={result} label="Result" /> : <Empty title="None yet." />}
+          {state === "completed" ? (
+            <Json value={result} label="Result" />
+          ) : (
+            <Empty title={state === "failed" ? "None: it failed." : "None yet."} />
+          )}
         </Section>
         <Section title="Log" aside={logs.length > 0 ? `${logs.length} kept` : undefined}>
           <Logs lines={logs} />

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { count, rate } from "../parts/format.ts";
+import { count, counted, rate } from "../parts/format.ts";
 import { To } from "../parts/link.tsx";
 import { Age } from "../parts/time.tsx";
 import type { Overview, QueueOverview } from "../service/answers.ts";
@@ -52,7 +52,7 @@ export function Headlines({ overview: { queues, workers } }: { readonly overview
         to="/jobs?state=active"
         name="Running"
         value={count(sum(queues, "active"))}
-        note={`on ${count(new Set(workers.map(({ name }) => name)).size)} workers`}
+        note={`on ${counted(new Set(workers.map(({ name }) => name)).size, "worker")}`}
       />
       <Headline
         to="/jobs?state=completed"

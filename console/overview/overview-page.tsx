@@ -1,12 +1,13 @@
 import { Page, Section } from "../parts/page.tsx";
 import { Loading, ProblemNote } from "../parts/states.tsx";
+import type { StoreOverview, WorkerOverview } from "../service/answers.ts";
 import { useLive } from "../service/live.tsx";
 import { Headlines } from "./headlines.tsx";
 import { PercentileTable } from "./percentile-table.tsx";
 import { QueueTable } from "./queue-table.tsx";
-import { StoreFacts } from "./store-facts.tsx";
+import { Guarantees, StoreFacts } from "./store-facts.tsx";
 import { ThroughputChart } from "./throughput-chart.tsx";
-import { WorkerList } from "./worker-list.tsx";
+import { busySlots, WorkerList } from "./worker-list.tsx";
 import "./overview.css";
 
 /** How the service is, at a glance. */
@@ -19,31 +20,41 @@ export function OverviewPage() {
       {overview !== null && (
         <div className="overview">
           <Headlines overview={overview} />
-          <Section title="Throughput" aside="jobs a second" className="throughput">
-            <ThroughputChart history={overview.history} />
-          </Section>
-          <Section title="How long it takes" className="percentiles">
-            <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
-          </Section>
-          <Section title="Queues" className="wide">
-            <QueueTable queues={overview.queues} />
-          </Section>
-          <Section title="Workers" aside={aboutWorkers(overview.workers)} className="workers">
-            <WorkerList workers={overview.workers} />
-          </Section>
-          <Section title="Store and guarantees" className="store">
-            <StoreFacts store={overview.store} />
-          </Section>
+          <div className="stack">
+            <Section title="Throughput" aside="jobs a second">
+              <ThroughputChart history={overview.history} />
+            </Section>
+            <Section title="Queues">
+              <QueueTable queues={overview.queues} />
+            </Section>
+            <Section title="Workers" aside={aboutWorkers(overview.workers)}>
+              <WorkerList workers={overview.workers} />
+            </Section>
+          </div>
+          <div className="stack">
+            <Section title="How long it takes">
+              <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
+            </Section>
+            <Section title="Store">
+              <StoreFacts store={overview.store} />
+            </Section>
+            <Section title="Guarantees in force" aside={aboutGuarantees(overview.store.guarantees)}>
+              <Guarantees guarantees={overview.store.guarantees} />
+            </Section>
+          </div>
         </div>
       )}
     </Page>
   );
 }
 
-function aboutWorkers(
-  workers: readonly { readonly running: number; readonly concurrency: number }[],
-): string {
-  const running = workers.reduce((total, worker) => total + worker.running, 0);
+function aboutWorkers(workers: readonly WorkerOverview[]): string {
+  const running = workers.reduce((total, worker) => total + busySlots(worker), 0);
   const room = workers.reduce((total, worker) => total + worker.concurrency, 0);
   return `${running} of ${room} slots busy`;
+}
+
+function aboutGuarantees(guarantees: StoreOverview["guarantees"]): string {
+  const broken = guarantees.filter(({ holds }) => !holds).length;
+  return broken === 0 ? "all hold" : `${broken} of ${guarantees.length} not`;
 }

@@ -7,6 +7,7 @@ import { DARK, useMedia } from "../parts/use-media.ts";
 import type { SamplePoint } from "../service/answers.ts";
 
 const HEIGHT = 200;
+const SHORTEST_S = 60;
 
 /** Lines differ in their dashes, too. */
 const lines = [
@@ -87,10 +88,15 @@ function optionsFor(target: HTMLElement, onPoint: PlotProps["onPoint"]): uPlot.O
     padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false } },
-    scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
+    scales: {
+      // Of a single point uPlot would make a day.
+      x: { range: ({ data: [at] }) => spanOf(at) },
+      y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] },
+    },
     axes: [
       {
         ...axis,
+        size: 26,
         space: 70,
         values: (_plot, at) => at.map((seconds) => timeOfDay(seconds * 1_000).slice(0, 5)),
       },
@@ -108,6 +114,11 @@ function optionsFor(target: HTMLElement, onPoint: PlotProps["onPoint"]): uPlot.O
     ],
     hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)] },
   };
+}
+
+function spanOf(at: ArrayLike<number>): [number, number] {
+  const to = at[at.length - 1] ?? 0;
+  return [Math.min(at[0] ?? 0, to - SHORTEST_S), to];
 }
 
 function tableOf(history: readonly SamplePoint[]): uPlot.AlignedData {

@@ -1,3 +1,4 @@
+import { Bar } from "../parts/bar.tsx";
 import { count, counted } from "../parts/format.ts";
 import { JobLink, Text } from "../parts/link.tsx";
 import { Empty } from "../parts/states.tsx";
@@ -20,8 +21,14 @@ export function WorkerList({ workers }: { readonly workers: readonly WorkerOverv
   );
 }
 
+/** What a worker tells of itself is some seconds old; what it holds is read now, but for no more than a few. */
+export function busySlots({ running, holds }: WorkerOverview): number {
+  return Math.max(running, holds.length);
+}
+
 function Worker({ worker }: { readonly worker: WorkerOverview }) {
-  const { name, queue, running, concurrency, startedAt, lastTakenAt, isDeaf, holds } = worker;
+  const { name, queue, concurrency, startedAt, lastTakenAt, isDeaf, holds } = worker;
+  const busy = busySlots(worker);
   return (
     <>
       <div className="worker-head">
@@ -29,9 +36,9 @@ function Worker({ worker }: { readonly worker: WorkerOverview }) {
         {isDeaf && <span className="tag bad">deaf: takes nothing while jobs wait</span>}
       </div>
       <div className="worker-load">
-        <meter aria-label={`Busy slots of ${name}`} min={0} max={concurrency} value={running} />
+        <Bar value={busy} of={concurrency} />
         <span>
-          {count(running)} of {count(concurrency)}
+          {count(busy)} of {count(concurrency)}
         </span>
         <span className="quiet">
           up <Age at={startedAt} />
@@ -45,8 +52,8 @@ function Worker({ worker }: { readonly worker: WorkerOverview }) {
       {holds.length > 0 && (
         <details>
           <summary>
-            Holds {counted(running, "job")}
-            {running > holds.length && `, ${count(holds.length)} of them here`}
+            Holds {counted(busy, "job")}
+            {busy > holds.length && `, ${count(holds.length)} of them here`}
           </summary>
           <ul className="holds">
             {holds.map(({ jobId, type, since }) => (

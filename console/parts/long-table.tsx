@@ -32,7 +32,7 @@ export interface LongTableLook<T> {
   readonly columns: readonly LongColumn<T>[];
   /** The whole row where there is no room for columns. */
   readonly card: (row: T) => ReactNode;
-  /** Pixels. @default 38 */
+  /** Pixels. @default 36 */
   readonly rowHeight?: number;
   /** Pixels. @default 84 */
   readonly cardHeight?: number;
@@ -64,16 +64,18 @@ export function LongTable<T extends { readonly id: string }>(props: Props<T>) {
   const isNarrow = useMedia(NARROW);
   const isSelectable = selection !== undefined;
   const columns = useMemo(() => columnsOf(look, isNarrow, isSelectable), [look, isNarrow, isSelectable]);
+  const layout = layoutOf(look, isNarrow, isSelectable);
   return (
     <Virtualizer
       // Another layout starts with another measure of everything.
       key={String(isNarrow)}
       layout={TableLayout}
-      layoutOptions={layoutOf(look, isNarrow, isSelectable)}
+      layoutOptions={layout}
     >
       <Table
         aria-label={label}
         className={isNarrow ? "long-table cards" : "long-table"}
+        {...(rows.length > 0 && { style: { maxHeight: heightOf(layout, rows.length, more !== undefined) } })}
         {...(selection !== undefined && selectionProps(selection, rows))}
       >
         <TableHeader columns={columns}>
@@ -132,13 +134,19 @@ function columnsOf<T>({ columns, card }: LongTableLook<T>, isNarrow: boolean, is
 }
 
 function layoutOf<T>(look: LongTableLook<T>, isNarrow: boolean, isSelectable: boolean) {
-  const { rowHeight = 38, cardHeight = 84 } = look;
+  const { rowHeight = 36, cardHeight = 84 } = look;
   const hasHeading = !isNarrow || isSelectable;
   return {
     rowHeight: isNarrow ? cardHeight : rowHeight,
     headingHeight: hasHeading ? HEADING_HEIGHT : 1,
     loaderHeight: 40,
   };
+}
+
+/** No higher than what is in it. */
+function heightOf(layout: ReturnType<typeof layoutOf>, rows: number, hasMore: boolean): number {
+  const borders = 2;
+  return layout.headingHeight + rows * layout.rowHeight + (hasMore ? layout.loaderHeight : 0) + borders;
 }
 
 function selectionProps(

@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useRef } from "react";
+import { Text } from "./link.tsx";
 
 interface Props {
   readonly title: string;
@@ -33,7 +34,7 @@ export function Page({ title, tab = title, lead, actions, isFilling = false, chi
     <div className={isFilling ? "page filling" : "page"}>
       <header className="page-head">
         <h1 ref={heading} tabIndex={-1}>
-          {title}
+          <Text of={title} />
         </h1>
         {actions !== undefined && <div className="actions">{actions}</div>}
         {lead !== undefined && <p className="lead">{lead}</p>}

@@ -39,7 +39,7 @@ export function TickStrip({ name, timeZone }: Props) {
                 <TickMark key={tick.at} tick={tick} timeZone={timeZone} />
               ))}
             </ListBox>
-            <Key ticks={found} />
+            <Key ticks={found} timeZone={timeZone} />
             <div role="status" className="explanation">
               {chosen === null ? (
                 <p className="quiet">Choose a tick to see what became of it.</p>
@@ -77,10 +77,13 @@ function TickMark({ tick, timeZone }: { readonly tick: PastTick; readonly timeZo
 }
 
 /** What the shapes in this strip mean. */
-function Key({ ticks }: { readonly ticks: readonly PastTick[] }) {
+function Key({ ticks, timeZone }: { readonly ticks: readonly PastTick[]; readonly timeZone: string }) {
   const present = new Map(ticks.map((tick) => [meaningOf(tick), markOf(tick)]));
   return (
     <p className="tick-key">
+      <span className="quiet">
+        {nearInstant(ticks[0]?.at ?? "", timeZone)} to {nearInstant(ticks.at(-1)?.at ?? "", timeZone)}
+      </span>
       {[...present].map(([meaning, mark]) => (
         <Mark key={meaning} of={mark} text={meaning} />
       ))}

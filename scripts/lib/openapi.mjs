@@ -6,9 +6,10 @@ export async function describeApi() {
   const { readSettings } = await import("../../dist/config/settings.js");
   const { loadApplication } = await import("../../dist/contract/load-application.js");
   const { createLogger } = await import("../../dist/observe/logger.js");
+  const { createMetrics } = await import("../../dist/observe/metrics.js");
 
   const application = await loadApplication("holdfast.config.ts");
-  const inert = { client: {}, submitter: {}, operator: {} };
+  const inert = { client: {}, submitter: {}, operator: {}, metrics: createMetrics() };
   const log = createLogger("silent", "docs");
   const server = await createServer({ application, settings: readSettings({}), log, ...inert });
   const description = server.swagger();

@@ -321,6 +321,9 @@ describe("while the store is away", () => {
     const application = applicationOf(job.handler(async () => "fine") as JobHandler);
     const { ofApi, ofWorker, submit } = await startMeasured(application, { REDIS_URL: server.url });
     await submit({ type: "any", payload: 1, idempotencyKey: "k" });
+    for (const read of [ofApi, ofWorker]) {
+      expect((await read()).labelValues("holdfast_jobs", "queue")).toEqual([queue]); // numbers that will be old
+    }
     const timed = async (read: () => Promise<Scrape>) => {
       const askedAt = performance.now();
       return { told: await read(), tookMs: performance.now() - askedAt };

@@ -10,7 +10,7 @@ const [, , url = "", count = "", seconds = ""] = process.argv;
 const followers = Number(count);
 const BATCH = 500;
 const OPENED_PER_SECOND = 1_000;
-const SPARE_MS = 6_000;
+const SPARE_MS = 15_000;
 
 const dueAt = Date.now() + (1_000 * followers) / OPENED_PER_SECOND + SPARE_MS;
 const jobs = await submitFollowed();

@@ -1,0 +1,200 @@
+import { once } from "node:events";
+import {
+  defineConfig,
+  defineJob,
+  defineSchedule,
+  InDoubtError,
+  PermanentError,
+  type Producer,
+} from "holdfast";
+import { z } from "zod";
+import { tickKey } from "../../src/contract/define-schedule.ts";
+
+const order = z.strictObject({ order: z.int(), email: z.email() });
+const inTime = { attempts: 3, backoff: { kind: "fixed", delayMs: 20 } } as const;
+const common = { retry: inTime, timeoutMs: 3_600_000 };
+
+const confirmation = defineJob({
+  ...common,
+  type: "order-confirmation",
+  payload: order,
+  result: z.strictObject({ messageId: z.string() }),
+  effects: { send: { timeoutMs: 15_000, inDoubt: "hold" } },
+});
+
+const invoice = defineJob({
+  ...common,
+  type: "invoice-pdf",
+  queue: "documents",
+  payload: z.strictObject({ order: z.int(), customer: z.string() }),
+  result: z.strictObject({ pages: z.int(), file: z.string() }),
+});
+
+const partnerHook = defineJob({
+  ...common,
+  type: "partner-webhook",
+  payload: z.strictObject({ order: z.int(), url: z.url() }),
+  result: z.strictObject({ status: z.int() }),
+});
+
+const videoPreview = defineJob({
+  ...common,
+  type: "video-preview",
+  queue: "media",
+  payload: z.strictObject({ video: z.string() }),
+  result: z.unknown(),
+});
+
+const stockSync = defineJob({
+  ...common,
+  type: "stock-sync",
+  payload: z.strictObject({ until: z.iso.datetime() }),
+  result: z.strictObject({ articles: z.int() }),
+  retry: { ...inTime, attempts: 1 },
+});
+
+const nightlyReport = defineJob({
+  ...common,
+  type: "nightly-report",
+  queue: "documents",
+  payload: z.strictObject({ night: z.iso.datetime() }),
+  result: z.strictObject({ orders: z.int() }),
+});
+
+const schedules = [
+  defineSchedule({
+    name: "stock-sync",
+    everyMs: 15 * 60_000,
+    job: stockSync,
+    payload: ({ at }) => ({ until: at.toISOString() }),
+  }),
+  defineSchedule({
+    name: "nightly-report",
+    cron: "30 2 * * *",
+    timeZone: "America/New_York",
+    job: nightlyReport,
+    payload: ({ at }) => ({ night: at.toISOString() }),
+    catchUp: { mode: "latest" },
+  }),
+];
+
+/** What happens outside of the jobs, and changes. */
+export interface World {
+  /** Whether the partner's receiver is out of order. */
+  isPartnerDown: boolean;
+}
+
+/** A web shop whose jobs fail, and are in doubt, as they are in life. */
+export function shopIn(world: World) {
+  return defineConfig({
+    jobs: [confirmation, invoice, partnerHook, videoPreview, stockSync, nightlyReport],
+    schedules,
+    handlers: async () => [
+      confirmation.handler(async ({ payload, effect, log }) => {
+        log.info("composed", { order: payload.order });
+        const messageId = await effect("send", async ({ key }) => {
+          if (payload.order % 180 === 0)
+            throw new InDoubtError("the mail server hung up after it had taken the message");
+          return `<order-confirmation.${key}@shop.example>`;
+        });
+        return { messageId: messageId ?? "unknown" };
+      }),
+      invoice.handler(async ({ payload: { order, customer }, progress }) => {
+        await progress({ page: 1 });
+        if (order % 40 === 0) throw new PermanentError(`customer ${customer} has no VAT number`);
+        return { pages: 1 + (order % 3), file: `invoices/2026/${order}.pdf` };
+      }),
+      partnerHook.handler(async () => {
+        if (world.isPartnerDown) throw new Error("the receiver answered 503 Service Unavailable");
+        return { status: 204 };
+      }),
+      videoPreview.handler(async ({ signal, progress, log }) => {
+        log.info("decoding with 4 threads");
+        await progress({ frame: 1_380, of: 4_200 });
+        await once(signal, "abort");
+        throw signal.reason;
+      }),
+      stockSync.handler(async ({ payload }) => {
+        if (Date.parse(payload.until) % 5_400_000 === 0)
+          throw new Error("the warehouse did not answer in 10 s");
+        return { articles: 1_204 };
+      }),
+      nightlyReport.handler(async () => ({ orders: 412 })),
+    ],
+  });
+}
+
+/** How many jobs there are of each kind. */
+export interface Trade {
+  readonly confirmations: number;
+  readonly invoices: number;
+  readonly hooks: number;
+  readonly videos: number;
+}
+
+/** Submits what a busy day brings. */
+export async function trade(
+  producer: Producer,
+  { confirmations, invoices, hooks, videos }: Trade,
+): Promise<void> {
+  await Promise.all([
+    producer.submitMany(
+      videoPreview,
+      counted(videos, (video) => ({
+        idempotencyKey: `upload-${7_000 + video}`,
+        payload: { video: `upload-${7_000 + video}.mp4` },
+        ...(video % 4 === 3 && { priority: 5 }),
+      })),
+    ),
+    producer.submitMany(
+      confirmation,
+      counted(confirmations, (index) => confirmationOf(41_000 + index)),
+    ),
+    producer.submitMany(
+      invoice,
+      counted(invoices, (index) => ({
+        idempotencyKey: `invoice-2026-${1_000 + index}`,
+        payload: { order: 41_000 + index, customer: `C-${200 + (index % 70)}` },
+      })),
+    ),
+    producer.submitMany(
+      partnerHook,
+      counted(hooks, (index) => ({
+        idempotencyKey: `shipped-${41_000 + index}`,
+        payload: { order: 41_000 + index, url: "https://partner.example/hooks/shipped" },
+      })),
+    ),
+  ]);
+}
+
+/** One more order. */
+export function placeOrder(producer: Producer, order: number, delayMs = 0) {
+  const { payload, idempotencyKey } = confirmationOf(order);
+  return producer.submit(confirmation, payload, { idempotencyKey, delayMs });
+}
+
+/** As if a scheduler had been there in the past hours, but for a while. */
+export async function ranBySchedule(producer: Producer): Promise<void> {
+  for (const schedule of schedules) {
+    const { job, payload, timetable } = schedule;
+    const ticks = timetable.latest(48, Date.now()).filter((_tick, index) => index < 19 || index > 22);
+    await producer.submitMany(
+      job,
+      ticks.map((at) => ({
+        payload: payload({ at: new Date(at) }),
+        idempotencyKey: tickKey(schedule, at),
+      })),
+    );
+  }
+}
+
+function confirmationOf(order: number) {
+  return {
+    idempotencyKey: `order-${order}`,
+    payload: { order, email: `customer-${order % 900}@example.com` },
+  };
+}
+
+function counted<T>(count: number, make: (index: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index));
+}
