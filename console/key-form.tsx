@@ -27,6 +27,8 @@ export function KeyForm({ asked }: { readonly asked: "needed" | "refused" }) {
         <TextField
           className="field"
           type="password"
+          // Said beside the field; the browser's own validation would keep the form from being sent again.
+          validationBehavior="aria"
           value={text}
           onChange={setText}
           autoComplete="off"

@@ -88,7 +88,8 @@ const doubtLook: LongTableLook<DoubtRow> = {
     { id: "report", title: "Heard later", width: 130, cell: ({ report }) => <Report of={report} /> },
     {
       id: "settle",
-      title: "",
+      title: "Help",
+      isTitleSpoken: true,
       width: 96,
       cell: (row) => <SettleButton jobId={row.jobId} effect={row.effect} doubt={row} />,
     },

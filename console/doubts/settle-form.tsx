@@ -42,7 +42,13 @@ export function SettleForm({ jobId, effect, onClose }: Props) {
 
   return (
     <form onSubmit={submit} className="settle-form">
-      <RadioGroup className="choices" value={as} onChange={(value) => setAs(value as As)} isRequired>
+      <RadioGroup
+        validationBehavior="aria"
+        className="choices"
+        value={as}
+        onChange={(value) => setAs(value as As)}
+        isRequired
+      >
         <Label>What happened?</Label>
         <Radio value="done" className="choice">
           <b>Done</b> It happened. It is not run again, and the job goes on.
@@ -52,6 +58,7 @@ export function SettleForm({ jobId, effect, onClose }: Props) {
         </Radio>
       </RadioGroup>
       <TextField
+        validationBehavior="aria"
         className="field"
         value={evidence}
         onChange={setEvidence}
@@ -66,7 +73,8 @@ export function SettleForm({ jobId, effect, onClose }: Props) {
       </TextField>
       {as === "done" && (
         <TextField
-          className="field code"
+          validationBehavior="aria"
+          className="field json-field"
           value={result}
           onChange={setResult}
           isInvalid={parsed === "invalid"}

@@ -18,7 +18,7 @@ export function GroupList() {
   const failures = useQuery(failuresQuery());
   useFreshOn(useNeedsPerson().failed, failuresQuery().queryKey);
   return (
-    <Page title="Failed" isFilling lead="Jobs that have used up what their type allows, by type and reason.">
+    <Page title="Failed" isFilling lead="Jobs that ended without success, by type and reason.">
       <Loaded query={failures}>{(data) => <Found data={data} updatedAt={failures.dataUpdatedAt} />}</Loaded>
     </Page>
   );
@@ -76,7 +76,7 @@ const groupLook: LongTableLook<Group> = {
       width: 92,
       cell: ({ exampleId }) => <JobLink id={exampleId}>a job</JobLink>,
     },
-    { id: "retry", title: "", width: 112, cell: (group) => <Help group={group} /> },
+    { id: "retry", title: "Help", isTitleSpoken: true, width: 112, cell: (group) => <Help group={group} /> },
   ],
   card: (group) => (
     <div className="card">

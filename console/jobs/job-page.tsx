@@ -143,7 +143,7 @@ function Logs({ lines }: { readonly lines: readonly string[] }) {
 }
 
 /** What an operator may do to a job in its state. */
-function Operations({ job: { id, state } }: { readonly job: JobDetail }) {
+function Operations({ job: { id, state, effects } }: { readonly job: JobDetail }) {
   const client = useQueryClient();
   const notice = useNotice();
 
@@ -155,6 +155,8 @@ function Operations({ job: { id, state } }: { readonly job: JobDetail }) {
     );
   }
 
+  // Settling is what helps it: after that it goes on by itself.
+  if (effects.some((effect) => effect.state === "in-doubt")) return null;
   if (state === "failed") {
     return (
       <ConfirmButton

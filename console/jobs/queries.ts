@@ -14,6 +14,7 @@ export interface JobFilter {
 
 const PAGE_SIZE = 100;
 const REFRESH_MS = 3_000;
+const ENDED_REFRESH_MS = 10_000;
 
 /**
  * Jobs, page after page. As long as only the first is there it is kept fresh; below it, a list that changed while it is read
@@ -31,10 +32,12 @@ export function jobsQuery(filter: Partial<JobFilter>) {
   });
 }
 
+/** A job that has ended is followed by no stream; it can still be retried, by somebody else. */
 export function jobQuery(id: string) {
   return queryOptions({
     queryKey: ["job", id],
     queryFn: ({ signal }) => read<JobDetail>(`jobs/${encodeURIComponent(id)}`, signal),
+    refetchInterval: ({ state }) => (state.error === null ? ENDED_REFRESH_MS : false),
   });
 }
 

@@ -24,8 +24,8 @@ export function lifeOf(job: JobDetail): Moment[] {
   return [submitted(job), ...crashes(job), ...past, ...next(job)];
 }
 
-function submitted({ submittedAt, priority, delayMs, queue }: JobDetail): Moment {
-  const facts = [`queue ${queue}`];
+function submitted({ submittedAt, priority, delayMs }: JobDetail): Moment {
+  const facts: string[] = [];
   if (delayMs > 0) facts.push(`to run ${duration(delayMs)} later`);
   if (priority > 0) facts.push(`priority ${priority}`);
   return { id: "submitted", at: submittedAt, mark: "waiting", title: "Submitted", facts };

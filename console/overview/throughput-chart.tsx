@@ -98,7 +98,7 @@ function optionsFor(target: HTMLElement, onPoint: PlotProps["onPoint"]): uPlot.O
         ...axis,
         size: 26,
         space: 70,
-        values: (_plot, at) => at.map((seconds) => timeOfDay(seconds * 1_000).slice(0, 5)),
+        values: (_plot, at) => at.map(timeLabel),
       },
       { ...axis, size: 44, values: (_plot, values) => values.map(rate) },
     ],
@@ -114,6 +114,12 @@ function optionsFor(target: HTMLElement, onPoint: PlotProps["onPoint"]): uPlot.O
     ],
     hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)] },
   };
+}
+
+/** "15:08", and "15:08:30" between two minutes. */
+function timeLabel(seconds: number): string {
+  const text = timeOfDay(seconds * 1_000);
+  return seconds % 60 === 0 ? text.slice(0, 5) : text;
 }
 
 function spanOf(at: ArrayLike<number>): [number, number] {

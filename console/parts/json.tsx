@@ -4,7 +4,7 @@ import { prettyJson } from "./format.ts";
 export function Json({ value, label }: { readonly value: unknown; readonly label: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="json" tabIndex={0} aria-label={label}>
+    <section className="json" tabIndex={0} aria-label={`${label}, JSON`}>
       <bdi>{prettyJson(value)}</bdi>
     </section>
   );

@@ -19,6 +19,8 @@ import { NARROW, useMedia } from "./use-media.ts";
 export interface LongColumn<T> {
   readonly id: string;
   readonly title: string;
+  /** Where it is plain to see what the column holds, its title is only read aloud. */
+  readonly isTitleSpoken?: boolean;
   /** Pixels, or a share of what is left, e.g. `2fr`. */
   readonly width: number | `${number}fr`;
   /** Pixels. */
@@ -87,7 +89,7 @@ export function LongTable<T extends { readonly id: string }>(props: Props<T>) {
               minWidth={column.minWidth ?? 40}
               className={column.isNumber === true ? "number" : ""}
             >
-              {column.id === SELECT ? <SelectBox label="Select all" /> : column.title}
+              {column.id === SELECT ? <SelectBox label="Select all" /> : <Title of={column} />}
             </Column>
           )}
         </TableHeader>
@@ -114,6 +116,10 @@ export function LongTable<T extends { readonly id: string }>(props: Props<T>) {
   );
 }
 
+function Title({ of: { title, isTitleSpoken } }: { readonly of: LongColumn<never> }) {
+  return isTitleSpoken === true ? <span className="spoken">{title}</span> : title;
+}
+
 function SelectBox({ label }: { readonly label: string }) {
   return (
     <Checkbox slot="selection" aria-label={label} className="checkbox">
@@ -124,7 +130,7 @@ function SelectBox({ label }: { readonly label: string }) {
 
 function columnsOf<T>({ columns, card }: LongTableLook<T>, isNarrow: boolean, isSelectable: boolean) {
   const shown: readonly LongColumn<T>[] = isNarrow
-    ? [{ id: "card", title: "", width: "1fr", cell: card }]
+    ? [{ id: "card", title: "What", isTitleSpoken: true, width: "1fr", cell: card }]
     : columns;
   const select: LongColumn<T> = { id: SELECT, title: "", width: 40, cell: () => null };
   return [

@@ -19,6 +19,7 @@ export function firstScreen({ settings, apiUrl, mailboxUrl }: FirstScreen): stri
   Holdfast is up.
 
     API        ${apiUrl}
+    Console    ${apiUrl}/console/
     Reference  ${apiUrl}/docs
     Mail       ${mail}
     Store      ${store}, durability "${settings.HOLDFAST_DURABILITY.level}"

@@ -1,23 +1,36 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Api, Producer } from "holdfast";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { launchBrowser, viewports } from "../support/browser.ts";
+import { openConsole, settled } from "../support/console-page.ts";
 import { createService } from "../support/service.ts";
 import { placeOrder, ranBySchedule, shopIn, trade } from "../support/shop.ts";
+import { until } from "../support/until.ts";
 
-const folder = process.env.CONSOLE_PICTURES;
+/** Where to put the pictures; without it none are made. */
+const folder = process.env.CONSOLE_PICTURES ?? "";
 
-/** So long it is traded before the pictures, so that the chart has something to show. */
-const TRADED_MS = Number(process.env.CONSOLE_TRADED_MS ?? 90_000);
+/** For so long orders come in before the pictures, so that the chart has something to show. */
+const TRADED_MS = 150_000;
+const BEAT_MS = 500;
+const patience = 600_000;
+
+const screens = Object.keys(viewports).flatMap((device) =>
+  (["light", "dark"] as const).map((colorScheme) => ({
+    device: device as keyof typeof viewports,
+    colorScheme,
+  })),
+);
 
 const stops: (() => Promise<void>)[] = [];
 let api: Api;
 let browser: Browser;
 let producer: Producer;
 
-describe.skipIf(folder === undefined)("pictures of the console", { timeout: 300_000 }, () => {
+describe.skipIf(folder === "")("pictures of the console", { timeout: patience }, () => {
   beforeAll(async () => {
     const service = createService(
       shopIn({ isPartnerDown: true }),
@@ -26,66 +39,93 @@ describe.skipIf(folder === undefined)("pictures of the console", { timeout: 300_
     );
     browser = await launchBrowser();
     api = await service.startApi();
-    await service.startWorker();
     producer = await service.createProducer();
+    await Promise.all([service.startWorker(), mkdir(folder, { recursive: true })]);
     await trade(producer, { confirmations: 3_600, invoices: 900, hooks: 37, videos: 58 });
     await ranBySchedule(producer);
-    for (let order = 60_000; order < 60_024; order += 1) await placeOrder(producer, order, 7_200_000);
-    await tradeOn(TRADED_MS);
-  }, 300_000);
+    await Promise.all(
+      Array.from({ length: 24 }, (_, index) => placeOrder(producer, 60_000 + index, 7_200_000)),
+    );
+    await until("the day's work is done", async () => (await waitingOrders()).length === 0);
+    await ask("overview"); // what goes on is measured from the first look on
+    await takeOrders(TRADED_MS);
+  }, patience);
   afterAll(async () => {
     await browser.close();
     for (const stop of stops) await stop();
   });
 
-  it("shows every page, on two screens and in two themes", async () => {
-    await mkdir(folder!, { recursive: true });
-    const [doubt] = await read("/doubts?limit=1", "doubts");
-    const [failed] = await read("/jobs?state=failed&type=partner-webhook&limit=1", "jobs");
-    const pages = [
-      ["overview", ""],
-      ["jobs", "jobs"],
-      ["job", `jobs/${failed.id}`],
-      ["job-in-doubt", `jobs/${doubt.jobId}`],
-      ["failed", "failed"],
-      ["failed-reason", "failed?type=partner-webhook&code=HANDLER_FAILED"],
-      ["doubts", "doubts"],
-      ["schedules", "schedules"],
-    ];
-    for (const [device, viewport] of Object.entries(viewports)) {
-      for (const colorScheme of ["light", "dark"] as const) {
-        const context = await browser.newContext({ viewport, colorScheme, timezoneId: "Europe/Berlin" });
-        const page = await context.newPage();
-        for (const [name, path] of pages) {
-          await page.goto(`${api.url}/console/${path}`);
-          await page.locator("h1").waitFor();
-          await page.getByText("Live", { exact: true }).waitFor();
-          await page.waitForLoadState("load");
-          await page.waitForTimeout(600);
-          await page.screenshot({
-            path: join(folder!, `${name}-${device}-${colorScheme}.png`),
-            fullPage: true,
-          });
-        }
-        await context.close();
-      }
+  it.each(screens)("shows every page on a $device, $colorScheme", async ({ device, colorScheme }) => {
+    const viewport = viewports[device];
+    const { page, open } = await openConsole(browser, api.url, {
+      viewport,
+      colorScheme,
+      timezoneId: "Europe/Berlin",
+    });
+    const take = (name: string) =>
+      page.screenshot({
+        path: join(folder, `${name}-${device}-${colorScheme}.png`),
+        fullPage: true,
+        animations: "disabled",
+      });
+    for (const [name, path] of await everyPage()) {
+      await open(path);
+      await settled(page);
+      await take(name);
     }
+    await openRetry(page, open);
+    await take("retry");
+    await openSettling(page, open);
+    await take("settle");
   });
 });
 
 /** Orders come, now more, now fewer. */
-async function tradeOn(forMs: number): Promise<void> {
-  const end = Date.now() + forMs;
-  for (let order = 50_000, beat = 0; Date.now() < end; beat += 1) {
-    const orders = Math.round(20 + 12 * Math.sin(beat / 18) + 8 * Math.sin(beat / 5) + 5 * Math.random());
+async function takeOrders(forMs: number): Promise<void> {
+  const end = performance.now() + forMs;
+  let order = 70_000;
+  for (let beat = 0; performance.now() < end; beat += 1) {
+    const orders = Math.round(20 + 11 * Math.sin(beat / 30) + 5 * Math.sin(beat / 9) + 4 * Math.random());
     const placed = Array.from({ length: orders }, (_, index) => placeOrder(producer, order + index));
-    await Promise.all([...placed, new Promise((resolve) => setTimeout(resolve, 500))]);
+    await Promise.all([...placed, sleep(BEAT_MS)]);
     order += orders;
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what the service answers
-async function read(path: string, name: string): Promise<any[]> {
-  const response = await fetch(`${api.url}${path}`);
-  return ((await response.json()) as Record<string, never[]>)[name] ?? [];
+async function everyPage(): Promise<[name: string, path: string][]> {
+  const { doubts } = await ask<{ doubts: { jobId: string }[] }>("doubts?limit=1");
+  const { groups } = await ask<{ groups: { type: string; exampleId: string }[] }>("failures");
+  const failed = groups.find(({ type }) => type === "partner-webhook");
+  return [
+    ["overview", ""],
+    ["jobs", "jobs?type=order-confirmation"],
+    ["job", `jobs/${failed?.exampleId}`],
+    ["job-in-doubt", `jobs/${doubts[0]?.jobId}`],
+    ["failed", "failed"],
+    ["failed-reason", "failed?type=partner-webhook&code=HANDLER_FAILED"],
+    ["doubts", "doubts"],
+    ["schedules", "schedules"],
+  ];
+}
+
+async function waitingOrders(): Promise<unknown[]> {
+  return (await ask<{ jobs: unknown[] }>("jobs?state=waiting&type=order-confirmation&limit=1")).jobs;
+}
+
+async function openRetry(page: Page, open: (path: string) => Promise<void>): Promise<void> {
+  await open("failed");
+  await page.getByRole("button", { name: /^Retry all \d/ }).click();
+  await page.getByRole("alertdialog").waitFor();
+}
+
+async function openSettling(page: Page, open: (path: string) => Promise<void>): Promise<void> {
+  await open("doubts");
+  await page.getByRole("button", { name: "Settle" }).first().click();
+  await page.getByText("It happened.").click();
+  await page.getByLabel("Evidence").fill("The customer has forwarded us the mail.");
+}
+
+async function ask<T>(path: string): Promise<T> {
+  const response = await fetch(`${api.url}/${path}`);
+  return (await response.json()) as T;
 }

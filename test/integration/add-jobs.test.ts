@@ -117,7 +117,9 @@ describe("jobs added together", () => {
       newJob("later", { delayMs: 60_000 }),
       newJob("just as late", { delayMs: 60_000, priority: 2 }),
       newJob("twice", { claim: "claim-plain" }),
-      newJob("traced", { trace: '{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}' }),
+      newJob("traced", {
+        trace: '{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}',
+      }),
       newJob("last"),
     ]);
 

@@ -167,10 +167,9 @@ export async function trade(
   ]);
 }
 
-/** One more order. */
-export function placeOrder(producer: Producer, order: number, delayMs = 0) {
-  const { payload, idempotencyKey } = confirmationOf(order);
-  return producer.submit(confirmation, payload, { idempotencyKey, delayMs });
+/** One more order, with a key of its own or another. */
+export function placeOrder(producer: Producer, order: number, delayMs = 0, key = `order-${order}`) {
+  return producer.submit(confirmation, confirmationOf(order).payload, { idempotencyKey: key, delayMs });
 }
 
 /** As if a scheduler had been there in the past hours, but for a while. */

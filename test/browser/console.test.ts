@@ -1,0 +1,353 @@
+import type { Api, Producer } from "holdfast";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launchBrowser, sidewaysScroll } from "../support/browser.ts";
+import { accessibilityFaults, openConsole, settled } from "../support/console-page.ts";
+import { createService } from "../support/service.ts";
+import { placeOrder, ranBySchedule, shopIn, trade, type World } from "../support/shop.ts";
+import { until } from "../support/until.ts";
+
+const HOOKS = 130;
+const world: World = { isPartnerDown: true };
+const stops: (() => Promise<void>)[] = [];
+let api: Api;
+let browser: Browser;
+let producer: Producer;
+
+beforeAll(async () => {
+  const service = createService(shopIn(world), { HOLDFAST_CONCURRENCY: "20,media=3" }, (stop) =>
+    stops.push(stop),
+  );
+  api = await service.startApi();
+  producer = await service.createProducer();
+  await service.startWorker();
+  [browser] = await Promise.all([
+    launchBrowser(),
+    trade(producer, { confirmations: 500, invoices: 100, hooks: HOOKS, videos: 12 }),
+    ranBySchedule(producer),
+  ]);
+  await until("all hooks have failed", async () => (await groupOf("partner-webhook"))?.count === HOOKS);
+}, 60_000);
+
+afterAll(async () => {
+  await browser.close();
+  for (const stop of stops) await stop();
+});
+
+interface Group {
+  readonly type: string;
+  readonly count: number;
+  readonly exampleId: string;
+}
+
+async function groupOf(type: string): Promise<Group | undefined> {
+  const { groups } = await ask<{ groups: Group[] }>("failures");
+  return groups.find((group) => group.type === type);
+}
+
+async function ask<T>(path: string): Promise<T> {
+  const response = await fetch(`${api.url}/${path}`);
+  return (await response.json()) as T;
+}
+
+async function oldestDoubt(): Promise<{ jobId: string; effect: string }> {
+  const { doubts } = await ask<{ doubts: { jobId: string; effect: string }[] }>("doubts?limit=1");
+  return doubts[0]!;
+}
+
+describe("an operator", () => {
+  it("finds a job by its key, and sees its life", async () => {
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open("jobs");
+    await page.getByLabel("Job id or idempotency key").fill("shipped-41007");
+    await page.getByRole("button", { name: "Find" }).click();
+
+    await page.getByRole("link", { name: "shipped-41007" }).click();
+
+    await page.getByRole("heading", { name: "shipped-41007" }).waitFor();
+    expect(await page.getByText(/^Attempt \d failed$/).allTextContents()).toEqual([
+      "Attempt 1 failed",
+      "Attempt 2 failed",
+      "Attempt 3 failed",
+    ]);
+    expect(await page.getByRole("region", { name: "Payload, JSON" }).textContent()).toContain(
+      '"order": 41007',
+    );
+    expect(complaints).toEqual([]);
+  });
+
+  it("finds a job by its id", async () => {
+    const { jobId } = await oldestDoubt();
+    const { page, open } = await openConsole(browser, api.url);
+    await open("jobs");
+
+    await page.getByLabel("Job id or idempotency key").fill(` ${jobId} `);
+    await page.keyboard.press("Enter");
+
+    await page.waitForURL(`**/console/jobs/${jobId}`);
+  });
+
+  it("filters jobs, and the address says how", async () => {
+    const { page, open } = await openConsole(browser, api.url);
+    await open("jobs");
+
+    await page.getByLabel("Type").selectOption("video-preview");
+    await page.getByLabel("State").selectOption("active");
+
+    await page.getByText("3 jobs").waitFor();
+    expect(new URL(page.url()).search).toBe("?type=video-preview&state=active");
+    await page.reload();
+    await page.getByText("3 jobs").waitFor();
+    expect(await page.getByLabel("State").inputValue()).toBe("active");
+  });
+
+  it("stops a retry of many halfway", async () => {
+    const { page, open } = await openConsole(browser, api.url);
+    await open("failed");
+    const firstAsked = page.waitForRequest("**/failures/retry");
+    let letThrough = () => {};
+    const stopPressed = new Promise<void>((resolve) => {
+      letThrough = resolve;
+    });
+    await page.route("**/failures/retry", async (route) => {
+      await stopPressed;
+      await route.continue();
+    });
+
+    await page.getByRole("button", { name: "Retry all HANDLER_FAILED of partner-webhook" }).click();
+    await page.getByRole("button", { name: `Retry ${HOOKS} jobs` }).click();
+    await firstAsked;
+    await page.getByRole("button", { name: "Stop" }).click();
+    letThrough();
+
+    await page.getByText(`Stopped: 100 jobs retried, ${HOOKS - 100} left as they were.`).waitFor();
+    await until("they have failed again", async () => (await groupOf("partner-webhook"))?.count === HOOKS);
+  });
+
+  it("retries all failures of one reason", async () => {
+    world.isPartnerDown = false;
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open("failed");
+    await page
+      .getByRole("row")
+      .filter({ hasText: "partner-webhook" })
+      .getByRole("link", { name: "HANDLER_FAILED" })
+      .click();
+
+    await page.getByRole("button", { name: `Retry all ${HOOKS}` }).click();
+    expect(await page.getByRole("alertdialog").textContent()).toContain(
+      `${HOOKS} partner-webhook: HANDLER_FAILED`,
+    );
+    await page.getByRole("button", { name: `Retry ${HOOKS} jobs` }).click();
+
+    await page.getByText(`Done: ${HOOKS} jobs retried.`).waitFor();
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.getByText("None is left.").waitFor();
+    await until("all are done", async () => (await groupOf("partner-webhook")) === undefined);
+    expect(complaints).toEqual([]);
+  });
+
+  it("retries only the jobs that are selected", async () => {
+    const before = await groupOf("invoice-pdf");
+    const { page, open } = await openConsole(browser, api.url);
+    await open("failed?type=invoice-pdf&code=PERMANENT_FAILURE");
+    const rows = page.getByRole("row").filter({ hasText: "invoice-2026" });
+    await rows.first().getByRole("gridcell").first().click();
+
+    await page.getByRole("button", { name: "Retry 1 selected" }).click();
+    await page.getByRole("button", { name: "Retry 1 job", exact: true }).click();
+
+    await page.getByText("Done: 1 job retried.").waitFor();
+    await until("it has failed again", async () => (await groupOf("invoice-pdf"))?.count === before?.count);
+  });
+
+  it("settles a doubt with evidence, which the trail keeps", async () => {
+    const { jobId, effect } = await oldestDoubt();
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open("doubts");
+    await page.getByRole("button", { name: `Settle ${effect} of ${jobId}` }).click();
+    const settle = page.getByRole("button", { name: "Settle as done" });
+    await page.getByText("It happened.").click();
+    expect(await settle.isDisabled()).toBe(true);
+
+    await page.getByLabel("Evidence").fill("Seen in the outbox of the mail server");
+    await page.getByLabel("Result, as JSON").fill('"<seen@shop.example>"');
+    await settle.click();
+
+    await page.getByText(`“${effect}” is settled as done`).waitFor();
+    await page.getByRole("link", { name: "Settled" }).click();
+    const entry = page.getByRole("row").filter({ hasText: "Seen in the outbox of the mail server" });
+    await entry.getByRole("link", { name: jobId }).click();
+    await page.locator(".timeline").getByText("Completed").waitFor();
+    expect(await page.getByRole("region", { name: "Result, JSON" }).textContent()).toContain(
+      "<seen@shop.example>",
+    );
+    expect(complaints).toEqual([]);
+  });
+
+  it("runs a schedule now, and follows its job to the end", async () => {
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open("schedules");
+    const schedule = page.getByRole("region", { name: "nightly-report", exact: true });
+    await schedule.getByRole("button", { name: "Run now" }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Run now" }).click();
+
+    await page.getByRole("link", { name: "See the job" }).click();
+
+    await page.locator(".timeline").getByText("Completed").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("learns what became of a tick", async () => {
+    const { page, open } = await openConsole(browser, api.url);
+    await open("schedules");
+    const ticks = page.getByRole("listbox", { name: "Past ticks of stock-sync" });
+
+    await ticks.getByRole("option", { name: "did not run" }).first().click();
+
+    await page.getByText("no scheduler submitted it in time").waitFor();
+  });
+
+  it("cancels a job after having been asked", async () => {
+    const { id } = await placeOrder(producer, 90_001, 3_600_000);
+    const { page, open } = await openConsole(browser, api.url);
+    await open(`jobs/${id}`);
+
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Cancel this job" }).click();
+
+    await page.getByText("Failed for good").waitFor();
+    await page.getByText("CANCELLED").first().waitFor();
+  });
+
+  it("sees what becomes of a job without touching anything", async () => {
+    const { id } = await placeOrder(producer, 90_002, 3_600_000);
+    const { page, open } = await openConsole(browser, api.url);
+    await open(`jobs/${id}`);
+    await page.getByText("Attempt 1 is due").waitFor();
+
+    await fetch(`${api.url}/jobs/${id}/cancel`, { method: "POST" });
+
+    await page.getByText("Failed for good").waitFor();
+  });
+
+  it("is told of what is not there", async () => {
+    const { page, open } = await openConsole(browser, api.url);
+    await open("jobs/nonsense");
+    expect(await page.getByRole("alert").textContent()).toContain("JOB_NOT_FOUND");
+
+    await open("jobs?idempotencyKey=never-used");
+    await page.getByText("No job matches.").waitFor();
+
+    await open("no/such/page");
+    await page.getByRole("heading", { name: "No such page" }).waitFor();
+  });
+});
+
+/** Every page, by its path. */
+async function everyPage(): Promise<string[]> {
+  const { jobId } = await oldestDoubt();
+  const { exampleId } = (await groupOf("invoice-pdf"))!;
+  return [
+    "",
+    "jobs",
+    `jobs/${exampleId}`,
+    `jobs/${jobId}`,
+    "failed",
+    "failed?type=invoice-pdf&code=PERMANENT_FAILURE",
+    "doubts",
+    "doubts?view=settled",
+    "schedules",
+  ];
+}
+
+describe("the console", () => {
+  it("has no barrier on any page", { timeout: 60_000 }, async () => {
+    const { page, open, complaints } = await openConsole(browser, api.url, { colorScheme: "light" });
+    for (const path of await everyPage()) {
+      await open(path);
+      await settled(page);
+      expect.soft(await accessibilityFaults(page), path).toEqual([]);
+      await page.emulateMedia({ colorScheme: "dark" });
+      expect.soft(await accessibilityFaults(page, ["color-contrast"]), `${path}, dark`).toEqual([]);
+      await page.emulateMedia({ colorScheme: "light" });
+    }
+    await open("doubts");
+    await page.getByRole("button", { name: "Settle" }).first().click();
+    await page.getByText("It happened.").click();
+    expect.soft(await accessibilityFaults(page), "settling").toEqual([]);
+    await page.emulateMedia({ colorScheme: "dark" });
+    expect.soft(await accessibilityFaults(page, ["color-contrast"]), "settling, dark").toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+
+  it("never scrolls sideways on a phone", { timeout: 60_000 }, async () => {
+    const { page, open, complaints } = await openConsole(browser, api.url, {
+      viewport: { width: 360, height: 640 },
+    });
+    for (const path of await everyPage()) {
+      await open(path);
+      await settled(page);
+      expect.soft(await sidewaysScroll(page), path).toBe(0);
+    }
+    await open("doubts");
+    await page.getByRole("button", { name: "Settle" }).first().click();
+    expect.soft(await sidewaysScroll(page), "settling").toBe(0);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+
+  it("can be used by keyboard alone", async () => {
+    const { page, open } = await openConsole(browser, api.url);
+    await open("jobs");
+    await page.keyboard.press("Tab");
+    expect(await page.locator(":focus").textContent()).toBe("Skip to the page");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Tab");
+    expect(
+      await page
+        .getByLabel("Job id or idempotency key")
+        .evaluate((input) => input === input.ownerDocument.activeElement),
+    ).toBe(true);
+
+    await page.keyboard.type("order-41001");
+    await page.keyboard.press("Enter");
+    await page.getByText("1 job,").waitFor();
+    await page.getByRole("row").nth(1).focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Enter");
+
+    await page.getByRole("heading", { name: "order-41001" }).waitFor();
+  });
+
+  it("keeps in the page only the rows in sight of a long list", async () => {
+    const { page, open } = await openConsole(browser, api.url);
+    await open("jobs?state=completed");
+    const table = page.getByRole("grid", { name: "Jobs" });
+
+    await until("500 jobs are listed", async () => {
+      await table.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+      return Number(/The first (\d+)/.exec((await page.getByText(/as of/).textContent()) ?? "")?.[1]) >= 500;
+    });
+
+    expect(await page.getByRole("row").count()).toBeLessThan(80);
+  });
+
+  it("shows what is hostile as text", async () => {
+    const key = `<img src=x onerror="document.title='executed'">\u202E${"wide".repeat(40)}`;
+    const { id } = await placeOrder(producer, 90_003, 3_600_000, key);
+    const { page, open, complaints } = await openConsole(browser, api.url, {
+      viewport: { width: 360, height: 640 },
+    });
+
+    await open(`jobs?idempotencyKey=${encodeURIComponent(key)}`);
+    await page.getByRole("link", { name: key }).waitFor();
+    expect(await sidewaysScroll(page)).toBe(0);
+    await open(`jobs/${id}`);
+    await page.getByRole("heading", { name: key }).waitFor();
+
+    expect(await sidewaysScroll(page)).toBe(0);
+    expect(await page.title()).not.toBe("executed");
+    expect(complaints).toEqual([]);
+  });
+});
