@@ -1,4 +1,4 @@
-import { RouterProvider } from "react-aria-components";
+import { I18nProvider, RouterProvider } from "react-aria-components";
 import { Redirect, Route, Router, Switch, useLocation } from "wouter";
 import { DoubtsPage } from "./doubts/doubts-page.tsx";
 import { SettleProvider } from "./doubts/settle-dialog.tsx";
@@ -19,9 +19,11 @@ import { Shell } from "./shell.tsx";
 
 export function App() {
   return (
-    <Router base={basePath}>
-      <Linked />
-    </Router>
+    <I18nProvider locale="en-US">
+      <Router base={basePath}>
+        <Linked />
+      </Router>
+    </I18nProvider>
   );
 }
 

@@ -7,7 +7,7 @@ export default defineConfig({
   base: "./",
   publicDir: false,
   logLevel: "error",
-  plugins: [compressed()],
+  plugins: [inEnglish(), compressed()],
   build: {
     outDir: "../dist/console",
     emptyOutDir: true,
@@ -19,6 +19,17 @@ export default defineConfig({
     license: { fileName: "licenses.md" },
   },
 });
+
+/** React Aria brings what it says aloud in thirty languages; the console speaks one. */
+function inEnglish(): Plugin {
+  return {
+    name: "in-english",
+    load: {
+      filter: { id: /\/react-aria[^/]*\/.*\/intl\/[^/]+\/(?!en-US)[a-z]{2}-[A-Z]{2}\.mjs$/ },
+      handler: () => "export default {};",
+    },
+  };
+}
 
 const brotliOptions = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } };
 

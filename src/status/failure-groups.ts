@@ -89,12 +89,9 @@ function add(groups: Map<string, Counted>, group: Counted): void {
     groups.set(name, group);
     return;
   }
-  const latest = known.lastAt >= group.lastAt ? known : group;
-  groups.set(name, {
-    ...latest,
-    count: known.count + group.count,
-    firstAt: known.firstAt < group.firstAt ? known.firstAt : group.firstAt,
-  });
+  const [earlier, later] = known.lastAt <= group.lastAt ? [known, group] : [group, known];
+  const [firstAt = later.firstAt] = [earlier.firstAt, later.firstAt].sort();
+  groups.set(name, { ...later, count: known.count + group.count, firstAt });
 }
 
 function isoTime(ms: string | number | undefined): string {

@@ -88,7 +88,10 @@ export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch 
   }
 
   function tick(): void {
-    if (listeners.size === 0 && performance.now() - lookedAt > DESERTED_AFTER_MS) return rest();
+    if (listeners.size === 0 && performance.now() - lookedAt > DESERTED_AFTER_MS) {
+      rest();
+      return;
+    }
     sampleOnce().then(
       (view) => {
         for (const listener of listeners) listener(view);

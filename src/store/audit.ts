@@ -34,7 +34,7 @@ export async function checkStore(client: StoreClient, durability: Durability): P
  *
  * @returns what stands in the way; empty when nothing does
  */
-export async function auditStore(client: StoreClient, durability: Durability): Promise<StoreFlaw[]> {
+async function auditStore(client: StoreClient, durability: Durability): Promise<StoreFlaw[]> {
   return (await checkStore(client, durability)).filter(({ holds }) => !holds);
 }
 
@@ -46,7 +46,7 @@ export async function requireFitStore(client: StoreClient, durability: Durabilit
 }
 
 /** The flaw as one line for an operator. */
-export function describeFlaw(flaw: StoreFlaw, durability: Durability): string {
+function describeFlaw(flaw: StoreFlaw, durability: Durability): string {
   const { setting, expected, found, risk, remedy } = flaw;
   return `${setting}: HOLDFAST_DURABILITY=${durability.level} expects ${expected}, found ${found}; ${risk}. Remedy: ${remedy}.`;
 }

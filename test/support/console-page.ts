@@ -60,7 +60,11 @@ function watch(page: Page, home: string): string[] {
  */
 export async function accessibilityFaults(page: Page, rules?: readonly string[]): Promise<string[]> {
   await page.evaluate(axe.source);
-  const options = rules === undefined ? {} : { runOnly: rules };
+  const options = {
+    resultTypes: ["violations"],
+    preload: false,
+    ...(rules !== undefined && { runOnly: rules }),
+  };
   const { violations } = await page.evaluate<AxeResults>(`axe.run(${JSON.stringify(options)})`);
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${target.join(" ")}: ${failureSummary}`),

@@ -93,7 +93,7 @@ export function shopIn(world: World) {
       confirmation.handler(async ({ payload, effect, log }) => {
         log.info("composed", { order: payload.order });
         const messageId = await effect("send", async ({ key }) => {
-          if (payload.order % 180 === 0)
+          if (payload.order % 90 === 0)
             throw new InDoubtError("the mail server hung up after it had taken the message");
           return `<order-confirmation.${key}@shop.example>`;
         });
