@@ -20,6 +20,8 @@ export default defineConfig({
       project("unit", ["src/**/*.test.ts", "jobs/**/*.test.ts"]),
       project("integration", ["test/{integration,fault}/**/*.test.ts"]),
       project("browser", ["test/browser/**/*.test.ts"]),
+      // Not a test of anything: it takes the pictures of the docs, when it is told where to put them.
+      ...(process.env.CONSOLE_PICTURES ? [project("pictures", ["test/pictures/**/*.test.ts"])] : []),
     ],
   },
 });

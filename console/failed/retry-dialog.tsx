@@ -6,6 +6,7 @@ import { Window } from "../parts/dialog.tsx";
 import { count, counted } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { ProblemNote } from "../parts/states.tsx";
+import { serviceNow } from "../service/clock.ts";
 import { countOf, type RetryPlan, type RetryProgress, retryAll } from "./retry.ts";
 
 const RetryContext = createContext<(plan: RetryPlan) => void>(() => {});
@@ -127,7 +128,7 @@ function useRetryRun(plan: RetryPlan) {
     const { signal } = stopping.current;
     setPhase({ name: "running" });
     try {
-      for await (const step of retryAll(plan, new Date().toISOString(), signal)) setProgress(step);
+      for await (const step of retryAll(plan, serviceNow(), signal)) setProgress(step);
       setPhase({ name: signal.aborted ? "stopped" : "done" });
     } catch (thrown) {
       setPhase({ name: "broken", thrown });

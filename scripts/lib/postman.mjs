@@ -12,6 +12,9 @@ const parameters = {
   idempotencyKey: "signup-42",
   "Idempotency-Key": "signup-42",
   cursor: "",
+  from: "2026-11-24T00:00:00Z",
+  to: "2026-11-25T00:00:00Z",
+  at: "2026-11-24T07:00:00Z",
 };
 
 const keepsJobId = 'pm.collectionVariables.set("jobId", pm.response.json().id);';

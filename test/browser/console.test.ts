@@ -20,7 +20,12 @@ beforeAll(async () => {
   stops.push(store.stop);
   const service = createService(
     shopIn(world),
-    { REDIS_URL: store.url, HOLDFAST_DURABILITY: "memory", HOLDFAST_CONCURRENCY: "20,media=3" },
+    {
+      REDIS_URL: store.url,
+      HOLDFAST_DURABILITY: "memory",
+      HOLDFAST_CONCURRENCY: "20,media=3",
+      HOLDFAST_STOP_GRACE_MS: "100",
+    },
     (stop) => stops.push(stop),
   );
   api = await service.startApi();

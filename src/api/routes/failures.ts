@@ -5,15 +5,19 @@ import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 
-const querySchema = z.strictObject({
-  type: z.string().max(64).optional(),
-  code: z.string().max(64).optional().meta({ description: "Why they failed, e.g. HANDLER_FAILED." }),
-  before: z.iso.datetime().meta({
-    description: "Only those that failed until then, so that what fails again is not retried for ever.",
-  }),
-  limit: z.int().min(1).max(500).default(100),
-  cursor: z.string().max(64).optional().meta({ description: "nextCursor of the answer before." }),
-});
+const querySchema = z
+  .strictObject({
+    type: z.string().max(64).optional(),
+    code: z.string().max(64).optional().meta({ description: "Why they failed, e.g. HANDLER_FAILED." }),
+    before: z.iso.datetime().meta({
+      description: "Only those that failed until then, so that what fails again is not retried for ever.",
+    }),
+    limit: z.int().min(1).max(500).default(100),
+    cursor: z.string().max(64).optional().meta({ description: "nextCursor of the answer before." }),
+  })
+  .meta({
+    examples: [{ type: "webhook", code: "HANDLER_FAILED", before: "2026-11-24T15:00:00Z", limit: 100 }],
+  });
 const retriedSchema = z.object({
   retried: z.int(),
   skipped: z.int().meta({ description: "Those that had moved on, or gone, by then." }),

@@ -10,8 +10,8 @@ import { createService } from "../support/service.ts";
 import { placeOrder, ranBySchedule, shopIn, trade } from "../support/shop.ts";
 import { until } from "../support/until.ts";
 
-/** Where to put the pictures; without it none are made. */
-const folder = process.env.CONSOLE_PICTURES ?? "";
+/** Where to put the pictures. */
+const folder = process.env.CONSOLE_PICTURES ?? "docs/console";
 
 /** For so long orders come in before the pictures, so that the chart has something to show. */
 const TRADED_MS = 150_000;
@@ -30,11 +30,11 @@ let api: Api;
 let browser: Browser;
 let producer: Producer;
 
-describe.skipIf(folder === "")("pictures of the console", { timeout: patience }, () => {
+describe("pictures of the console", { timeout: patience }, () => {
   beforeAll(async () => {
     const service = createService(
       shopIn({ isPartnerDown: true }),
-      { HOLDFAST_CONCURRENCY: "20,media=3" },
+      { HOLDFAST_CONCURRENCY: "20,media=3", HOLDFAST_STOP_GRACE_MS: "100" },
       (stop) => stops.push(stop),
     );
     browser = await launchBrowser();
