@@ -59,15 +59,13 @@ describe(`the console with ${JOBS.toLocaleString("en")} jobs in the store`, () =
     async (path) => {
       const { page, open } = await openConsole(browser, api.url);
       await open("schedules"); // the browser has the program then, as it has on every visit but the first
-      const tookMs: number[] = [];
-      for (let time = 0; time < 3; time += 1) {
+      // Other tests run beside this one, so it gets several tries.
+      await until("it opened in time", async () => {
         const began = performance.now();
         await open(path);
         await settled(page);
-        tookMs.push(performance.now() - began);
-      }
-      // The quickest: other tests run beside this one.
-      expect(Math.min(...tookMs)).toBeLessThan(OPENS_WITHIN_MS);
+        return performance.now() - began < OPENS_WITHIN_MS;
+      });
     },
   );
 
