@@ -8,7 +8,7 @@ import { inSpan } from "../observe/tracing.ts";
 import type { Abort } from "../service/abort.ts";
 import { underDeadline } from "../service/under-deadline.ts";
 import { classify } from "./classify.ts";
-import { declaredName, type EffectTransition } from "./effect-metrics.ts";
+import type { EffectTransition } from "./effect-metrics.ts";
 import type { EffectClaimant, Ledger, Reservation, ReservationRequest } from "./ledger.ts";
 
 /** The attempt on whose behalf effects run. */
@@ -41,6 +41,8 @@ const ABORT_MARGIN_MS = 1_000;
 /** One effect of one attempt, on its way through reserve → run → commit. */
 interface EffectRun<T> {
   readonly id: string;
+  /** As it is declared, without an index: names of spans and labels of metrics must be few. */
+  readonly name: string;
   readonly key: string;
   readonly nonce: string;
   readonly declaration: EffectDeclaration;
@@ -106,7 +108,7 @@ async function runReserved<T>(
   owner: EffectOwner,
   askedAt: number,
 ): Promise<T> {
-  const { id, key, declaration } = effect;
+  const { id, name, key, declaration } = effect;
   const timedOut = () =>
     new HoldfastError("EFFECT_TIMED_OUT", `Effect "${id}" took longer than its ${declaration.timeoutMs} ms`);
   let begun = false;
@@ -119,10 +121,8 @@ async function runReserved<T>(
     if (leftMs <= 0) throw timedOut();
     result = await underDeadline(owner.abort, leftMs, timedOut, (abort) => {
       begun = true;
-      return inSpan(
-        `effect ${declaredName(id)}`,
-        { "holdfast.job.id": owner.jobId, "holdfast.effect": id },
-        () => effect.run(effectCall(key, abort)),
+      return inSpan(`effect ${name}`, { "holdfast.job.id": owner.jobId, "holdfast.effect": id }, () =>
+        effect.run(effectCall(key, abort)),
       );
     });
   } catch (error) {
@@ -224,8 +224,8 @@ async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOw
   return await actOnce(effect, ledger, owner);
 }
 
-function count<T>({ id }: EffectRun<T>, owner: EffectOwner, transition: EffectTransition): void {
-  owner.count?.(declaredName(id), transition);
+function count<T>({ name }: EffectRun<T>, owner: EffectOwner, transition: EffectTransition): void {
+  owner.count?.(name, transition);
 }
 
 function effectCall(key: string, abort: Abort): EffectCall {

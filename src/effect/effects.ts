@@ -55,7 +55,7 @@ export function openEffects(
     const { ledger, owner } = opened;
     const key = effectKeyOf(owner.claim, id);
     const work = actOnce(
-      { id, key, nonce: newNonce(), declaration, options, run, onUnrecorded: block },
+      { id, name, key, nonce: newNonce(), declaration, options, run, onUnrecorded: block },
       ledger,
       owner,
     );

@@ -6,8 +6,6 @@ import { queueKey } from "../store/keys.ts";
 import { diagnoseStore } from "./diagnose-store.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 
-/** A worker gives a sign of life every 5 s. */
-const SILENT_AFTER_MS = 15_000;
 const OVERDUE_AFTER_MS = 30_000;
 /** BullMQ multiplies due times by this, to keep jobs of one millisecond in order. */
 const DUE_SCALE = 4_096;
@@ -67,15 +65,14 @@ function stopGrace({ jobs }: Application, { HOLDFAST_STOP_GRACE_MS: graceMs }: S
   );
 }
 
-function workers(queue: string, { now, queue: depth, workers: known }: QueueReading): Finding[] {
-  const alive = known.filter(({ seenAt }) => now - Date.parse(seenAt) < SILENT_AFTER_MS);
+function workers(queue: string, { queue: depth, workers: known, liveWorkers }: QueueReading): Finding[] {
   const waiting = depth.waiting + depth.prioritized;
-  const deaf = alive.filter(({ isDeaf }) => isDeaf).map(({ name }) => name);
-  const found = `${alive.length} alive, ${waiting} jobs waiting`;
+  const deaf = known.filter(({ isDeaf }) => isDeaf).map(({ name }) => name);
+  const found = `${liveWorkers} alive, ${waiting} jobs waiting`;
   return [
     finding(
       `workers of ${queue}`,
-      alive.length === 0 && waiting > 0 && !depth.isPaused ? "bad" : "ok",
+      liveWorkers === 0 && waiting > 0 && !depth.isPaused ? "bad" : "ok",
       found,
       {
         reason: "jobs wait, and nobody is there to run them",

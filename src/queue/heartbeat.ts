@@ -24,7 +24,9 @@ export interface HeartbeatOptions {
 }
 
 /** How often a worker gives a sign of life. */
-export const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 5_000;
+/** Three signs missed: it is gone, or cannot reach the store. */
+export const SILENT_AFTER_MS = 3 * HEARTBEAT_MS;
 /** After how long a silent worker is forgotten: time enough for an operator to see that it went silent. */
 const FORGOTTEN_AFTER_MS = 10 * 60_000;
 

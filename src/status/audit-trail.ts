@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { auditKey } from "../store/keys.ts";
+import { isoTime } from "./iso-time.ts";
 
 /** One doubt that was settled. */
 export const auditEntrySchema = z.object({
@@ -34,7 +35,7 @@ export async function readAuditTrail(
 function entryOf(id: string, fields: readonly string[]): AuditEntry {
   const field = (name: string) => fields[fields.indexOf(name) + 1] ?? "";
   return {
-    at: new Date(Number(id.slice(0, id.indexOf("-")))).toISOString(),
+    at: isoTime(Number(id.slice(0, id.indexOf("-")))),
     jobId: field("job"),
     effect: field("effect"),
     as: field("as"),

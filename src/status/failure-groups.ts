@@ -4,6 +4,7 @@ import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
+import { isoTime } from "./iso-time.ts";
 
 const instant = z.iso.datetime();
 
@@ -31,8 +32,6 @@ const SLICE = 250;
 /** So many are looked through in half a second. */
 const SCANNED_MAX = 50_000;
 
-type Counted = FailureGroup;
-
 /**
  * Groups the failed jobs by type and code.
  *
@@ -43,7 +42,7 @@ export async function readFailureGroups(
   prefix: string,
   queues: readonly string[],
 ): Promise<FailureGroups> {
-  const groups = new Map<string, Counted>();
+  const groups = new Map<string, FailureGroup>();
   let scanned = 0;
   let isComplete = true;
   for (const queue of queues) {
@@ -65,7 +64,7 @@ async function readSlice(client: StoreClient, prefix: string, queue: string, off
   const keys = [queueKey(prefix, queue, "failed")];
   const reply = await script.run(client, keys, [queueKey(prefix, queue, ""), offset, SLICE]);
   const [read, ...values] = reply as [number, ...(string | number)[]];
-  const groups: Counted[] = [];
+  const groups: FailureGroup[] = [];
   for (let at = 0; at < values.length; at += 7) {
     const [type, , count, earliest, latest, exampleId, reason] = values.slice(at, at + 7);
     const { code, message } = parseFailure(String(reason));
@@ -73,8 +72,8 @@ async function readSlice(client: StoreClient, prefix: string, queue: string, off
       type: String(type),
       code,
       count: Number(count),
-      firstAt: isoTime(earliest),
-      lastAt: isoTime(latest),
+      firstAt: isoTime(Number(earliest)),
+      lastAt: isoTime(Number(latest)),
       message,
       exampleId: String(exampleId),
     });
@@ -82,7 +81,7 @@ async function readSlice(client: StoreClient, prefix: string, queue: string, off
   return { read, groups };
 }
 
-function add(groups: Map<string, Counted>, group: Counted): void {
+function add(groups: Map<string, FailureGroup>, group: FailureGroup): void {
   const name = `${group.type}\n${group.code}`;
   const known = groups.get(name);
   if (known === undefined) {
@@ -92,8 +91,4 @@ function add(groups: Map<string, Counted>, group: Counted): void {
   const [earlier, later] = known.lastAt <= group.lastAt ? [known, group] : [group, known];
   const [firstAt = later.firstAt] = [earlier.firstAt, later.firstAt].sort();
   groups.set(name, { ...later, count: known.count + group.count, firstAt });
-}
-
-function isoTime(ms: string | number | undefined): string {
-  return new Date(Number(ms)).toISOString();
 }

@@ -1,4 +1,4 @@
-import { HEARTBEAT_MS } from "../queue/heartbeat.ts";
+import { SILENT_AFTER_MS } from "../queue/heartbeat.ts";
 import type { StoreClient } from "../store/client.ts";
 import { doubtsKey, queueKey, workersSeenKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
@@ -19,8 +19,6 @@ export interface Backlog {
 
 const script = loadScript(import.meta.url, "backlog.lua");
 const lists = ["wait", "paused", "prioritized", "delayed", "active", "completed", "failed"];
-/** Three signs missed. */
-const SILENT_AFTER_MS = 3 * HEARTBEAT_MS;
 
 /** Reads a queue's backlog in one step, at the same cost however long it is. */
 export async function readBacklog(client: StoreClient, prefix: string, queue: string): Promise<Backlog> {

@@ -5,6 +5,7 @@ import type { JobEnvelope } from "../queue/envelope.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
+import { isoTime } from "./iso-time.ts";
 import { listedJobSchema } from "./job-status.ts";
 import type { ReadStatus } from "./read-status.ts";
 
@@ -67,8 +68,8 @@ export async function readDetail(
     worker: fields.pb ?? null,
     attempts: attemptRecords(fields).map((record) => ({
       ...record,
-      startedAt: new Date(record.startedAt).toISOString(),
-      endedAt: new Date(record.endedAt).toISOString(),
+      startedAt: isoTime(record.startedAt),
+      endedAt: isoTime(record.endedAt),
     })),
     logs,
   };

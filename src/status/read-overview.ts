@@ -1,8 +1,10 @@
-import type { WorkerSign } from "../queue/heartbeat.ts";
+import { SILENT_AFTER_MS, type WorkerSign } from "../queue/heartbeat.ts";
 import type { StoreClient } from "../store/client.ts";
-import { doubtsKey, queueKey, workersKey, workersSeenKey } from "../store/keys.ts";
+import { queueKey, workersKey, workersSeenKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
+import { isoOrNull, isoTime } from "./iso-time.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
+import { type Backlog, readBacklog } from "./read-backlog.ts";
 
 /** What one reading of a queue tells. */
 export interface QueueReading {
@@ -12,12 +14,13 @@ export interface QueueReading {
   /** How many jobs were ever added. */
   readonly submitted: number;
   readonly workers: readonly WorkerOverview[];
+  /** How many of them gave a sign of life lately. */
+  readonly liveWorkers: number;
   readonly startMs: readonly number[];
   readonly runMs: readonly number[];
 }
 
-const script = loadScript(import.meta.url, "overview.lua");
-const lists = ["wait", "paused", "prioritized", "delayed", "active", "completed", "failed"];
+const script = loadScript(import.meta.url, "activity.lua");
 
 const RATE_WINDOW_MS = 10_000;
 const TIMED_JOBS = 100;
@@ -28,14 +31,8 @@ const DEAF_AFTER_MS = 30_000;
 
 interface Told {
   readonly now: number;
-  readonly counts: Pick<
-    QueueOverview,
-    "waiting" | "prioritized" | "delayed" | "active" | "completed" | "failed" | "inDoubt"
-  >;
   readonly submitted: number;
   readonly isPaused: boolean;
-  readonly oldestWaiting: number | null;
-  readonly oldestDoubt: number | null;
   readonly completedPerSecond: number;
   readonly failedPerSecond: number;
   readonly times: string;
@@ -44,18 +41,18 @@ interface Told {
   readonly workers: string[] | Record<string, never>;
 }
 
-/** Reads what goes on in a queue, in one step of about a millisecond. */
+/** Reads what goes on in a queue, in about a millisecond of the store's. */
 export async function readQueue(client: StoreClient, prefix: string, name: string): Promise<QueueReading> {
   const key = (part: string) => queueKey(prefix, name, part);
   const keys = [
-    ...lists.map(key),
-    doubtsKey(prefix, name),
-    key("id"),
-    key("meta"),
+    ...["active", "completed", "failed", "id", "meta"].map(key),
     workersKey(prefix, name),
     workersSeenKey(prefix, name),
   ];
-  const reply = await script.run(client, keys, [key(""), RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS]);
+  const [backlog, reply] = await Promise.all([
+    readBacklog(client, prefix, name),
+    script.run(client, keys, [key(""), RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS]),
+  ]);
   const told = JSON.parse(String(reply)) as Told;
   const times = told.times === "" ? [] : told.times.split(";").map((job) => job.split(",").map(Number));
   return {
@@ -63,20 +60,22 @@ export async function readQueue(client: StoreClient, prefix: string, name: strin
     submitted: told.submitted,
     queue: {
       name,
-      ...told.counts,
-      oldestWaitingSince: isoOrNull(told.oldestWaiting),
-      oldestDoubtSince: isoOrNull(told.oldestDoubt),
+      ...backlog.jobs,
+      inDoubt: backlog.doubts,
+      oldestWaitingSince: sinceOf(backlog.oldestWaitingMs, told.now),
+      oldestDoubtSince: sinceOf(backlog.oldestDoubtMs, told.now),
       completedPerSecond: told.completedPerSecond,
       failedPerSecond: told.failedPerSecond,
       isPaused: told.isPaused,
     },
-    workers: workersOf(name, told),
+    workers: workersOf(name, told, backlog),
+    liveWorkers: backlog.workers,
     startMs: times.map(([submitted = 0, delay = 0, started = 0]) => Math.max(0, started - submitted - delay)),
     runMs: times.map(([, , started = 0, finished = 0]) => Math.max(0, finished - started)),
   };
 }
 
-function workersOf(queue: string, told: Told): WorkerOverview[] {
+function workersOf(queue: string, told: Told, backlog: Backlog): WorkerOverview[] {
   const active = chunks(told.active, 4).map(([jobId = "", type = "", worker = "", since = "0"]) => ({
     worker,
     job: { jobId, type, since: isoTime(Number(since)) },
@@ -91,7 +90,7 @@ function workersOf(queue: string, told: Told): WorkerOverview[] {
       concurrency: sign.concurrency,
       running: sign.running,
       lastTakenAt: isoOrNull(sign.takenAt),
-      isDeaf: isDeaf(sign, told),
+      isDeaf: told.now - Number(seen) < SILENT_AFTER_MS && isDeaf(sign, told, backlog),
       holds: active
         .filter(({ worker }) => worker === name)
         .slice(0, HELD_MAX)
@@ -100,10 +99,18 @@ function workersOf(queue: string, told: Told): WorkerOverview[] {
   });
 }
 
-function isDeaf({ startedAt, running, concurrency, takenAt }: WorkerSign, told: Told): boolean {
-  if (told.isPaused || told.oldestWaiting === null || running >= concurrency) return false;
-  const waitedMs = told.now - told.oldestWaiting;
-  return waitedMs > DEAF_AFTER_MS && told.now - Math.max(startedAt, takenAt ?? 0) > DEAF_AFTER_MS;
+function isDeaf(
+  { startedAt, running, concurrency, takenAt }: WorkerSign,
+  { isPaused, now }: Told,
+  { oldestWaitingMs }: Backlog,
+): boolean {
+  if (isPaused || running >= concurrency) return false;
+  return oldestWaitingMs > DEAF_AFTER_MS && now - Math.max(startedAt, takenAt ?? 0) > DEAF_AFTER_MS;
+}
+
+/** @param ageMs 0 where there is none */
+function sinceOf(ageMs: number, now: number): string | null {
+  return ageMs === 0 ? null : isoTime(now - ageMs);
 }
 
 function chunks(list: Told["active"], size: number): string[][] {
@@ -118,12 +125,4 @@ export function percentilesOf(values: readonly number[]): Percentiles {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
   return { count: sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99) };
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : isoTime(ms);
 }

@@ -5,6 +5,7 @@ import type { StoreClient } from "../store/client.ts";
 import { storeFault } from "../store/fault.ts";
 import { ledgerKey, queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
+import { isoTime } from "./iso-time.ts";
 import type { effectStates, JobState, JobStatus } from "./job-status.ts";
 
 const script = loadScript(import.meta.url, "read-status.lua");
@@ -132,10 +133,6 @@ function toEffects(told: readonly string[]): JobStatus["effects"] {
     effects.push({ name: told[index] ?? "", state, at: isoTime(at) });
   }
   return effects.sort((a, b) => a.at.localeCompare(b.at));
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 function parseJson(text: string | null): unknown {

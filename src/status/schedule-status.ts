@@ -5,8 +5,9 @@ import { parseJobId, submittedAt } from "../contract/job-id.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
+import { isoOrNull, isoTime } from "./iso-time.ts";
 import { jobStates } from "./job-status.ts";
-import { openStatusReader } from "./read-status.ts";
+import type { ReadStatus } from "./read-status.ts";
 
 const instant = z.iso.datetime();
 
@@ -51,6 +52,7 @@ export type TickExplanation =
 export interface ScheduleReader {
   readonly client: StoreClient;
   readonly prefix: string;
+  readonly readStatus: ReadStatus;
   readonly retentionMs: number;
 }
 
@@ -155,7 +157,7 @@ function explainAbsence(
 }
 
 async function readTick(
-  { client, prefix }: ScheduleReader,
+  { client, prefix, readStatus }: ScheduleReader,
   schedule: Schedule,
   at: number,
 ): Promise<Pick<NonNullable<ScheduleStatus["last"]>, "jobId" | "state">> {
@@ -163,7 +165,7 @@ async function readTick(
   const key = queueKey(prefix, queue, `de:${claimOf(type, tickKey(schedule, at))}`);
   const jobId = await inTime(client.get(key));
   if (jobId === null || parseJobId(jobId) === undefined) return { jobId: null, state: null };
-  const status = await inTime(openStatusReader(client, prefix)(jobId));
+  const status = await inTime(readStatus(jobId));
   return { jobId, state: status?.state ?? null };
 }
 
@@ -178,12 +180,4 @@ function upcoming({ timetable }: Schedule, after: number, count: number): string
 async function storeTime(client: StoreClient): Promise<number> {
   const [seconds, microseconds] = await client.time();
   return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-function isoOrNull(ms: number | undefined): string | null {
-  return ms === undefined ? null : isoTime(ms);
 }

@@ -2,6 +2,7 @@ import type { Durability } from "../config/variables.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
+import { isoTime } from "./iso-time.ts";
 import type { Overview, SamplePoint } from "./overview.ts";
 import { percentilesOf, type QueueReading, readQueue } from "./read-overview.ts";
 import { openStoreReader } from "./read-store.ts";
@@ -52,7 +53,7 @@ export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch 
     );
     addPoint(readings);
     const view: Overview = {
-      at: new Date(readings[0]?.now ?? Date.now()).toISOString(),
+      at: isoTime(readings[0]?.now ?? Date.now()),
       queues: readings.map(({ queue }) => queue),
       history,
       timeToStart: percentilesOf(readings.flatMap(({ startMs }) => startMs)),
@@ -70,7 +71,7 @@ export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch 
     const seconds = before === undefined ? 0 : (now - before.now) / 1_000;
     if (before !== undefined && seconds > 0.5) {
       const point = {
-        at: new Date(now).toISOString(),
+        at: isoTime(now),
         submitted: Math.max(0, submitted - before.submitted) / seconds,
         completed: sum(readings.map(({ queue }) => queue.completedPerSecond)),
         failed: sum(readings.map(({ queue }) => queue.failedPerSecond)),

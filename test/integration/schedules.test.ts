@@ -3,6 +3,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
 import { tickKey } from "../../src/contract/define-schedule.ts";
+import { openStatusReader } from "../../src/status/read-status.ts";
 import { explainTick, type ScheduleReader, type ScheduleStatus } from "../../src/status/schedule-status.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -38,7 +39,12 @@ const application = defineConfig({
 });
 
 const redis = new Redis(env.REDIS_URL);
-const reader: ScheduleReader = { client: redis, prefix: env.HOLDFAST_PREFIX, retentionMs: 2 * DAY };
+const reader: ScheduleReader = {
+  client: redis,
+  prefix: env.HOLDFAST_PREFIX,
+  readStatus: openStatusReader(redis, env.HOLDFAST_PREFIX),
+  retentionMs: 2 * DAY,
+};
 const producer = createProducer(application, env);
 beforeAll(() => producer);
 afterAll(async () => {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Application } from "../../contract/define-config.ts";
 import type { Schedule } from "../../contract/define-schedule.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { openStatusReader } from "../../status/read-status.ts";
 import {
   describeExplanation,
   explainTick,
@@ -35,7 +36,8 @@ const nameParam = {
 /** Schedules over HTTP: what will run by the clock, what became of each tick, and a run out of turn. */
 export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): void {
   const { application, client, settings, submitter } = parts;
-  const reader = { client, prefix: settings.HOLDFAST_PREFIX, retentionMs: settings.HOLDFAST_RETENTION_MS };
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const reader = { client, prefix, retentionMs, readStatus: openStatusReader(client, prefix) };
   server.get(
     "/schedules",
     {

@@ -3,6 +3,7 @@ import type { Settings } from "../../config/settings.ts";
 import type { Application } from "../../contract/define-config.ts";
 import type { Schedule } from "../../contract/define-schedule.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { openStatusReader } from "../../status/read-status.ts";
 import {
   describeExplanation,
   explainTick,
@@ -90,5 +91,6 @@ function findSchedule({ schedules }: Application, name: string): Schedule {
 }
 
 function readerOf(client: StoreClient, settings: Settings): ScheduleReader {
-  return { client, prefix: settings.HOLDFAST_PREFIX, retentionMs: settings.HOLDFAST_RETENTION_MS };
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  return { client, prefix, retentionMs, readStatus: openStatusReader(client, prefix) };
 }
