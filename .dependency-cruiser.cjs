@@ -7,6 +7,7 @@ const ranks = [
   ["config", "observe", "store", "service"],
   ["contract"],
   ["queue", "status", "effect"],
+  ["watch"],
   ["submit", "operate", "worker"],
   ["api", "scheduler", "mailbox"],
   ["cli"],

@@ -65,17 +65,19 @@ function ToSettle() {
   );
 }
 
+const effectColumn = {
+  id: "effect",
+  title: "Effect and job",
+  width: "2fr",
+  minWidth: 200,
+  cell: (row: DoubtRow | AuditRow) => <EffectOf row={row} />,
+} as const;
+
 const doubtLook: LongTableLook<DoubtRow> = {
   rowHeight: 60,
   cardHeight: 164,
   columns: [
-    {
-      id: "effect",
-      title: "Effect and job",
-      width: "2fr",
-      minWidth: 200,
-      cell: (row) => <EffectOf row={row} />,
-    },
+    effectColumn,
     { id: "since", title: "For", width: 84, cell: ({ since }) => <Age at={since} /> },
     {
       id: "reason",
@@ -162,13 +164,7 @@ const auditLook: LongTableLook<AuditRow> = {
   rowHeight: 60,
   cardHeight: 150,
   columns: [
-    {
-      id: "effect",
-      title: "Effect and job",
-      width: "2fr",
-      minWidth: 200,
-      cell: (row) => <EffectOf row={row} />,
-    },
+    effectColumn,
     { id: "as", title: "Settled as", width: 110, cell: (row) => <SettledAs row={row} /> },
     {
       id: "evidence",

@@ -1,8 +1,14 @@
 // What the service answers. Its own types, so that what it changes does not compile here until it is heeded.
 import type { Doubt as FullDoubt } from "../../src/effect/doubts.ts";
-import type { AuditEntry } from "../../src/status/audit-trail.ts";
-import type { FailureGroup, FailureGroups } from "../../src/status/failure-groups.ts";
 import type { JobState, ListedJob } from "../../src/status/job-status.ts";
+import type { JobDetail } from "../../src/status/read-detail.ts";
+import type {
+  TickExplanation as Explanation,
+  PastTick,
+  ScheduleStatus,
+} from "../../src/status/schedule-status.ts";
+import type { AuditEntry } from "../../src/watch/audit-trail.ts";
+import type { FailureGroup, FailureGroups } from "../../src/watch/failure-groups.ts";
 import type {
   Overview,
   Percentiles,
@@ -10,13 +16,7 @@ import type {
   SamplePoint,
   StoreOverview,
   WorkerOverview,
-} from "../../src/status/overview.ts";
-import type { JobDetail } from "../../src/status/read-detail.ts";
-import type {
-  TickExplanation as Explanation,
-  PastTick,
-  ScheduleStatus,
-} from "../../src/status/schedule-status.ts";
+} from "../../src/watch/overview.ts";
 
 export type {
   AuditEntry,

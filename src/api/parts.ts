@@ -4,9 +4,9 @@ import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Operator } from "../operate/operator.ts";
 import type { Followers } from "../status/follow-jobs.ts";
-import type { OverviewWatch } from "../status/watch-overview.ts";
 import type { StoreClient } from "../store/client.ts";
 import type { Submitter } from "../submit/submitter.ts";
+import type { OverviewWatch } from "../watch/watch-overview.ts";
 
 /** What the routes work with. */
 export interface ApiParts {

@@ -7,9 +7,9 @@ import { openOperator } from "../operate/operator.ts";
 import { cannotListen, urlOf } from "../service/listening.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import { openFollowers } from "../status/follow-jobs.ts";
-import { measureStore } from "../status/store-metrics.ts";
-import { openOverviewWatch } from "../status/watch-overview.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
+import { measureStore } from "../watch/store-metrics.ts";
+import { openOverviewWatch } from "../watch/watch-overview.ts";
 import { createServer } from "./server.ts";
 
 /** A listening API. */

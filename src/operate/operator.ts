@@ -7,12 +7,12 @@ import { openLedgers, type Resolution } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type OperatedQueue, type OperatedQueues, openOperatedQueues } from "../queue/operated-queue.ts";
 import type { Running } from "../service/running.ts";
-import { type AuditEntry, readAuditTrail } from "../status/audit-trail.ts";
-import { type FailureGroups, readFailureGroups } from "../status/failure-groups.ts";
 import { type JobPage, type JobQuery, listJobs } from "../status/list-jobs.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
+import { type AuditEntry, readAuditTrail } from "../watch/audit-trail.ts";
+import { type FailureGroups, readFailureGroups } from "../watch/failure-groups.ts";
 import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
 
 /** A person's hand on jobs and doubts. All of it fails with `STORE_UNAVAILABLE` when the store does not answer in time. */

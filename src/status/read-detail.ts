@@ -2,10 +2,10 @@ import { z } from "zod";
 import { parseJobId } from "../contract/job-id.ts";
 import { attemptRecords } from "../queue/attempt-record.ts";
 import type { JobEnvelope } from "../queue/envelope.ts";
+import { isoTime } from "../service/iso-time.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
-import { isoTime } from "./iso-time.ts";
 import { listedJobSchema } from "./job-status.ts";
 import type { ReadStatus } from "./read-status.ts";
 

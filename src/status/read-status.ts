@@ -1,11 +1,11 @@
 import { parseFailure } from "../contract/failure.ts";
 import { parseJobId } from "../contract/job-id.ts";
 import { batchByTurn } from "../service/batch-by-turn.ts";
+import { isoTime } from "../service/iso-time.ts";
 import type { StoreClient } from "../store/client.ts";
 import { storeFault } from "../store/fault.ts";
 import { ledgerKey, queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
-import { isoTime } from "./iso-time.ts";
 import type { effectStates, JobState, JobStatus } from "./job-status.ts";
 
 const script = loadScript(import.meta.url, "read-status.lua");
@@ -41,7 +41,7 @@ type Values = [
 ];
 
 /** BullMQ multiplies due times by this, to keep jobs of one millisecond in order. */
-const DUE_SCALE = 4096;
+export const DUE_SCALE = 4096;
 
 /** So many statuses hold up the store for about a millisecond. */
 const TOGETHER_MAX = 100;

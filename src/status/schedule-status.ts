@@ -2,10 +2,10 @@ import { z } from "zod";
 import { claimOf } from "../contract/claim.ts";
 import { type Schedule, tickKey } from "../contract/define-schedule.ts";
 import { parseJobId, submittedAt } from "../contract/job-id.ts";
+import { isoOrNull, isoTime } from "../service/iso-time.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
-import { isoOrNull, isoTime } from "./iso-time.ts";
 import { jobStates } from "./job-status.ts";
 import type { ReadStatus } from "./read-status.ts";
 

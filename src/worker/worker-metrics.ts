@@ -3,8 +3,8 @@ import type { Application } from "../contract/define-config.ts";
 import { type CountEffect, effectCounter } from "../effect/effect-metrics.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../observe/metrics-server.ts";
-import { measureStore } from "../status/store-metrics.ts";
 import type { StoreClient } from "../store/client.ts";
+import { measureStore } from "../watch/store-metrics.ts";
 import { type AttemptWatch, watchAttempts } from "./attempt-metrics.ts";
 
 /** What a worker tells Prometheus, and where. */

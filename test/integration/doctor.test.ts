@@ -1,8 +1,8 @@
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { readSettings } from "../../src/config/settings.ts";
-import { diagnose } from "../../src/operate/diagnose.ts";
-import type { Finding } from "../../src/operate/finding.ts";
 import { reachStore } from "../../src/store/connect.ts";
+import { diagnose } from "../../src/watch/diagnose.ts";
+import type { Finding } from "../../src/watch/finding.ts";
 import { application, echo } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { auditEntrySchema } from "../../status/audit-trail.ts";
+import { auditEntrySchema } from "../../watch/audit-trail.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { failureGroupsSchema } from "../../status/failure-groups.ts";
+import { failureGroupsSchema } from "../../watch/failure-groups.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { diagnoseStore } from "../../operate/diagnose-store.ts";
-import type { Finding } from "../../operate/finding.ts";
 import { inTime } from "../../store/fault.ts";
+import { diagnoseStore } from "../../watch/diagnose-store.ts";
+import type { Finding } from "../../watch/finding.ts";
 import type { ApiParts } from "../parts.ts";
 
 const liveSchema = z.object({ status: z.literal("live") });

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
-import { type Overview, overviewSchema } from "../../status/overview.ts";
+import { type Overview, overviewSchema } from "../../watch/overview.ts";
 import { acceptsEventStream } from "../accept-header.ts";
 import { framesOf, openEventStream } from "../event-stream.ts";
 import { createHeldRequests } from "../held-requests.ts";

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { readSettings } from "../../config/settings.ts";
 import { loadApplication } from "../../contract/load-application.ts";
-import { diagnose } from "../../operate/diagnose.ts";
-import type { Finding } from "../../operate/finding.ts";
 import { reachStore } from "../../store/connect.ts";
 import { inTime } from "../../store/fault.ts";
+import { diagnose } from "../../watch/diagnose.ts";
+import type { Finding } from "../../watch/finding.ts";
 import { exitCode } from "../exit-code.ts";
 import { printable } from "../table.ts";
 

@@ -1,7 +1,7 @@
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import type { Operator } from "../../operate/operator.ts";
-import type { FailureGroup, FailureGroups } from "../../status/failure-groups.ts";
+import type { FailureGroup, FailureGroups } from "../../watch/failure-groups.ts";
 import { withOperator } from "../connections.ts";
 import { printable, table } from "../table.ts";
 

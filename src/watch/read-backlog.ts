@@ -1,8 +1,8 @@
 import { SILENT_AFTER_MS } from "../queue/heartbeat.ts";
+import type { JobState } from "../status/job-status.ts";
 import type { StoreClient } from "../store/client.ts";
 import { doubtsKey, queueKey, workersSeenKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
-import type { JobState } from "./job-status.ts";
 
 /** How much of everything a queue holds. */
 export interface Backlog {

@@ -1,8 +1,8 @@
 import { SILENT_AFTER_MS, type WorkerSign } from "../queue/heartbeat.ts";
+import { isoOrNull, isoTime } from "../service/iso-time.ts";
 import type { StoreClient } from "../store/client.ts";
 import { queueKey, workersKey, workersSeenKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
-import { isoOrNull, isoTime } from "./iso-time.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
 import { type Backlog, readBacklog } from "./read-backlog.ts";
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { isoTime } from "../service/iso-time.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { auditKey } from "../store/keys.ts";
-import { isoTime } from "./iso-time.ts";
 
 /** One doubt that was settled. */
 export const auditEntrySchema = z.object({

@@ -1,14 +1,13 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
-import { type QueueReading, readQueue } from "../status/read-overview.ts";
+import { DUE_SCALE } from "../status/read-status.ts";
 import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
 import { diagnoseStore } from "./diagnose-store.ts";
 import { type Finding, finding, ok } from "./finding.ts";
+import { type QueueReading, readQueue } from "./read-overview.ts";
 
 const OVERDUE_AFTER_MS = 30_000;
-/** BullMQ multiplies due times by this, to keep jobs of one millisecond in order. */
-const DUE_SCALE = 4_096;
 
 /**
  * Looks at everything that could keep a promise from being kept.

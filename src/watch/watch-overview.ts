@@ -1,8 +1,8 @@
 import type { Durability } from "../config/variables.ts";
+import { isoTime } from "../service/iso-time.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
-import { isoTime } from "./iso-time.ts";
 import type { Overview, SamplePoint } from "./overview.ts";
 import { percentilesOf, type QueueReading, readQueue } from "./read-overview.ts";
 import { openStoreReader } from "./read-store.ts";

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { parseFailure } from "../contract/failure.ts";
+import { isoTime } from "../service/iso-time.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
-import { isoTime } from "./iso-time.ts";
 
 const instant = z.iso.datetime();
 
