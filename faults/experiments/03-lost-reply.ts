@@ -63,10 +63,13 @@ async function submitOver(
   const proxy = await startProxy(bench.store.port);
   const library = await bench.installation.library();
   const producer = await library.createProducer(library.application, { ...bench.env, REDIS_URL: proxy.url });
+  const door = libraryDoor(producer, library);
   try {
+    // One that nothing happens to: a new store does not know our script yet, and its saying so would be the reply that is lost.
+    await bench.client.submit(actJob(`whole-${new URL(proxy.url).port}-`, random), door);
     for (let next = keys.next(); !next.done; next = keys.next()) {
       proxy.lose(random.next() < replyShare ? "reply" : "command", next.value);
-      await bench.client.submit(actJob(next.value, random), libraryDoor(producer, library));
+      await bench.client.submit(actJob(next.value, random), door);
       say(`${bench.client.acknowledged.length} submissions cut off`);
     }
     return proxy.lost;
