@@ -24,29 +24,13 @@ export function Headlines({ overview: { queues, workers } }: { readonly overview
         name="In doubt"
         value={count(inDoubt)}
         tone={inDoubt > 0 ? "doubt" : "calm"}
-        note={
-          oldestDoubt === null ? (
-            "nothing to settle"
-          ) : (
-            <>
-              the oldest for <Age at={oldestDoubt} />
-            </>
-          )
-        }
+        note={oldestDoubt === null ? "nothing to settle" : <OldestFor at={oldestDoubt} />}
       />
       <Headline
         to="/jobs?state=waiting"
         name="Waiting"
         value={count(sum(queues, "waiting") + sum(queues, "prioritized"))}
-        note={
-          oldestWaiting === null ? (
-            "nobody waits"
-          ) : (
-            <>
-              the oldest for <Age at={oldestWaiting} />
-            </>
-          )
-        }
+        note={oldestWaiting === null ? "nobody waits" : <OldestFor at={oldestWaiting} />}
       />
       <Headline
         to="/jobs?state=active"
@@ -81,6 +65,14 @@ function Headline({ to, name, value, tone = "calm", note }: HeadlineProps) {
         <span className="headline-note">{note}</span>
       </To>
     </li>
+  );
+}
+
+function OldestFor({ at }: { readonly at: string }) {
+  return (
+    <>
+      the oldest for <Age at={at} />
+    </>
   );
 }
 

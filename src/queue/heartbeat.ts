@@ -1,3 +1,4 @@
+import { oneAtATime } from "../service/one-at-a-time.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { workersKey, workersSeenKey } from "../store/keys.ts";
@@ -35,20 +36,13 @@ const script = loadScript(import.meta.url, "heartbeat.lua");
 /** Gives signs of life until stopped, then takes leave. */
 export function startHeartbeat({ client, prefix, queue, workerName, sign }: HeartbeatOptions): Running {
   const keys = [workersKey(prefix, queue), workersSeenKey(prefix, queue)] as const;
-  let isUnderWay = false;
-
-  async function beat(): Promise<void> {
-    // While the store is away, beats must not pile up.
-    if (isUnderWay) return;
-    isUnderWay = true;
+  const beat = oneAtATime(async () => {
     try {
       await script.run(client, keys, [workerName, JSON.stringify(sign()), FORGOTTEN_AFTER_MS]);
     } catch {
       // The connection's owner hears of its errors; the next beat comes soon.
-    } finally {
-      isUnderWay = false;
     }
-  }
+  });
 
   const timer = setInterval(() => void beat(), HEARTBEAT_MS);
   void beat();

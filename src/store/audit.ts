@@ -13,9 +13,6 @@ export interface StoreCheck {
   readonly remedy: string;
 }
 
-/** One that does not allow what was promised. */
-export type StoreFlaw = StoreCheck;
-
 const OLDEST_VERSION = 7;
 
 /** Checks all that the configured durability rests on. */
@@ -29,24 +26,15 @@ export async function checkStore(client: StoreClient, durability: Durability): P
   ];
 }
 
-/**
- * Checks that the store can give the configured durability.
- *
- * @returns what stands in the way; empty when nothing does
- */
-async function auditStore(client: StoreClient, durability: Durability): Promise<StoreFlaw[]> {
-  return (await checkStore(client, durability)).filter(({ holds }) => !holds);
-}
-
 /** @throws HoldfastError `STORE_UNFIT` that names every flaw, its risk and its remedy */
 export async function requireFitStore(client: StoreClient, durability: Durability): Promise<void> {
-  const flaws = await auditStore(client, durability);
+  const flaws = (await checkStore(client, durability)).filter(({ holds }) => !holds);
   if (flaws.length === 0) return;
   throw new HoldfastError("STORE_UNFIT", flaws.map((flaw) => describeFlaw(flaw, durability)).join("\n"));
 }
 
 /** The flaw as one line for an operator. */
-function describeFlaw(flaw: StoreFlaw, durability: Durability): string {
+function describeFlaw(flaw: StoreCheck, durability: Durability): string {
   const { setting, expected, found, risk, remedy } = flaw;
   return `${setting}: HOLDFAST_DURABILITY=${durability.level} expects ${expected}, found ${found}; ${risk}. Remedy: ${remedy}.`;
 }

@@ -1,4 +1,5 @@
 import type { Metrics } from "../observe/metrics.ts";
+import { oneAtATime } from "../service/one-at-a-time.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime, storeUnavailable } from "../store/fault.ts";
 import { type Backlog, readBacklog } from "./read-backlog.ts";
@@ -65,15 +66,4 @@ async function timePing(client: StoreClient): Promise<number> {
   const asked = performance.now();
   await client.ping();
   return performance.now() - asked;
-}
-
-/** Whoever asks while an answer is under way waits for that one: questions to a store that hangs do not pile up. */
-function oneAtATime<T>(work: () => Promise<T>): () => Promise<T> {
-  let underWay: Promise<T> | undefined;
-  return () => {
-    underWay ??= work().finally(() => {
-      underWay = undefined;
-    });
-    return underWay;
-  };
 }

@@ -1,5 +1,6 @@
 import type { Durability } from "../config/variables.ts";
 import { isoTime } from "../service/iso-time.ts";
+import { oneAtATime } from "../service/one-at-a-time.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
@@ -44,10 +45,9 @@ export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch 
   let before: { readonly now: number; readonly submitted: number } | undefined;
   let timer: NodeJS.Timeout | undefined;
   let lookedAt = 0;
-  let reading: Promise<Overview> | undefined;
   let latest: { readonly view: Overview; readonly at: number } | undefined;
 
-  async function sample(): Promise<Overview> {
+  const sample = oneAtATime(async () => {
     const [store, ...readings] = await inTime(
       Promise.all([readStore(), ...queues.map((queue) => readQueue(client, prefix, queue))]),
     );
@@ -63,7 +63,7 @@ export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch 
     };
     latest = { view, at: performance.now() };
     return view;
-  }
+  });
 
   function addPoint(readings: readonly QueueReading[]): void {
     const now = readings[0]?.now ?? Date.now();
@@ -81,19 +81,12 @@ export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch 
     if (before === undefined || seconds > 0.5) before = { now, submitted };
   }
 
-  function sampleOnce(): Promise<Overview> {
-    reading ??= sample().finally(() => {
-      reading = undefined;
-    });
-    return reading;
-  }
-
   function tick(): void {
     if (listeners.size === 0 && performance.now() - lookedAt > DESERTED_AFTER_MS) {
       rest();
       return;
     }
-    sampleOnce().then(
+    sample().then(
       (view) => {
         for (const listener of listeners) listener(view);
       },
@@ -118,7 +111,7 @@ export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch 
     async read() {
       look();
       if (latest !== undefined && performance.now() - latest.at < INTERVAL_MS) return latest.view;
-      return await sampleOnce();
+      return await sample();
     },
     onView(listener) {
       look();
