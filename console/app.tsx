@@ -5,17 +5,17 @@ import { SettleProvider } from "./doubts/settle-dialog.tsx";
 import { FailedPage } from "./failed/failed-page.tsx";
 import { JobPage } from "./jobs/job-page.tsx";
 import { JobsPage } from "./jobs/jobs-page.tsx";
-import { KeyForm } from "./key-form.tsx";
 import { OverviewPage } from "./overview/overview-page.tsx";
 import { To } from "./parts/link.tsx";
 import { NoticeProvider } from "./parts/notice.tsx";
 import { Page } from "./parts/page.tsx";
 import { Empty } from "./parts/states.tsx";
 import { SchedulesPage } from "./schedules/schedules-page.tsx";
-import { useKeyState } from "./service/key.ts";
 import { LiveProvider } from "./service/live.tsx";
 import { basePath } from "./service/place.ts";
+import { useSession } from "./service/session.ts";
 import { Shell } from "./shell.tsx";
+import { SignIn } from "./sign-in.tsx";
 
 export function App() {
   return (
@@ -46,8 +46,8 @@ function Linked() {
 }
 
 function Pages() {
-  const { asked } = useKeyState();
-  if (asked !== null) return <KeyForm asked={asked} />;
+  const { isAsked } = useSession();
+  if (isAsked) return <SignIn />;
   return (
     <Switch>
       <Route path="/" component={OverviewPage} />

@@ -7,9 +7,11 @@ import "./style/shell.css";
 import "./style/table.css";
 import { App } from "./app.tsx";
 import { createQueryClient } from "./service/query-client.ts";
+import { loadSession } from "./service/signing.ts";
 
 const root = document.getElementById("root");
 if (root !== null) {
+  void loadSession();
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={createQueryClient()}>

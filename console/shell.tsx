@@ -1,18 +1,16 @@
 import { type ReactNode, useEffect, useRef } from "react";
-import { Button } from "react-aria-components";
 import { useLocation, useSearch } from "wouter";
 import { count, counted, timeOfDay } from "./parts/format.ts";
 import { To } from "./parts/link.tsx";
 import { useNow } from "./service/clock.ts";
-import { forgetKey, useKeyState } from "./service/key.ts";
 import { type Live, useLive, useNeedsPerson } from "./service/live.tsx";
+import { SignedIn } from "./signed-in.tsx";
 
 /** The service tells every two seconds; what is older than this is not how things are now. */
 const STALE_MS = 10_000;
 
 /** What stands around every page. */
 export function Shell({ children }: { readonly children: ReactNode }) {
-  const { key } = useKeyState();
   return (
     <>
       <SkipLink />
@@ -23,11 +21,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
         <Navigation />
         <div className="top-end">
           <LiveMark />
-          {key !== null && (
-            <Button className="button small" onPress={forgetKey}>
-              Forget key
-            </Button>
-          )}
+          <SignedIn />
         </div>
       </header>
       <main id="main" tabIndex={-1}>

@@ -7,6 +7,7 @@ import { Json } from "../parts/json.tsx";
 import { Text } from "../parts/link.tsx";
 import { Instant } from "../parts/time.tsx";
 import type { Doubt } from "../service/answers.ts";
+import { useMay } from "../service/session.ts";
 import { SettleForm } from "./settle-form.tsx";
 import "./settle.css";
 
@@ -37,6 +38,7 @@ export function SettleProvider({ children }: { readonly children: ReactNode }) {
 /** Opens the window that settles; it stays, whatever becomes of the row it was opened from. */
 export function SettleButton(toBeSettled: ToBeSettled) {
   const open = useContext(SettleContext);
+  if (!useMay("operate")) return null;
   return (
     <Button
       className="button small"

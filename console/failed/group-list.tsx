@@ -8,6 +8,7 @@ import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
 import { useNeedsPerson } from "../service/live.tsx";
+import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
 import { failuresQuery, type Group, type Groups, groupPath, IN_DOUBT, planFor } from "./groups.ts";
 import { countOf } from "./retry.ts";
@@ -28,6 +29,7 @@ function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt:
   const { groups, scanned, isComplete } = data;
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
   const retry = useRetryDialog();
+  const mayRetry = useMay("operate");
   const chosen = groups.filter(({ id }) => ids.has(id));
   const plan = planFor(chosen.length === 0 ? groups : chosen, isComplete);
   const jobs = countOf(plan);
@@ -38,17 +40,19 @@ function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt:
           {counted(scanned, "failed job")} for {counted(groups.length, "reason")}
           {!isComplete && "; there are more"}, as of {timeOfDay(updatedAt)}
         </p>
-        <Button className="button" isDisabled={jobs === 0} onPress={() => retry(plan)}>
-          {chosen.length === 0
-            ? `Retry all ${count(jobs)}…`
-            : `Retry ${counted(jobs, "job")} of ${count(chosen.length)}…`}
-        </Button>
+        {mayRetry && (
+          <Button className="button" isDisabled={jobs === 0} onPress={() => retry(plan)}>
+            {chosen.length === 0
+              ? `Retry all ${count(jobs)}…`
+              : `Retry ${counted(jobs, "job")} of ${count(chosen.length)}…`}
+          </Button>
+        )}
       </div>
       <LongTable
         label="Failures by type and reason"
         look={groupLook}
         rows={groups}
-        selection={{ ids, onChange: setIds }}
+        selection={mayRetry ? { ids, onChange: setIds } : undefined}
         empty={<Empty title="Nothing has failed.">Jobs that fail for good are listed here, by reason.</Empty>}
       />
     </>
@@ -109,7 +113,9 @@ function Reason({ group }: { readonly group: Group }) {
 /** What helps the jobs of a group. */
 function Help({ group }: { readonly group: Group }) {
   const retry = useRetryDialog();
+  const mayRetry = useMay("operate");
   if (group.code === IN_DOUBT) return <To to="/doubts">Settle them</To>;
+  if (!mayRetry) return null;
   return (
     <Button
       className="button small"

@@ -9,6 +9,7 @@ import { LongTable } from "../parts/long-table.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { useNeedsPerson } from "../service/live.tsx";
+import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
 import { failuresQuery, IN_DOUBT, planFor } from "./groups.ts";
 import { useRetryDialog } from "./retry-dialog.tsx";
@@ -29,6 +30,7 @@ export function GroupPage({ type, code }: Props) {
   );
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
   const retry = useRetryDialog();
+  const mayRetry = useMay("operate");
   const group = failures.data?.groups.find((found) => found.type === type && found.code === code);
   const chosen = jobs.filter(({ id }) => ids.has(id)).map(({ id }) => id);
   const retryChosen = () =>
@@ -62,9 +64,8 @@ export function GroupPage({ type, code }: Props) {
             Look further
           </Button>
         )}
-        {code === IN_DOUBT ? (
-          <To to="/doubts">Settle them</To>
-        ) : (
+        {code === IN_DOUBT && <To to="/doubts">Settle them</To>}
+        {code !== IN_DOUBT && mayRetry && (
           <>
             <Button className="button" isDisabled={chosen.length === 0} onPress={retryChosen}>
               Retry {chosen.length === 0 ? "selected" : `${count(chosen.length)} selected`}…
@@ -87,7 +88,7 @@ export function GroupPage({ type, code }: Props) {
             label="Failed jobs of this reason"
             look={jobLook}
             rows={jobs}
-            selection={{ ids, onChange: setIds }}
+            selection={mayRetry ? { ids, onChange: setIds } : undefined}
             more={list.hasNextPage ? more : undefined}
             empty={<Empty title={list.hasNextPage ? "None found so far." : "None is left."} />}
           />

@@ -11,6 +11,7 @@ import { Relative } from "../parts/time.tsx";
 import type { JobDetail } from "../service/answers.ts";
 import { send } from "../service/call.ts";
 import { Problem } from "../service/problem.ts";
+import { useMay } from "../service/session.ts";
 import { JobTimeline } from "./job-timeline.tsx";
 import { jobQuery } from "./queries.ts";
 import { useFollowedJob } from "./use-followed-job.ts";
@@ -146,6 +147,7 @@ function Logs({ lines }: { readonly lines: readonly string[] }) {
 function Operations({ job: { id, state, effects } }: { readonly job: JobDetail }) {
   const client = useQueryClient();
   const notice = useNotice();
+  const mayOperate = useMay("operate");
 
   async function operate(verb: "retry" | "cancel") {
     const { outcome } = await send<{ readonly outcome: string }>(`jobs/${encodeURIComponent(id)}/${verb}`);
@@ -155,6 +157,7 @@ function Operations({ job: { id, state, effects } }: { readonly job: JobDetail }
     );
   }
 
+  if (!mayOperate) return null;
   // Settling is what helps it: after that it goes on by itself.
   if (effects.some((effect) => effect.state === "in-doubt")) return null;
   if (state === "failed") {

@@ -45,7 +45,7 @@ interface Props<T> {
   readonly look: LongTableLook<T>;
   readonly rows: readonly T[];
   readonly more?: { readonly load: () => void; readonly isLoading: boolean } | undefined;
-  readonly selection?: Selected;
+  readonly selection?: Selected | undefined;
   readonly empty: ReactNode;
 }
 

@@ -4,6 +4,7 @@ import { ConfirmButton } from "../parts/dialog.tsx";
 import { JobLink, Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { send } from "../service/call.ts";
+import { useMay } from "../service/session.ts";
 import { pathOf } from "./queries.ts";
 
 interface Props {
@@ -17,6 +18,7 @@ export function RunNow({ name, jobType }: Props) {
   const notice = useNotice();
   // One key until it has worked: pressed again after an answer that got lost, it is still one job.
   const [key, setKey] = useState(newKey);
+  const mayRun = useMay("operate");
 
   async function run() {
     const { id } = await send<{ readonly id: string }>(`${pathOf(name)}/run`, undefined, {
@@ -31,6 +33,7 @@ export function RunNow({ name, jobType }: Props) {
     await client.invalidateQueries({ queryKey: ["ticks", name] });
   }
 
+  if (!mayRun) return null;
   return (
     <ConfirmButton label="Run now…" title={`Run ${name} now?`} action="Run now" onConfirm={run}>
       <p>

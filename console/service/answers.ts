@@ -1,4 +1,5 @@
 // What the service answers. Its own types, so that what it changes does not compile here until it is heeded.
+import type { Caller, Scope } from "../../src/config/api-keys.ts";
 import type { Doubt as FullDoubt } from "../../src/effect/doubts.ts";
 import type { JobState, ListedJob } from "../../src/status/job-status.ts";
 import type { JobDetail } from "../../src/status/read-detail.ts";
@@ -20,6 +21,7 @@ import type {
 
 export type {
   AuditEntry,
+  Caller,
   FailureGroup,
   FailureGroups,
   JobDetail,
@@ -31,6 +33,7 @@ export type {
   QueueOverview,
   SamplePoint,
   ScheduleStatus,
+  Scope,
   StoreOverview,
   WorkerOverview,
 };

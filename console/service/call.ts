@@ -1,26 +1,27 @@
-import { askForKey, currentKey } from "./key.ts";
 import { routeUrl } from "./place.ts";
 import { readProblem, unreachable } from "./problem.ts";
+import { askToSignIn, currentEra } from "./session.ts";
 
 /** The service answers within 2 s, or says that it cannot; a proxy on the way may take longer. */
 const ANSWER_MAX_MS = 15_000;
 
 /**
- * Asks the service, with the key if there is one.
+ * Asks the service, with the session's cookie if there is one.
  *
  * @param path of the route, without a slash before it, e.g. `jobs?limit=1`
  * @throws Problem when the answer is none that was asked for, or none comes
  */
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
-  const key = currentKey();
+  const era = currentEra();
   const headers = new Headers(init.headers);
-  if (key !== null) headers.set("Authorization", `Bearer ${key}`);
+  // A page of another site cannot set it: it tells the service that the cookie was meant.
+  headers.set("X-Holdfast-Console", "1");
   const response = await fetch(routeUrl(path), { ...init, headers, cache: "no-store" }).catch((thrown) => {
     if (init.signal?.aborted === true && init.signal.reason?.name !== "TimeoutError") throw thrown;
     throw unreachable();
   });
   if (response.ok) return response;
-  if (response.status === 401) askForKey(key);
+  if (response.status === 401) askToSignIn(era);
   throw await readProblem(response);
 }
 

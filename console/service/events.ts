@@ -20,7 +20,7 @@ const RECONNECT_MS = { first: 500, most: 8_000 };
 /**
  * Follows a stream of events, over and over, until told to stop.
  *
- * With `fetch`, since an `EventSource` cannot show an API key. While the page is hidden it hangs up: a browser allows an
+ * With `fetch`, since an `EventSource` does not tell what it is refused with. While the page is hidden it hangs up: a browser allows an
  * origin six connections, and forgotten tabs must not take them all.
  *
  * @returns stops it

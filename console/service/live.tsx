@@ -2,8 +2,8 @@ import { createContext, type ReactNode, useContext, useEffect, useState } from "
 import type { Overview } from "./answers.ts";
 import { setServiceTime } from "./clock.ts";
 import { type Connection, follow } from "./events.ts";
-import { useKeyState } from "./key.ts";
 import type { Problem } from "./problem.ts";
+import { useSession } from "./session.ts";
 
 /** The overview as the service tells it every two seconds. */
 export interface Live {
@@ -19,9 +19,9 @@ const LiveContext = createContext<Live>(nothing);
 /** What is live on every page: one stream serves them all. */
 export function LiveProvider({ children }: { readonly children: ReactNode }) {
   const [live, setLive] = useState(nothing);
-  const { key } = useKeyState();
+  const { era } = useSession();
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the stream is opened anew with another key
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the stream is opened anew for somebody else
   useEffect(() => {
     setLive(nothing);
     const change = (changes: Partial<Live>) => setLive((before) => ({ ...before, ...changes }));
@@ -33,7 +33,7 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
       onConnection: (connection) => change({ connection }),
       onRefused: (refused) => change({ refused }),
     });
-  }, [key]);
+  }, [era]);
 
   return <LiveContext value={live}>{children}</LiveContext>;
 }

@@ -18,8 +18,10 @@ import { addMetricsRoute } from "./routes/metrics.ts";
 import { addJobOperationRoutes } from "./routes/operate-jobs.ts";
 import { addOverviewRoutes } from "./routes/overview.ts";
 import { addScheduleRoutes } from "./routes/schedules.ts";
+import { addSessionRoutes } from "./routes/session.ts";
 import { addBatchRoute } from "./routes/submit-batch.ts";
 import { addSubmitRoute } from "./routes/submit-job.ts";
+import { openSessions } from "./sessions.ts";
 import { traceRequests } from "./trace-requests.ts";
 
 const BODY_MAX_BYTES = 1_048_576;
@@ -53,7 +55,8 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   );
   traceRequests(server);
   measureRequests(server, parts.metrics);
-  guardRoutes(server, parts.settings.HOLDFAST_API_KEYS);
+  const sessions = openSessions(parts);
+  guardRoutes(server, parts.settings.HOLDFAST_API_KEYS, sessions);
   await addDocs(server);
   await addConsole(server, parts.log);
   const refuseOtherMethods = watchMethods(server);
@@ -68,6 +71,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   addOverviewRoutes(server, parts);
   addMetricsRoute(server, parts);
   addHealthRoutes(server, parts);
+  addSessionRoutes(server, sessions);
   refuseOtherMethods();
   await server.ready();
   return server;

@@ -5,6 +5,7 @@ import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDoubtsCommands } from "./commands/doubts.ts";
 import { addFailuresCommands } from "./commands/failures.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
+import { addKeysCommands } from "./commands/keys.ts";
 import { addRoleCommands } from "./commands/roles.ts";
 import { addSchedulesCommands } from "./commands/schedules.ts";
 import { addStatusCommand } from "./commands/status.ts";
@@ -50,6 +51,7 @@ function program(): Command {
   addFailuresCommands(holdfast);
   addDoubtsCommands(holdfast);
   addSchedulesCommands(holdfast);
+  addKeysCommands(holdfast);
   addDoctorCommand(holdfast);
   return holdfast;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { apiKeys } from "./api-keys.ts";
 
 /** One environment variable: how its text becomes a value, and what a person needs to know about it. */
 interface Variable<T> {
@@ -45,38 +46,10 @@ const mailAddress = (fallback: string) =>
     .regex(/^[^\s@<>()[\]\\,;:"]+@[^\s@<>()[\]\\,;:"]+$/)
     .default(fallback);
 
-const apiKeyEntry =
-  /^([A-Za-z0-9._-]{1,64}):((?:submit|read|operate)(?:\+(?:submit|read|operate))*):([0-9a-f]{64})$/;
-
-/** What a client that shows an API key may do. */
-export type Scope = "submit" | "read" | "operate";
-
-/** One configured API key: only its SHA-256 is ever known to the service. */
-export interface ApiKey {
-  readonly name: string;
-  readonly scopes: ReadonlySet<Scope>;
-  readonly sha256: Buffer;
-}
-
 /** How much must survive before a job is acknowledged. */
 export type Durability =
   | { readonly level: "memory" | "disk"; readonly replicas: 0 }
   | { readonly level: "replica"; readonly replicas: number };
-
-const apiKeys = z
-  .string()
-  .transform((value) => (value === "" ? [] : value.split(",").map((entry) => apiKeyEntry.exec(entry.trim()))))
-  .pipe(z.array(z.custom<RegExpExecArray>((match) => match !== null)))
-  .transform((matches) =>
-    matches.map(
-      ([, name = "", scopes = "", sha256 = ""]): ApiKey => ({
-        name,
-        scopes: new Set(scopes.split("+") as Scope[]),
-        sha256: Buffer.from(sha256, "hex"),
-      }),
-    ),
-  )
-  .default([]);
 
 const durability = z
   .string()
@@ -162,7 +135,7 @@ export const variables = {
   HOLDFAST_API_KEYS: variable({
     schema: apiKeys,
     expected: "NAME:SCOPE+SCOPE:SHA256HEX, comma-separated; scopes are submit, read, operate",
-    meaning: "Who may call the API. Without keys everyone on this machine may.",
+    meaning: "Who may call the API (`holdfast keys create`). Without keys everyone on this machine may.",
     fallback: "",
     secret: true,
   }),

@@ -74,35 +74,67 @@ describe("the console behind a proxy that takes a prefix off", () => {
 });
 
 describe("the console of a service that asks for keys", () => {
-  it("asks for one, says when it is not known, and keeps it as long as the tab", async () => {
-    const keys = ["reader:read", "operator:read+operate"].map((name) => `${name}:${sha256(name)}`).join(",");
+  const names = ["reader:read", "operator:read+operate"];
+  const keys = names.map((name) => `${name}:${sha256(name)}`).join(",");
+  // Behind a prefix, as the cookie has to find its way there as well.
+  async function openGuarded(path: string) {
     const guarded = await createService(application, { HOLDFAST_API_KEYS: keys }).startApi();
-    const { page } = await openConsole(browser, guarded.url);
-    await page.goto(`${guarded.url}/console/schedules`);
-    const key = page.getByLabel("Key");
-    const use = page.getByRole("button", { name: "Use this key" });
+    const proxy = await startStrippingProxy(guarded.url, "/ops");
+    onTestFinished(proxy.stop);
+    const { page } = await openConsole(browser, proxy.url);
+    await page.goto(`${proxy.url}/console/${path}`);
+    const signIn = async (key: string) => {
+      await page.getByLabel("Key").fill(key);
+      await page.getByRole("button", { name: "Sign in" }).click();
+    };
+    return { page, signIn, url: proxy.url };
+  }
 
-    await key.fill("guessed");
-    await use.click();
+  it("asks for one, says when it is not known, and trades it for a cookie that no script can read", async () => {
+    const { page, signIn, url } = await openGuarded("schedules");
+
+    await signIn("guessed");
     await page.getByText("The service does not know this key.").waitFor();
-    await key.fill("reader:read");
-    await use.click();
+    await signIn("operator:read+operate");
     await page.getByRole("heading", { name: "nightly-report" }).waitFor();
+    await page.getByText("operator (read, operate)").waitFor();
     await page.reload();
-    await page.getByRole("heading", { name: "nightly-report" }).waitFor();
     await page.getByText("Live", { exact: true }).waitFor();
+
+    expect(await page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]")).toEqual([
+      0,
+      0,
+      "",
+    ]);
+    expect(await page.context().cookies()).toMatchObject([
+      { path: "/ops", httpOnly: true, sameSite: "Strict", secure: false },
+    ]);
 
     await page
       .getByRole("region", { name: "nightly-report", exact: true })
       .getByRole("button", { name: "Run now" })
       .click();
     await page.getByRole("alertdialog").getByRole("button", { name: "Run now" }).click();
-    await page.getByText("FORBIDDEN").waitFor();
-    await page.keyboard.press("Escape");
+    await page.getByText("Submitted.").waitFor();
 
-    await page.getByRole("button", { name: "Forget key" }).click();
-    await key.waitFor();
-    expect(await page.evaluate("sessionStorage.length")).toBe(0);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("Key").waitFor();
+    expect(await page.context().cookies()).toEqual([]);
+    await page.goto(`${url}/console/jobs`);
+    await page.getByLabel("Key").waitFor();
+  });
+
+  it("does not offer what the key does not allow", async () => {
+    const { page, signIn } = await openGuarded("schedules");
+
+    await signIn("reader:read");
+    await page.getByText("reader (read)").waitFor();
+    await page.getByRole("heading", { name: "nightly-report" }).waitFor();
+
+    expect(await page.getByRole("button", { name: "Run now" }).count()).toBe(0);
+    await page.getByRole("link", { name: "Failed" }).click();
+    await page.getByRole("heading", { name: "Failed" }).waitFor();
+    expect(await page.getByRole("button", { name: /^Retry/ }).count()).toBe(0);
   });
 });
 

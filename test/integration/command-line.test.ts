@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { application, echo, greeting } from "../support/application.ts";
+import { call } from "../support/http.ts";
 import { launch, run, START_MS, withProcesses } from "../support/processes.ts";
 import { createService, testEnvironment } from "../support/service.ts";
 import { until } from "../support/until.ts";
@@ -231,5 +232,39 @@ describe("an exit code", withProcesses, () => {
       expect([commands[index], code, stderr]).toEqual([commands[index], 0, ""]);
       expect(stdout).toMatch(new RegExp(`^Usage: holdfast ${commands[index]?.join(" ")}`));
     }
+  });
+});
+
+describe("holdfast keys create", withProcesses, () => {
+  it("prints a key once, and the entry that makes the service accept it", async () => {
+    const { code, stdout } = await bin(
+      "keys",
+      "create",
+      "--name",
+      "shop",
+      "--scope",
+      "submit+read",
+      "--json",
+    );
+    const { key, entry, ...rest } = JSON.parse(stdout);
+    const { url } = await createService(application, { HOLDFAST_API_KEYS: entry }).startApi();
+
+    const { body } = await call(`${url}/session`, "GET", undefined, { authorization: `Bearer ${key}` });
+
+    expect([code, rest]).toEqual([0, { name: "shop", scopes: ["submit", "read"] }]);
+    expect(key).toMatch(/^hf_[\w-]{43}$/);
+    expect(entry).not.toContain(key);
+    expect(body).toEqual({ name: "shop", scopes: ["submit", "read"] });
+  });
+
+  it.each([
+    [["--name", "a:b", "--scope", "read"], /^--name: expected 1 to 64 letters, .*, got "a:b"$/m],
+    [["--name", "shop", "--scope", "read+admin"], /^--scope: expected submit, .*, got "read\+admin"$/m],
+    [["--name", "shop"], /^error: required option '--scope <scopes>' not specified$/m],
+  ])("refuses %j and says what it expected", async (args, line) => {
+    const { code, stdout, stderr } = await bin("keys", "create", ...args);
+
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(line);
   });
 });

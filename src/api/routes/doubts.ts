@@ -109,10 +109,10 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
         },
       },
     },
-    async ({ params: { id, name: effect }, body, presentedKey }) => {
+    async ({ params: { id, name: effect }, body, apiKey }) => {
       const { as, evidence, result } = parseInput(resolutionSchema, body);
       const json = result === undefined ? undefined : JSON.stringify(result);
-      await operator.resolve(id, effect, { as, evidence, result: json, by: presentedKey ?? "API" });
+      await operator.resolve(id, effect, { as, evidence, result: json, by: apiKey?.name ?? "API" });
       return { id, effect, as };
     },
   );
