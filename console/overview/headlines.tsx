@@ -8,6 +8,7 @@ import type { Overview, QueueOverview } from "../service/answers.ts";
 export function Headlines({ overview: { queues, workers } }: { readonly overview: Overview }) {
   const failed = sum(queues, "failed");
   const inDoubt = sum(queues, "inDoubt");
+  const alive = workers.filter(({ isSilent }) => !isSilent);
   const oldestDoubt = oldest(queues.map((queue) => queue.oldestDoubtSince));
   const oldestWaiting = oldest(queues.map((queue) => queue.oldestWaitingSince));
   return (
@@ -36,7 +37,7 @@ export function Headlines({ overview: { queues, workers } }: { readonly overview
         to="/jobs?state=active"
         name="Running"
         value={count(sum(queues, "active"))}
-        note={`on ${counted(new Set(workers.map(({ name }) => name)).size, "worker")}`}
+        note={`on ${counted(new Set(alive.map(({ name }) => name)).size, "worker")}`}
       />
       <Headline
         to="/jobs?state=completed"

@@ -12,11 +12,12 @@ import "./overview.css";
 
 /** How the service is, at a glance. */
 export function OverviewPage() {
-  const { overview, refused } = useLive();
+  const { overview, refused, trouble } = useLive();
+  const problem = refused ?? (overview === null ? trouble : null);
   return (
     <Page title="Overview">
-      {refused !== null && <ProblemNote thrown={refused} />}
-      {overview === null && refused === null && <Loading />}
+      {problem !== null && <ProblemNote thrown={problem} />}
+      {overview === null && problem === null && <Loading />}
       {overview !== null && (
         <div className="overview">
           <Headlines overview={overview} />
@@ -49,8 +50,8 @@ export function OverviewPage() {
 }
 
 function aboutWorkers(workers: readonly WorkerOverview[]): string {
-  const running = workers.reduce((total, worker) => total + busySlots(worker), 0);
-  const room = workers.reduce((total, worker) => total + worker.concurrency, 0);
+  const running = workers.reduce((total, worker) => total + (worker.isSilent ? 0 : busySlots(worker)), 0);
+  const room = workers.reduce((total, { isSilent, concurrency }) => total + (isSilent ? 0 : concurrency), 0);
   return `${running} of ${room} slots busy`;
 }
 

@@ -4,6 +4,13 @@ import { Text } from "../parts/link.tsx";
 import { Mark } from "../parts/mark.tsx";
 import type { StoreOverview } from "../service/answers.ts";
 
+/** What an accepted job survives. */
+const survives: Readonly<Record<string, string>> = {
+  memory: "What is accepted is lost with the store.",
+  disk: "What is accepted survives a crash of the store and of its machine.",
+  replica: "What is accepted survives the loss of the store's machine.",
+};
+
 /** How the store is. */
 export function StoreFacts({ store }: { readonly store: StoreOverview }) {
   const { version, usedBytes, maxBytes, pingMs, durability } = store;
@@ -24,6 +31,7 @@ export function StoreFacts({ store }: { readonly store: StoreOverview }) {
       <dt>Durability</dt>
       <dd>
         <Text of={durability} />
+        <span className="quiet-note">{survives[durability.replace(/:.*/, "")]}</span>
       </dd>
     </dl>
   );

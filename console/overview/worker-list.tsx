@@ -5,10 +5,12 @@ import { Empty } from "../parts/states.tsx";
 import { Age, Relative } from "../parts/time.tsx";
 import type { WorkerOverview } from "../service/answers.ts";
 
-/** The workers that are online, and what each of them holds. */
+/** The workers that gave a sign of life lately, how long ago, and what each of them holds. */
 export function WorkerList({ workers }: { readonly workers: readonly WorkerOverview[] }) {
   if (workers.length === 0) {
-    return <Empty title="No worker is online.">Jobs are accepted and wait until one is there.</Empty>;
+    return (
+      <Empty title="No worker gives a sign of life.">Jobs are accepted and wait until one is there.</Empty>
+    );
   }
   return (
     <ul className="worker-list">
@@ -22,17 +24,18 @@ export function WorkerList({ workers }: { readonly workers: readonly WorkerOverv
 }
 
 /** What a worker tells of itself is some seconds old; what it holds is read now, but for no more than a few. */
-export function busySlots({ running, holds }: WorkerOverview): number {
-  return Math.max(running, holds.length);
+export function busySlots({ running, holds, isSilent }: WorkerOverview): number {
+  return isSilent ? holds.length : Math.max(running, holds.length);
 }
 
 function Worker({ worker }: { readonly worker: WorkerOverview }) {
-  const { name, queue, concurrency, startedAt, lastTakenAt, isDeaf, holds } = worker;
+  const { name, queue, concurrency, startedAt, seenAt, lastTakenAt, isSilent, isDeaf, holds } = worker;
   const busy = busySlots(worker);
   return (
     <>
       <div className="worker-head">
         <Text of={name} isCode /> <span className="quiet">on</span> <Text of={queue} />
+        {isSilent && <span className="tag bad">silent: gone, or cut off from the store</span>}
         {isDeaf && <span className="tag bad">deaf: takes nothing while jobs wait</span>}
       </div>
       <div className="worker-load">
@@ -41,7 +44,12 @@ function Worker({ worker }: { readonly worker: WorkerOverview }) {
           {count(busy)} of {count(concurrency)}
         </span>
         <span className="quiet">
-          up <Age at={startedAt} />
+          {!isSilent && (
+            <>
+              up <Age at={startedAt} />,{" "}
+            </>
+          )}
+          seen <Relative at={seenAt} />
           {lastTakenAt !== null && (
             <>
               , last took a job <Relative at={lastTakenAt} />

@@ -1,4 +1,4 @@
-import { duration, nearInstant, viewersZone } from "../parts/format.ts";
+import { nearInstant, viewersZone } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { Relative } from "../parts/time.tsx";
 import type { ScheduleStatus } from "../service/answers.ts";
@@ -23,7 +23,7 @@ export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }
         <RunNow name={name} jobType={jobType} />
       </div>
       <p className="quiet">
-        <Text of={readable(when)} /> · runs <Text of={jobType} /> · {catchUps[catchUp] ?? catchUp}
+        <Text of={when} /> · runs <Text of={jobType} /> · {catchUps[catchUp] ?? catchUp}
       </p>
       <h3>Past</h3>
       <TickStrip name={name} timeZone={timeZone} />
@@ -31,11 +31,6 @@ export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }
       <NextTicks ticks={next} timeZone={timeZone} />
     </section>
   );
-}
-
-/** "every 900000 ms" → "every 15 min". */
-function readable(when: string): string {
-  return when.replace(/^every (\d+) ms$/, (_all, ms) => `every ${duration(Number(ms))}`);
 }
 
 function NextTicks({ ticks, timeZone }: { readonly ticks: readonly string[]; readonly timeZone: string }) {

@@ -6,7 +6,8 @@ export type Connection = "connecting" | "live";
 
 export interface FollowOptions<T> {
   readonly onData: (data: T) => void;
-  readonly onConnection: (connection: Connection) => void;
+  /** @param why nothing comes in, where the service says so */
+  readonly onConnection: (connection: Connection, why: Problem | null) => void;
   /** What the service refuses for good; it is not asked again. */
   readonly onRefused: (problem: Problem) => void;
   /** Whether nothing will come after this. */
@@ -38,9 +39,10 @@ async function followOn<T>(path: string, options: FollowOptions<T>, over: AbortS
     const told = { count: 0 };
     const end = await readOnce(path, options, over, told).catch(asEnd);
     if (over.aborted || end === "over") return;
-    if (end instanceof Problem) return options.onRefused(end);
+    const why = end instanceof Problem ? end : null;
+    if (why !== null && isFinal(why)) return options.onRefused(why);
     if (told.count > 0) failures = 0;
-    options.onConnection("connecting");
+    options.onConnection("connecting", why);
     await pause(Math.min(RECONNECT_MS.first * 2 ** failures, RECONNECT_MS.most), over);
   }
 }
@@ -64,7 +66,7 @@ async function readOnce<T>(
     if (response.status === 204 || response.body === null) return "over";
     for await (const data of readEvents(response.body, watch.heard)) {
       told.count += 1;
-      onConnection("live");
+      onConnection("live", null);
       onData(data as T);
       if (isLast(data as T)) return "over";
     }
@@ -76,10 +78,13 @@ async function readOnce<T>(
   }
 }
 
-/** A refusal ends it, except one that time can mend. */
 function asEnd(thrown: unknown): "cut" | Problem {
-  const isFinal = thrown instanceof Problem && thrown.status >= 400 && thrown.status < 500;
-  return isFinal ? thrown : "cut";
+  return thrown instanceof Problem ? thrown : "cut";
+}
+
+/** Whether time cannot mend it. */
+function isFinal({ status }: Problem): boolean {
+  return status >= 400 && status < 500;
 }
 
 /** The data of each event, parsed. Comments are only signs of life. */

@@ -85,11 +85,15 @@ export function framesOf<State extends object>(event: string): (state: State) =>
   return (state) => {
     const known = frames.get(state);
     if (known !== undefined) return known;
-    const data = JSON.stringify(state);
-    const frame = `id: ${digest(data)}\nevent: ${event}\ndata: ${data}\n\n`;
+    const frame = eventOf(event, state);
     frames.set(state, frame);
     return frame;
   };
+}
+
+export function eventOf(event: string, state: object): string {
+  const data = JSON.stringify(state);
+  return `id: ${digest(data)}\nevent: ${event}\ndata: ${data}\n\n`;
 }
 
 /** A job's status as an event. */

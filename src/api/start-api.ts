@@ -2,7 +2,7 @@ import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import { effectCounter } from "../effect/effect-metrics.ts";
 import { createLogger } from "../observe/logger.ts";
-import { createMetrics } from "../observe/metrics.ts";
+import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { openOperator } from "../operate/operator.ts";
 import { cannotListen, urlOf } from "../service/listening.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
@@ -23,10 +23,18 @@ export interface Api extends Running {
  *
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_UNFIT`, `START_FAILED` when the port is taken
  */
-export async function startApi(application: Application, env?: Environment): Promise<Api> {
+export function startApi(application: Application, env?: Environment): Promise<Api> {
+  return startApiTelling(createMetrics(), application, env);
+}
+
+/** The same, where it is for others to say how its metrics are told. */
+export async function startApiTelling(
+  metrics: Metrics,
+  application: Application,
+  env?: Environment,
+): Promise<Api> {
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "api");
-  const metrics = createMetrics();
   const path = await openSubmitPath(application, settings, log, metrics);
   measureStore(metrics, { ...path, prefix: settings.HOLDFAST_PREFIX, queues: application.queues });
   const countEffect = effectCounter(metrics, application.jobs.values());

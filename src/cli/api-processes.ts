@@ -1,5 +1,6 @@
 import cluster from "node:cluster";
 import type { Logger } from "../observe/logger.ts";
+import { gatherMetrics, type MetricsGatherer } from "../observe/metrics-of-all.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import { type ChildSpec, readyMessage, supervise } from "../service/supervisor.ts";
 import { BIN, STOP_MS } from "./children.ts";
@@ -10,7 +11,7 @@ interface ApiReady {
 
 /**
  * Runs the API in several processes that share one port, for machines with several cores. One that dies is started
- * again while the others go on.
+ * again while the others go on. Whichever is asked for its metrics tells those of all.
  *
  * @throws HoldfastError `START_FAILED` when one of them does not come up
  */
@@ -19,9 +20,10 @@ export async function startApiProcesses(count: number, log: Logger): Promise<Run
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({ exec: BIN, args: ["api"] });
   const parts: Running[] = [];
+  const metrics = gatherMetrics();
   const stop = stopOnce(() => stopAll(parts));
   const start = async (number: number): Promise<ApiReady> => {
-    const child = await supervise(apiProcess(number), log);
+    const child = await supervise(apiProcess(number, metrics), log);
     parts.push(child);
     return child.ready;
   };
@@ -36,11 +38,15 @@ export async function startApiProcesses(count: number, log: Logger): Promise<Run
   }
 }
 
-function apiProcess(number: number): ChildSpec<ApiReady> {
+function apiProcess(number: number, metrics: MetricsGatherer): ChildSpec<ApiReady> {
   return {
     name: `API process ${number}`,
     start: () => cluster.fork().process,
-    whenReady: readyMessage,
+    async whenReady(child) {
+      const ready = await readyMessage<ApiReady>(child);
+      metrics.add(child);
+      return ready;
+    },
     stopMs: STOP_MS,
   };
 }

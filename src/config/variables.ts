@@ -188,7 +188,8 @@ export const variables = {
   HOLDFAST_FOLLOWERS_MAX: variable({
     schema: wholeNumber(0, 1_000_000, 20_000),
     expected: "a number of clients, 0 to 1000000",
-    meaning: "How many clients may wait for jobs, or stream their states, at a time, per API process.",
+    meaning:
+      "How many clients may wait for jobs, or stream their states or the overview, at a time, per API process.",
     fallback: "20000",
   }),
   HOLDFAST_METRICS_PORT: variable({

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { exactDurationText } from "../service/duration-text.ts";
 import type { JobContract } from "./define-job.ts";
 import { cronTimetable, everyTimetable, type Timetable } from "./timetable.ts";
 
@@ -26,7 +27,7 @@ export interface Schedule {
   readonly payload: (tick: Tick) => unknown;
   readonly catchUp: CatchUp;
   readonly timetable: Timetable;
-  /** For people, e.g. `0 9 * * 1-5 in Europe/Berlin`. */
+  /** For people, e.g. `0 9 * * 1-5 in Europe/Berlin`, `every 15 min`. */
   readonly when: string;
   /** The zone its times are told in. */
   readonly timeZone: string;
@@ -92,7 +93,12 @@ export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<Payload
   const base = { name, job, payload, catchUp: catchUp.data };
   if ("everyMs" in definition) {
     const { everyMs } = definition;
-    return { ...base, timetable: every(name, everyMs), when: `every ${everyMs} ms`, timeZone: "UTC" };
+    return {
+      ...base,
+      timetable: every(name, everyMs),
+      when: `every ${exactDurationText(everyMs)}`,
+      timeZone: "UTC",
+    };
   }
   const { cron, timeZone } = definition;
   return { ...base, timetable: byCron(name, cron, timeZone), when: `${cron} in ${timeZone}`, timeZone };

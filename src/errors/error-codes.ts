@@ -34,7 +34,7 @@ export const errorCodes = {
   // The service cannot do its part just now. The same request, with the same key, is safe to send again.
   STORE_UNAVAILABLE: { httpStatus: 503, retryable: true, title: "The store cannot be reached" },
   STORE_FULL: { httpStatus: 503, retryable: true, title: "The store has no room for new jobs" },
-  TOO_MANY_FOLLOWERS: { httpStatus: 503, retryable: true, title: "Too many clients follow jobs" },
+  TOO_MANY_FOLLOWERS: { httpStatus: 503, retryable: true, title: "Too many clients follow what goes on" },
   INTERNAL: { httpStatus: 500, retryable: true, title: "Something went wrong inside" },
 
   // Why an attempt, and at last a job, failed.

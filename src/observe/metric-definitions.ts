@@ -122,7 +122,7 @@ export const metricDefinitions = {
   holdfast_followers: {
     kind: "gauge",
     labels: [],
-    help: "Clients that wait for a job at this process, or stream its states.",
+    help: "Clients that wait for a job at this process, or stream its states or the overview.",
     toldBy: ["api"],
   },
 } as const satisfies Record<string, MetricDefinition>;

@@ -6,7 +6,7 @@ import { type ChildSpec, readyMessage, supervise } from "./supervisor.ts";
 
 const log = createLogger("silent", "test");
 
-const answers = "process.send({ answer: 42 }); setInterval(() => {}, 60_000);";
+const answers = "process.send({ ready: { answer: 42 } }); setInterval(() => {}, 60_000);";
 const ignoresSigterm = `process.on("SIGTERM", () => {}); ${answers}`;
 
 /** A supervised Node process that runs `code`, and every child it has had so far. */

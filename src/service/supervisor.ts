@@ -69,10 +69,20 @@ export async function supervise<Ready>(spec: ChildSpec<Ready>, log: Logger): Pro
   return { ready, stop };
 }
 
-/** Waits for the message with which a role tells that it is ready. */
+/** Tells the supervisor, if there is one, that this process does its work; with what it found out, e.g. its URL. */
+export function tellReady(ready: object): void {
+  process.send?.({ ready });
+}
+
+/** Waits for the message with which a role tells that it is ready; it may have asked for something before. */
 export function readyMessage<Ready>(child: ChildProcess): Promise<Ready> {
   return new Promise((resolve) => {
-    child.once("message", (message) => resolve(message as Ready));
+    const hear = (message: { readonly ready?: Ready }) => {
+      if (message.ready === undefined) return;
+      child.off("message", hear);
+      resolve(message.ready);
+    };
+    child.on("message", hear);
   });
 }
 

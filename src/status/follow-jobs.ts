@@ -2,7 +2,7 @@ import { jobNotFound, parseJobId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
-import type { FollowedJob, Interest, StatusListener } from "./follow-job.ts";
+import type { Interest, StatusListener } from "./follow-job.ts";
 import { type FollowedQueue, openFollowedQueue } from "./follow-queue.ts";
 import { hasEnded, type JobStatus } from "./job-status.ts";
 import { openStatusReader } from "./read-status.ts";
@@ -10,13 +10,13 @@ import { openStatusReader } from "./read-status.ts";
 export interface FollowersOptions {
   readonly client: StoreClient;
   readonly prefix: string;
-  /** How many may follow jobs at a time. */
+  /** How many may follow at a time. */
   readonly max: number;
   /** Milliseconds after which a followed job of which nothing was heard is read again. @default 60000 */
   readonly lookAgainMs?: number;
 }
 
-/** Everyone in this process who follows a job. One connection for each followed queue serves all of them. */
+/** Everyone in this process who follows something. One connection for each followed queue serves all who follow jobs. */
 export interface Followers extends Running {
   readonly count: number;
   readonly isFull: boolean;
@@ -27,6 +27,13 @@ export interface Followers extends Running {
    * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_FOLLOWERS`
    */
   follow(id: string, interest: Interest, listener: StatusListener): Promise<Following>;
+  /**
+   * Counts in somebody who follows something other than a job.
+   *
+   * @returns counts it out again; safe to call twice
+   * @throws HoldfastError `TOO_MANY_FOLLOWERS`
+   */
+  admit(): () => void;
 }
 
 /** One follower's tie to its job. */
@@ -65,20 +72,14 @@ export function openFollowers(options: FollowersOptions): Followers {
     return queue;
   }
 
-  function enter(
-    id: string,
-    interest: Interest,
-    queue: FollowedQueue,
-  ): { job: FollowedJob; leave: () => void } {
+  function admit(): () => void {
+    if (count >= max) throw tooMany();
     count += 1;
     let isGone = false;
-    const leave = () => {
-      if (isGone) return;
+    return () => {
+      if (!isGone) count -= 1;
       isGone = true;
-      count -= 1;
-      queue.leave(id, interest);
     };
-    return { job: queue.enter(id, interest), leave };
   }
 
   return {
@@ -88,12 +89,20 @@ export function openFollowers(options: FollowersOptions): Followers {
     get isFull() {
       return count >= max;
     },
+    admit,
     async follow(id, interest, listener) {
       const name = parseJobId(id)?.queue;
       if (name === undefined) throw jobNotFound();
-      if (count >= max) throw tooMany();
+      const countOut = admit();
       const queue = queueOf(name);
-      const { job, leave } = enter(id, interest, queue);
+      const job = queue.enter(id, interest);
+      let isGone = false;
+      const leave = () => {
+        if (isGone) return;
+        isGone = true;
+        countOut();
+        queue.leave(id, interest);
+      };
       try {
         const status = await job.refresh();
         if (status === undefined) throw jobNotFound();
@@ -121,7 +130,7 @@ export function openFollowers(options: FollowersOptions): Followers {
 }
 
 function tooMany(): HoldfastError {
-  return new HoldfastError("TOO_MANY_FOLLOWERS", "Too many clients follow jobs here just now", {
+  return new HoldfastError("TOO_MANY_FOLLOWERS", "Too many clients follow what goes on here just now", {
     retryAfterMs: RETRY_AFTER_MS,
   });
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { claimOf } from "../contract/claim.ts";
 import { type Schedule, tickKey } from "../contract/define-schedule.ts";
 import { parseJobId, submittedAt } from "../contract/job-id.ts";
+import { durationText, exactDurationText } from "../service/duration-text.ts";
 import { isoOrNull, isoTime } from "../service/iso-time.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
@@ -119,11 +120,11 @@ export function describeExplanation(explanation: TickExplanation): string {
     case "not-a-tick":
       return `not a tick; the one before is ${explanation.previous ?? "never"}, the next ${explanation.next ?? "never"}`;
     case "not-due":
-      return `not due yet, in ${explanation.inMs} ms`;
+      return `not due yet, in ${durationText(explanation.inMs)}`;
     case "enqueued":
       return `enqueued as job ${explanation.jobId} (${explanation.state ?? "gone by now"})`;
     case "caught-up":
-      return `caught up late by ${explanation.lateMs} ms as job ${explanation.jobId} (${explanation.state ?? "gone by now"})`;
+      return `caught up ${durationText(explanation.lateMs)} late as job ${explanation.jobId} (${explanation.state ?? "gone by now"})`;
     case "skipped":
       return `skipped: ${explanation.why}`;
     case "awaited":
@@ -142,12 +143,18 @@ function explainAbsence(
   const { mode, max, windowMs } = schedule.catchUp;
   if (at > now) return { kind: "not-due", inMs: Math.round(at - now) };
   if (now - at > retentionMs) {
-    return { kind: "forgotten", why: `it is longer ago than keys are remembered (${retentionMs} ms)` };
+    return {
+      kind: "forgotten",
+      why: `it is longer ago than keys are remembered (${exactDurationText(retentionMs)})`,
+    };
   }
   if (mode === "none")
     return { kind: "skipped", why: "no scheduler submitted it in time, and catch-up is none" };
   if (now - at > windowMs) {
-    return { kind: "skipped", why: `no scheduler was there within the catch-up window of ${windowMs} ms` };
+    return {
+      kind: "skipped",
+      why: `no scheduler was there within the catch-up window of ${exactDurationText(windowMs)}`,
+    };
   }
   const kept = mode === "all" ? max : 1;
   const isAmongLatest = schedule.timetable.latest(kept, now).includes(at);

@@ -114,15 +114,19 @@ function checkVersion(info: Info): StoreCheck {
   };
 }
 
+/** How many replicas follow the store just now. */
+export function onlineReplicas(info: Info): number {
+  return [...info].filter(([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"))
+    .length;
+}
+
 function checkReplicas(info: Info, wanted: number): StoreCheck {
-  const online = [...info].filter(
-    ([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"),
-  );
+  const online = onlineReplicas(info);
   return {
     setting: "replicas",
     expected: `${wanted} online`,
-    found: String(online.length),
-    holds: online.length >= wanted,
+    found: String(online),
+    holds: online >= wanted,
     risk: "no job can be acknowledged as replicated",
     remedy: "connect the missing replicas",
   };

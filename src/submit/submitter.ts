@@ -35,12 +35,14 @@ export interface Submitter {
    * Creates a job, unless its key was used before.
    *
    * @param input type, payload, idempotencyKey and options, as in the body of `POST /jobs`
+   * @param request what was asked for, where the payload is made anew each time: then this, and not the payload, says
+   *   whether the key was used for the same before
    * @returns when the job is durable to the configured level
    * @throws HoldfastError `INVALID_REQUEST`, `INVALID_PAYLOAD`, `UNKNOWN_JOB_TYPE`, `IDEMPOTENCY_KEY_MISSING`,
    *   `IDEMPOTENCY_KEY_INVALID`, `IDEMPOTENCY_KEY_REUSED`: refused, nothing was stored
    * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`: the same key is safe to send again
    */
-  submit(input: unknown): Promise<Receipt>;
+  submit(input: unknown, request?: string): Promise<Receipt>;
 }
 
 export function createSubmitter(
@@ -55,8 +57,8 @@ export function createSubmitter(
     application.queues.map((queue) => [queue, createJobAdder({ prefix, queue, client, confirm })]),
   );
 
-  async function enqueue(submission: ValidSubmission, adder: JobAdder): Promise<Receipt> {
-    const { contract, payload, idempotencyKey, content } = submission;
+  async function enqueue(submission: ValidSubmission, adder: JobAdder, content: string): Promise<Receipt> {
+    const { contract, payload, idempotencyKey } = submission;
     const claim = claimOf(contract.type, idempotencyKey);
     const fingerprint = fingerprintOf(await secret.get(), claim, content);
     const id = newJobId(contract.queue, fingerprint);
@@ -77,12 +79,12 @@ export function createSubmitter(
   }
 
   return {
-    async submit(input) {
+    async submit(input, request) {
       try {
         const submission = validateSubmission(application, input);
         const adder = adders.get(submission.contract.queue);
         if (adder === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not known");
-        const receipt = await enqueue(submission, adder);
+        const receipt = await enqueue(submission, adder, request ?? submission.content);
         watch?.taken(receipt.type, receipt.duplicate);
         return receipt;
       } catch (error) {

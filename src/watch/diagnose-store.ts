@@ -1,5 +1,6 @@
 import type { Durability } from "../config/variables.ts";
-import { checkStore, type Info, readInfo, type StoreCheck } from "../store/audit.ts";
+import { durationText } from "../service/duration-text.ts";
+import { checkStore, type Info, onlineReplicas, readInfo, type StoreCheck } from "../store/audit.ts";
 import type { StoreClient } from "../store/client.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
@@ -13,6 +14,7 @@ export async function diagnoseStore(client: StoreClient, durability: Durability)
   const { pingMs, clockMs } = await measureDistance(client);
   return [
     ...checks.map((check) => ofCheck(check, durability)),
+    ...unasked(info, durability),
     lastWrite(info),
     memory(info),
     finding(
@@ -28,7 +30,7 @@ export async function diagnoseStore(client: StoreClient, durability: Durability)
     finding(
       "clock",
       byLimits(Math.abs(clockMs), { warn: 1_000, bad: 30_000 }),
-      `${Math.round(clockMs)} ms from the store's`,
+      `${durationText(Math.abs(clockMs))} ${clockMs < 0 ? "behind" : "ahead of"} the store's`,
       {
         reason:
           "delays and the times that jobs show are wrong by as much; schedules follow the store's clock",
@@ -36,6 +38,14 @@ export async function diagnoseStore(client: StoreClient, durability: Durability)
       },
     ),
   ];
+}
+
+/** What the configured durability asks nothing of; so that nobody has to wonder. */
+function unasked(info: Info, { level }: Durability): Finding[] {
+  const why = `HOLDFAST_DURABILITY=${level} asks for none`;
+  const persistence = ok("persistence", `${why}: a restart of the store may lose everything`);
+  const replicas = ok("replicas", `${onlineReplicas(info)} online; ${why}`);
+  return [...(level === "memory" ? [persistence] : []), ...(level === "replica" ? [] : [replicas])];
 }
 
 function ofCheck(

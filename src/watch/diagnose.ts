@@ -1,5 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
+import { exactDurationText } from "../service/duration-text.ts";
 import { DUE_SCALE } from "../status/read-status.ts";
 import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
@@ -39,7 +40,7 @@ function retention({ schedules }: Application, { HOLDFAST_RETENTION_MS }: Settin
     finding(
       `schedule ${name}`,
       catchUp.mode === "none" || catchUp.windowMs < HOLDFAST_RETENTION_MS ? "ok" : "bad",
-      `catches up ${catchUp.mode === "none" ? "nothing" : `${catchUp.windowMs} ms back`}; keys are remembered for ${HOLDFAST_RETENTION_MS} ms`,
+      `catches up ${catchUp.mode === "none" ? "nothing" : `${exactDurationText(catchUp.windowMs)} back`}; keys are remembered for ${exactDurationText(HOLDFAST_RETENTION_MS)}`,
       {
         reason: "a tick could be caught up after its key is forgotten, and run twice",
         remedy: "shorten the schedule's catchUp.windowMs, or lengthen HOLDFAST_RETENTION_MS",
@@ -56,7 +57,7 @@ function stopGrace({ jobs }: Application, { HOLDFAST_STOP_GRACE_MS: graceMs }: S
   return finding(
     "stop grace",
     longest <= graceMs ? "ok" : "warn",
-    `${graceMs} ms; the longest side effect may take ${longest} ms`,
+    `${exactDurationText(graceMs)}; the longest side effect may take ${exactDurationText(longest)}`,
     {
       reason: "a side effect that is cut off when a worker stops is in doubt",
       remedy: "lengthen HOLDFAST_STOP_GRACE_MS, and what the supervisor allows before it kills",
@@ -67,7 +68,7 @@ function stopGrace({ jobs }: Application, { HOLDFAST_STOP_GRACE_MS: graceMs }: S
 function workers(queue: string, { queue: depth, workers: known, liveWorkers }: QueueReading): Finding[] {
   const waiting = depth.waiting + depth.prioritized;
   const deaf = known.filter(({ isDeaf }) => isDeaf).map(({ name }) => name);
-  const found = `${liveWorkers} alive, ${waiting} jobs waiting`;
+  const found = `${liveWorkers} alive, ${waiting} ${waiting === 1 ? "job" : "jobs"} waiting`;
   return [
     finding(
       `workers of ${queue}`,

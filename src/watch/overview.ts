@@ -35,6 +35,9 @@ const workerOverviewSchema = z.object({
   concurrency: z.int(),
   running: z.int(),
   lastTakenAt: instant.nullable(),
+  isSilent: z
+    .boolean()
+    .meta({ description: "Gave no sign of life lately: gone, or cut off from the store." }),
   isDeaf: z
     .boolean()
     .meta({ description: "Alive, with room for more, and takes none of the jobs that wait." }),

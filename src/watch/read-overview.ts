@@ -82,6 +82,7 @@ function workersOf(queue: string, told: Told, backlog: Backlog): WorkerOverview[
   }));
   return chunks(told.workers, 3).map(([name = "", about = "{}", seen = "0"]) => {
     const sign = JSON.parse(about) as WorkerSign;
+    const isSilent = told.now - Number(seen) >= SILENT_AFTER_MS;
     return {
       name,
       queue,
@@ -90,7 +91,8 @@ function workersOf(queue: string, told: Told, backlog: Backlog): WorkerOverview[
       concurrency: sign.concurrency,
       running: sign.running,
       lastTakenAt: isoOrNull(sign.takenAt),
-      isDeaf: told.now - Number(seen) < SILENT_AFTER_MS && isDeaf(sign, told, backlog),
+      isSilent,
+      isDeaf: !isSilent && isDeaf(sign, told, backlog),
       holds: active
         .filter(({ worker }) => worker === name)
         .slice(0, HELD_MAX)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { get, post } from "../support/http.ts";
+import { call, get, post } from "../support/http.ts";
+import { scrape } from "../support/metrics.ts";
 import {
   childrenOf,
   type HoldfastProcess,
@@ -24,7 +25,7 @@ async function startTwo() {
 }
 
 describe("the API in several processes", withProcesses, () => {
-  it("answers on one port, with one key making one job whichever process takes it", async () => {
+  it("is one to the outside: one port, one job for a key, and at each scrape the numbers of all", async () => {
     const { api, url, children } = await startTwo();
     const job = { type: "echo", payload: {}, idempotencyKey: "one" };
 
@@ -37,14 +38,28 @@ describe("the API in several processes", withProcesses, () => {
     expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(1);
     expect(new Set(api.stderr.match(/http:\/\/127\.0\.0\.1:\d+/g)).size).toBe(1);
+    for (const told of await Promise.all(Array.from({ length: 6 }, () => scrape(`${url}/metrics`)))) {
+      expect(told.value("holdfast_submissions_total", { type: "echo", outcome: "accepted" })).toBe(1);
+      expect(told.value("holdfast_submissions_total", { type: "echo", outcome: "duplicate" })).toBe(19);
+      expect(told.value("holdfast_jobs", { queue: "default", state: "waiting" })).toBe(1);
+      expect(told.value("holdfast_store_up")).toBe(1);
+    }
   });
 
-  it("goes on while one of them is dead, and starts it again", async () => {
+  it("goes on while one of them is dead, and starts it again; what it had counted still counts", async () => {
     const { api, url, children } = await startTwo();
     const [victim = 0, survivor = 0] = children();
+    const live = { route: "/health/live", method: "GET", status: "200" };
+    const answered = async () =>
+      (await scrape(`${url}/metrics`)).value("holdfast_http_requests_total", live) ?? 0;
+    await Promise.all(
+      Array.from({ length: 20 }, () => call(`${url}/health/live`, "GET", undefined, { connection: "close" })),
+    );
+    await until("they are counted", async () => (await answered()) >= 20);
 
     process.kill(victim, "SIGKILL");
     await until("it is gone", () => !isAlive(victim), START_MS);
+    expect(await answered()).toBeGreaterThanOrEqual(20);
 
     expect(await get(`${url}/health/live`)).toMatchObject({ status: 200 });
     await until("another is ready", () => readyCount(api) === 3, START_MS);

@@ -46,6 +46,7 @@ describe("holdfast doctor", withProcesses, () => {
       "version",
       "appendfsync",
       "maxmemory-policy",
+      "replicas",
       "memory",
       "latency",
       "clock",
@@ -81,6 +82,17 @@ describe("holdfast doctor", withProcesses, () => {
     ]);
   });
 
+  it("says what a durability of memory lets go", async () => {
+    await configure("appendonly", "no");
+    expect(await findingsOf(environment({ HOLDFAST_DURABILITY: "memory" }))).toContainEqual(
+      expect.objectContaining({
+        name: "persistence",
+        verdict: "ok",
+        found: expect.stringContaining("a restart of the store may lose everything"),
+      }),
+    );
+  });
+
   it("sees that the store is nearly full", async () => {
     await configure("maxmemory", "500kb");
     expect(await findingsOf(environment())).toContainEqual(
@@ -97,7 +109,7 @@ describe("holdfast doctor", withProcesses, () => {
       expect.objectContaining({
         name: "workers of default",
         verdict: "bad",
-        found: "0 alive, 1 jobs waiting",
+        found: "0 alive, 1 job waiting",
       }),
     );
 

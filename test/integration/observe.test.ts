@@ -15,7 +15,10 @@ const fixture = fileURLToPath(new URL("../support/fixtures/holdfast.config.ts", 
 /** What it does is decided by its payload. */
 const job = defineJob({
   type: "obeying",
-  payload: z.strictObject({ order: z.enum(["fail", "refuse", "succeed", "doubt", "hold"]) }),
+  payload: z.strictObject({
+    order: z.enum(["fail", "refuse", "succeed", "doubt", "hold"]),
+    made: z.int().optional(),
+  }),
   result: z.unknown(),
   retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 1 } },
   timeoutMs: 30_000,
@@ -35,12 +38,16 @@ const handler = job.handler(async ({ payload: { order }, effect, log }) => {
     await effect("act", () => Promise.reject(Object.assign(new Error("lost"), { code: "EPIPE" })));
   return order;
 });
+let payloadsMade = 0;
 const schedule = defineSchedule({
   name: "hourly",
   job,
   cron: "0 * * * *",
   timeZone: "Europe/Berlin",
-  payload: () => ({ order: "succeed" as const }),
+  payload: () => {
+    payloadsMade += 1;
+    return { order: "succeed" as const, made: payloadsMade };
+  },
 });
 const application = defineConfig({ jobs: [job], schedules: [schedule], handlers: async () => [handler] });
 
@@ -83,21 +90,44 @@ describe("GET /overview", () => {
       { name: "default", active: 1, completed: 1, failed: 2, isPaused: false },
     ]);
     expect(view.queues[0]?.oldestDoubtSince).not.toBeNull();
-    expect(view.workers).toMatchObject([{ queue: "default", isDeaf: false, holds: [{ jobId: holding }] }]);
+    expect(view.workers).toMatchObject([
+      { queue: "default", isSilent: false, isDeaf: false, holds: [{ jobId: holding }] },
+    ]);
     expect(view.timeToStart.count).toBeGreaterThan(0);
     expect(view.store).toMatchObject({ durability: "disk", maxBytes: null });
     expect(view.store.guarantees.every(({ holds }) => holds)).toBe(true);
   });
 
-  it("streams a view every two seconds, with the rate of what was submitted", async () => {
+  it("streams a view every two seconds, with the rate of what was submitted; no point of it twice", async () => {
     const stream = await openStream(`${url}/overview`);
+    const histories = () => stream.events.map(({ data }) => (data as unknown as Overview).history);
     await submit("succeed");
     await until("the history shows it", () =>
-      stream.events.some(({ event, data }) => {
-        const { history } = data as unknown as Overview;
-        return event === "overview" && history.some(({ submitted }) => submitted > 0);
-      }),
+      histories()
+        .flat()
+        .some(({ submitted }) => submitted > 0),
     );
+    await until("more has come", () => histories().length >= 3);
+
+    expect(new Set(stream.events.map(({ event }) => event))).toEqual(new Set(["overview"]));
+    const points = histories()
+      .flat()
+      .map(({ at }) => at);
+    expect(points).toEqual([...new Set(points)].sort());
+    const later = await openStream(`${url}/overview`);
+    const [first] = await until("it is told something", () => later.events.length > 0 && later.events);
+    const { history } = first!.data as unknown as Overview;
+    expect(history.length).toBeGreaterThanOrEqual(points.length);
+  });
+
+  it("has streams count among those who follow", async () => {
+    const { url } = await createService(application, { HOLDFAST_FOLLOWERS_MAX: "1" }).startApi();
+    const stream = await openStream(`${url}/overview`);
+
+    const refused = await openStream(`${url}/overview`);
+    expect([refused.status, refused.headers["retry-after"]]).toEqual([503, "5"]);
+    stream.close();
+    await until("there is room again", async () => (await openStream(`${url}/overview`)).status === 200);
   });
 });
 
@@ -226,7 +256,7 @@ describe("GET /jobs with times", () => {
 });
 
 describe("a schedule", () => {
-  it("runs now when it is told to, once for each request", async () => {
+  it("runs now when it is told to, once for each request, whatever its payload is by then", async () => {
     const request = () => post(`${url}/schedules/hourly/run`, undefined, { "idempotency-key": "once" });
     const [first, second] = [await request(), await request()];
     expect([first.status, second.status]).toEqual([202, 200]);

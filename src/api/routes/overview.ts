@@ -2,27 +2,55 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { type Overview, overviewSchema } from "../../watch/overview.ts";
 import { acceptsEventStream } from "../accept-header.ts";
-import { framesOf, openEventStream } from "../event-stream.ts";
+import { eventOf, framesOf, openEventStream } from "../event-stream.ts";
 import { createHeldRequests } from "../held-requests.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 
-const frameOf = framesOf<Overview>("overview");
+const wholeFrameOf = framesOf<Overview>("overview");
+const laterFrames = new WeakMap<Overview, { readonly after: string | undefined; readonly frame: string }>();
+
+/** Makes one client's events: the first with the whole history, each later one with what was added since the one before. */
+function framesOfOne(): (view: Overview) => string {
+  let toldUpTo: string | undefined;
+  return (view) => {
+    const frame = toldUpTo === undefined ? wholeFrameOf(view) : laterFrameOf(view, toldUpTo);
+    toldUpTo = view.history.at(-1)?.at ?? toldUpTo;
+    return frame;
+  };
+}
+
+/** Nearly all clients were told the same before, so it is made once for them. */
+function laterFrameOf(view: Overview, after: string): string {
+  const known = laterFrames.get(view);
+  if (known?.after === after) return known.frame;
+  const frame = eventOf("overview", { ...view, history: view.history.filter(({ at }) => at > after) });
+  laterFrames.set(view, { after, frame });
+  return frame;
+}
 
 const typesSchema = z.object({ types: z.array(z.object({ type: z.string(), queue: z.string() })) });
 
 /** `GET /overview`: what goes on, now or as it changes. `GET /types`: which jobs there can be. */
-export function addOverviewRoutes(server: FastifyInstance, { application, overview }: ApiParts): void {
+export function addOverviewRoutes(
+  server: FastifyInstance,
+  { application, overview, followers }: ApiParts,
+): void {
   const held = createHeldRequests();
   server.addHook("preClose", held.stop);
 
   async function stream(reply: FastifyReply): Promise<FastifyReply> {
-    const first = await overview.read();
+    const countOut = followers.admit();
+    const first = await overview.read().catch((error: unknown) => {
+      countOut();
+      throw error;
+    });
     reply.hijack();
-    const events = openEventStream(reply.raw, frameOf);
+    const events = openEventStream(reply.raw, framesOfOne());
     events.tell(first);
     const leave = overview.onView(events.tell);
     held.hold(reply.raw, () => {
+      countOut();
       leave();
       events.end(": the server is stopping; connect again\n\n");
     });
@@ -36,7 +64,7 @@ export function addOverviewRoutes(server: FastifyInstance, { application, overvi
       schema: {
         summary: "Tell what goes on",
         description:
-          "Depth, age, rates, times, workers and the store. With `Accept: text/event-stream`: an `overview` event every two seconds, read once for all who look.",
+          "Depth, age, rates, times, workers and the store. With `Accept: text/event-stream`: an `overview` event every two seconds, read once for all who look; `history` is whole in the first of them, and in each later one what was added since.",
         tags: ["operate"],
         response: {
           200: {
@@ -46,7 +74,7 @@ export function addOverviewRoutes(server: FastifyInstance, { application, overvi
               "text/event-stream": { schema: { type: "string", description: "Server-Sent Events." } },
             },
           },
-          ...problemResponses("STORE_UNAVAILABLE"),
+          ...problemResponses("STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
         },
       },
     },

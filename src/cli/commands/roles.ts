@@ -1,10 +1,14 @@
+import cluster from "node:cluster";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { provideVariable, readSettings } from "../../config/settings.ts";
 import type { Application } from "../../contract/define-config.ts";
 import { loadApplication } from "../../contract/load-application.ts";
 import { createLogger } from "../../observe/logger.ts";
+import { createMetrics } from "../../observe/metrics.ts";
+import { shareMetrics } from "../../observe/metrics-of-all.ts";
 import { type Running, stopAll } from "../../service/running.ts";
+import { tellReady } from "../../service/supervisor.ts";
 import { untilStopRequested } from "../../service/until-signal.ts";
 import { wholeNumber } from "../whole-number.ts";
 
@@ -17,10 +21,7 @@ export function addRoleCommands(program: Command): void {
     .action(({ processes }: { processes: number }) =>
       processes > 1
         ? runUntilStopped(async () => [await openApiProcesses(processes)])
-        : runRole(async (application) => {
-            const { startApi } = await import("../../api/start-api.ts");
-            return [await startApi(application)];
-          }),
+        : runRole(async (application) => [await openApi(application)]),
     );
   program
     .command("worker")
@@ -58,10 +59,16 @@ async function runRole(start: (application: Application) => Promise<Running[]>):
 async function runUntilStopped(start: () => Promise<Running[]>): Promise<void> {
   const stopRequested = untilStopRequested();
   const parts = await start();
-  // Tells the supervisor, if there is one, that this process does its work; with what it found out, e.g. its URL.
-  process.send?.(Object.assign({}, ...parts));
+  tellReady(Object.assign({}, ...parts));
   await stopRequested;
   await stopAll(parts);
+}
+
+async function openApi(application: Application) {
+  const { startApiTelling } = await import("../../api/start-api.ts");
+  // One of those that `openApiProcesses` started.
+  const metrics = cluster.isWorker ? shareMetrics(createMetrics()) : createMetrics();
+  return await startApiTelling(metrics, application);
 }
 
 async function openApiProcesses(count: number) {
