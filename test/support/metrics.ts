@@ -14,7 +14,8 @@ const SERIES = /^([a-z_]\w*)(?:\{(.*)\})? (\S+)$/;
 const LABEL = /([a-z_]\w*)="((?:[^"\\]|\\.)*)"/g;
 
 export async function scrape(url: string): Promise<Scrape> {
-  const response = await fetch(url);
+  // On a connection of its own: one that is kept can be to a process that has died.
+  const response = await fetch(url, { headers: { connection: "close" } });
   const text = await response.text();
   const series = text.split("\n").flatMap((line) => {
     const [, name = "", told = "", value] = SERIES.exec(line) ?? [];
