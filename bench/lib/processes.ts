@@ -29,9 +29,9 @@ export function startScript<Ready>(
   return start([`bench/${script}.js`, ...args], env);
 }
 
-/** A role of Holdfast's by its own command, as shipped, on the application of the benchmarks. */
+/** A role of Holdfast's by its own command, as shipped, on the application of the benchmarks if no other is given. */
 export function startHoldfast<Ready>(
-  role: "api" | "worker",
+  role: "api" | "worker" | "scheduler",
   env: NodeJS.ProcessEnv,
   args: readonly string[] = [],
 ): Promise<Started<Ready>> {

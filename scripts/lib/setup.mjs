@@ -22,8 +22,8 @@ export async function setUpToTest() {
   return chromium;
 }
 
-/** For running the fault laboratory, which always brings stores of its own. */
-export async function setUpForFaults() {
+/** For running the fault laboratory or the soak, which always bring stores of their own. */
+export async function setUpWithServer() {
   await ensureServer();
   await setUpToBuild();
 }

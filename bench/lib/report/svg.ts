@@ -7,7 +7,7 @@ const style = `
       --good: #3fb997; --bad: #f0883e; --other: #656c76; --one: #3fb997; --two: #58a6ff; --three: #bc8cff; }
   }
   text { fill: var(--ink) } .faint { fill: var(--faint) } .end { text-anchor: end } .middle { text-anchor: middle }
-  .grid { stroke: var(--line) } .axis { stroke: var(--faint) } .goal { stroke: var(--ink); stroke-width: 2 }
+  .grid { stroke: var(--line) } .axis { stroke: var(--faint) } .dashed { stroke-dasharray: 4 4 } .goal { stroke: var(--ink); stroke-width: 2 }
   .good { fill: var(--good) } .bad { fill: var(--bad) } .other { fill: var(--other) } .title { font-weight: 600 }
   .one { stroke: var(--one) } .two { stroke: var(--two) } .three { stroke: var(--three) }
   polyline { fill: none; stroke-width: 2 }`;

@@ -1,0 +1,9 @@
+// npm run soak: all set-up, then the soak. Arguments go to it: `npm run soak -- --quick`.
+import { show } from "./lib/run.mjs";
+import { runScript } from "./lib/script.mjs";
+import { setUpWithServer } from "./lib/setup.mjs";
+
+await runScript(async () => {
+  await setUpWithServer();
+  return await show(process.execPath, ["--import", "tsx", "soak/run.ts", ...process.argv.slice(2)]);
+});
