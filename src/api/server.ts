@@ -9,6 +9,7 @@ import { measureRequests } from "./http-metrics.ts";
 import { watchMethods } from "./methods.ts";
 import type { ApiParts } from "./parts.ts";
 import { asHoldfastError, PROBLEM_TYPE, prepareProblem } from "./problem.ts";
+import { limitRates } from "./rate-limits.ts";
 import { addDoubtRoutes } from "./routes/doubts.ts";
 import { addFailureRoutes } from "./routes/failures.ts";
 import { addHealthRoutes } from "./routes/health.ts";
@@ -57,6 +58,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   measureRequests(server, parts.metrics);
   const sessions = openSessions(parts);
   guardRoutes(server, parts.settings.HOLDFAST_API_KEYS, sessions);
+  limitRates(server, parts);
   await addDocs(server);
   await addConsole(server, parts.log);
   const refuseOtherMethods = watchMethods(server);

@@ -84,6 +84,26 @@ describe("a good value", () => {
     expect(readSettings({ [name]: text })[name]).toEqual(value);
   });
 
+  it("of HOLDFAST_RATE_LIMITS says how much each key may use in a time", () => {
+    const env = {
+      HOLDFAST_API_KEYS: `ci:submit:${digest}`,
+      HOLDFAST_RATE_LIMITS: "*=100/1, ci=10/1,ci:submit=5000/86400",
+    };
+
+    expect(readSettings(env).HOLDFAST_RATE_LIMITS).toEqual(
+      new Map([
+        ["*", [{ scope: null, count: 100, seconds: 1 }]],
+        [
+          "ci",
+          [
+            { scope: null, count: 10, seconds: 1 },
+            { scope: "submit", count: 5_000, seconds: 86_400 },
+          ],
+        ],
+      ]),
+    );
+  });
+
   it("of HOLDFAST_API_KEYS names who may do what", () => {
     const env = { HOLDFAST_API_KEYS: `ci:submit+read:${digest}, ops.1:operate:${digest}` };
 
@@ -111,6 +131,12 @@ describe("a bad value", () => {
     ["HOLDFAST_STOP_GRACE_MS", "∞", /^HOLDFAST_STOP_GRACE_MS: expected milliseconds, .* got "∞"$/],
     ["HOLDFAST_DURABILITY", "replica:0", /^HOLDFAST_DURABILITY: expected memory, disk, .* got "replica:0"$/],
     ["HOLDFAST_DURABILITY", "Disk", /^HOLDFAST_DURABILITY: expected memory, disk, .* got "Disk"$/],
+    ["HOLDFAST_RATE_LIMITS", "ci=0/1", /^HOLDFAST_RATE_LIMITS: expected NAME=COUNT.* got "ci=0\/1"$/],
+    ["HOLDFAST_RATE_LIMITS", "*=1/60,*=2/60", /^HOLDFAST_RATE_LIMITS: expected NAME=COUNT/],
+    ["HOLDFAST_RATE_LIMITS", "ci=1", /^HOLDFAST_RATE_LIMITS: expected NAME=COUNT.* got "ci=1"$/],
+    ["HOLDFAST_RATE_LIMITS", "ci:admin=1/1", /^HOLDFAST_RATE_LIMITS: .* got "ci:admin=1\/1"$/],
+    ["HOLDFAST_RATE_LIMITS", "typo=1/1", /^HOLDFAST_RATE_LIMITS: expected names of keys .* got "typo"$/],
+    ["HOLDFAST_RATE_LIMITS", "*=1/1", /^HOLDFAST_RATE_LIMITS: .* got limits and no keys$/],
     ["LOG_LEVEL", "verbose", /^LOG_LEVEL: expected trace, debug, .* got "verbose"$/],
   ])("of %s, %s, is named with what was expected and what was found", (name, text, line) => {
     const refusal = refusalOf({ [name]: text });

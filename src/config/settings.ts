@@ -67,16 +67,24 @@ function unknownNames(env: Environment): Offence[] {
     }));
 }
 
-function crossChecks(settings: Settings): Offence[] {
-  if (!isLoopback(settings.HOST) && settings.HOLDFAST_API_KEYS.length === 0) {
-    return [
-      {
-        pointer: "HOST",
-        message: `expected a loopback address while HOLDFAST_API_KEYS is not set, got "${settings.HOST}"`,
-      },
-    ];
+function crossChecks({ HOST, HOLDFAST_API_KEYS: keys, HOLDFAST_RATE_LIMITS: limits }: Settings): Offence[] {
+  const offences: Offence[] = [];
+  if (!isLoopback(HOST) && keys.length === 0) {
+    offences.push({
+      pointer: "HOST",
+      message: `expected a loopback address while HOLDFAST_API_KEYS is not set, got "${HOST}"`,
+    });
   }
-  return [];
+  const names = new Set(["*", ...keys.map(({ name }) => name)]);
+  const unknown = [...limits.keys()].filter((name) => !names.has(name));
+  if (unknown.length > 0 || (limits.size > 0 && keys.length === 0)) {
+    const got = unknown.length > 0 ? `"${unknown.join('", "')}"` : "limits and no keys";
+    offences.push({
+      pointer: "HOLDFAST_RATE_LIMITS",
+      message: `expected names of keys in HOLDFAST_API_KEYS, got ${got}`,
+    });
+  }
+  return offences;
 }
 
 function invalid(offences: readonly Offence[]): HoldfastError {

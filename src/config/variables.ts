@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { apiKeys } from "./api-keys.ts";
+import { rateLimits } from "./rate-limits.ts";
 
 /** One environment variable: how its text becomes a value, and what a person needs to know about it. */
 interface Variable<T> {
@@ -138,6 +139,13 @@ export const variables = {
     meaning: "Who may call the API (`holdfast keys create`). Without keys everyone on this machine may.",
     fallback: "",
     secret: true,
+  }),
+  HOLDFAST_RATE_LIMITS: variable({
+    schema: rateLimits,
+    expected: "NAME=COUNT/SECONDS or NAME:SCOPE=COUNT/SECONDS, comma-separated; * for every key",
+    meaning:
+      "How many requests an API key may make in a time, and jobs submit: `*=100/1,shop:submit=50000/86400`.",
+    fallback: "",
   }),
   HOLDFAST_DURABILITY: variable({
     schema: durability,

@@ -30,11 +30,12 @@ const STORE_DEADLINE_MS = 1_500;
 /**
  * Waits for the store on behalf of somebody who waits for an answer.
  *
- * @throws HoldfastError `STORE_UNAVAILABLE` after 1.5 s at the latest, `STORE_FULL`
+ * @param ms how long @default 1500
+ * @throws HoldfastError `STORE_UNAVAILABLE` after `ms` at the latest, `STORE_FULL`
  */
-export async function inTime<T>(work: Promise<T>): Promise<T> {
+export async function inTime<T>(work: Promise<T>, ms = STORE_DEADLINE_MS): Promise<T> {
   try {
-    return await withDeadline(work, STORE_DEADLINE_MS, storeUnavailable);
+    return await withDeadline(work, ms, storeUnavailable);
   } catch (error) {
     throw storeFault(error);
   }

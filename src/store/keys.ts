@@ -45,6 +45,11 @@ export function workersSeenKey(prefix: string, queue: string): string {
   return queueKey(prefix, queue, "workers:seen");
 }
 
+/** What an API key has used up of one of its limits. All of one key's lie in one slot: they are counted together. */
+export function allowanceKey(prefix: string, name: string, limit: string): string {
+  return `${prefix}:used:{${name}}:${limit}`;
+}
+
 /** Where the workers of a queue hear which job to end. */
 export function cancelChannel(prefix: string, queue: string): string {
   return queueKey(prefix, queue, "cancel");

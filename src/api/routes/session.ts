@@ -13,11 +13,11 @@ import type { Sessions } from "../sessions.ts";
 export function addSessionRoutes(server: FastifyInstance, sessions: Sessions | undefined): void {
   const described = { schema: { hide: true } };
 
-  server.get("/session", { config: { scope: "any" }, ...described }, async (request, reply) =>
+  server.get("/session", { config: { scope: "any", cost: 0 }, ...described }, async (request, reply) =>
     reply.header("Cache-Control", "no-store").send(callerOf(request)),
   );
 
-  server.post("/session", { config: { scope: "any" }, ...described }, async (request, reply) => {
+  server.post("/session", { config: { scope: "any", cost: 0 }, ...described }, async (request, reply) => {
     if (sessions !== undefined && request.apiKey !== undefined) {
       // Only with the key itself: a session that could open the next one would never end.
       if (request.headers.authorization === undefined) throw unauthenticated();

@@ -28,7 +28,11 @@ type BatchResult = (ReceiptBody & { readonly status: 200 | 202 }) | Problem;
 export function addBatchRoute(server: FastifyInstance, { application, submitter, log }: ApiParts): void {
   server.post(
     "/jobs/batch",
-    { config: { scope: "submit" }, bodyLimit: BODY_MAX_BYTES, schema: describe(application) },
+    {
+      config: { scope: "submit", cost: jobsIn },
+      bodyLimit: BODY_MAX_BYTES,
+      schema: describe(application),
+    },
     async (request, reply) => {
       if (readKeyHeader(request.raw) !== undefined) throw keyForMany();
       const { jobs } = parseInput(batchSchema, request.body);
@@ -37,6 +41,12 @@ export function addBatchRoute(server: FastifyInstance, { application, submitter,
       return reply.send({ results });
     },
   );
+}
+
+/** Each job counts, whether or not it will be taken. */
+function jobsIn(body: unknown): number {
+  const { success, data } = batchSchema.safeParse(body);
+  return success ? data.jobs.length : 1;
 }
 
 function accepted(receipt: Receipt): BatchResult {
