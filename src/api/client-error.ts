@@ -1,15 +1,26 @@
-import { STATUS_CODES } from "node:http";
+import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { PROBLEM_TYPE, toProblem } from "./problem.ts";
 
-/** Answers what never became a request, in the terms of every other answer, and hangs up. */
-export function refuseConnection(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const problem = toProblem(faultOf(error.code));
+/**
+ * Answers what never became a request, in the terms of every other answer, and hangs up.
+ *
+ * @param answering the answer that the connection's latest request is about to get: nobody may take this one for it
+ */
+export function refuseConnection(
+  error: Error & { readonly code?: string },
+  socket: Socket,
+  answering?: ServerResponse,
+): void {
+  if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
+  else if (answering === undefined) refuseAsHttp(socket, faultOf(error.code));
+  else answering.once("close", () => socket.destroySoon());
+}
+
+/** Writes a problem to a connection of which there is no request to answer, and hangs up. */
+export function refuseAsHttp(socket: Socket, error: HoldfastError): void {
+  const problem = toProblem(error);
   const body = JSON.stringify(problem);
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,

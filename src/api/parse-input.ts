@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { jsonPointer } from "../contract/canonical-json.ts";
-import { HoldfastError } from "../errors/holdfast-error.ts";
+import { malformed } from "../contract/parse-json.ts";
+import { schemaOffences } from "../contract/schema-offences.ts";
 
 /**
  * Checks a query or body against its schema.
@@ -10,7 +10,5 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const offences = parsed.error.issues.map(({ path, message }) => ({ pointer: jsonPointer(path), message }));
-  const [first] = offences;
-  throw new HoldfastError("INVALID_REQUEST", `${first?.pointer || "/"}: ${first?.message}`, { offences });
+  throw malformed(schemaOffences(parsed.error));
 }

@@ -40,7 +40,7 @@ export function asHoldfastError(error: unknown): HoldfastError {
   const status =
     typeof error === "object" && error !== null && "statusCode" in error ? Number(error.statusCode) : 500;
   if (status >= 400 && status < 500) {
-    return new HoldfastError("INVALID_REQUEST", "The body is not valid JSON", { cause: error });
+    return new HoldfastError("INVALID_REQUEST", "The request is malformed", { cause: error });
   }
   return new HoldfastError("INTERNAL", "The request could not be handled; it is safe to send it again", {
     cause: error,
@@ -56,7 +56,6 @@ const fastifyErrors: Readonly<Record<string, { readonly code: ErrorCode; readonl
     code: "UNSUPPORTED_MEDIA_TYPE",
     detail: "Expected content-type application/json",
   },
-  FST_ERR_CTP_EMPTY_JSON_BODY: { code: "INVALID_REQUEST", detail: "Expected a JSON body, got none" },
   FST_ERR_BAD_URL: { code: "ROUTE_NOT_FOUND", detail: "The path is not valid" },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     code: "INVALID_REQUEST",

@@ -2,6 +2,7 @@ import { createReadStream, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { SingleBar } from "cli-progress";
+import { malformed, parseJson } from "../contract/parse-json.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import { exitCode } from "./exit-code.ts";
@@ -96,14 +97,20 @@ async function submitLine(
 }
 
 function parseLine(line: string, type: string | undefined): unknown {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(line);
-  } catch (cause) {
-    throw new HoldfastError("INVALID_REQUEST", "expected a JSON object", { cause });
-  }
+  const parsed = readLine(line);
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return parsed;
   return type === undefined ? parsed : { type, ...parsed };
+}
+
+function readLine(line: string): unknown {
+  try {
+    const { value, offences } = parseJson(line);
+    if (offences.length > 0) throw malformed(offences);
+    return value;
+  } catch (cause) {
+    if (cause instanceof HoldfastError) throw cause;
+    throw new HoldfastError("INVALID_REQUEST", "expected a JSON object", { cause });
+  }
 }
 
 function summary({ accepted, duplicate, refused }: Counts): string {

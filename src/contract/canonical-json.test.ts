@@ -113,6 +113,13 @@ describe("what JSON cannot hold", () => {
     ]);
   });
 
+  it("is told in 50 places at most, with bounded pointers, however much is wrong", () => {
+    const offences = offencesOf({ ["n".repeat(100_000)]: Array.from({ length: 1_000 }, () => Number.NaN) });
+
+    expect(offences).toHaveLength(50);
+    expect(offences.every(({ pointer }) => pointer.length === 501)).toBe(true);
+  });
+
   it("is told all at once", () => {
     expect(offencesOf({ payload: { a: Number.NaN, b: [new Date(0), "\ud800"] } })).toEqual([
       { pointer: "/payload/a", message: "expected a JSON value" },

@@ -1,7 +1,13 @@
 import type { Offence } from "../errors/holdfast-error.ts";
 
 /** JSON deeper than this is refused: `JSON.stringify` overflows the stack at a few thousand levels. */
-const DEPTH_MAX = 64;
+export const DEPTH_MAX = 64;
+
+/** No more are told: what is wrong in ten thousand places is one mistake, and no request may cost memory at will. */
+export const OFFENCES_MAX = 50;
+
+/** A longer pointer is cut: it may be as long as the body, and there may be many. */
+const POINTER_MAX = 500;
 
 export type CanonicalJson =
   | { readonly kind: "json"; readonly text: string }
@@ -19,9 +25,14 @@ export function canonicalJson(value: unknown): CanonicalJson {
   return walk.offences.length === 0 ? { kind: "json", text } : { kind: "refused", offences: walk.offences };
 }
 
-/** A path as RFC 6901 JSON pointer. */
+/** A path as RFC 6901 JSON pointer, well-formed; one of more than 500 characters is cut, and ends with `…`. */
 export function jsonPointer(path: readonly PropertyKey[]): string {
-  return path.map((step) => `/${escapeStep(String(step))}`).join("");
+  let pointer = "";
+  for (const step of path) {
+    pointer += `/${escapeStep(String(step).slice(0, POINTER_MAX + 1))}`;
+    if (pointer.length > POINTER_MAX) return `${pointer.slice(0, POINTER_MAX).toWellFormed()}…`;
+  }
+  return pointer.toWellFormed();
 }
 
 /** Where the writer is, and what it found. The path becomes a pointer only where something is wrong. */
@@ -66,7 +77,7 @@ function writeString(text: string, walk: Walk): string {
 }
 
 function refuse(message: string, { path, offences }: Walk): string {
-  offences.push({ pointer: jsonPointer(path).toWellFormed(), message });
+  if (offences.length < OFFENCES_MAX) offences.push({ pointer: jsonPointer(path), message });
   return "null";
 }
 

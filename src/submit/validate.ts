@@ -1,8 +1,9 @@
 import type { z } from "zod";
-import { canonicalJson, jsonPointer } from "../contract/canonical-json.ts";
+import { canonicalJson } from "../contract/canonical-json.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { JobContract } from "../contract/define-job.ts";
 import { keyFault } from "../contract/idempotency-key.ts";
+import { schemaOffences } from "../contract/schema-offences.ts";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError, type Offence } from "../errors/holdfast-error.ts";
 import { canonicalOptions, type SubmissionOptions, submissionSchema } from "./submission.ts";
@@ -67,7 +68,7 @@ export function validateSubmission(application: Application, input: unknown): Va
 }
 
 function shapeFaults(error: z.ZodError | undefined): Fault[] {
-  return offencesOf(error).map((offence) => ({ code: "INVALID_REQUEST", ...offence }));
+  return schemaOffences(error).map((offence) => ({ code: "INVALID_REQUEST", ...offence }));
 }
 
 function typeFaults(type: unknown, contract: JobContract | undefined, application: Application): Fault[] {
@@ -93,18 +94,7 @@ function contentFaults(content: ReturnType<typeof canonicalJson>): Fault[] {
 }
 
 function payloadFaults(error: z.ZodError | undefined): Fault[] {
-  return offencesOf(error, ["payload"]).map((offence) => ({ code: "INVALID_PAYLOAD", ...offence }));
-}
-
-function offencesOf(error: z.ZodError | undefined, base: readonly string[] = []): Offence[] {
-  return (error?.issues ?? []).flatMap((issue) => {
-    const path = [...base, ...issue.path];
-    if (issue.code !== "unrecognized_keys") return [{ pointer: jsonPointer(path), message: issue.message }];
-    return issue.keys.map((key) => ({
-      pointer: jsonPointer([...path, key]),
-      message: "expected no such member",
-    }));
-  });
+  return schemaOffences(error, ["payload"]).map((offence) => ({ code: "INVALID_PAYLOAD", ...offence }));
 }
 
 function refusal(faults: readonly Fault[]): HoldfastError {

@@ -83,6 +83,24 @@ describe("bad input", () => {
       "INVALID_PAYLOAD",
       ["/payload/0"],
     ],
+    [
+      "a whole number that would become another",
+      '{"type":"echo","idempotencyKey":"k","payload":{"n":9007199254740993}}',
+      "INVALID_PAYLOAD",
+      ["/payload/n"],
+    ],
+    [
+      "members twice",
+      '{"type":"echo","type":"echo","idempotencyKey":"k","payload":{"a":1,"a":1}}',
+      "INVALID_REQUEST",
+      ["/type", "/payload/a"],
+    ],
+    [
+      "a poisoned prototype",
+      '{"type":"echo","idempotencyKey":"k","payload":{"__proto__":1,"constructor":1}}',
+      "INVALID_PAYLOAD",
+      ["/payload/__proto__", "/payload/constructor"],
+    ],
     ["options that are no object", { ...good, options: 5 }, "INVALID_REQUEST", ["/options"]],
     ["an unknown option", { ...good, options: { attempts: 9 } }, "INVALID_REQUEST", ["/options/attempts"]],
     ["a negative delay", { ...good, options: { delayMs: -1 } }, "INVALID_REQUEST", ["/options/delayMs"]],
@@ -154,7 +172,6 @@ describe("bad input", () => {
     ["an empty body", ""],
     ["half a body", '{"type":'],
     ["two bodies", "{}{}"],
-    ["a poisoned prototype", '{"__proto__":{"type":"echo"}}'],
     ["a body that is not JSON", "<job/>"],
   ])("with %s is refused as malformed", async (_, body) => {
     const refused = await call(jobs, "POST", body, { "content-type": "application/json" });
@@ -170,6 +187,29 @@ describe("bad input", () => {
     "multipart/form-data; boundary=x",
   ])("of type %s is refused", async (contentType) => {
     const refused = await call(jobs, "POST", JSON.stringify(submission()), { "content-type": contentType });
+
+    expect(refused).toMatchObject({ status: 415, body: { code: "UNSUPPORTED_MEDIA_TYPE" } });
+  });
+
+  it("that is not UTF-8 is refused, and not mended", async () => {
+    const body = Buffer.from(JSON.stringify(submission({ payload: "\xe4" })), "latin1");
+
+    const refused = await call(jobs, "POST", body, { "content-type": "application/json" });
+
+    expect(refused).toMatchObject({ status: 400, body: { code: "INVALID_REQUEST" } });
+    expect(refused.body.errors).toEqual([{ pointer: "", message: "expected UTF-8" }]);
+  });
+
+  it.each([
+    ["content-encoding", "gzip"],
+    ["content-encoding", "identity, br"],
+    ["content-type", "application/json; charset=iso-8859-1"],
+    ["content-type", 'application/json; x=1; charset="UTF-16"'],
+  ])("with %s: %s is refused before it is read", async (name, value) => {
+    const refused = await call(jobs, "POST", "not read", {
+      "content-type": "application/json",
+      [name]: value,
+    });
 
     expect(refused).toMatchObject({ status: 415, body: { code: "UNSUPPORTED_MEDIA_TYPE" } });
   });
@@ -230,5 +270,37 @@ describe("a path or method that does not exist", () => {
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
     expect(answer).toMatch(/content-type: application\/problem\+json/i);
     expect(await get(`${root}/health/live`)).toMatchObject({ status: 200 });
+  });
+});
+
+describe("a connection", () => {
+  const head = (...lines: string[]) => `POST /jobs HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`;
+  const json = "Content-Type: application/json";
+
+  it.each([
+    ["no Host", head(json, "Content-Length: 2", "Connection: close")],
+    ["two Hosts", head("Host: a", "Host: b", json, "Content-Length: 2", "Connection: close")],
+    ["two types of its body", head("Host: a", json, json, "Content-Length: 2", "Connection: close")],
+    ["two lengths", head("Host: a", json, "Content-Length: 2", "Content-Length: 3")],
+    ["a length and chunks", head("Host: a", json, "Content-Length: 2", "Transfer-Encoding: chunked")],
+    ["a folded header", head("Host: a", json, "X: a", " b", "Content-Length: 2")],
+    ["bare line feeds", "POST /jobs HTTP/1.1\nHost: a\nContent-Length: 2\n\n"],
+    ["a proxy's request", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n"],
+  ])("that brings %s is answered as a problem, and closed", async (_, request) => {
+    const answer = await sendRaw(root, `${request}{}`);
+
+    expect(answer).toMatch(/^HTTP\/1.1 4\d\d /);
+    expect(answer).toMatch(/content-type: application\/problem\+json/i);
+    expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
+  });
+
+  it("that brings a good request and then nonsense gets the answer to the first, and no other", async () => {
+    const body = JSON.stringify(submission());
+    const good = `${head("Host: a", json, `Content-Length: ${body.length}`)}${body}`;
+
+    const answer = await sendRaw(root, `${good}\x00 nonsense\r\n\r\n`);
+
+    expect(answer).toMatch(/^HTTP\/1.1 202 /);
+    expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
   });
 });

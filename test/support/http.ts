@@ -9,7 +9,7 @@ export interface Answer {
   readonly body: { readonly id: string; readonly [member: string]: unknown };
 }
 
-/** One exchange of JSON. A body that is text goes out as it is. */
+/** One exchange of JSON. A body that is text or bytes goes out as it is. */
 export async function call(
   url: string,
   method: string,
@@ -19,7 +19,7 @@ export async function call(
   const response = await fetch(url, {
     method,
     headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
-    body: body === undefined || typeof body === "string" ? (body ?? null) : JSON.stringify(body),
+    body: typeof body === "string" || body instanceof Uint8Array ? body : (JSON.stringify(body) ?? null),
   });
   const received = await response.text();
   const isJson = response.headers.get("content-type")?.includes("json") === true;

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { Application } from "../../contract/define-config.ts";
+import { malformed } from "../../contract/parse-json.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Receipt } from "../../submit/submitter.ts";
 import { readKeyHeader } from "../key-header.ts";
@@ -29,7 +30,7 @@ export function addBatchRoute(server: FastifyInstance, { application, submitter,
   server.post(
     "/jobs/batch",
     {
-      config: { scope: "submit", cost: jobsIn },
+      config: { scope: "submit", isBatch: true, cost: jobsIn },
       bodyLimit: BODY_MAX_BYTES,
       schema: describe(application),
     },
@@ -37,7 +38,12 @@ export function addBatchRoute(server: FastifyInstance, { application, submitter,
       if (readKeyHeader(request.raw) !== undefined) throw keyForMany();
       const { jobs } = parseInput(batchSchema, request.body);
       const refused = (thrown: unknown): BatchResult => prepareProblem(log, asHoldfastError(thrown), reply);
-      const results = await Promise.all(jobs.map((job) => submitter.submit(job).then(accepted, refused)));
+      const submit = async (job: unknown, index: number): Promise<Receipt> => {
+        const faults = request.faultsOfJobs?.get(index);
+        if (faults !== undefined) throw malformed(faults);
+        return await submitter.submit(job);
+      };
+      const results = await Promise.all(jobs.map((job, index) => submit(job, index).then(accepted, refused)));
       return reply.send({ results });
     },
   );

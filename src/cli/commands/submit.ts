@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
+import { malformed, parseJson } from "../../contract/parse-json.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { withSubmitter } from "../connections.ts";
 import { submitFile } from "../submit-file.ts";
@@ -63,7 +64,7 @@ async function readSubmission(type: string | undefined, options: SubmitCommandOp
   return {
     type,
     idempotencyKey: key,
-    payload: parseJson(await readSource(payload)),
+    payload: readPayload(await readSource(payload)),
     options: {
       ...(delayMs !== undefined && { delayMs: Number(delayMs) }),
       ...(runAt !== undefined && { runAt }),
@@ -82,9 +83,11 @@ async function readSource(source: string): Promise<string> {
   }
 }
 
-function parseJson(source: string): unknown {
+function readPayload(source: string): unknown {
   try {
-    return JSON.parse(source);
+    const { value, offences } = parseJson(source);
+    if (offences.length > 0) throw malformed(offences);
+    return value;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : "unreadable";
     throw new HoldfastError("USAGE", `--payload: expected JSON (${reason})`, { cause });

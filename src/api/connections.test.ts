@@ -1,0 +1,67 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import fastify from "fastify";
+import { expect, it, onTestFinished } from "vitest";
+import { latch } from "../../test/support/latch.ts";
+import { createConnections } from "./connections.ts";
+
+interface Client {
+  readonly socket: Socket;
+  readonly closed: Promise<unknown>;
+}
+
+/** A server that lets three connections wait; it answers `GET /held` once `release()` is called. */
+async function serve() {
+  const connections = createConnections(3);
+  const server = fastify({ clientErrorHandler: connections.refuse });
+  const entered = latch();
+  const released = latch();
+  connections.watch(server);
+  server.get("/now", async () => "now");
+  server.get("/held", async () => {
+    entered.open();
+    await released.opened;
+    return "held";
+  });
+  await server.listen({ port: 0, host: "127.0.0.1" });
+  onTestFinished(() => server.close());
+  const { port } = server.server.address() as AddressInfo;
+  const open = async (): Promise<Client> => {
+    const socket = connect(port, "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    const closed = once(socket, "close");
+    await once(socket, "connect");
+    return { socket, closed };
+  };
+  return { open, entered: entered.opened, release: released.open };
+}
+
+const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`;
+
+it("however many connections wait, one that brings a request is answered, and the longest waiting make room", async () => {
+  const { open } = await serve();
+  const idle: Client[] = [];
+  for (let count = 0; count < 20; count++) idle.push(await open());
+
+  const { socket } = await open();
+  socket.write(request("/now"));
+
+  expect(await text(socket)).toMatch(/now$/);
+  await Promise.all(idle.slice(0, 17).map(({ closed }) => closed));
+});
+
+it("one whose request is being answered does not wait, and is never closed for others", async () => {
+  const { open, entered, release } = await serve();
+  const { socket } = await open();
+  socket.write(request("/held"));
+  const answer = text(socket);
+  await entered;
+  const idle: Client[] = [];
+  for (let count = 0; count < 10; count++) idle.push(await open());
+  await idle[0]?.closed;
+
+  release();
+
+  expect(await answer).toMatch(/held$/);
+});

@@ -1,0 +1,83 @@
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { FastifyInstance } from "fastify";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { refuseAsHttp, refuseConnection } from "./client-error.ts";
+
+/** Far more than clients keep open, and far less than a process may have open. */
+const WAITING_MAX = 4_096;
+
+export interface Connections {
+  /** Answers what never became a request. */
+  readonly refuse: (error: Error & { readonly code?: string }, socket: Socket) => void;
+  /** To be called before routes are added. */
+  watch(server: FastifyInstance): void;
+}
+
+/**
+ * Keeps connections that wait for a request, or for the rest of one, from locking out those that bring one: above
+ * `waitingMax` the one that has waited longest is closed.
+ */
+export function createConnections(waitingMax = WAITING_MAX): Connections {
+  /** In the order in which they began to wait. */
+  const waiting = new Set<Socket>();
+  /** What each connection has not been answered yet, in order: clients may send several requests ahead. */
+  const unanswered = new WeakMap<Socket, Set<ServerResponse>>();
+
+  function wait(socket: Socket): void {
+    waiting.add(socket);
+    if (waiting.size <= waitingMax) return;
+    const [longest] = waiting;
+    if (longest === undefined) return;
+    waiting.delete(longest);
+    longest.destroy();
+  }
+
+  return {
+    refuse(error, socket) {
+      const whole = [...(unanswered.get(socket) ?? [])].filter(({ req }) => req.complete);
+      refuseConnection(error, socket, whole.at(-1));
+    },
+    watch(server) {
+      server.server.on("connection", (socket: Socket) => {
+        unanswered.set(socket, new Set());
+        wait(socket);
+        socket.once("close", () => waiting.delete(socket));
+      });
+      server.addHook("onRequest", ({ raw }, reply, done) => {
+        unanswered.get(raw.socket)?.add(reply.raw);
+        done();
+      });
+      // A request counts once all of it is there.
+      server.addHook("preHandler", ({ raw }, _reply, done) => {
+        waiting.delete(raw.socket);
+        done();
+      });
+      server.addHook("onResponse", ({ raw: { socket } }, reply, done) => {
+        unanswered.get(socket)?.delete(reply.raw);
+        waiting.delete(socket);
+        if (!socket.destroyed) wait(socket);
+        done();
+      });
+      refuseWithProblems(server);
+    },
+  };
+}
+
+/** What Node answers by itself, without a word, is answered as a problem like all else. */
+function refuseWithProblems(server: FastifyInstance): void {
+  server.server.on("checkExpectation", (request, response) =>
+    server.server.emit("request", request, response),
+  );
+  server.server.on("connect", (_request, socket: Socket) => {
+    refuseAsHttp(socket, new HoldfastError("METHOD_NOT_ALLOWED", "This is no proxy"));
+  });
+  server.addHook("onRequest", ({ raw }, _reply, done) => {
+    const { host, "content-type": contentType } = raw.headersDistinct;
+    const isOld = host === undefined && raw.httpVersion === "1.0";
+    if (host?.length !== 1 && !isOld) done(new HoldfastError("INVALID_REQUEST", "Expected one Host header"));
+    else if (contentType !== undefined && contentType.length > 1)
+      done(new HoldfastError("INVALID_REQUEST", "Expected one Content-Type header"));
+    else done();
+  });
+}

@@ -1,0 +1,177 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { malformed, parseJson } from "./parse-json.ts";
+
+const offencesOf = (text: string, partsAt?: number) => parseJson(text, partsAt).offences;
+const pointersOf = (text: string, partsAt?: number) =>
+  offencesOf(text, partsAt).map(({ pointer }) => pointer);
+
+const isHarmless = (name: string) => name !== "__proto__" && name !== "constructor";
+
+/** Names in which much stands that the scan must not take for structure. */
+const names = fc.oneof(
+  fc.constantFrom("a", "b", "", '"', "\\", '\\"', "{", "}", ",", ":", "1e999"),
+  fc.string(),
+);
+const values = fc.json({ maxDepth: 5 }).filter((text) => !/__proto__|constructor/.test(text));
+
+describe("JSON from a stranger", () => {
+  it("is what JSON.parse makes of it, where every reader would make the same of it", () => {
+    fc.assert(
+      fc.property(values, fc.nat(3), (text, indent) => {
+        const spaced = JSON.stringify(JSON.parse(text), null, indent);
+        expect(parseJson(spaced)).toStrictEqual({ value: JSON.parse(text), offences: [] });
+      }),
+    );
+  });
+
+  it("has an offence for each member that comes again in its object, however its name is written", () => {
+    const object = fc.uniqueArray(names.filter(isHarmless), { minLength: 1 });
+    fc.assert(
+      fc.property(object, fc.array(fc.nat()), values, fc.boolean(), (unique, again, value, isEscaped) => {
+        const repeated = again.map((index) => unique[index % unique.length] ?? "");
+        const members = [...unique, ...repeated].map((name, at) => {
+          const written = at >= unique.length && isEscaped ? escaped(name) : JSON.stringify(name);
+          return `${written} : ${value}`;
+        });
+        const text = `[0, {${members.join(" , ")}}, "${"\\\\".repeat(again.length)}"]`;
+        expect(offencesOf(text)).toHaveLength(Math.min(50, repeated.length));
+      }),
+    );
+  });
+
+  it("may use a name again in another object, and as a value", () => {
+    expect(offencesOf('{"a":{"a":["a",{"a":"a"},{"a":"a"}]},"b":"a"}')).toEqual([]);
+  });
+
+  it("is refused where it uses a name again, with a pointer to it", () => {
+    expect(offencesOf('{"payload":{"x":[1,{"n/m":1,"o":2,"n\\u002fm":3}]}}')).toEqual([
+      { pointer: "/payload/x/1/n~1m", message: "expected one member of this name" },
+    ]);
+  });
+
+  it.each(["__proto__", "constructor", "\\u005f_proto__"])("may not name a member %s", (name) => {
+    expect(offencesOf(`{"a":[{"${name}":1}],"b":"${name}"}`)).toMatchObject([
+      { pointer: expect.stringMatching(/^\/a\/0\/(__proto__|constructor)$/) },
+    ]);
+  });
+
+  it("is no JSON, and a SyntaxError, where JSON.parse says so", () => {
+    expect(() => parseJson('{"a":1,}')).toThrow(SyntaxError);
+    expect(() => parseJson("\ufeff{}")).toThrow(SyntaxError);
+  });
+});
+
+/** Every unit as \uXXXX. */
+function escaped(name: string): string {
+  const units = Array.from({ length: name.length }, (_, at) => name.charCodeAt(at));
+  return `"${units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("")}"`;
+}
+
+describe("a number in JSON", () => {
+  it.each([
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "1.0",
+    "1.50",
+    "1e2",
+    "1E+2",
+    "1e-2",
+    "123456789012345",
+    "9007199254740991",
+    "-9007199254740991",
+    "9007199254740992",
+    "100000000000000000000",
+    "1e21",
+    "1.7976931348623157e308",
+    "5e-324",
+    "0.1000000000000000055511151231257827",
+    "0.000000000000000000",
+    "0e999",
+    "-0.0e-5",
+  ])("may be %s", (text) => {
+    expect(offencesOf(`[${text}]`)).toEqual([]);
+    expect(offencesOf(text)).toEqual([]);
+  });
+
+  it.each([
+    "1e400",
+    "-1e400",
+    "1e999",
+    "1e-400",
+    `0.${"0".repeat(400)}1`,
+    "9".repeat(400),
+    "9007199254740993",
+    "-9007199254740993",
+    "12345678901234567890",
+    "1000000000000000000000",
+  ])("may not be %s, of which a double makes another", (text) => {
+    expect(pointersOf(`[0,${text}]`)).toEqual(["/1"]);
+    expect(pointersOf(text)).toEqual([""]);
+  });
+
+  it("may be any that a double can hold, as JavaScript writes it", () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (number) => {
+        expect(parseJson(JSON.stringify(number))).toStrictEqual({ value: number + 0, offences: [] });
+      }),
+    );
+  });
+
+  it("that is whole is never taken for another whole number", () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), (number) => {
+        const { value, offences } = parseJson(String(number));
+        expect(offences.length === 0).toBe(String(value) === String(number));
+      }),
+    );
+  });
+});
+
+describe("nesting", () => {
+  const nested = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+
+  it("of 64 levels is read, one more is refused, once", () => {
+    expect(offencesOf(nested(64))).toEqual([]);
+    expect(offencesOf(nested(70))).toEqual([
+      { pointer: "/0".repeat(64), message: "expected at most 64 levels" },
+    ]);
+  });
+
+  it("counts from each part, where parts are judged by themselves", () => {
+    expect(offencesOf(`{"jobs":[${nested(64)}]}`, 2)).toEqual([]);
+    expect(pointersOf(`{"jobs":[1,${nested(65)}]}`, 2)).toEqual([`/jobs/1${"/0".repeat(64)}`]);
+  });
+
+  it("of a million levels is refused as well", () => {
+    expect(offencesOf(nested(1_000_000))).toHaveLength(1);
+  });
+});
+
+describe("what is told of JSON that is wrong all over", () => {
+  const wrong = `[${Array.from({ length: 1_000 }, () => "1e999").join()}]`;
+
+  it("is the first 50 offences", () => {
+    expect(offencesOf(wrong)).toHaveLength(50);
+  });
+
+  it("is the first 50 of each part, so that none passes for good", () => {
+    const parts = pointersOf(`{"jobs":[${wrong},1,${wrong}]}`, 2);
+
+    expect(parts.filter((pointer) => pointer.startsWith("/jobs/0/"))).toHaveLength(50);
+    expect(parts.filter((pointer) => pointer.startsWith("/jobs/2/"))).toHaveLength(50);
+  });
+
+  it("are pointers of bounded length", () => {
+    const [pointer = ""] = pointersOf(`{"${"n".repeat(100_000)}":1e999}`);
+
+    expect(pointer).toMatch(/^\/n{499}…$/);
+  });
+
+  it("bears the payload's code where only the payload is wrong", () => {
+    expect(malformed(offencesOf('{"payload":[1e999]}')).code).toBe("INVALID_PAYLOAD");
+    expect(malformed(offencesOf('{"payload":[1e999],"payload":1}')).code).toBe("INVALID_REQUEST");
+  });
+});
