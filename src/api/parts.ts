@@ -4,15 +4,14 @@ import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Operator } from "../operate/operator.ts";
 import type { Followers } from "../status/follow-jobs.ts";
-import type { StoreClient } from "../store/client.ts";
+import type { StoreAccess } from "../store/connect.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import type { OverviewWatch } from "../watch/watch-overview.ts";
 
 /** What the routes work with. */
-export interface ApiParts {
+export interface ApiParts extends StoreAccess {
   readonly application: Application;
   readonly settings: Settings;
-  readonly client: StoreClient;
   readonly submitter: Submitter;
   readonly operator: Operator;
   readonly followers: Followers;

@@ -37,11 +37,12 @@ export interface Sessions {
 export function openSessions({
   settings,
   client,
-}: Pick<ApiParts, "settings" | "client">): Sessions | undefined {
+  sealer,
+}: Pick<ApiParts, "settings" | "client" | "sealer">): Sessions | undefined {
   const { HOLDFAST_API_KEYS: keys, HOLDFAST_PREFIX: prefix } = settings;
   return keys.length === 0
     ? undefined
-    : createSessions({ keys, prefix, secret: fingerprintSecret(client, prefix) });
+    : createSessions({ keys, prefix, secret: fingerprintSecret(client, prefix, sealer) });
 }
 
 interface SessionsOptions {

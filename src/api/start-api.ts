@@ -12,6 +12,8 @@ import { measureStore } from "../watch/store-metrics.ts";
 import { openOverviewWatch } from "../watch/watch-overview.ts";
 import { createServer } from "./server.ts";
 
+const SWEEP_MS = 100;
+
 /** A listening API. */
 export interface Api extends Running {
   /** Where it listens, e.g. `http://127.0.0.1:3000`. */
@@ -38,9 +40,9 @@ export async function startApiTelling(
   const path = await openSubmitPath(application, settings, log, metrics);
   measureStore(metrics, { ...path, prefix: settings.HOLDFAST_PREFIX, queues: application.queues });
   const countEffect = effectCounter(metrics, application.jobs.values());
-  const operator = openOperator(application, path.client, settings, countEffect);
+  const operator = openOperator(application, path, settings, countEffect);
   const followers = openFollowers({
-    client: path.client,
+    ...path,
     prefix: settings.HOLDFAST_PREFIX,
     max: settings.HOLDFAST_FOLLOWERS_MAX,
   });
@@ -61,7 +63,9 @@ export async function startApiTelling(
     metrics,
   });
   const stop = stopOnce(async () => {
-    await server.close();
+    // A connection that had a request when the stop began is not closed for being idle after it, but kept alive.
+    const sweep = setInterval(() => server.server.closeIdleConnections(), SWEEP_MS);
+    await server.close().finally(() => clearInterval(sweep));
     await stopAll([path, operator, followers, overview]);
   });
   try {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { apiKeys } from "./api-keys.ts";
+import { encryptionKeysSchema } from "./encryption-keys.ts";
 import { rateLimits } from "./rate-limits.ts";
 
 /** One environment variable: how its text becomes a value, and what a person needs to know about it. */
@@ -146,6 +147,13 @@ export const variables = {
     meaning:
       "How many requests an API key may make in a time, and jobs submit: `*=100/1,shop:submit=50000/86400`.",
     fallback: "",
+  }),
+  HOLDFAST_ENCRYPTION_KEYS: variable({
+    schema: encryptionKeysSchema,
+    expected: "ID:KEY, comma-separated; ids differ, each key is 32 bytes in base64",
+    meaning: "What is stored is encrypted with the first of these keys; all of them decrypt.",
+    fallback: "",
+    secret: true,
   }),
   HOLDFAST_DURABILITY: variable({
     schema: durability,

@@ -23,11 +23,15 @@ export function formatFailure({ code, message }: Failure): string {
   return `${code}: ${message}`;
 }
 
-/** Reads such a line back. A text that is not ours, e.g. BullMQ's own, counts as the handler's failure. */
-export function parseFailure(line: string): Failure {
+/**
+ * Reads such a line back. A text that is not ours, e.g. BullMQ's own, counts as the handler's failure.
+ *
+ * @param open reads the message where it may be sealed; the code never is
+ */
+export function parseFailure(line: string, open = (message: string) => message): Failure {
   const match = /^([A-Z_]+): (.*)$/s.exec(line);
   const [, code = "", message = ""] = match ?? [];
-  return isErrorCode(code) ? failure(code, message) : failure("HANDLER_FAILED", line);
+  return isErrorCode(code) ? failure(code, open(message)) : failure("HANDLER_FAILED", line);
 }
 
 function failure(code: ErrorCode, message: string): Failure {

@@ -1,5 +1,9 @@
 import type { StoreClient } from "../store/client.ts";
+import type { StoreAccess } from "../store/connect.ts";
 import { doubtsKey, ledgerKey } from "../store/keys.ts";
+import { effectPlace } from "../store/places.ts";
+import { openedOrWhyNot } from "../store/sealer.ts";
+import { openStoredName } from "./stored-name.ts";
 
 /** An effect of which nobody knows whether it happened. */
 export interface Doubt {
@@ -33,37 +37,41 @@ interface Entry {
  * @param offset how many to skip
  */
 export async function listDoubts(
-  client: StoreClient,
+  access: StoreAccess,
   prefix: string,
   queue: string,
   offset: number,
   limit: number,
 ): Promise<Doubt[]> {
-  const members = await client.zrange(doubtsKey(prefix, queue), String(offset), String(offset + limit - 1));
-  const doubts = await Promise.all(members.map((member) => readDoubt(client, prefix, queue, member)));
+  const members = await access.client.zrange(
+    doubtsKey(prefix, queue),
+    String(offset),
+    String(offset + limit - 1),
+  );
+  const doubts = await Promise.all(members.map((member) => readDoubt(access, prefix, queue, member)));
   return doubts.filter((doubt) => doubt !== undefined);
 }
 
 async function readDoubt(
-  client: StoreClient,
+  { client, sealer }: StoreAccess,
   prefix: string,
   queue: string,
   member: string,
 ): Promise<Doubt | undefined> {
   const cut = member.indexOf("/");
   const claim = member.slice(0, cut);
-  const effect = member.slice(cut + 1);
-  const json = await client.hget(ledgerKey(prefix, queue, claim), `e:${effect}`);
+  const name = member.slice(cut + 1);
+  const json = await client.hget(ledgerKey(prefix, queue, claim), `e:${name}`);
   // Settled since the list was read.
   if (json === null) return undefined;
   const entry = JSON.parse(json) as Entry;
   return {
     jobId: entry.job,
-    effect,
+    effect: openStoredName(sealer, claim, name),
     queue,
     claim,
     since: new Date(entry.at).toISOString(),
-    reason: entry.reason ?? "",
+    reason: openedOrWhyNot(() => sealer.open(entry.reason ?? "", effectPlace(claim, name, "reason"))),
     start: entry.start,
     worker: entry.worker,
     report: entry.report ?? null,

@@ -1,9 +1,11 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { batchByTurn } from "../service/batch-by-turn.ts";
-import type { StoreClient } from "../store/client.ts";
+import type { StoreAccess } from "../store/connect.ts";
 import { storeFault } from "../store/fault.ts";
 import { auditKey, doubtsKey, ledgerKey, queueKey } from "../store/keys.ts";
+import { effectPlace } from "../store/places.ts";
 import { loadScript, type Script } from "../store/script.ts";
+import { storedNameOf } from "./stored-name.ts";
 
 /** Where the ledgers of one queue lie. */
 export interface LedgerPlace {
@@ -81,7 +83,8 @@ const TOGETHER_MAX = 100;
  *
  * @param retentionMs how long finished effects are remembered
  */
-export function openLedgers(client: StoreClient, place: LedgerPlace, retentionMs: number): Ledgers {
+export function openLedgers(access: StoreAccess, place: LedgerPlace, retentionMs: number): Ledgers {
+  const { client, sealer } = access;
   const { prefix, queue } = place;
   const ledgers = ledgerKey(prefix, queue, "");
   const jobs = queueKey(prefix, queue, "");
@@ -114,17 +117,42 @@ export function openLedgers(client: StoreClient, place: LedgerPlace, retentionMs
   });
   return (claim) => {
     const ledger = ledgers + claim;
+    /** Of the effects with an index that were asked for. */
+    const names = new Map<string, string>();
+    const findName = async (effect: string) => {
+      const name = await storedNameOf(access, ledger, claim, effect);
+      names.set(effect, name);
+      return name;
+    };
+    // At once, for a report must be on its way before the attempt goes on; its effect was reserved before.
+    const nameOf = (effect: string) => names.get(effect) ?? effect;
+    const seal = (name: string, part: "result" | "reason" | "evidence", text: string) =>
+      text === "" ? "" : sealer.seal(text, effectPlace(claim, name, part));
     return {
       async reserve({ effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker }) {
-        const args = [claim, effect, owner, lockToken, String(start), deadlineMs, repeatMs, jobId, worker];
-        return toReservation(await reserve(args));
+        const name = effect.includes("/") ? await findName(effect) : effect;
+        const args = [claim, name, owner, lockToken, String(start), deadlineMs, repeatMs, jobId, worker];
+        const reservation = toReservation(await reserve(args));
+        if (reservation.kind !== "done" || reservation.result === null) return reservation;
+        return {
+          ...reservation,
+          result: sealer.open(reservation.result, effectPlace(claim, name, "result")),
+        };
       },
-      commit: ({ effect, owner, jobId, lockToken, start }, result) =>
-        commit([claim, effect, owner, result, jobId, lockToken, String(start)]),
-      release: (effect, owner) => run("release", [ledger, doubts], [effect, owner, retentionMs, claim]),
-      doubt: (effect, owner, reason) => run("doubt", [ledger, doubts], [effect, owner, reason, claim]),
+      commit({ effect, owner, jobId, lockToken, start }, result) {
+        const name = nameOf(effect);
+        return commit([claim, name, owner, seal(name, "result", result), jobId, lockToken, String(start)]);
+      },
+      release: (effect, owner) =>
+        run("release", [ledger, doubts], [nameOf(effect), owner, retentionMs, claim]),
+      doubt(effect, owner, reason) {
+        const name = nameOf(effect);
+        return run("doubt", [ledger, doubts], [name, owner, seal(name, "reason", reason), claim]);
+      },
       async resolve(effect, { as, result = "", evidence, by }) {
-        const args = [effect, as, result, evidence, by, retentionMs, claim];
+        const name = await findName(effect);
+        const sealed = [seal(name, "result", result), seal(name, "evidence", evidence)];
+        const args = [name, as, ...sealed, by, retentionMs, claim];
         const [kind, detail] = await run<[string, string | null]>(
           "resolve",
           [ledger, doubts, auditKey(prefix, queue)],

@@ -30,5 +30,5 @@ end
 redis.call("ZREM", KEYS[2], ARGV[7] .. "/" .. ARGV[1])
 if redis.call("HINCRBY", KEYS[1], "open", -1) == 0 then redis.call("PEXPIRE", KEYS[1], ARGV[6]) end
 redis.call("XADD", KEYS[3], "MAXLEN", "~", AUDIT_MAX, "*",
-  "job", entry.job, "effect", ARGV[1], "as", ARGV[2], "evidence", ARGV[4], "by", ARGV[5])
+  "job", entry.job, "effect", ARGV[1], "as", ARGV[2], "evidence", ARGV[4], "by", ARGV[5], "claim", ARGV[7])
 return { "resolved", entry.job }

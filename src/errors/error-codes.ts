@@ -36,6 +36,7 @@ export const errorCodes = {
   STORE_UNAVAILABLE: { httpStatus: 503, retryable: true, title: "The store cannot be reached" },
   STORE_FULL: { httpStatus: 503, retryable: true, title: "The store has no room for new jobs" },
   TOO_MANY_FOLLOWERS: { httpStatus: 503, retryable: true, title: "Too many clients follow what goes on" },
+  DECRYPTION_FAILED: { httpStatus: 500, retryable: true, title: "What is stored cannot be decrypted" },
   INTERNAL: { httpStatus: 500, retryable: true, title: "Something went wrong inside" },
 
   // Why an attempt, and at last a job, failed.

@@ -19,7 +19,7 @@ export async function createOperator(
 ): Promise<StandaloneOperator> {
   const settings = readSettings(env);
   const store = await connectStore(settings, "prompt");
-  const operator = openOperator(application, store.client, settings);
+  const operator = openOperator(application, store, settings);
   const stop = stopOnce(() => stopAll([store, operator]));
   return { ...operator, stop, [Symbol.asyncDispose]: stop };
 }

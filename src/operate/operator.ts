@@ -8,7 +8,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type OperatedQueue, type OperatedQueues, openOperatedQueues } from "../queue/operated-queue.ts";
 import type { Running } from "../service/running.ts";
 import { type JobPage, type JobQuery, listJobs } from "../status/list-jobs.ts";
-import type { StoreClient } from "../store/client.ts";
+import type { StoreAccess } from "../store/connect.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { type AuditEntry, readAuditTrail } from "../watch/audit-trail.ts";
@@ -59,17 +59,18 @@ const DOUBTS_SEARCHED_MAX = 100_000;
 /** Opens an operator's hand on a connection; stopping it leaves the connection open. */
 export function openOperator(
   application: Application,
-  client: StoreClient,
+  access: StoreAccess,
   settings: Settings,
   countEffect?: CountEffect,
 ): Operator & Running {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const { client } = access;
   const queues = openOperatedQueues(prefix, application.queues, client);
   /** The claim stands with the job; when the job is gone, with its doubt. */
   async function findClaim(id: string, queue: string, effect: string): Promise<string> {
     const claim = await client.hget(queueKey(prefix, queue, id), "deid");
     if (claim !== null) return claim;
-    const doubts = await listDoubts(client, prefix, queue, 0, DOUBTS_SEARCHED_MAX);
+    const doubts = await listDoubts(access, prefix, queue, 0, DOUBTS_SEARCHED_MAX);
     const doubt = doubts.find((candidate) => candidate.jobId === id && candidate.effect === effect);
     if (doubt === undefined) throw jobNotFound();
     return doubt.claim;
@@ -77,7 +78,7 @@ export function openOperator(
 
   return {
     stop: queues.stop,
-    list: (query) => inTime(listJobs(client, prefix, application.jobs, query)),
+    list: (query) => inTime(listJobs(access, prefix, application.jobs, query)),
     async retry(id) {
       const outcome = await inTime(queueOf(queues, id).queue.retry(id));
       if (outcome === "missing") throw jobNotFound();
@@ -91,11 +92,11 @@ export function openOperator(
         throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
       return outcome;
     },
-    failures: () => readFailureGroups(client, prefix, queues.names),
+    failures: () => readFailureGroups(access, prefix, queues.names),
     retryFailed: (query) => retryFailed(client, prefix, queues, query),
     async doubts(offset, limit) {
       const lists = await inTime(
-        Promise.all(queues.names.map((name) => listDoubts(client, prefix, name, 0, offset + limit))),
+        Promise.all(queues.names.map((name) => listDoubts(access, prefix, name, 0, offset + limit))),
       );
       return lists
         .flat()
@@ -113,14 +114,14 @@ export function openOperator(
       const [claim, type] = await inTime(
         Promise.all([findClaim(id, name, effect), client.hget(queueKey(prefix, name, id), "name")]),
       );
-      const ledger = openLedgers(client, { prefix, queue: name }, retentionMs)(claim);
+      const ledger = openLedgers(access, { prefix, queue: name }, retentionMs)(claim);
       const resolved = await inTime(ledger.resolve(effect, resolution));
       if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
       countEffect?.(type ?? "", declaredName(effect), "settled");
       // The job failed because of the doubt; where it is not failed, e.g. because it has not got there yet, it goes on anyway.
       await inTime(queue.retry(resolved.jobId));
     },
-    auditTrail: (limit) => readAuditTrail(client, prefix, queues.names, limit),
+    auditTrail: (limit) => readAuditTrail(access, prefix, queues.names, limit),
   };
 }
 

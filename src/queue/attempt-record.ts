@@ -11,6 +11,7 @@ export interface AttemptRecord {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly code: string;
+  /** Perhaps sealed. */
   readonly message: string;
 }
 

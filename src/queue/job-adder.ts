@@ -3,7 +3,9 @@ import { batchByTurn } from "../service/batch-by-turn.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
+import { jobPlace } from "../store/places.ts";
 import { loadScript } from "../store/script.ts";
+import type { Sealer } from "../store/sealer.ts";
 import type { JobEnvelope } from "./envelope.ts";
 
 /** A job about to be enqueued. */
@@ -29,6 +31,7 @@ export interface JobAdderOptions {
   readonly prefix: string;
   readonly queue: string;
   readonly client: StoreClient;
+  readonly sealer: Sealer;
   /** Waits until what was written is as durable as configured. */
   readonly confirm: () => Promise<void>;
 }
@@ -55,7 +58,7 @@ const lists = ["wait", "delayed", "prioritized", "pc", "active", "marker", "even
  * Adds jobs to one queue. Those that come within one turn of the event loop travel in one command, which is most of what
  * a submission costs under load.
  */
-export function createJobAdder({ prefix, queue, client, confirm }: JobAdderOptions): JobAdder {
+export function createJobAdder({ prefix, queue, client, sealer, confirm }: JobAdderOptions): JobAdder {
   const keys = lists.map((name) => queueKey(prefix, queue, name));
   const start = queueKey(prefix, queue, "");
 
@@ -73,7 +76,10 @@ export function createJobAdder({ prefix, queue, client, confirm }: JobAdderOptio
     weightMax: CHARACTERS_MAX,
   });
   return {
-    add: async (job) => (await add({ ...job, data: JSON.stringify(job.envelope) })) ?? job.id,
+    async add(job) {
+      const data = JSON.stringify(sealer.sealValue(job.envelope, jobPlace(job.id, "data")));
+      return (await add({ ...job, data })) ?? job.id;
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { DelayedError, type Job, type JobProgress, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { BullMQOtel } from "bullmq-otel";
 import { type Failure, formatFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
@@ -8,9 +8,11 @@ import { withDeadline } from "../service/deadline.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { bullmqQueueName } from "../store/keys.ts";
+import { jobPlace } from "../store/places.ts";
+import type { Sealer } from "../store/sealer.ts";
 import { keepAttempt } from "./attempt-record.ts";
 import { followCancellations } from "./cancellations.ts";
-import type { JobEnvelope } from "./envelope.ts";
+import { type JobEnvelope, openEnvelope } from "./envelope.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { createHolds, type Hold } from "./hold.ts";
 import { createSuspects } from "./suspects.ts";
@@ -22,6 +24,7 @@ export interface ConsumerOptions {
   /** Names this worker in the jobs it takes. */
   readonly workerName: string;
   readonly connection: StoreClient;
+  readonly sealer: Sealer;
   readonly concurrency: number;
   readonly lockMs: number;
   readonly stopGraceMs: number;
@@ -54,16 +57,16 @@ export function startConsumer(
   const suspects = createSuspects(options);
   const startedAt = Date.now();
   let takenAt: number | null = null;
-  const worker = new Worker<JobEnvelope, unknown, string>(
+  const worker = new Worker<unknown, unknown, string>(
     bullmqQueueName(options.queue),
     async (job, token = "") => {
       const hold = holds.take(job.id ?? "");
       takenAt = job.processedOn ?? null;
       try {
-        const taken = takenJob(job, token, hold);
+        const taken = takenJob(job, token, hold, options.sealer);
         const outcome = (await suspects.setAside(taken)) ?? (await attempt(taken));
         if (outcome.kind === "failed") await keepFailure(options, job, outcome.failure);
-        return await settle(job, token, outcome);
+        return await settle(job, token, outcome, options.sealer);
       } finally {
         holds.release(job.id ?? "");
       }
@@ -111,21 +114,33 @@ function workerOptions(options: ConsumerOptions) {
   };
 }
 
-function takenJob(job: Job<JobEnvelope, unknown, string>, lockToken: string, hold: Hold): TakenJob {
+function takenJob(
+  job: Job<unknown, unknown, string>,
+  lockToken: string,
+  hold: Hold,
+  sealer: Sealer,
+): TakenJob {
+  const id = job.id ?? "";
+  let envelope: JobEnvelope | undefined;
   return {
-    id: job.id ?? "",
+    id,
     type: job.name,
-    envelope: job.data,
+    get envelope() {
+      envelope ??= openEnvelope(sealer, id, job.data);
+      return envelope;
+    },
     attemptsMade: job.attemptsMade,
     crashes: job.stalledCounter,
     readyAt: isFirstStart(job) ? job.timestamp + (job.opts.delay ?? 0) : undefined,
     start: job.attemptsStarted,
     hold,
     lockToken,
-    progress: (value) => job.updateProgress(value),
+    async progress(value) {
+      await job.updateProgress(sealer.sealValue(value, jobPlace(id, "progress")) as JobProgress);
+    },
     async keepLog(line) {
       job.opts.keepLogs = LOGS_MAX;
-      await job.log(line);
+      await job.log(sealer.seal(line, jobPlace(id, "log")));
     },
   };
 }
@@ -135,15 +150,16 @@ function isFirstStart({ attemptsStarted, stacktrace }: Job): boolean {
   return attemptsStarted === 1 && (stacktrace === null || stacktrace.length === 0);
 }
 
-async function settle(job: Job, token: string, outcome: AttemptOutcome): Promise<unknown> {
+async function settle(job: Job, token: string, outcome: AttemptOutcome, sealer: Sealer): Promise<unknown> {
+  const id = job.id ?? "";
   switch (outcome.kind) {
     case "completed":
-      return outcome.result;
+      return sealer.sealValue(outcome.result, jobPlace(id, "result"));
     case "failed":
       // BullMQ computes the next delay from these options; this copy of them lives for this attempt only.
       if (outcome.retryAfterMs !== undefined)
         job.opts.backoff = { type: "fixed", delay: outcome.retryAfterMs };
-      throw bullmqError(outcome.failure, outcome.stack);
+      throw bullmqError(outcome, id, sealer);
     case "returned":
       await job.moveToWait(token);
       throw new WaitingError();
@@ -155,24 +171,31 @@ async function settle(job: Job, token: string, outcome: AttemptOutcome): Promise
 
 /** It is for whoever looks into the job later; a store that does not take it must not change how the attempt ended. */
 async function keepFailure(options: ConsumerOptions, job: Job, { code, message }: Failure): Promise<void> {
+  const jobId = job.id ?? "";
   const record = {
     attempt: job.attemptsMade + 1,
     worker: options.workerName,
     startedAt: job.processedOn ?? job.timestamp,
     endedAt: Date.now(),
     code,
-    message,
+    message: options.sealer.seal(message, jobPlace(jobId, "attempt")),
   };
-  const place = { ...options, jobId: job.id ?? "" };
+  const place = { ...options, jobId };
   await keepAttempt(options.connection, place, record).catch(options.onError);
 }
 
-function bullmqError(failure: Failure, stack: string): Error {
-  const message = formatFailure(failure);
+function bullmqError(
+  { failure, stack }: Extract<AttemptOutcome, { kind: "failed" }>,
+  jobId: string,
+  sealer: Sealer,
+): Error {
+  const told = sealer.seal(failure.message, jobPlace(jobId, "failure"));
+  const message = formatFailure({ ...failure, message: told });
   const error = failure.retryable
     ? new HoldfastError(failure.code, message)
     : new UnrecoverableError(message);
-  error.stack = stack.split("\n").slice(0, STACK_LINES_MAX).join("\n");
+  const trace = stack.split("\n").slice(0, STACK_LINES_MAX).join("\n");
+  error.stack = sealer.seal(trace, jobPlace(jobId, "trace"));
   return error;
 }
 

@@ -4,7 +4,6 @@ import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { bullmqQueueName, cancelChannel, queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
-import type { JobEnvelope } from "./envelope.ts";
 
 /** One queue, under an operator's hand. */
 export interface OperatedQueue extends Running {
@@ -36,7 +35,7 @@ export function openOperatedQueues(
 }
 
 function openQueue(prefix: string, name: string, connection: StoreClient): OperatedQueue {
-  const queue = new Queue<JobEnvelope, unknown, string>(bullmqQueueName(name), {
+  const queue = new Queue<unknown, unknown, string>(bullmqQueueName(name), {
     prefix,
     connection,
   });

@@ -6,6 +6,7 @@ import type { Hold } from "./hold.ts";
 export interface TakenJob {
   readonly id: string;
   readonly type: string;
+  /** @throws HoldfastError `DECRYPTION_FAILED`, when it is read */
   readonly envelope: JobEnvelope;
   /** Failed attempts before this one. */
   readonly attemptsMade: number;

@@ -1,14 +1,13 @@
 import { jobNotFound, parseJobId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
-import type { StoreClient } from "../store/client.ts";
+import type { StoreAccess } from "../store/connect.ts";
 import type { Interest, StatusListener } from "./follow-job.ts";
 import { type FollowedQueue, openFollowedQueue } from "./follow-queue.ts";
 import { hasEnded, type JobStatus } from "./job-status.ts";
 import { openStatusReader } from "./read-status.ts";
 
-export interface FollowersOptions {
-  readonly client: StoreClient;
+export interface FollowersOptions extends StoreAccess {
   readonly prefix: string;
   /** How many may follow at a time. */
   readonly max: number;
@@ -56,7 +55,7 @@ const RETRY_AFTER_MS = 5_000;
 
 export function openFollowers(options: FollowersOptions): Followers {
   const { client, prefix, max, lookAgainMs = LOOK_AGAIN_MS } = options;
-  const readStatus = openStatusReader(client, prefix);
+  const readStatus = openStatusReader(options, prefix);
   const queues = new Map<string, FollowedQueue>();
   let count = 0;
 

@@ -30,7 +30,10 @@ export const jobStatusSchema = z.object({
       retryable: z.boolean().meta({ description: "Whether trying again can help." }),
     })
     .nullable()
-    .meta({ description: "Why the latest attempt failed; null once completed." }),
+    .meta({
+      description:
+        "Why the latest attempt failed; null once completed, unless the result cannot be decrypted.",
+    }),
   effects: z
     .array(
       z.object({

@@ -1,8 +1,10 @@
 import { claimOf } from "../contract/claim.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { JobEnvelope } from "../queue/envelope.ts";
+import { openEnvelope } from "../queue/envelope.ts";
 import type { StoreClient } from "../store/client.ts";
+import type { StoreAccess } from "../store/connect.ts";
 import { queueKey } from "../store/keys.ts";
+import { openedOrWhyNot } from "../store/sealer.ts";
 import { type JobState, jobStates, type ListedJob } from "./job-status.ts";
 import { openStatusReader } from "./read-status.ts";
 
@@ -53,31 +55,33 @@ export type QueueOfType = ReadonlyMap<string, { readonly queue: string }>;
  * @throws HoldfastError `INVALID_REQUEST` for a cursor that is not one
  */
 export async function listJobs(
-  client: StoreClient,
+  access: StoreAccess,
   prefix: string,
   types: QueueOfType,
   query: JobQuery,
 ): Promise<JobPage> {
   if (query.idempotencyKey !== undefined)
-    return await listByKey(client, prefix, types, query, query.idempotencyKey);
+    return await listByKey(access, prefix, types, query, query.idempotencyKey);
   const queues = [...new Set([...types.values()].map(({ queue }) => queue))];
   const sources = queues.flatMap((queue) => jobStates.map((state) => ({ queue, state })));
   const wanted = sources.filter(({ state }) => query.state === undefined || state === query.state);
-  return await listFrom(client, prefix, wanted, query);
+  return await listFrom(access, prefix, wanted, query);
 }
 
 /** The few jobs, one for each type, whose key this is. */
 async function listByKey(
-  client: StoreClient,
+  access: StoreAccess,
   prefix: string,
   types: QueueOfType,
   query: JobQuery,
   key: string,
 ): Promise<JobPage> {
   const candidates = [...types].filter(([name]) => query.type === undefined || name === query.type);
-  const readListed = openListedReader(client, prefix);
+  const readListed = openListedReader(access, prefix);
   const ids = await Promise.all(
-    candidates.map(([name, { queue }]) => client.get(queueKey(prefix, queue, `de:${claimOf(name, key)}`))),
+    candidates.map(([name, { queue }]) =>
+      access.client.get(queueKey(prefix, queue, `de:${claimOf(name, key)}`)),
+    ),
   );
   const jobs = await readAll(readListed, candidates, ids);
   return { jobs: jobs.filter((job) => matches(job, query)), nextCursor: null };
@@ -93,13 +97,14 @@ async function readAll(
 }
 
 async function listFrom(
-  client: StoreClient,
+  access: StoreAccess,
   prefix: string,
   sources: readonly Source[],
   query: JobQuery,
 ): Promise<JobPage> {
   let place = query.cursor === undefined ? startOf(sources[0]) : parseCursor(query.cursor, sources);
-  const readListed = openListedReader(client, prefix);
+  const { client } = access;
+  const readListed = openListedReader(access, prefix);
   const jobs: ListedJob[] = [];
   let scanned = 0;
   while (place !== undefined && jobs.length < query.limit && scanned < SCANNED_MAX) {
@@ -127,15 +132,16 @@ function matches(job: ListedJob, { type, state, from, to }: JobQuery): boolean {
   );
 }
 
-function openListedReader(client: StoreClient, prefix: string): ReadListed {
-  const readStatus = openStatusReader(client, prefix);
+function openListedReader(access: StoreAccess, prefix: string): ReadListed {
+  const { client, sealer } = access;
+  const readStatus = openStatusReader(access, prefix);
   return async (queue, id) => {
     const [status, data] = await Promise.all([
       readStatus(id),
       client.hget(queueKey(prefix, queue, id), "data"),
     ]);
     if (status === undefined || data === null) return undefined;
-    const { key: idempotencyKey } = JSON.parse(data) as JobEnvelope;
+    const idempotencyKey = openedOrWhyNot(() => openEnvelope(sealer, id, JSON.parse(data)).key);
     return { ...status, idempotencyKey };
   };
 }

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { parseJobId } from "../contract/job-id.ts";
 import { attemptRecords } from "../queue/attempt-record.ts";
-import type { JobEnvelope } from "../queue/envelope.ts";
+import { openEnvelope } from "../queue/envelope.ts";
 import { isoTime } from "../service/iso-time.ts";
-import type { StoreClient } from "../store/client.ts";
+import type { StoreAccess } from "../store/connect.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
+import { jobPlace } from "../store/places.ts";
+import { openedOrWhyNot, type Sealer } from "../store/sealer.ts";
 import { listedJobSchema } from "./job-status.ts";
 import type { ReadStatus } from "./read-status.ts";
 
@@ -44,7 +46,7 @@ const LOG_LINES_MAX = 100;
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
 export async function readDetail(
-  client: StoreClient,
+  { client, sealer }: StoreAccess,
   prefix: string,
   readStatus: ReadStatus,
   id: string,
@@ -56,21 +58,27 @@ export async function readDetail(
     Promise.all([readStatus(id), client.hgetall(key), client.lrange(`${key}:logs`, -LOG_LINES_MAX, -1)]),
   );
   if (status === undefined || fields.data === undefined) return undefined;
-  const { key: idempotencyKey, payload } = JSON.parse(fields.data) as JobEnvelope;
   return {
     ...status,
-    idempotencyKey,
+    ...submitted(sealer, id, fields.data),
     queue,
-    payload,
     priority: Number(fields.priority ?? 0),
     delayMs: (JSON.parse(fields.opts ?? "{}") as { delay?: number }).delay ?? 0,
     crashes: Number(fields.stc ?? 0),
     worker: fields.pb ?? null,
     attempts: attemptRecords(fields).map((record) => ({
       ...record,
+      message: openedOrWhyNot(() => sealer.open(record.message, jobPlace(id, "attempt"))),
       startedAt: isoTime(record.startedAt),
       endedAt: isoTime(record.endedAt),
     })),
-    logs,
+    logs: logs.map((line) => openedOrWhyNot(() => sealer.open(line, jobPlace(id, "log")))),
   };
+}
+
+function submitted(sealer: Sealer, id: string, data: string): Pick<JobDetail, "idempotencyKey" | "payload"> {
+  const opened = openedOrWhyNot(() => openEnvelope(sealer, id, JSON.parse(data)));
+  return typeof opened === "string"
+    ? { idempotencyKey: opened, payload: opened }
+    : { idempotencyKey: opened.key, payload: opened.payload };
 }

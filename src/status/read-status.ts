@@ -1,11 +1,14 @@
-import { parseFailure } from "../contract/failure.ts";
+import { type Failure, failureOf, parseFailure } from "../contract/failure.ts";
 import { parseJobId } from "../contract/job-id.ts";
+import { openStoredName } from "../effect/stored-name.ts";
 import { batchByTurn } from "../service/batch-by-turn.ts";
 import { isoTime } from "../service/iso-time.ts";
-import type { StoreClient } from "../store/client.ts";
+import type { StoreAccess } from "../store/connect.ts";
 import { storeFault } from "../store/fault.ts";
 import { ledgerKey, queueKey } from "../store/keys.ts";
+import { jobPlace } from "../store/places.ts";
 import { loadScript } from "../store/script.ts";
+import { openedOrWhyNot, type Sealer } from "../store/sealer.ts";
 import type { effectStates, JobState, JobStatus } from "./job-status.ts";
 
 const script = loadScript(import.meta.url, "read-status.lua");
@@ -59,12 +62,12 @@ export type ReadStatus = (id: string) => Promise<JobStatus | undefined>;
  * Reads statuses, each in one atomic step, at a cost that does not depend on how many jobs wait. Those that are asked for
  * within one turn of the event loop travel in one command for each queue.
  */
-export function openStatusReader(client: StoreClient, prefix: string): ReadStatus {
+export function openStatusReader(access: StoreAccess, prefix: string): ReadStatus {
   async function readTogether(jobs: readonly WantedJob[]): Promise<(JobStatus | undefined)[]> {
     const queues = [...new Set(jobs.map(({ queue }) => queue))];
     const read = queues.map((queue) => {
       const ids = jobs.filter((job) => job.queue === queue).map(({ id }) => id);
-      return readFromQueue(client, prefix, queue, ids);
+      return readFromQueue(access, prefix, queue, ids);
     });
     const known = new Map((await Promise.all(read)).flatMap((statuses) => [...statuses]));
     return jobs.map(({ id }) => known.get(id));
@@ -86,7 +89,7 @@ interface WantedJob {
 type Told = [state: JobState, due: Value, effects: string[], ...values: Values];
 
 async function readFromQueue(
-  client: StoreClient,
+  { client, sealer }: StoreAccess,
   prefix: string,
   queue: string,
   ids: readonly string[],
@@ -99,11 +102,13 @@ async function readFromQueue(
       throw storeFault(error);
     });
   const found = (reply as (Told | null)[]).map((told, index) => [ids[index] ?? "", told] as const);
-  return new Map(found.flatMap(([id, told]) => (told === null ? [] : [[id, statusOf(id, told)]])));
+  return new Map(found.flatMap(([id, told]) => (told === null ? [] : [[id, statusOf(sealer, id, told)]])));
 }
 
-function statusOf(id: string, [state, due, effects, ...values]: Told): JobStatus {
-  const [name, , timestamp, opts, attemptsMade, progress, processedOn, finishedOn, result, reason] = values;
+function statusOf(sealer: Sealer, id: string, [state, due, effects, ...values]: Told): JobStatus {
+  const [name, claim, timestamp, opts, attemptsMade, progress, processedOn, finishedOn, result, reason] =
+    values;
+  const open = (value: unknown, part: "progress" | "result") => sealer.openValue(value, jobPlace(id, part));
   const isFinished = state === "completed" || state === "failed";
   return {
     id,
@@ -111,26 +116,43 @@ function statusOf(id: string, [state, due, effects, ...values]: Told): JobStatus
     state,
     attemptsMade: Number(attemptsMade ?? 0),
     maxAttempts: (parseJson(opts) as { attempts?: number } | null)?.attempts ?? 1,
-    progress: parseJson(progress),
+    progress: openedOrWhyNot(() => open(parseJson(progress), "progress")),
     submittedAt: isoTime(Number(timestamp)),
     startedAt: processedOn === null ? null : isoTime(Number(processedOn)),
     finishedAt: isFinished && finishedOn !== null ? isoTime(Number(finishedOn)) : null,
     nextAttemptAt: due === null ? null : isoTime(Math.floor(Number(due) / DUE_SCALE)),
-    result: state === "completed" ? parseJson(result) : null,
     // BullMQ keeps the last reason when a later attempt succeeds; only the state tells whether it still counts.
-    error: state === "completed" || reason === null ? null : parseFailure(reason),
-    effects: toEffects(effects),
+    ...(state === "completed"
+      ? resultOf(() => open(parseJson(result), "result"))
+      : { result: null, error: reason === null ? null : openFailure(sealer, id, reason) }),
+    effects: toEffects(effects, (stored) => openStoredName(sealer, claim ?? "", stored)),
   };
 }
 
-function toEffects(told: readonly string[]): JobStatus["effects"] {
+/** A result that cannot be opened must not be taken for one. */
+function resultOf(open: () => unknown): Pick<JobStatus, "result" | "error"> {
+  try {
+    return { result: open(), error: null };
+  } catch (error) {
+    return { result: null, error: failureOf(error) };
+  }
+}
+
+/** Why a job failed, from BullMQ's `failedReason`. */
+export function openFailure(sealer: Sealer, jobId: string, reason: string): Failure {
+  return parseFailure(reason, (message) =>
+    openedOrWhyNot(() => sealer.open(message, jobPlace(jobId, "failure"))),
+  );
+}
+
+function toEffects(told: readonly string[], nameOf: (stored: string) => string): JobStatus["effects"] {
   const effects: JobStatus["effects"] = [];
   for (let index = 0; index < told.length; index += 2) {
     const { state, at } = JSON.parse(told[index + 1] ?? "{}") as {
       state: (typeof effectStates)[number];
       at: number;
     };
-    effects.push({ name: told[index] ?? "", state, at: isoTime(at) });
+    effects.push({ name: nameOf(told[index] ?? ""), state, at: isoTime(at) });
   }
   return effects.sort((a, b) => a.at.localeCompare(b.at));
 }

@@ -4,11 +4,16 @@ import { type Running, stopOnce } from "../service/running.ts";
 import { requireFitStore } from "./audit.ts";
 import { openStore, type Patience, type StoreClient, whenReady } from "./client.ts";
 import { embeddedStoreUrl } from "./embedded.ts";
+import { createSealer, type Sealer } from "./sealer.ts";
 
-/** A connection to a store. */
-export interface Store extends Running {
+/** A connection to a store, and how what lies in it is sealed. */
+export interface StoreAccess {
   readonly client: StoreClient;
+  readonly sealer: Sealer;
 }
+
+/** The same, with a life of its own. */
+export interface Store extends StoreAccess, Running {}
 
 /** How long a process waits for the store at its start before it gives up, in milliseconds. */
 const START_PATIENCE_MS = 5_000;
@@ -46,6 +51,7 @@ export async function reachStore(settings: Settings, patience: Patience, log?: L
   client.on("ready", () => log?.info("the store is back"));
   return {
     client,
+    sealer: createSealer(settings.HOLDFAST_ENCRYPTION_KEYS),
     stop: stopOnce(async () => {
       client.removeAllListeners("close");
       client.disconnect();

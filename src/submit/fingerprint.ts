@@ -2,6 +2,9 @@ import { hash, randomBytes } from "node:crypto";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
 import { fingerprintSecretKey } from "../store/keys.ts";
+import { fingerprintSecretPlace as place } from "../store/places.ts";
+import { loadScript } from "../store/script.ts";
+import type { Sealer } from "../store/sealer.ts";
 
 /**
  * Tells equal content from other content.
@@ -19,16 +22,20 @@ export function fingerprintOf(secret: string, claim: string, content: string): s
 
 /** The secret shared by all producers of one store. */
 export interface FingerprintSecret {
-  /** @throws HoldfastError `STORE_UNAVAILABLE` */
+  /** @throws HoldfastError `STORE_UNAVAILABLE`, `DECRYPTION_FAILED` */
   get(): Promise<string>;
 }
 
+const reseal = loadScript(import.meta.url, "reseal.lua");
+
 /**
- * Reads the secret from the store, where the first producer puts it.
+ * Reads the secret from the store, where the first producer puts it; sealed, as long as there are encryption keys, by
+ * whichever of them is the first now. The secret itself never changes: keys keep matching through all of that.
  *
  * After each reconnect it is offered again: if the store has lost it meanwhile, all producers agree on one anew.
  */
-export function fingerprintSecret(client: StoreClient, prefix: string): FingerprintSecret {
+export function fingerprintSecret(client: StoreClient, prefix: string, sealer: Sealer): FingerprintSecret {
+  const key = fingerprintSecretKey(prefix);
   let held: string | undefined;
   let reading: Promise<string> | undefined;
   client.on("ready", () => {
@@ -36,7 +43,10 @@ export function fingerprintSecret(client: StoreClient, prefix: string): Fingerpr
   });
   const read = async () => {
     const offered = held ?? randomBytes(32).toString("base64url");
-    held = (await client.set(fingerprintSecretKey(prefix), offered, "NX", "GET")) ?? offered;
+    const found = await client.set(key, sealer.seal(offered, place), "NX", "GET");
+    held = found === null ? offered : sealer.open(found, place);
+    if (found !== null && !sealer.isCurrent(found))
+      await reseal.run(client, [key], [found, sealer.seal(held, place)]);
     return held;
   };
   return {

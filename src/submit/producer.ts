@@ -62,7 +62,8 @@ const IN_FLIGHT_MAX = 128;
  */
 export async function createProducer(application: Application, env?: Environment): Promise<Producer> {
   const settings = readSettings(env);
-  const { submitter, client, stop } = await openSubmitPath(application, settings);
+  const path = await openSubmitPath(application, settings);
+  const { submitter, stop } = path;
   const submitOne: Producer["submit"] = ({ type }, payload, { idempotencyKey, runAt, ...options }) =>
     submitter.submit({
       type,
@@ -77,7 +78,7 @@ export async function createProducer(application: Application, env?: Environment
         submitOne(job, payload, options).catch(asHoldfastError),
       );
     },
-    status: openStatusReader(client, settings.HOLDFAST_PREFIX),
+    status: openStatusReader(path, settings.HOLDFAST_PREFIX),
     stop,
     [Symbol.asyncDispose]: stop,
   };

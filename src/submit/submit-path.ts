@@ -3,14 +3,12 @@ import type { Application } from "../contract/define-config.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Running } from "../service/running.ts";
-import type { StoreClient } from "../store/client.ts";
-import { connectStore } from "../store/connect.ts";
+import { connectStore, type StoreAccess } from "../store/connect.ts";
 import { watchSubmissions } from "./submission-metrics.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** All that a process needs to submit jobs, connected. */
-export interface SubmitPath extends Running {
-  readonly client: StoreClient;
+export interface SubmitPath extends StoreAccess, Running {
   readonly submitter: Submitter;
 }
 
@@ -26,7 +24,7 @@ export async function openSubmitPath(
   metrics?: Metrics,
 ): Promise<SubmitPath> {
   const store = await connectStore(settings, "prompt", log);
-  const submitter = createSubmitter(application, store.client, {
+  const submitter = createSubmitter(application, store, {
     prefix: settings.HOLDFAST_PREFIX,
     retentionMs: settings.HOLDFAST_RETENTION_MS,
     durability: settings.HOLDFAST_DURABILITY,

@@ -5,7 +5,7 @@ import { newJobId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { traceCarrier } from "../observe/tracing.ts";
 import { createJobAdder, type JobAdder } from "../queue/job-adder.ts";
-import type { StoreClient } from "../store/client.ts";
+import type { StoreAccess } from "../store/connect.ts";
 import { confirmReplicas } from "../store/replicas.ts";
 import { fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
@@ -40,21 +40,22 @@ export interface Submitter {
    * @returns when the job is durable to the configured level
    * @throws HoldfastError `INVALID_REQUEST`, `INVALID_PAYLOAD`, `UNKNOWN_JOB_TYPE`, `IDEMPOTENCY_KEY_MISSING`,
    *   `IDEMPOTENCY_KEY_INVALID`, `IDEMPOTENCY_KEY_REUSED`: refused, nothing was stored
-   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`: the same key is safe to send again
+   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `DECRYPTION_FAILED`: the same key is safe to
+   *   send again
    */
   submit(input: unknown, request?: string): Promise<Receipt>;
 }
 
 export function createSubmitter(
   application: Application,
-  client: StoreClient,
+  { client, sealer }: StoreAccess,
   options: SubmitterOptions,
 ): Submitter {
   const { prefix, durability, watch } = options;
-  const secret = fingerprintSecret(client, prefix);
+  const secret = fingerprintSecret(client, prefix, sealer);
   const confirm = () => confirmReplicas(client, durability);
   const adders: ReadonlyMap<string, JobAdder> = new Map(
-    application.queues.map((queue) => [queue, createJobAdder({ prefix, queue, client, confirm })]),
+    application.queues.map((queue) => [queue, createJobAdder({ prefix, queue, client, sealer, confirm })]),
   );
 
   async function enqueue(submission: ValidSubmission, adder: JobAdder, content: string): Promise<Receipt> {
@@ -99,7 +100,7 @@ export function createSubmitter(
 function advised(fault: unknown): unknown {
   if (!(fault instanceof HoldfastError && fault.retryable)) return fault;
   const outcome =
-    fault.code === "STORE_FULL" ? "nothing was stored" : "whether the job was accepted is unknown";
+    fault.code === "STORE_UNAVAILABLE" ? "whether the job was accepted is unknown" : "nothing was stored";
   const message = `${fault.message}: ${outcome}. Sending the same request with the same idempotency key again is safe.`;
   return new HoldfastError(fault.code, message, { cause: fault, retryAfterMs: fault.retryAfterMs });
 }

@@ -1,8 +1,11 @@
 import { z } from "zod";
+import { openStoredName } from "../effect/stored-name.ts";
 import { isoTime } from "../service/iso-time.ts";
-import type { StoreClient } from "../store/client.ts";
+import type { StoreAccess } from "../store/connect.ts";
 import { inTime } from "../store/fault.ts";
 import { auditKey } from "../store/keys.ts";
+import { effectPlace } from "../store/places.ts";
+import { openedOrWhyNot, type Sealer } from "../store/sealer.ts";
 
 /** One doubt that was settled. */
 export const auditEntrySchema = z.object({
@@ -17,7 +20,7 @@ export type AuditEntry = Readonly<z.output<typeof auditEntrySchema>>;
 
 /** Who settled which doubt, the latest first. */
 export async function readAuditTrail(
-  client: StoreClient,
+  { client, sealer }: StoreAccess,
   prefix: string,
   queues: readonly string[],
   limit: number,
@@ -27,19 +30,20 @@ export async function readAuditTrail(
   );
   return trails
     .flat()
-    .map(([id, fields]) => entryOf(id, fields))
+    .map(([id, fields]) => entryOf(sealer, id, fields))
     .sort((a, b) => b.at.localeCompare(a.at))
     .slice(0, limit);
 }
 
-function entryOf(id: string, fields: readonly string[]): AuditEntry {
+function entryOf(sealer: Sealer, id: string, fields: readonly string[]): AuditEntry {
   const field = (name: string) => fields[fields.indexOf(name) + 1] ?? "";
+  const [claim, effect] = [field("claim"), field("effect")];
   return {
     at: isoTime(Number(id.slice(0, id.indexOf("-")))),
     jobId: field("job"),
-    effect: field("effect"),
+    effect: openStoredName(sealer, claim, effect),
     as: field("as"),
-    evidence: field("evidence"),
+    evidence: openedOrWhyNot(() => sealer.open(field("evidence"), effectPlace(claim, effect, "evidence"))),
     by: field("by"),
   };
 }

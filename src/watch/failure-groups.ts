@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { parseFailure } from "../contract/failure.ts";
 import { isoTime } from "../service/iso-time.ts";
-import type { StoreClient } from "../store/client.ts";
+import { openFailure } from "../status/read-status.ts";
+import type { StoreAccess } from "../store/connect.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
@@ -29,6 +29,7 @@ export type FailureGroups = Readonly<z.output<typeof failureGroupsSchema>>;
 const script = loadScript(import.meta.url, "failures.lua");
 /** So many hold up the store for a millisecond or two. */
 const SLICE = 250;
+const MESSAGE_MAX = 500;
 /** So many are looked through in half a second. */
 const SCANNED_MAX = 50_000;
 
@@ -38,7 +39,7 @@ const SCANNED_MAX = 50_000;
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
 export async function readFailureGroups(
-  client: StoreClient,
+  access: StoreAccess,
   prefix: string,
   queues: readonly string[],
 ): Promise<FailureGroups> {
@@ -51,7 +52,7 @@ export async function readFailureGroups(
         isComplete = false;
         break;
       }
-      const slice = await inTime(readSlice(client, prefix, queue, offset));
+      const slice = await inTime(readSlice(access, prefix, queue, offset));
       scanned += slice.read;
       for (const group of slice.groups) add(groups, group);
       if (slice.read < SLICE) break;
@@ -60,21 +61,21 @@ export async function readFailureGroups(
   return { groups: [...groups.values()].sort((a, b) => b.count - a.count), scanned, isComplete };
 }
 
-async function readSlice(client: StoreClient, prefix: string, queue: string, offset: number) {
+async function readSlice({ client, sealer }: StoreAccess, prefix: string, queue: string, offset: number) {
   const keys = [queueKey(prefix, queue, "failed")];
   const reply = await script.run(client, keys, [queueKey(prefix, queue, ""), offset, SLICE]);
   const [read, ...values] = reply as [number, ...(string | number)[]];
   const groups: FailureGroup[] = [];
   for (let at = 0; at < values.length; at += 7) {
     const [type, , count, earliest, latest, exampleId, reason] = values.slice(at, at + 7);
-    const { code, message } = parseFailure(String(reason));
+    const { code, message } = openFailure(sealer, String(exampleId), String(reason));
     groups.push({
       type: String(type),
       code,
       count: Number(count),
       firstAt: isoTime(Number(earliest)),
       lastAt: isoTime(Number(latest)),
-      message,
+      message: message.slice(0, MESSAGE_MAX),
       exampleId: String(exampleId),
     });
   }

@@ -6,7 +6,6 @@
   Returns how many were read, then for each group: type, code, count, earliest, latest (milliseconds since 1970), id and
   reason of the latest
 ]]
-local REASON_MAX = 500
 local groups, order = {}, {}
 local slice = redis.call("ZREVRANGE", KEYS[1], ARGV[2], ARGV[2] + ARGV[3] - 1, "WITHSCORES")
 for at = 1, #slice, 2 do
@@ -21,7 +20,7 @@ for at = 1, #slice, 2 do
     group.earliest = failedAt
   else
     groups[name] = { type = type, code = code, count = 1, earliest = failedAt, latest = failedAt, id = id,
-      reason = string.sub(reason, 1, REASON_MAX) }
+      reason = reason }
     order[#order + 1] = name
   end
 end

@@ -12,8 +12,7 @@ import { createLogger, type Logger } from "../observe/logger.ts";
 import type { MeasuredRole } from "../observe/metrics-server.ts";
 import { startConsumer } from "../queue/job-consumer.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
-import type { StoreClient } from "../store/client.ts";
-import { connectStore } from "../store/connect.ts";
+import { connectStore, type StoreAccess } from "../store/connect.ts";
 import { confirmReplicas } from "../store/replicas.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 import { startWorkerMetrics, type WorkerMetrics } from "./worker-metrics.ts";
@@ -40,6 +39,7 @@ export async function startWorker(application: Application, env?: Environment): 
     name: `${hostname()}:${process.pid}`,
     handlers,
     client: store.client,
+    sealer: store.sealer,
     settings,
     log,
     metrics,
@@ -59,18 +59,17 @@ export async function startWorker(application: Application, env?: Environment): 
   };
 }
 
-interface WorkerParts {
+interface WorkerParts extends StoreAccess {
   /** Tells this process apart in what it takes and reserves. */
   readonly name: string;
   readonly handlers: ReadonlyMap<string, JobHandler>;
-  readonly client: StoreClient;
   readonly settings: Settings;
   readonly log: Logger;
   readonly metrics: WorkerMetrics | undefined;
 }
 
 function consume(queue: string, worker: WorkerParts): Running {
-  const { name, handlers, client, settings, log, metrics } = worker;
+  const { name, handlers, client, sealer, settings, log, metrics } = worker;
   const ageMs = settings.HOLDFAST_RETENTION_MS;
   const tools: AttemptTools = {
     handlers,
@@ -84,6 +83,7 @@ function consume(queue: string, worker: WorkerParts): Running {
       queue,
       workerName: name,
       connection: client,
+      sealer,
       concurrency: concurrencyOf(queue, settings.HOLDFAST_CONCURRENCY),
       lockMs: settings.HOLDFAST_LOCK_MS,
       stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
@@ -109,10 +109,10 @@ function checkConcurrency({ named }: Concurrency, queues: readonly string[]): vo
 
 function effectsOpener(
   queue: string,
-  { name, client, settings, metrics }: WorkerParts,
+  { name, client, sealer, settings, metrics }: WorkerParts,
 ): AttemptTools["openEffects"] {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const ledgerOf = openLedgers(client, { prefix, queue }, retentionMs);
+  const ledgerOf = openLedgers({ client, sealer }, { prefix, queue }, retentionMs);
   const confirm = () => confirmReplicas(client, settings.HOLDFAST_DURABILITY);
   return (job, contract, abort, log) =>
     openEffects(contract.effects, () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { guardRoutes } from "../../src/api/access.ts";
 import { openSessions } from "../../src/api/sessions.ts";
 import { readSettings } from "../../src/config/settings.ts";
+import { createSealer } from "../../src/store/sealer.ts";
 import { application } from "../support/application.ts";
 import { bearer, keyEntry, signIn } from "../support/keys.ts";
 import { createService } from "../support/service.ts";
@@ -85,7 +86,11 @@ describe("every route", () => {
     const settings = readSettings(service.env);
     const server = fastify();
     server.setErrorHandler((error: HoldfastError, _request, reply) => reply.code(error.httpStatus).send());
-    guardRoutes(server, settings.HOLDFAST_API_KEYS, openSessions({ settings, client: service.connect() }));
+    guardRoutes(
+      server,
+      settings.HOLDFAST_API_KEYS,
+      openSessions({ settings, client: service.connect(), sealer: createSealer([]) }),
+    );
     server.get("/new", async () => "open");
 
     const answers = await Promise.all(

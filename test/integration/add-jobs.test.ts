@@ -6,6 +6,7 @@ import type { Queue } from "bullmq";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createJobAdder, type JobAdder, type NewJob } from "../../src/queue/job-adder.ts";
 import { bullmqQueueName } from "../../src/store/keys.ts";
+import { createSealer } from "../../src/store/sealer.ts";
 import { application } from "../support/application.ts";
 import { createService, type Service } from "../support/service.ts";
 
@@ -24,6 +25,7 @@ beforeEach(async () => {
     prefix: service.env.HOLDFAST_PREFIX,
     queue: "ours",
     client: service.connect(),
+    sealer: createSealer([]),
     confirm: async () => void confirmed++,
   });
   await Promise.all([theirs.waitUntilReady(), ours.waitUntilReady()]);

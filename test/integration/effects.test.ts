@@ -79,7 +79,7 @@ async function ended(id: string) {
 }
 
 async function operator() {
-  return openOperator(application, (await started.path).client, settings);
+  return openOperator(application, await started.path, settings);
 }
 
 function unanswered(): Error {
@@ -328,6 +328,8 @@ describe("an effect of which nobody can know whether it happened", () => {
       "receipt 4711",
       "by",
       "Ada",
+      "claim",
+      claimOf("acting", "audited"),
     ]);
   });
 

@@ -5,6 +5,7 @@ import { type Followers, openFollowers } from "../../src/status/follow-jobs.ts";
 import { hasEnded } from "../../src/status/job-status.ts";
 import { openStore, whenReady } from "../../src/store/client.ts";
 import { queueKey } from "../../src/store/keys.ts";
+import { createSealer } from "../../src/store/sealer.ts";
 import { anyJob } from "../support/application.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { applicationOf, createService, type Variables } from "../support/service.ts";
@@ -21,7 +22,7 @@ async function openFollowed(lookAgainMs: number, variables: Variables = {}) {
   await whenReady(client, 5_000);
   onTestFinished(() => client.disconnect());
   const open = () => {
-    const followers = openFollowers({ client, prefix, max: 10_000, lookAgainMs });
+    const followers = openFollowers({ client, sealer: createSealer([]), prefix, max: 10_000, lookAgainMs });
     onTestFinished(followers.stop);
     return followers;
   };

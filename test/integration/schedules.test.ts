@@ -5,6 +5,7 @@ import { z } from "zod";
 import { tickKey } from "../../src/contract/define-schedule.ts";
 import { openStatusReader } from "../../src/status/read-status.ts";
 import { explainTick, type ScheduleReader, type ScheduleStatus } from "../../src/status/schedule-status.ts";
+import { createSealer } from "../../src/store/sealer.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const env = {
@@ -42,7 +43,7 @@ const redis = new Redis(env.REDIS_URL);
 const reader: ScheduleReader = {
   client: redis,
   prefix: env.HOLDFAST_PREFIX,
-  readStatus: openStatusReader(redis, env.HOLDFAST_PREFIX),
+  readStatus: openStatusReader({ client: redis, sealer: createSealer([]) }, env.HOLDFAST_PREFIX),
   retentionMs: 2 * DAY,
 };
 const producer = createProducer(application, env);

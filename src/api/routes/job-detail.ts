@@ -7,9 +7,9 @@ import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 
 /** `GET /jobs/:id`: all that is known of a job. */
-export function addJobDetailRoute(server: FastifyInstance, { client, settings }: ApiParts): void {
-  const prefix = settings.HOLDFAST_PREFIX;
-  const readStatus = openStatusReader(client, prefix);
+export function addJobDetailRoute(server: FastifyInstance, parts: ApiParts): void {
+  const prefix = parts.settings.HOLDFAST_PREFIX;
+  const readStatus = openStatusReader(parts, prefix);
   server.get<{ Params: { id: string } }>(
     "/jobs/:id",
     {
@@ -26,7 +26,7 @@ export function addJobDetailRoute(server: FastifyInstance, { client, settings }:
       },
     },
     async ({ params: { id } }, reply) => {
-      const detail = await readDetail(client, prefix, readStatus, id);
+      const detail = await readDetail(parts, prefix, readStatus, id);
       if (detail === undefined) throw jobNotFound();
       return reply.header("Cache-Control", "no-store").send(detail);
     },

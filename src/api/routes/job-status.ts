@@ -54,8 +54,9 @@ const eventStream = {
 };
 
 /** `GET /jobs/:id/status`: any job's state, straight from BullMQ; now, when it has ended, or at each change. */
-export function addJobStatusRoute(server: FastifyInstance, { client, settings, followers }: ApiParts): void {
-  const readStatus = openStatusReader(client, settings.HOLDFAST_PREFIX);
+export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): void {
+  const { settings, followers } = parts;
+  const readStatus = openStatusReader(parts, settings.HOLDFAST_PREFIX);
   const held = createHeldRequests();
   server.addHook("preClose", held.stop);
 

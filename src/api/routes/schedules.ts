@@ -37,7 +37,7 @@ const nameParam = {
 export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): void {
   const { application, client, settings, submitter } = parts;
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const reader = { client, prefix, retentionMs, readStatus: openStatusReader(client, prefix) };
+  const reader = { client, prefix, retentionMs, readStatus: openStatusReader(parts, prefix) };
   server.get(
     "/schedules",
     {

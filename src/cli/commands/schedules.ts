@@ -11,7 +11,7 @@ import {
   type ScheduleReader,
   type ScheduleStatus,
 } from "../../status/schedule-status.ts";
-import type { StoreClient } from "../../store/client.ts";
+import type { Store } from "../../store/connect.ts";
 import { withApplication } from "../connections.ts";
 import { table } from "../table.ts";
 
@@ -40,8 +40,8 @@ async function list({ next, json }: { readonly next: string; readonly json?: tru
   if (!Number.isSafeInteger(count) || count < 1 || count > 1_000) {
     throw new HoldfastError("USAGE", `--next: expected a number from 1 to 1000, got "${next}"`);
   }
-  await withApplication(async (application, { client }, settings) => {
-    const reader = readerOf(client, settings);
+  await withApplication(async (application, store, settings) => {
+    const reader = readerOf(store, settings);
     const told = await Promise.all(
       application.schedules.map((schedule) => readSchedule(reader, schedule, count)),
     );
@@ -73,9 +73,9 @@ async function explain(
   const instant = Date.parse(at);
   if (Number.isNaN(instant))
     throw new HoldfastError("USAGE", `--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
-  await withApplication(async (application, { client }, settings) => {
+  await withApplication(async (application, store, settings) => {
     const schedule = findSchedule(application, name);
-    const explanation = await explainTick(readerOf(client, settings), schedule, instant);
+    const explanation = await explainTick(readerOf(store, settings), schedule, instant);
     const told = json
       ? JSON.stringify(explanation)
       : `${name} at ${new Date(instant).toISOString()}: ${describeExplanation(explanation)}`;
@@ -90,7 +90,7 @@ function findSchedule({ schedules }: Application, name: string): Schedule {
   throw new HoldfastError("USAGE", `there is no schedule "${name}"; declared: ${known}`);
 }
 
-function readerOf(client: StoreClient, settings: Settings): ScheduleReader {
+function readerOf(store: Store, settings: Settings): ScheduleReader {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  return { client, prefix, retentionMs, readStatus: openStatusReader(client, prefix) };
+  return { client: store.client, prefix, retentionMs, readStatus: openStatusReader(store, prefix) };
 }

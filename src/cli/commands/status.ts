@@ -25,8 +25,8 @@ export function addStatusCommand(program: Command): void {
 
 async function tellStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
   const format = json ? (status: JobStatus) => JSON.stringify(status) : describe;
-  await withStore(async ({ client }, { HOLDFAST_PREFIX: prefix }) => {
-    const readStatus = openStatusReader(client, prefix);
+  await withStore(async (store, { HOLDFAST_PREFIX: prefix }) => {
+    const readStatus = openStatusReader(store, prefix);
     let status = await requireStatus(readStatus, id);
     process.stdout.write(`${format(status)}\n`);
     if (!watch) return;

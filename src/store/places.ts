@@ -1,0 +1,23 @@
+/**
+ * What sealed texts are bound to: what each is, and where it belongs. Nothing else spells a place; a text opens only
+ * with the very place that it was sealed for.
+ */
+
+export function jobPlace(
+  jobId: string,
+  part: "data" | "result" | "progress" | "failure" | "trace" | "attempt" | "log",
+): string {
+  return `job ${jobId} ${part}`;
+}
+
+/** @param effect the effect as the ledger names it */
+export function effectPlace(claim: string, effect: string, part: "result" | "reason" | "evidence"): string {
+  return `effect ${claim} ${part} ${effect}`;
+}
+
+/** Of an effect's index. */
+export function indexPlace(claim: string, name: string): string {
+  return `effect ${claim} index ${name}`;
+}
+
+export const fingerprintSecretPlace = "fingerprint secret";

@@ -1,0 +1,324 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createOperator, defineConfig, defineJob, defineSchedule, InDoubtError } from "holdfast";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { fingerprintSecretKey, queueKey } from "../../src/store/keys.ts";
+import { keyIdOf } from "../../src/store/sealer.ts";
+import { echo, application as fixtures } from "../support/application.ts";
+import { get, post } from "../support/http.ts";
+import { startRedisServer } from "../support/redis-server.ts";
+import {
+  applicationOf,
+  createService,
+  type Service,
+  testEnvironment,
+  untilState,
+} from "../support/service.ts";
+import { storedBytes } from "../support/stored-bytes.ts";
+import { until } from "../support/until.ts";
+
+const newKey = (id: string) => `${id}:${randomBytes(32).toString("base64")}`;
+const [oldKey, key] = [newKey("old"), newKey("new")];
+
+/** One text for each place that a job's secrets can get to. */
+const texts = {
+  key: "TEXT-IN-THE-KEY",
+  payload: "TEXT-IN-THE-PAYLOAD",
+  batch: "TEXT-IN-A-BATCH",
+  tick: "TEXT-OF-A-TICK",
+  delayed: "TEXT-IN-A-DELAYED-JOB",
+  progress: "TEXT-IN-THE-PROGRESS",
+  log: "TEXT-IN-THE-LOG",
+  effectResult: "TEXT-IN-AN-EFFECT-RESULT",
+  index: "TEXT-IN-AN-INDEX",
+  result: "TEXT-IN-THE-RESULT",
+  error: "TEXT-IN-AN-ERROR",
+  doubt: "TEXT-IN-A-DOUBT",
+  evidence: "TEXT-IN-THE-EVIDENCE",
+  settledResult: "TEXT-IN-A-SETTLED-RESULT",
+};
+
+const job = defineJob({
+  type: "confidential",
+  payload: z.strictObject({ text: z.string(), does: z.enum(["succeed", "fail", "doubt"]) }),
+  result: z.unknown(),
+  retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 10 } },
+  timeoutMs: 20_000,
+  effects: { act: { timeoutMs: 10_000, inDoubt: "hold" } },
+});
+const handler = job.handler(async ({ payload, attempt, effect, progress, log }) => {
+  await progress({ text: texts.progress });
+  log.info(texts.log);
+  const act = () => effect("act", async () => texts.effectResult);
+  if (payload.does === "fail") {
+    await act();
+    throw new Error(`${texts.error} ${attempt}`);
+  }
+  if (payload.does === "doubt") {
+    const fail = async (): Promise<string> => {
+      throw new InDoubtError(texts.doubt);
+    };
+    const settled = await effect("act", fail, { index: texts.index });
+    return `${texts.result} ${settled}`;
+  }
+  await effect("act", async () => texts.effectResult, { index: texts.index });
+  return { text: texts.result, acted: await act() };
+});
+const nightly = defineSchedule({
+  name: "nightly",
+  cron: "0 0 1 1 *",
+  timeZone: "UTC",
+  job,
+  payload: () => ({ text: texts.tick, does: "succeed" as const }),
+});
+const application = defineConfig({ jobs: [job], schedules: [nightly], handlers: async () => [handler] });
+
+/** Does all that can be done with jobs; resolves to what readers are told. */
+async function useEverything(service: Service) {
+  const { url } = await service.startApi();
+  await service.startWorker();
+  const submission = (idempotencyKey: string, text: string, does: string, options = {}) => ({
+    type: "confidential",
+    idempotencyKey,
+    payload: { text, does },
+    options,
+  });
+  const submit = async (...parts: Parameters<typeof submission>) =>
+    (await post(`${url}/jobs`, submission(...parts))).body.id;
+  const detailOf = (id: string) => get(`${url}/jobs/${id}`).then(({ body }) => body);
+  const ended = (id: string, state: string) =>
+    until(`job ${id} is ${state}`, async () => {
+      const detail = await detailOf(id);
+      return detail.state === state && detail;
+    });
+
+  const done = await submit(texts.key, texts.payload, "succeed");
+  const failed = await submit("failed", texts.payload, "fail");
+  const doubted = await submit("doubted", texts.payload, "doubt");
+  const delayed = await submit("delayed", texts.delayed, "succeed", { delayMs: 3_600_000 });
+  await post(`${url}/jobs/batch`, { jobs: [submission("batched", texts.batch, "succeed")] });
+  await post(`${url}/schedules/nightly/run`, undefined);
+  await ended(failed, "failed");
+  await post(`${url}/jobs/${failed}/retry`, undefined);
+  await ended(doubted, "failed");
+  const { doubts } = (await get(`${url}/doubts`)).body as unknown as { doubts: { reason: string }[] };
+  await post(`${url}/jobs/${doubted}/effects/act%2F${texts.index}/resolve`, {
+    as: "done",
+    evidence: texts.evidence,
+    result: texts.settledResult,
+  });
+  await until("all jobs have ended", async () => {
+    const { body } = await get(`${url}/jobs?state=completed`);
+    return (body.jobs as unknown[]).length === 4;
+  });
+  return {
+    url,
+    doubts,
+    done: await ended(done, "completed"),
+    failed: await ended(failed, "failed"),
+    doubted: await ended(doubted, "completed"),
+    delayed: await detailOf(delayed),
+    listed: (await get(`${url}/jobs?idempotencyKey=${texts.key}`)).body,
+    failures: (await get(`${url}/failures`)).body,
+    audit: (await get(`${url}/audit`)).body,
+    again: (await post(`${url}/jobs`, submission(texts.key, texts.payload, "succeed"))).body,
+  };
+}
+
+async function inStoreOfItsOwn(keys: string) {
+  const directory = await mkdtemp(path.join(tmpdir(), "holdfast-sealed-"));
+  const server = await startRedisServer({ directory });
+  onTestFinished(async () => {
+    await server.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const variables = { REDIS_URL: server.url, HOLDFAST_ENCRYPTION_KEYS: keys };
+  const told = await useEverything(createService(application, variables));
+  const bytes = await storedBytes(directory);
+  const found = Object.values(texts).filter((text) => bytes.includes(text));
+  return { told, found };
+}
+
+describe("under encryption", () => {
+  it("no text of payload, result, progress, log, error, effect, doubt or evidence is ever written", async () => {
+    const { told, found } = await inStoreOfItsOwn(key);
+
+    expect(found).toEqual([]);
+    const result = { text: texts.result, acted: texts.effectResult };
+    expect(told.done).toMatchObject({
+      idempotencyKey: texts.key,
+      payload: { text: texts.payload },
+      progress: { text: texts.progress },
+      result,
+      logs: [expect.stringContaining(texts.log)],
+      effects: expect.arrayContaining([expect.objectContaining({ name: `act/${texts.index}` })]),
+    });
+    expect(told.listed).toMatchObject({ jobs: [{ id: told.done.id, idempotencyKey: texts.key, result }] });
+    expect(told.failed).toMatchObject({
+      error: { code: "HANDLER_FAILED", message: `${texts.error} 2` },
+      attempts: [{ message: `${texts.error} 1` }, { message: `${texts.error} 2` }],
+    });
+    expect(told.failures).toMatchObject({
+      groups: [{ code: "HANDLER_FAILED", count: 1, message: `${texts.error} 2` }],
+    });
+    expect(told.doubts).toMatchObject([{ effect: `act/${texts.index}`, reason: texts.doubt }]);
+    expect(told.doubted).toMatchObject({ result: `${texts.result} ${texts.settledResult}` });
+    expect(told.audit).toMatchObject({
+      entries: [{ effect: `act/${texts.index}`, evidence: texts.evidence }],
+    });
+    expect(told.again).toMatchObject({ id: told.done.id, duplicate: true });
+  });
+
+  it("is what keeps them from being found: without keys each of them is", async () => {
+    const { found } = await inStoreOfItsOwn("");
+
+    expect(found).toEqual(Object.values(texts));
+  });
+});
+
+describe("turning encryption on", () => {
+  it("leaves older jobs readable and runnable, and lets keys go on matching", async () => {
+    const env = testEnvironment();
+    const plain = await createService(fixtures, env).createProducer();
+    const waiting = await plain.submit(echo, "from before", { idempotencyKey: "k" });
+
+    const sealed = createService(fixtures, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
+    const producer = await sealed.createProducer();
+    await sealed.startWorker();
+
+    expect(await untilState(producer, waiting.id, "completed")).toMatchObject({ result: "from before" });
+    expect(await producer.submit(echo, "from before", { idempotencyKey: "k" })).toEqual({
+      ...waiting,
+      duplicate: true,
+    });
+    await expect(producer.submit(echo, "other", { idempotencyKey: "k" })).rejects.toMatchObject({
+      code: "IDEMPOTENCY_KEY_REUSED",
+    });
+    const secret = await sealed.connect().get(fingerprintSecretKey(env.HOLDFAST_PREFIX));
+    expect(keyIdOf(secret ?? "")).toBe("new");
+  });
+
+  it("does not repeat what was done before, with or without an index", async () => {
+    const runs: string[] = [];
+    const acting = defineJob({
+      type: "acting",
+      payload: z.unknown(),
+      result: z.unknown(),
+      retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 10 } },
+      timeoutMs: 10_000,
+      effects: { act: { timeoutMs: 5_000, inDoubt: "hold" } },
+    });
+    let isMended = false;
+    const actingHandler = acting.handler(async ({ effect }) => {
+      await effect("act", async () => runs.push("act"));
+      await effect("act", async () => runs.push("act/a"), { index: "a" });
+      if (!isMended) throw new Error("not yet");
+    });
+    const env = testEnvironment();
+    const application = applicationOf(actingHandler);
+    const plain = createService(application, env);
+    const worker = await plain.startWorker();
+    const { id } = await (await plain.createProducer()).submit(acting, 1, { idempotencyKey: "k" });
+    const sealed = createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
+    const producer = await sealed.createProducer();
+    await untilState(producer, id, "failed");
+    await worker.stop();
+
+    isMended = true;
+    await sealed.startWorker();
+    await (await createOperator(application, sealed.env)).retry(id);
+
+    expect(await untilState(producer, id, "completed")).toMatchObject({
+      effects: expect.arrayContaining([expect.objectContaining({ name: "act/a" })]),
+    });
+    expect(runs).toEqual(["act", "act/a"]);
+  });
+});
+
+describe("what cannot be decrypted", () => {
+  async function withoutItsKey() {
+    const env = testEnvironment();
+    const before = createService(fixtures, { ...env, HOLDFAST_ENCRYPTION_KEYS: oldKey });
+    const worker = await before.startWorker();
+    const producer = await before.createProducer();
+    const completed = await producer.submit(echo, "done", { idempotencyKey: "done" });
+    await untilState(producer, completed.id, "completed");
+    await worker.stop();
+    const waiting = await producer.submit(echo, "waiting", { idempotencyKey: "waiting" });
+    const after = createService(fixtures, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
+    return { before, after, completed, waiting };
+  }
+
+  it("is never run: the job fails, and runs when the key is back and it is retried", async () => {
+    const { before, after, waiting } = await withoutItsKey();
+    const worker = await after.startWorker();
+    const { url } = await after.startApi();
+    const producer = await before.createProducer();
+
+    await until(
+      "the job has failed",
+      async () => (await get(`${url}/jobs/${waiting.id}`)).body.state === "failed",
+    );
+    expect((await get(`${url}/jobs/${waiting.id}`)).body).toMatchObject({
+      error: { code: "DECRYPTION_FAILED" },
+      payload: expect.stringContaining('sealed with key "old"'),
+      idempotencyKey: expect.stringContaining('sealed with key "old"'),
+    });
+    await worker.stop();
+    await before.startWorker();
+    await post(`${url}/jobs/${waiting.id}/retry`, undefined);
+    expect(await untilState(producer, waiting.id, "completed")).toMatchObject({ result: "waiting" });
+  });
+
+  it("is no result: the status says so, and lists go on telling of the rest", async () => {
+    const { after, completed, waiting } = await withoutItsKey();
+    const { url } = await after.startApi();
+
+    expect((await get(`${url}/jobs/${completed.id}/status`)).body).toMatchObject({
+      state: "completed",
+      result: null,
+      error: { code: "DECRYPTION_FAILED" },
+    });
+    expect((await get(`${url}/jobs`)).body.jobs).toMatchObject([{ id: waiting.id }, { id: completed.id }]);
+  });
+
+  it("keeps submissions out: without the fingerprints' secret a reused key could not be told", async () => {
+    const { after } = await withoutItsKey();
+    const { url } = await after.startApi();
+    const submission = { type: "echo", payload: 1, idempotencyKey: "k" };
+
+    expect(await post(`${url}/jobs`, submission)).toMatchObject({
+      status: 500,
+      body: { code: "DECRYPTION_FAILED", detail: expect.stringContaining("nothing was stored") },
+    });
+    const { url: plain } = await createService(fixtures, {
+      ...after.env,
+      HOLDFAST_ENCRYPTION_KEYS: "",
+    }).startApi();
+    expect(await post(`${plain}/jobs`, submission)).toMatchObject({ status: 500 });
+  });
+
+  it("is what was moved to another job, too", async () => {
+    const env = testEnvironment();
+    const service = createService(fixtures, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
+    const producer = await service.createProducer();
+    const [one, other] = await producer.submitMany(echo, [
+      { payload: "one", idempotencyKey: "one" },
+      { payload: "other", idempotencyKey: "other" },
+    ]);
+    if (one === undefined || other === undefined || !("id" in one) || !("id" in other)) throw new Error();
+    const store = service.connect();
+    const jobKey = (id: string) => queueKey(env.HOLDFAST_PREFIX, "default", id);
+    await store.hset(jobKey(other.id), "data", (await store.hget(jobKey(one.id), "data")) ?? "");
+
+    await service.startWorker();
+
+    expect(await untilState(producer, one.id, "completed")).toMatchObject({ result: "one" });
+    expect(await untilState(producer, other.id, "failed")).toMatchObject({
+      error: { code: "DECRYPTION_FAILED", message: expect.stringContaining("moved") },
+    });
+  });
+});

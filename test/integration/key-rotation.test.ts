@@ -1,0 +1,85 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { fingerprintSecretKey, queueKey } from "../../src/store/keys.ts";
+import { keyIdOf } from "../../src/store/sealer.ts";
+import { application } from "../support/application.ts";
+import { get, post } from "../support/http.ts";
+import { launchRole, urlOf, withProcesses } from "../support/processes.ts";
+import { createService, untilState } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const newKey = (id: string) => `${id}:${randomBytes(32).toString("base64")}`;
+const [oldKey, key] = [newKey("old"), newKey("new")];
+
+const PACE_MS = 10;
+
+/** In the order of docs/operating.md: known everywhere before anything is sealed with it. */
+const steps = [oldKey, `${oldKey},${key}`, `${key},${oldKey}`];
+
+it("keys are rotated under load without one failed submission or read", withProcesses, async () => {
+  const service = createService(application);
+  const start = async (keys: string) => {
+    const env = { ...service.env, HOLDFAST_ENCRYPTION_KEYS: keys };
+    return await Promise.all([launchRole("api", env), launchRole("worker", env)]);
+  };
+  const ids: string[] = [];
+  const failures: unknown[] = [];
+  let [api, worker] = await start(steps[0] ?? "");
+  let url = urlOf(api);
+  const load = new AbortController();
+
+  /** Again and again submits a job, reads it, and repeats an earlier submission. */
+  async function use() {
+    while (!load.signal.aborted) {
+      // Not as fast as it goes: the processes that start want the machine, too.
+      await sleep(PACE_MS);
+      const n = ids.push("") - 1;
+      const submit = (number: number) =>
+        post(`${url}/jobs`, { type: "echo", payload: { number }, idempotencyKey: `job ${number}` });
+      const accepted = await submit(n);
+      ids[n] = accepted.body.id;
+      const earlier = Math.floor(Math.random() * n);
+      const repeated = ids[earlier] === "" ? accepted : await submit(earlier);
+      const read = await get(`${url}/jobs/${accepted.body.id}/status`);
+      const isRight =
+        accepted.status === 202 &&
+        (repeated === accepted || (repeated.status === 200 && repeated.body.id === ids[earlier])) &&
+        read.status === 200 &&
+        read.body.error === null;
+      if (!isRight) failures.push({ accepted, repeated, read });
+    }
+  }
+  const using = [use(), use()];
+
+  for (const keys of steps.slice(1)) {
+    const before = ids.length;
+    await until("it is used with these keys", () => ids.length > before + 20);
+    const [nextApi, nextWorker] = await start(keys);
+    url = urlOf(nextApi);
+    for (const process of [api, worker]) process.kill("SIGTERM");
+    expect(await Promise.all([api.ended, worker.ended])).toMatchObject([{ code: 0 }, { code: 0 }]);
+    [api, worker] = [nextApi, nextWorker];
+  }
+  const before = ids.length;
+  await until("the new key is used", () => ids.length > before + 20);
+  load.abort();
+  await Promise.all(using);
+
+  expect(failures).toEqual([]);
+  const producer = await createService(application, {
+    ...service.env,
+    HOLDFAST_ENCRYPTION_KEYS: steps.at(-1) ?? "",
+  }).createProducer();
+  const ended = await Promise.all(ids.map((id) => untilState(producer, id, "completed", "failed")));
+  expect(ended.filter(({ state, attemptsMade }) => state === "failed" || attemptsMade > 1)).toEqual([]);
+  expect(ended.map(({ result }) => result)).toEqual(ids.map((_, number) => ({ number })));
+  const store = service.connect();
+  const keyOf = async (id: string | undefined) => {
+    const data = await store.hget(queueKey(service.env.HOLDFAST_PREFIX, "default", id ?? ""), "data");
+    return keyIdOf(JSON.parse(data ?? "") as string);
+  };
+  expect([await keyOf(ids[0]), await keyOf(ids.at(-1))]).toEqual(["old", "new"]);
+  const secret = await store.get(fingerprintSecretKey(service.env.HOLDFAST_PREFIX));
+  expect(keyIdOf(secret ?? "")).toBe("new");
+});
