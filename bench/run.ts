@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { plainTable } from "../test/support/report.ts";
 import { groupRows, measure } from "./lib/measure.ts";
 import { endAllOnExit } from "./lib/processes.ts";
-import { comparison } from "./lib/report/comparison.ts";
+import { comparison, spendingTable } from "./lib/report/comparison.ts";
 import { collectFacts } from "./lib/report/facts.ts";
 import { number } from "./lib/report/numbers.ts";
 import { json, publish, type Run } from "./lib/report/publish.ts";
@@ -66,6 +66,8 @@ function print({ facts, results }: Run): void {
     ...Object.entries(facts).map(([name, value]) => `${name}: ${value}`),
     "",
     plainTable(comparison(results, ({ row }) => row.name)),
+    "",
+    plainTable(spendingTable(results.filter(({ row }) => row.growth === undefined))),
     ...results.flatMap(({ row, invalid }) => invalid.map((reason) => `${row.name} is invalid: ${reason}`)),
   ];
   say(lines.join("\n"));

@@ -42,6 +42,18 @@ export const holdfast: Contestant = {
 
 export const bullmq = opponent("BullMQ", "opponents/bullmq", bullmqKeys("bull:bench"));
 
+export const bullmqGuarded = opponent(
+  "BullMQ with SET NX",
+  "opponents/bullmq-guarded",
+  bullmqKeys("bull:bench"),
+);
+
+export const bullmqOnHoldfast = opponent(
+  "BullMQ on Holdfast's jobs",
+  "opponents/bullmq-on-holdfast",
+  bullmqKeys("holdfast:{default}"),
+);
+
 export const beeQueue = opponent("bee-queue", "opponents/bee-queue", {
   waiting: "bq:bench:waiting",
   active: "bq:bench:active",

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Contestant } from "./contestants.ts";
 import type { Latency } from "./row.ts";
+import { countSpending, type Spent } from "./spending.ts";
 import { latencyOf } from "./statistics.ts";
 import type { Store } from "./store.ts";
 
@@ -15,20 +16,22 @@ export async function remaining({ client }: Store, { keys }: Contestant): Promis
 }
 
 /**
- * Watches workers from outside.
+ * Watches a worker from outside.
  *
  * @param from the clock starts when no more jobs than that remain: what came before is warm-up
  * @param to it stops when no more than that remain
- * @returns jobs a second
+ * @param pid the worker's
  */
 export async function timeDraining(
   store: Store,
   contestant: Contestant,
-  { from, to }: { readonly from: number; readonly to: number },
-): Promise<number> {
+  { from, to, pid }: { readonly from: number; readonly to: number; readonly pid: number | undefined },
+): Promise<{ readonly perSecond: number; readonly spent: Spent }> {
   const first = await untilAtMost(store, contestant, from);
+  const endCount = await countSpending(store.client, pid);
   const last = await untilAtMost(store, contestant, to);
-  return (first.count - last.count) / ((last.at - first.at) / 1_000);
+  const perSecond = (first.count - last.count) / ((last.at - first.at) / 1_000);
+  return { perSecond, spent: await endCount(first.count - last.count) };
 }
 
 async function untilAtMost(store: Store, contestant: Contestant, count: number) {

@@ -1,5 +1,6 @@
 import type { Samples } from "./measure.ts";
 import type { Latency, Row, Sample } from "./row.ts";
+import { medianSpent, type Spent } from "./spending.ts";
 import { type Spread, spread } from "./statistics.ts";
 
 /** What came of a row. */
@@ -23,6 +24,8 @@ export interface Measured {
   readonly values: readonly number[];
   /** Medians over the rounds. */
   readonly latency?: Latency;
+  /** Medians over the rounds. */
+  readonly spent?: Spent;
 }
 
 export function resultOf(row: Row, samples: Samples): Result {
@@ -50,11 +53,13 @@ function judge({ reach, better }: Row, ratio: number, invalid: readonly string[]
 function measured(name: string, measure: string, samples: readonly Sample[]): Measured {
   const values = samples.map(({ measures }) => measures[measure] ?? Number.NaN);
   const latencies = samples.flatMap(({ latency }) => latency ?? []);
+  const spent = medianSpent(samples.flatMap((sample) => sample.spent ?? []));
   const median = (share: keyof Latency) => spread(latencies.map((latency) => latency[share])).median;
   return {
     name,
     values,
     value: spread(values),
+    ...(spent !== undefined && { spent }),
     ...(latencies.length > 0 && {
       latency: { p50: median("p50"), p90: median("p90"), p99: median("p99") },
     }),

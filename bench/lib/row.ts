@@ -1,3 +1,5 @@
+import type { Spent } from "./spending.ts";
+
 /** One line of the comparison: what is measured, on which two sides, and what ratio is to be reached. */
 export interface Row {
   /** For `--only`. */
@@ -39,6 +41,8 @@ export interface Sample {
   readonly measures: Readonly<Record<string, number>>;
   /** Of the single operations behind a throughput. */
   readonly latency?: Latency;
+  /** Where the time behind a throughput went. */
+  readonly spent?: Spent;
   /** What makes the sample worthless, e.g. errors or wrong counts; empty when it is good. */
   readonly invalid: readonly string[];
 }

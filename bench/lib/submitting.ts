@@ -4,6 +4,7 @@ import { startDriver } from "./driver.ts";
 import { type Started, startHoldfast, startScript } from "./processes.ts";
 import type { Form, Sample, Side } from "./row.ts";
 import { freshSide } from "./side.ts";
+import { countSpending } from "./spending.ts";
 import type { Store } from "./store.ts";
 import { type Load, runWrk } from "./wrk.ts";
 
@@ -13,8 +14,8 @@ const SETTLE_MS = 100;
 export interface Service {
   readonly name: string;
   start(url: string): Promise<Started<{ readonly url: string }>>;
-  /** The list of waiting jobs in the store. */
-  readonly waiting: string;
+  /** The list of waiting jobs in the store, where it stores them. */
+  readonly waiting?: string;
 }
 
 /** @param processes that share its port */
@@ -34,6 +35,12 @@ export function expressService({ keys }: Contestant): Service {
   };
 }
 
+/** What any service on this HTTP server costs at least: it answers, and does nothing. */
+export const constantService: Service = {
+  name: "Fastify, a constant answer",
+  start: () => startScript("opponents/constant-service", [], {}),
+};
+
 /** Jobs a second over HTTP, from wrk. */
 export function overHttp(
   service: Service,
@@ -41,12 +48,12 @@ export function overHttp(
   { seconds, warmUpSeconds }: Form,
 ): Side {
   return freshSide(service.name, async (store) => {
-    const { ready, end } = await service.start(store.url);
+    const started = await service.start(store.url);
     try {
-      await runWrk(ready.url, { ...load, seconds: warmUpSeconds });
-      return await submitOverHttp(store, service.waiting, ready.url, { ...load, seconds });
+      await runWrk(started.ready.url, { ...load, seconds: warmUpSeconds });
+      return await submitOverHttp(store, service, started, { ...load, seconds });
     } finally {
-      await end();
+      await started.end();
     }
   });
 }
@@ -54,20 +61,24 @@ export function overHttp(
 /** Measures once, on a service that runs. */
 export async function submitOverHttp(
   store: Store,
-  waiting: string,
-  url: string,
+  { waiting }: Service,
+  { child, ready }: Started<{ readonly url: string }>,
   load: Load,
 ): Promise<Sample> {
   const before = await settledLength(store, waiting);
-  const { requests, seconds, refused, broken, latency } = await runWrk(url, load);
+  const endCount = await countSpending(store.client, child.pid);
+  const { requests, seconds, refused, broken, latency } = await runWrk(ready.url, load);
   const size = load.batch || 1;
+  const spent = await endCount(requests * size);
   const made = (await settledLength(store, waiting)) - before;
   // wrk counts no request whose answer comes after the end; those jobs are there all the same.
   const inFlight = load.connections * size;
-  const isCountRight = made >= requests * size && made <= requests * size + inFlight;
+  const isCountRight =
+    waiting === undefined || (made >= requests * size && made <= requests * size + inFlight);
   return {
     measures: { perSecond: (requests * size) / seconds },
     latency,
+    spent,
     invalid: [
       ...(refused > 0 ? [`${refused} of ${requests} requests were not accepted`] : []),
       ...(broken > 0 ? [`${broken} requests failed`] : []),
@@ -77,7 +88,8 @@ export async function submitOverHttp(
 }
 
 /** When wrk has ended, what it had in flight is still being worked on. */
-async function settledLength({ client }: Store, list: string): Promise<number> {
+async function settledLength({ client }: Store, list: string | undefined): Promise<number> {
+  if (list === undefined) return 0;
   for (let length = await client.llen(list); ; ) {
     await sleep(SETTLE_MS);
     const now = await client.llen(list);

@@ -1,6 +1,7 @@
 // BullMQ with nothing around it, with the options that Holdfast sets.
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
+import type { WorkerOptions } from "../lib/contestants.ts";
 import { type Open, payload, type Work } from "../lib/inside/contestant.ts";
 import { tellStart } from "../lib/inside/tell-start.ts";
 
@@ -30,22 +31,32 @@ export const open: Open = async (url) => {
   };
 };
 
-export const work: Work = async (url, { concurrency, keepCompleted }) => {
+export const work: Work = (url, options) => workWith(url, options, async () => {});
+
+/** Starts a worker. @param act what it does for each job, given the job's id */
+export async function workWith(
+  url: string,
+  { concurrency, keepCompleted }: WorkerOptions,
+  act: (id: string) => Promise<void>,
+  queue: { readonly name: string; readonly prefix?: string } = { name: "bench" },
+): Promise<void> {
   const worker = new Worker(
-    "bench",
+    queue.name,
     async ({ id = "", name }) => {
       if (name === "timed-email") tellStart();
+      await act(id);
       return { messageId: id };
     },
     {
       connection: connect(url),
+      ...(queue.prefix !== undefined && { prefix: queue.prefix }),
       concurrency,
       removeOnComplete: { count: keepCompleted, age: WEEK_SECONDS },
       removeOnFail: { count: 100_000, age: WEEK_SECONDS },
     },
   );
   await worker.waitUntilReady();
-};
+}
 
 function connect(url: string): Redis {
   return new Redis(url, { maxRetriesPerRequest: null });

@@ -72,14 +72,14 @@ async function sampleAt(store: Store, depth: number, form: Form): Promise<Sample
 
 async function submitAt(store: Store, form: Form): Promise<Sample> {
   const service = holdfastApi(holdfast);
-  const { ready, end } = await service.start(store.url);
+  const started = await service.start(store.url);
   const load = { connections: CONNECTIONS, batch: 0 };
   try {
-    await submitOverHttp(store, service.waiting, ready.url, { ...load, seconds: WARM_UP_SECONDS });
+    await submitOverHttp(store, service, started, { ...load, seconds: WARM_UP_SECONDS });
     const seconds = Math.min(form.seconds, SUBMIT_SECONDS);
-    return await submitOverHttp(store, service.waiting, ready.url, { ...load, seconds });
+    return await submitOverHttp(store, service, started, { ...load, seconds });
   } finally {
-    await end();
+    await started.end();
   }
 }
 
@@ -89,7 +89,8 @@ async function workDownTo(store: Store, depth: number): Promise<number> {
   const worker = await holdfast.startWorker(store.url, options);
   try {
     const from = depth + Math.round((1 - WARM_UP_SHARE) * surplus);
-    return await timeDraining(store, holdfast, { from, to: depth });
+    const { perSecond } = await timeDraining(store, holdfast, { from, to: depth, pid: worker.child.pid });
+    return perSecond;
   } finally {
     await worker.end("SIGTERM");
   }

@@ -1,6 +1,6 @@
 import { bullmq, holdfast } from "../lib/contestants.ts";
 import type { Form, Row } from "../lib/row.ts";
-import { expressService, holdfastApi, inProcess, overHttp } from "../lib/submitting.ts";
+import { constantService, expressService, holdfastApi, inProcess, overHttp } from "../lib/submitting.ts";
 
 const IN_FLIGHT = 128;
 const PROCESSES = 2;
@@ -21,6 +21,14 @@ export function submitRows(form: Form): Row[] {
       reach: 5,
       sides: { holdfast: overHoldfast, opponent: overExpress },
       note: "one API process each; the opponent is Express with a schema, `SET NX` keys and `queue.add`",
+    },
+    {
+      ...compared,
+      name: "floor-http",
+      title: "The HTTP server alone: Fastify, which stores nothing",
+      sides: { holdfast: overHttp(constantService, load, form), opponent: overExpress },
+      isExtra: true,
+      note: "a floor: what HTTP submit could reach here if checking, hashing and storing cost nothing",
     },
     {
       ...compared,

@@ -1,4 +1,11 @@
-import { bullmq, type Contestant, holdfast, KEEP_COMPLETED } from "../lib/contestants.ts";
+import {
+  bullmq,
+  bullmqGuarded,
+  bullmqOnHoldfast,
+  type Contestant,
+  holdfast,
+  KEEP_COMPLETED,
+} from "../lib/contestants.ts";
 import { faultsOfDrained, runningTimes, timeDraining } from "../lib/draining.ts";
 import { startDriver } from "../lib/driver.ts";
 import type { JobType } from "../lib/inside/contestant.ts";
@@ -31,6 +38,28 @@ export function workRows(form: Form): Row[] {
       },
       note: "BullMQ's worker guards nothing",
     },
+    {
+      ...compared,
+      name: "floor-work",
+      title: "BullMQ's own worker on Holdfast's jobs",
+      sides: {
+        holdfast: working("BullMQ worker, Holdfast's jobs", bullmqOnHoldfast, "plain-email", form),
+        opponent: bare,
+      },
+      isExtra: true,
+      note: "a floor: what the jobs themselves cost BullMQ more, with their idempotency key and what holds it",
+    },
+    {
+      ...compared,
+      name: "floor-effect",
+      title: "BullMQ's worker with the least guard there is",
+      sides: {
+        holdfast: working("BullMQ worker, SET before and after", bullmqGuarded, "plain-email", form),
+        opponent: bare,
+      },
+      isExtra: true,
+      note: "a floor: one durable write that the effect waits for, and one that nobody does; it checks no lock and doubts nothing",
+    },
   ];
 }
 
@@ -45,10 +74,15 @@ export function working(name: string, contestant: Contestant, type: JobType, for
     const options = { concurrency: CONCURRENCY, keepCompleted: KEEP_COMPLETED };
     const worker = await contestant.startWorker(store.url, options);
     try {
-      const perSecond = await timeDraining(store, contestant, { from: measured, to: 0 });
+      const { perSecond, spent } = await timeDraining(store, contestant, {
+        from: measured,
+        to: 0,
+        pid: worker.child.pid,
+      });
       const latency = await runningTimes(store, contestant);
       return {
         measures: { perSecond },
+        spent,
         ...(latency && { latency }),
         invalid: await faultsOfDrained(store, contestant, Math.min(count, KEEP_COMPLETED)),
       };

@@ -1,6 +1,8 @@
 import type { Table } from "../../../test/support/report.ts";
 import type { Result } from "../result.ts";
-import { goal, latency, ratio, withRange } from "./numbers.ts";
+import { goal, latency, number, ratio, withRange } from "./numbers.ts";
+
+const MICROSECONDS = 1_000_000;
 
 /** The comparison as a table: two lines a row, one for each side. @param nameOf how a row is called */
 export function comparison(results: readonly Result[], nameOf: (result: Result) => string): Table {
@@ -30,6 +32,21 @@ export function comparison(results: readonly Result[], nameOf: (result: Result) 
         ],
         ["", opponent.name, withRange(opponent.value), row.unit, latency(opponent.latency), "", "", ""],
       ];
+    }),
+  };
+}
+
+/** Where the time of one job went, on each side of which that was counted. */
+export function spendingTable(results: readonly Result[]): Table {
+  const sides = new Map(
+    results.flatMap(({ holdfast, opponent }) => [holdfast, opponent]).map((side) => [side.name, side]),
+  );
+  return {
+    head: ["", "µs a job", "process", "store", "of it commands", "jobs a turn of the store"],
+    rows: [...sides.values()].flatMap(({ name, value, spent }) => {
+      if (spent === undefined) return [];
+      const parts = [spent.process, spent.store, spent.commands, spent.jobsPerTurn];
+      return [[name, number(MICROSECONDS / value.median), ...parts.map(number)]];
     }),
   };
 }

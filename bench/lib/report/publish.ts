@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { markdownTable } from "../../../test/support/report.ts";
 import type { Result } from "../result.ts";
-import { comparison, growthTable } from "./comparison.ts";
+import { comparison, growthTable, spendingTable } from "./comparison.ts";
 import { growthChart } from "./growth-chart.ts";
 import { ratioChart } from "./ratio-chart.ts";
 
@@ -57,6 +57,14 @@ Medians over all rounds, with the least and the most; times are the medians of t
 ${markdownTable(comparison(compared, ({ row }) => row.title))}
 
 ${notes.join("\n")}
+
+## Where the time goes
+
+Of one job, in microseconds: of the clock, of a processor in the measured process, and for which the store was busy, its
+waiting for the disk included. Where the store is busy all the time, nothing but less work for the store makes it faster;
+[what stands in the way](../bench/README.md#what-stands-in-the-way) reads these numbers.
+
+${markdownTable(spendingTable(compared))}
 
 ## Growth
 

@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import type { Redis } from "ioredis";
+import { spread } from "./statistics.ts";
+
+/** Where the time of one job went, in microseconds unless it says otherwise. */
+export interface Spent {
+  /** Of a processor, in the process that is measured; not a number where the system does not tell. */
+  readonly process: number;
+  /** For which the store was not waiting for work: the disk is part of it. */
+  readonly store: number;
+  /** Of those: in commands, scripts included. */
+  readonly commands: number;
+  /** Jobs for each turn of the store's event loop. Each turn that wrote waits once for the disk. */
+  readonly jobsPerTurn: number;
+}
+
+/** Begins to count. @returns ends it, given how many jobs were done meanwhile */
+export async function countSpending(
+  client: Redis,
+  pid: number | undefined,
+): Promise<(jobs: number) => Promise<Spent>> {
+  const before = { processor: processorOf(pid), ...(await loopOf(client)) };
+  return async (jobs) => {
+    const now = { processor: processorOf(pid), ...(await loopOf(client)) };
+    return {
+      process: (now.processor - before.processor) / jobs,
+      store: (now.busy - before.busy) / jobs,
+      commands: (now.commands - before.commands) / jobs,
+      jobsPerTurn: jobs / (now.turns - before.turns),
+    };
+  };
+}
+
+export function medianSpent(all: readonly Spent[]): Spent | undefined {
+  if (all.length === 0) return undefined;
+  const median = (part: keyof Spent) => spread(all.map((spent) => spent[part])).median;
+  return {
+    process: median("process"),
+    store: median("store"),
+    commands: median("commands"),
+    jobsPerTurn: median("jobsPerTurn"),
+  };
+}
+
+async function loopOf(client: Redis) {
+  const info = await client.info("stats");
+  const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1]);
+  return {
+    turns: field("eventloop_cycles"),
+    busy: field("eventloop_duration_sum"),
+    commands: field("eventloop_duration_cmd_sum"),
+  };
+}
+
+/** Linux counts a process's time in hundredths of a second. */
+const TICK_MICROSECONDS = 10_000;
+
+/** The time of a processor that a process has used so far, in user mode and in the system's. */
+function processorOf(pid: number | undefined): number {
+  if (process.platform !== "linux" || pid === undefined) return Number.NaN;
+  // The name before the closing bracket may hold anything; fields 14 and 15 of proc(5) follow it.
+  const [, fields = ""] = readFileSync(`/proc/${pid}/stat`, "utf8").split(/.*\) /s);
+  const [user, system] = fields.split(" ").slice(11, 13);
+  return (Number(user) + Number(system)) * TICK_MICROSECONDS;
+}

@@ -1,0 +1,18 @@
+// BullMQ's worker with the least guard of a side effect that there is: a key that is set before, and said to be done after.
+// It tells no attempt from another and has no answer for a crash in between; it shows what one durable write more costs.
+import { Redis } from "ioredis";
+import type { Work } from "../lib/inside/contestant.ts";
+import { workWith } from "./bullmq.ts";
+
+export { open } from "./bullmq.ts";
+
+const WEEK_MS = 7 * 24 * 60 * 60 * 1_000;
+
+export const work: Work = async (url, options) => {
+  const guards = new Redis(url, { maxRetriesPerRequest: null });
+  await workWith(url, options, async (id) => {
+    const key = `guard:${id}`;
+    if ((await guards.set(key, "reserved", "PX", WEEK_MS, "NX")) === null) throw new Error("guarded");
+    void guards.set(key, "done", "PX", WEEK_MS);
+  });
+};
