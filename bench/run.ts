@@ -23,7 +23,7 @@ Measures Holdfast and its opponents in turn, as real processes on a real store a
   --list         lists the rows
   --help         this text
 
-The full form takes about ten minutes and writes docs/PERFORMANCE.md with its charts, when all rows were measured.
+The full form takes about twenty minutes and writes docs/PERFORMANCE.md with its charts, when all rows were measured.
 Exit codes: 0 measured, whatever came out; 1 a row is invalid; 2 wrong usage.`;
 
 const forms = {
