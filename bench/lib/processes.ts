@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { withDeadline } from "../../src/service/deadline.ts";
+import { readyMessage } from "../../src/service/supervisor.ts";
 import { installation, removeInstallation } from "./installation.ts";
 
 const living = new Set<ChildProcess>();
@@ -26,7 +28,7 @@ export function startScript<Ready>(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<Started<Ready>> {
-  return start([`bench/${script}.js`, ...args], env);
+  return start([`bench/${script}.js`, ...args], env, firstMessage<Ready>);
 }
 
 /** A role of Holdfast's by its own command, as shipped, on the application of the benchmarks if no other is given. */
@@ -35,16 +37,25 @@ export function startHoldfast<Ready>(
   env: NodeJS.ProcessEnv,
   args: readonly string[] = [],
 ): Promise<Started<Ready>> {
-  return start(["bin/holdfast", role, ...args], {
+  const defaults = {
     HOLDFAST_CONFIG: "bench/holdfast.config.js",
     PORT: "0",
     // Without it a worker would bring a mail server of its own.
     SMTP_URL: "smtp://127.0.0.1:9",
-    ...env,
-  });
+  };
+  return start(["bin/holdfast", role, ...args], { ...defaults, ...env }, readyMessage<Ready>);
 }
 
-async function start<Ready>(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Started<Ready>> {
+async function firstMessage<Ready>(child: ChildProcess): Promise<Ready> {
+  const [message] = await once(child, "message");
+  return message;
+}
+
+async function start<Ready>(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  hear: (child: ChildProcess) => Promise<Ready>,
+): Promise<Started<Ready>> {
   const child = spawn(process.execPath, args, {
     cwd: installation(),
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...common, ...env },
@@ -59,8 +70,8 @@ async function start<Ready>(args: readonly string[], env: NodeJS.ProcessEnv): Pr
     throw new Error(`${args.join(" ")} ended (${signal ?? `exit code ${code}`}):\n${printed}`);
   });
   ended.catch(() => {});
-  const signal = AbortSignal.timeout(START_MS);
-  const [ready] = await Promise.race([once(child, "message", { signal }), ended]);
+  const late = () => new Error(`${args.join(" ")} was not ready in time:\n${printed}`);
+  const ready = await Promise.race([withDeadline(hear(child), START_MS, late), ended]);
   return {
     child,
     ready,
