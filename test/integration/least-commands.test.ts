@@ -1,0 +1,176 @@
+import { Worker } from "bullmq";
+import {
+  defineConfig,
+  defineJob,
+  defineSchedule,
+  InDoubtError,
+  PermanentError,
+  startScheduler,
+} from "holdfast";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { bullmqQueueName } from "../../src/store/keys.ts";
+import { anyJob } from "../support/application.ts";
+import { call } from "../support/http.ts";
+import { bearer, keyEntry, signIn } from "../support/keys.ts";
+import { type LimitedStore, startLimitedStore } from "../support/limited-store.ts";
+import { createService } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const payload = z.enum(["well", "flaky", "hopeless", "doubtful", "slow"]);
+const work = defineJob({
+  type: "work",
+  payload,
+  result: z.unknown(),
+  retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 50 } },
+  timeoutMs: 20_000,
+  effects: { act: { timeoutMs: 1_000, inDoubt: "hold" } },
+});
+const beat = anyJob({ type: "beat" });
+const application = defineConfig({
+  jobs: [work, beat],
+  handlers: async () => [
+    beat.handler(async () => "beaten"),
+    work.handler(async ({ payload: how, attempt, effect, log, progress, signal }) => {
+      log.info("begun");
+      await progress(50);
+      if (how === "flaky" && attempt === 1) throw new Error("once");
+      if (how === "hopeless") throw new PermanentError("never");
+      if (how === "slow") await new Promise((_, reject) => signal.addEventListener("abort", reject));
+      return await effect("act", async () => {
+        if (how === "doubtful") throw new InDoubtError("who knows");
+        return how;
+      });
+    }),
+  ],
+  schedules: [defineSchedule({ name: "beats", everyMs: 1_000, job: beat, payload: () => null })],
+});
+
+const PREFIX = "holdfast";
+let store: LimitedStore;
+
+beforeAll(async () => {
+  store = await startLimitedStore();
+});
+afterAll(() => store.stop());
+
+describe("a store that knows only the documented user", () => {
+  it("is enough for all that API, worker and scheduler do", async () => {
+    const service = createService(application, {
+      REDIS_URL: store.url,
+      HOLDFAST_PREFIX: PREFIX,
+      HOLDFAST_LOCK_MS: "1500",
+      HOLDFAST_KEEP_COMPLETED: "5",
+      HOLDFAST_STOP_GRACE_MS: "100",
+      HOLDFAST_API_KEYS: keyEntry("all", "submit+read+operate", "key"),
+      HOLDFAST_RATE_LIMITS: "*=100000/60",
+    });
+    const { url } = await service.startApi();
+    const ask = async (method: string, path: string, body?: unknown, headers = {}) => {
+      const answer = await call(url + path, method, body, { ...bearer("key"), ...headers });
+      expect([path, answer.status]).toEqual([path, expect.toSatisfy((status) => status < 300)]);
+      return answer.body;
+    };
+    const submit = async (how: z.infer<typeof payload>, options = {}) =>
+      (
+        await ask("POST", "/jobs", {
+          type: "work",
+          payload: how,
+          idempotencyKey: JSON.stringify([how, options]),
+          options,
+        })
+      ).id as string;
+    const reaches = (id: string, state: string) =>
+      until(`${id} is ${state}`, async () => (await ask("GET", `/jobs/${id}/status`)).state === state);
+
+    // What a lost worker leaves behind.
+    const lost = await submit("well", { delayMs: 0 });
+    await abandon(store);
+
+    const over = new AbortController();
+    const follow = (path: string) =>
+      fetch(url + path, {
+        headers: { ...bearer("key"), accept: "text/event-stream" },
+        signal: over.signal,
+      });
+    await follow("/overview");
+    await service.startWorker();
+    await reaches(lost, "completed");
+
+    const [well, flaky, hopeless, doubtful, slow] = await Promise.all(
+      payload.options.map((how) => submit(how)),
+    );
+    await submit("well");
+    await submit("well", { priority: 7 });
+    const later = await submit("well", { delayMs: 3_600_000 });
+    await ask("GET", `/jobs/${well}/status`, undefined, { prefer: "wait=10" });
+    await reaches(flaky!, "completed");
+    await reaches(hopeless!, "failed");
+    await reaches(doubtful!, "failed");
+    await reaches(slow!, "active");
+    const followed = await follow(`/jobs/${slow}/status`);
+    await ask("POST", `/jobs/${slow}/cancel`);
+    await reaches(slow!, "failed");
+    expect(await followed.text()).toContain("CANCELLED");
+    await ask("POST", `/jobs/${later}/cancel`);
+    await ask("POST", `/jobs/${hopeless}/retry`);
+    await reaches(hopeless!, "failed");
+    await ask("POST", `/jobs/${doubtful}/effects/act/resolve`, { as: "done", evidence: "seen" });
+    await reaches(doubtful!, "completed");
+    await ask("POST", "/failures/retry", { before: new Date().toISOString() });
+    const scheduler = await startScheduler(application, service.env);
+    await ask("POST", "/schedules/beats/run");
+    await until("a tick ran", async () =>
+      ((await ask("GET", "/schedules/beats/ticks")).ticks as { state: string }[]).some(
+        ({ state }) => state === "completed",
+      ),
+    );
+    for (const path of [
+      "/jobs",
+      "/jobs?idempotencyKey=x",
+      `/jobs/${hopeless}`,
+      "/failures",
+      "/doubts",
+      "/audit",
+      "/schedules",
+      "/metrics",
+      "/health/ready",
+    ])
+      await ask("GET", path);
+    for (const state of ["waiting", "delayed", "prioritized", "active", "completed", "failed"])
+      await ask("GET", `/jobs?state=${state}`);
+    await call(`${url}/session`, "GET", undefined, await signIn(url, "key"));
+    over.abort();
+    await scheduler.stop();
+
+    expect(await store.admin.call("ACL", "LOG")).toEqual([]);
+  });
+
+  it.each([
+    ["FLUSHALL"],
+    ["KEYS", "*"],
+    ["CONFIG", "SET", "appendonly", "no"],
+    ["SHUTDOWN"],
+    ["ACL", "LIST"],
+    ["GET", "elsewhere:key"],
+    ["EVAL", "return redis.call('GET', KEYS[1])", "1", "elsewhere:key"],
+    ["EVAL", "return redis.call('FLUSHALL')", "0"],
+    ["PUBLISH", "elsewhere", "x"],
+  ])("refuses everything else: %s %s", async (...command) => {
+    const user = new Redis(store.url);
+    onTestFinished(() => user.disconnect());
+    const [name = "", ...args] = command;
+
+    await expect(user.call(name, ...args)).rejects.toThrow(/NOPERM|No permissions|ACL failure/);
+  });
+});
+
+/** Takes the only job with BullMQ alone, and forgets it. */
+async function abandon({ admin }: LimitedStore): Promise<void> {
+  const options = { prefix: PREFIX, connection: admin.duplicate({ maxRetriesPerRequest: null }) };
+  const worker = new Worker(bullmqQueueName("default"), null, { ...options, lockDuration: 100 });
+  await worker.getNextJob("nobody");
+  await worker.close();
+  options.connection.disconnect();
+}
