@@ -12,6 +12,8 @@ import type { OverviewWatch } from "../watch/watch-overview.ts";
 export interface ApiParts extends StoreAccess {
   readonly application: Application;
   readonly settings: Settings;
+  /** What the store has against this process now, in one line. */
+  readonly refusal: () => string | undefined;
   readonly submitter: Submitter;
   readonly operator: Operator;
   readonly followers: Followers;

@@ -5,6 +5,6 @@ export const exitCode = { done: 0, failed: 1, usage: 2, storeUnavailable: 3 } as
 
 export function exitCodeOf(error: HoldfastError): number {
   if (error.code === "USAGE") return exitCode.usage;
-  if (error.code === "STORE_UNAVAILABLE") return exitCode.storeUnavailable;
+  if (error.code === "STORE_UNAVAILABLE" || error.code === "STORE_REFUSED") return exitCode.storeUnavailable;
   return exitCode.failed;
 }

@@ -11,7 +11,7 @@ export interface StandaloneOperator extends Operator, Running, AsyncDisposable {
  * Connects an operator to the store that the environment names.
  *
  * @param application the default export of `holdfast.config.ts`
- * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_UNFIT`
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`
  */
 export async function createOperator(
   application: Application,

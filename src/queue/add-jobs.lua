@@ -8,10 +8,31 @@
   ARGV[1] how the keys of the queue begin; the jobs' own keys lie in the same slot   ARGV[2] now, in milliseconds
   ARGV[3…] for each job: id, name, data, options, claim, milliseconds to hold the claim, delay in milliseconds, priority
 
-  Returns for each job the id of the one that holds its claim, or false where that is the job itself, now added.
+  Returns for each job the id of the one that holds its claim, or false where that is the job itself, now added; 0 where
+  there is no room for it.
 ]]
 local FIELDS = 8
 local prefix, now = ARGV[1], tonumber(ARGV[2])
+
+-- Admission: the last of the memory is for the jobs that run, to renew their locks and to write down how they ended. The
+-- share is that of src/store/memory.ts. Asked here, it is never out of date, whoever else fills the store; it takes 4 µs.
+local function hasRoom()
+  local info = redis.call("INFO", "memory")
+  local limit = tonumber(string.match(info, "\nmaxmemory:(%d+)") or 0)
+  if limit == 0 then return true end
+  local used = string.match(info, "\nused_memory:(%d+)") - (string.match(info, "\nmem_not_counted_for_evict:(%d+)") or 0)
+  return used <= limit - math.min(math.max(limit / 10, 8388608), limit / 4)
+end
+
+local holders = {}
+if not hasRoom() then
+  -- Who repeats a request learns of the first job all the same: that takes no room.
+  for at = 3, #ARGV, FIELDS do
+    holders[#holders + 1] = redis.call("GET", prefix .. "de:" .. ARGV[at + 4]) or 0
+  end
+  return holders
+end
+
 
 local meta = redis.call("HMGET", KEYS[8], "opts.maxLenEvents", "paused", "concurrency")
 local maxEvents = meta[1]
@@ -50,7 +71,6 @@ local function enqueue(id, delay, priority)
   emit("waiting", "jobId", id)
 end
 
-local holders = {}
 for at = 3, #ARGV, FIELDS do
   local id, name, data, options, claim, claimMs, delay, priority = unpack(ARGV, at, at + FIELDS - 1)
   local holder = redis.call("SET", prefix .. "de:" .. claim, id, "PX", claimMs, "NX", "GET")

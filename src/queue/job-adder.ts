@@ -1,7 +1,7 @@
 import type { Backoff } from "../contract/retry-policy.ts";
 import { batchByTurn } from "../service/batch-by-turn.ts";
 import type { StoreClient } from "../store/client.ts";
-import { inTime } from "../store/fault.ts";
+import { inTime, storeFull } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { jobPlace } from "../store/places.ts";
 import { loadScript } from "../store/script.ts";
@@ -62,11 +62,11 @@ export function createJobAdder({ prefix, queue, client, sealer, confirm }: JobAd
   const keys = lists.map((name) => queueKey(prefix, queue, name));
   const start = queueKey(prefix, queue, "");
 
-  async function addTogether(jobs: readonly SerializedJob[]): Promise<(string | null)[]> {
+  async function addTogether(jobs: readonly SerializedJob[]): Promise<Holder[]> {
     const args = jobs.flatMap(scriptArgs);
     const holders = await script.run(client, keys, [start, Date.now(), ...args]);
     await confirm();
-    return holders as (string | null)[];
+    return holders as Holder[];
   }
 
   const add = batchByTurn({
@@ -78,10 +78,15 @@ export function createJobAdder({ prefix, queue, client, sealer, confirm }: JobAd
   return {
     async add(job) {
       const data = JSON.stringify(sealer.sealValue(job.envelope, jobPlace(job.id, "data")));
-      return (await add({ ...job, data })) ?? job.id;
+      const holder = await add({ ...job, data });
+      if (holder === 0) throw storeFull();
+      return holder ?? job.id;
     },
   };
 }
+
+/** The job that holds a claim: null is the one that was added, 0 says that there was no room for it. */
+type Holder = string | null | 0;
 
 type SerializedJob = NewJob & { readonly data: string };
 

@@ -1,6 +1,7 @@
+import { Cluster, type Redis } from "ioredis";
 import type { Durability } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { StoreClient } from "./client.ts";
+import { type StoreClient, serversOf } from "./client.ts";
 
 /** One thing about the store that the promises rest on. */
 export interface StoreCheck {
@@ -15,12 +16,27 @@ export interface StoreCheck {
 
 const OLDEST_VERSION = 7;
 
-/** Checks all that the configured durability rests on. */
+/** Checks all that the configured durability rests on; of a cluster each node that holds data, telling of the worst. */
 export async function checkStore(client: StoreClient, durability: Durability): Promise<StoreCheck[]> {
+  const [first = [], ...others] = await Promise.all(
+    serversOf(client).map((server) => checkServer(server, durability, client instanceof Cluster)),
+  );
+  return first.map((check, index) =>
+    check.holds ? (others.map((checks) => checks[index]).find((other) => !other?.holds) ?? check) : check,
+  );
+}
+
+async function checkServer(
+  client: Redis,
+  durability: Durability,
+  isClusterExpected: boolean,
+): Promise<StoreCheck[]> {
   const info = await readInfo(client);
   const settings = durability.level === "memory" ? [eviction] : [eviction, ...persistence];
   return [
     checkVersion(info),
+    checkRole(info),
+    checkTopology(info, isClusterExpected),
     ...(await Promise.all(settings.map((setting) => checkSetting(client, setting)))),
     ...(durability.level === "replica" ? [checkReplicas(info, durability.replicas)] : []),
   ];
@@ -118,6 +134,32 @@ function checkVersion(info: Info): StoreCheck {
 export function onlineReplicas(info: Info): number {
   return [...info].filter(([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"))
     .length;
+}
+
+function checkRole(info: Info): StoreCheck {
+  const role = info.get("role") ?? "master";
+  return {
+    setting: "role",
+    expected: "master",
+    found: role === "slave" ? "a read-only replica" : role,
+    holds: role === "master",
+    risk: "it takes no writes, so that no job can be accepted, run or ended",
+    remedy:
+      "let REDIS_URL name the master, or the Sentinel set that knows it; REPLICAOF NO ONE makes this one a master",
+  };
+}
+
+/** A server alone and a node of a cluster answer differently to one that does not expect them. */
+function checkTopology(info: Info, isClusterExpected: boolean): StoreCheck {
+  const isCluster = info.get("cluster_enabled") === "1";
+  return {
+    setting: "cluster",
+    expected: isClusterExpected ? "a node of a Redis Cluster" : "one server",
+    found: isCluster ? "a node of a Redis Cluster" : "one server",
+    holds: isCluster === isClusterExpected,
+    risk: "keys that this node does not hold cannot be reached",
+    remedy: "REDIS_URL=redis://NODE:PORT,redis://NODE:PORT for a cluster, and one URL alone for one server",
+  };
 }
 
 function checkReplicas(info: Info, wanted: number): StoreCheck {

@@ -16,6 +16,8 @@ type ConnectionOptions = Omit<RedisOptions, "replyMapping">;
 export type Patience = "prompt" | "patient";
 
 const RECONNECT_MAX_MS = 1_000;
+/** A store that reads its data is asked this often whether it is done, and answers within that time. */
+const LOADING_ANSWER_MS = 1_000;
 
 /**
  * Opens a connection; it connects, and reconnects for ever, in the background.
@@ -28,6 +30,7 @@ export function openStore(url: string, patience: Patience, onError: (error: Erro
   const options: ConnectionOptions = {
     ...behaviour[patience],
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
+    maxLoadingRetryTime: LOADING_ANSWER_MS,
     // A read-only answer means that the master moved: look for it again, and send the command there.
     reconnectOnError: (error) => (error.message.startsWith("READONLY") ? 2 : false),
   };
@@ -109,6 +112,23 @@ export async function whenReady(client: StoreClient, ms: number): Promise<void> 
   } finally {
     client.off("ready", onReady);
   }
+}
+
+/** Whether a server that is connected, and not ready, is reading its data from its disk, or has just done so. */
+export async function isLoading(client: StoreClient): Promise<boolean> {
+  if (client instanceof Cluster || client.status !== "connect") return false;
+  try {
+    // The one command that ioredis lets through before the connection is ready.
+    await withDeadline(client.info("persistence"), LOADING_ANSWER_MS, storeUnavailable);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The servers that hold the data: one, or the masters of a cluster. */
+export function serversOf(client: StoreClient): Redis[] {
+  return client instanceof Cluster ? client.nodes("master") : [client];
 }
 
 /** Another connection to the same store, e.g. for a subscription, which needs one of its own. */

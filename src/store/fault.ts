@@ -4,11 +4,13 @@ import { withDeadline } from "../service/deadline.ts";
 const RETRY_AFTER_MS = 1_000;
 
 /** The store did not answer in time. Whether it did the work is then unknown. */
-export function storeUnavailable(cause?: unknown): HoldfastError {
-  return new HoldfastError("STORE_UNAVAILABLE", "The store cannot be reached", {
-    cause,
-    retryAfterMs: RETRY_AFTER_MS,
-  });
+export function storeUnavailable(cause?: unknown, message = "The store cannot be reached"): HoldfastError {
+  return new HoldfastError("STORE_UNAVAILABLE", message, { cause, retryAfterMs: RETRY_AFTER_MS });
+}
+
+/** There is no room for new jobs: what is left is for those that run, or the store refused to write. */
+export function storeFull(cause?: unknown): HoldfastError {
+  return new HoldfastError("STORE_FULL", "The store has no room", { cause, retryAfterMs: RETRY_AFTER_MS });
 }
 
 /**
@@ -18,9 +20,7 @@ export function storeUnavailable(cause?: unknown): HoldfastError {
  */
 export function storeFault(cause: unknown): HoldfastError {
   if (cause instanceof HoldfastError) return cause;
-  if (cause instanceof Error && /\bOOM\b|MISCONF/.test(cause.message)) {
-    return new HoldfastError("STORE_FULL", "The store has no room", { cause, retryAfterMs: RETRY_AFTER_MS });
-  }
+  if (cause instanceof Error && /\bOOM\b|MISCONF/.test(cause.message)) return storeFull(cause);
   return storeUnavailable(cause);
 }
 

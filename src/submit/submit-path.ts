@@ -2,20 +2,19 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { Running } from "../service/running.ts";
-import { connectStore, type StoreAccess } from "../store/connect.ts";
+import { connectStore, type Store } from "../store/connect.ts";
 import { watchSubmissions } from "./submission-metrics.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** All that a process needs to submit jobs, connected. */
-export interface SubmitPath extends StoreAccess, Running {
+export interface SubmitPath extends Store {
   readonly submitter: Submitter;
 }
 
 /**
  * Connects to the store, and builds the submit path over it.
  *
- * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_UNFIT`
+ * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`
  */
 export async function openSubmitPath(
   application: Application,

@@ -2,6 +2,7 @@ import type { Durability } from "../config/variables.ts";
 import { durationText } from "../service/duration-text.ts";
 import { checkStore, type Info, onlineReplicas, readInfo, type StoreCheck } from "../store/audit.ts";
 import type { StoreClient } from "../store/client.ts";
+import { memoryOf } from "../store/memory.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
 const PINGS = 9;
@@ -67,12 +68,12 @@ function lastWrite(info: Info): Finding {
 }
 
 function memory(info: Info): Finding {
-  const used = Number(info.get("used_memory") ?? 0);
-  const limit = Number(info.get("maxmemory") ?? 0);
-  const max = limit > 0 ? limit : Number(info.get("total_system_memory") ?? 0);
+  const { used, limit, admitsUntil } = memoryOf(info);
+  const max = limit ?? Number(info.get("total_system_memory") ?? 0);
   if (max === 0) return ok("memory", `${mebibytes(used)} used; the store tells no limit`);
-  const found = `${mebibytes(used)} of ${mebibytes(max)}${limit > 0 ? "" : " (the machine's; maxmemory is not set)"}`;
-  return finding("memory", byLimits(used / max, { warn: 0.75, bad: 0.9 }), found, {
+  const most = admitsUntil ?? max * 0.9;
+  const found = `${mebibytes(used)} of ${mebibytes(max)}${limit === undefined ? " (the machine's; maxmemory is not set)" : `; new jobs are taken up to ${mebibytes(most)}`}`;
+  return finding("memory", byLimits(used / most, { warn: 0.83, bad: 1 }), found, {
     reason: "a full store takes no new jobs (STORE_FULL); those that run still end",
     remedy:
       "give the store more memory, run more workers, or keep fewer finished jobs (HOLDFAST_KEEP_COMPLETED)",

@@ -8,6 +8,8 @@ const CHECKED_EVERY_MS = 10_000;
 
 const names: Readonly<Record<string, string>> = {
   version: "The store is new enough",
+  role: "The store takes writes",
+  cluster: "Every key can be reached",
   "maxmemory-policy": "Nothing is evicted",
   appendonly: "Jobs survive a restart of the store",
   appendfsync: "Acknowledged means on disk",

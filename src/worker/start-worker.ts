@@ -20,7 +20,7 @@ import { startWorkerMetrics, type WorkerMetrics } from "./worker-metrics.ts";
 /**
  * Starts a worker: takes jobs from every queue of the application and runs their handlers.
  *
- * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_UNFIT`, `START_FAILED` when the port
+ * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `START_FAILED` when the port
  *   for its metrics is taken
  */
 export async function startWorker(application: Application, env?: Environment): Promise<MeasuredRole> {

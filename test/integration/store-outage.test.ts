@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { defineJob } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
 import { application, echo } from "../support/application.ts";
 import { type Answer, get, post } from "../support/http.ts";
+import { latch } from "../support/latch.ts";
 import { launchRole, withProcesses } from "../support/processes.ts";
 import { startRedisServer } from "../support/redis-server.ts";
-import { createService, untilState, type Variables } from "../support/service.ts";
+import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
 /** A service on a store of its own, which the test may hurt. */
@@ -15,6 +18,15 @@ async function serviceOnOwnStore(variables: Variables = {}) {
 }
 
 const submission = (idempotencyKey: string) => ({ type: "echo", payload: idempotencyKey, idempotencyKey });
+
+const guarded = defineJob({
+  type: "guarded",
+  payload: z.unknown(),
+  result: z.unknown(),
+  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 50 } },
+  timeoutMs: 30_000,
+  effects: { note: { timeoutMs: 10_000, inDoubt: "hold" } },
+});
 
 /** The answer, and how long it took. */
 async function timed(asking: Promise<Answer>) {
@@ -116,7 +128,49 @@ describe("a store that is there but does not answer", () => {
   });
 });
 
-describe("a store that is full", () => {
+describe("a store that is nearly full", () => {
+  it("takes no new jobs, answers repetitions, and lets those that run end with their effects", async () => {
+    const gate = latch();
+    const noted: string[] = [];
+    const handler = guarded.handler(async ({ effect, jobId }) => {
+      await gate.opened;
+      return await effect("note", async () => noted.push(jobId));
+    });
+    const server = await startRedisServer();
+    onTestFinished(() => server.stop());
+    const service = createService(applicationOf(handler), {
+      REDIS_URL: server.url,
+      HOLDFAST_LOCK_MS: "1000",
+    });
+    const { url } = await service.startApi();
+    await service.startWorker();
+    const submit = (idempotencyKey: string) =>
+      post(`${url}/jobs`, { type: "guarded", payload: null, idempotencyKey });
+    const first = await submit("first");
+    const store = service.connect();
+    await store.config("SET", "maxmemory", "64mb");
+    await store.setrange("filler", 55 * 1_048_576, "x");
+
+    const refused = await submit("second");
+
+    expect(refused).toMatchObject({ status: 503, body: { code: "STORE_FULL" } });
+    expect(refused.body.detail).toMatch(/nothing was stored.*again is safe/);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    expect(await submit("first")).toMatchObject({ status: 200, body: { id: first.body.id } });
+    expect(await get(`${url}/health/ready`)).toMatchObject({
+      status: 503,
+      body: { reasons: [expect.stringMatching(/^memory: .*new jobs are taken up to 56 MiB/)] },
+    });
+    gate.open();
+    const producer = await service.createProducer();
+    await untilState(producer, first.body.id, "completed");
+    expect(noted).toEqual([first.body.id]);
+    await store.del("filler");
+    expect(await submit("second")).toMatchObject({ status: 202 });
+  });
+});
+
+describe("a store that is full to the brim", () => {
   it("gets clients a 503 that says so, and takes jobs again once there is room", async () => {
     const { service } = await serviceOnOwnStore();
     const { url } = await service.startApi();
@@ -124,11 +178,11 @@ describe("a store that is full", () => {
     const store = service.connect();
     await store.config("SET", "maxmemory", "1");
 
-    const refused = await post(`${url}/jobs`, submission("k"));
+    expect(await post(`${url}/jobs`, submission("k"))).toMatchObject({
+      status: 503,
+      body: { code: "STORE_FULL" },
+    });
 
-    expect(refused).toMatchObject({ status: 503, body: { code: "STORE_FULL" } });
-    expect(refused.body.detail).toMatch(/nothing was stored.*again is safe/);
-    expect(refused.headers.get("retry-after")).toBe("1");
     await store.config("SET", "maxmemory", "0");
     expect(await post(`${url}/jobs`, submission("k"))).toMatchObject({ status: 202 });
   });

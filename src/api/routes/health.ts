@@ -25,7 +25,7 @@ const readySchema = z.object({
 });
 
 /** `GET /health/live`: the process runs. `GET /health/ready`: the store is there, and fit for what is promised. */
-export function addHealthRoutes(server: FastifyInstance, { client, settings }: ApiParts): void {
+export function addHealthRoutes(server: FastifyInstance, { client, refusal, settings }: ApiParts): void {
   const durability = settings.HOLDFAST_DURABILITY;
 
   async function look(): Promise<{ reasons: string[]; checks: Finding[] }> {
@@ -34,7 +34,7 @@ export function addHealthRoutes(server: FastifyInstance, { client, settings }: A
       const bad = checks.filter(({ verdict }) => verdict === "bad");
       return { reasons: bad.map(inOneLine), checks };
     } catch {
-      return { reasons: ["The store cannot be reached"], checks: [] };
+      return { reasons: [refusal() ?? "The store cannot be reached"], checks: [] };
     }
   }
 
