@@ -4,6 +4,7 @@ import { exactDurationText } from "../service/duration-text.ts";
 import { DUE_SCALE } from "../status/read-status.ts";
 import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
+import { diagnoseEncryption } from "./diagnose-encryption.ts";
 import { diagnoseStore } from "./diagnose-store.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 import { type QueueReading, readQueue } from "./read-overview.ts";
@@ -28,7 +29,12 @@ export async function diagnose(
       const reading = await readQueue(client, prefix, name);
       const latest = (reading.now - OVERDUE_AFTER_MS) * DUE_SCALE;
       const overdue = await client.zcount(queueKey(prefix, name, "delayed"), "-inf", latest);
-      return [...workers(name, reading), overdueJobs(name, overdue, reading), doubts(name, reading)];
+      return [
+        ...workers(name, reading),
+        overdueJobs(name, overdue, reading),
+        doubts(name, reading),
+        await diagnoseEncryption(client, prefix, name, settings.HOLDFAST_ENCRYPTION_KEYS),
+      ];
     }),
   );
   return [...store, ...retention(application, settings), stopGrace(application, settings), ...queues.flat()];

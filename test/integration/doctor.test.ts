@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { readSettings } from "../../src/config/settings.ts";
 import { reachStore } from "../../src/store/connect.ts";
@@ -121,6 +122,27 @@ describe("holdfast doctor", withProcesses, () => {
         name: "workers of default",
         verdict: "ok",
         found: "1 alive, 0 jobs waiting",
+      }),
+    );
+  });
+
+  it("names the keys that the next jobs are sealed with and that are not configured", async () => {
+    const key = (id: string) => `${id}:${randomBytes(32).toString("base64")}`;
+    const env = environment({ HOLDFAST_ENCRYPTION_KEYS: key("2025") });
+    const producer = await createService(application, env).createProducer();
+    await producer.submit(echo, 1, { idempotencyKey: "now" });
+    await producer.submit(echo, 1, { idempotencyKey: "later", delayMs: 60_000 });
+    const found = "of the next jobs 2 with key 2025";
+
+    expect(await findingsOf(env)).toContainEqual(
+      expect.objectContaining({ name: "encryption of default", verdict: "ok", found }),
+    );
+    expect(await findingsOf({ ...env, HOLDFAST_ENCRYPTION_KEYS: key("2026") })).toContainEqual(
+      expect.objectContaining({
+        name: "encryption of default",
+        verdict: "bad",
+        found,
+        remedy: expect.stringContaining("2025"),
       }),
     );
   });
