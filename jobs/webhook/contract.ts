@@ -40,5 +40,7 @@ export const webhook = defineJob({
   // About two hours of tries; with the longest pauses a receiver may ask for, still less than the day it remembers.
   retry: { attempts: 14, backoff: { kind: "exponential", delayMs: 1_000, jitter: 0.2 } },
   timeoutMs: 30_000,
+  // What is told is between the sender and the receiver.
+  redact: { payload: ["/event/data"] },
   effects: { deliver: { timeoutMs: 10_000, inDoubt: "repeat", downstreamRemembersMs: DAY_MS } },
 });

@@ -53,6 +53,19 @@ describe("a job", () => {
     expect(define({ result: undefined })).toThrow(/^job "report": result: /);
   });
 
+  it("may not declare a secret where its schema has nothing: mistyped, it would stay in sight", () => {
+    const payload = z.strictObject({ token: z.string() });
+
+    expect(defineJob({ ...good, payload, redact: { payload: ["/token"] } }).redact).toEqual({
+      payload: ["/token"],
+      result: [],
+    });
+    expect(define({ payload, redact: { payload: ["/token", "/tokn"] } })).toThrow(
+      'job "report": redact.payload: expected a pointer into the schema of the payload, got "/tokn"',
+    );
+    expect(define({ redact: { payloads: [] } })).toThrow(/^job "report": redact: /);
+  });
+
   it("is refused with everything that is wrong, one line each", () => {
     const refused = define({ type: "Report", timeoutMs: 0, retry: { attempts: 0, backoff: {} } });
 

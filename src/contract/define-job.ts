@@ -6,6 +6,7 @@ import {
   effectDeclarationSchema,
   type RunEffect,
 } from "./effect.ts";
+import { type PointerInto, type Redaction, strayPointers } from "./redaction.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
 
 /** What a job is, apart from what it does: safe to load in a producer, the API, the CLI and the scheduler. */
@@ -28,6 +29,8 @@ export interface JobContract<
   readonly effects: EffectDeclarations;
   /** The queue its jobs wait in. */
   readonly queue: string;
+  /** What operators do not see. */
+  readonly redact: Redaction;
   /** Binds what the job does. Keep it in a file of its own, which the worker alone loads. */
   handler(run: AttemptFunction<Payload, Result, EffectName>): JobHandler;
 }
@@ -90,6 +93,15 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    * @default "default"
    */
   readonly queue?: string;
+  /**
+   * Where secrets stand, as JSON pointers; a step `*` is every member or element. Operators see `[redacted]` there, and
+   * errors and log lines that quote a secret of the payload do not show it.
+   * @default none
+   */
+  readonly redact?: {
+    readonly payload?: readonly PointerInto<NoInfer<PayloadIn>>[];
+    readonly result?: readonly PointerInto<NoInfer<Result>>[];
+  };
 }
 
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
@@ -106,6 +118,9 @@ const definitionSchema = z.strictObject({
   timeoutMs: z.number().int().min(1).max(DAY_MS),
   effects: z.record(nameSchema, effectDeclarationSchema).optional(),
   queue: nameSchema.optional(),
+  redact: z
+    .strictObject({ payload: z.array(z.string()).optional(), result: z.array(z.string()).optional() })
+    .optional(),
 });
 
 /**
@@ -127,6 +142,7 @@ export function defineJob<
     ...definition,
     effects: definition.effects ?? {},
     queue: definition.queue ?? "default",
+    redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
     // The worker checks the payload against this very contract before it calls `run`.
     handler: (run) => ({ job: contract, run: run as AttemptFunction<unknown, unknown> }),
   };
@@ -135,9 +151,24 @@ export function defineJob<
 
 function requireValid(definition: { readonly type: string }): void {
   const parsed = definitionSchema.safeParse(definition);
-  if (parsed.success) return;
-  const lines = parsed.error.issues.map(
-    ({ path, message }) => `job "${definition.type}": ${path.join(".")}: ${message}`,
-  );
+  const faults = parsed.success ? redactionFaults(parsed.data) : parsed.error.issues.map(asFault);
+  if (faults.length === 0) return;
+  const lines = faults.map((fault) => `job "${definition.type}": ${fault}`);
   throw new HoldfastError("APPLICATION_INVALID", lines.join("\n"));
+}
+
+function asFault({ path, message }: z.core.$ZodIssue): string {
+  return `${path.join(".")}: ${message}`;
+}
+
+function redactionFaults({ payload, result, redact = {} }: z.output<typeof definitionSchema>): string[] {
+  const stray = {
+    payload: strayPointers(payload, "input", redact.payload ?? []),
+    result: strayPointers(result, "output", redact.result ?? []),
+  };
+  return Object.entries(stray).flatMap(([part, pointers]) =>
+    pointers.map(
+      (pointer) => `redact.${part}: expected a pointer into the schema of the ${part}, got "${pointer}"`,
+    ),
+  );
 }

@@ -11,11 +11,16 @@ export interface Failure {
 
 const MESSAGE_MAX = 1_000;
 
-/** What a thrown value means. Anything that is not ours is the handler's own failure, and may be tried again. */
-export function failureOf(thrown: unknown): Failure {
+/**
+ * What a thrown value means. Anything that is not ours is the handler's own failure, and may be tried again.
+ *
+ * @param scrub takes secrets out of its message
+ */
+export function failureOf(thrown: unknown, scrub = (text: string) => text): Failure {
+  const message = scrub(thrown instanceof Error ? thrown.message : String(thrown));
   if (thrown instanceof HoldfastError)
-    return { ...failure(thrown.code, thrown.message), retryable: thrown.retryable };
-  return failure("HANDLER_FAILED", thrown instanceof Error ? thrown.message : String(thrown));
+    return { ...failure(thrown.code, message), retryable: thrown.retryable };
+  return failure("HANDLER_FAILED", message);
 }
 
 /** One line that people read in BullMQ's own tools too. */

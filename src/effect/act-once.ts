@@ -22,6 +22,8 @@ export interface EffectOwner {
   readonly abort: Abort;
   /** Made when it is needed: most effects have nothing to tell. */
   readonly log: () => Logger;
+  /** Takes the job's secrets out of a text. */
+  readonly scrub: (text: string) => string;
   /** Told of each transition; the effect by its declared name. */
   readonly count: ((effect: string, transition: EffectTransition) => void) | undefined;
   /** @throws HoldfastError `LOCK_LOST` when this process was stopped for longer than its lock lasts */
@@ -121,8 +123,11 @@ async function runReserved<T>(
     if (leftMs <= 0) throw timedOut();
     result = await underDeadline(owner.abort, leftMs, timedOut, (abort) => {
       begun = true;
-      return inSpan(`effect ${name}`, { "holdfast.job.id": owner.jobId, "holdfast.effect": id }, () =>
-        effect.run(effectCall(key, abort)),
+      return inSpan(
+        `effect ${name}`,
+        { "holdfast.job.id": owner.jobId, "holdfast.effect": id },
+        () => effect.run(effectCall(key, abort)),
+        owner.scrub,
       );
     });
   } catch (error) {
@@ -143,7 +148,7 @@ async function afterFailure<T>(
 ): Promise<unknown> {
   const { id, nonce, declaration, options } = effect;
   const verdict = begun ? (options.classify?.(error) ?? classify(error)) : "not-done";
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = owner.scrub(error instanceof Error ? error.message : String(error));
   if (verdict === "not-done") {
     const release = await ledger.release(id, nonce);
     if (release !== "refused") count(effect, owner, release === "released" ? "released" : "in_doubt");
@@ -207,7 +212,7 @@ async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOw
   const answer = await underDeadline(owner.abort, declaration.timeoutMs, late, (abort) =>
     probe(effectCall(key, abort)),
   ).catch((error: unknown) => {
-    owner.log().warn({ effect: id, reason: String(error) }, "probe failed");
+    owner.log().warn({ effect: id, reason: owner.scrub(String(error)) }, "probe failed");
     return "unknown" as const;
   });
   if (answer === "unknown") throw inDoubt(id, "the probe could not tell", { retryable: true });

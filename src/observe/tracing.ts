@@ -74,14 +74,23 @@ export function startRequestSpan(
   };
 }
 
-/** Runs work in a span of its own, inside the present one. */
-export async function inSpan<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T> {
+/**
+ * Runs work in a span of its own, inside the present one.
+ *
+ * @param scrub takes secrets out of what an error says
+ */
+export async function inSpan<T>(
+  name: string,
+  attributes: Attributes,
+  work: () => Promise<T>,
+  scrub: (text: string) => string,
+): Promise<T> {
   if (traceId() === undefined) return await work();
   return await trace.getTracer(NAME).startActiveSpan(name, { attributes }, async (span) => {
     try {
       return await work();
     } catch (error) {
-      markFailed(span, error);
+      markFailed(span, error, scrub);
       throw error;
     } finally {
       span.end();
@@ -89,10 +98,12 @@ export async function inSpan<T>(name: string, attributes: Attributes, work: () =
   });
 }
 
-function markFailed(span: Span, error: unknown): void {
-  if (error instanceof Error) span.recordException(error);
+function markFailed(span: Span, error: unknown, scrub: (text: string) => string): void {
+  const message = scrub(error instanceof Error ? error.message : String(error));
+  if (error instanceof Error)
+    span.recordException({ name: error.name, message, stack: scrub(error.stack ?? "") });
   span.setStatus({
     code: SpanStatusCode.ERROR,
-    message: error instanceof Error ? error.message : String(error),
+    message,
   });
 }

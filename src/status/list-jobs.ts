@@ -1,4 +1,5 @@
 import { claimOf } from "../contract/claim.ts";
+import { type Redaction, redact, redactionOf } from "../contract/redaction.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { openEnvelope } from "../queue/envelope.ts";
 import type { StoreClient } from "../store/client.ts";
@@ -46,8 +47,8 @@ const SCANNED_MAX = 1_000;
 
 type ReadListed = (queue: string, id: string) => Promise<ListedJob | undefined>;
 
-/** A type's queue, for the types whose jobs can be found by key. */
-export type QueueOfType = ReadonlyMap<string, { readonly queue: string }>;
+/** What must be known of the application's types. */
+export type KnownTypes = ReadonlyMap<string, { readonly queue: string; readonly redact: Redaction }>;
 
 /**
  * Lists jobs: finished ones the latest first, the others the next to run first.
@@ -57,7 +58,7 @@ export type QueueOfType = ReadonlyMap<string, { readonly queue: string }>;
 export async function listJobs(
   access: StoreAccess,
   prefix: string,
-  types: QueueOfType,
+  types: KnownTypes,
   query: JobQuery,
 ): Promise<JobPage> {
   if (query.idempotencyKey !== undefined)
@@ -65,19 +66,19 @@ export async function listJobs(
   const queues = [...new Set([...types.values()].map(({ queue }) => queue))];
   const sources = queues.flatMap((queue) => jobStates.map((state) => ({ queue, state })));
   const wanted = sources.filter(({ state }) => query.state === undefined || state === query.state);
-  return await listFrom(access, prefix, wanted, query);
+  return await listFrom(access, prefix, types, wanted, query);
 }
 
 /** The few jobs, one for each type, whose key this is. */
 async function listByKey(
   access: StoreAccess,
   prefix: string,
-  types: QueueOfType,
+  types: KnownTypes,
   query: JobQuery,
   key: string,
 ): Promise<JobPage> {
   const candidates = [...types].filter(([name]) => query.type === undefined || name === query.type);
-  const readListed = openListedReader(access, prefix);
+  const readListed = openListedReader(access, prefix, types);
   const ids = await Promise.all(
     candidates.map(([name, { queue }]) =>
       access.client.get(queueKey(prefix, queue, `de:${claimOf(name, key)}`)),
@@ -99,12 +100,13 @@ async function readAll(
 async function listFrom(
   access: StoreAccess,
   prefix: string,
+  types: KnownTypes,
   sources: readonly Source[],
   query: JobQuery,
 ): Promise<JobPage> {
   let place = query.cursor === undefined ? startOf(sources[0]) : parseCursor(query.cursor, sources);
   const { client } = access;
-  const readListed = openListedReader(access, prefix);
+  const readListed = openListedReader(access, prefix, types);
   const jobs: ListedJob[] = [];
   let scanned = 0;
   while (place !== undefined && jobs.length < query.limit && scanned < SCANNED_MAX) {
@@ -132,7 +134,7 @@ function matches(job: ListedJob, { type, state, from, to }: JobQuery): boolean {
   );
 }
 
-function openListedReader(access: StoreAccess, prefix: string): ReadListed {
+function openListedReader(access: StoreAccess, prefix: string, types: KnownTypes): ReadListed {
   const { client, sealer } = access;
   const readStatus = openStatusReader(access, prefix);
   return async (queue, id) => {
@@ -142,7 +144,11 @@ function openListedReader(access: StoreAccess, prefix: string): ReadListed {
     ]);
     if (status === undefined || data === null) return undefined;
     const idempotencyKey = openedOrWhyNot(() => openEnvelope(sealer, id, JSON.parse(data)).key);
-    return { ...status, idempotencyKey };
+    return {
+      ...status,
+      result: redact(status.result, redactionOf(types, status.type).result),
+      idempotencyKey,
+    };
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseJobId } from "../contract/job-id.ts";
+import { type Redaction, redact, redactionOf } from "../contract/redaction.ts";
 import { attemptRecords } from "../queue/attempt-record.ts";
 import { openEnvelope } from "../queue/envelope.ts";
 import { isoTime } from "../service/iso-time.ts";
@@ -16,7 +17,7 @@ const instant = z.iso.datetime();
 /** All that is known of a job. */
 export const jobDetailSchema = listedJobSchema.extend({
   queue: z.string(),
-  payload: z.unknown().meta({ description: "As it was submitted." }),
+  payload: z.unknown().meta({ description: "As it was submitted, secrets redacted." }),
   priority: z.int(),
   delayMs: z.int().meta({ description: "Milliseconds it was asked to wait." }),
   crashes: z.int().meta({ description: "How often its worker was lost while at it." }),
@@ -48,6 +49,7 @@ const LOG_LINES_MAX = 100;
 export async function readDetail(
   { client, sealer }: StoreAccess,
   prefix: string,
+  types: ReadonlyMap<string, { readonly redact: Redaction }>,
   readStatus: ReadStatus,
   id: string,
 ): Promise<JobDetail | undefined> {
@@ -58,9 +60,13 @@ export async function readDetail(
     Promise.all([readStatus(id), client.hgetall(key), client.lrange(`${key}:logs`, -LOG_LINES_MAX, -1)]),
   );
   if (status === undefined || fields.data === undefined) return undefined;
+  const redaction = redactionOf(types, status.type);
+  const { idempotencyKey, payload } = submitted(sealer, id, fields.data);
   return {
     ...status,
-    ...submitted(sealer, id, fields.data),
+    result: redact(status.result, redaction.result),
+    idempotencyKey,
+    payload: redact(payload, redaction.payload),
     queue,
     priority: Number(fields.priority ?? 0),
     delayMs: (JSON.parse(fields.opts ?? "{}") as { delay?: number }).delay ?? 0,

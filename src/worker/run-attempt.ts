@@ -1,5 +1,6 @@
 import type { Attempt, AttemptLog, JobContract, JobHandler } from "../contract/define-job.ts";
 import { failureOf } from "../contract/failure.ts";
+import { type Scrub, scrubberOf, scrubFields } from "../contract/redaction.ts";
 import { startsAllowed } from "../contract/retry-policy.ts";
 import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
@@ -14,12 +15,14 @@ const PROGRESS_MAX_BYTES = 4_096;
 const RESULT_MAX_BYTES = 64 * 1_024;
 const LOG_LINE_MAX = 1_000;
 
+const asItIs: Scrub = (text) => text;
+
 /** What attempts run with. */
 export interface AttemptTools {
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly log: Logger;
   readonly watch: AttemptWatch | undefined;
-  openEffects(job: TakenJob, contract: JobContract, abort: Abort, log: () => Logger): Effects;
+  openEffects(job: TakenJob, contract: JobContract, abort: Abort, log: () => Logger, scrub: Scrub): Effects;
 }
 
 /**
@@ -31,7 +34,9 @@ export interface AttemptTools {
 export async function runAttempt(tools: AttemptTools, job: TakenJob): Promise<AttemptOutcome> {
   const begun = performance.now();
   tools.watch?.started(job);
-  const outcome = await attemptSteps(tools, job).then(completed, failed);
+  const outcome = await attemptSteps(tools, job).then(completed, (thrown: unknown) =>
+    failed(thrown, scrubOf(tools.handlers.get(job.type)?.job, job)),
+  );
   const tookMs = performance.now() - begun;
   tools.watch?.ended(job, outcome, tookMs);
   report(tools.log, job, outcome, tookMs);
@@ -86,11 +91,12 @@ function runHandler(
     new HoldfastError("ATTEMPT_TIMED_OUT", `The attempt took longer than its ${timeoutMs} ms`);
   const log = logOf(tools.log, job);
   const effectsEnd = new Abort();
-  const effects = tools.openEffects(job, handler.job, effectsEnd, log);
+  const scrub = scrubOf(handler.job, job);
+  const effects = tools.openEffects(job, handler.job, effectsEnd, log, scrub);
   return withEffects(effects, () =>
     underDeadline(job.hold, timeoutMs, late, (abort) => {
       abort.onAbort((reason) => effectsEnd.abort(reason));
-      return handler.run(createAttempt(job, payload, abort, effects, log));
+      return handler.run(createAttempt(job, payload, abort, effects, () => attemptLog(job, log, scrub)));
     }),
   );
 }
@@ -120,7 +126,7 @@ function createAttempt(
   payload: unknown,
   abort: Abort,
   { effect }: Effects,
-  log: () => Logger,
+  openLog: () => AttemptLog,
 ): Attempt {
   return {
     payload,
@@ -132,7 +138,7 @@ function createAttempt(
       return abort.signal;
     },
     get log() {
-      return attemptLog(job, log);
+      return openLog();
     },
     async progress(value) {
       abort.throwIfAborted();
@@ -159,16 +165,39 @@ function logOf(log: Logger, job: TakenJob): () => Logger {
   };
 }
 
-function attemptLog(job: TakenJob, log: () => Logger): AttemptLog {
+/** The job's secrets are looked up when there is a text that could quote them. */
+function scrubOf(contract: JobContract | undefined, job: TakenJob): Scrub {
+  const pointers = contract?.redact.payload ?? [];
+  if (pointers.length === 0) return asItIs;
+  let scrub: Scrub | undefined;
+  return (text) => {
+    scrub ??= scrubberOf(readPayload(job), pointers);
+    return scrub(text);
+  };
+}
+
+/** What cannot be decrypted no handler has seen, so that nothing can quote it. */
+function readPayload(job: TakenJob): unknown {
+  try {
+    return job.envelope.payload;
+  } catch {
+    return undefined;
+  }
+}
+
+function attemptLog(job: TakenJob, log: () => Logger, scrub: Scrub): AttemptLog {
+  const clean = (fields: Readonly<Record<string, unknown>>) =>
+    scrub === asItIs ? fields : scrubFields(fields, scrub);
   const kept = (level: "info" | "warn" | "error"): AttemptLog["info"] => {
     return (message, fields = {}) => {
-      log()[level](fields, message);
+      const told = scrub(message);
+      log()[level](clean(fields), told);
       // A line that cannot be kept must not fail the job; the process's own log has it.
-      job.keepLog(`${new Date().toISOString()} ${level} ${message}`.slice(0, LOG_LINE_MAX)).catch(() => {});
+      job.keepLog(`${new Date().toISOString()} ${level} ${told}`.slice(0, LOG_LINE_MAX)).catch(() => {});
     };
   };
   return {
-    debug: (message, fields = {}) => log().debug(fields, message),
+    debug: (message, fields = {}) => log().debug(clean(fields), scrub(message)),
     info: kept("info"),
     warn: kept("warn"),
     error: kept("error"),
@@ -196,15 +225,15 @@ function completed(result: unknown): AttemptOutcome {
   return { kind: "completed", result };
 }
 
-function failed(thrown: unknown): AttemptOutcome {
+function failed(thrown: unknown, scrub: Scrub): AttemptOutcome {
   if (thrown instanceof HoldfastError) {
     if (thrown.code === "WORKER_STOPPING") return { kind: "returned" };
     if (thrown.code === "EFFECT_BUSY") return { kind: "postponed", delayMs: thrown.retryAfterMs ?? 0 };
   }
   return {
     kind: "failed",
-    failure: failureOf(thrown),
-    stack: thrown instanceof Error ? (thrown.stack ?? "") : "",
+    failure: failureOf(thrown, scrub),
+    stack: thrown instanceof Error ? scrub(thrown.stack ?? "") : "",
     retryAfterMs: thrown instanceof HoldfastError ? thrown.retryAfterMs : undefined,
   };
 }

@@ -114,13 +114,25 @@ function effectsOpener(
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const ledgerOf = openLedgers({ client, sealer }, { prefix, queue }, retentionMs);
   const confirm = () => confirmReplicas(client, settings.HOLDFAST_DURABILITY);
-  return (job, contract, abort, log) =>
+  return (job, contract, abort, log, scrub) =>
     openEffects(contract.effects, () => {
       const claim = claimOf(job.type, job.envelope.key);
       const { id: jobId, lockToken, start } = job;
       const assertHeld = () => job.hold.assert();
       const count = metrics && countEffectsOf(job.type, metrics);
-      const owner = { jobId, claim, lockToken, start, worker: name, abort, log, count, assertHeld, confirm };
+      const owner = {
+        jobId,
+        claim,
+        lockToken,
+        start,
+        worker: name,
+        abort,
+        log,
+        scrub,
+        count,
+        assertHeld,
+        confirm,
+      };
       return { ledger: ledgerOf(claim), owner };
     });
 }

@@ -93,3 +93,16 @@ report.handler(async ({ effect }) => effect("send", async () => ({ pages: 1 })))
 defineJob({ ...wellFormed, effects: { send: { timeoutMs: 1_000 } } });
 // @ts-expect-error repeating is safe only for as long as downstream remembers
 defineJob({ ...wellFormed, effects: { send: { timeoutMs: 1_000, inDoubt: "repeat" } } });
+
+const secretive = {
+  ...wellFormed,
+  payload: z.strictObject({
+    user: z.strictObject({ password: z.string().optional() }).optional(),
+    tokens: z.array(z.strictObject({ value: z.string() })),
+  }),
+};
+defineJob({ ...secretive, redact: { payload: ["/user/password", "/tokens/*/value", "/tokens"] } });
+// @ts-expect-error the payload has no such member
+defineJob({ ...secretive, redact: { payload: ["/user/pasword"] } });
+// @ts-expect-error an element has a number, or stands for all of them
+defineJob({ ...secretive, redact: { payload: ["/tokens/value"] } });

@@ -26,7 +26,7 @@ export function addJobDetailRoute(server: FastifyInstance, parts: ApiParts): voi
       },
     },
     async ({ params: { id } }, reply) => {
-      const detail = await readDetail(parts, prefix, readStatus, id);
+      const detail = await readDetail(parts, prefix, parts.application.jobs, readStatus, id);
       if (detail === undefined) throw jobNotFound();
       return reply.header("Cache-Control", "no-store").send(detail);
     },
