@@ -2,6 +2,7 @@ import type { Experiment } from "../lib/experiment.ts";
 import { killWorker } from "./01-kill-worker.ts";
 import { stopWorker } from "./02-stop-worker.ts";
 import { lostReply } from "./03-lost-reply.ts";
+import { badWay } from "./04-bad-way.ts";
 import { killStore } from "./05-kill-store.ts";
 import { allAtOnce } from "./06-all-at-once.ts";
 import { outage } from "./08-outage.ts";
@@ -16,6 +17,7 @@ export const experiments: readonly Experiment[] = [
   killWorker,
   stopWorker,
   lostReply,
+  badWay,
   killStore,
   allAtOnce,
   outage,

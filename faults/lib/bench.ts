@@ -6,6 +6,7 @@ import { type RedisServer, startRedisServer } from "../../test/support/redis-ser
 import { type Client, openClient } from "./client.ts";
 import { type Cut, type Installation, install } from "./installation.ts";
 import { endProcess, readiness, startProcess } from "./processes.ts";
+import { type StoreProxy, startProxy } from "./proxy.ts";
 import { type Death, type Role, startRole } from "./role.ts";
 import { scratchFolder } from "./scratch.ts";
 import { openTraceReader, type TraceReader } from "./trace-reader.ts";
@@ -25,6 +26,10 @@ export interface BenchOptions {
   readonly store?: readonly string[];
   /** Added to the store's environment. */
   readonly storeEnv?: NodeJS.ProcessEnv;
+  /** Where the store keeps its files. @default a folder of the bench's own */
+  readonly storeDirectory?: string;
+  /** Whether the roles reach the store over a proxy. The laboratory's own client does not. @default false */
+  readonly proxied?: boolean;
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -48,6 +53,8 @@ export interface Bench {
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
   readonly store: RedisServer;
+  /** The roles' way to the store; undefined where it is not `proxied`. */
+  readonly proxy: StoreProxy | undefined;
   readonly installation: Installation;
   readonly client: Client;
   readonly workers: readonly Role[];
@@ -63,6 +70,8 @@ export interface Bench {
   strikeStore(forMs?: number): Promise<Outage>;
   /** Stops the store: it accepts connections and says nothing. @returns when it goes on, in milliseconds since 1970 */
   pauseStore(forMs: number): Promise<number>;
+  /** Counts the time of `work` as one in which the store was not there for everybody. */
+  troubled<T>(work: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
@@ -75,13 +84,14 @@ async function openBench(options: BenchOptions): Promise<Bench> {
   const directory = scratchFolder("bench");
   for (const name of ["trace", "struck", "logs"]) mkdirSync(join(directory, name));
   const installation = install(join(directory, "installation"), options.cut);
-  const storeDirectory = join(directory, "store");
-  mkdirSync(storeDirectory);
+  const storeDirectory = options.storeDirectory ?? join(directory, "store");
+  mkdirSync(storeDirectory, { recursive: true });
   const store = await startRedisServer({
     directory: storeDirectory,
     args: options.store ?? [],
     env: options.storeEnv ?? {},
   });
+  const proxy = options.proxied ? await startProxy(store.port) : undefined;
   const witnessFile = join(directory, "witness.ndjson");
   const witness = startProcess(
     installation.script("witness"),
@@ -90,7 +100,7 @@ async function openBench(options: BenchOptions): Promise<Bench> {
   );
   const { url: witnessUrl = "" } = await readiness(witness);
   const env: NodeJS.ProcessEnv = {
-    REDIS_URL: store.url,
+    REDIS_URL: proxy?.url ?? store.url,
     HOLDFAST_LOCK_MS: String(LOCK_MS),
     HOLDFAST_CONCURRENCY: String(options.concurrency ?? 8),
     HOLDFAST_KEEP_COMPLETED: "1000000",
@@ -113,6 +123,14 @@ async function openBench(options: BenchOptions): Promise<Bench> {
     });
     return striking;
   };
+  const troubled = async <T>(work: () => Promise<T>) => {
+    const from = Date.now();
+    try {
+      return await work();
+    } finally {
+      outages.push({ from, to: Date.now() });
+    }
+  };
   const role = (script: "worker" | "api" | "scheduler", name: string, extra: NodeJS.ProcessEnv = {}) =>
     startRole({
       name,
@@ -129,11 +147,12 @@ async function openBench(options: BenchOptions): Promise<Bench> {
   const api = options.api ? role("api", "api") : undefined;
   const scheduler = options.scheduler ? role("scheduler", "scheduler") : undefined;
   const roles = [...workers, ...immune, ...(api ? [api] : []), ...(scheduler ? [scheduler] : [])];
-  const client = await openClient(directory, env, await installation.library());
+  const client = await openClient(directory, { ...env, REDIS_URL: store.url }, await installation.library());
   const stop = async () => {
     await client.close();
     await Promise.all(roles.map((each) => each.stop()));
     await endProcess(witness, "SIGKILL");
+    await proxy?.stop();
     await store.stop();
   };
   try {
@@ -146,6 +165,7 @@ async function openBench(options: BenchOptions): Promise<Bench> {
     directory,
     env,
     store,
+    proxy,
     installation,
     client,
     workers,
@@ -158,14 +178,14 @@ async function openBench(options: BenchOptions): Promise<Bench> {
     told: () => readTold(witnessFile),
     strikeStore,
     async pauseStore(forMs) {
-      const from = Date.now();
-      process.kill(store.pid, "SIGSTOP");
-      await sleep(forMs);
-      process.kill(store.pid, "SIGCONT");
-      const to = Date.now();
-      outages.push({ from, to });
-      return to;
+      await troubled(async () => {
+        process.kill(store.pid, "SIGSTOP");
+        await sleep(forMs);
+        process.kill(store.pid, "SIGCONT");
+      });
+      return Date.now();
     },
+    troubled,
     stop,
   };
 }

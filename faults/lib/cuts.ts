@@ -55,3 +55,15 @@ export const withoutKey: Cut = {
     },
   ],
 };
+
+/** Whoever waits for the store waits for as long as it takes. */
+export const withoutDeadline: Cut = {
+  name: "deadline",
+  edits: [
+    {
+      file: "store/fault.js",
+      from: "await withDeadline(work, STORE_DEADLINE_MS, storeUnavailable)",
+      to: "await work",
+    },
+  ],
+};

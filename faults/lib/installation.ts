@@ -7,7 +7,7 @@ import ts from "typescript";
 /** A copy of the shipped build, whole or with one protection cut out. */
 export interface Installation {
   /** The script of a process of the laboratory's, inside this copy. */
-  script(name: "worker" | "api" | "scheduler" | "witness"): string;
+  script(name: "worker" | "api" | "scheduler" | "witness" | "caller"): string;
   readonly cli: string;
   /** What `HOLDFAST_CONFIG` is set to. */
   readonly config: string;

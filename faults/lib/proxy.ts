@@ -1,7 +1,21 @@
 import { connect, createServer, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
-/** Stands between one client and the store, and can lose what passes. */
-export interface Proxy {
+/**
+ * What the way to the store does.
+ *
+ * `delayed`: each answer comes `ms` late. `black hole`: nothing passes, in either direction; what was sent arrives once
+ * the way is open again. `half-open`: the store's end of each connection is gone and the client's is not told; such a
+ * connection stays silent for ever, and only new ones work once the way is open again.
+ */
+export type Way =
+  | { readonly kind: "open" }
+  | { readonly kind: "delayed"; readonly ms: number }
+  | { readonly kind: "black hole" }
+  | { readonly kind: "half-open" };
+
+/** Stands between clients and the store, and can lose or hold up what passes. */
+export interface StoreProxy {
   readonly url: string;
   /**
    * Loses something of the next command that contains `text`, and closes the connection.
@@ -11,56 +25,115 @@ export interface Proxy {
   lose(what: "reply" | "command", text: string): void;
   /** How often something was lost. */
   readonly lost: number;
+  /** Changes the way from now on. */
+  become(way: Way): void;
   stop(): Promise<void>;
 }
 
-export async function startProxy(targetPort: number): Promise<Proxy> {
-  let order: { what: "reply" | "command"; text: string } | undefined;
-  let lost = 0;
-  const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const store = connect(targetPort, "127.0.0.1");
-    let losesReply = false;
-    const close = () => {
-      client.destroy();
-      store.destroy();
-    };
-    for (const socket of [client, store]) {
-      sockets.add(socket);
-      socket.on("error", close);
-      socket.on("close", () => {
-        sockets.delete(socket);
-        close();
-      });
-    }
-    client.on("data", (chunk) => {
-      if (order === undefined || !chunk.includes(order.text)) return void store.write(chunk);
-      lost += 1;
-      const { what } = order;
-      order = undefined;
-      if (what === "command") return close();
-      losesReply = true;
-      return void store.write(chunk);
-    });
-    store.on("data", (chunk) => {
-      if (losesReply) close();
-      else client.write(chunk);
-    });
-  });
+interface Traffic {
+  way: Way;
+  order: { what: "reply" | "command"; text: string } | undefined;
+  lost: number;
+  readonly pairs: Set<Pair>;
+}
+
+/** One connection of a client, and the one to the store that belongs to it. */
+interface Pair {
+  /** The way has changed. */
+  change(): void;
+  close(): void;
+}
+
+export async function startProxy(targetPort: number): Promise<StoreProxy> {
+  const traffic: Traffic = { way: { kind: "open" }, order: undefined, lost: 0, pairs: new Set() };
+  const server = createServer((client) => pairUp(client, connect(targetPort, "127.0.0.1"), traffic));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   return {
     url: `redis://127.0.0.1:${port}`,
     lose(what, text) {
-      order = { what, text };
+      traffic.order = { what, text };
     },
     get lost() {
-      return lost;
+      return traffic.lost;
+    },
+    become(way) {
+      traffic.way = way;
+      for (const pair of traffic.pairs) pair.change();
     },
     async stop() {
-      for (const socket of sockets) socket.destroy();
+      for (const pair of traffic.pairs) pair.close();
       await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function pairUp(client: Socket, store: Socket, traffic: Traffic): void {
+  let losesReply = false;
+  let isDeaf = false;
+  const toStore = openLane(store, traffic);
+  const toClient = openLane(client, traffic);
+  const pair: Pair = {
+    change() {
+      isDeaf ||= traffic.way.kind === "half-open";
+      if (isDeaf) return void store.destroy();
+      toStore.change();
+      toClient.change();
+    },
+    close() {
+      client.destroy();
+      store.destroy();
+      traffic.pairs.delete(pair);
+    },
+  };
+  traffic.pairs.add(pair);
+  for (const socket of [client, store]) socket.on("error", () => {});
+  client.on("close", pair.close);
+  store.on("close", () => {
+    if (!isDeaf) pair.close();
+  });
+  client.on("data", (chunk) => {
+    if (isDeaf) return;
+    const { order } = traffic;
+    if (order === undefined || !chunk.includes(order.text)) return toStore.send(chunk);
+    traffic.lost += 1;
+    traffic.order = undefined;
+    if (order.what === "command") return pair.close();
+    losesReply = true;
+    return toStore.send(chunk);
+  });
+  store.on("data", (chunk) => {
+    if (losesReply) pair.close();
+    else toClient.send(chunk, traffic.way.kind === "delayed" ? traffic.way.ms : 0);
+  });
+  pair.change();
+}
+
+/** One direction of a connection: chunks arrive in order, however late. */
+function openLane(to: Socket, traffic: Traffic) {
+  let held: Buffer[] = [];
+  let late = Promise.resolve();
+  let pending = 0;
+  const pass = (chunk: Buffer) => {
+    if (traffic.way.kind === "black hole") held.push(chunk);
+    else if (to.writable) to.write(chunk);
+  };
+  return {
+    send(chunk: Buffer, delayMs = 0) {
+      if (delayMs === 0 && pending === 0) return pass(chunk);
+      const dueAt = performance.now() + delayMs;
+      pending += 1;
+      late = late.then(async () => {
+        await sleep(Math.max(0, dueAt - performance.now()));
+        pending -= 1;
+        pass(chunk);
+      });
+    },
+    change() {
+      const chunks = held;
+      held = [];
+      for (const chunk of chunks) pass(chunk);
     },
   };
 }

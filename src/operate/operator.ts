@@ -15,7 +15,10 @@ import { type AuditEntry, readAuditTrail } from "../watch/audit-trail.ts";
 import { type FailureGroups, readFailureGroups } from "../watch/failure-groups.ts";
 import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
 
-/** A person's hand on jobs and doubts. All of it fails with `STORE_UNAVAILABLE` when the store does not answer in time. */
+/**
+ * A person's hand on jobs and doubts. Each call fails as a whole with `STORE_UNAVAILABLE` when the store does not answer in
+ * time, however many steps it takes.
+ */
 export interface Operator {
   /** Lists jobs: finished ones the latest first, the others the next to run first. */
   list(query: JobQuery): Promise<JobPage>;
@@ -76,6 +79,20 @@ export function openOperator(
     return doubt.claim;
   }
 
+  async function resolve(id: string, effect: string, resolution: Resolution): Promise<void> {
+    const { name, queue } = queueOf(queues, id);
+    const [claim, type] = await Promise.all([
+      findClaim(id, name, effect),
+      client.hget(queueKey(prefix, name, id), "name"),
+    ]);
+    const ledger = openLedgers(access, { prefix, queue: name }, retentionMs)(claim);
+    const resolved = await ledger.resolve(effect, resolution);
+    if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
+    countEffect?.(type ?? "", declaredName(effect), "settled");
+    // The job failed because of the doubt; where it is not failed, e.g. because it has not got there yet, it goes on anyway.
+    await queue.retry(resolved.jobId);
+  }
+
   return {
     stop: queues.stop,
     list: (query) => inTime(listJobs(access, prefix, application.jobs, query)),
@@ -92,8 +109,8 @@ export function openOperator(
         throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
       return outcome;
     },
-    failures: () => readFailureGroups(access, prefix, queues.names),
-    retryFailed: (query) => retryFailed(client, prefix, queues, query),
+    failures: () => inTime(readFailureGroups(access, prefix, queues.names)),
+    retryFailed: (query) => inTime(retryFailed(client, prefix, queues, query)),
     async doubts(offset, limit) {
       const lists = await inTime(
         Promise.all(queues.names.map((name) => listDoubts(access, prefix, name, 0, offset + limit))),
@@ -109,18 +126,7 @@ export function openOperator(
       );
       return new Map(await inTime(Promise.all(counts)));
     },
-    async resolve(id, effect, resolution) {
-      const { name, queue } = queueOf(queues, id);
-      const [claim, type] = await inTime(
-        Promise.all([findClaim(id, name, effect), client.hget(queueKey(prefix, name, id), "name")]),
-      );
-      const ledger = openLedgers(access, { prefix, queue: name }, retentionMs)(claim);
-      const resolved = await inTime(ledger.resolve(effect, resolution));
-      if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
-      countEffect?.(type ?? "", declaredName(effect), "settled");
-      // The job failed because of the doubt; where it is not failed, e.g. because it has not got there yet, it goes on anyway.
-      await inTime(queue.retry(resolved.jobId));
-    },
+    resolve: async (id, effect, resolution) => await inTime(resolve(id, effect, resolution)),
     auditTrail: (limit) => readAuditTrail(access, prefix, queues.names, limit),
   };
 }

@@ -2,7 +2,6 @@ import { parseFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { OperatedQueues } from "../queue/operated-queue.ts";
 import type { StoreClient } from "../store/client.ts";
-import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 
 /** Which failed jobs to retry. */
@@ -36,6 +35,8 @@ const SLICE = 500;
 /** One call must not take for ever where few match. */
 const SCANNED_MAX = 20_000;
 const AT_A_TIME = 20;
+/** Nor longer than somebody waits: it then answers with how far it got. */
+const ENOUGH_MS = 1_000;
 
 /** Retries failed jobs, those that failed first first. */
 export async function retryFailed(
@@ -47,20 +48,20 @@ export async function retryFailed(
   let place: Place | undefined =
     query.cursor === undefined ? { queue: 0, offset: 0 } : parseCursor(query.cursor, queues.names.length);
   let [retried, skipped, scanned] = [0, 0, 0];
-  while (place !== undefined && retried < query.limit && scanned < SCANNED_MAX) {
+  const enoughAt = performance.now() + ENOUGH_MS;
+  const isEnough = () => retried >= query.limit || scanned >= SCANNED_MAX || performance.now() > enoughAt;
+  while (place !== undefined && !isEnough()) {
     const name: string = queues.names[place.queue] ?? "";
-    const ids: string[] = await inTime(
-      client.zrangebyscore(
-        queueKey(prefix, name, "failed"),
-        "-inf",
-        query.before,
-        "LIMIT",
-        place.offset,
-        SLICE,
-      ),
+    const ids: string[] = await client.zrangebyscore(
+      queueKey(prefix, name, "failed"),
+      "-inf",
+      query.before,
+      "LIMIT",
+      place.offset,
+      SLICE,
     );
     scanned += ids.length;
-    const matching = await inTime(matchingOf(client, prefix, name, ids, query));
+    const matching = await matchingOf(client, prefix, name, ids, query);
     const wanted = matching.slice(0, query.limit - retried);
     const outcomes = await retryAll(queues, name, wanted);
     const succeeded = outcomes.filter((outcome) => outcome === "retried").length;
@@ -100,7 +101,7 @@ async function retryAll(queues: OperatedQueues, name: string, ids: readonly stri
   const outcomes: string[] = [];
   for (let at = 0; queue !== undefined && at < ids.length; at += AT_A_TIME) {
     const some = ids.slice(at, at + AT_A_TIME);
-    outcomes.push(...(await inTime(Promise.all(some.map((id) => queue.retry(id))))));
+    outcomes.push(...(await Promise.all(some.map((id) => queue.retry(id)))));
   }
   return outcomes;
 }

@@ -2,6 +2,7 @@ import { jobNotFound, parseJobId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreAccess } from "../store/connect.ts";
+import { inTime } from "../store/fault.ts";
 import type { Interest, StatusListener } from "./follow-job.ts";
 import { type FollowedQueue, openFollowedQueue } from "./follow-queue.ts";
 import { hasEnded, type JobStatus } from "./job-status.ts";
@@ -103,7 +104,8 @@ export function openFollowers(options: FollowersOptions): Followers {
         queue.leave(id, interest);
       };
       try {
-        const status = await job.refresh();
+        // A read that is under way already is waited for as well.
+        const status = await inTime(job.refresh());
         if (status === undefined) throw jobNotFound();
         // Not before the job is known to exist: ids name queues, and anybody can make up an id. What happens until the
         // reader has caught up is not missed: then it is looked at again.
@@ -117,7 +119,7 @@ export function openFollowers(options: FollowersOptions): Followers {
         get status() {
           return job.status;
         },
-        refresh: job.refresh,
+        refresh: () => inTime(job.refresh()),
         leave() {
           job.listeners.delete(listener);
           leave();

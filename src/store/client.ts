@@ -41,9 +41,17 @@ export function openStore(url: string, patience: Patience, onError: (error: Erro
 
 // A command resent after a reconnect can meet a store that has run it already. Where somebody waits, "unknown" is the
 // honest answer; a worker's commands are checked by lock and state, so that a second run of them changes nothing.
+// Silence while an answer is due means that the connection may be dead without either end having been told, e.g. by a
+// firewall that forgot it. The system itself would notice after a quarter of an hour.
 const behaviour: Record<Patience, ConnectionOptions> = {
-  prompt: { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false },
-  patient: { maxRetriesPerRequest: null },
+  prompt: {
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    socketTimeout: 2_000,
+  },
+  // Longer than BullMQ waits for the next job: 10 s.
+  patient: { maxRetriesPerRequest: null, socketTimeout: 12_000 },
 };
 
 function createClient(url: string, options: ConnectionOptions): StoreClient {
@@ -131,7 +139,14 @@ export function serversOf(client: StoreClient): Redis[] {
   return client instanceof Cluster ? client.nodes("master") : [client];
 }
 
-/** Another connection to the same store, e.g. for a subscription, which needs one of its own. */
-export function duplicate(client: StoreClient): StoreClient {
-  return client instanceof Cluster ? client.duplicate() : client.duplicate();
+/**
+ * Another connection to the same store, e.g. for a subscription, which needs one of its own.
+ *
+ * @param silentMs after how many milliseconds without an answer it counts as dead. @default as the first one's
+ */
+export function duplicate(client: StoreClient, silentMs?: number): StoreClient {
+  const options = silentMs === undefined ? {} : { socketTimeout: silentMs };
+  return client instanceof Cluster
+    ? client.duplicate([], { redisOptions: options })
+    : client.duplicate(options);
 }

@@ -22,6 +22,8 @@ export function fingerprintOf(secret: string, claim: string, content: string): s
 
 /** The secret shared by all producers of one store. */
 export interface FingerprintSecret {
+  /** Whether it is at hand, without asking the store. */
+  readonly isKnown: boolean;
   /** @throws HoldfastError `STORE_UNAVAILABLE`, `DECRYPTION_FAILED` */
   get(): Promise<string>;
 }
@@ -38,21 +40,28 @@ export function fingerprintSecret(client: StoreClient, prefix: string, sealer: S
   const key = fingerprintSecretKey(prefix);
   let held: string | undefined;
   let reading: Promise<string> | undefined;
-  client.on("ready", () => {
+  let isKnown = false;
+  const forget = () => {
     reading = undefined;
-  });
+    isKnown = false;
+  };
+  client.on("ready", forget);
   const read = async () => {
     const offered = held ?? randomBytes(32).toString("base64url");
     const found = await client.set(key, sealer.seal(offered, place), "NX", "GET");
     held = found === null ? offered : sealer.open(found, place);
     if (found !== null && !sealer.isCurrent(found))
       await reseal.run(client, [key], [found, sealer.seal(held, place)]);
+    isKnown = true;
     return held;
   };
   return {
+    get isKnown() {
+      return isKnown;
+    },
     get() {
       reading ??= inTime(read()).catch((error: unknown) => {
-        reading = undefined;
+        forget();
         throw error;
       });
       return reading;

@@ -6,6 +6,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { traceCarrier } from "../observe/tracing.ts";
 import { createJobAdder, type JobAdder } from "../queue/job-adder.ts";
 import type { StoreAccess } from "../store/connect.ts";
+import { inTime } from "../store/fault.ts";
 import { confirmReplicas } from "../store/replicas.ts";
 import { fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
@@ -85,7 +86,9 @@ export function createSubmitter(
         const submission = validateSubmission(application, input);
         const adder = adders.get(submission.contract.queue);
         if (adder === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not known");
-        const receipt = await enqueue(submission, adder, request ?? submission.content);
+        // Where the secret has to be read first, both must be done in the time that somebody waits for one.
+        const enqueued = enqueue(submission, adder, request ?? submission.content);
+        const receipt = await (secret.isKnown ? enqueued : inTime(enqueued));
         watch?.taken(receipt.type, receipt.duplicate);
         return receipt;
       } catch (error) {

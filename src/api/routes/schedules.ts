@@ -12,6 +12,7 @@ import {
   readSchedule,
   scheduleStatusSchema,
 } from "../../status/schedule-status.ts";
+import { inTime } from "../../store/fault.ts";
 import { runNow } from "../../submit/run-now.ts";
 import { readKeyHeader } from "../key-header.ts";
 import { parseInput } from "../parse-input.ts";
@@ -56,11 +57,8 @@ export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): voi
     },
     async ({ query }) => {
       const { next } = parseInput(listQuerySchema, query);
-      return {
-        schedules: await Promise.all(
-          application.schedules.map((schedule) => readSchedule(reader, schedule, next)),
-        ),
-      };
+      const schedules = application.schedules.map((schedule) => readSchedule(reader, schedule, next));
+      return { schedules: await inTime(Promise.all(schedules)) };
     },
   );
   server.get<{ Params: { name: string } }>(
@@ -83,7 +81,8 @@ export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): voi
     },
     async ({ params, query }) => {
       const { limit } = parseInput(ticksQuerySchema, query);
-      return { ticks: await readPastTicks(reader, scheduleOf(application, params.name), limit) };
+      const ticks = readPastTicks(reader, scheduleOf(application, params.name), limit);
+      return { ticks: await inTime(ticks) };
     },
   );
   server.get<{ Params: { name: string; at: string } }>(
@@ -108,7 +107,7 @@ export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): voi
     },
     async ({ params: { name, at } }) => {
       const instant = Date.parse(parseInput(instantSchema, at));
-      const explanation = await explainTick(reader, scheduleOf(application, name), instant);
+      const explanation = await inTime(explainTick(reader, scheduleOf(application, name), instant));
       return { ...explanation, text: describeExplanation(explanation) };
     },
   );

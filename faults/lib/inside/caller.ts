@@ -1,0 +1,70 @@
+/** Calls an API as its clients do, from a process of its own: what else the laboratory does must not show in the times. */
+
+export interface Call {
+  /** Method and path as the API's reference has them, and how it differs from the plain call. */
+  readonly name: string;
+  readonly method: string;
+  /** `KEY` in path or body becomes another key each time. */
+  readonly path: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: object;
+  /** Milliseconds that the call itself asks the API to wait. */
+  readonly waitMs?: number;
+}
+
+export interface Answer {
+  readonly call: string;
+  /** 0: there was none within 10 s. */
+  readonly status: number;
+  /** Until the answer was there; of a stream, until it began. Without what the call itself asked to wait. */
+  readonly ms: number;
+}
+
+export interface Order {
+  readonly url: string;
+  readonly calls: readonly Call[];
+  /** Each call is made again and again for so long, and at least once. */
+  readonly forMs: number;
+}
+
+const GIVE_UP_MS = 10_000;
+
+let keys = 0;
+
+process.on("disconnect", () => process.exit(1));
+process.on("message", (order: Order) => {
+  const answers = order.calls.map((call) => callFor(order, call));
+  Promise.all(answers).then((all) => process.send?.(all.flat()));
+});
+process.send?.({ ready: true });
+
+async function callFor({ url, forMs }: Order, call: Call): Promise<Answer[]> {
+  const until = performance.now() + forMs;
+  const answers: Answer[] = [];
+  do answers.push(await once(url, call));
+  while (performance.now() < until);
+  return answers;
+}
+
+async function once(url: string, call: Call): Promise<Answer> {
+  keys += 1;
+  const withKey = (text: string) => text.replaceAll("KEY", `call-${process.pid}-${keys}`);
+  const begun = performance.now();
+  let status = 0;
+  try {
+    const response = await fetch(url + withKey(call.path), {
+      method: call.method,
+      headers: { ...(call.body && { "Content-Type": "application/json" }), ...call.headers },
+      ...(call.body && { body: withKey(JSON.stringify(call.body)) }),
+      signal: AbortSignal.timeout(GIVE_UP_MS),
+    });
+    const isStream = response.headers.get("content-type")?.startsWith("text/event-stream");
+    if (isStream) await response.body?.cancel();
+    else await response.arrayBuffer();
+    status = response.status;
+  } catch {
+    // It stays 0.
+  }
+  const waitedMs = status === 200 ? (call.waitMs ?? 0) : 0;
+  return { call: call.name, status, ms: performance.now() - begun - waitedMs };
+}
