@@ -5,7 +5,10 @@ import { lostReply } from "./03-lost-reply.ts";
 import { badWay } from "./04-bad-way.ts";
 import { killStore } from "./05-kill-store.ts";
 import { allAtOnce } from "./06-all-at-once.ts";
+import { damagedLog } from "./07-damaged-log.ts";
 import { outage } from "./08-outage.ts";
+import { fullDisk } from "./10-full-disk.ts";
+import { forgetfulStore } from "./11-forgetful-store.ts";
 import { oneKey } from "./12-one-key.ts";
 import { time } from "./13-time.ts";
 import { trimmedJob } from "./14-trimmed-job.ts";
@@ -20,7 +23,10 @@ export const experiments: readonly Experiment[] = [
   badWay,
   killStore,
   allAtOnce,
+  damagedLog,
   outage,
+  fullDisk,
+  forgetfulStore,
   oneKey,
   time,
   trimmedJob,

@@ -62,8 +62,20 @@ export const withoutDeadline: Cut = {
   edits: [
     {
       file: "store/fault.js",
-      from: "await withDeadline(work, STORE_DEADLINE_MS, storeUnavailable)",
+      from: "await withDeadline(work, ms, storeUnavailable)",
       to: "await work",
+    },
+  ],
+};
+
+/** A store that does not know a script is not told it. */
+export const withoutScripts: Cut = {
+  name: "scripts",
+  edits: [
+    {
+      file: "store/script.js",
+      from: "return await client.eval(source, keys.length, ...keys, ...args);",
+      to: "throw error;",
     },
   ],
 };

@@ -1,0 +1,238 @@
+import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
+import { actJob } from "../lib/act-jobs.ts";
+import { allEnded, type Bench, withBench } from "../lib/bench.ts";
+import { noCounts } from "../lib/checker.ts";
+import type { Context, Control, Experiment } from "../lib/experiment.ts";
+import type { Random } from "../lib/random.ts";
+import { scratchFolder } from "../lib/scratch.ts";
+
+export const damagedLog: Experiment = {
+  number: 7,
+  title: "The store's files are damaged",
+  fault:
+    "copies of a store's files, each with the end of its log cut off, or one bit flipped; a store is started on each",
+  mustHold: "it refuses to start and says why, or has all that was acknowledged, but for what was cut off",
+  async run(context) {
+    const [jobs, times] = context.isQuick ? [20, 6] : [200, 120];
+    return await withBench({ workers: 1, concurrency: 8 }, async (bench) => {
+      const original = await fillStore(bench, context, jobs);
+      const cut = await damageAgainAndAgain(context, original, "end cut off", times, cutEnd);
+      const base = await damageAgainAndAgain(
+        context,
+        original,
+        "bit flipped in the base",
+        times,
+        flipBit("base"),
+      );
+      const log = await damageAgainAndAgain(
+        context,
+        original,
+        "bit flipped in the log",
+        times,
+        flipBit("incr"),
+      );
+      const rows = [cut, base, log];
+      return {
+        counts: {
+          ...noCounts,
+          acknowledged: original.ids.length,
+          faults: rows.length * times,
+          lost: cut.unexplained + base.changed,
+        },
+        table: {
+          head: [
+            "damage",
+            "times",
+            "refused to start",
+            "whole",
+            "without what was cut off",
+            "other than it was",
+          ],
+          rows: rows.map(({ name, refused, whole, shorter, changed }) => [
+            name,
+            times,
+            refused,
+            whole,
+            shorter,
+            changed,
+          ]),
+        },
+        measured: [
+          `${original.ids.length} jobs were acknowledged; half of the store's data is in its base, which has a checksum, half in the log, which has none`,
+          "not promised: a bit that flips inside a value of the log is noticed by nobody. A file system with checksums, or memory with ECC, is what helps",
+        ],
+        broken: [
+          ...(cut.unexplained > 0
+            ? [`${cut.unexplained} acknowledged jobs were lost that had not been cut off`]
+            : []),
+          ...(base.changed > 0 ? [`${base.changed} stores started with a damaged base`] : []),
+        ],
+        controls: [await checksumControl(context, original, times)],
+      };
+    });
+  },
+};
+
+/** A store's files, and what is in them. */
+interface Original {
+  readonly directory: string;
+  readonly ids: readonly string[];
+  /** Of all that the store holds. */
+  readonly digest: string;
+}
+
+/** Half of the jobs, run to their end, get into the base; the other half wait in the log. */
+async function fillStore(bench: Bench, { random }: Context, jobs: number): Promise<Original> {
+  const submit = async (name: string) => {
+    for (let index = 0; index < jobs / 2; index += 1)
+      await bench.client.submit(actJob(`${name}-${index}`, random));
+  };
+  await submit("base");
+  await allEnded(bench, 60_000);
+  await Promise.all(bench.workers.map((worker) => worker.stop()));
+  await rewriteLog(bench.store);
+  await submit("log");
+  const directory = scratchFolder("files");
+  await bench.store.kill();
+  cpSync(join(bench.directory, "store"), directory, { recursive: true });
+  const copy = await startOn(directory);
+  if (typeof copy === "string") throw new Error(copy);
+  const digest = await digestOf(copy);
+  await copy.stop();
+  await bench.store.restart();
+  return { directory, ids: bench.client.acknowledged.map(({ id }) => id), digest };
+}
+
+async function rewriteLog(store: RedisServer): Promise<void> {
+  const client = new Redis(store.url);
+  try {
+    await client.bgrewriteaof();
+    for (;;) {
+      const info = await client.info("persistence");
+      if (/aof_rewrite_in_progress:0/.test(info) && /aof_rewrite_scheduled:0/.test(info)) return;
+    }
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** Damages files. @returns how many bytes the log may be without, counted from its end */
+type Damage = (directory: string, random: Random) => void;
+
+const TAIL_BYTES = 6_000;
+
+function cutEnd(directory: string, random: Random): void {
+  const file = fileOf(directory, "incr");
+  const length = readFileSync(file).length;
+  truncateSync(file, length - random.between(1, Math.min(TAIL_BYTES, length - 1)));
+}
+
+function flipBit(part: "base" | "incr"): Damage {
+  return (directory, random) => {
+    const file = fileOf(directory, part);
+    const bytes = readFileSync(file);
+    const at = random.between(0, bytes.length - 1);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << random.between(0, 7));
+    writeFileSync(file, bytes);
+  };
+}
+
+function fileOf(directory: string, part: "base" | "incr"): string {
+  const folder = join(directory, "appendonlydir");
+  const name = readdirSync(folder).find((candidate) => candidate.includes(`.${part}.`));
+  if (name === undefined) throw new Error(`The store has no ${part} file`);
+  return join(folder, name);
+}
+
+interface Seen {
+  readonly name: string;
+  refused: number;
+  whole: number;
+  /** Started without what was cut off, and with all the rest. */
+  shorter: number;
+  /** Started with something else than it had. */
+  changed: number;
+  /** Acknowledged jobs that were not cut off, and are not there. */
+  unexplained: number;
+}
+
+async function damageAgainAndAgain(
+  { random, say }: Context,
+  original: Original,
+  name: string,
+  times: number,
+  damage: Damage,
+  args: readonly string[] = [],
+): Promise<Seen> {
+  const seen: Seen = { name, refused: 0, whole: 0, shorter: 0, changed: 0, unexplained: 0 };
+  const before = readFileSync(fileOf(original.directory, "incr"));
+  for (let time = 0; time < times; time += 1) {
+    say(`${name}, ${time + 1} of ${times}`);
+    const directory = scratchFolder("damaged");
+    cpSync(original.directory, directory, { recursive: true });
+    damage(directory, random);
+    const store = await startOn(directory, args);
+    if (typeof store === "string") seen.refused += 1;
+    else {
+      // What the store itself made of it: it goes back to the last whole transaction.
+      const cutOff = before.subarray(readFileSync(fileOf(directory, "incr")).length).toString("latin1");
+      const missing = await missingIn(store, original.ids);
+      seen.unexplained += missing.filter((id) => !cutOff.includes(id)).length;
+      if ((await digestOf(store)) === original.digest) seen.whole += 1;
+      else if (cutOff === "") seen.changed += 1;
+      else seen.shorter += 1;
+      await store.stop();
+    }
+  }
+  return seen;
+}
+
+/** @returns what the store said when it refused */
+async function startOn(directory: string, args: readonly string[] = []): Promise<RedisServer | string> {
+  try {
+    return await startRedisServer({ directory, args: ["--enable-debug-command", "yes", ...args] });
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function digestOf(store: RedisServer): Promise<string> {
+  return await withClient(store, async (client) => String(await client.call("DEBUG", "DIGEST")));
+}
+
+async function missingIn(store: RedisServer, ids: readonly string[]): Promise<string[]> {
+  return await withClient(store, async (client) => {
+    const there = await Promise.all(ids.map((id) => client.exists(`holdfast:{default}:${id}`)));
+    return ids.filter((_, index) => there[index] === 0);
+  });
+}
+
+async function withClient<T>({ url }: RedisServer, use: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis(url);
+  try {
+    return await use(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function checksumControl(context: Context, original: Original, times: number): Promise<Control> {
+  const unchecked = ["--rdbchecksum", "no"];
+  const flip = flipBit("base");
+  const { changed } = await damageAgainAndAgain(
+    context,
+    original,
+    "control: no checksum",
+    times,
+    flip,
+    unchecked,
+  );
+  return {
+    protection: "the base's checksum",
+    isCaught: changed > 0,
+    seen: `${changed} of ${times} stores started with a damaged base`,
+  };
+}

@@ -1,0 +1,127 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { actJob } from "../lib/act-jobs.ts";
+import { type Bench, withBench } from "../lib/bench.ts";
+import { check } from "../lib/checker.ts";
+import { apiDoor, libraryDoor } from "../lib/client.ts";
+import { withoutScripts } from "../lib/cuts.ts";
+import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import type { Random } from "../lib/random.ts";
+import { inLanes } from "../lib/waiting.ts";
+
+export const forgetfulStore: Experiment = {
+  number: 11,
+  title: "The store forgets scripts and connections",
+  fault: "storms of SCRIPT FLUSH, and of CLIENT KILL on one connection or on all, under load",
+  mustHold: "all recovers without a hand; nothing lost, nothing repeated, nothing in doubt without a reason",
+  async run(context) {
+    const forMs = context.isQuick ? 2_000 : 45_000;
+    return await withBench({ workers: 2, concurrency: 6, api: true }, async (bench) => {
+      const scripts = await storm(bench, context, "SCRIPT FLUSH", forMs, async (store) => {
+        await store.script("FLUSH");
+      });
+      const kills = await storm(bench, context, "CLIENT KILL", forMs, killConnections);
+      const verdict = await check(bench, 60_000);
+      verdict.counts.faults = scripts.times + kills.times;
+      const restarted = [...bench.workers, ...(bench.api ? [bench.api] : [])].filter(
+        ({ lives }) => lives > 1,
+      );
+      return {
+        counts: verdict.counts,
+        table: {
+          head: ["storm of", "times", "acknowledged", "unanswered tries"],
+          rows: [scripts, kills].map(({ name, times, acknowledged, unanswered }) => [
+            name,
+            times,
+            acknowledged,
+            unanswered,
+          ]),
+        },
+        measured: [],
+        broken: [
+          ...brokenBy(verdict),
+          ...restarted.map(({ name }) => `${name} ended and had to be started again`),
+        ],
+        controls: [await scriptControl(context)],
+      };
+    });
+  },
+};
+
+const LANES = 12;
+const LONGEST_PAUSE_MS = 200;
+
+interface Storm {
+  readonly name: string;
+  readonly times: number;
+  readonly acknowledged: number;
+  readonly unanswered: number;
+}
+
+async function storm(
+  { api, client, store }: Bench,
+  { random, say }: Context,
+  name: string,
+  forMs: number,
+  strike: (store: Redis, random: Random) => Promise<void>,
+): Promise<Storm> {
+  const before = { acknowledged: client.acknowledged.length, unanswered: client.unanswered };
+  const door = apiDoor(async () => (await api?.ready())?.url ?? "");
+  const until = performance.now() + forMs;
+  const keys = (function* () {
+    for (let index = 0; performance.now() < until; index += 1) yield `${name}-${index}`;
+  })();
+  const load = inLanes(keys, LANES, async (key) => void (await client.submit(actJob(key, random), door)));
+  const hand = new Redis(store.url);
+  let times = 0;
+  try {
+    while (performance.now() < until) {
+      await sleep(random.between(0, LONGEST_PAUSE_MS));
+      await strike(hand, random);
+      times += 1;
+      say(`${times} times ${name}, ${client.acknowledged.length} jobs acknowledged`);
+    }
+    await load;
+  } finally {
+    hand.disconnect();
+  }
+  return {
+    name,
+    times,
+    acknowledged: client.acknowledged.length - before.acknowledged,
+    unanswered: client.unanswered - before.unanswered,
+  };
+}
+
+/** Mostly one connection, at times all of them, those that follow a channel included. */
+async function killConnections(store: Redis, random: Random): Promise<void> {
+  if (random.next() < 0.25) {
+    await store.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    await store.call("CLIENT", "KILL", "TYPE", "pubsub");
+    return;
+  }
+  const own = String(await store.call("CLIENT", "ID"));
+  const list = String(await store.call("CLIENT", "LIST"));
+  const ids = [...list.matchAll(/^id=(\d+)/gm)].map(([, id = ""]) => id).filter((id) => id !== own);
+  if (ids.length > 0) await store.call("CLIENT", "KILL", "ID", random.pick(ids));
+}
+
+/** A store that was just started does not know our scripts either. */
+async function scriptControl(context: Context): Promise<Control> {
+  context.say("control: without teaching scripts again");
+  return await withBench({ workers: 0, cut: withoutScripts }, async ({ env, installation }) => {
+    const library = await installation.library();
+    const producer = await library.createProducer(library.application, env);
+    try {
+      const submitted = libraryDoor(producer, library)(actJob("control", context.random));
+      const failure = await submitted.then(() => undefined, String);
+      return {
+        protection: "teaching the store a script that it does not know",
+        isCaught: failure !== undefined,
+        seen: failure === undefined ? "a job was accepted" : "no job was accepted",
+      };
+    } finally {
+      await producer.stop();
+    }
+  });
+}
