@@ -6,6 +6,8 @@ import { refuseAsHttp, refuseConnection } from "./client-error.ts";
 
 /** Far more than clients keep open, and far less than a process may have open. */
 const WAITING_MAX = 4_096;
+/** When the server closes: how long a connection may still say nothing, and how long the rest of a request may take. */
+const STOP_MS = { silent: 500, unsent: 10_000 };
 
 export interface Connections {
   /** Answers what never became a request. */
@@ -59,9 +61,25 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
         if (!socket.destroyed) wait(socket);
         done();
       });
+      server.addHook("preClose", (done) => {
+        cutLater(waiting);
+        done();
+      });
       refuseWithProblems(server);
     },
   };
+}
+
+/**
+ * From the moment it closes, Node looks at no time-outs of requests any more, and a connection that never sent one does not
+ * count as idle: it alone, such as one that a browser opened in advance, would keep the process from ending.
+ */
+function cutLater(waiting: ReadonlySet<Socket>): void {
+  const cut = (isDue: (socket: Socket) => boolean) => {
+    for (const socket of [...waiting].filter(isDue)) socket.destroy();
+  };
+  setTimeout(cut, STOP_MS.silent, ({ bytesRead }: Socket) => bytesRead === 0).unref();
+  setTimeout(cut, STOP_MS.unsent, () => true).unref();
 }
 
 /** What Node answers by itself, without a word, is answered as a problem like all else. */
