@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useState } from "react";
 import { Button } from "react-aria-components";
 import { jobQuery } from "../jobs/queries.ts";
@@ -8,6 +8,7 @@ import { Text } from "../parts/link.tsx";
 import { Instant } from "../parts/time.tsx";
 import type { Doubt } from "../service/answers.ts";
 import { useMay } from "../service/session.ts";
+import { doubtsQuery } from "./queries.ts";
 import { SettleForm } from "./settle-form.tsx";
 import "./settle.css";
 
@@ -51,8 +52,10 @@ export function SettleButton(toBeSettled: ToBeSettled) {
 }
 
 /** What there is to go by. */
-function Known({ jobId, doubt }: ToBeSettled) {
+function Known({ jobId, effect, doubt }: ToBeSettled) {
   const job = useQuery(jobQuery(jobId));
+  const listed = useInfiniteQuery({ ...doubtsQuery(), enabled: doubt === undefined });
+  const found = doubt ?? listed.data?.find((row) => row.jobId === jobId && row.effect === effect);
   return (
     <dl className="facts known">
       <dt>Job</dt>
@@ -67,7 +70,7 @@ function Known({ jobId, doubt }: ToBeSettled) {
           </dd>
         </>
       )}
-      {doubt !== undefined && <FromTheList doubt={doubt} />}
+      {found !== undefined && <FromTheList doubt={found} />}
       {job.data !== undefined && (
         <>
           <dt>Payload</dt>
@@ -80,9 +83,12 @@ function Known({ jobId, doubt }: ToBeSettled) {
   );
 }
 
-function FromTheList({ doubt: { since, reason, worker, start, report } }: { readonly doubt: Doubt }) {
+function FromTheList({ doubt }: { readonly doubt: Doubt }) {
+  const { effectKey, since, reason, worker, start, report } = doubt;
   return (
     <>
+      <dt>Its key downstream</dt>
+      <dd>{effectKey === null ? "not known: its name cannot be opened" : <Text of={effectKey} isCode />}</dd>
       <dt>In doubt since</dt>
       <dd>
         <Instant at={since} />

@@ -19,9 +19,10 @@ export interface Moment {
 
 /** A job's life in the order in which it happened; what is still to come, last. */
 export function lifeOf(job: JobDetail): Moment[] {
-  const past = [...job.attempts.map(failedAttempt), ...job.effects.map(effect), ...running(job), ...end(job)];
+  const past = [...job.attempts.map(failedAttempt), ...job.effects.map(effect), ...running(job)];
   past.sort((one, other) => Date.parse(one.at ?? "") - Date.parse(other.at ?? ""));
-  return [submitted(job), ...crashes(job), ...past, ...next(job)];
+  // The end is the last thing, also where it was written down in the same moment as an effect.
+  return [submitted(job), ...crashes(job), ...past, ...end(job), ...next(job)];
 }
 
 function submitted({ submittedAt, priority, delayMs }: JobDetail): Moment {

@@ -20,7 +20,8 @@ const lines = [
 export function ThroughputChart({ history }: { readonly history: readonly SamplePoint[] }) {
   const [pointed, setPointed] = useState<number | null>(null);
   const latest = history.at(-1);
-  if (latest === undefined) return <Empty title="Nothing measured yet." />;
+  if (latest === undefined)
+    return <Empty title="It is measured from now on.">The first seconds are not over yet.</Empty>;
   const shown = history[pointed ?? -1] ?? latest;
   return (
     <figure className="chart">

@@ -54,8 +54,8 @@ function inTwo(ms: number, [large, largeName]: Unit, [small, smallName]: Unit): 
 export function age(ms: number): string {
   if (ms < MINUTE) return `${Math.max(0, Math.floor(ms / SECOND))} s`;
   if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
-  if (ms < 2 * DAY) return `${Math.floor(ms / HOUR)} h`;
-  return `${wholes.format(Math.floor(ms / DAY))} d`;
+  if (ms < 2 * DAY) return `${Math.round(ms / HOUR)} h`;
+  return `${wholes.format(Math.round(ms / DAY))} d`;
 }
 
 /** An instant seen from now: "12 s ago", "now", "in 3 min". */

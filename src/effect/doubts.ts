@@ -1,8 +1,9 @@
+import { effectKeyOf } from "../contract/claim.ts";
 import type { StoreClient } from "../store/client.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import { doubtsKey, ledgerKey } from "../store/keys.ts";
 import { effectPlace } from "../store/places.ts";
-import { openedOrWhyNot } from "../store/sealer.ts";
+import { keyIdOf, openedOrWhyNot } from "../store/sealer.ts";
 import { openStoredName } from "./stored-name.ts";
 
 /** An effect of which nobody knows whether it happened. */
@@ -10,6 +11,8 @@ export interface Doubt {
   readonly jobId: string;
   /** The effect's name, with `/index` where it has one. */
   readonly effect: string;
+  /** The identity under which the effect may be known downstream; null where its name cannot be opened. */
+  readonly effectKey: string | null;
   readonly queue: string;
   readonly claim: string;
   readonly since: string;
@@ -65,9 +68,12 @@ async function readDoubt(
   // Settled since the list was read.
   if (json === null) return undefined;
   const entry = JSON.parse(json) as Entry;
+  const effect = openStoredName(sealer, claim, name);
+  const isSealed = keyIdOf(effect.slice(effect.indexOf("/") + 1)) !== undefined;
   return {
     jobId: entry.job,
-    effect: openStoredName(sealer, claim, name),
+    effect,
+    effectKey: isSealed ? null : effectKeyOf(claim, effect),
     queue,
     claim,
     since: new Date(entry.at).toISOString(),

@@ -1,7 +1,7 @@
 import type { Api, Producer } from "holdfast";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchBrowser, sidewaysScroll } from "../support/browser.ts";
+import { cutLists, launchBrowser, sidewaysScroll } from "../support/browser.ts";
 import { accessibilityFaults, openConsole, settled } from "../support/console-page.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
@@ -291,14 +291,15 @@ describe("the console", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("never scrolls sideways on a phone", { timeout: 60_000 }, async () => {
+  it("neither scrolls sideways nor cuts anything off on a phone", { timeout: 60_000 }, async () => {
     const { page, open, complaints } = await openConsole(browser, api.url, {
       viewport: { width: 360, height: 640 },
     });
-    for (const path of await everyPage()) {
+    for (const path of [...(await everyPage()), "jobs?idempotencyKey=never-used"]) {
       await open(path);
       await settled(page);
       expect.soft(await sidewaysScroll(page), path).toBe(0);
+      expect.soft(await cutLists(page), path).toEqual([]);
     }
     await open("doubts");
     await page.getByRole("button", { name: "Settle" }).first().click();

@@ -22,11 +22,16 @@ const job = defineJob({
 let isHealed = false;
 const runs = new Map<string, number>();
 const aborted: unknown[] = [];
+/** The key of the effect that is in doubt. */
+let passedOn = "";
 const handler = job.handler(async ({ payload, signal, effect, idempotencyKey }) => {
   runs.set(idempotencyKey, (runs.get(idempotencyKey) ?? 0) + 1);
   if (payload.order === "fail" && !isHealed) throw new PermanentError("the order was to fail");
   if (payload.order === "doubt")
-    await effect("act", () => Promise.reject(Object.assign(new Error("lost"), { code: "EPIPE" })));
+    await effect("act", ({ key }) => {
+      passedOn = key;
+      return Promise.reject(Object.assign(new Error("lost"), { code: "EPIPE" }));
+    });
   if (payload.order !== "wait") return payload.order;
   return await new Promise((_, reject) => {
     signal.addEventListener("abort", () => {
@@ -218,7 +223,7 @@ describe("settling a doubt over HTTP", () => {
       await inState(id, "failed");
       const { body } = await call("GET", "/doubts");
       expect(body.doubts).toContainEqual(
-        expect.objectContaining({ jobId: id, effect: "act", reason: "lost" }),
+        expect.objectContaining({ jobId: id, effect: "act", effectKey: passedOn, reason: "lost" }),
       );
       expect((await call("GET", "/metrics")).body).toMatch(/holdfast_effects_in_doubt\{queue="default"\} 1/);
       const resolve = `/jobs/${id}/effects/act/resolve`;

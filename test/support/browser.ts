@@ -14,6 +14,13 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
+/** Lists that are wider than the place they have, so that something in them is cut off. */
+export function cutLists(page: Page): Promise<string[]> {
+  return page.evaluate<string[]>(
+    "[...document.querySelectorAll('[role=grid]')].filter((grid) => grid.scrollWidth > grid.clientWidth).map((grid) => grid.ariaLabel)",
+  );
+}
+
 /** By how many pixels a page is wider than its viewport; 0 where nobody has to scroll sideways. */
 export function sidewaysScroll(page: Page): Promise<number> {
   return page.evaluate<number>("document.documentElement.scrollWidth - document.documentElement.clientWidth");

@@ -59,7 +59,8 @@ function watch(page: Page, home: string): string[] {
  * @param rules only these
  */
 export async function accessibilityFaults(page: Page, rules?: readonly string[]): Promise<string[]> {
-  await page.evaluate(axe.source);
+  // It is half a megabyte, and stays in a page until that loads another.
+  if (await page.evaluate("typeof axe === 'undefined'")) await page.evaluate(axe.source);
   const options = {
     resultTypes: ["violations"],
     preload: false,

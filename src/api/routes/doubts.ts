@@ -14,6 +14,10 @@ const querySchema = z.strictObject({
 const doubtSchema = z.object({
   jobId: z.string(),
   effect: z.string().meta({ description: "With /index where the effect has one." }),
+  effectKey: z.string().nullable().meta({
+    description:
+      "What the effect was given to pass on: look for it downstream. Null where its name cannot be opened.",
+  }),
   queue: z.string(),
   since: z.iso.datetime(),
   reason: z.string().meta({ description: "Why nobody can know." }),
