@@ -91,7 +91,7 @@ export function SettleForm({ jobId, effect, onClose }: Props) {
           Not now
         </Button>
         <Button type="submit" className="button main" isDisabled={!isReady} isPending={settle.isPending}>
-          {as === "not-done" ? "Settle as not done" : "Settle as done"}
+          {as === null ? "Settle" : `Settle as ${as === "done" ? "done" : "not done"}`}
         </Button>
       </div>
     </form>

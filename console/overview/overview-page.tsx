@@ -20,6 +20,7 @@ export function OverviewPage() {
       {overview === null && problem === null && <Loading />}
       {overview !== null && (
         <div className="overview">
+          <BrokenGuarantees guarantees={overview.store.guarantees} />
           <Headlines overview={overview} />
           <div className="stack">
             <Section title="Throughput" aside="jobs a second">
@@ -49,6 +50,21 @@ export function OverviewPage() {
   );
 }
 
+/** Before all else: on a phone the list of guarantees is far below. */
+function BrokenGuarantees({ guarantees }: Pick<StoreOverview, "guarantees">) {
+  const broken = guarantees.filter(({ holds }) => !holds);
+  if (broken.length === 0) return null;
+  return (
+    <div className="problem" role="status">
+      <p className="problem-title">The store does not keep what is promised</p>
+      <p>
+        Does not hold: {broken.map(({ name }) => `“${name}”`).join(", ")}. Under <i>Guarantees in force</i>{" "}
+        stands what can be lost, and how to mend it.
+      </p>
+    </div>
+  );
+}
+
 function aboutWorkers(workers: readonly WorkerOverview[]): string {
   const running = workers.reduce((total, worker) => total + (worker.isSilent ? 0 : busySlots(worker)), 0);
   const room = workers.reduce((total, { isSilent, concurrency }) => total + (isSilent ? 0 : concurrency), 0);
@@ -57,5 +73,7 @@ function aboutWorkers(workers: readonly WorkerOverview[]): string {
 
 function aboutGuarantees(guarantees: StoreOverview["guarantees"]): string {
   const broken = guarantees.filter(({ holds }) => !holds).length;
-  return broken === 0 ? "all hold" : `${broken} of ${guarantees.length} not`;
+  return broken === 0
+    ? "all hold"
+    : `${broken} of ${guarantees.length} ${broken === 1 ? "does" : "do"} not hold`;
 }

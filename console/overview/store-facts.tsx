@@ -14,6 +14,7 @@ const survives: Readonly<Record<string, string>> = {
 /** How the store is. */
 export function StoreFacts({ store }: { readonly store: StoreOverview }) {
   const { version, usedBytes, maxBytes, pingMs, durability } = store;
+  const isBroken = store.guarantees.some(({ holds }) => !holds);
   return (
     <dl className="facts">
       <dt>Version</dt>
@@ -31,7 +32,9 @@ export function StoreFacts({ store }: { readonly store: StoreOverview }) {
       <dt>Durability</dt>
       <dd>
         <Text of={durability} />
-        <span className="quiet-note">{survives[durability.replace(/:.*/, "")]}</span>
+        <span className="quiet-note">
+          {isBroken ? "Asked for, and not given by this store." : survives[durability.replace(/:.*/, "")]}
+        </span>
       </dd>
     </dl>
   );

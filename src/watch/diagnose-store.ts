@@ -31,7 +31,7 @@ export async function diagnoseStore(client: StoreClient, durability: Durability)
     finding(
       "clock",
       byLimits(Math.abs(clockMs), { warn: 1_000, bad: 30_000 }),
-      `${durationText(Math.abs(clockMs))} ${clockMs < 0 ? "behind" : "ahead of"} the store's`,
+      `${durationText(Math.abs(clockMs))} ${clockMs < 0 ? "behind" : "ahead of"} the store's clock`,
       {
         reason:
           "delays and the times that jobs show are wrong by as much; schedules follow the store's clock",

@@ -46,7 +46,7 @@ function retention({ schedules }: Application, { HOLDFAST_RETENTION_MS }: Settin
     finding(
       `schedule ${name}`,
       catchUp.mode === "none" || catchUp.windowMs < HOLDFAST_RETENTION_MS ? "ok" : "bad",
-      `catches up ${catchUp.mode === "none" ? "nothing" : `${exactDurationText(catchUp.windowMs)} back`}; keys are remembered for ${exactDurationText(HOLDFAST_RETENTION_MS)}`,
+      `${catchUp.mode === "none" ? "no catch-up" : `catches up ${exactDurationText(catchUp.windowMs)} back`}; keys are remembered for ${exactDurationText(HOLDFAST_RETENTION_MS)}`,
       {
         reason: "a tick could be caught up after its key is forgotten, and run twice",
         remedy: "shorten the schedule's catchUp.windowMs, or lengthen HOLDFAST_RETENTION_MS",
