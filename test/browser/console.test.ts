@@ -1,7 +1,7 @@
 import type { Api, Producer } from "holdfast";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cutLists, launchBrowser, sidewaysScroll } from "../support/browser.ts";
+import { cutTexts, launchBrowser, sidewaysScroll } from "../support/browser.ts";
 import { accessibilityFaults, openConsole, settled } from "../support/console-page.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
@@ -299,7 +299,7 @@ describe("the console", () => {
       await open(path);
       await settled(page);
       expect.soft(await sidewaysScroll(page), path).toBe(0);
-      expect.soft(await cutLists(page), path).toEqual([]);
+      expect.soft(await cutTexts(page), path).toEqual([]);
     }
     await open("doubts");
     await page.getByRole("button", { name: "Settle" }).first().click();

@@ -14,11 +14,14 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** Lists that are wider than the place they have, so that something in them is cut off. */
-export function cutLists(page: Page): Promise<string[]> {
-  return page.evaluate<string[]>(
-    "[...document.querySelectorAll('[role=grid]')].filter((grid) => grid.scrollWidth > grid.clientWidth).map((grid) => grid.ariaLabel)",
-  );
+/** Texts that do not fit into their place and are not shortened with "…" either. */
+export function cutTexts(page: Page): Promise<string[]> {
+  return page.evaluate<
+    string[]
+  >(`[...document.querySelectorAll("main :is(p, h1, h2, h3, dt, dd, li, button)")]
+    .filter((element) => element.scrollWidth > element.clientWidth && element.clientWidth > 0)
+    .filter((element) => getComputedStyle(element).textOverflow !== "ellipsis")
+    .map((element) => element.textContent.slice(0, 100))`);
 }
 
 /** By how many pixels a page is wider than its viewport; 0 where nobody has to scroll sideways. */
