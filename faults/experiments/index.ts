@@ -7,6 +7,7 @@ import { killStore } from "./05-kill-store.ts";
 import { allAtOnce } from "./06-all-at-once.ts";
 import { damagedLog } from "./07-damaged-log.ts";
 import { outage } from "./08-outage.ts";
+import { fullMemory } from "./09-full-memory.ts";
 import { fullDisk } from "./10-full-disk.ts";
 import { forgetfulStore } from "./11-forgetful-store.ts";
 import { oneKey } from "./12-one-key.ts";
@@ -25,6 +26,7 @@ export const experiments: readonly Experiment[] = [
   allAtOnce,
   damagedLog,
   outage,
+  fullMemory,
   fullDisk,
   forgetfulStore,
   oneKey,

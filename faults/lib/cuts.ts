@@ -56,15 +56,12 @@ export const withoutKey: Cut = {
   ],
 };
 
-/** Whoever waits for the store waits for as long as it takes. */
+/** Whoever waits for the store waits for as long as it takes; no connection counts as dead meanwhile. */
 export const withoutDeadline: Cut = {
   name: "deadline",
   edits: [
-    {
-      file: "store/fault.js",
-      from: "await withDeadline(work, ms, storeUnavailable)",
-      to: "await work",
-    },
+    { file: "store/fault.js", from: "await withDeadline(work, ms, storeUnavailable)", to: "await work" },
+    { file: "store/client.js", from: "socketTimeout: 2_000,", to: "" },
   ],
 };
 
@@ -78,4 +75,16 @@ export const withoutScripts: Cut = {
       to: "throw error;",
     },
   ],
+};
+
+/** New jobs are taken until the store itself refuses. */
+export const withoutAdmission: Cut = {
+  name: "admission control",
+  edits: [{ file: "queue/add-jobs.lua", from: "if not hasRoom() then", to: "if false then" }],
+};
+
+/** That an effect is done is refused by a store that is full. */
+export const withoutRoomForCommits: Cut = {
+  name: "room for commits",
+  edits: [{ file: "effect/commit.lua", from: "#!lua flags=allow-oom", to: "#!lua" }],
 };
