@@ -19,14 +19,14 @@ const steps = [oldKey, `${oldKey},${key}`, `${key},${oldKey}`];
 
 it("keys are rotated under load without one failed submission or read", withProcesses, async () => {
   const service = createService(application);
-  const start = async (keys: string) => {
-    const env = { ...service.env, HOLDFAST_ENCRYPTION_KEYS: keys };
-    return await Promise.all([launchRole("api", env), launchRole("worker", env)]);
-  };
+  const start = (role: "api" | "worker", keys: string) =>
+    launchRole(role, { ...service.env, HOLDFAST_ENCRYPTION_KEYS: keys });
   const ids: string[] = [];
   const failures: unknown[] = [];
-  let [api, worker] = await start(steps[0] ?? "");
-  let url = urlOf(api);
+  let api = await start("api", steps[0] ?? "");
+  let worker = await start("worker", steps[0] ?? "");
+  let urls = [urlOf(api)];
+  const anyUrl = () => urls[Math.floor(Math.random() * urls.length)] ?? "";
   const load = new AbortController();
 
   /** Again and again submits a job, reads it, and repeats an earlier submission. */
@@ -36,12 +36,12 @@ it("keys are rotated under load without one failed submission or read", withProc
       await sleep(PACE_MS);
       const n = ids.push("") - 1;
       const submit = (number: number) =>
-        post(`${url}/jobs`, { type: "echo", payload: { number }, idempotencyKey: `job ${number}` });
+        post(`${anyUrl()}/jobs`, { type: "echo", payload: { number }, idempotencyKey: `job ${number}` });
       const accepted = await submit(n);
       ids[n] = accepted.body.id;
       const earlier = Math.floor(Math.random() * n);
       const repeated = ids[earlier] === "" ? accepted : await submit(earlier);
-      const read = await get(`${url}/jobs/${accepted.body.id}/status`);
+      const read = await get(`${anyUrl()}/jobs/${accepted.body.id}/status`);
       const isRight =
         accepted.status === 202 &&
         (repeated === accepted || (repeated.status === 200 && repeated.body.id === ids[earlier])) &&
@@ -52,17 +52,27 @@ it("keys are rotated under load without one failed submission or read", withProc
   }
   const using = [use(), use()];
 
-  for (const keys of steps.slice(1)) {
+  const used = async (times: number) => {
     const before = ids.length;
-    await until("it is used with these keys", () => ids.length > before + 20);
-    const [nextApi, nextWorker] = await start(keys);
-    url = urlOf(nextApi);
-    for (const process of [api, worker]) process.kill("SIGTERM");
-    expect(await Promise.all([api.ended, worker.ended])).toMatchObject([{ code: 0 }, { code: 0 }]);
-    [api, worker] = [nextApi, nextWorker];
+    await until("it is used as it is now", () => ids.length >= before + times);
+  };
+
+  await used(20);
+  for (const keys of steps.slice(1)) {
+    // One by one: for a while there are an old and a new one of each, and each meets what the other has sealed.
+    const [oldApi, oldWorker] = [api, worker];
+    api = await start("api", keys);
+    urls = [urlOf(oldApi), urlOf(api)];
+    await used(20);
+    urls = [urlOf(api)];
+    await used(5); // whoever was about to call the old one has called it
+    oldApi.kill("SIGTERM");
+    worker = await start("worker", keys);
+    await used(20);
+    oldWorker.kill("SIGTERM");
+    expect(await Promise.all([oldApi.ended, oldWorker.ended])).toMatchObject([{ code: 0 }, { code: 0 }]);
   }
-  const before = ids.length;
-  await until("the new key is used", () => ids.length > before + 20);
+  await used(20);
   load.abort();
   await Promise.all(using);
 
