@@ -3,7 +3,7 @@ import pretty from "pino-pretty";
 import { traceId } from "./tracing.ts";
 
 /** Structured log; each line is one event with its fields. */
-export type Logger = Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "child">;
+export type Logger = Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "fatal" | "child">;
 
 /**
  * The log of one process: JSON lines on standard error, pretty where that is a terminal.

@@ -17,6 +17,7 @@ import { startHeartbeat } from "./heartbeat.ts";
 import { createHolds, type Hold } from "./hold.ts";
 import { createSuspects } from "./suspects.ts";
 import type { AttemptOutcome, TakenJob } from "./taken-job.ts";
+import { startWatchdog } from "./watchdog.ts";
 
 export interface ConsumerOptions {
   readonly prefix: string;
@@ -30,6 +31,10 @@ export interface ConsumerOptions {
   readonly stopGraceMs: number;
   readonly keepCompleted: Retention;
   readonly keepFailed: Retention;
+  /** How long it may take no job, with slots free and jobs waiting, in milliseconds. */
+  readonly deafAfterMs: number;
+  /** Told once, when it has taken none for so long. */
+  readonly onDeaf: () => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -77,15 +82,22 @@ export function startConsumer(
   worker.on("locksRenewed", ({ jobIds }) => holds.renewed(jobIds));
   worker.on("completed", (job) => void faultPoint("finish:after", job.id ?? ""));
   worker.on("failed", (job) => void faultPoint("finish:after", job?.id ?? ""));
-  worker.on("error", options.onError);
-  const cancellations = followCancellations(options.prefix, options.queue, options.connection, holds);
-  const heartbeat = startHeartbeat({
-    ...options,
-    client: options.connection,
-    sign: () => ({ startedAt, concurrency: options.concurrency, running: holds.jobIds().length, takenAt }),
+  worker.on("error", (error) => {
+    if (error.name === "ReplyError") watchdog.excuse();
+    options.onError(error);
   });
+  const cancellations = followCancellations(options.prefix, options.queue, options.connection, holds);
+  const sign = () => ({
+    startedAt,
+    concurrency: options.concurrency,
+    running: holds.jobIds().length,
+    takenAt,
+  });
+  const heartbeat = startHeartbeat({ ...options, client: options.connection, sign });
+  const watchdog = startWatchdog({ ...options, client: options.connection, sign });
   return {
     stop: stopOnce(async () => {
+      await watchdog.stop();
       await stopWorker(worker, () => holds.abortAll(stopping()), options.stopGraceMs).finally(() =>
         stopAll([cancellations, heartbeat]),
       );

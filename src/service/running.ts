@@ -2,6 +2,8 @@
 export interface Running {
   /** Ends it cleanly. Safe to call twice: the second call waits for the first. */
   stop(): Promise<void>;
+  /** Rejects when it cannot do its work any more, and its process should end. Parts that always can have none. */
+  readonly failed?: Promise<never>;
 }
 
 /** Makes a stop function that does its work once, however often it is called. */

@@ -71,7 +71,8 @@ export async function supervise<Ready>(spec: ChildSpec<Ready>, log: Logger): Pro
 
 /** Tells the supervisor, if there is one, that this process does its work; with what it found out, e.g. its URL. */
 export function tellReady(ready: object): void {
-  process.send?.({ ready });
+  // One that is gone meanwhile is no fault of ours: this process hears of that, and ends.
+  process.send?.({ ready }, undefined, undefined, () => {});
 }
 
 /** Waits for the message with which a role tells that it is ready; it may have asked for something before. */

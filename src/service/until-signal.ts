@@ -11,5 +11,7 @@ export function untilStopRequested(): Promise<string> {
     // A terminal tells every process of its group; one of several that share a port waits for the word of the first.
     for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, cluster.isWorker ? () => {} : resolve);
     if (process.connected) process.on("disconnect", () => resolve("supervisor gone"));
+    // It had one, which was gone before this process could look.
+    else if (process.send !== undefined) resolve("supervisor gone");
   });
 }

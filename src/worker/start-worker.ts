@@ -17,13 +17,22 @@ import { confirmReplicas } from "../store/replicas.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 import { startWorkerMetrics, type WorkerMetrics } from "./worker-metrics.ts";
 
+/** A worker that runs. */
+export interface WorkerRole extends MeasuredRole {
+  /**
+   * Rejects with `WORKER_DEAF` when it does not hear of jobs any more. Nothing it does then can be relied on: stop it, end
+   * the process, and let a supervisor start another. Where nobody looks at it, Node.js ends the process.
+   */
+  readonly failed: Promise<never>;
+}
+
 /**
  * Starts a worker: takes jobs from every queue of the application and runs their handlers.
  *
  * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `START_FAILED` when the port
  *   for its metrics is taken
  */
-export async function startWorker(application: Application, env?: Environment): Promise<MeasuredRole> {
+export async function startWorker(application: Application, env?: Environment): Promise<WorkerRole> {
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "worker");
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
@@ -35,6 +44,10 @@ export async function startWorker(application: Application, env?: Environment): 
       throw error;
     },
   );
+  let onDeaf = (_queue: string) => {};
+  const failed = new Promise<never>((_, reject) => {
+    onDeaf = (queue) => reject(deaf(queue, settings.HOLDFAST_DEAF_AFTER_MS, log));
+  });
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     handlers,
@@ -43,6 +56,7 @@ export async function startWorker(application: Application, env?: Environment): 
     settings,
     log,
     metrics,
+    onDeaf,
   };
   const consumers = application.queues.map((queue) => consume(queue, worker));
   log.info(
@@ -51,6 +65,7 @@ export async function startWorker(application: Application, env?: Environment): 
   );
   return {
     metricsUrl: metrics?.url,
+    failed,
     stop: stopOnce(async () => {
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
@@ -66,10 +81,17 @@ interface WorkerParts extends StoreAccess {
   readonly settings: Settings;
   readonly log: Logger;
   readonly metrics: WorkerMetrics | undefined;
+  readonly onDeaf: (queue: string) => void;
+}
+
+function deaf(queue: string, afterMs: number, log: Logger): HoldfastError {
+  const message = `Jobs wait in the queue ${queue}, and with slots free this worker took none for ${afterMs} ms`;
+  log.fatal({ queue, code: "WORKER_DEAF" }, message);
+  return new HoldfastError("WORKER_DEAF", message);
 }
 
 function consume(queue: string, worker: WorkerParts): Running {
-  const { name, handlers, client, sealer, settings, log, metrics } = worker;
+  const { name, handlers, client, sealer, settings, log, metrics, onDeaf } = worker;
   const ageMs = settings.HOLDFAST_RETENTION_MS;
   const tools: AttemptTools = {
     handlers,
@@ -89,6 +111,8 @@ function consume(queue: string, worker: WorkerParts): Running {
       stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
       keepCompleted: { count: settings.HOLDFAST_KEEP_COMPLETED, ageMs },
       keepFailed: { count: settings.HOLDFAST_KEEP_FAILED, ageMs },
+      deafAfterMs: settings.HOLDFAST_DEAF_AFTER_MS,
+      onDeaf: () => onDeaf(queue),
       onError: (error) => log.debug({ queue, reason: error.message }, "queue error"),
     },
     (job) => runAttempt(tools, job),

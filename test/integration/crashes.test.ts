@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { application, deadly, echo, gated } from "../support/application.ts";
+import { application, deadly, echo, gated, stray } from "../support/application.ts";
 import { openGate } from "../support/gate.ts";
 import { get, post } from "../support/http.ts";
 import { launch, launchRole, START_MS, urlOf, withProcesses } from "../support/processes.ts";
@@ -22,6 +22,30 @@ function keepWorkerRunning(env: Variables) {
   run();
   return supervised;
 }
+
+describe("a worker in which a fault reaches nobody", withProcesses, () => {
+  it.each(["rejection", "exception"])("ends at once, loudly, and its jobs run again: %s", async (kind) => {
+    const service = createService(application, { HOLDFAST_LOCK_MS: "1000" });
+    const producer = await service.createProducer();
+    const worker = await launchRole("worker", { ...service.env, TEST_STRAYS: kind } as Variables);
+    const bystander = await producer.submit(gated, service.env.REDIS_URL, { idempotencyKey: "k" });
+    await untilState(producer, bystander.id, "active");
+    const { id } = await producer.submit(stray, "what nobody may read", { idempotencyKey: "k" });
+
+    const { code, stderr } = await worker.ended;
+
+    expect(code).toBe(1);
+    expect(stderr).not.toContain("what nobody may read");
+    const last = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "");
+    expect(last).toMatchObject({ level: 60, role: "worker", fault: "TypeError" });
+    expect(last.at[0]).toContain("test/support/application.ts");
+    await openGate(service.env.REDIS_URL, bystander.id);
+    await service.startWorker();
+    for (const job of [id, bystander.id]) {
+      expect(await untilState(producer, job, "completed")).toMatchObject({ error: null });
+    }
+  });
+});
 
 describe("a worker that is killed in mid-job", withProcesses, () => {
   it("loses nothing: another worker completes the job, and no attempt is used up", async () => {

@@ -33,6 +33,9 @@ export const gated = defineJob({
 /** Ends the process it runs in, whenever it runs. */
 export const deadly = anyJob({ type: "deadly", retry: { ...quick, attempts: 1, maxStarts: 2 } });
 
+/** Leaves behind a fault that reaches nobody, where `TEST_STRAYS` says of which kind; the text in it is the payload. */
+export const stray = anyJob({ type: "stray" });
+
 /** Has a payload that much can be wrong with. */
 export const greeting = defineJob({
   type: "greeting",
@@ -48,13 +51,22 @@ export const greeting = defineJob({
 
 /** What the processes that a test starts run; tests inside one process often bring their own handlers. */
 export const application = defineConfig({
-  jobs: [echo, gated, deadly, greeting],
+  jobs: [echo, gated, deadly, stray, greeting],
   handlers: async () => [
     echo.handler(async ({ payload }) => payload),
     gated.handler(async ({ payload, jobId, signal }) => passGate(payload, jobId, signal)),
     deadly.handler(async ({ signal }) => {
       process.kill(process.pid, "SIGKILL");
       await new Promise((_, reject) => signal.addEventListener("abort", reject));
+    }),
+    stray.handler(async ({ payload }) => {
+      const fault = new TypeError(String(payload));
+      if (process.env.TEST_STRAYS === "rejection") void Promise.reject(fault);
+      if (process.env.TEST_STRAYS === "exception")
+        process.nextTick(() => {
+          throw fault;
+        });
+      return "done";
     }),
     greeting.handler(async ({ payload }) => ({ sentTo: payload.to })),
   ],

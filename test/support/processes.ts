@@ -5,7 +5,8 @@ import { onTestFinished } from "vitest";
 import type { Variables } from "./service.ts";
 import { until } from "./until.ts";
 
-const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
+/** The command as it is in a checkout. */
+export const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
 const CONFIG = fileURLToPath(new URL("fixtures/holdfast.config.ts", import.meta.url));
 
 /** Starting takes a second on an idle machine, and many on one that runs every test at once. */

@@ -7,6 +7,7 @@ import { loadApplication } from "../../contract/load-application.ts";
 import { createLogger } from "../../observe/logger.ts";
 import { createMetrics } from "../../observe/metrics.ts";
 import { shareMetrics } from "../../observe/metrics-of-all.ts";
+import { endOnFault } from "../../service/end-on-fault.ts";
 import { type Running, stopAll } from "../../service/running.ts";
 import { tellReady } from "../../service/supervisor.ts";
 import { untilStopRequested } from "../../service/until-signal.ts";
@@ -20,14 +21,14 @@ export function addRoleCommands(program: Command): void {
     .option("--processes <n>", "how many processes share its port, 1 to 64", wholeNumber(1, 64), 1)
     .action(({ processes }: { processes: number }) =>
       processes > 1
-        ? runUntilStopped(async () => [await openApiProcesses(processes)])
-        : runRole(async (application) => [await openApi(application)]),
+        ? runUntilStopped("api", async () => [await openApiProcesses(processes)])
+        : runRole("api", async (application) => [await openApi(application)]),
     );
   program
     .command("worker")
     .description("run a worker alone; start as many as you like, anywhere")
     .action(() =>
-      runRole(async (application) => {
+      runRole("worker", async (application) => {
         const { startWorker } = await import("../../worker/start-worker.ts");
         return [...(await mailboxIfNone()), await startWorker(application)];
       }),
@@ -36,7 +37,7 @@ export function addRoleCommands(program: Command): void {
     .command("scheduler")
     .description("run a scheduler alone; more than one does no harm")
     .action(() =>
-      runRole(async (application) => {
+      runRole("scheduler", async (application) => {
         const { startScheduler } = await import("../../scheduler/start-scheduler.ts");
         return [await startScheduler(application)];
       }),
@@ -47,21 +48,32 @@ export function addRoleCommands(program: Command): void {
     .option("--smtp-port <port>", "where it takes mail (another one if that is in use)", "1025")
     .option("--page-port <port>", "where its page is (another one if that is in use)", "8025")
     .action((options: { smtpPort: string; pagePort: string }) =>
-      runUntilStopped(async () => [await openMailbox(Number(options.smtpPort), Number(options.pagePort))]),
+      runUntilStopped("mailbox", async () => [
+        await openMailbox(Number(options.smtpPort), Number(options.pagePort)),
+      ]),
     );
 }
 
-async function runRole(start: (application: Application) => Promise<Running[]>): Promise<void> {
-  const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
-  await runUntilStopped(() => start(application));
+function runRole(role: string, start: (application: Application) => Promise<Running[]>): Promise<void> {
+  return runUntilStopped(role, async () => start(await loadApplication(readSettings().HOLDFAST_CONFIG)));
 }
 
-async function runUntilStopped(start: () => Promise<Running[]>): Promise<void> {
+/**
+ * Runs what `start` starts until this process is asked to end, or a part cannot go on.
+ *
+ * @param role what the process is called in its log
+ */
+async function runUntilStopped(role: string, start: () => Promise<Running[]>): Promise<void> {
+  // First of all: whoever asks this process to end while it still starts is heard, too.
   const stopRequested = untilStopRequested();
+  endOnFault(createLogger(readSettings().LOG_LEVEL, role));
   const parts = await start();
   tellReady(Object.assign({}, ...parts));
-  await stopRequested;
-  await stopAll(parts);
+  try {
+    await Promise.race([stopRequested, ...parts.flatMap(({ failed }) => failed ?? [])]);
+  } finally {
+    await stopAll(parts);
+  }
 }
 
 async function openApi(application: Application) {

@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import { readSettings, type Settings } from "../../config/settings.ts";
 import { loadApplication } from "../../contract/load-application.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { createLogger } from "../../observe/logger.ts";
+import { createLogger, type Logger } from "../../observe/logger.ts";
+import { endOnFault } from "../../service/end-on-fault.ts";
 import { type Running, stopAll } from "../../service/running.ts";
 import { supervise } from "../../service/supervisor.ts";
 import { untilStopRequested } from "../../service/until-signal.ts";
@@ -23,15 +24,23 @@ export function addUpCommand(program: Command): void {
 
 async function up(): Promise<void> {
   const settings = readSettings();
+  let isStopping = false;
+  const stopRequested = untilStopRequested().then(() => {
+    isStopping = true;
+  });
+  const log = createLogger(settings.LOG_LEVEL, "up");
+  endOnFault(log);
   // Loaded here only to tell what is wrong with it once, before any child starts.
   await loadApplication(settings.HOLDFAST_CONFIG);
-  const stopRequested = untilStopRequested();
   const parts: Running[] = [];
   try {
-    const screen = await startParts(settings, parts);
-    process.stdout.write(screen);
+    const screen = await startParts(settings, parts, log);
+    if (!isStopping) process.stdout.write(screen);
     await stopRequested;
     process.stdout.write("\nStopping…\n");
+  } catch (error) {
+    // Some supervisors ask every process of a group to end: a child that did so is no failure then.
+    if (!isStopping) throw error;
   } finally {
     await stopAll(parts);
   }
@@ -39,8 +48,7 @@ async function up(): Promise<void> {
 }
 
 /** Starts each part when those it needs are ready, and adds it to `parts` at once, so that a failure stops them all. */
-async function startParts(settings: Settings, parts: Running[]): Promise<string> {
-  const log = createLogger(settings.LOG_LEVEL, "up");
+async function startParts(settings: Settings, parts: Running[], log: Logger): Promise<string> {
   const start = async <Ready>(spec: Parameters<typeof supervise<Ready>>[0]): Promise<Ready> => {
     const child = await supervise(spec, log);
     parts.push(child);

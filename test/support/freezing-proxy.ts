@@ -1,0 +1,57 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { onTestFinished } from "vitest";
+
+/** Stands between a client and its store, and can make single connections of it hang. */
+export interface FreezingProxy {
+  readonly url: string;
+  /** From now on, connections that carry this text hang, and so do all new ones: they stay open, and nothing passes. */
+  freeze(text: string): void;
+  /** How many connections hang. */
+  readonly frozen: number;
+}
+
+/** Ends with the test. */
+export async function startFreezingProxy(storeUrl: string): Promise<FreezingProxy> {
+  const { hostname, port } = new URL(storeUrl);
+  const sockets = new Set<Socket>();
+  let marker: string | undefined;
+  let frozen = 0;
+  const server = createServer((client) => {
+    const store = connect(Number(port), hostname);
+    let isFrozen = marker !== undefined;
+    if (isFrozen) frozen += 1;
+    client.on("data", (chunk) => {
+      if (!isFrozen && marker !== undefined && chunk.includes(marker)) {
+        isFrozen = true;
+        frozen += 1;
+      }
+      if (!isFrozen) store.write(chunk);
+    });
+    store.on("data", (chunk) => {
+      if (!isFrozen) client.write(chunk);
+    });
+    for (const [socket, other] of [
+      [client, store],
+      [store, client],
+    ] as const) {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", () => other.destroy());
+    }
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  await once(server, "listening");
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    freeze(text) {
+      marker = text;
+    },
+    get frozen() {
+      return frozen;
+    },
+  };
+}
