@@ -22,6 +22,7 @@ const bodies: Record<string, object> = {
   // None matches: what the store is asked for is the same.
   "POST /failures/retry": { type: "tick", before: "2020-01-01T00:00:00Z" },
   "POST /jobs/{id}/effects/{name}/resolve": { as: "done", evidence: "The laboratory's" },
+  "POST /store/accept-loss": { evidence: "Nothing is lost" },
 };
 
 /**
