@@ -5,6 +5,7 @@ import { withCodeFromSources } from "./lib/code-blocks.mjs";
 import { envExample, variablesTable } from "./lib/configuration.mjs";
 import { errorCodesTable } from "./lib/error-codes.mjs";
 import { filesUnder } from "./lib/files.mjs";
+import { licencesTable } from "./lib/licences.mjs";
 import { brokenLinks } from "./lib/links.mjs";
 import { metricsTable } from "./lib/metrics.mjs";
 import { describeApi } from "./lib/openapi.mjs";
@@ -21,7 +22,12 @@ const generated = [
 ];
 
 /** What makes the parts of pages that the built program writes, by the name that a page calls it. */
-const sections = { variables: variablesTable, "error-codes": errorCodesTable, metrics: metricsTable };
+const sections = {
+  variables: variablesTable,
+  "error-codes": errorCodesTable,
+  metrics: metricsTable,
+  licences: licencesTable,
+};
 
 await runScript(async () => {
   await setUpToBuild();

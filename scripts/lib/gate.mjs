@@ -1,6 +1,7 @@
 // The gate: format, lint, types, imports, dead code, docs and size.
 import { readFileSync } from "node:fs";
 import { filesUnder } from "./files.mjs";
+import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
 import { capture } from "./run.mjs";
 
@@ -20,6 +21,7 @@ const checks = [
   { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
   { name: "size", run: findLongFiles },
+  { name: "licences and install scripts", run: checkSupply },
 ];
 
 /** Runs every check and prints a line for each, and all that a failing one said. Returns whether all passed. */
@@ -57,6 +59,12 @@ function checkTypes(project, cache) {
     "--tsBuildInfoFile",
     `${caches}/${cache}.tsbuildinfo`,
   );
+}
+
+/** What Holdfast runs with must be free to use, and must work without running anything when it is installed. */
+function checkSupply() {
+  const faults = supplyFaults();
+  return { code: faults.length === 0 ? 0 : 1, output: faults.join("\n") };
 }
 
 /** A file that has grown too long is missing the name of a concept. */

@@ -1,0 +1,83 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { withProcesses } from "../support/processes.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const exec = promisify(execFile);
+
+/** Packs the package into a new folder, as `npm publish` would. */
+async function pack() {
+  const folder = await mkdtemp(join(tmpdir(), "holdfast-package-"));
+  const { stdout } = await exec("npm", ["pack", "--json", "--pack-destination", folder], { cwd: root });
+  const [{ filename, files }] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
+  return { folder, tarball: join(folder, filename), files: files.map(({ path }) => path) };
+}
+
+/** Unpacks it into an application's `node_modules`, beside the packages it depends on, and none that it only develops with. */
+async function unpack(folder: string, tarball: string): Promise<void> {
+  const modules = join(folder, "node_modules");
+  await mkdir(join(modules, "holdfast"), { recursive: true });
+  await exec("tar", ["-xzf", tarball, "-C", join(modules, "holdfast"), "--strip-components=1"]);
+  const lock = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { dev?: true; devOptional?: true }>;
+  };
+  for (const [path, { dev, devOptional }] of Object.entries(lock.packages)) {
+    const isOurs = /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && !dev && !devOptional;
+    if (!isOurs) continue;
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await symlink(join(root, path), join(folder, path));
+  }
+}
+
+describe("the published package", withProcesses, () => {
+  let packed: Awaited<ReturnType<typeof pack>>;
+  beforeAll(async () => {
+    packed = await pack();
+  });
+  afterAll(() => rm(packed.folder, { recursive: true }));
+
+  it("holds what it runs with and what is read about it, and nothing else", async () => {
+    const { files } = packed;
+    const stages = (await readdir(join(root, "src"), { withFileTypes: true })).filter((one) =>
+      one.isDirectory(),
+    );
+    const folders = new Set(files.map((file) => dirname(file).split("/").slice(0, 2).join("/")));
+    expect([...folders].sort()).toEqual(
+      [".", "bin", "dist", "dist/console", ...stages.map(({ name }) => `dist/${name}`)].sort(),
+    );
+    expect(files.filter((file) => !file.includes("/")).sort()).toEqual([
+      "ARCHITECTURE.md",
+      "CHANGELOG.md",
+      "GLOSSARY.md",
+      "LICENSE",
+      "README.md",
+      "package.json",
+    ]);
+    const inside = files.filter((file) => file.includes("/"));
+    expect(
+      inside.filter((file) => !/^bin\/holdfast$|\.(js|d\.ts|lua|css|html|gz|br)$|\/licenses\.md$/.test(file)),
+    ).toEqual([]);
+    expect(inside.filter((file) => /test|\.env|\.config\./.test(file))).toEqual([]);
+  });
+
+  it("works from an application's own folder, with nothing that it is developed with", async () => {
+    const { folder, tarball } = packed;
+    await unpack(folder, tarball);
+    await writeFile(
+      join(folder, "application.mjs"),
+      'import * as all from "holdfast"; console.log(Object.keys(all).join());',
+    );
+
+    const { stdout: exported } = await exec(process.execPath, ["application.mjs"], { cwd: folder });
+    const command = "node_modules/holdfast/bin/holdfast";
+    const { stdout: help } = await exec(process.execPath, [command, "--help"], { cwd: folder });
+
+    expect(exported).toContain("createProducer");
+    expect(help).toContain("Usage: holdfast");
+  });
+});
