@@ -1,6 +1,7 @@
-// npm test: all set-up, then the gate, then every test, then the fault laboratory in its short form. Arguments go to
-// vitest, and then that is all: `npm test -- src/effect`.
+// npm test: all set-up, then the gate, then every test, then the fault laboratory and the fuzzing run in their short
+// forms. Arguments go to vitest, and then that is all: `npm test -- src/effect`.
 import { runFaults } from "./lib/faults.mjs";
+import { runFuzz } from "./lib/fuzz.mjs";
 import { passGate } from "./lib/gate.mjs";
 import { startStopWatch } from "./lib/progress.mjs";
 import { show } from "./lib/run.mjs";
@@ -15,8 +16,9 @@ await runScript(async () => {
   const passed = await timed("check", passGate);
   const vitestCode = await timed("tests", () => runVitest(chromium)); // even after a failed gate: one run tells all
   const faultsCode = isChosen ? 0 : await timed("faults", () => runFaults(["--quick"]));
+  const fuzzCode = isChosen ? 0 : await timed("fuzz", () => runFuzz(["--quick"]));
   console.log(times.join(", "));
-  return passed ? vitestCode || faultsCode : 1;
+  return passed ? vitestCode || faultsCode || fuzzCode : 1;
 
   async function timed(phase, work) {
     const stopWatch = startStopWatch();

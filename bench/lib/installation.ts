@@ -29,7 +29,7 @@ export function installation(): string {
   for (const part of ["dist", "bin", "package.json"])
     cpSync(join(root, part), join(directory, part), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(directory, "node_modules"));
-  for (const folder of ["bench", "jobs", "soak"]) compileAll(folder, directory);
+  for (const folder of ["bench", "jobs", "soak", "fuzz"]) compileAll(folder, directory);
   return directory;
 }
 

@@ -35,6 +35,16 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
     longest.destroy();
   }
 
+  /** @returns its answers that are not sent yet */
+  function meet(socket: Socket): Set<ServerResponse> {
+    const known = unanswered.get(socket);
+    if (known !== undefined) return known;
+    const none = new Set<ServerResponse>();
+    unanswered.set(socket, none);
+    socket.once("close", () => waiting.delete(socket));
+    return none;
+  }
+
   return {
     refuse(error, socket) {
       const whole = [...(unanswered.get(socket) ?? [])].filter(({ req }) => req.complete);
@@ -42,12 +52,12 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
     },
     watch(server) {
       server.server.on("connection", (socket: Socket) => {
-        unanswered.set(socket, new Set());
+        meet(socket);
         wait(socket);
-        socket.once("close", () => waiting.delete(socket));
       });
       server.addHook("onRequest", ({ raw }, reply, done) => {
-        unanswered.get(raw.socket)?.add(reply.raw);
+        // Where a name stands for several addresses, Fastify has servers of its own for them, and they tell of no connection.
+        meet(raw.socket).add(reply.raw);
         done();
       });
       // A request counts once all of it is there.

@@ -91,5 +91,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
 function sendProblem(log: Logger, thrown: unknown, reply: FastifyReply): FastifyReply {
   const error = asHoldfastError(thrown);
   const problem = prepareProblem(log, error, reply);
+  // To close while the client still sends would reset the connection, and the answer be lost; Node reads on, and past the rest.
+  if (!reply.request.raw.complete) reply.header("Connection", "keep-alive");
   return reply.code(error.httpStatus).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }

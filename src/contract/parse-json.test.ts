@@ -172,6 +172,6 @@ describe("what is told of JSON that is wrong all over", () => {
 
   it("bears the payload's code where only the payload is wrong", () => {
     expect(malformed(offencesOf('{"payload":[1e999]}')).code).toBe("INVALID_PAYLOAD");
-    expect(malformed(offencesOf('{"payload":[1e999],"payload":1}')).code).toBe("INVALID_REQUEST");
+    expect(malformed(offencesOf('{"type":1,"payload":[1e999],"type":1}')).code).toBe("INVALID_REQUEST");
   });
 });

@@ -26,7 +26,7 @@ export function malformed(offences: readonly Offence[], cause?: unknown): Holdfa
   const [first] = offences;
   const more = offences.length > 1 ? ` (and ${offences.length - 1} more)` : "";
   return new HoldfastError(
-    offences.every(({ pointer }) => pointer.startsWith("/payload/")) ? "INVALID_PAYLOAD" : "INVALID_REQUEST",
+    offences.every(({ pointer }) => pointer.startsWith("/payload")) ? "INVALID_PAYLOAD" : "INVALID_REQUEST",
     `${first?.pointer || "/"}: ${first?.message ?? "malformed"}${more}`,
     { cause, offences },
   );

@@ -180,17 +180,6 @@ describe("bad input", () => {
     expect(JSON.stringify(refused.body)).not.toMatch(/position|token|SyntaxError|node_modules/);
   });
 
-  it.each([
-    "text/plain",
-    "application/xml",
-    "application/x-www-form-urlencoded",
-    "multipart/form-data; boundary=x",
-  ])("of type %s is refused", async (contentType) => {
-    const refused = await call(jobs, "POST", JSON.stringify(submission()), { "content-type": contentType });
-
-    expect(refused).toMatchObject({ status: 415, body: { code: "UNSUPPORTED_MEDIA_TYPE" } });
-  });
-
   it("that is not UTF-8 is refused, and not mended", async () => {
     const body = Buffer.from(JSON.stringify(submission({ payload: "\xe4" })), "latin1");
 
@@ -253,46 +242,11 @@ describe("a path or method that does not exist", () => {
     expect(refused).toMatchObject({ status: 405, body: { code: "METHOD_NOT_ALLOWED" } });
     expect(refused.headers.get("allow")).toBe(allowed);
   });
-
-  it.each(["/jobs/%/status", "/jobs/%zz/status", "/jobs/%c3%28/status", "/%"])(
-    "GET %s, which cannot be decoded, is answered 404, as a problem",
-    async (path) => {
-      const answer = await sendRaw(root, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-
-      expect(answer).toMatch(/^HTTP\/1.1 404 /);
-      expect(answer).toMatch(/content-type: application\/problem\+json/i);
-    },
-  );
-
-  it("what is not HTTP at all is refused, and harms nobody", async () => {
-    const answer = await sendRaw(root, "\x16\x03\x01 hello\r\n\r\n");
-
-    expect(answer).toMatch(/^HTTP\/1.1 400 /);
-    expect(answer).toMatch(/content-type: application\/problem\+json/i);
-    expect(await get(`${root}/health/live`)).toMatchObject({ status: 200 });
-  });
 });
 
 describe("a connection", () => {
   const head = (...lines: string[]) => `POST /jobs HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`;
   const json = "Content-Type: application/json";
-
-  it.each([
-    ["no Host", head(json, "Content-Length: 2", "Connection: close")],
-    ["two Hosts", head("Host: a", "Host: b", json, "Content-Length: 2", "Connection: close")],
-    ["two types of its body", head("Host: a", json, json, "Content-Length: 2", "Connection: close")],
-    ["two lengths", head("Host: a", json, "Content-Length: 2", "Content-Length: 3")],
-    ["a length and chunks", head("Host: a", json, "Content-Length: 2", "Transfer-Encoding: chunked")],
-    ["a folded header", head("Host: a", json, "X: a", " b", "Content-Length: 2")],
-    ["bare line feeds", "POST /jobs HTTP/1.1\nHost: a\nContent-Length: 2\n\n"],
-    ["a proxy's request", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n"],
-  ])("that brings %s is answered as a problem, and closed", async (_, request) => {
-    const answer = await sendRaw(root, `${request}{}`);
-
-    expect(answer).toMatch(/^HTTP\/1.1 4\d\d /);
-    expect(answer).toMatch(/content-type: application\/problem\+json/i);
-    expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
-  });
 
   it("that brings a good request and then nonsense gets the answer to the first, and no other", async () => {
     const body = JSON.stringify(submission());

@@ -79,6 +79,22 @@ describe("a batch", () => {
     expect(results.slice(1, -1)).toEqual(alone.map(({ body }) => body));
   });
 
+  it("answers items that two readers could understand differently one by one, too, and takes the others", async () => {
+    const good = JSON.stringify(submission());
+    const bad = [
+      good.replace("{", '{"type":"other",'),
+      good.replace('"a":1', '"a":9007199254740993'),
+      good.replace('"a":1', `"a":${"[".repeat(64)}${"]".repeat(64)}`),
+    ];
+    const alone = await Promise.all(bad.map((job) => post(`${root}/jobs`, job)));
+
+    const { status, body } = await post(`${root}/jobs/batch`, `{"jobs":[${[...bad, good].join()}]}`);
+
+    expect(status).toBe(200);
+    expect(body.results).toMatchObject([...alone.map((answer) => answer.body), { status: 202 }]);
+    expect(alone.map((answer) => answer.status)).toEqual([400, 400, 400]);
+  });
+
   it("takes 1000 items and returns as many results", async () => {
     const results = await resultsOf(Array.from({ length: 1_000 }, () => submission()));
 

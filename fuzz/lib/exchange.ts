@@ -1,0 +1,107 @@
+import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** One answer among those that came on a connection. */
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** What came of sending some bytes on a connection of their own. */
+export interface Exchange {
+  /** In order; none when the connection was closed, or stayed silent, without an answer. */
+  readonly answers: readonly Answer[];
+  /** Until the last of them had come. */
+  readonly ms: number;
+  readonly isSilent: boolean;
+}
+
+export interface Manner {
+  /** Says that nothing more will come, and still reads. */
+  readonly halfClose?: boolean;
+  /** Sent a byte at a time, after what is sent at once. */
+  readonly slowly?: Buffer;
+  /** Milliseconds between two of these bytes. */
+  readonly everyMs?: number;
+}
+
+/** Slow requests are cut after ten seconds; nothing may take longer than that and a little. */
+const SILENT_MS = 20_000;
+/** What is kept of answers. */
+const BYTES_MAX = 8 * 1_048_576;
+
+/** A connection that is kept open has no end to wait for. */
+const QUIET_MS = 100;
+
+/** Sends bytes; resolves when the connection is closed, or no more answers come. */
+export async function exchange(url: string, bytes: Buffer, manner: Manner = {}): Promise<Exchange> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+  const received: Buffer[] = [];
+  const startedAt = performance.now();
+  let size = 0;
+  return await new Promise((resolve) => {
+    let lastAt = startedAt;
+    let quiet: NodeJS.Timeout | undefined;
+    let isOver = false;
+    const finish = (isSilent: boolean) => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(silence);
+      clearTimeout(quiet);
+      socket.destroy();
+      const endedAt = received.length > 0 ? lastAt : performance.now();
+      resolve({ answers: answersIn(Buffer.concat(received)), ms: endedAt - startedAt, isSilent });
+    };
+    const silence = setTimeout(() => finish(received.length === 0), SILENT_MS);
+    socket.on("data", (chunk) => {
+      received.push(chunk);
+      size += chunk.length;
+      lastAt = performance.now();
+      clearTimeout(quiet);
+      if (size > BYTES_MAX || isStream(received[0])) finish(false);
+      else if (isKeptOpen(received[0])) quiet = setTimeout(() => finish(false), QUIET_MS);
+    });
+    socket.on("end", () => finish(false));
+    socket.on("close", () => finish(false));
+    socket.on("error", () => {}); // hung up while we still send: what was answered before counts
+    socket.on("connect", () => void send(socket, bytes, manner, () => isOver));
+  });
+}
+
+async function send(socket: Socket, atOnce: Buffer, manner: Manner, isOver: () => boolean): Promise<void> {
+  const { halfClose, slowly = Buffer.alloc(0), everyMs } = manner;
+  socket.write(atOnce);
+  for (let at = 0; at < slowly.length && !isOver(); at++) {
+    socket.write(slowly.subarray(at, at + 1));
+    await sleep(everyMs);
+  }
+  if (halfClose && !isOver()) socket.end();
+}
+
+function isKeptOpen(start: Buffer | undefined): boolean {
+  return /\r\nconnection: keep-alive\r\n/i.test(start?.toString("latin1") ?? "");
+}
+
+/** A stream of events ends when its job does, or never. */
+function isStream(start: Buffer | undefined): boolean {
+  return /\r\ncontent-type: text\/event-stream/i.test(start?.toString("latin1") ?? "");
+}
+
+function answersIn(bytes: Buffer): Answer[] {
+  const answers: Answer[] = [];
+  for (let rest = bytes; rest.length > 0; ) {
+    const end = rest.indexOf("\r\n\r\n");
+    const head = rest.subarray(0, end < 0 ? rest.length : end).toString("latin1");
+    const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1] ?? 0);
+    const [, contentType = ""] = /\r\ncontent-type: ([^\r\n]*)/i.exec(head) ?? [];
+    const [, length] = /\r\ncontent-length: (\d+)/i.exec(head) ?? [];
+    const from = end < 0 ? rest.length : end + 4;
+    const until = length === undefined && status >= 200 ? rest.length : from + Number(length ?? 0);
+    if (status >= 200 || status === 0)
+      answers.push({ status, contentType, body: rest.subarray(from, until).toString("utf8") });
+    rest = rest.subarray(until);
+  }
+  return answers;
+}

@@ -1,0 +1,108 @@
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { commonFacts, markdownTable, plainTable, type Table, versionOf } from "../../test/support/report.ts";
+import type { Service } from "./service.ts";
+import { codesOf, type Finding, type Tally } from "./tally.ts";
+
+/** What came of a whole run. */
+export interface Outcome {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly catalogue: readonly Tally[];
+  readonly operations: readonly Tally[];
+  readonly findings: readonly Finding[];
+  readonly lost: readonly string[];
+  readonly memory: ReturnType<Service["memory"]>;
+}
+
+export function hasHeld({ findings, lost }: Outcome): boolean {
+  return findings.length + lost.length === 0;
+}
+
+export function printOutcome(outcome: Outcome): void {
+  const { seed, findings, lost } = outcome;
+  const shown = findings
+    .slice(0, 20)
+    .map(({ kind, what, request }) => `FOUND: ${kind}: ${what}\n    ${request}`);
+  const lines = [
+    plainTable(table(outcome.catalogue, true)),
+    "",
+    plainTable(table(outcome.operations, false)),
+    "",
+    ...shown,
+    ...(findings.length > shown.length ? [`… and ${findings.length - shown.length} more`] : []),
+    ...lost.map((what) => `LOST: ${what}`),
+    memoryOf(outcome),
+    verdict(outcome),
+    ...(hasHeld(outcome) ? [] : [`replay: npm run fuzz -- --seed ${seed}`]),
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+export function writeReport(outcome: Outcome): void {
+  const file = fileURLToPath(new URL("../../docs/HOSTILE-INPUT.md", import.meta.url));
+  const facts = { ...commonFacts(), "fast-check": versionOf("fast-check"), seed: outcome.seed };
+  const lines = [
+    "# Hostile input: what was sent, and how it was answered",
+    "",
+    "Written by `npm run fuzz`; do not edit by hand. `fuzz/README.md` tells how it is measured.",
+    "",
+    `**${verdict(outcome)}**`,
+    "",
+    markdownTable({ head: ["", ""], rows: Object.entries(facts) }),
+    "",
+    memoryOf(outcome),
+    "",
+    "## The catalogue of bad input",
+    "",
+    "Every one of these must be answered with 4xx and a stable code, and store nothing. *Slowest* is the longest time to an",
+    "answer; of slow requests that is the bound of ten seconds, looked at once a second.",
+    "",
+    markdownTable(table(outcome.catalogue, true)),
+    "",
+    "`hung up` is allowed where half a request is followed by the end of the connection, so that nobody waits for an answer.",
+    "Of a batch each job counts.",
+    "",
+    "## Requests made from the OpenAPI document",
+    "",
+    "As each operation describes them, nearly so, and damaged. They may be accepted; none may be answered with 5xx, without a",
+    "known code, or not at all.",
+    "",
+    markdownTable(table(outcome.operations, false)),
+    ...outcome.findings.map(({ kind, what, request }) => `\n- **Found**: ${kind}: ${what}: ${request}`),
+  ];
+  writeFileSync(file, `${lines.join("\n")}\n`);
+}
+
+function verdict({ catalogue, operations, findings, lost }: Outcome): string {
+  const sum = (tallies: readonly Tally[]) => tallies.reduce((all, { tried }) => all + tried, 0);
+  const stored = catalogue.reduce((all, tally) => all + tally.stored, 0);
+  return (
+    `${sum(catalogue)} bad inputs of ${catalogue.length} kinds: ${stored} stored; ${sum(operations)} requests made from the ` +
+    `OpenAPI document; ${lost.length} processes lost; ${findings.length === 0 ? "nothing" : findings.length} found against it.`
+  );
+}
+
+function memoryOf({ memory: { start, peak, now } }: Outcome): string {
+  const mib = (value: number) => `${Math.round(value)} MiB`;
+  return `Memory of the API process: ${mib(start)} at the start, ${mib(peak)} at most, ${mib(now)} at the end.`;
+}
+
+function table(tallies: readonly Tally[], isCatalogue: boolean): Table {
+  return {
+    head: [
+      ...(isCatalogue ? ["", "bad input"] : ["operation"]),
+      "tried",
+      "answers",
+      ...(isCatalogue ? ["stored"] : []),
+      "slowest",
+    ],
+    rows: tallies.map((tally) => [
+      ...(isCatalogue ? [tally.group, tally.kind] : [tally.kind]),
+      tally.tried,
+      codesOf(tally),
+      ...(isCatalogue ? [tally.stored] : []),
+      `${Math.round(tally.slowestMs)} ms`,
+    ]),
+  };
+}

@@ -1,0 +1,9 @@
+// npm run fuzz: all set-up, then the fuzzing run. Arguments go to it: `npm run fuzz -- --quick`.
+import { runFuzz } from "./lib/fuzz.mjs";
+import { runScript } from "./lib/script.mjs";
+import { setUpWithServer } from "./lib/setup.mjs";
+
+await runScript(async () => {
+  await setUpWithServer();
+  return await runFuzz(process.argv.slice(2));
+});

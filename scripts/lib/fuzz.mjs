@@ -1,0 +1,7 @@
+// The fuzzing run, as a process of its own.
+import { show } from "./run.mjs";
+
+/** Resolves to its exit code. */
+export function runFuzz(args) {
+  return show(process.execPath, ["--import", "tsx", "fuzz/run.ts", ...args]);
+}
