@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { withDeadline } from "../../src/service/deadline.ts";
 import { readyMessage } from "../../src/service/supervisor.ts";
 import { installation, removeInstallation } from "./installation.ts";
@@ -7,7 +9,12 @@ import { installation, removeInstallation } from "./installation.ts";
 const living = new Set<ChildProcess>();
 
 /** The same for both sides: production mode, and no log of what went well. */
-const common = { NODE_ENV: "production", LOG_LEVEL: "warn" };
+const common = {
+  NODE_ENV: "production",
+  LOG_LEVEL: "warn",
+  // Stores of earlier runs, which may have had the same port, are not to be remembered.
+  HOLDFAST_DATA_DIR: join(tmpdir(), `holdfast-bench-${process.pid}`),
+};
 
 const STDERR_MAX = 4_000;
 const START_MS = 60_000;

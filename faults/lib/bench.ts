@@ -101,6 +101,7 @@ async function openBench(options: BenchOptions): Promise<Bench> {
   const { url: witnessUrl = "" } = await readiness(witness);
   const env: NodeJS.ProcessEnv = {
     REDIS_URL: proxy?.url ?? store.url,
+    HOLDFAST_DATA_DIR: join(directory, "data"),
     HOLDFAST_LOCK_MS: String(LOCK_MS),
     HOLDFAST_CONCURRENCY: String(options.concurrency ?? 8),
     HOLDFAST_KEEP_COMPLETED: "1000000",

@@ -21,6 +21,7 @@ import { addJobOperationRoutes } from "./routes/operate-jobs.ts";
 import { addOverviewRoutes } from "./routes/overview.ts";
 import { addScheduleRoutes } from "./routes/schedules.ts";
 import { addSessionRoutes } from "./routes/session.ts";
+import { addStoreRoutes } from "./routes/store.ts";
 import { addBatchRoute } from "./routes/submit-batch.ts";
 import { addSubmitRoute } from "./routes/submit-job.ts";
 import { openSessions } from "./sessions.ts";
@@ -80,6 +81,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   addDoubtRoutes(server, parts);
   addScheduleRoutes(server, parts);
   addOverviewRoutes(server, parts);
+  addStoreRoutes(server, parts);
   addMetricsRoute(server, parts);
   addHealthRoutes(server, parts);
   addSessionRoutes(server, sessions);

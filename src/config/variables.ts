@@ -125,7 +125,8 @@ export const variables = {
   HOLDFAST_DATA_DIR: variable({
     schema: text(".holdfast"),
     expected: "a directory",
-    meaning: "Where the embedded store and the development mailbox keep their files.",
+    meaning:
+      "Where the embedded store, the mailbox, and what was seen of the store (to notice a loss) keep their files.",
     fallback: ".holdfast",
   }),
   HOLDFAST_CONFIG: variable({

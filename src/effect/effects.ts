@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { effectKeyOf } from "../contract/claim.ts";
 import type { EffectCall, EffectDeclarations, RunEffect } from "../contract/effect.ts";
 import { keyFault } from "../contract/idempotency-key.ts";
+import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { actOnce, type EffectOptionsInUse, type EffectOwner } from "./act-once.ts";
 import type { Ledger } from "./ledger.ts";
@@ -9,7 +10,7 @@ import type { Ledger } from "./ledger.ts";
 /** The effects of one attempt. */
 export interface Effects {
   readonly effect: RunEffect<string>;
-  /** What must become of the attempt, even if its handler swallowed it: in doubt, or busy elsewhere. */
+  /** What must become of the attempt, even if its handler swallowed it: in doubt, busy elsewhere, or not allowed to begin. */
   readonly blocked: HoldfastError | undefined;
   /** Ends it: no effect can begin any more, and what was under way has been written down. */
   close(): Promise<void>;
@@ -82,8 +83,10 @@ export function openEffects(
   };
 }
 
+const blocking: ReadonlySet<ErrorCode> = new Set(["EFFECT_IN_DOUBT", "EFFECT_BUSY", "STORE_ROLLED_BACK"]);
+
 function isBlocking(error: unknown): error is HoldfastError {
-  return error instanceof HoldfastError && (error.code === "EFFECT_IN_DOUBT" || error.code === "EFFECT_BUSY");
+  return error instanceof HoldfastError && blocking.has(error.code);
 }
 
 function effectId(name: string, index: string | undefined): string {

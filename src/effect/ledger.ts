@@ -1,10 +1,12 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { batchByTurn } from "../service/batch-by-turn.ts";
 import type { StoreAccess } from "../store/connect.ts";
+import { type Epoch, inEpoch, OTHER_EPOCH } from "../store/epoch.ts";
 import { storeFault } from "../store/fault.ts";
-import { auditKey, doubtsKey, ledgerKey, queueKey } from "../store/keys.ts";
+import { auditKey, doubtsKey, epochKey, ledgerKey, queueKey } from "../store/keys.ts";
 import { effectPlace } from "../store/places.ts";
 import { loadScript, type Script } from "../store/script.ts";
+import type { HeldEffects } from "./held-effects.ts";
 import { storedNameOf } from "./stored-name.ts";
 
 /** Where the ledgers of one queue lie. */
@@ -42,6 +44,8 @@ export type Reservation =
   | { readonly kind: "not-held" };
 
 export type Committed = "done" | "in-doubt" | "refused";
+export type Released = "released" | "in-doubt" | "refused";
+export type Doubted = "in-doubt" | "refused";
 
 export interface Resolution {
   readonly as: "done" | "not-done";
@@ -69,9 +73,15 @@ export interface Ledger {
   reserve(request: ReservationRequest): Promise<Reservation>;
   /** Costs the attempt its job where the report is not taken. @param result JSON, "" for none */
   commit(claimant: EffectClaimant, result: string): Promise<Committed>;
-  release(effect: string, owner: string): Promise<"released" | "in-doubt" | "refused">;
-  doubt(effect: string, owner: string, reason: string): Promise<"in-doubt" | "refused">;
+  release(effect: string, owner: string): Promise<Released>;
+  doubt(effect: string, owner: string, reason: string): Promise<Doubted>;
   resolve(effect: string, resolution: Resolution): Promise<Resolved>;
+}
+
+/** What only a worker needs, which begins effects. */
+export interface WorkersLedger {
+  readonly epoch: Epoch;
+  readonly held: HeldEffects;
 }
 
 /** So many reservations or commits hold up the store for about two milliseconds. */
@@ -83,7 +93,12 @@ const TOGETHER_MAX = 100;
  *
  * @param retentionMs how long finished effects are remembered
  */
-export function openLedgers(access: StoreAccess, place: LedgerPlace, retentionMs: number): Ledgers {
+export function openLedgers(
+  access: StoreAccess,
+  place: LedgerPlace,
+  retentionMs: number,
+  ofWorker?: WorkersLedger,
+): Ledgers {
   const { client, sealer } = access;
   const { prefix, queue } = place;
   const ledgers = ledgerKey(prefix, queue, "");
@@ -101,20 +116,34 @@ export function openLedgers(access: StoreAccess, place: LedgerPlace, retentionMs
     }
   };
   // As one text there and one back: profiles showed the client's work for each argument and each element of a reply.
-  const runTogether = async <T>(
-    step: "reserve" | "commit",
-    shared: readonly (string | number)[],
-    items: readonly StepArgs[],
-  ) => JSON.parse(await run<string>(step, [doubts], [...shared, JSON.stringify(items)])) as T[];
   const reserve = batchByTurn({
     itemsMax: TOGETHER_MAX,
-    run: (requests: readonly StepArgs[]) => runTogether<unknown>("reserve", [ledgers, jobs], requests),
+    async run(requests: readonly StepArgs[]) {
+      if (ofWorker === undefined) throw new HoldfastError("INTERNAL", "Only a worker begins effects");
+      const keys = [doubts, epochKey(prefix, queue)];
+      const items = JSON.stringify(requests);
+      return await inEpoch<unknown[]>(ofWorker.epoch, async (id, count) => {
+        const reply = await run<string>("reserve", keys, [ledgers, jobs, items, id, count]);
+        if (reply === OTHER_EPOCH) return OTHER_EPOCH;
+        const [counted, result] = JSON.parse(reply) as [number, unknown[]];
+        return { count: counted, result };
+      });
+    },
   });
   const commit = batchByTurn({
     itemsMax: TOGETHER_MAX,
-    run: (reports: readonly StepArgs[]) =>
-      runTogether<Committed>("commit", [ledgers, jobs, retentionMs], reports),
+    async run(reports: readonly StepArgs[]) {
+      const args = [ledgers, jobs, retentionMs, JSON.stringify(reports)];
+      return JSON.parse(await run<string>("commit", [doubts], args)) as Committed[];
+    },
   });
+  /** An end that is refused can mean that the store has lost the reservation: then it is put in doubt before it is let go. */
+  async function ended<T extends string>(owner: string, outcome: Promise<T>): Promise<T> {
+    const told = await outcome;
+    if (told === "refused") await ofWorker?.epoch.check().catch(() => {});
+    ofWorker?.held.drop(owner);
+    return told;
+  }
   return (claim) => {
     const ledger = ledgers + claim;
     /** Of the effects with an index that were asked for. */
@@ -129,10 +158,12 @@ export function openLedgers(access: StoreAccess, place: LedgerPlace, retentionMs
     const seal = (name: string, part: "result" | "reason" | "evidence", text: string) =>
       text === "" ? "" : sealer.seal(text, effectPlace(claim, name, part));
     return {
-      async reserve({ effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker }) {
+      async reserve(request) {
+        const { effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker } = request;
         const name = effect.includes("/") ? await findName(effect) : effect;
         const args = [claim, name, owner, lockToken, String(start), deadlineMs, repeatMs, jobId, worker];
         const reservation = toReservation(await reserve(args));
+        if (reservation.kind === "reserved") ofWorker?.held.hold(claim, { ...request, effect: name });
         if (reservation.kind !== "done" || reservation.result === null) return reservation;
         return {
           ...reservation,
@@ -141,13 +172,19 @@ export function openLedgers(access: StoreAccess, place: LedgerPlace, retentionMs
       },
       commit({ effect, owner, jobId, lockToken, start }, result) {
         const name = nameOf(effect);
-        return commit([claim, name, owner, seal(name, "result", result), jobId, lockToken, String(start)]);
+        const args = [claim, name, owner, seal(name, "result", result), jobId, lockToken, String(start)];
+        return ended(owner, commit(args));
       },
-      release: (effect, owner) =>
-        run("release", [ledger, doubts], [nameOf(effect), owner, retentionMs, claim]),
+      async release(effect, owner) {
+        const args = [nameOf(effect), owner, retentionMs, claim];
+        const outcome = await run<Released>("release", [ledger, doubts], args);
+        ofWorker?.held.drop(owner);
+        return outcome;
+      },
       doubt(effect, owner, reason) {
         const name = nameOf(effect);
-        return run("doubt", [ledger, doubts], [name, owner, seal(name, "reason", reason), claim]);
+        const args = [name, owner, seal(name, "reason", reason), claim];
+        return ended(owner, run<Doubted>("doubt", [ledger, doubts], args));
       },
       async resolve(effect, { as, result = "", evidence, by }) {
         const name = await findName(effect);

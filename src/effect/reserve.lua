@@ -3,19 +3,25 @@
   Claims effects, each for one attempt, before they start. Each claim is atomic, because between a check and a write
   another worker could take the job over and begin the same effect; that many travel in one call only saves time.
 
-  KEYS[1] doubts; all other keys lie in the same slot
+  KEYS[1] doubts   KEYS[2] epoch; all other keys lie in the same slot
   ARGV[1] how the names of ledgers begin; a job's claim completes one   ARGV[2] how the keys of jobs begin
   ARGV[3] JSON, for each effect: [claim, effect, owner (a nonce of this call), lock token, which start of the job this is
     as text, milliseconds until the owner must have ended, milliseconds for which it may be repeated (0: never), job id,
     worker]
+  ARGV[4] the id of the epoch that the worker has seen, and   ARGV[5] the count: a store that has less may have lost
+    reservations, and what was done on them
 
-  Returns JSON, for each
+  Returns "other-epoch" where nothing was done, or JSON: [the epoch's count, for each
           { "reserved" }           the effect may start
           { "done", result }       it ran to its end before; result is JSON as text, or null
           { "busy", ms }           another owner may still be at it, for so long
           { "in-doubt" }           nobody knows whether it happened
           { "not-held" }           this worker has lost the job: it must not begin anything
+  ]
 ]]
+local epoch, count = unpack(redis.call("HMGET", KEYS[2], "id", "count"))
+if epoch ~= ARGV[4] or tonumber(count) < tonumber(ARGV[5]) then return "other-epoch" end
+
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -73,4 +79,4 @@ local outcomes = {}
 for index, request in ipairs(cjson.decode(ARGV[3])) do
   outcomes[index] = reserve(unpack(request))
 end
-return cjson.encode(outcomes)
+return cjson.encode({ redis.call("HINCRBY", KEYS[2], "count", 1), outcomes })

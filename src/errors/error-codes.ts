@@ -35,6 +35,11 @@ export const errorCodes = {
   // The service cannot do its part just now. The same request, with the same key, is safe to send again.
   STORE_UNAVAILABLE: { httpStatus: 503, retryable: true, title: "The store cannot be reached" },
   STORE_FULL: { httpStatus: 503, retryable: true, title: "The store has no room for new jobs" },
+  STORE_ROLLED_BACK: {
+    httpStatus: 503,
+    retryable: true,
+    title: "The store has lost something that it had acknowledged",
+  },
   TOO_MANY_FOLLOWERS: { httpStatus: 503, retryable: true, title: "Too many clients follow what goes on" },
   DECRYPTION_FAILED: { httpStatus: 500, retryable: true, title: "What is stored cannot be decrypted" },
   INTERNAL: { httpStatus: 500, retryable: true, title: "Something went wrong inside" },

@@ -22,7 +22,7 @@ export const metricDefinitions = {
   holdfast_submissions_total: {
     kind: "counter",
     labels: ["type", "outcome"],
-    help: "Submissions by outcome: accepted, duplicate, refused, key_reused, store_full, store_unavailable or failed.",
+    help: "Submissions by outcome: accepted, duplicate, refused, key_reused, store_full, store_unavailable, store_rolled_back or failed.",
     toldBy: ["api", "scheduler"],
   },
   holdfast_attempts_total: {

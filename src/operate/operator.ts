@@ -9,11 +9,18 @@ import { type OperatedQueue, type OperatedQueues, openOperatedQueues } from "../
 import type { Running } from "../service/running.ts";
 import { type JobPage, type JobQuery, listJobs } from "../status/list-jobs.ts";
 import type { StoreAccess } from "../store/connect.ts";
+import { acceptLoss } from "../store/epoch.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { type AuditEntry, readAuditTrail } from "../watch/audit-trail.ts";
 import { type FailureGroups, readFailureGroups } from "../watch/failure-groups.ts";
 import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
+
+/** On what grounds a loss is accepted, and by whom. Both are kept. */
+export interface Acceptance {
+  readonly evidence: string;
+  readonly by: string;
+}
 
 /**
  * A person's hand on jobs and doubts. Each call fails as a whole with `STORE_UNAVAILABLE` when the store does not answer in
@@ -52,7 +59,13 @@ export interface Operator {
    * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
    */
   resolve(id: string, effect: string, resolution: Resolution): Promise<void>;
-  /** Who settled which doubt, the latest first. */
+  /**
+   * Accepts that the store has lost something that it had acknowledged: jobs are taken again, and effects begin.
+   *
+   * @returns the queues of which something was lost; none where all is well
+   */
+  acceptLoss(acceptance: Acceptance): Promise<string[]>;
+  /** Who settled which doubt, or accepted which loss, the latest first. */
   auditTrail(limit: number): Promise<AuditEntry[]>;
 }
 
@@ -127,6 +140,13 @@ export function openOperator(
       return new Map(await inTime(Promise.all(counts)));
     },
     resolve: async (id, effect, resolution) => await inTime(resolve(id, effect, resolution)),
+    async acceptLoss(acceptance) {
+      const { names } = queues;
+      const accepted = await inTime(
+        Promise.all(names.map((queue) => acceptLoss(access, { prefix, queue }, acceptance))),
+      );
+      return names.filter((_, index) => accepted[index] !== undefined);
+    },
     auditTrail: (limit) => readAuditTrail(access, prefix, queues.names, limit),
   };
 }

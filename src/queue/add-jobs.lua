@@ -4,15 +4,20 @@
   Atomic, so that there is no moment at which a claim is held and its job does not exist.
 
   KEYS[1] wait   KEYS[2] delayed   KEYS[3] prioritized   KEYS[4] pc (BullMQ's counter of priorities)   KEYS[5] active
-  KEYS[6] marker   KEYS[7] events   KEYS[8] meta   KEYS[9] id (BullMQ's counter of jobs)
+  KEYS[6] marker   KEYS[7] events   KEYS[8] meta   KEYS[9] id (BullMQ's counter of jobs)   KEYS[10] epoch
   ARGV[1] how the keys of the queue begin; the jobs' own keys lie in the same slot   ARGV[2] now, in milliseconds
-  ARGV[3…] for each job: id, name, data, options, claim, milliseconds to hold the claim, delay in milliseconds, priority
+  ARGV[3] the id of the epoch that the producer has seen, and   ARGV[4] the count: a store that has less has lost keys, too
+  ARGV[5…] for each job: id, name, data, options, claim, milliseconds to hold the claim, delay in milliseconds, priority
 
   Returns for each job the id of the one that holds its claim, or false where that is the job itself, now added; 0 where
-  there is no room for it.
+  there is no room for it. After them the epoch's count. "other-epoch" where nothing was done.
 ]]
 local FIELDS = 8
+local FIRST = 5
 local prefix, now = ARGV[1], tonumber(ARGV[2])
+
+local epoch, count = unpack(redis.call("HMGET", KEYS[10], "id", "count"))
+if epoch ~= ARGV[3] or tonumber(count) < tonumber(ARGV[4]) then return "other-epoch" end
 
 -- Admission: the last of the memory is for the jobs that run, to renew their locks and to write down how they ended. The
 -- share is that of src/store/memory.ts. Asked here, it is never out of date, whoever else fills the store; it takes 4 µs.
@@ -27,9 +32,10 @@ end
 local holders = {}
 if not hasRoom() then
   -- Who repeats a request learns of the first job all the same: that takes no room.
-  for at = 3, #ARGV, FIELDS do
+  for at = FIRST, #ARGV, FIELDS do
     holders[#holders + 1] = redis.call("GET", prefix .. "de:" .. ARGV[at + 4]) or 0
   end
+  holders[#holders + 1] = tonumber(count)
   return holders
 end
 
@@ -71,7 +77,7 @@ local function enqueue(id, delay, priority)
   emit("waiting", "jobId", id)
 end
 
-for at = 3, #ARGV, FIELDS do
+for at = FIRST, #ARGV, FIELDS do
   local id, name, data, options, claim, claimMs, delay, priority = unpack(ARGV, at, at + FIELDS - 1)
   local holder = redis.call("SET", prefix .. "de:" .. claim, id, "PX", claimMs, "NX", "GET")
   holders[#holders + 1] = holder
@@ -94,4 +100,5 @@ if hasDelayed then
   local due = redis.call("ZRANGE", KEYS[2], 0, 0, "WITHSCORES")[2]
   redis.call("ZADD", KEYS[6], tonumber(due) / 4096, "1")
 end
+holders[#holders + 1] = redis.call("HINCRBY", KEYS[10], "count", 1)
 return holders

@@ -1,6 +1,7 @@
 import type { Backoff } from "../contract/retry-policy.ts";
 import { batchByTurn } from "../service/batch-by-turn.ts";
 import type { StoreClient } from "../store/client.ts";
+import { type CountedReply, type Epoch, inEpoch, OTHER_EPOCH } from "../store/epoch.ts";
 import { inTime, storeFull } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { jobPlace } from "../store/places.ts";
@@ -32,8 +33,8 @@ export interface JobAdderOptions {
   readonly queue: string;
   readonly client: StoreClient;
   readonly sealer: Sealer;
-  /** Waits until what was written is as durable as configured. */
-  readonly confirm: () => Promise<void>;
+  /** Shown to the store, which takes nothing when it has lost something. */
+  readonly epoch: Epoch;
 }
 
 /** Enqueues jobs. */
@@ -42,7 +43,7 @@ export interface JobAdder {
    * Enqueues a job unless its claim is held, in one atomic step of the store.
    *
    * @returns the id of the job that holds the claim: the new job's own, or that of the first one
-   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`
+   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`
    */
   add(job: NewJob): Promise<string>;
 }
@@ -52,21 +53,24 @@ const TOGETHER_MAX = 256;
 const CHARACTERS_MAX = 1_048_576;
 
 const script = loadScript(import.meta.url, "add-jobs.lua");
-const lists = ["wait", "delayed", "prioritized", "pc", "active", "marker", "events", "meta", "id"];
+const lists = ["wait", "delayed", "prioritized", "pc", "active", "marker", "events", "meta", "id", "epoch"];
 
 /**
  * Adds jobs to one queue. Those that come within one turn of the event loop travel in one command, which is most of what
  * a submission costs under load.
  */
-export function createJobAdder({ prefix, queue, client, sealer, confirm }: JobAdderOptions): JobAdder {
+export function createJobAdder({ prefix, queue, client, sealer, epoch }: JobAdderOptions): JobAdder {
   const keys = lists.map((name) => queueKey(prefix, queue, name));
   const start = queueKey(prefix, queue, "");
 
   async function addTogether(jobs: readonly SerializedJob[]): Promise<Holder[]> {
     const args = jobs.flatMap(scriptArgs);
-    const holders = await script.run(client, keys, [start, Date.now(), ...args]);
-    await confirm();
-    return holders as Holder[];
+    const holders = await inEpoch(epoch, async (id, count) => {
+      const reply = await script.run(client, keys, [start, Date.now(), id, count, ...args]);
+      return reply === OTHER_EPOCH ? OTHER_EPOCH : counted(reply);
+    });
+    await epoch.confirm();
+    return holders;
   }
 
   const add = batchByTurn({
@@ -83,6 +87,12 @@ export function createJobAdder({ prefix, queue, client, sealer, confirm }: JobAd
       return holder ?? job.id;
     },
   };
+}
+
+/** The store's count stands behind the holders. */
+function counted(reply: unknown): CountedReply<Holder[]> {
+  const holders = reply as [...Holder[], number];
+  return { count: Number(holders.at(-1)), result: holders.slice(0, -1) as Holder[] };
 }
 
 /** The job that holds a claim: null is the one that was added, 0 says that there was no room for it. */

@@ -75,7 +75,7 @@ export async function reachStore(settings: Settings, patience: Patience, log?: L
 }
 
 /** Where the store is: what the environment says, else the embedded one of the data directory. */
-function storeUrl(settings: Settings): string {
+export function storeUrl(settings: Settings): string {
   return settings.REDIS_URL ?? embeddedStoreUrl(settings.HOLDFAST_DATA_DIR);
 }
 

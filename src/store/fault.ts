@@ -2,6 +2,8 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { withDeadline } from "../service/deadline.ts";
 
 const RETRY_AFTER_MS = 1_000;
+/** Somebody has to look first; jobs whose effects may not begin are looked at again as often. */
+const ROLLED_BACK_RETRY_AFTER_MS = 5_000;
 
 /** The store did not answer in time. Whether it did the work is then unknown. */
 export function storeUnavailable(cause?: unknown, message = "The store cannot be reached"): HoldfastError {
@@ -11,6 +13,12 @@ export function storeUnavailable(cause?: unknown, message = "The store cannot be
 /** There is no room for new jobs: what is left is for those that run, or the store refused to write. */
 export function storeFull(cause?: unknown): HoldfastError {
   return new HoldfastError("STORE_FULL", "The store has no room", { cause, retryAfterMs: RETRY_AFTER_MS });
+}
+
+/** The store has lost something that it had acknowledged, and nobody has accepted that yet. */
+export function storeRolledBack(): HoldfastError {
+  const message = "The store has lost something that it had acknowledged; an operator must look at it first";
+  return new HoldfastError("STORE_ROLLED_BACK", message, { retryAfterMs: ROLLED_BACK_RETRY_AFTER_MS });
 }
 
 /**

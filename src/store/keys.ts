@@ -50,6 +50,11 @@ export function allowanceKey(prefix: string, name: string, limit: string): strin
   return `${prefix}:used:{${name}}:${limit}`;
 }
 
+/** What the store has counted of a queue's changes, and under which id: shown to those who remember more. */
+export function epochKey(prefix: string, queue: string): string {
+  return queueKey(prefix, queue, "epoch");
+}
+
 /** Where the workers of a queue hear which job to end. */
 export function cancelChannel(prefix: string, queue: string): string {
   return queueKey(prefix, queue, "cancel");

@@ -26,6 +26,8 @@ export interface FingerprintSecret {
   readonly isKnown: boolean;
   /** @throws HoldfastError `STORE_UNAVAILABLE`, `DECRYPTION_FAILED` */
   get(): Promise<string>;
+  /** The store may have lost it: all producers are to agree on one anew. */
+  offerAgain(): void;
 }
 
 const reseal = loadScript(import.meta.url, "reseal.lua");
@@ -59,6 +61,7 @@ export function fingerprintSecret(client: StoreClient, prefix: string, sealer: S
     get isKnown() {
       return isKnown;
     },
+    offerAgain: forget,
     get() {
       reading ??= inTime(read()).catch((error: unknown) => {
         forget();

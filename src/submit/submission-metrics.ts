@@ -15,6 +15,7 @@ const outcomes = [
   "key_reused",
   "store_full",
   "store_unavailable",
+  "store_rolled_back",
   "failed",
 ] as const;
 
@@ -41,5 +42,6 @@ function outcomeOf(error: unknown): (typeof outcomes)[number] {
   if (error.code === "IDEMPOTENCY_KEY_REUSED") return "key_reused";
   if (error.code === "STORE_FULL") return "store_full";
   if (error.code === "STORE_UNAVAILABLE") return "store_unavailable";
+  if (error.code === "STORE_ROLLED_BACK") return "store_rolled_back";
   return error.httpStatus < 500 ? "refused" : "failed";
 }

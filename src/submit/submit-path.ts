@@ -2,7 +2,9 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { stopAll, stopOnce } from "../service/running.ts";
 import { connectStore, type Store } from "../store/connect.ts";
+import { openEpochs } from "../store/epochs.ts";
 import { watchSubmissions } from "./submission-metrics.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
@@ -23,11 +25,13 @@ export async function openSubmitPath(
   metrics?: Metrics,
 ): Promise<SubmitPath> {
   const store = await connectStore(settings, "prompt", log);
+  const { queues } = application;
+  const epochs = await openEpochs({ client: store.client, queues, settings, log });
   const submitter = createSubmitter(application, store, {
     prefix: settings.HOLDFAST_PREFIX,
     retentionMs: settings.HOLDFAST_RETENTION_MS,
-    durability: settings.HOLDFAST_DURABILITY,
+    epochs,
     watch: metrics && watchSubmissions(metrics, [...application.jobs.keys()]),
   });
-  return { ...store, submitter };
+  return { ...store, submitter, stop: stopOnce(() => stopAll([store, epochs])) };
 }

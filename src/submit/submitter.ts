@@ -1,4 +1,3 @@
-import type { Durability } from "../config/variables.ts";
 import { claimOf } from "../contract/claim.ts";
 import type { Application } from "../contract/define-config.ts";
 import { newJobId } from "../contract/job-id.ts";
@@ -6,8 +5,8 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { traceCarrier } from "../observe/tracing.ts";
 import { createJobAdder, type JobAdder } from "../queue/job-adder.ts";
 import type { StoreAccess } from "../store/connect.ts";
+import type { Epochs } from "../store/epochs.ts";
 import { inTime } from "../store/fault.ts";
-import { confirmReplicas } from "../store/replicas.ts";
 import { fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
 import type { SubmissionWatch } from "./submission-metrics.ts";
@@ -26,7 +25,7 @@ export interface SubmitterOptions {
   readonly prefix: string;
   /** Milliseconds a key is remembered, counted from when its job may run. */
   readonly retentionMs: number;
-  readonly durability: Durability;
+  readonly epochs: Pick<Epochs, "of" | "onLoss">;
   readonly watch: SubmissionWatch | undefined;
 }
 
@@ -41,8 +40,8 @@ export interface Submitter {
    * @returns when the job is durable to the configured level
    * @throws HoldfastError `INVALID_REQUEST`, `INVALID_PAYLOAD`, `UNKNOWN_JOB_TYPE`, `IDEMPOTENCY_KEY_MISSING`,
    *   `IDEMPOTENCY_KEY_INVALID`, `IDEMPOTENCY_KEY_REUSED`: refused, nothing was stored
-   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `DECRYPTION_FAILED`: the same key is safe to
-   *   send again
+   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`, `DECRYPTION_FAILED`: the
+   *   same key is safe to send again
    */
   submit(input: unknown, request?: string): Promise<Receipt>;
 }
@@ -52,11 +51,14 @@ export function createSubmitter(
   { client, sealer }: StoreAccess,
   options: SubmitterOptions,
 ): Submitter {
-  const { prefix, durability, watch } = options;
+  const { prefix, epochs, watch } = options;
   const secret = fingerprintSecret(client, prefix, sealer);
-  const confirm = () => confirmReplicas(client, durability);
+  epochs.onLoss(async () => secret.offerAgain());
   const adders: ReadonlyMap<string, JobAdder> = new Map(
-    application.queues.map((queue) => [queue, createJobAdder({ prefix, queue, client, sealer, confirm })]),
+    application.queues.map((queue) => [
+      queue,
+      createJobAdder({ prefix, queue, client, sealer, epoch: epochs.of(queue) }),
+    ]),
   );
 
   async function enqueue(submission: ValidSubmission, adder: JobAdder, content: string): Promise<Receipt> {

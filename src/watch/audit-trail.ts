@@ -7,12 +7,12 @@ import { auditKey } from "../store/keys.ts";
 import { effectPlace } from "../store/places.ts";
 import { openedOrWhyNot, type Sealer } from "../store/sealer.ts";
 
-/** One doubt that was settled. */
+/** One doubt that was settled, or one loss of the store's that was accepted: that belongs to no job. */
 export const auditEntrySchema = z.object({
   at: z.iso.datetime(),
   jobId: z.string(),
   effect: z.string(),
-  as: z.string().meta({ description: "done or not-done" }),
+  as: z.string().meta({ description: "done or not-done; loss-accepted where the store had lost something" }),
   evidence: z.string(),
   by: z.string().meta({ description: "The name of the API key, or where it was done." }),
 });

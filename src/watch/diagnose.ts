@@ -5,6 +5,7 @@ import { DUE_SCALE } from "../status/read-status.ts";
 import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
 import { diagnoseEncryption } from "./diagnose-encryption.ts";
+import { diagnoseLoss } from "./diagnose-loss.ts";
 import { diagnoseStore } from "./diagnose-store.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 import { type QueueReading, readQueue } from "./read-overview.ts";
@@ -23,7 +24,10 @@ export async function diagnose(
   settings: Settings,
 ): Promise<Finding[]> {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_DURABILITY: durability } = settings;
-  const store = await diagnoseStore(client, durability);
+  const store = [
+    ...(await diagnoseStore(client, durability)),
+    ...(await diagnoseLoss(client, prefix, application.queues)),
+  ];
   const queues = await Promise.all(
     application.queues.map(async (name) => {
       const reading = await readQueue(client, prefix, name);

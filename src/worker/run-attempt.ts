@@ -228,7 +228,8 @@ function completed(result: unknown): AttemptOutcome {
 function failed(thrown: unknown, scrub: Scrub): AttemptOutcome {
   if (thrown instanceof HoldfastError) {
     if (thrown.code === "WORKER_STOPPING") return { kind: "returned" };
-    if (thrown.code === "EFFECT_BUSY") return { kind: "postponed", delayMs: thrown.retryAfterMs ?? 0 };
+    if (thrown.code === "EFFECT_BUSY" || thrown.code === "STORE_ROLLED_BACK")
+      return { kind: "postponed", delayMs: thrown.retryAfterMs ?? 0 };
   }
   return {
     kind: "failed",
@@ -250,5 +251,5 @@ function report(log: Logger, job: TakenJob, outcome: AttemptOutcome, ms: number)
 const told = {
   completed: "attempt completed",
   returned: "job put back",
-  postponed: "job waits for another worker",
+  postponed: "job waits until its effect may begin",
 };

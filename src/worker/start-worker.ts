@@ -6,6 +6,7 @@ import type { Application } from "../contract/define-config.ts";
 import type { JobHandler } from "../contract/define-job.ts";
 import type { EffectOwner } from "../effect/act-once.ts";
 import { openEffects } from "../effect/effects.ts";
+import { createHeldEffects } from "../effect/held-effects.ts";
 import { openLedgers } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { createLogger, type Logger } from "../observe/logger.ts";
@@ -13,7 +14,7 @@ import type { MeasuredRole } from "../observe/metrics-server.ts";
 import { startConsumer } from "../queue/job-consumer.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import { connectStore, type StoreAccess } from "../store/connect.ts";
-import { confirmReplicas } from "../store/replicas.ts";
+import { type Epochs, openEpochs } from "../store/epochs.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 import { startWorkerMetrics, type WorkerMetrics } from "./worker-metrics.ts";
 
@@ -44,6 +45,8 @@ export async function startWorker(application: Application, env?: Environment): 
       throw error;
     },
   );
+  const { queues } = application;
+  const epochs = await openEpochs({ client: store.client, queues, settings, log });
   let onDeaf = (_queue: string) => {};
   const failed = new Promise<never>((_, reject) => {
     onDeaf = (queue) => reject(deaf(queue, settings.HOLDFAST_DEAF_AFTER_MS, log));
@@ -57,8 +60,9 @@ export async function startWorker(application: Application, env?: Environment): 
     log,
     metrics,
     onDeaf,
+    epochs,
   };
-  const consumers = application.queues.map((queue) => consume(queue, worker));
+  const consumers = queues.map((queue) => consume(queue, worker));
   log.info(
     { queues: application.queues, types: [...handlers.keys()], metricsUrl: metrics?.url },
     "worker ready",
@@ -69,7 +73,7 @@ export async function startWorker(application: Application, env?: Environment): 
     stop: stopOnce(async () => {
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
-      await stopAll(metrics === undefined ? [store] : [store, metrics]);
+      await stopAll([store, epochs, ...(metrics === undefined ? [] : [metrics])]);
     }),
   };
 }
@@ -81,6 +85,7 @@ interface WorkerParts extends StoreAccess {
   readonly settings: Settings;
   readonly log: Logger;
   readonly metrics: WorkerMetrics | undefined;
+  readonly epochs: Epochs;
   readonly onDeaf: (queue: string) => void;
 }
 
@@ -133,11 +138,16 @@ function checkConcurrency({ named }: Concurrency, queues: readonly string[]): vo
 
 function effectsOpener(
   queue: string,
-  { name, client, sealer, settings, metrics }: WorkerParts,
+  { name, client, sealer, settings, metrics, epochs }: WorkerParts,
 ): AttemptTools["openEffects"] {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const ledgerOf = openLedgers({ client, sealer }, { prefix, queue }, retentionMs);
-  const confirm = () => confirmReplicas(client, settings.HOLDFAST_DURABILITY);
+  const epoch = epochs.of(queue);
+  const held = createHeldEffects(client, prefix, queue);
+  epochs.onLoss(async (lost) => {
+    if (lost === queue) await held.putInDoubt();
+  });
+  const ledgerOf = openLedgers({ client, sealer }, { prefix, queue }, retentionMs, { epoch, held });
+  const confirm = () => epoch.confirm();
   return (job, contract, abort, log, scrub) =>
     openEffects(contract.effects, () => {
       const claim = claimOf(job.type, job.envelope.key);

@@ -5,6 +5,7 @@
 import type { Queue } from "bullmq";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createJobAdder, type JobAdder, type NewJob } from "../../src/queue/job-adder.ts";
+import { createEpoch } from "../../src/store/epoch.ts";
 import { bullmqQueueName } from "../../src/store/keys.ts";
 import { createSealer } from "../../src/store/sealer.ts";
 import { application } from "../support/application.ts";
@@ -21,12 +22,27 @@ beforeEach(async () => {
   theirs = service.openBareQueue("theirs");
   ours = service.openBareQueue("ours");
   confirmed = 0;
+  const client = service.connect();
+  const epoch = createEpoch({
+    client,
+    prefix: service.env.HOLDFAST_PREFIX,
+    queue: "ours",
+    durability: { level: "disk", replicas: 0 },
+    remembered: undefined,
+    onLoss: async () => {},
+  });
   adder = createJobAdder({
     prefix: service.env.HOLDFAST_PREFIX,
     queue: "ours",
-    client: service.connect(),
+    client,
     sealer: createSealer([]),
-    confirm: async () => void confirmed++,
+    epoch: {
+      ...epoch,
+      confirm: async () => {
+        confirmed++;
+        await epoch.confirm();
+      },
+    },
   });
   await Promise.all([theirs.waitUntilReady(), ours.waitUntilReady()]);
 });
@@ -65,7 +81,10 @@ async function keptOf(queue: Queue): Promise<Record<string, unknown>> {
   const store = service.connect();
   const start = `${service.env.HOLDFAST_PREFIX}:${queue.name}:`;
   const names = (await store.keys(`${start.replace(/[{}]/g, "\\$&")}*`)).sort();
-  const values = await Promise.all(names.map(async (name) => [name.slice(start.length), await read(name)]));
+  const theirsToo = names.filter((name) => !name.endsWith(":epoch"));
+  const values = await Promise.all(
+    theirsToo.map(async (name) => [name.slice(start.length), await read(name)]),
+  );
   return Object.fromEntries(values);
 
   async function read(name: string): Promise<unknown> {

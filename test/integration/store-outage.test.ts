@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { defineJob } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { application, echo } from "../support/application.ts";
+import { application } from "../support/application.ts";
 import { type Answer, get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { launchRole, withProcesses } from "../support/processes.ts";
@@ -205,22 +205,5 @@ describe("while the store is away", withProcesses, () => {
     worker.kill("SIGTERM");
 
     expect(await worker.ended).toMatchObject({ code: 0 });
-  });
-});
-
-describe("a store that has lost everything", () => {
-  it("is used again without any restart", async () => {
-    const { service } = await serviceOnOwnStore();
-    const { url } = await service.startApi();
-    await service.startWorker();
-    const producer = await service.createProducer();
-    const first = await producer.submit(echo, 1, { idempotencyKey: "k" });
-    await untilState(producer, first.id, "completed");
-
-    await service.connect().flushall();
-
-    const { status, body } = await post(`${url}/jobs`, submission("k"));
-    expect(status).toBe(202);
-    await untilState(producer, body.id, "completed");
   });
 });

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type {} from "vitest"; // makes the augmentation below find the module
 import type { TestProject } from "vitest/node";
 import { startRedisServer } from "./redis-server.ts";
@@ -6,12 +9,19 @@ declare module "vitest" {
   export interface ProvidedContext {
     /** The run's shared server: `inject("redisUrl")`. Each test takes a key prefix of its own on it. */
     redisUrl: string;
+    /** What processes keep outside the store; a store that another run left behind must not be remembered. */
+    dataDir: string;
   }
 }
 
 /** Starts one server for the whole run. */
 export default async function setUp(project: TestProject) {
   const server = await startRedisServer();
+  const dataDir = await mkdtemp(join(tmpdir(), "holdfast-test-"));
   project.provide("redisUrl", server.url);
-  return () => server.stop();
+  project.provide("dataDir", dataDir);
+  return async () => {
+    await server.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
 }

@@ -27,6 +27,7 @@ export function testEnvironment(variables: Variables = {}) {
   return {
     REDIS_URL: inject("redisUrl"),
     HOLDFAST_PREFIX: `test-${randomUUID()}`,
+    HOLDFAST_DATA_DIR: inject("dataDir"),
     PORT: "0",
     LOG_LEVEL: "silent",
     ...variables,

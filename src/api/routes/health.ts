@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { inTime } from "../../store/fault.ts";
+import { diagnoseLoss } from "../../watch/diagnose-loss.ts";
 import { diagnoseStore } from "../../watch/diagnose-store.ts";
 import type { Finding } from "../../watch/finding.ts";
 import type { ApiParts } from "../parts.ts";
@@ -25,12 +26,21 @@ const readySchema = z.object({
 });
 
 /** `GET /health/live`: the process runs. `GET /health/ready`: the store is there, and fit for what is promised. */
-export function addHealthRoutes(server: FastifyInstance, { client, refusal, settings }: ApiParts): void {
+export function addHealthRoutes(
+  server: FastifyInstance,
+  { application, client, refusal, settings }: ApiParts,
+): void {
   const durability = settings.HOLDFAST_DURABILITY;
 
   async function look(): Promise<{ reasons: string[]; checks: Finding[] }> {
     try {
-      const checks = await inTime(diagnoseStore(client, durability));
+      const [store, losses] = await inTime(
+        Promise.all([
+          diagnoseStore(client, durability),
+          diagnoseLoss(client, settings.HOLDFAST_PREFIX, application.queues),
+        ]),
+      );
+      const checks = [...store, ...losses];
       const bad = checks.filter(({ verdict }) => verdict === "bad");
       return { reasons: bad.map(inOneLine), checks };
     } catch {

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { readSettings } from "../../config/settings.ts";
 import { loadApplication } from "../../contract/load-application.ts";
+import { stopAll } from "../../service/running.ts";
 import { reachStore } from "../../store/connect.ts";
+import { openEpochs } from "../../store/epochs.ts";
 import { inTime } from "../../store/fault.ts";
 import { diagnose } from "../../watch/diagnose.ts";
 import type { Finding } from "../../watch/finding.ts";
@@ -23,6 +25,9 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const settings = readSettings();
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
   const store = await reachStore(settings, "prompt");
+  const { queues } = application;
+  // Looks by itself: it may be that no process runs that would have found a loss.
+  const epochs = await openEpochs({ client: store.client, queues, settings, log: undefined });
   try {
     const findings = await inTime(diagnose(application, store.client, settings));
     process.stdout.write(
@@ -30,7 +35,7 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
     );
     if (findings.some(({ verdict }) => verdict === "bad")) process.exitCode = exitCode.failed;
   } finally {
-    await store.stop();
+    await stopAll([store, epochs]);
   }
 }
 

@@ -1,9 +1,9 @@
-import { userInfo } from "node:os";
 import type { Command } from "commander";
 import type { Doubt } from "../../effect/doubts.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { withOperator } from "../connections.ts";
 import { printable, table } from "../table.ts";
+import { username } from "../username.ts";
 
 interface ResolveOptions {
   readonly as: string;
@@ -76,14 +76,5 @@ function compactJson(text: string): string {
     return JSON.stringify(JSON.parse(text));
   } catch (cause) {
     throw new HoldfastError("USAGE", "--result: expected JSON", { cause });
-  }
-}
-
-/** Who settles, for the audit list; a container's user may have no name. */
-function username(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return "CLI";
   }
 }

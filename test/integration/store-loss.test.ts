@@ -1,0 +1,181 @@
+import { randomUUID } from "node:crypto";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { defineJob } from "holdfast";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { get, post } from "../support/http.ts";
+import { latch } from "../support/latch.ts";
+import { run, withProcesses } from "../support/processes.ts";
+import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const noting = defineJob({
+  type: "noting",
+  payload: z.unknown(),
+  result: z.unknown(),
+  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 50 } },
+  timeoutMs: 60_000,
+  effects: { note: { timeoutMs: 30_000, inDoubt: "hold" } },
+});
+
+/** A service whose one job notes outside the store that its effect ran; each effect ends when the gate is open. */
+async function notingService(variables: Variables = {}, server?: RedisServer) {
+  const store = server ?? (await startRedisServer());
+  onTestFinished(() => store.stop());
+  const gate = latch();
+  const noted: string[] = [];
+  const handler = noting.handler(({ effect, idempotencyKey }) =>
+    effect("note", async () => {
+      noted.push(idempotencyKey);
+      await gate.opened;
+    }),
+  );
+  const service = createService(applicationOf(handler), {
+    REDIS_URL: store.url,
+    HOLDFAST_LOCK_MS: "1000",
+    HOLDFAST_PREFIX: `loss-${randomUUID()}`,
+    ...variables,
+  });
+  return { server: store, gate, noted, service };
+}
+
+const submission = (idempotencyKey: string) => ({ type: "noting", payload: null, idempotencyKey });
+const rolledBack = { status: 503, body: { code: "STORE_ROLLED_BACK" } };
+
+describe("a store that is emptied while an effect runs", withProcesses, () => {
+  it("takes nothing until a person accepts it, and then says in doubt, and does not repeat", async () => {
+    const { gate, noted, service } = await notingService();
+    const { url } = await service.startApi();
+    await service.startWorker();
+    const submit = (key: string) => post(`${url}/jobs`, submission(key));
+    const first = await submit("k");
+    await until("the effect runs", () => noted.length === 1);
+
+    await service.connect().flushall();
+
+    const refused = await submit("k");
+    expect(refused).toMatchObject(rolledBack);
+    expect(refused.body.detail).toMatch(/nothing was stored.*again is safe/);
+    expect(refused.headers.get("retry-after")).toBe("5");
+    expect(await get(`${url}/health/ready`)).toMatchObject({
+      status: 503,
+      body: { reasons: [expect.stringMatching(/^what default has acknowledged: .*emptied.*accept-loss/)] },
+    });
+    await until("the effect is in doubt", async () => {
+      const told = JSON.stringify((await get(`${url}/doubts`)).body);
+      return told.includes(first.body.id) && told.includes("lost what it knew");
+    });
+    expect(await submit("other")).toMatchObject(rolledBack);
+    gate.open();
+
+    const accepted = await post(`${url}/store/accept-loss`, { evidence: "somebody emptied it" });
+
+    expect(accepted).toMatchObject({ status: 200, body: { accepted: ["default"] } });
+    expect(await post(`${url}/store/accept-loss`, { evidence: "again" })).toMatchObject({
+      body: { accepted: [] },
+    });
+    const again = await until("jobs are taken", async () => {
+      const answer = await submit("k");
+      return answer.status === 202 && answer;
+    });
+    const producer = await service.createProducer();
+    expect(await untilState(producer, again.body.id, "failed")).toMatchObject({
+      error: { code: "EFFECT_IN_DOUBT" },
+    });
+    expect(noted).toEqual(["k"]);
+    expect((await get(`${url}/audit`)).body.entries).toMatchObject([
+      { as: "loss-accepted", evidence: "somebody emptied it" },
+    ]);
+    expect(await get(`${url}/health/ready`)).toMatchObject({ status: 200 });
+  });
+
+  it("is accepted by itself where only memory is promised, and the effect is in doubt all the same", async () => {
+    const { gate, noted, service } = await notingService({ HOLDFAST_DURABILITY: "memory" });
+    const producer = await service.createProducer();
+    await service.startWorker();
+    await producer.submit(noting, null, { idempotencyKey: "k" });
+    await until("the effect runs", () => noted.length === 1);
+
+    await service.connect().flushall();
+    gate.open();
+
+    const { id } = await until("jobs are taken", () =>
+      producer.submit(noting, null, { idempotencyKey: "k" }).catch(() => undefined),
+    );
+    expect(await untilState(producer, id, "failed")).toMatchObject({ error: { code: "EFFECT_IN_DOUBT" } });
+    expect(noted).toEqual(["k"]);
+  });
+});
+
+describe("a store that is put back to an older copy of its data", withProcesses, () => {
+  it("is noticed by processes that ran through it, and by those that start after it", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "holdfast-loss-"));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const older = await mkdtemp(join(tmpdir(), "holdfast-older-"));
+    onTestFinished(() => rm(older, { recursive: true, force: true }));
+    const { server, gate, noted, service } = await notingService({}, await startRedisServer({ directory }));
+    gate.open();
+    const { url } = await service.startApi();
+    const worker = await service.startWorker();
+    const producer = await service.createProducer();
+    const submit = (key: string) => post(`${url}/jobs`, submission(key));
+    await submit("before");
+    await until("the first is done", () => noted.length === 1);
+    await server.kill();
+    await cp(directory, older, { recursive: true });
+    await server.restart();
+    const { body } = await until("jobs are taken", async () => {
+      const answer = await submit("between");
+      return answer.status === 202 && answer;
+    });
+    await untilState(producer, body.id, "completed");
+    await worker.stop();
+
+    await server.kill();
+    await rm(directory, { recursive: true });
+    await cp(older, directory, { recursive: true });
+    await server.restart();
+
+    await until("the store is back", async () => (await submit("between")).body.code === "STORE_ROLLED_BACK");
+    expect(await get(`${url}/health/ready`)).toMatchObject({
+      status: 503,
+      body: { reasons: [expect.stringMatching(/: found \d changes are lost/)] },
+    });
+    await service.startWorker();
+    const late = await service.createProducer();
+    await expect(late.submit(noting, null, { idempotencyKey: "between" })).rejects.toMatchObject({
+      code: "STORE_ROLLED_BACK",
+    });
+    expect(noted).toEqual(["before", "between"]);
+
+    const { code, stdout } = await run(
+      ["store", "accept-loss", "--evidence", "the backup is all there is"],
+      service.env,
+    );
+
+    expect({ code, stdout }).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^accepted for default/),
+    });
+    await until("jobs are taken", async () => (await submit("after")).status === 202);
+    await until("and run", () => noted.includes("after"));
+  });
+
+  it("is noticed by a process that was not there when it happened", async () => {
+    const { server, gate, service } = await notingService();
+    gate.open();
+    const api = await service.startApi();
+    const worker = await service.startWorker();
+    await post(`${api.url}/jobs`, submission("k"));
+    await Promise.all([api.stop(), worker.stop()]);
+
+    await service.connect().flushall();
+    await server.restart();
+
+    const { url } = await service.startApi();
+    expect(await post(`${url}/jobs`, submission("k"))).toMatchObject(rolledBack);
+  });
+});
