@@ -1,15 +1,16 @@
 import { readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import { loadApplication } from "../contract/load-application.ts";
-import { createOperator } from "../operate/create-operator.ts";
 import type { Operator } from "../operate/operator.ts";
-import { connectStore, type Store } from "../store/connect.ts";
-import { openSubmitPath } from "../submit/submit-path.ts";
+import type { Store } from "../store/connect.ts";
 import type { Submitter } from "../submit/submitter.ts";
+
+// What commands are done with is loaded when one is run: `--help` and a wrong usage wait for none of it.
 
 /** Connects to the store for the time of one command. */
 export async function withStore<T>(use: (store: Store, settings: Settings) => Promise<T>): Promise<T> {
   const settings = readSettings();
+  const { connectStore } = await import("../store/connect.ts");
   const store = await connectStore(settings, "prompt");
   try {
     return await use(store, settings);
@@ -29,6 +30,7 @@ export async function withApplication<T>(
 /** Opens an operator's hand on the application for the time of one command. */
 export async function withOperator<T>(use: (operator: Operator) => Promise<T>): Promise<T> {
   const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
+  const { createOperator } = await import("../operate/create-operator.ts");
   await using operator = await createOperator(application);
   return await use(operator);
 }
@@ -37,6 +39,7 @@ export async function withOperator<T>(use: (operator: Operator) => Promise<T>): 
 export async function withSubmitter<T>(use: (submitter: Submitter) => Promise<T>): Promise<T> {
   const settings = readSettings();
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
+  const { openSubmitPath } = await import("../submit/submit-path.ts");
   const { submitter, stop } = await openSubmitPath(application, settings);
   try {
     return await use(submitter);

@@ -2,10 +2,7 @@ import type { Command } from "commander";
 import { readSettings } from "../../config/settings.ts";
 import { loadApplication } from "../../contract/load-application.ts";
 import { stopAll } from "../../service/running.ts";
-import { reachStore } from "../../store/connect.ts";
-import { openEpochs } from "../../store/epochs.ts";
 import { inTime } from "../../store/fault.ts";
-import { diagnose } from "../../watch/diagnose.ts";
 import type { Finding } from "../../watch/finding.ts";
 import { exitCode } from "../exit-code.ts";
 import { printable } from "../table.ts";
@@ -24,6 +21,9 @@ export function addDoctorCommand(program: Command): void {
 async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const settings = readSettings();
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
+  const { reachStore } = await import("../../store/connect.ts");
+  const { openEpochs } = await import("../../store/epochs.ts");
+  const { diagnose } = await import("../../watch/diagnose.ts");
   const store = await reachStore(settings, "prompt");
   const { queues } = application;
   // Looks by itself: it may be that no process runs that would have found a loss.

@@ -1,4 +1,3 @@
-import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import type { Operator } from "../../operate/operator.ts";
 import type { FailureGroup, FailureGroups } from "../../watch/failure-groups.ts";
@@ -77,7 +76,8 @@ async function retryAll(
   query: RetryOptions & { readonly before: number },
   total: number,
 ): Promise<number> {
-  const bar = new SingleBar({
+  const { default: progress } = await import("cli-progress");
+  const bar = new progress.SingleBar({
     format: "{bar} {value} of {total} jobs",
     hideCursor: true,
     clearOnComplete: true,

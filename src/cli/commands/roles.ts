@@ -5,8 +5,6 @@ import { provideVariable, readSettings } from "../../config/settings.ts";
 import type { Application } from "../../contract/define-config.ts";
 import { loadApplication } from "../../contract/load-application.ts";
 import { createLogger } from "../../observe/logger.ts";
-import { createMetrics } from "../../observe/metrics.ts";
-import { shareMetrics } from "../../observe/metrics-of-all.ts";
 import { endOnFault } from "../../service/end-on-fault.ts";
 import { type Running, stopAll } from "../../service/running.ts";
 import { tellReady } from "../../service/supervisor.ts";
@@ -78,6 +76,8 @@ async function runUntilStopped(role: string, start: () => Promise<Running[]>): P
 
 async function openApi(application: Application) {
   const { startApiTelling } = await import("../../api/start-api.ts");
+  const { createMetrics } = await import("../../observe/metrics.ts");
+  const { shareMetrics } = await import("../../observe/metrics-of-all.ts");
   // One of those that `openApiProcesses` started.
   const metrics = cluster.isWorker ? shareMetrics(createMetrics()) : createMetrics();
   return await startApiTelling(metrics, application);

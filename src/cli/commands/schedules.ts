@@ -3,14 +3,7 @@ import type { Settings } from "../../config/settings.ts";
 import type { Application } from "../../contract/define-config.ts";
 import type { Schedule } from "../../contract/define-schedule.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { openStatusReader } from "../../status/read-status.ts";
-import {
-  describeExplanation,
-  explainTick,
-  readSchedule,
-  type ScheduleReader,
-  type ScheduleStatus,
-} from "../../status/schedule-status.ts";
+import type { ScheduleReader, ScheduleStatus } from "../../status/schedule-status.ts";
 import type { Store } from "../../store/connect.ts";
 import { withApplication } from "../connections.ts";
 import { table } from "../table.ts";
@@ -41,7 +34,8 @@ async function list({ next, json }: { readonly next: string; readonly json?: tru
     throw new HoldfastError("USAGE", `--next: expected a number from 1 to 1000, got "${next}"`);
   }
   await withApplication(async (application, store, settings) => {
-    const reader = readerOf(store, settings);
+    const { readSchedule } = await import("../../status/schedule-status.ts");
+    const reader = await readerOf(store, settings);
     const told = await Promise.all(
       application.schedules.map((schedule) => readSchedule(reader, schedule, count)),
     );
@@ -74,8 +68,9 @@ async function explain(
   if (Number.isNaN(instant))
     throw new HoldfastError("USAGE", `--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
   await withApplication(async (application, store, settings) => {
+    const { describeExplanation, explainTick } = await import("../../status/schedule-status.ts");
     const schedule = findSchedule(application, name);
-    const explanation = await explainTick(readerOf(store, settings), schedule, instant);
+    const explanation = await explainTick(await readerOf(store, settings), schedule, instant);
     const told = json
       ? JSON.stringify(explanation)
       : `${name} at ${new Date(instant).toISOString()}: ${describeExplanation(explanation)}`;
@@ -90,7 +85,8 @@ function findSchedule({ schedules }: Application, name: string): Schedule {
   throw new HoldfastError("USAGE", `there is no schedule "${name}"; declared: ${known}`);
 }
 
-function readerOf(store: Store, settings: Settings): ScheduleReader {
+async function readerOf(store: Store, settings: Settings): Promise<ScheduleReader> {
+  const { openStatusReader } = await import("../../status/read-status.ts");
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   return { client: store.client, prefix, retentionMs, readStatus: openStatusReader(store, prefix) };
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { hasEnded, type JobStatus } from "../../status/job-status.ts";
-import { openStatusReader, type ReadStatus } from "../../status/read-status.ts";
+import type { ReadStatus } from "../../status/read-status.ts";
 import { withStore } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
 
@@ -25,6 +25,7 @@ export function addStatusCommand(program: Command): void {
 
 async function tellStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
   const format = json ? (status: JobStatus) => JSON.stringify(status) : describe;
+  const { openStatusReader } = await import("../../status/read-status.ts");
   await withStore(async (store, { HOLDFAST_PREFIX: prefix }) => {
     const readStatus = openStatusReader(store, prefix);
     let status = await requireStatus(readStatus, id);

@@ -4,7 +4,6 @@ import type { Command } from "commander";
 import { malformed, parseJson } from "../../contract/parse-json.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { withSubmitter } from "../connections.ts";
-import { submitFile } from "../submit-file.ts";
 
 interface SubmitCommandOptions {
   readonly key?: string;
@@ -42,6 +41,7 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
   if (options.from !== undefined) {
     refuse(options, ["key", "payload", "delayMs", "runAt", "priority"], "cannot be combined with --from");
     const file = options.from;
+    const { submitFile } = await import("../submit-file.ts");
     await withSubmitter((submitter) => submitFile(submitter, file, type, options.json === true));
     return;
   }

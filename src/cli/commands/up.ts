@@ -1,16 +1,6 @@
 import type { Command } from "commander";
-import { readSettings, type Settings } from "../../config/settings.ts";
-import { loadApplication } from "../../contract/load-application.ts";
-import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { createLogger, type Logger } from "../../observe/logger.ts";
-import { endOnFault } from "../../service/end-on-fault.ts";
-import { type Running, stopAll } from "../../service/running.ts";
-import { supervise } from "../../service/supervisor.ts";
-import { untilStopRequested } from "../../service/until-signal.ts";
-import { apiChild, mailboxChild, nextMetricsPort, roleChild, storeChild } from "../children.ts";
-import { claimDataDirectory } from "../data-directory.ts";
-import { firstScreen } from "../first-screen.ts";
 
+/** Its code is loaded when it runs, so that other commands start quickly. */
 export function addUpCommand(program: Command): void {
   program
     .command("up")
@@ -19,59 +9,5 @@ export function addUpCommand(program: Command): void {
       "after",
       "\nWithout REDIS_URL it also runs an embedded store, without SMTP_URL a development mailbox.",
     )
-    .action(up);
-}
-
-async function up(): Promise<void> {
-  const settings = readSettings();
-  let isStopping = false;
-  const stopRequested = untilStopRequested().then(() => {
-    isStopping = true;
-  });
-  const log = createLogger(settings.LOG_LEVEL, "up");
-  endOnFault(log);
-  // Loaded here only to tell what is wrong with it once, before any child starts.
-  await loadApplication(settings.HOLDFAST_CONFIG);
-  const parts: Running[] = [];
-  try {
-    const screen = await startParts(settings, parts, log);
-    if (!isStopping) process.stdout.write(screen);
-    await stopRequested;
-    process.stdout.write("\nStopping…\n");
-  } catch (error) {
-    // Some supervisors ask every process of a group to end: a child that did so is no failure then.
-    if (!isStopping) throw error;
-  } finally {
-    await stopAll(parts);
-  }
-  process.stdout.write("Stopped. Everything that was accepted is kept.\n");
-}
-
-/** Starts each part when those it needs are ready, and adds it to `parts` at once, so that a failure stops them all. */
-async function startParts(settings: Settings, parts: Running[], log: Logger): Promise<string> {
-  const start = async <Ready>(spec: Parameters<typeof supervise<Ready>>[0]): Promise<Ready> => {
-    const child = await supervise(spec, log);
-    parts.push(child);
-    return child.ready;
-  };
-  parts.push(claimDataDirectory(settings.HOLDFAST_DATA_DIR));
-  if (settings.REDIS_URL === undefined) await start(await storeChild(settings.HOLDFAST_DATA_DIR));
-  const mailbox = settings.SMTP_URL === undefined ? await start(mailboxChild()) : undefined;
-  const smtp = mailbox === undefined ? {} : { SMTP_URL: mailbox.smtpUrl };
-  const started = await Promise.allSettled([
-    start(apiChild()),
-    start(roleChild("worker", smtp, settings.HOLDFAST_STOP_GRACE_MS)),
-    start(
-      roleChild(
-        "scheduler",
-        { ...smtp, ...nextMetricsPort(settings.HOLDFAST_METRICS_PORT) },
-        settings.HOLDFAST_STOP_GRACE_MS,
-      ),
-    ),
-  ]);
-  const failed = started.find((result) => result.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-  const [api] = started;
-  if (api.status === "rejected") throw new HoldfastError("START_FAILED", "The API did not start");
-  return firstScreen({ settings, apiUrl: api.value.url, mailboxUrl: mailbox?.pageUrl });
+    .action(async () => await (await import("../run-up.ts")).runUp());
 }
