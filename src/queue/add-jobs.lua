@@ -16,11 +16,14 @@ local FIELDS = 8
 local FIRST = 5
 local prefix, now = ARGV[1], tonumber(ARGV[2])
 
-local epoch, count = unpack(redis.call("HMGET", KEYS[10], "id", "count"))
+local epoch, count, unlooked = unpack(redis.call("HMGET", KEYS[10], "id", "count", "unlooked"))
 if epoch ~= ARGV[3] or tonumber(count) < tonumber(ARGV[4]) then return "other-epoch" end
 
 -- Admission: the last of the memory is for the jobs that run, to renew their locks and to write down how they ended. The
--- share is that of src/store/memory.ts. Asked here, it is never out of date, whoever else fills the store; it takes 4 µs.
+-- share is that of src/store/memory.ts. Looked at here, it is known whoever fills the store, and with nobody's help again when
+-- there is room. To look takes longer than to add a job, so that while there is room only one in eight jobs is looked for:
+-- what comes in between, at most 7 MiB, is less than what is left.
+local UNLOOKED_MAX = 7
 local function hasRoom()
   local info = redis.call("INFO", "memory")
   local limit = tonumber(string.match(info, "\nmaxmemory:(%d+)") or 0)
@@ -29,8 +32,10 @@ local function hasRoom()
   return used <= limit - math.min(math.max(limit / 10, 8388608), limit / 4)
 end
 
+unlooked = (unlooked or UNLOOKED_MAX) + (#ARGV - FIRST + 1) / FIELDS
+local isDue = unlooked > UNLOOKED_MAX
 local holders = {}
-if not hasRoom() then
+if isDue and not hasRoom() then
   -- Who repeats a request learns of the first job all the same: that takes no room.
   for at = FIRST, #ARGV, FIELDS do
     holders[#holders + 1] = redis.call("GET", prefix .. "de:" .. ARGV[at + 4]) or 0
@@ -38,7 +43,6 @@ if not hasRoom() then
   holders[#holders + 1] = tonumber(count)
   return holders
 end
-
 
 local meta = redis.call("HMGET", KEYS[8], "opts.maxLenEvents", "paused", "concurrency")
 local maxEvents = meta[1]
@@ -94,6 +98,7 @@ for at = FIRST, #ARGV, FIELDS do
 end
 
 redis.call("INCRBY", KEYS[9], #holders)
+redis.call("HSET", KEYS[10], "unlooked", isDue and 0 or unlooked)
 if #waiting > 0 then redis.call("LPUSH", KEYS[1], unpack(waiting)) end
 if hasReady and not takesNone then redis.call("ZADD", KEYS[6], 0, "0") end
 if hasDelayed then

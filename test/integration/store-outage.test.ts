@@ -151,8 +151,14 @@ describe("a store that is nearly full", () => {
     await store.config("SET", "maxmemory", "64mb");
     await store.setrange("filler", 55 * 1_048_576, "x");
 
-    const refused = await submit("second");
+    let others = 0;
+    const refused = await until("a job is refused", async () => {
+      others += 1;
+      const answer = await submit(`other-${others}`);
+      return answer.status === 503 && answer;
+    });
 
+    expect(others).toBeLessThanOrEqual(8);
     expect(refused).toMatchObject({ status: 503, body: { code: "STORE_FULL" } });
     expect(refused.body.detail).toMatch(/nothing was stored.*again is safe/);
     expect(refused.headers.get("retry-after")).toBe("1");
@@ -164,9 +170,9 @@ describe("a store that is nearly full", () => {
     gate.open();
     const producer = await service.createProducer();
     await untilState(producer, first.body.id, "completed");
-    expect(noted).toEqual([first.body.id]);
+    expect(noted.filter((id) => id === first.body.id)).toHaveLength(1);
     await store.del("filler");
-    expect(await submit("second")).toMatchObject({ status: 202 });
+    expect(await submit(`other-${others}`)).toMatchObject({ status: 202 });
   });
 });
 
