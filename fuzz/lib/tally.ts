@@ -15,11 +15,12 @@ export interface Tally {
   tried: number;
   readonly codes: Map<string, number>;
   slowestMs: number;
-  stored: number;
+  /** Keys that the store held more than before; undefined where other requests came at the same time. */
+  stored: number | undefined;
 }
 
 export function newTally(group: string, kind: string): Tally {
-  return { group, kind, tried: 0, codes: new Map(), slowestMs: 0, stored: 0 };
+  return { group, kind, tried: 0, codes: new Map(), slowestMs: 0, stored: undefined };
 }
 
 export function count(tally: Tally, { codes }: Verdict, ms: number): void {

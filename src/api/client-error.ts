@@ -6,16 +6,17 @@ import { PROBLEM_TYPE, toProblem } from "./problem.ts";
 /**
  * Answers what never became a request, in the terms of every other answer, and hangs up.
  *
- * @param answering the answer that the connection's latest request is about to get: nobody may take this one for it
+ * @param answer what the connection's latest request has got or is about to get: nobody may take this one for it
  */
 export function refuseConnection(
   error: Error & { readonly code?: string },
   socket: Socket,
-  answering?: ServerResponse,
+  answer?: ServerResponse,
 ): void {
   if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
-  else if (answering === undefined) refuseAsHttp(socket, faultOf(error.code));
-  else answering.once("close", () => socket.destroySoon());
+  else if (answer === undefined) refuseAsHttp(socket, faultOf(error.code));
+  else if (answer.writableFinished) socket.destroySoon();
+  else answer.once("close", () => socket.destroySoon());
 }
 
 /** Writes a problem to a connection of which there is no request to answer, and hangs up. */

@@ -65,3 +65,15 @@ it("one whose request is being answered does not wait, and is never closed for o
 
   expect(await answer).toMatch(/held$/);
 });
+
+it("one whose request was answered before all of it was there gets no other answer when it breaks off", async () => {
+  const { open } = await serve();
+  const { socket } = await open();
+  socket.write("GET /now HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+  const [first] = await once(socket, "data");
+
+  socket.end("half");
+
+  expect(String(first)).toMatch(/now$/);
+  expect(await text(socket)).toBe("");
+});

@@ -16,6 +16,14 @@ export interface Connections {
   watch(server: FastifyInstance): void;
 }
 
+/** Of one connection. */
+interface Answers {
+  /** In order: clients may send several requests ahead. */
+  readonly unsent: Set<ServerResponse>;
+  /** To the latest request, sent or not. */
+  latest: ServerResponse | undefined;
+}
+
 /**
  * Keeps connections that wait for a request, or for the rest of one, from locking out those that bring one: above
  * `waitingMax` the one that has waited longest is closed.
@@ -23,8 +31,7 @@ export interface Connections {
 export function createConnections(waitingMax = WAITING_MAX): Connections {
   /** In the order in which they began to wait. */
   const waiting = new Set<Socket>();
-  /** What each connection has not been answered yet, in order: clients may send several requests ahead. */
-  const unanswered = new WeakMap<Socket, Set<ServerResponse>>();
+  const known = new WeakMap<Socket, Answers>();
 
   function wait(socket: Socket): void {
     waiting.add(socket);
@@ -35,20 +42,22 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
     longest.destroy();
   }
 
-  /** @returns its answers that are not sent yet */
-  function meet(socket: Socket): Set<ServerResponse> {
-    const known = unanswered.get(socket);
-    if (known !== undefined) return known;
-    const none = new Set<ServerResponse>();
-    unanswered.set(socket, none);
+  function meet(socket: Socket): Answers {
+    const met = known.get(socket);
+    if (met !== undefined) return met;
+    const answers: Answers = { unsent: new Set(), latest: undefined };
+    known.set(socket, answers);
     socket.once("close", () => waiting.delete(socket));
-    return none;
+    return answers;
   }
 
   return {
     refuse(error, socket) {
-      const whole = [...(unanswered.get(socket) ?? [])].filter(({ req }) => req.complete);
-      refuseConnection(error, socket, whole.at(-1));
+      const { unsent, latest } = meet(socket);
+      const whole = [...unsent].filter(({ req }) => req.complete);
+      // Answered before all of it was there: the rest is nobody's request.
+      const early = latest?.writableEnded && !latest.req.complete ? latest : undefined;
+      refuseConnection(error, socket, whole.at(-1) ?? early);
     },
     watch(server) {
       server.server.on("connection", (socket: Socket) => {
@@ -57,7 +66,9 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
       });
       server.addHook("onRequest", ({ raw }, reply, done) => {
         // Where a name stands for several addresses, Fastify has servers of its own for them, and they tell of no connection.
-        meet(raw.socket).add(reply.raw);
+        const answers = meet(raw.socket);
+        answers.unsent.add(reply.raw);
+        answers.latest = reply.raw;
         done();
       });
       // A request counts once all of it is there.
@@ -66,7 +77,7 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
         done();
       });
       server.addHook("onResponse", ({ raw: { socket } }, reply, done) => {
-        unanswered.get(socket)?.delete(reply.raw);
+        known.get(socket)?.unsent.delete(reply.raw);
         waiting.delete(socket);
         if (!socket.destroyed) wait(socket);
         done();
