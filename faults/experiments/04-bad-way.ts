@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Redis } from "ioredis";
 import { actJob } from "../lib/act-jobs.ts";
 import { type ApiCaller, openApiCaller } from "../lib/api-calls.ts";
 import { type Bench, withBench } from "../lib/bench.ts";
@@ -9,6 +8,7 @@ import { withoutDeadline } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
 import type { Answer } from "../lib/inside/caller.ts";
 import type { Way } from "../lib/proxy.ts";
+import { withHand } from "../lib/store-hand.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 export const badWay: Experiment = {
@@ -87,12 +87,7 @@ function storeTrouble(name: string, begin: readonly string[], end: readonly stri
 }
 
 async function tellStore({ store }: Bench, [command = "", ...args]: readonly string[]): Promise<void> {
-  const client = new Redis(store.url);
-  try {
-    await client.call(command, args);
-  } finally {
-    client.disconnect();
-  }
+  await withHand(store, (hand) => hand.call(command, args));
 }
 
 /** What came of one kind of trouble. */

@@ -1,6 +1,5 @@
-import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Redis } from "ioredis";
 import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { allEnded, type Bench, withBench } from "../lib/bench.ts";
@@ -8,6 +7,8 @@ import { noCounts } from "../lib/checker.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
 import type { Random } from "../lib/random.ts";
 import { scratchFolder } from "../lib/scratch.ts";
+import { withHand } from "../lib/store-hand.ts";
+import { until } from "../lib/waiting.ts";
 
 export const damagedLog: Experiment = {
   number: 7,
@@ -46,7 +47,7 @@ export const damagedLog: Experiment = {
           head: [
             "damage",
             "times",
-            "refused to start",
+            "refused, or ended itself",
             "whole",
             "without what was cut off",
             "other than it was",
@@ -107,19 +108,15 @@ async function fillStore(bench: Bench, { random }: Context, jobs: number): Promi
 }
 
 async function rewriteLog(store: RedisServer): Promise<void> {
-  const client = new Redis(store.url);
-  try {
-    await client.bgrewriteaof();
-    for (;;) {
-      const info = await client.info("persistence");
-      if (/aof_rewrite_in_progress:0/.test(info) && /aof_rewrite_scheduled:0/.test(info)) return;
-    }
-  } finally {
-    client.disconnect();
-  }
+  await withHand(store, async (hand) => {
+    await hand.bgrewriteaof();
+    const isDone = async () =>
+      /aof_rewrite_in_progress:0\s+aof_rewrite_scheduled:0/.test(await hand.info("persistence"));
+    await until(isDone, { withinMs: 20_000 });
+  });
 }
 
-/** Damages files. @returns how many bytes the log may be without, counted from its end */
+/** Damages files. */
 type Damage = (directory: string, random: Random) => void;
 
 const TAIL_BYTES = 6_000;
@@ -168,7 +165,6 @@ async function damageAgainAndAgain(
   args: readonly string[] = [],
 ): Promise<Seen> {
   const seen: Seen = { name, refused: 0, whole: 0, shorter: 0, changed: 0, unexplained: 0 };
-  const before = readFileSync(fileOf(original.directory, "incr"));
   for (let time = 0; time < times; time += 1) {
     say(`${name}, ${time + 1} of ${times}`);
     const directory = scratchFolder("damaged");
@@ -177,17 +173,36 @@ async function damageAgainAndAgain(
     const store = await startOn(directory, args);
     if (typeof store === "string") seen.refused += 1;
     else {
-      // What the store itself made of it: it goes back to the last whole transaction.
-      const cutOff = before.subarray(readFileSync(fileOf(directory, "incr")).length).toString("latin1");
-      const missing = await missingIn(store, original.ids);
-      seen.unexplained += missing.filter((id) => !cutOff.includes(id)).length;
-      if ((await digestOf(store)) === original.digest) seen.whole += 1;
-      else if (cutOff === "") seen.changed += 1;
-      else seen.shorter += 1;
+      const { kind, unexplained } = await compare(store, directory, original);
+      seen[kind] += 1;
+      seen.unexplained += unexplained;
       await store.stop();
     }
+    rmSync(directory, { recursive: true });
   }
   return seen;
+}
+
+type Kind = "refused" | "whole" | "shorter" | "changed";
+
+/** What a store that was started on damaged files has, compared with what it had. */
+async function compare(
+  store: RedisServer,
+  directory: string,
+  original: Original,
+): Promise<{ kind: Kind; unexplained: number }> {
+  try {
+    // What the store itself made of its log: it goes back to the last whole transaction.
+    const log = readFileSync(fileOf(original.directory, "incr"));
+    const cutOff = log.subarray(readFileSync(fileOf(directory, "incr")).length).toString("latin1");
+    const missing = await missingIn(store, original.ids);
+    const unexplained = missing.filter((id) => !cutOff.includes(id)).length;
+    if ((await digestOf(store)) === original.digest) return { kind: "whole", unexplained };
+    return { kind: cutOff === "" ? "changed" : "shorter", unexplained };
+  } catch {
+    // It has ended itself when it was looked at.
+    return { kind: "refused", unexplained: 0 };
+  }
 }
 
 /** @returns what the store said when it refused */
@@ -200,23 +215,14 @@ async function startOn(directory: string, args: readonly string[] = []): Promise
 }
 
 async function digestOf(store: RedisServer): Promise<string> {
-  return await withClient(store, async (client) => String(await client.call("DEBUG", "DIGEST")));
+  return await withHand(store, async (client) => String(await client.call("DEBUG", "DIGEST")));
 }
 
 async function missingIn(store: RedisServer, ids: readonly string[]): Promise<string[]> {
-  return await withClient(store, async (client) => {
+  return await withHand(store, async (client) => {
     const there = await Promise.all(ids.map((id) => client.exists(`holdfast:{default}:${id}`)));
     return ids.filter((_, index) => there[index] === 0);
   });
-}
-
-async function withClient<T>({ url }: RedisServer, use: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis(url);
-  try {
-    return await use(client);
-  } finally {
-    client.disconnect();
-  }
 }
 
 async function checksumControl(context: Context, original: Original, times: number): Promise<Control> {

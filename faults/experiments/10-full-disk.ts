@@ -93,12 +93,17 @@ async function fillAgainAndAgain(
     const answers = new Set<string>();
     const resumed: (number | undefined)[] = [];
     const load = startLoad(bench, context, name, answers);
-    for (let time = 0; time < times; time += 1) {
-      context.say(`${name}: ${time + 1} of ${times}, ${bench.client.acknowledged.length} jobs acknowledged`);
-      resumed.push(await fillOnce(bench, disk, load));
+    try {
+      for (let time = 0; time < times; time += 1) {
+        context.say(
+          `${name}: ${time + 1} of ${times}, ${bench.client.acknowledged.length} jobs acknowledged`,
+        );
+        resumed.push(await fillOnce(bench, disk, load));
+      }
+    } finally {
+      await load.end();
+      await keeper.stop();
     }
-    await load.end();
-    await keeper.stop();
     await bench.strikeStore();
     const verdict = await check(bench, 60_000);
     verdict.counts.faults = times;

@@ -27,7 +27,12 @@ export function mountSmallDisk(mebibytes: number): SmallDisk | undefined {
     directory,
     fill(leftBytes) {
       const { bavail, bsize } = statfsSync(directory);
-      writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leftBytes)));
+      try {
+        writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leftBytes)));
+      } catch (error) {
+        // Somebody else was quicker with the rest: then it is full all the same.
+        if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error;
+      }
     },
     clear: () => rmSync(ballast, { force: true }),
     remove,
