@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { actJob } from "../lib/act-jobs.ts";
 import { type ApiCaller, openApiCaller } from "../lib/api-calls.ts";
-import { type Bench, withBench } from "../lib/bench.ts";
+import { type Bench, untilEnded, withBench } from "../lib/bench.ts";
 import { check } from "../lib/checker.ts";
 import { apiDoor } from "../lib/client.ts";
 import { withoutDeadline } from "../lib/cuts.ts";
@@ -135,7 +134,7 @@ async function sufferAgain(
 
 /** More than one worker can take at a time, so that each gets some. */
 const LANES = 3 * SIZE.concurrency;
-const LOAD_PAUSE_MS = 20;
+const LOAD_PATIENCE_MS = 1_000;
 
 async function suffer({ bench, caller, context }: Laboratory, trouble: Trouble, name: string, forMs: number) {
   const door = apiDoor(async () => (await bench.api?.ready())?.url ?? "");
@@ -144,8 +143,9 @@ async function suffer({ bench, caller, context }: Laboratory, trouble: Trouble, 
     for (let index = 0; !isOver; index += 1) yield `${name}-${index}`;
   })();
   const load = inLanes(keys, LANES, async (key) => {
-    await bench.client.submit(actJob(key, context.random), door);
-    await sleep(LOAD_PAUSE_MS);
+    const accepted = await bench.client.submit(actJob(key, context.random), door);
+    // So that the load does not outrun the workers.
+    await untilEnded(bench, accepted?.id, LOAD_PATIENCE_MS);
   });
   const answers = await bench.troubled(async () => {
     await trouble.begin(bench);

@@ -2,51 +2,92 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { actJob } from "../lib/act-jobs.ts";
 import { type Bench, withBench } from "../lib/bench.ts";
-import { check } from "../lib/checker.ts";
+import { check, noCounts } from "../lib/checker.ts";
 import { apiDoor, libraryDoor } from "../lib/client.ts";
-import { withoutScripts } from "../lib/cuts.ts";
-import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { withoutEpoch, withoutScripts } from "../lib/cuts.ts";
+import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
+import { type Flushed, flush, HELD } from "../lib/flush.ts";
 import type { Random } from "../lib/random.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const forgetfulStore: Experiment = {
   number: 11,
-  title: "The store forgets scripts and connections",
-  fault: "storms of SCRIPT FLUSH, and of CLIENT KILL on one connection or on all, under load",
-  mustHold: "all recovers without a hand; nothing lost, nothing repeated, nothing in doubt without a reason",
+  title: "The store forgets scripts, connections, and all it had",
+  fault:
+    "storms of SCRIPT FLUSH, and of CLIENT KILL on one connection or on all, under load; FLUSHALL in the middle of effects, " +
+    "whereupon somebody accepts the loss and clients submit the same keys again",
+  mustHold:
+    "scripts and connections recover without a hand; after FLUSHALL nothing is taken until the loss is accepted, and what " +
+    "was in the middle then is in doubt, never silently repeated",
   async run(context) {
     const forMs = context.isQuick ? 2_000 : 45_000;
-    return await withBench({ workers: 2, concurrency: 6, api: true }, async (bench) => {
-      const scripts = await storm(bench, context, "SCRIPT FLUSH", forMs, async (store) => {
-        await store.script("FLUSH");
-      });
-      const kills = await storm(bench, context, "CLIENT KILL", forMs, killConnections);
-      const verdict = await check(bench, 60_000);
-      verdict.counts.faults = scripts.times + kills.times;
-      const restarted = [...bench.workers, ...(bench.api ? [bench.api] : [])].filter(
-        ({ lives }) => lives > 1,
-      );
-      return {
-        counts: verdict.counts,
-        table: {
-          head: ["storm of", "times", "acknowledged", "unanswered tries"],
-          rows: [scripts, kills].map(({ name, times, acknowledged, unanswered }) => [
-            name,
-            times,
-            acknowledged,
-            unanswered,
-          ]),
-        },
-        measured: [],
-        broken: [
-          ...brokenBy(verdict),
-          ...restarted.map(({ name }) => `${name} ended and had to be started again`),
-        ],
-        controls: [await scriptControl(context)],
-      };
-    });
+    const flushed: Flushed[] = [];
+    for (let time = 0; time < (context.isQuick ? 1 : 6); time += 1) {
+      context.say(`FLUSHALL, ${time + 1}`);
+      flushed.push(await flush(context));
+    }
+    const { counts, ...found } = await stormAll(context, forMs);
+    const emptied = {
+      faults: flushed.length,
+      acknowledged: HELD * flushed.length,
+      repeated: total(flushed, "repeated"),
+    };
+    return {
+      counts: sum([counts, { ...noCounts, ...emptied }]),
+      ...found,
+      measured: [
+        `FLUSHALL, ${flushed.length} times in the middle of ${HELD} effects: submissions were answered ` +
+          `${[...new Set(flushed.map(({ said }) => said))].join(", ")}; of the same keys, submitted again once the loss was accepted, ` +
+          `${total(flushed, "inDoubt")} of ${HELD * flushed.length} are in doubt`,
+        "what had been done before a FLUSHALL is forgotten with it: whoever accepts the loss accepts that",
+      ],
+      broken: [...found.broken, ...flushed.flatMap(brokenInFlush)],
+      controls: [await scriptControl(context), await epochControl(context)],
+    };
   },
 };
+
+function total(flushed: readonly Flushed[], count: "repeated" | "inDoubt"): number {
+  return flushed.reduce((sum, seen) => sum + seen[count], 0);
+}
+
+function brokenInFlush({ said, repeated, inDoubt, completed }: Flushed): string[] {
+  return [
+    ...(said.includes("STORE_ROLLED_BACK") ? [] : [`an emptied store's API said: ${said}`]),
+    ...(repeated > 0 ? [`${repeated} effects were repeated after FLUSHALL`] : []),
+    ...(inDoubt + completed < HELD
+      ? [`${HELD - inDoubt - completed} jobs are neither in doubt nor completed`]
+      : []),
+  ];
+}
+
+async function stormAll(context: Context, forMs: number) {
+  return await withBench({ workers: 2, concurrency: 6, api: true }, async (bench) => {
+    const scripts = await storm(bench, context, "SCRIPT FLUSH", forMs, async (store) => {
+      await store.script("FLUSH");
+    });
+    const kills = await storm(bench, context, "CLIENT KILL", forMs, killConnections);
+    const verdict = await check(bench, 60_000);
+    verdict.counts.faults = scripts.times + kills.times;
+    const restarted = [...bench.workers, ...(bench.api ? [bench.api] : [])].filter(({ lives }) => lives > 1);
+    return {
+      counts: verdict.counts,
+      table: {
+        head: ["storm of", "times", "acknowledged", "unanswered tries"],
+        rows: [scripts, kills].map(({ name, times, acknowledged, unanswered }) => [
+          name,
+          times,
+          acknowledged,
+          unanswered,
+        ]),
+      },
+      broken: [
+        ...brokenBy(verdict),
+        ...restarted.map(({ name }) => `${name} ended and had to be started again`),
+      ],
+    };
+  });
+}
 
 const LANES = 12;
 const LONGEST_PAUSE_MS = 200;
@@ -124,4 +165,15 @@ async function scriptControl(context: Context): Promise<Control> {
       await producer.stop();
     }
   });
+}
+
+/** Neither the store nor anybody else minds that it is another one than it was. */
+async function epochControl(context: Context): Promise<Control> {
+  context.say("control: without epoch");
+  const { said, repeated } = await flush(context, withoutEpoch);
+  return {
+    protection: "the epoch of the store",
+    isCaught: said === "accepted" && repeated > 0,
+    seen: `submissions were ${said}, ${repeated} of ${HELD} effects repeated`,
+  };
 }

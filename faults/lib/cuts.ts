@@ -88,3 +88,21 @@ export const withoutRoomForCommits: Cut = {
   name: "room for commits",
   edits: [{ file: "effect/commit.lua", from: "#!lua flags=allow-oom", to: "#!lua" }],
 };
+
+/** Nobody minds that the store is another one than it was, or has less than it had. */
+export const withoutEpoch: Cut = {
+  name: "epoch",
+  edits: [
+    {
+      file: "queue/add-jobs.lua",
+      from: 'if epoch ~= ARGV[3] or tonumber(count) < tonumber(ARGV[4]) then return "other-epoch" end',
+      to: "",
+    },
+    {
+      file: "effect/reserve.lua",
+      from: 'if epoch ~= ARGV[4] or tonumber(count) < tonumber(ARGV[5]) then return "other-epoch" end',
+      to: "",
+    },
+    { file: "effect/held-effects.js", from: "[...held.values()].map", to: "[].map" },
+  ],
+};
