@@ -7,8 +7,25 @@ export interface Script {
   run(client: StoreClient, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
 }
 
+/** The scripts that were sent whole over each connection since it was made. */
+const sent = new WeakMap<StoreClient, Set<string>>();
+
+function sentOver(client: StoreClient): Set<string> {
+  const known = sent.get(client);
+  if (known !== undefined) return known;
+  const none = new Set<string>();
+  sent.set(client, none);
+  // The store that it meets next may be another one.
+  client.on("close", () => none.clear());
+  return none;
+}
+
 /**
  * Loads a script file.
+ *
+ * A connection sends it whole once, and from then on its digest. To try the digest first would save those bytes, but where the
+ * store did not know it, what was sent behind it would overtake it; an effect's report must not be overtaken.
+ *
  *
  * @param moduleUrl the caller's `import.meta.url`
  * @param file the script's name in the same folder
@@ -18,10 +35,15 @@ export function loadScript(moduleUrl: string, file: string): Script {
   const sha1 = createHash("sha1").update(source).digest("hex");
   return {
     async run(client, keys, args) {
+      const known = sentOver(client);
+      if (!known.has(sha1)) {
+        known.add(sha1);
+        return await client.eval(source, keys.length, ...keys, ...args);
+      }
       try {
         return await client.evalsha(sha1, keys.length, ...keys, ...args);
       } catch (error) {
-        // A store that was restarted or flushed has forgotten its scripts; EVAL teaches it again.
+        // Its scripts were flushed, or it is another node of a cluster.
         if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
         return await client.eval(source, keys.length, ...keys, ...args);
       }
