@@ -1,6 +1,6 @@
 import type { Samples } from "./measure.ts";
 import type { Latency, Row, Sample } from "./row.ts";
-import { medianSpent, type Spent } from "./spending.ts";
+import type { Spent } from "./spending.ts";
 import { type Spread, spread } from "./statistics.ts";
 
 /** What came of a row. */
@@ -63,5 +63,16 @@ function measured(name: string, measure: string, samples: readonly Sample[]): Me
     ...(latencies.length > 0 && {
       latency: { p50: median("p50"), p90: median("p90"), p99: median("p99") },
     }),
+  };
+}
+
+function medianSpent(all: readonly Spent[]): Spent | undefined {
+  if (all.length === 0) return undefined;
+  const median = (part: keyof Spent) => spread(all.map((spent) => spent[part])).median;
+  return {
+    process: median("process"),
+    store: median("store"),
+    commands: median("commands"),
+    jobsPerTurn: median("jobsPerTurn"),
   };
 }

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import type { Redis } from "ioredis";
-import { spread } from "./statistics.ts";
 
 /** Where the time of one job went, in microseconds unless it says otherwise. */
 export interface Spent {
@@ -28,17 +27,6 @@ export async function countSpending(
       commands: (now.commands - before.commands) / jobs,
       jobsPerTurn: jobs / (now.turns - before.turns),
     };
-  };
-}
-
-export function medianSpent(all: readonly Spent[]): Spent | undefined {
-  if (all.length === 0) return undefined;
-  const median = (part: keyof Spent) => spread(all.map((spent) => spent[part])).median;
-  return {
-    process: median("process"),
-    store: median("store"),
-    commands: median("commands"),
-    jobsPerTurn: median("jobsPerTurn"),
   };
 }
 
