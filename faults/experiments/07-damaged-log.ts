@@ -224,11 +224,11 @@ async function compare(
   }
 }
 
-/** What the store itself made of its log: it goes back to the last whole transaction, and may have written since. */
+/** What the store itself left out of its log: it goes back to the last whole transaction, and may have written since. */
 function cutOffFrom(before: Buffer, after: Buffer): string {
   if (after.length >= before.length) return "";
-  const kept = before.findIndex((byte, index) => byte !== after[index]);
-  return before.subarray(kept).toString("latin1");
+  const differs = before.findIndex((byte, index) => byte !== after[index]);
+  return before.subarray(before.lastIndexOf("MULTI", differs)).toString("latin1");
 }
 
 /** @returns what the store said when it refused */

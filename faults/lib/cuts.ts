@@ -80,7 +80,7 @@ export const withoutScripts: Cut = {
 /** New jobs are taken until the store itself refuses. */
 export const withoutAdmission: Cut = {
   name: "admission control",
-  edits: [{ file: "queue/add-jobs.lua", from: "if not hasRoom() then", to: "if false then" }],
+  edits: [{ file: "queue/add-jobs.lua", from: "if isDue and not hasRoom() then", to: "if false then" }],
 };
 
 /** That an effect is done is refused by a store that is full. */
