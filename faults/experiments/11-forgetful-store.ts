@@ -8,6 +8,7 @@ import { withoutEpoch, withoutScripts } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
 import { type Flushed, flush, HELD } from "../lib/flush.ts";
 import type { Random } from "../lib/random.ts";
+import { withHand } from "../lib/store-hand.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const forgetfulStore: Experiment = {
@@ -147,19 +148,20 @@ async function killConnections(store: Redis, random: Random): Promise<void> {
   if (ids.length > 0) await store.call("CLIENT", "KILL", "ID", random.pick(ids));
 }
 
-/** A store that was just started does not know our scripts either. */
 async function scriptControl(context: Context): Promise<Control> {
   context.say("control: without teaching scripts again");
-  return await withBench({ workers: 0, cut: withoutScripts }, async ({ env, installation }) => {
+  return await withBench({ workers: 0, cut: withoutScripts }, async ({ env, installation, store }) => {
     const library = await installation.library();
     const producer = await library.createProducer(library.application, env);
     try {
-      const submitted = libraryDoor(producer, library)(actJob("control", context.random));
-      const failure = await submitted.then(() => undefined, String);
+      const door = libraryDoor(producer, library);
+      await door(actJob("before", context.random));
+      await withHand(store, (hand) => hand.script("FLUSH"));
+      const failure = await door(actJob("afterwards", context.random)).then(() => undefined, String);
       return {
         protection: "teaching the store a script that it does not know",
         isCaught: failure !== undefined,
-        seen: failure === undefined ? "a job was accepted" : "no job was accepted",
+        seen: failure === undefined ? "a job was accepted" : "no job was accepted any more",
       };
     } finally {
       await producer.stop();

@@ -71,8 +71,8 @@ export const withoutScripts: Cut = {
   edits: [
     {
       file: "store/script.js",
-      from: "return await client.eval(source, keys.length, ...keys, ...args);",
-      to: "throw error;",
+      from: 'error.message.startsWith("NOSCRIPT")',
+      to: "false",
     },
   ],
 };
