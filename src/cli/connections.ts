@@ -31,8 +31,13 @@ export async function withApplication<T>(
 export async function withOperator<T>(use: (operator: Operator) => Promise<T>): Promise<T> {
   const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
   const { createOperator } = await import("../operate/create-operator.ts");
-  await using operator = await createOperator(application);
-  return await use(operator);
+  const operator = await createOperator(application);
+  // Not `await using`: TypeScript 6.0 leaves the ending of an import beside it as it is, and there is no .ts in the build.
+  try {
+    return await use(operator);
+  } finally {
+    await operator[Symbol.asyncDispose]();
+  }
 }
 
 /** Opens the submit path for the time of one command. */

@@ -11,6 +11,7 @@ interface FirstScreen {
 export function firstScreen({ settings, apiUrl, mailboxUrl }: FirstScreen): string {
   const dataDir = settings.HOLDFAST_DATA_DIR;
   const store = settings.REDIS_URL === undefined ? `embedded, in ${join(dataDir, "store")}` : "REDIS_URL";
+  const key = settings.HOLDFAST_API_KEYS.length === 0 ? "" : "-H 'authorization: Bearer YOUR_KEY' ";
   const mail =
     mailboxUrl === undefined
       ? "SMTP_URL"
@@ -26,14 +27,14 @@ export function firstScreen({ settings, apiUrl, mailboxUrl }: FirstScreen): stri
 
   Submit a job:
 
-    curl -s ${apiUrl}/jobs -H 'content-type: application/json' -d '{
+    curl -s ${apiUrl}/jobs ${key}-H 'content-type: application/json' -d '{
       "type": "welcome-email",
       "payload": { "email": "anoop@example.com", "name": "Anoop", "message": "Congratulations! Your background job system is live." },
       "idempotencyKey": "signup-42" }'
 
   Then ask how it is, with the id from the answer:
 
-    curl -s ${apiUrl}/jobs/ID/status
+    curl -s ${key}${apiUrl}/jobs/ID/status
 
   Ctrl-C stops everything cleanly; jobs that were accepted are kept.
 
