@@ -3,6 +3,8 @@ import type { Socket } from "node:net";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { PROBLEM_TYPE, toProblem } from "./problem.ts";
 
+const TIMED_OUT = "ERR_HTTP_REQUEST_TIMEOUT";
+
 /**
  * Answers what never became a request, in the terms of every other answer, and hangs up.
  *
@@ -14,6 +16,8 @@ export function refuseConnection(
   answer?: ServerResponse,
 ): void {
   if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
+  // Clients open connections in advance. One that is used at just this moment would take a word for its answer.
+  else if (error.code === TIMED_OUT && socket.bytesRead === 0) socket.destroy();
   else if (answer === undefined) refuseAsHttp(socket, faultOf(error.code));
   else if (answer.writableFinished) socket.destroySoon();
   else answer.once("close", () => socket.destroySoon());
@@ -34,7 +38,7 @@ export function refuseAsHttp(socket: Socket, error: HoldfastError): void {
 
 /** @param code Node's name of what went wrong with the connection */
 function faultOf(code: string | undefined): HoldfastError {
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
+  if (code === TIMED_OUT)
     return new HoldfastError("REQUEST_TIMED_OUT", "The request did not arrive in time; send it again");
   if (code === "HPE_HEADER_OVERFLOW")
     return new HoldfastError("INVALID_REQUEST", "Expected less than 16 KiB of headers");

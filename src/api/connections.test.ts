@@ -12,9 +12,13 @@ interface Client {
 }
 
 /** A server that lets three connections wait; it answers `GET /held` once `release()` is called. */
-async function serve() {
+async function serve(requestTimeout = 10_000) {
   const connections = createConnections(3);
-  const server = fastify({ clientErrorHandler: connections.refuse });
+  const server = fastify({
+    clientErrorHandler: connections.refuse,
+    requestTimeout,
+    http: { headersTimeout: requestTimeout, connectionsCheckingInterval: 50 },
+  });
   const entered = latch();
   const released = latch();
   connections.watch(server);
@@ -76,4 +80,13 @@ it("one whose request was answered before all of it was there gets no other answ
 
   expect(String(first)).toMatch(/now$/);
   expect(await text(socket)).toBe("");
+});
+
+it("one that never sent anything is closed without a word, which a request on its way could take for its answer", async () => {
+  const { open } = await serve(150);
+  const [silent, halfway] = [await open(), await open()];
+  halfway.socket.write("GET /now HTTP/1.1\r\n");
+
+  expect(await text(halfway.socket)).toMatch(/^HTTP\/1.1 408 .*REQUEST_TIMED_OUT/s);
+  expect(await text(silent.socket)).toBe("");
 });

@@ -41,6 +41,13 @@ describe("the published package", withProcesses, () => {
   });
   afterAll(() => rm(packed.folder, { recursive: true }));
 
+  it("names every module by the name that it has in the build", async () => {
+    const { stdout } = await exec("tar", ["-xOzf", packed.tarball, "--wildcards", "package/dist/*.js"], {
+      maxBuffer: 2 ** 26,
+    });
+    expect(stdout.match(/\b(?:from|import\()\s*"\.[^"]*\.ts"/g)).toBeNull();
+  });
+
   it("holds what it runs with and what is read about it, and nothing else", async () => {
     const { files } = packed;
     const stages = (await readdir(join(root, "src"), { withFileTypes: true })).filter((one) =>
