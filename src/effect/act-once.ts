@@ -126,7 +126,7 @@ async function runReserved<T>(
       return inSpan(
         `effect ${name}`,
         { "holdfast.job.id": owner.jobId, "holdfast.effect": id },
-        () => effect.run(effectCall(key, abort)),
+        () => effect.run(new GivenCall(key, abort)),
         owner.scrub,
       );
     });
@@ -210,7 +210,7 @@ async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOw
     throw inDoubt(id, "an earlier attempt was not heard of again");
   const late = () => new HoldfastError("EFFECT_TIMED_OUT", `The probe of effect "${id}" took too long`);
   const answer = await underDeadline(owner.abort, declaration.timeoutMs, late, (abort) =>
-    probe(effectCall(key, abort)),
+    probe(new GivenCall(key, abort)),
   ).catch((error: unknown) => {
     owner.log().warn({ effect: id, reason: owner.scrub(String(error)) }, "probe failed");
     return "unknown" as const;
@@ -233,13 +233,19 @@ function count<T>({ name }: EffectRun<T>, owner: EffectOwner, transition: Effect
   owner.count?.(name, transition);
 }
 
-function effectCall(key: string, abort: Abort): EffectCall {
-  return {
-    key,
-    get signal() {
-      return abort.signal;
-    },
-  };
+/** A class, since an accessor in an object literal costs each object a hidden class of its own. */
+class GivenCall implements EffectCall {
+  readonly key: string;
+  readonly #abort: Abort;
+
+  constructor(key: string, abort: Abort) {
+    this.key = key;
+    this.#abort = abort;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
 }
 
 function storedResult<T>(

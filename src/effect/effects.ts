@@ -11,7 +11,7 @@ import type { Ledger } from "./ledger.ts";
 export interface Effects {
   readonly effect: RunEffect<string>;
   /** What must become of the attempt, even if its handler swallowed it: in doubt, busy elsewhere, or not allowed to begin. */
-  readonly blocked: HoldfastError | undefined;
+  blocked(): HoldfastError | undefined;
   /** Ends it: no effect can begin any more, and what was under way has been written down. */
   close(): Promise<void>;
 }
@@ -73,9 +73,7 @@ export function openEffects(
 
   return {
     effect,
-    get blocked() {
-      return blocked;
-    },
+    blocked: () => blocked,
     async close() {
       isClosed = true;
       if (pending.size > 0) await Promise.allSettled(pending);

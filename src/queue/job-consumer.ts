@@ -1,4 +1,4 @@
-import { DelayedError, type Job, type JobProgress, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { BullMQOtel } from "bullmq-otel";
 import { type Failure, formatFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
@@ -12,9 +12,9 @@ import { jobPlace } from "../store/places.ts";
 import type { Sealer } from "../store/sealer.ts";
 import { keepAttempt } from "./attempt-record.ts";
 import { followCancellations } from "./cancellations.ts";
-import { type JobEnvelope, openEnvelope } from "./envelope.ts";
+import { ConsumedJob } from "./consumed-job.ts";
 import { startHeartbeat } from "./heartbeat.ts";
-import { createHolds, type Hold } from "./hold.ts";
+import { createHolds } from "./hold.ts";
 import { createSuspects } from "./suspects.ts";
 import type { AttemptOutcome, TakenJob } from "./taken-job.ts";
 import { startWatchdog } from "./watchdog.ts";
@@ -45,7 +45,6 @@ export interface Retention {
 
 /** How long attempts that were aborted by a stop get to hand their jobs back. */
 const ABORT_GRACE_MS = 2_000;
-const LOGS_MAX = 100;
 const STACK_LINES_MAX = 8;
 
 /**
@@ -68,7 +67,7 @@ export function startConsumer(
       const hold = holds.take(job.id ?? "");
       takenAt = job.processedOn ?? null;
       try {
-        const taken = takenJob(job, token, hold, options.sealer);
+        const taken = new ConsumedJob(job, token, hold, options.sealer);
         const outcome = (await suspects.setAside(taken)) ?? (await attempt(taken));
         if (outcome.kind === "failed") await keepFailure(options, job, outcome.failure);
         return await settle(job, token, outcome, options.sealer);
@@ -124,42 +123,6 @@ function workerOptions(options: ConsumerOptions) {
     removeOnComplete: { count: keepCompleted.count, age: Math.ceil(keepCompleted.ageMs / 1_000) },
     removeOnFail: { count: keepFailed.count, age: Math.ceil(keepFailed.ageMs / 1_000) },
   };
-}
-
-function takenJob(
-  job: Job<unknown, unknown, string>,
-  lockToken: string,
-  hold: Hold,
-  sealer: Sealer,
-): TakenJob {
-  const id = job.id ?? "";
-  let envelope: JobEnvelope | undefined;
-  return {
-    id,
-    type: job.name,
-    get envelope() {
-      envelope ??= openEnvelope(sealer, id, job.data);
-      return envelope;
-    },
-    attemptsMade: job.attemptsMade,
-    crashes: job.stalledCounter,
-    readyAt: isFirstStart(job) ? job.timestamp + (job.opts.delay ?? 0) : undefined,
-    start: job.attemptsStarted,
-    hold,
-    lockToken,
-    async progress(value) {
-      await job.updateProgress(sealer.sealValue(value, jobPlace(id, "progress")) as JobProgress);
-    },
-    async keepLog(line) {
-      job.opts.keepLogs = LOGS_MAX;
-      await job.log(sealer.seal(line, jobPlace(id, "log")));
-    },
-  };
-}
-
-/** An operator's retry counts starts from the beginning, but leaves the traces of what failed. */
-function isFirstStart({ attemptsStarted, stacktrace }: Job): boolean {
-  return attemptsStarted === 1 && (stacktrace === null || stacktrace.length === 0);
 }
 
 async function settle(job: Job, token: string, outcome: AttemptOutcome, sealer: Sealer): Promise<unknown> {

@@ -1,6 +1,6 @@
-import type { Attempt, AttemptLog, JobContract, JobHandler } from "../contract/define-job.ts";
+import type { JobContract, JobHandler } from "../contract/define-job.ts";
 import { failureOf } from "../contract/failure.ts";
-import { type Scrub, scrubberOf, scrubFields } from "../contract/redaction.ts";
+import { asItIs, type Scrub, scrubberOf } from "../contract/redaction.ts";
 import { startsAllowed } from "../contract/retry-policy.ts";
 import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
@@ -10,12 +10,9 @@ import type { AttemptOutcome, TakenJob } from "../queue/taken-job.ts";
 import { Abort } from "../service/abort.ts";
 import { underDeadline } from "../service/under-deadline.ts";
 import type { AttemptWatch } from "./attempt-metrics.ts";
+import { GivenAttempt } from "./given-attempt.ts";
 
-const PROGRESS_MAX_BYTES = 4_096;
 const RESULT_MAX_BYTES = 64 * 1_024;
-const LOG_LINE_MAX = 1_000;
-
-const asItIs: Scrub = (text) => text;
 
 /** What attempts run with. */
 export interface AttemptTools {
@@ -96,7 +93,7 @@ function runHandler(
   return withEffects(effects, () =>
     underDeadline(job.hold, timeoutMs, late, (abort) => {
       abort.onAbort((reason) => effectsEnd.abort(reason));
-      return handler.run(createAttempt(job, payload, abort, effects, () => attemptLog(job, log, scrub)));
+      return handler.run(new GivenAttempt({ job, payload, abort, effects, log, scrub }));
     }),
   );
 }
@@ -109,51 +106,17 @@ async function withEffects(effects: Effects, run: () => Promise<unknown>): Promi
   try {
     const result = await run();
     await effects.close();
-    if (effects.blocked !== undefined) throw effects.blocked;
+    const blocked = effects.blocked();
+    if (blocked !== undefined) throw blocked;
     return result;
   } catch (error) {
     await effects.close();
-    throw isCancelled(error) ? error : (effects.blocked ?? error);
+    throw isCancelled(error) ? error : (effects.blocked() ?? error);
   }
 }
 
 function isCancelled(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === "CANCELLED";
-}
-
-function createAttempt(
-  job: TakenJob,
-  payload: unknown,
-  abort: Abort,
-  { effect }: Effects,
-  openLog: () => AttemptLog,
-): Attempt {
-  return {
-    payload,
-    jobId: job.id,
-    idempotencyKey: job.envelope.key,
-    attempt: job.attemptsMade + 1,
-    effect,
-    get signal() {
-      return abort.signal;
-    },
-    get log() {
-      return openLog();
-    },
-    async progress(value) {
-      abort.throwIfAborted();
-      // BullMQ accepts progress from a worker that has lost its lock; it must not overwrite that of the job's new one.
-      job.hold.assert();
-      const size = Buffer.byteLength(JSON.stringify(value));
-      if (size > PROGRESS_MAX_BYTES) {
-        throw new HoldfastError(
-          "HANDLER_FAILED",
-          `progress: expected at most ${PROGRESS_MAX_BYTES} bytes, got ${size}`,
-        );
-      }
-      await job.progress(value);
-    },
-  };
 }
 
 /** The attempt's own log, made when something is logged. */
@@ -183,25 +146,6 @@ function readPayload(job: TakenJob): unknown {
   } catch {
     return undefined;
   }
-}
-
-function attemptLog(job: TakenJob, log: () => Logger, scrub: Scrub): AttemptLog {
-  const clean = (fields: Readonly<Record<string, unknown>>) =>
-    scrub === asItIs ? fields : scrubFields(fields, scrub);
-  const kept = (level: "info" | "warn" | "error"): AttemptLog["info"] => {
-    return (message, fields = {}) => {
-      const told = scrub(message);
-      log()[level](clean(fields), told);
-      // A line that cannot be kept must not fail the job; the process's own log has it.
-      job.keepLog(`${new Date().toISOString()} ${level} ${told}`.slice(0, LOG_LINE_MAX)).catch(() => {});
-    };
-  };
-  return {
-    debug: (message, fields = {}) => log().debug(clean(fields), scrub(message)),
-    info: kept("info"),
-    warn: kept("warn"),
-    error: kept("error"),
-  };
 }
 
 function checkResult(contract: JobContract, result: unknown): unknown {
