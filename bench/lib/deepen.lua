@@ -9,7 +9,7 @@
   Returns how many jobs wait now.
 ]]
 local prefix, id = ARGV[1], ARGV[2]
-local claim = redis.call("HGET", prefix .. id, "deid")
+local claim = redis.call("HGET", prefix .. id, "claim")
 
 local function numbered(text, number)
   return string.sub(text, 1, -9) .. string.format("%08x", number)
@@ -20,7 +20,7 @@ for number = tonumber(ARGV[3]), tonumber(ARGV[4]) do
   redis.call("COPY", prefix .. id, prefix .. copy)
   if claim then
     local copiedClaim = numbered(claim, number)
-    redis.call("HSET", prefix .. copy, "deid", copiedClaim)
+    redis.call("HSET", prefix .. copy, "claim", copiedClaim)
     redis.call("COPY", prefix .. "de:" .. claim, prefix .. "de:" .. copiedClaim)
     redis.call("SET", prefix .. "de:" .. copiedClaim, copy, "KEEPTTL")
   end

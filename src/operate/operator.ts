@@ -84,7 +84,7 @@ export function openOperator(
   const queues = openOperatedQueues(prefix, application.queues, client);
   /** The claim stands with the job; when the job is gone, with its doubt. */
   async function findClaim(id: string, queue: string, effect: string): Promise<string> {
-    const claim = await client.hget(queueKey(prefix, queue, id), "deid");
+    const claim = await client.hget(queueKey(prefix, queue, id), "claim");
     if (claim !== null) return claim;
     const doubts = await listDoubts(access, prefix, queue, 0, DOUBTS_SEARCHED_MAX);
     const doubt = doubts.find((candidate) => candidate.jobId === id && candidate.effect === effect);

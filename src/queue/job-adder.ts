@@ -105,7 +105,7 @@ function scriptArgs(job: SerializedJob): (string | number)[] {
   return [id, type, data, JSON.stringify(jobOptions(job)), claim, claimMs, delayMs, priority];
 }
 
-/** What workers need to know. BullMQ would put id and claim here, too, which stand in the job's name and in `deid`. */
+/** What workers need to know. BullMQ would put id and claim here, too, which stand in the job's key and in a field of ours. */
 function jobOptions({ attempts, backoff, delayMs, priority, trace }: NewJob) {
   return {
     attempts,

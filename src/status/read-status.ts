@@ -18,7 +18,7 @@ const lists = ["completed", "failed", "delayed", "prioritized", "active"];
 /** BullMQ's names for the fields of a job's hash, in the order of `Values`; the script relies on the first two. */
 const fields = [
   "name",
-  "deid",
+  "claim",
   "timestamp",
   "opts",
   "atm",
