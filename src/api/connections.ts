@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { refuseAsHttp, refuseConnection } from "./client-error.ts";
+import { headerValues } from "./header-values.ts";
 
 /** Far more than clients keep open, and far less than a process may have open. */
 const WAITING_MAX = 4_096;
@@ -112,10 +113,10 @@ function refuseWithProblems(server: FastifyInstance): void {
     refuseAsHttp(socket, new HoldfastError("METHOD_NOT_ALLOWED", "This is no proxy"));
   });
   server.addHook("onRequest", ({ raw }, _reply, done) => {
-    const { host, "content-type": contentType } = raw.headersDistinct;
-    const isOld = host === undefined && raw.httpVersion === "1.0";
-    if (host?.length !== 1 && !isOld) done(new HoldfastError("INVALID_REQUEST", "Expected one Host header"));
-    else if (contentType !== undefined && contentType.length > 1)
+    const hosts = headerValues(raw, "host").length;
+    const isOld = hosts === 0 && raw.httpVersion === "1.0";
+    if (hosts !== 1 && !isOld) done(new HoldfastError("INVALID_REQUEST", "Expected one Host header"));
+    else if (headerValues(raw, "content-type").length > 1)
       done(new HoldfastError("INVALID_REQUEST", "Expected one Content-Type header"));
     else done();
   });

@@ -64,7 +64,7 @@ describe("the Idempotency-Key header", () => {
   });
 
   it("must be UTF-8", async () => {
-    const latin1 = { headersDistinct: { "idempotency-key": ["\xe9"] } } as unknown as IncomingMessage;
+    const latin1 = { rawHeaders: ["Idempotency-Key", "\xe9"] } as unknown as IncomingMessage;
 
     expect(() => readKeyHeader(latin1)).toThrow(invalid("expected UTF-8 in the Idempotency-Key header"));
   });

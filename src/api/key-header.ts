@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { headerValues } from "./header-values.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -10,7 +11,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  * @throws HoldfastError `IDEMPOTENCY_KEY_INVALID` when it is sent twice, badly quoted or not UTF-8
  */
 export function readKeyHeader(request: IncomingMessage): string | undefined {
-  const [value, second] = request.headersDistinct["idempotency-key"] ?? [];
+  const [value, second] = headerValues(request, "idempotency-key");
   if (value === undefined) return undefined;
   if (second !== undefined) throw invalid("expected one Idempotency-Key header");
   const text = decode(value);

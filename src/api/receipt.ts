@@ -12,8 +12,8 @@ export const receiptSchema = z.object({
 
 export type ReceiptBody = z.output<typeof receiptSchema>;
 
-export function receiptBody(receipt: Receipt): ReceiptBody {
-  return { ...receipt, statusUrl: `/jobs/${receipt.id}/status` };
+export function receiptBody({ id, type, idempotencyKey, duplicate }: Receipt): ReceiptBody {
+  return { id, type, idempotencyKey, duplicate, statusUrl: `/jobs/${id}/status` };
 }
 
 /** 202: accepted now; 200: accepted before. */

@@ -72,7 +72,11 @@ function writeObject(object: Readonly<Record<string, unknown>>, walk: Walk): str
   return `{${text}}`;
 }
 
+/** What stands in JSON as it is: most names and short texts. To look is quicker than to have it written. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 function writeString(text: string, walk: Walk): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   return text.isWellFormed() ? JSON.stringify(text) : refuse("expected well-formed Unicode", walk);
 }
 

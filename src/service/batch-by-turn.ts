@@ -9,8 +9,7 @@ export interface TurnBatchOptions<Item, Result> {
   readonly weightMax?: number;
 }
 
-interface Call<Item, Result> {
-  readonly item: Item;
+interface Caller<Result> {
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -23,27 +22,30 @@ export function batchByTurn<Item, Result>(
   options: TurnBatchOptions<Item, Result>,
 ): (item: Item) => Promise<Result> {
   const { run, itemsMax, weightOf = () => 0, weightMax = Number.POSITIVE_INFINITY } = options;
-  let waiting: Call<Item, Result>[] = [];
+  let items: Item[] = [];
+  let callers: Caller<Result>[] = [];
   let weight = 0;
 
   async function flush(): Promise<void> {
-    const calls = waiting;
-    waiting = [];
+    const [together, waiting] = [items, callers];
+    items = [];
+    callers = [];
     weight = 0;
     try {
-      const results = await run(calls.map(({ item }) => item));
-      for (const [index, { resolve }] of calls.entries()) resolve(results[index] as Result);
+      const results = await run(together);
+      for (let index = 0; index < waiting.length; index++) waiting[index]?.resolve(results[index] as Result);
     } catch (error) {
-      for (const { reject } of calls) reject(error);
+      for (const { reject } of waiting) reject(error);
     }
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
       const added = weightOf(item);
-      if (waiting.length === itemsMax || (waiting.length > 0 && weight + added > weightMax)) void flush();
-      if (waiting.length === 0) setImmediate(() => waiting.length > 0 && void flush());
-      waiting.push({ item, resolve, reject });
+      if (items.length === itemsMax || (items.length > 0 && weight + added > weightMax)) void flush();
+      if (items.length === 0) setImmediate(() => items.length > 0 && void flush());
+      items.push(item);
+      callers.push({ resolve, reject });
       weight += added;
     });
 }

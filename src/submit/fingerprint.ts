@@ -22,8 +22,8 @@ export function fingerprintOf(secret: string, claim: string, content: string): s
 
 /** The secret shared by all producers of one store. */
 export interface FingerprintSecret {
-  /** Whether it is at hand, without asking the store. */
-  readonly isKnown: boolean;
+  /** What it is, where that is known without asking the store. */
+  known(): string | undefined;
   /** @throws HoldfastError `STORE_UNAVAILABLE`, `DECRYPTION_FAILED` */
   get(): Promise<string>;
   /** The store may have lost it: all producers are to agree on one anew. */
@@ -42,10 +42,10 @@ export function fingerprintSecret(client: StoreClient, prefix: string, sealer: S
   const key = fingerprintSecretKey(prefix);
   let held: string | undefined;
   let reading: Promise<string> | undefined;
-  let isKnown = false;
+  let known: string | undefined;
   const forget = () => {
     reading = undefined;
-    isKnown = false;
+    known = undefined;
   };
   client.on("ready", forget);
   const read = async () => {
@@ -54,13 +54,11 @@ export function fingerprintSecret(client: StoreClient, prefix: string, sealer: S
     held = found === null ? offered : sealer.open(found, place);
     if (found !== null && !sealer.isCurrent(found))
       await reseal.run(client, [key], [found, sealer.seal(held, place)]);
-    isKnown = true;
+    known = held;
     return held;
   };
   return {
-    get isKnown() {
-      return isKnown;
-    },
+    known: () => known,
     offerAgain: forget,
     get() {
       reading ??= inTime(read()).catch((error: unknown) => {

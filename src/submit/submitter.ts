@@ -64,16 +64,16 @@ export function createSubmitter(
   async function enqueue(submission: ValidSubmission, adder: JobAdder, content: string): Promise<Receipt> {
     const { contract, payload, idempotencyKey } = submission;
     const claim = claimOf(contract.type, idempotencyKey);
-    const fingerprint = fingerprintOf(await secret.get(), claim, content);
+    const fingerprint = fingerprintOf(secret.known() ?? (await secret.get()), claim, content);
     const id = newJobId(contract.queue, fingerprint);
     const timing = timingOf(submission.options);
     const holder = await adder.add({
       id,
       type: contract.type,
       envelope: { key: idempotencyKey, payload },
-      attempts: contract.retry.attempts,
-      backoff: contract.retry.backoff,
-      ...timing,
+      retry: contract.retry,
+      delayMs: timing.delayMs,
+      priority: timing.priority,
       trace: traceCarrier(),
       claim,
       claimMs: options.retentionMs + timing.delayMs,
@@ -89,8 +89,9 @@ export function createSubmitter(
         const adder = adders.get(submission.contract.queue);
         if (adder === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not known");
         // Where the secret has to be read first, both must be done in the time that somebody waits for one.
+        const isPrompt = secret.known() !== undefined;
         const enqueued = enqueue(submission, adder, request ?? submission.content);
-        const receipt = await (secret.isKnown ? enqueued : inTime(enqueued));
+        const receipt = await (isPrompt ? enqueued : inTime(enqueued));
         watch?.taken(receipt.type, receipt.duplicate);
         return receipt;
       } catch (error) {

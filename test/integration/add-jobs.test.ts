@@ -51,8 +51,7 @@ const newJob = (id: string, changes: Partial<NewJob> = {}): NewJob => ({
   id,
   type: "mail",
   envelope: { key: `key of ${id}`, payload: { text: "Grüße, 🌊", list: [1, null] } },
-  attempts: 3,
-  backoff: { kind: "fixed", delayMs: 2_000 },
+  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 2_000 } },
   delayMs: 0,
   priority: 0,
   trace: undefined,
@@ -63,7 +62,8 @@ const newJob = (id: string, changes: Partial<NewJob> = {}): NewJob => ({
 
 /** The same job, added by BullMQ. */
 function addTheirs(job: NewJob) {
-  const { id, type, envelope, attempts, backoff, delayMs, priority, trace, claim, claimMs } = job;
+  const { id, type, envelope, retry, delayMs, priority, trace, claim, claimMs } = job;
+  const { attempts, backoff } = retry;
   const jitter = backoff.kind === "exponential" ? { jitter: backoff.jitter ?? 0 } : {};
   return theirs.add(type, envelope, {
     jobId: id,
@@ -131,7 +131,10 @@ describe("jobs added together", () => {
   it("leave what BullMQ's own scripts leave", async () => {
     await addToBoth([
       newJob("plain"),
-      newJob("other", { type: "digest", backoff: { kind: "exponential", delayMs: 10, jitter: 0.5 } }),
+      newJob("other", {
+        type: "digest",
+        retry: { attempts: 3, backoff: { kind: "exponential", delayMs: 10, jitter: 0.5 } },
+      }),
       newJob("urgent", { priority: 1 }),
       newJob("less urgent", { priority: 7 }),
       newJob("as urgent", { priority: 1 }),
