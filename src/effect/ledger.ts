@@ -84,8 +84,8 @@ export interface WorkersLedger {
   readonly held: HeldEffects;
 }
 
-/** So many reservations or commits hold up the store for about two milliseconds. */
-const TOGETHER_MAX = 100;
+/** With more in one command, the store waits while they are made, and the worker while they are carried out. */
+const TOGETHER_MAX = 8;
 
 /**
  * The ledgers of one queue. What the attempts of this process ask of them within one turn of the event loop travels in
@@ -163,7 +163,8 @@ export function openLedgers(
         const name = effect.includes("/") ? await findName(effect) : effect;
         const args = [claim, name, owner, lockToken, String(start), deadlineMs, repeatMs, jobId, worker];
         const reservation = toReservation(await reserve(args));
-        if (reservation.kind === "reserved") ofWorker?.held.hold(claim, { ...request, effect: name });
+        if (reservation.kind === "reserved")
+          ofWorker?.held.hold(claim, { effect: name, owner, jobId, start, worker });
         if (reservation.kind !== "done" || reservation.result === null) return reservation;
         return {
           ...reservation,

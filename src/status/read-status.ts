@@ -46,8 +46,8 @@ type Values = [
 /** BullMQ multiplies due times by this, to keep jobs of one millisecond in order. */
 export const DUE_SCALE = 4096;
 
-/** So many statuses hold up the store for about a millisecond. */
-const TOGETHER_MAX = 100;
+/** With more in one command, the store waits while they are asked for, and the process while they are read. */
+const TOGETHER_MAX = 32;
 
 /**
  * Reads the status of a job.
