@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withDeadline } from "../../src/service/deadline.ts";
 import { readyMessage } from "../../src/service/supervisor.ts";
@@ -12,9 +11,15 @@ const living = new Set<ChildProcess>();
 const common = {
   NODE_ENV: "production",
   LOG_LEVEL: "warn",
-  // Stores of earlier runs, which may have had the same port, are not to be remembered.
-  HOLDFAST_DATA_DIR: join(tmpdir(), `holdfast-bench-${process.pid}`),
 };
+
+let started = 0;
+
+/** For each process its own: a store of an earlier measurement, which may have had the same port, is not to be remembered. */
+function dataDirectory(): string {
+  started += 1;
+  return join(installation(), "data", String(started));
+}
 
 const STDERR_MAX = 4_000;
 const START_MS = 60_000;
@@ -65,7 +70,13 @@ async function start<Ready>(
 ): Promise<Started<Ready>> {
   const child = spawn(process.execPath, args, {
     cwd: installation(),
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...common, ...env },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      ...common,
+      HOLDFAST_DATA_DIR: dataDirectory(),
+      ...env,
+    },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   endWithUs(child);
