@@ -119,7 +119,9 @@ function event(fields: readonly string[]): string[] {
 function hash(fields: Record<string, string>): unknown {
   if (fields.opts === undefined) return fields;
   const { jobId: _, de: __, ...opts } = JSON.parse(fields.opts);
-  return { delay: "0", priority: "0", ...fields, opts, timestamp: Number(fields.timestamp) > 1e12 };
+  // The claim stands in a field of ours: for the one that BullMQ knows, it looks at two more keys when the job ends.
+  const { deid, claim = deid, ...others } = fields;
+  return { delay: "0", priority: "0", ...others, claim, opts, timestamp: Number(fields.timestamp) > 1e12 };
 }
 
 async function addToBoth(jobs: readonly NewJob[]): Promise<void> {
@@ -193,8 +195,8 @@ describe("jobs added together", () => {
     expect(waiting.reverse()).toEqual(ids);
   });
 
-  it("travel in one command, up to 256, and are confirmed as one", async () => {
-    await Promise.all(Array.from({ length: 256 }, (_, index) => adder.add(newJob(`job-${index}`))));
+  it("travel in one command, up to 32, and are confirmed as one", async () => {
+    await Promise.all(Array.from({ length: 32 }, (_, index) => adder.add(newJob(`job-${index}`))));
 
     expect(confirmed).toBe(1);
   });
