@@ -35,7 +35,7 @@ export interface JobContract<
   handler(run: AttemptFunction<Payload, Result, EffectName>): JobHandler;
 }
 
-/** What a handler is given for one attempt. */
+/** What a handler is given for one attempt. A copy of it by spread (`{ ...attempt }`) has no `signal` and no `log`. */
 export interface Attempt<Payload = unknown, EffectName extends string = never> {
   readonly payload: Payload;
   readonly jobId: string;

@@ -84,7 +84,7 @@ export interface WorkersLedger {
   readonly held: HeldEffects;
 }
 
-/** With more in one command, the store waits while they are made, and the worker while they are carried out. */
+/** At a concurrency of 50 four and eight were the quickest: while the store is at some, others are made. */
 const TOGETHER_MAX = 8;
 
 /**

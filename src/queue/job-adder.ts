@@ -47,10 +47,7 @@ export interface JobAdder {
   add(job: NewJob): Promise<string>;
 }
 
-/**
- * About as many as the store reads at once. Under load, longer commands gather everybody who waits into one of them, and
- * then either the store or the process has nothing to do: without this bound the machine was idle for a quarter of the time.
- */
+/** About as many as the store reads at once. */
 const TOGETHER_MAX = 32;
 /** One command holds up everybody else in the store: so many characters take some milliseconds. */
 const CHARACTERS_MAX = 1_048_576;

@@ -2,7 +2,10 @@
 export interface TurnBatchOptions<Item, Result> {
   /** Does the work for all of them; gives the results in their order. */
   run(items: readonly Item[]): Promise<readonly Result[]>;
-  /** How many at most. */
+  /**
+   * How many at most. Few: unbounded, they grow under load until all who wait are in one call, and then either the store or
+   * the process has nothing to do. Seen as a machine that was idle for a quarter of the time.
+   */
   readonly itemsMax: number;
   /** How much one of them weighs, and how much they may weigh together. */
   readonly weightOf?: (item: Item) => number;

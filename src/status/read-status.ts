@@ -15,7 +15,7 @@ const script = loadScript(import.meta.url, "read-status.lua");
 
 const lists = ["completed", "failed", "delayed", "prioritized", "active"];
 
-/** BullMQ's names for the fields of a job's hash, in the order of `Values`; the script relies on the first two. */
+/** The fields of a job's hash in the order of `Values`, all of BullMQ's but the claim; the script relies on the first two. */
 const fields = [
   "name",
   "claim",
@@ -46,7 +46,6 @@ type Values = [
 /** BullMQ multiplies due times by this, to keep jobs of one millisecond in order. */
 export const DUE_SCALE = 4096;
 
-/** With more in one command, the store waits while they are asked for, and the process while they are read. */
 const TOGETHER_MAX = 32;
 
 /**

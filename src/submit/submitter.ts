@@ -61,10 +61,12 @@ export function createSubmitter(
     ]),
   );
 
-  async function enqueue(submission: ValidSubmission, adder: JobAdder, content: string): Promise<Receipt> {
+  async function enqueue(submission: ValidSubmission, content: string, key: string): Promise<Receipt> {
     const { contract, payload, idempotencyKey } = submission;
+    const adder = adders.get(contract.queue);
+    if (adder === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not known");
     const claim = claimOf(contract.type, idempotencyKey);
-    const fingerprint = fingerprintOf(secret.known() ?? (await secret.get()), claim, content);
+    const fingerprint = fingerprintOf(key, claim, content);
     const id = newJobId(contract.queue, fingerprint);
     const timing = timingOf(submission.options);
     const holder = await adder.add({
@@ -86,12 +88,12 @@ export function createSubmitter(
     async submit(input, request) {
       try {
         const submission = validateSubmission(application, input);
-        const adder = adders.get(submission.contract.queue);
-        if (adder === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not known");
+        const content = request ?? submission.content;
+        const known = secret.known();
         // Where the secret has to be read first, both must be done in the time that somebody waits for one.
-        const isPrompt = secret.known() !== undefined;
-        const enqueued = enqueue(submission, adder, request ?? submission.content);
-        const receipt = await (isPrompt ? enqueued : inTime(enqueued));
+        const receipt = await (known === undefined
+          ? inTime(secret.get().then((read) => enqueue(submission, content, read)))
+          : enqueue(submission, content, known));
         watch?.taken(receipt.type, receipt.duplicate);
         return receipt;
       } catch (error) {

@@ -195,6 +195,14 @@ describe("jobs added together", () => {
     expect(waiting.reverse()).toEqual(ids);
   });
 
+  it("keep their claim when one of BullMQ's own tools removes them", async () => {
+    await adder.add(newJob("removed"));
+
+    await ours.remove("removed");
+
+    expect(await adder.add(newJob("again", { claim: "claim-removed" }))).toBe("removed");
+  });
+
   it("travel in one command, up to 32, and are confirmed as one", async () => {
     await Promise.all(Array.from({ length: 32 }, (_, index) => adder.add(newJob(`job-${index}`))));
 
