@@ -48,7 +48,7 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
     if (met !== undefined) return met;
     const answers: Answers = { unsent: new Set(), latest: undefined };
     known.set(socket, answers);
-    socket.once("close", () => waiting.delete(socket));
+    socket.on("close", () => waiting.delete(socket));
     return answers;
   }
 

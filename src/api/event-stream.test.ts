@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { JobStatus } from "../status/job-status.ts";
-import { type EventStreamOptions, eventIdOf, frameOf, openEventStream } from "./event-stream.ts";
+import { EventStream, type EventStreamOptions, eventIdOf, frameOf } from "./event-stream.ts";
 
 /** Both ends of one stream. */
 async function openBothEnds(options: EventStreamOptions = {}) {
@@ -17,7 +17,7 @@ async function openBothEnds(options: EventStreamOptions = {}) {
   const asked = once(server, "request") as Promise<[IncomingMessage, ServerResponse]>;
   const request = get({ port: (server.address() as AddressInfo).port, host: "127.0.0.1", agent: false });
   const [, response] = await asked;
-  const stream = openEventStream(response, frameOf, options);
+  const stream = new EventStream(response, frameOf, options);
   const [received] = (await once(request, "response")) as [IncomingMessage];
   received.on("error", () => {});
   return { stream, response, received };

@@ -2,14 +2,6 @@ import { hash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { JobStatus } from "../status/job-status.ts";
 
-/** One client's stream of the states of something, as Server-Sent Events. */
-export interface EventStream<State> {
-  /** Sends a state as soon as the client can take it; of several that it could not take yet only the newest. */
-  tell(state: State): void;
-  /** Sends a last text, and ends the stream. */
-  end(text: string): void;
-}
-
 export interface EventStreamOptions {
   /** How often a sign of life is sent at least, in milliseconds. @default 15000 */
   readonly heartbeatMs?: number;
@@ -31,52 +23,56 @@ const headers = {
 };
 
 /**
- * Answers with a stream. What it keeps for a client is bounded: what the socket holds, and one state.
- *
- * @param frameOf a state as an event
+ * One client's stream of the states of something, as Server-Sent Events. What it keeps for the client is bounded: what the
+ * socket holds, and one state.
  */
-export function openEventStream<State extends object>(
-  response: ServerResponse,
-  frameOf: (state: State) => string,
-  options: EventStreamOptions = {},
-): EventStream<State> {
-  const { heartbeatMs = HEARTBEAT_MS, blockedMaxMs = BLOCKED_MAX_MS } = options;
-  let unsent: State | undefined;
-  let blockedSince: number | undefined;
+export class EventStream<State extends object> {
+  readonly #response: ServerResponse;
+  readonly #frameOf: (state: State) => string;
+  #unsent: State | undefined;
+  #blockedSince: number | undefined;
 
-  function write(text: string): void {
-    if (!response.write(text)) blockedSince = performance.now();
+  /** @param frameOf a state as an event */
+  constructor(response: ServerResponse, frameOf: (state: State) => string, options: EventStreamOptions = {}) {
+    const { heartbeatMs = HEARTBEAT_MS, blockedMaxMs = BLOCKED_MAX_MS } = options;
+    this.#response = response;
+    this.#frameOf = frameOf;
+    // Shortened at random, so that clients that came together do not keep in step.
+    const heartbeat = setInterval(() => this.#beat(blockedMaxMs), heartbeatMs * (1 - Math.random() / 5));
+    response.on("close", () => clearInterval(heartbeat));
+    response.on("drain", () => this.#sendUnsent());
+    response.writeHead(200, headers);
+    this.#write(`retry: ${reconnectMs()}\n\n`);
   }
 
-  function beat(): void {
-    if (blockedSince === undefined) write(": heartbeat\n\n");
-    else if (performance.now() - blockedSince > blockedMaxMs) response.destroy();
+  /** Sends a state as soon as the client can take it; of several that it could not take yet only the newest. */
+  tell(state: State): void {
+    if (this.#blockedSince === undefined) this.#write(this.#frameOf(state));
+    else this.#unsent = state;
   }
 
-  function tell(state: State): void {
-    if (blockedSince === undefined) write(frameOf(state));
-    else unsent = state;
+  /** Sends a last text, and ends the stream. */
+  end(text: string): void {
+    if (this.#response.writableEnded) return;
+    this.#blockedSince ??= performance.now();
+    this.#response.end(text);
   }
 
-  // Shortened at random, so that clients that came together do not keep in step.
-  const heartbeat = setInterval(beat, heartbeatMs * (1 - Math.random() / 5));
-  response.once("close", () => clearInterval(heartbeat));
-  response.on("drain", () => {
-    blockedSince = undefined;
-    const state = unsent;
-    unsent = undefined;
-    if (state !== undefined) tell(state);
-  });
-  response.writeHead(200, headers);
-  write(`retry: ${reconnectMs()}\n\n`);
-  return {
-    tell,
-    end(text) {
-      if (response.writableEnded) return;
-      blockedSince ??= performance.now();
-      response.end(text);
-    },
-  };
+  #write(text: string): void {
+    if (!this.#response.write(text)) this.#blockedSince = performance.now();
+  }
+
+  #sendUnsent(): void {
+    this.#blockedSince = undefined;
+    const state = this.#unsent;
+    this.#unsent = undefined;
+    if (state !== undefined) this.tell(state);
+  }
+
+  #beat(blockedMaxMs: number): void {
+    if (this.#blockedSince === undefined) this.#write(": heartbeat\n\n");
+    else if (performance.now() - this.#blockedSince > blockedMaxMs) this.#response.destroy();
+  }
 }
 
 /** Makes states into events of one name; each is made once for all who are told the same. */

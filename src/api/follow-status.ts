@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Followers } from "../status/follow-jobs.ts";
 import { hasEnded, type JobStatus } from "../status/job-status.ts";
-import { type EventStream, eventIdOf, frameOf, openEventStream } from "./event-stream.ts";
+import { EventStream, eventIdOf, frameOf } from "./event-stream.ts";
 import type { HeldRequests } from "./held-requests.ts";
 
 /** What it takes to keep clients up to date. */
@@ -85,7 +85,7 @@ export async function streamStatus(
     return reply.code(204).header("Cache-Control", "no-store").send();
   }
   reply.hijack();
-  stream = openEventStream(reply.raw, frameOf);
+  stream = new EventStream(reply.raw, frameOf);
   tell(status);
   held.hold(reply.raw, () => {
     following.leave();

@@ -29,7 +29,7 @@ export function createHeldRequests(): HeldRequests {
     hold(response, letGo) {
       if (response.destroyed) return letGo();
       held.set(response, letGo);
-      response.once("close", () => {
+      response.on("close", () => {
         held.delete(response);
         letGo();
         if (held.size === 0) allClosed();

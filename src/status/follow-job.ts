@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
 import type { JobStatus } from "./job-status.ts";
+import type { ReadStatus } from "./read-status.ts";
 
 /** Told when a job's status has changed; undefined when the job is gone. */
 export type StatusListener = (status: JobStatus | undefined) => void;
@@ -6,75 +8,72 @@ export type StatusListener = (status: JobStatus | undefined) => void;
 /** What a follower wants to hear of. Where nobody wants more than states, a job is not read each time it tells progress. */
 export type Interest = "everything" | "states";
 
-/** One job, for all who follow it: they share each read of its status. */
-export interface FollowedJob {
-  readonly listeners: Set<StatusListener>;
-  /** How many follow it, those included that wait for a first status, by what they want to hear of. */
-  readonly followers: Record<Interest, number>;
-  /** As it was read last. The same object as long as nothing changes. */
-  readonly status: JobStatus | undefined;
-  /** When to look again although nothing was heard, as `performance.now()` counts. */
-  lookAt: number;
-  /**
-   * Reads the status, and tells the listeners if it has changed.
-   *
-   * Calls that come while a read is under way share one more, which begins after it.
-   */
-  refresh(): Promise<JobStatus | undefined>;
-}
-
 export interface FollowedJobOptions {
   /** Reads the job's status; must end in time. */
-  readonly read: () => Promise<JobStatus | undefined>;
+  readonly read: ReadStatus;
   /** Milliseconds after which it is read again although nothing was heard, more or less: jobs must not keep in step. */
   readonly lookAgainMs: number;
   /** Milliseconds after a read that failed. */
   readonly retryMs: number;
 }
 
-export function createFollowedJob({ read, lookAgainMs, retryMs }: FollowedJobOptions): FollowedJob {
-  const listeners = new Set<StatusListener>();
-  let status: JobStatus | undefined;
-  let known: string | undefined | null = null;
+/**
+ * One job, for all who follow it: they share each read of its status.
+ *
+ * A class, and few objects: thousands are followed at a time, for long, and each round of the garbage collector visits all that
+ * is kept for them.
+ */
+export class FollowedJob {
+  readonly id: string;
+  readonly listeners = new Set<StatusListener>();
+  /** How many follow it, those included that wait for a first status, by what they want to hear of. */
+  readonly followers: Record<Interest, number> = { everything: 0, states: 0 };
+  /** When to look again although nothing was heard, as `performance.now()` counts. */
+  lookAt = Number.POSITIVE_INFINITY;
+  readonly #options: FollowedJobOptions;
+  #status: JobStatus | undefined;
+  #current: Promise<JobStatus | undefined> | undefined;
+  #next: Promise<JobStatus | undefined> | undefined;
 
-  async function readAndTell(): Promise<JobStatus | undefined> {
-    job.lookAt = performance.now() + retryMs;
-    const found = await read();
-    job.lookAt = performance.now() + lookAgainMs * (0.75 + Math.random() / 2);
-    const text = JSON.stringify(found);
-    if (text === known) return status;
-    [status, known] = [found, text];
-    for (const listener of [...listeners]) listener(status);
-    return status;
+  constructor(id: string, options: FollowedJobOptions) {
+    this.id = id;
+    this.#options = options;
   }
 
-  const job: FollowedJob = {
-    listeners,
-    followers: { everything: 0, states: 0 },
-    lookAt: Number.POSITIVE_INFINITY,
-    get status() {
-      return status;
-    },
-    refresh: oneAtATime(readAndTell),
-  };
-  return job;
-}
+  /** As it was read last. The same object as long as nothing changes. */
+  get status(): JobStatus | undefined {
+    return this.#status;
+  }
 
-/** Calls that come while the work is under way share one more run of it, which begins after it. */
-function oneAtATime<T>(work: () => Promise<T>): () => Promise<T> {
-  let current: Promise<T> | undefined;
-  let next: Promise<T> | undefined;
-  const run = () => {
-    next = undefined;
-    current = work().finally(() => {
-      current = undefined;
+  /**
+   * Reads the status, and tells the listeners if it has changed.
+   *
+   * Calls that come while a read is under way share one more, which begins after it.
+   */
+  refresh(): Promise<JobStatus | undefined> {
+    if (this.#next !== undefined) return this.#next;
+    if (this.#current === undefined) return this.#run();
+    const run = () => this.#run();
+    this.#next = this.#current.then(run, run);
+    return this.#next;
+  }
+
+  #run(): Promise<JobStatus | undefined> {
+    this.#next = undefined;
+    this.#current = this.#readAndTell().finally(() => {
+      this.#current = undefined;
     });
-    return current;
-  };
-  return () => {
-    if (next !== undefined) return next;
-    if (current === undefined) return run();
-    next = current.then(run, run);
-    return next;
-  };
+    return this.#current;
+  }
+
+  async #readAndTell(): Promise<JobStatus | undefined> {
+    const { read, lookAgainMs, retryMs } = this.#options;
+    this.lookAt = performance.now() + retryMs;
+    const found = await read(this.id);
+    this.lookAt = performance.now() + lookAgainMs * (0.75 + Math.random() / 2);
+    if (isDeepStrictEqual(found, this.#status)) return this.#status;
+    this.#status = found;
+    for (const listener of [...this.listeners]) listener(found);
+    return found;
+  }
 }

@@ -3,7 +3,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import { inTime } from "../store/fault.ts";
-import type { Interest, StatusListener } from "./follow-job.ts";
+import type { FollowedJob, Interest, StatusListener } from "./follow-job.ts";
 import { type FollowedQueue, openFollowedQueue } from "./follow-queue.ts";
 import { hasEnded, type JobStatus } from "./job-status.ts";
 import { openStatusReader } from "./read-status.ts";
@@ -72,14 +72,13 @@ export function openFollowers(options: FollowersOptions): Followers {
     return queue;
   }
 
-  function admit(): () => void {
+  function countIn(): void {
     if (count >= max) throw tooMany();
     count += 1;
-    let isGone = false;
-    return () => {
-      if (!isGone) count -= 1;
-      isGone = true;
-    };
+  }
+
+  function countOut(): void {
+    count -= 1;
   }
 
   return {
@@ -89,45 +88,80 @@ export function openFollowers(options: FollowersOptions): Followers {
     get isFull() {
       return count >= max;
     },
-    admit,
+    admit() {
+      countIn();
+      let isGone = false;
+      return () => {
+        if (!isGone) countOut();
+        isGone = true;
+      };
+    },
     async follow(id, interest, listener) {
       const name = parseJobId(id)?.queue;
       if (name === undefined) throw jobNotFound();
-      const countOut = admit();
+      countIn();
       const queue = queueOf(name);
-      const job = queue.enter(id, interest);
-      let isGone = false;
-      const leave = () => {
-        if (isGone) return;
-        isGone = true;
-        countOut();
-        queue.leave(id, interest);
-      };
+      const follower = new Follower(queue, queue.enter(id, interest), interest, listener, countOut);
       try {
         // A read that is under way already is waited for as well.
-        const status = await inTime(job.refresh());
+        const status = await follower.refresh();
         if (status === undefined) throw jobNotFound();
         // Not before the job is known to exist: ids name queues, and anybody can make up an id. What happens until the
         // reader has caught up is not missed: then it is looked at again.
         if (!hasEnded(status)) queue.listen();
       } catch (error) {
-        leave();
+        follower.leave();
         throw error;
       }
-      job.listeners.add(listener);
-      return {
-        get status() {
-          return job.status;
-        },
-        refresh: () => inTime(job.refresh()),
-        leave() {
-          job.listeners.delete(listener);
-          leave();
-        },
-      };
+      follower.listen();
+      return follower;
     },
     stop: stopOnce(() => stopAll([...queues.values()])),
   };
+}
+
+/** A class for the same reason as `FollowedJob` is one. */
+class Follower implements Following {
+  readonly #queue: FollowedQueue;
+  readonly #job: FollowedJob;
+  readonly #interest: Interest;
+  readonly #listener: StatusListener;
+  readonly #countOut: () => void;
+  #isGone = false;
+
+  constructor(
+    queue: FollowedQueue,
+    job: FollowedJob,
+    interest: Interest,
+    listener: StatusListener,
+    countOut: () => void,
+  ) {
+    this.#queue = queue;
+    this.#job = job;
+    this.#interest = interest;
+    this.#listener = listener;
+    this.#countOut = countOut;
+  }
+
+  get status(): JobStatus | undefined {
+    return this.#job.status;
+  }
+
+  refresh(): Promise<JobStatus | undefined> {
+    return inTime(this.#job.refresh());
+  }
+
+  listen(): void {
+    this.#job.listeners.add(this.#listener);
+  }
+
+  leave(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#job.listeners.delete(this.#listener);
+    this.#queue.leave(this.#job, this.#interest);
+    this.#countOut();
+  }
 }
 
 function tooMany(): HoldfastError {

@@ -2,7 +2,7 @@ import { startEventReader } from "../queue/event-reader.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
-import { createFollowedJob, type FollowedJob, type Interest } from "./follow-job.ts";
+import { FollowedJob, type Interest } from "./follow-job.ts";
 import type { ReadStatus } from "./read-status.ts";
 
 export interface FollowedQueueOptions {
@@ -20,7 +20,7 @@ export interface FollowedQueueOptions {
 export interface FollowedQueue extends Running {
   /** The job's, for one more follower. */
   enter(id: string, interest: Interest): FollowedJob;
-  leave(id: string, interest: Interest): void;
+  leave(job: FollowedJob, interest: Interest): void;
   /** Reads events from now on, and looks at every followed job once it does. */
   listen(): void;
 }
@@ -36,6 +36,7 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
   const { client, prefix, queue, readStatus, lookAgainMs, onDeserted } = options;
   const jobs = new Map<string, FollowedJob>();
   const sliceMs = Math.ceil(lookAgainMs / SLICES);
+  const reading = { read: (id: string) => inTime(readStatus(id)), lookAgainMs, retryMs: sliceMs };
   let listening: Running | undefined;
   let lingering: NodeJS.Timeout | undefined;
 
@@ -72,18 +73,15 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
   return {
     enter(id, interest) {
       clearTimeout(lingering);
-      const read = () => inTime(readStatus(id));
-      const job = jobs.get(id) ?? createFollowedJob({ read, lookAgainMs, retryMs: sliceMs });
+      const job = jobs.get(id) ?? new FollowedJob(id, reading);
       jobs.set(id, job);
       job.followers[interest] += 1;
       return job;
     },
-    leave(id, interest) {
-      const job = jobs.get(id);
-      if (job === undefined) return;
+    leave(job, interest) {
       job.followers[interest] -= 1;
       if (job.followers.everything + job.followers.states > 0) return;
-      jobs.delete(id);
+      jobs.delete(job.id);
       line.remove(job);
       if (jobs.size > 0) return;
       if (listening === undefined) onDeserted();

@@ -60,6 +60,10 @@ export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): voi
   const held = createHeldRequests();
   server.addHook("preClose", held.stop);
 
+  async function answerNow(id: string, reply: FastifyReply): Promise<FastifyReply> {
+    return answer(reply, await inTime(readStatus(id)));
+  }
+
   async function answerAfterWait(id: string, reply: FastifyReply, seconds: number): Promise<FastifyReply> {
     const { status, inFull } = await waitForEnd({ followers, held }, id, reply, seconds * 1_000);
     if (inFull) reply.header("Preference-Applied", `wait=${seconds}`);
@@ -99,16 +103,16 @@ export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): voi
         },
       },
     },
-    async (request, reply) => {
+    (request, reply) => {
       const { id } = request.params;
       // HEAD comes here, too, and nobody waits for a body that will not be sent.
       if (request.method === "GET") {
         if (acceptsEventStream(request.headers.accept))
-          return await streamStatus({ followers, held }, id, request, reply);
+          return streamStatus({ followers, held }, id, request, reply);
         const seconds = preferredWaitSeconds(request.headers.prefer);
-        if (seconds !== undefined && !followers.isFull) return await answerAfterWait(id, reply, seconds);
+        if (seconds !== undefined && !followers.isFull) return answerAfterWait(id, reply, seconds);
       }
-      return answer(reply, await inTime(readStatus(id)));
+      return answerNow(id, reply);
     },
   );
 }

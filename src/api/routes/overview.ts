@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { type Overview, overviewSchema } from "../../watch/overview.ts";
 import { acceptsEventStream } from "../accept-header.ts";
-import { eventOf, framesOf, openEventStream } from "../event-stream.ts";
+import { EventStream, eventOf, framesOf } from "../event-stream.ts";
 import { createHeldRequests } from "../held-requests.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
@@ -46,9 +46,9 @@ export function addOverviewRoutes(
       throw error;
     });
     reply.hijack();
-    const events = openEventStream(reply.raw, framesOfOne());
+    const events = new EventStream(reply.raw, framesOfOne());
     events.tell(first);
-    const leave = overview.onView(events.tell);
+    const leave = overview.onView((view) => events.tell(view));
     held.hold(reply.raw, () => {
       countOut();
       leave();
