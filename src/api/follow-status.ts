@@ -38,7 +38,7 @@ export async function waitForEnd(
   const released = new Promise<void>((resolve) => {
     letGo = resolve;
   });
-  const following = await followers.follow(id, "states", (status) => {
+  const following = await followers.follow(id, "end", (status) => {
     if (isOver(status)) letGo();
   });
   // The first read is part of the wait: with a slow store the answer is no later for it.
@@ -52,8 +52,9 @@ export async function waitForEnd(
     response.socket?.setTimeout(waitMs + SOCKET_MARGIN_MS);
     held.hold(response, letGo);
     await released;
-    if (isTimeUp) return { status: await following.refresh(), inFull: true };
-    return { status: following.status, inFull: isOver(following.status) };
+    // What else happened to the job was not read.
+    const status = isOver(following.status) ? following.status : await following.refresh();
+    return { status, inFull: isTimeUp || isOver(status) };
   } finally {
     clearTimeout(timer);
     following.leave();

@@ -16,7 +16,7 @@ export interface EventReaderOptions {
    * connection, and when events were trimmed away before they were read: BullMQ keeps about 10,000.
    */
   readonly onCaughtUp: () => void;
-  /** Something happened to these jobs; by id, whether it was more than progress that was told. */
+  /** Something happened to these jobs; by id, whether that may have been their end. */
   readonly onEvents: (jobs: ReadonlyMap<string, boolean>) => void;
 }
 
@@ -95,11 +95,20 @@ async function readWhileConnected(
   }
 }
 
+/** The events of BullMQ's after which a job goes on. */
+const ongoing: ReadonlySet<string | undefined> = new Set([
+  "added",
+  "waiting",
+  "delayed",
+  "active",
+  "progress",
+]);
+
 function jobsIn(entries: readonly Entry[]): Map<string, boolean> {
   const jobs = new Map<string, boolean>();
   for (const [, fields] of entries) {
     const id = field(fields, "jobId");
-    if (id !== undefined) jobs.set(id, jobs.get(id) === true || field(fields, "event") !== "progress");
+    if (id !== undefined) jobs.set(id, jobs.get(id) === true || !ongoing.has(field(fields, "event")));
   }
   return jobs;
 }

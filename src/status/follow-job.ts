@@ -5,8 +5,8 @@ import type { ReadStatus } from "./read-status.ts";
 /** Told when a job's status has changed; undefined when the job is gone. */
 export type StatusListener = (status: JobStatus | undefined) => void;
 
-/** What a follower wants to hear of. Where nobody wants more than states, a job is not read each time it tells progress. */
-export type Interest = "everything" | "states";
+/** What a follower wants to hear of. Where nobody wants more than the end, a job is not read each time something happens. */
+export type Interest = "everything" | "end";
 
 export interface FollowedJobOptions {
   /** Reads the job's status; must end in time. */
@@ -27,7 +27,7 @@ export class FollowedJob {
   readonly id: string;
   readonly listeners = new Set<StatusListener>();
   /** How many follow it, those included that wait for a first status, by what they want to hear of. */
-  readonly followers: Record<Interest, number> = { everything: 0, states: 0 };
+  readonly followers: Record<Interest, number> = { everything: 0, end: 0 };
   /** When to look again although nothing was heard, as `performance.now()` counts. */
   lookAt = Number.POSITIVE_INFINITY;
   readonly #options: FollowedJobOptions;

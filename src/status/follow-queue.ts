@@ -47,9 +47,9 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
   }
 
   function hear(events: ReadonlyMap<string, boolean>): void {
-    for (const [id, isMoreThanProgress] of events) {
+    for (const [id, mayHaveEnded] of events) {
       const job = jobs.get(id);
-      if (job !== undefined && (isMoreThanProgress || job.followers.everything > 0)) line.add([job]);
+      if (job !== undefined && (mayHaveEnded || job.followers.everything > 0)) line.add([job]);
     }
   }
 
@@ -80,7 +80,7 @@ export function openFollowedQueue(options: FollowedQueueOptions): FollowedQueue 
     },
     leave(job, interest) {
       job.followers[interest] -= 1;
-      if (job.followers.everything + job.followers.states > 0) return;
+      if (job.followers.everything + job.followers.end > 0) return;
       jobs.delete(job.id);
       line.remove(job);
       if (jobs.size > 0) return;

@@ -113,19 +113,23 @@ describe("who follows a job", () => {
     await until("the change is told", () => told.at(-1)?.progress === 40, 3_000);
   });
 
-  it("costs no read for progress where it only wants states", async () => {
-    const { open, submit, change } = await openFollowed(AN_HOUR);
+  it("costs no read for what happens on the way where it only wants the end", async () => {
+    const { store, open, submit, key, change } = await openFollowed(AN_HOUR);
     const [id, otherId, followers] = [await submit(), await submit(), open()];
-    const { told } = await follow(followers, id, "states");
+    const { told } = await follow(followers, id, "end");
     const other = await follow(followers, otherId);
     await change(otherId, 10).exec();
     await until("events are heard", () => other.told.at(-1)?.progress === 10);
 
     await change(id, 40).exec();
+    for (const event of ["added", "waiting", "delayed", "active"])
+      await store.xadd(key("events"), "*", "event", event, "jobId", id);
     await change(otherId, 50).exec();
 
     await until("the other's progress is told", () => other.told.at(-1)?.progress === 50);
     expect(told).toHaveLength(1);
+    await store.xadd(key("events"), "*", "event", "completed", "jobId", id);
+    await until("the end was looked for", () => told.at(-1)?.progress === 40);
   });
 
   it("hears no more once it has left, and is no longer counted", async () => {

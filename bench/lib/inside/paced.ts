@@ -1,17 +1,17 @@
-// Submits jobs at a steady pace, in a process of its own: `paced.ts URL PER_SECOND SECONDS`. Each job's time counts from
-// when it was due to be sent, whether or not the answers before it had come.
+// Submits jobs at a steady pace, in a process of its own: `paced.ts URL PER_SECOND WARM_UP_SECONDS SECONDS`. Each job's
+// time counts from when it was due to be sent, whether or not the answers before it had come.
 import { Pool } from "undici";
 import { latencyOf } from "../statistics.ts";
 import { payload } from "./contestant.ts";
 
-const [, , url = "", perSecond = "", seconds = ""] = process.argv;
+const [, , url = "", perSecond = "", warmUpSeconds = "", seconds = ""] = process.argv;
 const CONNECTIONS = 64;
-/** Of the first second nothing is measured: connections are made, and code is compiled. */
-const WARM_UP_SECONDS = 1;
 
 const pool = new Pool(url, { connections: CONNECTIONS });
 const pace = Number(perSecond);
-const total = pace * Number(seconds);
+/** Of these nothing is measured: connections are made, and code is compiled. */
+const first = pace * Number(warmUpSeconds);
+const total = first + pace * Number(seconds);
 const took: number[] = [];
 const sent: Promise<void>[] = [];
 let refused = 0;
@@ -39,5 +39,5 @@ async function submit(index: number): Promise<void> {
   });
   await body.dump();
   if (statusCode !== 202) refused += 1;
-  if (index >= pace * WARM_UP_SECONDS) took.push(performance.now() - dueAt);
+  if (index >= first) took.push(performance.now() - dueAt);
 }

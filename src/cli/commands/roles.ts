@@ -10,6 +10,7 @@ import { type Running, stopAll } from "../../service/running.ts";
 import { tellReady } from "../../service/supervisor.ts";
 import { untilStopRequested } from "../../service/until-signal.ts";
 import { wholeNumber } from "../whole-number.ts";
+import { keepRequestsYoung } from "../young-requests.ts";
 
 /** The roles, each with a life of its own. Their code is loaded when they run, so that other commands start quickly. */
 export function addRoleCommands(program: Command): void {
@@ -75,6 +76,7 @@ async function runUntilStopped(role: string, start: () => Promise<Running[]>): P
 }
 
 async function openApi(application: Application) {
+  keepRequestsYoung();
   const { startApiTelling } = await import("../../api/start-api.ts");
   const { createMetrics } = await import("../../observe/metrics.ts");
   const { shareMetrics } = await import("../../observe/metrics-of-all.ts");
