@@ -18,10 +18,11 @@ export async function deepen(store: Store, { module, keys }: Contestant, count: 
   await driver.end();
   const id = (await store.client.lindex(keys.waiting, -1)) ?? "";
   const prefix = keys.waiting.slice(0, -"wait".length);
+  const [claim = ""] = await store.client.keys(`${prefix}de:*`);
   await store.unhurried(async () => {
     for (let from = 1; from < count; from += COPIES_AT_ONCE) {
       const to = Math.min(from + COPIES_AT_ONCE, count) - 1;
-      await store.client.eval(script, 1, keys.waiting, prefix, id, from, to);
+      await store.client.eval(script, 1, keys.waiting, prefix, id, from, to, claim);
     }
   });
   const found = await store.client.llen(keys.waiting);

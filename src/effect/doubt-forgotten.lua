@@ -4,8 +4,8 @@
   ended it. Atomic, so that no other attempt begins it between the look and the write. Allowed when the store is full: it
   writes down what nobody else knows.
 
-  KEYS[1] ledger   KEYS[2] doubts
-  ARGV[1] effect   ARGV[2] owner   ARGV[3] why   ARGV[4] claim, for the doubts   ARGV[5] job id   ARGV[6] start   ARGV[7] worker
+  KEYS[1] ledger   KEYS[2] doubts   KEYS[3] job
+  ARGV[1] effect   ARGV[2] owner   ARGV[3] why   ARGV[4] claim, for the doubts and the job   ARGV[5] job id   ARGV[6] start   ARGV[7] worker
 
   Returns "in-doubt", or "known" where the ledger tells more already
 ]]
@@ -30,4 +30,5 @@ redis.call("HSET", KEYS[1], field, cjson.encode(doubt))
 if not entry then redis.call("HINCRBY", KEYS[1], "open", 1) end
 redis.call("PERSIST", KEYS[1])
 redis.call("ZADD", KEYS[2], now, ARGV[4] .. "/" .. ARGV[1])
+if redis.call("EXISTS", KEYS[3]) == 1 then redis.call("HSET", KEYS[3], "claim", ARGV[4]) end
 return "in-doubt"

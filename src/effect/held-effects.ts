@@ -1,5 +1,5 @@
 import type { StoreClient } from "../store/client.ts";
-import { doubtsKey, ledgerKey } from "../store/keys.ts";
+import { doubtsKey, ledgerKey, queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
 
 /** One run of an effect, and where it ran. */
@@ -39,8 +39,8 @@ export function createHeldEffects(client: StoreClient, prefix: string, queue: st
     async putInDoubt() {
       const written = [...held.values()].map(({ claim, reservation }) => {
         const { effect, owner, jobId, start, worker } = reservation;
-        const args = [effect, owner, REASON, claim, jobId, start, worker];
-        return script.run(client, [ledgerKey(prefix, queue, claim), doubts], args);
+        const keys = [ledgerKey(prefix, queue, claim), doubts, queueKey(prefix, queue, jobId)];
+        return script.run(client, keys, [effect, owner, REASON, claim, jobId, start, worker]);
       });
       await Promise.all(written);
     },

@@ -25,13 +25,17 @@ if epoch ~= ARGV[4] or tonumber(count) < tonumber(ARGV[5]) then return "other-ep
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local function isHeld(job, lockToken, start)
+local function isHeld(job, lockToken, startNow, start)
   -- The token alone is no fence: a worker's slot uses it again for its next job. The count of starts tells attempts apart.
-  return redis.call("GET", job .. ":lock") == lockToken and redis.call("HGET", job, "ats") == start
+  return startNow == start and redis.call("GET", job .. ":lock") == lockToken
 end
 
 local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker)
-  if not isHeld(ARGV[2] .. jobId, lockToken, start) then return { "not-held" } end
+  local job = ARGV[2] .. jobId
+  local startNow, noted = unpack(redis.call("HMGET", job, "ats", "claim"))
+  if not isHeld(job, lockToken, startNow, start) then return { "not-held" } end
+  -- By this the job's effects are found. A job without any would pay for the field as long as it is kept.
+  if not noted then redis.call("HSET", job, "claim", claim) end
   local ledger, field = ARGV[1] .. claim, "e:" .. effect
   local known, open = unpack(redis.call("HMGET", ledger, field, "open"))
   local entry = known and cjson.decode(known)

@@ -82,7 +82,7 @@ export function openOperator(
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const { client } = access;
   const queues = openOperatedQueues(prefix, application.queues, client);
-  /** The claim stands with the job; when the job is gone, with its doubt. */
+  /** The claim stands with the job that asked for the effect; when the job is gone, with its doubt. */
   async function findClaim(id: string, queue: string, effect: string): Promise<string> {
     const claim = await client.hget(queueKey(prefix, queue, id), "claim");
     if (claim !== null) return claim;

@@ -86,7 +86,7 @@ for at = FIRST, #ARGV, FIELDS do
   local holder = redis.call("SET", prefix .. "de:" .. claim, id, "PX", claimMs, "NX", "GET")
   holders[#holders + 1] = holder
   if not holder then
-    redis.call("HSET", prefix .. id, "name", name, "data", data, "opts", options, "timestamp", ARGV[2], "claim", claim)
+    redis.call("HSET", prefix .. id, "name", name, "data", data, "opts", options, "timestamp", ARGV[2])
     -- BullMQ writes them also where there is none, and reads an absent one as that; two fields are a tenth of a job.
     if delay ~= "0" then redis.call("HSET", prefix .. id, "delay", delay) end
     if priority ~= "0" then redis.call("HSET", prefix .. id, "priority", priority) end

@@ -10,7 +10,7 @@
   ARGV[1] how the keys of jobs begin   ARGV[2] how the names of ledgers begin; a job's claim completes one. Both lie in
     the same slot as the lists
   ARGV[3] how many fields to read   ARGV[4…] their names; the first is one that every job has, the second the
-    claim   then the jobs' ids
+    claim, which a job has once it has asked for an effect   then the jobs' ids
 
   Returns for each job false when there is none, else { state, due, effects, field… }; due is BullMQ's score of a delayed
   job (milliseconds × 4096), else false; effects is { name, entry, name, entry, … }.

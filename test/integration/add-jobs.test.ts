@@ -119,9 +119,9 @@ function event(fields: readonly string[]): string[] {
 function hash(fields: Record<string, string>): unknown {
   if (fields.opts === undefined) return fields;
   const { jobId: _, de: __, ...opts } = JSON.parse(fields.opts);
-  // The claim stands in a field of ours: for the one that BullMQ knows, it looks at two more keys when the job ends.
-  const { deid, claim = deid, ...others } = fields;
-  return { delay: "0", priority: "0", ...others, claim, opts, timestamp: Number(fields.timestamp) > 1e12 };
+  // Our jobs do not name their claim: for one that does, BullMQ looks at two more keys when it ends.
+  const { deid: ___, ...others } = fields;
+  return { delay: "0", priority: "0", ...others, opts, timestamp: Number(fields.timestamp) > 1e12 };
 }
 
 async function addToBoth(jobs: readonly NewJob[]): Promise<void> {

@@ -110,7 +110,11 @@ describe("an effect that ran to its end", () => {
     await redis.del(queueKey(prefix, "default", `de:${claimOf("acting", "again")}`));
     const second = await submit("again", act);
     expect(second).not.toBe(first);
-    expect(await ended(second)).toMatchObject({ state: "completed", result: { value: 1 } });
+    expect(await ended(second)).toMatchObject({
+      state: "completed",
+      result: { value: 1 },
+      effects: [{ name: "act", state: "done" }],
+    });
     expect(runs).toBe(1);
   });
 

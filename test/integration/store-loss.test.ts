@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { defineJob } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { claimOf } from "../../src/contract/claim.ts";
+import { epochKey, ledgerKey, queueKey } from "../../src/store/keys.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { run, withProcesses } from "../support/processes.ts";
@@ -45,7 +47,7 @@ async function notingService(variables: Variables = {}, server?: RedisServer) {
 const submission = (idempotencyKey: string) => ({ type: "noting", payload: null, idempotencyKey });
 const rolledBack = { status: 503, body: { code: "STORE_ROLLED_BACK" } };
 
-describe("a store that is emptied while an effect runs", withProcesses, () => {
+describe("a store that loses something while an effect runs", withProcesses, () => {
   it("takes nothing until a person accepts it, and then says in doubt, and does not repeat", async () => {
     const { gate, noted, service } = await notingService();
     const { url } = await service.startApi();
@@ -107,6 +109,28 @@ describe("a store that is emptied while an effect runs", withProcesses, () => {
     );
     expect(await untilState(producer, id, "failed")).toMatchObject({ error: { code: "EFFECT_IN_DOUBT" } });
     expect(noted).toEqual(["k"]);
+  });
+
+  it("shows the doubt with the job, where that is still there", async () => {
+    const { gate, noted, service } = await notingService();
+    const { url } = await service.startApi();
+    await service.startWorker();
+    const { body } = await post(`${url}/jobs`, submission("k"));
+    await until("the effect runs", () => noted.length === 1);
+    const store = service.connect();
+    const prefix = service.env.HOLDFAST_PREFIX;
+    const queue = (name: string) => queueKey(prefix, "default", name);
+
+    // As if the store had gone back to when the job was there and its effect was not.
+    await store.del(ledgerKey(prefix, "default", claimOf("noting", "k")));
+    await store.hdel(queue(body.id), "claim");
+    await store.hset(epochKey(prefix, "default"), "count", 0);
+
+    await until("its effect is in doubt", async () => {
+      const { effects } = (await get(`${url}/jobs/${body.id}/status`)).body;
+      return JSON.stringify(effects).includes('"in-doubt"');
+    });
+    gate.open();
   });
 });
 
