@@ -9,8 +9,8 @@ import { endOnFault } from "../../service/end-on-fault.ts";
 import { type Running, stopAll } from "../../service/running.ts";
 import { tellReady } from "../../service/supervisor.ts";
 import { untilStopRequested } from "../../service/until-signal.ts";
+import { setUpCollector } from "../collector.ts";
 import { wholeNumber } from "../whole-number.ts";
-import { keepRequestsYoung } from "../young-requests.ts";
 
 /** The roles, each with a life of its own. Their code is loaded when they run, so that other commands start quickly. */
 export function addRoleCommands(program: Command): void {
@@ -76,7 +76,7 @@ async function runUntilStopped(role: string, start: () => Promise<Running[]>): P
 }
 
 async function openApi(application: Application) {
-  keepRequestsYoung();
+  setUpCollector();
   const { startApiTelling } = await import("../../api/start-api.ts");
   const { createMetrics } = await import("../../observe/metrics.ts");
   const { shareMetrics } = await import("../../observe/metrics-of-all.ts");
