@@ -38,7 +38,7 @@ export const withoutFence: Cut = {
     hearsOfNoLoss,
     {
       file: "effect/reserve.lua",
-      from: 'if not isHeld(ARGV[2] .. jobId, lockToken, start) then return { "not-held" } end',
+      from: 'if not isHeld(job, lockToken, startNow, start) then return { "not-held" } end',
       to: "",
     },
   ],
