@@ -119,11 +119,10 @@ describe("a store that loses something while an effect runs", withProcesses, () 
     await until("the effect runs", () => noted.length === 1);
     const store = service.connect();
     const prefix = service.env.HOLDFAST_PREFIX;
-    const queue = (name: string) => queueKey(prefix, "default", name);
 
     // As if the store had gone back to when the job was there and its effect was not.
     await store.del(ledgerKey(prefix, "default", claimOf("noting", "k")));
-    await store.hdel(queue(body.id), "claim");
+    await store.hdel(queueKey(prefix, "default", body.id), "claim");
     await store.hset(epochKey(prefix, "default"), "count", 0);
 
     await until("its effect is in doubt", async () => {
