@@ -141,8 +141,9 @@ const TAIL_BYTES = 6_000;
 
 function cutEnd(directory: string, random: Random): void {
   const file = fileOf(directory, "incr");
-  const length = readFileSync(file).length;
-  truncateSync(file, length - random.between(1, Math.min(TAIL_BYTES, length - 1)));
+  // Nobody was promised what may stand behind the last transaction, e.g. that a lock has expired.
+  const promised = readFileSync(file).lastIndexOf("EXEC");
+  truncateSync(file, promised - random.between(0, Math.min(TAIL_BYTES, promised - 1)));
 }
 
 function flipBit(part: "base" | "incr"): Damage {
