@@ -68,6 +68,16 @@ describe("a hold", () => {
     renewed.assert();
   });
 
+  it("of an attempt that was aborted has its lock still, until that is lost", () => {
+    const holds = createHolds(lockMs);
+    const hold = holds.take("a");
+    holds.abort("a", new HoldfastError("CANCELLED", "cancelled"));
+
+    expect(hold.isLocked()).toBe(true);
+    holds.lost(["a"]);
+    expect(hold.isLocked()).toBe(false);
+  });
+
   it("that was released is no longer reached by what happens to its job", () => {
     const holds = createHolds(lockMs);
     const released = holds.take("a");

@@ -9,6 +9,7 @@ export class Hold extends Abort {
   // performance.now() goes on while a process is stopped, so it knows of pauses that no timer saw.
   #renewedAt = performance.now();
   readonly #lockMs: number;
+  #isLost = false;
 
   /** @param lockMs how long the store keeps a lock that is not renewed, in milliseconds */
   constructor(lockMs: number) {
@@ -21,12 +22,19 @@ export class Hold extends Abort {
   }
 
   lost(): void {
+    this.#isLost = true;
     this.abort(lockLost());
+  }
+
+  /** Whether the lock is held, as far as this process knows. An attempt that was aborted may hold it still. */
+  isLocked(): boolean {
+    if (performance.now() - this.#renewedAt > this.#lockMs) this.lost();
+    return !this.#isLost;
   }
 
   /** @throws HoldfastError the reason, when it is aborted or this process slept longer than the lock lasts */
   assert(): void {
-    if (performance.now() - this.#renewedAt > this.#lockMs) this.lost();
+    this.isLocked();
     this.throwIfAborted();
   }
 }
