@@ -7,6 +7,7 @@ import type { Logger } from "../observe/logger.ts";
 import { inSpan } from "../observe/tracing.ts";
 import type { Abort } from "../service/abort.ts";
 import { underDeadline } from "../service/under-deadline.ts";
+import { replicasMissing } from "../store/replicas.ts";
 import { classify } from "./classify.ts";
 import type { EffectTransition } from "./effect-metrics.ts";
 import type { EffectClaimant, Ledger, Reservation, ReservationRequest } from "./ledger.ts";
@@ -28,8 +29,6 @@ export interface EffectOwner {
   readonly count: ((effect: string, transition: EffectTransition) => void) | undefined;
   /** @throws HoldfastError `LOCK_LOST` when this process was stopped for longer than its lock lasts */
   assertHeld(): void;
-  /** Waits until the reservation is as durable as configured. */
-  confirm(): Promise<void>;
 }
 
 export type EffectOptionsInUse<T> = EffectOptions<T> & {
@@ -68,7 +67,7 @@ export async function actOnce<T>(
   switch (reservation.kind) {
     case "reserved":
       count(effect, owner, "reserved");
-      return await runReserved(effect, ledger, owner, askedAt);
+      return await runReserved(effect, ledger, owner, reservation.isConfirmed, askedAt);
     case "done":
       return storedResult(effect, reservation);
     case "busy":
@@ -108,6 +107,7 @@ async function runReserved<T>(
   effect: EffectRun<T>,
   ledger: Ledger,
   owner: EffectOwner,
+  isConfirmed: boolean,
   askedAt: number,
 ): Promise<T> {
   const { id, name, key, declaration } = effect;
@@ -116,7 +116,7 @@ async function runReserved<T>(
   let begun = false;
   let result: T;
   try {
-    await owner.confirm();
+    if (!isConfirmed) throw replicasMissing();
     await faultPoint("reserve:after", owner.jobId);
     owner.assertHeld();
     const leftMs = declaration.timeoutMs - (performance.now() - askedAt);

@@ -37,7 +37,8 @@ export interface ReservationRequest extends EffectClaimant {
 }
 
 export type Reservation =
-  | { readonly kind: "reserved" }
+  /** Unconfirmed, it may be lost: nothing may begin, and it is to be released. */
+  | { readonly kind: "reserved"; readonly isConfirmed: boolean }
   | { readonly kind: "done"; readonly result: string | null }
   | { readonly kind: "busy"; readonly ms: number }
   | { readonly kind: "in-doubt" }
@@ -118,16 +119,20 @@ export function openLedgers(
   // As one text there and one back: profiles showed the client's work for each argument and each element of a reply.
   const reserve = batchByTurn({
     itemsMax: TOGETHER_MAX,
-    async run(requests: readonly StepArgs[]) {
+    async run(requests: readonly StepArgs[]): Promise<Reservation[]> {
       if (ofWorker === undefined) throw new HoldfastError("INTERNAL", "Only a worker begins effects");
+      const { epoch } = ofWorker;
       const keys = [doubts, epochKey(prefix, queue)];
       const items = JSON.stringify(requests);
-      return await inEpoch<unknown[]>(ofWorker.epoch, async (id, count) => {
-        const reply = await run<string>("reserve", keys, [ledgers, jobs, items, id, count]);
-        if (reply === OTHER_EPOCH) return OTHER_EPOCH;
-        const [counted, result] = JSON.parse(reply) as [number, unknown[]];
-        return { count: counted, result };
+      const { result, isConfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
+        const written = await epoch
+          .write(scripts.reserve, keys, [ledgers, jobs, items, id, count])
+          .catch(failed);
+        if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;
+        const [counted, result] = JSON.parse(String(written.reply)) as [number, unknown[]];
+        return { count: counted, result, isConfirmed: written.isConfirmed };
       });
+      return result.map((reply) => toReservation(reply, isConfirmed));
     },
   });
   const commit = batchByTurn({
@@ -162,7 +167,7 @@ export function openLedgers(
         const { effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker } = request;
         const name = effect.includes("/") ? await findName(effect) : effect;
         const args = [claim, name, owner, lockToken, String(start), deadlineMs, repeatMs, jobId, worker];
-        const reservation = toReservation(await reserve(args));
+        const reservation = await reserve(args);
         if (reservation.kind === "reserved")
           ofWorker?.held.hold(claim, { effect: name, owner, jobId, start, worker });
         if (reservation.kind !== "done" || reservation.result === null) return reservation;
@@ -204,7 +209,11 @@ export function openLedgers(
 
 type StepArgs = readonly (string | number)[];
 
-function toReservation(reply: unknown): Reservation {
+function failed(error: unknown): never {
+  throw storeFault(error);
+}
+
+function toReservation(reply: unknown, isConfirmed: boolean): Reservation {
   const [kind, detail] = reply as [Reservation["kind"], (string | number | null)?];
   switch (kind) {
     case "done":
@@ -212,6 +221,7 @@ function toReservation(reply: unknown): Reservation {
     case "busy":
       return { kind, ms: Number(detail) };
     case "reserved":
+      return { kind, isConfirmed };
     case "in-doubt":
     case "not-held":
       return { kind };

@@ -40,7 +40,7 @@ type Entry = readonly [id: string, fields: readonly string[]];
  * ends), waits 5 s after a lost connection, and does not tell that it was lost.
  */
 export function startEventReader(options: EventReaderOptions): Running {
-  const connection = duplicate(options.client, BLOCK_MS + ANSWER_MARGIN_MS);
+  const connection = duplicate(options.client, { socketTimeout: BLOCK_MS + ANSWER_MARGIN_MS });
   const stopping = new AbortController();
   // The client reports its connection's errors; this one shares its fate.
   connection.on("error", () => {});

@@ -1,10 +1,10 @@
 import type { RetryPolicy } from "../contract/retry-policy.ts";
 import { batchByTurn } from "../service/batch-by-turn.ts";
-import type { StoreClient } from "../store/client.ts";
 import { type CountedReply, type Epoch, inEpoch, OTHER_EPOCH } from "../store/epoch.ts";
 import { inTime, storeFull } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { jobPlace } from "../store/places.ts";
+import { replicasMissing, type Written } from "../store/replicas.ts";
 import { loadScript } from "../store/script.ts";
 import type { Sealer } from "../store/sealer.ts";
 import type { JobEnvelope } from "./envelope.ts";
@@ -30,7 +30,6 @@ export interface NewJob {
 export interface JobAdderOptions {
   readonly prefix: string;
   readonly queue: string;
-  readonly client: StoreClient;
   readonly sealer: Sealer;
   /** Shown to the store, which takes nothing when it has lost something. */
   readonly epoch: Epoch;
@@ -59,7 +58,7 @@ const lists = ["wait", "delayed", "prioritized", "pc", "active", "marker", "even
  * Adds jobs to one queue. Those that come within one turn of the event loop travel in one command, which is most of what
  * a submission costs under load.
  */
-export function createJobAdder({ prefix, queue, client, sealer, epoch }: JobAdderOptions): JobAdder {
+export function createJobAdder({ prefix, queue, sealer, epoch }: JobAdderOptions): JobAdder {
   const keys = lists.map((name) => queueKey(prefix, queue, name));
   const start = queueKey(prefix, queue, "");
 
@@ -67,12 +66,12 @@ export function createJobAdder({ prefix, queue, client, sealer, epoch }: JobAdde
     const args: (string | number)[] = [];
     // `flat()` is no option here: it takes half a microsecond for each job.
     for (const job of jobs) args.push(...job);
-    const holders = await inEpoch(epoch, async (id, count) => {
-      const reply = await script.run(client, keys, [start, Date.now(), id, count, ...args]);
-      return reply === OTHER_EPOCH ? OTHER_EPOCH : counted(reply);
+    const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
+      const written = await epoch.write(script, keys, [start, Date.now(), id, count, ...args]);
+      return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
     });
-    await epoch.confirm();
-    return holders;
+    if (!isConfirmed) throw replicasMissing();
+    return result;
   }
 
   const add = batchByTurn({
@@ -93,9 +92,9 @@ export function createJobAdder({ prefix, queue, client, sealer, epoch }: JobAdde
 }
 
 /** The store's count stands behind the holders. */
-function counted(reply: unknown): CountedReply<Holder[]> {
+function counted({ reply, isConfirmed }: Written): CountedReply<Holder[]> {
   const holders = reply as [...Holder[], number];
-  return { count: Number(holders.at(-1)), result: holders.slice(0, -1) as Holder[] };
+  return { count: Number(holders.at(-1)), result: holders.slice(0, -1) as Holder[], isConfirmed };
 }
 
 /** The job that holds a claim: null is the one that was added, 0 says that there was no room for it. */

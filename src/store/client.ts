@@ -32,11 +32,16 @@ export function openStore(url: string, patience: Patience, onError: (error: Erro
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
     maxLoadingRetryTime: LOADING_ANSWER_MS,
     // A read-only answer means that the master moved: look for it again, and send the command there.
-    reconnectOnError: (error) => (error.message.startsWith("READONLY") ? 2 : false),
+    reconnectOnError: (error) => (isReadOnly(error) ? 2 : false),
   };
   const client = createClient(url, options);
   client.on("error", onError);
   return client;
+}
+
+/** What a master that became a replica answers to whatever would write. */
+export function isReadOnly({ message }: Error): boolean {
+  return message.startsWith("READONLY");
 }
 
 // A command resent after a reconnect can meet a store that has run it already. Where somebody waits, "unknown" is the
@@ -142,11 +147,17 @@ export function serversOf(client: StoreClient): Redis[] {
 /**
  * Another connection to the same store, e.g. for a subscription, which needs one of its own.
  *
- * @param silentMs after how many milliseconds without an answer it counts as dead. @default as the first one's
+ * @param options what is to be otherwise than with the first one
  */
-export function duplicate(client: StoreClient, silentMs?: number): StoreClient {
-  const options = silentMs === undefined ? {} : { socketTimeout: silentMs };
+export function duplicate(client: StoreClient, options: ConnectionOptions = {}): StoreClient {
   return client instanceof Cluster
     ? client.duplicate([], { redisOptions: options })
     : client.duplicate(options);
+}
+
+/** How a connection behaves while the store is away. */
+export function patienceOf(client: StoreClient): Patience {
+  const { maxRetriesPerRequest } =
+    client instanceof Cluster ? (client.options.redisOptions ?? {}) : client.options;
+  return maxRetriesPerRequest === null ? "patient" : "prompt";
 }

@@ -6,7 +6,7 @@ import type { StoreAccess } from "./connect.ts";
 import { storeRolledBack } from "./fault.ts";
 import { auditKey, epochKey } from "./keys.ts";
 import { effectPlace } from "./places.ts";
-import { confirmReplicas } from "./replicas.ts";
+import type { Writer } from "./replicas.ts";
 import { loadScript } from "./script.ts";
 
 /** What a process has seen of an epoch: its id, and how many changes the store has counted in it. */
@@ -23,6 +23,8 @@ export interface CountedReply<T> {
   readonly result: T;
   /** How many changes the store has counted by now. */
   readonly count: number;
+  /** Whether they are as durable as configured. */
+  readonly isConfirmed: boolean;
 }
 
 /** Where the store has lost something: what is known of it. */
@@ -43,10 +45,13 @@ export interface Loss {
 export interface Epoch {
   /** To be shown to each script that takes a job or begins an effect: id and count, as its arguments. */
   shown(): readonly [id: string, count: number];
-  /** Told the count in the answer to a script, with the id that it was shown. */
-  seen(id: string, count: number): void;
-  /** Waits until what was seen is as durable as configured. */
-  confirm(): Promise<void>;
+  /** Runs a script that counts a change, and says whether that is as durable as configured. */
+  readonly write: Writer;
+  /**
+   * Told the count in the answer to a script, with the id that it was shown. What the replicas have not confirmed may be
+   * lost without a promise broken: it is not remembered.
+   */
+  seen(id: string, count: number, isConfirmed: boolean): void;
   /**
    * Compares with the store: each second, and when a script was refused.
    *
@@ -62,6 +67,7 @@ export interface EpochOptions {
   readonly prefix: string;
   readonly queue: string;
   readonly durability: Durability;
+  readonly write: Writer;
   /** What was seen before this process began. */
   readonly remembered: SeenEpoch | undefined;
   /** Called before a loss is acted upon, and before a new epoch is taken up. */
@@ -75,12 +81,10 @@ const checkScript = loadScript(import.meta.url, "check-epoch.lua");
 const acceptScript = loadScript(import.meta.url, "accept-loss.lua");
 
 export function createEpoch(options: EpochOptions): Epoch {
-  const { client, durability, onLoss } = options;
+  const { client, durability, write, onLoss } = options;
   const key = epochKey(options.prefix, options.queue);
   const acceptMs = durability.level === "memory" ? ACCEPTED_AFTER_MS : -1;
   let remembered = options.remembered ?? { id: "", count: 0 };
-  /** With replicas, what they have not confirmed yet may be lost without a promise broken: it is not remembered. */
-  let answered = remembered.count;
   let knownLoss = 0;
 
   async function check(): Promise<void> {
@@ -97,7 +101,6 @@ export function createEpoch(options: EpochOptions): Epoch {
     if (id !== asked.id) {
       if (asked.id !== "") await onLoss(undefined);
       remembered = { id, count };
-      answered = count;
     }
     raise(count);
     knownLoss = 0;
@@ -109,16 +112,10 @@ export function createEpoch(options: EpochOptions): Epoch {
 
   return {
     shown: () => [remembered.id, remembered.count],
-    seen(id, count) {
+    write,
+    seen(id, count, isConfirmed) {
       // An answer that comes after the epoch has changed tells of the one before.
-      if (id !== remembered.id) return;
-      answered = Math.max(answered, count);
-      if (durability.level !== "replica") raise(answered);
-    },
-    async confirm() {
-      const [id, count] = [remembered.id, answered];
-      await confirmReplicas(client, durability);
-      if (id === remembered.id) raise(count);
+      if (isConfirmed && id === remembered.id) raise(count);
     },
     check: oneAtATime(check),
     get remembered() {
@@ -135,13 +132,13 @@ export function createEpoch(options: EpochOptions): Epoch {
 export async function inEpoch<T>(
   epoch: Epoch,
   run: (id: string, count: number) => Promise<CountedReply<T> | typeof OTHER_EPOCH>,
-): Promise<T> {
+): Promise<CountedReply<T>> {
   for (let tries = 0; tries < 2; tries += 1) {
     const [id, count] = epoch.shown();
     const reply = await run(id, count);
     if (reply !== OTHER_EPOCH) {
-      epoch.seen(id, reply.count);
-      return reply.result;
+      epoch.seen(id, reply.count, reply.isConfirmed);
+      return reply;
     }
     await epoch.check();
   }

@@ -8,6 +8,7 @@ import { storeUrl } from "./connect.ts";
 import { createEpoch, type Epoch, type Loss } from "./epoch.ts";
 import { epochFile } from "./epoch-file.ts";
 import { inTime } from "./fault.ts";
+import { openWriters } from "./replicas.ts";
 
 export interface EpochsOptions {
   readonly client: StoreClient;
@@ -31,6 +32,7 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_DURABILITY: durability, HOLDFAST_DATA_DIR: dataDir } = settings;
   const file = epochFile(dataDir, storeUrl(settings), prefix);
   const before = file.read();
+  const writers = await openWriters(client, durability);
   const listeners: ((queue: string) => Promise<void>)[] = [];
   const epochs = new Map(
     queues.map((queue) => [
@@ -40,6 +42,7 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
         prefix,
         queue,
         durability,
+        write: writers.of(),
         remembered: before.get(queue),
         async onLoss(loss) {
           await Promise.all(listeners.map((listener) => listener(queue)));
@@ -89,6 +92,7 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
       clearInterval(timer);
       client.off("ready", check);
       if (log !== undefined) keep();
+      await writers.stop();
     }),
   };
 }

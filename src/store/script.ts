@@ -5,7 +5,17 @@ import type { StoreClient } from "./client.ts";
 /** A Lua script that lies beside its caller, run as one atomic step in the store. */
 export interface Script {
   run(client: StoreClient, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  /** Runs it, and one more command right behind it: on the same connection, to the same node of a cluster. */
+  runBefore(
+    command: readonly (string | number)[],
+    client: StoreClient,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<ReplyPair>;
 }
+
+/** What two commands in a row were answered; a refusal is an error here, not thrown. */
+export type ReplyPair = readonly [script: unknown, command: unknown];
 
 /** The scripts that were sent whole over each connection since it was made. */
 const sent = new WeakMap<StoreClient, Set<string>>();
@@ -44,9 +54,29 @@ export function loadScript(moduleUrl: string, file: string): Script {
         return await client.evalsha(sha1, keys.length, ...keys, ...args);
       } catch (error) {
         // Its scripts were flushed, or it is another node of a cluster.
-        if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+        if (!isNoScript(error)) throw error;
         return await client.eval(source, keys.length, ...keys, ...args);
       }
     },
+    async runBefore(command, client, keys, args) {
+      const parts = [keys.length, ...keys, ...args];
+      const pair = await inRow(client, ["evalsha", sha1, ...parts], command);
+      return isNoScript(pair[0]) ? await inRow(client, ["eval", source, ...parts], command) : pair;
+    },
   };
+}
+
+function isNoScript(answer: unknown): boolean {
+  return answer instanceof Error && answer.message.startsWith("NOSCRIPT");
+}
+
+/** In a cluster a pipeline goes as a whole to the node of its first key. */
+async function inRow(
+  client: StoreClient,
+  first: readonly (string | number)[],
+  second: readonly (string | number)[],
+): Promise<ReplyPair> {
+  const answers = await client.pipeline([[...first], [...second]]).exec();
+  const [script, command] = (answers ?? []).map(([error, reply]) => error ?? reply);
+  return [script, command];
 }

@@ -57,7 +57,7 @@ export function createSubmitter(
   const adders: ReadonlyMap<string, JobAdder> = new Map(
     application.queues.map((queue) => [
       queue,
-      createJobAdder({ prefix, queue, client, sealer, epoch: epochs.of(queue) }),
+      createJobAdder({ prefix, queue, sealer, epoch: epochs.of(queue) }),
     ]),
   );
 

@@ -147,7 +147,6 @@ function effectsOpener(
     if (lost === queue) await held.putInDoubt();
   });
   const ledgerOf = openLedgers({ client, sealer }, { prefix, queue }, retentionMs, { epoch, held });
-  const confirm = () => epoch.confirm();
   return (job, contract, abort, log, scrub) =>
     openEffects(contract.effects, () => {
       const claim = claimOf(job.type, job.envelope.key);
@@ -165,7 +164,6 @@ function effectsOpener(
         scrub,
         count,
         assertHeld,
-        confirm,
       };
       return { ledger: ledgerOf(claim), owner };
     });

@@ -1,0 +1,167 @@
+import { setImmediate as endOfTurn } from "node:timers/promises";
+import { defineConfig, defineJob, HoldfastError, type Producer } from "holdfast";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { anyJob } from "../support/application.ts";
+import { get, post } from "../support/http.ts";
+import { withProcesses } from "../support/processes.ts";
+import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";
+import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { createService, untilState, type Variables } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const queues = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot"];
+const plain = queues.map((queue) => anyJob({ type: `plain-${queue}`, queue }));
+const guarded = defineJob({
+  type: "guarded",
+  queue: "alpha",
+  payload: z.unknown(),
+  result: z.unknown(),
+  retry: { attempts: 100, backoff: { kind: "fixed", delayMs: 20 } },
+  timeoutMs: 10_000,
+  effects: { act: { timeoutMs: 5_000, inDoubt: "hold" } },
+});
+let acted = 0;
+let begun = 0;
+const application = defineConfig({
+  jobs: [...plain, guarded],
+  handlers: async () => [
+    ...plain.map((job) => job.handler(async () => null)),
+    guarded.handler(async ({ effect }) => {
+      begun += 1;
+      await effect("act", async () => {
+        acted += 1;
+      });
+      return null;
+    }),
+  ],
+});
+const [alpha] = plain as [(typeof plain)[number]];
+
+const SUBMISSIONS = 30;
+const GUARDED = 10;
+
+/** Submits each in a turn of its own, so that each travels alone. @returns how many were accepted, and the faults */
+async function submitMany(producer: Producer, name: string) {
+  const submitted: Promise<unknown>[] = [];
+  for (let index = 0; index < SUBMISSIONS; index += 1) {
+    const receipt = producer.submit(alpha, null, { idempotencyKey: `${name}-${index}` });
+    submitted.push(receipt.catch((fault: HoldfastError) => fault));
+    await endOfTurn();
+  }
+  const results = await Promise.all(submitted);
+  const faults = results.filter((result) => result instanceof HoldfastError);
+  return { accepted: results.length - faults.length, faults };
+}
+
+function paused(server: RedisServer): () => void {
+  process.kill(server.pid, "SIGSTOP");
+  const goOn = () => void process.kill(server.pid, "SIGCONT");
+  onTestFinished(goOn);
+  return goOn;
+}
+
+let cluster: RedisCluster;
+
+beforeAll(async () => {
+  cluster = await startRedisCluster();
+}, 60_000);
+afterAll(() => cluster?.stop());
+
+const service = (variables: Variables = {}) =>
+  createService(application, { REDIS_URL: cluster.url, HOLDFAST_DURABILITY: "replica:1", ...variables });
+
+describe("durability replica:N on a Redis Cluster", withProcesses, () => {
+  it("accepts no job that the replica of its queue's master has not, and all of them once it is back", async () => {
+    const { env, createProducer } = service();
+    const producer = await createProducer();
+    const shard = await cluster.shardOf(env.HOLDFAST_PREFIX, "alpha");
+    expect(await submitMany(producer, "before")).toEqual({ accepted: SUBMISSIONS, faults: [] });
+
+    const goOn = paused(shard.replica);
+    const { accepted, faults } = await submitMany(producer, "deaf");
+
+    expect(accepted).toBe(0);
+    for (const fault of faults) expect(fault).toMatchObject({ code: "STORE_UNAVAILABLE" });
+    expect(String(faults[0])).toMatch(/replicas did not confirm/);
+    goOn();
+    await until("jobs are accepted again", () =>
+      producer.submit(alpha, null, { idempotencyKey: "again" }).catch(() => false),
+    );
+    expect(await submitMany(producer, "deaf")).toMatchObject({ accepted: SUBMISSIONS });
+  });
+
+  it("goes on where another master's replica is away, and answers reads of the one whose is", async () => {
+    const { env, startApi } = service();
+    const { url } = await startApi();
+    const away = await cluster.shardOf(env.HOLDFAST_PREFIX, "alpha");
+    const shards = await Promise.all(queues.map((queue) => cluster.shardOf(env.HOLDFAST_PREFIX, queue)));
+    const other = queues[shards.findIndex((shard) => shard !== away)];
+    const submission = (type: string, key: string) => ({ type, payload: null, idempotencyKey: key });
+    const before = await post(`${url}/jobs`, submission("plain-alpha", "before"));
+    expect(before.status).toBe(202);
+
+    paused(away.replica);
+    const refused = Array.from({ length: 5 }, (_, index) =>
+      post(`${url}/jobs`, submission("plain-alpha", `refused-${index}`)),
+    );
+    const askedAt = performance.now();
+    const read = await get(`${url}${before.body.statusUrl}`);
+    expect(read.status).toBe(200);
+    expect(performance.now() - askedAt).toBeLessThan(900);
+    expect((await post(`${url}/jobs`, submission(`plain-${other}`, "other"))).status).toBe(202);
+    for (const { status, body } of await Promise.all(refused)) {
+      expect([status, body.code]).toEqual([503, "STORE_UNAVAILABLE"]);
+    }
+  });
+
+  it("begins no effect whose reservation the replica has not", async () => {
+    const { env, createProducer, startWorker } = service({ HOLDFAST_LOCK_MS: "1000" });
+    const producer = await createProducer();
+    const keys = Array.from({ length: GUARDED }, (_, index) => ({
+      payload: null,
+      idempotencyKey: `${index}`,
+    }));
+    const receipts = await producer.submitMany(guarded, keys);
+    const goOn = paused((await cluster.shardOf(env.HOLDFAST_PREFIX, "alpha")).replica);
+    await startWorker();
+
+    await until("the handler asked for its effect again and again", () => begun > 2 * GUARDED);
+    expect(acted).toBe(0);
+    goOn();
+    for (const receipt of receipts) {
+      if (receipt instanceof HoldfastError) throw receipt;
+      const { effects } = await untilState(producer, receipt.id, "completed");
+      expect(effects).toMatchObject([{ name: "act", state: "done" }]);
+    }
+    expect(acted).toBe(GUARDED);
+  });
+});
+
+describe("durability replica:N on one server", withProcesses, () => {
+  it("accepts no job that the replica has not, and does not take a new connection for a confirmation", async () => {
+    const master = await startRedisServer();
+    onTestFinished(() => master.stop());
+    const args = ["--replicaof", "127.0.0.1", String(master.port), "--repl-diskless-sync-delay", "0"];
+    const replica = await startRedisServer({ args });
+    onTestFinished(() => replica.stop());
+    const { createProducer, connect } = service({ REDIS_URL: master.url });
+    const store = connect();
+    await until("the replica follows", async () =>
+      (await store.info("replication")).includes("state=online"),
+    );
+    const producer = await createProducer();
+    expect(await submitMany(producer, "before")).toMatchObject({ accepted: SUBMISSIONS });
+
+    const goOn = paused(replica);
+    const cuts = setInterval(() => void store.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"), 50);
+    const { accepted } = await submitMany(producer, "deaf");
+    clearInterval(cuts);
+
+    expect(accepted).toBe(0);
+    goOn();
+    await until("jobs are accepted again", () =>
+      producer.submit(alpha, null, { idempotencyKey: "again" }).catch(() => false),
+    );
+  });
+});
