@@ -52,7 +52,7 @@ export function startHoldfast<Ready>(
   const defaults = {
     HOLDFAST_CONFIG: "bench/holdfast.config.js",
     PORT: "0",
-    // Without it a worker would bring a mail server of its own.
+    // Required by the jobs; no mail is sent.
     SMTP_URL: "smtp://127.0.0.1:9",
   };
   return start(["bin/holdfast", role, ...args], { ...defaults, ...env }, readyMessage<Ready>);

@@ -19,4 +19,5 @@ export const dailyDigest = defineJob({
   retry: { attempts: 6, backoff: { kind: "exponential", delayMs: 60_000, jitter: 0.2 } },
   timeoutMs: 60_000,
   effects: { send: { timeoutMs: 15_000, inDoubt: "hold" } },
+  requiredVariables: ["SMTP_URL"],
 });

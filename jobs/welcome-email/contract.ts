@@ -20,4 +20,5 @@ export const welcomeEmail = defineJob({
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 2_000 } },
   timeoutMs: 30_000,
   effects: { send: { timeoutMs: 15_000, inDoubt: "hold" } },
+  requiredVariables: ["SMTP_URL"],
 });

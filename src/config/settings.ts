@@ -42,9 +42,32 @@ export function readDotEnv(): void {
   if (existsSync(file)) process.loadEnvFile(file);
 }
 
-/** Sets a variable for this process and its children, as if its environment had held it. */
-export function provideVariable(name: VariableName, value: string): void {
-  process.env[name] = value;
+/**
+ * A variable that jobs read for themselves.
+ *
+ * @param env what a role was given in place of the environment; jobs read that of the process all the same
+ * @returns undefined where it is missing, or empty
+ */
+export function readVariable(name: string, env: Environment = process.env): string | undefined {
+  return env[name] || process.env[name] || undefined;
+}
+
+/**
+ * Checks that the variables that jobs require are there.
+ *
+ * @param required by name, which types require it
+ * @throws HoldfastError `CONFIG_INVALID` with one offence per missing variable
+ */
+export function requireVariables(
+  required: ReadonlyMap<string, readonly string[]>,
+  env: Environment = process.env,
+): void {
+  const missing = [...required].filter(([name]) => readVariable(name, env) === undefined);
+  const offences = missing.map(([name, types]) => {
+    const { expected = "a value" } = new Map(Object.entries(variables)).get(name) ?? {};
+    return { pointer: name, message: `expected ${expected} (required by ${types.join(", ")}), got nothing` };
+  });
+  if (offences.length > 0) throw invalid(offences);
 }
 
 /** This process's environment with some variables replaced: what a child process is started with. */

@@ -238,7 +238,8 @@ export const variables = {
   SMTP_URL: variable({
     schema: optionalUrl(/^smtps?:\/\/./),
     expected: "smtp:// or smtps://",
-    meaning: "The mail server. Without it mail goes to a development mailbox in the data directory.",
+    meaning:
+      "The mail server. Without it `holdfast up` starts a development mailbox; a worker on its own whose jobs send mail does not start.",
     fallback: "",
     secret: true,
   }),

@@ -43,6 +43,14 @@ export function defineConfig(definition: ApplicationDefinition): Application {
   };
 }
 
+/** The environment variables that the jobs cannot do without, each with the types that require it. */
+export function requiredVariables({ jobs }: Pick<Application, "jobs">): ReadonlyMap<string, string[]> {
+  const types = new Map<string, string[]>();
+  for (const [type, job] of jobs)
+    for (const name of job.requiredVariables) types.set(name, [...(types.get(name) ?? []), type]);
+  return types;
+}
+
 function repeated(names: readonly string[]): string[] {
   return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
 }

@@ -66,6 +66,10 @@ describe("a job", () => {
     expect(define({ redact: { payloads: [] } })).toThrow(/^job "report": redact: /);
   });
 
+  it.each(["", "smtp_url", "1ST", "A B", "A=1"])("may not require a variable named %j", (name) => {
+    expect(define({ requiredVariables: [name] })).toThrow(/^job "report": requiredVariables\.0: /);
+  });
+
   it("is refused with everything that is wrong, one line each", () => {
     const refused = define({ type: "Report", timeoutMs: 0, retry: { attempts: 0, backoff: {} } });
 

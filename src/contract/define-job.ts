@@ -31,6 +31,8 @@ export interface JobContract<
   readonly queue: string;
   /** What operators do not see. */
   readonly redact: Redaction;
+  /** The environment variables without which a worker that runs it does not start. */
+  readonly requiredVariables: readonly string[];
   /** Binds what the job does. Keep it in a file of its own, which the worker alone loads. */
   handler(run: AttemptFunction<Payload, Result, EffectName>): JobHandler;
 }
@@ -102,6 +104,12 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
     readonly payload?: readonly PointerInto<NoInfer<PayloadIn>>[];
     readonly result?: readonly PointerInto<NoInfer<Result>>[];
   };
+  /**
+   * The environment variables that its handler cannot do without, e.g. `["SMTP_URL"]`. A worker does not start where one is
+   * missing.
+   * @default none
+   */
+  readonly requiredVariables?: readonly string[];
 }
 
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
@@ -121,6 +129,7 @@ const definitionSchema = z.strictObject({
   redact: z
     .strictObject({ payload: z.array(z.string()).optional(), result: z.array(z.string()).optional() })
     .optional(),
+  requiredVariables: z.array(z.string().regex(/^[A-Z][A-Z0-9_]{0,127}$/)).optional(),
 });
 
 /**
@@ -143,6 +152,7 @@ export function defineJob<
     effects: definition.effects ?? {},
     queue: definition.queue ?? "default",
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
+    requiredVariables: definition.requiredVariables ?? [],
     // The worker checks the payload against this very contract before it calls `run`.
     handler: (run) => ({ job: contract, run: run as AttemptFunction<unknown, unknown> }),
   };

@@ -7,6 +7,7 @@ import { queueKey } from "../store/keys.ts";
 import { diagnoseEncryption } from "./diagnose-encryption.ts";
 import { diagnoseLoss } from "./diagnose-loss.ts";
 import { diagnoseStore } from "./diagnose-store.ts";
+import { diagnoseVariables } from "./diagnose-variables.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 import { type QueueReading, readQueue } from "./read-overview.ts";
 
@@ -41,7 +42,13 @@ export async function diagnose(
       ];
     }),
   );
-  return [...store, ...retention(application, settings), stopGrace(application, settings), ...queues.flat()];
+  return [
+    ...store,
+    ...retention(application, settings),
+    stopGrace(application, settings),
+    ...diagnoseVariables(application),
+    ...queues.flat(),
+  ];
 }
 
 /** A tick that is caught up after its key is forgotten would run twice. */

@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
-import { type Environment, readSettings, type Settings } from "../config/settings.ts";
+import { type Environment, readSettings, requireVariables, type Settings } from "../config/settings.ts";
 import type { Concurrency } from "../config/variables.ts";
 import { claimOf } from "../contract/claim.ts";
-import type { Application } from "../contract/define-config.ts";
+import { type Application, requiredVariables } from "../contract/define-config.ts";
 import type { JobHandler } from "../contract/define-job.ts";
 import type { EffectOwner } from "../effect/act-once.ts";
 import { openEffects } from "../effect/effects.ts";
@@ -37,6 +37,7 @@ export async function startWorker(application: Application, env?: Environment): 
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "worker");
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
+  requireVariables(requiredVariables(application), env);
   const handlers = await loadHandlers(application);
   const store = await connectStore(settings, "patient", log);
   const metrics = await startWorkerMetrics(application, store.client, settings).catch(

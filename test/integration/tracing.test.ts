@@ -63,6 +63,7 @@ describe("with an OpenTelemetry SDK loaded", withProcesses, () => {
     const env = {
       ...testEnvironment({
         HOLDFAST_CONFIG: config,
+        SMTP_URL: "smtp://127.0.0.1:9",
         HOLDFAST_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString("base64")}`,
         HOLDFAST_WEBHOOK_ALLOW: "127.0.0.1/32",
       }),

@@ -24,7 +24,7 @@ let quickProducer: Producer;
 const quick = createService(quickApplication, {}, afterAll);
 
 beforeAll(async () => {
-  producer = await startJobs(createService(application, {}, afterAll));
+  producer = await startJobs(createService(application, { SMTP_URL: "smtp://127.0.0.1:9" }, afterAll));
   quickProducer = await startJobs(quick);
 });
 beforeEach(() => {

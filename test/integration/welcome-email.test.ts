@@ -22,7 +22,8 @@ let producer: Producer;
 let quickProducer: Producer;
 
 beforeAll(async () => {
-  producer = await startJobs(createService(application, {}, afterAll));
+  // Each test names its own server in the environment of this process, which is what a handler reads.
+  producer = await startJobs(createService(application, { SMTP_URL: "smtp://127.0.0.1:9" }, afterAll));
   quickProducer = await startJobs(createService(quickApplication, {}, afterAll));
 });
 afterEach(() => {

@@ -1,7 +1,7 @@
 import cluster from "node:cluster";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { provideVariable, readSettings } from "../../config/settings.ts";
+import { readSettings } from "../../config/settings.ts";
 import type { Application } from "../../contract/define-config.ts";
 import { loadApplication } from "../../contract/load-application.ts";
 import { createLogger } from "../../observe/logger.ts";
@@ -29,7 +29,7 @@ export function addRoleCommands(program: Command): void {
     .action(() =>
       runRole("worker", async (application) => {
         const { startWorker } = await import("../../worker/start-worker.ts");
-        return [...(await mailboxIfNone()), await startWorker(application)];
+        return [await startWorker(application)];
       }),
     );
   program
@@ -88,14 +88,6 @@ async function openApi(application: Application) {
 async function openApiProcesses(count: number) {
   const { startApiProcesses } = await import("../api-processes.ts");
   return await startApiProcesses(count, createLogger(readSettings().LOG_LEVEL, "api"));
-}
-
-/** Without SMTP_URL a worker's mail goes to a mailbox of its own. `up` runs one for all, and sets SMTP_URL. */
-async function mailboxIfNone(): Promise<Running[]> {
-  if (readSettings().SMTP_URL !== undefined) return [];
-  const mailbox = await openMailbox(0, 0);
-  provideVariable("SMTP_URL", mailbox.smtpUrl);
-  return [mailbox];
 }
 
 async function openMailbox(smtpPort: number, pagePort: number) {

@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startWorker } from "holdfast";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import application from "../../holdfast.config.ts";
+import { startMailbox } from "../../src/mailbox/start-mailbox.ts";
+import { launchRole, run, withProcesses } from "../support/processes.ts";
+import { testEnvironment, type Variables } from "../support/service.ts";
+
+/** The jobs that come with Holdfast: two of the three send mail. */
+const HOLDFAST_CONFIG = fileURLToPath(new URL("../../holdfast.config.ts", import.meta.url));
+
+const environment = (variables: Variables = {}) => testEnvironment({ HOLDFAST_CONFIG, ...variables });
+const refusal =
+  "SMTP_URL: expected smtp:// or smtps:// (required by welcome-email, daily-digest), got nothing";
+
+describe("a worker whose jobs send mail", withProcesses, () => {
+  it("does not start without a mail server, and says in one line what is missing", async () => {
+    for (const nothing of [{}, { SMTP_URL: "" }]) {
+      const { code, stderr } = await run(["worker"], environment(nothing));
+      expect({ code, stderr }).toEqual({ code: 1, stderr: `${refusal}\n` });
+    }
+  });
+
+  it("does not start without one from the library either", async () => {
+    vi.stubEnv("SMTP_URL", "");
+    await expect(startWorker(application, environment())).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: refusal,
+      offences: [{ pointer: "SMTP_URL" }],
+    });
+    vi.unstubAllEnvs();
+  });
+
+  it("does not use the mailbox of another process, even in the same data directory", async () => {
+    const directory = join(environment().HOLDFAST_DATA_DIR, "mailbox");
+    const mailbox = await startMailbox({ directory, smtpPort: 0, pagePort: 0 });
+    onTestFinished(() => mailbox.stop());
+
+    expect(await run(["worker"], environment())).toMatchObject({ code: 1, stderr: `${refusal}\n` });
+  });
+
+  it("starts with one", async () => {
+    const worker = await launchRole("worker", environment({ SMTP_URL: "smtp://127.0.0.1:9" }));
+    worker.kill("SIGTERM");
+    expect(await worker.ended).toMatchObject({ code: 0 });
+  });
+});
+
+describe("holdfast doctor, for jobs that send mail", withProcesses, () => {
+  const mailFinding = async (variables: Variables) => {
+    const { stdout } = await run(["doctor", "--json"], environment(variables));
+    const findings = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { name: string });
+    return findings.find(({ name }) => name === "SMTP_URL");
+  };
+
+  it("warns where no mail server is named, since their worker would not start", async () => {
+    expect(await mailFinding({})).toMatchObject({
+      verdict: "warn",
+      found: "not set; required by welcome-email, daily-digest",
+      reason: expect.stringContaining("does not start"),
+      remedy: expect.stringContaining("SMTP_URL"),
+    });
+  });
+
+  it("names the server without its password where one is", async () => {
+    expect(await mailFinding({ SMTP_URL: "smtps://user:secret@mail.example:465" })).toEqual({
+      name: "SMTP_URL",
+      verdict: "ok",
+      found: "mail.example:465",
+      reason: null,
+      remedy: null,
+    });
+  });
+});
