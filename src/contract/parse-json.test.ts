@@ -85,6 +85,17 @@ describe("a number in JSON", () => {
     "9007199254740992",
     "100000000000000000000",
     "1e21",
+    "1.0e22",
+    "1e23",
+    "1000000000000000000000",
+    "9007199254740992.0",
+    "90071992547409920e-1",
+    "9.007199254740992E15",
+    "9007199254740993.5",
+    "123456789012345678e-2",
+    `0.${"0".repeat(400)}1e401`,
+    `1${"0".repeat(400)}e-400`,
+    "0e-99999999999999999999",
     "1.7976931348623157e308",
     "5e-324",
     "0.1000000000000000055511151231257827",
@@ -106,7 +117,18 @@ describe("a number in JSON", () => {
     "9007199254740993",
     "-9007199254740993",
     "12345678901234567890",
-    "1000000000000000000000",
+    "9007199254740993.0",
+    "-9007199254740993.000",
+    "9007199254740993e0",
+    "9007199254740993E+0",
+    "9007199254740993e-0",
+    "90071992547409930e-1",
+    "9007199254740993000e-3",
+    "9.007199254740993e15",
+    "0.009007199254740993e+18",
+    "900719925474099.3e1",
+    "99999999999999991611392",
+    "0.99999999999999991611392e23",
   ])("may not be %s, of which a double makes another", (text) => {
     expect(pointersOf(`[0,${text}]`)).toEqual(["/1"]);
     expect(pointersOf(text)).toEqual([""]);
@@ -120,15 +142,56 @@ describe("a number in JSON", () => {
     );
   });
 
-  it("that is whole is never taken for another whole number", () => {
+  it("that is whole is never taken for another whole number, in whatever notation", () => {
+    const whole = fc.oneof(
+      fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }),
+      fc.bigInt({ min: 2n ** 53n - 20n, max: 2n ** 53n + 20n }),
+      fc
+        .tuple(fc.bigInt({ min: 1n, max: 2n ** 54n }), fc.nat(280))
+        .map(([n, power]) => n * 10n ** BigInt(power)),
+    );
     fc.assert(
-      fc.property(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), (number) => {
-        const { value, offences } = parseJson(String(number));
-        expect(offences.length === 0).toBe(String(value) === String(number));
+      fc.property(whole, fc.nat(30), fc.integer({ min: -30, max: 30 }), (number, zeros, shift) => {
+        const written = inNotation(number, zeros, shift);
+        const { value, offences } = parseJson(written);
+        expect(offences.length === 0).toBe(exact(String(value)) === number);
       }),
     );
   });
+
+  it("that is a fraction is rounded", () => {
+    const digits = fc.bigInt({ min: 1n, max: 10n ** 30n }).filter((n) => n % 10n !== 0n);
+    fc.assert(
+      fc.property(digits, fc.integer({ min: 1, max: 40 }), (number, places) => {
+        const written = `${number}e-${places}`;
+        expect(parseJson(written)).toStrictEqual({ value: Number(written), offences: [] });
+      }),
+    );
+  });
+
+  it("of a million zeros is read in no time", () => {
+    const started = performance.now();
+    expect(offencesOf(`0.${"0".repeat(1_000_000)}1e1000001`)).toEqual([]);
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
 });
+
+/** Writes a whole number with a point, zeros after it, and an exponent. */
+function inNotation(number: bigint, zeros: number, shift: number): string {
+  const sign = number < 0n ? "-" : "";
+  const digits = String(number < 0n ? -number : number);
+  if (shift === 0) return `${sign}${digits}${zeros === 0 ? "" : `.${"0".repeat(zeros)}`}`;
+  if (shift < 0) return `${sign}${digits}${"0".repeat(-shift)}e${shift}`;
+  const padded = digits.padStart(shift + 1, "0");
+  return `${sign}${padded.slice(0, -shift)}.${padded.slice(-shift)}${"0".repeat(zeros)}E+${shift}`;
+}
+
+/** The exact value of a whole number that a double prints as. */
+function exact(printed: string): bigint {
+  const [mantissa = "", exponent = "0"] = printed.split("e");
+  const [whole = "", fraction = ""] = mantissa.split(".");
+  return BigInt(whole + fraction) * 10n ** BigInt(Number(exponent) - fraction.length);
+}
 
 describe("nesting", () => {
   const nested = (levels: number) => "[".repeat(levels) + "]".repeat(levels);

@@ -156,8 +156,28 @@ function numberFault(written: string): string | undefined {
   const value = Number(written);
   if (!Number.isFinite(value) || (value === 0 && /^-?[0.]*[1-9]/.test(written)))
     return "expected a number within the range of a double";
+  const whole = wholeNumber(written);
   // What a double prints as: exactly then nobody who reads it as one takes it for another number.
-  if (/^-?\d+$/.test(written) && String(value) !== written && written !== "-0")
+  if (whole !== undefined && whole !== wholeNumber(String(value)))
     return "expected a whole number that a double can hold; send longer ones as text";
   return undefined;
+}
+
+/** Most of the long numbers, by the cheapest look. */
+const PLAIN_FRACTION = /\.\d*[1-9]$/;
+const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
+
+/** A whole number in one notation, so that equal numbers are equal texts; undefined for a fraction. */
+function wholeNumber(written: string): string | undefined {
+  if (PLAIN_FRACTION.test(written)) return undefined;
+  const [, sign = "", whole = "", fraction = "", exponent = "0"] = NUMBER.exec(written) ?? [];
+  const digits = whole + fraction;
+  let first = 0;
+  while (digits.charCodeAt(first) === ZERO) first++;
+  // Not by a pattern such as /0+$/, which takes quadratic time for many zeros.
+  let end = digits.length;
+  while (end > first && digits.charCodeAt(end - 1) === ZERO) end--;
+  if (first === end) return "0";
+  const power = Number(exponent) - fraction.length + (digits.length - end);
+  return power < 0 ? undefined : `${sign}${digits.slice(first, end)}e${power}`;
 }

@@ -90,6 +90,12 @@ describe("bad input", () => {
       ["/payload/n"],
     ],
     [
+      "whole numbers that would become others, in other notations",
+      '{"type":"echo","idempotencyKey":"k","payload":[9007199254740993.0,9007199254740993e0,90071992547409930e-1]}',
+      "INVALID_PAYLOAD",
+      ["/payload/0", "/payload/1", "/payload/2"],
+    ],
+    [
       "members twice",
       '{"type":"echo","type":"echo","idempotencyKey":"k","payload":{"a":1,"a":1}}',
       "INVALID_REQUEST",

@@ -86,6 +86,11 @@ describe("a submission whose key was used before", () => {
       { options: { runAt: "2020-01-01T14:30:00.000+05:30" } },
     ],
     ["the same number written otherwise", { payload: '{"n":1.50e1}' }, { payload: '{"n":15}' }],
+    [
+      "a large whole number written otherwise",
+      { payload: '{"n":9.007199254740992e15}' },
+      { payload: '{"n":9007199254740992}' },
+    ],
     ["a name written with an escape", { payload: '{"\\u0061":1}' }, { payload: '{"a":1}' }],
   ])("with %s is the same content", async (_, one, other) => {
     const key = newKey();
