@@ -28,7 +28,7 @@ export const wire: Group = {
 
 function post(lines: readonly string[], body: string): Buffer {
   return Buffer.from(
-    `POST /jobs HTTP/1.1\r\nHost: fuzz\r\nConnection: close\r\n${lines.join("\r\n")}\r\n\r\n${body}`,
+    `POST /jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${lines.join("\r\n")}\r\n\r\n${body}`,
     "latin1",
   );
 }
@@ -83,8 +83,8 @@ function badHead(random: Random): Buffer {
     good.replace("Content-Type: ", "Content-Type:\r\n "),
     good.replaceAll("\r\n", "\n"),
     good.replaceAll("\r\n", "\r"),
-    good.replace("Host: fuzz", "Host: fuzz\0"),
-    good.replace("Host: fuzz", "Host: fuzz\rX: y"),
+    good.replace("Host: localhost", "Host: localhost\0"),
+    good.replace("Host: localhost", "Host: localhost\rX: y"),
     good.replace("Content-Type", "Content Type"),
     good.replace("Content-Type:", ":"),
     good.replace("Content-Type: application/json", "no header at all"),
@@ -102,7 +102,10 @@ function badHost(random: Random): Buffer {
   const body = JSON.stringify(job(random));
   const good = post([TYPE, `Content-Length: ${body.length}`], body).toString();
   return Buffer.from(
-    good.replace("Host: fuzz\r\n", random.pick(["", "Host: a\r\nHost: b\r\n", "Host: a\r\nhost: a\r\n"])),
+    good.replace(
+      "Host: localhost\r\n",
+      random.pick(["", "Host: a\r\nHost: b\r\n", "Host: a\r\nhost: a\r\n"]),
+    ),
   );
 }
 

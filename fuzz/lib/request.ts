@@ -12,7 +12,7 @@ export function request({ method = "POST", path = "/jobs", headers = [], body }:
   const bytes = body === undefined ? undefined : Buffer.from(body);
   const lines = [
     `${method} ${path} HTTP/1.1`,
-    "Host: fuzz",
+    "Host: localhost",
     "Connection: close",
     ...headers.map(([name, value]) => `${name}: ${value}`),
     ...(bytes === undefined ? [] : [`Content-Length: ${bytes.length}`]),

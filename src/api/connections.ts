@@ -2,8 +2,8 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { headerValues } from "../service/header-values.ts";
 import { refuseAsHttp, refuseConnection } from "./client-error.ts";
-import { headerValues } from "./header-values.ts";
 
 /** Far more than clients keep open, and far less than a process may have open. */
 const WAITING_MAX = 4_096;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { headerValues } from "./header-values.ts";
+import { headerValues } from "../service/header-values.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 

@@ -1,7 +1,9 @@
+import type { IncomingHttpHeaders } from "node:http";
 import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Logger } from "../observe/logger.ts";
 import { guardRoutes } from "./access.ts";
+import { guardHosts, hostGuardOf } from "./allowed-hosts.ts";
 import { createConnections } from "./connections.ts";
 import { addConsole } from "./console.ts";
 import { addDocs } from "./docs.ts";
@@ -33,6 +35,7 @@ const REQUEST_MAX_MS = 10_000;
 /** Builds the server with all routes; it does not listen yet. */
 export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   const connections = createConnections();
+  const hostGuard = hostGuardOf(parts.settings);
   const server = fastify({
     bodyLimit: BODY_MAX_BYTES,
     // Fastify sets none of these; without them a client that sends slowly holds its connection for ever. Node waits for
@@ -52,7 +55,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
     return503OnClosing: false,
     // As long as a request line can be at all: an absurd id is an unknown job, not a fault of its own.
     routerOptions: { maxParamLength: 16_384 },
-    frameworkErrors: (error, _request, reply) => sendProblem(parts.log, error, reply),
+    frameworkErrors: (error, { raw }, reply) => sendProblem(parts.log, hostGuard(raw) ?? error, reply),
     clientErrorHandler: connections.refuse,
   });
   // Requests are checked by the stages that use them; the schemas of the routes describe them for the reference.
@@ -63,6 +66,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
     sendProblem(parts.log, new HoldfastError("ROUTE_NOT_FOUND", "There is nothing at this path"), reply),
   );
   connections.watch(server);
+  guardHosts(server, hostGuard);
   traceRequests(server);
   measureRequests(server, parts.metrics);
   const sessions = openSessions(parts);
@@ -94,6 +98,10 @@ function sendProblem(log: Logger, thrown: unknown, reply: FastifyReply): Fastify
   const error = asHoldfastError(thrown);
   const problem = prepareProblem(log, error, reply);
   // To close while the client still sends would reset the connection, and the answer be lost; Node reads on, and past the rest.
-  if (!reply.request.raw.complete) reply.header("Connection", "keep-alive");
+  if (!reply.request.raw.complete && hasBody(reply.request.headers)) reply.header("Connection", "keep-alive");
   return reply.code(error.httpStatus).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
+}
+
+function hasBody(headers: IncomingHttpHeaders): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
 }

@@ -201,3 +201,33 @@ describe("listening beyond loopback", () => {
     expect(readSettings({ HOST: host }).HOST).toBe(host);
   });
 });
+
+describe("the hosts that are served besides loopback names", () => {
+  const read = (text: string) => [...readSettings({ HOLDFAST_ALLOWED_HOSTS: text }).HOLDFAST_ALLOWED_HOSTS];
+
+  it("are names or addresses with or without a port, in whatever case", () => {
+    expect(read("Jobs.Example., 10.0.0.5:3000,[FD00::5],[fd00::5]:80,my_host")).toEqual([
+      "jobs.example",
+      "10.0.0.5:3000",
+      "[fd00::5]",
+      "[fd00::5]:80",
+      "my_host",
+    ]);
+    expect(read("")).toEqual([]);
+  });
+
+  it.each([
+    "*",
+    "*.example",
+    "http://jobs.example",
+    "jobs.example/",
+    "a,,b",
+    "a:0",
+    "a:65536",
+    "a:x",
+    "a b",
+    "::1",
+  ])("are not %s", (text) => {
+    expect(() => read(text)).toThrow(/^HOLDFAST_ALLOWED_HOSTS: expected host names .* got "/);
+  });
+});

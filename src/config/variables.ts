@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { allowedHosts } from "./allowed-hosts.ts";
 import { apiKeys } from "./api-keys.ts";
 import { encryptionKeysSchema } from "./encryption-keys.ts";
 import { rateLimits } from "./rate-limits.ts";
@@ -121,6 +122,13 @@ export const variables = {
     expected: "a port, 0 to 65535 (0: any free one)",
     meaning: "The port the API listens on.",
     fallback: "3000",
+  }),
+  HOLDFAST_ALLOWED_HOSTS: variable({
+    schema: allowedHosts,
+    expected: "host names or addresses, each with or without a port, comma-separated",
+    meaning:
+      "Which Host headers are served without API keys besides loopback names; also by mailbox and metrics on loopback.",
+    fallback: "",
   }),
   HOLDFAST_DATA_DIR: variable({
     schema: text(".holdfast"),

@@ -16,6 +16,7 @@ export const errorCodes = {
   UNAUTHENTICATED: { httpStatus: 401, retryable: false, title: "A valid API key is required" },
   FORBIDDEN: { httpStatus: 403, retryable: false, title: "The API key lacks the scope" },
   CROSS_SITE_REQUEST: { httpStatus: 403, retryable: false, title: "The request comes from another site" },
+  HOST_NOT_ALLOWED: { httpStatus: 421, retryable: false, title: "This host name is not served" },
   RATE_LIMITED: { httpStatus: 429, retryable: true, title: "The API key has used up its limit" },
   JOB_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such job" },
   SCHEDULE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such schedule" },

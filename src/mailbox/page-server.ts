@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { isLoopback } from "../config/settings.ts";
 import type { Logger } from "../observe/logger.ts";
+import { createHostGuard, type HostGuard } from "../service/host-guard.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import { listenOnLoopback } from "./listen-on-loopback.ts";
 import type { MailDirectory, MailId } from "./mail-directory.ts";
@@ -35,6 +35,7 @@ interface Answer {
 interface PageServerOptions {
   readonly mails: MailDirectory;
   readonly port: number;
+  readonly allowedHosts: ReadonlySet<string>;
   readonly log: Pick<Logger, "warn"> | undefined;
 }
 
@@ -42,10 +43,12 @@ interface PageServerOptions {
 export async function startPageServer({
   mails,
   port,
+  allowedHosts,
   log,
 }: PageServerOptions): Promise<Running & { url: string }> {
+  const guard = createHostGuard(allowedHosts);
   const server = createServer({ requestTimeout: 10_000 }, async (request, response) => {
-    const answer = await answerTo(request, mails).catch((error: unknown) => {
+    const answer = await answerTo(request, mails, guard).catch((error: unknown) => {
       log?.warn({ err: error }, "mailbox page failed");
       return refusal(500, "This page could not be made.");
     });
@@ -61,8 +64,9 @@ export async function startPageServer({
   return { url: `http://${address}`, stop: stopOnce(stop) };
 }
 
-async function answerTo(request: IncomingMessage, mails: MailDirectory): Promise<Answer> {
-  if (!isForLoopback(request)) return refusal(403, "This address is not served here.");
+async function answerTo(request: IncomingMessage, mails: MailDirectory, guard: HostGuard): Promise<Answer> {
+  const stranger = guard(request);
+  if (stranger !== undefined) return refusal(stranger.httpStatus, `${stranger.message}.`);
   if (request.method !== "GET" && request.method !== "HEAD")
     return refusal(405, "Mail can only be read here.");
   const [path = ""] = (request.url ?? "").split("?");
@@ -70,12 +74,6 @@ async function answerTo(request: IncomingMessage, mails: MailDirectory): Promise
   const [, id, part] = mailPath.exec(path) ?? [];
   const answer = id === undefined ? undefined : await mailPart(mails, id, part);
   return answer ?? refusal(404, "There is no such mail.");
-}
-
-/** A page elsewhere may point a name of its own at 127.0.0.1 (DNS rebinding); the Host header gives it away. */
-function isForLoopback(request: IncomingMessage): boolean {
-  const [, name = ""] = /^([\w.-]+)(?::\d+)?$/.exec(request.headers.host ?? "") ?? [];
-  return isLoopback(name);
 }
 
 async function mailList(mails: MailDirectory): Promise<Answer> {

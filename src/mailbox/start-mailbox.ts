@@ -11,6 +11,8 @@ export interface MailboxOptions {
   readonly smtpPort: number;
   /** The port to show mail on. 0, or one that is taken already: any free one. */
   readonly pagePort: number;
+  /** Which Host headers the pages are shown to besides loopback names. @default none */
+  readonly allowedHosts?: ReadonlySet<string>;
   readonly log?: Pick<Logger, "debug" | "info" | "warn"> | undefined;
 }
 
@@ -28,11 +30,12 @@ export interface Mailbox extends Running {
  *
  * @throws HoldfastError `START_FAILED` when it cannot listen
  */
-export async function startMailbox({ directory, smtpPort, pagePort, log }: MailboxOptions): Promise<Mailbox> {
+export async function startMailbox(options: MailboxOptions): Promise<Mailbox> {
+  const { directory, smtpPort, pagePort, allowedHosts = new Set(), log } = options;
   const mails = await openMailDirectory(directory);
   const smtp = await startSmtpListener({ mails, port: smtpPort, log });
   try {
-    const pages = await startPageServer({ mails, port: pagePort, log });
+    const pages = await startPageServer({ mails, port: pagePort, allowedHosts, log });
     return { smtpUrl: smtp.url, pageUrl: pages.url, stop: stopOnce(() => stopAll([pages, smtp])) };
   } catch (error) {
     await smtp.stop();

@@ -1,12 +1,13 @@
+import { request } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { readSettings } from "../config/settings.ts";
+import { type Environment, readSettings } from "../config/settings.ts";
 import { createMetrics } from "./metrics.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 
-async function serve(port = "0") {
+async function serve(port = "0", more: Environment = {}) {
   const metrics = createMetrics();
   metrics.gauge("holdfast_followers").labels().set(7);
-  const server = await startMetricsServer(metrics, readSettings({ HOLDFAST_METRICS_PORT: port }));
+  const server = await startMetricsServer(metrics, readSettings({ HOLDFAST_METRICS_PORT: port, ...more }));
   onTestFinished(server.stop);
   return server;
 }
@@ -34,6 +35,21 @@ describe("the server for metrics", () => {
     expect((await at("/metrics", "POST")).status).toBe(405);
   });
 
+  it("answers no page that has let a name of its own lead here", async () => {
+    const { url } = await serve();
+    expect(await statusFor(url, "evil.example")).toBe(421);
+    expect(await statusFor(url, "localhost:9464")).toBe(200);
+
+    const allowing = await serve("0", { HOLDFAST_ALLOWED_HOSTS: "metrics.example" });
+    expect(await statusFor(allowing.url, "metrics.example")).toBe(200);
+  });
+
+  it("answers to every name where it was opened to the network", async () => {
+    const { url } = await serve("0", { HOLDFAST_METRICS_HOST: "0.0.0.0" });
+
+    expect(await statusFor(url, "worker.internal:9464")).toBe(200);
+  });
+
   it("says which variable to set when its port is taken", async () => {
     const { port } = new URL((await serve()).url);
 
@@ -52,3 +68,14 @@ describe("the server for metrics", () => {
     await expect(fetch(url)).rejects.toThrow();
   });
 });
+
+/** @param host as the Host header says, which fetch does not let anybody choose */
+function statusFor(url: string, host: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    sent.on("error", reject).end();
+  });
+}

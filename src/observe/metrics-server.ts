@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Settings } from "../config/settings.ts";
+import { isLoopback, type Settings } from "../config/settings.ts";
+import { createHostGuard, type HostGuard } from "../service/host-guard.ts";
 import { cannotListen, urlOf } from "../service/listening.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import { METRICS_TYPE, type Metrics } from "./metrics.ts";
@@ -22,14 +23,20 @@ const REQUEST_MAX_MS = 5_000;
 /**
  * Serves `/metrics` and `/health/live` at `HOLDFAST_METRICS_HOST` and `HOLDFAST_METRICS_PORT`.
  *
+ * On loopback it answers to the names of this machine and to `HOLDFAST_ALLOWED_HOSTS`; beyond, where somebody has opened it to the
+ * network, to every name.
+ *
  * @throws HoldfastError `START_FAILED` when the port is taken
  */
 export async function startMetricsServer(
   metrics: Metrics,
-  { HOLDFAST_METRICS_HOST: host, HOLDFAST_METRICS_PORT: port = 0 }: Settings,
+  { HOLDFAST_METRICS_HOST: host, HOLDFAST_METRICS_PORT: port = 0, HOLDFAST_ALLOWED_HOSTS: allowed }: Settings,
 ): Promise<MetricsServer> {
   const limits = { requestTimeout: REQUEST_MAX_MS, headersTimeout: REQUEST_MAX_MS };
-  const server = createServer(limits, (request, response) => void answer(metrics, request, response));
+  const guard = isLoopback(host) ? createHostGuard(allowed) : () => undefined;
+  const server = createServer(limits, (request, response) => {
+    void answerTo(request, metrics, guard).then((answer) => send(response, answer));
+  });
   server.listen(port, host);
   await once(server, "listening").catch((error: unknown) => {
     throw cannotListen(host, port, "HOLDFAST_METRICS_PORT", error);
@@ -47,8 +54,13 @@ export async function startMetricsServer(
   };
 }
 
-async function answer(metrics: Metrics, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { status, type, body } = await answerTo(request, metrics);
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+function send(response: ServerResponse, { status, type, body }: Answer): void {
   response.writeHead(status, {
     "content-type": type,
     "content-length": Buffer.byteLength(body),
@@ -58,7 +70,10 @@ async function answer(metrics: Metrics, request: IncomingMessage, response: Serv
   response.end(body); // node leaves the body out of an answer to HEAD
 }
 
-async function answerTo({ method, url = "" }: IncomingMessage, metrics: Metrics) {
+async function answerTo(request: IncomingMessage, metrics: Metrics, guard: HostGuard): Promise<Answer> {
+  const { method, url = "" } = request;
+  const stranger = guard(request);
+  if (stranger !== undefined) return plain(stranger.httpStatus, `${stranger.message}\n`);
   if (method !== "GET" && method !== "HEAD") return plain(405, "Expected GET or HEAD\n");
   const [path] = url.split("?");
   if (path === "/metrics") return { status: 200, type: METRICS_TYPE, body: await metrics.scrape() };
@@ -66,6 +81,6 @@ async function answerTo({ method, url = "" }: IncomingMessage, metrics: Metrics)
   return plain(404, "Here are /metrics and /health/live\n");
 }
 
-function plain(status: number, body: string) {
+function plain(status: number, body: string): Answer {
   return { status, type: "text/plain; charset=utf-8", body };
 }

@@ -256,7 +256,7 @@ describe("a connection", () => {
 
   it("that brings a good request and then nonsense gets the answer to the first, and no other", async () => {
     const body = JSON.stringify(submission());
-    const good = `${head("Host: a", json, `Content-Length: ${body.length}`)}${body}`;
+    const good = `${head("Host: localhost", json, `Content-Length: ${body.length}`)}${body}`;
 
     const answer = await sendRaw(root, `${good}\x00 nonsense\r\n\r\n`);
 

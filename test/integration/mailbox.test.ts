@@ -296,7 +296,7 @@ describe("the pages", () => {
     "localhost@evil.example",
     "127.0.0.1:80/x",
   ])("are not shown under another host name: %j", async (host) => {
-    expect(await get("/", { host })).toMatchObject({ status: 403 });
+    expect(await get("/", { host })).toMatchObject({ status: 421 });
   });
 
   it("are shown under the names of this machine", async () => {

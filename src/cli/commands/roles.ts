@@ -98,6 +98,7 @@ async function openMailbox(smtpPort: number, pagePort: number) {
     directory: join(settings.HOLDFAST_DATA_DIR, "mailbox"),
     smtpPort,
     pagePort,
+    allowedHosts: settings.HOLDFAST_ALLOWED_HOSTS,
     log,
   });
 }
