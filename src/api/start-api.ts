@@ -23,7 +23,7 @@ export interface Api extends Running {
 /**
  * Starts the HTTP API.
  *
- * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `START_FAILED` when the port is taken
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `START_FAILED` when the port is taken
  */
 export function startApi(application: Application, env?: Environment): Promise<Api> {
   return startApiTelling(createMetrics(), application, env);

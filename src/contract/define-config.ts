@@ -13,7 +13,7 @@ export interface ApplicationDefinition {
 /** An application, checked. */
 export interface Application {
   readonly jobs: ReadonlyMap<string, JobContract>;
-  /** The names of all queues that its jobs wait in. */
+  /** The names of all queues that its jobs wait in, and, after them, of those that they waited in before. */
   readonly queues: readonly string[];
   readonly handlers: () => Promise<readonly JobHandler[]>;
   readonly schedules: readonly Schedule[];
@@ -37,7 +37,7 @@ export function defineConfig(definition: ApplicationDefinition): Application {
   if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
   return {
     jobs: new Map(jobs.map((job) => [job.type, job])),
-    queues: [...new Set(jobs.map(({ queue }) => queue))],
+    queues: [...new Set([...jobs.map(({ queue }) => queue), ...jobs.flatMap(({ formerQueues }) => formerQueues)])],
     handlers: definition.handlers,
     schedules,
   };

@@ -29,6 +29,8 @@ export interface JobContract<
   readonly effects: EffectDeclarations;
   /** The queue its jobs wait in. */
   readonly queue: string;
+  /** The queues its jobs waited in before, the oldest first. */
+  readonly formerQueues: readonly string[];
   /** What operators do not see. */
   readonly redact: Redaction;
   /** The environment variables without which a worker that runs it does not start. */
@@ -96,6 +98,12 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    */
   readonly queue?: string;
   /**
+   * The queues its jobs waited in before, the oldest first: workers go on to run what waits there, and a key that was used
+   * there still makes no second job.
+   * @default none
+   */
+  readonly formerQueues?: readonly string[];
+  /**
    * Where secrets stand, as JSON pointers; a step `*` is every member or element. Operators see `[redacted]` there, and
    * errors and log lines that quote a secret of the payload do not show it.
    * @default none
@@ -117,6 +125,7 @@ const nameSchema = z
   .string()
   .regex(NAME, "expected 1 to 64 lower-case letters, digits and dashes, beginning with a letter");
 const DAY_MS = 24 * 60 * 60 * 1000;
+const DEFAULT_QUEUE = "default";
 
 const definitionSchema = z.strictObject({
   type: nameSchema,
@@ -126,6 +135,7 @@ const definitionSchema = z.strictObject({
   timeoutMs: z.number().int().min(1).max(DAY_MS),
   effects: z.record(nameSchema, effectDeclarationSchema).optional(),
   queue: nameSchema.optional(),
+  formerQueues: z.array(nameSchema).optional(),
   redact: z
     .strictObject({ payload: z.array(z.string()).optional(), result: z.array(z.string()).optional() })
     .optional(),
@@ -150,7 +160,8 @@ export function defineJob<
   const contract: JobContract<Type, PayloadIn, Payload, Result, EffectName> = {
     ...definition,
     effects: definition.effects ?? {},
-    queue: definition.queue ?? "default",
+    queue: definition.queue ?? DEFAULT_QUEUE,
+    formerQueues: definition.formerQueues ?? [],
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
     requiredVariables: definition.requiredVariables ?? [],
     // The worker checks the payload against this very contract before it calls `run`.
@@ -161,7 +172,9 @@ export function defineJob<
 
 function requireValid(definition: { readonly type: string }): void {
   const parsed = definitionSchema.safeParse(definition);
-  const faults = parsed.success ? redactionFaults(parsed.data) : parsed.error.issues.map(asFault);
+  const faults = parsed.success
+    ? [...formerQueueFaults(parsed.data), ...redactionFaults(parsed.data)]
+    : parsed.error.issues.map(asFault);
   if (faults.length === 0) return;
   const lines = faults.map((fault) => `job "${definition.type}": ${fault}`);
   throw new HoldfastError("APPLICATION_INVALID", lines.join("\n"));
@@ -169,6 +182,19 @@ function requireValid(definition: { readonly type: string }): void {
 
 function asFault({ path, message }: z.core.$ZodIssue): string {
   return `${path.join(".")}: ${message}`;
+}
+
+function formerQueueFaults({
+  queue = DEFAULT_QUEUE,
+  formerQueues = [],
+}: z.output<typeof definitionSchema>): string[] {
+  const repeated = new Set(formerQueues.filter((name, index) => formerQueues.indexOf(name) !== index));
+  return [
+    ...(formerQueues.includes(queue)
+      ? [`formerQueues: expected other queues than the job's own, got "${queue}"`]
+      : []),
+    ...[...repeated].map((name) => `formerQueues: expected each queue once, got "${name}" more than once`),
+  ];
 }
 
 function redactionFaults({ payload, result, redact = {} }: z.output<typeof definitionSchema>): string[] {

@@ -11,6 +11,8 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 const SHAPE =
   /^([a-z][a-z0-9-]{0,63})_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-([0-9a-f]{12})$/;
 
+const FINGERPRINT_LENGTH = 12;
+
 export interface JobId {
   readonly queue: string;
   /** 12 hexadecimal digits. */
@@ -39,6 +41,16 @@ export function parseJobId(text: string): JobId | undefined {
   const match = text.length <= 128 ? SHAPE.exec(text) : null;
   const [, queue, fingerprint] = match ?? [];
   return queue === undefined || fingerprint === undefined ? undefined : { queue, fingerprint };
+}
+
+/** The queue that an id names; undefined for anything that is not of our own making. */
+export function queueOfId(text: string): string | undefined {
+  return parseJobId(text)?.queue;
+}
+
+/** Whether the jobs of two ids have the same content, by what their ids say of it. */
+export function isSameContent(id: string, other: string): boolean {
+  return parseJobId(id)?.fingerprint === other.slice(-FINGERPRINT_LENGTH);
 }
 
 /** What is asked for by an id that is no job's. */

@@ -65,6 +65,7 @@ export const errorCodes = {
   // The process cannot start, or the command was wrong.
   CONFIG_INVALID: { httpStatus: 500, retryable: false, title: "The environment is not valid" },
   APPLICATION_INVALID: { httpStatus: 500, retryable: false, title: "The application is not valid" },
+  QUEUE_CHANGED: { httpStatus: 500, retryable: false, title: "A job's queue is another than it was" },
   STORE_REFUSED: { httpStatus: 503, retryable: false, title: "The store does not let this process in" },
   STORE_UNFIT: { httpStatus: 500, retryable: false, title: "The store cannot give the promised durability" },
   START_FAILED: { httpStatus: 500, retryable: true, title: "The process could not start" },

@@ -3,6 +3,7 @@
  * they cost one comparison.
  */
 export type FaultPoint =
+  | "submit:claimed"
   | "reserve:before"
   | "reserve:after"
   | "commit:before"

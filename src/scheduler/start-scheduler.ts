@@ -16,7 +16,7 @@ import { tickTeller } from "./tick-metrics.ts";
  *
  * It keeps no state. The tick's idempotency key makes any number of schedulers, and any restart, harmless.
  *
- * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `START_FAILED` when the port
+ * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `START_FAILED` when the port
  *   for its metrics is taken
  */
 export async function startScheduler(application: Application, env?: Environment): Promise<MeasuredRole> {

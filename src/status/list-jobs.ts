@@ -1,4 +1,5 @@
 import { claimOf } from "../contract/claim.ts";
+import { queueOfId } from "../contract/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../contract/redaction.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { openEnvelope } from "../queue/envelope.ts";
@@ -6,6 +7,7 @@ import type { StoreClient } from "../store/client.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import { queueKey } from "../store/keys.ts";
 import { openedOrWhyNot } from "../store/sealer.ts";
+import { type ClaimPlaces, findHolder } from "./claim-holder.ts";
 import { type JobState, jobStates, type ListedJob } from "./job-status.ts";
 import { openStatusReader } from "./read-status.ts";
 
@@ -45,10 +47,10 @@ interface Cursor extends Source {
 /** A filter by type reads jobs that it does not list; so many per page at most. */
 const SCANNED_MAX = 1_000;
 
-type ReadListed = (queue: string, id: string) => Promise<ListedJob | undefined>;
+type ReadListed = (id: string) => Promise<ListedJob | undefined>;
 
 /** What must be known of the application's types. */
-export type KnownTypes = ReadonlyMap<string, { readonly queue: string; readonly redact: Redaction }>;
+export type KnownTypes = ReadonlyMap<string, ClaimPlaces & { readonly redact: Redaction }>;
 
 /**
  * Lists jobs: finished ones the latest first, the others the next to run first.
@@ -63,7 +65,13 @@ export async function listJobs(
 ): Promise<JobPage> {
   if (query.idempotencyKey !== undefined)
     return await listByKey(access, prefix, types, query, query.idempotencyKey);
-  const queues = [...new Set([...types.values()].map(({ queue }) => queue))];
+  const declared = [...types.values()];
+  const queues = [
+    ...new Set([
+      ...declared.map(({ queue }) => queue),
+      ...declared.flatMap(({ formerQueues }) => formerQueues),
+    ]),
+  ];
   const sources = queues.flatMap((queue) => jobStates.map((state) => ({ queue, state })));
   const wanted = sources.filter(({ state }) => query.state === undefined || state === query.state);
   return await listFrom(access, prefix, types, wanted, query);
@@ -80,21 +88,11 @@ async function listByKey(
   const candidates = [...types].filter(([name]) => query.type === undefined || name === query.type);
   const readListed = openListedReader(access, prefix, types);
   const ids = await Promise.all(
-    candidates.map(([name, { queue }]) =>
-      access.client.get(queueKey(prefix, queue, `de:${claimOf(name, key)}`)),
-    ),
+    candidates.map(([name, places]) => findHolder(access.client, prefix, claimOf(name, key), places)),
   );
-  const jobs = await readAll(readListed, candidates, ids);
+  const read = await Promise.all(ids.map((id) => readListed(id ?? "")));
+  const jobs = read.filter((job) => job !== undefined);
   return { jobs: jobs.filter((job) => matches(job, query)), nextCursor: null };
-}
-
-async function readAll(
-  readListed: ReadListed,
-  candidates: readonly (readonly [string, { readonly queue: string }])[],
-  ids: readonly (string | null)[],
-): Promise<ListedJob[]> {
-  const reading = candidates.map(([, { queue }], index) => readListed(queue, ids[index] ?? ""));
-  return (await Promise.all(reading)).filter((job) => job !== undefined);
 }
 
 async function listFrom(
@@ -112,8 +110,7 @@ async function listFrom(
   while (place !== undefined && jobs.length < query.limit && scanned < SCANNED_MAX) {
     const offset = await currentOffset(client, prefix, place);
     const ids = await pageOfIds(client, prefix, place, offset, query.limit - jobs.length);
-    const { queue } = place;
-    const read = await Promise.all(ids.map((id) => readListed(queue, id)));
+    const read = await Promise.all(ids.map((id) => readListed(id)));
     jobs.push(
       ...read.filter((job) => job !== undefined && matches(job, query)).map((job) => job as ListedJob),
     );
@@ -137,7 +134,9 @@ function matches(job: ListedJob, { type, state, from, to }: JobQuery): boolean {
 function openListedReader(access: StoreAccess, prefix: string, types: KnownTypes): ReadListed {
   const { client, sealer } = access;
   const readStatus = openStatusReader(access, prefix);
-  return async (queue, id) => {
+  return async (id) => {
+    const queue = queueOfId(id);
+    if (queue === undefined) return undefined;
     const [status, data] = await Promise.all([
       readStatus(id),
       client.hget(queueKey(prefix, queue, id), "data"),

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { claimOf } from "../contract/claim.ts";
 import { type Schedule, tickKey } from "../contract/define-schedule.ts";
-import { parseJobId, submittedAt } from "../contract/job-id.ts";
+import { submittedAt } from "../contract/job-id.ts";
 import { durationText, exactDurationText } from "../service/duration-text.ts";
 import { isoOrNull, isoTime } from "../service/iso-time.ts";
 import type { StoreClient } from "../store/client.ts";
 import { inTime } from "../store/fault.ts";
-import { queueKey } from "../store/keys.ts";
+import { findHolder } from "./claim-holder.ts";
 import { jobStates } from "./job-status.ts";
 import type { ReadStatus } from "./read-status.ts";
 
@@ -168,10 +168,9 @@ async function readTick(
   schedule: Schedule,
   at: number,
 ): Promise<Pick<NonNullable<ScheduleStatus["last"]>, "jobId" | "state">> {
-  const { type, queue } = schedule.job;
-  const key = queueKey(prefix, queue, `de:${claimOf(type, tickKey(schedule, at))}`);
-  const jobId = await inTime(client.get(key));
-  if (jobId === null || parseJobId(jobId) === undefined) return { jobId: null, state: null };
+  const claim = claimOf(schedule.job.type, tickKey(schedule, at));
+  const jobId = await inTime(findHolder(client, prefix, claim, schedule.job));
+  if (jobId === null) return { jobId: null, state: null };
   const status = await inTime(readStatus(jobId));
   return { jobId, state: status?.state ?? null };
 }

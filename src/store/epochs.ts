@@ -1,5 +1,4 @@
 import type { Settings } from "../config/settings.ts";
-import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Logger } from "../observe/logger.ts";
 import { isoTime } from "../service/iso-time.ts";
 import { type Running, stopOnce } from "../service/running.ts";
@@ -20,6 +19,7 @@ export interface EpochsOptions {
 
 /** The epochs of an application's queues: in a Redis Cluster each lies with its queue, and can be lost alone. */
 export interface Epochs extends Running {
+  /** Also of a queue that is none of the application's: it is looked at from the first call on. */
   of(queue: string): Epoch;
   /** Called when a queue's store has lost something, and when a new epoch is taken up. */
   onLoss(listener: (queue: string) => Promise<void>): void;
@@ -34,23 +34,20 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
   const before = file.read();
   const writers = await openWriters(client, durability);
   const listeners: ((queue: string) => Promise<void>)[] = [];
-  const epochs = new Map(
-    queues.map((queue) => [
+  const open = (queue: string) =>
+    createEpoch({
+      client,
+      prefix,
       queue,
-      createEpoch({
-        client,
-        prefix,
-        queue,
-        durability,
-        write: writers.of(),
-        remembered: before.get(queue),
-        async onLoss(loss) {
-          await Promise.all(listeners.map((listener) => listener(queue)));
-          tell(log, queue, loss);
-        },
-      }),
-    ]),
-  );
+      durability,
+      write: writers.of(),
+      remembered: before.get(queue),
+      async onLoss(loss) {
+        await Promise.all(listeners.map((listener) => listener(queue)));
+        tell(log, queue, loss);
+      },
+    });
+  const epochs = new Map(queues.map((queue) => [queue, open(queue)]));
 
   async function beat(): Promise<void> {
     // A patient connection would keep the question until the store is back, and asks again then anyway.
@@ -83,8 +80,10 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
   await beat();
   return {
     of(queue) {
-      const epoch = epochs.get(queue);
-      if (epoch === undefined) throw new HoldfastError("INTERNAL", "The queue is not known");
+      const known = epochs.get(queue);
+      if (known !== undefined) return known;
+      const epoch = open(queue);
+      epochs.set(queue, epoch);
       return epoch;
     },
     onLoss: (listener) => void listeners.push(listener),

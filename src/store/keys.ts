@@ -20,6 +20,16 @@ export function fingerprintSecretKey(prefix: string): string {
   return `${prefix}:fingerprint-secret`;
 }
 
+/** Which queues each job type was submitted to. */
+export function queueMemoryKey(prefix: string): string {
+  return `${prefix}:queues`;
+}
+
+/** Which job has a claim, as far as one queue knows. BullMQ's key of a deduplication. */
+export function claimKey(prefix: string, queue: string, claim: string): string {
+  return queueKey(prefix, queue, `de:${claim}`);
+}
+
 /** What is known of the effects of one claim, i.e. of one job type's idempotency key. */
 export function ledgerKey(prefix: string, queue: string, claim: string): string {
   return queueKey(prefix, queue, `ledger:${claim}`);

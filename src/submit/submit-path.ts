@@ -2,6 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { requireKnownQueues } from "../queue/queue-memory.ts";
 import { stopAll, stopOnce } from "../service/running.ts";
 import { connectStore, type Store } from "../store/connect.ts";
 import { openEpochs } from "../store/epochs.ts";
@@ -16,7 +17,7 @@ export interface SubmitPath extends Store {
 /**
  * Connects to the store, and builds the submit path over it.
  *
- * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`
+ * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`
  */
 export async function openSubmitPath(
   application: Application,
@@ -25,6 +26,7 @@ export async function openSubmitPath(
   metrics?: Metrics,
 ): Promise<SubmitPath> {
   const store = await connectStore(settings, "prompt", log);
+  await requireKnownQueues(application, store, settings.HOLDFAST_PREFIX);
   const { queues } = application;
   const epochs = await openEpochs({ client: store.client, queues, settings, log });
   const submitter = createSubmitter(application, store, {

@@ -1,12 +1,16 @@
 import { claimOf } from "../contract/claim.ts";
 import type { Application } from "../contract/define-config.ts";
-import { newJobId } from "../contract/job-id.ts";
+import type { JobContract } from "../contract/define-job.ts";
+import { isSameContent, newJobId, queueOfId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { traceCarrier } from "../observe/tracing.ts";
-import { createJobAdder, type JobAdder } from "../queue/job-adder.ts";
+import { createJobAdder, type NewJob } from "../queue/job-adder.ts";
+import { createKeyClaimer } from "../queue/key-claimer.ts";
+import { openQueueMemory } from "../queue/queue-memory.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import type { Epochs } from "../store/epochs.ts";
 import { inTime } from "../store/fault.ts";
+import { openClaimTrail, type QueueSlot } from "./claim-trail.ts";
 import { fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
 import type { SubmissionWatch } from "./submission-metrics.ts";
@@ -53,23 +57,37 @@ export function createSubmitter(
 ): Submitter {
   const { prefix, epochs, watch } = options;
   const secret = fingerprintSecret(client, prefix, sealer);
-  epochs.onLoss(async () => secret.offerAgain());
-  const adders: ReadonlyMap<string, JobAdder> = new Map(
-    application.queues.map((queue) => [
-      queue,
-      createJobAdder({ prefix, queue, sealer, epoch: epochs.of(queue) }),
-    ]),
-  );
+  const memory = openQueueMemory(client, prefix);
+  epochs.onLoss(async () => {
+    secret.offerAgain();
+    memory.forget();
+  });
+  const slots = new Map<string, QueueSlot>();
+  const slotOf = (queue: string) => {
+    const known = slots.get(queue);
+    if (known !== undefined) return known;
+    const parts = { prefix, queue, client, sealer, epoch: epochs.of(queue) };
+    const slot = { adder: createJobAdder(parts), claimer: createKeyClaimer(parts) };
+    slots.set(queue, slot);
+    return slot;
+  };
+  const trail = openClaimTrail(slotOf, isSameContent);
+
+  /** @returns the id of the job that has the key */
+  async function add(job: NewJob, contract: JobContract): Promise<string> {
+    if (contract.formerQueues.length > 0) return await inTime(trail.walk(job, contract));
+    const holder = await slotOf(contract.queue).adder.add(job);
+    if (holder === job.id || queueOfId(holder) === contract.queue) return holder;
+    return await inTime(trail.follow(job, holder, contract.queue));
+  }
 
   async function enqueue(submission: ValidSubmission, content: string, key: string): Promise<Receipt> {
     const { contract, payload, idempotencyKey } = submission;
-    const adder = adders.get(contract.queue);
-    if (adder === undefined) throw new HoldfastError("INTERNAL", "The job's queue is not known");
     const claim = claimOf(contract.type, idempotencyKey);
     const fingerprint = fingerprintOf(key, claim, content);
     const id = newJobId(contract.queue, fingerprint);
     const timing = timingOf(submission.options);
-    const holder = await adder.add({
+    const job = {
       id,
       type: contract.type,
       envelope: { key: idempotencyKey, payload },
@@ -79,9 +97,15 @@ export function createSubmitter(
       trace: traceCarrier(),
       claim,
       claimMs: options.retentionMs + timing.delayMs,
-    });
+    };
+    const holder = await add(job, contract);
     if (!holder.endsWith(fingerprint)) throw keyReused();
     return { id: holder, type: contract.type, idempotencyKey, duplicate: holder !== id };
+  }
+
+  async function prepared(contract: JobContract): Promise<string> {
+    const [key] = await Promise.all([secret.get(), memory.remember(contract)]);
+    return key;
   }
 
   return {
@@ -89,10 +113,10 @@ export function createSubmitter(
       try {
         const submission = validateSubmission(application, input);
         const content = request ?? submission.content;
-        const known = secret.known();
-        // Where the secret has to be read first, both must be done in the time that somebody waits for one.
+        const known = memory.knows(submission.contract) ? secret.known() : undefined;
+        // What has to be read or written first must be done in the time that somebody waits for all of it.
         const receipt = await (known === undefined
-          ? inTime(secret.get().then((read) => enqueue(submission, content, read)))
+          ? inTime(prepared(submission.contract).then((read) => enqueue(submission, content, read)))
           : enqueue(submission, content, known));
         watch?.taken(receipt.type, receipt.duplicate);
         return receipt;

@@ -6,6 +6,7 @@ import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
 import { diagnoseEncryption } from "./diagnose-encryption.ts";
 import { diagnoseLoss } from "./diagnose-loss.ts";
+import { diagnoseQueues } from "./diagnose-queues.ts";
 import { diagnoseStore } from "./diagnose-store.ts";
 import { diagnoseVariables } from "./diagnose-variables.ts";
 import { type Finding, finding, ok } from "./finding.ts";
@@ -28,6 +29,7 @@ export async function diagnose(
   const store = [
     ...(await diagnoseStore(client, durability)),
     ...(await diagnoseLoss(client, prefix, application.queues)),
+    ...(await diagnoseQueues(application, client, prefix)),
   ];
   const queues = await Promise.all(
     application.queues.map(async (name) => {

@@ -12,6 +12,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { createLogger, type Logger } from "../observe/logger.ts";
 import type { MeasuredRole } from "../observe/metrics-server.ts";
 import { startConsumer } from "../queue/job-consumer.ts";
+import { requireKnownQueues } from "../queue/queue-memory.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import { connectStore, type StoreAccess } from "../store/connect.ts";
 import { type Epochs, openEpochs } from "../store/epochs.ts";
@@ -30,7 +31,7 @@ export interface WorkerRole extends MeasuredRole {
 /**
  * Starts a worker: takes jobs from every queue of the application and runs their handlers.
  *
- * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `START_FAILED` when the port
+ * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `START_FAILED` when the port
  *   for its metrics is taken
  */
 export async function startWorker(application: Application, env?: Environment): Promise<WorkerRole> {
@@ -40,6 +41,7 @@ export async function startWorker(application: Application, env?: Environment): 
   requireVariables(requiredVariables(application), env);
   const handlers = await loadHandlers(application);
   const store = await connectStore(settings, "patient", log);
+  await requireKnownQueues(application, store, settings.HOLDFAST_PREFIX);
   const metrics = await startWorkerMetrics(application, store.client, settings).catch(
     async (error: unknown) => {
       await store.stop();

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
+import type { FaultPoint } from "../../../src/observe/fault-points.ts";
 import type { ActPayload } from "./application.ts";
 import type { StrikeKind, StrikePoint } from "./points.ts";
 import { trace } from "./trace.ts";
@@ -20,7 +21,7 @@ export function arm(jobId: string, strike: Strike | undefined): boolean {
 }
 
 /** Told at each point of each attempt; where this is the one, it strikes, once per job whatever becomes of us. */
-export async function pass(point: StrikePoint, jobId: string): Promise<void> {
+export async function pass(point: StrikePoint | FaultPoint, jobId: string): Promise<void> {
   trace(point, jobId);
   const strike = armed.get(jobId);
   if (strike?.at !== point || !claim(jobId)) return;

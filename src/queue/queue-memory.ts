@@ -1,0 +1,94 @@
+import type { Application } from "../contract/define-config.ts";
+import type { JobContract } from "../contract/define-job.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { StoreClient } from "../store/client.ts";
+import type { Store } from "../store/connect.ts";
+import { inTime } from "../store/fault.ts";
+import { queueMemoryKey } from "../store/keys.ts";
+import { loadScript } from "../store/script.ts";
+
+const rememberScript = loadScript(import.meta.url, "remember-queue.lua");
+
+/** Remembers in the store which queue each type is submitted to. */
+export interface QueueMemory {
+  /** Whether the store knows it already, as far as this process can tell without asking. */
+  knows(contract: JobContract): boolean;
+  /** Written before a type's first submission. @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_FULL` */
+  remember(contract: JobContract): Promise<void>;
+  /** The store may have lost it: each type is written anew with its next submission. */
+  forget(): void;
+}
+
+export function openQueueMemory(client: StoreClient, prefix: string): QueueMemory {
+  const known = new Set<string>();
+  const forget = () => known.clear();
+  client.on("ready", forget);
+  return {
+    knows: ({ type }) => known.has(type),
+    async remember({ type, queue, formerQueues }) {
+      if (known.has(type)) return;
+      await inTime(rememberScript.run(client, [queueMemoryKey(prefix)], [type, queue, ...formerQueues]));
+      known.add(type);
+    },
+    forget,
+  };
+}
+
+/** The queues that each type was submitted to, the last one first. */
+export async function readQueueMemory(
+  client: StoreClient,
+  prefix: string,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const known = await client.hgetall(queueMemoryKey(prefix));
+  return new Map(Object.entries(known).map(([type, names]) => [type, names.split(" ")]));
+}
+
+/** A contract whose queue is another than the one that its type was last submitted to, and does not say so. */
+export interface ChangedQueue {
+  readonly type: string;
+  readonly queue: string;
+  readonly lastQueue: string;
+  /** What to write into the contract. */
+  readonly line: string;
+}
+
+export function changedQueues(
+  { jobs }: Pick<Application, "jobs">,
+  memory: ReadonlyMap<string, readonly string[]>,
+): ChangedQueue[] {
+  return [...jobs.values()].flatMap(({ type, queue, formerQueues }) => {
+    const [lastQueue] = memory.get(type) ?? [];
+    if (lastQueue === undefined || lastQueue === queue || formerQueues.includes(lastQueue)) return [];
+    const names = [...formerQueues, lastQueue].map((name) => JSON.stringify(name));
+    return [{ type, queue, lastQueue, line: `formerQueues: [${names.join(", ")}]` }];
+  });
+}
+
+/**
+ * Refuses an application in which a type has another queue than it was last submitted to: its keys would be forgotten, and
+ * its jobs left behind. The connection of a process that is refused is closed.
+ *
+ * @throws HoldfastError `QUEUE_CHANGED` with a line for each such type, `STORE_UNAVAILABLE`
+ */
+export async function requireKnownQueues(
+  application: Application,
+  store: Store,
+  prefix: string,
+): Promise<void> {
+  try {
+    refuseChanged(changedQueues(application, await inTime(readQueueMemory(store.client, prefix))));
+  } catch (error) {
+    await store.stop();
+    throw error;
+  }
+}
+
+function refuseChanged(changed: readonly ChangedQueue[]): void {
+  if (changed.length === 0) return;
+  const lines = changed.map(
+    ({ type, queue, lastQueue, line }) =>
+      `job "${type}": its queue is "${queue}", and it was last submitted to "${lastQueue}". ` +
+      `Declare that in its contract: ${line} (see docs/change-a-queue.md)`,
+  );
+  throw new HoldfastError("QUEUE_CHANGED", lines.join("\n"));
+}
