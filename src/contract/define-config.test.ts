@@ -29,6 +29,16 @@ describe("an application", () => {
     expect(application.schedules).toEqual([]);
   });
 
+  it("knows the former queues of its jobs, too, after those they wait in now", () => {
+    const moved = defineJob({ ...job("moved", "fast"), formerQueues: ["slow", "default"] });
+
+    expect(defineConfig({ jobs: [moved, job("b", "slow")], handlers }).queues).toEqual([
+      "fast",
+      "slow",
+      "default",
+    ]);
+  });
+
   it("does not load its handlers when it is declared", () => {
     const load = () => {
       throw new Error("loaded");

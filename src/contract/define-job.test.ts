@@ -22,6 +22,24 @@ describe("a job", () => {
     expect(defineJob({ ...good, queue: "slow" }).queue).toBe("slow");
   });
 
+  it("may name the queues it waited in before, and names none unless it says so", () => {
+    expect(defineJob(good).formerQueues).toEqual([]);
+    expect(defineJob({ ...good, queue: "slow", formerQueues: ["default"] }).formerQueues).toEqual(["default"]);
+  });
+
+  it.each([
+    [{ formerQueues: ["Slow"] }, /^job "report": formerQueues\.0: expected 1 to 64 lower-case letters/],
+    [{ formerQueues: "slow" }, /^job "report": formerQueues: /],
+    [{ formerQueues: ["default"] }, /^job "report": formerQueues: expected other queues .*, got "default"$/],
+    [
+      { queue: "slow", formerQueues: ["slow"] },
+      /^job "report": formerQueues: expected other queues .*, got "slow"$/,
+    ],
+    [{ formerQueues: ["slow", "slow"] }, /^job "report": formerQueues: expected each queue once, got "slow"/],
+  ])("may not have been in %j", (changed, fault) => {
+    expect(define(changed)).toThrow(fault);
+  });
+
   it("binds a handler to the very contract that it was made from", async () => {
     const job = defineJob(good);
     const run = async () => "done";
