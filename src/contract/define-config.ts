@@ -37,7 +37,9 @@ export function defineConfig(definition: ApplicationDefinition): Application {
   if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
   return {
     jobs: new Map(jobs.map((job) => [job.type, job])),
-    queues: [...new Set([...jobs.map(({ queue }) => queue), ...jobs.flatMap(({ formerQueues }) => formerQueues)])],
+    queues: [
+      ...new Set([...jobs.map(({ queue }) => queue), ...jobs.flatMap(({ formerQueues }) => formerQueues)]),
+    ],
     handlers: definition.handlers,
     schedules,
   };

@@ -24,7 +24,9 @@ describe("a job", () => {
 
   it("may name the queues it waited in before, and names none unless it says so", () => {
     expect(defineJob(good).formerQueues).toEqual([]);
-    expect(defineJob({ ...good, queue: "slow", formerQueues: ["default"] }).formerQueues).toEqual(["default"]);
+    expect(defineJob({ ...good, queue: "slow", formerQueues: ["default"] }).formerQueues).toEqual([
+      "default",
+    ]);
   });
 
   it.each([

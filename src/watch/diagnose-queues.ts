@@ -17,7 +17,9 @@ export async function diagnoseQueues(
       remedy: `write ${line} into its contract, see docs/change-a-queue.md`,
     }),
   );
-  const undeclared = new Set([...memory.values()].flat().filter((name) => !application.queues.includes(name)));
+  const undeclared = new Set(
+    [...memory.values()].flat().filter((name) => !application.queues.includes(name)),
+  );
   const left = await Promise.all(
     [...undeclared].map((name) => leftBehind(application, client, prefix, name, memory)),
   );

@@ -1,11 +1,29 @@
-import { createOperator, defineConfig, defineJob, defineSchedule, type Producer, startScheduler } from "holdfast";
+import { fileURLToPath } from "node:url";
+import {
+  createOperator,
+  defineConfig,
+  defineJob,
+  defineSchedule,
+  type Producer,
+  startScheduler,
+} from "holdfast";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { readSettings } from "../../src/config/settings.ts";
 import { claimOf } from "../../src/contract/claim.ts";
 import { onFaultPoint } from "../../src/observe/fault-points.ts";
-import { claimKey } from "../../src/store/keys.ts";
+import { claimKey, doubtsKey } from "../../src/store/keys.ts";
+import { diagnose } from "../../src/watch/diagnose.ts";
+import type { Finding } from "../../src/watch/finding.ts";
 import { get, post } from "../support/http.ts";
-import { createService, type Service, untilState, type Variables } from "../support/service.ts";
+import { run, withProcesses } from "../support/processes.ts";
+import {
+  createService,
+  type Service,
+  testEnvironment,
+  untilState,
+  type Variables,
+} from "../support/service.ts";
 import { until } from "../support/until.ts";
 
 interface Version {
@@ -193,7 +211,9 @@ describe("a key that was used before the change", () => {
     expect((await get(`${url}/jobs?state=waiting`)).body).toMatchObject({ jobs: [{ id: other.id }, { id }] });
     const operator = await createOperator(old.application, service.env);
     onTestFinished(() => operator.stop());
-    expect(await operator.list({ idempotencyKey: "new", limit: 1 })).toMatchObject({ jobs: [{ id: other.id }] });
+    expect(await operator.list({ idempotencyKey: "new", limit: 1 })).toMatchObject({
+      jobs: [{ id: other.id }],
+    });
   });
 
   it("is forgotten after the retention, as it would be without a change", async () => {
@@ -234,27 +254,30 @@ describe("two versions of an application, each with its own queue for a type", (
   it.each([
     ["the same version", after],
     ["the old version", before],
-  ])("lose nothing when a producer is killed between claim and job: %s adds that job", async (_, finisher) => {
-    const { version, charged } = deploy();
-    const next = version(after);
-    const other = version(finisher);
-    const producer = await other.service.createProducer();
-    const doomed = await next.service.createProducer();
-    await killedBetweenClaimAndJob(() => next.submit(doomed, "k"));
-    expect(await jobsIn(next.service, "orders", "orders-2")).toEqual([0, 0]);
+  ])(
+    "lose nothing when a producer is killed between claim and job: %s adds that job",
+    async (_, finisher) => {
+      const { version, charged } = deploy();
+      const next = version(after);
+      const other = version(finisher);
+      const producer = await other.service.createProducer();
+      const doomed = await next.service.createProducer();
+      await killedBetweenClaimAndJob(() => next.submit(doomed, "k"));
+      expect(await jobsIn(next.service, "orders", "orders-2")).toEqual([0, 0]);
 
-    await expect(other.submit(producer, "k", 2)).rejects.toMatchObject({ code: "IDEMPOTENCY_KEY_REUSED" });
-    const receipts = await Promise.all([1, 2, 3].map(() => other.submit(producer, "k")));
+      await expect(other.submit(producer, "k", 2)).rejects.toMatchObject({ code: "IDEMPOTENCY_KEY_REUSED" });
+      const receipts = await Promise.all([1, 2, 3].map(() => other.submit(producer, "k")));
 
-    const [{ id } = { id: "" }] = receipts;
-    expect(id).toMatch(/^orders-2_/);
-    expect(new Set(receipts.map((receipt) => receipt.id)).size).toBe(1);
-    expect(await jobsIn(next.service, "orders", "orders-2")).toEqual([0, 1]);
-    expect(await next.submit(doomed, "k")).toEqual({ ...receipts[0], duplicate: true });
-    await next.service.startWorker();
-    await untilState(producer, id, "completed");
-    expect(charged).toHaveLength(1);
-  });
+      const [{ id } = { id: "" }] = receipts;
+      expect(id).toMatch(/^orders-2_/);
+      expect(new Set(receipts.map((receipt) => receipt.id)).size).toBe(1);
+      expect(await jobsIn(next.service, "orders", "orders-2")).toEqual([0, 1]);
+      expect(await next.submit(doomed, "k")).toEqual({ ...receipts[0], duplicate: true });
+      await next.service.startWorker();
+      await untilState(producer, id, "completed");
+      expect(charged).toHaveLength(1);
+    },
+  );
 
   it("add the job of a claim once, although its producer was only slow", async () => {
     const { version } = deploy();
@@ -319,7 +342,10 @@ describe("two versions of an application, each with its own queue for a type", (
 
   it("agree in the second change as in the first", async () => {
     const { version } = deploy();
-    const versions = [version(after), version({ queue: "a-3", formerQueues: ["orders", "orders-2"] })] as const;
+    const versions = [
+      version(after),
+      version({ queue: "a-3", formerQueues: ["orders", "orders-2"] }),
+    ] as const;
     const producers = [
       await versions[0].service.createProducer(),
       await versions[1].service.createProducer(),
@@ -380,5 +406,96 @@ describe("a schedule whose job has changed its queue", () => {
     const ticks = body.ticks as { jobId: string | null }[];
     expect(ticks.some(({ jobId }) => jobId?.startsWith("orders_"))).toBe(true);
     expect(await producer.status(ticks.at(-1)?.jobId ?? "")).toMatchObject({ type: "order" });
+  });
+});
+
+describe("a queue that no contract names any more", () => {
+  const findingsOf = async (
+    version: ReturnType<ReturnType<typeof deploy>["version"]>,
+  ): Promise<Finding[]> => {
+    const settings = readSettings(version.service.env);
+    const findings = await diagnose(version.application, version.service.connect(), settings);
+    return findings.filter(({ name }) => name.startsWith("queue"));
+  };
+
+  it("is bad to the doctor while jobs wait in it, with the line to write", async () => {
+    const { version } = deploy();
+    const old = version(before);
+    const producer = await old.service.createProducer();
+    expect(await findingsOf(old)).toMatchObject([{ name: "queues of types", verdict: "ok" }]);
+    for (const key of ["k", "l"]) await old.submit(producer, key);
+    await producer.submit(old.order, { cents: 1 }, { idempotencyKey: "m", delayMs: 60_000 });
+
+    expect(await findingsOf(version(undeclared))).toMatchObject([
+      {
+        name: "queue of order",
+        verdict: "bad",
+        found: "orders-2, and it was last submitted to orders",
+        remedy: expect.stringContaining('formerQueues: ["orders"]'),
+      },
+      {
+        name: "queue orders",
+        verdict: "bad",
+        found: expect.stringContaining("3 jobs left in it, 0 effects in doubt"),
+        remedy: expect.stringContaining('add "orders" to formerQueues of job order'),
+      },
+    ]);
+    expect(await findingsOf(version(after))).toMatchObject([{ name: "queues of types", verdict: "ok" }]);
+  });
+
+  it("is well once it is empty, and bad again while somebody must look at its doubts", async () => {
+    const { version } = deploy();
+    const old = version(before);
+    const next = version(after);
+    const producers = [await old.service.createProducer(), await next.service.createProducer()] as const;
+    const { id } = await old.submit(producers[0], "k");
+    await next.submit(producers[1], "l");
+    await next.service.startWorker();
+    await untilState(producers[1], id, "completed");
+
+    expect(await findingsOf(version(undeclared))).toMatchObject([
+      { name: "queues of types", verdict: "ok" },
+      { name: "queue orders", verdict: "ok", found: expect.stringContaining("0 jobs left") },
+    ]);
+    await next.service
+      .connect()
+      .zadd(doubtsKey(next.service.env.HOLDFAST_PREFIX, "orders"), Date.now(), "x/charge");
+    expect(await findingsOf(version(undeclared))).toContainEqual(
+      expect.objectContaining({
+        name: "queue orders",
+        verdict: "bad",
+        found: expect.stringContaining("1 effect in doubt"),
+      }),
+    );
+  });
+});
+
+describe("the command line, and roles as processes of their own", withProcesses, () => {
+  const config = fileURLToPath(new URL("../support/fixtures/moved.config.ts", import.meta.url));
+
+  it("end with 1 and the whole message where a queue has changed, and go on where that is declared", async () => {
+    const env = { ...testEnvironment(), HOLDFAST_CONFIG: config, LOG_LEVEL: "info" } as const;
+    const submit = ["submit", "moved", "--key", "k", "--payload", "1"];
+    const [moved, declared] = [
+      { TEST_QUEUE: "orders-2" },
+      { TEST_QUEUE: "orders-2", TEST_FORMER_QUEUES: "default" },
+    ];
+    expect(await run(submit, env)).toMatchObject({ code: 0 });
+
+    const refused = await Promise.all(
+      [submit, ["api"], ["worker"], ["scheduler"]].map((args) =>
+        run(args, { ...env, ...moved } as Variables),
+      ),
+    );
+
+    for (const { code, stderr } of refused) {
+      expect(code).toBe(1);
+      expect(stderr).toContain("docs/change-a-queue.md");
+      expect(stderr.replaceAll("\\", "")).toContain('formerQueues: ["default"]');
+    }
+    expect(await run(["jobs", "list"], { ...env, ...moved } as Variables)).toMatchObject({ code: 0 });
+    const { code, stdout } = await run(submit, { ...env, ...declared } as Variables);
+    expect(code).toBe(0);
+    expect(stdout).toContain("default_");
   });
 });

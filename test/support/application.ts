@@ -4,7 +4,9 @@ import { passGate } from "./gate.ts";
 
 const quick = { attempts: 3, backoff: { kind: "fixed", delayMs: 50 } } as const;
 
-type Changes = Partial<Pick<JobContract, "type" | "queue" | "payload" | "result" | "retry" | "timeoutMs">>;
+type Changes = Partial<
+  Pick<JobContract, "type" | "queue" | "formerQueues" | "payload" | "result" | "retry" | "timeoutMs">
+>;
 
 /** A job that takes anything and returns anything, for a test that gives it a handler of its own. */
 export function anyJob(changes: Changes = {}) {
