@@ -4,10 +4,11 @@ import { defineConfig } from "./define-config.ts";
 import { defineJob } from "./define-job.ts";
 import { defineSchedule } from "./define-schedule.ts";
 
-const job = (type: string, queue = "default") =>
+const job = (type: string, queue = "default", formerQueues: readonly string[] = []) =>
   defineJob({
     type,
     queue,
+    formerQueues,
     payload: z.unknown(),
     result: z.unknown(),
     retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
@@ -30,7 +31,7 @@ describe("an application", () => {
   });
 
   it("knows the former queues of its jobs, too, after those they wait in now", () => {
-    const moved = defineJob({ ...job("moved", "fast"), formerQueues: ["slow", "default"] });
+    const moved = job("moved", "fast", ["slow", "default"]);
 
     expect(defineConfig({ jobs: [moved, job("b", "slow")], handlers }).queues).toEqual([
       "fast",
