@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from "../service/private-files.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 
 /**
@@ -10,7 +11,7 @@ import { type Running, stopOnce } from "../service/running.ts";
  * @throws HoldfastError `START_FAILED` when another one is running
  */
 export function claimDataDirectory(dataDir: string): Running {
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(dataDir, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
   const file = join(dataDir, "up.pid");
   const holder = readHolder(file);
   if (holder !== undefined && isAlive(holder)) {
@@ -19,7 +20,8 @@ export function claimDataDirectory(dataDir: string): Running {
       `holdfast up is already running on ${dataDir} (process ${holder}); stop it, or set HOLDFAST_DATA_DIR`,
     );
   }
-  writeFileSync(file, String(process.pid));
+  writeFileSync(file, String(process.pid), { mode: PRIVATE_FILE_MODE });
+  chmodSync(file, PRIVATE_FILE_MODE); // one that was left behind keeps its mode
   return {
     stop: stopOnce(async () => {
       rmSync(file, { force: true });

@@ -13,6 +13,7 @@ import { addStoreCommands } from "./commands/store.ts";
 import { addSubmitCommand } from "./commands/submit.ts";
 import { addUpCommand } from "./commands/up.ts";
 import { exitCode, exitCodeOf } from "./exit-code.ts";
+import { printError } from "./output.ts";
 
 /**
  * Runs one command and ends the process.
@@ -33,7 +34,7 @@ async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
     if (!(error instanceof HoldfastError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    printError(error.message);
     return exitCodeOf(error);
   }
 }

@@ -6,6 +6,8 @@ import { malformed, parseJson } from "../contract/parse-json.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import { exitCode } from "./exit-code.ts";
+import { print, printError, printJson } from "./output.ts";
+import { printable } from "./table.ts";
 
 const IN_FLIGHT_MAX = 128;
 
@@ -45,7 +47,8 @@ export async function submitFile(
   } finally {
     bar.stop();
   }
-  process.stdout.write(`${json ? JSON.stringify(counts) : summary(counts)}\n`);
+  if (json) printJson(counts);
+  else print(summary(counts));
   if (counts.refused > 0) process.exitCode = exitCode.failed;
 }
 
@@ -92,7 +95,7 @@ async function submitLine(
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.retryable) throw error;
     counts.refused += 1;
-    process.stderr.write(`line ${number}: ${error.code}: ${error.message}\n`);
+    printError(`line ${number}: ${error.code}: ${printable(error.message)}`);
   }
 }
 

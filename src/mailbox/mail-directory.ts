@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../service/private-files.ts";
 
 /** What identifies a mail: the name of its file without the ending, e.g. `20261124T140912123Z-9f86d081`. */
 export type MailId = string;
@@ -30,7 +31,7 @@ export function arrivalOf(id: MailId): Date {
 
 /** Opens a directory of mails, and makes it where it is missing. */
 export async function openMailDirectory(directory: string): Promise<MailDirectory> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  makePrivateDirectory(directory);
   const nextArrivalMs = arrivalClock();
   const pathOf = (id: MailId) => join(directory, id + ending);
 
@@ -83,7 +84,7 @@ function mailId(arrivalMs: number): MailId {
 }
 
 async function writeDurably(path: string, content: Buffer): Promise<void> {
-  const file = await open(path, "wx", 0o600);
+  const file = await open(path, "wx", PRIVATE_FILE_MODE);
   try {
     await file.writeFile(content);
     await file.sync();

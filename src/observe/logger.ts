@@ -22,6 +22,7 @@ export function createLogger(level: string, role: string): Logger {
     },
   };
   if (!process.stderr.isTTY) return pino(options, pino.destination({ fd: 2, sync: true }));
+  const hooks = { streamWrite: withoutControls };
   const stream = pretty({
     destination: 2,
     sync: true,
@@ -29,5 +30,17 @@ export function createLogger(level: string, role: string): Logger {
     ignore: "role",
     messageFormat: "{role} · {msg}",
   });
-  return pino(options, stream);
+  return pino({ ...options, hooks }, stream);
+}
+
+/**
+ * A line of JSON without what would command a terminal once its escapes are resolved: errors quote texts from outside.
+ *
+ * Line ends and tabs stay: stacks are made of them.
+ */
+export function withoutControls(line: string): string {
+  const text = line.replace(/\\(?:u00(?:[01][0-9a-f]|7f)|.)/gi, (found) =>
+    /^\\(?:u00|[bfr])/i.test(found) ? "·" : found,
+  );
+  return text.replace(/(?!\n$)[\p{Cc}\p{Cf}\u2028\u2029]/gu, "·");
 }

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, openSync } from "node:fs";
+import { openSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Redis } from "ioredis";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../service/private-files.ts";
 
 // sun_path holds 104 bytes on macOS and 108 on Linux.
 const SOCKET_PATH_MAX = 100;
@@ -25,8 +26,8 @@ export function embeddedStoreUrl(dataDir: string): string {
  */
 export function spawnEmbeddedStore(dataDir: string): ChildProcess {
   const directory = resolve(dataDir, "store");
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const log = openSync(join(directory, "store.log"), "a");
+  makePrivateDirectory(directory);
+  const log = openSync(join(directory, "store.log"), "a", PRIVATE_FILE_MODE);
   // Detached: a Ctrl-C in the terminal must reach the roles first, and the store last.
   return spawn(findServer(), serverOptions(dataDir, directory), {
     stdio: ["ignore", log, log],

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../service/private-files.ts";
 import type { SeenEpoch } from "./epoch.ts";
 
 /** What was seen of each queue's epoch. */
@@ -22,6 +23,7 @@ export function epochFile(dataDir: string, url: string, prefix: string): EpochFi
   const digest = createHash("sha256").update(place).digest("hex").slice(0, 16);
   const directory = join(dataDir, "epochs");
   const path = join(directory, `${digest}.json`);
+  let isMade = false;
 
   function read(): SeenEpochs {
     try {
@@ -41,9 +43,10 @@ export function epochFile(dataDir: string, url: string, prefix: string): EpochFi
         const known = content.get(queue);
         if (known?.id !== epoch.id || known.count < epoch.count) content.set(queue, epoch);
       }
-      mkdirSync(directory, { recursive: true });
+      if (!isMade) makePrivateDirectory(directory);
+      isMade = true;
       const draft = `${path}.${process.pid}`;
-      writeFileSync(draft, JSON.stringify(Object.fromEntries(content)));
+      writeFileSync(draft, JSON.stringify(Object.fromEntries(content)), { mode: PRIVATE_FILE_MODE });
       renameSync(draft, path);
     },
   };

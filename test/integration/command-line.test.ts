@@ -1,11 +1,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { defineJob, PermanentError } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
 import { application, echo, greeting } from "../support/application.ts";
 import { call } from "../support/http.ts";
 import { launch, run, START_MS, withProcesses } from "../support/processes.ts";
-import { createService, testEnvironment } from "../support/service.ts";
+import { applicationOf, createService, testEnvironment, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
 const bin = async (...args: readonly string[]) => run(args, testEnvironment());
@@ -16,6 +18,52 @@ async function temporaryFile(name: string, content: string): Promise<string> {
   await writeFile(join(directory, name), content);
   return join(directory, name);
 }
+
+describe("what commands print of jobs", withProcesses, () => {
+  const hostile = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\nstate          completed\u202e";
+
+  it("commands no terminal and forges no line, in the status as in lists", async () => {
+    const shouting = defineJob({
+      type: "shouting",
+      payload: z.unknown(),
+      result: z.unknown(),
+      retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+      timeoutMs: 1_000,
+    }).handler(async ({ payload, progress }) => {
+      await progress({ step: hostile });
+      if (payload === "fail") throw new PermanentError(hostile);
+      return hostile;
+    });
+    const service = createService(applicationOf(shouting));
+    const producer = await service.createProducer();
+    await service.startWorker();
+    const failed = await producer.submit(shouting.job, "fail", { idempotencyKey: "\u202e1" });
+    const completed = await producer.submit(shouting.job, "work", { idempotencyKey: "2" });
+    await untilState(producer, failed.id, "failed");
+    await untilState(producer, completed.id, "completed");
+
+    for (const args of [
+      ["status", failed.id],
+      ["status", failed.id, "--watch"],
+      ["status", failed.id, "--json"],
+      ["status", completed.id],
+      ["status", completed.id, "--json"],
+      ["status", "\x9b31m"],
+      ["jobs", "list"],
+      ["jobs", "list", "--json"],
+      ["jobs", "retry", "\x9b31m"],
+      ["failures", "list"],
+    ]) {
+      const { stdout, stderr } = await run(args, service.env);
+      const printed = stdout + stderr;
+      expect(printed, args.join(" ")).not.toBe("");
+      expect(printed.replaceAll("\n", ""), args.join(" ")).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+      expect(printed, args.join(" ")).not.toMatch(/^state +completed.+$/m);
+    }
+    const { stdout } = await run(["status", completed.id, "--json"], service.env);
+    expect(JSON.parse(stdout).result).toBe(hostile);
+  });
+});
 
 describe("holdfast submit", withProcesses, () => {
   it("enqueues a job by the same rules as the API", async () => {

@@ -5,6 +5,7 @@ import { stopAll } from "../../service/running.ts";
 import { inTime } from "../../store/fault.ts";
 import type { Finding } from "../../watch/finding.ts";
 import { exitCode } from "../exit-code.ts";
+import { print, printJson } from "../output.ts";
 import { printable } from "../table.ts";
 
 /** What stands in the way of the promises, and what to do about it. */
@@ -30,9 +31,8 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const epochs = await openEpochs({ client: store.client, queues, settings, log: undefined });
   try {
     const findings = await inTime(diagnose(application, store.client, settings));
-    process.stdout.write(
-      json ? findings.map((finding) => `${JSON.stringify(finding)}\n`).join("") : describe(findings),
-    );
+    if (json) printJson(...findings);
+    else print(describe(findings));
     if (findings.some(({ verdict }) => verdict === "bad")) process.exitCode = exitCode.failed;
   } finally {
     await stopAll([store, epochs]);
@@ -48,5 +48,5 @@ function describe(findings: readonly Finding[]): string {
   ]);
   const count = (verdict: Finding["verdict"]) =>
     findings.filter((finding) => finding.verdict === verdict).length;
-  return `${lines.join("\n")}\n\n${count("ok")} well, ${count("warn")} to look at, ${count("bad")} bad\n`;
+  return `${lines.join("\n")}\n\n${count("ok")} well, ${count("warn")} to look at, ${count("bad")} bad`;
 }

@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import type { Doubt } from "../../effect/doubts.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { withOperator } from "../connections.ts";
-import { printable, table } from "../table.ts";
+import { print, printJson } from "../output.ts";
+import { table } from "../table.ts";
 import { username } from "../username.ts";
 
 interface ResolveOptions {
@@ -38,9 +39,8 @@ export function addDoubtsCommands(program: Command): void {
 async function list({ json }: { readonly json?: true }): Promise<void> {
   await withOperator(async (operator) => {
     const doubts = await operator.doubts(0, LISTED_MAX);
-    process.stdout.write(
-      json ? doubts.map((doubt) => `${JSON.stringify(doubt)}\n`).join("") : `${describe(doubts)}\n`,
-    );
+    if (json) printJson(...doubts);
+    else print(describe(doubts));
   });
 }
 
@@ -48,9 +48,9 @@ function describe(doubts: readonly Doubt[]): string {
   if (doubts.length === 0) return "nothing is in doubt";
   const rows = doubts.map(({ jobId, effect, since, reason, report }) => [
     jobId,
-    printable(effect),
+    effect,
     since,
-    printable(reason) + (report === null ? "" : ` (its worker reported it ${report}, too late)`),
+    reason + (report === null ? "" : ` (its worker reported it ${report}, too late)`),
   ]);
   return table(["job", "effect", "since", "why"], rows);
 }
@@ -68,7 +68,7 @@ async function resolve(id: string, effect: string, { as, evidence, result }: Res
       by: username(),
     });
   });
-  process.stdout.write(`${id} ${effect}: ${as}; the job goes on\n`);
+  print(`${id} ${effect}: ${as}; the job goes on`);
 }
 
 function compactJson(text: string): string {

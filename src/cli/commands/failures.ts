@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import type { Operator } from "../../operate/operator.ts";
 import type { FailureGroup, FailureGroups } from "../../watch/failure-groups.ts";
 import { withOperator } from "../connections.ts";
-import { printable, table } from "../table.ts";
+import { print, printJson } from "../output.ts";
+import { table } from "../table.ts";
 
 interface RetryOptions {
   readonly type?: string;
@@ -35,9 +36,8 @@ export function addFailuresCommands(program: Command): void {
 async function list({ json }: { readonly json?: true }): Promise<void> {
   await withOperator(async (operator) => {
     const found = await operator.failures();
-    process.stdout.write(
-      json ? found.groups.map((group) => `${JSON.stringify(group)}\n`).join("") : `${describe(found)}\n`,
-    );
+    if (json) printJson(...found.groups);
+    else print(describe(found));
   });
 }
 
@@ -49,7 +49,7 @@ function describe({ groups, scanned, isComplete }: FailureGroups): string {
     code,
     lastAt,
     exampleId,
-    printable(message),
+    message,
   ]);
   const told = table(["jobs", "type", "code", "latest", "example", "message"], rows);
   return isComplete ? told : `${told}\n(of the latest ${scanned} that failed)`;
@@ -63,7 +63,7 @@ async function retry(wanted: RetryOptions): Promise<void> {
     const matching = groups.filter((group) => matches(group, wanted));
     const total = matching.reduce((sum, { count }) => sum + count, 0);
     const retried = await retryAll(operator, { ...wanted, before }, total);
-    process.stdout.write(`${retried} of ${total} retried\n`);
+    print(`${retried} of ${total} retried`);
   });
 }
 

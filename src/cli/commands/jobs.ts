@@ -3,6 +3,7 @@ import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { type JobState, jobStates, type ListedJob } from "../../status/job-status.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
+import { print, printError, printJson } from "../output.ts";
 import { printable, table } from "../table.ts";
 
 interface ListOptions {
@@ -51,9 +52,8 @@ async function list({ state, type, key, limit, json }: ListOptions): Promise<voi
       found.push(...page.jobs);
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined && found.length < most);
-    process.stdout.write(
-      json ? found.map((job) => `${JSON.stringify(job)}\n`).join("") : `${describe(found)}\n`,
-    );
+    if (json) printJson(...found);
+    else print(describe(found));
   });
 }
 
@@ -66,8 +66,8 @@ function describe(jobs: readonly ListedJob[]): string {
       state,
       `${attemptsMade}/${maxAttempts}`,
       submittedAt,
-      printable(idempotencyKey),
-      error === null ? "" : printable(`${error.code}: ${error.message}`),
+      idempotencyKey,
+      error === null ? "" : `${error.code}: ${error.message}`,
     ],
   );
   return table(["id", "type", "state", "attempts", "submitted", "key", "error"], rows);
@@ -88,10 +88,10 @@ async function cancel(id: string): Promise<void> {
 /** One of several: what is refused is told, and does not keep the others from being done. */
 async function told(id: string, act: () => Promise<string>): Promise<void> {
   try {
-    process.stdout.write(`${id}: ${await act()}\n`);
+    print(`${id}: ${await act()}`);
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.retryable) throw error;
-    process.stderr.write(`${printable(id)}: ${error.message}\n`);
+    printError(`${printable(id)}: ${printable(error.message)}`);
     process.exitCode = exitCode.failed;
   }
 }

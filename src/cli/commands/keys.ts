@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import { apiKeyEntry, apiKeyName, scopeList } from "../../config/api-keys.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { print, printJson } from "../output.ts";
 
 interface CreateOptions {
   readonly name: string;
@@ -43,11 +44,10 @@ function create({ name, scope, json }: CreateOptions): void {
 
   const key = `${KEY_PREFIX}${randomBytes(KEY_BYTES).toString("base64url")}`;
   const entry = apiKeyEntry({ name, scopes, sha256: createHash("sha256").update(key).digest() });
-  process.stdout.write(
-    json ? `${JSON.stringify({ name, scopes: [...scopes], key, entry })}\n` : describe(key, entry),
-  );
+  if (json) printJson({ name, scopes: [...scopes], key, entry });
+  else print(describe(key, entry));
 }
 
 function describe(key: string, entry: string): string {
-  return `The key, for its owner; it is not shown again:\n  ${key}\n\nIts entry for HOLDFAST_API_KEYS, comma-separated from others:\n  ${entry}\n`;
+  return `The key, for its owner; it is not shown again:\n  ${key}\n\nIts entry for HOLDFAST_API_KEYS, comma-separated from others:\n  ${entry}`;
 }

@@ -6,6 +6,7 @@ import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { ScheduleReader, ScheduleStatus } from "../../status/schedule-status.ts";
 import type { Store } from "../../store/connect.ts";
 import { withApplication } from "../connections.ts";
+import { print, printJson } from "../output.ts";
 import { table } from "../table.ts";
 
 /** What will run by the clock, and why a tick did or did not. */
@@ -39,9 +40,8 @@ async function list({ next, json }: { readonly next: string; readonly json?: tru
     const told = await Promise.all(
       application.schedules.map((schedule) => readSchedule(reader, schedule, count)),
     );
-    process.stdout.write(
-      json ? told.map((schedule) => `${JSON.stringify(schedule)}\n`).join("") : `${describe(told)}\n`,
-    );
+    if (json) printJson(...told);
+    else print(describe(told));
   });
 }
 
@@ -71,10 +71,8 @@ async function explain(
     const { describeExplanation, explainTick } = await import("../../status/schedule-status.ts");
     const schedule = findSchedule(application, name);
     const explanation = await explainTick(await readerOf(store, settings), schedule, instant);
-    const told = json
-      ? JSON.stringify(explanation)
-      : `${name} at ${new Date(instant).toISOString()}: ${describeExplanation(explanation)}`;
-    process.stdout.write(`${told}\n`);
+    if (json) printJson(explanation);
+    else print(`${name} at ${new Date(instant).toISOString()}: ${describeExplanation(explanation)}`);
   });
 }
 

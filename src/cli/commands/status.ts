@@ -5,6 +5,8 @@ import { hasEnded, type JobStatus } from "../../status/job-status.ts";
 import type { ReadStatus } from "../../status/read-status.ts";
 import { withStore } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
+import { jsonLine, print } from "../output.ts";
+import { printable } from "../table.ts";
 
 interface StatusOptions {
   readonly watch?: true;
@@ -24,17 +26,17 @@ export function addStatusCommand(program: Command): void {
 }
 
 async function tellStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
-  const format = json ? (status: JobStatus) => JSON.stringify(status) : describe;
+  const format = json ? jsonLine : describe;
   const { openStatusReader } = await import("../../status/read-status.ts");
   await withStore(async (store, { HOLDFAST_PREFIX: prefix }) => {
     const readStatus = openStatusReader(store, prefix);
     let status = await requireStatus(readStatus, id);
-    process.stdout.write(`${format(status)}\n`);
+    print(format(status));
     if (!watch) return;
     for (let told = format(status); !hasEnded(status); told = format(status)) {
       await sleep(WATCH_EVERY_MS);
       status = await requireStatus(readStatus, id);
-      if (format(status) !== told) process.stdout.write(`${json ? "" : "\n"}${format(status)}\n`);
+      if (format(status) !== told) print(`${json ? "" : "\n"}${format(status)}`);
     }
     if (status.state === "failed") process.exitCode = exitCode.failed;
   });
@@ -59,5 +61,7 @@ function describe(status: JobStatus): string {
     ["result", status.state === "completed" ? JSON.stringify(status.result) : null],
     ["error", status.error && `${status.error.code}: ${status.error.message}`],
   ];
-  return lines.flatMap(([name, value]) => (value === null ? [] : `${name.padEnd(13)} ${value}`)).join("\n");
+  return lines
+    .flatMap(([name, value]) => (value === null ? [] : `${name.padEnd(13)} ${printable(value)}`))
+    .join("\n");
 }

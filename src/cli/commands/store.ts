@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { withOperator } from "../connections.ts";
+import { print } from "../output.ts";
 import { username } from "../username.ts";
 
 /** The operator's hand on the store. */
@@ -17,9 +18,9 @@ export function addStoreCommands(program: Command): void {
 async function accept({ evidence }: { readonly evidence: string }): Promise<void> {
   if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
   const accepted = await withOperator((operator) => operator.acceptLoss({ evidence, by: username() }));
-  process.stdout.write(
+  print(
     accepted.length === 0
-      ? "the store has lost nothing that is known\n"
-      : `accepted for ${accepted.join(", ")}; every process goes on within a second\n`,
+      ? "the store has lost nothing that is known"
+      : `accepted for ${accepted.join(", ")}; every process goes on within a second`,
   );
 }

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { malformed, parseJson } from "../../contract/parse-json.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { withSubmitter } from "../connections.ts";
+import { print, printJson } from "../output.ts";
 
 interface SubmitCommandOptions {
   readonly key?: string;
@@ -47,10 +48,8 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
   }
   const submission = await readSubmission(type, options);
   const receipt = await withSubmitter((submitter) => submitter.submit(submission));
-  const told = options.json
-    ? JSON.stringify(receipt)
-    : `${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`;
-  process.stdout.write(`${told}\n`);
+  if (options.json) printJson(receipt);
+  else print(`${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`);
 }
 
 async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {
