@@ -28,14 +28,20 @@ export function formatFailure({ code, message }: Failure): string {
   return `${code}: ${message}`;
 }
 
+const LINE = /^([A-Z_]+): (.*)$/s;
+
+/** Whether a text is such a line. */
+export function isFailureLine(text: string): boolean {
+  return isErrorCode(LINE.exec(text)?.[1] ?? "");
+}
+
 /**
  * Reads such a line back. A text that is not ours, e.g. BullMQ's own, counts as the handler's failure.
  *
  * @param open reads the message where it may be sealed; the code never is
  */
 export function parseFailure(line: string, open = (message: string) => message): Failure {
-  const match = /^([A-Z_]+): (.*)$/s.exec(line);
-  const [, code = "", message = ""] = match ?? [];
+  const [, code = "", message = ""] = LINE.exec(line) ?? [];
   return isErrorCode(code) ? failure(code, open(message)) : failure("HANDLER_FAILED", line);
 }
 

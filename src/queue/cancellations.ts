@@ -4,37 +4,87 @@ import { duplicate, type StoreClient } from "../store/client.ts";
 import { cancelChannel, queueKey } from "../store/keys.ts";
 import type { Holds } from "./hold.ts";
 
+export interface CancellationsOptions {
+  readonly prefix: string;
+  readonly queue: string;
+  readonly connection: StoreClient;
+  readonly holds: Holds;
+  /** How long a message is remembered whose job is not held here, in milliseconds: as long as the claim's lock lasts. */
+  readonly lockMs: number;
+}
+
+/** Ends attempts whose job is cancelled. A cancelled job bears a mark; a message says when to look for it. */
+export interface Cancellations extends Running {
+  /** Called when a job is claimed: the message can have come before the reply to the claim. */
+  claimed(jobId: string): void;
+  /** Looks for the mark, whether or not a message came. */
+  look(jobIds: readonly string[]): Promise<void>;
+}
+
+/** In one look for the mark at each job: nothing else bounds how many jobs of other workers are cancelled at once. */
+const EARLY_MAX = 10_000;
+
 /**
- * Ends attempts whose job is cancelled.
+ * Listens for cancellations.
  *
- * A message can be lost while the connection is away, so each time it is back the jobs held here are looked at too:
- * a cancelled one bears a mark.
+ * A message can be lost while the connection is away or hangs. So the jobs held here are looked at each time it is
+ * subscribed again, and whenever locks are renewed.
  */
-export function followCancellations(
-  prefix: string,
-  queue: string,
-  client: StoreClient,
-  holds: Holds,
-): Running {
-  const subscriber = duplicate(client);
+export function followCancellations(options: CancellationsOptions): Cancellations {
+  const { prefix, queue, connection, holds, lockMs } = options;
+  const early = createMemory(lockMs);
+  const subscriber = duplicate(connection);
   const channel = cancelChannel(prefix, queue);
-  const cancel = (jobId: string) =>
+  const end = (jobId: string) =>
     holds.abort(jobId, new HoldfastError("CANCELLED", "Cancelled by an operator"));
-  const checkHeld = async () => {
-    for (const jobId of holds.jobIds()) {
-      if ((await client.hexists(queueKey(prefix, queue, jobId), "defa")) === 1) cancel(jobId);
-    }
+
+  async function look(jobIds: readonly string[]): Promise<void> {
+    if (jobIds.length === 0) return;
+    const pipeline = connection.pipeline();
+    for (const jobId of jobIds) pipeline.hexists(queueKey(prefix, queue, jobId), "defa");
+    const marks = (await pipeline.exec()) ?? [];
+    for (const [index, [, isMarked]] of marks.entries()) if (isMarked === 1) end(jobIds[index] ?? "");
+  }
+
+  function hear(jobId: string): void {
+    if (holds.has(jobId)) end(jobId);
+    else early.add(jobId);
+  }
+
+  const lookQuietly = (jobIds: readonly string[]) => look(jobIds).catch(() => {});
+  const subscribe = async () => {
+    await subscriber.subscribe(channel);
+    await look(holds.jobIds());
   };
   // The client reports its connection's errors; this one shares its fate.
   subscriber.on("error", () => {});
-  subscriber.on("message", (_channel: string, jobId: string) => cancel(jobId));
-  subscriber.on("ready", () => {
-    checkHeld().catch(() => {});
-  });
-  subscriber.subscribe(channel).catch(() => {});
+  subscriber.on("message", (_channel: string, jobId: string) => hear(jobId));
+  subscriber.on("ready", () => void subscribe().catch(() => {}));
   return {
+    claimed(jobId) {
+      // The mark decides: the job may have been retried since.
+      if (early.take(jobId)) void lookQuietly([jobId]);
+    },
+    look: lookQuietly,
     stop: stopOnce(async () => {
       subscriber.disconnect();
     }),
+  };
+}
+
+/** Remembers jobs for a while, the latest of them. */
+function createMemory(forMs: number) {
+  const heardAt = new Map<string, number>();
+  return {
+    add(jobId: string): void {
+      const now = performance.now();
+      heardAt.delete(jobId);
+      heardAt.set(jobId, now);
+      for (const [oldest, at] of heardAt) {
+        if (heardAt.size <= EARLY_MAX && now - at <= forMs) return;
+        heardAt.delete(oldest);
+      }
+    },
+    take: (jobId: string) => heardAt.delete(jobId),
   };
 }

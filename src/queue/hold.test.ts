@@ -1,13 +1,29 @@
 import { describe, expect, it, vi } from "vitest";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { createHolds } from "./hold.ts";
+import { createHolds, type Hold, type Holds } from "./hold.ts";
 
 const lockMs = 60_000;
 const lockLost = expect.objectContaining({ code: "LOCK_LOST" });
 
+function taken(holds: Holds, jobId: string): Hold {
+  const hold = holds.take(jobId);
+  if (hold === undefined) throw new Error("It is held already");
+  return hold;
+}
+
 describe("a hold", () => {
+  it("is the only one of its job until it is released", () => {
+    const holds = createHolds(lockMs);
+    taken(holds, "a");
+
+    expect(holds.take("a")).toBeUndefined();
+    taken(holds, "b");
+    holds.release("a");
+    taken(holds, "a");
+  });
+
   it("lasts while nothing is heard of its end", () => {
-    const hold = createHolds(lockMs).take("a");
+    const hold = taken(createHolds(lockMs), "a");
 
     hold.assert();
 
@@ -16,7 +32,7 @@ describe("a hold", () => {
 
   it("ends when its lock is lost, and no other hold with it", () => {
     const holds = createHolds(lockMs);
-    const [lost, kept] = [holds.take("a"), holds.take("b")];
+    const [lost, kept] = [taken(holds, "a"), taken(holds, "b")];
 
     holds.lost(["a", "unknown"]);
 
@@ -27,7 +43,7 @@ describe("a hold", () => {
 
   it("ends when the worker stops, with the reason of the stop", () => {
     const holds = createHolds(lockMs);
-    const hold = holds.take("a");
+    const hold = taken(holds, "a");
     const reason = new HoldfastError("WORKER_STOPPING", "stopping");
 
     holds.abortAll(reason);
@@ -37,7 +53,7 @@ describe("a hold", () => {
 
   it("keeps the first reason of its end", () => {
     const holds = createHolds(lockMs);
-    const hold = holds.take("a");
+    const hold = taken(holds, "a");
 
     holds.lost(["a"]);
     holds.abortAll(new HoldfastError("WORKER_STOPPING", "stopping"));
@@ -46,7 +62,7 @@ describe("a hold", () => {
   });
 
   it("has ended for a process that slept longer than the lock lasts, before any timer told it", async () => {
-    const hold = createHolds(30).take("a");
+    const hold = taken(createHolds(30), "a");
 
     await vi.waitFor(() => expect(() => hold.assert()).toThrow(lockLost), { interval: 5 });
 
@@ -55,7 +71,7 @@ describe("a hold", () => {
 
   it("lasts for the lock's time from its latest renewal", async () => {
     const holds = createHolds(100);
-    const [renewed, forgotten] = [holds.take("a"), holds.take("b")];
+    const [renewed, forgotten] = [taken(holds, "a"), taken(holds, "b")];
 
     await vi.waitFor(
       () => {
@@ -70,7 +86,7 @@ describe("a hold", () => {
 
   it("of an attempt that was aborted has its lock still, until that is lost", () => {
     const holds = createHolds(lockMs);
-    const hold = holds.take("a");
+    const hold = taken(holds, "a");
     holds.abort("a", new HoldfastError("CANCELLED", "cancelled"));
 
     expect(hold.isLocked()).toBe(true);
@@ -80,10 +96,10 @@ describe("a hold", () => {
 
   it("that was released is no longer reached by what happens to its job", () => {
     const holds = createHolds(lockMs);
-    const released = holds.take("a");
+    const released = taken(holds, "a");
 
     holds.release("a");
-    const next = holds.take("a");
+    const next = taken(holds, "a");
     holds.lost(["a"]);
 
     expect(released.signal.aborted).toBe(false);

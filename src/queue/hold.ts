@@ -39,10 +39,14 @@ export class Hold extends Abort {
   }
 }
 
-/** The holds of one worker. */
+/** The holds of one worker, one for each job: a job runs once at a time here. */
 export interface Holds {
-  take(jobId: string): Hold;
+  /** @returns undefined while an older attempt at the job has not ended here */
+  take(jobId: string): Hold | undefined;
+  /** Called when BullMQ is done with the attempt. */
   release(jobId: string): void;
+  get(jobId: string): Hold | undefined;
+  has(jobId: string): boolean;
   renewed(jobIds: readonly string[]): void;
   lost(jobIds: readonly string[]): void;
   /** Ends the attempt at one job, if it is held here. */
@@ -57,11 +61,14 @@ export function createHolds(lockMs: number): Holds {
   const holds = new Map<string, Hold>();
   return {
     take(jobId) {
+      if (holds.has(jobId)) return undefined;
       const hold = new Hold(lockMs);
       holds.set(jobId, hold);
       return hold;
     },
     release: (jobId) => void holds.delete(jobId),
+    get: (jobId) => holds.get(jobId),
+    has: (jobId) => holds.has(jobId),
     renewed(jobIds) {
       for (const hold of pick(holds, jobIds)) hold.renewed();
     },

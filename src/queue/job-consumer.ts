@@ -1,21 +1,23 @@
-import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from "bullmq";
 import { BullMQOtel } from "bullmq-otel";
-import { type Failure, formatFailure } from "../contract/failure.ts";
+import { type Failure, failureOf, formatFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { faultPoint } from "../observe/fault-points.ts";
 import { isTraced } from "../observe/tracing.ts";
 import { withDeadline } from "../service/deadline.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
-import { bullmqQueueName } from "../store/keys.ts";
+import { bullmqQueueName, queueKey } from "../store/keys.ts";
 import { jobPlace } from "../store/places.ts";
 import type { Sealer } from "../store/sealer.ts";
 import { keepAttempt } from "./attempt-record.ts";
+import { cancelJob } from "./cancel-job.ts";
 import { followCancellations } from "./cancellations.ts";
+import { ClaimingWorker } from "./claiming-worker.ts";
 import { ConsumedJob } from "./consumed-job.ts";
 import { startHeartbeat } from "./heartbeat.ts";
-import { createHolds } from "./hold.ts";
-import { createSuspects } from "./suspects.ts";
+import { createHolds, Hold } from "./hold.ts";
+import { createSuspects, type Suspects } from "./suspects.ts";
 import type { AttemptOutcome, TakenJob } from "./taken-job.ts";
 import { startWatchdog } from "./watchdog.ts";
 
@@ -36,6 +38,8 @@ export interface ConsumerOptions {
   /** Told once, when it has taken none for so long. */
   readonly onDeaf: () => void;
   readonly onError: (error: Error) => void;
+  /** Told when the store refuses to write down how an attempt ended. */
+  readonly onRefused: (jobId: string, error: unknown) => void;
 }
 
 export interface Retention {
@@ -61,31 +65,37 @@ export function startConsumer(
   const suspects = createSuspects(options);
   const startedAt = Date.now();
   let takenAt: number | null = null;
-  const worker = new Worker<unknown, unknown, string>(
+  const cancellations = followCancellations({ ...options, holds });
+  const worker = new ClaimingWorker(
     bullmqQueueName(options.queue),
     async (job, token = "") => {
-      const hold = holds.take(job.id ?? "");
       takenAt = job.processedOn ?? null;
-      try {
-        const taken = new ConsumedJob(job, token, hold, options.sealer);
-        const outcome = (await suspects.setAside(taken)) ?? (await attempt(taken));
-        if (outcome.kind === "failed") await keepFailure(options, job, outcome.failure);
-        return await settle(job, token, outcome, options.sealer);
-      } finally {
-        holds.release(job.id ?? "");
-      }
+      const hold = holds.get(job.id ?? "") ?? new Hold(options.lockMs);
+      const taken = new ConsumedJob(job, token, hold, options.sealer);
+      const outcome = await outcomeOf(taken, suspects, attempt);
+      if (outcome.kind === "failed") await keepFailure(options, job, outcome.failure);
+      return await settle(job, token, outcome, options.sealer);
     },
     workerOptions(options),
+    {
+      holds,
+      lockMs: options.lockMs,
+      onClaimed: cancellations.claimed,
+      onDelayed: (jobId) => finishCancellation(options, jobId),
+      onRefused: options.onRefused,
+    },
   );
   worker.on("lockRenewalFailed", (ids) => holds.lost(ids));
-  worker.on("locksRenewed", ({ jobIds }) => holds.renewed(jobIds));
+  worker.on("locksRenewed", ({ jobIds }) => {
+    holds.renewed(jobIds);
+    void cancellations.look(jobIds);
+  });
   worker.on("completed", (job) => void faultPoint("finish:after", job.id ?? ""));
   worker.on("failed", (job) => void faultPoint("finish:after", job?.id ?? ""));
   worker.on("error", (error) => {
     if (error.name === "ReplyError") watchdog.excuse();
     options.onError(error);
   });
-  const cancellations = followCancellations(options.prefix, options.queue, options.connection, holds);
   const sign = () => ({
     startedAt,
     concurrency: options.concurrency,
@@ -97,9 +107,11 @@ export function startConsumer(
   return {
     stop: stopOnce(async () => {
       await watchdog.stop();
-      await stopWorker(worker, () => holds.abortAll(stopping()), options.stopGraceMs).finally(() =>
-        stopAll([cancellations, heartbeat]),
-      );
+      await stopWorker(worker, () => holds.abortAll(stopping()), options.stopGraceMs).finally(() => {
+        // What is not written down by now is left to whoever finds the job.
+        holds.lost(holds.jobIds());
+        return stopAll([cancellations, heartbeat]);
+      });
     }),
   };
 }
@@ -123,6 +135,34 @@ function workerOptions(options: ConsumerOptions) {
     removeOnComplete: { count: keepCompleted.count, age: Math.ceil(keepCompleted.ageMs / 1_000) },
     removeOnFail: { count: keepFailed.count, age: Math.ceil(keepFailed.ageMs / 1_000) },
   };
+}
+
+/** How an attempt ended. A cancelled job does not wait for another one. */
+async function outcomeOf(
+  job: TakenJob,
+  suspects: Suspects,
+  attempt: (job: TakenJob) => Promise<AttemptOutcome>,
+): Promise<AttemptOutcome> {
+  const outcome = (await suspects.setAside(job)) ?? (await attempt(job));
+  const { reason } = job.hold;
+  const isFinal = outcome.kind === "completed" || (outcome.kind === "failed" && !outcome.failure.retryable);
+  if (isFinal || !isCancelled(reason)) return outcome;
+  return { kind: "failed", failure: failureOf(reason), stack: "" };
+}
+
+function isCancelled(reason: unknown): boolean {
+  return reason instanceof HoldfastError && reason.code === "CANCELLED";
+}
+
+/** A job can be cancelled while its attempt is ending, and would then be found as cancelled only when it is due. */
+async function finishCancellation(options: ConsumerOptions, jobId: string): Promise<void> {
+  const { connection, prefix, queue } = options;
+  try {
+    const isMarked = await connection.hexists(queueKey(prefix, queue, jobId), "defa");
+    if (isMarked === 1) await cancelJob(connection, { prefix, queue, jobId });
+  } catch (error) {
+    if (error instanceof Error) options.onError(error);
+  }
 }
 
 async function settle(job: Job, token: string, outcome: AttemptOutcome, sealer: Sealer): Promise<unknown> {
@@ -174,7 +214,7 @@ function bullmqError(
   return error;
 }
 
-async function stopWorker(worker: Worker, abortAll: () => void, graceMs: number): Promise<void> {
+async function stopWorker(worker: ClaimingWorker, abortAll: () => void, graceMs: number): Promise<void> {
   const abort = setTimeout(abortAll, graceMs);
   const late = () =>
     new HoldfastError(

@@ -1,16 +1,15 @@
 import { Queue } from "bullmq";
-import { formatFailure } from "../contract/failure.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
-import { bullmqQueueName, cancelChannel, queueKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
+import { bullmqQueueName, queueKey } from "../store/keys.ts";
+import { type CancelOutcome, cancelJob } from "./cancel-job.ts";
 
 /** One queue, under an operator's hand. */
 export interface OperatedQueue extends Running {
   /** Puts a failed job back in the queue, with all its attempts before it. */
   retry(id: string): Promise<"retried" | "not-failed" | "missing">;
   /** Ends a job that waits, and tells the worker of one that is active to end it. */
-  cancel(id: string): Promise<"cancelled" | "cancelling" | "ended" | "missing">;
+  cancel(id: string): Promise<CancelOutcome>;
 }
 
 /** The queues of an application, opened together. */
@@ -21,9 +20,6 @@ export interface OperatedQueues extends Running {
 
 /** BullMQ's code for a job that is not in the state it was expected in. */
 const NOT_IN_STATE = -3;
-
-const cancelScript = loadScript(import.meta.url, "cancel.lua");
-const CANCELLED = formatFailure({ code: "CANCELLED", message: "Cancelled by an operator", retryable: false });
 
 export function openOperatedQueues(
   prefix: string,
@@ -55,12 +51,7 @@ function openQueue(prefix: string, name: string, connection: StoreClient): Opera
         throw error;
       }
     },
-    async cancel(id) {
-      const lists = ["wait", "paused", "active", "delayed", "prioritized", "completed", "failed", "events"];
-      const keys = [id, ...lists].map((key) => queueKey(prefix, name, key));
-      const reply = await cancelScript.run(connection, keys, [id, CANCELLED, cancelChannel(prefix, name)]);
-      return reply as Awaited<ReturnType<OperatedQueue["cancel"]>>;
-    },
+    cancel: (jobId) => cancelJob(connection, { prefix, queue: name, jobId }),
     stop: stopOnce(() => queue.close()),
   };
 }

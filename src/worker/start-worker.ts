@@ -122,6 +122,11 @@ function consume(queue: string, worker: WorkerParts): Running {
       deafAfterMs: settings.HOLDFAST_DEAF_AFTER_MS,
       onDeaf: () => onDeaf(queue),
       onError: (error) => log.debug({ queue, reason: error.message }, "queue error"),
+      onRefused: (jobId, error) =>
+        log.warn(
+          { queue, jobId, reason: String(error) },
+          "the store refused how an attempt ended; sent again",
+        ),
     },
     (job) => runAttempt(tools, job),
   );

@@ -1,0 +1,98 @@
+import { type Job, type Processor, Worker, type WorkerOptions } from "bullmq";
+import { withDeadline } from "../service/deadline.ts";
+import { Hold, type Holds } from "./hold.ts";
+import { LastingJob } from "./lasting-job.ts";
+
+export interface ClaimingOptions {
+  readonly holds: Holds;
+  readonly lockMs: number;
+  /** Called when a job is this worker's, before its attempt. */
+  readonly onClaimed: (jobId: string) => void;
+  /** Called when an attempt ended with its job waiting until it is due. */
+  readonly onDelayed: (jobId: string) => Promise<void>;
+  readonly onRefused: (jobId: string, error: unknown) => void;
+}
+
+type AnyJob = Job<unknown, unknown, string>;
+/** BullMQ hands on the job that it claimed with the end of this one. */
+type NextJob = Awaited<ReturnType<Worker<unknown, unknown, string>["processJob"]>>;
+
+/** Long enough for most attempts to end whose lock is lost, and short beside the shortest lock. */
+const ENDS_WITHIN_MS = 100;
+const DEFERRED_MS = 250;
+
+/**
+ * A BullMQ worker that has a job once at a time, and writes down for certain how its attempt ended.
+ *
+ * After a stall of this process a job can be claimed again while its older attempt is still ending here. BullMQ renews
+ * locks by the job's id: the end of the older would leave the newer without its lock. So a job waits until BullMQ is done
+ * with the older attempt, a moment here and then in the queue.
+ */
+export class ClaimingWorker extends Worker<unknown, unknown, string> {
+  readonly #options: ClaimingOptions;
+  readonly #attempts = new Map<string, Promise<unknown>>();
+
+  constructor(
+    queue: string,
+    attempt: Processor<unknown, unknown, string>,
+    workerOptions: WorkerOptions,
+    options: ClaimingOptions,
+  ) {
+    super(queue, attempt, workerOptions);
+    this.#options = options;
+  }
+
+  protected override get Job(): typeof Job {
+    return LastingJob as typeof Job;
+  }
+
+  override async processJob(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
+    const { holds, lockMs } = this.#options;
+    const id = job.id ?? "";
+    const older = this.#attempts.get(id);
+    if (older !== undefined) await endOf(older, () => holds.lost([id]));
+    const hold = holds.take(id);
+    this.#claim(job, hold ?? new Hold(lockMs));
+    if (hold === undefined) return await this.#defer(job, token);
+    const attempt = this.#attempt(job, () => super.processJob(job, token, fetchNext));
+    this.#attempts.set(id, attempt);
+    return await attempt;
+  }
+
+  async #attempt(job: AnyJob, run: () => Promise<NextJob>): Promise<NextJob> {
+    const { holds, onClaimed, onDelayed } = this.#options;
+    const id = job.id ?? "";
+    onClaimed(id);
+    try {
+      return await run();
+    } finally {
+      holds.release(id);
+      this.#attempts.delete(id);
+      if (isDelayed(job)) await onDelayed(id);
+    }
+  }
+
+  #claim(job: AnyJob, hold: Hold): void {
+    const { lockMs, onRefused } = this.#options;
+    if (job instanceof LastingJob)
+      job.claimedBy({ hold, lockMs, onRefused: (error) => onRefused(job.id ?? "", error) });
+  }
+
+  async #defer(job: AnyJob, token: string): Promise<undefined> {
+    try {
+      await job.moveToDelayed(Date.now() + DEFERRED_MS, token);
+    } catch (error) {
+      this.emit("error", error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}
+
+/** Waits for an older attempt, but not for long. Its job was claimed anew, so its lock is lost. */
+async function endOf(older: Promise<unknown>, lose: () => void): Promise<void> {
+  lose();
+  await withDeadline(older, ENDS_WITHIN_MS, () => new Error("still ending")).catch(() => {});
+}
+
+function isDelayed({ finishedOn, delay }: AnyJob): boolean {
+  return finishedOn === undefined && delay > 0;
+}

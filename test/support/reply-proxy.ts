@@ -1,0 +1,67 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { onTestFinished } from "vitest";
+
+/** Stands between clients and their store, and holds replies back: the store has run the commands. */
+export interface ReplyProxy {
+  readonly url: string;
+  /** Holds back what the store says to some connections, by all that they have sent, until `pass()`. */
+  holdBack(isMeant: (sent: string) => boolean): void;
+  /** Lets through what was held back, and all that follows. */
+  pass(): void;
+  /** Whether the store has said this to anyone, and it was let through. */
+  hasPassed(text: string): boolean;
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly store: Socket;
+  sent: string;
+  held: Buffer[];
+}
+
+/** Ends with the test. */
+export async function startReplyProxy(storeUrl: string): Promise<ReplyProxy> {
+  const { hostname, port } = new URL(storeUrl);
+  const pairs = new Set<Pair>();
+  let passed = "";
+  let isHeldBack = (_sent: string) => false;
+  const server = createServer((client) => {
+    const pair: Pair = { client, store: connect(Number(port), hostname), sent: "", held: [] };
+    pairs.add(pair);
+    client.on("data", (chunk) => {
+      pair.sent += chunk.toString("latin1");
+      pair.store.write(chunk);
+    });
+    pair.store.on("data", (chunk) => {
+      if (isHeldBack(pair.sent)) return void pair.held.push(chunk);
+      passed += chunk.toString("latin1");
+      client.write(chunk);
+    });
+    for (const socket of [client, pair.store]) {
+      socket.on("error", () => {});
+      socket.on("close", () => closePair(pair));
+    }
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => {
+    for (const pair of pairs) closePair(pair);
+    server.close();
+  });
+  await once(server, "listening");
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    holdBack(isMeant) {
+      isHeldBack = isMeant;
+    },
+    pass() {
+      isHeldBack = () => false;
+      for (const pair of pairs) for (const chunk of pair.held.splice(0)) pair.client.write(chunk);
+    },
+    hasPassed: (text) => passed.includes(text),
+  };
+}
+
+function closePair({ client, store }: Pair): void {
+  client.destroy();
+  store.destroy();
+}
