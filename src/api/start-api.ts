@@ -66,7 +66,7 @@ export async function startApiTelling(
     // A connection that had a request when the stop began is not closed for being idle after it, but kept alive.
     const sweep = setInterval(() => server.server.closeIdleConnections(), SWEEP_MS);
     await server.close().finally(() => clearInterval(sweep));
-    await stopAll([path, operator, followers, overview]);
+    await stopAll([path, followers, overview]);
   });
   try {
     await server.listen({ host: settings.HOST, port: settings.PORT });

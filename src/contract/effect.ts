@@ -23,7 +23,10 @@ export type EffectDeclaration =
   | {
       /** Milliseconds one run may take, 1 to 86,400,000. */
       readonly timeoutMs: number;
-      /** `hold`: the job fails visibly and waits for an operator. `probe`: the handler's probe asks downstream. */
+      /**
+       * `hold`: the job fails visibly and waits for an operator. `probe`: the handler's probe asks downstream; that is safe
+       * only for an effect that heeds its signal, or a downstream that checks the fence.
+       */
       readonly inDoubt: "hold" | "probe";
     }
   | {
@@ -40,14 +43,22 @@ export type EffectDeclarations = Readonly<Record<string, EffectDeclaration>>;
 export interface EffectCall {
   /** The same over attempts and duplicates: pass it downstream as idempotency key. 22 URL-safe characters. */
   readonly key: string;
+  /**
+   * Grows with each reservation of this effect, a whole number below 2^53. Pass it downstream, where a call with a lower one
+   * than was seen before must be refused: it comes from a worker that was paused, and that a later run has overtaken.
+   */
+  readonly fence: number;
   /** Aborted when the effect's time is up, and whenever the attempt's is. */
   readonly signal: AbortSignal;
 }
 
+/** What a probe is given: it begins nothing, so it has no fence. */
+export type ProbeCall = Omit<EffectCall, "fence">;
+
 /** What an error of the effect says about whether it happened. */
 export type EffectVerdict = "not-done" | "unknown";
 
-/** What a probe found out. */
+/** What a probe found out. Any other answer counts as `unknown`. */
 export type ProbeAnswer<T> = "not-done" | "unknown" | { readonly done: T };
 
 export interface EffectOptions<T> {
@@ -55,14 +66,22 @@ export interface EffectOptions<T> {
   readonly index?: string;
   /** Overrides what a thrown error means; undefined leaves it to the default classifier. */
   readonly classify?: (error: unknown) => EffectVerdict | undefined;
-  /** Asks downstream whether the effect with this key happened; used where the effect is declared `probe`. */
-  readonly probe?: (call: EffectCall) => Promise<ProbeAnswer<T>>;
+  /**
+   * Asks downstream whether the effect with this key happened; used where the effect is declared `probe`.
+   *
+   * It is asked after the effect's time is up. An effect that ignores its signal can still be running then, and act after the
+   * probe said not done: heed the signal, or pass the fence downstream.
+   */
+  readonly probe?: (call: ProbeCall) => Promise<ProbeAnswer<T>>;
 }
 
 /** Runs a side effect that must not happen twice. */
 export interface RunEffect<Name extends string> {
   /**
    * Runs `run` unless it ran to its end before, in whichever attempt; then its stored result is returned.
+   *
+   * A second call of the same effect and index, while the first is under way in this attempt, joins the first. A call from
+   * inside its own `run` is refused: it would wait for itself.
    *
    * @param options.assumedResult makes what it returns where it was settled as done and nobody gave a result
    * @throws what `run` throws when that proves that nothing happened; BullMQ then retries

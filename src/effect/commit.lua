@@ -10,7 +10,7 @@
 
   KEYS[1] doubts, for its slot, in which all ledgers lie
   ARGV[1] how the names of ledgers begin; a job's claim completes one   ARGV[2] how the keys of jobs begin
-  ARGV[3] milliseconds to remember a ledger once all in it is settled
+  ARGV[3] milliseconds to remember a ledger once nothing in it is open and no job that uses it lives
   ARGV[4] JSON, for each effect: [claim, effect, owner, result as JSON ("" for none), job id, lock token, which start of
     the job this is as text]
 
@@ -19,12 +19,11 @@
           "in-doubt"  it was declared in doubt meanwhile; the report is kept with it, for whoever settles it
           "refused"   the effect is no longer this owner's
 ]]
-local time = redis.call("TIME")
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = nowMs()
 
 local function commit(claim, effect, owner, result)
   local ledger, field = ARGV[1] .. claim, "e:" .. effect
-  local known, open = unpack(redis.call("HMGET", ledger, field, "open"))
+  local known, open, jobs = unpack(redis.call("HMGET", ledger, field, "open", "jobs"))
   local entry = known and cjson.decode(known)
   if not entry or entry.owner ~= owner then return "refused" end
   if entry.state == "done" then return "done" end
@@ -44,8 +43,7 @@ local function commit(claim, effect, owner, result)
     written[5], written[6] = "r:" .. effect, result
   end
   redis.call("HSET", ledger, unpack(written))
-  -- What is reserved or in doubt must never expire; with nothing of that left, all of it may.
-  if open == "1" then redis.call("PEXPIRE", ledger, ARGV[3]) end
+  if open == "1" and (jobs or "0") == "0" then redis.call("PEXPIRE", ledger, ARGV[3]) end
   return "done"
 end
 

@@ -14,9 +14,8 @@ if not entry or entry.owner ~= ARGV[2] then return "refused" end
 if entry.state == "in-doubt" then return "in-doubt" end
 if entry.state ~= "reserved" then return "refused" end
 
-local time = redis.call("TIME")
 entry.state = "in-doubt"
-entry.at = time[1] * 1000 + math.floor(time[2] / 1000)
+entry.at = nowMs()
 entry.reason = ARGV[3]
 redis.call("HSET", KEYS[1], field, cjson.encode(entry))
 redis.call("ZADD", KEYS[2], entry.at, ARGV[4] .. "/" .. ARGV[1])

@@ -1,10 +1,14 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import { effectKeyOf } from "../contract/claim.ts";
 import type { EffectCall, EffectDeclarations, RunEffect } from "../contract/effect.ts";
 import { keyFault } from "../contract/idempotency-key.ts";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { actOnce, type EffectOptionsInUse, type EffectOwner } from "./act-once.ts";
+import { storeFault } from "../store/fault.ts";
+import { untilAnswered } from "../store/until-answered.ts";
+import { actOnce, effectBusy } from "./act-once.ts";
+import { type EffectOptionsInUse, type EffectOwner, inDoubt } from "./effect-run.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** The effects of one attempt. */
@@ -14,6 +18,11 @@ export interface Effects {
   blocked(): HoldfastError | undefined;
   /** Ends it: no effect can begin any more, and what was under way has been written down. */
   close(): Promise<void>;
+  /**
+   * Looks, before the attempt completes, whether an earlier one has begun an effect that this one did not ask for, and of
+   * which nobody knows what became of it. Such an attempt is blocked.
+   */
+  checkLeftOpen(): Promise<void>;
 }
 
 const INDEX_MAX = 200;
@@ -27,18 +36,30 @@ function newNonce(): string {
   return `${processNonce}/${calls}`;
 }
 
+/** Which effects the code that runs now is inside of: an effect that is called from its own run would wait for itself. */
+interface Inside {
+  readonly attempt: object;
+  readonly id: string;
+  readonly outer: Inside | undefined;
+}
+const inside = new AsyncLocalStorage<Inside>();
+
 /** @param open called with the first effect: many attempts have none, and owe nothing for it */
 export function openEffects(
   declarations: EffectDeclarations,
   open: () => { readonly ledger: Ledger; readonly owner: EffectOwner },
 ): Effects {
   let opened: ReturnType<typeof open> | undefined;
-  const pending = new Set<Promise<unknown>>();
+  const attempt = {};
+  /** By effect and index. */
+  const underWay = new Map<string, Promise<unknown>>();
+  /** Reports that Redis answered with an error, and that are sent again. */
+  const refused = new Set<Promise<unknown>>();
   let blocked: HoldfastError | undefined;
   let isClosed = false;
 
-  const block = (error: HoldfastError) => {
-    blocked ??= error;
+  const block = (error: unknown) => {
+    blocked ??= asHoldfastError(error);
   };
 
   async function effect<T>(
@@ -52,23 +73,33 @@ export function openEffects(
     if (declaration === undefined)
       throw new HoldfastError("PERMANENT_FAILURE", `The job declares no effect "${name}"`);
     const id = effectId(name, options.index);
+    const outer = inside.getStore();
+    if (isInside(outer, attempt, id))
+      throw new HoldfastError("PERMANENT_FAILURE", `Effect "${id}" is called from inside itself`);
+    const first = underWay.get(id);
+    if (first !== undefined) return (await first) as T | undefined;
     opened ??= open();
     const { ledger, owner } = opened;
-    const key = effectKeyOf(owner.claim, id);
-    const work = actOnce(
-      { id, name, key, nonce: newNonce(), declaration, options, run, onUnrecorded: block },
+    const work = actOnce<T>(
+      {
+        id,
+        name,
+        key: effectKeyOf(owner.claim, id),
+        nonce: newNonce(),
+        declaration,
+        options,
+        run: (call) => inside.run({ attempt, id, outer }, run, call),
+        block,
+        onRefused: (report) => void refused.add(report),
+      },
       ledger,
       owner,
-    );
-    pending.add(work);
-    try {
-      return await work;
-    } catch (error) {
+    ).catch((error: unknown) => {
       if (isBlocking(error)) block(error);
       throw error;
-    } finally {
-      pending.delete(work);
-    }
+    });
+    underWay.set(id, work);
+    return await work.finally(() => underWay.delete(id));
   }
 
   return {
@@ -76,9 +107,34 @@ export function openEffects(
     blocked: () => blocked,
     async close() {
       isClosed = true;
-      if (pending.size > 0) await Promise.allSettled(pending);
+      if (underWay.size > 0) await Promise.allSettled([...underWay.values()]);
+      if (refused.size > 0) await Promise.allSettled([...refused]);
+    },
+    async checkLeftOpen() {
+      if (Object.keys(declarations).length === 0) return;
+      opened ??= open();
+      const { ledger, owner } = opened;
+      if (owner.start === 1) return;
+      const left = await untilAnswered(() => ledger.leftOpen({ id: owner.jobId, start: owner.start }), {
+        isHeld: owner.mayReport,
+      });
+      if (left.kind === "busy") block(effectBusy(left.effect, left));
+      if (left.kind === "in-doubt")
+        block(
+          inDoubt(left.effect, "an earlier attempt was not heard of again, and this one did not ask for it"),
+        );
     },
   };
+}
+
+function isInside(place: Inside | undefined, attempt: object, id: string): boolean {
+  for (let at = place; at !== undefined; at = at.outer)
+    if (at.attempt === attempt && at.id === id) return true;
+  return false;
+}
+
+function asHoldfastError(error: unknown): HoldfastError {
+  return error instanceof HoldfastError ? error : storeFault(error);
 }
 
 const blocking: ReadonlySet<ErrorCode> = new Set(["EFFECT_IN_DOUBT", "EFFECT_BUSY", "STORE_ROLLED_BACK"]);

@@ -1,5 +1,5 @@
 import type { StoreClient } from "../store/client.ts";
-import { doubtsKey, ledgerKey, queueKey } from "../store/keys.ts";
+import { doubtsKey, joinedJobsKey, ledgerKey, queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
 
 /** One run of an effect, and where it ran. */
@@ -28,18 +28,19 @@ export interface HeldEffects {
 
 const REASON = "the store has lost what it knew of it while its worker was in the middle";
 
-const script = loadScript(import.meta.url, "doubt-forgotten.lua");
+const script = loadScript(import.meta.url, "doubt-forgotten.lua", ["ledger-life.lua"]);
 
 export function createHeldEffects(client: StoreClient, prefix: string, queue: string): HeldEffects {
   const held = new Map<string, { readonly claim: string; readonly reservation: HeldReservation }>();
   const doubts = doubtsKey(prefix, queue);
+  const joined = joinedJobsKey(prefix, queue);
   return {
     hold: (claim, reservation) => void held.set(reservation.owner, { claim, reservation }),
     drop: (owner) => void held.delete(owner),
     async putInDoubt() {
       const written = [...held.values()].map(({ claim, reservation }) => {
         const { effect, owner, jobId, start, worker } = reservation;
-        const keys = [ledgerKey(prefix, queue, claim), doubts, queueKey(prefix, queue, jobId)];
+        const keys = [ledgerKey(prefix, queue, claim), doubts, queueKey(prefix, queue, jobId), joined];
         return script.run(client, keys, [effect, owner, REASON, claim, jobId, start, worker]);
       });
       await Promise.all(written);

@@ -3,11 +3,11 @@ import { batchByTurn } from "../service/batch-by-turn.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import { type Epoch, inEpoch, OTHER_EPOCH } from "../store/epoch.ts";
 import { storeFault } from "../store/fault.ts";
-import { auditKey, doubtsKey, epochKey, ledgerKey, queueKey } from "../store/keys.ts";
+import { auditKey, doubtsKey, epochKey, joinedJobsKey, ledgerKey, queueKey } from "../store/keys.ts";
 import { effectPlace } from "../store/places.ts";
 import { loadScript, type Script } from "../store/script.ts";
 import type { HeldEffects } from "./held-effects.ts";
-import { storedNameOf } from "./stored-name.ts";
+import { openStoredName, storedNameOf } from "./stored-name.ts";
 
 /** Where the ledgers of one queue lie. */
 export interface LedgerPlace {
@@ -37,12 +37,17 @@ export interface ReservationRequest extends EffectClaimant {
 }
 
 export type Reservation =
-  /** Unconfirmed, it may be lost: nothing may begin, and it is to be released. */
-  | { readonly kind: "reserved"; readonly isConfirmed: boolean }
+  /**
+   * @param isConfirmed unconfirmed, it may be lost: nothing may begin, and it is to be released
+   * @param fence grows with each reservation of the effect
+   */
+  | { readonly kind: "reserved"; readonly isConfirmed: boolean; readonly fence: number }
   | { readonly kind: "done"; readonly result: string | null }
-  | { readonly kind: "busy"; readonly ms: number }
+  /** @param times how often the job was deferred for it */
+  | { readonly kind: "busy"; readonly ms: number; readonly times: number }
   | { readonly kind: "in-doubt" }
-  | { readonly kind: "not-held" };
+  | { readonly kind: "not-held" }
+  | { readonly kind: "cancelled" };
 
 export type Committed = "done" | "in-doubt" | "refused";
 export type Released = "released" | "in-doubt" | "refused";
@@ -56,17 +61,29 @@ export interface Resolution {
   readonly by: string;
 }
 
+/** What becomes of a job when a doubt of it is resolved; as resolve.lua explains. */
+export const resolvedJobs = ["retried", "in-doubt", "running", "cancelled", "completed", "gone"] as const;
+export type ResolvedJob = (typeof resolvedJobs)[number];
+
+/** What earlier starts of a job have left open. */
+export type LeftOpen =
+  | { readonly kind: "none" }
+  | { readonly kind: "busy"; readonly effect: string; readonly ms: number; readonly times: number }
+  | { readonly kind: "in-doubt"; readonly effect: string };
+
 export type Resolved =
-  | { readonly kind: "resolved"; readonly jobId: string }
+  | { readonly kind: "resolved"; readonly jobId: string; readonly job: ResolvedJob }
   | { readonly kind: "not-in-doubt"; readonly state: string | null };
 
-const script = (file: string): Script => loadScript(import.meta.url, file);
+const script = (file: string, ...includes: string[]): Script =>
+  loadScript(import.meta.url, file, ["ledger-life.lua", ...includes]);
 const scripts = {
   reserve: script("reserve.lua"),
   commit: script("commit.lua"),
   release: script("release.lua"),
   doubt: script("doubt.lua"),
-  resolve: script("resolve.lua"),
+  resolve: script("resolve.lua", "../queue/retry-failed-job.lua"),
+  leftOpen: script("left-open.lua"),
 };
 
 /** Each transition of an effect is one of these: one atomic compare-and-set in the store. */
@@ -77,6 +94,8 @@ export interface Ledger {
   release(effect: string, owner: string): Promise<Released>;
   doubt(effect: string, owner: string, reason: string): Promise<Doubted>;
   resolve(effect: string, resolution: Resolution): Promise<Resolved>;
+  /** Puts in doubt what earlier starts of the job left reserved past its deadline. */
+  leftOpen(job: { readonly id: string; readonly start: number }): Promise<LeftOpen>;
 }
 
 /** What only a worker needs, which begins effects. */
@@ -105,6 +124,7 @@ export function openLedgers(
   const ledgers = ledgerKey(prefix, queue, "");
   const jobs = queueKey(prefix, queue, "");
   const doubts = doubtsKey(prefix, queue);
+  const joined = joinedJobsKey(prefix, queue);
   const run = async <T>(
     step: keyof typeof scripts,
     keys: readonly string[],
@@ -122,7 +142,7 @@ export function openLedgers(
     async run(requests: readonly StepArgs[]): Promise<Reservation[]> {
       if (ofWorker === undefined) throw new HoldfastError("INTERNAL", "Only a worker begins effects");
       const { epoch } = ofWorker;
-      const keys = [doubts, epochKey(prefix, queue)];
+      const keys = [doubts, epochKey(prefix, queue), joined];
       const items = JSON.stringify(requests);
       const { result, isConfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
         const written = await epoch
@@ -195,13 +215,20 @@ export function openLedgers(
       async resolve(effect, { as, result = "", evidence, by }) {
         const name = await findName(effect);
         const sealed = [seal(name, "result", result), seal(name, "evidence", evidence)];
-        const args = [name, as, ...sealed, by, retentionMs, claim];
-        const [kind, detail] = await run<[string, string | null]>(
-          "resolve",
-          [ledger, doubts, auditKey(prefix, queue)],
-          args,
-        );
-        return kind === "resolved" ? { kind, jobId: detail ?? "" } : { kind: "not-in-doubt", state: detail };
+        const args = [name, as, ...sealed, by, retentionMs, claim, jobs];
+        const keys = [ledger, doubts, auditKey(prefix, queue), joined];
+        const [kind, detail, job] = await run<[string, string | null, ResolvedJob]>("resolve", keys, args);
+        return kind === "resolved"
+          ? { kind, jobId: detail ?? "", job }
+          : { kind: "not-in-doubt", state: detail };
+      },
+      async leftOpen({ id, start }) {
+        const keys = [ledger, doubts, queueKey(prefix, queue, id)];
+        const reply = await run<[string, string, number, number]>("leftOpen", keys, [claim, id, start]);
+        const [kind, stored = "", ms = 0, times = 0] = reply;
+        const effect = openStoredName(sealer, claim, stored);
+        if (kind === "busy") return { kind, effect, ms, times };
+        return kind === "in-doubt" ? { kind, effect } : { kind: "none" };
       },
     };
   };
@@ -214,16 +241,17 @@ function failed(error: unknown): never {
 }
 
 function toReservation(reply: unknown, isConfirmed: boolean): Reservation {
-  const [kind, detail] = reply as [Reservation["kind"], (string | number | null)?];
+  const [kind, detail, times] = reply as [Reservation["kind"], (string | number | null)?, number?];
   switch (kind) {
     case "done":
       return { kind, result: detail == null ? null : String(detail) };
     case "busy":
-      return { kind, ms: Number(detail) };
+      return { kind, ms: Number(detail), times: Number(times) };
     case "reserved":
-      return { kind, isConfirmed };
+      return { kind, isConfirmed, fence: Number(detail) };
     case "in-doubt":
     case "not-held":
+    case "cancelled":
       return { kind };
     default:
       throw new HoldfastError("INTERNAL", "The ledger gave an unknown answer");

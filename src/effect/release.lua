@@ -3,7 +3,7 @@
   Gives a reservation back: this run of the effect provably did nothing. Compare-and-set on (state, owner).
 
   KEYS[1] ledger   KEYS[2] doubts
-  ARGV[1] effect   ARGV[2] owner   ARGV[3] milliseconds to remember what is left once all is settled
+  ARGV[1] effect   ARGV[2] owner   ARGV[3] milliseconds to remember what is left once nothing is open and no job uses it
   ARGV[4] name of the claim, for the doubts
 
   Returns "released"
@@ -23,14 +23,13 @@ if entry.state == "in-doubt" then
 end
 
 if entry.again then
-  local time = redis.call("TIME")
   entry.state = "in-doubt"
-  entry.at = time[1] * 1000 + math.floor(time[2] / 1000)
+  entry.at = nowMs()
   entry.reason = "an earlier run was not heard of again"
   redis.call("HSET", KEYS[1], field, cjson.encode(entry))
   redis.call("ZADD", KEYS[2], entry.at, ARGV[4] .. "/" .. ARGV[1])
   return "in-doubt"
 end
 redis.call("HDEL", KEYS[1], field)
-if redis.call("HINCRBY", KEYS[1], "open", -1) == 0 then redis.call("PEXPIRE", KEYS[1], ARGV[3]) end
+closeOne(KEYS[1], ARGV[3])
 return "released"

@@ -3,7 +3,7 @@
   Claims effects, each for one attempt, before they start. Each claim is atomic, because between a check and a write
   another worker could take the job over and begin the same effect; that many travel in one call only saves time.
 
-  KEYS[1] doubts   KEYS[2] epoch; all other keys lie in the same slot
+  KEYS[1] doubts   KEYS[2] epoch   KEYS[3] the jobs that are joined to ledgers; all other keys lie in the same slot
   ARGV[1] how the names of ledgers begin; a job's claim completes one   ARGV[2] how the keys of jobs begin
   ARGV[3] JSON, for each effect: [claim, effect, owner (a nonce of this call), lock token, which start of the job this is
     as text, milliseconds until the owner must have ended, milliseconds for which it may be repeated (0: never), job id,
@@ -12,18 +12,20 @@
     reservations, and what was done on them
 
   Returns "other-epoch" where nothing was done, or JSON: [the epoch's count, for each
-          { "reserved" }           the effect may start
+          { "reserved", fence }    the effect may start; the fence grows with each reservation
           { "done", result }       it ran to its end before; result is JSON as text, or null
-          { "busy", ms }           another owner may still be at it, for so long
+          { "busy", ms, times }    another owner may still be at it, for so long; how often this job has met that
           { "in-doubt" }           nobody knows whether it happened
           { "not-held" }           this worker has lost the job: it must not begin anything
+          { "cancelled" }          the job is cancelled: it must not begin anything more
   ]
 ]]
 local epoch, count = unpack(redis.call("HMGET", KEYS[2], "id", "count"))
 if epoch ~= ARGV[4] or tonumber(count) < tonumber(ARGV[5]) then return "other-epoch" end
 
-local time = redis.call("TIME")
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = nowMs()
+-- When the sweep looks at a job first: most have ended by then.
+local LOOK_AFTER_MS = 1000
 
 local function isHeld(job, lockToken, startNow, start)
   -- The token alone is no fence: a worker's slot uses it again for its next job. The count of starts tells attempts apart.
@@ -32,20 +34,22 @@ end
 
 local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker)
   local job = ARGV[2] .. jobId
-  local startNow, noted = unpack(redis.call("HMGET", job, "ats", "claim"))
+  local startNow, noted, cancelled = unpack(redis.call("HMGET", job, "ats", "claim", "defa"))
   if not isHeld(job, lockToken, startNow, start) then return { "not-held" } end
+  if cancelled then return { "cancelled" } end
   -- By this the job's effects are found. A job without any would pay for the field as long as it is kept.
   if not noted then redis.call("HSET", job, "claim", claim) end
   local ledger, field = ARGV[1] .. claim, "e:" .. effect
-  local known, open = unpack(redis.call("HMGET", ledger, field, "open"))
+  local known, open, jobs, fence = unpack(redis.call("HMGET", ledger, field, "open", "jobs", "fence"))
+  if not noted or not jobs or jobs == "0" then join(KEYS[3], ledger, jobs, jobId, claim, now + LOOK_AFTER_MS) end
   local entry = known and cjson.decode(known)
   local doubt = claim .. "/" .. effect
 
   if entry and entry.state == "done" then return { "done", redis.call("HGET", ledger, "r:" .. effect) or cjson.null } end
   if entry and entry.state == "reserved" then
     -- A reply was lost and the command sent again.
-    if entry.owner == owner then return { "reserved" } end
-    if now < entry.deadline then return { "busy", entry.deadline - now } end
+    if entry.owner == owner then return { "reserved", entry.fence } end
+    if now < entry.deadline then return { "busy", entry.deadline - now, redis.call("HINCRBY", job, "busy", 1) } end
   end
   local mayRepeat = repeatMs > 0 and entry and now - entry.firstAt <= repeatMs
   if entry and not mayRepeat then
@@ -62,9 +66,12 @@ local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repea
   end
 
   if entry then redis.call("ZREM", KEYS[1], doubt) end
+  -- At least the time, so that it also grows where the ledger has expired and begins anew.
+  fence = math.max(now, (fence or 0) + 1)
   local reservation = {
     state = "reserved",
     owner = owner,
+    fence = fence,
     deadline = now + deadlineMs,
     firstAt = entry and entry.firstAt or now,
     again = entry and true or nil,
@@ -74,9 +81,8 @@ local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repea
     worker = worker,
   }
   local openNow = entry and open or (open or 0) + 1
-  redis.call("HSET", ledger, field, cjson.encode(reservation), "open", openNow)
-  if open == "0" then redis.call("PERSIST", ledger) end
-  return { "reserved" }
+  redis.call("HSET", ledger, field, cjson.encode(reservation), "open", openNow, "fence", fence)
+  return { "reserved", fence }
 end
 
 local outcomes = {}

@@ -1,6 +1,6 @@
 import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../contract/define-config.ts";
-import { type Running, stopAll, stopOnce } from "../service/running.ts";
+import type { Running } from "../service/running.ts";
 import { connectStore } from "../store/connect.ts";
 import { type Operator, openOperator } from "./operator.ts";
 
@@ -20,6 +20,6 @@ export async function createOperator(
   const settings = readSettings(env);
   const store = await connectStore(settings, "prompt");
   const operator = openOperator(application, store, settings);
-  const stop = stopOnce(() => stopAll([store, operator]));
+  const { stop } = store;
   return { ...operator, stop, [Symbol.asyncDispose]: stop };
 }

@@ -3,10 +3,8 @@ import type { Application } from "../contract/define-config.ts";
 import { jobNotFound, parseJobId } from "../contract/job-id.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "../effect/doubts.ts";
 import { type CountEffect, declaredName } from "../effect/effect-metrics.ts";
-import { openLedgers, type Resolution } from "../effect/ledger.ts";
+import { openLedgers, type Resolution, type ResolvedJob } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type OperatedQueue, type OperatedQueues, openOperatedQueues } from "../queue/operated-queue.ts";
-import type { Running } from "../service/running.ts";
 import { type JobPage, type JobQuery, listJobs } from "../status/list-jobs.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import { acceptLoss } from "../store/epoch.ts";
@@ -14,6 +12,7 @@ import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { type AuditEntry, readAuditTrail } from "../watch/audit-trail.ts";
 import { type FailureGroups, readFailureGroups } from "../watch/failure-groups.ts";
+import { type OperatedQueue, type OperatedQueues, openOperatedQueues } from "./operated-queue.ts";
 import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
 
 /** On what grounds a loss is accepted, and by whom. Both are kept. */
@@ -54,11 +53,12 @@ export interface Operator {
   doubts(offset: number, limit: number): Promise<Doubt[]>;
   doubtCounts(): Promise<ReadonlyMap<string, DoubtCount>>;
   /**
-   * Settles an effect that is in doubt, and lets its job go on.
+   * Resolves an effect that is in doubt, and lets its job go on where there is one that waits for it.
    *
+   * @returns what becomes of the job
    * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
    */
-  resolve(id: string, effect: string, resolution: Resolution): Promise<void>;
+  resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob>;
   /**
    * Accepts that the store has lost something that it had acknowledged: jobs are taken again, and effects begin.
    *
@@ -72,13 +72,13 @@ export interface Operator {
 /** Of a job that is gone only the list of doubts knows the ledger; so far it is searched. */
 const DOUBTS_SEARCHED_MAX = 100_000;
 
-/** Opens an operator's hand on a connection; stopping it leaves the connection open. */
+/** Opens an operator's hand on a connection. */
 export function openOperator(
   application: Application,
   access: StoreAccess,
   settings: Settings,
   countEffect?: CountEffect,
-): Operator & Running {
+): Operator {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const { client } = access;
   const queues = openOperatedQueues(prefix, application.queues, client);
@@ -92,8 +92,8 @@ export function openOperator(
     return doubt.claim;
   }
 
-  async function resolve(id: string, effect: string, resolution: Resolution): Promise<void> {
-    const { name, queue } = queueOf(queues, id);
+  async function resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob> {
+    const { name } = queueOf(queues, id);
     const [claim, type] = await Promise.all([
       findClaim(id, name, effect),
       client.hget(queueKey(prefix, name, id), "name"),
@@ -102,12 +102,10 @@ export function openOperator(
     const resolved = await ledger.resolve(effect, resolution);
     if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
     countEffect?.(type ?? "", declaredName(effect), "settled");
-    // The job failed because of the doubt; where it is not failed, e.g. because it has not got there yet, it goes on anyway.
-    await queue.retry(resolved.jobId);
+    return resolved.job;
   }
 
   return {
-    stop: queues.stop,
     list: (query) => inTime(listJobs(access, prefix, application.jobs, query)),
     async retry(id) {
       const outcome = await inTime(queueOf(queues, id).queue.retry(id));
@@ -152,10 +150,9 @@ export function openOperator(
 }
 
 function queueOf(queues: OperatedQueues, id: string): { name: string; queue: OperatedQueue } {
-  const name = parseJobId(id)?.queue ?? "";
-  const queue = queues.get(name);
-  if (queue === undefined) throw jobNotFound();
-  return { name, queue };
+  const name = parseJobId(id)?.queue;
+  if (name === undefined) throw jobNotFound();
+  return { name, queue: queues.get(name) };
 }
 
 function notInDoubt(effect: string, state: string | null): HoldfastError {

@@ -1,8 +1,8 @@
 import { parseFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { OperatedQueues } from "../queue/operated-queue.ts";
 import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
+import type { OperatedQueues } from "./operated-queue.ts";
 
 /** Which failed jobs to retry. */
 export interface FailedQuery {
@@ -99,7 +99,7 @@ async function matchingOf(
 async function retryAll(queues: OperatedQueues, name: string, ids: readonly string[]): Promise<string[]> {
   const queue = queues.get(name);
   const outcomes: string[] = [];
-  for (let at = 0; queue !== undefined && at < ids.length; at += AT_A_TIME) {
+  for (let at = 0; at < ids.length; at += AT_A_TIME) {
     const some = ids.slice(at, at + AT_A_TIME);
     outcomes.push(...(await Promise.all(some.map((id) => queue.retry(id)))));
   }

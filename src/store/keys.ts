@@ -35,6 +35,11 @@ export function ledgerKey(prefix: string, queue: string, claim: string): string 
   return queueKey(prefix, queue, `ledger:${claim}`);
 }
 
+/** The living jobs that use a ledger, as `<job id>/<claim>`, by when the sweep is to look at them next. */
+export function joinedJobsKey(prefix: string, queue: string): string {
+  return queueKey(prefix, queue, "ledgers");
+}
+
 /** The effects of a queue that are in doubt, by since when. */
 export function doubtsKey(prefix: string, queue: string): string {
   return queueKey(prefix, queue, "doubts");

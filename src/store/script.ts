@@ -30,18 +30,28 @@ function sentOver(client: StoreClient): Set<string> {
   return none;
 }
 
+/** What stands in front of a script's own code: its `#!lua` line must stay the first. */
+const SHEBANG = /^#!lua.*\n/;
+
+function readSource(moduleUrl: string, file: string, includes: readonly string[]): string {
+  const read = (name: string) => readFileSync(new URL(name, moduleUrl), "utf8");
+  const own = read(file);
+  const [shebang = ""] = SHEBANG.exec(own) ?? [];
+  return shebang + includes.map(read).join("") + own.slice(shebang.length);
+}
+
 /**
  * Loads a script file.
  *
  * A connection sends it whole once, and from then on its digest. To try the digest first would save those bytes, but where the
  * store did not know it, what was sent behind it would overtake it; an effect's report must not be overtaken.
  *
- *
  * @param moduleUrl the caller's `import.meta.url`
  * @param file the script's name in the same folder
+ * @param includes files of functions that it uses, relative to the caller: several scripts can share them
  */
-export function loadScript(moduleUrl: string, file: string): Script {
-  const source = readFileSync(new URL(file, moduleUrl), "utf8");
+export function loadScript(moduleUrl: string, file: string, includes: readonly string[] = []): Script {
+  const source = readSource(moduleUrl, file, includes);
   const sha1 = createHash("sha1").update(source).digest("hex");
   return {
     async run(client, keys, args) {

@@ -1,3 +1,4 @@
+import { InDoubtError, PermanentError } from "../contract/attempt-errors.ts";
 import type { JobContract, JobHandler } from "../contract/define-job.ts";
 import { failureOf } from "../contract/failure.ts";
 import { asItIs, type Scrub, scrubberOf } from "../contract/redaction.ts";
@@ -106,13 +107,25 @@ async function withEffects(effects: Effects, run: () => Promise<unknown>): Promi
   try {
     const result = await run();
     await effects.close();
+    await effects.checkLeftOpen();
     const blocked = effects.blocked();
     if (blocked !== undefined) throw blocked;
     return result;
   } catch (error) {
     await effects.close();
-    throw isCancelled(error) ? error : (effects.blocked() ?? error);
+    throw isCancelled(error) ? error : (effects.blocked() ?? withoutDoubt(error));
   }
+}
+
+/** A doubt can be listed and resolved only where an effect is in doubt: a handler's own words put none there. */
+function withoutDoubt(error: unknown): unknown {
+  if (!(error instanceof InDoubtError)) return error;
+  return new PermanentError(
+    `Thrown outside of an effect, so that nothing can be in doubt: ${error.message}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 function isCancelled(error: unknown): boolean {

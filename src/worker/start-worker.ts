@@ -4,10 +4,11 @@ import type { Concurrency } from "../config/variables.ts";
 import { claimOf } from "../contract/claim.ts";
 import { type Application, requiredVariables } from "../contract/define-config.ts";
 import type { JobHandler } from "../contract/define-job.ts";
-import type { EffectOwner } from "../effect/act-once.ts";
+import type { EffectOwner } from "../effect/effect-run.ts";
 import { openEffects } from "../effect/effects.ts";
 import { createHeldEffects } from "../effect/held-effects.ts";
 import { openLedgers } from "../effect/ledger.ts";
+import { startLedgerSweep } from "../effect/ledger-sweep.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { createLogger, type Logger } from "../observe/logger.ts";
 import type { MeasuredRole } from "../observe/metrics-server.ts";
@@ -66,6 +67,7 @@ export async function startWorker(application: Application, env?: Environment): 
     epochs,
   };
   const consumers = queues.map((queue) => consume(queue, worker));
+  const sweeps = queues.map((queue) => sweepLedgers(queue, worker));
   log.info(
     { queues: application.queues, types: [...handlers.keys()], metricsUrl: metrics?.url },
     "worker ready",
@@ -76,7 +78,7 @@ export async function startWorker(application: Application, env?: Environment): 
     stop: stopOnce(async () => {
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
-      await stopAll([store, epochs, ...(metrics === undefined ? [] : [metrics])]);
+      await stopAll([store, epochs, ...sweeps, ...(metrics === undefined ? [] : [metrics])]);
     }),
   };
 }
@@ -132,6 +134,11 @@ function consume(queue: string, worker: WorkerParts): Running {
   );
 }
 
+function sweepLedgers(queue: string, { client, settings, log }: WorkerParts): Running {
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  return startLedgerSweep({ client, prefix, queue, retentionMs, log });
+}
+
 function concurrencyOf(queue: string, { each, named }: Concurrency): number {
   return named.get(queue) ?? each;
 }
@@ -160,6 +167,7 @@ function effectsOpener(
       const claim = claimOf(job.type, job.envelope.key);
       const { id: jobId, lockToken, start } = job;
       const assertHeld = () => job.hold.assert();
+      const mayReport = () => job.hold.isLocked();
       const count = metrics && countEffectsOf(job.type, metrics);
       const owner = {
         jobId,
@@ -172,6 +180,7 @@ function effectsOpener(
         scrub,
         count,
         assertHeld,
+        mayReport,
       };
       return { ledger: ledgerOf(claim), owner };
     });

@@ -137,7 +137,14 @@ describe("an effect that ran to its end", () => {
   it("is remembered for the retention, and no longer", async () => {
     const id = await submit("remembered", async (effect) => (await effect("act", async () => 1)) ?? 0);
     await ended(id);
-    const ttl = await redis.pttl(ledgerOf("remembered"));
+    const ttl = await vi.waitFor(
+      async () => {
+        const found = await redis.pttl(ledgerOf("remembered"));
+        expect(found).toBeGreaterThan(0);
+        return found;
+      },
+      { timeout: 8_000 },
+    );
     expect(ttl).toBeGreaterThan(settings.HOLDFAST_RETENTION_MS - 60_000);
     expect(ttl).toBeLessThanOrEqual(settings.HOLDFAST_RETENTION_MS);
   });
@@ -296,7 +303,9 @@ describe("an effect of which nobody can know whether it happened", () => {
     await vi.waitFor(async () =>
       expect(await ended(id)).toMatchObject({ state: "completed", result: { value: 2 } }),
     );
-    expect(await redis.pttl(ledgerOf("not-done"))).toBeGreaterThan(0);
+    await vi.waitFor(async () => expect(await redis.pttl(ledgerOf("not-done"))).toBeGreaterThan(0), {
+      timeout: 8_000,
+    });
   });
 
   it("is settled once: of several who settle it at once the others are told", async () => {

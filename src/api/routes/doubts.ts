@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { resolvedJobs } from "../../effect/ledger.ts";
 import { auditEntrySchema } from "../../watch/audit-trail.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
@@ -46,7 +47,15 @@ const resolutionSchema = z
   })
   .meta({ examples: [{ as: "done", evidence: "Seen in the recipient's mailbox" }] });
 
-const settledSchema = z.object({ id: z.string(), effect: z.string(), as: z.enum(["done", "not-done"]) });
+const resolvedSchema = z.object({
+  id: z.string(),
+  effect: z.string(),
+  as: z.enum(["done", "not-done"]),
+  job: z.enum(resolvedJobs).meta({
+    description:
+      "What becomes of the job. retried: it goes on; running: it has not ended, and goes on with this; in-doubt: another effect of it is in doubt, and it goes on when that is resolved; cancelled: it stays cancelled; completed: it had completed; gone: the retention has removed it, so that nothing goes on.",
+  }),
+});
 
 /** The operator's hand on effects in doubt: `GET /doubts`, `POST /jobs/:id/effects/:name/resolve`. */
 export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts): void {
@@ -97,7 +106,7 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
       schema: {
         summary: "Settle an effect that is in doubt",
         description:
-          "`done`: it happened, and is not run again. `not-done`: it did not, and may run. Either way the job then goes on by itself.",
+          "`done`: it happened, and is not run again. `not-done`: it did not, and may run. Either way a job that waits for it then goes on by itself; `job` says what becomes of it.",
         tags: ["operate"],
         params: {
           type: "object",
@@ -108,7 +117,7 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
         },
         body: z.toJSONSchema(resolutionSchema, { io: "input" }),
         response: {
-          200: { ...z.toJSONSchema(settledSchema), description: "Settled; the job goes on." },
+          200: { ...z.toJSONSchema(resolvedSchema), description: "Resolved." },
           ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "EFFECT_NOT_IN_DOUBT", "STORE_UNAVAILABLE"),
         },
       },
@@ -116,8 +125,8 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
     async ({ params: { id, name: effect }, body, apiKey }) => {
       const { as, evidence, result } = parseInput(resolutionSchema, body);
       const json = result === undefined ? undefined : JSON.stringify(result);
-      await operator.resolve(id, effect, { as, evidence, result: json, by: apiKey?.name ?? "API" });
-      return { id, effect, as };
+      const resolution = { as, evidence, result: json, by: apiKey?.name ?? "API" };
+      return { id, effect, as, job: await operator.resolve(id, effect, resolution) };
     },
   );
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Doubt } from "../../effect/doubts.ts";
+import type { ResolvedJob } from "../../effect/ledger.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
@@ -60,16 +61,19 @@ async function resolve(id: string, effect: string, { as, evidence, result }: Res
     throw new HoldfastError("USAGE", `--as: expected done or not-done, got "${as}"`);
   if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
   const json = result === undefined ? undefined : compactJson(result);
-  await withOperator(async (operator) => {
-    await operator.resolve(id, effect, {
-      as,
-      evidence,
-      result: json,
-      by: username(),
-    });
-  });
-  print(`${id} ${effect}: ${as}; the job goes on`);
+  const resolution = { as, evidence, result: json, by: username() } as const;
+  const job = await withOperator((operator) => operator.resolve(id, effect, resolution));
+  print(`${id} ${effect}: ${as}; ${fates[job]}`);
 }
+
+const fates: Readonly<Record<ResolvedJob, string>> = {
+  retried: "the job goes on",
+  running: "the job goes on",
+  "in-doubt": "another effect of the job is in doubt: it goes on when that is resolved",
+  cancelled: "the job stays cancelled",
+  completed: "the job had completed",
+  gone: "the job itself is gone: the retention has removed it, and nothing goes on",
+};
 
 function compactJson(text: string): string {
   try {

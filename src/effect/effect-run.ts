@@ -1,0 +1,111 @@
+import { InDoubtError } from "../contract/attempt-errors.ts";
+import type { EffectCall, EffectDeclaration, EffectOptions, ProbeCall } from "../contract/effect.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { Abort } from "../service/abort.ts";
+import type { EffectTransition } from "./effect-metrics.ts";
+import type { EffectClaimant } from "./ledger.ts";
+
+export const EFFECT_RESULT_MAX_BYTES = 16 * 1_024;
+
+/** The attempt on whose behalf effects run. */
+export interface EffectOwner {
+  readonly jobId: string;
+  readonly claim: string;
+  readonly lockToken: string;
+  readonly start: number;
+  readonly worker: string;
+  /** Comes when the attempt must end. */
+  readonly abort: Abort;
+  /** Made when it is needed: most effects have nothing to tell. */
+  readonly log: () => Logger;
+  /** Takes the job's secrets out of a text. */
+  readonly scrub: (text: string) => string;
+  /** Told of each transition; the effect by its declared name. */
+  readonly count: ((effect: string, transition: EffectTransition) => void) | undefined;
+  /** @throws HoldfastError `LOCK_LOST` when this process was stopped for longer than its lock lasts */
+  assertHeld(): void;
+  /** Whether what happened may still be written down: the lock is not lost, and the worker's grace is not over. */
+  mayReport(): boolean;
+}
+
+export type EffectOptionsInUse<T> = EffectOptions<T> & {
+  readonly assumedResult?: (call: Pick<EffectCall, "key">) => T;
+};
+
+/** One effect of one attempt, on its way through reserve → run → commit. */
+export interface EffectRun<T> {
+  readonly id: string;
+  /** As it is declared, without an index: names of spans and labels of metrics must be few. */
+  readonly name: string;
+  readonly key: string;
+  readonly nonce: string;
+  readonly declaration: EffectDeclaration;
+  readonly options: EffectOptionsInUse<T>;
+  readonly run: (call: EffectCall) => Promise<T>;
+  /** Ends the attempt with this error, whatever its handler makes of it. */
+  readonly block: (error: unknown) => void;
+  /** Redis answered this report with an error: the attempt may not end before it has answered otherwise. */
+  readonly onRefused: (report: Promise<unknown>) => void;
+}
+
+export function claimant<T>(
+  { id, nonce }: EffectRun<T>,
+  { jobId, lockToken, start }: EffectOwner,
+): EffectClaimant {
+  return { effect: id, owner: nonce, jobId, lockToken, start };
+}
+
+export function count<T>({ name }: EffectRun<T>, owner: EffectOwner, transition: EffectTransition): void {
+  owner.count?.(name, transition);
+}
+
+/** A class, since an accessor in an object literal costs each object a hidden class of its own. */
+export class GivenProbe implements ProbeCall {
+  readonly key: string;
+  readonly #abort: Abort;
+
+  constructor(key: string, abort: Abort) {
+    this.key = key;
+    this.#abort = abort;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+}
+
+export class GivenCall extends GivenProbe implements EffectCall {
+  readonly fence: number;
+
+  constructor(key: string, fence: number, abort: Abort) {
+    super(key, abort);
+    this.fence = fence;
+  }
+}
+
+export function inDoubt(
+  id: string,
+  why: string,
+  options: { cause?: unknown; retryable?: boolean } = {},
+): InDoubtError {
+  return new InDoubtError(`Nobody can know whether effect "${id}" happened: ${why}`, options);
+}
+
+/** @returns undefined when it cannot be stored */
+export function resultJson(result: unknown): string | undefined {
+  try {
+    const json = JSON.stringify(result ?? null);
+    return Buffer.byteLength(json) <= EFFECT_RESULT_MAX_BYTES ? json : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a thrown value says, whatever it is. */
+export function textOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? String(thrown.message) : String(thrown);
+  } catch {
+    return "a value that has no text";
+  }
+}

@@ -1,0 +1,49 @@
+import { type CancelOutcome, cancelJob } from "../queue/cancel-job.ts";
+import type { StoreClient } from "../store/client.ts";
+import { joinedJobsKey, ledgerKey, queueKey } from "../store/keys.ts";
+import { loadScript } from "../store/script.ts";
+
+export type Retried = "retried" | "not-failed" | "missing";
+
+/** One queue, under an operator's hand. */
+export interface OperatedQueue {
+  /** Puts a failed job back in the queue, with all its attempts before it. */
+  retry(id: string): Promise<Retried>;
+  /** Ends a job that waits, and notifies the worker of one that is active. */
+  cancel(id: string): Promise<CancelOutcome>;
+}
+
+/** The queues of a store. */
+export interface OperatedQueues {
+  /** Any queue, also one that no job of the application names any more. */
+  get(name: string): OperatedQueue;
+  /** Those of the application. */
+  readonly names: readonly string[];
+}
+
+const retryScript = loadScript(import.meta.url, "retry.lua", [
+  "../effect/ledger-life.lua",
+  "../queue/retry-failed-job.lua",
+]);
+
+export function openOperatedQueues(
+  prefix: string,
+  names: readonly string[],
+  client: StoreClient,
+): OperatedQueues {
+  return {
+    names,
+    get: (queue) => ({
+      async retry(id) {
+        const args = [
+          queueKey(prefix, queue, ""),
+          id,
+          ledgerKey(prefix, queue, ""),
+          joinedJobsKey(prefix, queue),
+        ];
+        return (await retryScript.run(client, [queueKey(prefix, queue, id)], args)) as Retried;
+      },
+      cancel: (jobId) => cancelJob(client, { prefix, queue, jobId }),
+    }),
+  };
+}

@@ -1,0 +1,192 @@
+import { defineJob } from "holdfast";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { claimOf } from "../../src/contract/claim.ts";
+import { joinedJobsKey, ledgerKey, queueKey } from "../../src/store/keys.ts";
+import { applicationOf, createService, untilState } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const RETENTION_MS = 1_000;
+const retention = { HOLDFAST_RETENTION_MS: String(RETENTION_MS), HOLDFAST_LOCK_MS: "1000" };
+
+function actingJob(attempts: number, delayMs: number) {
+  return defineJob({
+    type: "acting",
+    payload: z.null(),
+    result: z.unknown(),
+    retry: { attempts, backoff: { kind: "fixed", delayMs } },
+    timeoutMs: 10_000,
+    effects: { act: { timeoutMs: 5_000, inDoubt: "hold" } },
+  });
+}
+
+/** A service whose only job acts once and then does as `after` says. */
+async function start(after: (attempt: number) => unknown, attempts = 1, delayMs = 0) {
+  const job = actingJob(attempts, delayMs);
+  const acted: string[] = [];
+  const handler = job.handler(async ({ effect, attempt, idempotencyKey }) => {
+    await effect("act", async () => acted.push(idempotencyKey));
+    return await after(attempt);
+  });
+  const service = createService(applicationOf(handler), retention);
+  const producer = await service.createProducer();
+  const redis = service.connect();
+  const { HOLDFAST_PREFIX: prefix } = service.env;
+  const submit = async (key: string) => (await producer.submit(job, null, { idempotencyKey: key })).id;
+  const ledger = (key: string) => ledgerKey(prefix, "default", claimOf("acting", key));
+  return { service, producer, redis, prefix, acted, submit, ledger };
+}
+
+describe("the ledger of a job", () => {
+  it("outlives any pause between two attempts: the effect is not repeated, however short the retention", async () => {
+    const { service, producer, acted, submit } = await start(
+      (attempt) => {
+        if (attempt < 3) throw new Error("not yet");
+      },
+      3,
+      2 * RETENTION_MS,
+    );
+    await service.startWorker();
+    const id = await submit("k");
+
+    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({
+      state: "completed",
+      attemptsMade: 3,
+      effects: [{ name: "act", state: "done" }],
+    });
+    expect(acted).toEqual(["k"]);
+  });
+
+  it("never expires while its job lives, and is remembered for the retention from its end on", async () => {
+    const { service, producer, redis, submit, ledger } = await start(() => {
+      throw new Error("not yet");
+    }, 2);
+    await service.startWorker();
+    const id = await submit("k");
+    await untilState(producer, id, "failed");
+
+    const ttl = await until("it may expire", async () => {
+      const left = await redis.pttl(ledger("k"));
+      return left > 0 && left;
+    });
+
+    expect(ttl).toBeLessThanOrEqual(RETENTION_MS);
+    expect((await producer.status(id))?.state).toBe("failed");
+    await until("it has expired", async () => (await redis.exists(ledger("k"))) === 0);
+  });
+
+  it("is kept again as soon as its failed job is retried by hand", async () => {
+    let isHealed = false;
+    const { service, producer, redis, acted, submit, ledger } = await start(() => {
+      if (!isHealed) throw new Error("not yet");
+    });
+    const worker = await service.startWorker();
+    const api = await service.startApi();
+    const id = await submit("k");
+    await until("it may expire", async () => (await redis.pttl(ledger("k"))) > 0);
+    await worker.stop();
+
+    isHealed = true;
+    expect((await fetch(`${api.url}/jobs/${id}/retry`, { method: "POST" })).status).toBe(200);
+    expect(await redis.pttl(ledger("k"))).toBe(-1);
+    const retriedAt = performance.now();
+    await until("the retention has passed", () => performance.now() - retriedAt > 1.5 * RETENTION_MS);
+    await service.startWorker();
+
+    expect(await untilState(producer, id, "completed")).toMatchObject({ effects: [{ state: "done" }] });
+    expect(acted).toEqual(["k"]);
+  });
+
+  it("is kept again where another tool has retried the job, once that job asks for its effect", async () => {
+    let isHealed = false;
+    const { service, producer, redis, acted, submit, ledger } = await start(() => {
+      if (!isHealed) throw new Error("not yet");
+    });
+    await service.startWorker();
+    const id = await submit("k");
+    await until("it may expire", async () => (await redis.pttl(ledger("k"))) > 0);
+
+    isHealed = true;
+    await (await service.openBareQueue().getJob(id))?.retry();
+
+    await untilState(producer, id, "completed");
+    expect(acted).toEqual(["k"]);
+    await until("it may expire again", async () => (await redis.hget(ledger("k"), "jobs")) === "0");
+  });
+
+  it("leaves nothing behind: no job that has ended, or is gone, is joined to it", async () => {
+    const { service, producer, redis, prefix, submit } = await start(() => "done");
+    await service.startWorker();
+    const ids = await Promise.all(["a", "b", "c"].map(submit));
+    for (const id of ids) await untilState(producer, id, "completed");
+
+    await until("none is joined", async () => (await redis.zcard(joinedJobsKey(prefix, "default"))) === 0);
+    await until(
+      "all ledgers are gone",
+      async () => (await redis.keys(`${prefix}:{default}:ledger:*`)).length === 0,
+    );
+  });
+
+  it("expires after a job that was cancelled between two attempts", async () => {
+    const { service, producer, redis, submit, ledger } = await start(
+      () => {
+        throw new Error("not yet");
+      },
+      2,
+      60_000,
+    );
+    await service.startWorker();
+    const api = await service.startApi();
+    const id = await submit("k");
+    await untilState(producer, id, "delayed");
+    await fetch(`${api.url}/jobs/${id}/cancel`, { method: "POST" });
+
+    await until("it is gone", async () => (await redis.exists(ledger("k"))) === 0);
+    expect(await producer.status(id)).toMatchObject({ state: "failed", error: { code: "CANCELLED" } });
+  });
+});
+
+describe("a retry by hand", () => {
+  it("that is refused changes nothing of the job", async () => {
+    const { service, redis, prefix, submit } = await start(() => "done");
+    const api = await service.startApi();
+    const id = await submit("k");
+    const key = queueKey(prefix, "default", id);
+    await redis.hset(key, "stc", "3", "atm", "2");
+    const before = await redis.hgetall(key);
+
+    const answer = await fetch(`${api.url}/jobs/${id}/retry`, { method: "POST" });
+
+    expect(answer.status).toBe(409);
+    expect(await redis.hgetall(key)).toEqual(before);
+  });
+
+  it("of a job that is gone leaves nothing behind", async () => {
+    const { service, redis, prefix, submit } = await start(() => "done");
+    const api = await service.startApi();
+    const id = await submit("k");
+    await redis.del(queueKey(prefix, "default", id));
+
+    const answer = await fetch(`${api.url}/jobs/${id}/retry`, { method: "POST" });
+
+    expect(answer.status).toBe(404);
+    expect(await redis.exists(queueKey(prefix, "default", id))).toBe(0);
+  });
+
+  it("gives the job its attempts and crashes again, in the order of its priority", async () => {
+    const { service, producer, redis, prefix } = await start(() => "done");
+    const api = await service.startApi();
+    const job = actingJob(1, 0);
+    const { id } = await producer.submit(job, null, { idempotencyKey: "k", priority: 7 });
+    const key = queueKey(prefix, "default", id);
+    await fetch(`${api.url}/jobs/${id}/cancel`, { method: "POST" });
+    await redis.hset(key, "stc", "3", "atm", "1", "ats", "4");
+
+    expect((await fetch(`${api.url}/jobs/${id}/retry`, { method: "POST" })).status).toBe(200);
+
+    expect(await producer.status(id)).toMatchObject({ state: "prioritized", attemptsMade: 0, error: null });
+    expect(await redis.hmget(key, "stc", "ats", "defa")).toEqual([null, "4", null]);
+    await service.startWorker();
+    await untilState(producer, id, "completed");
+  });
+});

@@ -1,0 +1,306 @@
+import { type Attempt, defineJob, InDoubtError } from "holdfast";
+import type { Redis } from "ioredis";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { claimOf } from "../../src/contract/claim.ts";
+import { ledgerKey, queueKey } from "../../src/store/keys.ts";
+import { get, post } from "../support/http.ts";
+import { latch } from "../support/latch.ts";
+import { startRedisServer } from "../support/redis-server.ts";
+import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const job = defineJob({
+  type: "acting",
+  payload: z.null(),
+  result: z.unknown(),
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+  timeoutMs: 30_000,
+  effects: {
+    act: { timeoutMs: 400, inDoubt: "hold" },
+    other: { timeoutMs: 20_000, inDoubt: "hold" },
+  },
+});
+type Handle = (attempt: Attempt<null, "act" | "other">) => Promise<unknown>;
+
+const unanswered = () => Promise.reject(Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }));
+
+async function listed(url: string) {
+  const { body } = await get(`${url}/doubts?limit=200`);
+  return body.doubts as { readonly jobId: string; readonly effect: string }[];
+}
+
+async function start(handle: Handle, variables: Variables = {}) {
+  const service = createService(applicationOf(job.handler(handle)), {
+    HOLDFAST_LOCK_MS: "2000",
+    ...variables,
+  });
+  const producer = await service.createProducer();
+  const api = await service.startApi();
+  const worker = await service.startWorker();
+  const { id } = await producer.submit(job, null, { idempotencyKey: "k" });
+  const resolve = (effect: string, as: "done" | "not-done") =>
+    post(`${api.url}/jobs/${id}/effects/${effect}/resolve`, { as, evidence: "looked" });
+  const doubts = async () => (await listed(api.url)).map(({ effect }) => effect);
+  const { HOLDFAST_PREFIX: prefix } = service.env;
+  return { service, worker, producer, api, id, resolve, doubts, prefix, redis: service.connect() };
+}
+
+/** The same on a store of its own, whose refusals of writes are the test's to switch. */
+async function startOnOwnStore(
+  handle: (attempt: Parameters<Handle>[0], refusals: Refusals) => Promise<unknown>,
+  lockMs = 5_000,
+) {
+  const server = await startRedisServer();
+  onTestFinished(() => server.stop());
+  let refusals: Refusals | undefined;
+  const started = await start(
+    async (attempt) => {
+      await until("the refusals can be switched", () => refusals);
+      return await handle(attempt, refusals as Refusals);
+    },
+    { REDIS_URL: server.url, HOLDFAST_LOCK_MS: String(lockMs) },
+  );
+  refusals = refusalsOf(started.redis);
+  return { ...started, refusals };
+}
+
+interface Refusals {
+  begin(): Promise<void>;
+  end(): Promise<void>;
+  /** How many commands were answered with NOREPLICAS so far. */
+  count(): Promise<number>;
+}
+
+/** Redis refuses every write while it has no replica. */
+function refusalsOf(redis: Redis): Refusals {
+  const set = async (replicas: number) => void (await redis.config("SET", "min-replicas-to-write", replicas));
+  return {
+    begin: () => set(1),
+    end: () => set(0),
+    count: async () =>
+      Number(/errorstat_NOREPLICAS:count=(\d+)/.exec(await redis.info("errorstats"))?.[1] ?? 0),
+  };
+}
+
+describe("a doubt that is resolved", () => {
+  it("while another effect of the attempt still runs does not strand the job", async () => {
+    const gate = latch();
+    let acts = 0;
+    const { producer, id, resolve, doubts } = await start(async ({ effect }) => {
+      const other = effect("other", () => gate.opened);
+      acts += 1;
+      if (acts === 1) await effect("act", unanswered).catch(() => {});
+      else await effect("act", async () => {});
+      await other;
+      return acts;
+    });
+    await until("it is listed", async () => (await doubts()).includes("act"));
+
+    expect(await resolve("act", "not-done")).toMatchObject({ status: 200, body: { job: "running" } });
+    gate.open();
+
+    expect(await untilState(producer, id, "completed")).toMatchObject({ result: 2 });
+    expect(await doubts()).toEqual([]);
+  });
+
+  it("puts its job back in the same step: nobody can die in between", async () => {
+    let acts = 0;
+    const { service, worker, producer, id, resolve, redis } = await start(async ({ effect }) => {
+      acts += 1;
+      if (acts === 1) await effect("act", unanswered);
+      return await effect("act", async () => acts);
+    });
+    await untilState(producer, id, "failed");
+    const monitor = await redis.duplicate().monitor();
+    onTestFinished(() => monitor.disconnect());
+    const steps: string[] = [];
+    monitor.on("monitor", (_time: string, [name = "", ...args]: string[], source: string) => {
+      const isOfJob = args.some((arg) => arg.includes(id)) || args.includes("act");
+      if (source !== "lua" && isOfJob && /^eval/i.test(name)) steps.push(name);
+    });
+    await worker.stop();
+
+    expect(await resolve("act", "not-done")).toMatchObject({ status: 200, body: { job: "retried" } });
+
+    expect((await producer.status(id))?.state).toBe("waiting");
+    expect(await until("the step was seen", () => steps.length > 0 && steps)).toHaveLength(1);
+    await service.startWorker();
+    expect(await untilState(producer, id, "completed")).toMatchObject({ result: 2 });
+  });
+
+  it("of a cancelled job does not run it", async () => {
+    const begun = latch();
+    let runs = 0;
+    const { producer, api, id, resolve, doubts, redis, prefix } = await start(async ({ effect }) => {
+      runs += 1;
+      await effect("act", async ({ signal }) => {
+        begun.open();
+        await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      });
+    });
+    await begun.opened;
+    await post(`${api.url}/jobs/${id}/cancel`, {});
+    await untilState(producer, id, "failed");
+    await until("it is listed", async () => (await doubts()).includes("act"));
+
+    expect(await resolve("act", "not-done")).toMatchObject({ status: 200, body: { job: "cancelled" } });
+
+    await until(
+      "its ledger may expire",
+      async () => (await redis.pttl(ledgerKey(prefix, "default", claimOf("acting", "k")))) > 0,
+    );
+    expect(await producer.status(id)).toMatchObject({ state: "failed", error: { code: "CANCELLED" } });
+    expect(runs).toBe(1);
+  });
+
+  it("of a job that the retention has removed says so", async () => {
+    const { producer, id, resolve, redis, prefix } = await start(({ effect }) => effect("act", unanswered));
+    await untilState(producer, id, "failed");
+    await redis
+      .multi()
+      .zrem(queueKey(prefix, "default", "failed"), id)
+      .del(queueKey(prefix, "default", id))
+      .exec();
+
+    expect(await resolve("act", "not-done")).toMatchObject({ status: 200, body: { job: "gone" } });
+  });
+
+  it("lets its job wait for the other doubts of it", async () => {
+    let runs = 0;
+    const { producer, id, resolve } = await start(async ({ effect }) => {
+      runs += 1;
+      const both = await Promise.allSettled([effect("act", unanswered), effect("other", unanswered)]);
+      return both.map(({ status }) => status);
+    });
+    await untilState(producer, id, "failed");
+
+    expect(await resolve("act", "done")).toMatchObject({ status: 200, body: { job: "in-doubt" } });
+    expect(await producer.status(id)).toMatchObject({ state: "failed", error: { code: "EFFECT_IN_DOUBT" } });
+    expect(await resolve("other", "done")).toMatchObject({ status: 200, body: { job: "retried" } });
+
+    await untilState(producer, id, "completed");
+    expect(runs).toBe(2);
+  });
+});
+
+describe("a Redis that answers with errors", () => {
+  it("while an effect is reported done delays the attempt's end, and changes nothing else", async () => {
+    const { producer, id, refusals } = await startOnOwnStore(async ({ effect }, refusals) => {
+      await effect("act", refusals.begin);
+      return "acted";
+    });
+    await until("reports are refused", async () => (await refusals.count()) >= 3);
+    expect((await producer.status(id))?.state).toBe("active");
+    await refusals.end();
+
+    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({
+      state: "completed",
+      result: "acted",
+      attemptsMade: 1,
+      effects: [{ name: "act", state: "done" }],
+    });
+  });
+
+  it("while an effect is put in doubt delays that, and it is listed", async () => {
+    const { producer, id, refusals, doubts, resolve } = await startOnOwnStore(
+      async ({ effect }, refusals) => {
+        await effect("act", async () => {
+          await refusals.begin();
+          await unanswered();
+        });
+      },
+    );
+    await until("reports are refused", async () => (await refusals.count()) >= 3);
+    await refusals.end();
+
+    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({
+      error: { code: "EFFECT_IN_DOUBT" },
+    });
+    expect(await doubts()).toEqual(["act"]);
+    expect(await resolve("act", "done")).toMatchObject({ body: { job: "retried" } });
+    await untilState(producer, id, "completed");
+  });
+
+  it("while its worker loses the lock leaves a doubt that is listed and can be resolved", async () => {
+    const { producer, id, refusals, doubts, resolve, redis, prefix } = await startOnOwnStore(
+      async ({ effect }, refusals) => {
+        await effect("act", refusals.begin);
+      },
+      1_000,
+    );
+    await until("reports are refused", async () => (await refusals.count()) >= 3);
+    const lock = queueKey(prefix, "default", `${id}:lock`);
+    await until("the lock has run out", async () => (await redis.exists(lock)) === 0);
+    await refusals.end();
+
+    await untilState(producer, id, "failed");
+    await until("it is listed", async () => (await doubts()).includes("act"));
+    expect(await resolve("act", "done")).toMatchObject({ status: 200 });
+    await untilState(producer, id, "completed");
+  });
+});
+
+describe("a job whose later attempt no longer asks for an effect", () => {
+  it("does not complete over what an earlier one left open: it is in doubt, and listed", async () => {
+    const { producer, id, doubts, redis, prefix } = await start(async ({ effect, idempotencyKey, jobId }) => {
+      const ledger = ledgerKey(prefix, "default", claimOf("acting", idempotencyKey));
+      if ((await redis.hexists(ledger, "e:act")) === 1) return "without it";
+      const entry = {
+        state: "reserved",
+        owner: "gone",
+        deadline: 1,
+        firstAt: 1,
+        at: 1,
+        job: jobId,
+        start: 1,
+        worker: "w",
+      };
+      await effect("other", async () => {});
+      await redis.hset(ledger, "e:act", JSON.stringify(entry), "open", 1);
+      await redis.del(queueKey(prefix, "default", `${jobId}:lock`));
+      return "lost";
+    });
+
+    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({
+      state: "failed",
+      error: { code: "EFFECT_IN_DOUBT" },
+    });
+    expect(await doubts()).toEqual(["act"]);
+  });
+});
+
+describe("a job that has ended with an effect reserved", () => {
+  it("has it put in doubt once its worker's time is up, for someone to resolve", async () => {
+    const { producer, id, doubts, resolve, redis, prefix } = await start(async ({ effect }) => {
+      await effect("other", async () => {});
+      throw new Error("no more");
+    });
+    await untilState(producer, id, "failed");
+    const entry = {
+      state: "reserved",
+      owner: "gone",
+      deadline: 1,
+      firstAt: 1,
+      at: 1,
+      job: id,
+      start: 1,
+      worker: "w",
+    };
+    const ledger = ledgerKey(prefix, "default", claimOf("acting", "k"));
+    await redis.hset(ledger, "e:act", JSON.stringify(entry), "open", 1);
+
+    await until("it is listed", async () => (await doubts()).includes("act"));
+    expect(await resolve("act", "not-done")).toMatchObject({ status: 200, body: { job: "retried" } });
+  });
+});
+
+describe("a handler that says in doubt outside of any effect", () => {
+  it("fails for good instead: there would be nothing to list, and nothing to resolve", async () => {
+    const { producer, id } = await start(() => Promise.reject(new InDoubtError("who knows")));
+
+    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({
+      error: { code: "PERMANENT_FAILURE", message: expect.stringContaining("who knows") },
+    });
+  });
+});
