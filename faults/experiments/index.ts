@@ -15,6 +15,7 @@ import { time } from "./13-time.ts";
 import { trimmedJob } from "./14-trimmed-job.ts";
 import { rollingRestart } from "./15-rolling-restart.ts";
 import { deadlyJob } from "./16-deadly-job.ts";
+import { changedQueue } from "./18-changed-queue.ts";
 
 /** All of them, in the order of the design's list. */
 export const experiments: readonly Experiment[] = [
@@ -34,4 +35,5 @@ export const experiments: readonly Experiment[] = [
   trimmedJob,
   rollingRestart,
   deadlyJob,
+  changedQueue,
 ];

@@ -64,6 +64,8 @@ export interface Bench {
   readonly trace: TraceReader;
   readonly deaths: readonly Death[];
   readonly outages: readonly Outage[];
+  /** Starts another role, e.g. one of another version of the application. It ends with the bench. */
+  startRole(script: RoleScript, name: string, env?: NodeJS.ProcessEnv): Role;
   /** All effects that happened so far. */
   told(): Told[];
   /** Kills the store and starts it again. @returns when it answers */
@@ -79,6 +81,8 @@ export interface Bench {
 export const LOCK_MS = 1_000;
 
 const STATUS_LANES = 32;
+
+type RoleScript = "worker" | "api" | "scheduler";
 
 async function openBench(options: BenchOptions): Promise<Bench> {
   const directory = scratchFolder("bench");
@@ -132,8 +136,9 @@ async function openBench(options: BenchOptions): Promise<Bench> {
       outages.push({ from, to: Date.now() });
     }
   };
-  const role = (script: "worker" | "api" | "scheduler", name: string, extra: NodeJS.ProcessEnv = {}) =>
-    startRole({
+  const roles: Role[] = [];
+  const role = (script: RoleScript, name: string, extra: NodeJS.ProcessEnv = {}) => {
+    const started = startRole({
       name,
       script: installation.script(script),
       env: { ...env, ...extra },
@@ -141,13 +146,15 @@ async function openBench(options: BenchOptions): Promise<Bench> {
       onDeath: (death) => deaths.push(death),
       onStoreStrike: (onDead) => strikeStore(options.strikeMs?.() ?? 0, onDead),
     });
+    roles.push(started);
+    return started;
+  };
   const workers = Array.from({ length: options.workers }, (_, index) => role("worker", `worker${index + 1}`));
   const immune = Array.from({ length: options.immune ?? 0 }, (_, index) =>
     role("worker", `immune${index + 1}`, { LAB_IMMUNE: "yes" }),
   );
   const api = options.api ? role("api", "api") : undefined;
   const scheduler = options.scheduler ? role("scheduler", "scheduler") : undefined;
-  const roles = [...workers, ...immune, ...(api ? [api] : []), ...(scheduler ? [scheduler] : [])];
   const client = await openClient(directory, { ...env, REDIS_URL: store.url }, await installation.library());
   const stop = async () => {
     await client.close();
@@ -187,6 +194,7 @@ async function openBench(options: BenchOptions): Promise<Bench> {
       return Date.now();
     },
     troubled,
+    startRole: role,
     stop,
   };
 }

@@ -56,6 +56,30 @@ export const withoutKey: Cut = {
   ],
 };
 
+/** A key that was used in a former queue is not looked for there. */
+export const withoutFormerClaim: Cut = {
+  name: "claim in the former queue",
+  edits: [
+    {
+      file: "submit/claim-trail.js",
+      from: "for (const slot of [...formerQueues, queue]) {",
+      to: "for (const slot of [queue]) {",
+    },
+  ],
+};
+
+/** The job of a claim whose producer died before it added it stays away. */
+export const withoutFinish: Cut = {
+  name: "job of an unfinished claim",
+  edits: [
+    {
+      file: "submit/claim-trail.js",
+      from: "return await adder.add({ ...job, id: candidate });",
+      to: "return candidate;",
+    },
+  ],
+};
+
 /** Whoever waits for the store waits for as long as it takes; no connection counts as dead meanwhile. */
 export const withoutDeadline: Cut = {
   name: "deadline",

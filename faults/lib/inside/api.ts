@@ -1,5 +1,22 @@
 import { startApi } from "holdfast";
+import type { onFaultPoint } from "../../../src/observe/fault-points.ts";
 import application from "./application.ts";
 import { live } from "./live.ts";
 
+/** At which claim of a key in a former queue the process kills itself, before it adds the job. */
+const lastClaim = Number(process.env.LAB_DIE_AT_CLAIM ?? 0);
+let claims = 0;
+
+if (lastClaim > 0) {
+  // The hook is no part of the public surface, so it is taken from the build by its path.
+  const hooks: { onFaultPoint: typeof onFaultPoint } = await import(
+    new URL("../dist/observe/fault-points.js", import.meta.url).href
+  );
+  hooks.onFaultPoint(async (point) => {
+    if (point === "submit:claimed") claims += 1;
+    if (claims < lastClaim) return;
+    process.kill(process.pid, "SIGKILL");
+    await new Promise(() => {});
+  });
+}
 await live(() => startApi(application));

@@ -20,8 +20,15 @@ const patientRetry = {
   maxStarts: 1_000,
 } as const;
 
+/** Where jobs wait: two versions of the application differ in that. */
+const place = {
+  queue: process.env.LAB_QUEUE ?? "default",
+  formerQueues: (process.env.LAB_FORMER_QUEUES ?? "").split(",").filter(Boolean),
+};
+
 /** Tells the witness, as a guarded effect. */
 export const act = defineJob({
+  ...place,
   type: "act",
   payload,
   result,
