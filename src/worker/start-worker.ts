@@ -14,6 +14,7 @@ import { createLogger, type Logger } from "../observe/logger.ts";
 import type { MeasuredRole } from "../observe/metrics-server.ts";
 import { startConsumer } from "../queue/job-consumer.ts";
 import { requireKnownQueues } from "../queue/queue-memory.ts";
+import { atWork } from "../service/loop-watch.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import { connectStore, type StoreAccess } from "../store/connect.ts";
 import { type Epochs, openEpochs } from "../store/epochs.ts";
@@ -130,7 +131,7 @@ function consume(queue: string, worker: WorkerParts): Running {
           "the store refused how an attempt ended; sent again",
         ),
     },
-    (job) => runAttempt(tools, job),
+    (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
 }
 

@@ -35,6 +35,13 @@ export const gated = defineJob({
 /** Ends the process it runs in, whenever it runs. */
 export const deadly = anyJob({ type: "deadly", retry: { ...quick, attempts: 1, maxStarts: 2 } });
 
+/** Blocks the event loop for as many milliseconds as its payload says; null: for ever. */
+export const blocking = anyJob({
+  type: "blocking",
+  timeoutMs: 1_000,
+  retry: { ...quick, attempts: 1, maxStarts: 2 },
+});
+
 /** Leaves behind a fault that reaches nobody, where `TEST_STRAYS` says of which kind; the text in it is the payload. */
 export const stray = anyJob({ type: "stray" });
 
@@ -53,13 +60,18 @@ export const greeting = defineJob({
 
 /** What the processes that a test starts run; tests inside one process often bring their own handlers. */
 export const application = defineConfig({
-  jobs: [echo, gated, deadly, stray, greeting],
+  jobs: [echo, gated, deadly, blocking, stray, greeting],
   handlers: async () => [
     echo.handler(async ({ payload }) => payload),
     gated.handler(async ({ payload, jobId, signal }) => passGate(payload, jobId, signal)),
     deadly.handler(async ({ signal }) => {
       process.kill(process.pid, "SIGKILL");
       await new Promise((_, reject) => signal.addEventListener("abort", reject));
+    }),
+    blocking.handler(async ({ payload }) => {
+      const until = performance.now() + (typeof payload === "number" ? payload : Number.POSITIVE_INFINITY);
+      while (performance.now() < until);
+      return "gave way";
     }),
     stray.handler(async ({ payload }) => {
       const fault = new TypeError(String(payload));

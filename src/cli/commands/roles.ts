@@ -6,6 +6,7 @@ import type { Application } from "../../contract/define-config.ts";
 import { loadApplication } from "../../contract/load-application.ts";
 import { createLogger } from "../../observe/logger.ts";
 import { endOnFault } from "../../service/end-on-fault.ts";
+import { endOnBlockedLoop } from "../../service/loop-watch.ts";
 import { type Running, stopAll } from "../../service/running.ts";
 import { tellReady } from "../../service/supervisor.ts";
 import { untilStopRequested } from "../../service/until-signal.ts";
@@ -65,8 +66,11 @@ function runRole(role: string, start: (application: Application) => Promise<Runn
 async function runUntilStopped(role: string, start: () => Promise<Running[]>): Promise<void> {
   // First of all: whoever asks this process to end while it still starts is heard, too.
   const stopRequested = untilStopRequested();
-  endOnFault(createLogger(readSettings().LOG_LEVEL, role));
+  const { LOG_LEVEL, HOLDFAST_LOCK_MS } = readSettings();
+  endOnFault(createLogger(LOG_LEVEL, role));
   const parts = await start();
+  // Not before: what a process loads when it starts can take longer than a short lock.
+  endOnBlockedLoop({ role, silentMs: HOLDFAST_LOCK_MS });
   tellReady(Object.assign({}, ...parts));
   try {
     await Promise.race([stopRequested, ...parts.flatMap(({ failed }) => failed ?? [])]);
