@@ -29,13 +29,15 @@ export function busySlots({ running, holds, isSilent }: WorkerOverview): number 
 }
 
 function Worker({ worker }: { readonly worker: WorkerOverview }) {
-  const { name, queue, concurrency, startedAt, seenAt, lastTakenAt, isSilent, isDeaf, holds } = worker;
+  const { name, queue, concurrency, startedAt, seenAt, lastTakenAt, isSilent, isDeaf, isClockWrong, holds } =
+    worker;
   const busy = busySlots(worker);
   return (
     <>
       <div className="worker-head">
         <Text of={name} isCode /> <span className="quiet">on</span> <Text of={queue} />
         {isSilent && <span className="tag bad">silent: gone, or cut off from the store</span>}
+        {isClockWrong && <span className="tag bad">clock wrong: takes nothing</span>}
         {isDeaf && <span className="tag bad">deaf: takes nothing while jobs wait</span>}
       </div>
       <div className="worker-load">

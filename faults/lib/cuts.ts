@@ -119,7 +119,7 @@ export const withoutEpoch: Cut = {
   edits: [
     {
       file: "queue/add-jobs.lua",
-      from: 'if epoch ~= ARGV[3] or tonumber(count) < tonumber(ARGV[4]) then return "other-epoch" end',
+      from: 'if epoch ~= ARGV[2] or tonumber(count) < tonumber(ARGV[3]) then return "other-epoch" end',
       to: "",
     },
     {

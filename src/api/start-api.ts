@@ -8,7 +8,7 @@ import { cannotListen, urlOf } from "../service/listening.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import { openFollowers } from "../status/follow-jobs.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
-import { measureStore } from "../watch/store-metrics.ts";
+import { measureClock, measureStore } from "../watch/store-metrics.ts";
 import { openOverviewWatch } from "../watch/watch-overview.ts";
 import { createServer } from "./server.ts";
 
@@ -23,7 +23,7 @@ export interface Api extends Running {
 /**
  * Starts the HTTP API.
  *
- * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `START_FAILED` when the port is taken
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port is taken
  */
 export function startApi(application: Application, env?: Environment): Promise<Api> {
   return startApiTelling(createMetrics(), application, env);
@@ -39,6 +39,7 @@ export async function startApiTelling(
   const log = createLogger(settings.LOG_LEVEL, "api");
   const path = await openSubmitPath(application, settings, log, metrics);
   measureStore(metrics, { ...path, prefix: settings.HOLDFAST_PREFIX, queues: application.queues });
+  measureClock(metrics, path.clock);
   const countEffect = effectCounter(metrics, application.jobs.values());
   const operator = openOperator(application, path, settings, countEffect);
   const followers = openFollowers({
@@ -51,6 +52,7 @@ export async function startApiTelling(
     prefix: settings.HOLDFAST_PREFIX,
     queues: application.queues,
     durability: settings.HOLDFAST_DURABILITY,
+    clock: path.clock,
   });
   const server = await createServer({
     application,

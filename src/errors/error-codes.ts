@@ -41,6 +41,7 @@ export const errorCodes = {
     retryable: true,
     title: "The store has lost something that it had acknowledged",
   },
+  CLOCK_WRONG: { httpStatus: 503, retryable: true, title: "The process's clock differs from Redis's" },
   TOO_MANY_FOLLOWERS: { httpStatus: 503, retryable: true, title: "Too many clients follow what goes on" },
   DECRYPTION_FAILED: { httpStatus: 500, retryable: true, title: "What is stored cannot be decrypted" },
   INTERNAL: { httpStatus: 500, retryable: true, title: "Something went wrong inside" },

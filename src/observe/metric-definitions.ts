@@ -22,7 +22,7 @@ export const metricDefinitions = {
   holdfast_submissions_total: {
     kind: "counter",
     labels: ["type", "outcome"],
-    help: "Submissions by outcome: accepted, duplicate, refused, key_reused, store_full, store_unavailable, store_rolled_back or failed.",
+    help: "Submissions by outcome: accepted, duplicate, refused, key_reused, store_full, store_unavailable, store_rolled_back, clock_wrong or failed.",
     toldBy: ["api", "scheduler"],
   },
   holdfast_attempts_total: {
@@ -91,6 +91,12 @@ export const metricDefinitions = {
     kind: "gauge",
     labels: [],
     help: "How long a PING of this process took for this scrape, there and back.",
+    toldBy: everyProcess,
+  },
+  holdfast_clock_offset_seconds: {
+    kind: "gauge",
+    labels: [],
+    help: "How far this process's clock is ahead of Redis's, negative where it is behind; more than 2 either way, and it does no work.",
     toldBy: everyProcess,
   },
   holdfast_schedule_ticks_total: {

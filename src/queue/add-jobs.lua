@@ -5,19 +5,22 @@
 
   KEYS[1] wait   KEYS[2] delayed   KEYS[3] prioritized   KEYS[4] pc (BullMQ's counter of priorities)   KEYS[5] active
   KEYS[6] marker   KEYS[7] events   KEYS[8] meta   KEYS[9] id (BullMQ's counter of jobs)   KEYS[10] epoch
-  ARGV[1] how the keys of the queue begin; the jobs' own keys lie in the same slot   ARGV[2] now, in milliseconds
-  ARGV[3] the id of the epoch that the producer has seen, and   ARGV[4] the count: a store that has less has lost keys, too
-  ARGV[5…] for each job: id, name, data, options, claim, milliseconds to hold the claim, delay in milliseconds, priority
+  ARGV[1] how the keys of the queue begin; the jobs' own keys lie in the same slot
+  ARGV[2] the id of the epoch that the producer has seen, and   ARGV[3] the count: a store that has less has lost keys, too
+  ARGV[4…] for each job: id, name, data, options, claim, milliseconds to hold the claim, delay in milliseconds, priority
 
   Returns for each job the id of the one that holds its claim, or false where that is the job itself, now added; 0 where
   there is no room for it. After them the epoch's count. "other-epoch" where nothing was done.
 ]]
 local FIELDS = 8
-local FIRST = 5
-local prefix, now = ARGV[1], tonumber(ARGV[2])
+local FIRST = 4
+local prefix = ARGV[1]
+local time = redis.call("TIME")
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local submittedAt = string.format("%.0f", now)
 
 local epoch, count, unlooked = unpack(redis.call("HMGET", KEYS[10], "id", "count", "unlooked"))
-if epoch ~= ARGV[3] or tonumber(count) < tonumber(ARGV[4]) then return "other-epoch" end
+if epoch ~= ARGV[2] or tonumber(count) < tonumber(ARGV[3]) then return "other-epoch" end
 
 -- Admission: the last of the memory is for the jobs that run, to renew their locks and to write down how they ended. The
 -- share is that of src/store/memory.ts. Looked at here, it is known whoever fills the store, and with nobody's help again when
@@ -86,7 +89,7 @@ for at = FIRST, #ARGV, FIELDS do
   local holder = redis.call("SET", prefix .. "de:" .. claim, id, "PX", claimMs, "NX", "GET")
   holders[#holders + 1] = holder
   if not holder then
-    redis.call("HSET", prefix .. id, "name", name, "data", data, "opts", options, "timestamp", ARGV[2])
+    redis.call("HSET", prefix .. id, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
     -- BullMQ writes them also where there is none, and reads an absent one as that; two fields are a tenth of a job.
     if delay ~= "0" then redis.call("HSET", prefix .. id, "delay", delay) end
     if priority ~= "0" then redis.call("HSET", prefix .. id, "priority", priority) end

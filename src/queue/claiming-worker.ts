@@ -1,7 +1,9 @@
-import { type Job, type Processor, Worker, type WorkerOptions } from "bullmq";
+import type { Job, Processor, Worker } from "bullmq";
 import { withDeadline } from "../service/deadline.ts";
+import type { Clock } from "../store/clock.ts";
 import { Hold, type Holds } from "./hold.ts";
 import { LastingJob } from "./lasting-job.ts";
+import { TimedWorker, type TimedWorkerOptions } from "./timed-worker.ts";
 
 export interface ClaimingOptions {
   readonly holds: Holds;
@@ -28,17 +30,18 @@ const DEFERRED_MS = 250;
  * locks by the job's id: the end of the older would leave the newer without its lock. So a job waits until BullMQ is done
  * with the older attempt, a moment here and then in the queue.
  */
-export class ClaimingWorker extends Worker<unknown, unknown, string> {
+export class ClaimingWorker extends TimedWorker {
   readonly #options: ClaimingOptions;
   readonly #attempts = new Map<string, Promise<unknown>>();
 
   constructor(
     queue: string,
     attempt: Processor<unknown, unknown, string>,
-    workerOptions: WorkerOptions,
+    workerOptions: TimedWorkerOptions,
+    clock: Clock,
     options: ClaimingOptions,
   ) {
-    super(queue, attempt, workerOptions);
+    super(queue, attempt, workerOptions, clock);
     this.#options = options;
   }
 

@@ -13,6 +13,8 @@ export interface WorkerSign {
   readonly running: number;
   /** When it took a job last, in milliseconds since 1970; null before the first. */
   readonly takenAt: number | null;
+  /** Milliseconds by which its clock is ahead of Redis's. */
+  readonly clockOffsetMs: number;
 }
 
 export interface HeartbeatOptions {

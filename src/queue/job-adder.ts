@@ -67,7 +67,7 @@ export function createJobAdder({ prefix, queue, sealer, epoch }: JobAdderOptions
     // `flat()` is no option here: it takes half a microsecond for each job.
     for (const job of jobs) args.push(...job);
     const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
-      const written = await epoch.write(script, keys, [start, Date.now(), id, count, ...args]);
+      const written = await epoch.write(script, keys, [start, id, count, ...args]);
       return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
     });
     if (!isConfirmed) throw replicasMissing();

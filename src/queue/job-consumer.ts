@@ -7,6 +7,7 @@ import { isTraced } from "../observe/tracing.ts";
 import { withDeadline } from "../service/deadline.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
+import type { Clock } from "../store/clock.ts";
 import { bullmqQueueName, queueKey } from "../store/keys.ts";
 import { jobPlace } from "../store/places.ts";
 import type { Sealer } from "../store/sealer.ts";
@@ -27,6 +28,7 @@ export interface ConsumerOptions {
   /** Names this worker in the jobs it takes. */
   readonly workerName: string;
   readonly connection: StoreClient;
+  readonly clock: Clock;
   readonly sealer: Sealer;
   readonly concurrency: number;
   readonly lockMs: number;
@@ -77,6 +79,7 @@ export function startConsumer(
       return await settle(job, token, outcome, options.sealer);
     },
     workerOptions(options),
+    options.clock,
     {
       holds,
       lockMs: options.lockMs,
@@ -101,9 +104,11 @@ export function startConsumer(
     concurrency: options.concurrency,
     running: holds.jobIds().length,
     takenAt,
+    clockOffsetMs: Math.round(options.clock.offsetMs()),
   });
   const heartbeat = startHeartbeat({ ...options, client: options.connection, sign });
-  const watchdog = startWatchdog({ ...options, client: options.connection, sign });
+  const mayClaim = () => !worker.isPaused();
+  const watchdog = startWatchdog({ ...options, client: options.connection, sign, mayClaim });
   return {
     stop: stopOnce(async () => {
       await watchdog.stop();

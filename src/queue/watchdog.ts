@@ -12,6 +12,8 @@ export interface WatchdogOptions {
   readonly deafAfterMs: number;
   /** Read at each look. */
   readonly sign: () => WorkerSign;
+  /** Whether it would claim a job at all now. */
+  readonly mayClaim: () => boolean;
   /** Told once. */
   readonly onDeaf: () => void;
 }
@@ -29,14 +31,14 @@ const LOOKS = 6;
  * care of most such cases; whatever is left would look like an idle worker for ever.
  */
 export function startWatchdog(options: WatchdogOptions): Watchdog {
-  const { sign, deafAfterMs, onDeaf } = options;
+  const { sign, deafAfterMs, mayClaim, onDeaf } = options;
   let takenAt = sign().takenAt;
   let found = 0;
   let isExcused = false;
   const look = oneAtATime(async () => {
     const waits = await jobsWait(options).catch(() => false);
     const { running, concurrency, takenAt: nowTakenAt } = sign();
-    const isSuspect = waits && !isExcused && running < concurrency && nowTakenAt === takenAt;
+    const isSuspect = waits && !isExcused && mayClaim() && running < concurrency && nowTakenAt === takenAt;
     takenAt = nowTakenAt;
     isExcused = false;
     found = isSuspect ? found + 1 : 0;

@@ -2,15 +2,16 @@ import { type Schedule, tickKey } from "../contract/define-schedule.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Logger } from "../observe/logger.ts";
 import { wait } from "../service/wait.ts";
+import type { Clock } from "../store/clock.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
-import type { StoreClock } from "./store-clock.ts";
 import type { TellTick } from "./tick-metrics.ts";
 
 /** What a schedule is followed with. */
 export interface FollowParts {
   readonly submitter: Pick<Submitter, "submit">;
-  readonly clock: Pick<StoreClock, "now">;
+  /** Redis's: all schedulers agree on what is due, whatever their machines' clocks show. */
+  readonly clock: Pick<Clock, "now">;
   readonly log: Logger;
   readonly tell?: TellTick | undefined;
   readonly stopping: AbortSignal;
@@ -76,7 +77,8 @@ async function submitTick(
     const isWorthAnotherTry = error instanceof HoldfastError && error.retryable;
     tell?.(schedule.name, isWorthAnotherTry ? "retried" : "failed", clock.now() - at);
     if (isWorthAnotherTry) {
-      tickLog.warn({ code: error.code }, error.message);
+      // A clock that is wrong is in the log once; that would be said for each tick, twice a second.
+      if (error.code !== "CLOCK_WRONG") tickLog.warn({ code: error.code }, error.message);
       return false;
     }
     tickLog.error({ err: error }, "tick cannot be enqueued");

@@ -5,10 +5,9 @@ import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { type MeasuredRole, type MetricsServer, startMetricsServer } from "../observe/metrics-server.ts";
 import { stopAll, stopOnce } from "../service/running.ts";
 import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
-import { measureStore } from "../watch/store-metrics.ts";
+import { measureClock, measureStore } from "../watch/store-metrics.ts";
 import { checkSchedules } from "./check-schedules.ts";
 import { followSchedule } from "./follow-schedule.ts";
-import { startStoreClock } from "./store-clock.ts";
 import { tickTeller } from "./tick-metrics.ts";
 
 /**
@@ -16,7 +15,7 @@ import { tickTeller } from "./tick-metrics.ts";
  *
  * It keeps no state. The tick's idempotency key makes any number of schedulers, and any restart, harmless.
  *
- * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `START_FAILED` when the port
+ * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port
  *   for its metrics is taken
  */
 export async function startScheduler(application: Application, env?: Environment): Promise<MeasuredRole> {
@@ -26,10 +25,9 @@ export async function startScheduler(application: Application, env?: Environment
   const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
   const path = await openSubmitPath(application, settings, log, metrics);
   const metricsServer = metrics && (await serveMetrics(metrics, application, path, settings));
-  const clock = await startStoreClock(path.client, log);
   const stop = new AbortController();
   const tell = metrics && tickTeller(metrics, application.schedules);
-  const parts = { submitter: path.submitter, clock, log, tell, stopping: stop.signal };
+  const parts = { submitter: path.submitter, clock: path.clock, log, tell, stopping: stop.signal };
   const following = application.schedules.map((schedule) => followSchedule(schedule, parts));
   const names = application.schedules.map(({ name }) => name);
   const metricsUrl = metricsServer?.url;
@@ -39,7 +37,7 @@ export async function startScheduler(application: Application, env?: Environment
     stop: stopOnce(async () => {
       stop.abort();
       await Promise.all(following);
-      await stopAll(metricsServer === undefined ? [path, clock] : [path, clock, metricsServer]);
+      await stopAll(metricsServer === undefined ? [path] : [path, metricsServer]);
     }),
   };
 }
@@ -48,10 +46,11 @@ export async function startScheduler(application: Application, env?: Environment
 async function serveMetrics(
   metrics: Metrics,
   { queues }: Application,
-  { client, stop }: SubmitPath,
+  { client, clock, stop }: SubmitPath,
   settings: Settings,
 ): Promise<MetricsServer> {
   measureStore(metrics, { client, prefix: settings.HOLDFAST_PREFIX, queues });
+  measureClock(metrics, clock);
   try {
     return await startMetricsServer(metrics, settings);
   } catch (error) {

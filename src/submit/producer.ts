@@ -58,7 +58,7 @@ const IN_FLIGHT_MAX = 128;
  * Connects a producer to the store that the environment names.
  *
  * @param application the default export of `holdfast.config.ts`
- * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
  */
 export async function createProducer(application: Application, env?: Environment): Promise<Producer> {
   const settings = readSettings(env);

@@ -69,9 +69,12 @@ export interface Timing {
   readonly priority: number;
 }
 
-export function timingOf(options: SubmissionOptions): Timing {
+export function timingOf(options: SubmissionOptions, now: number): Timing {
   const { delayMs = 0, runAt, priority = 0 } = options;
-  return { delayMs: runAt === undefined ? delayMs : Math.max(0, Date.parse(runAt) - Date.now()), priority };
+  return {
+    delayMs: runAt === undefined ? delayMs : Math.max(0, Math.round(Date.parse(runAt) - now)),
+    priority,
+  };
 }
 
 /** The options as content: what means the same is written the same. */

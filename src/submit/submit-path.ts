@@ -4,6 +4,7 @@ import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { requireKnownQueues } from "../queue/queue-memory.ts";
 import { stopAll, stopOnce } from "../service/running.ts";
+import { type Clock, openClock } from "../store/clock.ts";
 import { connectStore, type Store } from "../store/connect.ts";
 import { openEpochs } from "../store/epochs.ts";
 import { watchSubmissions } from "./submission-metrics.ts";
@@ -12,12 +13,13 @@ import { createSubmitter, type Submitter } from "./submitter.ts";
 /** All that a process needs to submit jobs, connected. */
 export interface SubmitPath extends Store {
   readonly submitter: Submitter;
+  readonly clock: Clock;
 }
 
 /**
  * Connects to the store, and builds the submit path over it.
  *
- * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`
+ * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
  */
 export async function openSubmitPath(
   application: Application,
@@ -27,13 +29,15 @@ export async function openSubmitPath(
 ): Promise<SubmitPath> {
   const store = await connectStore(settings, "prompt", log);
   await requireKnownQueues(application, store, settings.HOLDFAST_PREFIX);
+  const clock = await openClock(store, log);
   const { queues } = application;
   const epochs = await openEpochs({ client: store.client, queues, settings, log });
   const submitter = createSubmitter(application, store, {
     prefix: settings.HOLDFAST_PREFIX,
     retentionMs: settings.HOLDFAST_RETENTION_MS,
     epochs,
+    clock,
     watch: metrics && watchSubmissions(metrics, [...application.jobs.keys()]),
   });
-  return { ...store, submitter, stop: stopOnce(() => stopAll([store, epochs])) };
+  return { ...store, submitter, clock, stop: stopOnce(() => stopAll([store, clock, epochs])) };
 }

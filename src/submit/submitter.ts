@@ -7,6 +7,7 @@ import { traceCarrier } from "../observe/tracing.ts";
 import { createJobAdder, type NewJob } from "../queue/job-adder.ts";
 import { createKeyClaimer } from "../queue/key-claimer.ts";
 import { openQueueMemory } from "../queue/queue-memory.ts";
+import type { Clock } from "../store/clock.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import type { Epochs } from "../store/epochs.ts";
 import { inTime } from "../store/fault.ts";
@@ -30,6 +31,8 @@ export interface SubmitterOptions {
   /** Milliseconds a key is remembered, counted from when its job may run. */
   readonly retentionMs: number;
   readonly epochs: Pick<Epochs, "of" | "onLoss">;
+  /** Where it is wrong nothing is submitted: delays, and what a handler makes of the time, would be wrong. */
+  readonly clock: Pick<Clock, "assertRight" | "now">;
   readonly watch: SubmissionWatch | undefined;
 }
 
@@ -44,7 +47,7 @@ export interface Submitter {
    * @returns when the job is durable to the configured level
    * @throws HoldfastError `INVALID_REQUEST`, `INVALID_PAYLOAD`, `UNKNOWN_JOB_TYPE`, `IDEMPOTENCY_KEY_MISSING`,
    *   `IDEMPOTENCY_KEY_INVALID`, `IDEMPOTENCY_KEY_REUSED`: refused, nothing was stored
-   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`, `DECRYPTION_FAILED`: the
+   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`, `CLOCK_WRONG`, `DECRYPTION_FAILED`: the
    *   same key is safe to send again
    */
   submit(input: unknown, request?: string): Promise<Receipt>;
@@ -55,7 +58,7 @@ export function createSubmitter(
   { client, sealer }: StoreAccess,
   options: SubmitterOptions,
 ): Submitter {
-  const { prefix, epochs, watch } = options;
+  const { prefix, epochs, clock, watch } = options;
   const secret = fingerprintSecret(client, prefix, sealer);
   const memory = openQueueMemory(client, prefix);
   epochs.onLoss(async () => {
@@ -86,7 +89,7 @@ export function createSubmitter(
     const claim = claimOf(contract.type, idempotencyKey);
     const fingerprint = fingerprintOf(key, claim, content);
     const id = newJobId(contract.queue, fingerprint);
-    const timing = timingOf(submission.options);
+    const timing = timingOf(submission.options, clock.now());
     const job = {
       id,
       type: contract.type,
@@ -112,6 +115,7 @@ export function createSubmitter(
     async submit(input, request) {
       try {
         const submission = validateSubmission(application, input);
+        clock.assertRight();
         const content = request ?? submission.content;
         const known = memory.knows(submission.contract) ? secret.known() : undefined;
         // What has to be read or written first must be done in the time that somebody waits for all of it.

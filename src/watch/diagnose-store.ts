@@ -2,6 +2,7 @@ import type { Durability } from "../config/variables.ts";
 import { durationText } from "../service/duration-text.ts";
 import { checkStore, type Info, onlineReplicas, readInfo, type StoreCheck } from "../store/audit.ts";
 import type { StoreClient } from "../store/client.ts";
+import { CLOCK_TOLERANCE_MS, clockWrong, sampleClock } from "../store/clock.ts";
 import { memoryOf } from "../store/memory.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
@@ -12,7 +13,7 @@ const MEBIBYTE = 1_048_576;
 export async function diagnoseStore(client: StoreClient, durability: Durability): Promise<Finding[]> {
   const checks = await checkStore(client, durability);
   const info = await readInfo(client);
-  const { pingMs, clockMs } = await measureDistance(client);
+  const { pingMs, offsetMs, uncertainMs } = await measureDistance(client);
   return [
     ...checks.map((check) => ofCheck(check, durability)),
     ...unasked(info, durability),
@@ -28,16 +29,7 @@ export async function diagnoseStore(client: StoreClient, durability: Durability)
           "bring the processes nearer to the store, or look for what holds it up: SLOWLOG GET, LATENCY DOCTOR",
       },
     ),
-    finding(
-      "clock",
-      byLimits(Math.abs(clockMs), { warn: 1_000, bad: 30_000 }),
-      `${durationText(Math.abs(clockMs))} ${clockMs < 0 ? "behind" : "ahead of"} the store's clock`,
-      {
-        reason:
-          "delays and the times that jobs show are wrong by as much; schedules follow the store's clock",
-        remedy: "synchronise the clocks (NTP)",
-      },
-    ),
+    clock(offsetMs, uncertainMs),
   ];
 }
 
@@ -80,18 +72,31 @@ function memory(info: Info): Finding {
   });
 }
 
+function clock(offsetMs: number, uncertainMs: number): Finding {
+  const offMs = Math.abs(offsetMs);
+  const verdict = byLimits(Math.max(0, offMs - uncertainMs), { warn: 1_000, bad: CLOCK_TOLERANCE_MS });
+  const found = `${durationText(offMs)} ${offsetMs < 0 ? "behind" : "ahead of"} the store's clock`;
+  const { message } = clockWrong(offsetMs);
+  return finding("clock", verdict, found, {
+    reason: verdict === "bad" ? `CLOCK_WRONG: ${message}` : "from 2 s on, processes here do no work",
+    remedy: "synchronise the clocks (NTP)",
+  });
+}
+
 /** Of several pings the median, and the clock's difference as seen by the quickest. */
-async function measureDistance(client: StoreClient): Promise<{ pingMs: number; clockMs: number }> {
-  const pings: { readonly ms: number; readonly clockMs: number }[] = [];
+async function measureDistance(client: StoreClient) {
+  const pings: { readonly ms: number; readonly offsetMs: number; readonly uncertainMs: number }[] = [];
   for (let count = 0; count < PINGS; count += 1) {
-    const [begun, askedAt] = [performance.now(), Date.now()];
-    const [seconds, microseconds] = await client.time();
-    const ms = performance.now() - begun;
-    const storeMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
-    pings.push({ ms, clockMs: askedAt + ms / 2 - storeMs });
+    const { aheadMs, uncertainMs } = await sampleClock(client);
+    const offsetMs = Date.now() - performance.now() - aheadMs;
+    pings.push({ ms: 2 * uncertainMs, offsetMs, uncertainMs });
   }
   const sorted = pings.sort((a, b) => a.ms - b.ms);
-  return { pingMs: sorted[PINGS >> 1]?.ms ?? 0, clockMs: sorted[0]?.clockMs ?? 0 };
+  return {
+    pingMs: sorted[PINGS >> 1]?.ms ?? 0,
+    offsetMs: sorted[0]?.offsetMs ?? 0,
+    uncertainMs: sorted[0]?.uncertainMs ?? 0,
+  };
 }
 
 function mebibytes(bytes: number): string {

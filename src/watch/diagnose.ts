@@ -86,7 +86,8 @@ function stopGrace({ jobs }: Application, { HOLDFAST_STOP_GRACE_MS: graceMs }: S
 
 function workers(queue: string, { queue: depth, workers: known, liveWorkers }: QueueReading): Finding[] {
   const waiting = depth.waiting + depth.prioritized;
-  const deaf = known.filter(({ isDeaf }) => isDeaf).map(({ name }) => name);
+  const deaf = known.filter(({ isDeaf, isClockWrong }) => isDeaf && !isClockWrong).map(({ name }) => name);
+  const wrong = known.filter(({ isClockWrong }) => isClockWrong).map(({ name }) => name);
   const found = `${liveWorkers} alive, ${waiting} ${waiting === 1 ? "job" : "jobs"} waiting`;
   return [
     finding(
@@ -102,6 +103,12 @@ function workers(queue: string, { queue: depth, workers: known, liveWorkers }: Q
       finding(`worker ${name}`, "bad", "alive, with room, and takes no jobs", {
         reason: "its connection may be stuck: jobs wait longer than they should",
         remedy: "restart it; its jobs are safe",
+      }),
+    ),
+    ...wrong.map((name) =>
+      finding(`worker ${name}`, "bad", "its clock is more than 2 s off the store's", {
+        reason: "CLOCK_WRONG: it takes no jobs until it is right",
+        remedy: "synchronise its machine's clock (NTP)",
       }),
     ),
     ...(depth.isPaused

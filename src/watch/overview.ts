@@ -41,6 +41,9 @@ const workerOverviewSchema = z.object({
   isDeaf: z
     .boolean()
     .meta({ description: "Alive, with room for more, and takes none of the jobs that wait." }),
+  isClockWrong: z
+    .boolean()
+    .meta({ description: "Its clock is more than 2 s off the store's: it takes no jobs until it is right." }),
   holds: z.array(z.object({ jobId: z.string(), type: z.string(), since: instant })),
 });
 export type WorkerOverview = Readonly<z.output<typeof workerOverviewSchema>>;

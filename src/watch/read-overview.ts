@@ -1,6 +1,7 @@
 import { SILENT_AFTER_MS, type WorkerSign } from "../queue/heartbeat.ts";
 import { isoOrNull, isoTime } from "../service/iso-time.ts";
 import type { StoreClient } from "../store/client.ts";
+import { CLOCK_TOLERANCE_MS } from "../store/clock.ts";
 import { queueKey, workersKey, workersSeenKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
@@ -93,6 +94,7 @@ function workersOf(queue: string, told: Told, backlog: Backlog): WorkerOverview[
       lastTakenAt: isoOrNull(sign.takenAt),
       isSilent,
       isDeaf: !isSilent && isDeaf(sign, told, backlog),
+      isClockWrong: !isSilent && isClockWrong(sign),
       holds: active
         .filter(({ worker }) => worker === name)
         .slice(0, HELD_MAX)
@@ -108,6 +110,11 @@ function isDeaf(
 ): boolean {
   if (isPaused || running >= concurrency) return false;
   return oldestWaitingMs > DEAF_AFTER_MS && now - Math.max(startedAt, takenAt ?? 0) > DEAF_AFTER_MS;
+}
+
+/** A worker of an older version does not tell. */
+function isClockWrong({ clockOffsetMs = 0 }: Partial<WorkerSign>): boolean {
+  return Math.abs(clockOffsetMs) > CLOCK_TOLERANCE_MS;
 }
 
 /** @param ageMs 0 where there is none */

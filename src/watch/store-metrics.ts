@@ -1,6 +1,7 @@
 import type { Metrics } from "../observe/metrics.ts";
 import { oneAtATime } from "../service/one-at-a-time.ts";
 import type { StoreClient } from "../store/client.ts";
+import type { Clock } from "../store/clock.ts";
 import { inTime, storeUnavailable } from "../store/fault.ts";
 import { type Backlog, readBacklog } from "./read-backlog.ts";
 
@@ -28,6 +29,12 @@ export function measureStore(metrics: Metrics, store: MeasuredStore): void {
     up.set(reading === undefined ? 0 : 1);
     tell(reading);
   });
+}
+
+/** Tells how far this process's clock is off Redis's. */
+export function measureClock(metrics: Metrics, clock: Pick<Clock, "offsetMs">): void {
+  const offset = metrics.gauge("holdfast_clock_offset_seconds").labels();
+  metrics.beforeScrape(() => offset.set(clock.offsetMs() / 1_000));
 }
 
 function backlogTeller(metrics: Metrics, queues: readonly string[]): (reading: Reading | undefined) => void {

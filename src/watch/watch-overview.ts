@@ -3,8 +3,9 @@ import { isoTime } from "../service/iso-time.ts";
 import { oneAtATime } from "../service/one-at-a-time.ts";
 import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
+import { CLOCK_TOLERANCE_MS, type Clock } from "../store/clock.ts";
 import { inTime } from "../store/fault.ts";
-import type { Overview, SamplePoint } from "./overview.ts";
+import type { Overview, SamplePoint, StoreOverview, WorkerOverview } from "./overview.ts";
 import { percentilesOf, type QueueReading, readQueue } from "./read-overview.ts";
 import { openStoreReader } from "./read-store.ts";
 
@@ -13,6 +14,7 @@ export interface OverviewWatchOptions {
   readonly prefix: string;
   readonly queues: readonly string[];
   readonly durability: Durability;
+  readonly clock: Pick<Clock, "offsetMs">;
 }
 
 /** One view of the whole, read once for all who look at it. */
@@ -38,7 +40,7 @@ const DESERTED_AFTER_MS = 5 * 60_000;
 
 /** Samples only while somebody looks: what goes on is in the store, and a process that nobody asks need not know. */
 export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch {
-  const { client, prefix, queues, durability } = options;
+  const { client, prefix, queues, durability, clock } = options;
   const readStore = openStoreReader(client, durability);
   const listeners = new Set<(view: Overview) => void>();
   let history: SamplePoint[] = [];
@@ -52,14 +54,16 @@ export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch 
       Promise.all([readStore(), ...queues.map((queue) => readQueue(client, prefix, queue))]),
     );
     addPoint(readings);
+    const workers = readings.flatMap((reading) => reading.workers);
+    const guarantees = [...store.guarantees, clockGuarantee(clock.offsetMs(), workers)];
     const view: Overview = {
       at: isoTime(readings[0]?.now ?? Date.now()),
       queues: readings.map(({ queue }) => queue),
       history,
       timeToStart: percentilesOf(readings.flatMap(({ startMs }) => startMs)),
       runTime: percentilesOf(readings.flatMap(({ runMs }) => runMs)),
-      workers: readings.flatMap(({ workers }) => workers),
-      store,
+      workers,
+      store: { ...store, guarantees },
     };
     latest = { view, at: performance.now() };
     return view;
@@ -126,6 +130,19 @@ export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch 
       rest();
     }),
   };
+}
+
+function clockGuarantee(
+  offsetMs: number,
+  workers: readonly WorkerOverview[],
+): StoreOverview["guarantees"][0] {
+  const wrong = workers.filter(({ isClockWrong }) => isClockWrong).map(({ name }) => `worker ${name}`);
+  if (Math.abs(offsetMs) > CLOCK_TOLERANCE_MS) wrong.unshift("this API process");
+  const detail =
+    wrong.length === 0
+      ? "no clock is more than 2 s off the store's"
+      : `CLOCK_WRONG: more than 2 s off the store's: ${wrong.join(", ")}; it does no work. Remedy: synchronise the clocks (NTP).`;
+  return { name: "Clocks agree with the store's", holds: wrong.length === 0, detail };
 }
 
 function sum(numbers: readonly number[]): number {

@@ -16,6 +16,7 @@ import { startConsumer } from "../queue/job-consumer.ts";
 import { requireKnownQueues } from "../queue/queue-memory.ts";
 import { atWork } from "../service/loop-watch.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
+import { type Clock, openClock } from "../store/clock.ts";
 import { connectStore, type StoreAccess } from "../store/connect.ts";
 import { type Epochs, openEpochs } from "../store/epochs.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
@@ -33,7 +34,7 @@ export interface WorkerRole extends MeasuredRole {
 /**
  * Starts a worker: takes jobs from every queue of the application and runs their handlers.
  *
- * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `START_FAILED` when the port
+ * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port
  *   for its metrics is taken
  */
 export async function startWorker(application: Application, env?: Environment): Promise<WorkerRole> {
@@ -44,9 +45,10 @@ export async function startWorker(application: Application, env?: Environment): 
   const handlers = await loadHandlers(application);
   const store = await connectStore(settings, "patient", log);
   await requireKnownQueues(application, store, settings.HOLDFAST_PREFIX);
-  const metrics = await startWorkerMetrics(application, store.client, settings).catch(
+  const clock = await openClock(store, log);
+  const metrics = await startWorkerMetrics(application, store.client, settings, clock).catch(
     async (error: unknown) => {
-      await store.stop();
+      await stopAll([store, clock]);
       throw error;
     },
   );
@@ -60,6 +62,7 @@ export async function startWorker(application: Application, env?: Environment): 
     name: `${hostname()}:${process.pid}`,
     handlers,
     client: store.client,
+    clock,
     sealer: store.sealer,
     settings,
     log,
@@ -79,7 +82,7 @@ export async function startWorker(application: Application, env?: Environment): 
     stop: stopOnce(async () => {
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
-      await stopAll([store, epochs, ...sweeps, ...(metrics === undefined ? [] : [metrics])]);
+      await stopAll([store, clock, epochs, ...sweeps, ...(metrics === undefined ? [] : [metrics])]);
     }),
   };
 }
@@ -88,6 +91,7 @@ interface WorkerParts extends StoreAccess {
   /** Tells this process apart in what it takes and reserves. */
   readonly name: string;
   readonly handlers: ReadonlyMap<string, JobHandler>;
+  readonly clock: Clock;
   readonly settings: Settings;
   readonly log: Logger;
   readonly metrics: WorkerMetrics | undefined;
@@ -102,7 +106,7 @@ function deaf(queue: string, afterMs: number, log: Logger): HoldfastError {
 }
 
 function consume(queue: string, worker: WorkerParts): Running {
-  const { name, handlers, client, sealer, settings, log, metrics, onDeaf } = worker;
+  const { name, handlers, client, clock, sealer, settings, log, metrics, onDeaf } = worker;
   const ageMs = settings.HOLDFAST_RETENTION_MS;
   const tools: AttemptTools = {
     handlers,
@@ -116,6 +120,7 @@ function consume(queue: string, worker: WorkerParts): Running {
       queue,
       workerName: name,
       connection: client,
+      clock,
       sealer,
       concurrency: concurrencyOf(queue, settings.HOLDFAST_CONCURRENCY),
       lockMs: settings.HOLDFAST_LOCK_MS,

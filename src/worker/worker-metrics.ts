@@ -4,7 +4,8 @@ import { type CountEffect, effectCounter } from "../effect/effect-metrics.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../observe/metrics-server.ts";
 import type { StoreClient } from "../store/client.ts";
-import { measureStore } from "../watch/store-metrics.ts";
+import type { Clock } from "../store/clock.ts";
+import { measureClock, measureStore } from "../watch/store-metrics.ts";
 import { type AttemptWatch, watchAttempts } from "./attempt-metrics.ts";
 
 /** What a worker tells Prometheus, and where. */
@@ -18,10 +19,12 @@ export async function startWorkerMetrics(
   application: Application,
   client: StoreClient,
   settings: Settings,
+  clock: Clock,
 ): Promise<WorkerMetrics | undefined> {
   if (settings.HOLDFAST_METRICS_PORT === undefined) return undefined;
   const metrics = createMetrics();
   measureStore(metrics, { client, prefix: settings.HOLDFAST_PREFIX, queues: application.queues });
+  measureClock(metrics, clock);
   const attempts = watchAttempts(metrics, [...application.jobs.keys()]);
   const countEffect = effectCounter(metrics, application.jobs.values());
   return { attempts, countEffect, ...(await startMetricsServer(metrics, settings)) };

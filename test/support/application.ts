@@ -42,6 +42,9 @@ export const blocking = anyJob({
   retry: { ...quick, attempts: 1, maxStarts: 2 },
 });
 
+/** Fails at once. */
+export const failing = anyJob({ type: "failing", retry: { ...quick, attempts: 1 } });
+
 /** Leaves behind a fault that reaches nobody, where `TEST_STRAYS` says of which kind; the text in it is the payload. */
 export const stray = anyJob({ type: "stray" });
 
@@ -60,7 +63,7 @@ export const greeting = defineJob({
 
 /** What the processes that a test starts run; tests inside one process often bring their own handlers. */
 export const application = defineConfig({
-  jobs: [echo, gated, deadly, blocking, stray, greeting],
+  jobs: [echo, gated, deadly, blocking, failing, stray, greeting],
   handlers: async () => [
     echo.handler(async ({ payload }) => payload),
     gated.handler(async ({ payload, jobId, signal }) => passGate(payload, jobId, signal)),
@@ -72,6 +75,9 @@ export const application = defineConfig({
       const until = performance.now() + (typeof payload === "number" ? payload : Number.POSITIVE_INFINITY);
       while (performance.now() < until);
       return "gave way";
+    }),
+    failing.handler(async () => {
+      throw new Error("as it was told");
     }),
     stray.handler(async ({ payload }) => {
       const fault = new TypeError(String(payload));
