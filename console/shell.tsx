@@ -2,15 +2,13 @@ import { type ReactNode, useEffect, useRef } from "react";
 import { useLocation, useSearch } from "wouter";
 import { count, counted, timeOfDay } from "./parts/format.ts";
 import { To } from "./parts/link.tsx";
-import { useNow } from "./service/clock.ts";
 import { type Live, useLive, useNeedsPerson } from "./service/live.tsx";
+import { useSession } from "./service/session.ts";
 import { SignedIn } from "./signed-in.tsx";
-
-/** The service tells every two seconds; what is older than this is not how things are now. */
-const STALE_MS = 10_000;
 
 /** What stands around every page. */
 export function Shell({ children }: { readonly children: ReactNode }) {
+  const { isStale } = useLive();
   return (
     <>
       <SkipLink />
@@ -24,7 +22,8 @@ export function Shell({ children }: { readonly children: ReactNode }) {
           <SignedIn />
         </div>
       </header>
-      <main id="main" tabIndex={-1}>
+      <AwayNote />
+      <main id="main" className={isStale ? "stale" : ""} tabIndex={-1}>
         {children}
       </main>
     </>
@@ -47,6 +46,7 @@ function Navigation() {
   const [location] = useLocation();
   const list = useRef<HTMLUListElement>(null);
   const { failed, inDoubt } = useNeedsPerson();
+  const { isStale } = useLive();
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone the list scrolls, and must show where we are
   useEffect(() => {
@@ -61,7 +61,7 @@ function Navigation() {
     { to: "/schedules", text: "Schedules" },
   ];
   return (
-    <nav aria-label="Pages">
+    <nav aria-label="Pages" className={isStale ? "stale" : ""}>
       <ul ref={list}>
         {items.map(({ to, text, badge, of, ofMany }) => (
           <li key={to}>
@@ -93,11 +93,32 @@ function short(value: number): string {
     : `${count(Math.floor(value / 1_000_000))}M`;
 }
 
+/** What is away, and since when. Always there, so that it is read aloud when it appears. */
+function AwayNote() {
+  const { away, overview } = useLive();
+  const { isAsked } = useSession();
+  return (
+    <div className="away" role="status">
+      {away !== null && !isAsked && (
+        <p>
+          <b>
+            The {away} {overview === null ? "is away" : `has been away since ${timeOfDay(overview.at)}`}.
+          </b>{" "}
+          {awayTexts[away]} {overview !== null && "What you see are the last known values."}
+        </p>
+      )}
+    </div>
+  );
+}
+
+const awayTexts = {
+  API: "It does not answer this page.",
+  store: "The API answers, the store behind it does not.",
+};
+
 /** Whether what is on the page is how things are now. */
 function LiveMark() {
-  const live = useLive();
-  const now = useNow();
-  const { tone, text } = describeLive(live, now);
+  const { tone, text } = describeLive(useLive());
   return (
     <p className={`live ${tone}`} role="status">
       {text}
@@ -105,10 +126,9 @@ function LiveMark() {
   );
 }
 
-function describeLive({ overview, connection, refused }: Live, now: number): { tone: string; text: string } {
+function describeLive({ overview, connection, refused, isStale }: Live): { tone: string; text: string } {
   if (refused !== null) return { tone: "off", text: "Not live" };
   if (overview === null) return { tone: "waiting", text: "Connecting" };
-  if (now - Date.parse(overview.at) > STALE_MS)
-    return { tone: "off", text: `Stale since ${timeOfDay(overview.at)}` };
+  if (isStale) return { tone: "off", text: `Stale since ${timeOfDay(overview.at)}` };
   return connection === "live" ? { tone: "on", text: "Live" } : { tone: "waiting", text: "Reconnecting" };
 }

@@ -12,7 +12,7 @@ import "./overview.css";
 
 /** How the service is, at a glance. */
 export function OverviewPage() {
-  const { overview, refused, trouble } = useLive();
+  const { overview, refused, trouble, isStale } = useLive();
   const problem = refused ?? (overview === null ? trouble : null);
   return (
     <Page title="Overview">
@@ -38,10 +38,13 @@ export function OverviewPage() {
               <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
             </Section>
             <Section title="Store">
-              <StoreFacts store={overview.store} />
+              <StoreFacts store={overview.store} isStale={isStale} />
             </Section>
-            <Section title="Guarantees in force" aside={aboutGuarantees(overview.store.guarantees)}>
-              <Guarantees guarantees={overview.store.guarantees} />
+            <Section
+              title={isStale ? "Guarantees" : "Guarantees in force"}
+              aside={isStale ? "not known now" : aboutGuarantees(overview.store.guarantees)}
+            >
+              <Guarantees guarantees={overview.store.guarantees} isStale={isStale} />
             </Section>
           </div>
         </div>

@@ -11,8 +11,13 @@ const survives: Readonly<Record<string, string>> = {
   replica: "What is accepted survives the loss of the store's machine.",
 };
 
+interface Known {
+  /** Whether this is how it was, and nobody knows how it is. */
+  readonly isStale: boolean;
+}
+
 /** How the store is. */
-export function StoreFacts({ store }: { readonly store: StoreOverview }) {
+export function StoreFacts({ store, isStale }: { readonly store: StoreOverview } & Known) {
   const { version, usedBytes, maxBytes, pingMs, durability } = store;
   const isBroken = store.guarantees.some(({ holds }) => !holds);
   return (
@@ -21,7 +26,7 @@ export function StoreFacts({ store }: { readonly store: StoreOverview }) {
       <dd>
         <Text of={version} />
       </dd>
-      <dt>Answers in</dt>
+      <dt>{isStale ? "Last answered in" : "Answers in"}</dt>
       <dd>{duration(pingMs)}</dd>
       <dt>Memory</dt>
       <dd>
@@ -41,13 +46,14 @@ export function StoreFacts({ store }: { readonly store: StoreOverview }) {
 }
 
 /** What can be relied on with this store, now. */
-export function Guarantees({ guarantees }: Pick<StoreOverview, "guarantees">) {
+export function Guarantees({ guarantees, isStale }: Pick<StoreOverview, "guarantees"> & Known) {
   return (
     <ul className="guarantees">
       {guarantees.map(({ name, holds, detail }) => (
         <li key={name}>
-          <Mark of={holds ? "holds" : "broken"} text={name} />
-          {!holds && <span className="spoken">: does not hold.</span>}
+          <Mark of={isStale ? "unknown" : holds ? "holds" : "broken"} text={name} />
+          {isStale && <span className="spoken">: not known now.</span>}
+          {!isStale && !holds && <span className="spoken">: does not hold.</span>}
           <Text of={detail} />
         </li>
       ))}

@@ -1,6 +1,6 @@
 import type { JobState } from "../service/answers.ts";
 
-export type MarkName = JobState | "in-doubt" | "reserved" | "done" | "none" | "holds" | "broken";
+export type MarkName = JobState | "in-doubt" | "reserved" | "done" | "none" | "holds" | "broken" | "unknown";
 
 interface Look {
   readonly tone: "quiet" | "accent" | "bad" | "doubt";
@@ -27,6 +27,7 @@ const looks: Readonly<Record<MarkName, Look>> = {
   done: { tone: "accent", text: "done", shape: tick },
   none: { tone: "quiet", text: "did not run", shape: "M2.5 6h7" },
   holds: { tone: "accent", text: "holds", shape: tick },
+  unknown: { tone: "quiet", text: "not known", shape: "M2.5 6h7" },
   broken: { tone: "bad", text: "does not hold", shape: cross },
 };
 

@@ -27,6 +27,7 @@ import { addStoreRoutes } from "./routes/store.ts";
 import { addBatchRoute } from "./routes/submit-batch.ts";
 import { addSubmitRoute } from "./routes/submit-job.ts";
 import { openSessions } from "./sessions.ts";
+import { boundUnread } from "./slow-readers.ts";
 import { traceRequests } from "./trace-requests.ts";
 
 const BODY_MAX_BYTES = 1_048_576;
@@ -67,6 +68,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   );
   connections.watch(server);
   guardHosts(server, hostGuard);
+  boundUnread(server);
   traceRequests(server);
   measureRequests(server, parts.metrics);
   const sessions = openSessions(parts);
