@@ -7,6 +7,7 @@ import { auditKey, doubtsKey, epochKey, joinedJobsKey, ledgerKey, queueKey } fro
 import { effectPlace } from "../store/places.ts";
 import { loadScript, type Script } from "../store/script.ts";
 import type { HeldEffects } from "./held-effects.ts";
+import { findInherited } from "./inherited-entry.ts";
 import { openStoredName, storedNameOf } from "./stored-name.ts";
 
 /** Where the ledgers of one queue lie. */
@@ -15,8 +16,11 @@ export interface LedgerPlace {
   readonly queue: string;
 }
 
-/** @param claim hash of a job's type and idempotency key: each has a ledger of its own */
-export type Ledgers = (claim: string) => Ledger;
+/**
+ * @param claim hash of a job's type and idempotency key: each has a ledger of its own
+ * @param otherQueues where the same key may have a ledger, too: its type has moved from or to there. @default none
+ */
+export type Ledgers = (claim: string, otherQueues?: readonly string[]) => Ledger;
 
 /** One run of an effect, and the attempt it belongs to. */
 export interface EffectClaimant {
@@ -169,7 +173,7 @@ export function openLedgers(
     ofWorker?.held.drop(owner);
     return told;
   }
-  return (claim) => {
+  return (claim, otherQueues = []) => {
     const ledger = ledgers + claim;
     /** Of the effects with an index that were asked for. */
     const names = new Map<string, string>();
@@ -180,14 +184,26 @@ export function openLedgers(
     };
     // At once, for a report must be on its way before the attempt goes on; its effect was reserved before.
     const nameOf = (effect: string) => names.get(effect) ?? effect;
+    /** What another queue's ledger knows of the effect goes by the name that it has there: what is sealed is bound to it. */
+    const inherit = async (effect: string) => {
+      const inherited = await findInherited(access, prefix, otherQueues, claim, effect).catch(failed);
+      const name = nameOf(effect);
+      if (inherited === undefined || inherited.name === name) return inherited;
+      if ((await client.hexists(ledger, `e:${name}`).catch(failed)) > 0) return undefined;
+      names.set(effect, inherited.name);
+      return inherited;
+    };
     const seal = (name: string, part: "result" | "reason" | "evidence", text: string) =>
       text === "" ? "" : sealer.seal(text, effectPlace(claim, name, part));
     return {
       async reserve(request) {
         const { effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker } = request;
-        const name = effect.includes("/") ? await findName(effect) : effect;
+        if (effect.includes("/")) await findName(effect);
+        const inherited = otherQueues.length > 0 ? await inherit(effect) : undefined;
+        const name = nameOf(effect);
         const args = [claim, name, owner, lockToken, String(start), deadlineMs, repeatMs, jobId, worker];
-        const reservation = await reserve(args);
+        const elsewhere = inherited === undefined ? [] : [inherited.entry, inherited.result];
+        const reservation = await reserve([...args, ...elsewhere]);
         if (reservation.kind === "reserved")
           ofWorker?.held.hold(claim, { effect: name, owner, jobId, start, worker });
         if (reservation.kind !== "done" || reservation.result === null) return reservation;

@@ -7,7 +7,7 @@
   ARGV[1] how the names of ledgers begin; a job's claim completes one   ARGV[2] how the keys of jobs begin
   ARGV[3] JSON, for each effect: [claim, effect, owner (a nonce of this call), lock token, which start of the job this is
     as text, milliseconds until the owner must have ended, milliseconds for which it may be repeated (0: never), job id,
-    worker]
+    worker, and, where the ledger of another queue of its type knows the effect, how that is written there, and its result]
   ARGV[4] the id of the epoch that the worker has seen, and   ARGV[5] the count: a store that has less may have lost
     reservations, and what was done on them
 
@@ -32,7 +32,13 @@ local function isHeld(job, lockToken, startNow, start)
   return startNow == start and redis.call("GET", job .. ":lock") == lockToken
 end
 
-local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker)
+-- Once for each effect: what a person says of it afterwards counts, and not what the other ledger still says.
+local function inherit(ledger, effect, entry)
+  if not entry or redis.call("HEXISTS", ledger, "i:" .. effect) == 1 then return nil end
+  return cjson.decode(entry)
+end
+
+local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker, elsewhere, resultThere)
   local job = ARGV[2] .. jobId
   local startNow, noted, cancelled = unpack(redis.call("HMGET", job, "ats", "claim", "defa"))
   if not isHeld(job, lockToken, startNow, start) then return { "not-held" } end
@@ -42,15 +48,22 @@ local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repea
   local ledger, field = ARGV[1] .. claim, "e:" .. effect
   local known, open, jobs, fence = unpack(redis.call("HMGET", ledger, field, "open", "jobs", "fence"))
   if not noted or not jobs or jobs == "0" then join(KEYS[3], ledger, jobs, jobId, claim, now + LOOK_AFTER_MS) end
-  local entry = known and cjson.decode(known)
+  local inherited = not known and inherit(ledger, effect, elsewhere)
+  local entry = known and cjson.decode(known) or inherited
   local doubt = claim .. "/" .. effect
 
+  if inherited and inherited.state == "done" then
+    redis.call("HSET", ledger, field, elsewhere, "i:" .. effect, 1)
+    if resultThere ~= "" then redis.call("HSET", ledger, "r:" .. effect, resultThere) end
+  end
   if entry and entry.state == "done" then return { "done", redis.call("HGET", ledger, "r:" .. effect) or cjson.null } end
   if entry and entry.state == "reserved" then
     -- A reply was lost and the command sent again.
     if entry.owner == owner then return { "reserved", entry.fence } end
     if now < entry.deadline then return { "busy", entry.deadline - now, redis.call("HINCRBY", job, "busy", 1) } end
   end
+  local openNow = known and open or (open or 0) + 1
+  if inherited then redis.call("HSET", ledger, "i:" .. effect, 1) end
   local mayRepeat = repeatMs > 0 and entry and now - entry.firstAt <= repeatMs
   if entry and not mayRepeat then
     -- Time alone never proves that an effect did not happen.
@@ -60,14 +73,14 @@ local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repea
     end
     entry.state = "in-doubt"
     entry.job = jobId
-    redis.call("HSET", ledger, field, cjson.encode(entry))
+    redis.call("HSET", ledger, field, cjson.encode(entry), "open", openNow)
     redis.call("ZADD", KEYS[1], "NX", entry.at, doubt)
     return { "in-doubt" }
   end
 
   if entry then redis.call("ZREM", KEYS[1], doubt) end
   -- At least the time, so that it also grows where the ledger has expired and begins anew.
-  fence = math.max(now, (fence or 0) + 1)
+  fence = math.max(now, (fence or 0) + 1, (entry and entry.fence or 0) + 1)
   local reservation = {
     state = "reserved",
     owner = owner,
@@ -80,7 +93,6 @@ local function reserve(claim, effect, owner, lockToken, start, deadlineMs, repea
     start = tonumber(start),
     worker = worker,
   }
-  local openNow = entry and open or (open or 0) + 1
   redis.call("HSET", ledger, field, cjson.encode(reservation), "open", openNow, "fence", fence)
   return { "reserved", fence }
 end

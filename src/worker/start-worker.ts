@@ -3,7 +3,7 @@ import { type Environment, readSettings, requireVariables, type Settings } from 
 import type { Concurrency } from "../config/variables.ts";
 import { claimOf } from "../contract/claim.ts";
 import { type Application, requiredVariables } from "../contract/define-config.ts";
-import type { JobHandler } from "../contract/define-job.ts";
+import type { JobContract, JobHandler } from "../contract/define-job.ts";
 import type { EffectOwner } from "../effect/effect-run.ts";
 import { openEffects } from "../effect/effects.ts";
 import { createHeldEffects } from "../effect/held-effects.ts";
@@ -188,8 +188,14 @@ function effectsOpener(
         assertHeld,
         mayReport,
       };
-      return { ledger: ledgerOf(claim), owner };
+      return { ledger: ledgerOf(claim, otherQueuesOf(contract, queue)), owner };
     });
+}
+
+/** Where the same key may have been used before its type moved, or after. */
+function otherQueuesOf(contract: JobContract, queue: string): readonly string[] | undefined {
+  if (contract.formerQueues.length === 0) return undefined;
+  return [contract.queue, ...contract.formerQueues].filter((name) => name !== queue);
 }
 
 function countEffectsOf(type: string, { countEffect }: WorkerMetrics): EffectOwner["count"] {

@@ -1,0 +1,42 @@
+import type { StoreAccess } from "../store/connect.ts";
+import { ledgerKey } from "../store/keys.ts";
+import { storedNameOf } from "./stored-name.ts";
+
+/** What the ledger of another queue says of an effect. */
+export interface InheritedEntry {
+  /** The effect as that ledger names it. */
+  readonly name: string;
+  /** As it is stored: JSON. */
+  readonly entry: string;
+  /** As it is stored; "" for none. */
+  readonly result: string;
+}
+
+/**
+ * Looks for an effect in the ledgers of the other queues of its type: its key was used there, and is forgotten before its
+ * ledger is.
+ *
+ * @returns one that is done before any other
+ */
+export async function findInherited(
+  access: StoreAccess,
+  prefix: string,
+  queues: readonly string[],
+  claim: string,
+  effect: string,
+): Promise<InheritedEntry | undefined> {
+  const found = await Promise.all(
+    queues.map(async (queue) => {
+      const ledger = ledgerKey(prefix, queue, claim);
+      const name = await storedNameOf(access, ledger, claim, effect);
+      const [entry, result] = await access.client.hmget(ledger, `e:${name}`, `r:${name}`);
+      return entry == null ? [] : [{ name, entry: String(entry), result: String(result ?? "") }];
+    }),
+  );
+  const entries = found.flat();
+  return entries.find(({ entry }) => isDone(entry)) ?? entries[0];
+}
+
+function isDone(entry: string): boolean {
+  return (JSON.parse(entry) as { readonly state: string }).state === "done";
+}

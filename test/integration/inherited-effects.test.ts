@@ -1,0 +1,134 @@
+import { randomBytes } from "node:crypto";
+import { createOperator, defineJob, type EffectCall, InDoubtError, type Producer } from "holdfast";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { claimOf } from "../../src/contract/claim.ts";
+import { claimKey } from "../../src/store/keys.ts";
+import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
+
+type Act = (call: EffectCall) => Promise<string>;
+
+/** One version of a job with an effect; the queue is all that differs. */
+function versionOf(queue: string, formerQueues: readonly string[], act: Act, variables: Variables) {
+  const order = defineJob({
+    type: "order",
+    payload: z.strictObject({ to: z.string() }),
+    result: z.unknown(),
+    retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 20 } },
+    timeoutMs: 10_000,
+    effects: { charge: { timeoutMs: 5_000, inDoubt: "hold" } },
+    queue,
+    formerQueues,
+  });
+  const handler = order.handler(
+    async ({ payload, effect }) => (await effect("charge", act, { index: payload.to })) ?? "unknown",
+  );
+  const application = applicationOf(handler);
+  const service = createService(application, variables);
+  const submit = (producer: Producer) =>
+    producer.submit(order, { to: "maria" }, { idempotencyKey: "k" }).then(({ id }) => id);
+  return { application, service, submit };
+}
+
+/** Runs the job in the old queue; then its key is forgotten, as it is before its ledger is. */
+async function runBefore(act: Act, variables: Variables, state: "completed" | "failed") {
+  const { service, submit } = versionOf("orders", [], act, variables);
+  const producer = await service.createProducer();
+  const worker = await service.startWorker();
+  const id = await submit(producer);
+  await untilState(producer, id, state);
+  await worker.stop();
+  const claim = claimOf("order", "k");
+  expect(await service.connect().del(claimKey(service.env.HOLDFAST_PREFIX, "orders", claim))).toBe(1);
+  return { id, env: service.env };
+}
+
+const never: Act = async () => {
+  throw new Error("the effect ran again");
+};
+
+describe("an effect that a job of the same key has begun in a former queue", () => {
+  it("is not run again where it was done: the job gets its result", async () => {
+    const { id, env } = await runBefore(async () => "charged", {}, "completed");
+    const { service, submit } = versionOf("orders-2", ["orders"], never, env);
+    const producer = await service.createProducer();
+    await service.startWorker();
+
+    const second = await submit(producer);
+
+    expect(second).not.toBe(id);
+    expect(await untilState(producer, second, "completed", "failed")).toMatchObject({
+      state: "completed",
+      result: "charged",
+      effects: [{ name: "charge/maria", state: "done" }],
+    });
+  });
+
+  it("is found also under another encryption key than the one that is used now", async () => {
+    const [old, now] = [2025, 2026].map((name) => `${name}:${randomBytes(32).toString("base64")}`);
+    const { env } = await runBefore(
+      async () => "charged",
+      { HOLDFAST_ENCRYPTION_KEYS: String(old) },
+      "completed",
+    );
+    const rotated = { ...env, HOLDFAST_ENCRYPTION_KEYS: `${now},${old}` };
+    const { service, submit } = versionOf("orders-2", ["orders"], never, rotated);
+    const producer = await service.createProducer();
+    await service.startWorker();
+
+    const second = await submit(producer);
+
+    expect(await untilState(producer, second, "completed", "failed")).toMatchObject({
+      state: "completed",
+      result: "charged",
+    });
+  });
+
+  it.each(["done", "not-done"] as const)(
+    "is in doubt where it was in doubt there, is listed, and goes on when a person says %s",
+    async (as) => {
+      const doubtful: Act = async () => {
+        throw new InDoubtError("who knows");
+      };
+      const { id, env } = await runBefore(doubtful, {}, "failed");
+      let runs = 0;
+      const act: Act = async () => {
+        runs += 1;
+        return "charged now";
+      };
+      const { application, service, submit } = versionOf("orders-2", ["orders"], act, env);
+      const producer = await service.createProducer();
+      await service.startWorker();
+      const operator = await createOperator(application, env);
+      onTestFinished(() => operator.stop());
+
+      const second = await submit(producer);
+
+      const failed = await untilState(producer, second, "completed", "failed");
+      expect(failed.error).toMatchObject({ code: "EFFECT_IN_DOUBT" });
+      const listed = await operator.doubts(0, 10);
+      expect(listed.map(({ jobId, effect }) => ({ jobId, effect }))).toEqual(
+        expect.arrayContaining([id, second].map((jobId) => ({ jobId, effect: "charge/maria" }))),
+      );
+      const resolution = { as, evidence: "seen", by: "me", ...(as === "done" && { result: '"seen"' }) };
+      await operator.resolve(second, "charge/maria", resolution);
+      const ended = await untilState(producer, second, "completed");
+      expect(ended.result).toBe(as === "done" ? "seen" : "charged now");
+      expect(runs).toBe(as === "done" ? 0 : 1);
+      expect((await operator.doubts(0, 10)).map(({ jobId }) => jobId)).toEqual([id]);
+    },
+  );
+
+  it("is run where the former queue's ledger knows nothing of it", async () => {
+    const { env } = await runBefore(async () => "charged", {}, "completed");
+    const { service, submit } = versionOf("orders-2", ["another"], async () => "charged again", env);
+    // What no contract declares is not looked at: it would not have started.
+    await service.connect().del(`${env.HOLDFAST_PREFIX}:queues`);
+    const producer = await service.createProducer();
+    await service.startWorker();
+
+    expect(await untilState(producer, await submit(producer), "completed")).toMatchObject({
+      result: "charged again",
+    });
+  });
+});
