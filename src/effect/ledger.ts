@@ -185,13 +185,13 @@ export function openLedgers(
     // At once, for a report must be on its way before the attempt goes on; its effect was reserved before.
     const nameOf = (effect: string) => names.get(effect) ?? effect;
     /** What another queue's ledger knows of the effect goes by the name that it has there: what is sealed is bound to it. */
-    const inherit = async (effect: string) => {
+    const inherit = async (effect: string): Promise<StepArgs> => {
       const inherited = await findInherited(access, prefix, otherQueues, claim, effect).catch(failed);
+      if (inherited === undefined) return [];
       const name = nameOf(effect);
-      if (inherited === undefined || inherited.name === name) return inherited;
-      if ((await client.hexists(ledger, `e:${name}`).catch(failed)) > 0) return undefined;
+      if (inherited.name !== name && (await client.hexists(ledger, `e:${name}`).catch(failed)) > 0) return [];
       names.set(effect, inherited.name);
-      return inherited;
+      return [inherited.entry, inherited.result];
     };
     const seal = (name: string, part: "result" | "reason" | "evidence", text: string) =>
       text === "" ? "" : sealer.seal(text, effectPlace(claim, name, part));
@@ -199,10 +199,9 @@ export function openLedgers(
       async reserve(request) {
         const { effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker } = request;
         if (effect.includes("/")) await findName(effect);
-        const inherited = otherQueues.length > 0 ? await inherit(effect) : undefined;
+        const elsewhere = otherQueues.length > 0 ? await inherit(effect) : [];
         const name = nameOf(effect);
         const args = [claim, name, owner, lockToken, String(start), deadlineMs, repeatMs, jobId, worker];
-        const elsewhere = inherited === undefined ? [] : [inherited.entry, inherited.result];
         const reservation = await reserve([...args, ...elsewhere]);
         if (reservation.kind === "reserved")
           ofWorker?.held.hold(claim, { effect: name, owner, jobId, start, worker });
