@@ -16,6 +16,8 @@ import { trimmedJob } from "./14-trimmed-job.ts";
 import { rollingRestart } from "./15-rolling-restart.ts";
 import { deadlyJob } from "./16-deadly-job.ts";
 import { changedQueue } from "./18-changed-queue.ts";
+import { wrongClocks } from "./20-wrong-clocks.ts";
+import { blockedLoop } from "./21-blocked-loop.ts";
 
 /** All of them, in the order of the design's list. */
 export const experiments: readonly Experiment[] = [
@@ -36,4 +38,6 @@ export const experiments: readonly Experiment[] = [
   rollingRestart,
   deadlyJob,
   changedQueue,
+  wrongClocks,
+  blockedLoop,
 ];

@@ -46,6 +46,24 @@ export const deadly = defineJob({
   timeoutMs: 10_000,
 });
 
+/** Never gives the event loop back, or where it is `once`, does so after two locks, and only at its first start. */
+export const blocking = defineJob({
+  type: "blocking",
+  payload: z.strictObject({ once: z.boolean() }),
+  result,
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 100 }, maxStarts: 3 },
+  timeoutMs: 1_000,
+});
+
+/** Fails for good, after a while. */
+export const declined = defineJob({
+  type: "declined",
+  payload: z.strictObject({ ms: z.int().min(0) }),
+  result,
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 100 } },
+  timeoutMs: 60_000,
+});
+
 /** Does nothing for a while, with the default bound on its starts. */
 export const bystander = defineJob({
   type: "bystander",
@@ -66,7 +84,7 @@ export const tick = defineJob({
 });
 
 export default defineConfig({
-  jobs: [act, deadly, bystander, tick],
+  jobs: [act, deadly, blocking, declined, bystander, tick],
   handlers: async () => (await import("./handlers.ts")).handlers,
   schedules: [
     defineSchedule({

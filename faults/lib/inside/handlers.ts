@@ -1,6 +1,8 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type EffectCall, HoldfastError, RetryAfterError } from "holdfast";
-import { type ActPayload, act, bystander, deadly, tick } from "./application.ts";
+import { type EffectCall, HoldfastError, PermanentError, RetryAfterError } from "holdfast";
+import { type ActPayload, act, blocking, bystander, deadly, declined, tick } from "./application.ts";
 import { arm, pass } from "./strike.ts";
 import { trace } from "./trace.ts";
 
@@ -28,13 +30,39 @@ const deadlyHandler = deadly.handler(async ({ jobId }) => {
   return await new Promise(() => {});
 });
 
+/** Two locks of the laboratory's. */
+const BLOCKED_MS = 2_000;
+
+const blockingHandler = blocking.handler(async ({ payload, jobId }) => {
+  trace("begun", jobId);
+  const mark = join(process.env.LAB_DIR ?? "", "struck", jobId);
+  if (payload.once && existsSync(mark)) return {};
+  writeFileSync(mark, "");
+  const until = performance.now() + (payload.once ? BLOCKED_MS : Number.POSITIVE_INFINITY);
+  while (performance.now() < until);
+  return {};
+});
+
+const declinedHandler = declined.handler(async ({ payload, jobId }) => {
+  trace("begun", jobId);
+  await sleep(payload.ms);
+  throw new PermanentError("declined");
+});
+
 const bystanderHandler = bystander.handler(async ({ payload, jobId }) => {
   trace("begun", jobId);
   await sleep(payload.ms);
   return {};
 });
 
-export const handlers = [actHandler, tickHandler, deadlyHandler, bystanderHandler];
+export const handlers = [
+  actHandler,
+  tickHandler,
+  deadlyHandler,
+  blockingHandler,
+  declinedHandler,
+  bystanderHandler,
+];
 
 /** The effect: the witness is told, with some time before and after. */
 async function tell(call: EffectCall, jobId: string, job: string, payload: ActPayload): Promise<void> {

@@ -1,0 +1,148 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Receipt } from "holdfast";
+import { type Bench, withBench } from "../lib/bench.ts";
+import { noCounts } from "../lib/checker.ts";
+import { withoutClocks } from "../lib/cuts.ts";
+import type { Context, Control, Experiment } from "../lib/experiment.ts";
+import type { Cut } from "../lib/installation.ts";
+import { endProcess, readiness, startProcess } from "../lib/processes.ts";
+import { until } from "../lib/waiting.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Long enough to start and to run what is there. */
+const RIGHT_FOR_MS = 12_000;
+const KEPT = 20;
+
+export const wrongClocks: Experiment = {
+  number: 20,
+  title: "A process has a wrong clock",
+  fault:
+    "worker, API and scheduler with clocks minutes and 8 days ahead and behind: from the start, and while they run",
+  mustHold: "none starts, or goes on to claim, and it says why; no kept job is deleted, none runs early",
+  async run(context) {
+    const far = [8 * DAY_MS, -8 * DAY_MS];
+    const shifts = context.isQuick ? [8 * DAY_MS] : [...far, 3 * MINUTE_MS, -3 * MINUTE_MS];
+    const { started, tried } = await withBench({ workers: 0 }, (bench) => startAll(bench, context, shifts));
+    const runs: Found[] = [];
+    for (const shiftMs of shifts) runs.push(await goWrong(context, shiftMs, undefined));
+    const broken = [
+      ...started.map((role) => `a ${role} with a wrong clock started`),
+      ...runs.flatMap(faultsOf),
+      ...(runs.some(({ said }) => !said) ? ["a worker whose clock went wrong did not say so"] : []),
+    ];
+    return {
+      counts: { ...noCounts, acknowledged: runs.length * (KEPT + 4), faults: tried + runs.length },
+      measured: [
+        `${tried} starts with a wrong clock, ${tried - started.length} refused as CLOCK_WRONG`,
+        `${runs.length} workers whose clock went wrong while they ran: ${sum(runs.map(({ kept }) => kept))} of ` +
+          `${runs.length * KEPT} failed jobs kept, ${sum(runs.map(({ early }) => early))} jobs claimed early or by them`,
+      ],
+      broken,
+      controls: [await control(context, withoutClocks)],
+    };
+  },
+};
+
+interface Found {
+  /** Failed jobs that can be read. */
+  readonly kept: number;
+  /** Jobs that ran before they were due, or were claimed by a worker with a wrong clock. */
+  readonly early: number;
+  readonly said: boolean;
+}
+
+async function startAll(bench: Bench, { say }: Context, shifts: readonly number[]) {
+  const started: string[] = [];
+  const roles = ["api", "worker", "scheduler"].flatMap((role) =>
+    shifts.map((shiftMs) => ({ role, shiftMs })),
+  );
+  for (const { role, shiftMs } of roles) {
+    say(`${role} with its clock off by ${shiftMs} ms`);
+    const { child, logFile } = startShifted(bench, role, { LAB_CLOCK_SHIFT_MS: String(shiftMs) });
+    await Promise.race([once(child, "exit"), readiness(child).catch(() => {})]);
+    if (child.exitCode === null || !said(logFile)) started.push(role);
+    await endProcess(child, "SIGKILL");
+  }
+  return { started, tried: roles.length };
+}
+
+function startShifted({ directory, installation, env }: Bench, role: string, clock: NodeJS.ProcessEnv) {
+  const script = join(dirname(installation.script("worker")), "shifted-role.js");
+  const life = `shifted-${role}-${clock.LAB_CLOCK_SHIFT_MS}`;
+  const logFile = join(directory, "logs", `${life}.log`);
+  return {
+    child: startProcess(script, { ...env, ...clock, LAB_ROLE: role, LAB_LIFE: life }, logFile),
+    logFile,
+  };
+}
+
+function said(logFile: string): boolean {
+  return readFileSync(logFile, "utf8").includes("CLOCK_WRONG");
+}
+
+/** One worker whose clock goes wrong while it runs, with jobs of each kind there. */
+async function goWrong(context: Context, shiftMs: number, cut: Cut | undefined): Promise<Found> {
+  context.say(`a worker whose clock goes wrong by ${shiftMs} ms`);
+  return await withBench({ workers: 0, ...(cut && { cut }) }, async (bench) => {
+    const { createProducer, application } = await bench.installation.library();
+    const producer = await createProducer(application, bench.env);
+    const submit = async (type: string, key: string, ms: number, delayMs = 0): Promise<string> => {
+      const job = application.jobs.get(type);
+      if (job === undefined) throw new Error(`No job of the laboratory's: ${type}`);
+      const receipt: Receipt = await producer.submit(job, { ms }, { idempotencyKey: key, delayMs });
+      return receipt.id;
+    };
+    const stateOf = async (id: string) => (await producer.status(id))?.state;
+    const kept = await Promise.all(
+      Array.from({ length: KEPT }, (_, index) => submit("declined", `${index}`, 0)),
+    );
+    const clock = { LAB_CLOCK_SHIFT_MS: String(shiftMs), LAB_CLOCK_RIGHT_FOR_MS: String(RIGHT_FOR_MS) };
+    const { child, logFile } = startShifted(bench, "worker", clock);
+    try {
+      const wrongAt = performance.now() + RIGHT_FOR_MS;
+      await readiness(child);
+      const areFailed = async () =>
+        (await Promise.all(kept.map(stateOf))).every((state) => state === "failed");
+      await until(areFailed, { withinMs: RIGHT_FOR_MS });
+      const running = await submit("declined", "running", Math.max(0, wrongAt - performance.now()) + 3_000);
+      const later = await submit("bystander", "later", 0, 7 * DAY_MS);
+      await until(() => said(logFile), { withinMs: cut === undefined ? 60_000 : RIGHT_FOR_MS + 5_000 });
+      const waiting = await submit("bystander", "waiting", 0);
+      await until(async () => (await stateOf(running)) !== "active", { withinMs: 30_000 });
+      // A worker that claims would do so at once.
+      await until(async () => (await stateOf(waiting)) !== "waiting", { withinMs: 3_000 });
+      const states = await Promise.all(kept.map(stateOf));
+      const early = [
+        (await stateOf(later)) !== "delayed",
+        cut === undefined && (await stateOf(waiting)) !== "waiting",
+      ];
+      return {
+        kept: states.filter((state) => state === "failed").length,
+        early: early.filter(Boolean).length,
+        said: said(logFile),
+      };
+    } finally {
+      await endProcess(child, "SIGKILL");
+      await producer.stop();
+    }
+  });
+}
+
+function faultsOf({ kept, early }: Pick<Found, "kept" | "early">): string[] {
+  return [
+    ...(kept < KEPT ? [`${KEPT - kept} of ${KEPT} failed jobs were deleted`] : []),
+    ...(early > 0 ? [`${early} jobs ran early, or by a worker with a wrong clock`] : []),
+  ];
+}
+
+async function control(context: Context, cut: Cut): Promise<Control> {
+  const found = faultsOf(await goWrong(context, 8 * DAY_MS, cut));
+  return { protection: cut.name, isCaught: found.length > 0, seen: found.join(", ") || "nothing" };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
