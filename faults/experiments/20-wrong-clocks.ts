@@ -107,11 +107,15 @@ async function goWrong(context: Context, shiftMs: number, cut: Cut | undefined):
       const areFailed = async () =>
         (await Promise.all(kept.map(stateOf))).every((state) => state === "failed");
       await until(areFailed, { withinMs: RIGHT_FOR_MS });
-      const running = await submit("declined", "running", Math.max(0, wrongAt - performance.now()) + 3_000);
+      const running = await submit(
+        "declined",
+        "running",
+        Math.ceil(Math.max(0, wrongAt - performance.now())) + 3_000,
+      );
       const later = await submit("bystander", "later", 0, 7 * DAY_MS);
       await until(() => said(logFile), { withinMs: cut === undefined ? 60_000 : RIGHT_FOR_MS + 5_000 });
       const waiting = await submit("bystander", "waiting", 0);
-      await until(async () => (await stateOf(running)) !== "active", { withinMs: 30_000 });
+      await until(async () => [undefined, "failed"].includes(await stateOf(running)), { withinMs: 30_000 });
       // A worker that claims would do so at once.
       await until(async () => (await stateOf(waiting)) !== "waiting", { withinMs: 3_000 });
       const states = await Promise.all(kept.map(stateOf));

@@ -8,10 +8,10 @@ import type { Cut } from "../lib/installation.ts";
 import { startRole } from "../lib/role.ts";
 import { until } from "../lib/waiting.ts";
 
-const STARTS_ALLOWED = 3;
+const STARTS_ALLOWED = 2;
 /** The least that a loop may be silent, the time-out, the stall found, another process started: and much more on a busy machine. */
 const PER_START_MS = 20_000;
-const CONTROL_MS = 15 * LOCK_MS;
+const CONTROL_MS = 8 * LOCK_MS;
 
 export const blockedLoop: Experiment = {
   number: 21,
@@ -55,7 +55,7 @@ async function block(context: Context, count: number) {
       const once = await bench.client.submit(blocking(`once-${index}`, true));
       await untilEnded(bench, once?.id, PER_START_MS);
       const culprit = await bench.client.submit(blocking(`culprit-${index}`, false));
-      recoveredMs.push((await completeOthers(bench, index, 2 * PER_START_MS)) ?? 2 * PER_START_MS);
+      recoveredMs.push((await completeOthers(bench, index, 4 * PER_START_MS)) ?? 4 * PER_START_MS);
       await untilEnded(bench, culprit?.id, STARTS_ALLOWED * PER_START_MS);
     }
     const verdict = await check(bench, PER_START_MS);

@@ -51,7 +51,7 @@ export const blocking = defineJob({
   type: "blocking",
   payload: z.strictObject({ once: z.boolean() }),
   result,
-  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 100 }, maxStarts: 3 },
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 100 }, maxStarts: 2 },
   timeoutMs: 1_000,
 });
 
