@@ -1,4 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { delayMsOf } from "../service/delay-ms.ts";
 
 /** A handler throws this when trying again cannot help: the job is `failed` at once. */
 export class PermanentError extends HoldfastError {
@@ -14,14 +15,14 @@ export class RetryAfterError extends HoldfastError {
   override readonly name = "RetryAfterError";
   override readonly retryAfterMs: number;
 
-  /** @param ms milliseconds until the next attempt, at least 0 */
+  /** @param ms milliseconds until the next attempt, 0 to a year; beyond it counts as the nearer end, no number as 0 */
   constructor(
     ms: number,
-    message = `The handler asked to be tried again in ${ms} ms`,
+    message = `The handler asked to be tried again in ${delayMsOf(ms)} ms`,
     options: { readonly cause?: unknown } = {},
   ) {
     super("HANDLER_FAILED", message, options);
-    this.retryAfterMs = Math.max(0, Math.trunc(ms));
+    this.retryAfterMs = delayMsOf(ms);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type ErrorCode, errorCodes, isErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { asError } from "../service/thrown.ts";
 
 /** Why an attempt failed, as it is kept with the job and shown in its status. */
 export interface Failure {
@@ -17,9 +18,10 @@ const MESSAGE_MAX = 1_000;
  * @param scrub takes secrets out of its message
  */
 export function failureOf(thrown: unknown, scrub = (text: string) => text): Failure {
-  const message = scrub(thrown instanceof Error ? thrown.message : String(thrown));
-  if (thrown instanceof HoldfastError)
-    return { ...failure(thrown.code, message), retryable: thrown.retryable };
+  const error = asError(thrown);
+  const message = scrub(error.message);
+  if (error instanceof HoldfastError && isErrorCode(error.code))
+    return { ...failure(error.code, message), retryable: error.retryable === true };
   return failure("HANDLER_FAILED", message);
 }
 

@@ -1,6 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { faultPoint } from "../observe/fault-points.ts";
 import { inSpan } from "../observe/tracing.ts";
+import { foreign } from "../service/thrown.ts";
 import { underDeadline } from "../service/under-deadline.ts";
 import { replicasMissing } from "../store/replicas.ts";
 import { askProbe } from "./ask-probe.ts";
@@ -111,7 +112,7 @@ async function runReserved<T>(
       return inSpan(
         `effect ${name}`,
         { "holdfast.job.id": owner.jobId, "holdfast.effect": id },
-        () => effect.run(new GivenCall(key, fence, abort)),
+        () => foreign(() => effect.run(new GivenCall(key, fence, abort))),
         owner.scrub,
       );
     });

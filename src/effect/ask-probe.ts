@@ -1,5 +1,6 @@
 import type { ProbeAnswer } from "../contract/effect.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { foreign } from "../service/thrown.ts";
 import { underDeadline } from "../service/under-deadline.ts";
 import {
   count,
@@ -25,7 +26,7 @@ export async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: E
     throw inDoubt(id, "an earlier attempt was not heard of again");
   const late = () => new HoldfastError("EFFECT_TIMED_OUT", `The probe of effect "${id}" took too long`);
   const answer = await underDeadline(owner.abort, declaration.timeoutMs, late, async (abort) =>
-    declaredAnswer(await probe(new GivenProbe(key, abort))),
+    declaredAnswer(await foreign(() => probe(new GivenProbe(key, abort)))),
   ).catch((error: unknown): ProbeAnswer<T> => {
     owner.log().warn({ effect: id, reason: owner.scrub(textOf(error)) }, "probe failed");
     return "unknown";

@@ -1,4 +1,5 @@
 import { effectKeyOf } from "../contract/claim.ts";
+import { nearestTime } from "../service/iso-time.ts";
 import type { StoreClient } from "../store/client.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import { doubtsKey, ledgerKey } from "../store/keys.ts";
@@ -67,7 +68,7 @@ async function readDoubt(
   const json = await client.hget(ledgerKey(prefix, queue, claim), `e:${name}`);
   // Settled since the list was read.
   if (json === null) return undefined;
-  const entry = JSON.parse(json) as Entry;
+  const entry = entryIn(json);
   const effect = openStoredName(sealer, claim, name);
   const isSealed = keyIdOf(effect.slice(effect.indexOf("/") + 1)) !== undefined;
   return {
@@ -76,12 +77,22 @@ async function readDoubt(
     effectKey: isSealed ? null : effectKeyOf(claim, effect),
     queue,
     claim,
-    since: new Date(entry.at).toISOString(),
+    since: nearestTime(entry.at),
     reason: openedOrWhyNot(() => sealer.open(entry.reason ?? "", effectPlace(claim, name, "reason"))),
     start: entry.start,
     worker: entry.worker,
     report: entry.report ?? null,
   };
+}
+
+/** One that cannot be read is listed all the same: the doubt is there. */
+function entryIn(json: string): Entry {
+  const unknown = { job: "", at: 0, reason: "[unreadable]", start: 0, worker: "" };
+  try {
+    return { ...unknown, ...JSON.parse(json) };
+  } catch {
+    return unknown;
+  }
 }
 
 /** How many effects of a queue are in doubt, and since when the oldest is. */

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
@@ -33,10 +34,27 @@ export async function keepAttempt(
   await script.run(client, [job], [field, JSON.stringify(record)]);
 }
 
-/** Reads them from the fields of a job, the first first. */
+/** Reads them from the fields of a job, the first first. What is no record is left out. */
 export function attemptRecords(job: Readonly<Record<string, string>>): AttemptRecord[] {
   return Object.entries(job)
     .filter(([field]) => field.startsWith(FIELD))
-    .map(([, json]) => JSON.parse(json) as AttemptRecord)
+    .flatMap(([, json]) => recordIn(json))
     .sort((a, b) => a.startedAt - b.startedAt);
+}
+
+const recordSchema = z.object({
+  attempt: z.int(),
+  worker: z.string(),
+  startedAt: z.number(),
+  endedAt: z.number(),
+  code: z.string(),
+  message: z.string(),
+});
+
+function recordIn(json: string): AttemptRecord[] {
+  try {
+    return [recordSchema.parse(JSON.parse(json))];
+  } catch {
+    return [];
+  }
 }

@@ -1,4 +1,4 @@
-import type { Job, Processor, Worker } from "bullmq";
+import type { Job, JobJson, Processor, Worker } from "bullmq";
 import { withDeadline } from "../service/deadline.ts";
 import type { Clock } from "../store/clock.ts";
 import { Hold, type Holds } from "./hold.ts";
@@ -47,6 +47,15 @@ export class ClaimingWorker extends TimedWorker {
 
   protected override get Job(): typeof Job {
     return LastingJob as typeof Job;
+  }
+
+  /** A job whose fields are not what BullMQ writes is run without them, and fails: it would be claimed and lost for ever. */
+  protected override createJob(fields: JobJson, jobId: string): AnyJob {
+    try {
+      return super.createJob(fields, jobId);
+    } catch {
+      return super.createJob({ ...fields, data: "null", stacktrace: "[]", returnvalue: "null" }, jobId);
+    }
   }
 
   override async processJob(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {

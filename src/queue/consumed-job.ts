@@ -1,4 +1,6 @@
 import type { Job, JobProgress } from "bullmq";
+import { jobNotFound } from "../contract/job-id.ts";
+import { storeFault } from "../store/fault.ts";
 import { jobPlace } from "../store/places.ts";
 import type { Sealer } from "../store/sealer.ts";
 import { type JobEnvelope, openEnvelope } from "./envelope.ts";
@@ -55,14 +57,24 @@ export class ConsumedJob implements TakenJob {
   }
 
   async progress(value: number | object): Promise<void> {
-    await this.#job.updateProgress(
-      this.#sealer.sealValue(value, jobPlace(this.id, "progress")) as JobProgress,
-    );
+    const sealed = this.#sealer.sealValue(value, jobPlace(this.id, "progress")) as JobProgress;
+    await inOurWords(this.#job.updateProgress(sealed));
   }
 
   async keepLog(line: string): Promise<void> {
     this.#job.opts.keepLogs = LOGS_MAX;
-    await this.#job.log(this.#sealer.seal(line, jobPlace(this.id, "log")));
+    await inOurWords(this.#job.log(this.#sealer.seal(line, jobPlace(this.id, "log"))));
+  }
+}
+
+/** BullMQ's and Redis's texts name keys and addresses: they must not become a job's error. */
+async function inOurWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    // BullMQ gives numbers to its own refusals: here, that the job is gone.
+    if (error instanceof Error && "code" in error && typeof error.code === "number") throw jobNotFound();
+    throw storeFault(error);
   }
 }
 

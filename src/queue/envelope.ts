@@ -1,3 +1,4 @@
+import { HoldfastError } from "../errors/holdfast-error.ts";
 import { jobPlace } from "../store/places.ts";
 import type { Sealer } from "../store/sealer.ts";
 
@@ -12,8 +13,17 @@ export interface JobEnvelope {
 /**
  * Reads a job's `data`.
  *
- * @throws HoldfastError `DECRYPTION_FAILED`
+ * @throws HoldfastError `DECRYPTION_FAILED`, `INVALID_PAYLOAD` for what no submission of ours can have left
  */
 export function openEnvelope(sealer: Sealer, jobId: string, data: unknown): JobEnvelope {
-  return sealer.openValue(data, jobPlace(jobId, "data")) as JobEnvelope;
+  const envelope = sealer.openValue(data, jobPlace(jobId, "data"));
+  if (isEnvelope(envelope)) return envelope;
+  throw new HoldfastError(
+    "INVALID_PAYLOAD",
+    "What is stored of this job's submission is not what Holdfast writes",
+  );
+}
+
+function isEnvelope(value: unknown): value is JobEnvelope {
+  return typeof value === "object" && value !== null && "key" in value && typeof value.key === "string";
 }

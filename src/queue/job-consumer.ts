@@ -8,6 +8,7 @@ import { withDeadline } from "../service/deadline.ts";
 import { type Running, stopAll, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import type { Clock } from "../store/clock.ts";
+import { storeFault } from "../store/fault.ts";
 import { bullmqQueueName, queueKey } from "../store/keys.ts";
 import { jobPlace } from "../store/places.ts";
 import type { Sealer } from "../store/sealer.ts";
@@ -74,7 +75,7 @@ export function startConsumer(
       takenAt = job.processedOn ?? null;
       const hold = holds.get(job.id ?? "") ?? new Hold(options.lockMs);
       const taken = new ConsumedJob(job, token, hold, options.sealer);
-      const outcome = await outcomeOf(taken, suspects, attempt);
+      const outcome = await outcomeOf(taken, suspects, attempt).catch(unexpected);
       if (outcome.kind === "failed") await keepFailure(options, job, outcome.failure);
       return await settle(job, token, outcome, options.sealer);
     },
@@ -153,6 +154,11 @@ async function outcomeOf(
   const isFinal = outcome.kind === "completed" || (outcome.kind === "failed" && !outcome.failure.retryable);
   if (isFinal || !isCancelled(reason)) return outcome;
   return { kind: "failed", failure: failureOf(reason), stack: "" };
+}
+
+/** An attempt never throws; what is left is the store. */
+function unexpected(error: unknown): AttemptOutcome {
+  return { kind: "failed", failure: failureOf(storeFault(error)), stack: "" };
 }
 
 function isCancelled(reason: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
+import { untilAnswered } from "../store/until-answered.ts";
 import type { AttemptOutcome, TakenJob } from "./taken-job.ts";
 
 interface SuspectsOptions {
@@ -12,7 +13,7 @@ interface SuspectsOptions {
 /** Jobs that were at work more than once when their worker was lost. */
 export interface Suspects {
   /** @returns undefined when the job may run now */
-  setAside(job: Pick<TakenJob, "id" | "crashes">): Promise<AttemptOutcome | undefined>;
+  setAside(job: Pick<TakenJob, "id" | "crashes" | "hold">): Promise<AttemptOutcome | undefined>;
 }
 
 /** A first crash says nothing about who caused it. */
@@ -27,12 +28,16 @@ const SUSPECT_CRASHES = 2;
  */
 export function createSuspects({ prefix, queue, connection, lockMs }: SuspectsOptions): Suspects {
   return {
-    async setAside({ id, crashes }) {
+    async setAside({ id, crashes, hold }) {
       if (crashes < SUSPECT_CRASHES) return undefined;
       const key = queueKey(prefix, queue, id);
-      const setAsideAfter = await connection.hget(key, "setAside");
-      if (Number(setAsideAfter ?? 0) >= crashes) return undefined;
-      await connection.hset(key, "setAside", crashes);
+      const isNew = async () => {
+        const setAsideAfter = await connection.hget(key, "setAside");
+        if (Number(setAsideAfter ?? 0) >= crashes) return false;
+        await connection.hset(key, "setAside", crashes);
+        return true;
+      };
+      if (!(await untilAnswered(isNew, { isHeld: () => hold.isLocked() }))) return undefined;
       return { kind: "postponed", delayMs: Math.ceil(Math.random() * 2 * lockMs) };
     },
   };

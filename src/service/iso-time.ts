@@ -1,3 +1,6 @@
+/** The end of the year 9999: what comes later has no ISO 8601 form that every reader knows. */
+export const TIME_MAX_MS = 253_402_300_799_999;
+
 /** Milliseconds since 1970 as ISO 8601 in UTC. */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
@@ -6,4 +9,10 @@ export function isoTime(ms: number): string {
 /** The same, and null for an instant that there is none of. */
 export function isoOrNull(ms: number | null | undefined): string | null {
   return ms == null ? null : isoTime(ms);
+}
+
+/** The same for a stored value that may be anything: the nearest instant that can be written, 1970 for what is no number. */
+export function nearestTime(ms: unknown): string {
+  const number = Number(ms === "inf" ? Number.POSITIVE_INFINITY : ms) || 0;
+  return isoTime(Math.min(Math.max(number, 0), TIME_MAX_MS));
 }

@@ -2,14 +2,13 @@ import { claimOf } from "../contract/claim.ts";
 import { queueOfId } from "../contract/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../contract/redaction.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { openEnvelope } from "../queue/envelope.ts";
 import type { StoreClient } from "../store/client.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import { queueKey } from "../store/keys.ts";
-import { openedOrWhyNot } from "../store/sealer.ts";
 import { type ClaimPlaces, findHolder } from "./claim-holder.ts";
 import { type JobState, jobStates, type ListedJob } from "./job-status.ts";
 import { openStatusReader } from "./read-status.ts";
+import { submitted, unlessWrongType } from "./submitted.ts";
 
 /** Which jobs to list. */
 export interface JobQuery {
@@ -139,10 +138,11 @@ function openListedReader(access: StoreAccess, prefix: string, types: KnownTypes
     if (queue === undefined) return undefined;
     const [status, data] = await Promise.all([
       readStatus(id),
-      client.hget(queueKey(prefix, queue, id), "data"),
+      // What is no hash is no job: the status says so.
+      client.hget(queueKey(prefix, queue, id), "data").catch(unlessWrongType),
     ]);
     if (status === undefined || data === null) return undefined;
-    const idempotencyKey = openedOrWhyNot(() => openEnvelope(sealer, id, JSON.parse(data)).key);
+    const { idempotencyKey } = submitted(sealer, id, data);
     return {
       ...status,
       result: redact(status.result, redactionOf(types, status.type).result),

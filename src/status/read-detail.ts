@@ -2,15 +2,15 @@ import { z } from "zod";
 import { parseJobId } from "../contract/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../contract/redaction.ts";
 import { attemptRecords } from "../queue/attempt-record.ts";
-import { openEnvelope } from "../queue/envelope.ts";
-import { isoTime } from "../service/iso-time.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { jobPlace } from "../store/places.ts";
-import { openedOrWhyNot, type Sealer } from "../store/sealer.ts";
+import { openedOrWhyNot } from "../store/sealer.ts";
 import { listedJobSchema } from "./job-status.ts";
-import type { ReadStatus } from "./read-status.ts";
+import { optionsIn, type ReadStatus } from "./read-status.ts";
+import { Reading } from "./readable.ts";
+import { submitted, unlessWrongType } from "./submitted.ts";
 
 const instant = z.iso.datetime();
 
@@ -57,9 +57,14 @@ export async function readDetail(
   if (queue === undefined) return undefined;
   const key = queueKey(prefix, queue, id);
   const [status, fields, logs] = await inTime(
-    Promise.all([readStatus(id), client.hgetall(key), client.lrange(`${key}:logs`, -LOG_LINES_MAX, -1)]),
+    Promise.all([
+      readStatus(id),
+      client.hgetall(key).catch(unlessWrongType),
+      client.lrange(`${key}:logs`, -LOG_LINES_MAX, -1).catch(unlessWrongType),
+    ]),
   );
-  if (status === undefined || fields.data === undefined) return undefined;
+  if (status === undefined || fields?.data === undefined) return undefined;
+  const reading = new Reading();
   const redaction = redactionOf(types, status.type);
   const { idempotencyKey, payload } = submitted(sealer, id, fields.data);
   return {
@@ -68,23 +73,16 @@ export async function readDetail(
     idempotencyKey,
     payload: redact(payload, redaction.payload),
     queue,
-    priority: Number(fields.priority ?? 0),
-    delayMs: (JSON.parse(fields.opts ?? "{}") as { delay?: number }).delay ?? 0,
-    crashes: Number(fields.stc ?? 0),
+    priority: reading.int("priority", fields.priority, 0),
+    delayMs: reading.int("delayMs", optionsIn(reading, fields.opts).delay, 0),
+    crashes: reading.int("crashes", fields.stc, 0),
     worker: fields.pb ?? null,
     attempts: attemptRecords(fields).map((record) => ({
       ...record,
       message: openedOrWhyNot(() => sealer.open(record.message, jobPlace(id, "attempt"))),
-      startedAt: isoTime(record.startedAt),
-      endedAt: isoTime(record.endedAt),
+      startedAt: reading.time("attempts", record.startedAt, status.submittedAt),
+      endedAt: reading.time("attempts", record.endedAt, status.submittedAt),
     })),
-    logs: logs.map((line) => openedOrWhyNot(() => sealer.open(line, jobPlace(id, "log")))),
+    logs: (logs ?? []).map((line) => openedOrWhyNot(() => sealer.open(line, jobPlace(id, "log")))),
   };
-}
-
-function submitted(sealer: Sealer, id: string, data: string): Pick<JobDetail, "idempotencyKey" | "payload"> {
-  const opened = openedOrWhyNot(() => openEnvelope(sealer, id, JSON.parse(data)));
-  return typeof opened === "string"
-    ? { idempotencyKey: opened, payload: opened }
-    : { idempotencyKey: opened.key, payload: opened.payload };
 }

@@ -21,7 +21,9 @@ local function effectsOf(claim)
   local told = {}
   if not claim then return told end
   local ledger = ARGV[2] .. claim
-  for _, field in ipairs(redis.call("HKEYS", ledger)) do
+  local names = redis.pcall("HKEYS", ledger)
+  if names.err then return told end
+  for _, field in ipairs(names) do
     if string.sub(field, 1, 2) == "e:" then
       told[#told + 1] = string.sub(field, 3)
       told[#told + 1] = redis.call("HGET", ledger, field)
@@ -41,8 +43,9 @@ local function stateOf(id)
 end
 
 local function read(id)
-  local values = redis.call("HMGET", ARGV[1] .. id, unpack(ARGV, 4, 3 + count))
-  if not values[1] then return false end
+  -- What is no hash is no job of ours, and must not keep the others from being read.
+  local values = redis.pcall("HMGET", ARGV[1] .. id, unpack(ARGV, 4, 3 + count))
+  if values.err or not values[1] then return false end
   local state, due = stateOf(id)
   return { state, due or false, effectsOf(values[2]), unpack(values, 1, count) }
 end

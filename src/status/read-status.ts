@@ -1,6 +1,7 @@
 import { type Failure, failureOf, parseFailure } from "../contract/failure.ts";
-import { parseJobId } from "../contract/job-id.ts";
+import { parseJobId, submittedAt } from "../contract/job-id.ts";
 import { openStoredName } from "../effect/stored-name.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
 import { batchByTurn } from "../service/batch-by-turn.ts";
 import { isoTime } from "../service/iso-time.ts";
 import type { StoreAccess } from "../store/connect.ts";
@@ -9,7 +10,8 @@ import { ledgerKey, queueKey } from "../store/keys.ts";
 import { jobPlace } from "../store/places.ts";
 import { loadScript } from "../store/script.ts";
 import { openedOrWhyNot, type Sealer } from "../store/sealer.ts";
-import type { effectStates, JobState, JobStatus } from "./job-status.ts";
+import { effectStates, type JobState, type JobStatus } from "./job-status.ts";
+import { Reading, UNREADABLE } from "./readable.ts";
 
 const script = loadScript(import.meta.url, "read-status.lua");
 
@@ -109,31 +111,59 @@ function statusOf(sealer: Sealer, id: string, [state, due, effects, ...values]: 
     values;
   const open = (value: unknown, part: "progress" | "result") => sealer.openValue(value, jobPlace(id, part));
   const isFinished = state === "completed" || state === "failed";
-  return {
+  const reading = new Reading();
+  const submitted = reading.time("submittedAt", timestamp, isoTime(submittedAt(id)));
+  const status = {
     id,
     type: name ?? "",
     state,
-    attemptsMade: Number(attemptsMade ?? 0),
-    maxAttempts: (parseJson(opts) as { attempts?: number } | null)?.attempts ?? 1,
-    progress: openedOrWhyNot(() => open(parseJson(progress), "progress")),
-    submittedAt: isoTime(Number(timestamp)),
-    startedAt: processedOn === null ? null : isoTime(Number(processedOn)),
-    finishedAt: isFinished && finishedOn !== null ? isoTime(Number(finishedOn)) : null,
-    nextAttemptAt: due === null ? null : isoTime(Math.floor(Number(due) / DUE_SCALE)),
+    attemptsMade: reading.int("attemptsMade", attemptsMade, 0),
+    maxAttempts: reading.int("maxAttempts", optionsIn(reading, opts).attempts, 1),
+    progress: reading.value(
+      "progress",
+      () => openedOrWhyNot(() => open(parseJson(progress), "progress")),
+      UNREADABLE,
+    ),
+    submittedAt: submitted,
+    startedAt: reading.time("startedAt", processedOn, null),
+    finishedAt: isFinished ? reading.time("finishedAt", finishedOn, null) : null,
+    nextAttemptAt:
+      due === null ? null : reading.time("nextAttemptAt", Math.floor(Number(due) / DUE_SCALE), null),
     // BullMQ keeps the last reason when a later attempt succeeds; only the state tells whether it still counts.
     ...(state === "completed"
-      ? resultOf(() => open(parseJson(result), "result"))
+      ? resultOf(reading, () => open(parseJson(result), "result"))
       : { result: null, error: reason === null ? null : openFailure(sealer, id, reason) }),
-    effects: toEffects(effects, (stored) => openStoredName(sealer, claim ?? "", stored)),
+    effects: toEffects(reading, effects, submitted, (stored) => openStoredName(sealer, claim ?? "", stored)),
+  };
+  return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
+}
+
+/** Says what could not be read where people look for what is wrong with a job. */
+function withNote(status: JobStatus, unreadable: readonly string[]): JobStatus {
+  const note = `Unreadable in the store: ${[...new Set(unreadable)].join(", ")}`;
+  const { error } = status;
+  return {
+    ...status,
+    error:
+      error === null
+        ? { code: "INTERNAL", message: note, retryable: false }
+        : { ...error, message: `${error.message} (${note})` },
   };
 }
 
+/** @returns BullMQ's options of a job */
+export function optionsIn(reading: Reading, opts: string | null | undefined): Record<string, unknown> {
+  const parsed = reading.json("options", opts);
+  return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
+}
+
 /** A result that cannot be opened must not be taken for one. */
-function resultOf(open: () => unknown): Pick<JobStatus, "result" | "error"> {
+function resultOf(reading: Reading, open: () => unknown): Pick<JobStatus, "result" | "error"> {
   try {
     return { result: open(), error: null };
   } catch (error) {
-    return { result: null, error: failureOf(error) };
+    if (error instanceof HoldfastError) return { result: null, error: failureOf(error) };
+    return { result: reading.value("result", open, null), error: null };
   }
 }
 
@@ -144,16 +174,30 @@ export function openFailure(sealer: Sealer, jobId: string, reason: string): Fail
   );
 }
 
-function toEffects(told: readonly string[], nameOf: (stored: string) => string): JobStatus["effects"] {
+/** @param earliest stands where it cannot be read since when an effect is as it is */
+function toEffects(
+  reading: Reading,
+  told: readonly string[],
+  earliest: string,
+  nameOf: (stored: string) => string,
+): JobStatus["effects"] {
   const effects: JobStatus["effects"] = [];
   for (let index = 0; index < told.length; index += 2) {
-    const { state, at } = JSON.parse(told[index + 1] ?? "{}") as {
-      state: (typeof effectStates)[number];
-      at: number;
-    };
-    effects.push({ name: nameOf(told[index] ?? ""), state, at: isoTime(at) });
+    const stored = told[index] ?? "";
+    const entry = Object(reading.json("effects", told[index + 1])) as { state?: unknown; at?: unknown };
+    effects.push({
+      name: reading.value("effects", () => nameOf(stored), stored),
+      state: reading.value("effects", () => effectStateOf(entry.state), "reserved"),
+      at: reading.time("effects", entry.at ?? Number.NaN, earliest),
+    });
   }
   return effects.sort((a, b) => a.at.localeCompare(b.at));
+}
+
+function effectStateOf(state: unknown): (typeof effectStates)[number] {
+  const known = effectStates.find((name) => name === state);
+  if (known === undefined) throw new Error("Not a state of an effect");
+  return known;
 }
 
 function parseJson(text: string | null): unknown {

@@ -25,7 +25,7 @@ end
 local function times()
   local told = {}
   for _, id in ipairs(redis.call("ZREVRANGE", KEYS[2], 0, ARGV[3] - 1)) do
-    local job = redis.call("HMGET", ARGV[1] .. id, "timestamp", "delay", "processedOn", "finishedOn", "ats")
+    local job = redis.pcall("HMGET", ARGV[1] .. id, "timestamp", "delay", "processedOn", "finishedOn", "ats")
     -- Only of a job's first start is it known how long it waited.
     if job[1] and job[3] and job[4] and job[5] == "1" then
       told[#told + 1] = table.concat({ job[1], job[2] or "0", job[3], job[4] }, ",")
@@ -37,7 +37,7 @@ end
 local function active()
   local told = {}
   for _, id in ipairs(redis.call("LRANGE", KEYS[1], -ARGV[4], -1)) do
-    local job = redis.call("HMGET", ARGV[1] .. id, "name", "pb", "processedOn")
+    local job = redis.pcall("HMGET", ARGV[1] .. id, "name", "pb", "processedOn")
     if job[1] then
       for _, value in ipairs({ id, job[1], job[2] or "", job[3] or "0" }) do told[#told + 1] = value end
     end

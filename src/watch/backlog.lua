@@ -15,10 +15,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 -- Since when a job might run: its delay was over, or, where it ran before, its last attempt began.
 local function readySince(id)
-  local job = id and redis.call("HMGET", ARGV[1] .. id, "timestamp", "opts", "processedOn")
-  if not (job and job[1]) then return now end
-  local asked = job[2] and cjson.decode(job[2]).delay or 0
-  return math.max(job[1] + asked, tonumber(job[3] or 0))
+  local job = id and redis.pcall("HMGET", ARGV[1] .. id, "timestamp", "opts", "processedOn")
+  local submitted = job and tonumber(job[1])
+  if not submitted then return now end
+  local readable, opts = pcall(cjson.decode, job[2] or "{}")
+  local asked = readable and type(opts) == "table" and tonumber(opts.delay) or 0
+  return math.max(submitted + asked, tonumber(job[3] or 0) or 0)
 end
 
 local due = redis.call("ZRANGE", KEYS[4], 0, 0, "WITHSCORES")[2]

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isoTime } from "../service/iso-time.ts";
+import { nearestTime } from "../service/iso-time.ts";
 import { openFailure } from "../status/read-status.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import { queueKey } from "../store/keys.ts";
@@ -74,8 +74,8 @@ async function readSlice({ client, sealer }: StoreAccess, prefix: string, queue:
       type: String(type),
       code,
       count: Number(count),
-      firstAt: isoTime(Number(earliest)),
-      lastAt: isoTime(Number(latest)),
+      firstAt: nearestTime(earliest),
+      lastAt: nearestTime(latest),
       message: message.slice(0, MESSAGE_MAX),
       exampleId: String(exampleId),
     });

@@ -1,5 +1,5 @@
 import { SILENT_AFTER_MS, type WorkerSign } from "../queue/heartbeat.ts";
-import { isoOrNull, isoTime } from "../service/iso-time.ts";
+import { nearestTime } from "../service/iso-time.ts";
 import type { StoreClient } from "../store/client.ts";
 import { CLOCK_TOLERANCE_MS } from "../store/clock.ts";
 import { queueKey, workersKey, workersSeenKey } from "../store/keys.ts";
@@ -55,7 +55,10 @@ export async function readQueue(client: StoreClient, prefix: string, name: strin
     script.run(client, keys, [key(""), RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS]),
   ]);
   const told = JSON.parse(String(reply)) as Told;
-  const times = told.times === "" ? [] : told.times.split(";").map((job) => job.split(",").map(Number));
+  const times = told.times
+    .split(";")
+    .map((job) => job.split(",").map(Number))
+    .filter((job) => job.length === 4 && job.every(Number.isFinite));
   return {
     now: told.now,
     submitted: told.submitted,
@@ -79,19 +82,19 @@ export async function readQueue(client: StoreClient, prefix: string, name: strin
 function workersOf(queue: string, told: Told, backlog: Backlog): WorkerOverview[] {
   const active = chunks(told.active, 4).map(([jobId = "", type = "", worker = "", since = "0"]) => ({
     worker,
-    job: { jobId, type, since: isoTime(Number(since)) },
+    job: { jobId, type, since: nearestTime(since) },
   }));
   return chunks(told.workers, 3).map(([name = "", about = "{}", seen = "0"]) => {
-    const sign = JSON.parse(about) as WorkerSign;
+    const sign = signIn(about);
     const isSilent = told.now - Number(seen) >= SILENT_AFTER_MS;
     return {
       name,
       queue,
-      startedAt: isoTime(sign.startedAt),
-      seenAt: isoTime(Number(seen)),
+      startedAt: nearestTime(sign.startedAt),
+      seenAt: nearestTime(seen),
       concurrency: sign.concurrency,
       running: sign.running,
-      lastTakenAt: isoOrNull(sign.takenAt),
+      lastTakenAt: sign.takenAt === null ? null : nearestTime(sign.takenAt),
       isSilent,
       isDeaf: !isSilent && isDeaf(sign, told, backlog),
       isClockWrong: !isSilent && isClockWrong(sign),
@@ -101,6 +104,21 @@ function workersOf(queue: string, told: Told, backlog: Backlog): WorkerOverview[
         .map(({ job }) => job),
     };
   });
+}
+
+/** What a worker of another version wrote may lack something. */
+function signIn(json: string): WorkerSign {
+  try {
+    const { startedAt, concurrency, running, takenAt } = JSON.parse(json);
+    return {
+      startedAt: Number(startedAt) || 0,
+      concurrency: Math.trunc(Number(concurrency)) || 0,
+      running: Math.trunc(Number(running)) || 0,
+      takenAt: Number(takenAt) || null,
+    };
+  } catch {
+    return { startedAt: 0, concurrency: 0, running: 0, takenAt: null };
+  }
 }
 
 function isDeaf(
@@ -119,7 +137,7 @@ function isClockWrong({ clockOffsetMs = 0 }: Partial<WorkerSign>): boolean {
 
 /** @param ageMs 0 where there is none */
 function sinceOf(ageMs: number, now: number): string | null {
-  return ageMs === 0 ? null : isoTime(now - ageMs);
+  return ageMs === 0 ? null : nearestTime(now - ageMs);
 }
 
 function chunks(list: Told["active"], size: number): string[][] {

@@ -5,6 +5,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { TakenJob } from "../queue/taken-job.ts";
 import type { Abort } from "../service/abort.ts";
+import { messageOf, textOf } from "../service/thrown.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
 const LOG_LINE_MAX = 1_000;
@@ -56,31 +57,57 @@ async function tellProgress({ job, abort }: Parts, value: number | object): Prom
   abort.throwIfAborted();
   // BullMQ accepts progress from a worker that has lost its lock; it must not overwrite that of the job's new one.
   job.hold.assert();
-  const size = Buffer.byteLength(JSON.stringify(value));
-  if (size > PROGRESS_MAX_BYTES) {
-    throw new HoldfastError(
-      "HANDLER_FAILED",
-      `progress: expected at most ${PROGRESS_MAX_BYTES} bytes, got ${size}`,
-    );
+  const json = progressJson(value);
+  const size = Buffer.byteLength(json);
+  if (size > PROGRESS_MAX_BYTES)
+    throw badProgress(`expected at most ${PROGRESS_MAX_BYTES} bytes, got ${size}`);
+  await job.progress(JSON.parse(json));
+}
+
+function progressJson(value: unknown): string {
+  const isShowable = typeof value === "object" ? value !== null : Number.isFinite(value);
+  const expected = "expected a number or an object that JSON can hold, got";
+  try {
+    const json = isShowable ? JSON.stringify(value) : undefined;
+    if (json !== undefined) return json;
+  } catch (thrown) {
+    throw badProgress(`${expected} one that cannot be written: ${messageOf(thrown)}`);
   }
-  await job.progress(value);
+  throw badProgress(`${expected} ${textOf(value)}`);
+}
+
+function badProgress(what: string): HoldfastError {
+  return new HoldfastError("HANDLER_FAILED", `progress: ${what}`);
 }
 
 function attemptLog({ job, log, scrub }: Parts): AttemptLog {
-  const clean = (fields: Readonly<Record<string, unknown>>) =>
-    scrub === asItIs ? fields : scrubFields(fields, scrub);
+  // What a handler logs must not fail its job, whatever it is.
+  const write = (level: keyof AttemptLog, text: string, fields: unknown) => {
+    try {
+      log()[level](readableFields(fields, scrub), text);
+    } catch {
+      log()[level]({ fields: "[cannot be written]" }, text);
+    }
+  };
   const kept = (level: "info" | "warn" | "error"): AttemptLog["info"] => {
     return (message, fields = {}) => {
-      const told = scrub(message);
-      log()[level](clean(fields), told);
+      const text = scrub(textOf(message));
+      write(level, text, fields);
+      const line = `${new Date().toISOString()} ${level} ${text}`.slice(0, LOG_LINE_MAX).toWellFormed();
       // A line that cannot be kept must not fail the job; the process's own log has it.
-      job.keepLog(`${new Date().toISOString()} ${level} ${told}`.slice(0, LOG_LINE_MAX)).catch(() => {});
+      job.keepLog(line).catch(() => {});
     };
   };
   return {
-    debug: (message, fields = {}) => log().debug(clean(fields), scrub(message)),
+    debug: (message, fields = {}) => write("debug", scrub(textOf(message)), fields),
     info: kept("info"),
     warn: kept("warn"),
     error: kept("error"),
   };
+}
+
+/** Fields that are no object are one field. */
+function readableFields(fields: unknown, scrub: Scrub): object {
+  const named = typeof fields === "object" && fields !== null ? fields : { value: textOf(fields) };
+  return scrub === asItIs ? named : scrubFields(named, scrub);
 }

@@ -9,6 +9,8 @@ import { faultPoint } from "../observe/fault-points.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { AttemptOutcome, TakenJob } from "../queue/taken-job.ts";
 import { Abort } from "../service/abort.ts";
+import { delayMsOf } from "../service/delay-ms.ts";
+import { asError, foreign, messageOf } from "../service/thrown.ts";
 import { underDeadline } from "../service/under-deadline.ts";
 import type { AttemptWatch } from "./attempt-metrics.ts";
 import { GivenAttempt } from "./given-attempt.ts";
@@ -94,7 +96,8 @@ function runHandler(
   return withEffects(effects, () =>
     underDeadline(job.hold, timeoutMs, late, (abort) => {
       abort.onAbort((reason) => effectsEnd.abort(reason));
-      return handler.run(new GivenAttempt({ job, payload, abort, effects, log, scrub }));
+      const attempt = new GivenAttempt({ job, payload, abort, effects, log, scrub });
+      return foreign(() => handler.run(attempt));
     }),
   );
 }
@@ -162,13 +165,13 @@ function readPayload(job: TakenJob): unknown {
 }
 
 function checkResult(contract: JobContract, result: unknown): unknown {
-  const parsed = contract.result.safeParse(result);
+  const parsed = parsedResult(contract, result);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const place = issue?.path.join(".") || "the result";
     throw new HoldfastError("RESULT_INVALID", `${place}: ${issue?.message ?? "does not fit the contract"}`);
   }
-  const size = Buffer.byteLength(JSON.stringify(parsed.data) ?? "");
+  const size = Buffer.byteLength(jsonOf(parsed.data));
   if (size > RESULT_MAX_BYTES) {
     throw new HoldfastError(
       "RESULT_INVALID",
@@ -176,6 +179,22 @@ function checkResult(contract: JobContract, result: unknown): unknown {
     );
   }
   return parsed.data;
+}
+
+function parsedResult(contract: JobContract, result: unknown) {
+  try {
+    return contract.result.safeParse(result);
+  } catch (thrown) {
+    throw new HoldfastError("RESULT_INVALID", `the result cannot be read: ${messageOf(thrown)}`);
+  }
+}
+
+function jsonOf(result: unknown): string {
+  try {
+    return JSON.stringify(result) ?? "";
+  } catch (thrown) {
+    throw new HoldfastError("RESULT_INVALID", `expected a result that JSON can hold: ${messageOf(thrown)}`);
+  }
 }
 
 function completed(result: unknown): AttemptOutcome {
@@ -186,14 +205,19 @@ function failed(thrown: unknown, scrub: Scrub): AttemptOutcome {
   if (thrown instanceof HoldfastError) {
     if (thrown.code === "WORKER_STOPPING") return { kind: "returned" };
     if (thrown.code === "EFFECT_BUSY" || thrown.code === "STORE_ROLLED_BACK")
-      return { kind: "postponed", delayMs: thrown.retryAfterMs ?? 0 };
+      return { kind: "postponed", delayMs: delayMsOf(thrown.retryAfterMs) };
   }
   return {
     kind: "failed",
     failure: failureOf(thrown, scrub),
-    stack: thrown instanceof Error ? scrub(thrown.stack ?? "") : "",
-    retryAfterMs: thrown instanceof HoldfastError ? thrown.retryAfterMs : undefined,
+    stack: scrub(asError(thrown).stack ?? ""),
+    retryAfterMs: askedDelay(thrown),
   };
+}
+
+function askedDelay(thrown: unknown): number | undefined {
+  if (!(thrown instanceof HoldfastError) || thrown.retryAfterMs === undefined) return undefined;
+  return delayMsOf(thrown.retryAfterMs);
 }
 
 /** What went as it should is for whoever looks for it: at thousands of jobs a second it would be most of the log. */
