@@ -109,15 +109,16 @@ function workersOf(queue: string, told: Told, backlog: Backlog): WorkerOverview[
 /** What a worker of another version wrote may lack something. */
 function signIn(json: string): WorkerSign {
   try {
-    const { startedAt, concurrency, running, takenAt } = JSON.parse(json);
+    const { startedAt, concurrency, running, takenAt, clockOffsetMs } = JSON.parse(json);
     return {
       startedAt: Number(startedAt) || 0,
       concurrency: Math.trunc(Number(concurrency)) || 0,
       running: Math.trunc(Number(running)) || 0,
       takenAt: Number(takenAt) || null,
+      clockOffsetMs: Number(clockOffsetMs) || 0,
     };
   } catch {
-    return { startedAt: 0, concurrency: 0, running: 0, takenAt: null };
+    return { startedAt: 0, concurrency: 0, running: 0, takenAt: null, clockOffsetMs: 0 };
   }
 }
 
