@@ -1,5 +1,5 @@
 /** A year: longer waits are mistakes, and BullMQ could not sort them. */
-export const DELAY_MAX_MS = 365 * 24 * 60 * 60_000;
+const DELAY_MAX_MS = 365 * 24 * 60 * 60_000;
 
 /** A wait as a whole number of milliseconds between 0 and a year. What is no number is no wait. */
 export function delayMsOf(value: unknown): number {
