@@ -10,7 +10,15 @@ import { Relative } from "../parts/time.tsx";
 import { useNeedsPerson } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
-import { failuresQuery, type Group, type Groups, groupPath, IN_DOUBT, planFor } from "./groups.ts";
+import {
+  failuresQuery,
+  type Group,
+  type Groups,
+  groupPath,
+  IN_DOUBT,
+  planFor,
+  planForAll,
+} from "./groups.ts";
 import { countOf } from "./retry.ts";
 import { useRetryDialog } from "./retry-dialog.tsx";
 
@@ -31,7 +39,7 @@ function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt:
   const retry = useRetryDialog();
   const mayRetry = useMay("operate");
   const chosen = groups.filter(({ id }) => ids.has(id));
-  const plan = planFor(chosen.length === 0 ? groups : chosen, isComplete);
+  const plan = chosen.length === 0 ? planForAll(groups, isComplete) : planFor(chosen, isComplete);
   const jobs = countOf(plan);
   return (
     <>

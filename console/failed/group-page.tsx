@@ -2,8 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "react-aria-components";
 import { jobLook } from "../jobs/job-columns.tsx";
-import { useJobList } from "../jobs/use-job-list.ts";
-import { count, counted } from "../parts/format.ts";
+import { foundText, useJobList } from "../jobs/use-job-list.ts";
+import { count } from "../parts/format.ts";
 import { Text, To } from "../parts/link.tsx";
 import { LongTable } from "../parts/long-table.tsx";
 import { Page } from "../parts/page.tsx";
@@ -24,10 +24,7 @@ interface Props {
 export function GroupPage({ type, code }: Props) {
   const failures = useQuery(failuresQuery());
   useFreshOn(useNeedsPerson().failed, failuresQuery().queryKey);
-  const { list, jobs, isPausing, more } = useJobList(
-    { type, state: "failed" },
-    ({ error }) => error?.code === code,
-  );
+  const { list, jobs, scanned, isPausing, lookFurther, more } = useJobList({ type, state: "failed", code });
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
   const retry = useRetryDialog();
   const mayRetry = useMay("operate");
@@ -37,7 +34,8 @@ export function GroupPage({ type, code }: Props) {
     retry({
       parts: [{ name: `${type}: ${code}`, count: chosen.length, select: { ids: chosen } }],
       isAtLeast: false,
-      leftOut: 0,
+      inDoubt: 0,
+      cancelled: 0,
     });
   return (
     <Page
@@ -56,11 +54,9 @@ export function GroupPage({ type, code }: Props) {
       }
     >
       <div className="list-head">
-        <p role="status">
-          {list.data !== undefined && `${list.hasNextPage ? "The first " : ""}${counted(jobs.length, "job")}`}
-        </p>
+        <p role="status">{list.data !== undefined && foundText(jobs.length, scanned, list.hasNextPage)}</p>
         {isPausing && (
-          <Button className="button small" onPress={more.load}>
+          <Button className="button small" onPress={lookFurther}>
             Look further
           </Button>
         )}
@@ -89,8 +85,14 @@ export function GroupPage({ type, code }: Props) {
             look={jobLook}
             rows={jobs}
             selection={mayRetry ? { ids, onChange: setIds } : undefined}
-            more={list.hasNextPage ? more : undefined}
-            empty={<Empty title={list.hasNextPage ? "None found so far." : "None is left."} />}
+            more={more}
+            empty={
+              <Empty
+                title={
+                  list.hasNextPage ? `None among the first ${count(scanned)} failed jobs.` : "None is left."
+                }
+              />
+            }
           />
         )}
       </Loaded>

@@ -8,6 +8,8 @@ export type Group = FailureGroup & { readonly id: string };
 
 /** Failed for this reason, only settling the doubt helps a job. */
 export const IN_DOUBT = "EFFECT_IN_DOUBT";
+/** Somebody wanted these not to run: they are retried only where they are chosen. */
+const CANCELLED = "CANCELLED";
 
 export interface Groups {
   readonly groups: readonly Group[];
@@ -31,15 +33,25 @@ export function groupPath({ type, code }: Pick<Group, "type" | "code">): string 
   return `/failed${query({ type, code })}`;
 }
 
-/** All jobs of these groups, except those that a retry does not help. */
+/** All jobs of groups that somebody chose, except those that a retry does not help. */
 export function planFor(groups: readonly Group[], isComplete: boolean): RetryPlan {
   const helped = groups.filter(({ code }) => code !== IN_DOUBT);
-  const leftOut = groups.filter(({ code }) => code === IN_DOUBT);
   return {
     parts: helped.map(partOf),
     isAtLeast: !isComplete && helped.length > 0,
-    leftOut: leftOut.reduce((total, { count }) => total + count, 0),
+    inDoubt: countOf(groups, IN_DOUBT),
+    cancelled: 0,
   };
+}
+
+/** All failed jobs where nobody chose any: not those that were cancelled. */
+export function planForAll(groups: readonly Group[], isComplete: boolean): RetryPlan {
+  const failed = groups.filter(({ code }) => code !== CANCELLED);
+  return { ...planFor(failed, isComplete), cancelled: countOf(groups, CANCELLED) };
+}
+
+function countOf(groups: readonly Group[], wanted: string): number {
+  return groups.filter(({ code }) => code === wanted).reduce((total, { count }) => total + count, 0);
 }
 
 function partOf({ type, code, count }: Group): RetryPart {

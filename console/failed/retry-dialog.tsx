@@ -70,7 +70,7 @@ function RetryDialog({ plan, onClose }: { readonly plan: RetryPlan; readonly onC
 
 const LISTED_MAX = 8;
 
-function Preview({ plan: { parts, leftOut, isAtLeast } }: { readonly plan: RetryPlan }) {
+function Preview({ plan: { parts, inDoubt, cancelled, isAtLeast } }: { readonly plan: RetryPlan }) {
   return (
     <div className="window-text">
       <ul className="plan">
@@ -83,9 +83,15 @@ function Preview({ plan: { parts, leftOut, isAtLeast } }: { readonly plan: Retry
       </ul>
       <p>They get all their attempts again, the oldest first. Effects that are done stay done.</p>
       {isAtLeast && <p>There are more failed jobs than were looked at; all that match are retried.</p>}
-      {leftOut > 0 && (
+      {cancelled > 0 && (
         <p>
-          {counted(leftOut, "job")} in doubt stay as they are: settle them first, and they go on by
+          {counted(cancelled, "cancelled job")} {cancelled === 1 ? "stays as it is" : "stay as they are"}:
+          retry them by their own reason.
+        </p>
+      )}
+      {inDoubt > 0 && (
+        <p>
+          {counted(inDoubt, "job")} in doubt stay as they are: settle them first, and they go on by
           themselves.
         </p>
       )}

@@ -6,8 +6,9 @@ export interface RetryPlan {
   readonly parts: readonly RetryPart[];
   /** Whether there can be more of them than were counted. */
   readonly isAtLeast: boolean;
-  /** Jobs that match but are left as they are, since they are in doubt. */
-  readonly leftOut: number;
+  /** Jobs that are left as they are: a retry does not help those in doubt, and nobody chose those that were cancelled. */
+  readonly inDoubt: number;
+  readonly cancelled: number;
 }
 
 /** Either all that match, or jobs chosen one by one. */

@@ -1,13 +1,13 @@
 import { Button } from "react-aria-components";
 import { useSearchParams } from "wouter";
-import { counted, timeOfDay } from "../parts/format.ts";
+import { count, timeOfDay } from "../parts/format.ts";
 import { LongTable } from "../parts/long-table.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { jobLook } from "./job-columns.tsx";
 import { JobFilters } from "./job-filters.tsx";
 import type { JobFilter } from "./queries.ts";
-import { useJobList } from "./use-job-list.ts";
+import { foundText, useJobList } from "./use-job-list.ts";
 import "./jobs.css";
 
 const nothing: JobFilter = { type: "", state: "", idempotencyKey: "", from: "", to: "" };
@@ -15,17 +15,18 @@ const nothing: JobFilter = { type: "", state: "", idempotencyKey: "", from: "", 
 /** Every job that the store still has, found and filtered. */
 export function JobsPage() {
   const [filter, change, clear] = useFilter();
-  const { list, jobs, isPausing, more } = useJobList(filter);
+  const { list, jobs, scanned, isPausing, lookFurther, more } = useJobList(filter);
   const isFiltered = Object.values(filter).some((value) => value !== "");
   return (
     <Page title="Jobs" isFilling>
       <JobFilters filter={filter} onChange={change} />
       <div className="list-head">
         <p role="status">
-          {list.data !== undefined && aboutList(jobs.length, list.hasNextPage, list.dataUpdatedAt)}
+          {list.data !== undefined &&
+            `${foundText(jobs.length, scanned, list.hasNextPage)}, as of ${timeOfDay(list.dataUpdatedAt)}`}
         </p>
         {isPausing && (
-          <Button className="button small" onPress={more.load}>
+          <Button className="button small" onPress={lookFurther}>
             Look further
           </Button>
         )}
@@ -44,8 +45,8 @@ export function JobsPage() {
             label="Jobs"
             look={jobLook}
             rows={jobs}
-            more={list.hasNextPage ? more : undefined}
-            empty={<NoJobs isFiltered={isFiltered} isSearching={list.hasNextPage} />}
+            more={more}
+            empty={<NoJobs isFiltered={isFiltered} searched={list.hasNextPage ? scanned : null} />}
           />
         )}
       </Loaded>
@@ -53,23 +54,19 @@ export function JobsPage() {
   );
 }
 
-function NoJobs({
-  isFiltered,
-  isSearching,
-}: {
+interface NoJobsProps {
   readonly isFiltered: boolean;
-  readonly isSearching: boolean;
-}) {
-  if (isSearching) return <Empty title="None found so far." />;
+  /** How many jobs were looked at so far; null where all were. */
+  readonly searched: number | null;
+}
+
+function NoJobs({ isFiltered, searched }: NoJobsProps) {
+  if (searched !== null) return <Empty title={`None among the first ${count(searched)} jobs.`} />;
   return isFiltered ? (
     <Empty title="No job matches.">It may have been removed by retention, or its key be another one.</Empty>
   ) : (
     <Empty title="No job yet.">Submit one, and it is listed here.</Empty>
   );
-}
-
-function aboutList(found: number, hasMore: boolean, updatedAt: number): string {
-  return `${hasMore ? "The first " : ""}${counted(found, "job")}, as of ${timeOfDay(updatedAt)}`;
 }
 
 /** The filter is the address: a link to what is seen. */

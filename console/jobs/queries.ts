@@ -12,6 +12,9 @@ export interface JobFilter {
   readonly to: string;
 }
 
+/** A filter, or a part of one; also by why they failed, which the page of failures asks for. */
+export type ListFilter = Partial<JobFilter> & { readonly code?: string };
+
 const PAGE_SIZE = 100;
 const REFRESH_MS = 3_000;
 const ENDED_REFRESH_MS = 10_000;
@@ -20,16 +23,29 @@ const ENDED_REFRESH_MS = 10_000;
  * Jobs, page after page. As long as only the first is there it is kept fresh; below it, a list that changed while it is read
  * would be worse than one that is a minute old.
  */
-export function jobsQuery(filter: Partial<JobFilter>) {
+export function jobsQuery(filter: ListFilter) {
   return infiniteQueryOptions({
     queryKey: ["jobs", filter],
     queryFn: ({ pageParam, signal }) =>
       read<JobPage>(`jobs${query({ ...filter, limit: PAGE_SIZE, cursor: pageParam })}`, signal),
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor,
-    refetchInterval: ({ state }) => ((state.data?.pages.length ?? 0) > 1 ? false : REFRESH_MS),
-    select: ({ pages }) => ({ jobs: uniqueById(pages.flatMap(({ jobs }) => jobs)), pages: pages.length }),
+    refetchInterval: ({ state: { data } }) => refreshMs(data?.pages ?? []),
+    select: ({ pages }) => ({
+      jobs: uniqueById(pages.flatMap(({ jobs }) => jobs)),
+      pages: pages.length,
+      scanned: scannedFor(pages),
+    }),
   });
+}
+
+/** A page for which the store looked at many jobs is not asked for all the time: each takes some microseconds. */
+function refreshMs(pages: readonly JobPage[]): number | false {
+  return pages.length > 1 ? false : Math.max(REFRESH_MS, scannedFor(pages));
+}
+
+function scannedFor(pages: readonly JobPage[]): number {
+  return pages.reduce((total, { scanned }) => total + scanned, 0);
 }
 
 /** A job that has ended is followed by no stream; it can still be retried, by somebody else. */

@@ -6,7 +6,8 @@ import type { Overview, QueueOverview } from "../service/answers.ts";
 
 /** First the two numbers that need a person, then what goes by itself. */
 export function Headlines({ overview: { queues, workers } }: { readonly overview: Overview }) {
-  const failed = sum(queues, "failed");
+  const cancelled = sum(queues, "cancelled");
+  const failed = sum(queues, "failed") - cancelled;
   const inDoubt = sum(queues, "inDoubt");
   const alive = workers.filter(({ isSilent }) => !isSilent);
   const oldestDoubt = oldest(queues.map((queue) => queue.oldestDoubtSince));
@@ -18,7 +19,7 @@ export function Headlines({ overview: { queues, workers } }: { readonly overview
         name="Failed"
         value={count(failed)}
         tone={failed > 0 ? "bad" : "calm"}
-        note={failed > 0 ? "to be looked at" : "nothing to do"}
+        note={`${failed > 0 ? "to be looked at" : "nothing to do"}${cancelled > 0 ? `, ${count(cancelled)} cancelled` : ""}`}
       />
       <Headline
         to="/doubts"

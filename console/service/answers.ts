@@ -44,6 +44,7 @@ export type Doubt = Omit<FullDoubt, "claim">;
 export interface JobPage {
   readonly jobs: readonly ListedJob[];
   readonly nextCursor: string | null;
+  readonly scanned: number;
 }
 
 /** Why a tick did or did not run, in a sentence, too. */

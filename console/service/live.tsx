@@ -98,11 +98,13 @@ export function useLive(): Live {
   return useContext(LiveContext);
 }
 
-/** The two numbers that need a person; null until the service has told them. */
+/** The two numbers that need a person; null until the service has told them. What was cancelled needs nobody. */
 export function useNeedsPerson(): { readonly failed: number | null; readonly inDoubt: number | null } {
   const { overview } = useLive();
   if (overview === null) return { failed: null, inDoubt: null };
-  const sum = (pick: "failed" | "inDoubt") =>
-    overview.queues.reduce((total, queue) => total + queue[pick], 0);
-  return { failed: sum("failed"), inDoubt: sum("inDoubt") };
+  const { queues } = overview;
+  return {
+    failed: queues.reduce((total, { failed, cancelled }) => total + failed - cancelled, 0),
+    inDoubt: queues.reduce((total, { inDoubt }) => total + inDoubt, 0),
+  };
 }

@@ -37,7 +37,7 @@ function source(jobs: readonly ListedJob[]) {
       const page = all.slice(Number(cursor), Number(cursor) + limit);
       listed.push(...page);
       const next = Number(cursor) + limit;
-      return { jobs: page, nextCursor: next < all.length ? String(next) : null };
+      return { jobs: page, nextCursor: next < all.length ? String(next) : null, scanned: page.length };
     },
   };
 }

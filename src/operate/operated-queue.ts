@@ -7,8 +7,12 @@ export type Retried = "retried" | "not-failed" | "missing";
 
 /** One queue, under an operator's hand. */
 export interface OperatedQueue {
-  /** Puts a failed job back in the queue, with all its attempts before it. */
-  retry(id: string): Promise<Retried>;
+  /**
+   * Puts a failed job back in the queue, with all its attempts before it.
+   *
+   * @param reason only if it is still failed for this reason, as the store holds it
+   */
+  retry(id: string, reason?: string): Promise<Retried>;
   /** Ends a job that waits, and notifies the worker of one that is active. */
   cancel(id: string): Promise<CancelOutcome>;
 }
@@ -34,12 +38,13 @@ export function openOperatedQueues(
   return {
     names,
     get: (queue) => ({
-      async retry(id) {
+      async retry(id, reason = "") {
         const args = [
           queueKey(prefix, queue, ""),
           id,
           ledgerKey(prefix, queue, ""),
           joinedJobsKey(prefix, queue),
+          reason,
         ];
         return (await retryScript.run(client, [queueKey(prefix, queue, id)], args)) as Retried;
       },

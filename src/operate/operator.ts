@@ -12,8 +12,9 @@ import { inTime } from "../store/fault.ts";
 import { queueKey } from "../store/keys.ts";
 import { type AuditEntry, readAuditTrail } from "../watch/audit-trail.ts";
 import { type FailureGroups, readFailureGroups } from "../watch/failure-groups.ts";
+import type { FailedQuery } from "./failed-query.ts";
 import { type OperatedQueue, type OperatedQueues, openOperatedQueues } from "./operated-queue.ts";
-import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
+import { type RetriedFailed, retryFailed } from "./retry-failed.ts";
 
 /** On what grounds a loss is accepted, and by whom. Both are kept. */
 export interface Acceptance {
@@ -44,9 +45,9 @@ export interface Operator {
   /** Groups failed jobs by type and reason. */
   failures(): Promise<FailureGroups>;
   /**
-   * Retries many failed jobs, those that failed first first.
+   * Retries many failed jobs, those that failed first first; cancelled jobs and jobs in doubt only where their code is given.
    *
-   * @throws HoldfastError `INVALID_REQUEST` for a cursor that is not one
+   * @throws HoldfastError `INVALID_REQUEST` without a filter, and for a cursor that is not one
    */
   retryFailed(query: FailedQuery): Promise<RetriedFailed>;
   /** Lists effects in doubt, oldest first within each queue. */

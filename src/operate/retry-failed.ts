@@ -1,26 +1,29 @@
 import { parseFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { unlessWrongType } from "../status/submitted.ts";
 import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
+import {
+  type FailedJob,
+  type FailedQuery,
+  groupsOf,
+  isLeftAlone,
+  type MatchingGroup,
+  matches,
+  requireFilter,
+} from "./failed-query.ts";
 import type { OperatedQueues } from "./operated-queue.ts";
-
-/** Which failed jobs to retry. */
-export interface FailedQuery {
-  readonly type?: string | undefined;
-  /** Why they failed, e.g. `HANDLER_FAILED`. */
-  readonly code?: string | undefined;
-  /** Only those that failed until then, in milliseconds since 1970: what fails again is not retried for ever. */
-  readonly before: number;
-  /** How many at most. */
-  readonly limit: number;
-  /** Where an earlier call ended. */
-  readonly cursor?: string | undefined;
-}
 
 export interface RetriedFailed {
   readonly retried: number;
   /** Those that had moved on, or gone, by then. */
   readonly skipped: number;
+  /** What was retried, or in a dry run would be, by type and code. */
+  readonly matching: readonly MatchingGroup[];
+  /** Jobs of the filter that were cancelled or are in doubt, and stay as they are because their code was not given. */
+  readonly leftAlone: number;
+  /** The instant that counted, in milliseconds since 1970: `before` of the query, or the store's now where that is earlier. */
+  readonly before: number;
   /** Null when none are left. */
   readonly nextCursor: string | null;
 }
@@ -38,72 +41,89 @@ const AT_A_TIME = 20;
 /** Nor longer than somebody waits: it then answers with how far it got. */
 const ENOUGH_MS = 1_000;
 
-/** Retries failed jobs, those that failed first first. */
+/**
+ * Retries failed jobs, those that failed first first.
+ *
+ * @throws HoldfastError `INVALID_REQUEST` without a filter, and for a cursor that is not one
+ */
 export async function retryFailed(
   client: StoreClient,
   prefix: string,
   queues: OperatedQueues,
   query: FailedQuery,
 ): Promise<RetriedFailed> {
+  requireFilter(query);
+  const count = queues.names.length;
   let place: Place | undefined =
-    query.cursor === undefined ? { queue: 0, offset: 0 } : parseCursor(query.cursor, queues.names.length);
-  let [retried, skipped, scanned] = [0, 0, 0];
+    query.cursor === undefined ? { queue: 0, offset: 0 } : parseCursor(query.cursor, count);
+  const before = Math.min(query.before, await storeNow(client));
+  const limit = query.dryRun ? Number.POSITIVE_INFINITY : query.limit;
+  const matching: FailedJob[] = [];
+  let [retried, skipped, scanned, leftAlone] = [0, 0, 0, 0];
   const enoughAt = performance.now() + ENOUGH_MS;
-  const isEnough = () => retried >= query.limit || scanned >= SCANNED_MAX || performance.now() > enoughAt;
+  const isEnough = () => retried >= limit || scanned >= SCANNED_MAX || performance.now() > enoughAt;
   while (place !== undefined && !isEnough()) {
     const name: string = queues.names[place.queue] ?? "";
-    const ids: string[] = await client.zrangebyscore(
-      queueKey(prefix, name, "failed"),
-      "-inf",
-      query.before,
-      "LIMIT",
-      place.offset,
-      SLICE,
-    );
-    scanned += ids.length;
-    const matching = await matchingOf(client, prefix, name, ids, query);
-    const wanted = matching.slice(0, query.limit - retried);
-    const outcomes = await retryAll(queues, name, wanted);
-    const succeeded = outcomes.filter((outcome) => outcome === "retried").length;
-    retried += succeeded;
-    skipped += wanted.length - succeeded;
-    if (wanted.length < matching.length) {
-      // Up to the last one that was retried, less those: they have left the list.
-      const passed: number = ids.indexOf(wanted.at(-1) ?? "") + 1 - wanted.length;
-      place = { ...place, offset: place.offset + passed };
-    } else if (ids.length < SLICE) place = placeAfter(place, queues.names.length);
-    else place = { ...place, offset: place.offset + ids.length - wanted.length };
+    const slice = await readSlice(client, prefix, name, before, place.offset);
+    const { read, wanted } = take(slice, query, limit - retried);
+    const moved = query.dryRun ? 0 : await retryAll(queues, name, wanted);
+    retried += moved;
+    skipped += query.dryRun ? 0 : wanted.length - moved;
+    scanned += read.length;
+    leftAlone += read.filter((job) => isLeftAlone(job, query)).length;
+    matching.push(...wanted);
+    const isEnd = slice.length < SLICE && read.length === slice.length;
+    // Those that were retried have left the list, and those that had moved on had, too.
+    const passed: number = read.length - (query.dryRun ? 0 : wanted.length);
+    place = isEnd ? placeAfter(place, count) : { ...place, offset: place.offset + passed };
   }
-  return { retried, skipped, nextCursor: place === undefined ? null : formatCursor(place) };
+  const nextCursor = place === undefined ? null : formatCursor(place);
+  return { retried, skipped, matching: groupsOf(matching), leftAlone, before, nextCursor };
 }
 
-async function matchingOf(
+/** What of a slice is dealt with now: as far as the last job that is still wanted. */
+function take(slice: readonly FailedJob[], query: FailedQuery, limit: number) {
+  const matching = slice.filter((job) => matches(job, query));
+  const wanted = matching.slice(0, limit);
+  const last = wanted.at(-1);
+  const isAll = wanted.length === matching.length || last === undefined;
+  return { wanted, read: isAll ? slice : slice.slice(0, slice.indexOf(last) + 1) };
+}
+
+/** With a clock that is ahead, what fails again at once would be retried again and again. */
+async function storeNow(client: StoreClient): Promise<number> {
+  const [seconds, microseconds] = await client.time();
+  return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
+}
+
+async function readSlice(
   client: StoreClient,
   prefix: string,
   queue: string,
-  ids: readonly string[],
-  { type, code }: FailedQuery,
-): Promise<string[]> {
+  before: number,
+  offset: number,
+): Promise<FailedJob[]> {
+  const key = queueKey(prefix, queue, "failed");
+  const ids = await client.zrangebyscore(key, "-inf", before, "LIMIT", offset, SLICE);
   const jobs = await Promise.all(
-    ids.map((id) => client.hmget(queueKey(prefix, queue, id), "name", "failedReason")),
+    ids.map((id) => client.hmget(queueKey(prefix, queue, id), "name", "failedReason").catch(unlessWrongType)),
   );
-  return ids.filter((_, index) => {
-    const [name, reason] = jobs[index] ?? [];
-    return (
-      (type === undefined || name === type) &&
-      (code === undefined || parseFailure(reason ?? "").code === code)
-    );
+  return ids.map((id, index) => {
+    const [type, reason] = jobs[index] ?? [];
+    return { id, type: type ?? "", code: parseFailure(reason ?? "").code, reason: reason ?? "" };
   });
 }
 
-async function retryAll(queues: OperatedQueues, name: string, ids: readonly string[]): Promise<string[]> {
+/** Retries some jobs of a queue, unless they have failed otherwise or were cancelled since; returns how many of them. */
+async function retryAll(queues: OperatedQueues, name: string, jobs: readonly FailedJob[]): Promise<number> {
   const queue = queues.get(name);
-  const outcomes: string[] = [];
-  for (let at = 0; at < ids.length; at += AT_A_TIME) {
-    const some = ids.slice(at, at + AT_A_TIME);
-    outcomes.push(...(await Promise.all(some.map((id) => queue.retry(id)))));
+  let retried = 0;
+  for (let at = 0; at < jobs.length; at += AT_A_TIME) {
+    const some = jobs.slice(at, at + AT_A_TIME);
+    const outcomes = await Promise.all(some.map(({ id, reason }) => queue.retry(id, reason)));
+    retried += outcomes.filter((outcome) => outcome === "retried").length;
   }
-  return outcomes;
+  return retried;
 }
 
 function placeAfter({ queue }: Place, count: number): Place | undefined {

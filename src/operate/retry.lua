@@ -6,10 +6,12 @@
   KEYS[1] the job, and the slot of all else
   ARGV[1] how the keys of the queue begin   ARGV[2] job id   ARGV[3] how the names of ledgers begin; the job's claim completes
     one   ARGV[4] the sorted set of the jobs that are joined to ledgers
+  ARGV[5] for which reason it must have failed; empty for any
 
   Returns "retried", "not-failed" or "missing"
 ]]
 if redis.call("EXISTS", KEYS[1]) == 0 then return "missing" end
+if ARGV[5] ~= "" and redis.call("HGET", KEYS[1], "failedReason") ~= ARGV[5] then return "not-failed" end
 if not retryFailedJob(ARGV[1], ARGV[2]) then return "not-failed" end
 local claim = redis.call("HGET", KEYS[1], "claim")
 local ledger = claim and ARGV[3] .. claim

@@ -2,23 +2,18 @@ import { claimOf } from "../contract/claim.ts";
 import { queueOfId } from "../contract/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../contract/redaction.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { StoreClient } from "../store/client.ts";
 import type { StoreAccess } from "../store/connect.ts";
 import { queueKey } from "../store/keys.ts";
 import { type ClaimPlaces, findHolder } from "./claim-holder.ts";
+import { findJobs, type JobFilter, type Place } from "./find-jobs.ts";
 import { type JobState, jobStates, type ListedJob } from "./job-status.ts";
 import { openStatusReader } from "./read-status.ts";
 import { submitted, unlessWrongType } from "./submitted.ts";
 
 /** Which jobs to list. */
-export interface JobQuery {
-  readonly type?: string | undefined;
+export interface JobQuery extends JobFilter {
   readonly state?: JobState | undefined;
   readonly idempotencyKey?: string | undefined;
-  /** Submitted at or after this, in milliseconds since 1970. */
-  readonly from?: number | undefined;
-  /** Submitted before this. */
-  readonly to?: number | undefined;
   /** How many at most, 1 to 200. */
   readonly limit: number;
   /** Where an earlier page ended. */
@@ -29,6 +24,8 @@ export interface JobPage {
   readonly jobs: ListedJob[];
   /** Null when there are no more. A page can be short, even empty, and still not be the last. */
   readonly nextCursor: string | null;
+  /** How many jobs were looked at for it. */
+  readonly scanned: number;
 }
 
 /** Where the jobs are looked for: each state of each queue, one after the other. */
@@ -37,14 +34,9 @@ interface Source {
   readonly state: JobState;
 }
 
-/** A place in a source: the job that was listed last, and how many came before the next one. */
-interface Cursor extends Source {
-  readonly offset: number;
-  readonly lastId?: string;
-}
-
-/** A filter by type reads jobs that it does not list; so many per page at most. */
-const SCANNED_MAX = 1_000;
+/** With a filter a page looks at jobs that it does not list: at so many at most, and for no longer than this. */
+const SCANNED_MAX = 50_000;
+const ENOUGH_MS = 1_000;
 
 type ReadListed = (id: string) => Promise<ListedJob | undefined>;
 
@@ -72,7 +64,10 @@ export async function listJobs(
     ]),
   ];
   const sources = queues.flatMap((queue) => jobStates.map((state) => ({ queue, state })));
-  const wanted = sources.filter(({ state }) => query.state === undefined || state === query.state);
+  // What has completed has no error any more, though the store may still know an earlier one.
+  const wanted = sources.filter(
+    ({ state }) => (query.state ?? state) === state && (query.code === undefined || state !== "completed"),
+  );
   return await listFrom(access, prefix, types, wanted, query);
 }
 
@@ -91,7 +86,7 @@ async function listByKey(
   );
   const read = await Promise.all(ids.map((id) => readListed(id ?? "")));
   const jobs = read.filter((job) => job !== undefined);
-  return { jobs: jobs.filter((job) => matches(job, query)), nextCursor: null };
+  return { jobs: jobs.filter((job) => matches(job, query)), nextCursor: null, scanned: jobs.length };
 }
 
 async function listFrom(
@@ -106,25 +101,25 @@ async function listFrom(
   const readListed = openListedReader(access, prefix, types);
   const jobs: ListedJob[] = [];
   let scanned = 0;
-  while (place !== undefined && jobs.length < query.limit && scanned < SCANNED_MAX) {
-    const offset = await currentOffset(client, prefix, place);
-    const ids = await pageOfIds(client, prefix, place, offset, query.limit - jobs.length);
-    const read = await Promise.all(ids.map((id) => readListed(id)));
-    jobs.push(
-      ...read.filter((job) => job !== undefined && matches(job, query)).map((job) => job as ListedJob),
-    );
-    scanned += ids.length;
-    place = ids.length === 0 ? startOf(sources[indexOf(sources, place) + 1]) : advance(place, offset, ids);
+  const enoughAt = performance.now() + ENOUGH_MS;
+  const isEnough = () => jobs.length >= query.limit || scanned >= SCANNED_MAX || performance.now() > enoughAt;
+  while (place !== undefined && !isEnough()) {
+    const found = await findJobs(client, prefix, place, query, query.limit - jobs.length);
+    const read = await Promise.all(found.ids.map((id) => readListed(id)));
+    jobs.push(...read.filter((job) => job !== undefined).filter((job) => matches(job, query)));
+    scanned += found.scanned;
+    place = found.scanned === 0 ? startOf(sources[indexOf(sources, place) + 1]) : found.next;
   }
-  return { jobs, nextCursor: place === undefined ? null : formatCursor(place) };
+  return { jobs, nextCursor: place === undefined ? null : formatCursor(place), scanned };
 }
 
-function matches(job: ListedJob, { type, state, from, to }: JobQuery): boolean {
+function matches(job: ListedJob, { type, state, code, from, to }: JobQuery): boolean {
   const submitted = Date.parse(job.submittedAt);
   return (
     (type === undefined || job.type === type) &&
     // A job can move on between the reading of its list and of itself.
     (state === undefined || job.state === state) &&
+    (code === undefined || job.error?.code === code) &&
     (from === undefined || submitted >= from) &&
     (to === undefined || submitted < to)
   );
@@ -151,55 +146,19 @@ function openListedReader(access: StoreAccess, prefix: string, types: KnownTypes
   };
 }
 
-const newestFirst: ReadonlySet<JobState> = new Set(["completed", "failed"]);
-const lists: Partial<Record<JobState, string>> = { waiting: "wait", active: "active" };
-
-async function pageOfIds(
-  client: StoreClient,
-  prefix: string,
-  { queue, state }: Source,
-  offset: number,
-  count: number,
-): Promise<string[]> {
-  const list = lists[state];
-  // BullMQ pushes at the head and takes from the tail.
-  if (list !== undefined) {
-    const ids = await client.lrange(queueKey(prefix, queue, list), -(offset + count), -(offset + 1));
-    return ids.reverse();
-  }
-  const key = queueKey(prefix, queue, state);
-  const [first, last] = [String(offset), String(offset + count - 1)];
-  return newestFirst.has(state)
-    ? await client.zrevrange(key, first, last)
-    : await client.zrange(key, first, last);
-}
-
-/** Sorted sets grow at the end that is listed first: the job that was listed last tells how far the list has moved. */
-async function currentOffset(client: StoreClient, prefix: string, place: Cursor): Promise<number> {
-  const { queue, state, offset, lastId } = place;
-  if (lastId === undefined || lists[state] !== undefined) return offset;
-  const key = queueKey(prefix, queue, state);
-  const rank = newestFirst.has(state) ? await client.zrevrank(key, lastId) : await client.zrank(key, lastId);
-  return rank === null ? offset : Number(rank) + 1;
-}
-
-function startOf(source: Source | undefined): Cursor | undefined {
+function startOf(source: Source | undefined): Place | undefined {
   return source === undefined ? undefined : { ...source, offset: 0 };
-}
-
-function advance({ queue, state }: Cursor, offset: number, ids: readonly string[]): Cursor {
-  return { queue, state, offset: offset + ids.length, lastId: ids.at(-1) ?? "" };
 }
 
 function indexOf(sources: readonly Source[], { queue, state }: Source): number {
   return sources.findIndex((source) => source.queue === queue && source.state === state);
 }
 
-function formatCursor({ queue, state, offset, lastId }: Cursor): string {
+function formatCursor({ queue, state, offset, lastId }: Place): string {
   return Buffer.from(JSON.stringify([queue, state, offset, lastId])).toString("base64url");
 }
 
-function parseCursor(text: string, sources: readonly Source[]): Cursor {
+function parseCursor(text: string, sources: readonly Source[]): Place {
   const place = cursorFields(text);
   if (place === undefined || indexOf(sources, place) < 0) {
     const offences = [
@@ -210,7 +169,7 @@ function parseCursor(text: string, sources: readonly Source[]): Cursor {
   return place;
 }
 
-function cursorFields(text: string): Cursor | undefined {
+function cursorFields(text: string): Place | undefined {
   try {
     const [queue, state, offset, lastId] = JSON.parse(
       Buffer.from(text, "base64url").toString("utf8"),

@@ -19,7 +19,9 @@ const failureGroupSchema = z.object({
 export type FailureGroup = Readonly<z.output<typeof failureGroupSchema>>;
 
 export const failureGroupsSchema = z.object({
-  groups: z.array(failureGroupSchema).meta({ description: "The most frequent first." }),
+  groups: z
+    .array(failureGroupSchema)
+    .meta({ description: "The most frequent first, what was cancelled last." }),
   scanned: z.int().meta({ description: "How many failed jobs were looked at, the latest first." }),
   isComplete: z.boolean().meta({ description: "Whether those were all." }),
 });
@@ -59,7 +61,12 @@ export async function readFailureGroups(
       if (slice.read < SLICE) break;
     }
   }
-  return { groups: [...groups.values()].sort((a, b) => b.count - a.count), scanned, isComplete };
+  return { groups: [...groups.values()].sort(byUrgency), scanned, isComplete };
+}
+
+/** The most frequent first; what was cancelled last, since somebody wanted that. */
+function byUrgency(a: FailureGroup, b: FailureGroup): number {
+  return Number(a.code === "CANCELLED") - Number(b.code === "CANCELLED") || b.count - a.count;
 }
 
 async function readSlice({ client, sealer }: StoreAccess, prefix: string, queue: string, offset: number) {

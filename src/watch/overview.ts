@@ -18,6 +18,9 @@ const queueOverviewSchema = z.object({
   active: z.int(),
   completed: z.int().meta({ description: "Those that are kept." }),
   failed: z.int().meta({ description: "Those that are kept." }),
+  cancelled: z.int().meta({
+    description: "Of the failed ones, those that were cancelled; counted every ten seconds at most.",
+  }),
   inDoubt: z.int().meta({ description: "Side effects of which nobody can know whether they happened." }),
   oldestWaitingSince: instant.nullable(),
   oldestDoubtSince: instant.nullable(),

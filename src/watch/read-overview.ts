@@ -4,6 +4,7 @@ import type { StoreClient } from "../store/client.ts";
 import { CLOCK_TOLERANCE_MS } from "../store/clock.ts";
 import { queueKey, workersKey, workersSeenKey } from "../store/keys.ts";
 import { loadScript } from "../store/script.ts";
+import type { CountCancelled } from "./count-cancelled.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
 import { type Backlog, readBacklog } from "./read-backlog.ts";
 
@@ -43,7 +44,12 @@ interface Told {
 }
 
 /** Reads what goes on in a queue, in about a millisecond of the store's. */
-export async function readQueue(client: StoreClient, prefix: string, name: string): Promise<QueueReading> {
+export async function readQueue(
+  client: StoreClient,
+  prefix: string,
+  name: string,
+  countCancelled: CountCancelled = async () => 0,
+): Promise<QueueReading> {
   const key = (part: string) => queueKey(prefix, name, part);
   const keys = [
     ...["active", "completed", "failed", "id", "meta"].map(key),
@@ -65,6 +71,7 @@ export async function readQueue(client: StoreClient, prefix: string, name: strin
     queue: {
       name,
       ...backlog.jobs,
+      cancelled: await countCancelled(name, backlog.jobs.failed),
       inDoubt: backlog.doubts,
       oldestWaitingSince: sinceOf(backlog.oldestWaitingMs, told.now),
       oldestDoubtSince: sinceOf(backlog.oldestDoubtMs, told.now),

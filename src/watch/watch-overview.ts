@@ -5,6 +5,7 @@ import { type Running, stopOnce } from "../service/running.ts";
 import type { StoreClient } from "../store/client.ts";
 import { CLOCK_TOLERANCE_MS, type Clock } from "../store/clock.ts";
 import { inTime } from "../store/fault.ts";
+import { openCancelledCounter } from "./count-cancelled.ts";
 import type { Overview, SamplePoint, StoreOverview, WorkerOverview } from "./overview.ts";
 import { percentilesOf, type QueueReading, readQueue } from "./read-overview.ts";
 import { openStoreReader } from "./read-store.ts";
@@ -42,6 +43,7 @@ const DESERTED_AFTER_MS = 5 * 60_000;
 export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch {
   const { client, prefix, queues, durability, clock } = options;
   const readStore = openStoreReader(client, durability);
+  const countCancelled = openCancelledCounter(client, prefix);
   const listeners = new Set<(view: Overview) => void>();
   let history: SamplePoint[] = [];
   let before: { readonly now: number; readonly submitted: number } | undefined;
@@ -51,7 +53,7 @@ export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch 
 
   const sample = oneAtATime(async () => {
     const [store, ...readings] = await inTime(
-      Promise.all([readStore(), ...queues.map((queue) => readQueue(client, prefix, queue))]),
+      Promise.all([readStore(), ...queues.map((queue) => readQueue(client, prefix, queue, countCancelled))]),
     );
     addPoint(readings);
     const workers = readings.flatMap((reading) => reading.workers);

@@ -118,7 +118,7 @@ describe("a store that knows only the documented user", () => {
     await reaches(hopeless!, "failed");
     await ask("POST", `/jobs/${doubtful}/effects/act/resolve`, { as: "done", evidence: "seen" });
     await reaches(doubtful!, "completed");
-    await ask("POST", "/failures/retry", { before: new Date().toISOString() });
+    await ask("POST", "/failures/retry", { all: true, before: new Date().toISOString() });
     const scheduler = await startScheduler(application, service.env);
     await ask("POST", "/schedules/beats/run");
     await until("a tick ran", async () =>

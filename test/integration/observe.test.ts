@@ -205,7 +205,7 @@ describe("failed jobs", () => {
     expect(listed.stdout).toMatch(/^jobs +type +code/);
     expect(listed.stdout).toMatch(/^\d+ +obeying +PERMANENT_FAILURE .*refused$/m);
     isHealed = true;
-    const retried = await run(["failures", "retry", "--code", "PERMANENT_FAILURE"], env);
+    const retried = await run(["failures", "retry", "--code", "PERMANENT_FAILURE", "--yes"], env);
     expect(retried.stdout).toMatch(/^(\d+) of \1 retried$/m);
     await Promise.all(ids.map((id) => untilState(producer, id, "completed")));
     isHealed = false;
@@ -214,16 +214,19 @@ describe("failed jobs", () => {
   it("that failed after the given instant are left alone", async () => {
     const before = new Date(Date.now() - 60_000).toISOString();
     await untilState(producer, await submit("refuse"), "failed");
-    const { body } = await post(`${url}/failures/retry`, { before });
+    const { body } = await post(`${url}/failures/retry`, { all: true, before });
     expect(body).toMatchObject({ retried: 0, nextCursor: null });
   });
 
   it.each([
-    [{}, "/before"],
-    [{ before: "yesterday" }, "/before"],
-    [{ before: "2026-01-01T00:00:00Z", limit: 501 }, "/limit"],
-    [{ before: "2026-01-01T00:00:00Z", cursor: "9999.0" }, "/cursor"],
-    [{ before: "2026-01-01T00:00:00Z", cursor: "x" }, "/cursor"],
+    [{ all: true }, "/before"],
+    [{ before: "2026-01-01T00:00:00Z" }, '"pointer":""'],
+    [{ before: "2026-01-01T00:00:00Z", all: false }, "/all"],
+    [{ before: "2026-01-01T00:00:00Z", all: true, type: "obeying" }, "/all"],
+    [{ all: true, before: "yesterday" }, "/before"],
+    [{ all: true, before: "2026-01-01T00:00:00Z", limit: 501 }, "/limit"],
+    [{ all: true, before: "2026-01-01T00:00:00Z", cursor: "9999.0" }, "/cursor"],
+    [{ all: true, before: "2026-01-01T00:00:00Z", cursor: "x" }, "/cursor"],
   ])("refuses to retry %j", async (body, pointer) => {
     const answer = await post(`${url}/failures/retry`, body);
     expect([answer.status, answer.body.code]).toEqual([400, "INVALID_REQUEST"]);

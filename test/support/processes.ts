@@ -7,7 +7,7 @@ import { until } from "./until.ts";
 
 /** The command as it is in a checkout. */
 export const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
-const CONFIG = fileURLToPath(new URL("fixtures/holdfast.config.ts", import.meta.url));
+export const CONFIG = fileURLToPath(new URL("fixtures/holdfast.config.ts", import.meta.url));
 
 /** Starting takes a second on an idle machine, and many on one that runs every test at once. */
 export const START_MS = 60_000;

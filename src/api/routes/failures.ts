@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { isoTime } from "../../service/iso-time.ts";
 import { failureGroupsSchema } from "../../watch/failure-groups.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
@@ -8,7 +9,15 @@ import { problemResponses } from "../problem.ts";
 const querySchema = z
   .strictObject({
     type: z.string().max(64).optional(),
-    code: z.string().max(64).optional().meta({ description: "Why they failed, e.g. HANDLER_FAILED." }),
+    code: z.string().max(64).optional().meta({
+      description:
+        "Why they failed, e.g. HANDLER_FAILED. CANCELLED and EFFECT_IN_DOUBT are retried only where they are named here.",
+    }),
+    all: z.literal(true).optional().meta({ description: "In place of type and code: every failed job." }),
+    dryRun: z
+      .boolean()
+      .default(false)
+      .meta({ description: "Changes nothing, and answers what would be retried, whatever the limit." }),
     before: z.iso.datetime().meta({
       description: "Only those that failed until then, so that what fails again is not retried for ever.",
     }),
@@ -21,6 +30,16 @@ const querySchema = z
 const retriedSchema = z.object({
   retried: z.int(),
   skipped: z.int().meta({ description: "Those that had moved on, or gone, by then." }),
+  matching: z
+    .array(z.object({ type: z.string(), code: z.string(), count: z.int(), exampleIds: z.array(z.string()) }))
+    .meta({ description: "What was retried, or in a dry run would be, the most frequent first." }),
+  leftAlone: z.int().meta({
+    description:
+      "Cancelled jobs and jobs in doubt of this filter, which stay as they are: their code was not given.",
+  }),
+  before: z.iso
+    .datetime()
+    .meta({ description: "The instant that counted: the store's now where yours was later." }),
   nextCursor: z.string().nullable().meta({ description: "Null when none are left." }),
 });
 
@@ -49,7 +68,7 @@ export function addFailureRoutes(server: FastifyInstance, { operator }: ApiParts
       schema: {
         summary: "Retry failed jobs",
         description:
-          "Those that failed first first, up to `limit`; call again with `nextCursor` until it is null. Effects that are done stay done.",
+          "By type, code, or all; those that failed first first, up to `limit`; call again with `nextCursor` until it is null. Effects that are done stay done. Cancelled jobs and jobs in doubt stay as they are unless their code is given.",
         tags: ["operate"],
         body: z.toJSONSchema(querySchema, { io: "input" }),
         response: {
@@ -60,7 +79,8 @@ export function addFailureRoutes(server: FastifyInstance, { operator }: ApiParts
     },
     async ({ body }) => {
       const { before, ...query } = parseInput(querySchema, body);
-      return await operator.retryFailed({ ...query, before: Date.parse(before) });
+      const retried = await operator.retryFailed({ ...query, before: Date.parse(before) });
+      return { ...retried, before: isoTime(retried.before) };
     },
   );
 }

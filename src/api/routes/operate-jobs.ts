@@ -8,6 +8,7 @@ import { problemResponses } from "../problem.ts";
 const querySchema = z.strictObject({
   type: z.string().max(64).optional(),
   state: z.enum(jobStates).optional(),
+  code: z.string().max(64).optional().meta({ description: "Why they failed, e.g. HANDLER_FAILED." }),
   idempotencyKey: z
     .string()
     .max(512)
@@ -24,6 +25,7 @@ const pageSchema = z.object({
     .string()
     .nullable()
     .meta({ description: "Null on the last page. Others can be short, even empty." }),
+  scanned: z.int().meta({ description: "How many jobs were looked at for this page." }),
 });
 const outcomeSchema = z.object({ id: z.string(), outcome: z.enum(["retried", "cancelled", "cancelling"]) });
 

@@ -1,13 +1,31 @@
 import type { Command } from "commander";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import type { FailedQuery, MatchingGroup } from "../../operate/failed-query.ts";
 import type { Operator } from "../../operate/operator.ts";
-import type { FailureGroup, FailureGroups } from "../../watch/failure-groups.ts";
+import type { FailureGroups } from "../../watch/failure-groups.ts";
+import { canAsk, confirm } from "../confirm.ts";
 import { withOperator } from "../connections.ts";
+import { exitCode } from "../exit-code.ts";
 import { print, printJson } from "../output.ts";
 import { table } from "../table.ts";
 
 interface RetryOptions {
   readonly type?: string;
   readonly code?: string;
+  readonly all?: true;
+  readonly dryRun?: true;
+  readonly yes?: true;
+}
+
+/** What a bulk retry acts on: a filter, and until when a job must have failed. */
+type Wanted = Pick<FailedQuery, "type" | "code" | "all" | "before">;
+
+/** What matches, counted before anything is changed. */
+interface Preview {
+  readonly groups: readonly MatchingGroup[];
+  readonly total: number;
+  readonly leftAlone: number;
+  readonly before: number;
 }
 
 /** So many a call; the bar moves with each. */
@@ -26,10 +44,13 @@ export function addFailuresCommands(program: Command): void {
   failures
     .command("retry")
     .description(
-      "retry all failed jobs that match, those that failed first first; effects that are done stay done",
+      "retry failed jobs by type, code or all, those that failed first first, after a question; effects that are done stay done",
     )
     .option("--type <type>", "only jobs of this type")
     .option("--code <code>", "only jobs that failed with this code, e.g. HANDLER_FAILED")
+    .option("--all", "every failed job; cancelled ones and those in doubt only by --code")
+    .option("--dry-run", "print what would be retried, and change nothing")
+    .option("--yes", "do not ask; needed where there is no terminal")
     .action(retry);
 }
 
@@ -55,27 +76,75 @@ function describe({ groups, scanned, isComplete }: FailureGroups): string {
   return isComplete ? told : `${told}\n(of the latest ${scanned} that failed)`;
 }
 
-async function retry(wanted: RetryOptions): Promise<void> {
+async function retry({ dryRun, yes, ...filter }: RetryOptions): Promise<void> {
+  requireFilter(filter);
+  if (!dryRun && !yes && !canAsk())
+    throw new HoldfastError(
+      "USAGE",
+      "failures retry: expected --yes where nobody can be asked, or --dry-run",
+    );
   await withOperator(async (operator) => {
-    // What fails again meanwhile is not retried again.
-    const before = Date.now();
-    const { groups } = await operator.failures();
-    const matching = groups.filter((group) => matches(group, wanted));
-    const total = matching.reduce((sum, { count }) => sum + count, 0);
-    const retried = await retryAll(operator, { ...wanted, before }, total);
+    // What fails again meanwhile, or was not there to be counted, is not retried.
+    const preview = await previewOf(operator, { ...filter, before: Date.now() });
+    const { total, before } = preview;
+    print(describePreview(preview));
+    if (dryRun || total === 0) return;
+    if (!yes && !(await confirm(`Retry ${jobs(total)}?`))) {
+      print("nothing was changed");
+      process.exitCode = exitCode.failed;
+      return;
+    }
+    const retried = await retryAll(operator, { ...filter, before }, total);
     print(`${retried} of ${total} retried`);
   });
 }
 
-function matches({ type, code }: FailureGroup, wanted: RetryOptions): boolean {
-  return (wanted.type ?? type) === type && (wanted.code ?? code) === code;
+function requireFilter({ type, code, all }: RetryOptions): void {
+  const isNarrow = type !== undefined || code !== undefined;
+  if (isNarrow === (all === undefined)) return;
+  const expected = isNarrow
+    ? "--all without --type and --code"
+    : "a filter: --type <type>, --code <code> or both, or --all for every failed job";
+  throw new HoldfastError("USAGE", `failures retry: expected ${expected}`);
 }
 
-async function retryAll(
-  operator: Operator,
-  query: RetryOptions & { readonly before: number },
-  total: number,
-): Promise<number> {
+async function previewOf(operator: Operator, wanted: Wanted): Promise<Preview> {
+  const found: MatchingGroup[] = [];
+  let leftAlone = 0;
+  let before = wanted.before;
+  for (let cursor: string | undefined | null; cursor !== null; ) {
+    const step = await operator.retryFailed({ ...wanted, before, limit: AT_ONCE, cursor, dryRun: true });
+    found.push(...step.matching);
+    leftAlone += step.leftAlone;
+    before = step.before;
+    cursor = step.nextCursor;
+  }
+  const { mergeGroups } = await import("../../operate/failed-query.ts");
+  const groups = mergeGroups(found);
+  return { groups, total: groups.reduce((sum, { count }) => sum + count, 0), leftAlone, before };
+}
+
+function describePreview({ groups, total, leftAlone }: Preview): string {
+  const rows = groups.map(({ type, code, count, exampleIds }) => [
+    String(count),
+    type,
+    code,
+    exampleIds.join(" "),
+  ]);
+  const lines = total === 0 ? [] : [table(["jobs", "type", "code", "examples"], rows)];
+  lines.push(`${jobs(total)} ${total === 1 ? "matches" : "match"}`);
+  if (leftAlone > 0)
+    lines.push(
+      `(${jobs(leftAlone)} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`,
+    );
+  return lines.join("\n");
+}
+
+function jobs(count: number): string {
+  return `${count} failed ${count === 1 ? "job" : "jobs"}`;
+}
+
+async function retryAll(operator: Operator, wanted: Wanted, total: number): Promise<number> {
   const { default: progress } = await import("cli-progress");
   const bar = new progress.SingleBar({
     format: "{bar} {value} of {total} jobs",
@@ -86,7 +155,7 @@ async function retryAll(
   let retried = 0;
   try {
     for (let cursor: string | undefined | null; cursor !== null; ) {
-      const step = await operator.retryFailed({ ...query, limit: AT_ONCE, cursor });
+      const step = await operator.retryFailed({ ...wanted, limit: AT_ONCE, cursor });
       retried += step.retried;
       cursor = step.nextCursor;
       if (process.stderr.isTTY) bar.update(retried);

@@ -9,6 +9,7 @@ import { printable, table } from "../table.ts";
 interface ListOptions {
   readonly state?: string;
   readonly type?: string;
+  readonly code?: string;
   readonly key?: string;
   readonly limit: string;
   readonly json?: true;
@@ -24,6 +25,7 @@ export function addJobsCommands(program: Command): void {
     .description("list jobs: finished ones the latest first, the others the next to run first")
     .option("--state <state>", `one of ${jobStates.join(", ")}`)
     .option("--type <type>", "only jobs of this type")
+    .option("--code <code>", "only jobs that failed with this code, e.g. HANDLER_FAILED")
     .option("--key <key>", "only the job of each type that has this idempotency key")
     .option("--limit <n>", "how many at most", "50")
     .option("--json", "print one JSON object a line")
@@ -40,8 +42,8 @@ export function addJobsCommands(program: Command): void {
     .action(cancel);
 }
 
-async function list({ state, type, key, limit, json }: ListOptions): Promise<void> {
-  const wanted = { type, state: parseState(state), idempotencyKey: key };
+async function list({ state, type, code, key, limit, json }: ListOptions): Promise<void> {
+  const wanted = { type, code, state: parseState(state), idempotencyKey: key };
   const most = parseLimit(limit);
   await withOperator(async (operator) => {
     const found: ListedJob[] = [];

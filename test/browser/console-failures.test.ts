@@ -1,0 +1,84 @@
+import type { Api } from "holdfast";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { queueKey } from "../../src/store/keys.ts";
+import { launchBrowser } from "../support/browser.ts";
+import { openConsole, settled } from "../support/console-page.ts";
+import { addFailedCopies } from "../support/failed-copies.ts";
+import { startRedisServer } from "../support/redis-server.ts";
+import { createService } from "../support/service.ts";
+import { placeOrder, shopIn } from "../support/shop.ts";
+import { until } from "../support/until.ts";
+
+const FAILED = 41_000;
+const EVERY = 10_000;
+const REQUESTS_MAX = 3;
+
+const stops: (() => Promise<void>)[] = [];
+let api: Api;
+let browser: Browser;
+
+beforeAll(async () => {
+  const server = await startRedisServer({ args: ["--appendonly", "no"] });
+  stops.push(server.stop);
+  const variables = { REDIS_URL: server.url, HOLDFAST_DURABILITY: "memory" };
+  const service = createService(shopIn({ isPartnerDown: false }), variables, (stop) => stops.push(stop));
+  [browser, api] = await Promise.all([launchBrowser(), service.startApi()]);
+  const { id } = await placeOrder(await service.createProducer(), 1, 0);
+  const start = queueKey(service.env.HOLDFAST_PREFIX, "default", "");
+  const copies = { count: FAILED, every: EVERY, reason: "PERMANENT_FAILURE: no such address" };
+  await addFailedCopies(service.connect(), start, id, copies);
+});
+afterAll(async () => {
+  await browser.close();
+  for (const stop of stops.reverse()) await stop();
+});
+
+/** What a page asks the service for, its stream aside. */
+function requestsOf(page: Page): string[] {
+  const asked: string[] = [];
+  page.on("request", (request) => {
+    const { pathname, search } = new URL(request.url());
+    if (/^\/(jobs|failures)/.test(pathname)) asked.push(pathname + search);
+  });
+  return asked;
+}
+
+/** Whether the page has come to rest with everything looked at; otherwise a person lets it look further. */
+async function isThrough(page: Page): Promise<boolean> {
+  const further = page.getByRole("button", { name: "Look further" });
+  if ((await further.count()) === 0) return true;
+  expect(await page.getByText(/among the first [\d,]+/).count()).toBeGreaterThan(0);
+  await further.click();
+  return false;
+}
+
+/** Waits until a page asks for nothing more by itself. */
+async function untilQuiet(page: Page, asked: readonly string[]): Promise<void> {
+  await settled(page);
+  await until("it asks for no more", async () => {
+    const before = asked.length;
+    await page.evaluate("new Promise((idle) => requestIdleCallback(idle))");
+    return asked.length === before && (await page.getByText("Loading more…").count()) === 0;
+  });
+}
+
+describe(`the page of one reason, with ${FAILED.toLocaleString("en")} failed jobs`, () => {
+  it.each([
+    ["PERMANENT_FAILURE", /^5 jobs/],
+    ["HANDLER_FAILED", /^(The first )?100 jobs/],
+    ["ATTEMPT_TIMED_OUT", /^0 jobs/],
+  ])("finds what failed with %s, with at most three requests a screen", async (code, text) => {
+    const { page, open } = await openConsole(browser, api.url);
+    const asked = requestsOf(page);
+
+    await open(`failed?type=order-confirmation&code=${code}`);
+    do {
+      await untilQuiet(page, asked);
+      expect(asked.length, asked.join("\n")).toBeLessThanOrEqual(REQUESTS_MAX);
+      asked.length = 0;
+    } while (!(await isThrough(page)));
+
+    await page.getByText(text).first().waitFor();
+  });
+});
