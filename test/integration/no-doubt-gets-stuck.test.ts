@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Attempt, defineJob, InDoubtError } from "holdfast";
 import type { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -238,6 +239,40 @@ describe("a Redis that answers with errors", () => {
     await until("it is listed", async () => (await doubts()).includes("act"));
     expect(await resolve("act", "done")).toMatchObject({ status: 200 });
     await untilState(producer, id, "completed");
+  });
+
+  it("off and on, every few milliseconds, completes no job with an open effect", async () => {
+    const { api, producer, refusals, redis, prefix } = await startOnOwnStore(async ({ effect }) => {
+      return await effect("act", async () => 1);
+    });
+    let isOver = false;
+    const flips = (async () => {
+      while (!isOver) {
+        await refusals.begin();
+        await sleep(7);
+        await refusals.end();
+        await sleep(7);
+      }
+    })();
+    const submit = async (n: number) => {
+      const again = () => producer.submit(job, null, { idempotencyKey: `k${n}` }).catch(() => undefined);
+      return (await until("it is accepted", again)).id;
+    };
+    const ids = await Promise.all(Array.from({ length: 100 }, (_, n) => submit(n)));
+    for (const id of ids) await untilState(producer, id, "completed", "failed");
+    isOver = true;
+    await flips;
+
+    await until("nothing that completed has an open effect", async () => {
+      const completed = await redis.zrange(queueKey(prefix, "default", "completed"), "0", "-1");
+      const open = await Promise.all(completed.map(async (id) => (await producer.status(id))?.effects));
+      return open.every((effects) => effects?.every(({ state }) => state === "done"));
+    });
+    const inDoubt = new Set((await listed(api.url)).map(({ jobId }) => jobId));
+    for (const id of ids) {
+      const status = await producer.status(id);
+      if (status?.error?.code === "EFFECT_IN_DOUBT") expect(inDoubt).toContain(id);
+    }
   });
 });
 
