@@ -50,6 +50,8 @@ export interface Outage {
 
 /** One experiment's own store, witness, client and roles, all real processes, and what happened to them. */
 export interface Bench {
+  /** A protection is cut out: what is broken then is meant to be. */
+  readonly isControl: boolean;
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
   readonly store: RedisServer;
@@ -170,6 +172,7 @@ async function openBench(options: BenchOptions): Promise<Bench> {
     throw error;
   }
   return {
+    isControl: options.cut !== undefined,
     directory,
     env,
     store,

@@ -1,5 +1,6 @@
 import type { JobStatus } from "holdfast";
 import { allEnded, type Bench, type Outage } from "./bench.ts";
+import { findStuck } from "./doubt-check.ts";
 import { groupBy } from "./group-by.ts";
 import type { Step } from "./trace-reader.ts";
 import { inLanes } from "./waiting.ts";
@@ -28,6 +29,8 @@ export interface Counts {
   /** Failed for another reason than doubt. */
   failed: number;
   notEnded: number;
+  /** Doubts that could not be listed, resolved or ended: what G10 says there are none of. */
+  stuck: number;
   faults: number;
 }
 
@@ -44,6 +47,7 @@ export const noCounts: Readonly<Counts> = {
   refused: 0,
   failed: 0,
   notEnded: 0,
+  stuck: 0,
   faults: 0,
 };
 
@@ -98,7 +102,9 @@ export async function check(bench: Bench, withinMs: number): Promise<Verdict> {
       if (!ordinary.has(kind)) findings.push(`${kind}: ${tale(job)}`);
     }
   }
-  return { counts, jobs, findings: findings.slice(0, FINDINGS_MAX) };
+  const stuck = bench.isControl ? [] : await findStuck(bench, jobs);
+  counts.stuck = stuck.length;
+  return { counts, jobs, findings: [...stuck, ...findings].slice(0, FINDINGS_MAX) };
 }
 
 /** What a fault may bring about. */

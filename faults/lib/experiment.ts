@@ -46,6 +46,7 @@ const promises: readonly [keyof Counts, string][] = [
   ["concealed", "effects were cut off in their window and not said to be in doubt"],
   ["failed", "jobs failed for another reason than doubt"],
   ["notEnded", "jobs did not end"],
+  ["stuck", "doubts were stuck"],
 ];
 
 /** Whether every guarantee held, and every control was caught. */

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Application, createProducer } from "holdfast";
+import type { Application, createOperator, createProducer } from "holdfast";
 import ts from "typescript";
 
 /** A copy of the shipped build, whole or with one protection cut out. */
@@ -17,6 +17,7 @@ export interface Installation {
 
 export interface Library {
   readonly createProducer: typeof createProducer;
+  readonly createOperator: typeof createOperator;
   readonly application: Application;
 }
 
@@ -46,7 +47,7 @@ export function install(directory: string, cut?: Cut): Installation {
     cli: join(directory, "bin/holdfast"),
     config: join(directory, "lab/application.js"),
     async library() {
-      const { createProducer } = await importFile<Pick<Library, "createProducer">>(
+      const { createProducer, createOperator } = await importFile<Omit<Library, "application">>(
         directory,
         "dist/index.js",
       );
@@ -54,7 +55,7 @@ export function install(directory: string, cut?: Cut): Installation {
         directory,
         "lab/application.js",
       );
-      return { createProducer, application };
+      return { createProducer, createOperator, application };
     },
   };
 }

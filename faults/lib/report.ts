@@ -42,6 +42,7 @@ const columns: readonly [keyof Counts, string][] = [
   ["refused", "zombie steps refused"],
   ["failed", "failed otherwise"],
   ["notEnded", "not ended"],
+  ["stuck", "doubts stuck"],
 ];
 
 export function writeReport(finished: readonly Finished[], seed: number): void {
@@ -131,6 +132,7 @@ const bounded: ReadonlySet<keyof Counts> = new Set([
   "concealed",
   "failed",
   "notEnded",
+  "stuck",
 ]);
 
 /** The rule of three. */

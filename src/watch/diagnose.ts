@@ -4,6 +4,7 @@ import { exactDurationText } from "../service/duration-text.ts";
 import { DUE_SCALE } from "../status/read-status.ts";
 import type { StoreClient } from "../store/client.ts";
 import { queueKey } from "../store/keys.ts";
+import { diagnoseDoubts } from "./diagnose-doubts.ts";
 import { diagnoseEncryption } from "./diagnose-encryption.ts";
 import { diagnoseLoss } from "./diagnose-loss.ts";
 import { diagnoseQueues } from "./diagnose-queues.ts";
@@ -40,6 +41,7 @@ export async function diagnose(
         ...workers(name, reading),
         overdueJobs(name, overdue, reading),
         doubts(name, reading),
+        await diagnoseDoubts(client, prefix, name),
         await diagnoseEncryption(client, prefix, name, settings.HOLDFAST_ENCRYPTION_KEYS),
       ];
     }),

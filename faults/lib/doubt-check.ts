@@ -1,0 +1,78 @@
+import { Redis } from "ioredis";
+import { findStuckDoubts } from "../../src/effect/doubt-invariant.ts";
+import type { Bench } from "./bench.ts";
+import type { JobRecord } from "./checker.ts";
+import { inLanes, until } from "./waiting.ts";
+
+/** What the sweep mends, and what a resolved job needs to end, takes no longer. */
+const WITHIN_MS = 30_000;
+const LANES = 8;
+const RESOLVED_MAX = 200;
+
+/**
+ * Checks that nothing about a doubt is stuck (G10): each job that says in doubt is listed, each listed doubt can be resolved,
+ * as the witness knows it, each job that was resolved goes on to its end, and nothing completed has an open effect.
+ *
+ * @returns a sentence for each thing that is stuck
+ */
+export async function findStuck(bench: Bench, jobs: readonly JobRecord[]): Promise<string[]> {
+  if (bench.workers.length + bench.immune.length === 0) return [];
+  const redis = new Redis(bench.store.url);
+  try {
+    const before = await stuckFor(redis);
+    return before.length > 0 ? before : [...(await resolveAll(bench, jobs)), ...(await stuckFor(redis))];
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** @returns what is still stuck after the time that the sweep may take */
+async function stuckFor(redis: Redis): Promise<string[]> {
+  let found: string[] = [];
+  const look = async () => {
+    const { unlisted, stale, open } = await findStuckDoubts(redis, "holdfast", "default", 0);
+    found = [
+      ...unlisted.map((id) => `${id} says in doubt, and nothing of it can be resolved`),
+      ...stale.map((member) => `${member} is listed, and cannot be resolved`),
+      ...open.map((id) => `${id} has completed with an open effect`),
+    ];
+    return found.length === 0;
+  };
+  await until(look, { withinMs: WITHIN_MS, everyMs: 250 });
+  return found;
+}
+
+async function resolveAll(bench: Bench, jobs: readonly JobRecord[]): Promise<string[]> {
+  const { application, createOperator } = await bench.installation.library();
+  const operator = await createOperator(application, { ...bench.env, REDIS_URL: bench.store.url });
+  const happened = new Map(jobs.map(({ id, told }) => [id, told > 0]));
+  const stuck: string[] = [];
+  try {
+    const doubts = await operator.doubts(0, RESOLVED_MAX);
+    await inLanes(doubts, LANES, async ({ jobId, effect }) => {
+      const as = happened.get(jobId) === true ? "done" : "not-done";
+      const fate = await operator
+        .resolve(jobId, effect, { as, evidence: "the witness", by: "laboratory" })
+        .catch((error: unknown) => String(error));
+      const hasEnded = async () => {
+        const status = await bench.client.status(jobId);
+        return (
+          fate === "gone" ||
+          status === undefined ||
+          status.state === "completed" ||
+          isEnded(status.error?.code)
+        );
+      };
+      if (!(await until(hasEnded, { withinMs: WITHIN_MS, everyMs: 50 })))
+        stuck.push(`${jobId} ${effect} was resolved (${fate}), and its job did not go on to its end`);
+    });
+    return stuck;
+  } finally {
+    await operator.stop();
+  }
+}
+
+/** A doubt is no end. */
+function isEnded(code: string | undefined): boolean {
+  return code !== undefined && code !== "EFFECT_IN_DOUBT";
+}
