@@ -16,8 +16,12 @@ import { trimmedJob } from "./14-trimmed-job.ts";
 import { rollingRestart } from "./15-rolling-restart.ts";
 import { deadlyJob } from "./16-deadly-job.ts";
 import { changedQueue } from "./18-changed-queue.ts";
+import { shortRetention } from "./19-short-retention.ts";
 import { wrongClocks } from "./20-wrong-clocks.ts";
 import { blockedLoop } from "./21-blocked-loop.ts";
+import { errorReplies } from "./23-error-replies.ts";
+import { operators } from "./24-operators.ts";
+import { oddEffects } from "./25-odd-effects.ts";
 
 /** All of them, in the order of the design's list. */
 export const experiments: readonly Experiment[] = [
@@ -38,6 +42,10 @@ export const experiments: readonly Experiment[] = [
   rollingRestart,
   deadlyJob,
   changedQueue,
+  shortRetention,
   wrongClocks,
   blockedLoop,
+  errorReplies,
+  operators,
+  oddEffects,
 ];

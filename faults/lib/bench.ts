@@ -20,6 +20,8 @@ export interface BenchOptions {
   readonly api?: boolean;
   readonly scheduler?: boolean;
   readonly cut?: Cut;
+  /** What befalls the store when a worker asks for the blow; it goes on at `onStruck`. @default it is killed */
+  readonly strike?: (store: RedisServer, onStruck: () => void) => Promise<unknown>;
   /** How long the store stays away when a worker asks for the blow, in milliseconds. @default 0 */
   readonly strikeMs?: () => number;
   /** Overrides of the store's options, e.g. `["--appendfsync", "everysec"]`. */
@@ -146,7 +148,10 @@ async function openBench(options: BenchOptions): Promise<Bench> {
       env: { ...env, ...extra },
       directory,
       onDeath: (death) => deaths.push(death),
-      onStoreStrike: (onDead) => strikeStore(options.strikeMs?.() ?? 0, onDead),
+      onStoreStrike: (onStruck) =>
+        options.strike === undefined
+          ? strikeStore(options.strikeMs?.() ?? 0, onStruck)
+          : troubled(async () => options.strike?.(store, onStruck)),
     });
     roles.push(started);
     return started;

@@ -124,7 +124,7 @@ function judge(job: JobRecord, known: Known): (keyof Counts)[] {
   if (status === undefined) return ["lost"];
   if (known.notEnded.has(job.id)) return ["notEnded"];
   if (status.state === "completed") {
-    if (status.type !== "act") return [];
+    if (status.type !== "act" && status.type !== "late") return [];
     return [
       ...(told === 0 ? (["falselyDone"] as const) : []),
       ...(mustBeInDoubt(steps, known) ? (["concealed"] as const) : []),

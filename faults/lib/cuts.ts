@@ -44,6 +44,50 @@ export const withoutFence: Cut = {
   ],
 };
 
+/** A ledger does not mind that its job goes on: it expires the retention after its latest commit. */
+export const withoutLedgerLife: Cut = {
+  name: "ledger's life",
+  edits: [
+    {
+      file: "effect/reserve.lua",
+      from: 'if not noted or not jobs or jobs == "0" then join(',
+      to: "if false then join(",
+    },
+  ],
+};
+
+/** An error reply to a report counts as an answer, and nobody sweeps up what it leaves. */
+export const withoutRepetition: Cut = {
+  name: "repetition of reports, and the sweep",
+  edits: [
+    { file: "store/until-answered.js", from: "if (!isUnanswered(error))", to: "if (true)" },
+    {
+      file: "effect/sweep.lua",
+      from: 'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])',
+      to: "{}",
+    },
+  ],
+};
+
+/** Whoever resolves a doubt puts its job back in a step of its own, and is gone before that; nobody sweeps up. */
+export const withoutGoingOn: Cut = {
+  name: "going on, and the sweep",
+  edits: [
+    { file: "effect/resolve.lua", from: "  retryFailedJob(prefix, id)\n", to: "" },
+    {
+      file: "effect/sweep.lua",
+      from: 'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])',
+      to: "{}",
+    },
+  ],
+};
+
+/** A second call of one effect does not join the first. */
+export const withoutJoining: Cut = {
+  name: "joining of calls",
+  edits: [{ file: "effect/effects.js", from: "if (first !== undefined)", to: "if (false)" }],
+};
+
 /** A key claims nothing. */
 export const withoutKey: Cut = {
   name: "key",

@@ -37,6 +37,39 @@ export const act = defineJob({
   effects: { tell: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
 });
 
+/** Acts like `act`, and then fails as often as it is asked to. */
+export const late = defineJob({
+  ...place,
+  type: "late",
+  payload: z.strictObject({ failures: z.int().min(0), delayMs: z.int().min(0) }),
+  result,
+  retry: patientRetry,
+  timeoutMs: 60_000,
+  effects: { tell: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+});
+
+/** Calls one effect as its payload says, where downstream refuses it each time: what must not become a loop without end. */
+export const refused = defineJob({
+  ...place,
+  type: "refused",
+  payload: z.strictObject({ how: z.enum(["twice", "nested", "many"]) }),
+  result,
+  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
+  timeoutMs: 10_000,
+  effects: { tell: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+});
+
+/** Its effect is never heard of again; what its probe answers is the payload. */
+export const probed = defineJob({
+  ...place,
+  type: "probed",
+  payload: z.strictObject({ answer: z.unknown() }),
+  result,
+  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
+  timeoutMs: 10_000,
+  effects: { tell: { timeoutMs: 300, inDoubt: "probe" } },
+});
+
 /** Ends its worker each time it is run. */
 export const deadly = defineJob({
   type: "deadly",
@@ -84,7 +117,7 @@ export const tick = defineJob({
 });
 
 export default defineConfig({
-  jobs: [act, deadly, blocking, declined, bystander, tick],
+  jobs: [act, late, refused, probed, deadly, blocking, declined, bystander, tick],
   handlers: async () => (await import("./handlers.ts")).handlers,
   schedules: [
     defineSchedule({

@@ -2,7 +2,18 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type EffectCall, HoldfastError, PermanentError, RetryAfterError } from "holdfast";
-import { type ActPayload, act, blocking, bystander, deadly, declined, tick } from "./application.ts";
+import {
+  type ActPayload,
+  act,
+  blocking,
+  bystander,
+  deadly,
+  declined,
+  late,
+  probed,
+  refused,
+  tick,
+} from "./application.ts";
 import { arm, pass } from "./strike.ts";
 import { trace } from "./trace.ts";
 
@@ -20,6 +31,36 @@ const tickHandler = tick.handler(async ({ jobId, idempotencyKey, effect }) => {
   trace("begun", jobId);
   const payload = { beforeMs: 0, afterMs: 0 };
   await traced(jobId, () => effect("tell", (call) => tell(call, jobId, idempotencyKey, payload)));
+  return {};
+});
+
+const lateHandler = late.handler(async ({ payload, jobId, idempotencyKey, attempt, effect }) => {
+  trace("begun", jobId);
+  const quick = { beforeMs: 0, afterMs: 0 };
+  await traced(jobId, () => effect("tell", (call) => tell(call, jobId, idempotencyKey, quick)));
+  if (attempt <= payload.failures) throw new RetryAfterError(payload.delayMs);
+  return {};
+});
+
+const INDEXES = 1_000;
+
+const refusedHandler = refused.handler(async ({ payload, jobId, effect }) => {
+  trace("begun", jobId);
+  const refuse = () => Promise.reject(new Error("refused downstream"));
+  if (payload.how === "twice") await Promise.all([effect("tell", refuse), effect("tell", refuse)]);
+  if (payload.how === "nested") await effect("tell", async () => effect("tell", refuse));
+  const indexes = Array.from({ length: INDEXES }, (_, index) => ({ index: String(index) }));
+  if (payload.how === "many") await Promise.all(indexes.map((options) => effect("tell", refuse, options)));
+  return {};
+});
+
+const probedHandler = probed.handler(async ({ payload, jobId, effect }) => {
+  trace("begun", jobId);
+  const hangUp = () => Promise.reject(Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }));
+  // What code without types may answer, or never does.
+  const probe = async () =>
+    payload.answer === "hangs" ? await new Promise<never>(() => {}) : payload.answer;
+  await effect("tell", hangUp, { probe: probe as () => Promise<"unknown"> });
   return {};
 });
 
@@ -57,6 +98,9 @@ const bystanderHandler = bystander.handler(async ({ payload, jobId }) => {
 
 export const handlers = [
   actHandler,
+  lateHandler,
+  refusedHandler,
+  probedHandler,
   tickHandler,
   deadlyHandler,
   blockingHandler,

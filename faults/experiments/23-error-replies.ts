@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import type { RedisServer } from "../../test/support/redis-server.ts";
+import { actJobs, repeated } from "../lib/act-jobs.ts";
+import { type Bench, withBench } from "../lib/bench.ts";
+import { check, type Verdict } from "../lib/checker.ts";
+import { withoutRepetition } from "../lib/cuts.ts";
+import { findStuck } from "../lib/doubt-check.ts";
+import { brokenBy, type Context, type Experiment, sum } from "../lib/experiment.ts";
+import { strikePoints } from "../lib/inside/points.ts";
+import type { Cut } from "../lib/installation.ts";
+import { inLanes } from "../lib/waiting.ts";
+
+/** How Redis comes to refuse writes, and how that ends. */
+interface Refusal {
+  readonly error: string;
+  begin(redis: Redis): Promise<unknown>;
+  end(redis: Redis): Promise<unknown>;
+}
+
+const noReplicas: Refusal = {
+  error: "NOREPLICAS",
+  begin: (redis) => redis.config("SET", "min-replicas-to-write", "1"),
+  end: (redis) => redis.config("SET", "min-replicas-to-write", "0"),
+};
+
+const refusals: readonly Refusal[] = [
+  noReplicas,
+  {
+    error: "OOM",
+    begin: (redis) => redis.config("SET", "maxmemory", "1"),
+    end: (redis) => redis.config("SET", "maxmemory", "0"),
+  },
+  {
+    error: "READONLY",
+    begin: (redis) => redis.call("REPLICAOF", "127.0.0.1", "1"),
+    end: (redis) => redis.call("REPLICAOF", "NO", "ONE"),
+  },
+];
+
+/** A refusal that outlives the lock leaves doubts; a shorter one must leave none. */
+const SHORT_MS = 300;
+const LONG_MS = 2_500;
+const LONG_SHARE = 0.15;
+
+export const errorReplies: Experiment = {
+  number: 23,
+  title: "Redis answers with errors",
+  fault: "from a named point on, Redis refuses writes for a while (NOREPLICAS, OOM, READONLY)",
+  mustHold: "nothing about a doubt gets stuck; nothing completes with an open effect; effects ≤ 1",
+  async run(context) {
+    const perPoint = context.isQuick ? 1 : 12;
+    const verdicts: Verdict[] = [];
+    for (const refusal of refusals) verdicts.push(await refuseAtEachPoint(context, refusal, perPoint));
+    const counts = sum(verdicts.map((verdict) => verdict.counts));
+    const stuck = await withoutProtection(context);
+    return {
+      counts,
+      measured: [
+        `${refusals.map(({ error }) => error).join(", ")} from each of ${strikePoints.length} points on`,
+      ],
+      broken: verdicts.flatMap(brokenBy),
+      controls: [
+        {
+          protection: withoutRepetition.name,
+          isCaught: stuck.length > 0,
+          seen: `${stuck.length} doubts stuck`,
+        },
+      ],
+    };
+  },
+};
+
+async function refuseAtEachPoint(context: Context, refusal: Refusal, perPoint: number): Promise<Verdict> {
+  return await withRefusals(context, refusal, perPoint, undefined, async (bench) => {
+    const verdict = await check(bench, 90_000);
+    verdict.counts.faults = bench.outages.length;
+    return verdict;
+  });
+}
+
+/** @returns what is stuck */
+async function withoutProtection(context: Context): Promise<string[]> {
+  context.say("control: without repetition");
+  return await withRefusals(context, noReplicas, 2, withoutRepetition, async (bench) => {
+    const { jobs } = await check(bench, 15_000);
+    return await findStuck(bench, jobs);
+  });
+}
+
+async function withRefusals<T>(
+  context: Context,
+  refusal: Refusal,
+  perPoint: number,
+  cut: Cut | undefined,
+  use: (bench: Bench) => Promise<T>,
+): Promise<T> {
+  const { random, say } = context;
+  let underWay = 0;
+  const strike = async (store: RedisServer, onStruck: () => void) => {
+    const redis = new Redis(store.url);
+    underWay += 1;
+    await refusal.begin(redis);
+    onStruck();
+    await sleep(random.next() < LONG_SHARE ? LONG_MS : random.between(20, SHORT_MS));
+    underWay -= 1;
+    if (underWay === 0) await refusal.end(redis);
+    redis.disconnect();
+  };
+  return await withBench({ workers: 2, concurrency: 4, strike, ...(cut && { cut }) }, async (bench) => {
+    const strikes = repeated(strikePoints, perPoint).map((at) => ({ at, how: "store" }) as const);
+    await inLanes(actJobs(`refused-${refusal.error}`, random, strikes, 1), 4, async (job) => {
+      say(`${refusal.error}: ${bench.outages.length} refusals`);
+      await bench.client.submit(job);
+    });
+    return await use(bench);
+  });
+}

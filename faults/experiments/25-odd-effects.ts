@@ -1,0 +1,74 @@
+import { withBench } from "../lib/bench.ts";
+import { check, type JobRecord, noCounts } from "../lib/checker.ts";
+import type { Submission } from "../lib/client.ts";
+import { withoutJoining } from "../lib/cuts.ts";
+import type { Context, Experiment } from "../lib/experiment.ts";
+import type { Cut } from "../lib/installation.ts";
+import { inLanes } from "../lib/waiting.ts";
+
+/** What their contract allows. */
+const ATTEMPTS = 3;
+const ways = ["twice", "nested", "many"] as const;
+/** What a probe must not get away with; none of them says that the effect is done. */
+const answers: readonly unknown[] = [true, false, {}, [], "not_done", "done", null, 0, 1, "unknown", "hangs"];
+
+export const oddEffects: Experiment = {
+  number: 25,
+  title: "Effects are called oddly",
+  fault:
+    "one effect twice at once, from inside itself, with 1,000 indexes; probes that lie, hang, answer nonsense",
+  mustHold: "attempts stay bounded; nothing is called done by mistake",
+  async run(context) {
+    const jobs = await run(context, submissions(context.isQuick ? 1 : 20));
+    const deliveries = Math.max(...jobs.map(begun));
+    const wrong = jobs.filter(isWrong);
+    const control = await run(context, [job("refused", "control", { how: "twice" })], withoutJoining);
+    const controlDeliveries = Math.max(...control.map(begun));
+    return {
+      counts: { ...noCounts, acknowledged: jobs.length, faults: jobs.length },
+      measured: [`${jobs.length} jobs, each begun at most ${deliveries} times (allowed: ${ATTEMPTS})`],
+      broken: wrong.map(({ key, status }) => `${key}: ${status?.state} ${status?.error?.code ?? ""}`),
+      controls: [
+        {
+          protection: withoutJoining.name,
+          isCaught: controlDeliveries > ATTEMPTS,
+          seen: `begun ${controlDeliveries} times`,
+        },
+      ],
+    };
+  },
+};
+
+function submissions(times: number): Submission[] {
+  return Array.from({ length: times }, (_, time) => [
+    ...ways.map((how) => job("refused", `${how}-${time}`, { how })),
+    ...answers.map((answer, index) => job("probed", `probe-${index}-${time}`, { answer })),
+  ]).flat();
+}
+
+function job(type: Submission["type"], idempotencyKey: string, payload: object): Submission {
+  return { type, idempotencyKey, payload };
+}
+
+async function run(context: Context, jobs: readonly Submission[], cut?: Cut): Promise<readonly JobRecord[]> {
+  return await withBench({ workers: 2, concurrency: 20, ...(cut && { cut }) }, async (bench) => {
+    await inLanes(jobs, 10, async (submission) => {
+      context.say(`${bench.client.acknowledged.length} of ${jobs.length} jobs`);
+      await bench.client.submit(submission);
+    });
+    const verdict = await check(bench, cut === undefined ? 60_000 : 10_000);
+    if (verdict.counts.stuck > 0) throw new Error(verdict.findings.join("\n"));
+    return verdict.jobs;
+  });
+}
+
+/** Refused downstream a job fails; an effect that was never heard of is in doubt, whatever its probe says. */
+function isWrong({ key, status, steps }: JobRecord): boolean {
+  const isDoubt = status?.error?.code === "EFFECT_IN_DOUBT";
+  const isProbed = key.startsWith("probe-");
+  return status?.state !== "failed" || isDoubt !== isProbed || begun({ steps }) > ATTEMPTS;
+}
+
+function begun({ steps }: Pick<JobRecord, "steps">): number {
+  return steps.filter(({ event }) => event === "begun").length;
+}
