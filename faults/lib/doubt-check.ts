@@ -45,12 +45,12 @@ async function stuckFor(redis: Redis): Promise<string[]> {
 async function resolveAll(bench: Bench, jobs: readonly JobRecord[]): Promise<string[]> {
   const { application, createOperator } = await bench.installation.library();
   const operator = await createOperator(application, { ...bench.env, REDIS_URL: bench.store.url });
-  const happened = new Map(jobs.map(({ id, told }) => [id, told > 0]));
+  const isDone = new Map(jobs.map((job) => [job.id, job.told > 0 || canNeverBe(job)]));
   const stuck: string[] = [];
   try {
     const doubts = await operator.doubts(0, RESOLVED_MAX);
     await inLanes(doubts, LANES, async ({ jobId, effect }) => {
-      const as = happened.get(jobId) === true ? "done" : "not-done";
+      const as = isDone.get(jobId) === true ? "done" : "not-done";
       const fate = await operator
         .resolve(jobId, effect, { as, evidence: "the witness", by: "laboratory" })
         .catch((error: unknown) => String(error));
@@ -70,6 +70,11 @@ async function resolveAll(bench: Bench, jobs: readonly JobRecord[]): Promise<str
   } finally {
     await operator.stop();
   }
+}
+
+/** Its effect leaves a doubt each time it runs: called not done, it would leave the next. */
+function canNeverBe({ status }: JobRecord): boolean {
+  return status?.type === "probed";
 }
 
 /** A doubt is no end. */

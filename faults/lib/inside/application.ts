@@ -55,8 +55,8 @@ export const refused = defineJob({
   payload: z.strictObject({ how: z.enum(["twice", "nested", "many"]) }),
   result,
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
-  timeoutMs: 10_000,
-  effects: { tell: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+  timeoutMs: 60_000,
+  effects: { tell: { timeoutMs: 30_000, inDoubt: "hold" } },
 });
 
 /** Its effect is never heard of again; what its probe answers is the payload. */
