@@ -56,7 +56,11 @@ export const refused = defineJob({
   result,
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
   timeoutMs: 60_000,
-  effects: { tell: { timeoutMs: 30_000, inDoubt: "hold" } },
+  effects: {
+    // Short: who finds it reserved waits until that is over.
+    tell: { timeoutMs: 500, inDoubt: "hold" },
+    many: { timeoutMs: 30_000, inDoubt: "hold" },
+  },
 });
 
 /** Its effect is never heard of again; what its probe answers is the payload. */

@@ -50,7 +50,7 @@ const refusedHandler = refused.handler(async ({ payload, jobId, effect }) => {
   if (payload.how === "twice") await Promise.all([effect("tell", refuse), effect("tell", refuse)]);
   if (payload.how === "nested") await effect("tell", async () => effect("tell", refuse));
   const indexes = Array.from({ length: INDEXES }, (_, index) => ({ index: String(index) }));
-  if (payload.how === "many") await Promise.all(indexes.map((options) => effect("tell", refuse, options)));
+  if (payload.how === "many") await Promise.all(indexes.map((options) => effect("many", refuse, options)));
   return {};
 });
 
