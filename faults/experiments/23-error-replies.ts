@@ -2,14 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { RedisServer } from "../../test/support/redis-server.ts";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
-import { type Bench, withBench } from "../lib/bench.ts";
+import { allEnded, type Bench, withBench } from "../lib/bench.ts";
 import { check, type Verdict } from "../lib/checker.ts";
 import { withoutRepetition } from "../lib/cuts.ts";
 import { findStuck } from "../lib/doubt-check.ts";
 import { brokenBy, type Context, type Experiment, sum } from "../lib/experiment.ts";
 import { strikePoints } from "../lib/inside/points.ts";
 import type { Cut } from "../lib/installation.ts";
-import { inLanes } from "../lib/waiting.ts";
+import { inLanes, until } from "../lib/waiting.ts";
 
 /** How Redis comes to refuse writes, and how that ends. */
 interface Refusal {
@@ -42,6 +42,8 @@ const refusals: readonly Refusal[] = [
 const SHORT_MS = 300;
 const LONG_MS = 2_500;
 const LONG_SHARE = 0.15;
+/** Longer than the sweep takes, were it there. */
+const STUCK_AFTER_MS = 5_000;
 
 export const errorReplies: Experiment = {
   number: 23,
@@ -84,7 +86,7 @@ async function withoutProtection(context: Context): Promise<string[]> {
   context.say("control: without repetition");
   return await withRefusals(context, noReplicas, 2, withoutRepetition, async (bench) => {
     const { jobs } = await check(bench, 15_000);
-    return await findStuck(bench, jobs);
+    return await findStuck(bench, jobs, STUCK_AFTER_MS);
   });
 }
 
@@ -98,7 +100,8 @@ async function withRefusals<T>(
   const { random, say } = context;
   let underWay = 0;
   const strike = async (store: RedisServer, onStruck: () => void) => {
-    const redis = new Redis(store.url);
+    const redis = new Redis(store.url, { retryStrategy: () => null });
+    redis.on("error", () => {}); // the store is gone when the experiment is over
     underWay += 1;
     await refusal.begin(redis);
     onStruck();
@@ -113,6 +116,8 @@ async function withRefusals<T>(
       say(`${refusal.error}: ${bench.outages.length} refusals`);
       await bench.client.submit(job);
     });
+    await allEnded(bench, 20_000);
+    await until(() => underWay === 0, { withinMs: 2 * LONG_MS });
     return await use(bench);
   });
 }

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
-import { type Bench, withBench } from "../lib/bench.ts";
+import { allEnded, type Bench, withBench } from "../lib/bench.ts";
 import { check, type Verdict } from "../lib/checker.ts";
 import { withoutGoingOn } from "../lib/cuts.ts";
 import { findStuck } from "../lib/doubt-check.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
 import type { Cut } from "../lib/installation.ts";
-import { inLanes } from "../lib/waiting.ts";
+import { inLanes, until } from "../lib/waiting.ts";
 
 const OPERATORS = 4;
+/** Longer than the sweep takes, were it there. */
+const STUCK_AFTER_MS = 5_000;
 const CANCEL_SHARE = 0.1;
 /** Those that leave a doubt behind. */
 const points = ["reserve:after", "effect:begun", "effect:told", "commit:before"] as const;
@@ -20,7 +22,9 @@ export const operators: Experiment = {
     "several operators resolve, retry and cancel the same jobs at once, over an API that is killed; workers are killed",
   mustHold: "nothing about a doubt gets stuck; each doubt is resolved once; effects ≤ 1",
   async run(context) {
-    const size = context.isQuick ? { perPoint: 3, kills: 2 } : { perPoint: 40, kills: 40 };
+    const size = context.isQuick
+      ? { perPoint: 3, kills: 2, retries: true, restMs: 20_000 }
+      : { perPoint: 40, kills: 40, retries: true, restMs: 60_000 };
     const { verdict, acts, twice, cancelled } = await operate(context, size);
     // What an operator has cancelled is meant to fail, and what one has resolved was in doubt before.
     verdict.counts.failed -= cancelled;
@@ -46,6 +50,10 @@ interface Size {
   readonly perPoint: number;
   /** Of the API, while operators are at work. */
   readonly kills: number;
+  /** Whether operators retry what has failed; never what was cancelled. */
+  readonly retries: boolean;
+  /** How long, at most, they go on once all jobs are accepted, in milliseconds. */
+  readonly restMs: number;
 }
 
 interface Operated {
@@ -79,10 +87,15 @@ async function withoutProtection(context: Context): Promise<string[]> {
   context.say("control: without going on");
   const options: { cut: Cut } = { cut: withoutGoingOn };
   return await withBench({ workers: 2, concurrency: 4, api: true, ...options }, async (bench) => {
-    await workWhile(bench, context, { perPoint: 1, kills: 0 });
+    await workWhile(bench, context, { perPoint: 1, kills: 0, retries: false, restMs: 6_000 });
     const { jobs } = await check(bench, 10_000);
-    return await findStuck(bench, jobs);
+    return await findStuck(bench, jobs, STUCK_AFTER_MS);
   });
+}
+
+interface ListedJob {
+  readonly id: string;
+  readonly error: { readonly code: string } | null;
 }
 
 interface Tally {
@@ -97,7 +110,9 @@ async function workWhile(bench: Bench, context: Context, size: Size): Promise<Ta
   const tally: Tally = { acts: new Map(), resolved: new Map() };
   const work = { isOver: false };
   const strikes = repeated(points, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
-  const all = Array.from({ length: OPERATORS }, () => operateUntil(bench, context, tally, () => work.isOver));
+  const all = Array.from({ length: OPERATORS }, () =>
+    operateUntil(bench, context, tally, size.retries, () => work.isOver),
+  );
   const killing = killApi(bench, context, size.kills);
   await inLanes(actJobs("operated", context.random, strikes, 2), 6, async (job) => {
     context.say(`${bench.client.acknowledged.length} jobs, ${bench.deaths.length} kills`);
@@ -105,6 +120,8 @@ async function workWhile(bench: Bench, context: Context, size: Size): Promise<Ta
     await sleep(context.random.between(0, 100)); // jobs that come in while operators act
   });
   await killing;
+  const isAtRest = async () => (await allEnded(bench, 0)).size === 0 && (await doubtsOf(bench))?.length === 0;
+  await until(isAtRest, { withinMs: size.restMs, everyMs: 200 });
   work.isOver = true;
   await Promise.all(all);
   return tally;
@@ -122,18 +139,30 @@ async function operateUntil(
   bench: Bench,
   context: Context,
   tally: Tally,
+  retries: boolean,
   isOver: () => boolean,
 ): Promise<void> {
   while (!isOver()) {
-    const doubts = await ask<{ doubts: { jobId: string; effect: string }[] }>(bench, "/doubts?limit=20");
-    for (const { jobId, effect } of doubts?.doubts ?? []) await resolveOne(bench, tally, jobId, effect);
-    const failed = await ask<{ jobs: { id: string }[] }>(bench, "/jobs?state=failed&limit=5");
-    for (const { id } of failed?.jobs ?? []) await act(bench, tally, "retry", `/jobs/${id}/retry`);
+    for (const { jobId, effect } of (await doubtsOf(bench)) ?? [])
+      await resolveOne(bench, tally, jobId, effect);
+    for (const id of retries ? await failedJobs(bench) : [])
+      await act(bench, tally, "retry", `/jobs/${id}/retry`);
     const { acknowledged } = bench.client;
     if (acknowledged.length > 0 && context.random.next() < CANCEL_SHARE)
       await act(bench, tally, "cancel", `/jobs/${context.random.pick(acknowledged).id}/cancel`);
     await sleep(50);
   }
+}
+
+async function failedJobs(bench: Bench): Promise<string[]> {
+  const page = await ask<{ jobs: ListedJob[] }>(bench, "/jobs?state=failed&limit=5");
+  return (page?.jobs ?? []).filter(({ error }) => error?.code !== "CANCELLED").map(({ id }) => id);
+}
+
+/** @returns undefined where the API is dead */
+async function doubtsOf(bench: Bench): Promise<{ jobId: string; effect: string }[] | undefined> {
+  const page = await ask<{ doubts: { jobId: string; effect: string }[] }>(bench, "/doubts?limit=20");
+  return page?.doubts;
 }
 
 /** As the witness knows it: an operator who looks, looks there. */

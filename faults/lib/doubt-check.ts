@@ -13,21 +13,28 @@ const RESOLVED_MAX = 200;
  * Checks that nothing about a doubt is stuck (G10): each job that says in doubt is listed, each listed doubt can be resolved,
  * as the witness knows it, each job that was resolved goes on to its end, and nothing completed has an open effect.
  *
+ * @param withinMs how long it may be so, in milliseconds @default 30000
  * @returns a sentence for each thing that is stuck
  */
-export async function findStuck(bench: Bench, jobs: readonly JobRecord[]): Promise<string[]> {
+export async function findStuck(
+  bench: Bench,
+  jobs: readonly JobRecord[],
+  withinMs = WITHIN_MS,
+): Promise<string[]> {
   if (bench.workers.length + bench.immune.length === 0) return [];
   const redis = new Redis(bench.store.url);
   try {
-    const before = await stuckFor(redis);
-    return before.length > 0 ? before : [...(await resolveAll(bench, jobs)), ...(await stuckFor(redis))];
+    const before = await stuckFor(redis, withinMs);
+    return before.length > 0
+      ? before
+      : [...(await resolveAll(bench, jobs)), ...(await stuckFor(redis, withinMs))];
   } finally {
     redis.disconnect();
   }
 }
 
 /** @returns what is still stuck after the time that the sweep may take */
-async function stuckFor(redis: Redis): Promise<string[]> {
+async function stuckFor(redis: Redis, withinMs: number): Promise<string[]> {
   let found: string[] = [];
   const look = async () => {
     const { unlisted, stale, open } = await findStuckDoubts(redis, "holdfast", "default", 0);
@@ -38,7 +45,7 @@ async function stuckFor(redis: Redis): Promise<string[]> {
     ];
     return found.length === 0;
   };
-  await until(look, { withinMs: WITHIN_MS, everyMs: 250 });
+  await until(look, { withinMs, everyMs: 250 });
   return found;
 }
 
