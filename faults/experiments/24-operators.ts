@@ -23,8 +23,8 @@ export const operators: Experiment = {
   mustHold: "nothing about a doubt gets stuck; each doubt is resolved once; effects ≤ 1",
   async run(context) {
     const size = context.isQuick
-      ? { perPoint: 3, kills: 2, retries: true, restMs: 20_000 }
-      : { perPoint: 40, kills: 40, retries: true, restMs: 60_000 };
+      ? { perPoint: 3, kills: 2, isBusy: true, restMs: 20_000 }
+      : { perPoint: 40, kills: 40, isBusy: true, restMs: 60_000 };
     const { verdict, acts, twice, cancelled } = await operate(context, size);
     // What an operator has cancelled is meant to fail, and what one has resolved was in doubt before.
     verdict.counts.failed -= cancelled;
@@ -50,8 +50,8 @@ interface Size {
   readonly perPoint: number;
   /** Of the API, while operators are at work. */
   readonly kills: number;
-  /** Whether operators retry what has failed; never what was cancelled. */
-  readonly retries: boolean;
+  /** Whether operators also cancel, and retry what has failed; never what was cancelled. */
+  readonly isBusy: boolean;
   /** How long, at most, they go on once all jobs are accepted, in milliseconds. */
   readonly restMs: number;
 }
@@ -87,7 +87,7 @@ async function withoutProtection(context: Context): Promise<string[]> {
   context.say("control: without going on");
   const options: { cut: Cut } = { cut: withoutGoingOn };
   return await withBench({ workers: 2, concurrency: 4, api: true, ...options }, async (bench) => {
-    await workWhile(bench, context, { perPoint: 1, kills: 0, retries: false, restMs: 6_000 });
+    await workWhile(bench, context, { perPoint: 1, kills: 0, isBusy: false, restMs: 6_000 });
     const { jobs } = await check(bench, 10_000);
     return await findStuck(bench, jobs, STUCK_AFTER_MS);
   });
@@ -111,7 +111,7 @@ async function workWhile(bench: Bench, context: Context, size: Size): Promise<Ta
   const work = { isOver: false };
   const strikes = repeated(points, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
   const all = Array.from({ length: OPERATORS }, () =>
-    operateUntil(bench, context, tally, size.retries, () => work.isOver),
+    operateUntil(bench, context, tally, size.isBusy, () => work.isOver),
   );
   const killing = killApi(bench, context, size.kills);
   await inLanes(actJobs("operated", context.random, strikes, 2), 6, async (job) => {
@@ -139,16 +139,16 @@ async function operateUntil(
   bench: Bench,
   context: Context,
   tally: Tally,
-  retries: boolean,
+  isBusy: boolean,
   isOver: () => boolean,
 ): Promise<void> {
   while (!isOver()) {
     for (const { jobId, effect } of (await doubtsOf(bench)) ?? [])
       await resolveOne(bench, tally, jobId, effect);
-    for (const id of retries ? await failedJobs(bench) : [])
+    for (const id of isBusy ? await failedJobs(bench) : [])
       await act(bench, tally, "retry", `/jobs/${id}/retry`);
     const { acknowledged } = bench.client;
-    if (acknowledged.length > 0 && context.random.next() < CANCEL_SHARE)
+    if (isBusy && acknowledged.length > 0 && context.random.next() < CANCEL_SHARE)
       await act(bench, tally, "cancel", `/jobs/${context.random.pick(acknowledged).id}/cancel`);
     await sleep(50);
   }
