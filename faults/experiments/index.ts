@@ -19,6 +19,7 @@ import { changedQueue } from "./18-changed-queue.ts";
 import { shortRetention } from "./19-short-retention.ts";
 import { wrongClocks } from "./20-wrong-clocks.ts";
 import { blockedLoop } from "./21-blocked-loop.ts";
+import { cancel } from "./22-cancel.ts";
 import { errorReplies } from "./23-error-replies.ts";
 import { operators } from "./24-operators.ts";
 import { oddEffects } from "./25-odd-effects.ts";
@@ -45,6 +46,7 @@ export const experiments: readonly Experiment[] = [
   shortRetention,
   wrongClocks,
   blockedLoop,
+  cancel,
   errorReplies,
   operators,
   oddEffects,

@@ -203,3 +203,12 @@ export const withoutClocks: Cut = {
     { file: "queue/redis-time.js", from: "lua: REDIS_TIME + definition.lua", to: "lua: definition.lua" },
   ],
 };
+
+/** A message that comes before its job is known is forgotten, and nobody looks for the mark of a cancelled job. */
+export const withoutKeptCancellations: Cut = {
+  name: "memory of early cancellations, and look for them when locks are renewed",
+  edits: [
+    { file: "queue/cancellations.js", from: "early.add(jobId);", to: "{}" },
+    { file: "queue/job-consumer.js", from: "void cancellations.look(jobIds);", to: "" },
+  ],
+};

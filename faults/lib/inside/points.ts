@@ -11,6 +11,9 @@ export const strikePoints = [
 ] as const;
 export type StrikePoint = (typeof strikePoints)[number];
 
-/** `kill` and `stop` strike the worker itself; `store` strikes the store while the worker stands at the point. */
-export const strikeKinds = ["kill", "stop", "store"] as const;
+/**
+ * `kill` and `stop` strike the worker itself; `store` strikes the store while the worker stands at the point, and `cancel`
+ * the job.
+ */
+export const strikeKinds = ["kill", "stop", "store", "cancel"] as const;
 export type StrikeKind = (typeof strikeKinds)[number];

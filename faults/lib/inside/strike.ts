@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { createOperator, HoldfastError, type StandaloneOperator } from "holdfast";
 import type { FaultPoint } from "../../../src/observe/fault-points.ts";
 import type { ActPayload } from "./application.ts";
 import type { StrikeKind, StrikePoint } from "./points.ts";
@@ -26,10 +27,10 @@ export async function pass(point: StrikePoint | FaultPoint, jobId: string): Prom
   const strike = armed.get(jobId);
   if (strike?.at !== point || !claim(jobId)) return;
   trace("struck", jobId, `${strike.how}@${point}`);
-  await blows[strike.how]();
+  await blows[strike.how](jobId);
 }
 
-const blows: Record<StrikeKind, () => Promise<void>> = {
+const blows: Record<StrikeKind, (jobId: string) => Promise<void>> = {
   async kill() {
     process.kill(process.pid, "SIGKILL");
     await new Promise(() => {});
@@ -44,7 +45,23 @@ const blows: Record<StrikeKind, () => Promise<void>> = {
     process.send?.({ strike: "store" });
     await isDead;
   },
+  async cancel(jobId) {
+    operator ??= operatorOfItsOwn();
+    trace("answered", jobId, await (await operator).cancel(jobId).catch(codeOf));
+  },
 };
+
+/** Its connection is not the worker's. */
+let operator: Promise<StandaloneOperator> | undefined;
+
+async function operatorOfItsOwn(): Promise<StandaloneOperator> {
+  const { default: application } = await import("./application.ts");
+  return await createOperator(application);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof HoldfastError ? error.code : "OTHER";
+}
 
 function claim(jobId: string): boolean {
   try {
