@@ -23,6 +23,7 @@ import { cancel } from "./22-cancel.ts";
 import { errorReplies } from "./23-error-replies.ts";
 import { operators } from "./24-operators.ts";
 import { oddEffects } from "./25-odd-effects.ts";
+import { poisonedValues } from "./26-poisoned-values.ts";
 
 /** All of them, in the order of the design's list. */
 export const experiments: readonly Experiment[] = [
@@ -50,4 +51,5 @@ export const experiments: readonly Experiment[] = [
   errorReplies,
   operators,
   oddEffects,
+  poisonedValues,
 ];

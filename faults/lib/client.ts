@@ -19,7 +19,7 @@ export interface Acknowledged {
 export type Door = (submission: Submission) => Promise<Pick<Receipt, "id" | "duplicate">>;
 
 export interface Submission {
-  readonly type: "act" | "late" | "refused" | "probed" | "bystander" | "deadly" | "blocking";
+  readonly type: "act" | "late" | "refused" | "probed" | "bystander" | "deadly" | "blocking" | "odd";
   readonly idempotencyKey: string;
   readonly payload: object;
 }

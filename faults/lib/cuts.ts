@@ -212,3 +212,9 @@ export const withoutKeptCancellations: Cut = {
     { file: "queue/job-consumer.js", from: "void cancellations.look(jobIds);", to: "" },
   ],
 };
+
+/** A stored value that cannot be read fails whoever reads it. */
+export const withoutReadingGuard: Cut = {
+  name: "guard around stored values",
+  edits: [{ file: "status/readable.js", from: "catch {", to: "catch (error) {\n            throw error;" }],
+};

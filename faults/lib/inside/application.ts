@@ -1,5 +1,6 @@
 import { defineConfig, defineJob, defineSchedule } from "holdfast";
 import { z } from "zod";
+import { oddKinds } from "./odd-kinds.ts";
 import { strikeKinds, strikePoints } from "./points.ts";
 
 /** How long a guarded effect may take; others wait a second longer before they call it in doubt. */
@@ -110,6 +111,15 @@ export const bystander = defineJob({
   timeoutMs: 10_000,
 });
 
+/** Gives back, throws or reports what no handler should. */
+export const odd = defineJob({
+  type: "odd",
+  payload: z.strictObject({ kind: z.enum(oddKinds) }),
+  result: z.unknown(),
+  retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 10 } },
+  timeoutMs: 10_000,
+});
+
 /** What the schedule enqueues each second. */
 export const tick = defineJob({
   type: "tick",
@@ -121,7 +131,7 @@ export const tick = defineJob({
 });
 
 export default defineConfig({
-  jobs: [act, late, refused, probed, deadly, blocking, declined, bystander, tick],
+  jobs: [act, late, refused, probed, deadly, blocking, declined, bystander, odd, tick],
   handlers: async () => (await import("./handlers.ts")).handlers,
   schedules: [
     defineSchedule({

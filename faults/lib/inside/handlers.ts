@@ -10,10 +10,12 @@ import {
   deadly,
   declined,
   late,
+  odd,
   probed,
   refused,
   tick,
 } from "./application.ts";
+import { oddValues } from "./odd-values.ts";
 import { arm, pass } from "./strike.ts";
 import { trace } from "./trace.ts";
 
@@ -96,6 +98,8 @@ const bystanderHandler = bystander.handler(async ({ payload, jobId }) => {
   return {};
 });
 
+const oddHandler = odd.handler(({ payload, progress }) => oddValues[payload.kind](progress));
+
 export const handlers = [
   actHandler,
   lateHandler,
@@ -106,6 +110,7 @@ export const handlers = [
   blockingHandler,
   declinedHandler,
   bystanderHandler,
+  oddHandler,
 ];
 
 /** The effect: the witness is told, with some time before and after. */
