@@ -1,8 +1,15 @@
+import type { JobStatus } from "holdfast";
 import { Redis } from "ioredis";
 import { findStuckDoubts } from "../../src/effect/doubt-invariant.ts";
 import type { Bench } from "./bench.ts";
-import type { JobRecord } from "./checker.ts";
 import { inLanes, until } from "./waiting.ts";
+
+/** A job, and how often the witness saw its effect. */
+export interface WitnessedJob {
+  readonly id: string;
+  readonly told: number;
+  readonly status: JobStatus | undefined;
+}
 
 /** What the sweep mends, and what a resolved job needs to end, takes no longer. */
 const WITHIN_MS = 30_000;
@@ -18,7 +25,7 @@ const RESOLVED_MAX = 200;
  */
 export async function findStuck(
   bench: Bench,
-  jobs: readonly JobRecord[],
+  jobs: readonly WitnessedJob[],
   withinMs = WITHIN_MS,
 ): Promise<string[]> {
   if (bench.workers.length + bench.immune.length === 0) return [];
@@ -49,7 +56,7 @@ async function stuckFor(redis: Redis, withinMs: number): Promise<string[]> {
   return found;
 }
 
-async function resolveAll(bench: Bench, jobs: readonly JobRecord[]): Promise<string[]> {
+async function resolveAll(bench: Bench, jobs: readonly WitnessedJob[]): Promise<string[]> {
   const { application, createOperator } = await bench.installation.library();
   const operator = await createOperator(application, { ...bench.env, REDIS_URL: bench.store.url });
   const isDone = new Map(jobs.map((job) => [job.id, job.told > 0 || canNeverBe(job)]));
@@ -80,7 +87,7 @@ async function resolveAll(bench: Bench, jobs: readonly JobRecord[]): Promise<str
 }
 
 /** Its effect leaves a doubt each time it runs: called not done, it would leave the next. */
-function canNeverBe({ status }: JobRecord): boolean {
+function canNeverBe({ status }: WitnessedJob): boolean {
   return status?.type === "probed";
 }
 

@@ -22,19 +22,9 @@ local submittedAt = string.format("%.0f", now)
 local epoch, count, unlooked = unpack(redis.call("HMGET", KEYS[10], "id", "count", "unlooked"))
 if epoch ~= ARGV[2] or tonumber(count) < tonumber(ARGV[3]) then return "other-epoch" end
 
--- Admission: the last of the memory is for the jobs that run, to renew their locks and to write down how they ended. The
--- share is that of src/store/memory.ts. Looked at here, it is known whoever fills the store, and with nobody's help again when
--- there is room. To look takes longer than to add a job, so that while there is room only one in eight jobs is looked for:
--- what comes in between, at most 7 MiB, is less than what is left.
+-- To look takes longer than to add a job, so that while there is room only one in eight jobs is looked for: what comes in
+-- between, at most 7 MiB, is less than what is left.
 local UNLOOKED_MAX = 7
-local function hasRoom()
-  local info = redis.call("INFO", "memory")
-  local limit = tonumber(string.match(info, "\nmaxmemory:(%d+)") or 0)
-  if limit == 0 then return true end
-  local used = string.match(info, "\nused_memory:(%d+)") - (string.match(info, "\nmem_not_counted_for_evict:(%d+)") or 0)
-  return used <= limit - math.min(math.max(limit / 10, 8388608), limit / 4)
-end
-
 unlooked = (unlooked or UNLOOKED_MAX) + (#ARGV - FIRST + 1) / FIELDS
 local isDue = unlooked > UNLOOKED_MAX
 local holders = {}

@@ -15,15 +15,7 @@ local FIRST = 4
 local epoch, count = unpack(redis.call("HMGET", KEYS[1], "id", "count"))
 if epoch ~= ARGV[2] or tonumber(count) < tonumber(ARGV[3]) then return "other-epoch" end
 
--- As in add-jobs.lua: where its job would be refused, no claim is to stay behind.
-local function hasRoom()
-  local info = redis.call("INFO", "memory")
-  local limit = tonumber(string.match(info, "\nmaxmemory:(%d+)") or 0)
-  if limit == 0 then return true end
-  local used = string.match(info, "\nused_memory:(%d+)") - (string.match(info, "\nmem_not_counted_for_evict:(%d+)") or 0)
-  return used <= limit - math.min(math.max(limit / 10, 8388608), limit / 4)
-end
-
+-- Where its job would be refused, no claim is to stay behind.
 local isFull = not hasRoom()
 local holders = {}
 for at = FIRST, #ARGV, FIELDS do

@@ -51,7 +51,7 @@ const TOGETHER_MAX = 32;
 /** One command holds up everybody else in the store: so many characters take some milliseconds. */
 const CHARACTERS_MAX = 1_048_576;
 
-const script = loadScript(import.meta.url, "add-jobs.lua");
+const script = loadScript(import.meta.url, "add-jobs.lua", ["has-room.lua"]);
 const lists = ["wait", "delayed", "prioritized", "pc", "active", "marker", "events", "meta", "id", "epoch"];
 
 /**

@@ -33,7 +33,7 @@ export interface KeyClaimer {
 
 const TOGETHER_MAX = 32;
 
-const claimScript = loadScript(import.meta.url, "claim-keys.lua");
+const claimScript = loadScript(import.meta.url, "claim-keys.lua", ["has-room.lua"]);
 const releaseScript = loadScript(import.meta.url, "release-claim.lua");
 
 type ClaimArgs = readonly [claim: string, id: string, claimMs: number];

@@ -21,7 +21,7 @@ export function memoryOf(info: Info): StoreMemory {
   return { used, limit, admitsUntil: limit && limit - headroom(limit) };
 }
 
-/** What new jobs must leave to the running ones: a tenth, at least 8 MiB, at most a quarter. As in src/queue/add-jobs.lua. */
+/** What new jobs must leave to the running ones: a tenth, at least 8 MiB, at most a quarter. As in src/queue/has-room.lua. */
 function headroom(limit: number): number {
   return Math.min(Math.max(limit / 10, HEADROOM_MIN), limit / 4);
 }
