@@ -2,8 +2,9 @@
  * The facts about BullMQ that the worker rests on and that BullMQ does not promise. Each was seen in 6.7.0; an upgrade
  * that changes one goes red here.
  */
-import { DelayedError, UnrecoverableError, WaitingError } from "bullmq";
-import { describe, expect, it } from "vitest";
+import { DelayedError, Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { onRedisTime } from "../../src/queue/redis-time.ts";
 import { useBareQueue } from "../support/bare-queue.ts";
 import { latch } from "../support/latch.ts";
 import { until } from "../support/until.ts";
@@ -206,5 +207,59 @@ describe("locks and stalled jobs, on which recovery rests", () => {
       failedReason: "job stalled more than allowable limit",
     });
     expect(runs).toBe(0);
+  });
+});
+
+describe("what a worker can be given of ours, on which the claiming worker rests", () => {
+  const timed = ["moveToActive", "moveToFinished", "moveToDelayed", "retryJob"];
+
+  it("the scripts that judge a time are defined under these names, before the first claim", async () => {
+    const defined: string[] = [];
+    const connection = bare.store.duplicate();
+    onTestFinished(() => connection.disconnect());
+    const define = connection.defineCommand.bind(connection);
+    connection.defineCommand = (name, definition) => {
+      if (timed.some((script) => name === `${script}:6.7.0`) && /\bARGV\[2\]/.test(definition.lua ?? ""))
+        defined.push(name.replace(":6.7.0", ""));
+      define(name, definition);
+    };
+    const worker = bare.work(async () => {}, { connection: onRedisTime(connection) });
+    await worker.waitUntilReady();
+
+    expect(defined.sort()).toEqual([...timed].sort());
+  });
+
+  it("each job that is claimed is made by createJob of the worker's own class, and goes through processJob", async () => {
+    class OwnJob extends Job {}
+    const [made, processed, tracked]: [string[], boolean[], number[]] = [[], [], []];
+    class OwnWorker extends Worker {
+      protected override get Job(): typeof Job {
+        return OwnJob as typeof Job;
+      }
+      protected override createJob(...args: Parameters<Worker["createJob"]>) {
+        made.push(args[1]);
+        return super.createJob(...args);
+      }
+      override async processJob(...args: Parameters<Worker["processJob"]>) {
+        processed.push(args[0] instanceof OwnJob);
+        const next = await super.processJob(...args);
+        // Only what was claimed with this one's end may be there by now, and it is not tracked yet.
+        tracked.push(this.lockManager.getActiveJobCount());
+        return next;
+      }
+    }
+    for (const id of ["a", "b", "c"]) await bare.queue.add("job", 1, { jobId: id });
+    const { prefix } = bare.queue.opts;
+    const worker = new OwnWorker(bare.queue.name, async () => {}, {
+      connection: bare.store,
+      ...(prefix && { prefix }),
+    });
+    onTestFinished(() => worker.close());
+    await bare.untilFinished("c");
+    await until("all are through", () => tracked.length === 3);
+
+    expect(made).toEqual(["a", "b", "c"]);
+    expect(processed).toEqual([true, true, true]);
+    expect(tracked).toEqual([0, 0, 0]);
   });
 });
