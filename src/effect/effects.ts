@@ -44,10 +44,14 @@ interface Inside {
 }
 const inside = new AsyncLocalStorage<Inside>();
 
-/** @param open called with the first effect: many attempts have none, and owe nothing for it */
+/**
+ * @param open called with the first effect: many attempts have none, and owe nothing for it
+ * @param start which start of the job this is: the first has none before it that could have left anything open
+ */
 export function openEffects(
   declarations: EffectDeclarations,
   open: () => { readonly ledger: Ledger; readonly owner: EffectOwner },
+  start = 1,
 ): Effects {
   let opened: ReturnType<typeof open> | undefined;
   const attempt = {};
@@ -111,11 +115,10 @@ export function openEffects(
       if (refused.size > 0) await Promise.allSettled([...refused]);
     },
     async checkLeftOpen() {
-      if (Object.keys(declarations).length === 0) return;
+      if (start === 1 || Object.keys(declarations).length === 0) return;
       opened ??= open();
       const { ledger, owner } = opened;
-      if (owner.start === 1) return;
-      const left = await untilAnswered(() => ledger.leftOpen({ id: owner.jobId, start: owner.start }), {
+      const left = await untilAnswered(() => ledger.leftOpen({ id: owner.jobId, start }), {
         isHeld: owner.mayReport,
       });
       if (left.kind === "busy") block(effectBusy(left.effect, left));

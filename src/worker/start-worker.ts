@@ -169,27 +169,31 @@ function effectsOpener(
   });
   const ledgerOf = openLedgers({ client, sealer }, { prefix, queue }, retentionMs, { epoch, held });
   return (job, contract, abort, log, scrub) =>
-    openEffects(contract.effects, () => {
-      const claim = claimOf(job.type, job.envelope.key);
-      const { id: jobId, lockToken, start } = job;
-      const assertHeld = () => job.hold.assert();
-      const mayReport = () => job.hold.isLocked();
-      const count = metrics && countEffectsOf(job.type, metrics);
-      const owner = {
-        jobId,
-        claim,
-        lockToken,
-        start,
-        worker: name,
-        abort,
-        log,
-        scrub,
-        count,
-        assertHeld,
-        mayReport,
-      };
-      return { ledger: ledgerOf(claim, otherQueuesOf(contract, queue)), owner };
-    });
+    openEffects(
+      contract.effects,
+      () => {
+        const claim = claimOf(job.type, job.envelope.key);
+        const { id: jobId, lockToken, start } = job;
+        const assertHeld = () => job.hold.assert();
+        const mayReport = () => job.hold.isLocked();
+        const count = metrics && countEffectsOf(job.type, metrics);
+        const owner = {
+          jobId,
+          claim,
+          lockToken,
+          start,
+          worker: name,
+          abort,
+          log,
+          scrub,
+          count,
+          assertHeld,
+          mayReport,
+        };
+        return { ledger: ledgerOf(claim, otherQueuesOf(contract, queue)), owner };
+      },
+      job.start,
+    );
 }
 
 /** Where the same key may have been used before its type moved, or after. */
