@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
 import type { Table } from "../../test/support/report.ts";
 import { actJob, actJobs, repeated } from "../lib/act-jobs.ts";
 import { type Bench, LOCK_MS, untilEnded, withBench } from "../lib/bench.ts";
@@ -187,7 +188,7 @@ async function wakeAfterRetention(context: Context, count: number, cut: Cut | un
     for (let index = 0; index < count; index += 1)
       await bench.client.submit(actJob(`asleep-${index}`, context.random, strike));
     await until(() => bench.told().length >= count, { withinMs: 20_000 });
-    await sleep(2 * RETENTION_MS);
+    await until(() => isForgotten(bench), { withinMs: 20_000, everyMs: 100 });
     const stops = strikesIn(bench.trace.read());
     for (const worker of bench.workers) worker.signal("SIGCONT");
     const settled = (step: Step) => ["threw", "effect:told"].includes(step.event);
@@ -207,6 +208,17 @@ async function wakeAfterRetention(context: Context, count: number, cut: Cut | un
       repeated: told.length - new Set(told.map(({ key }) => key)).size,
     };
   });
+}
+
+/** The job, its key and its ledger: that is remembered for the retention from its job's end on. */
+async function isForgotten({ store }: Bench): Promise<boolean> {
+  const redis = new Redis(store.url);
+  try {
+    const [ledgers, keys] = await Promise.all(["ledger", "de"].map((name) => redis.keys(`*:${name}:*`)));
+    return ledgers?.length === 0 && keys?.length === 0;
+  } finally {
+    redis.disconnect();
+  }
 }
 
 function notRefused(what: string, { stops, letIn, repeated }: Awakening): string[] {

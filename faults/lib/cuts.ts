@@ -14,6 +14,13 @@ export const withoutReservation: Cut = {
   ],
 };
 
+/** An error reply to the report that an effect is done counts as taken. */
+const takesErrors = {
+  file: "effect/report-effect.js",
+  from: "untilAnswered(() => ledger.commit(claimant(effect, owner), json), {",
+  to: 'untilAnswered(() => ledger.commit(claimant(effect, owner), json).catch(() => "done"), {',
+};
+
 const noticesNoPause = {
   file: "queue/hold.js",
   from: "if (performance.now() - this.#renewedAt > this.#lockMs)",
@@ -60,11 +67,7 @@ export const withoutLedgerLife: Cut = {
 export const withoutRepetition: Cut = {
   name: "repetition of reports, and the sweep",
   edits: [
-    {
-      file: "effect/report-effect.js",
-      from: "untilAnswered(() => ledger.commit(claimant(effect, owner), json), {",
-      to: 'untilAnswered(() => ledger.commit(claimant(effect, owner), json).catch(() => "done"), {',
-    },
+    takesErrors,
     {
       file: "effect/sweep.lua",
       from: 'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])',
@@ -143,7 +146,7 @@ export const withoutScripts: Cut = {
   edits: [
     {
       file: "store/script.js",
-      from: 'error.message.startsWith("NOSCRIPT")',
+      from: 'answer.message.startsWith("NOSCRIPT")',
       to: "false",
     },
   ],
@@ -155,10 +158,10 @@ export const withoutAdmission: Cut = {
   edits: [{ file: "queue/add-jobs.lua", from: "if isDue and not hasRoom() then", to: "if false then" }],
 };
 
-/** That an effect is done is refused by a store that is full. */
+/** That an effect is done is refused by a store that is full, and not said again. */
 export const withoutRoomForCommits: Cut = {
   name: "room for commits",
-  edits: [{ file: "effect/commit.lua", from: "#!lua flags=allow-oom", to: "#!lua" }],
+  edits: [{ file: "effect/commit.lua", from: "#!lua flags=allow-oom", to: "#!lua" }, takesErrors],
 };
 
 /** Nobody minds that the store is another one than it was, or has less than it had. */
