@@ -21,6 +21,13 @@ const takesErrors = {
   to: 'untilAnswered(() => ledger.commit(claimant(effect, owner), json).catch(() => "done"), {',
 };
 
+/** What a crash has left between two steps stays as it is. */
+const sweepsNothing = {
+  file: "effect/sweep.lua",
+  from: 'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])',
+  to: "{}",
+};
+
 const noticesNoPause = {
   file: "queue/hold.js",
   from: "if (performance.now() - this.#renewedAt > this.#lockMs)",
@@ -66,27 +73,13 @@ export const withoutLedgerLife: Cut = {
 /** An error reply to the report that an effect is done counts as taken, and nobody sweeps up what it leaves. */
 export const withoutRepetition: Cut = {
   name: "repetition of reports, and the sweep",
-  edits: [
-    takesErrors,
-    {
-      file: "effect/sweep.lua",
-      from: 'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])',
-      to: "{}",
-    },
-  ],
+  edits: [takesErrors, sweepsNothing],
 };
 
 /** Whoever resolves a doubt puts its job back in a step of its own, and is gone before that; nobody sweeps up. */
 export const withoutGoingOn: Cut = {
   name: "going on, and the sweep",
-  edits: [
-    { file: "effect/resolve.lua", from: "  retryFailedJob(prefix, id)\n", to: "" },
-    {
-      file: "effect/sweep.lua",
-      from: 'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])',
-      to: "{}",
-    },
-  ],
+  edits: [{ file: "effect/resolve.lua", from: "  retryFailedJob(prefix, id)\n", to: "" }, sweepsNothing],
 };
 
 /** A second call of one effect does not join the first. */
@@ -158,10 +151,14 @@ export const withoutAdmission: Cut = {
   edits: [{ file: "queue/add-jobs.lua", from: "if isDue and not hasRoom() then", to: "if false then" }],
 };
 
-/** That an effect is done is refused by a store that is full, and not said again. */
+/** That an effect is done is refused by a store that is full, not said again, and not swept up. */
 export const withoutRoomForCommits: Cut = {
   name: "room for commits",
-  edits: [{ file: "effect/commit.lua", from: "#!lua flags=allow-oom", to: "#!lua" }, takesErrors],
+  edits: [
+    { file: "effect/commit.lua", from: "#!lua flags=allow-oom", to: "#!lua" },
+    takesErrors,
+    sweepsNothing,
+  ],
 };
 
 /** Nobody minds that the store is another one than it was, or has less than it had. */
