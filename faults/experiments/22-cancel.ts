@@ -17,6 +17,7 @@ const LATE_MS = 3 * LOCK_MS;
 /** As many as the workers claim in one go: the first of them is known to its worker only after the last. */
 const WAVE = 40;
 const END_WITHIN_MS = 30_000;
+const CONTROL_TRIES_MAX = 8;
 const PREFIX = "lab";
 const WORKERS = { workers: 2, concurrency: WAVE / 2, env: { HOLDFAST_PREFIX: PREFIX } };
 
@@ -126,8 +127,16 @@ async function answerOf(operator: StandaloneOperator, id: string): Promise<Answe
   return { outcome, at: Date.now() };
 }
 
+/** Whether a message comes before the reply to the claim is chance, and on a slow machine a rare one. */
 async function control(context: Context, cut: Cut): Promise<Control> {
-  context.say(`control: without ${cut.name}`);
+  for (let tries = 1; ; tries += 1) {
+    context.say(`control: without ${cut.name}, try ${tries}`);
+    const outcome = await tryControl(cut);
+    if (outcome.isCaught || tries === CONTROL_TRIES_MAX) return outcome;
+  }
+}
+
+async function tryControl(cut: Cut): Promise<Control> {
   return await withOperator(cut, async (bench, operator) => {
     const answers = new Map<string, Answer>();
     await cancelAtClaim(bench, operator, answers, 1);
