@@ -1,16 +1,8 @@
 import type { ProbeAnswer } from "../contract/effect.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { foreign } from "../service/thrown.ts";
+import { foreign, messageOf } from "../service/thrown.ts";
 import { underDeadline } from "../service/under-deadline.ts";
-import {
-  count,
-  type EffectOwner,
-  type EffectRun,
-  GivenProbe,
-  inDoubt,
-  resultJson,
-  textOf,
-} from "./effect-run.ts";
+import { count, type EffectOwner, type EffectRun, GivenProbe, inDoubt, resultJson } from "./effect-run.ts";
 import type { Ledger } from "./ledger.ts";
 import { report } from "./report-effect.ts";
 
@@ -28,7 +20,7 @@ export async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: E
   const answer = await underDeadline(owner.abort, declaration.timeoutMs, late, async (abort) =>
     declaredAnswer(await foreign(() => probe(new GivenProbe(key, abort)))),
   ).catch((error: unknown): ProbeAnswer<T> => {
-    owner.log().warn({ effect: id, reason: owner.scrub(textOf(error)) }, "probe failed");
+    owner.log().warn({ effect: id, reason: owner.scrub(messageOf(error)) }, "probe failed");
     return "unknown";
   });
   if (answer === "unknown") throw inDoubt(id, "the probe could not tell", { retryable: true });

@@ -100,12 +100,3 @@ export function resultJson(result: unknown): string | undefined {
     return undefined;
   }
 }
-
-/** What a thrown value says, whatever it is. */
-export function textOf(thrown: unknown): string {
-  try {
-    return thrown instanceof Error ? String(thrown.message) : String(thrown);
-  } catch {
-    return "a value that has no text";
-  }
-}

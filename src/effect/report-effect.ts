@@ -2,6 +2,7 @@ import { setImmediate as endOfTurn } from "node:timers/promises";
 import type { EffectVerdict } from "../contract/effect.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { faultPoint } from "../observe/fault-points.ts";
+import { messageOf } from "../service/thrown.ts";
 import { untilAnswered } from "../store/until-answered.ts";
 import { classify } from "./classify.ts";
 import {
@@ -12,7 +13,6 @@ import {
   type EffectRun,
   inDoubt,
   resultJson,
-  textOf,
 } from "./effect-run.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -25,7 +25,7 @@ export async function afterFailure<T>(
   begun: boolean,
 ): Promise<unknown> {
   const { id, nonce, declaration } = effect;
-  const reason = owner.scrub(textOf(error));
+  const reason = owner.scrub(messageOf(error));
   if (!begun || verdictOn(effect, owner, error) === "not-done") {
     const release = await report(effect, owner, () => ledger.release(id, nonce));
     if (release !== "refused") count(effect, owner, release === "released" ? "released" : "in_doubt");
@@ -46,7 +46,7 @@ function verdictOn<T>({ id, options }: EffectRun<T>, owner: EffectOwner, error: 
     const verdict: EffectVerdict = options.classify?.(error) ?? classify(error);
     return verdict === "not-done" ? "not-done" : "unknown";
   } catch (fault) {
-    owner.log().warn({ effect: id, reason: owner.scrub(textOf(fault)) }, "the effect's classifier failed");
+    owner.log().warn({ effect: id, reason: owner.scrub(messageOf(fault)) }, "the effect's classifier failed");
     return "unknown";
   }
 }
@@ -106,7 +106,7 @@ async function commitUntilAnswered<T>(
     onRefused: (error) => {
       owner
         .log()
-        .warn({ effect: id, reason: textOf(error) }, "effect done; Redis does not take the report yet");
+        .warn({ effect: id, reason: messageOf(error) }, "effect done; Redis does not take the report yet");
       effect.onRefused(commit);
     },
   });
@@ -119,7 +119,7 @@ async function commitUntilAnswered<T>(
     owner.log().warn({ effect: id, outcome }, "effect done, but too late to be recorded");
     effect.block(inDoubt(id, "its worker reported it done after the deadline"));
   } catch (error) {
-    owner.log().error({ effect: id, reason: textOf(error) }, "effect done, but Redis did not record it");
+    owner.log().error({ effect: id, reason: messageOf(error) }, "effect done, but Redis did not record it");
     effect.block(error);
   }
 }
