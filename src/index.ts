@@ -1,9 +1,12 @@
 /**
  * Holdfast's public surface, and the only one: what is not exported here may change at any time.
  */
-export { type Api, startApi } from "./api/start-api.ts";
-export { InDoubtError, PermanentError, RetryAfterError } from "./contract/attempt-errors.ts";
-export { type Application, type ApplicationDefinition, defineConfig } from "./contract/define-config.ts";
+
+export type { ErrorCode } from "./errors/error-codes.ts";
+export { HoldfastError, type Issue } from "./errors/holdfast-error.ts";
+export { type Api, startApi } from "./http/start-api.ts";
+export { InDoubtError, PermanentError, RetryAfterError } from "./job/attempt-errors.ts";
+export { type Application, type ApplicationDefinition, defineConfig } from "./job/define-config.ts";
 export {
   type Attempt,
   type AttemptFunction,
@@ -12,13 +15,13 @@ export {
   type JobContract,
   type JobDefinition,
   type JobHandler,
-} from "./contract/define-job.ts";
+} from "./job/define-job.ts";
 export {
   defineSchedule,
   type Schedule,
   type ScheduleDefinition,
   type Tick,
-} from "./contract/define-schedule.ts";
+} from "./job/define-schedule.ts";
 export type {
   EffectCall,
   EffectDeclaration,
@@ -26,16 +29,15 @@ export type {
   EffectVerdict,
   ProbeAnswer,
   RunEffect,
-} from "./contract/effect.ts";
-export type { Backoff, RetryPolicy } from "./contract/retry-policy.ts";
-export type { Doubt } from "./effect/doubts.ts";
-export type { ErrorCode } from "./errors/error-codes.ts";
-export { HoldfastError, type Offence } from "./errors/holdfast-error.ts";
+} from "./job/effect.ts";
+export type { Backoff, RetryPolicy } from "./job/retry-policy.ts";
+export type { Running } from "./lib/running.ts";
 export { createOperator, type StandaloneOperator } from "./operate/create-operator.ts";
+export type { Doubt } from "./operate/doubts.ts";
 export type { Operator } from "./operate/operator.ts";
-export { startScheduler } from "./scheduler/start-scheduler.ts";
-export type { Running } from "./service/running.ts";
-export type { JobState, JobStatus } from "./status/job-status.ts";
+export type { JobState } from "./queue/job-state.ts";
+export { startScheduler } from "./schedule/start-scheduler.ts";
+export type { JobStatus } from "./status/job-status.ts";
 export {
   createProducer,
   type Producer,

@@ -3,14 +3,14 @@ import type { Contestant } from "./contestants.ts";
 import type { Latency } from "./row.ts";
 import { countSpending, type Spent } from "./spending.ts";
 import { latencyOf } from "./statistics.ts";
-import type { Store } from "./store.ts";
+import type { ConnectedRedis } from "./store.ts";
 
 const LOOK_EVERY_MS = 3;
 const STUCK_MS = 30_000;
 const FINISHED_LOOKED_AT = 5_000;
 
 /** How many jobs wait or are being run. */
-export async function remaining({ client }: Store, { keys }: Contestant): Promise<number> {
+export async function remaining({ client }: ConnectedRedis, { keys }: Contestant): Promise<number> {
   const [waiting, active] = await Promise.all([client.llen(keys.waiting), client.llen(keys.active)]);
   return waiting + active;
 }
@@ -23,7 +23,7 @@ export async function remaining({ client }: Store, { keys }: Contestant): Promis
  * @param pid the worker's
  */
 export async function timeDraining(
-  store: Store,
+  store: ConnectedRedis,
   contestant: Contestant,
   { from, to, pid }: { readonly from: number; readonly to: number; readonly pid: number | undefined },
 ): Promise<{ readonly perSecond: number; readonly spent: Spent }> {
@@ -34,7 +34,7 @@ export async function timeDraining(
   return { perSecond, spent: await endCount(first.count - last.count) };
 }
 
-async function untilAtMost(store: Store, contestant: Contestant, count: number) {
+async function untilAtMost(store: ConnectedRedis, contestant: Contestant, count: number) {
   let lowest = Number.POSITIVE_INFINITY;
   for (let movedAt = performance.now(); ; ) {
     const now = await remaining(store, contestant);
@@ -49,7 +49,10 @@ async function untilAtMost(store: Store, contestant: Contestant, count: number) 
 }
 
 /** From being taken to being finished, as BullMQ notes it in the last jobs, by whole milliseconds. */
-export async function runningTimes({ client }: Store, { keys }: Contestant): Promise<Latency | undefined> {
+export async function runningTimes(
+  { client }: ConnectedRedis,
+  { keys }: Contestant,
+): Promise<Latency | undefined> {
   if (keys.completed === undefined) return undefined;
   const ids = await client.zrange(keys.completed, String(-FINISHED_LOOKED_AT), "-1");
   const prefix = keys.waiting.slice(0, -"wait".length);
@@ -61,7 +64,7 @@ export async function runningTimes({ client }: Store, { keys }: Contestant): Pro
 
 /** What speaks against all of so many jobs having been completed. */
 export async function faultsOfDrained(
-  { client }: Store,
+  { client }: ConnectedRedis,
   { keys }: Contestant,
   kept: number,
 ): Promise<string[]> {

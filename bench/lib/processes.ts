@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { withDeadline } from "../../src/service/deadline.ts";
-import { readyMessage } from "../../src/service/supervisor.ts";
+import { readyMessage } from "../../src/cli/supervisor.ts";
+import { withDeadline } from "../../src/lib/deadline.ts";
 import { installation, removeInstallation } from "./installation.ts";
 
 const living = new Set<ChildProcess>();

@@ -5,7 +5,7 @@ import { startRedisServer } from "../../test/support/redis-server.ts";
 import { installation } from "./installation.ts";
 
 /** A store of one measurement's own, empty at first: on the disk with each acknowledgement, for every side alike. */
-export interface Store {
+export interface ConnectedRedis {
   readonly url: string;
   readonly client: Redis;
   /** Runs what is not measured without waiting for the disk. */
@@ -16,7 +16,7 @@ export interface Store {
 /** When the log is rewritten would otherwise be chance, and could hit either side. */
 const settings = ["--auto-aof-rewrite-percentage", "0"];
 
-export async function openStore(): Promise<Store> {
+export async function openStore(): Promise<ConnectedRedis> {
   const directory = mkdtempSync(join(installation(), "store-"));
   const server = await startRedisServer({ directory, args: settings });
   const client = new Redis(server.url);
@@ -40,7 +40,7 @@ export async function openStore(): Promise<Store> {
 }
 
 /** Runs one measurement on a store of its own. */
-export async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
+export async function withStore<T>(work: (store: ConnectedRedis) => Promise<T>): Promise<T> {
   const store = await openStore();
   try {
     return await work(store);

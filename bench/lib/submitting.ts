@@ -5,7 +5,7 @@ import { type Started, startHoldfast, startScript } from "./processes.ts";
 import type { Form, Sample, Side } from "./row.ts";
 import { freshSide } from "./side.ts";
 import { countSpending } from "./spending.ts";
-import type { Store } from "./store.ts";
+import type { ConnectedRedis } from "./store.ts";
 import { type Load, runWrk } from "./wrk.ts";
 
 const SETTLE_MS = 100;
@@ -60,7 +60,7 @@ export function overHttp(
 
 /** Measures once, on a service that runs. */
 export async function submitOverHttp(
-  store: Store,
+  store: ConnectedRedis,
   { waiting }: Service,
   { child, ready }: Started<{ readonly url: string }>,
   load: Load,
@@ -88,7 +88,7 @@ export async function submitOverHttp(
 }
 
 /** When wrk has ended, what it had in flight is still being worked on. */
-async function settledLength({ client }: Store, list: string | undefined): Promise<number> {
+async function settledLength({ client }: ConnectedRedis, list: string | undefined): Promise<number> {
   if (list === undefined) return 0;
   for (let length = await client.llen(list); ; ) {
     await sleep(SETTLE_MS);

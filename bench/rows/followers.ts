@@ -39,7 +39,7 @@ export function followerRows(form: Form): Row[] {
   ];
 }
 
-function submitting(name: string, followers: number, { isQuick, warmUpSeconds }: Form): Side {
+function submitting(name: string, subscribers: number, { isQuick, warmUpSeconds }: Form): Side {
   const seconds = isQuick ? 8 : 20;
   return freshSide(name, async (store) => {
     const api = await startHoldfast<{ readonly url: string }>("api", { REDIS_URL: store.url });
@@ -47,8 +47,8 @@ function submitting(name: string, followers: number, { isQuick, warmUpSeconds }:
     const worker = await holdfast.startWorker(store.url, { concurrency: CONCURRENCY, keepCompleted });
     try {
       const submit = () => paced(api.ready.url, warmUpSeconds, seconds);
-      if (followers === 0) return sampleOf(api, await submit(), []);
-      const args = [api.ready.url, String(followers), String(warmUpSeconds + seconds)];
+      if (subscribers === 0) return sampleOf(api, await submit(), []);
+      const args = [api.ready.url, String(subscribers), String(warmUpSeconds + seconds)];
       const following = await startScript<{ readonly dueInMs: number }>("lib/inside/followers", args, {});
       const told = once(following.child, "message");
       const late = following.ready.dueInMs < 0 ? ["the followers were not all there in time"] : [];
@@ -56,7 +56,7 @@ function submitting(name: string, followers: number, { isQuick, warmUpSeconds }:
       const submitted = await submit();
       const [{ right }] = (await Promise.race([told, following.ended])) as [{ readonly right: number }];
       await following.end();
-      const wrong = right === followers ? [] : [`${followers - right} followers were not told the end`];
+      const wrong = right === subscribers ? [] : [`${subscribers - right} followers were not told the end`];
       return sampleOf(api, submitted, [...late, ...wrong]);
     } finally {
       await worker.end();

@@ -5,7 +5,7 @@ import { startDriver } from "../lib/driver.ts";
 import type { JobType } from "../lib/inside/contestant.ts";
 import type { Form, Row, Side } from "../lib/row.ts";
 import { freshSide } from "../lib/side.ts";
-import type { Store } from "../lib/store.ts";
+import type { ConnectedRedis } from "../lib/store.ts";
 import { CONCURRENCY } from "./work.ts";
 
 const KEEP_ALL = 10_000_000;
@@ -68,7 +68,7 @@ function remembering(name: string, contestant: Contestant, type: JobType, { isQu
   });
 }
 
-async function runAll(store: Store, contestant: Contestant): Promise<void> {
+async function runAll(store: ConnectedRedis, contestant: Contestant): Promise<void> {
   const options = { concurrency: CONCURRENCY, keepCompleted: KEEP_ALL };
   const worker = await contestant.startWorker(store.url, options);
   try {
@@ -83,7 +83,7 @@ async function runAll(store: Store, contestant: Contestant): Promise<void> {
 const SETTLE_MS = 200;
 
 /** Bytes for jobs and what belongs to them: without buffers, scripts, and the stream of events, which is bounded. */
-async function used({ client }: Store, { keys }: Contestant): Promise<number> {
+async function used({ client }: ConnectedRedis, { keys }: Contestant): Promise<number> {
   await sleep(SETTLE_MS);
   const info = await client.info("memory");
   const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0);

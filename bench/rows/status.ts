@@ -3,7 +3,7 @@ import { deepen } from "../lib/deepen.ts";
 import { startDriver } from "../lib/driver.ts";
 import { number } from "../lib/report/numbers.ts";
 import type { Form, Row, Sample, Side } from "../lib/row.ts";
-import { openStore, type Store } from "../lib/store.ts";
+import { type ConnectedRedis, openStore } from "../lib/store.ts";
 
 const IN_FLIGHT = 128;
 const SHALLOW = 1_000;
@@ -52,7 +52,7 @@ function reading(contestant: Contestant, depth: number, form: Form): Side {
 
 /** Measures once, by a producer in a process of its own. */
 export async function readStatus(
-  store: Store,
+  store: ConnectedRedis,
   { module }: Contestant,
   id: string,
   { seconds }: Form,

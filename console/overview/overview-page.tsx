@@ -1,6 +1,6 @@
 import { Page, Section } from "../parts/page.tsx";
 import { Loading, ProblemNote } from "../parts/states.tsx";
-import type { StoreOverview, WorkerOverview } from "../service/answers.ts";
+import type { RedisOverview, WorkerOverview } from "../service/answers.ts";
 import { useLive } from "../service/live.tsx";
 import { Headlines } from "./headlines.tsx";
 import { PercentileTable } from "./percentile-table.tsx";
@@ -54,7 +54,7 @@ export function OverviewPage() {
 }
 
 /** Before all else: on a phone the list of guarantees is far below. */
-function BrokenGuarantees({ guarantees }: Pick<StoreOverview, "guarantees">) {
+function BrokenGuarantees({ guarantees }: Pick<RedisOverview, "guarantees">) {
   const broken = guarantees.filter(({ holds }) => !holds);
   if (broken.length === 0) return null;
   return (
@@ -74,7 +74,7 @@ function aboutWorkers(workers: readonly WorkerOverview[]): string {
   return `${running} of ${room} slots busy`;
 }
 
-function aboutGuarantees(guarantees: StoreOverview["guarantees"]): string {
+function aboutGuarantees(guarantees: RedisOverview["guarantees"]): string {
   const broken = guarantees.filter(({ holds }) => !holds).length;
   return broken === 0
     ? "all hold"

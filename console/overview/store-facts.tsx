@@ -2,7 +2,7 @@ import { Bar } from "../parts/bar.tsx";
 import { bytes, duration } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { Mark } from "../parts/mark.tsx";
-import type { StoreOverview } from "../service/answers.ts";
+import type { RedisOverview } from "../service/answers.ts";
 
 /** What an accepted job survives. */
 const survives: Readonly<Record<string, string>> = {
@@ -17,7 +17,7 @@ interface Known {
 }
 
 /** How the store is. */
-export function StoreFacts({ store, isStale }: { readonly store: StoreOverview } & Known) {
+export function StoreFacts({ store, isStale }: { readonly store: RedisOverview } & Known) {
   const { version, usedBytes, maxBytes, pingMs, durability } = store;
   const isBroken = store.guarantees.some(({ holds }) => !holds);
   return (
@@ -46,7 +46,7 @@ export function StoreFacts({ store, isStale }: { readonly store: StoreOverview }
 }
 
 /** What can be relied on with this store, now. */
-export function Guarantees({ guarantees, isStale }: Pick<StoreOverview, "guarantees"> & Known) {
+export function Guarantees({ guarantees, isStale }: Pick<RedisOverview, "guarantees"> & Known) {
   return (
     <ul className="guarantees">
       {guarantees.map(({ name, holds, detail }) => (

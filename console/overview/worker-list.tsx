@@ -29,8 +29,18 @@ export function busySlots({ running, holds, isSilent }: WorkerOverview): number 
 }
 
 function Worker({ worker }: { readonly worker: WorkerOverview }) {
-  const { name, queue, concurrency, startedAt, seenAt, lastTakenAt, isSilent, isDeaf, isClockWrong, holds } =
-    worker;
+  const {
+    name,
+    queue,
+    concurrency,
+    startedAt,
+    seenAt,
+    lastClaimedAt,
+    isSilent,
+    isStuck,
+    isClockWrong,
+    holds,
+  } = worker;
   const busy = busySlots(worker);
   return (
     <>
@@ -38,7 +48,7 @@ function Worker({ worker }: { readonly worker: WorkerOverview }) {
         <Text of={name} isCode /> <span className="quiet">on</span> <Text of={queue} />
         {isSilent && <span className="tag bad">silent: gone, or cut off from the store</span>}
         {isClockWrong && <span className="tag bad">clock wrong: takes nothing</span>}
-        {isDeaf && <span className="tag bad">deaf: takes nothing while jobs wait</span>}
+        {isStuck && <span className="tag bad">deaf: takes nothing while jobs wait</span>}
       </div>
       <div className="worker-load">
         <Bar value={busy} of={concurrency} />
@@ -52,9 +62,9 @@ function Worker({ worker }: { readonly worker: WorkerOverview }) {
             </>
           )}
           seen <Relative at={seenAt} />
-          {lastTakenAt !== null && (
+          {lastClaimedAt !== null && (
             <>
-              , last took a job <Relative at={lastTakenAt} />
+              , last took a job <Relative at={lastClaimedAt} />
             </>
           )}
         </span>

@@ -22,18 +22,18 @@ export function ProblemNote({
   readonly thrown: unknown;
   readonly children?: ReactNode;
 }) {
-  const { title, message, code, offences } = asProblem(thrown);
+  const { title, message, code, issues } = asProblem(thrown);
   return (
     <div className="problem" role="alert">
       <p className="problem-title">{title}</p>
       <p>
         <Text of={message} /> <span className="code quiet">{code}</span>
       </p>
-      {offences.length > 0 && (
+      {issues.length > 0 && (
         <ul>
-          {offences.map((offence) => (
-            <li key={`${offence.pointer} ${offence.message}`}>
-              <Text of={offence.pointer} isCode /> <Text of={offence.message} />
+          {issues.map((issue) => (
+            <li key={`${issue.pointer} ${issue.message}`}>
+              <Text of={issue.pointer} isCode /> <Text of={issue.message} />
             </li>
           ))}
         </ul>

@@ -1,5 +1,5 @@
 /** One thing that is wrong with an input. */
-interface Offence {
+interface Issue {
   readonly pointer: string;
   readonly message: string;
 }
@@ -9,7 +9,7 @@ interface ProblemDetails {
   readonly code: string;
   readonly title: string;
   readonly detail: string;
-  readonly errors?: readonly Offence[];
+  readonly errors?: readonly Issue[];
 }
 
 /** Why a request was not done, in the service's own words where it has any. */
@@ -18,7 +18,7 @@ export class Problem extends Error {
   readonly status: number;
   readonly code: string;
   readonly title: string;
-  readonly offences: readonly Offence[];
+  readonly issues: readonly Issue[];
 
   constructor({ status, code, title, detail, errors = [] }: ProblemDetails) {
     super(detail);
@@ -26,7 +26,7 @@ export class Problem extends Error {
     this.status = status;
     this.code = code;
     this.title = title;
-    this.offences = errors;
+    this.issues = errors;
   }
 }
 

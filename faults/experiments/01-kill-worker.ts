@@ -1,11 +1,11 @@
 import type { Table } from "../../test/support/report.ts";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
 import { type BenchOptions, untilEnded, withBench } from "../lib/bench.ts";
-import { check, isGivenUp, type JobRecord, strikesIn, type Verdict } from "../lib/checker.ts";
-import { withoutReservation } from "../lib/cuts.ts";
+import { check, injectionsIn, isGivenUp, type JobRecord, type Verdict } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
 import { groupBy } from "../lib/group-by.ts";
-import { type StrikePoint, strikePoints } from "../lib/inside/points.ts";
+import { type InjectionPoint, injectionPoints } from "../lib/inside/points.ts";
+import { withoutReservation } from "../lib/mutations.ts";
 import type { Step } from "../lib/trace-reader.ts";
 import { inLanes } from "../lib/waiting.ts";
 
@@ -48,8 +48,8 @@ async function killAtEachPoint(
   size: Size,
   options: Partial<BenchOptions>,
 ): Promise<Killed> {
-  const strikes = repeated(strikePoints, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
-  const jobs = actJobs("kill", context.random, strikes, size.plain);
+  const injections = repeated(injectionPoints, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
+  const jobs = actJobs("kill", context.random, injections, size.plain);
   return await withBench({ workers: size.workers, concurrency: 2, ...options }, async (bench) => {
     // So few at a time that a death takes some bystanders with it, but not all.
     await inLanes(jobs, size.workers * 3, async (job) => {
@@ -76,7 +76,7 @@ async function reservationControl(context: Context): Promise<Control> {
 
 /** What became of the jobs that were struck at each point, as far as no other death hit them too. */
 function perPoint(jobs: readonly JobRecord[], dead: ReadonlySet<string>): Table {
-  const rows = strikePoints.map((point) => {
+  const rows = injectionPoints.map((point) => {
     const struck = jobs.filter((job) => struckAt(job) === point && isHitOnce(job, dead));
     const inDoubt = struck.filter(isInDoubt);
     return [
@@ -95,7 +95,7 @@ function perPoint(jobs: readonly JobRecord[], dead: ReadonlySet<string>): Table 
   };
 }
 
-const nobodyKnows: ReadonlySet<StrikePoint> = new Set([
+const nobodyKnows: ReadonlySet<InjectionPoint> = new Set([
   "reserve:after",
   "effect:begun",
   "effect:told",
@@ -113,10 +113,10 @@ function wrongAtPoints(jobs: readonly JobRecord[], dead: ReadonlySet<string>): s
 
 /** Of the workers that began the job only the one that was struck at it died at it, and none gave up by itself. */
 function isHitOnce({ steps }: JobRecord, dead: ReadonlySet<string>): boolean {
-  const [strike] = strikesIn(steps);
+  const [inject] = injectionsIn(steps);
   const lives = groupBy(steps, ({ life }) => life);
   const hits = [...lives].filter(([life, own]) => dead.has(life) && !own.some(isLeft));
-  return hits.every(([life]) => life === strike?.life) && !steps.some(isGivenUp);
+  return hits.every(([life]) => life === inject?.life) && !steps.some(isGivenUp);
 }
 
 /** The worker had ended its attempt, or put the job off because another may have been at it. */
@@ -124,9 +124,9 @@ function isLeft({ event, detail }: Step): boolean {
   return event === "finish:after" || (event === "threw" && detail.startsWith("EFFECT_BUSY"));
 }
 
-function struckAt({ steps }: JobRecord): StrikePoint | undefined {
-  const [strike] = strikesIn(steps);
-  return strike?.detail.split("@")[1] as StrikePoint | undefined;
+function struckAt({ steps }: JobRecord): InjectionPoint | undefined {
+  const [inject] = injectionsIn(steps);
+  return inject?.detail.split("@")[1] as InjectionPoint | undefined;
 }
 
 function isInDoubt({ status }: JobRecord): boolean {

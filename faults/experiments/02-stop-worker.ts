@@ -3,11 +3,11 @@ import { Redis } from "ioredis";
 import type { Table } from "../../test/support/report.ts";
 import { actJob, actJobs, repeated } from "../lib/act-jobs.ts";
 import { type Bench, LOCK_MS, untilEnded, withBench } from "../lib/bench.ts";
-import { check, type JobRecord, refusals, strikesIn, type Verdict } from "../lib/checker.ts";
-import { withoutFence, withoutPauseCheck } from "../lib/cuts.ts";
+import { check, injectionsIn, type JobRecord, refusals, type Verdict } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
-import { type StrikePoint, strikePoints } from "../lib/inside/points.ts";
-import type { Cut } from "../lib/installation.ts";
+import { type InjectionPoint, injectionPoints } from "../lib/inside/points.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutFence, withoutPauseCheck } from "../lib/mutations.ts";
 import type { Step } from "../lib/trace-reader.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
@@ -44,8 +44,8 @@ export const stopWorker: Experiment = {
 };
 
 async function stopAtEachPoint(context: Context, perPointCount: number, workers: number): Promise<Verdict> {
-  const strikes = repeated(strikePoints, perPointCount).map((at) => ({ at, how: "stop" }) as const);
-  const jobs = actJobs("stop", context.random, strikes, 1);
+  const injections = repeated(injectionPoints, perPointCount).map((at) => ({ at, how: "stop" }) as const);
+  const jobs = actJobs("stop", context.random, injections, 1);
   return await withBench({ workers, immune: 2, concurrency: 2 }, async (bench) => {
     const waker = startWaker(bench, context);
     await inLanes(jobs, workers * 2, async (job) => {
@@ -76,10 +76,10 @@ function startWaker(bench: Bench, context: Context): Waker {
   let isStopping = false;
   const watching = (async () => {
     while (!isStopping) {
-      for (const strike of strikesIn(bench.trace.read())) {
-        if (seen.has(strike.jobId)) continue;
-        seen.add(strike.jobId);
-        const wakes = wake(bench, strike, context.random.pick(["taken", "ended"] as const));
+      for (const inject of injectionsIn(bench.trace.read())) {
+        if (seen.has(inject.jobId)) continue;
+        seen.add(inject.jobId);
+        const wakes = wake(bench, inject, context.random.pick(["taken", "ended"] as const));
         waking.add(wakes);
         wakes.finally(() => waking.delete(wakes));
       }
@@ -99,15 +99,15 @@ function startWaker(bench: Bench, context: Context): Waker {
   };
 }
 
-async function wake(bench: Bench, strike: Step, when: "taken" | "ended"): Promise<void> {
-  const worker = bench.workers.find(({ life }) => life === strike.life);
+async function wake(bench: Bench, inject: Step, when: "taken" | "ended"): Promise<void> {
+  const worker = bench.workers.find(({ life }) => life === inject.life);
   const since = performance.now();
   const isTaken = () =>
     bench.trace.read().some(({ jobId, life, event }) => {
-      return jobId === strike.jobId && life !== strike.life && event === "begun";
+      return jobId === inject.jobId && life !== inject.life && event === "begun";
     });
   const isEnded = async () => {
-    const status = await bench.client.status(strike.jobId);
+    const status = await bench.client.status(inject.jobId);
     return status?.state === "completed" || status?.state === "failed";
   };
   await until(
@@ -119,7 +119,7 @@ async function wake(bench: Bench, strike: Step, when: "taken" | "ended"): Promis
 
 /** What the workers that were paused at each point came to. */
 function perPoint(jobs: readonly JobRecord[]): Table {
-  const rows = strikePoints.map((point) => {
+  const rows = injectionPoints.map((point) => {
     const struck = jobs.filter((job) => struckAt(job) === point);
     const doubted = struck.filter(({ status }) => status?.error?.code === "EFFECT_IN_DOUBT");
     return [
@@ -150,13 +150,13 @@ function perPoint(jobs: readonly JobRecord[]): Table {
 
 /** The paused worker went on to the end of its attempt, and the store did not take it. */
 function finishedInVain({ steps }: JobRecord): boolean {
-  const [strike] = strikesIn(steps);
-  const own = steps.filter(({ life }) => life === strike?.life).map(({ event }) => event);
+  const [inject] = injectionsIn(steps);
+  const own = steps.filter(({ life }) => life === inject?.life).map(({ event }) => event);
   return own.includes("finish:before") && !own.includes("finish:after");
 }
 
-function struckAt({ steps }: JobRecord): StrikePoint | undefined {
-  return strikesIn(steps)[0]?.detail.split("@")[1] as StrikePoint | undefined;
+function struckAt({ steps }: JobRecord): InjectionPoint | undefined {
+  return injectionsIn(steps)[0]?.detail.split("@")[1] as InjectionPoint | undefined;
 }
 
 interface Awakening {
@@ -174,7 +174,11 @@ const RETENTION_MS = 1_000;
  * Workers are stopped just before they reserve, and sleep until others have done the effect and the store has forgotten
  * the job, its key and its ledger: then only the fence stands between them and a second effect.
  */
-async function wakeAfterRetention(context: Context, count: number, cut: Cut | undefined): Promise<Awakening> {
+async function wakeAfterRetention(
+  context: Context,
+  count: number,
+  cut: Mutation | undefined,
+): Promise<Awakening> {
   context.say(`asleep beyond the retention${cut === undefined ? "" : `, without ${cut.name}`}`);
   const options = {
     workers: count,
@@ -184,12 +188,12 @@ async function wakeAfterRetention(context: Context, count: number, cut: Cut | un
     ...(cut !== undefined && { cut }),
   };
   return await withBench(options, async (bench) => {
-    const strike = { at: "reserve:before", how: "stop" } as const;
+    const inject = { at: "reserve:before", how: "stop" } as const;
     for (let index = 0; index < count; index += 1)
-      await bench.client.submit(actJob(`asleep-${index}`, context.random, strike));
+      await bench.client.submit(actJob(`asleep-${index}`, context.random, inject));
     await until(() => bench.told().length >= count, { withinMs: 20_000 });
     await until(() => isForgotten(bench), { withinMs: 20_000, everyMs: 100 });
-    const stops = strikesIn(bench.trace.read());
+    const stops = injectionsIn(bench.trace.read());
     for (const worker of bench.workers) worker.signal("SIGCONT");
     const settled = (step: Step) => ["threw", "effect:told"].includes(step.event);
     const isAwake = ({ life, jobId }: Step) =>

@@ -4,8 +4,8 @@ import { actJob } from "../lib/act-jobs.ts";
 import { type Bench, withBench } from "../lib/bench.ts";
 import { check } from "../lib/checker.ts";
 import { libraryDoor } from "../lib/client.ts";
-import { withoutKey } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { withoutKey } from "../lib/mutations.ts";
 import { startProxy } from "../lib/proxy.ts";
 import { duplicatesIn, jobsPerKey } from "../lib/store-contents.ts";
 

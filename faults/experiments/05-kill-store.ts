@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { actJob, actJobs, repeated } from "../lib/act-jobs.ts";
 import { type Bench, type BenchOptions, untilEnded, withBench } from "../lib/bench.ts";
-import { check, strikesIn, type Verdict } from "../lib/checker.ts";
+import { check, injectionsIn, type Verdict } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
 import { powerCutEnvironment } from "../lib/power-cut.ts";
 import { inLanes } from "../lib/waiting.ts";
@@ -16,10 +16,10 @@ export const killStore: Experiment = {
     const { isQuick } = context;
     const always = await killInALoop(context, isQuick ? 3 : 50, {});
     const everysec = await killInALoop(context, isQuick ? 2 : 15, everySecond);
-    const cuts = await cutThePower(context, isQuick ? 3 : 25);
+    const mutations = await cutThePower(context, isQuick ? 3 : 25);
     const between = await killBetween(context, isQuick ? 1 : 8);
     const controls = await storeControls(context);
-    const loops = [always, ...(cuts === undefined ? [] : [cuts.always])];
+    const loops = [always, ...(mutations === undefined ? [] : [mutations.always])];
     return {
       counts: sum([...loops.map(({ verdict }) => verdict.counts), between.counts]),
       table: {
@@ -27,14 +27,14 @@ export const killStore: Experiment = {
         rows: [
           row("always", always),
           row("everysec", everysec),
-          ...(cuts === undefined
+          ...(mutations === undefined
             ? []
-            : [row("always, power cut", cuts.always), row("everysec, power cut", cuts.everysec)]),
+            : [row("always, power cut", mutations.always), row("everysec, power cut", mutations.everysec)]),
         ],
       },
       measured: [
         "the time to recover is from the kill to the first acknowledgement after it; the store is started again at once",
-        cuts === undefined
+        mutations === undefined
           ? "power cuts were left out: they need Linux and a C compiler"
           : "in a power cut all that the store had written and not fsynced is gone; `faults/lib/power-cut.c` tells how",
         "what `everysec` loses is measured, not promised: Holdfast refuses such a store at durability `disk`",
@@ -88,7 +88,7 @@ async function killInALoop(context: Context, kills: number, options: Partial<Ben
     });
     for (let kill = 0; kill < kills; kill += 1) {
       await sleep(random.between(300, 1_200));
-      await bench.strikeStore();
+      await bench.injectIntoRedis();
       say(`${kill + 1} of ${kills} kills, ${bench.client.acknowledged.length} jobs acknowledged`);
     }
     await sleep(1_000);
@@ -110,18 +110,18 @@ function recoveries({ outages, client }: Bench): number[] {
 /** The worker tells the laboratory where it stands, waits until the store is dead, and goes on. */
 async function killBetween(context: Context, perPoint: number): Promise<Verdict> {
   const points = ["reserve:after", "effect:told", "commit:before"] as const;
-  const strikes = repeated(points, perPoint).map((at) => ({ at, how: "store" }) as const);
-  const jobs = actJobs("between", context.random, strikes, 1);
+  const injections = repeated(points, perPoint).map((at) => ({ at, how: "store" }) as const);
+  const jobs = actJobs("between", context.random, injections, 1);
   // Back at once, later than the lock, and later than the effect's deadline.
-  const strikeMs = () => context.random.pick([0, 1_500, 4_000]);
-  return await withBench({ workers: 2, concurrency: 1, strikeMs }, async (bench) => {
+  const injectionMs = () => context.random.pick([0, 1_500, 4_000]);
+  return await withBench({ workers: 2, concurrency: 1, injectionMs }, async (bench) => {
     await inLanes(jobs, 3, async (job) => {
       const accepted = await bench.client.submit(job);
-      context.say(`${strikesIn(bench.trace.read()).length} of ${strikes.length} kills between`);
+      context.say(`${injectionsIn(bench.trace.read()).length} of ${injections.length} kills between`);
       await untilEnded(bench, accepted?.id);
     });
     const verdict = await check(bench, 30_000);
-    verdict.counts.faults = strikesIn(bench.trace.read()).length;
+    verdict.counts.faults = injectionsIn(bench.trace.read()).length;
     return verdict;
   });
 }
@@ -138,7 +138,7 @@ async function storeControl(
     async (bench) => {
       for (let index = 0; index < 20; index += 1)
         await bench.client.submit(actJob(`control-${index}`, context.random));
-      await bench.strikeStore();
+      await bench.injectIntoRedis();
       const { counts } = await check(bench, 0);
       return {
         protection,

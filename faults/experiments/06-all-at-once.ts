@@ -58,7 +58,7 @@ async function killAtRandom(bench: Bench, { random, say }: Context, forMs: numbe
   while (performance.now() < until) {
     await sleep(random.between(SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS));
     const victim = random.pick(["worker", "worker", "api", "scheduler", "store"] as const);
-    if (victim === "store") await bench.strikeStore(random.between(0, 500));
+    if (victim === "store") await bench.injectIntoRedis(random.between(0, 500));
     const role = {
       worker: random.pick(bench.workers),
       api: bench.api,

@@ -25,7 +25,7 @@ export const outage: Experiment = {
           const seen = await recoverFrom(bench, context, forMs, load, how);
           faults += 1;
           recoveries.push(...seen.recoveries);
-          if (seen.isDeaf) broken.push(`not every worker resumed after ${forMs} ms (${how}, ${load})`);
+          if (seen.isStuck) broken.push(`not every worker resumed after ${forMs} ms (${how}, ${load})`);
         }
         rows.push([forMs / 1_000, load, times, recoveries.length, p50(recoveries), Math.max(...recoveries)]);
       }
@@ -71,7 +71,7 @@ async function recoverFrom(
   forMs: number,
   load: Load,
   how: "killed" | "stopped",
-): Promise<{ recoveries: number[]; isDeaf: boolean }> {
+): Promise<{ recoveries: number[]; isStuck: boolean }> {
   outages += 1;
   let isOver = false;
   const submit = async (name: string) => {
@@ -85,12 +85,12 @@ async function recoverFrom(
   };
   const before = load === "busy" ? submit("busy") : Promise.resolve();
   await sleep(500);
-  const backAt = how === "killed" ? (await bench.strikeStore(forMs)).to : await bench.pauseStore(forMs);
+  const backAt = how === "killed" ? (await bench.injectIntoRedis(forMs)).to : await bench.pauseStore(forMs);
   const after = submit("after");
   const begun = await until(() => begunAfter(bench, backAt), { withinMs: DEAF_AFTER_MS });
   isOver = true;
   await Promise.all([before, after]);
-  return { recoveries: begun ?? [], isDeaf: begun === undefined };
+  return { recoveries: begun ?? [], isStuck: begun === undefined };
 }
 
 /** @returns how long each worker took to begin a job again; undefined while one has not */

@@ -3,9 +3,9 @@ import { actJob } from "../lib/act-jobs.ts";
 import { type Bench, type BenchOptions, withBench } from "../lib/bench.ts";
 import { check, isGivenUp, type Verdict } from "../lib/checker.ts";
 import { apiDoor } from "../lib/client.ts";
-import { withoutAdmission, withoutRoomForCommits } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutAdmission, withoutRoomForCommits } from "../lib/mutations.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 export const fullMemory: Experiment = {
@@ -196,7 +196,7 @@ function brokenIn({ verdict, endedWhileFull, refusedWrites, begunTwice, answer }
 }
 
 /** In the middle of effects the store takes no writes any more: that an effect is done is written down all the same. */
-async function refuseAllWrites(context: Context, cut?: Cut): Promise<Verdict> {
+async function refuseAllWrites(context: Context, cut?: Mutation): Promise<Verdict> {
   const size = { workers: 2, concurrency: RUNNING / 2, env: { HOLDFAST_LOCK_MS: LOCK_MS } };
   return await withBench({ ...size, ...(cut && { cut }) }, async (bench) => {
     await submitSlow(bench, context);

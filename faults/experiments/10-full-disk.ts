@@ -104,7 +104,7 @@ async function fillAgainAndAgain(
       await load.end();
       await keeper.stop();
     }
-    await bench.strikeStore();
+    await bench.injectIntoRedis();
     const verdict = await check(bench, 60_000);
     verdict.counts.faults = times;
     return { name, verdict, times, answers, storeEnds: keeper.restarts, resumed };

@@ -4,9 +4,9 @@ import { actJob } from "../lib/act-jobs.ts";
 import { type Bench, withBench } from "../lib/bench.ts";
 import { check, noCounts } from "../lib/checker.ts";
 import { apiDoor, libraryDoor } from "../lib/client.ts";
-import { withoutEpoch, withoutScripts } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
 import { type Flushed, flush, HELD } from "../lib/flush.ts";
+import { withoutEpoch, withoutScripts } from "../lib/mutations.ts";
 import type { Random } from "../lib/random.ts";
 import { withHand } from "../lib/store-hand.ts";
 import { inLanes } from "../lib/waiting.ts";
@@ -105,7 +105,7 @@ async function storm(
   { random, say }: Context,
   name: string,
   forMs: number,
-  strike: (store: Redis, random: Random) => Promise<void>,
+  inject: (store: Redis, random: Random) => Promise<void>,
 ): Promise<Storm> {
   const before = { acknowledged: client.acknowledged.length, unanswered: client.unanswered };
   const door = apiDoor(async () => (await api?.ready())?.url ?? "");
@@ -119,7 +119,7 @@ async function storm(
   try {
     while (performance.now() < until) {
       await sleep(random.between(0, LONGEST_PAUSE_MS));
-      await strike(hand, random);
+      await inject(hand, random);
       times += 1;
       say(`${times} times ${name}, ${client.acknowledged.length} jobs acknowledged`);
     }

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Bench, untilEnded, withBench } from "../lib/bench.ts";
 import { check } from "../lib/checker.ts";
-import { withoutKey } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { withoutKey } from "../lib/mutations.ts";
 import { neutralEnvironment } from "../lib/processes.ts";
 import { inLanes } from "../lib/waiting.ts";
 

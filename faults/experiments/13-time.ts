@@ -5,9 +5,9 @@ import { actJob } from "../lib/act-jobs.ts";
 import { allEnded, type Bench, withBench } from "../lib/bench.ts";
 import { check } from "../lib/checker.ts";
 import { crossChanges } from "../lib/clock-changes.ts";
-import { withoutKey } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutKey } from "../lib/mutations.ts";
 import { type Role, startRole } from "../lib/role.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
@@ -66,7 +66,7 @@ const SECOND_MS = 1_000;
 const CONTROL_MS = 4_000;
 
 /** Each scheduler believes its own machine's clock. */
-const withoutStoreClock: Cut = {
+const withoutStoreClock: Mutation = {
   name: "store's clock",
   edits: [
     {
@@ -135,7 +135,7 @@ function startScheduler(
     env: { ...env, ...clock },
     directory,
     onDeath,
-    onStoreStrike: async () => {},
+    onRedisInjection: async () => {},
   });
 }
 
@@ -228,7 +228,7 @@ function faultsOf({ missed, twice, early }: Seen): string[] {
   ];
 }
 
-async function control(context: Context, cut: Cut): Promise<Control> {
+async function control(context: Context, cut: Mutation): Promise<Control> {
   context.say(`control: without ${cut.name}`);
   return await withBench({ workers: 0, cut }, async (bench) => {
     const found = faultsOf(await watch(bench, context, CONTROL_MS, false));

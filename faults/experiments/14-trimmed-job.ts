@@ -3,9 +3,9 @@ import { actJob } from "../lib/act-jobs.ts";
 import { allEnded, type Bench, withBench } from "../lib/bench.ts";
 import { noCounts } from "../lib/checker.ts";
 import type { Acknowledged } from "../lib/client.ts";
-import { withoutKey } from "../lib/cuts.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutKey } from "../lib/mutations.ts";
 
 export const trimmedJob: Experiment = {
   number: 14,
@@ -40,7 +40,7 @@ interface Seen {
   readonly repeated: number;
 }
 
-async function comeAgain(context: Context, count: number, cut: Cut | undefined): Promise<Seen> {
+async function comeAgain(context: Context, count: number, cut: Mutation | undefined): Promise<Seen> {
   const options = { workers: 1, env: { HOLDFAST_KEEP_COMPLETED: "1" }, ...(cut && { cut }) };
   return await withBench(options, async (bench) => {
     const jobs = Array.from({ length: count }, (_, index) => actJob(`trim-${index}`, context.random));

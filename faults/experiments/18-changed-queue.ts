@@ -4,9 +4,9 @@ import { actJob } from "../lib/act-jobs.ts";
 import { type Bench, withBench } from "../lib/bench.ts";
 import { check, type Verdict } from "../lib/checker.ts";
 import { apiDoor, type Door, type Submission } from "../lib/client.ts";
-import { withoutFinish, withoutFormerClaim } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutFinish, withoutFormerClaim } from "../lib/mutations.ts";
 import type { Role } from "../lib/role.ts";
 import { inLanes } from "../lib/waiting.ts";
 
@@ -227,7 +227,7 @@ interface Noticed {
 /** Keys of the old version, and some of the new one, whose API dies at one of them. Nothing needs to be run for that. */
 async function control(
   { random }: Context,
-  cut: Cut,
+  cut: Mutation,
   notice: (noticed: Noticed) => string | false,
 ): Promise<Control> {
   return await withBench({ workers: 0, cut }, async (bench) => {

@@ -1,9 +1,9 @@
 import { allEnded, withBench } from "../lib/bench.ts";
 import { type Counts, noCounts } from "../lib/checker.ts";
-import { withoutLedgerLife } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
 import { groupBy } from "../lib/group-by.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutLedgerLife } from "../lib/mutations.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 /** What an effect is remembered for: shorter than the pause between two attempts. */
@@ -45,7 +45,7 @@ interface Size {
 }
 
 /** Jobs that have ended are soon gone at such a retention, so that the witness alone knows what became of them. */
-async function outlive(context: Context, size: Size, cut?: Cut): Promise<Counts> {
+async function outlive(context: Context, size: Size, cut?: Mutation): Promise<Counts> {
   const env = { HOLDFAST_RETENTION_MS: String(RETENTION_MS) };
   return await withBench({ workers: 3, concurrency: 20, env, ...(cut && { cut }) }, async (bench) => {
     const keys = Array.from({ length: size.jobs }, (_, index) => `late-${index}`);

@@ -4,9 +4,9 @@ import { dirname, join } from "node:path";
 import type { Receipt } from "holdfast";
 import { type Bench, withBench } from "../lib/bench.ts";
 import { noCounts } from "../lib/checker.ts";
-import { withoutClocks } from "../lib/cuts.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutClocks } from "../lib/mutations.ts";
 import { endProcess, readiness, startProcess } from "../lib/processes.ts";
 import { until } from "../lib/waiting.ts";
 
@@ -84,7 +84,7 @@ function said(logFile: string): boolean {
 }
 
 /** One worker whose clock goes wrong while it runs, with jobs of each kind there. */
-async function goWrong(context: Context, shiftMs: number, cut: Cut | undefined): Promise<Found> {
+async function goWrong(context: Context, shiftMs: number, cut: Mutation | undefined): Promise<Found> {
   context.say(`a worker whose clock goes wrong by ${shiftMs} ms`);
   return await withBench({ workers: 0, ...(cut && { cut }) }, async (bench) => {
     const { createProducer, application } = await bench.installation.library();
@@ -142,7 +142,7 @@ function faultsOf({ kept, early }: Pick<Found, "kept" | "early">): string[] {
   ];
 }
 
-async function control(context: Context, cut: Cut): Promise<Control> {
+async function control(context: Context, cut: Mutation): Promise<Control> {
   const found = faultsOf(await goWrong(context, 8 * DAY_MS, cut));
   return { protection: cut.name, isCaught: found.length > 0, seen: found.join(", ") || "nothing" };
 }

@@ -2,9 +2,9 @@ import { dirname, join } from "node:path";
 import { type Bench, LOCK_MS, untilEnded, withBench } from "../lib/bench.ts";
 import { check, type JobRecord } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
-import { withoutLoopWatch } from "../lib/cuts.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutLoopWatch } from "../lib/mutations.ts";
 import { startRole } from "../lib/role.ts";
 import { until } from "../lib/waiting.ts";
 
@@ -88,7 +88,7 @@ function blocking(key: string, once: boolean): Submission {
   return { type: "blocking", idempotencyKey: key, payload: { once } };
 }
 
-async function withBlockedBench<T>(cut: Cut | undefined, use: (bench: Bench) => Promise<T>): Promise<T> {
+async function withBlockedBench<T>(cut: Mutation | undefined, use: (bench: Bench) => Promise<T>): Promise<T> {
   return await withBench({ workers: 0, ...(cut && { cut }) }, async (bench) => {
     const { installation, env, directory } = bench;
     const worker = startRole({
@@ -97,7 +97,7 @@ async function withBlockedBench<T>(cut: Cut | undefined, use: (bench: Bench) => 
       env,
       directory,
       onDeath: (death) => (bench.deaths as (typeof death)[]).push(death),
-      onStoreStrike: async () => {},
+      onRedisInjection: async () => {},
     });
     try {
       await worker.ready();
@@ -108,7 +108,7 @@ async function withBlockedBench<T>(cut: Cut | undefined, use: (bench: Bench) => 
   });
 }
 
-async function control(context: Context, cut: Cut): Promise<Control> {
+async function control(context: Context, cut: Mutation): Promise<Control> {
   context.say(`control: without ${cut.name}`);
   return await withBlockedBench(cut, async (bench) => {
     const culprit = await bench.client.submit(blocking("culprit", false));

@@ -1,13 +1,13 @@
 import type { StandaloneOperator } from "holdfast";
-import { queueKey } from "../../src/store/keys.ts";
+import { queueKey } from "../../src/redis/keys.ts";
 import { actJob, repeated } from "../lib/act-jobs.ts";
 import { type Bench, LOCK_MS, withBench } from "../lib/bench.ts";
 import { check, type JobRecord, type Verdict } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
-import { withoutKeptCancellations } from "../lib/cuts.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
-import { strikePoints } from "../lib/inside/points.ts";
-import type { Cut } from "../lib/installation.ts";
+import { injectionPoints } from "../lib/inside/points.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutKeptCancellations } from "../lib/mutations.ts";
 import { withHand } from "../lib/store-hand.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
@@ -68,7 +68,7 @@ async function cancelAtEveryMoment(context: Context): Promise<{ verdict: Verdict
     await cancelAtClaim(bench, operator, answers, isQuick ? 1 : 10);
 
     const times = isQuick ? 8 : 100;
-    const points = repeated(strikePoints, times);
+    const points = repeated(injectionPoints, times);
     say("inside the attempt");
     await submitAll(
       bench,
@@ -128,7 +128,7 @@ async function answerOf(operator: StandaloneOperator, id: string): Promise<Answe
 }
 
 /** Whether a message comes before the reply to the claim is chance, and on a slow machine a rare one. */
-async function control(context: Context, cut: Cut): Promise<Control> {
+async function control(context: Context, cut: Mutation): Promise<Control> {
   for (let tries = 1; ; tries += 1) {
     context.say(`control: without ${cut.name}, try ${tries}`);
     const outcome = await tryControl(cut);
@@ -136,7 +136,7 @@ async function control(context: Context, cut: Cut): Promise<Control> {
   }
 }
 
-async function tryControl(cut: Cut): Promise<Control> {
+async function tryControl(cut: Mutation): Promise<Control> {
   return await withOperator(cut, async (bench, operator) => {
     const answers = new Map<string, Answer>();
     await cancelAtClaim(bench, operator, answers, 1);
@@ -151,7 +151,7 @@ async function tryControl(cut: Cut): Promise<Control> {
 }
 
 async function withOperator<T>(
-  cut: Cut | undefined,
+  cut: Mutation | undefined,
   use: (bench: Bench, operator: StandaloneOperator) => Promise<T>,
 ): Promise<T> {
   return await withBench({ ...WORKERS, ...(cut && { cut }) }, async (bench) => {

@@ -4,11 +4,11 @@ import type { RedisServer } from "../../test/support/redis-server.ts";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
 import { allEnded, type Bench, withBench } from "../lib/bench.ts";
 import { check, type Verdict } from "../lib/checker.ts";
-import { withoutRepetition } from "../lib/cuts.ts";
 import { findStuck } from "../lib/doubt-check.ts";
 import { brokenBy, type Context, type Experiment, sum } from "../lib/experiment.ts";
-import { strikePoints } from "../lib/inside/points.ts";
-import type { Cut } from "../lib/installation.ts";
+import { injectionPoints } from "../lib/inside/points.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutRepetition } from "../lib/mutations.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 /** How Redis comes to refuse writes, and how that ends. */
@@ -59,7 +59,7 @@ export const errorReplies: Experiment = {
     return {
       counts,
       measured: [
-        `${refusals.map(({ error }) => error).join(", ")} from each of ${strikePoints.length} points on`,
+        `${refusals.map(({ error }) => error).join(", ")} from each of ${injectionPoints.length} points on`,
       ],
       broken: verdicts.flatMap(brokenBy),
       controls: [
@@ -94,12 +94,12 @@ async function withRefusals<T>(
   context: Context,
   refusal: Refusal,
   perPoint: number,
-  cut: Cut | undefined,
+  cut: Mutation | undefined,
   use: (bench: Bench) => Promise<T>,
 ): Promise<T> {
   const { random, say } = context;
   let underWay = 0;
-  const strike = async (store: RedisServer, onStruck: () => void) => {
+  const inject = async (store: RedisServer, onStruck: () => void) => {
     const redis = new Redis(store.url, { retryStrategy: () => null });
     redis.on("error", () => {}); // the store is gone when the experiment is over
     underWay += 1;
@@ -110,9 +110,9 @@ async function withRefusals<T>(
     if (underWay === 0) await refusal.end(redis);
     redis.disconnect();
   };
-  return await withBench({ workers: 2, concurrency: 4, strike, ...(cut && { cut }) }, async (bench) => {
-    const strikes = repeated(strikePoints, perPoint).map((at) => ({ at, how: "store" }) as const);
-    await inLanes(actJobs(`refused-${refusal.error}`, random, strikes, 1), 4, async (job) => {
+  return await withBench({ workers: 2, concurrency: 4, inject, ...(cut && { cut }) }, async (bench) => {
+    const injections = repeated(injectionPoints, perPoint).map((at) => ({ at, how: "store" }) as const);
+    await inLanes(actJobs(`refused-${refusal.error}`, random, injections, 1), 4, async (job) => {
       say(`${refusal.error}: ${bench.outages.length} refusals`);
       await bench.client.submit(job);
     });

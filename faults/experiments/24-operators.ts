@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
 import { allEnded, type Bench, withBench } from "../lib/bench.ts";
 import { check, type Verdict } from "../lib/checker.ts";
-import { withoutGoingOn } from "../lib/cuts.ts";
 import { findStuck } from "../lib/doubt-check.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutGoingOn } from "../lib/mutations.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 const OPERATORS = 4;
@@ -85,7 +85,7 @@ async function operate(context: Context, size: Size): Promise<Operated> {
 /** @returns what is stuck where a resolution lets nothing go on */
 async function withoutProtection(context: Context): Promise<string[]> {
   context.say("control: without going on");
-  const options: { cut: Cut } = { cut: withoutGoingOn };
+  const options: { cut: Mutation } = { cut: withoutGoingOn };
   return await withBench({ workers: 2, concurrency: 4, api: true, ...options }, async (bench) => {
     await workWhile(bench, context, { perPoint: 1, kills: 0, isBusy: false, restMs: 6_000 });
     const { jobs } = await check(bench, 10_000);
@@ -109,12 +109,12 @@ interface Tally {
 async function workWhile(bench: Bench, context: Context, size: Size): Promise<Tally> {
   const tally: Tally = { acts: new Map(), resolved: new Map() };
   const work = { isOver: false };
-  const strikes = repeated(points, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
+  const injections = repeated(points, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
   const all = Array.from({ length: OPERATORS }, () =>
     operateUntil(bench, context, tally, size.isBusy, () => work.isOver),
   );
   const killing = killApi(bench, context, size.kills);
-  await inLanes(actJobs("operated", context.random, strikes, 2), 6, async (job) => {
+  await inLanes(actJobs("operated", context.random, injections, 2), 6, async (job) => {
     context.say(`${bench.client.acknowledged.length} jobs, ${bench.deaths.length} kills`);
     await bench.client.submit(job);
     await sleep(context.random.between(0, 100)); // jobs that come in while operators act

@@ -1,9 +1,9 @@
 import { withBench } from "../lib/bench.ts";
 import { check, type JobRecord, noCounts } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
-import { withoutJoining } from "../lib/cuts.ts";
 import type { Context, Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutJoining } from "../lib/mutations.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 /** What their contract allows: three attempts, and five crashes, as a lock that is lost on a busy machine counts. */
@@ -50,7 +50,11 @@ function job(type: Submission["type"], idempotencyKey: string, payload: object):
   return { type, idempotencyKey, payload };
 }
 
-async function run(context: Context, jobs: readonly Submission[], cut?: Cut): Promise<readonly JobRecord[]> {
+async function run(
+  context: Context,
+  jobs: readonly Submission[],
+  cut?: Mutation,
+): Promise<readonly JobRecord[]> {
   return await withBench({ workers: 2, concurrency: 20, ...(cut && { cut }) }, async (bench) => {
     await inLanes(jobs, 10, async (submission) => {
       context.say(`${bench.client.acknowledged.length} of ${jobs.length} jobs`);

@@ -1,12 +1,12 @@
-import { queueKey } from "../../src/store/keys.ts";
+import { queueKey } from "../../src/redis/keys.ts";
 import { garbage } from "../../test/support/garbage-fields.ts";
 import { type Bench, withBench } from "../lib/bench.ts";
 import { noCounts } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
-import { withoutReadingGuard } from "../lib/cuts.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
 import { oddKinds } from "../lib/inside/odd-kinds.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutReadingGuard } from "../lib/mutations.ts";
 import { withHand } from "../lib/store-hand.ts";
 import { until } from "../lib/waiting.ts";
 
@@ -55,14 +55,14 @@ export const poisonedValues: Experiment = {
   },
 };
 
-async function control(context: Context, cut: Cut): Promise<Control> {
+async function control(context: Context, cut: Mutation): Promise<Control> {
   context.say(`control: without ${cut.name}`);
   const { reads } = await poison(context, cut, 1);
   const seen = `${reads.blinded.length} of ${reads.count} reads were blinded`;
   return { protection: cut.name, isCaught: reads.blinded.length > 0, seen };
 }
 
-async function poison({ say }: Context, cut: Cut | undefined, rounds: number): Promise<Found> {
+async function poison({ say }: Context, cut: Mutation | undefined, rounds: number): Promise<Found> {
   const options = { workers: 1, api: true, env: { HOLDFAST_PREFIX: PREFIX }, ...(cut && { cut }) };
   return await withBench(options, async (bench) => {
     const healthy = await submitAll(

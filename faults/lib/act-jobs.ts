@@ -2,27 +2,27 @@ import type { Submission } from "./client.ts";
 import type { ActPayload } from "./inside/application.ts";
 import type { Random } from "./random.ts";
 
-type Strike = NonNullable<ActPayload["strike"]>;
+type Injection = NonNullable<ActPayload["inject"]>;
 
 /** Every so manieth job strikes, and the strikes are dealt out evenly, in an order that the seed decides. */
 export function actJobs(
   name: string,
   random: Random,
-  strikes: readonly Strike[],
-  plainPerStrike: number,
+  injections: readonly Injection[],
+  plainPerInjection: number,
 ): Submission[] {
-  const jobs: (Strike | undefined)[] = strikes.flatMap((strike) => [
-    strike,
-    ...Array.from({ length: plainPerStrike }, () => undefined),
+  const jobs: (Injection | undefined)[] = injections.flatMap((inject) => [
+    inject,
+    ...Array.from({ length: plainPerInjection }, () => undefined),
   ]);
-  return shuffled(jobs, random).map((strike, index) => actJob(`${name}-${index}`, random, strike));
+  return shuffled(jobs, random).map((inject, index) => actJob(`${name}-${index}`, random, inject));
 }
 
-export function actJob(key: string, random: Random, strike?: Strike): Submission {
+export function actJob(key: string, random: Random, inject?: Injection): Submission {
   const payload: ActPayload = {
     beforeMs: random.between(0, 20),
     afterMs: random.between(0, 20),
-    ...(strike !== undefined && { strike }),
+    ...(inject !== undefined && { inject }),
   };
   return { type: "act", idempotencyKey: key, payload };
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JobStatus } from "holdfast";
 import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
 import { type Client, openClient } from "./client.ts";
-import { type Cut, type Installation, install } from "./installation.ts";
+import { type Installation, install, type Mutation } from "./installation.ts";
 import { endProcess, readiness, startProcess } from "./processes.ts";
 import { type StoreProxy, startProxy } from "./proxy.ts";
 import { type Death, type Role, startRole } from "./role.ts";
@@ -19,11 +19,11 @@ export interface BenchOptions {
   readonly concurrency?: number;
   readonly api?: boolean;
   readonly scheduler?: boolean;
-  readonly cut?: Cut;
+  readonly cut?: Mutation;
   /** What befalls the store when a worker asks for the blow; it goes on at `onStruck`. @default it is killed */
-  readonly strike?: (store: RedisServer, onStruck: () => void) => Promise<unknown>;
+  readonly inject?: (store: RedisServer, onStruck: () => void) => Promise<unknown>;
   /** How long the store stays away when a worker asks for the blow, in milliseconds. @default 0 */
-  readonly strikeMs?: () => number;
+  readonly injectionMs?: () => number;
   /** Overrides of the store's options, e.g. `["--appendfsync", "everysec"]`. */
   readonly store?: readonly string[];
   /** Added to the store's environment. */
@@ -73,7 +73,7 @@ export interface Bench {
   /** All effects that happened so far. */
   told(): Told[];
   /** Kills the store and starts it again. @returns when it answers */
-  strikeStore(forMs?: number): Promise<Outage>;
+  injectIntoRedis(forMs?: number): Promise<Outage>;
   /** Stops the store: it accepts connections and says nothing. @returns when it goes on, in milliseconds since 1970 */
   pauseStore(forMs: number): Promise<number>;
   /** Counts the time of `work` as one in which the store was not there for everybody. */
@@ -126,8 +126,8 @@ async function openBench(options: BenchOptions): Promise<Bench> {
   const outages: Outage[] = [];
   let striking: Promise<Outage> | undefined;
   /** Two strikes at once are one. */
-  const strikeStore = (forMs = 0, onDead = () => {}) => {
-    striking ??= strikeOnce(store, forMs, outages, onDead).finally(() => {
+  const injectIntoRedis = (forMs = 0, onDead = () => {}) => {
+    striking ??= injectOnce(store, forMs, outages, onDead).finally(() => {
       striking = undefined;
     });
     return striking;
@@ -148,10 +148,10 @@ async function openBench(options: BenchOptions): Promise<Bench> {
       env: { ...env, ...extra },
       directory,
       onDeath: (death) => deaths.push(death),
-      onStoreStrike: (onStruck) =>
-        options.strike === undefined
-          ? strikeStore(options.strikeMs?.() ?? 0, onStruck)
-          : troubled(async () => options.strike?.(store, onStruck)),
+      onRedisInjection: (onStruck) =>
+        options.inject === undefined
+          ? injectIntoRedis(options.injectionMs?.() ?? 0, onStruck)
+          : troubled(async () => options.inject?.(store, onStruck)),
     });
     roles.push(started);
     return started;
@@ -192,7 +192,7 @@ async function openBench(options: BenchOptions): Promise<Bench> {
     deaths,
     outages,
     told: () => readTold(witnessFile),
-    strikeStore,
+    injectIntoRedis,
     async pauseStore(forMs) {
       await troubled(async () => {
         process.kill(store.pid, "SIGSTOP");
@@ -217,7 +217,7 @@ export async function withBench<T>(options: BenchOptions, use: (bench: Bench) =>
   }
 }
 
-async function strikeOnce(
+async function injectOnce(
   store: RedisServer,
   forMs: number,
   outages: Outage[],

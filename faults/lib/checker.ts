@@ -94,7 +94,7 @@ export async function check(bench: Bench, withinMs: number): Promise<Verdict> {
   counts.repeated = [...repeats.values()].filter((times) => times > 1).length;
   counts.refused = refusals(bench.trace.read());
   const deadLives = new Set(bench.deaths.map(({ life }) => life));
-  const pauses = strikesIn(inOrder).filter(({ detail }) => detail.startsWith("stop"));
+  const pauses = injectionsIn(inOrder).filter(({ detail }) => detail.startsWith("stop"));
   const findings = jobs.filter((job) => job.told > 1).map((job) => `repeated: ${tale(job)}`);
   for (const job of jobs) {
     for (const kind of judge(job, { deadLives, pauses, outages: bench.outages, notEnded })) {
@@ -201,6 +201,6 @@ function tale({ key, id, status, told, steps }: JobRecord): string {
 }
 
 /** Strikes of the workers upon themselves or the store. */
-export function strikesIn(steps: readonly Step[]): Step[] {
+export function injectionsIn(steps: readonly Step[]): Step[] {
   return steps.filter(({ event }) => event === "struck");
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { defineSchedule } from "../../src/contract/define-schedule.ts";
-import type { newlyDue, startingPoint } from "../../src/scheduler/agenda.ts";
+import type { defineSchedule } from "../../src/job/define-schedule.ts";
+import type { newlyDue, startingPoint } from "../../src/schedule/agenda.ts";
 import type { Bench } from "./bench.ts";
 import type { Random } from "./random.ts";
 

@@ -1,6 +1,6 @@
 import type { Doubt, JobStatus } from "holdfast";
 import { Redis } from "ioredis";
-import { findStuckDoubts } from "../../src/effect/doubt-invariant.ts";
+import { findStuckDoubts } from "../../src/operate/doubt-invariant.ts";
 import type { Bench } from "./bench.ts";
 import { inLanes, until } from "./waiting.ts";
 

@@ -2,7 +2,7 @@ import { actJob } from "./act-jobs.ts";
 import { type Bench, untilEnded, withBench } from "./bench.ts";
 import { apiDoor, type Door, type Submission } from "./client.ts";
 import type { Context } from "./experiment.ts";
-import type { Cut } from "./installation.ts";
+import type { Mutation } from "./installation.ts";
 import { withHand } from "./store-hand.ts";
 import { inLanes, until } from "./waiting.ts";
 
@@ -24,7 +24,7 @@ const LOCK_MS = "5000";
 const SAID_WITHIN_MS = 10_000;
 
 /** The store is emptied, somebody accepts that, and the clients submit the same keys again. */
-export async function flush(context: Context, cut?: Cut): Promise<Flushed> {
+export async function flush(context: Context, cut?: Mutation): Promise<Flushed> {
   const size = { workers: 2, concurrency: HELD / 2, api: true, env: { HOLDFAST_LOCK_MS: LOCK_MS } };
   return await withBench({ ...size, ...(cut && { cut }) }, async (bench) => {
     const { url = "" } = (await bench.api?.ready()) ?? {};

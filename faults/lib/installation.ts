@@ -22,7 +22,7 @@ export interface Library {
 }
 
 /** One protection taken out of a copy of the build: which text of which file is replaced by what. */
-export interface Cut {
+export interface Mutation {
   readonly name: string;
   readonly edits: readonly { readonly file: string; readonly from: string; readonly to: string }[];
 }
@@ -35,7 +35,7 @@ const inside = join(root, "faults/lib/inside");
  *
  * @param directory where to; made anew
  */
-export function install(directory: string, cut?: Cut): Installation {
+export function install(directory: string, cut?: Mutation): Installation {
   mkdirSync(join(directory, "lab"), { recursive: true });
   for (const name of ["dist", "bin", "package.json"])
     cpSync(join(root, name), join(directory, name), { recursive: true });
@@ -65,7 +65,7 @@ async function importFile<Module>(directory: string, file: string): Promise<Modu
 }
 
 /** A cut that does not fit the code any more must not pass for one that nobody noticed. */
-function applyEdit(file: string, { from, to }: Cut["edits"][number]): void {
+function applyEdit(file: string, { from, to }: Mutation["edits"][number]): void {
   const source = readFileSync(file, "utf8");
   if (source.split(from).length !== 2) throw new Error(`${file}: expected exactly once: ${from}`);
   writeFileSync(

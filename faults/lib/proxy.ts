@@ -71,13 +71,13 @@ export async function startProxy(targetPort: number): Promise<StoreProxy> {
 
 function pairUp(client: Socket, store: Socket, traffic: Traffic): void {
   let losesReply = false;
-  let isDeaf = false;
+  let isStuck = false;
   const toStore = openLane(store, traffic);
   const toClient = openLane(client, traffic);
   const pair: Pair = {
     change() {
-      isDeaf ||= traffic.way.kind === "half-open";
-      if (isDeaf) return void store.destroy();
+      isStuck ||= traffic.way.kind === "half-open";
+      if (isStuck) return void store.destroy();
       toStore.change();
       toClient.change();
     },
@@ -91,10 +91,10 @@ function pairUp(client: Socket, store: Socket, traffic: Traffic): void {
   for (const socket of [client, store]) socket.on("error", () => {});
   client.on("close", pair.close);
   store.on("close", () => {
-    if (!isDeaf) pair.close();
+    if (!isStuck) pair.close();
   });
   client.on("data", (chunk) => {
-    if (isDeaf) return;
+    if (isStuck) return;
     const { order } = traffic;
     if (order === undefined || !chunk.includes(order.text)) return toStore.send(chunk);
     traffic.lost += 1;

@@ -17,7 +17,7 @@ export interface RoleOptions {
   /** Told of each process that was killed, by the laboratory or by its own strike. */
   readonly onDeath: (death: Death) => void;
   /** A worker asks for the store to be struck, and goes on when it is dead. */
-  readonly onStoreStrike: (onDead: () => void) => Promise<unknown>;
+  readonly onRedisInjection: (onDead: () => void) => Promise<unknown>;
 }
 
 /** A role whose process is started again whenever it dies, as a supervisor would. */
@@ -53,11 +53,11 @@ export function startRole(options: RoleOptions): Role {
       if (signal !== null) options.onDeath({ life, at: Date.now() });
       if (!isEnding && !isReplacing) again();
     });
-    child.on("message", (message: { strike?: "store" }) => {
-      if (message.strike === undefined) return;
+    child.on("message", (message: { inject?: "store" }) => {
+      if (message.inject === undefined) return;
       const goOn = () => void (child.connected && child.send("struck"));
       // Where the store was being struck already, nobody tells when it is dead: at the latest, it is back now.
-      options.onStoreStrike(goOn).then(goOn, goOn);
+      options.onRedisInjection(goOn).then(goOn, goOn);
     });
     const ready = readiness(child);
     ready.catch(() => {});

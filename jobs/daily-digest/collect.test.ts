@@ -135,7 +135,7 @@ describe("a digest's failures", () => {
 
 describe("a digest's doubts", () => {
   it("come with their age, the oldest first, and tell how many there are beside", async () => {
-    const owner = { queue: "default", claim: "c", start: 1, worker: "w" };
+    const owner = { queue: "default", dedupKey: "c", start: 1, worker: "w" };
     const doubt = { jobId: "default_1", effect: "send", effectKey: "k", ...owner };
     const doubts = [
       { ...doubt, since: "2026-11-21T07:00:00.000Z", reason: "the connection\nwas lost", report: null },

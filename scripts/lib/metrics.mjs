@@ -2,7 +2,7 @@
 
 /** Every metric of ours with its labels, and which processes tell it. */
 export async function metricsTable() {
-  const { metricDefinitions } = await import("../../dist/observe/metric-definitions.js");
+  const { metricDefinitions } = await import("../../dist/telemetry/metric-definitions.js");
   const rows = Object.entries(metricDefinitions).map(
     ([name, { kind, labels, help, toldBy }]) =>
       `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(", ")} | ${toldBy.join(", ")} | ${help} |`,

@@ -1,9 +1,9 @@
 import cluster from "node:cluster";
-import type { Logger } from "../observe/logger.ts";
-import { gatherMetrics, type MetricsGatherer } from "../observe/metrics-of-all.ts";
-import { type Running, stopAll, stopOnce } from "../service/running.ts";
-import { type ChildSpec, readyMessage, supervise } from "../service/supervisor.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { gatherMetrics, type MetricsGatherer } from "../telemetry/metrics-of-all.ts";
 import { BIN, STOP_MS } from "./children.ts";
+import { type ChildSpec, readyMessage, supervise } from "./supervisor.ts";
 
 interface ApiReady {
   readonly url: string;

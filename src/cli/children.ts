@@ -2,9 +2,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { environmentWith } from "../config/settings.ts";
 import type { VariableName } from "../config/variables.ts";
-import { type ChildSpec, readyMessage } from "../service/supervisor.ts";
-import { openStore, whenReady } from "../store/client.ts";
-import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../store/embedded.ts";
+import { openStore, whenReady } from "../redis/connection.ts";
+import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../redis/embedded.ts";
+import { type ChildSpec, readyMessage } from "./supervisor.ts";
 
 export const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
 const STORE_START_MS = 60_000;
@@ -78,7 +78,7 @@ export async function storeChild(dataDir: string): Promise<ChildSpec<void>> {
     name: "store",
     start: () => spawnEmbeddedStore(dataDir),
     async whenReady() {
-      const client = openStore(embeddedStoreUrl(dataDir), "patient", () => {});
+      const client = openStore(embeddedStoreUrl(dataDir), "retrying", () => {});
       try {
         await whenReady(client, STORE_START_MS);
       } finally {

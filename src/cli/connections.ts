@@ -1,17 +1,19 @@
 import { readSettings, type Settings } from "../config/settings.ts";
-import type { Application } from "../contract/define-config.ts";
-import { loadApplication } from "../contract/load-application.ts";
+import type { Application } from "../job/define-config.ts";
 import type { Operator } from "../operate/operator.ts";
-import type { Store } from "../store/connect.ts";
+import type { ConnectedRedis } from "../redis/connect.ts";
 import type { Submitter } from "../submit/submitter.ts";
+import { loadApplication } from "./load-application.ts";
 
 // What commands are done with is loaded when one is run: `--help` and a wrong usage wait for none of it.
 
 /** Connects to the store for the time of one command. */
-export async function withStore<T>(use: (store: Store, settings: Settings) => Promise<T>): Promise<T> {
+export async function withStore<T>(
+  use: (store: ConnectedRedis, settings: Settings) => Promise<T>,
+): Promise<T> {
   const settings = readSettings();
-  const { connectStore } = await import("../store/connect.ts");
-  const store = await connectStore(settings, "prompt");
+  const { connectRedis } = await import("../redis/connect.ts");
+  const store = await connectRedis(settings, "fail-fast");
   try {
     return await use(store, settings);
   } finally {
@@ -21,7 +23,7 @@ export async function withStore<T>(use: (store: Store, settings: Settings) => Pr
 
 /** Connects to the store for the time of one command about the application. */
 export async function withApplication<T>(
-  use: (application: Application, store: Store, settings: Settings) => Promise<T>,
+  use: (application: Application, store: ConnectedRedis, settings: Settings) => Promise<T>,
 ): Promise<T> {
   const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
   return await withStore((store, settings) => use(application, store, settings));

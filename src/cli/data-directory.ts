@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from "../service/private-files.ts";
-import { type Running, stopOnce } from "../service/running.ts";
+import { PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from "../lib/private-files.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
 
 /**
  * Makes sure that only one `up` works in a data directory: two embedded stores on the same files would ruin them.

@@ -9,7 +9,7 @@ import { addKeysCommands } from "./commands/keys.ts";
 import { addRoleCommands } from "./commands/roles.ts";
 import { addSchedulesCommands } from "./commands/schedules.ts";
 import { addStatusCommand } from "./commands/status.ts";
-import { addStoreCommands } from "./commands/store.ts";
+import { addRedisCommands } from "./commands/store.ts";
 import { addSubmitCommand } from "./commands/submit.ts";
 import { addUpCommand } from "./commands/up.ts";
 import { exitCode, exitCodeOf } from "./exit-code.ts";
@@ -54,7 +54,7 @@ function program(): Command {
   addDoubtsCommands(holdfast);
   addSchedulesCommands(holdfast);
   addKeysCommands(holdfast);
-  addStoreCommands(holdfast);
+  addRedisCommands(holdfast);
   addDoctorCommand(holdfast);
   return holdfast;
 }

@@ -1,14 +1,14 @@
 import { readSettings, type Settings } from "../config/settings.ts";
-import { loadApplication } from "../contract/load-application.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { createLogger, type Logger } from "../observe/logger.ts";
-import { endOnFault } from "../service/end-on-fault.ts";
-import { type Running, stopAll } from "../service/running.ts";
-import { supervise } from "../service/supervisor.ts";
-import { untilStopRequested } from "../service/until-signal.ts";
+import { type Running, stopAll } from "../lib/running.ts";
+import { createLogger, type Logger } from "../telemetry/logger.ts";
 import { apiChild, mailboxChild, nextMetricsPort, roleChild, storeChild } from "./children.ts";
 import { claimDataDirectory } from "./data-directory.ts";
+import { endOnFault } from "./end-on-fault.ts";
 import { firstScreen } from "./first-screen.ts";
+import { loadApplication } from "./load-application.ts";
+import { supervise } from "./supervisor.ts";
+import { untilStopRequested } from "./until-signal.ts";
 
 /** Runs everything here until this process is asked to end. */
 export async function runUp(): Promise<void> {

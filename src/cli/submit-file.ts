@@ -2,8 +2,8 @@ import { createReadStream, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { SingleBar } from "cli-progress";
-import { malformed, parseJson } from "../contract/parse-json.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { malformed, parseJson } from "../lib/parse-json.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import { exitCode } from "./exit-code.ts";
 import { print, printError, printJson } from "./output.ts";
@@ -107,8 +107,8 @@ function parseLine(line: string, type: string | undefined): unknown {
 
 function readLine(line: string): unknown {
   try {
-    const { value, offences } = parseJson(line);
-    if (offences.length > 0) throw malformed(offences);
+    const { value, issues } = parseJson(line);
+    if (issues.length > 0) throw malformed(issues);
     return value;
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type Environment, isLoopback, readSettings } from "./settings.ts";
+import { isLoopback } from "../lib/allowed-hosts.ts";
+import { type Environment, readSettings } from "./settings.ts";
 import { variables } from "./variables.ts";
 
 const digest = "ab".repeat(32);
@@ -141,7 +142,7 @@ describe("a bad value", () => {
   ])("of %s, %s, is named with what was expected and what was found", (name, text, line) => {
     const refusal = refusalOf({ [name]: text });
 
-    expect(refusal).toMatchObject({ code: "CONFIG_INVALID", offences: [{ pointer: name }] });
+    expect(refusal).toMatchObject({ code: "CONFIG_INVALID", issues: [{ pointer: name }] });
     expect(refusal.message).toMatch(line);
   });
 
@@ -163,7 +164,7 @@ describe("a bad value", () => {
     const refusal = refusalOf({ PORT: "x", LOG_LEVEL: "y", HOLDFAST_PREFIX: "z!", HOLDFAST_NOPE: "1" });
 
     expect(refusal.message.split("\n")).toHaveLength(4);
-    expect(new Set(refusal.offences.map(({ pointer }) => pointer))).toEqual(
+    expect(new Set(refusal.issues.map(({ pointer }) => pointer))).toEqual(
       new Set(["HOLDFAST_NOPE", "PORT", "HOLDFAST_PREFIX", "LOG_LEVEL"]),
     );
   });

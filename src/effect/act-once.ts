@@ -1,11 +1,11 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { faultPoint } from "../observe/fault-points.ts";
-import { inSpan } from "../observe/tracing.ts";
-import { foreign } from "../service/thrown.ts";
-import { underDeadline } from "../service/under-deadline.ts";
-import { replicasMissing } from "../store/replicas.ts";
+import { foreign } from "../lib/thrown.ts";
+import { underDeadline } from "../lib/under-deadline.ts";
+import { replicasMissing } from "../redis/replicas.ts";
+import { failpoint } from "../telemetry/failpoints.ts";
+import { inSpan } from "../telemetry/tracing.ts";
 import { askProbe } from "./ask-probe.ts";
-import { claimant, count, type EffectOwner, type EffectRun, GivenCall } from "./effect-run.ts";
+import { count, type EffectContext, type EffectRun, GivenCall, reservedEffect } from "./effect-run.ts";
 import type { Ledger, Reservation, ReservationRequest } from "./ledger.ts";
 import { afterFailure, sendCommit } from "./report-effect.ts";
 
@@ -16,11 +16,11 @@ const ABORT_MARGIN_MS = 1_000;
 export async function actOnce<T>(
   effect: EffectRun<T>,
   ledger: Ledger,
-  owner: EffectOwner,
+  owner: EffectContext,
 ): Promise<T | undefined> {
   owner.abort.throwIfAborted();
-  await faultPoint("reserve:before", owner.jobId);
-  owner.assertHeld();
+  await failpoint("reserve:before", owner.jobId);
+  owner.assertLeased();
   const askedAt = performance.now();
   const reservation = await reserve(effect, ledger, owner);
   switch (reservation.kind) {
@@ -52,7 +52,7 @@ export async function actOnce<T>(
 }
 
 /** Where Redis did not answer, the reservation may be there: the attempt must not complete as if it were not. */
-async function reserve<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOwner): Promise<Reservation> {
+async function reserve<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectContext): Promise<Reservation> {
   try {
     return await ledger.reserve(reservationRequest(effect, owner));
   } catch (error) {
@@ -75,10 +75,10 @@ export function effectBusy(id: string, { ms, times }: { readonly ms: number; rea
   });
 }
 
-function reservationRequest<T>(effect: EffectRun<T>, owner: EffectOwner): ReservationRequest {
+function reservationRequest<T>(effect: EffectRun<T>, owner: EffectContext): ReservationRequest {
   const { declaration } = effect;
   return {
-    ...claimant(effect, owner),
+    ...reservedEffect(effect, owner),
     worker: owner.worker,
     deadlineMs: declaration.timeoutMs + ABORT_MARGIN_MS,
     repeatMs: declaration.inDoubt === "repeat" ? declaration.downstreamRemembersMs : 0,
@@ -92,7 +92,7 @@ function reservationRequest<T>(effect: EffectRun<T>, owner: EffectOwner): Reserv
 async function runReserved<T>(
   effect: EffectRun<T>,
   ledger: Ledger,
-  owner: EffectOwner,
+  owner: EffectContext,
   askedAt: number,
   { isConfirmed, fence }: Extract<Reservation, { kind: "reserved" }>,
 ): Promise<T> {
@@ -103,8 +103,8 @@ async function runReserved<T>(
   let result: T;
   try {
     if (!isConfirmed) throw replicasMissing();
-    await faultPoint("reserve:after", owner.jobId);
-    owner.assertHeld();
+    await failpoint("reserve:after", owner.jobId);
+    owner.assertLeased();
     const leftMs = declaration.timeoutMs - (performance.now() - askedAt);
     if (leftMs <= 0) throw timedOut();
     result = await underDeadline(owner.abort, leftMs, timedOut, (abort) => {
@@ -119,7 +119,7 @@ async function runReserved<T>(
   } catch (error) {
     throw await afterFailure(effect, ledger, owner, error, begun);
   }
-  await faultPoint("commit:before", owner.jobId);
+  await failpoint("commit:before", owner.jobId);
   await sendCommit(effect, ledger, owner, result);
   return result;
 }

@@ -1,8 +1,8 @@
-import type { ProbeAnswer } from "../contract/effect.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { foreign, messageOf } from "../service/thrown.ts";
-import { underDeadline } from "../service/under-deadline.ts";
-import { count, type EffectOwner, type EffectRun, GivenProbe, inDoubt, resultJson } from "./effect-run.ts";
+import type { ProbeAnswer } from "../job/effect.ts";
+import { foreign, messageOf } from "../lib/thrown.ts";
+import { underDeadline } from "../lib/under-deadline.ts";
+import { count, type EffectContext, type EffectRun, GivenProbe, inDoubt, resultJson } from "./effect-run.ts";
 import type { Ledger } from "./ledger.ts";
 import { report } from "./report-effect.ts";
 
@@ -11,7 +11,7 @@ import { report } from "./report-effect.ts";
  *
  * @throws InDoubtError where there is no probe, or it cannot tell
  */
-export async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOwner): Promise<void> {
+export async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectContext): Promise<void> {
   const { id, key, declaration, options } = effect;
   const { probe } = options;
   if (declaration.inDoubt !== "probe" || probe === undefined)

@@ -1,6 +1,6 @@
-import { InDoubtError, PermanentError, RetryAfterError } from "../contract/attempt-errors.ts";
-import type { EffectVerdict } from "../contract/effect.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { InDoubtError, PermanentError, RetryAfterError } from "../job/attempt-errors.ts";
+import type { EffectVerdict } from "../job/effect.ts";
 
 /** The connection was never made, so nothing was sent. */
 const NEVER_SENT: ReadonlySet<string> = new Set([

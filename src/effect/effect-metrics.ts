@@ -1,5 +1,5 @@
-import type { JobContract } from "../contract/define-job.ts";
-import { byKnownName, byName, type Metrics } from "../observe/metrics.ts";
+import type { JobContract } from "../job/define-job.ts";
+import { byKnownName, byName, type Metrics } from "../telemetry/metrics.ts";
 
 const transitions = ["reserved", "done", "released", "in_doubt", "settled"] as const;
 export type EffectTransition = (typeof transitions)[number];

@@ -1,16 +1,16 @@
-import { InDoubtError } from "../contract/attempt-errors.ts";
-import type { EffectCall, EffectDeclaration, EffectOptions, ProbeCall } from "../contract/effect.ts";
-import type { Logger } from "../observe/logger.ts";
-import type { Abort } from "../service/abort.ts";
+import { InDoubtError } from "../job/attempt-errors.ts";
+import type { EffectCall, EffectDeclaration, EffectOptions, ProbeCall } from "../job/effect.ts";
+import type { Abort } from "../lib/abort.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import type { EffectTransition } from "./effect-metrics.ts";
-import type { EffectClaimant } from "./ledger.ts";
+import type { ReservedEffect } from "./ledger.ts";
 
 export const EFFECT_RESULT_MAX_BYTES = 16 * 1_024;
 
 /** The attempt on whose behalf effects run. */
-export interface EffectOwner {
+export interface EffectContext {
   readonly jobId: string;
-  readonly claim: string;
+  readonly dedupKey: string;
   readonly lockToken: string;
   readonly start: number;
   readonly worker: string;
@@ -23,7 +23,7 @@ export interface EffectOwner {
   /** Told of each transition; the effect by its declared name. */
   readonly count: ((effect: string, transition: EffectTransition) => void) | undefined;
   /** @throws HoldfastError `LOCK_LOST` when this process was stopped for longer than its lock lasts */
-  assertHeld(): void;
+  assertLeased(): void;
   /** Whether what happened may still be written down: the lock is not lost, and the worker's grace is not over. */
   mayReport(): boolean;
 }
@@ -48,14 +48,14 @@ export interface EffectRun<T> {
   readonly onRefused: (report: Promise<unknown>) => void;
 }
 
-export function claimant<T>(
+export function reservedEffect<T>(
   { id, nonce }: EffectRun<T>,
-  { jobId, lockToken, start }: EffectOwner,
-): EffectClaimant {
+  { jobId, lockToken, start }: EffectContext,
+): ReservedEffect {
   return { effect: id, owner: nonce, jobId, lockToken, start };
 }
 
-export function count<T>({ name }: EffectRun<T>, owner: EffectOwner, transition: EffectTransition): void {
+export function count<T>({ name }: EffectRun<T>, owner: EffectContext, transition: EffectTransition): void {
   owner.count?.(name, transition);
 }
 

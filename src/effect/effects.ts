@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
-import { effectKeyOf } from "../contract/claim.ts";
-import type { EffectCall, EffectDeclarations, RunEffect } from "../contract/effect.ts";
-import { keyFault } from "../contract/idempotency-key.ts";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { storeFault } from "../store/fault.ts";
-import { untilAnswered } from "../store/until-answered.ts";
+import { effectKeyOf } from "../job/dedup-key.ts";
+import type { EffectCall, EffectDeclarations, RunEffect } from "../job/effect.ts";
+import { keyFault } from "../job/idempotency-key.ts";
+import { redisFault } from "../redis/redis-errors.ts";
+import { untilAnswered } from "../redis/until-answered.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
-import { type EffectOptionsInUse, type EffectOwner, inDoubt } from "./effect-run.ts";
+import { type EffectContext, type EffectOptionsInUse, inDoubt } from "./effect-run.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** The effects of one attempt. */
@@ -50,7 +50,7 @@ const inside = new AsyncLocalStorage<Inside>();
  */
 export function openEffects(
   declarations: EffectDeclarations,
-  open: () => { readonly ledger: Ledger; readonly owner: EffectOwner },
+  open: () => { readonly ledger: Ledger; readonly owner: EffectContext },
   start = 1,
 ): Effects {
   let opened: ReturnType<typeof open> | undefined;
@@ -88,7 +88,7 @@ export function openEffects(
       {
         id,
         name,
-        key: effectKeyOf(owner.claim, id),
+        key: effectKeyOf(owner.dedupKey, id),
         nonce: newNonce(),
         declaration,
         options,
@@ -119,7 +119,7 @@ export function openEffects(
       opened ??= open();
       const { ledger, owner } = opened;
       const left = await untilAnswered(() => ledger.leftOpen({ id: owner.jobId, start }), {
-        isHeld: owner.mayReport,
+        isLeased: owner.mayReport,
       });
       if (left.kind === "busy") block(effectBusy(left.effect, left));
       if (left.kind === "in-doubt")
@@ -137,7 +137,7 @@ function isInside(place: Inside | undefined, attempt: object, id: string): boole
 }
 
 function asHoldfastError(error: unknown): HoldfastError {
-  return error instanceof HoldfastError ? error : storeFault(error);
+  return error instanceof HoldfastError ? error : redisFault(error);
 }
 
 const blocking: ReadonlySet<ErrorCode> = new Set(["EFFECT_IN_DOUBT", "EFFECT_BUSY", "STORE_ROLLED_BACK"]);

@@ -1,12 +1,12 @@
-import type { Logger } from "../observe/logger.ts";
-import { oneAtATime } from "../service/one-at-a-time.ts";
-import { type Running, stopOnce } from "../service/running.ts";
-import type { StoreClient } from "../store/client.ts";
-import { doubtsKey, joinedJobsKey, ledgerKey, queueKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
+import { oneAtATime } from "../lib/one-at-a-time.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { doubtsKey, joinedJobsKey, ledgerKey, queueKey } from "../redis/keys.ts";
+import { loadScript } from "../redis/script.ts";
+import type { Logger } from "../telemetry/logger.ts";
 
 export interface LedgerSweepOptions {
-  readonly client: StoreClient;
+  readonly client: RedisConnection;
   readonly prefix: string;
   readonly queue: string;
   /** Milliseconds for which a ledger is remembered once its jobs have ended. */

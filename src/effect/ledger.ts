@@ -1,14 +1,14 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { batchByTurn } from "../service/batch-by-turn.ts";
-import type { StoreAccess } from "../store/connect.ts";
-import { type Epoch, inEpoch, OTHER_EPOCH } from "../store/epoch.ts";
-import { storeFault } from "../store/fault.ts";
-import { auditKey, doubtsKey, epochKey, joinedJobsKey, ledgerKey, queueKey } from "../store/keys.ts";
-import { effectPlace } from "../store/places.ts";
-import { loadScript, type Script } from "../store/script.ts";
-import type { HeldEffects } from "./held-effects.ts";
-import { findInherited } from "./inherited-entry.ts";
+import { batchByTurn } from "../lib/batch-by-turn.ts";
+import { effectAssociatedData } from "../redis/associated-data.ts";
+import type { RedisAccess } from "../redis/connect.ts";
+import { type Epoch, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
+import { auditKey, doubtsKey, epochKey, joinedJobsKey, ledgerKey, queueKey } from "../redis/keys.ts";
+import { redisFault } from "../redis/redis-errors.ts";
+import { loadScript, type Script } from "../redis/script.ts";
+import { findFormerEntry } from "./former-ledger.ts";
 import { openStoredName, storedNameOf } from "./stored-name.ts";
+import type { UnreportedEffects } from "./unreported-effects.ts";
 
 /** Where the ledgers of one queue lie. */
 export interface LedgerPlace {
@@ -20,10 +20,10 @@ export interface LedgerPlace {
  * @param claim hash of a job's type and idempotency key: each has a ledger of its own
  * @param otherQueues where the same key may have a ledger, too: its type has moved from or to there. @default none
  */
-export type Ledgers = (claim: string, otherQueues?: readonly string[]) => Ledger;
+export type Ledgers = (dedupKey: string, otherQueues?: readonly string[]) => Ledger;
 
 /** One run of an effect, and the attempt it belongs to. */
-export interface EffectClaimant {
+export interface ReservedEffect {
   readonly effect: string;
   readonly owner: string;
   readonly jobId: string;
@@ -32,7 +32,7 @@ export interface EffectClaimant {
 }
 
 /** What an attempt shows to reserve an effect. */
-export interface ReservationRequest extends EffectClaimant {
+export interface ReservationRequest extends ReservedEffect {
   readonly worker: string;
   /** Milliseconds until the owner must have ended. */
   readonly deadlineMs: number;
@@ -94,7 +94,7 @@ const scripts = {
 export interface Ledger {
   reserve(request: ReservationRequest): Promise<Reservation>;
   /** Costs the attempt its job where the report is not taken. @param result JSON, "" for none */
-  commit(claimant: EffectClaimant, result: string): Promise<Committed>;
+  commit(reservedEffect: ReservedEffect, result: string): Promise<Committed>;
   release(effect: string, owner: string): Promise<Released>;
   doubt(effect: string, owner: string, reason: string): Promise<Doubted>;
   resolve(effect: string, resolution: Resolution): Promise<Resolved>;
@@ -105,7 +105,7 @@ export interface Ledger {
 /** What only a worker needs, which begins effects. */
 export interface WorkersLedger {
   readonly epoch: Epoch;
-  readonly held: HeldEffects;
+  readonly held: UnreportedEffects;
 }
 
 /** At a concurrency of 50 four and eight were the quickest: while the store is at some, others are made. */
@@ -118,12 +118,12 @@ const TOGETHER_MAX = 8;
  * @param retentionMs how long finished effects are remembered
  */
 export function openLedgers(
-  access: StoreAccess,
+  access: RedisAccess,
   place: LedgerPlace,
   retentionMs: number,
   ofWorker?: WorkersLedger,
 ): Ledgers {
-  const { client, sealer } = access;
+  const { client, codec } = access;
   const { prefix, queue } = place;
   const ledgers = ledgerKey(prefix, queue, "");
   const jobs = queueKey(prefix, queue, "");
@@ -137,7 +137,7 @@ export function openLedgers(
     try {
       return (await scripts[step].run(client, keys, args)) as T;
     } catch (error) {
-      throw storeFault(error);
+      throw redisFault(error);
     }
   };
   // As one text there and one back: profiles showed the client's work for each argument and each element of a reply.
@@ -173,12 +173,12 @@ export function openLedgers(
     ofWorker?.held.drop(owner);
     return told;
   }
-  return (claim, otherQueues = []) => {
-    const ledger = ledgers + claim;
+  return (dedupKey, otherQueues = []) => {
+    const ledger = ledgers + dedupKey;
     /** Of the effects with an index that were asked for. */
     const names = new Map<string, string>();
     const findName = async (effect: string) => {
-      const name = await storedNameOf(access, ledger, claim, effect);
+      const name = await storedNameOf(access, ledger, dedupKey, effect);
       names.set(effect, name);
       return name;
     };
@@ -186,51 +186,59 @@ export function openLedgers(
     const nameOf = (effect: string) => names.get(effect) ?? effect;
     /** What another queue's ledger knows of the effect goes by the name that it has there: what is sealed is bound to it. */
     const inherit = async (effect: string): Promise<StepArgs> => {
-      const inherited = await findInherited(access, prefix, otherQueues, claim, effect).catch(failed);
+      const inherited = await findFormerEntry(access, prefix, otherQueues, dedupKey, effect).catch(failed);
       if (inherited === undefined) return [];
       const name = nameOf(effect);
       if (inherited.name !== name && (await client.hexists(ledger, `e:${name}`).catch(failed)) > 0) return [];
       names.set(effect, inherited.name);
       return [inherited.entry, inherited.result];
     };
-    const seal = (name: string, part: "result" | "reason" | "evidence", text: string) =>
-      text === "" ? "" : sealer.seal(text, effectPlace(claim, name, part));
+    const encrypt = (name: string, part: "result" | "reason" | "evidence", text: string) =>
+      text === "" ? "" : codec.encrypt(text, effectAssociatedData(dedupKey, name, part));
     return {
       async reserve(request) {
         const { effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker } = request;
         if (effect.includes("/")) await findName(effect);
         const elsewhere = otherQueues.length > 0 ? await inherit(effect) : [];
         const name = nameOf(effect);
-        const args = [claim, name, owner, lockToken, String(start), deadlineMs, repeatMs, jobId, worker];
+        const args = [dedupKey, name, owner, lockToken, String(start), deadlineMs, repeatMs, jobId, worker];
         const reservation = await reserve([...args, ...elsewhere]);
         if (reservation.kind === "reserved")
-          ofWorker?.held.hold(claim, { effect: name, owner, jobId, start, worker });
+          ofWorker?.held.lease(dedupKey, { effect: name, owner, jobId, start, worker });
         if (reservation.kind !== "done" || reservation.result === null) return reservation;
         return {
           ...reservation,
-          result: sealer.open(reservation.result, effectPlace(claim, name, "result")),
+          result: codec.open(reservation.result, effectAssociatedData(dedupKey, name, "result")),
         };
       },
       commit({ effect, owner, jobId, lockToken, start }, result) {
         const name = nameOf(effect);
-        const args = [claim, name, owner, seal(name, "result", result), jobId, lockToken, String(start)];
+        const args = [
+          dedupKey,
+          name,
+          owner,
+          encrypt(name, "result", result),
+          jobId,
+          lockToken,
+          String(start),
+        ];
         return ended(owner, commit(args));
       },
       async release(effect, owner) {
-        const args = [nameOf(effect), owner, retentionMs, claim];
+        const args = [nameOf(effect), owner, retentionMs, dedupKey];
         const outcome = await run<Released>("release", [ledger, doubts], args);
         ofWorker?.held.drop(owner);
         return outcome;
       },
       doubt(effect, owner, reason) {
         const name = nameOf(effect);
-        const args = [name, owner, seal(name, "reason", reason), claim];
+        const args = [name, owner, encrypt(name, "reason", reason), dedupKey];
         return ended(owner, run<Doubted>("doubt", [ledger, doubts], args));
       },
       async resolve(effect, { as, result = "", evidence, by }) {
         const name = await findName(effect);
-        const sealed = [seal(name, "result", result), seal(name, "evidence", evidence)];
-        const args = [name, as, ...sealed, by, retentionMs, claim, jobs];
+        const encrypted = [encrypt(name, "result", result), encrypt(name, "evidence", evidence)];
+        const args = [name, as, ...encrypted, by, retentionMs, dedupKey, jobs];
         const keys = [ledger, doubts, auditKey(prefix, queue), joined];
         const [kind, detail, job] = await run<[string, string | null, ResolvedJob]>("resolve", keys, args);
         return kind === "resolved"
@@ -239,9 +247,9 @@ export function openLedgers(
       },
       async leftOpen({ id, start }) {
         const keys = [ledger, doubts, queueKey(prefix, queue, id)];
-        const reply = await run<[string, string, number, number]>("leftOpen", keys, [claim, id, start]);
+        const reply = await run<[string, string, number, number]>("leftOpen", keys, [dedupKey, id, start]);
         const [kind, stored = "", ms = 0, times = 0] = reply;
-        const effect = openStoredName(sealer, claim, stored);
+        const effect = openStoredName(codec, dedupKey, stored);
         if (kind === "busy") return { kind, effect, ms, times };
         return kind === "in-doubt" ? { kind, effect } : { kind: "none" };
       },
@@ -252,7 +260,7 @@ export function openLedgers(
 type StepArgs = readonly (string | number)[];
 
 function failed(error: unknown): never {
-  throw storeFault(error);
+  throw redisFault(error);
 }
 
 function toReservation(reply: unknown, isConfirmed: boolean): Reservation {

@@ -1,17 +1,17 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
-import type { EffectVerdict } from "../contract/effect.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { faultPoint } from "../observe/fault-points.ts";
-import { messageOf } from "../service/thrown.ts";
-import { untilAnswered } from "../store/until-answered.ts";
+import type { EffectVerdict } from "../job/effect.ts";
+import { messageOf } from "../lib/thrown.ts";
+import { untilAnswered } from "../redis/until-answered.ts";
+import { failpoint } from "../telemetry/failpoints.ts";
 import { classify } from "./classify.ts";
 import {
-  claimant,
   count,
   EFFECT_RESULT_MAX_BYTES,
-  type EffectOwner,
+  type EffectContext,
   type EffectRun,
   inDoubt,
+  reservedEffect,
   resultJson,
 } from "./effect-run.ts";
 import type { Ledger } from "./ledger.ts";
@@ -20,7 +20,7 @@ import type { Ledger } from "./ledger.ts";
 export async function afterFailure<T>(
   effect: EffectRun<T>,
   ledger: Ledger,
-  owner: EffectOwner,
+  owner: EffectContext,
   error: unknown,
   begun: boolean,
 ): Promise<unknown> {
@@ -41,7 +41,7 @@ export async function afterFailure<T>(
 }
 
 /** A classifier that throws, or answers anything but its two words, proves nothing. */
-function verdictOn<T>({ id, options }: EffectRun<T>, owner: EffectOwner, error: unknown): EffectVerdict {
+function verdictOn<T>({ id, options }: EffectRun<T>, owner: EffectContext, error: unknown): EffectVerdict {
   try {
     const verdict: EffectVerdict = options.classify?.(error) ?? classify(error);
     return verdict === "not-done" ? "not-done" : "unknown";
@@ -57,11 +57,11 @@ function verdictOn<T>({ id, options }: EffectRun<T>, owner: EffectOwner, error: 
  */
 export async function report<T, R>(
   effect: EffectRun<T>,
-  owner: EffectOwner,
+  owner: EffectContext,
   send: () => Promise<R>,
 ): Promise<R> {
   try {
-    return await untilAnswered(send, { isHeld: owner.mayReport });
+    return await untilAnswered(send, { isLeased: owner.mayReport });
   } catch (error) {
     effect.block(error);
     throw error;
@@ -78,7 +78,7 @@ export async function report<T, R>(
 export async function sendCommit<T>(
   effect: EffectRun<T>,
   ledger: Ledger,
-  owner: EffectOwner,
+  owner: EffectContext,
   result: T,
 ): Promise<void> {
   const json = resultJson(result);
@@ -97,12 +97,12 @@ export async function sendCommit<T>(
 async function commitUntilAnswered<T>(
   effect: EffectRun<T>,
   ledger: Ledger,
-  owner: EffectOwner,
+  owner: EffectContext,
   json: string,
 ): Promise<void> {
   const { id } = effect;
-  const commit = untilAnswered(() => ledger.commit(claimant(effect, owner), json), {
-    isHeld: owner.mayReport,
+  const commit = untilAnswered(() => ledger.commit(reservedEffect(effect, owner), json), {
+    isLeased: owner.mayReport,
     onRefused: (error) => {
       owner
         .log()
@@ -114,7 +114,7 @@ async function commitUntilAnswered<T>(
     const outcome = await commit;
     if (outcome === "done") {
       count(effect, owner, "done");
-      return await faultPoint("commit:after", owner.jobId);
+      return await failpoint("commit:after", owner.jobId);
     }
     owner.log().warn({ effect: id, outcome }, "effect done, but too late to be recorded");
     effect.block(inDoubt(id, "its worker reported it done after the deadline"));

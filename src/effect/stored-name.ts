@@ -1,8 +1,8 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { StoreAccess } from "../store/connect.ts";
-import { inTime } from "../store/fault.ts";
-import { indexPlace } from "../store/places.ts";
-import { keyIdOf, type Sealer } from "../store/sealer.ts";
+import { indexAssociatedData } from "../redis/associated-data.ts";
+import { type Codec, keyIdOf } from "../redis/codec.ts";
+import type { RedisAccess } from "../redis/connect.ts";
+import { inTime } from "../redis/redis-errors.ts";
 
 /**
  * How a ledger names an effect. The index comes from the payload, so it is sealed; the same index always to the same text,
@@ -15,14 +15,16 @@ import { keyIdOf, type Sealer } from "../store/sealer.ts";
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
 export async function storedNameOf(
-  { client, sealer }: StoreAccess,
+  { client, codec }: RedisAccess,
   ledger: string,
-  claim: string,
+  dedupKey: string,
   effect: string,
 ): Promise<string> {
   const { name, index } = partsOf(effect);
   if (index === undefined || keyIdOf(index) !== undefined) return effect;
-  const [newest, ...older] = sealer.formsOf(index, indexPlace(claim, name)).map((form) => `${name}/${form}`);
+  const [newest, ...older] = codec
+    .formsOf(index, indexAssociatedData(dedupKey, name))
+    .map((form) => `${name}/${form}`);
   if (newest === undefined || older.length === 0) return effect;
   const fields = older.map((form) => `e:${form}`);
   const known = await inTime(client.hmget(ledger, ...fields));
@@ -30,11 +32,11 @@ export async function storedNameOf(
 }
 
 /** An effect's name as people know it; as it is stored where it cannot be opened. */
-export function openStoredName(sealer: Sealer, claim: string, stored: string): string {
+export function openStoredName(codec: Codec, dedupKey: string, stored: string): string {
   const { name, index } = partsOf(stored);
   if (index === undefined) return stored;
   try {
-    return `${name}/${sealer.open(index, indexPlace(claim, name))}`;
+    return `${name}/${codec.open(index, indexAssociatedData(dedupKey, name))}`;
   } catch (error) {
     if (error instanceof HoldfastError) return stored;
     throw error;

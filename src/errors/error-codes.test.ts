@@ -45,7 +45,7 @@ describe("an error of ours", () => {
       retryable: true,
       cause,
       retryAfterMs: 1_000,
-      offences: [],
+      issues: [],
     });
   });
 });

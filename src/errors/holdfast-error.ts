@@ -1,7 +1,7 @@
 import { type ErrorCode, errorCodes } from "./error-codes.ts";
 
 /** One fault in the input: where (RFC 6901 JSON pointer into the request), and what is wrong with it. */
-export interface Offence {
+export interface Issue {
   readonly pointer: string;
   readonly message: string;
 }
@@ -9,7 +9,7 @@ export interface Offence {
 export interface HoldfastErrorOptions {
   readonly cause?: unknown;
   /** All that is wrong with the input, where the code is about bad input. */
-  readonly offences?: readonly Offence[];
+  readonly issues?: readonly Issue[];
   /** After how long trying again makes sense, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
 }
@@ -18,7 +18,7 @@ export interface HoldfastErrorOptions {
 export class HoldfastError extends Error {
   override readonly name: string = "HoldfastError";
   readonly code: ErrorCode;
-  readonly offences: readonly Offence[];
+  readonly issues: readonly Issue[];
   readonly retryAfterMs: number | undefined;
   /** Whether the same request or job can succeed when tried again unchanged. */
   readonly retryable: boolean;
@@ -26,7 +26,7 @@ export class HoldfastError extends Error {
   constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.offences = options.offences ?? [];
+    this.issues = options.issues ?? [];
     this.retryAfterMs = options.retryAfterMs;
     this.retryable = errorCodes[code].retryable;
   }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Logger } from "../observe/logger.ts";
-import { createHostGuard, type HostGuard } from "../service/host-guard.ts";
-import { type Running, stopOnce } from "../service/running.ts";
+import { createHostGuard, type HostGuard } from "../lib/host-guard.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import { listenOnLoopback } from "./listen-on-loopback.ts";
 import type { MailDirectory, MailId } from "./mail-directory.ts";
 import { pageStyle } from "./page-style.ts";

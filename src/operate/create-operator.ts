@@ -1,7 +1,7 @@
 import { type Environment, readSettings } from "../config/settings.ts";
-import type { Application } from "../contract/define-config.ts";
-import type { Running } from "../service/running.ts";
-import { connectStore } from "../store/connect.ts";
+import type { Application } from "../job/define-config.ts";
+import type { Running } from "../lib/running.ts";
+import { connectRedis } from "../redis/connect.ts";
 import { type Operator, openOperator } from "./operator.ts";
 
 /** An operator's hand with connections of its own. */
@@ -18,7 +18,7 @@ export async function createOperator(
   env?: Environment,
 ): Promise<StandaloneOperator> {
   const settings = readSettings(env);
-  const store = await connectStore(settings, "prompt");
+  const store = await connectRedis(settings, "fail-fast");
   const operator = openOperator(application, store, settings);
   const { stop } = store;
   return { ...operator, stop, [Symbol.asyncDispose]: stop };

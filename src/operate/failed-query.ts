@@ -1,5 +1,5 @@
-import { malformed } from "../contract/parse-json.ts";
 import type { ErrorCode } from "../errors/error-codes.ts";
+import { malformed } from "../lib/parse-json.ts";
 
 /** Which failed jobs to retry. Cancelled jobs and jobs in doubt are among them only where their code is given. */
 export interface FailedQuery {

@@ -1,7 +1,7 @@
 import { type CancelOutcome, cancelJob } from "../queue/cancel-job.ts";
-import type { StoreClient } from "../store/client.ts";
-import { joinedJobsKey, ledgerKey, queueKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { joinedJobsKey, ledgerKey, queueKey } from "../redis/keys.ts";
+import { loadScript } from "../redis/script.ts";
 
 export type Retried = "retried" | "not-failed" | "missing";
 
@@ -25,7 +25,7 @@ export interface OperatedQueues {
   readonly names: readonly string[];
 }
 
-const retryScript = loadScript(import.meta.url, "retry.lua", [
+const retryScript = loadScript(import.meta.url, "../queue/retry.lua", [
   "../effect/ledger-life.lua",
   "../queue/retry-failed-job.lua",
 ]);
@@ -33,7 +33,7 @@ const retryScript = loadScript(import.meta.url, "retry.lua", [
 export function openOperatedQueues(
   prefix: string,
   names: readonly string[],
-  client: StoreClient,
+  client: RedisConnection,
 ): OperatedQueues {
   return {
     names,

@@ -1,18 +1,18 @@
 import type { Settings } from "../config/settings.ts";
-import type { Application } from "../contract/define-config.ts";
-import { jobNotFound, parseJobId } from "../contract/job-id.ts";
-import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "../effect/doubts.ts";
 import { type CountEffect, declaredName } from "../effect/effect-metrics.ts";
 import { openLedgers, type Resolution, type ResolvedJob } from "../effect/ledger.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type JobPage, type JobQuery, listJobs } from "../status/list-jobs.ts";
-import type { StoreAccess } from "../store/connect.ts";
-import { acceptLoss } from "../store/epoch.ts";
-import { inTime } from "../store/fault.ts";
-import { queueKey } from "../store/keys.ts";
-import { type AuditEntry, readAuditTrail } from "../watch/audit-trail.ts";
-import { type FailureGroups, readFailureGroups } from "../watch/failure-groups.ts";
+import type { Application } from "../job/define-config.ts";
+import { jobNotFound, parseJobId } from "../job/job-id.ts";
+import type { RedisAccess } from "../redis/connect.ts";
+import { acceptLoss } from "../redis/epoch.ts";
+import { queueKey } from "../redis/keys.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { type AuditEntry, readAuditTrail } from "./audit-log.ts";
+import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "./doubts.ts";
 import type { FailedQuery } from "./failed-query.ts";
+import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
+import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
 import { type OperatedQueue, type OperatedQueues, openOperatedQueues } from "./operated-queue.ts";
 import { type RetriedFailed, retryFailed } from "./retry-failed.ts";
 
@@ -76,7 +76,7 @@ const DOUBTS_SEARCHED_MAX = 100_000;
 /** Opens an operator's hand on a connection. */
 export function openOperator(
   application: Application,
-  access: StoreAccess,
+  access: RedisAccess,
   settings: Settings,
   countEffect?: CountEffect,
 ): Operator {
@@ -85,21 +85,21 @@ export function openOperator(
   const queues = openOperatedQueues(prefix, application.queues, client);
   /** The claim stands with the job that asked for the effect; when the job is gone, with its doubt. */
   async function findClaim(id: string, queue: string, effect: string): Promise<string> {
-    const claim = await client.hget(queueKey(prefix, queue, id), "claim");
-    if (claim !== null) return claim;
+    const dedupKey = await client.hget(queueKey(prefix, queue, id), "claim");
+    if (dedupKey !== null) return dedupKey;
     const doubts = await listDoubts(access, prefix, queue, 0, DOUBTS_SEARCHED_MAX);
     const doubt = doubts.find((candidate) => candidate.jobId === id && candidate.effect === effect);
     if (doubt === undefined) throw jobNotFound();
-    return doubt.claim;
+    return doubt.dedupKey;
   }
 
   async function resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob> {
     const { name } = queueOf(queues, id);
-    const [claim, type] = await Promise.all([
+    const [dedupKey, type] = await Promise.all([
       findClaim(id, name, effect),
       client.hget(queueKey(prefix, name, id), "name"),
     ]);
-    const ledger = openLedgers(access, { prefix, queue: name }, retentionMs)(claim);
+    const ledger = openLedgers(access, { prefix, queue: name }, retentionMs)(dedupKey);
     const resolved = await ledger.resolve(effect, resolution);
     if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
     countEffect?.(type ?? "", declaredName(effect), "settled");

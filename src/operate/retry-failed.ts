@@ -1,8 +1,8 @@
-import { parseFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { parseFailure } from "../job/failure.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { queueKey } from "../redis/keys.ts";
 import { unlessWrongType } from "../status/submitted.ts";
-import type { StoreClient } from "../store/client.ts";
-import { queueKey } from "../store/keys.ts";
 import {
   type FailedJob,
   type FailedQuery,
@@ -29,7 +29,7 @@ export interface RetriedFailed {
 }
 
 /** A place in the lists of failed jobs: how many of a queue's were passed over. */
-interface Place {
+interface AssociatedData {
   readonly queue: number;
   readonly offset: number;
 }
@@ -47,16 +47,16 @@ const ENOUGH_MS = 1_000;
  * @throws HoldfastError `INVALID_REQUEST` without a filter, and for a cursor that is not one
  */
 export async function retryFailed(
-  client: StoreClient,
+  client: RedisConnection,
   prefix: string,
   queues: OperatedQueues,
   query: FailedQuery,
 ): Promise<RetriedFailed> {
   requireFilter(query);
   const count = queues.names.length;
-  let place: Place | undefined =
+  let place: AssociatedData | undefined =
     query.cursor === undefined ? { queue: 0, offset: 0 } : parseCursor(query.cursor, count);
-  const before = Math.min(query.before, await storeNow(client));
+  const before = Math.min(query.before, await redisNow(client));
   const limit = query.dryRun ? Number.POSITIVE_INFINITY : query.limit;
   const matching: FailedJob[] = [];
   let [retried, skipped, scanned, leftAlone] = [0, 0, 0, 0];
@@ -91,13 +91,13 @@ function take(slice: readonly FailedJob[], query: FailedQuery, limit: number) {
 }
 
 /** With a clock that is ahead, what fails again at once would be retried again and again. */
-async function storeNow(client: StoreClient): Promise<number> {
+async function redisNow(client: RedisConnection): Promise<number> {
   const [seconds, microseconds] = await client.time();
   return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
 }
 
 async function readSlice(
-  client: StoreClient,
+  client: RedisConnection,
   prefix: string,
   queue: string,
   before: number,
@@ -126,17 +126,17 @@ async function retryAll(queues: OperatedQueues, name: string, jobs: readonly Fai
   return retried;
 }
 
-function placeAfter({ queue }: Place, count: number): Place | undefined {
+function placeAfter({ queue }: AssociatedData, count: number): AssociatedData | undefined {
   return queue + 1 < count ? { queue: queue + 1, offset: 0 } : undefined;
 }
 
-function formatCursor({ queue, offset }: Place): string {
+function formatCursor({ queue, offset }: AssociatedData): string {
   return `${queue}.${offset}`;
 }
 
-function parseCursor(text: string, count: number): Place {
+function parseCursor(text: string, count: number): AssociatedData {
   const [, queue, offset] = /^(\d{1,4})\.(\d{1,9})$/.exec(text) ?? [];
   if (queue !== undefined && Number(queue) < count) return { queue: Number(queue), offset: Number(offset) };
-  const offences = [{ pointer: "/cursor", message: "expected the nextCursor of an earlier answer" }];
-  throw new HoldfastError("INVALID_REQUEST", "The cursor is not valid", { offences });
+  const issues = [{ pointer: "/cursor", message: "expected the nextCursor of an earlier answer" }];
+  throw new HoldfastError("INVALID_REQUEST", "The cursor is not valid", { issues });
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { StoreClient } from "../store/client.ts";
-import { queueKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { queueKey } from "../redis/keys.ts";
+import { loadScript } from "../redis/script.ts";
 
 /** How an attempt failed. BullMQ keeps only the latest; these stay with the job for whoever looks into it. */
 export interface AttemptRecord {
@@ -25,7 +25,7 @@ const script = loadScript(import.meta.url, "keep-attempt.lua");
 
 /** Writes it down in a field of the job's own, so that it goes when the job goes. */
 export async function keepAttempt(
-  client: StoreClient,
+  client: RedisConnection,
   place: { readonly prefix: string; readonly queue: string; readonly jobId: string },
   record: AttemptRecord,
 ): Promise<void> {

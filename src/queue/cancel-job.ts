@@ -1,7 +1,7 @@
-import { formatFailure } from "../contract/failure.ts";
-import type { StoreClient } from "../store/client.ts";
-import { cancelChannel, queueKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
+import { formatFailure } from "../job/failure.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { cancelChannel, queueKey } from "../redis/keys.ts";
+import { loadScript } from "../redis/script.ts";
 
 /** What a cancellation found. */
 export type CancelOutcome = "cancelled" | "cancelling" | "ended" | "missing";
@@ -12,7 +12,7 @@ const lists = ["wait", "paused", "active", "delayed", "prioritized", "completed"
 
 /** Ends a job that waits, and tells the worker of one that is active to end it. */
 export async function cancelJob(
-  client: StoreClient,
+  client: RedisConnection,
   place: { readonly prefix: string; readonly queue: string; readonly jobId: string },
 ): Promise<CancelOutcome> {
   const { prefix, queue, jobId } = place;

@@ -1,14 +1,14 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type Running, stopOnce } from "../service/running.ts";
-import { duplicate, type StoreClient } from "../store/client.ts";
-import { cancelChannel, queueKey } from "../store/keys.ts";
-import type { Holds } from "./hold.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import { duplicate, type RedisConnection } from "../redis/connection.ts";
+import { cancelChannel, queueKey } from "../redis/keys.ts";
+import type { Leases } from "./lease.ts";
 
 export interface CancellationsOptions {
   readonly prefix: string;
   readonly queue: string;
-  readonly connection: StoreClient;
-  readonly holds: Holds;
+  readonly connection: RedisConnection;
+  readonly leases: Leases;
   /** How long a message is remembered whose job is not held here, in milliseconds: as long as the claim's lock lasts. */
   readonly lockMs: number;
 }
@@ -30,13 +30,13 @@ const EARLY_MAX = 10_000;
  * A message can be lost while the connection is away or hangs. So the jobs held here are looked at each time it is
  * subscribed again, and whenever locks are renewed.
  */
-export function followCancellations(options: CancellationsOptions): Cancellations {
-  const { prefix, queue, connection, holds, lockMs } = options;
+export function watchCancellations(options: CancellationsOptions): Cancellations {
+  const { prefix, queue, connection, leases, lockMs } = options;
   const early = createMemory(lockMs);
   const subscriber = duplicate(connection);
   const channel = cancelChannel(prefix, queue);
   const end = (jobId: string) =>
-    holds.abort(jobId, new HoldfastError("CANCELLED", "Cancelled by an operator"));
+    leases.abort(jobId, new HoldfastError("CANCELLED", "Cancelled by an operator"));
 
   async function look(jobIds: readonly string[]): Promise<void> {
     if (jobIds.length === 0) return;
@@ -47,14 +47,14 @@ export function followCancellations(options: CancellationsOptions): Cancellation
   }
 
   function hear(jobId: string): void {
-    if (holds.has(jobId)) end(jobId);
+    if (leases.has(jobId)) end(jobId);
     else early.add(jobId);
   }
 
   const lookQuietly = (jobIds: readonly string[]) => look(jobIds).catch(() => {});
   const subscribe = async () => {
     await subscriber.subscribe(channel);
-    await look(holds.jobIds());
+    await look(leases.jobIds());
   };
   // The client reports its connection's errors; this one shares its fate.
   subscriber.on("error", () => {});

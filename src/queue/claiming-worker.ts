@@ -1,12 +1,12 @@
 import type { Job, JobJson, Processor, Worker } from "bullmq";
-import { withDeadline } from "../service/deadline.ts";
-import type { Clock } from "../store/clock.ts";
-import { Hold, type Holds } from "./hold.ts";
-import { LastingJob } from "./lasting-job.ts";
-import { TimedWorker, type TimedWorkerOptions } from "./timed-worker.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import type { Clock } from "../redis/clock.ts";
+import { Lease, type Leases } from "./lease.ts";
+import { RedisClockWorker, type RedisClockWorkerOptions } from "./redis-clock-worker.ts";
+import { ReportingJob } from "./reporting-job.ts";
 
 export interface ClaimingOptions {
-  readonly holds: Holds;
+  readonly leases: Leases;
   readonly lockMs: number;
   /** Called when a job is this worker's, before its attempt. */
   readonly onClaimed: (jobId: string) => void;
@@ -30,14 +30,14 @@ const DEFERRED_MS = 250;
  * locks by the job's id: the end of the older would leave the newer without its lock. So a job waits until BullMQ is done
  * with the older attempt, a moment here and then in the queue.
  */
-export class ClaimingWorker extends TimedWorker {
+export class ClaimingWorker extends RedisClockWorker {
   readonly #options: ClaimingOptions;
   readonly #attempts = new Map<string, Promise<unknown>>();
 
   constructor(
     queue: string,
     attempt: Processor<unknown, unknown, string>,
-    workerOptions: TimedWorkerOptions,
+    workerOptions: RedisClockWorkerOptions,
     clock: Clock,
     options: ClaimingOptions,
   ) {
@@ -46,7 +46,7 @@ export class ClaimingWorker extends TimedWorker {
   }
 
   protected override get Job(): typeof Job {
-    return LastingJob as typeof Job;
+    return ReportingJob as typeof Job;
   }
 
   /** A job whose fields are not what BullMQ writes is run without them, and fails: it would be claimed and lost for ever. */
@@ -59,35 +59,35 @@ export class ClaimingWorker extends TimedWorker {
   }
 
   override async processJob(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
-    const { holds, lockMs } = this.#options;
+    const { leases, lockMs } = this.#options;
     const id = job.id ?? "";
     const older = this.#attempts.get(id);
-    if (older !== undefined) await endOf(older, () => holds.lost([id]));
-    const hold = holds.take(id);
-    this.#claim(job, hold ?? new Hold(lockMs));
-    if (hold === undefined) return await this.#defer(job, token);
+    if (older !== undefined) await endOf(older, () => leases.lost([id]));
+    const lease = leases.take(id);
+    this.#claim(job, lease ?? new Lease(lockMs));
+    if (lease === undefined) return await this.#defer(job, token);
     const attempt = this.#attempt(job, () => super.processJob(job, token, fetchNext));
     this.#attempts.set(id, attempt);
     return await attempt;
   }
 
   async #attempt(job: AnyJob, run: () => Promise<NextJob>): Promise<NextJob> {
-    const { holds, onClaimed, onDelayed } = this.#options;
+    const { leases, onClaimed, onDelayed } = this.#options;
     const id = job.id ?? "";
     onClaimed(id);
     try {
       return await run();
     } finally {
-      holds.release(id);
+      leases.release(id);
       this.#attempts.delete(id);
       if (isDelayed(job)) await onDelayed(id);
     }
   }
 
-  #claim(job: AnyJob, hold: Hold): void {
+  #claim(job: AnyJob, lease: Lease): void {
     const { lockMs, onRefused } = this.#options;
-    if (job instanceof LastingJob)
-      job.claimedBy({ hold, lockMs, onRefused: (error) => onRefused(job.id ?? "", error) });
+    if (job instanceof ReportingJob)
+      job.claimedBy({ lease, lockMs, onRefused: (error) => onRefused(job.id ?? "", error) });
   }
 
   async #defer(job: AnyJob, token: string): Promise<undefined> {

@@ -1,6 +1,6 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { jobPlace } from "../store/places.ts";
-import type { Sealer } from "../store/sealer.ts";
+import { jobAssociatedData } from "../redis/associated-data.ts";
+import type { Codec } from "../redis/codec.ts";
 
 /** What BullMQ keeps as a job's `data`, perhaps sealed. */
 export interface JobEnvelope {
@@ -15,8 +15,8 @@ export interface JobEnvelope {
  *
  * @throws HoldfastError `DECRYPTION_FAILED`, `INVALID_PAYLOAD` for what no submission of ours can have left
  */
-export function openEnvelope(sealer: Sealer, jobId: string, data: unknown): JobEnvelope {
-  const envelope = sealer.openValue(data, jobPlace(jobId, "data"));
+export function openEnvelope(codec: Codec, jobId: string, data: unknown): JobEnvelope {
+  const envelope = codec.decryptValue(data, jobAssociatedData(jobId, "data"));
   if (isEnvelope(envelope)) return envelope;
   throw new HoldfastError(
     "INVALID_PAYLOAD",

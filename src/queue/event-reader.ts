@@ -1,16 +1,16 @@
 import { once } from "node:events";
-import { withDeadline } from "../service/deadline.ts";
-import { type Running, stopOnce } from "../service/running.ts";
-import { wait } from "../service/wait.ts";
-import { duplicate, type StoreClient } from "../store/client.ts";
-import { storeUnavailable } from "../store/fault.ts";
-import { queueKey } from "../store/keys.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import { wait } from "../lib/wait.ts";
+import { duplicate, type RedisConnection } from "../redis/connection.ts";
+import { queueKey } from "../redis/keys.ts";
+import { redisUnavailable } from "../redis/redis-errors.ts";
 
 export interface EventReaderOptions {
   readonly prefix: string;
   readonly queue: string;
   /** The reader opens another connection like this one. */
-  readonly client: StoreClient;
+  readonly client: RedisConnection;
   /**
    * Every event from here on is told; what happened before this may have been missed. Called again after a lost
    * connection, and when events were trimmed away before they were read: BullMQ keeps about 10,000.
@@ -53,7 +53,11 @@ export function startEventReader(options: EventReaderOptions): Running {
   };
 }
 
-async function readUntilStopped(connection: StoreClient, options: EventReaderOptions, signal: AbortSignal) {
+async function readUntilStopped(
+  connection: RedisConnection,
+  options: EventReaderOptions,
+  signal: AbortSignal,
+) {
   while (!signal.aborted) {
     await readWhileConnected(connection, options, signal).catch(() => {});
     // Whatever failed on a connection that seems to work: it may be dead without either end having been told.
@@ -63,14 +67,14 @@ async function readUntilStopped(connection: StoreClient, options: EventReaderOpt
 }
 
 async function readWhileConnected(
-  connection: StoreClient,
+  connection: RedisConnection,
   { prefix, queue, onCaughtUp, onEvents }: EventReaderOptions,
   signal: AbortSignal,
 ): Promise<void> {
   if (connection.status !== "ready") await once(connection, "ready", { signal });
   const key = queueKey(prefix, queue, "events");
   const answered = <T>(reply: Promise<T>) =>
-    withDeadline(reply, BLOCK_MS + ANSWER_MARGIN_MS, storeUnavailable);
+    withDeadline(reply, BLOCK_MS + ANSWER_MARGIN_MS, redisUnavailable);
 
   async function beginAtEnd(): Promise<string> {
     // Named, not `$`: what is added between two reads must not fall between them.

@@ -1,6 +1,6 @@
 --[[
   Admission: the last of the memory is for the jobs that run, to renew their locks and to write down how they ended. The
-  share is that of src/store/memory.ts. Looked at in the store itself, it is known whoever fills it, and with nobody's help
+  share is that of src/redis/memory.ts. Looked at in the store itself, it is known whoever fills it, and with nobody's help
   again when there is room.
 
   Included in the scripts that need it.

@@ -1,29 +1,29 @@
-import { oneAtATime } from "../service/one-at-a-time.ts";
-import { type Running, stopOnce } from "../service/running.ts";
-import type { StoreClient } from "../store/client.ts";
-import { workersKey, workersSeenKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
+import { oneAtATime } from "../lib/one-at-a-time.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { workersKey, workersSeenKey } from "../redis/keys.ts";
+import { loadScript } from "../redis/script.ts";
 
 /** What a worker tells of itself, for those who watch. Nothing rests on it: jobs are held by their locks. */
-export interface WorkerSign {
+export interface WorkerHeartbeat {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly concurrency: number;
   /** How many jobs it is at. */
   readonly running: number;
   /** When it took a job last, in milliseconds since 1970; null before the first. */
-  readonly takenAt: number | null;
+  readonly claimedAt: number | null;
   /** Milliseconds by which its clock is ahead of Redis's. */
   readonly clockOffsetMs: number;
 }
 
 export interface HeartbeatOptions {
-  readonly client: StoreClient;
+  readonly client: RedisConnection;
   readonly prefix: string;
   readonly queue: string;
   readonly workerName: string;
   /** Read at each beat. */
-  readonly sign: () => WorkerSign;
+  readonly sign: () => WorkerHeartbeat;
 }
 
 /** How often a worker gives a sign of life. */

@@ -1,12 +1,12 @@
-import type { RetryPolicy } from "../contract/retry-policy.ts";
-import { batchByTurn } from "../service/batch-by-turn.ts";
-import { type CountedReply, type Epoch, inEpoch, OTHER_EPOCH } from "../store/epoch.ts";
-import { inTime, storeFull } from "../store/fault.ts";
-import { queueKey } from "../store/keys.ts";
-import { jobPlace } from "../store/places.ts";
-import { replicasMissing, type Written } from "../store/replicas.ts";
-import { loadScript } from "../store/script.ts";
-import type { Sealer } from "../store/sealer.ts";
+import type { RetryPolicy } from "../job/retry-policy.ts";
+import { batchByTurn } from "../lib/batch-by-turn.ts";
+import { jobAssociatedData } from "../redis/associated-data.ts";
+import type { Codec } from "../redis/codec.ts";
+import { type CountedReply, type Epoch, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
+import { queueKey } from "../redis/keys.ts";
+import { inTime, redisFull } from "../redis/redis-errors.ts";
+import { replicasMissing, type Written } from "../redis/replicas.ts";
+import { loadScript } from "../redis/script.ts";
 import type { JobEnvelope } from "./envelope.ts";
 
 /** A job about to be enqueued. */
@@ -22,15 +22,15 @@ export interface NewJob {
   /** What its attempts join a trace by; undefined where nothing is traced. */
   readonly trace: string | undefined;
   /** Hash of the job's type and idempotency key. */
-  readonly claim: string;
+  readonly dedupKey: string;
   /** Milliseconds for which the claim holds, whatever becomes of the job. */
-  readonly claimMs: number;
+  readonly dedupKeyMs: number;
 }
 
 export interface JobAdderOptions {
   readonly prefix: string;
   readonly queue: string;
-  readonly sealer: Sealer;
+  readonly codec: Codec;
   /** Shown to the store, which takes nothing when it has lost something. */
   readonly epoch: Epoch;
 }
@@ -58,7 +58,7 @@ const lists = ["wait", "delayed", "prioritized", "pc", "active", "marker", "even
  * Adds jobs to one queue. Those that come within one turn of the event loop travel in one command, which is most of what
  * a submission costs under load.
  */
-export function createJobAdder({ prefix, queue, sealer, epoch }: JobAdderOptions): JobAdder {
+export function createJobAdder({ prefix, queue, codec, epoch }: JobAdderOptions): JobAdder {
   const keys = lists.map((name) => queueKey(prefix, queue, name));
   const start = queueKey(prefix, queue, "");
 
@@ -82,10 +82,10 @@ export function createJobAdder({ prefix, queue, sealer, epoch }: JobAdderOptions
   });
   return {
     async add(job) {
-      const { id, type, claim, claimMs, delayMs, priority } = job;
-      const data = JSON.stringify(sealer.sealValue(job.envelope, jobPlace(id, "data")));
-      const holder = await add([id, type, data, bullmqOptions(job), claim, claimMs, delayMs, priority]);
-      if (holder === 0) throw storeFull();
+      const { id, type, dedupKey, dedupKeyMs, delayMs, priority } = job;
+      const data = JSON.stringify(codec.encryptValue(job.envelope, jobAssociatedData(id, "data")));
+      const holder = await add([id, type, data, bullmqOptions(job), dedupKey, dedupKeyMs, delayMs, priority]);
+      if (holder === 0) throw redisFull();
       return holder ?? id;
     },
   };
@@ -106,8 +106,8 @@ type ScriptArgs = readonly [
   name: string,
   data: string,
   options: string,
-  claim: string,
-  claimMs: number,
+  dedupKey: string,
+  dedupKeyMs: number,
   delayMs: number,
   priority: number,
 ];

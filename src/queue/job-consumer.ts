@@ -1,45 +1,45 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from "bullmq";
 import { BullMQOtel } from "bullmq-otel";
-import { type Failure, failureOf, formatFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { faultPoint } from "../observe/fault-points.ts";
-import { isTraced } from "../observe/tracing.ts";
-import { withDeadline } from "../service/deadline.ts";
-import { type Running, stopAll, stopOnce } from "../service/running.ts";
-import type { StoreClient } from "../store/client.ts";
-import type { Clock } from "../store/clock.ts";
-import { storeFault } from "../store/fault.ts";
-import { bullmqQueueName, queueKey } from "../store/keys.ts";
-import { jobPlace } from "../store/places.ts";
-import type { Sealer } from "../store/sealer.ts";
+import { type Failure, failureOf, formatFailure } from "../job/failure.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { jobAssociatedData } from "../redis/associated-data.ts";
+import type { Clock } from "../redis/clock.ts";
+import type { Codec } from "../redis/codec.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { bullmqQueueName, queueKey } from "../redis/keys.ts";
+import { redisFault } from "../redis/redis-errors.ts";
+import { failpoint } from "../telemetry/failpoints.ts";
+import { isTraced } from "../telemetry/tracing.ts";
 import { keepAttempt } from "./attempt-record.ts";
+import { BullmqJob } from "./bullmq-job.ts";
 import { cancelJob } from "./cancel-job.ts";
-import { followCancellations } from "./cancellations.ts";
+import { watchCancellations } from "./cancellations.ts";
+import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
 import { ClaimingWorker } from "./claiming-worker.ts";
-import { ConsumedJob } from "./consumed-job.ts";
 import { startHeartbeat } from "./heartbeat.ts";
-import { createHolds, Hold } from "./hold.ts";
-import { createSuspects, type Suspects } from "./suspects.ts";
-import type { AttemptOutcome, TakenJob } from "./taken-job.ts";
-import { startWatchdog } from "./watchdog.ts";
+import { createLeases, Lease } from "./lease.ts";
+import { createPoisonJobs, type PoisonJobs } from "./poison-jobs.ts";
+import { startWatchdog } from "./stuck-worker.ts";
 
 export interface ConsumerOptions {
   readonly prefix: string;
   readonly queue: string;
   /** Names this worker in the jobs it takes. */
   readonly workerName: string;
-  readonly connection: StoreClient;
+  readonly connection: RedisConnection;
   readonly clock: Clock;
-  readonly sealer: Sealer;
+  readonly codec: Codec;
   readonly concurrency: number;
   readonly lockMs: number;
   readonly stopGraceMs: number;
   readonly keepCompleted: Retention;
   readonly keepFailed: Retention;
   /** How long it may take no job, with slots free and jobs waiting, in milliseconds. */
-  readonly deafAfterMs: number;
+  readonly stuckAfterMs: number;
   /** Told once, when it has taken none for so long. */
-  readonly onDeaf: () => void;
+  readonly onStuck: () => void;
   readonly onError: (error: Error) => void;
   /** Told when the store refuses to write down how an attempt ended. */
   readonly onRefused: (jobId: string, error: unknown) => void;
@@ -62,49 +62,49 @@ const STACK_LINES_MAX = 8;
  */
 export function startConsumer(
   options: ConsumerOptions,
-  attempt: (job: TakenJob) => Promise<AttemptOutcome>,
+  attempt: (job: ClaimedJob) => Promise<AttemptOutcome>,
 ): Running {
-  const holds = createHolds(options.lockMs);
-  const suspects = createSuspects(options);
+  const leases = createLeases(options.lockMs);
+  const poisonJobs = createPoisonJobs(options);
   const startedAt = Date.now();
-  let takenAt: number | null = null;
-  const cancellations = followCancellations({ ...options, holds });
+  let claimedAt: number | null = null;
+  const cancellations = watchCancellations({ ...options, leases });
   const worker = new ClaimingWorker(
     bullmqQueueName(options.queue),
     async (job, token = "") => {
-      takenAt = job.processedOn ?? null;
-      const hold = holds.get(job.id ?? "") ?? new Hold(options.lockMs);
-      const taken = new ConsumedJob(job, token, hold, options.sealer);
-      const outcome = await outcomeOf(taken, suspects, attempt).catch(unexpected);
+      claimedAt = job.processedOn ?? null;
+      const lease = leases.get(job.id ?? "") ?? new Lease(options.lockMs);
+      const taken = new BullmqJob(job, token, lease, options.codec);
+      const outcome = await outcomeOf(taken, poisonJobs, attempt).catch(unexpected);
       if (outcome.kind === "failed") await keepFailure(options, job, outcome.failure);
-      return await settle(job, token, outcome, options.sealer);
+      return await settle(job, token, outcome, options.codec);
     },
     workerOptions(options),
     options.clock,
     {
-      holds,
+      leases,
       lockMs: options.lockMs,
       onClaimed: cancellations.claimed,
       onDelayed: (jobId) => finishCancellation(options, jobId),
       onRefused: options.onRefused,
     },
   );
-  worker.on("lockRenewalFailed", (ids) => holds.lost(ids));
+  worker.on("lockRenewalFailed", (ids) => leases.lost(ids));
   worker.on("locksRenewed", ({ jobIds }) => {
-    holds.renewed(jobIds);
+    leases.renewed(jobIds);
     void cancellations.look(jobIds);
   });
-  worker.on("completed", (job) => void faultPoint("finish:after", job.id ?? ""));
-  worker.on("failed", (job) => void faultPoint("finish:after", job?.id ?? ""));
+  worker.on("completed", (job) => void failpoint("finish:after", job.id ?? ""));
+  worker.on("failed", (job) => void failpoint("finish:after", job?.id ?? ""));
   worker.on("error", (error) => {
-    if (error.name === "ReplyError") watchdog.excuse();
+    if (error.name === "ReplyError") watchdog.reset();
     options.onError(error);
   });
   const sign = () => ({
     startedAt,
     concurrency: options.concurrency,
-    running: holds.jobIds().length,
-    takenAt,
+    running: leases.jobIds().length,
+    claimedAt,
     clockOffsetMs: Math.round(options.clock.offsetMs()),
   });
   const heartbeat = startHeartbeat({ ...options, client: options.connection, sign });
@@ -113,9 +113,9 @@ export function startConsumer(
   return {
     stop: stopOnce(async () => {
       await watchdog.stop();
-      await stopWorker(worker, () => holds.abortAll(stopping()), options.stopGraceMs).finally(() => {
+      await stopWorker(worker, () => leases.abortAll(stopping()), options.stopGraceMs).finally(() => {
         // What is not written down by now is left to whoever finds the job.
-        holds.lost(holds.jobIds());
+        leases.lost(leases.jobIds());
         return stopAll([cancellations, heartbeat]);
       });
     }),
@@ -145,12 +145,12 @@ function workerOptions(options: ConsumerOptions) {
 
 /** How an attempt ended. A cancelled job does not wait for another one. */
 async function outcomeOf(
-  job: TakenJob,
-  suspects: Suspects,
-  attempt: (job: TakenJob) => Promise<AttemptOutcome>,
+  job: ClaimedJob,
+  poisonJobs: PoisonJobs,
+  attempt: (job: ClaimedJob) => Promise<AttemptOutcome>,
 ): Promise<AttemptOutcome> {
-  const outcome = (await suspects.setAside(job)) ?? (await attempt(job));
-  const { reason } = job.hold;
+  const outcome = (await poisonJobs.setAside(job)) ?? (await attempt(job));
+  const { reason } = job.lease;
   const isFinal = outcome.kind === "completed" || (outcome.kind === "failed" && !outcome.failure.retryable);
   if (isFinal || !isCancelled(reason)) return outcome;
   return { kind: "failed", failure: failureOf(reason), stack: "" };
@@ -158,7 +158,7 @@ async function outcomeOf(
 
 /** An attempt never throws; what is left is the store. */
 function unexpected(error: unknown): AttemptOutcome {
-  return { kind: "failed", failure: failureOf(storeFault(error)), stack: "" };
+  return { kind: "failed", failure: failureOf(redisFault(error)), stack: "" };
 }
 
 function isCancelled(reason: unknown): boolean {
@@ -176,16 +176,16 @@ async function finishCancellation(options: ConsumerOptions, jobId: string): Prom
   }
 }
 
-async function settle(job: Job, token: string, outcome: AttemptOutcome, sealer: Sealer): Promise<unknown> {
+async function settle(job: Job, token: string, outcome: AttemptOutcome, codec: Codec): Promise<unknown> {
   const id = job.id ?? "";
   switch (outcome.kind) {
     case "completed":
-      return sealer.sealValue(outcome.result, jobPlace(id, "result"));
+      return codec.encryptValue(outcome.result, jobAssociatedData(id, "result"));
     case "failed":
       // BullMQ computes the next delay from these options; this copy of them lives for this attempt only.
       if (outcome.retryAfterMs !== undefined)
         job.opts.backoff = { type: "fixed", delay: outcome.retryAfterMs };
-      throw bullmqError(outcome, id, sealer);
+      throw bullmqError(outcome, id, codec);
     case "returned":
       await job.moveToWait(token);
       throw new WaitingError();
@@ -204,7 +204,7 @@ async function keepFailure(options: ConsumerOptions, job: Job, { code, message }
     startedAt: job.processedOn ?? job.timestamp,
     endedAt: Date.now(),
     code,
-    message: options.sealer.seal(message, jobPlace(jobId, "attempt")),
+    message: options.codec.encrypt(message, jobAssociatedData(jobId, "attempt")),
   };
   const place = { ...options, jobId };
   await keepAttempt(options.connection, place, record).catch(options.onError);
@@ -213,15 +213,15 @@ async function keepFailure(options: ConsumerOptions, job: Job, { code, message }
 function bullmqError(
   { failure, stack }: Extract<AttemptOutcome, { kind: "failed" }>,
   jobId: string,
-  sealer: Sealer,
+  codec: Codec,
 ): Error {
-  const told = sealer.seal(failure.message, jobPlace(jobId, "failure"));
+  const told = codec.encrypt(failure.message, jobAssociatedData(jobId, "failure"));
   const message = formatFailure({ ...failure, message: told });
   const error = failure.retryable
     ? new HoldfastError(failure.code, message)
     : new UnrecoverableError(message);
   const trace = stack.split("\n").slice(0, STACK_LINES_MAX).join("\n");
-  error.stack = sealer.seal(trace, jobPlace(jobId, "trace"));
+  error.stack = codec.encrypt(trace, jobAssociatedData(jobId, "trace"));
   return error;
 }
 

@@ -1,11 +1,11 @@
-import type { Application } from "../contract/define-config.ts";
-import type { JobContract } from "../contract/define-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { StoreClient } from "../store/client.ts";
-import type { Store } from "../store/connect.ts";
-import { inTime } from "../store/fault.ts";
-import { queueMemoryKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
+import type { Application } from "../job/define-config.ts";
+import type { JobContract } from "../job/define-job.ts";
+import type { ConnectedRedis } from "../redis/connect.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { queueMemoryKey } from "../redis/keys.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { loadScript } from "../redis/script.ts";
 
 const rememberScript = loadScript(import.meta.url, "remember-queue.lua");
 
@@ -19,7 +19,7 @@ export interface QueueMemory {
   forget(): void;
 }
 
-export function openQueueMemory(client: StoreClient, prefix: string): QueueMemory {
+export function openQueueMemory(client: RedisConnection, prefix: string): QueueMemory {
   const known = new Set<string>();
   const forget = () => known.clear();
   client.on("ready", forget);
@@ -36,7 +36,7 @@ export function openQueueMemory(client: StoreClient, prefix: string): QueueMemor
 
 /** The queues that each type was submitted to, the last one first. */
 export async function readQueueMemory(
-  client: StoreClient,
+  client: RedisConnection,
   prefix: string,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const known = await client.hgetall(queueMemoryKey(prefix));
@@ -72,7 +72,7 @@ export function changedQueues(
  */
 export async function requireKnownQueues(
   application: Application,
-  store: Store,
+  store: ConnectedRedis,
   prefix: string,
 ): Promise<void> {
   try {

@@ -1,4 +1,4 @@
-import type { StoreClient } from "../store/client.ts";
+import type { RedisConnection } from "../redis/connection.ts";
 
 /**
  * BullMQ's scripts of a worker that judge or write down a time. Each is handed its caller's `Date.now()` as ARGV[2]: with it
@@ -13,7 +13,7 @@ const REDIS_TIME =
  * Has BullMQ's scripts on this connection go by Redis's clock, whatever their caller's shows: then no clock that is wrong,
  * or that jumps between two looks at it, deletes a kept job or runs a delayed one early.
  */
-export function onRedisTime(client: StoreClient): StoreClient {
+export function onRedisTime(client: RedisConnection): RedisConnection {
   const define = client.defineCommand.bind(client);
   client.defineCommand = (name, definition) => {
     // BullMQ defines them as `moveToActive:6.7.0`.

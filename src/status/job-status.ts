@@ -1,9 +1,6 @@
 import { z } from "zod";
 import { errorCodes } from "../errors/error-codes.ts";
-
-/** BullMQ's own words. */
-export const jobStates = ["waiting", "delayed", "prioritized", "active", "completed", "failed"] as const;
-export type JobState = (typeof jobStates)[number];
+import { jobStates } from "../queue/job-state.ts";
 
 /** `reserved`: it may be under way. `in-doubt`: nobody knows whether it happened. */
 export const effectStates = ["reserved", "done", "in-doubt"] as const;

@@ -1,19 +1,20 @@
-import { type Failure, failureOf, parseFailure } from "../contract/failure.ts";
-import { parseJobId, submittedAt } from "../contract/job-id.ts";
 import { openStoredName } from "../effect/stored-name.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { batchByTurn } from "../service/batch-by-turn.ts";
-import { isoTime } from "../service/iso-time.ts";
-import type { StoreAccess } from "../store/connect.ts";
-import { storeFault } from "../store/fault.ts";
-import { ledgerKey, queueKey } from "../store/keys.ts";
-import { jobPlace } from "../store/places.ts";
-import { loadScript } from "../store/script.ts";
-import { openedOrWhyNot, type Sealer } from "../store/sealer.ts";
-import { effectStates, type JobState, type JobStatus } from "./job-status.ts";
+import { type Failure, failureOf, parseFailure } from "../job/failure.ts";
+import { parseJobId, submittedAt } from "../job/job-id.ts";
+import { batchByTurn } from "../lib/batch-by-turn.ts";
+import { isoTime } from "../lib/iso-time.ts";
+import type { JobState } from "../queue/job-state.ts";
+import { jobAssociatedData } from "../redis/associated-data.ts";
+import { type Codec, openedOrWhyNot } from "../redis/codec.ts";
+import type { RedisAccess } from "../redis/connect.ts";
+import { ledgerKey, queueKey } from "../redis/keys.ts";
+import { redisFault } from "../redis/redis-errors.ts";
+import { loadScript } from "../redis/script.ts";
+import { effectStates, type JobStatus } from "./job-status.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
 
-const script = loadScript(import.meta.url, "read-status.lua");
+const script = loadScript(import.meta.url, "../queue/read-job.lua");
 
 const lists = ["completed", "failed", "delayed", "prioritized", "active"];
 
@@ -34,7 +35,7 @@ const fields = [
 type Value = string | null;
 type Values = [
   name: Value,
-  claim: Value,
+  dedupKey: Value,
   timestamp: Value,
   opts: Value,
   attemptsMade: Value,
@@ -63,7 +64,7 @@ export type ReadStatus = (id: string) => Promise<JobStatus | undefined>;
  * Reads statuses, each in one atomic step, at a cost that does not depend on how many jobs wait. Those that are asked for
  * within one turn of the event loop travel in one command for each queue.
  */
-export function openStatusReader(access: StoreAccess, prefix: string): ReadStatus {
+export function openStatusReader(access: RedisAccess, prefix: string): ReadStatus {
   async function readTogether(jobs: readonly WantedJob[]): Promise<(JobStatus | undefined)[]> {
     const queues = [...new Set(jobs.map(({ queue }) => queue))];
     const read = queues.map((queue) => {
@@ -90,7 +91,7 @@ interface WantedJob {
 type Told = [state: JobState, due: Value, effects: string[], ...values: Values];
 
 async function readFromQueue(
-  { client, sealer }: StoreAccess,
+  { client, codec }: RedisAccess,
   prefix: string,
   queue: string,
   ids: readonly string[],
@@ -100,16 +101,17 @@ async function readFromQueue(
   const reply = await script
     .run(client, keys, [...starts, fields.length, ...fields, ...ids])
     .catch((error: unknown) => {
-      throw storeFault(error);
+      throw redisFault(error);
     });
   const found = (reply as (Told | null)[]).map((told, index) => [ids[index] ?? "", told] as const);
-  return new Map(found.flatMap(([id, told]) => (told === null ? [] : [[id, statusOf(sealer, id, told)]])));
+  return new Map(found.flatMap(([id, told]) => (told === null ? [] : [[id, statusOf(codec, id, told)]])));
 }
 
-function statusOf(sealer: Sealer, id: string, [state, due, effects, ...values]: Told): JobStatus {
-  const [name, claim, timestamp, opts, attemptsMade, progress, processedOn, finishedOn, result, reason] =
+function statusOf(codec: Codec, id: string, [state, due, effects, ...values]: Told): JobStatus {
+  const [name, dedupKey, timestamp, opts, attemptsMade, progress, processedOn, finishedOn, result, reason] =
     values;
-  const open = (value: unknown, part: "progress" | "result") => sealer.openValue(value, jobPlace(id, part));
+  const open = (value: unknown, part: "progress" | "result") =>
+    codec.decryptValue(value, jobAssociatedData(id, part));
   const isFinished = state === "completed" || state === "failed";
   const reading = new Reading();
   const submitted = reading.time("submittedAt", timestamp, isoTime(submittedAt(id)));
@@ -132,8 +134,10 @@ function statusOf(sealer: Sealer, id: string, [state, due, effects, ...values]: 
     // BullMQ keeps the last reason when a later attempt succeeds; only the state tells whether it still counts.
     ...(state === "completed"
       ? resultOf(reading, () => open(parseJson(result), "result"))
-      : { result: null, error: reason === null ? null : openFailure(sealer, id, reason) }),
-    effects: toEffects(reading, effects, submitted, (stored) => openStoredName(sealer, claim ?? "", stored)),
+      : { result: null, error: reason === null ? null : openFailure(codec, id, reason) }),
+    effects: toEffects(reading, effects, submitted, (stored) =>
+      openStoredName(codec, dedupKey ?? "", stored),
+    ),
   };
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
 }
@@ -168,9 +172,9 @@ function resultOf(reading: Reading, open: () => unknown): Pick<JobStatus, "resul
 }
 
 /** Why a job failed, from BullMQ's `failedReason`. */
-export function openFailure(sealer: Sealer, jobId: string, reason: string): Failure {
+export function openFailure(codec: Codec, jobId: string, reason: string): Failure {
   return parseFailure(reason, (message) =>
-    openedOrWhyNot(() => sealer.open(message, jobPlace(jobId, "failure"))),
+    openedOrWhyNot(() => codec.open(message, jobAssociatedData(jobId, "failure"))),
   );
 }
 

@@ -1,4 +1,4 @@
-import { isoTime, TIME_MAX_MS } from "../service/iso-time.ts";
+import { isoTime, TIME_MAX_MS } from "../lib/iso-time.ts";
 
 /** What stands in place of a text that cannot be read. */
 export const UNREADABLE = "[unreadable]";

@@ -1,15 +1,15 @@
 import { openEnvelope } from "../queue/envelope.ts";
-import { openedOrWhyNot, type Sealer } from "../store/sealer.ts";
+import { type Codec, openedOrWhyNot } from "../redis/codec.ts";
 import { UNREADABLE } from "./readable.ts";
 
 /** What a client submitted, from a job's `data`; why not, in its place, where it cannot be read. */
 export function submitted(
-  sealer: Sealer,
+  codec: Codec,
   jobId: string,
   data: string,
 ): { readonly idempotencyKey: string; readonly payload: unknown } {
   try {
-    const opened = openedOrWhyNot(() => openEnvelope(sealer, jobId, JSON.parse(data)));
+    const opened = openedOrWhyNot(() => openEnvelope(codec, jobId, JSON.parse(data)));
     return typeof opened === "string"
       ? { idempotencyKey: opened, payload: opened }
       : { idempotencyKey: opened.key, payload: opened.payload };

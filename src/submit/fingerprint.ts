@@ -1,10 +1,10 @@
 import { hash, randomBytes } from "node:crypto";
-import type { StoreClient } from "../store/client.ts";
-import { inTime } from "../store/fault.ts";
-import { fingerprintSecretKey } from "../store/keys.ts";
-import { fingerprintSecretPlace as place } from "../store/places.ts";
-import { loadScript } from "../store/script.ts";
-import type { Sealer } from "../store/sealer.ts";
+import { fingerprintSecretAssociatedData as place } from "../redis/associated-data.ts";
+import type { Codec } from "../redis/codec.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { fingerprintSecretKey } from "../redis/keys.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { loadScript } from "../redis/script.ts";
 
 /**
  * Tells equal content from other content.
@@ -16,8 +16,8 @@ import type { Sealer } from "../store/sealer.ts";
  *
  * @returns 12 hexadecimal digits, 48 bits
  */
-export function fingerprintOf(secret: string, claim: string, content: string): string {
-  return hash("sha256", `${secret}\0${claim}\0${content}`, "hex").slice(0, 12);
+export function fingerprintOf(secret: string, dedupKey: string, content: string): string {
+  return hash("sha256", `${secret}\0${dedupKey}\0${content}`, "hex").slice(0, 12);
 }
 
 /** The secret shared by all producers of one store. */
@@ -30,7 +30,7 @@ export interface FingerprintSecret {
   offerAgain(): void;
 }
 
-const reseal = loadScript(import.meta.url, "reseal.lua");
+const reencrypt = loadScript(import.meta.url, "reseal.lua");
 
 /**
  * Reads the secret from the store, where the first producer puts it; sealed, as long as there are encryption keys, by
@@ -38,7 +38,7 @@ const reseal = loadScript(import.meta.url, "reseal.lua");
  *
  * After each reconnect it is offered again: if the store has lost it meanwhile, all producers agree on one anew.
  */
-export function fingerprintSecret(client: StoreClient, prefix: string, sealer: Sealer): FingerprintSecret {
+export function fingerprintSecret(client: RedisConnection, prefix: string, codec: Codec): FingerprintSecret {
   const key = fingerprintSecretKey(prefix);
   let held: string | undefined;
   let reading: Promise<string> | undefined;
@@ -50,10 +50,10 @@ export function fingerprintSecret(client: StoreClient, prefix: string, sealer: S
   client.on("ready", forget);
   const read = async () => {
     const offered = held ?? randomBytes(32).toString("base64url");
-    const found = await client.set(key, sealer.seal(offered, place), "NX", "GET");
-    held = found === null ? offered : sealer.open(found, place);
-    if (found !== null && !sealer.isCurrent(found))
-      await reseal.run(client, [key], [found, sealer.seal(held, place)]);
+    const found = await client.set(key, codec.encrypt(offered, place), "NX", "GET");
+    held = found === null ? offered : codec.open(found, place);
+    if (found !== null && !codec.isCurrent(found))
+      await reencrypt.run(client, [key], [found, codec.encrypt(held, place)]);
     known = held;
     return held;
   };

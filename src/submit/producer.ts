@@ -1,8 +1,8 @@
 import { type Environment, readSettings } from "../config/settings.ts";
-import type { Application } from "../contract/define-config.ts";
-import type { JobContract } from "../contract/define-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { Running } from "../service/running.ts";
+import type { Application } from "../job/define-config.ts";
+import type { JobContract } from "../job/define-job.ts";
+import type { Running } from "../lib/running.ts";
 import type { JobStatus } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { openSubmitPath } from "./submit-path.ts";

@@ -1,5 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { byKnownName, byName, type Metrics } from "../observe/metrics.ts";
+import { byKnownName, byName, type Metrics } from "../telemetry/metrics.ts";
 
 /** Told how submissions went. */
 export interface SubmissionWatch {

@@ -1,17 +1,17 @@
 import type { Settings } from "../config/settings.ts";
-import type { Application } from "../contract/define-config.ts";
-import type { Logger } from "../observe/logger.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import type { Application } from "../job/define-config.ts";
+import { stopAll, stopOnce } from "../lib/running.ts";
 import { requireKnownQueues } from "../queue/queue-memory.ts";
-import { stopAll, stopOnce } from "../service/running.ts";
-import { type Clock, openClock } from "../store/clock.ts";
-import { connectStore, type Store } from "../store/connect.ts";
-import { openEpochs } from "../store/epochs.ts";
+import { type Clock, openClock } from "../redis/clock.ts";
+import { type ConnectedRedis, connectRedis } from "../redis/connect.ts";
+import { openEpochs } from "../redis/epochs.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import { watchSubmissions } from "./submission-metrics.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** All that a process needs to submit jobs, connected. */
-export interface SubmitPath extends Store {
+export interface SubmitPath extends ConnectedRedis {
   readonly submitter: Submitter;
   readonly clock: Clock;
 }
@@ -27,7 +27,7 @@ export async function openSubmitPath(
   log?: Logger,
   metrics?: Metrics,
 ): Promise<SubmitPath> {
-  const store = await connectStore(settings, "prompt", log);
+  const store = await connectRedis(settings, "fail-fast", log);
   await requireKnownQueues(application, store, settings.HOLDFAST_PREFIX);
   const clock = await openClock(store, log);
   const { queues } = application;

@@ -1,17 +1,17 @@
-import { claimOf } from "../contract/claim.ts";
-import type { Application } from "../contract/define-config.ts";
-import type { JobContract } from "../contract/define-job.ts";
-import { isSameContent, newJobId, queueOfId } from "../contract/job-id.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { traceCarrier } from "../observe/tracing.ts";
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import type { Application } from "../job/define-config.ts";
+import type { JobContract } from "../job/define-job.ts";
+import { isSameContent, newJobId, queueOfId } from "../job/job-id.ts";
+import { createKeyClaimer } from "../queue/dedup-keys.ts";
 import { createJobAdder, type NewJob } from "../queue/job-adder.ts";
-import { createKeyClaimer } from "../queue/key-claimer.ts";
 import { openQueueMemory } from "../queue/queue-memory.ts";
-import type { Clock } from "../store/clock.ts";
-import type { StoreAccess } from "../store/connect.ts";
-import type { Epochs } from "../store/epochs.ts";
-import { inTime } from "../store/fault.ts";
-import { openClaimTrail, type QueueSlot } from "./claim-trail.ts";
+import type { Clock } from "../redis/clock.ts";
+import type { RedisAccess } from "../redis/connect.ts";
+import type { Epochs } from "../redis/epochs.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { traceCarrier } from "../telemetry/tracing.ts";
+import { openDedupTrail, type QueueSlot } from "./dedup-trail.ts";
 import { fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
 import type { SubmissionWatch } from "./submission-metrics.ts";
@@ -55,11 +55,11 @@ export interface Submitter {
 
 export function createSubmitter(
   application: Application,
-  { client, sealer }: StoreAccess,
+  { client, codec }: RedisAccess,
   options: SubmitterOptions,
 ): Submitter {
   const { prefix, epochs, clock, watch } = options;
-  const secret = fingerprintSecret(client, prefix, sealer);
+  const secret = fingerprintSecret(client, prefix, codec);
   const memory = openQueueMemory(client, prefix);
   epochs.onLoss(async () => {
     secret.offerAgain();
@@ -69,12 +69,12 @@ export function createSubmitter(
   const slotOf = (queue: string) => {
     const known = slots.get(queue);
     if (known !== undefined) return known;
-    const parts = { prefix, queue, client, sealer, epoch: epochs.of(queue) };
+    const parts = { prefix, queue, client, codec, epoch: epochs.of(queue) };
     const slot = { adder: createJobAdder(parts), claimer: createKeyClaimer(parts) };
     slots.set(queue, slot);
     return slot;
   };
-  const trail = openClaimTrail(slotOf, isSameContent);
+  const trail = openDedupTrail(slotOf, isSameContent);
 
   /** @returns the id of the job that has the key */
   async function add(job: NewJob, contract: JobContract): Promise<string> {
@@ -86,8 +86,8 @@ export function createSubmitter(
 
   async function enqueue(submission: ValidSubmission, content: string, key: string): Promise<Receipt> {
     const { contract, payload, idempotencyKey } = submission;
-    const claim = claimOf(contract.type, idempotencyKey);
-    const fingerprint = fingerprintOf(key, claim, content);
+    const dedupKey = dedupKeyOf(contract.type, idempotencyKey);
+    const fingerprint = fingerprintOf(key, dedupKey, content);
     const id = newJobId(contract.queue, fingerprint);
     const timing = timingOf(submission.options, clock.now());
     const job = {
@@ -98,8 +98,8 @@ export function createSubmitter(
       delayMs: timing.delayMs,
       priority: timing.priority,
       trace: traceCarrier(),
-      claim,
-      claimMs: options.retentionMs + timing.delayMs,
+      dedupKey,
+      dedupKeyMs: options.retentionMs + timing.delayMs,
     };
     const holder = await add(job, contract);
     if (!holder.endsWith(fingerprint)) throw keyReused();

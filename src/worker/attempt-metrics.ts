@@ -1,11 +1,11 @@
 import { errorCodes } from "../errors/error-codes.ts";
-import { byKnownName, type Metrics } from "../observe/metrics.ts";
-import type { AttemptOutcome, TakenJob } from "../queue/taken-job.ts";
+import type { AttemptOutcome, ClaimedJob } from "../queue/claimed-job.ts";
+import { byKnownName, type Metrics } from "../telemetry/metrics.ts";
 
 /** Told how attempts go. */
 export interface AttemptWatch {
-  started(job: TakenJob): void;
-  ended(job: TakenJob, outcome: AttemptOutcome, tookMs: number): void;
+  started(job: ClaimedJob): void;
+  ended(job: ClaimedJob, outcome: AttemptOutcome, tookMs: number): void;
 }
 
 /** Counts and times attempts by type. */

@@ -1,18 +1,18 @@
-import type { Attempt, AttemptLog } from "../contract/define-job.ts";
-import { asItIs, type Scrub, scrubFields } from "../contract/redaction.ts";
 import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { Logger } from "../observe/logger.ts";
-import type { TakenJob } from "../queue/taken-job.ts";
-import type { Abort } from "../service/abort.ts";
-import { messageOf, textOf } from "../service/thrown.ts";
+import type { Attempt, AttemptLog } from "../job/define-job.ts";
+import { asItIs, type Scrub, scrubFields } from "../job/redaction.ts";
+import type { Abort } from "../lib/abort.ts";
+import { messageOf, textOf } from "../lib/thrown.ts";
+import type { ClaimedJob } from "../queue/claimed-job.ts";
+import type { Logger } from "../telemetry/logger.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
 const LOG_LINE_MAX = 1_000;
 
 /** What an attempt is made of. */
 interface Parts {
-  readonly job: TakenJob;
+  readonly job: ClaimedJob;
   readonly payload: unknown;
   readonly abort: Abort;
   readonly effects: Effects;
@@ -32,7 +32,7 @@ export class GivenAttempt implements Attempt {
   readonly idempotencyKey: string;
   readonly attempt: number;
   readonly effect: Effects["effect"];
-  readonly progress = (value: number | object): Promise<void> => tellProgress(this.#parts, value);
+  readonly progress = (value: number | object): Promise<void> => reportProgress(this.#parts, value);
 
   constructor(parts: Parts) {
     const { job, payload, effects } = parts;
@@ -53,10 +53,10 @@ export class GivenAttempt implements Attempt {
   }
 }
 
-async function tellProgress({ job, abort }: Parts, value: number | object): Promise<void> {
+async function reportProgress({ job, abort }: Parts, value: number | object): Promise<void> {
   abort.throwIfAborted();
   // BullMQ accepts progress from a worker that has lost its lock; it must not overwrite that of the job's new one.
-  job.hold.assert();
+  job.lease.assert();
   const json = progressJson(value);
   const size = Buffer.byteLength(json);
   if (size > PROGRESS_MAX_BYTES)

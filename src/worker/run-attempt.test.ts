@@ -1,10 +1,10 @@
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { defineJob } from "../contract/define-job.ts";
 import { openEffects } from "../effect/effects.ts";
-import { Hold } from "../queue/hold.ts";
-import type { TakenJob } from "../queue/taken-job.ts";
+import { defineJob } from "../job/define-job.ts";
+import type { ClaimedJob } from "../queue/claimed-job.ts";
+import { Lease } from "../queue/lease.ts";
 import { runAttempt } from "./run-attempt.ts";
 
 const job = defineJob({
@@ -16,7 +16,7 @@ const job = defineJob({
   redact: { payload: ["/token"] },
 });
 
-const taken: TakenJob = {
+const taken: ClaimedJob = {
   id: "default_1",
   type: job.type,
   envelope: { key: "k", payload: { token: "hunter2-and-more" } },
@@ -24,7 +24,7 @@ const taken: TakenJob = {
   crashes: 0,
   readyAt: undefined,
   start: 1,
-  hold: new Hold(10_000),
+  lease: new Lease(10_000),
   lockToken: "token",
   progress: async () => {},
   keepLog: async () => {},

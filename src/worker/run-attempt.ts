@@ -1,17 +1,17 @@
-import { InDoubtError, PermanentError } from "../contract/attempt-errors.ts";
-import type { JobContract, JobHandler } from "../contract/define-job.ts";
-import { failureOf } from "../contract/failure.ts";
-import { asItIs, type Scrub, scrubberOf } from "../contract/redaction.ts";
-import { startsAllowed } from "../contract/retry-policy.ts";
 import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { faultPoint } from "../observe/fault-points.ts";
-import type { Logger } from "../observe/logger.ts";
-import type { AttemptOutcome, TakenJob } from "../queue/taken-job.ts";
-import { Abort } from "../service/abort.ts";
-import { delayMsOf } from "../service/delay-ms.ts";
-import { asError, foreign, messageOf } from "../service/thrown.ts";
-import { underDeadline } from "../service/under-deadline.ts";
+import { InDoubtError, PermanentError } from "../job/attempt-errors.ts";
+import type { JobContract, JobHandler } from "../job/define-job.ts";
+import { failureOf } from "../job/failure.ts";
+import { asItIs, type Scrub, scrubberOf } from "../job/redaction.ts";
+import { startsAllowed } from "../job/retry-policy.ts";
+import { Abort } from "../lib/abort.ts";
+import { delayMsOf } from "../lib/delay-ms.ts";
+import { asError, foreign, messageOf } from "../lib/thrown.ts";
+import { underDeadline } from "../lib/under-deadline.ts";
+import type { AttemptOutcome, ClaimedJob } from "../queue/claimed-job.ts";
+import { failpoint } from "../telemetry/failpoints.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import type { AttemptWatch } from "./attempt-metrics.ts";
 import { GivenAttempt } from "./given-attempt.ts";
 
@@ -22,7 +22,7 @@ export interface AttemptTools {
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly log: Logger;
   readonly watch: AttemptWatch | undefined;
-  openEffects(job: TakenJob, contract: JobContract, abort: Abort, log: () => Logger, scrub: Scrub): Effects;
+  openEffects(job: ClaimedJob, contract: JobContract, abort: Abort, log: () => Logger, scrub: Scrub): Effects;
 }
 
 /**
@@ -31,7 +31,7 @@ export interface AttemptTools {
  * The steps: find the handler, bound the starts, check the payload against the contract, run under the deadline, check
  * the result, settle.
  */
-export async function runAttempt(tools: AttemptTools, job: TakenJob): Promise<AttemptOutcome> {
+export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<AttemptOutcome> {
   const begun = performance.now();
   tools.watch?.started(job);
   const outcome = await attemptSteps(tools, job).then(completed, (thrown: unknown) =>
@@ -40,11 +40,11 @@ export async function runAttempt(tools: AttemptTools, job: TakenJob): Promise<At
   const tookMs = performance.now() - begun;
   tools.watch?.ended(job, outcome, tookMs);
   report(tools.log, job, outcome, tookMs);
-  await faultPoint("finish:before", job.id);
+  await failpoint("finish:before", job.id);
   return outcome;
 }
 
-async function attemptSteps(tools: AttemptTools, job: TakenJob): Promise<unknown> {
+async function attemptSteps(tools: AttemptTools, job: ClaimedJob): Promise<unknown> {
   const handler = findHandler(tools.handlers, job);
   boundStarts(handler.job, job);
   const payload = checkPayload(handler.job, job);
@@ -52,7 +52,7 @@ async function attemptSteps(tools: AttemptTools, job: TakenJob): Promise<unknown
   return checkResult(handler.job, result);
 }
 
-function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: TakenJob): JobHandler {
+function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: ClaimedJob): JobHandler {
   const handler = handlers.get(job.type);
   if (handler !== undefined) return handler;
   throw new HoldfastError(
@@ -61,7 +61,7 @@ function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: TakenJob): 
   );
 }
 
-function boundStarts(contract: JobContract, job: TakenJob): void {
+function boundStarts(contract: JobContract, job: ClaimedJob): void {
   const allowed = startsAllowed(contract.retry);
   // Being put back, or waiting for another worker, is no fault of the job's and does not count.
   if (job.attemptsMade + job.crashes < allowed) return;
@@ -71,7 +71,7 @@ function boundStarts(contract: JobContract, job: TakenJob): void {
   );
 }
 
-function checkPayload(contract: JobContract, job: TakenJob): unknown {
+function checkPayload(contract: JobContract, job: ClaimedJob): unknown {
   const parsed = contract.payload.safeParse(job.envelope.payload);
   if (parsed.success) return parsed.data;
   throw new HoldfastError(
@@ -82,7 +82,7 @@ function checkPayload(contract: JobContract, job: TakenJob): unknown {
 
 function runHandler(
   handler: JobHandler,
-  job: TakenJob,
+  job: ClaimedJob,
   payload: unknown,
   tools: AttemptTools,
 ): Promise<unknown> {
@@ -94,7 +94,7 @@ function runHandler(
   const scrub = scrubOf(handler.job, job);
   const effects = tools.openEffects(job, handler.job, effectsEnd, log, scrub);
   return withEffects(effects, () =>
-    underDeadline(job.hold, timeoutMs, late, (abort) => {
+    underDeadline(job.lease, timeoutMs, late, (abort) => {
       abort.onAbort((reason) => effectsEnd.abort(reason));
       const attempt = new GivenAttempt({ job, payload, abort, effects, log, scrub });
       return foreign(() => handler.run(attempt));
@@ -136,7 +136,7 @@ function isCancelled(error: unknown): boolean {
 }
 
 /** The attempt's own log, made when something is logged. */
-function logOf(log: Logger, job: TakenJob): () => Logger {
+function logOf(log: Logger, job: ClaimedJob): () => Logger {
   let own: Logger | undefined;
   return () => {
     own ??= log.child({ jobId: job.id, type: job.type, attempt: job.attemptsMade + 1 });
@@ -145,7 +145,7 @@ function logOf(log: Logger, job: TakenJob): () => Logger {
 }
 
 /** The job's secrets are looked up when there is a text that could quote them. */
-function scrubOf(contract: JobContract | undefined, job: TakenJob): Scrub {
+function scrubOf(contract: JobContract | undefined, job: ClaimedJob): Scrub {
   const pointers = contract?.redact.payload ?? [];
   if (pointers.length === 0) return asItIs;
   let scrub: Scrub | undefined;
@@ -156,7 +156,7 @@ function scrubOf(contract: JobContract | undefined, job: TakenJob): Scrub {
 }
 
 /** What cannot be decrypted no handler has seen, so that nothing can quote it. */
-function readPayload(job: TakenJob): unknown {
+function readPayload(job: ClaimedJob): unknown {
   try {
     return job.envelope.payload;
   } catch {
@@ -221,7 +221,7 @@ function askedDelay(thrown: unknown): number | undefined {
 }
 
 /** What went as it should is for whoever looks for it: at thousands of jobs a second it would be most of the log. */
-function report(log: Logger, job: TakenJob, outcome: AttemptOutcome, ms: number): void {
+function report(log: Logger, job: ClaimedJob, outcome: AttemptOutcome, ms: number): void {
   const { id: jobId, type, attemptsMade } = job;
   const fields = { jobId, type, attempt: attemptsMade + 1, durationMs: Math.round(ms) };
   if (outcome.kind === "failed") log.warn({ ...fields, ...outcome.failure }, "attempt failed");

@@ -1,24 +1,24 @@
 import { hostname } from "node:os";
 import { type Environment, readSettings, requireVariables, type Settings } from "../config/settings.ts";
 import type { Concurrency } from "../config/variables.ts";
-import { claimOf } from "../contract/claim.ts";
-import { type Application, requiredVariables } from "../contract/define-config.ts";
-import type { JobContract, JobHandler } from "../contract/define-job.ts";
-import type { EffectOwner } from "../effect/effect-run.ts";
+import type { EffectContext } from "../effect/effect-run.ts";
 import { openEffects } from "../effect/effects.ts";
-import { createHeldEffects } from "../effect/held-effects.ts";
 import { openLedgers } from "../effect/ledger.ts";
 import { startLedgerSweep } from "../effect/ledger-sweep.ts";
+import { createUnreportedEffects } from "../effect/unreported-effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { createLogger, type Logger } from "../observe/logger.ts";
-import type { MeasuredRole } from "../observe/metrics-server.ts";
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import { type Application, requiredVariables } from "../job/define-config.ts";
+import type { JobContract, JobHandler } from "../job/define-job.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { startConsumer } from "../queue/job-consumer.ts";
 import { requireKnownQueues } from "../queue/queue-memory.ts";
-import { atWork } from "../service/loop-watch.ts";
-import { type Running, stopAll, stopOnce } from "../service/running.ts";
-import { type Clock, openClock } from "../store/clock.ts";
-import { connectStore, type StoreAccess } from "../store/connect.ts";
-import { type Epochs, openEpochs } from "../store/epochs.ts";
+import { type Clock, openClock } from "../redis/clock.ts";
+import { connectRedis, type RedisAccess } from "../redis/connect.ts";
+import { type Epochs, openEpochs } from "../redis/epochs.ts";
+import { createLogger, type Logger } from "../telemetry/logger.ts";
+import type { MeasuredRole } from "../telemetry/metrics-server.ts";
+import { atWork } from "./loop-watch.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 import { startWorkerMetrics, type WorkerMetrics } from "./worker-metrics.ts";
 
@@ -43,7 +43,7 @@ export async function startWorker(application: Application, env?: Environment): 
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   const handlers = await loadHandlers(application);
-  const store = await connectStore(settings, "patient", log);
+  const store = await connectRedis(settings, "retrying", log);
   await requireKnownQueues(application, store, settings.HOLDFAST_PREFIX);
   const clock = await openClock(store, log);
   const metrics = await startWorkerMetrics(application, store.client, settings, clock).catch(
@@ -54,20 +54,20 @@ export async function startWorker(application: Application, env?: Environment): 
   );
   const { queues } = application;
   const epochs = await openEpochs({ client: store.client, queues, settings, log });
-  let onDeaf = (_queue: string) => {};
+  let onStuck = (_queue: string) => {};
   const failed = new Promise<never>((_, reject) => {
-    onDeaf = (queue) => reject(deaf(queue, settings.HOLDFAST_DEAF_AFTER_MS, log));
+    onStuck = (queue) => reject(stuck(queue, settings.HOLDFAST_DEAF_AFTER_MS, log));
   });
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     handlers,
     client: store.client,
     clock,
-    sealer: store.sealer,
+    codec: store.codec,
     settings,
     log,
     metrics,
-    onDeaf,
+    onStuck,
     epochs,
   };
   const consumers = queues.map((queue) => consume(queue, worker));
@@ -87,7 +87,7 @@ export async function startWorker(application: Application, env?: Environment): 
   };
 }
 
-interface WorkerParts extends StoreAccess {
+interface WorkerParts extends RedisAccess {
   /** Tells this process apart in what it takes and reserves. */
   readonly name: string;
   readonly handlers: ReadonlyMap<string, JobHandler>;
@@ -96,17 +96,17 @@ interface WorkerParts extends StoreAccess {
   readonly log: Logger;
   readonly metrics: WorkerMetrics | undefined;
   readonly epochs: Epochs;
-  readonly onDeaf: (queue: string) => void;
+  readonly onStuck: (queue: string) => void;
 }
 
-function deaf(queue: string, afterMs: number, log: Logger): HoldfastError {
+function stuck(queue: string, afterMs: number, log: Logger): HoldfastError {
   const message = `Jobs wait in the queue ${queue}, and with slots free this worker took none for ${afterMs} ms`;
   log.fatal({ queue, code: "WORKER_DEAF" }, message);
   return new HoldfastError("WORKER_DEAF", message);
 }
 
 function consume(queue: string, worker: WorkerParts): Running {
-  const { name, handlers, client, clock, sealer, settings, log, metrics, onDeaf } = worker;
+  const { name, handlers, client, clock, codec, settings, log, metrics, onStuck } = worker;
   const ageMs = settings.HOLDFAST_RETENTION_MS;
   const tools: AttemptTools = {
     handlers,
@@ -121,14 +121,14 @@ function consume(queue: string, worker: WorkerParts): Running {
       workerName: name,
       connection: client,
       clock,
-      sealer,
+      codec,
       concurrency: concurrencyOf(queue, settings.HOLDFAST_CONCURRENCY),
       lockMs: settings.HOLDFAST_LOCK_MS,
       stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
       keepCompleted: { count: settings.HOLDFAST_KEEP_COMPLETED, ageMs },
       keepFailed: { count: settings.HOLDFAST_KEEP_FAILED, ageMs },
-      deafAfterMs: settings.HOLDFAST_DEAF_AFTER_MS,
-      onDeaf: () => onDeaf(queue),
+      stuckAfterMs: settings.HOLDFAST_DEAF_AFTER_MS,
+      onStuck: () => onStuck(queue),
       onError: (error) => log.debug({ queue, reason: error.message }, "queue error"),
       onRefused: (jobId, error) =>
         log.warn(
@@ -159,27 +159,27 @@ function checkConcurrency({ named }: Concurrency, queues: readonly string[]): vo
 
 function effectsOpener(
   queue: string,
-  { name, client, sealer, settings, metrics, epochs }: WorkerParts,
+  { name, client, codec, settings, metrics, epochs }: WorkerParts,
 ): AttemptTools["openEffects"] {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const epoch = epochs.of(queue);
-  const held = createHeldEffects(client, prefix, queue);
+  const held = createUnreportedEffects(client, prefix, queue);
   epochs.onLoss(async (lost) => {
     if (lost === queue) await held.putInDoubt();
   });
-  const ledgerOf = openLedgers({ client, sealer }, { prefix, queue }, retentionMs, { epoch, held });
+  const ledgerOf = openLedgers({ client, codec }, { prefix, queue }, retentionMs, { epoch, held });
   return (job, contract, abort, log, scrub) =>
     openEffects(
       contract.effects,
       () => {
-        const claim = claimOf(job.type, job.envelope.key);
+        const dedupKey = dedupKeyOf(job.type, job.envelope.key);
         const { id: jobId, lockToken, start } = job;
-        const assertHeld = () => job.hold.assert();
-        const mayReport = () => job.hold.isLocked();
+        const assertLeased = () => job.lease.assert();
+        const mayReport = () => job.lease.isLocked();
         const count = metrics && countEffectsOf(job.type, metrics);
         const owner = {
           jobId,
-          claim,
+          dedupKey,
           lockToken,
           start,
           worker: name,
@@ -187,10 +187,10 @@ function effectsOpener(
           log,
           scrub,
           count,
-          assertHeld,
+          assertLeased,
           mayReport,
         };
-        return { ledger: ledgerOf(claim, otherQueuesOf(contract, queue)), owner };
+        return { ledger: ledgerOf(dedupKey, otherQueuesOf(contract, queue)), owner };
       },
       job.start,
     );
@@ -202,7 +202,7 @@ function otherQueuesOf(contract: JobContract, queue: string): readonly string[] 
   return [contract.queue, ...contract.formerQueues].filter((name) => name !== queue);
 }
 
-function countEffectsOf(type: string, { countEffect }: WorkerMetrics): EffectOwner["count"] {
+function countEffectsOf(type: string, { countEffect }: WorkerMetrics): EffectContext["count"] {
   return (effect, transition) => countEffect(type, effect, transition);
 }
 

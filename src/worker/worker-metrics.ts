@@ -1,11 +1,11 @@
 import type { Settings } from "../config/settings.ts";
-import type { Application } from "../contract/define-config.ts";
 import { type CountEffect, effectCounter } from "../effect/effect-metrics.ts";
-import { createMetrics } from "../observe/metrics.ts";
-import { type MetricsServer, startMetricsServer } from "../observe/metrics-server.ts";
-import type { StoreClient } from "../store/client.ts";
-import type { Clock } from "../store/clock.ts";
-import { measureClock, measureStore } from "../watch/store-metrics.ts";
+import type { Application } from "../job/define-config.ts";
+import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
+import type { Clock } from "../redis/clock.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
 import { type AttemptWatch, watchAttempts } from "./attempt-metrics.ts";
 
 /** What a worker tells Prometheus, and where. */
@@ -17,13 +17,13 @@ export interface WorkerMetrics extends MetricsServer {
 /** @returns undefined where `HOLDFAST_METRICS_PORT` is not set: then attempts pay nothing for being measured */
 export async function startWorkerMetrics(
   application: Application,
-  client: StoreClient,
+  client: RedisConnection,
   settings: Settings,
   clock: Clock,
 ): Promise<WorkerMetrics | undefined> {
   if (settings.HOLDFAST_METRICS_PORT === undefined) return undefined;
   const metrics = createMetrics();
-  measureStore(metrics, { client, prefix: settings.HOLDFAST_PREFIX, queues: application.queues });
+  measureRedis(metrics, { client, prefix: settings.HOLDFAST_PREFIX, queues: application.queues });
   measureClock(metrics, clock);
   const attempts = watchAttempts(metrics, [...application.jobs.keys()]);
   const countEffect = effectCounter(metrics, application.jobs.values());

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import application from "../../holdfast.config.ts";
-import { type Api, startApi } from "../../src/api/start-api.ts";
+import { type Api, startApi } from "../../src/http/start-api.ts";
 import { launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
 
 let browser: Browser;

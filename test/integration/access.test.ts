@@ -2,10 +2,10 @@ import diagnostics from "node:diagnostics_channel";
 import fastify, { type FastifyInstance, type RouteOptions } from "fastify";
 import type { HoldfastError } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { guardRoutes } from "../../src/api/access.ts";
-import { openSessions } from "../../src/api/sessions.ts";
 import { readSettings } from "../../src/config/settings.ts";
-import { createSealer } from "../../src/store/sealer.ts";
+import { guardRoutes } from "../../src/http/access.ts";
+import { openSessions } from "../../src/http/sessions.ts";
+import { createCodec } from "../../src/redis/codec.ts";
 import { application } from "../support/application.ts";
 import { bearer, keyEntry, signIn } from "../support/keys.ts";
 import { createService } from "../support/service.ts";
@@ -89,7 +89,7 @@ describe("every route", () => {
     guardRoutes(
       server,
       settings.HOLDFAST_API_KEYS,
-      openSessions({ settings, client: service.connect(), sealer: createSealer([]) }),
+      openSessions({ settings, client: service.connect(), codec: createCodec([]) }),
     );
     server.get("/new", async () => "open");
 

@@ -5,9 +5,9 @@
 import type { Queue } from "bullmq";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createJobAdder, type JobAdder, type NewJob } from "../../src/queue/job-adder.ts";
-import { createEpoch, OTHER_EPOCH } from "../../src/store/epoch.ts";
-import { bullmqQueueName } from "../../src/store/keys.ts";
-import { createSealer } from "../../src/store/sealer.ts";
+import { createCodec } from "../../src/redis/codec.ts";
+import { createEpoch, OTHER_EPOCH } from "../../src/redis/epoch.ts";
+import { bullmqQueueName } from "../../src/redis/keys.ts";
 import { application } from "../support/application.ts";
 import { createService, type Service } from "../support/service.ts";
 
@@ -39,7 +39,7 @@ beforeEach(async () => {
   adder = createJobAdder({
     prefix: service.env.HOLDFAST_PREFIX,
     queue: "ours",
-    sealer: createSealer([]),
+    codec: createCodec([]),
     epoch,
   });
   await Promise.all([theirs.waitUntilReady(), ours.waitUntilReady()]);
@@ -53,21 +53,21 @@ const newJob = (id: string, changes: Partial<NewJob> = {}): NewJob => ({
   delayMs: 0,
   priority: 0,
   trace: undefined,
-  claim: `claim-${id}`,
-  claimMs: 600_000,
+  dedupKey: `claim-${id}`,
+  dedupKeyMs: 600_000,
   ...changes,
 });
 
 /** The same job, added by BullMQ. */
 function addTheirs(job: NewJob) {
-  const { id, type, envelope, retry, delayMs, priority, trace, claim, claimMs } = job;
+  const { id, type, envelope, retry, delayMs, priority, trace, dedupKey, dedupKeyMs } = job;
   const { attempts, backoff } = retry;
   const jitter = backoff.kind === "exponential" ? { jitter: backoff.jitter ?? 0 } : {};
   return theirs.add(type, envelope, {
     jobId: id,
     attempts,
     backoff: { type: backoff.kind, delay: backoff.delayMs, ...jitter },
-    deduplication: { id: claim, ttl: claimMs },
+    deduplication: { id: dedupKey, ttl: dedupKeyMs },
     ...(delayMs > 0 && { delay: delayMs }),
     ...(priority > 0 && { priority }),
     ...(trace !== undefined && { telemetry: { metadata: trace } }),
@@ -140,7 +140,7 @@ describe("jobs added together", () => {
       newJob("as urgent", { priority: 1 }),
       newJob("later", { delayMs: 60_000 }),
       newJob("just as late", { delayMs: 60_000, priority: 2 }),
-      newJob("twice", { claim: "claim-plain" }),
+      newJob("twice", { dedupKey: "claim-plain" }),
       newJob("traced", {
         trace: '{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}',
       }),
@@ -198,7 +198,7 @@ describe("jobs added together", () => {
 
     await ours.remove("removed");
 
-    expect(await adder.add(newJob("again", { claim: "claim-removed" }))).toBe("removed");
+    expect(await adder.add(newJob("again", { dedupKey: "claim-removed" }))).toBe("removed");
   });
 
   it("travel in one command, up to 32, and are confirmed as one", async () => {

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { createOperator } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openOperatedQueues } from "../../src/operate/operated-queue.ts";
-import { queueKey } from "../../src/store/keys.ts";
-import type { Overview } from "../../src/watch/overview.ts";
+import type { Overview } from "../../src/operate/overview.ts";
+import { queueKey } from "../../src/redis/keys.ts";
 import { application, echo } from "../support/application.ts";
 import { addFailedCopies } from "../support/failed-copies.ts";
 import { get, post } from "../support/http.ts";
@@ -92,7 +92,7 @@ describe("a bulk retry over HTTP", withProcesses, () => {
     }
     await expect(operator.retryFailed({ before: Date.now(), limit: 100 })).rejects.toMatchObject({
       code: "INVALID_REQUEST",
-      offences: [{ pointer: "", message: expect.stringMatching(/type, code or both/) }],
+      issues: [{ pointer: "", message: expect.stringMatching(/type, code or both/) }],
     });
     expect(await left()).toEqual(untouched);
   });

@@ -1,6 +1,6 @@
 import { createOperator, startWorker } from "holdfast";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
-import { cancelChannel, queueKey } from "../../src/store/keys.ts";
+import { cancelChannel, queueKey } from "../../src/redis/keys.ts";
 import { anyJob } from "../support/application.ts";
 import { type ReplyProxy, startReplyProxy } from "../support/reply-proxy.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
@@ -41,7 +41,7 @@ async function withWorker(variables: Variables) {
   return { service, producer, operator, proxy, ends };
 }
 
-const claims = (sent: string) => !/subscribe|bzpopmin/i.test(sent);
+const dedupKeys = (sent: string) => !/subscribe|bzpopmin/i.test(sent);
 const messages = (sent: string) => /subscribe/i.test(sent);
 
 async function passedOn(proxy: ReplyProxy, id: string): Promise<void> {
@@ -51,7 +51,7 @@ async function passedOn(proxy: ReplyProxy, id: string): Promise<void> {
 describe("a cancellation", () => {
   it("that arrives before the worker hears that it has the job ends the attempt", async () => {
     const { producer, operator, proxy, ends } = await withWorker({ HOLDFAST_LOCK_MS: "120000" });
-    proxy.holdBack(claims);
+    proxy.holdBack(dedupKeys);
     const { id } = await producer.submit(job, 1, { idempotencyKey: "k" });
     await untilState(producer, id, "active");
 

@@ -10,11 +10,11 @@ import {
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { readSettings } from "../../src/config/settings.ts";
-import { claimOf } from "../../src/contract/claim.ts";
-import { onFaultPoint } from "../../src/observe/fault-points.ts";
-import { claimKey, doubtsKey } from "../../src/store/keys.ts";
-import { diagnose } from "../../src/watch/diagnose.ts";
-import type { Finding } from "../../src/watch/finding.ts";
+import { dedupKeyOf } from "../../src/job/dedup-key.ts";
+import { diagnose } from "../../src/operate/diagnose.ts";
+import type { Finding } from "../../src/operate/finding.ts";
+import { dedupKeyName, doubtsKey } from "../../src/redis/keys.ts";
+import { onFailpoint } from "../../src/telemetry/failpoints.ts";
 import { get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import {
@@ -82,15 +82,15 @@ const undeclared: Version = { queue: "orders-2" };
 const after: Version = { queue: "orders-2", formerQueues: ["orders"] };
 const back: Version = { queue: "orders", formerQueues: ["orders-2"] };
 
-afterEach(() => onFaultPoint(async () => {}));
+afterEach(() => onFailpoint(async () => {}));
 
 /** As if the producer had been killed when it had claimed the key, and before it added the job. */
 async function killedBetweenClaimAndJob(submit: () => Promise<unknown>): Promise<void> {
-  onFaultPoint(async (point) => {
+  onFailpoint(async (point) => {
     if (point === "submit:claimed") throw new Error("killed");
   });
   await expect(submit()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
-  onFaultPoint(async () => {});
+  onFailpoint(async () => {});
 }
 
 /** Lets so many submissions claim the key before any of them adds its job. */
@@ -100,7 +100,7 @@ function allClaimFirst(many: number): void {
     release = resolve;
   });
   let arrived = 0;
-  onFaultPoint(async (point) => {
+  onFailpoint(async (point) => {
     if (point !== "submit:claimed") return;
     arrived += 1;
     if (arrived === many) release();
@@ -286,7 +286,7 @@ describe("two versions of an application, each with its own queue for a type", (
     await old.submit(producers[0], "else");
     let goOn = () => {};
     const claimed = new Promise<void>((resolve) => {
-      onFaultPoint(async (point) => {
+      onFailpoint(async (point) => {
         if (point !== "submit:claimed") return;
         resolve();
         await new Promise<void>((release) => {
@@ -368,8 +368,8 @@ describe("two versions of an application, each with its own queue for a type", (
     const { id } = await submit(producer, "k");
     await service.startWorker();
     const ended = await untilState(producer, id, "completed");
-    const claim = claimOf("order", "k");
-    await service.connect().del(claimKey(service.env.HOLDFAST_PREFIX, "orders-2", claim));
+    const dedupKey = dedupKeyOf("order", "k");
+    await service.connect().del(dedupKeyName(service.env.HOLDFAST_PREFIX, "orders-2", dedupKey));
 
     expect(await submit(producer, "k")).toMatchObject({ id, duplicate: true });
     expect(await producer.status(id)).toEqual(ended);

@@ -3,7 +3,7 @@ import { type Processor, UnrecoverableError, Worker } from "bullmq";
 import { createProducer, startApi, startScheduler, startWorker } from "holdfast";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { onRedisTime } from "../../src/queue/redis-time.ts";
-import { bullmqQueueName } from "../../src/store/keys.ts";
+import { bullmqQueueName } from "../../src/redis/keys.ts";
 import { application, echo, failing, gated } from "../support/application.ts";
 import { openGate } from "../support/gate.ts";
 import { get, post } from "../support/http.ts";

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { readSettings } from "../../src/config/settings.ts";
-import { reachStore } from "../../src/store/connect.ts";
-import { diagnose } from "../../src/watch/diagnose.ts";
-import type { Finding } from "../../src/watch/finding.ts";
+import { diagnose } from "../../src/operate/diagnose.ts";
+import type { Finding } from "../../src/operate/finding.ts";
+import { reachRedis } from "../../src/redis/connect.ts";
 import { application, echo } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
@@ -31,7 +31,7 @@ async function configure(name: string, value: string): Promise<void> {
 /** What `holdfast doctor` prints, without a process of its own. */
 async function findingsOf(env: Variables): Promise<Finding[]> {
   const settings = readSettings(env);
-  const store = await reachStore(settings, "prompt");
+  const store = await reachRedis(settings, "fail-fast");
   try {
     return await diagnose(application, store.client, settings);
   } finally {

@@ -10,9 +10,9 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
 import { readSettings } from "../../src/config/settings.ts";
-import { claimOf } from "../../src/contract/claim.ts";
+import { dedupKeyOf } from "../../src/job/dedup-key.ts";
 import { openOperator } from "../../src/operate/operator.ts";
-import { auditKey, doubtsKey, ledgerKey, queueKey } from "../../src/store/keys.ts";
+import { auditKey, doubtsKey, ledgerKey, queueKey } from "../../src/redis/keys.ts";
 import { openSubmitPath } from "../../src/submit/submit-path.ts";
 
 const prefix = `effects-${process.pid}`;
@@ -87,7 +87,7 @@ function unanswered(): Error {
 }
 
 function ledgerOf(key: string): string {
-  return ledgerKey(prefix, "default", claimOf("acting", key));
+  return ledgerKey(prefix, "default", dedupKeyOf("acting", key));
 }
 
 describe("an effect that ran to its end", () => {
@@ -107,7 +107,7 @@ describe("an effect that ran to its end", () => {
     const act: Behaviour = async (effect) => (await effect("act", async () => ++runs)) ?? 0;
     const first = await submit("again", act);
     await ended(first);
-    await redis.del(queueKey(prefix, "default", `de:${claimOf("acting", "again")}`));
+    await redis.del(queueKey(prefix, "default", `de:${dedupKeyOf("acting", "again")}`));
     const second = await submit("again", act);
     expect(second).not.toBe(first);
     expect(await ended(second)).toMatchObject({
@@ -342,7 +342,7 @@ describe("an effect of which nobody can know whether it happened", () => {
       "by",
       "Ada",
       "claim",
-      claimOf("acting", "audited"),
+      dedupKeyOf("acting", "audited"),
     ]);
   });
 
@@ -400,7 +400,7 @@ describe("an effect of which nobody can know whether it happened", () => {
     expect(await ended(id)).toMatchObject({ state: "completed", result: { value: 3 } });
     expect(new Set(keys).size).toBe(1);
     expect(
-      await redis.zscore(doubtsKey(prefix, "default"), `${claimOf("acting", "repeated")}/repeated`),
+      await redis.zscore(doubtsKey(prefix, "default"), `${dedupKeyOf("acting", "repeated")}/repeated`),
     ).toBeNull();
   });
 
@@ -470,7 +470,7 @@ describe("a worker that has lost its job", () => {
     const refusals: unknown[] = [];
     let runs = 0;
     const id = await submit("fenced", async (effect) => {
-      const jobId = await redis.get(queueKey(prefix, "default", `de:${claimOf("acting", "fenced")}`));
+      const jobId = await redis.get(queueKey(prefix, "default", `de:${dedupKeyOf("acting", "fenced")}`));
       const lock = queueKey(prefix, "default", `${jobId}:lock`);
       // As if another worker had taken the job over while this one was paused.
       await redis.set(lock, "another worker's token", "PX", 300);
@@ -496,7 +496,7 @@ describe("a worker that reports too late", () => {
       "e:act",
       JSON.stringify({ ...entry, state: "in-doubt", reason: "not heard of" }),
     );
-    await redis.zadd(doubtsKey(prefix, "default"), entry.at, `${claimOf("acting", key)}/act`);
+    await redis.zadd(doubtsKey(prefix, "default"), entry.at, `${dedupKeyOf("acting", key)}/act`);
   }
 
   async function reportOf(id: string) {

@@ -5,8 +5,8 @@ import path from "node:path";
 import { createOperator, defineConfig, defineJob, defineSchedule, InDoubtError } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { fingerprintSecretKey, queueKey } from "../../src/store/keys.ts";
-import { keyIdOf } from "../../src/store/sealer.ts";
+import { keyIdOf } from "../../src/redis/codec.ts";
+import { fingerprintSecretKey, queueKey } from "../../src/redis/keys.ts";
 import { echo, application as fixtures } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { startRedisServer } from "../support/redis-server.ts";
@@ -185,9 +185,9 @@ describe("turning encryption on", () => {
     const plain = await createService(fixtures, env).createProducer();
     const waiting = await plain.submit(echo, "from before", { idempotencyKey: "k" });
 
-    const sealed = createService(fixtures, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
-    const producer = await sealed.createProducer();
-    await sealed.startWorker();
+    const encrypted = createService(fixtures, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
+    const producer = await encrypted.createProducer();
+    await encrypted.startWorker();
 
     expect(await untilState(producer, waiting.id, "completed")).toMatchObject({ result: "from before" });
     expect(await producer.submit(echo, "from before", { idempotencyKey: "k" })).toEqual({
@@ -197,7 +197,7 @@ describe("turning encryption on", () => {
     await expect(producer.submit(echo, "other", { idempotencyKey: "k" })).rejects.toMatchObject({
       code: "IDEMPOTENCY_KEY_REUSED",
     });
-    const secret = await sealed.connect().get(fingerprintSecretKey(env.HOLDFAST_PREFIX));
+    const secret = await encrypted.connect().get(fingerprintSecretKey(env.HOLDFAST_PREFIX));
     expect(keyIdOf(secret ?? "")).toBe("new");
   });
 
@@ -222,14 +222,14 @@ describe("turning encryption on", () => {
     const plain = createService(application, env);
     const worker = await plain.startWorker();
     const { id } = await (await plain.createProducer()).submit(acting, 1, { idempotencyKey: "k" });
-    const sealed = createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
-    const producer = await sealed.createProducer();
+    const encrypted = createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
+    const producer = await encrypted.createProducer();
     await untilState(producer, id, "failed");
     await worker.stop();
 
     isMended = true;
-    await sealed.startWorker();
-    await (await createOperator(application, sealed.env)).retry(id);
+    await encrypted.startWorker();
+    await (await createOperator(application, encrypted.env)).retry(id);
 
     expect(await untilState(producer, id, "completed")).toMatchObject({
       effects: expect.arrayContaining([expect.objectContaining({ name: "act/a" })]),

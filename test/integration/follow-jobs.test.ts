@@ -1,11 +1,11 @@
 import type { JobStatus } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Interest } from "../../src/status/follow-job.ts";
-import { type Followers, openFollowers } from "../../src/status/follow-jobs.ts";
+import { createCodec } from "../../src/redis/codec.ts";
+import { openStore, whenReady } from "../../src/redis/connection.ts";
+import { queueKey } from "../../src/redis/keys.ts";
 import { hasEnded } from "../../src/status/job-status.ts";
-import { openStore, whenReady } from "../../src/store/client.ts";
-import { queueKey } from "../../src/store/keys.ts";
-import { createSealer } from "../../src/store/sealer.ts";
+import type { Interest } from "../../src/status/subscribe-job.ts";
+import { openSubscribers, type Subscribers } from "../../src/status/subscribers.ts";
 import { anyJob } from "../support/application.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { applicationOf, createService, type Variables } from "../support/service.ts";
@@ -15,16 +15,16 @@ const AN_HOUR = 3_600_000;
 const job = anyJob();
 
 /** Followers with a connection of their own, as an API has them, and a producer of jobs that are done in no time. */
-async function openFollowed(lookAgainMs: number, variables: Variables = {}) {
+async function openSubscribed(lookAgainMs: number, variables: Variables = {}) {
   const service = createService(applicationOf(job.handler(async ({ payload }) => payload)), variables);
   const prefix = service.env.HOLDFAST_PREFIX;
-  const client = openStore(service.env.REDIS_URL, "prompt", () => {});
+  const client = openStore(service.env.REDIS_URL, "fail-fast", () => {});
   await whenReady(client, 5_000);
   onTestFinished(() => client.disconnect());
   const open = () => {
-    const followers = openFollowers({ client, sealer: createSealer([]), prefix, max: 10_000, lookAgainMs });
-    onTestFinished(followers.stop);
-    return followers;
+    const subscribers = openSubscribers({ client, codec: createCodec([]), prefix, max: 10_000, lookAgainMs });
+    onTestFinished(subscribers.stop);
+    return subscribers;
   };
   const producer = await service.createProducer();
   let count = 0;
@@ -44,32 +44,32 @@ async function openFollowed(lookAgainMs: number, variables: Variables = {}) {
 }
 
 /** Follows a job; what it has been told of it so far. */
-async function follow(followers: Followers, id: string, interest: Interest = "everything") {
+async function follow(subscribers: Subscribers, id: string, interest: Interest = "everything") {
   const told: (JobStatus | undefined)[] = [];
-  const following = await followers.follow(id, interest, (status) => told.push(status));
+  const following = await subscribers.follow(id, interest, (status) => told.push(status));
   told.unshift(following.status);
   return { told, following };
 }
 
 describe("who follows a job", () => {
   it("never misses its end, whenever it begins to follow", async () => {
-    const { service, open, submit } = await openFollowed(AN_HOUR);
+    const { service, open, submit } = await openSubscribed(AN_HOUR);
     await service.startWorker();
 
     // Each round opens a reader of events anew, just while its jobs run.
     for (let round = 0; round < 15; round += 1) {
-      const followers = open();
-      const jobs = Array.from({ length: 20 }, async () => follow(followers, await submit()));
+      const subscribers = open();
+      const jobs = Array.from({ length: 20 }, async () => follow(subscribers, await submit()));
       for (const { told } of await Promise.all(jobs)) {
         await until("the end is told", () => told.some((status) => status !== undefined && hasEnded(status)));
         expect(new Set(told.map((status) => JSON.stringify(status))).size).toBe(told.length);
       }
-      await followers.stop();
+      await subscribers.stop();
     }
   });
 
   it("learns of a change although its event was trimmed away", async () => {
-    const { open, submit, key, change } = await openFollowed(2_000);
+    const { open, submit, key, change } = await openSubscribed(2_000);
     const id = await submit();
     const { told } = await follow(open(), id);
     await change(id, 10).exec();
@@ -81,7 +81,7 @@ describe("who follows a job", () => {
   });
 
   it("learns at once of a change whose event was trimmed away because the reader was behind", async () => {
-    const { open, submit, key, change } = await openFollowed(AN_HOUR);
+    const { open, submit, key, change } = await openSubscribed(AN_HOUR);
     const id = await submit();
     const { told } = await follow(open(), id);
     await change(id, 10).exec();
@@ -99,7 +99,7 @@ describe("who follows a job", () => {
   it("learns at once of what happened while the reader's connection was lost", async () => {
     const server = await startRedisServer();
     onTestFinished(() => server.stop());
-    const { store, open, submit, key } = await openFollowed(AN_HOUR, { REDIS_URL: server.url });
+    const { store, open, submit, key } = await openSubscribed(AN_HOUR, { REDIS_URL: server.url });
     const id = await submit();
     const { told } = await follow(open(), id);
     const readerId = await until("the reader reads", async () => {
@@ -114,10 +114,10 @@ describe("who follows a job", () => {
   });
 
   it("costs no read for what happens on the way where it only wants the end", async () => {
-    const { store, open, submit, key, change } = await openFollowed(AN_HOUR);
-    const [id, otherId, followers] = [await submit(), await submit(), open()];
-    const { told } = await follow(followers, id, "end");
-    const other = await follow(followers, otherId);
+    const { store, open, submit, key, change } = await openSubscribed(AN_HOUR);
+    const [id, otherId, subscribers] = [await submit(), await submit(), open()];
+    const { told } = await follow(subscribers, id, "end");
+    const other = await follow(subscribers, otherId);
     await change(otherId, 10).exec();
     await until("events are heard", () => other.told.at(-1)?.progress === 10);
 
@@ -133,10 +133,10 @@ describe("who follows a job", () => {
   });
 
   it("hears no more once it has left, and is no longer counted", async () => {
-    const { open, submit, change } = await openFollowed(AN_HOUR);
-    const [id, followers] = [await submit(), open()];
-    const [left, stayed] = [await follow(followers, id), await follow(followers, id)];
-    expect(followers.count).toBe(2);
+    const { open, submit, change } = await openSubscribed(AN_HOUR);
+    const [id, subscribers] = [await submit(), open()];
+    const [left, stayed] = [await follow(subscribers, id), await follow(subscribers, id)];
+    expect(subscribers.count).toBe(2);
 
     left.following.leave();
     left.following.leave();
@@ -144,6 +144,6 @@ describe("who follows a job", () => {
 
     await until("the change is told", () => stayed.told.at(-1)?.progress === 40);
     expect(left.told).toHaveLength(1);
-    expect(followers.count).toBe(1);
+    expect(subscribers.count).toBe(1);
   });
 });

@@ -37,13 +37,13 @@ const eventStream = "text/event-stream";
 const waitFor = (url: string, prefer: string) => call(url, "GET", undefined, { prefer });
 
 /** How many clients follow a job at this API just now, by its own account. */
-async function followersAt(apiUrl: string): Promise<number> {
+async function subscribersAt(apiUrl: string): Promise<number> {
   const { body } = await get(`${apiUrl}/metrics`);
   return Number(/^holdfast_followers (\d+)$/m.exec(String(body.text))?.[1]);
 }
 
-const untilFollowed = (apiUrl: string, count: number) =>
-  until(`${count} clients follow`, async () => (await followersAt(apiUrl)) === count);
+const untilSubscribed = (apiUrl: string, count: number) =>
+  until(`${count} clients follow`, async () => (await subscribersAt(apiUrl)) === count);
 
 async function timed<T>(asking: Promise<T>) {
   const asked = performance.now();
@@ -58,7 +58,7 @@ describe("a status read with Prefer: wait", () => {
     const { id, url } = await submit();
 
     const waiting = timed(waitFor(url, "wait=30"));
-    await untilFollowed(api.url, 1);
+    await untilSubscribed(api.url, 1);
     release.open();
 
     const { answer, tookMs } = await waiting;
@@ -66,7 +66,7 @@ describe("a status read with Prefer: wait", () => {
     expect(answer.headers.get("preference-applied")).toBe("wait=30");
     expect(answer.headers.get("cache-control")).toBe("no-store");
     expect(tookMs).toBeLessThan(5_000);
-    expect(await followersAt(api.url)).toBe(0);
+    expect(await subscribersAt(api.url)).toBe(0);
   });
 
   it("is answered when the job has failed for good, not when an attempt has", async () => {
@@ -76,7 +76,7 @@ describe("a status read with Prefer: wait", () => {
     const { url } = await submit();
 
     const waiting = waitFor(url, "wait=30");
-    await untilFollowed(api.url, 1);
+    await untilSubscribed(api.url, 1);
     await service.startWorker();
 
     expect(await waiting).toMatchObject({
@@ -92,7 +92,7 @@ describe("a status read with Prefer: wait", () => {
     const { id, url } = await submit();
 
     const waiting = timed(waitFor(url, "wait=2"));
-    await untilFollowed(api.url, 1);
+    await untilSubscribed(api.url, 1);
     await service.startWorker();
     await untilState(producer, id, "active");
 
@@ -143,7 +143,7 @@ describe("a status read with Prefer: wait", () => {
       expect(await waitFor(`${api.url}/jobs/${other}/status`, "wait=30")).toMatchObject(notThere);
     }
     const waiting = waitFor(url, "wait=30");
-    await untilFollowed(api.url, 1);
+    await untilSubscribed(api.url, 1);
     await (await queue.getJob(id))?.remove();
 
     expect(await waiting).toMatchObject(notThere);
@@ -240,7 +240,7 @@ describe("a stream of a job's states", () => {
 
     expect([head.status, head.headers.get("content-type")]).toEqual([200, "application/json; charset=utf-8"]);
     expect(gone).toMatchObject({ status: 404, body: { code: "JOB_NOT_FOUND" } });
-    expect(await followersAt(api.url)).toBe(0);
+    expect(await subscribersAt(api.url)).toBe(0);
   });
 
   it("is only for keys that may read", async () => {
@@ -283,7 +283,7 @@ describe("many followers", () => {
 
     const streams = await Promise.all(Array.from({ length: 250 }, () => openStream(url)));
     const waits = Array.from({ length: 249 }, () => waitFor(url, "wait=30"));
-    await untilFollowed(api.url, 500);
+    await untilSubscribed(api.url, 500);
     expect(await countConnections(store)).toBe(connections);
 
     const before = await countScripts(store);
@@ -293,7 +293,7 @@ describe("many followers", () => {
 
     await bullmqJob?.remove();
     await Promise.all([...streams.map(({ ended }) => ended), ...waits]);
-    expect(await followersAt(api.url)).toBe(0);
+    expect(await subscribersAt(api.url)).toBe(0);
     await until(
       "the reader's connection is closed",
       async () => (await countConnections(store)) === connections - 1,
@@ -313,7 +313,7 @@ describe("many followers", () => {
     expect(atOnce.headers.get("preference-applied")).toBeNull();
 
     streams[0]?.close();
-    await untilFollowed(api.url, 1);
+    await untilSubscribed(api.url, 1);
     expect(await openStream(url)).toMatchObject({ status: 200 });
   });
 
@@ -325,12 +325,12 @@ describe("many followers", () => {
       const waiting = request(url, { agent: false, headers: { prefer: "wait=30" } }).end();
       return waiting.on("error", () => {}); // it hangs up before there is an answer
     });
-    await untilFollowed(api.url, 40);
+    await untilSubscribed(api.url, 40);
 
     for (const stream of streams) stream.close();
     for (const waiting of waits) waiting.destroy();
 
-    await untilFollowed(api.url, 0);
+    await untilSubscribed(api.url, 0);
   });
 });
 
@@ -343,7 +343,7 @@ describe("an API that stops", () => {
     const other = await submit();
     const stream = await openStream(url);
     const waiting = waitFor(other.url, "wait=60");
-    await untilFollowed(api.url, 2);
+    await untilSubscribed(api.url, 2);
     await service.startWorker();
     await untilState(producer, other.id, "active");
 
@@ -380,7 +380,7 @@ describe("while the store is away", () => {
     const { server, api, submit } = await serviceOnOwnStore(async () => 1);
     const { url } = await submit();
     const waiting = timed(waitFor(url, "wait=1"));
-    await untilFollowed(api.url, 1);
+    await untilSubscribed(api.url, 1);
 
     if (how === "gone") await server.kill();
     else process.kill(server.pid, "SIGSTOP");

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { createOperator, defineJob, type EffectCall, InDoubtError, type Producer } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { claimOf } from "../../src/contract/claim.ts";
-import { claimKey } from "../../src/store/keys.ts";
+import { dedupKeyOf } from "../../src/job/dedup-key.ts";
+import { dedupKeyName } from "../../src/redis/keys.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
 
 type Act = (call: EffectCall) => Promise<string>;
@@ -38,8 +38,8 @@ async function runBefore(act: Act, variables: Variables, state: "completed" | "f
   const id = await submit(producer);
   await untilState(producer, id, state);
   await worker.stop();
-  const claim = claimOf("order", "k");
-  expect(await service.connect().del(claimKey(service.env.HOLDFAST_PREFIX, "orders", claim))).toBe(1);
+  const dedupKey = dedupKeyOf("order", "k");
+  expect(await service.connect().del(dedupKeyName(service.env.HOLDFAST_PREFIX, "orders", dedupKey))).toBe(1);
   return { id, env: service.env };
 }
 

@@ -10,7 +10,7 @@ import {
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { bullmqQueueName } from "../../src/store/keys.ts";
+import { bullmqQueueName } from "../../src/redis/keys.ts";
 import { anyJob } from "../support/application.ts";
 import { call } from "../support/http.ts";
 import { bearer, keyEntry, signIn } from "../support/keys.ts";
@@ -109,10 +109,10 @@ describe("a store that knows only the documented user", () => {
     await reaches(hopeless!, "failed");
     await reaches(doubtful!, "failed");
     await reaches(slow!, "active");
-    const followed = await follow(`/jobs/${slow}/status`);
+    const subscribed = await follow(`/jobs/${slow}/status`);
     await ask("POST", `/jobs/${slow}/cancel`);
     await reaches(slow!, "failed");
-    expect(await followed.text()).toContain("CANCELLED");
+    expect(await subscribed.text()).toContain("CANCELLED");
     await ask("POST", `/jobs/${later}/cancel`);
     await ask("POST", `/jobs/${hopeless}/retry`);
     await reaches(hopeless!, "failed");

@@ -1,8 +1,8 @@
 import { defineJob } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { claimOf } from "../../src/contract/claim.ts";
-import { joinedJobsKey, ledgerKey, queueKey } from "../../src/store/keys.ts";
+import { dedupKeyOf } from "../../src/job/dedup-key.ts";
+import { joinedJobsKey, ledgerKey, queueKey } from "../../src/redis/keys.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -33,7 +33,7 @@ async function start(after: (attempt: number) => unknown, attempts = 1, delayMs 
   const redis = service.connect();
   const { HOLDFAST_PREFIX: prefix } = service.env;
   const submit = async (key: string) => (await producer.submit(job, null, { idempotencyKey: key })).id;
-  const ledger = (key: string) => ledgerKey(prefix, "default", claimOf("acting", key));
+  const ledger = (key: string) => ledgerKey(prefix, "default", dedupKeyOf("acting", key));
   return { service, producer, redis, prefix, acted, submit, ledger };
 }
 

@@ -27,7 +27,7 @@ describe("a worker whose jobs send mail", withProcesses, () => {
     await expect(startWorker(application, environment())).rejects.toMatchObject({
       code: "CONFIG_INVALID",
       message: refusal,
-      offences: [{ pointer: "SMTP_URL" }],
+      issues: [{ pointer: "SMTP_URL" }],
     });
     vi.unstubAllEnvs();
   });

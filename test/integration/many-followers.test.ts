@@ -2,7 +2,7 @@ import { request } from "node:http";
 import { json } from "node:stream/consumers";
 import type { JobStatus } from "holdfast";
 import { describe, expect, it } from "vitest";
-import { jobStates } from "../../src/status/job-status.ts";
+import { jobStates } from "../../src/queue/job-state.ts";
 import { application, echo } from "../support/application.ts";
 import { openStream } from "../support/event-stream.ts";
 import { get } from "../support/http.ts";
@@ -34,17 +34,17 @@ describe("one API process", withProcesses, () => {
     const receipts = await producer.submitMany(echo, submissions);
     const ids = receipts.map((receipt) => ("id" in receipt ? receipt.id : ""));
     // Every other job is followed, by one client of each kind.
-    const followed = ids.filter((_, index) => index % 2 === 0);
+    const subscribed = ids.filter((_, index) => index % 2 === 0);
     const urlOfJob = (id: string) => `${api}/jobs/${id}/status`;
 
-    const streams = await Promise.all(followed.map((id) => openStream(urlOfJob(id))));
-    const waits = Promise.all(followed.map((id) => waitForEnd(urlOfJob(id))));
+    const streams = await Promise.all(subscribed.map((id) => openStream(urlOfJob(id))));
+    const waits = Promise.all(subscribed.map((id) => waitForEnd(urlOfJob(id))));
     await until("all follow", async () =>
       String((await get(`${api}/metrics`)).body.text).includes(`holdfast_followers ${2 * JOBS}\n`),
     );
     await service.startWorker();
 
-    const ends = followed.map((id, index) => ({ id, state: "completed", result: 2 * index }));
+    const ends = subscribed.map((id, index) => ({ id, state: "completed", result: 2 * index }));
     expect(await waits).toMatchObject(ends);
     await Promise.all(streams.map(({ ended }) => ended));
     expect(streams.map(({ events }) => events.at(-1)?.data)).toMatchObject(ends);

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { metricDefinitions } from "../../src/observe/metric-definitions.ts";
+import { metricDefinitions } from "../../src/telemetry/metric-definitions.ts";
 import { post } from "../support/http.ts";
 import { scrape } from "../support/metrics.ts";
 import { launchRole, urlOf, withProcesses } from "../support/processes.ts";
@@ -45,8 +45,8 @@ describe("API, worker and scheduler as processes", withProcesses, () => {
     for (const [index, role] of roles.entries()) {
       const { names, text } = told[index]!;
       const ours = [...names].filter((name) => name.startsWith("holdfast_")).sort();
-      const expected = Object.entries(metricDefinitions).filter(([, { toldBy }]) =>
-        (toldBy as readonly string[]).includes(role),
+      const expected = Object.entries(metricDefinitions).filter(([, { reportedBy }]) =>
+        (reportedBy as readonly string[]).includes(role),
       );
       expect(ours, role).toEqual(expected.map(([name]) => name).sort());
       expect(promtool(["check", "metrics"], text), role).toBe("passed");

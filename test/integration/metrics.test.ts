@@ -10,7 +10,7 @@ import {
 } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import type { MeasuredRole } from "../../src/observe/metrics-server.ts";
+import type { MeasuredRole } from "../../src/telemetry/metrics-server.ts";
 import { anyJob } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
@@ -45,7 +45,7 @@ async function measured(starting: Promise<MeasuredRole>): Promise<string> {
 }
 
 /** Waits until the metrics tell it: an attempt is told a moment before its job's state, and a request a moment after. */
-const untilTold = (read: () => Promise<Scrape>, what: string, test: (told: Scrape) => boolean) =>
+const untilReported = (read: () => Promise<Scrape>, what: string, test: (told: Scrape) => boolean) =>
   until(`the metrics tell ${what}`, async () => {
     const told = await read();
     return test(told) && told;
@@ -129,7 +129,7 @@ describe("the numbers of a job", () => {
     const handler = slow.handler(async () => release.opened);
     const { producer, ofApi } = await startMeasured(applicationOf(handler), { HOLDFAST_CONCURRENCY: "1" });
     await producer.submit(slow, 0, { idempotencyKey: "first" });
-    await untilTold(
+    await untilReported(
       ofApi,
       "one active",
       (told) => told.value("holdfast_jobs", { queue, state: "active" }) === 1,
@@ -138,7 +138,7 @@ describe("the numbers of a job", () => {
     await producer.submit(slow, 2, { idempotencyKey: "prioritized", priority: 5 });
     await producer.submit(slow, 3, { idempotencyKey: "delayed", delayMs: 3_600_000 });
 
-    const told = await untilTold(
+    const told = await untilReported(
       ofApi,
       "a wait of more than a quarter of a second",
       (some) => (some.value("holdfast_oldest_waiting_age_seconds", { queue }) ?? 0) > 0.25,
@@ -159,7 +159,7 @@ describe("the numbers of a job", () => {
     const producer = await service.createProducer();
     await producer.submit(job, 1, { idempotencyKey: "k", delayMs: 50 });
 
-    const told = await untilTold(
+    const told = await untilReported(
       () => scrape(`${url}/metrics`),
       "that it is overdue",
       (some) => (some.value("holdfast_oldest_waiting_age_seconds", { queue }) ?? 0) > 0.1,
@@ -252,7 +252,7 @@ describe("the numbers of a schedule", () => {
     const ticks = (told: Scrape, schedule: string, outcome: string) =>
       told.value("holdfast_schedule_ticks_total", { schedule, outcome }) ?? 0;
 
-    const told = await untilTold(
+    const told = await untilReported(
       () => scrape(url),
       "ticks of both",
       (some) => ticks(some, "good", "enqueued") > 0 && ticks(some, "bad", "failed") > 0,
@@ -287,7 +287,7 @@ describe("what hostile clients make up", () => {
     for (const name of made)
       await service.openBareQueue().add(name, { key: name, payload: 1 }, { attempts: 1 });
 
-    const worker = await untilTold(
+    const worker = await untilReported(
       ofWorker,
       "the attempts at all of them",
       (told) =>
@@ -348,7 +348,7 @@ describe("while the store is away", () => {
     await server.restart();
 
     for (const read of [ofApi, ofWorker]) {
-      await untilTold(read, "that the store is back", (told) => told.value("holdfast_store_up") === 1);
+      await untilReported(read, "that the store is back", (told) => told.value("holdfast_store_up") === 1);
     }
     expect((await ofApi()).labelValues("holdfast_jobs", "queue")).toEqual([queue]);
   });

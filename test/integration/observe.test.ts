@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig, defineJob, defineSchedule, PermanentError } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { Overview } from "../../src/watch/overview.ts";
+import type { Overview } from "../../src/operate/overview.ts";
 import { openStream } from "../support/event-stream.ts";
 import { get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
@@ -91,7 +91,7 @@ describe("GET /overview", () => {
     ]);
     expect(view.queues[0]?.oldestDoubtSince).not.toBeNull();
     expect(view.workers).toMatchObject([
-      { queue: "default", isSilent: false, isDeaf: false, holds: [{ jobId: holding }] },
+      { queue: "default", isSilent: false, isStuck: false, holds: [{ jobId: holding }] },
     ]);
     expect(view.timeToStart.count).toBeGreaterThan(0);
     expect(view.store).toMatchObject({ durability: "disk", maxBytes: null });

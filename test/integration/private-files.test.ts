@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { claimDataDirectory } from "../../src/cli/data-directory.ts";
 import { startMailbox } from "../../src/mailbox/start-mailbox.ts";
-import { spawnEmbeddedStore } from "../../src/store/embedded.ts";
-import { epochFile } from "../../src/store/epoch-file.ts";
+import { spawnEmbeddedStore } from "../../src/redis/embedded.ts";
+import { epochFile } from "../../src/redis/epoch-file.ts";
 import { until } from "../support/until.ts";
 
 async function parentDirectory(): Promise<string> {

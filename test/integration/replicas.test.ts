@@ -154,9 +154,12 @@ describe("durability replica:N on one server", withProcesses, () => {
     expect(await submitMany(producer, "before")).toMatchObject({ accepted: SUBMISSIONS });
 
     const goOn = paused(replica);
-    const cuts = setInterval(() => void store.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"), 50);
+    const mutations = setInterval(
+      () => void store.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
+      50,
+    );
     const { accepted } = await submitMany(producer, "deaf");
-    clearInterval(cuts);
+    clearInterval(mutations);
 
     expect(accepted).toBe(0);
     goOn();

@@ -2,10 +2,10 @@ import { createProducer, defineConfig, defineJob, defineSchedule, startApi, star
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
-import { tickKey } from "../../src/contract/define-schedule.ts";
+import { tickKey } from "../../src/job/define-schedule.ts";
+import { createCodec } from "../../src/redis/codec.ts";
+import { explainTick, type ScheduleReader, type ScheduleStatus } from "../../src/schedule/schedule-status.ts";
 import { openStatusReader } from "../../src/status/read-status.ts";
-import { explainTick, type ScheduleReader, type ScheduleStatus } from "../../src/status/schedule-status.ts";
-import { createSealer } from "../../src/store/sealer.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const env = {
@@ -43,7 +43,7 @@ const redis = new Redis(env.REDIS_URL);
 const reader: ScheduleReader = {
   client: redis,
   prefix: env.HOLDFAST_PREFIX,
-  readStatus: openStatusReader({ client: redis, sealer: createSealer([]) }, env.HOLDFAST_PREFIX),
+  readStatus: openStatusReader({ client: redis, codec: createCodec([]) }, env.HOLDFAST_PREFIX),
   retentionMs: 2 * DAY,
 };
 const producer = createProducer(application, env);

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { defineJob } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { claimOf } from "../../src/contract/claim.ts";
-import { epochKey, ledgerKey, queueKey } from "../../src/store/keys.ts";
+import { dedupKeyOf } from "../../src/job/dedup-key.ts";
+import { epochKey, ledgerKey, queueKey } from "../../src/redis/keys.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { run, withProcesses } from "../support/processes.ts";
@@ -121,7 +121,7 @@ describe("a store that loses something while an effect runs", withProcesses, () 
     const prefix = service.env.HOLDFAST_PREFIX;
 
     // As if the store had gone back to when the job was there and its effect was not.
-    await store.del(ledgerKey(prefix, "default", claimOf("noting", "k")));
+    await store.del(ledgerKey(prefix, "default", dedupKeyOf("noting", "k")));
     await store.hdel(queueKey(prefix, "default", body.id), "claim");
     await store.hset(epochKey(prefix, "default"), "count", 0);
 

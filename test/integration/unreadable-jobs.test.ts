@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { jobDetailSchema } from "../../src/operate/read-detail.ts";
+import { queueKey } from "../../src/redis/keys.ts";
 import { listedJobSchema } from "../../src/status/job-status.ts";
-import { jobDetailSchema } from "../../src/status/read-detail.ts";
-import { queueKey } from "../../src/store/keys.ts";
 import { anyJob } from "../support/application.ts";
 import { garbage } from "../support/garbage-fields.ts";
 import { get } from "../support/http.ts";

@@ -16,8 +16,8 @@ import {
 import { Redis } from "ioredis";
 import { inject, onTestFinished } from "vitest";
 import type { VariableName } from "../../src/config/variables.ts";
-import { stopAll } from "../../src/service/running.ts";
-import { bullmqQueueName } from "../../src/store/keys.ts";
+import { stopAll } from "../../src/lib/running.ts";
+import { bullmqQueueName } from "../../src/redis/keys.ts";
 import { until } from "./until.ts";
 
 export type Variables = Readonly<Partial<Record<VariableName, string>>>;

@@ -8,7 +8,7 @@ import {
   type Producer,
 } from "holdfast";
 import { z } from "zod";
-import { tickKey } from "../../src/contract/define-schedule.ts";
+import { tickKey } from "../../src/job/define-schedule.ts";
 
 const order = z.strictObject({ order: z.int(), email: z.email() });
 const inTime = { attempts: 3, backoff: { kind: "fixed", delayMs: 20 } } as const;

@@ -14,11 +14,11 @@ export interface StrippingProxy {
 
 /** Takes a prefix off each path, as reverse proxies do; of what it hides from the service, nothing else tells. */
 export async function startStrippingProxy(target: string, prefix: string): Promise<StrippingProxy> {
-  let isCut = false;
+  let isMutated = false;
   const server = createServer((asked, answer) => {
     const path = asked.url ?? "";
-    if (isCut || !path.startsWith(prefix)) {
-      answer.writeHead(isCut ? 502 : 404, { "content-type": "text/html" }).end("<h1>Not here</h1>");
+    if (isMutated || !path.startsWith(prefix)) {
+      answer.writeHead(isMutated ? 502 : 404, { "content-type": "text/html" }).end("<h1>Not here</h1>");
       return;
     }
     const { method, headers } = asked;
@@ -40,11 +40,11 @@ export async function startStrippingProxy(target: string, prefix: string): Promi
   return {
     url: `http://127.0.0.1:${port}${prefix}`,
     cut() {
-      isCut = true;
+      isMutated = true;
       server.closeAllConnections();
     },
     goOn() {
-      isCut = false;
+      isMutated = false;
     },
     async stop() {
       const closed = once(server, "close");

@@ -6,12 +6,12 @@ import { payload } from "./contestant.ts";
 
 const [, , url = "", count = "", seconds = ""] = process.argv;
 const { host, hostname, port } = new URL(url);
-const followers = Number(count);
+const subscribers = Number(count);
 const BATCH = 500;
 const OPENED_PER_SECOND = 1_000;
 const SPARE_MS = 15_000;
 
-const dueAt = Date.now() + (1_000 * followers) / OPENED_PER_SECOND + SPARE_MS;
+const dueAt = Date.now() + (1_000 * subscribers) / OPENED_PER_SECOND + SPARE_MS;
 const jobs = await submitFollowed();
 const answers = await openAll();
 await allFollow();
@@ -22,8 +22,8 @@ process.send?.({ right: told.filter(Boolean).length });
 /** @returns the ids of jobs that become due evenly */
 async function submitFollowed(): Promise<string[]> {
   const ids: string[] = [];
-  while (ids.length < followers) {
-    const submissions = Array.from({ length: Math.min(BATCH, followers - ids.length) }, (_, index) => ({
+  while (ids.length < subscribers) {
+    const submissions = Array.from({ length: Math.min(BATCH, subscribers - ids.length) }, (_, index) => ({
       type: "plain-email",
       payload: payload,
       idempotencyKey: `followed-${ids.length + index}`,
@@ -41,7 +41,7 @@ async function submitFollowed(): Promise<string[]> {
 }
 
 function dueOf(index: number): string {
-  return new Date(dueAt + (index / followers) * Number(seconds) * 1_000).toISOString();
+  return new Date(dueAt + (index / subscribers) * Number(seconds) * 1_000).toISOString();
 }
 
 async function openAll(): Promise<Promise<boolean>[]> {
@@ -73,10 +73,10 @@ function answerTo(id: string, asked: string): Promise<string> {
 }
 
 async function allFollow(): Promise<void> {
-  for (let open = -1; open !== followers && Date.now() < dueAt; ) {
+  for (let open = -1; open !== subscribers && Date.now() < dueAt; ) {
     const metrics = await (await fetch(`${url}/metrics`)).text();
     open = Number(/^holdfast_followers (\d+)$/m.exec(metrics)?.[1]);
-    if (open !== followers) await sleep(100);
+    if (open !== subscribers) await sleep(100);
   }
 }
 

@@ -1,7 +1,7 @@
 import { defineConfig, defineJob, defineSchedule } from "holdfast";
 import { z } from "zod";
 import { oddKinds } from "./odd-kinds.ts";
-import { strikeKinds, strikePoints } from "./points.ts";
+import { injectionKinds, injectionPoints } from "./points.ts";
 
 /** How long a guarded effect may take; others wait a second longer before they call it in doubt. */
 export const EFFECT_TIMEOUT_MS = 2_000;
@@ -10,7 +10,7 @@ const payload = z.strictObject({
   /** Milliseconds the effect takes before and after the witness is told. */
   beforeMs: z.int().min(0),
   afterMs: z.int().min(0),
-  strike: z.strictObject({ at: z.enum(strikePoints), how: z.enum(strikeKinds) }).optional(),
+  inject: z.strictObject({ at: z.enum(injectionPoints), how: z.enum(injectionKinds) }).optional(),
 });
 export type ActPayload = z.output<typeof payload>;
 

@@ -15,8 +15,8 @@ import {
   refused,
   tick,
 } from "./application.ts";
+import { arm, pass } from "./injection.ts";
 import { oddValues } from "./odd-values.ts";
-import { arm, pass } from "./strike.ts";
 import { trace } from "./trace.ts";
 
 /** Grows with each refusal: a worker that takes blows gets the job before its attempts are used up. */
@@ -24,7 +24,7 @@ const DECLINED_MS = 300;
 
 const actHandler = act.handler(async ({ payload, jobId, idempotencyKey, attempt, effect }) => {
   trace("begun", jobId);
-  if (!arm(jobId, payload.strike)) throw new RetryAfterError(DECLINED_MS * attempt);
+  if (!arm(jobId, payload.inject)) throw new RetryAfterError(DECLINED_MS * attempt);
   await traced(jobId, () => effect("tell", (call) => tell(call, jobId, idempotencyKey, payload)));
   return {};
 });

@@ -1,5 +1,5 @@
 /** Where in an attempt a fault strikes: Holdfast's own fault points, and two inside the laboratory's effect. */
-export const strikePoints = [
+export const injectionPoints = [
   "reserve:before",
   "reserve:after",
   "effect:begun",
@@ -9,11 +9,11 @@ export const strikePoints = [
   "finish:before",
   "finish:after",
 ] as const;
-export type StrikePoint = (typeof strikePoints)[number];
+export type InjectionPoint = (typeof injectionPoints)[number];
 
 /**
  * `kill` and `stop` strike the worker itself; `store` strikes the store while the worker stands at the point, and `cancel`
  * the job.
  */
-export const strikeKinds = ["kill", "stop", "store", "cancel"] as const;
-export type StrikeKind = (typeof strikeKinds)[number];
+export const injectionKinds = ["kill", "stop", "store", "cancel"] as const;
+export type InjectionKind = (typeof injectionKinds)[number];

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { readSettings } from "../../config/settings.ts";
-import { loadApplication } from "../../contract/load-application.ts";
-import { stopAll } from "../../service/running.ts";
-import { inTime } from "../../store/fault.ts";
-import type { Finding } from "../../watch/finding.ts";
+import { stopAll } from "../../lib/running.ts";
+import type { Finding } from "../../operate/finding.ts";
+import { inTime } from "../../redis/redis-errors.ts";
 import { exitCode } from "../exit-code.ts";
+import { loadApplication } from "../load-application.ts";
 import { print, printJson } from "../output.ts";
 import { printable } from "../table.ts";
 
@@ -22,10 +22,10 @@ export function addDoctorCommand(program: Command): void {
 async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const settings = readSettings();
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
-  const { reachStore } = await import("../../store/connect.ts");
-  const { openEpochs } = await import("../../store/epochs.ts");
-  const { diagnose } = await import("../../watch/diagnose.ts");
-  const store = await reachStore(settings, "prompt");
+  const { reachRedis } = await import("../../redis/connect.ts");
+  const { openEpochs } = await import("../../redis/epochs.ts");
+  const { diagnose } = await import("../../operate/diagnose.ts");
+  const store = await reachRedis(settings, "fail-fast");
   const { queues } = application;
   // Looks by itself: it may be that no process runs that would have found a loss.
   const epochs = await openEpochs({ client: store.client, queues, settings, log: undefined });

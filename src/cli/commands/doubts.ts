@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import type { Doubt } from "../../effect/doubts.ts";
 import type { ResolvedJob } from "../../effect/ledger.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import type { Doubt } from "../../operate/doubts.ts";
 import { withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 import { table } from "../table.ts";

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { FailedQuery, MatchingGroup } from "../../operate/failed-query.ts";
+import type { FailureGroups } from "../../operate/failure-groups.ts";
 import type { Operator } from "../../operate/operator.ts";
-import type { FailureGroups } from "../../watch/failure-groups.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";

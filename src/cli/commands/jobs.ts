@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { type JobState, jobStates, type ListedJob } from "../../status/job-status.ts";
+import { type JobState, jobStates } from "../../queue/job-state.ts";
+import type { ListedJob } from "../../status/job-status.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
 import { print, printError, printJson } from "../output.ts";

@@ -2,15 +2,15 @@ import cluster from "node:cluster";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { readSettings } from "../../config/settings.ts";
-import type { Application } from "../../contract/define-config.ts";
-import { loadApplication } from "../../contract/load-application.ts";
-import { createLogger } from "../../observe/logger.ts";
-import { endOnFault } from "../../service/end-on-fault.ts";
-import { endOnBlockedLoop } from "../../service/loop-watch.ts";
-import { type Running, stopAll } from "../../service/running.ts";
-import { tellReady } from "../../service/supervisor.ts";
-import { untilStopRequested } from "../../service/until-signal.ts";
+import type { Application } from "../../job/define-config.ts";
+import { type Running, stopAll } from "../../lib/running.ts";
+import { createLogger } from "../../telemetry/logger.ts";
+import { endOnBlockedLoop } from "../../worker/loop-watch.ts";
 import { setUpCollector } from "../collector.ts";
+import { endOnFault } from "../end-on-fault.ts";
+import { loadApplication } from "../load-application.ts";
+import { notifyReady } from "../supervisor.ts";
+import { untilStopRequested } from "../until-signal.ts";
 import { wholeNumber } from "../whole-number.ts";
 
 /** The roles, each with a life of its own. Their code is loaded when they run, so that other commands start quickly. */
@@ -38,7 +38,7 @@ export function addRoleCommands(program: Command): void {
     .description("run a scheduler alone; more than one does no harm")
     .action(() =>
       runRole("scheduler", async (application) => {
-        const { startScheduler } = await import("../../scheduler/start-scheduler.ts");
+        const { startScheduler } = await import("../../schedule/start-scheduler.ts");
         return [await startScheduler(application)];
       }),
     );
@@ -71,7 +71,7 @@ async function runUntilStopped(role: string, start: () => Promise<Running[]>): P
   const parts = await start();
   // Not before: what a process loads when it starts can take longer than a short lock.
   endOnBlockedLoop({ role, silentMs: HOLDFAST_LOCK_MS });
-  tellReady(Object.assign({}, ...parts));
+  notifyReady(Object.assign({}, ...parts));
   try {
     await Promise.race([stopRequested, ...parts.flatMap(({ failed }) => failed ?? [])]);
   } finally {
@@ -81,12 +81,12 @@ async function runUntilStopped(role: string, start: () => Promise<Running[]>): P
 
 async function openApi(application: Application) {
   setUpCollector();
-  const { startApiTelling } = await import("../../api/start-api.ts");
-  const { createMetrics } = await import("../../observe/metrics.ts");
-  const { shareMetrics } = await import("../../observe/metrics-of-all.ts");
+  const { startObservedApi } = await import("../../http/start-api.ts");
+  const { createMetrics } = await import("../../telemetry/metrics.ts");
+  const { shareMetrics } = await import("../../telemetry/metrics-of-all.ts");
   // One of those that `openApiProcesses` started.
   const metrics = cluster.isWorker ? shareMetrics(createMetrics()) : createMetrics();
-  return await startApiTelling(metrics, application);
+  return await startObservedApi(metrics, application);
 }
 
 async function openApiProcesses(count: number) {

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import type { Settings } from "../../config/settings.ts";
-import type { Application } from "../../contract/define-config.ts";
-import type { Schedule } from "../../contract/define-schedule.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import type { ScheduleReader, ScheduleStatus } from "../../status/schedule-status.ts";
-import type { Store } from "../../store/connect.ts";
+import type { Application } from "../../job/define-config.ts";
+import type { Schedule } from "../../job/define-schedule.ts";
+import type { ConnectedRedis } from "../../redis/connect.ts";
+import type { ScheduleReader, ScheduleStatus } from "../../schedule/schedule-status.ts";
 import { withApplication } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 import { table } from "../table.ts";
@@ -35,7 +35,7 @@ async function list({ next, json }: { readonly next: string; readonly json?: tru
     throw new HoldfastError("USAGE", `--next: expected a number from 1 to 1000, got "${next}"`);
   }
   await withApplication(async (application, store, settings) => {
-    const { readSchedule } = await import("../../status/schedule-status.ts");
+    const { readSchedule } = await import("../../schedule/schedule-status.ts");
     const reader = await readerOf(store, settings);
     const told = await Promise.all(
       application.schedules.map((schedule) => readSchedule(reader, schedule, count)),
@@ -68,7 +68,7 @@ async function explain(
   if (Number.isNaN(instant))
     throw new HoldfastError("USAGE", `--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
   await withApplication(async (application, store, settings) => {
-    const { describeExplanation, explainTick } = await import("../../status/schedule-status.ts");
+    const { describeExplanation, explainTick } = await import("../../schedule/schedule-status.ts");
     const schedule = findSchedule(application, name);
     const explanation = await explainTick(await readerOf(store, settings), schedule, instant);
     if (json) printJson(explanation);
@@ -83,7 +83,7 @@ function findSchedule({ schedules }: Application, name: string): Schedule {
   throw new HoldfastError("USAGE", `there is no schedule "${name}"; declared: ${known}`);
 }
 
-async function readerOf(store: Store, settings: Settings): Promise<ScheduleReader> {
+async function readerOf(store: ConnectedRedis, settings: Settings): Promise<ScheduleReader> {
   const { openStatusReader } = await import("../../status/read-status.ts");
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   return { client: store.client, prefix, retentionMs, readStatus: openStatusReader(store, prefix) };

@@ -22,10 +22,10 @@ export function addStatusCommand(program: Command): void {
     .argument("<id>", "the id that the submission was answered with")
     .option("--watch", "go on until the job has ended; then exit 0 if it completed, 1 if it failed")
     .option("--json", "print the status as JSON, one line for each change")
-    .action(tellStatus);
+    .action(printStatus);
 }
 
-async function tellStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
+async function printStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
   const format = json ? jsonLine : describe;
   const { openStatusReader } = await import("../../status/read-status.ts");
   await withStore(async (store, { HOLDFAST_PREFIX: prefix }) => {

@@ -5,7 +5,7 @@ import { print } from "../output.ts";
 import { username } from "../username.ts";
 
 /** The operator's hand on the store. */
-export function addStoreCommands(program: Command): void {
+export function addRedisCommands(program: Command): void {
   program
     .command("store")
     .description("go on with a store that has lost something")

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
-import { malformed, parseJson } from "../../contract/parse-json.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { malformed, parseJson } from "../../lib/parse-json.ts";
 import { withSubmitter } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 
@@ -84,8 +84,8 @@ async function readSource(source: string): Promise<string> {
 
 function readPayload(source: string): unknown {
   try {
-    const { value, offences } = parseJson(source);
-    if (offences.length > 0) throw malformed(offences);
+    const { value, issues } = parseJson(source);
+    if (issues.length > 0) throw malformed(issues);
     return value;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : "unreadable";

@@ -1,0 +1,34 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { jobNotFound } from "../../job/job-id.ts";
+import { jobDetailSchema, readDetail } from "../../operate/read-detail.ts";
+import { openStatusReader } from "../../status/read-status.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+
+/** `GET /jobs/:id`: all that is known of a job. */
+export function addJobDetailRoute(server: FastifyInstance, parts: ApiParts): void {
+  const prefix = parts.settings.HOLDFAST_PREFIX;
+  const readStatus = openStatusReader(parts, prefix);
+  server.get<{ Params: { id: string } }>(
+    "/jobs/:id",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "Tell all that is known of a job",
+        description: "Its status, its payload, each attempt that failed, and what its handler logged.",
+        tags: ["operate"],
+        params: { type: "object", properties: { id: { type: "string", description: "The job's id." } } },
+        response: {
+          200: { ...z.toJSONSchema(jobDetailSchema), description: "The job." },
+          ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const detail = await readDetail(parts, prefix, parts.application.jobs, readStatus, id);
+      if (detail === undefined) throw jobNotFound();
+      return reply.header("Cache-Control", "no-store").send(detail);
+    },
+  );
+}

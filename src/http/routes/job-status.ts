@@ -1,0 +1,124 @@
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { z } from "zod";
+import { jobNotFound } from "../../job/job-id.ts";
+import { inTime } from "../../redis/redis-errors.ts";
+import { type JobStatus, jobStatusSchema } from "../../status/job-status.ts";
+import { openStatusReader } from "../../status/read-status.ts";
+import { acceptsEventStream } from "../accept-header.ts";
+import { createHeldRequests } from "../held-requests.ts";
+import type { ApiParts } from "../parts.ts";
+import { preferredWaitSeconds } from "../prefer-header.ts";
+import { problemResponses } from "../problem.ts";
+import { streamStatus, waitForEnd } from "../subscribe-status.ts";
+
+const description = `The one endpoint for every state, read in one atomic step straight from BullMQ.
+
+Three ways to follow a job:
+
+- plain reads;
+- \`Prefer: wait=N\` (RFC 7240): answered when the job has ended, or after N seconds with its state then;
+- \`Accept: text/event-stream\`: a stream of \`status\` events, the present state first, then each change, up to the job's end.`;
+
+const headers = {
+  type: "object",
+  properties: {
+    Prefer: {
+      type: "string",
+      description:
+        "`wait=N`: wait for the job's end, N seconds at most; more than 60 counts as 60. What cannot be understood is ignored.",
+    },
+    "Last-Event-ID": {
+      type: "string",
+      description:
+        "Of the last event that a stream brought. Where that told the job's end, the answer is 204: there is no more.",
+    },
+  },
+};
+
+const preferenceApplied = {
+  "Preference-Applied": {
+    type: "string",
+    description: "`wait=N` where the wait was granted, with the N that counted.",
+  },
+};
+
+const eventStream = {
+  schema: {
+    type: "string",
+    description:
+      "Server-Sent Events. Each `status` event's `data` is the JSON of the plain answer, on one line. States that follow each other quickly can be told as one. The stream ends after the job's end; where it ends before that, connect again.",
+    examples: [
+      'retry: 2718\n\nid: 8Jt0vLz3yRkQm1xA\nevent: status\ndata: {"id":"default_01a20e19-a8cb-7a5b-9450-ed7a84f99c50","state":"active"}\n\n: heartbeat\n\n',
+    ],
+  },
+};
+
+/** `GET /jobs/:id/status`: any job's state, straight from BullMQ; now, when it has ended, or at each change. */
+export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): void {
+  const { settings, subscribers } = parts;
+  const readStatus = openStatusReader(parts, settings.HOLDFAST_PREFIX);
+  const held = createHeldRequests();
+  server.addHook("preClose", held.stop);
+
+  async function answerNow(id: string, reply: FastifyReply): Promise<FastifyReply> {
+    return answer(reply, await inTime(readStatus(id)));
+  }
+
+  async function answerAfterWait(id: string, reply: FastifyReply, seconds: number): Promise<FastifyReply> {
+    const { status, inFull } = await waitForEnd({ subscribers, held }, id, reply, seconds * 1_000);
+    if (inFull) reply.header("Preference-Applied", `wait=${seconds}`);
+    if (held.isStopping) reply.header("Connection", "close");
+    return answer(reply, status);
+  }
+
+  server.get<{ Params: { id: string } }>(
+    "/jobs/:id/status",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "Tell a job's state",
+        description,
+        tags: ["jobs"],
+        headers,
+        params: {
+          type: "object",
+          properties: {
+            id: { type: "string", description: "The id that the submission was answered with." },
+          },
+        },
+        response: {
+          200: {
+            description: "The job as it is now, or as it changes.",
+            headers: preferenceApplied,
+            content: {
+              "application/json": { schema: z.toJSONSchema(jobStatusSchema) },
+              "text/event-stream": eventStream,
+            },
+          },
+          204: {
+            description: "To a stream that comes back after the job's end: there is no more.",
+            type: "null",
+          },
+          ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
+        },
+      },
+    },
+    (request, reply) => {
+      const { id } = request.params;
+      // HEAD comes here, too, and nobody waits for a body that will not be sent.
+      if (request.method === "GET") {
+        if (acceptsEventStream(request.headers.accept))
+          return streamStatus({ subscribers, held }, id, request, reply);
+        const seconds = preferredWaitSeconds(request.headers.prefer);
+        if (seconds !== undefined && !subscribers.isFull) return answerAfterWait(id, reply, seconds);
+      }
+      return answerNow(id, reply);
+    },
+  );
+}
+
+/** @throws HoldfastError `JOB_NOT_FOUND` */
+function answer(reply: FastifyReply, status: JobStatus | undefined): FastifyReply {
+  if (status === undefined) throw jobNotFound();
+  return reply.header("Cache-Control", "no-store").send(status);
+}

@@ -1,0 +1,150 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import type { Application } from "../../job/define-config.ts";
+import type { Schedule } from "../../job/define-schedule.ts";
+import { inTime } from "../../redis/redis-errors.ts";
+import { runNow } from "../../schedule/run-now.ts";
+import {
+  describeExplanation,
+  explainTick,
+  pastTickSchema,
+  readPastTicks,
+  readSchedule,
+  scheduleStatusSchema,
+} from "../../schedule/schedule-status.ts";
+import { openStatusReader } from "../../status/read-status.ts";
+import { readKeyHeader } from "../key-header.ts";
+import { parseInput } from "../parse-input.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+import { receiptBody, receiptSchema, receiptStatus } from "../receipt.ts";
+
+const count = (max: number, fallback: number, description: string) =>
+  z.coerce.number().int().min(1).max(max).default(fallback).meta({ description });
+const listQuerySchema = z.strictObject({ next: count(100, 5, "How many of the next ticks to tell.") });
+const ticksQuerySchema = z.strictObject({ limit: count(500, 48, "How many ticks at most.") });
+const instantSchema = z.iso.datetime({ offset: true });
+const explanationSchema = z
+  .object({ kind: z.string(), text: z.string().meta({ description: "The explanation as a sentence." }) })
+  .loose();
+
+const nameParam = {
+  type: "object",
+  properties: { name: { type: "string", description: "The schedule's name." } },
+};
+
+/** Schedules over HTTP: what will run by the clock, what became of each tick, and a run out of turn. */
+export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): void {
+  const { application, client, settings, submitter } = parts;
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const reader = { client, prefix, retentionMs, readStatus: openStatusReader(parts, prefix) };
+  server.get(
+    "/schedules",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "List schedules",
+        description:
+          "Their next ticks, and the job of the last one. Nothing of it is stored: it is read from keys and jobs.",
+        tags: ["operate"],
+        querystring: z.toJSONSchema(listQuerySchema, { io: "input" }),
+        response: {
+          200: z.toJSONSchema(z.object({ schedules: z.array(scheduleStatusSchema) })),
+          ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ query }) => {
+      const { next } = parseInput(listQuerySchema, query);
+      const schedules = application.schedules.map((schedule) => readSchedule(reader, schedule, next));
+      return { schedules: await inTime(Promise.all(schedules)) };
+    },
+  );
+  server.get<{ Params: { name: string } }>(
+    "/schedules/:name/ticks",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "Tell what became of a schedule's ticks",
+        tags: ["operate"],
+        params: nameParam,
+        querystring: z.toJSONSchema(ticksQuerySchema, { io: "input" }),
+        response: {
+          200: {
+            ...z.toJSONSchema(z.object({ ticks: z.array(pastTickSchema) })),
+            description: "Those that were due, the latest first.",
+          },
+          ...problemResponses("INVALID_REQUEST", "SCHEDULE_NOT_FOUND", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ params, query }) => {
+      const { limit } = parseInput(ticksQuerySchema, query);
+      const ticks = readPastTicks(reader, scheduleOf(application, params.name), limit);
+      return { ticks: await inTime(ticks) };
+    },
+  );
+  server.get<{ Params: { name: string; at: string } }>(
+    "/schedules/:name/ticks/:at",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "Explain why a tick did or did not run",
+        tags: ["operate"],
+        params: {
+          type: "object",
+          properties: {
+            ...nameParam.properties,
+            at: { type: "string", description: "The instant, e.g. 2026-12-01T09:00:00Z." },
+          },
+        },
+        response: {
+          200: { ...z.toJSONSchema(explanationSchema), description: "What became of it, and why." },
+          ...problemResponses("INVALID_REQUEST", "SCHEDULE_NOT_FOUND", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ params: { name, at } }) => {
+      const instant = Date.parse(parseInput(instantSchema, at));
+      const explanation = await inTime(explainTick(reader, scheduleOf(application, name), instant));
+      return { ...explanation, text: describeExplanation(explanation) };
+    },
+  );
+  server.post<{ Params: { name: string } }>(
+    "/schedules/:name/run",
+    {
+      config: { scope: "operate" },
+      schema: {
+        summary: "Run a schedule's job now",
+        description:
+          "Besides its ticks, which stay as they are. With an `Idempotency-Key` header the same request is safe to send again.",
+        tags: ["operate"],
+        params: nameParam,
+        headers: { type: "object", properties: { "Idempotency-Key": { type: "string" } } },
+        response: {
+          202: { ...z.toJSONSchema(receiptSchema), description: "The job is accepted." },
+          200: { ...z.toJSONSchema(receiptSchema), description: "It was accepted before." },
+          ...problemResponses(
+            "IDEMPOTENCY_KEY_INVALID",
+            "SCHEDULE_NOT_FOUND",
+            "IDEMPOTENCY_KEY_REUSED",
+            "STORE_UNAVAILABLE",
+            "STORE_FULL",
+          ),
+        },
+      },
+    },
+    async ({ params: { name }, raw }, reply) => {
+      const schedule = scheduleOf(application, name);
+      const receipt = await runNow(submitter, schedule, readKeyHeader(raw));
+      return reply.code(receiptStatus(receipt)).send(receiptBody(receipt));
+    },
+  );
+}
+
+function scheduleOf({ schedules }: Application, name: string): Schedule {
+  const schedule = schedules.find((candidate) => candidate.name === name);
+  if (schedule === undefined) throw new HoldfastError("SCHEDULE_NOT_FOUND", "No schedule has this name");
+  return schedule;
+}

@@ -1,0 +1,83 @@
+import { type Environment, readSettings } from "../config/settings.ts";
+import { effectCounter } from "../effect/effect-metrics.ts";
+import type { Application } from "../job/define-config.ts";
+import { cannotListen, urlOf } from "../lib/listening.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { openOperator } from "../operate/operator.ts";
+import { openOverviewWatch } from "../operate/watch-overview.ts";
+import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
+import { openSubscribers } from "../status/subscribers.ts";
+import { openSubmitPath } from "../submit/submit-path.ts";
+import { createLogger } from "../telemetry/logger.ts";
+import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
+import { createServer } from "./server.ts";
+
+const SWEEP_MS = 100;
+
+/** A listening API. */
+export interface Api extends Running {
+  /** Where it listens, e.g. `http://127.0.0.1:3000`. */
+  readonly url: string;
+}
+
+/**
+ * Starts the HTTP API.
+ *
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port is taken
+ */
+export function startApi(application: Application, env?: Environment): Promise<Api> {
+  return startObservedApi(createMetrics(), application, env);
+}
+
+/** The same, where it is for others to say how its metrics are told. */
+export async function startObservedApi(
+  metrics: Metrics,
+  application: Application,
+  env?: Environment,
+): Promise<Api> {
+  const settings = readSettings(env);
+  const log = createLogger(settings.LOG_LEVEL, "api");
+  const path = await openSubmitPath(application, settings, log, metrics);
+  measureRedis(metrics, { ...path, prefix: settings.HOLDFAST_PREFIX, queues: application.queues });
+  measureClock(metrics, path.clock);
+  const countEffect = effectCounter(metrics, application.jobs.values());
+  const operator = openOperator(application, path, settings, countEffect);
+  const subscribers = openSubscribers({
+    ...path,
+    prefix: settings.HOLDFAST_PREFIX,
+    max: settings.HOLDFAST_FOLLOWERS_MAX,
+  });
+  const overview = openOverviewWatch({
+    client: path.client,
+    prefix: settings.HOLDFAST_PREFIX,
+    queues: application.queues,
+    durability: settings.HOLDFAST_DURABILITY,
+    clock: path.clock,
+  });
+  const server = await createServer({
+    application,
+    settings,
+    log,
+    ...path,
+    subscribers,
+    operator,
+    overview,
+    metrics,
+  });
+  const stop = stopOnce(async () => {
+    // A connection that had a request when the stop began is not closed for being idle after it, but kept alive.
+    const sweep = setInterval(() => server.server.closeIdleConnections(), SWEEP_MS);
+    await server.close().finally(() => clearInterval(sweep));
+    await stopAll([path, subscribers, overview]);
+  });
+  try {
+    await server.listen({ host: settings.HOST, port: settings.PORT });
+  } catch (error) {
+    await stop();
+    throw cannotListen(settings.HOST, settings.PORT, "PORT", error);
+  }
+  const [address] = server.addresses();
+  const url = urlOf(settings.HOST, typeof address === "object" ? address.port : settings.PORT);
+  log.info({ url }, "API ready");
+  return { url, stop };
+}

@@ -1,0 +1,29 @@
+import { isoTime } from "../lib/iso-time.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { readLoss } from "../redis/epoch.ts";
+import { type Finding, finding, ok } from "./finding.ts";
+
+/** Tells for each queue whether the store has everything that it had acknowledged, as far as any process remembers. */
+export async function diagnoseLoss(
+  client: RedisConnection,
+  prefix: string,
+  queues: readonly string[],
+): Promise<Finding[]> {
+  return await Promise.all(
+    queues.map(async (queue) => {
+      const name = `what ${queue} has acknowledged`;
+      const loss = await readLoss(client, prefix, queue);
+      if (loss === undefined) return ok(name, "is there");
+      const { since, known, found } = loss;
+      const text =
+        known.id === found.id
+          ? `${known.count - found.count} changes are lost, known since ${isoTime(since)}`
+          : `it is another store, or one that was emptied, known since ${isoTime(since)}`;
+      return finding(name, "bad", text, {
+        reason: "keys and effects are forgotten: no job is taken and no effect begins",
+        remedy:
+          'put the lost data back, or find out what was lost, then holdfast store accept-loss --evidence "…"',
+      });
+    }),
+  );
+}

@@ -1,0 +1,51 @@
+import type { RedisConnection } from "../redis/connection.ts";
+import { doubtsKey, ledgerKey, queueKey } from "../redis/keys.ts";
+import { loadScript } from "../redis/script.ts";
+
+/** What is stuck about the doubts of one queue; empty lists where nothing is. */
+export interface StuckDoubts {
+  /** Ids of failed jobs that say in doubt, and have nothing in doubt: nobody can resolve them. */
+  readonly unlisted: readonly string[];
+  /** Listed doubts that cannot be resolved, as `<claim>/<effect>`. */
+  readonly stale: readonly string[];
+  /** Ids of completed jobs with an effect that is reserved or in doubt. */
+  readonly open: readonly string[];
+}
+
+/** Holds up Redis for about a millisecond. */
+const SLICE = 250;
+const LOOKED_AT_MAX = 10_000;
+/** The sweep mends within it what a crash has left between two steps. */
+const GRACE_MS = 20_000;
+
+const script = loadScript(import.meta.url, "../effect/doubt-invariant.lua", ["../effect/ledger-life.lua"]);
+
+/**
+ * Looks whether nothing about a doubt is stuck: every job that says in doubt is listed, every listed doubt can be resolved,
+ * nothing completed has an open effect. Looks at the latest 10,000 of each.
+ *
+ * @param graceMs how long ago, in milliseconds, a job must have ended to be looked at @default 20000
+ */
+export async function findStuckDoubts(
+  client: RedisConnection,
+  prefix: string,
+  queue: string,
+  graceMs = GRACE_MS,
+): Promise<StuckDoubts> {
+  const keys = [
+    queueKey(prefix, queue, "failed"),
+    queueKey(prefix, queue, "completed"),
+    doubtsKey(prefix, queue),
+  ];
+  const starts = [queueKey(prefix, queue, ""), ledgerKey(prefix, queue, "")];
+  const stuck = { unlisted: [] as string[], stale: [] as string[], open: [] as string[] };
+  for (let offset = 0; offset < LOOKED_AT_MAX; offset += SLICE) {
+    const reply = await script.run(client, keys, [...starts, offset, SLICE, graceMs]);
+    const [unlisted, stale, open, hasMore] = reply as [string[], string[], string[], number];
+    stuck.unlisted.push(...unlisted);
+    stuck.stale.push(...stale);
+    stuck.open.push(...open);
+    if (hasMore === 0) break;
+  }
+  return stuck;
+}

@@ -1,0 +1,116 @@
+import { openStoredName } from "../effect/stored-name.ts";
+import { effectKeyOf } from "../job/dedup-key.ts";
+import { nearestTime } from "../lib/iso-time.ts";
+import { effectAssociatedData } from "../redis/associated-data.ts";
+import { keyIdOf, openedOrWhyNot } from "../redis/codec.ts";
+import type { RedisAccess } from "../redis/connect.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { doubtsKey, ledgerKey } from "../redis/keys.ts";
+
+/** An effect of which nobody knows whether it happened. */
+export interface Doubt {
+  readonly jobId: string;
+  /** The effect's name, with `/index` where it has one. */
+  readonly effect: string;
+  /** The identity under which the effect may be known downstream; null where its name cannot be opened. */
+  readonly effectKey: string | null;
+  readonly queue: string;
+  readonly dedupKey: string;
+  readonly since: string;
+  /** Why nobody can know. */
+  readonly reason: string;
+  /** Which start of the job ran it. */
+  readonly start: number;
+  readonly worker: string;
+  /** What its worker said when it was heard of again: too late to be taken for a fact, but good evidence. */
+  readonly report: "done" | "not-done" | null;
+}
+
+interface Entry {
+  readonly job: string;
+  readonly at: number;
+  readonly reason?: string;
+  readonly start: number;
+  readonly worker: string;
+  readonly report?: "done" | "not-done";
+}
+
+/**
+ * Lists the doubts of one queue, oldest first.
+ *
+ * @param offset how many to skip
+ */
+export async function listDoubts(
+  access: RedisAccess,
+  prefix: string,
+  queue: string,
+  offset: number,
+  limit: number,
+): Promise<Doubt[]> {
+  const members = await access.client.zrange(
+    doubtsKey(prefix, queue),
+    String(offset),
+    String(offset + limit - 1),
+  );
+  const doubts = await Promise.all(members.map((member) => readDoubt(access, prefix, queue, member)));
+  return doubts.filter((doubt) => doubt !== undefined);
+}
+
+async function readDoubt(
+  { client, codec }: RedisAccess,
+  prefix: string,
+  queue: string,
+  member: string,
+): Promise<Doubt | undefined> {
+  const cut = member.indexOf("/");
+  const dedupKey = member.slice(0, cut);
+  const name = member.slice(cut + 1);
+  const json = await client.hget(ledgerKey(prefix, queue, dedupKey), `e:${name}`);
+  // Settled since the list was read.
+  if (json === null) return undefined;
+  const entry = entryIn(json);
+  const effect = openStoredName(codec, dedupKey, name);
+  const isEncrypted = keyIdOf(effect.slice(effect.indexOf("/") + 1)) !== undefined;
+  return {
+    jobId: entry.job,
+    effect,
+    effectKey: isEncrypted ? null : effectKeyOf(dedupKey, effect),
+    queue,
+    dedupKey,
+    since: nearestTime(entry.at),
+    reason: openedOrWhyNot(() =>
+      codec.open(entry.reason ?? "", effectAssociatedData(dedupKey, name, "reason")),
+    ),
+    start: entry.start,
+    worker: entry.worker,
+    report: entry.report ?? null,
+  };
+}
+
+/** One that cannot be read is listed all the same: the doubt is there. */
+function entryIn(json: string): Entry {
+  const unknown = { job: "", at: 0, reason: "[unreadable]", start: 0, worker: "" };
+  try {
+    return { ...unknown, ...JSON.parse(json) };
+  } catch {
+    return unknown;
+  }
+}
+
+/** How many effects of a queue are in doubt, and since when the oldest is. */
+export interface DoubtCount {
+  readonly count: number;
+  /** Milliseconds since 1970; undefined when there is none. */
+  readonly oldestAt: number | undefined;
+}
+
+export async function countDoubts(
+  client: RedisConnection,
+  prefix: string,
+  queue: string,
+): Promise<DoubtCount> {
+  const key = doubtsKey(prefix, queue);
+  const [count, [oldest]] = await Promise.all([client.zcard(key), client.zrange(key, "0", "0")]);
+  const score = oldest === undefined ? null : await client.zscore(key, oldest);
+  return { count, oldestAt: score === null ? undefined : Number(score) };
+}

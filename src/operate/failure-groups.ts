@@ -1,0 +1,103 @@
+import { z } from "zod";
+import { nearestTime } from "../lib/iso-time.ts";
+import type { RedisAccess } from "../redis/connect.ts";
+import { queueKey } from "../redis/keys.ts";
+import { loadScript } from "../redis/script.ts";
+import { openFailure } from "../status/read-status.ts";
+
+const instant = z.iso.datetime();
+
+const failureGroupSchema = z.object({
+  type: z.string(),
+  code: z.string(),
+  count: z.int(),
+  firstAt: instant,
+  lastAt: instant,
+  message: z.string().meta({ description: "Of the latest; those of the others can differ." }),
+  exampleId: z.string().meta({ description: "The latest of them." }),
+});
+export type FailureGroup = Readonly<z.output<typeof failureGroupSchema>>;
+
+export const failureGroupsSchema = z.object({
+  groups: z
+    .array(failureGroupSchema)
+    .meta({ description: "The most frequent first, what was cancelled last." }),
+  scanned: z.int().meta({ description: "How many failed jobs were looked at, the latest first." }),
+  isComplete: z.boolean().meta({ description: "Whether those were all." }),
+});
+export type FailureGroups = Readonly<z.output<typeof failureGroupsSchema>>;
+
+const script = loadScript(import.meta.url, "../queue/failures.lua");
+/** So many hold up the store for a millisecond or two. */
+const SLICE = 250;
+const MESSAGE_MAX = 500;
+/** So many are looked through in half a second; on a slow store, as many as it gets through in a whole one. */
+const SCANNED_MAX = 50_000;
+const ENOUGH_MS = 1_000;
+
+/**
+ * Groups the failed jobs by type and code.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE`
+ */
+export async function readFailureGroups(
+  access: RedisAccess,
+  prefix: string,
+  queues: readonly string[],
+): Promise<FailureGroups> {
+  const groups = new Map<string, FailureGroup>();
+  let scanned = 0;
+  let isComplete = true;
+  const enoughAt = performance.now() + ENOUGH_MS;
+  for (const queue of queues) {
+    for (let offset = 0; ; offset += SLICE) {
+      if (scanned >= SCANNED_MAX || performance.now() > enoughAt) {
+        isComplete = false;
+        break;
+      }
+      const slice = await readSlice(access, prefix, queue, offset);
+      scanned += slice.read;
+      for (const group of slice.groups) add(groups, group);
+      if (slice.read < SLICE) break;
+    }
+  }
+  return { groups: [...groups.values()].sort(byUrgency), scanned, isComplete };
+}
+
+/** The most frequent first; what was cancelled last, since somebody wanted that. */
+function byUrgency(a: FailureGroup, b: FailureGroup): number {
+  return Number(a.code === "CANCELLED") - Number(b.code === "CANCELLED") || b.count - a.count;
+}
+
+async function readSlice({ client, codec }: RedisAccess, prefix: string, queue: string, offset: number) {
+  const keys = [queueKey(prefix, queue, "failed")];
+  const reply = await script.run(client, keys, [queueKey(prefix, queue, ""), offset, SLICE]);
+  const [read, ...values] = reply as [number, ...(string | number)[]];
+  const groups: FailureGroup[] = [];
+  for (let at = 0; at < values.length; at += 7) {
+    const [type, , count, earliest, latest, exampleId, reason] = values.slice(at, at + 7);
+    const { code, message } = openFailure(codec, String(exampleId), String(reason));
+    groups.push({
+      type: String(type),
+      code,
+      count: Number(count),
+      firstAt: nearestTime(earliest),
+      lastAt: nearestTime(latest),
+      message: message.slice(0, MESSAGE_MAX),
+      exampleId: String(exampleId),
+    });
+  }
+  return { read, groups };
+}
+
+function add(groups: Map<string, FailureGroup>, group: FailureGroup): void {
+  const name = `${group.type}\n${group.code}`;
+  const known = groups.get(name);
+  if (known === undefined) {
+    groups.set(name, group);
+    return;
+  }
+  const [earlier, later] = known.lastAt <= group.lastAt ? [known, group] : [group, known];
+  const [firstAt = later.firstAt] = [earlier.firstAt, later.firstAt].sort();
+  groups.set(name, { ...later, count: known.count + group.count, firstAt });
+}

@@ -1,0 +1,88 @@
+import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
+import type { JobState } from "../queue/job-state.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { queueKey } from "../redis/keys.ts";
+import { loadScript } from "../redis/script.ts";
+
+/** What jobs must have in common. */
+export interface JobFilter {
+  readonly type?: string | undefined;
+  /** Why they failed, e.g. `HANDLER_FAILED`. */
+  readonly code?: string | undefined;
+  /** Submitted at or after this, in milliseconds since 1970. */
+  readonly from?: number | undefined;
+  /** Submitted before this. */
+  readonly to?: number | undefined;
+}
+
+/** A place in a list of jobs: how many come before it, and the last of them. */
+export interface AssociatedData {
+  readonly queue: string;
+  readonly state: JobState;
+  readonly offset: number;
+  readonly lastId?: string;
+}
+
+export interface FoundJobs {
+  readonly ids: string[];
+  /** How many jobs were looked at; 0 at the end of the list. */
+  readonly scanned: number;
+  readonly next: AssociatedData;
+}
+
+const script = loadScript(import.meta.url, "../queue/find-jobs.lua");
+
+/** With a filter so many hold up the store for some two milliseconds, on a busy machine. */
+const SLICE = 500;
+
+const lists: Partial<Record<JobState, string>> = { waiting: "wait", active: "active" };
+const newestFirst: ReadonlySet<JobState> = new Set(["completed", "failed"]);
+/** What a reason counts as that begins with no code of ours. */
+const UNNAMED: ErrorCode = "HANDLER_FAILED";
+
+/**
+ * Looks through one slice of a list for jobs that match, inside the store.
+ *
+ * @param limit how many may match at most
+ */
+export async function findJobs(
+  client: RedisConnection,
+  prefix: string,
+  place: AssociatedData,
+  filter: JobFilter,
+  limit: number,
+): Promise<FoundJobs> {
+  const { queue, state, offset, lastId = "" } = place;
+  const { type = "", code = "", from = "", to = "" } = filter;
+  const isFiltered = [type, code, from, to].some((value) => value !== "");
+  const reply = await script.run(
+    client,
+    [queueKey(prefix, queue, lists[state] ?? state)],
+    [
+      kindOf(state),
+      offset,
+      lastId,
+      isFiltered ? SLICE : limit,
+      limit,
+      queueKey(prefix, queue, ""),
+      type,
+      code,
+      from,
+      to,
+      code === UNNAMED ? otherCodes(code) : "",
+    ],
+  );
+  const [scanned, nextOffset, nextLastId, ...ids] = reply as [number, number, string, ...string[]];
+  return { ids, scanned, next: { queue, state, offset: nextOffset, lastId: nextLastId } };
+}
+
+function kindOf(state: JobState): "list" | "ascending" | "descending" {
+  if (lists[state] !== undefined) return "list";
+  return newestFirst.has(state) ? "descending" : "ascending";
+}
+
+function otherCodes(code: string): string {
+  return ` ${Object.keys(errorCodes)
+    .filter((other) => other !== code)
+    .join(" ")} `;
+}

@@ -1,0 +1,186 @@
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import { queueOfId } from "../job/job-id.ts";
+import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
+import { type JobState, jobStates } from "../queue/job-state.ts";
+import type { RedisAccess } from "../redis/connect.ts";
+import { queueKey } from "../redis/keys.ts";
+import { type DedupKeyPlaces, findDedupKeyHolder } from "../status/dedup-key-holder.ts";
+import type { ListedJob } from "../status/job-status.ts";
+import { openStatusReader } from "../status/read-status.ts";
+import { submitted, unlessWrongType } from "../status/submitted.ts";
+import { type AssociatedData, findJobs, type JobFilter } from "./find-jobs.ts";
+
+/** Which jobs to list. */
+export interface JobQuery extends JobFilter {
+  readonly state?: JobState | undefined;
+  readonly idempotencyKey?: string | undefined;
+  /** How many at most, 1 to 200. */
+  readonly limit: number;
+  /** Where an earlier page ended. */
+  readonly cursor?: string | undefined;
+}
+
+export interface JobPage {
+  readonly jobs: ListedJob[];
+  /** Null when there are no more. A page can be short, even empty, and still not be the last. */
+  readonly nextCursor: string | null;
+  /** How many jobs were looked at for it. */
+  readonly scanned: number;
+}
+
+/** Where the jobs are looked for: each state of each queue, one after the other. */
+interface Source {
+  readonly queue: string;
+  readonly state: JobState;
+}
+
+/** With a filter a page looks at jobs that it does not list: at so many at most, and for no longer than this. */
+const SCANNED_MAX = 50_000;
+const ENOUGH_MS = 1_000;
+
+type ReadListed = (id: string) => Promise<ListedJob | undefined>;
+
+/** What must be known of the application's types. */
+export type KnownTypes = ReadonlyMap<string, DedupKeyPlaces & { readonly redact: Redaction }>;
+
+/**
+ * Lists jobs: finished ones the latest first, the others the next to run first.
+ *
+ * @throws HoldfastError `INVALID_REQUEST` for a cursor that is not one
+ */
+export async function listJobs(
+  access: RedisAccess,
+  prefix: string,
+  types: KnownTypes,
+  query: JobQuery,
+): Promise<JobPage> {
+  if (query.idempotencyKey !== undefined)
+    return await listByKey(access, prefix, types, query, query.idempotencyKey);
+  const declared = [...types.values()];
+  const queues = [
+    ...new Set([
+      ...declared.map(({ queue }) => queue),
+      ...declared.flatMap(({ formerQueues }) => formerQueues),
+    ]),
+  ];
+  const sources = queues.flatMap((queue) => jobStates.map((state) => ({ queue, state })));
+  // What has completed has no error any more, though the store may still know an earlier one.
+  const wanted = sources.filter(
+    ({ state }) => (query.state ?? state) === state && (query.code === undefined || state !== "completed"),
+  );
+  return await listFrom(access, prefix, types, wanted, query);
+}
+
+/** The few jobs, one for each type, whose key this is. */
+async function listByKey(
+  access: RedisAccess,
+  prefix: string,
+  types: KnownTypes,
+  query: JobQuery,
+  key: string,
+): Promise<JobPage> {
+  const candidates = [...types].filter(([name]) => query.type === undefined || name === query.type);
+  const readListed = openListedReader(access, prefix, types);
+  const ids = await Promise.all(
+    candidates.map(([name, places]) =>
+      findDedupKeyHolder(access.client, prefix, dedupKeyOf(name, key), places),
+    ),
+  );
+  const read = await Promise.all(ids.map((id) => readListed(id ?? "")));
+  const jobs = read.filter((job) => job !== undefined);
+  return { jobs: jobs.filter((job) => matches(job, query)), nextCursor: null, scanned: jobs.length };
+}
+
+async function listFrom(
+  access: RedisAccess,
+  prefix: string,
+  types: KnownTypes,
+  sources: readonly Source[],
+  query: JobQuery,
+): Promise<JobPage> {
+  let place = query.cursor === undefined ? startOf(sources[0]) : parseCursor(query.cursor, sources);
+  const { client } = access;
+  const readListed = openListedReader(access, prefix, types);
+  const jobs: ListedJob[] = [];
+  let scanned = 0;
+  const enoughAt = performance.now() + ENOUGH_MS;
+  const isEnough = () => jobs.length >= query.limit || scanned >= SCANNED_MAX || performance.now() > enoughAt;
+  while (place !== undefined && !isEnough()) {
+    const found = await findJobs(client, prefix, place, query, query.limit - jobs.length);
+    const read = await Promise.all(found.ids.map((id) => readListed(id)));
+    jobs.push(...read.filter((job) => job !== undefined).filter((job) => matches(job, query)));
+    scanned += found.scanned;
+    place = found.scanned === 0 ? startOf(sources[indexOf(sources, place) + 1]) : found.next;
+  }
+  return { jobs, nextCursor: place === undefined ? null : formatCursor(place), scanned };
+}
+
+function matches(job: ListedJob, { type, state, code, from, to }: JobQuery): boolean {
+  const submitted = Date.parse(job.submittedAt);
+  return (
+    (type === undefined || job.type === type) &&
+    // A job can move on between the reading of its list and of itself.
+    (state === undefined || job.state === state) &&
+    (code === undefined || job.error?.code === code) &&
+    (from === undefined || submitted >= from) &&
+    (to === undefined || submitted < to)
+  );
+}
+
+function openListedReader(access: RedisAccess, prefix: string, types: KnownTypes): ReadListed {
+  const { client, codec } = access;
+  const readStatus = openStatusReader(access, prefix);
+  return async (id) => {
+    const queue = queueOfId(id);
+    if (queue === undefined) return undefined;
+    const [status, data] = await Promise.all([
+      readStatus(id),
+      // What is no hash is no job: the status says so.
+      client.hget(queueKey(prefix, queue, id), "data").catch(unlessWrongType),
+    ]);
+    if (status === undefined || data === null) return undefined;
+    const { idempotencyKey } = submitted(codec, id, data);
+    return {
+      ...status,
+      result: redact(status.result, redactionOf(types, status.type).result),
+      idempotencyKey,
+    };
+  };
+}
+
+function startOf(source: Source | undefined): AssociatedData | undefined {
+  return source === undefined ? undefined : { ...source, offset: 0 };
+}
+
+function indexOf(sources: readonly Source[], { queue, state }: Source): number {
+  return sources.findIndex((source) => source.queue === queue && source.state === state);
+}
+
+function formatCursor({ queue, state, offset, lastId }: AssociatedData): string {
+  return Buffer.from(JSON.stringify([queue, state, offset, lastId])).toString("base64url");
+}
+
+function parseCursor(text: string, sources: readonly Source[]): AssociatedData {
+  const place = cursorFields(text);
+  if (place === undefined || indexOf(sources, place) < 0) {
+    const issues = [
+      { pointer: "/cursor", message: "expected the nextCursor of an earlier answer to the same query" },
+    ];
+    throw new HoldfastError("INVALID_REQUEST", "The cursor is not valid", { issues });
+  }
+  return place;
+}
+
+function cursorFields(text: string): AssociatedData | undefined {
+  try {
+    const [queue, state, offset, lastId] = JSON.parse(
+      Buffer.from(text, "base64url").toString("utf8"),
+    ) as unknown[];
+    if (typeof queue !== "string" || !Number.isSafeInteger(offset) || Number(offset) < 0) return undefined;
+    const base = { queue, state: state as JobState, offset: Number(offset) };
+    return typeof lastId === "string" ? { ...base, lastId } : base;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { parseJobId } from "../job/job-id.ts";
+import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
+import { attemptRecords } from "../queue/attempt-record.ts";
+import { jobAssociatedData } from "../redis/associated-data.ts";
+import { openedOrWhyNot } from "../redis/codec.ts";
+import type { RedisAccess } from "../redis/connect.ts";
+import { queueKey } from "../redis/keys.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { listedJobSchema } from "../status/job-status.ts";
+import { optionsIn, type ReadStatus } from "../status/read-status.ts";
+import { Reading } from "../status/readable.ts";
+import { submitted, unlessWrongType } from "../status/submitted.ts";
+
+const instant = z.iso.datetime();
+
+/** All that is known of a job. */
+export const jobDetailSchema = listedJobSchema.extend({
+  queue: z.string(),
+  payload: z.unknown().meta({ description: "As it was submitted, secrets redacted." }),
+  priority: z.int(),
+  delayMs: z.int().meta({ description: "Milliseconds it was asked to wait." }),
+  crashes: z.int().meta({ description: "How often its worker was lost while at it." }),
+  worker: z.string().nullable().meta({ description: "Who took it last." }),
+  attempts: z
+    .array(
+      z.object({
+        attempt: z.int(),
+        worker: z.string(),
+        startedAt: instant,
+        endedAt: instant,
+        code: z.string(),
+        message: z.string(),
+      }),
+    )
+    .meta({ description: "The attempts that failed, the first first; the latest 50." }),
+  logs: z.array(z.string()).meta({ description: "What its handler logged; the latest 100 lines." }),
+});
+export type JobDetail = Readonly<z.output<typeof jobDetailSchema>>;
+
+const LOG_LINES_MAX = 100;
+
+/**
+ * Reads all that is known of a job, for somebody who looks into it.
+ *
+ * @returns undefined when there is no such job, or no longer
+ * @throws HoldfastError `STORE_UNAVAILABLE`
+ */
+export async function readDetail(
+  { client, codec }: RedisAccess,
+  prefix: string,
+  types: ReadonlyMap<string, { readonly redact: Redaction }>,
+  readStatus: ReadStatus,
+  id: string,
+): Promise<JobDetail | undefined> {
+  const queue = parseJobId(id)?.queue;
+  if (queue === undefined) return undefined;
+  const key = queueKey(prefix, queue, id);
+  const [status, fields, logs] = await inTime(
+    Promise.all([
+      readStatus(id),
+      client.hgetall(key).catch(unlessWrongType),
+      client.lrange(`${key}:logs`, -LOG_LINES_MAX, -1).catch(unlessWrongType),
+    ]),
+  );
+  if (status === undefined || fields?.data === undefined) return undefined;
+  const reading = new Reading();
+  const redaction = redactionOf(types, status.type);
+  const { idempotencyKey, payload } = submitted(codec, id, fields.data);
+  return {
+    ...status,
+    result: redact(status.result, redaction.result),
+    idempotencyKey,
+    payload: redact(payload, redaction.payload),
+    queue,
+    priority: reading.int("priority", fields.priority, 0),
+    delayMs: reading.int("delayMs", optionsIn(reading, fields.opts).delay, 0),
+    crashes: reading.int("crashes", fields.stc, 0),
+    worker: fields.pb ?? null,
+    attempts: attemptRecords(fields).map((record) => ({
+      ...record,
+      message: openedOrWhyNot(() => codec.open(record.message, jobAssociatedData(id, "attempt"))),
+      startedAt: reading.time("attempts", record.startedAt, status.submittedAt),
+      endedAt: reading.time("attempts", record.endedAt, status.submittedAt),
+    })),
+    logs: (logs ?? []).map((line) => openedOrWhyNot(() => codec.open(line, jobAssociatedData(id, "log")))),
+  };
+}

@@ -1,0 +1,84 @@
+import type { Job, JobProgress } from "bullmq";
+import { jobNotFound } from "../job/job-id.ts";
+import { jobAssociatedData } from "../redis/associated-data.ts";
+import type { Codec } from "../redis/codec.ts";
+import { redisFault } from "../redis/redis-errors.ts";
+import type { ClaimedJob } from "./claimed-job.ts";
+import { type JobEnvelope, openEnvelope } from "./envelope.ts";
+import type { Lease } from "./lease.ts";
+
+const LOGS_MAX = 100;
+
+/**
+ * A job as BullMQ gave it to this worker.
+ *
+ * A class, because an accessor in an object literal costs each object a hidden class of its own, which the garbage
+ * collector then takes for old: seen in profiles.
+ */
+export class BullmqJob implements ClaimedJob {
+  readonly id: string;
+  readonly #job: Job<unknown, unknown, string>;
+  readonly #codec: Codec;
+  readonly lease: Lease;
+  readonly lockToken: string;
+  #envelope: JobEnvelope | undefined;
+
+  constructor(job: Job<unknown, unknown, string>, lockToken: string, lease: Lease, codec: Codec) {
+    this.id = job.id ?? "";
+    this.#job = job;
+    this.#codec = codec;
+    this.lease = lease;
+    this.lockToken = lockToken;
+  }
+
+  get type(): string {
+    return this.#job.name;
+  }
+
+  get envelope(): JobEnvelope {
+    this.#envelope ??= openEnvelope(this.#codec, this.id, this.#job.data);
+    return this.#envelope;
+  }
+
+  get attemptsMade(): number {
+    return this.#job.attemptsMade;
+  }
+
+  get crashes(): number {
+    return this.#job.stalledCounter;
+  }
+
+  get readyAt(): number | undefined {
+    return isFirstStart(this.#job) ? this.#job.timestamp + (this.#job.opts.delay ?? 0) : undefined;
+  }
+
+  get start(): number {
+    return this.#job.attemptsStarted;
+  }
+
+  async progress(value: number | object): Promise<void> {
+    const encrypted = this.#codec.encryptValue(value, jobAssociatedData(this.id, "progress")) as JobProgress;
+    await inOurWords(this.#job.updateProgress(encrypted));
+  }
+
+  async keepLog(line: string): Promise<void> {
+    this.#job.opts.keepLogs = LOGS_MAX;
+    await inOurWords(this.#job.log(this.#codec.encrypt(line, jobAssociatedData(this.id, "log"))));
+  }
+}
+
+/** BullMQ's and Redis's texts name keys and addresses: they must not become a job's error. */
+async function inOurWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    // BullMQ gives numbers to its own refusals: here, that the job is gone.
+    if (error instanceof Error && "code" in error && typeof error.code === "number") throw jobNotFound();
+    throw redisFault(error);
+  }
+}
+
+/** An operator's retry counts starts from the beginning, but leaves the traces of what failed. */
+function isFirstStart({ attemptsStarted, stacktrace }: Job): boolean {
+  return attemptsStarted === 1 && (stacktrace === null || stacktrace.length === 0);
+}

@@ -1,0 +1,79 @@
+import { oneAtATime } from "../lib/one-at-a-time.ts";
+import type { Clock } from "../redis/clock.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { inTime, redisUnavailable } from "../redis/redis-errors.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { type Backlog, readBacklog } from "./read-backlog.ts";
+
+export interface MeasuredRedis {
+  readonly client: RedisConnection;
+  readonly prefix: string;
+  readonly queues: readonly string[];
+}
+
+interface Reading {
+  readonly pingMs: number;
+  readonly backlogs: readonly Backlog[];
+}
+
+/**
+ * Tells at each scrape what is in the store. While it is away that is told, within 1.5 s, and nothing else: an old number
+ * would look like a new one.
+ */
+export function measureRedis(metrics: Metrics, store: MeasuredRedis): void {
+  const up = metrics.gauge("holdfast_store_up").labels();
+  const tell = backlogReporter(metrics, store.queues);
+  const read = oneAtATime(() => readStore(store));
+  metrics.beforeScrape(async () => {
+    const reading = await inTime(read()).catch(() => undefined);
+    up.set(reading === undefined ? 0 : 1);
+    tell(reading);
+  });
+}
+
+/** Tells how far this process's clock is off Redis's. */
+export function measureClock(metrics: Metrics, clock: Pick<Clock, "offsetMs">): void {
+  const offset = metrics.gauge("holdfast_clock_offset_seconds").labels();
+  metrics.beforeScrape(() => offset.set(clock.offsetMs() / 1_000));
+}
+
+function backlogReporter(
+  metrics: Metrics,
+  queues: readonly string[],
+): (reading: Reading | undefined) => void {
+  const ping = metrics.gauge("holdfast_store_ping_seconds");
+  const jobs = metrics.gauge("holdfast_jobs");
+  const waitingAge = metrics.gauge("holdfast_oldest_waiting_age_seconds");
+  const workers = metrics.gauge("holdfast_workers");
+  const doubts = metrics.gauge("holdfast_effects_in_doubt");
+  const doubtAge = metrics.gauge("holdfast_effects_in_doubt_oldest_age_seconds");
+  return (reading) => {
+    for (const gauge of [ping, jobs, waitingAge, workers, doubts, doubtAge]) gauge.clear();
+    if (reading === undefined) return;
+    ping.labels().set(reading.pingMs / 1_000);
+    for (const [index, backlog] of reading.backlogs.entries()) {
+      const queue = queues[index] ?? "";
+      for (const [state, count] of Object.entries(backlog.jobs)) jobs.labels(queue, state).set(count);
+      waitingAge.labels(queue).set(backlog.oldestWaitingMs / 1_000);
+      workers.labels(queue).set(backlog.workers);
+      doubts.labels(queue).set(backlog.doubts);
+      doubtAge.labels(queue).set(backlog.oldestDoubtMs / 1_000);
+    }
+  };
+}
+
+async function readStore({ client, prefix, queues }: MeasuredRedis): Promise<Reading> {
+  // A patient connection would keep the question until the store is back.
+  if (client.status !== "ready") throw redisUnavailable();
+  const [pingMs, ...backlogs] = await Promise.all([
+    timePing(client),
+    ...queues.map((queue) => readBacklog(client, prefix, queue)),
+  ]);
+  return { pingMs, backlogs };
+}
+
+async function timePing(client: RedisConnection): Promise<number> {
+  const asked = performance.now();
+  await client.ping();
+  return performance.now() - asked;
+}

@@ -1,0 +1,109 @@
+import type { Settings } from "../config/settings.ts";
+import { isoTime } from "../lib/iso-time.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { storeUrl } from "./connect.ts";
+import type { RedisConnection } from "./connection.ts";
+import { createEpoch, type Epoch, type Loss } from "./epoch.ts";
+import { epochFile } from "./epoch-file.ts";
+import { inTime } from "./redis-errors.ts";
+import { openWriters } from "./replicas.ts";
+
+export interface EpochsOptions {
+  readonly client: RedisConnection;
+  readonly queues: readonly string[];
+  readonly settings: Settings;
+  /** Of a role: it runs for long, so what it sees is kept for those that come after it. */
+  readonly log: Logger | undefined;
+}
+
+/** The epochs of an application's queues: in a Redis Cluster each lies with its queue, and can be lost alone. */
+export interface Epochs extends Running {
+  /** Also of a queue that is none of the application's: it is looked at from the first call on. */
+  of(queue: string): Epoch;
+  /** Called when a queue's store has lost something, and when a new epoch is taken up. */
+  onLoss(listener: (queue: string) => Promise<void>): void;
+}
+
+const CHECK_EVERY_MS = 1_000;
+
+/** Begins to compare what the store has with what this process, or one before it, has seen. */
+export async function openEpochs({ client, queues, settings, log }: EpochsOptions): Promise<Epochs> {
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_DURABILITY: durability, HOLDFAST_DATA_DIR: dataDir } = settings;
+  const file = epochFile(dataDir, storeUrl(settings), prefix);
+  const before = file.read();
+  const writers = await openWriters(client, durability);
+  const listeners: ((queue: string) => Promise<void>)[] = [];
+  const open = (queue: string) =>
+    createEpoch({
+      client,
+      prefix,
+      queue,
+      durability,
+      write: writers.of(),
+      remembered: before.get(queue),
+      async onLoss(loss) {
+        await Promise.all(listeners.map((listener) => listener(queue)));
+        tell(log, queue, loss);
+      },
+    });
+  const epochs = new Map(queues.map((queue) => [queue, open(queue)]));
+
+  async function beat(): Promise<void> {
+    // A patient connection would keep the question until the store is back, and asks again then anyway.
+    if (client.status !== "ready") return;
+    await inTime(Promise.allSettled([...epochs.values()].map((epoch) => epoch.check()))).catch(() => {});
+    if (log !== undefined) keep();
+  }
+
+  let kept = "";
+  function keep(): void {
+    const seen = new Map(
+      [...epochs]
+        .map(([queue, { remembered }]) => [queue, remembered] as const)
+        .filter(([, { id }]) => id !== ""),
+    );
+    const text = JSON.stringify([...seen]);
+    if (text === kept) return;
+    try {
+      file.write(seen);
+    } catch (error) {
+      // Where nothing can be written the running processes remember all the same.
+      if (kept === "") log?.warn({ reason: String(error) }, "what was seen of the store cannot be kept");
+    }
+    kept = text;
+  }
+
+  const check = () => void beat();
+  const timer = setInterval(check, CHECK_EVERY_MS);
+  client.on("ready", check);
+  await beat();
+  return {
+    of(queue) {
+      const known = epochs.get(queue);
+      if (known !== undefined) return known;
+      const epoch = open(queue);
+      epochs.set(queue, epoch);
+      return epoch;
+    },
+    onLoss: (listener) => void listeners.push(listener),
+    stop: stopOnce(async () => {
+      clearInterval(timer);
+      client.off("ready", check);
+      if (log !== undefined) keep();
+      await writers.stop();
+    }),
+  };
+}
+
+function tell(log: Logger | undefined, queue: string, loss: Loss | undefined): void {
+  if (loss === undefined) {
+    log?.warn({ queue }, "the store's loss is accepted; going on in a new epoch");
+    return;
+  }
+  const { since, known, found } = loss;
+  log?.error(
+    { code: "STORE_ROLLED_BACK", queue, since: isoTime(since), known, found },
+    "the store has lost something that it had acknowledged: no job is taken and no effect begins until that is accepted (holdfast store accept-loss)",
+  );
+}

@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { RedisConnection } from "./connection.ts";
+
+/** A Lua script that lies beside its caller, run as one atomic step in the store. */
+export interface Script {
+  run(client: RedisConnection, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  /** Runs it, and one more command right behind it: on the same connection, to the same node of a cluster. */
+  runBefore(
+    command: readonly (string | number)[],
+    client: RedisConnection,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<ReplyPair>;
+}
+
+/** What two commands in a row were answered; a refusal is an error here, not thrown. */
+export type ReplyPair = readonly [script: unknown, command: unknown];
+
+/** The scripts that were sent whole over each connection since it was made. */
+const sent = new WeakMap<RedisConnection, Set<string>>();
+
+function sentOver(client: RedisConnection): Set<string> {
+  const known = sent.get(client);
+  if (known !== undefined) return known;
+  const none = new Set<string>();
+  sent.set(client, none);
+  // The store that it meets next may be another one.
+  client.on("close", () => none.clear());
+  return none;
+}
+
+/** What stands in front of a script's own code: its `#!lua` line must stay the first. */
+const SHEBANG = /^#!lua.*\n/;
+
+function readSource(moduleUrl: string, file: string, includes: readonly string[]): string {
+  const read = (name: string) => readFileSync(new URL(name, moduleUrl), "utf8");
+  const own = read(file);
+  const [shebang = ""] = SHEBANG.exec(own) ?? [];
+  return shebang + includes.map(read).join("") + own.slice(shebang.length);
+}
+
+/**
+ * Loads a script file.
+ *
+ * A connection sends it whole once, and from then on its digest. To try the digest first would save those bytes, but where the
+ * store did not know it, what was sent behind it would overtake it; an effect's report must not be overtaken.
+ *
+ * @param moduleUrl the caller's `import.meta.url`
+ * @param file the script's name in the same folder
+ * @param includes files of functions that it uses, relative to the caller: several scripts can share them
+ */
+export function loadScript(moduleUrl: string, file: string, includes: readonly string[] = []): Script {
+  const source = readSource(moduleUrl, file, includes);
+  const sha1 = createHash("sha1").update(source).digest("hex");
+  return {
+    async run(client, keys, args) {
+      const known = sentOver(client);
+      if (!known.has(sha1)) {
+        known.add(sha1);
+        return await client.eval(source, keys.length, ...keys, ...args);
+      }
+      try {
+        return await client.evalsha(sha1, keys.length, ...keys, ...args);
+      } catch (error) {
+        // Its scripts were flushed, or it is another node of a cluster.
+        if (!isNoScript(error)) throw error;
+        return await client.eval(source, keys.length, ...keys, ...args);
+      }
+    },
+    async runBefore(command, client, keys, args) {
+      const parts = [keys.length, ...keys, ...args];
+      const pair = await inRow(client, ["evalsha", sha1, ...parts], command);
+      return isNoScript(pair[0]) ? await inRow(client, ["eval", source, ...parts], command) : pair;
+    },
+  };
+}
+
+function isNoScript(answer: unknown): boolean {
+  return answer instanceof Error && answer.message.startsWith("NOSCRIPT");
+}
+
+/** In a cluster a pipeline goes as a whole to the node of its first key. */
+async function inRow(
+  client: RedisConnection,
+  first: readonly (string | number)[],
+  second: readonly (string | number)[],
+): Promise<ReplyPair> {
+  const answers = await client.pipeline([[...first], [...second]]).exec();
+  const [script, command] = (answers ?? []).map(([error, reply]) => error ?? reply);
+  return [script, command];
+}
