@@ -1,7 +1,13 @@
 /**
  * Holdfast's public surface, and the only one: what is not exported here may change at any time.
  */
-export { type Api, startApi } from "./api/start-api.ts";
+import type { startApi as StartApi } from "./api/start-api.ts";
+import type { createOperator as CreateOperator } from "./operate/create-operator.ts";
+import type { startScheduler as StartScheduler } from "./scheduler/start-scheduler.ts";
+import type { createProducer as CreateProducer } from "./submit/producer.ts";
+import type { startWorker as StartWorker } from "./worker/start-worker.ts";
+
+export type { Api } from "./api/start-api.ts";
 export { InDoubtError, PermanentError, RetryAfterError } from "./contract/attempt-errors.ts";
 export { type Application, type ApplicationDefinition, defineConfig } from "./contract/define-config.ts";
 export {
@@ -31,17 +37,33 @@ export type { Backoff, RetryPolicy } from "./contract/retry-policy.ts";
 export type { Doubt } from "./effect/doubts.ts";
 export type { ErrorCode } from "./errors/error-codes.ts";
 export { HoldfastError, type Offence } from "./errors/holdfast-error.ts";
-export { createOperator, type StandaloneOperator } from "./operate/create-operator.ts";
+export type { StandaloneOperator } from "./operate/create-operator.ts";
 export type { Operator } from "./operate/operator.ts";
-export { startScheduler } from "./scheduler/start-scheduler.ts";
 export type { Running } from "./service/running.ts";
 export type { JobState, JobStatus } from "./status/job-status.ts";
-export {
-  createProducer,
-  type Producer,
-  type Submission,
-  type SubmitOptions,
-  type SubmitResult,
-} from "./submit/producer.ts";
+export type { Producer, Submission, SubmitOptions, SubmitResult } from "./submit/producer.ts";
 export type { Receipt } from "./submit/submitter.ts";
-export { startWorker } from "./worker/start-worker.ts";
+export type { WorkerRole } from "./worker/start-worker.ts";
+
+// What connects and listens is loaded when it is called: an application imports its contracts from here in every process,
+// and a producer must not pay for the API, nor a worker for a page.
+
+/** See {@link Producer}. @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG` */
+export const createProducer: typeof CreateProducer = async (...args) =>
+  (await import("./submit/producer.ts")).createProducer(...args);
+
+/** See {@link StandaloneOperator}. @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT` */
+export const createOperator: typeof CreateOperator = async (...args) =>
+  (await import("./operate/create-operator.ts")).createOperator(...args);
+
+/** Starts the HTTP API. @throws HoldfastError as `createProducer`, and `START_FAILED` when its port is taken */
+export const startApi: typeof StartApi = async (...args) =>
+  (await import("./api/start-api.ts")).startApi(...args);
+
+/** Starts a worker on every queue of the application. @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED` */
+export const startWorker: typeof StartWorker = async (...args) =>
+  (await import("./worker/start-worker.ts")).startWorker(...args);
+
+/** Submits each schedule's job at each of its ticks. @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED` */
+export const startScheduler: typeof StartScheduler = async (...args) =>
+  (await import("./scheduler/start-scheduler.ts")).startScheduler(...args);
