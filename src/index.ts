@@ -1,10 +1,15 @@
 /**
  * Holdfast's public surface, and the only one: what is not exported here may change at any time.
  */
+import type { startApi as StartApi } from "./http/start-api.ts";
+import type { createOperator as CreateOperator } from "./operate/create-operator.ts";
+import type { startScheduler as StartScheduler } from "./schedule/start-scheduler.ts";
+import type { createProducer as CreateProducer } from "./submit/producer.ts";
+import type { startWorker as StartWorker } from "./worker/start-worker.ts";
 
 export type { ErrorCode } from "./errors/error-codes.ts";
 export { HoldfastError, type Issue } from "./errors/holdfast-error.ts";
-export { type Api, startApi } from "./http/start-api.ts";
+export type { Api } from "./http/start-api.ts";
 export { InDoubtError, PermanentError, RetryAfterError } from "./job/attempt-errors.ts";
 export { type Application, type ApplicationDefinition, defineConfig } from "./job/define-config.ts";
 export {
@@ -32,18 +37,34 @@ export type {
 } from "./job/effect.ts";
 export type { Backoff, RetryPolicy } from "./job/retry-policy.ts";
 export type { Running } from "./lib/running.ts";
-export { createOperator, type StandaloneOperator } from "./operate/create-operator.ts";
+export type { StandaloneOperator } from "./operate/create-operator.ts";
 export type { Doubt } from "./operate/doubts.ts";
 export type { Operator } from "./operate/operator.ts";
 export type { JobState } from "./queue/job-state.ts";
-export { startScheduler } from "./schedule/start-scheduler.ts";
 export type { JobStatus } from "./status/job-status.ts";
-export {
-  createProducer,
-  type Producer,
-  type Submission,
-  type SubmitOptions,
-  type SubmitResult,
-} from "./submit/producer.ts";
+export type { Producer, Submission, SubmitOptions, SubmitResult } from "./submit/producer.ts";
 export type { Receipt } from "./submit/submitter.ts";
-export { startWorker } from "./worker/start-worker.ts";
+export type { WorkerRole } from "./worker/start-worker.ts";
+
+// What connects and listens is loaded when it is called: an application imports its contracts from here in every process,
+// and a producer must not pay for the API, nor a worker for a page.
+
+/** See {@link Producer}. @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG` */
+export const createProducer: typeof CreateProducer = async (...args) =>
+  (await import("./submit/producer.ts")).createProducer(...args);
+
+/** See {@link StandaloneOperator}. @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT` */
+export const createOperator: typeof CreateOperator = async (...args) =>
+  (await import("./operate/create-operator.ts")).createOperator(...args);
+
+/** Starts the HTTP API. @throws HoldfastError as `createProducer`, and `START_FAILED` when its port is taken */
+export const startApi: typeof StartApi = async (...args) =>
+  (await import("./http/start-api.ts")).startApi(...args);
+
+/** Starts a worker on every queue of the application. @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED` */
+export const startWorker: typeof StartWorker = async (...args) =>
+  (await import("./worker/start-worker.ts")).startWorker(...args);
+
+/** Submits each schedule's job at each of its ticks. @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED` */
+export const startScheduler: typeof StartScheduler = async (...args) =>
+  (await import("./schedule/start-scheduler.ts")).startScheduler(...args);

@@ -22,25 +22,17 @@ export function addRoleCommands(program: Command): void {
     .action(({ processes }: { processes: number }) =>
       processes > 1
         ? runUntilStopped("api", async () => [await openApiProcesses(processes)])
-        : runRole("api", async (application) => [await openApi(application)]),
+        : runRole("api", loadApi),
     );
   program
     .command("worker")
     .description("run a worker alone; start as many as you like, anywhere")
-    .action(() =>
-      runRole("worker", async (application) => {
-        const { startWorker } = await import("../../worker/start-worker.ts");
-        return [await startWorker(application)];
-      }),
-    );
+    .action(() => runRole("worker", async () => (await import("../../worker/start-worker.ts")).startWorker));
   program
     .command("scheduler")
     .description("run a scheduler alone; more than one does no harm")
     .action(() =>
-      runRole("scheduler", async (application) => {
-        const { startScheduler } = await import("../../schedule/start-scheduler.ts");
-        return [await startScheduler(application)];
-      }),
+      runRole("scheduler", async () => (await import("../../schedule/start-scheduler.ts")).startScheduler),
     );
   program
     .command("mailbox")
@@ -54,8 +46,14 @@ export function addRoleCommands(program: Command): void {
     );
 }
 
-function runRole(role: string, start: (application: Application) => Promise<Running[]>): Promise<void> {
-  return runUntilStopped(role, async () => start(await loadApplication(readSettings().HOLDFAST_CONFIG)));
+type StartRole = (application: Application) => Promise<Running>;
+
+/** @param load the role's own code comes first: once the application is loaded, every module passes tsx, which takes as long again */
+function runRole(role: string, load: () => Promise<StartRole>): Promise<void> {
+  return runUntilStopped(role, async () => {
+    const start = await load();
+    return [await start(await loadApplication(readSettings().HOLDFAST_CONFIG))];
+  });
 }
 
 /**
@@ -79,14 +77,14 @@ async function runUntilStopped(role: string, start: () => Promise<Running[]>): P
   }
 }
 
-async function openApi(application: Application) {
+async function loadApi(): Promise<StartRole> {
   setUpCollector();
   const { startObservedApi } = await import("../../http/start-api.ts");
   const { createMetrics } = await import("../../telemetry/metrics.ts");
   const { shareMetrics } = await import("../../telemetry/metrics-of-all.ts");
   // One of those that `openApiProcesses` started.
   const metrics = cluster.isWorker ? shareMetrics(createMetrics()) : createMetrics();
-  return await startObservedApi(metrics, application);
+  return (application) => startObservedApi(metrics, application);
 }
 
 async function openApiProcesses(count: number) {
