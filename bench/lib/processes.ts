@@ -47,7 +47,6 @@ export function startScript<Ready>(
 export function startHoldfast<Ready>(
   role: "api" | "worker" | "scheduler",
   env: NodeJS.ProcessEnv,
-  args: readonly string[] = [],
 ): Promise<Started<Ready>> {
   const defaults = {
     HOLDFAST_CONFIG: "bench/holdfast.config.js",
@@ -55,7 +54,7 @@ export function startHoldfast<Ready>(
     // Required by the jobs; no mail is sent.
     SMTP_URL: "smtp://127.0.0.1:9",
   };
-  return start(["bin/holdfast", role, ...args], { ...defaults, ...env }, readyMessage<Ready>);
+  return start(["bin/holdfast", role], { ...defaults, ...env }, readyMessage<Ready>);
 }
 
 async function firstMessage<Ready>(child: ChildProcess): Promise<Ready> {

@@ -18,11 +18,10 @@ export interface Service {
   readonly waiting?: string;
 }
 
-/** @param processes that share its port */
-export function holdfastApi({ keys }: Contestant, processes = 1): Service {
+export function holdfastApi({ keys }: Contestant): Service {
   return {
-    name: processes === 1 ? "Holdfast API" : `Holdfast API, ${processes} processes`,
-    start: (url) => startHoldfast("api", { REDIS_URL: url }, ["--processes", String(processes)]),
+    name: "Holdfast API",
+    start: (url) => startHoldfast("api", { REDIS_URL: url }),
     waiting: keys.waiting,
   };
 }

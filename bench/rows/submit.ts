@@ -3,7 +3,6 @@ import type { Form, Row } from "../lib/row.ts";
 import { constantService, expressService, holdfastApi, inProcess, overHttp } from "../lib/submitting.ts";
 
 const IN_FLIGHT = 128;
-const PROCESSES = 2;
 const BATCH = 100;
 const BATCHES_IN_FLIGHT = 8;
 
@@ -29,14 +28,6 @@ export function submitRows(form: Form): Row[] {
       sides: { holdfast: overHttp(constantService, load, form), opponent: overExpress },
       isExtra: true,
       note: "a floor: what HTTP submit could reach here if checking, hashing and storing cost nothing",
-    },
-    {
-      ...compared,
-      name: "http-submit-processes",
-      title: `HTTP submit by \`holdfast api --processes ${PROCESSES}\``,
-      sides: { holdfast: overHttp(holdfastApi(holdfast, PROCESSES), load, form), opponent: overExpress },
-      isExtra: true,
-      note: "Express in one process, as written; it would need a cluster of its own, too",
     },
     {
       ...compared,

@@ -6,10 +6,10 @@ import { openStore, whenReady } from "../redis/connection.ts";
 import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../redis/embedded.ts";
 import { type ChildSpec, readyMessage } from "./supervisor.ts";
 
-export const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
+const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
 const STORE_START_MS = 60_000;
 /** What a child that holds no jobs gets to end cleanly. */
-export const STOP_MS = 10_000;
+const STOP_MS = 10_000;
 
 type Replaced = Partial<Record<VariableName, string>>;
 

@@ -1,17 +1,13 @@
-import cluster from "node:cluster";
-
 /**
- * Resolves when this process is asked to end: SIGINT, SIGTERM, or the supervisor that started it is gone.
+ * Resolves when this process is asked to end by SIGTERM, SIGINT or SIGHUP, or when its supervisor is gone.
  *
- * Asking twice does not hurry it: `npm` and a terminal both deliver one Ctrl-C, and ending cleanly is bounded anyway.
+ * A second signal changes nothing: one Ctrl-C can arrive twice, from `npm` and from the terminal.
  */
 export function untilStopRequested(): Promise<string> {
   return new Promise((resolve) => {
-    process.on("SIGTERM", resolve);
-    // A terminal tells every process of its group; one of several that share a port waits for the word of the first.
-    for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, cluster.isWorker ? () => {} : resolve);
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, resolve);
     if (process.connected) process.on("disconnect", () => resolve("supervisor gone"));
-    // It had one, which was gone before this process could look.
+    // It was started with a channel to a supervisor, which is gone already.
     else if (process.send !== undefined) resolve("supervisor gone");
   });
 }

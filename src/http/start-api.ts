@@ -9,7 +9,7 @@ import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
 import { openSubscribers } from "../status/subscribers.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { createLogger } from "../telemetry/logger.ts";
-import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
 import { createServer } from "./server.ts";
 
 const SWEEP_MS = 100;
@@ -25,16 +25,8 @@ export interface Api extends Running {
  *
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port is taken
  */
-export function startApi(application: Application, env?: Environment): Promise<Api> {
-  return startObservedApi(createMetrics(), application, env);
-}
-
-/** The same, where it is for others to say how its metrics are told. */
-export async function startObservedApi(
-  metrics: Metrics,
-  application: Application,
-  env?: Environment,
-): Promise<Api> {
+export async function startApi(application: Application, env?: Environment): Promise<Api> {
+  const metrics = createMetrics();
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "api");
   const path = await openSubmitPath(application, settings, log, metrics);

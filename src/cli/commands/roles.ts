@@ -1,4 +1,3 @@
-import cluster from "node:cluster";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { readSettings } from "../../config/settings.ts";
@@ -11,19 +10,13 @@ import { endOnFault } from "../end-on-fault.ts";
 import { loadApplication } from "../load-application.ts";
 import { notifyReady } from "../supervisor.ts";
 import { untilStopRequested } from "../until-signal.ts";
-import { wholeNumber } from "../whole-number.ts";
 
 /** The roles, each with a life of its own. Their code is loaded when they run, so that other commands start quickly. */
 export function addRoleCommands(program: Command): void {
   program
     .command("api")
     .description("run the HTTP API alone")
-    .option("--processes <n>", "how many processes share its port, 1 to 64", wholeNumber(1, 64), 1)
-    .action(({ processes }: { processes: number }) =>
-      processes > 1
-        ? runUntilStopped("api", async () => [await openApiProcesses(processes)])
-        : runRole("api", loadApi),
-    );
+    .action(() => runRole("api", loadApi));
   program
     .command("worker")
     .description("run a worker alone; start as many as you like, anywhere")
@@ -79,17 +72,7 @@ async function runUntilStopped(role: string, start: () => Promise<Running[]>): P
 
 async function loadApi(): Promise<StartRole> {
   setUpCollector();
-  const { startObservedApi } = await import("../../http/start-api.ts");
-  const { createMetrics } = await import("../../telemetry/metrics.ts");
-  const { shareMetrics } = await import("../../telemetry/metrics-of-all.ts");
-  // One of those that `openApiProcesses` started.
-  const metrics = cluster.isWorker ? shareMetrics(createMetrics()) : createMetrics();
-  return (application) => startObservedApi(metrics, application);
-}
-
-async function openApiProcesses(count: number) {
-  const { startApiProcesses } = await import("../api-processes.ts");
-  return await startApiProcesses(count, createLogger(readSettings().LOG_LEVEL, "api"));
+  return (await import("../../http/start-api.ts")).startApi;
 }
 
 async function openMailbox(smtpPort: number, pagePort: number) {
