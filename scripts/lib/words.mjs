@@ -4,9 +4,15 @@ import { pathToFileURL } from "node:url";
 import { filesUnder } from "./files.mjs";
 
 const replacements = [
-  [/\b(re)?t(ells?|elling|old)(?![a-z])|\bteller\b|T(ells?|old)(?![a-z])/, "return, report, notify, write or show"],
+  [
+    /\b(re)?t(ells?|elling|old)(?![a-z])|\bteller\b|T(ells?|old)(?![a-z])/,
+    "return, report, notify, write or show",
+  ],
   [/\b[Tt]aken\b|[a-z]Taken|TakenJob|taken[A-Z]/, "claimed (a job), in use (a port)"],
-  [/\b[Ss]ettl(e|es|ed|ing)(?![a-z])|(?<!all)(?<!All)Settle[ds]?(?![a-z])/, "finish (an attempt), resolve (a doubt)"],
+  [
+    /\b[Ss]ettl(e|es|ed|ing)(?![a-z])|(?<!all)(?<!All)Settle[ds]?(?![a-z])/,
+    "finish (an attempt), resolve (a doubt)",
+  ],
   [/\b[Pp]ut(s|ting)? back\b|[pP]utBack/, "release"],
   [/\b[Ss]et(s|ting)? aside\b|setAside|[Pp]ostpone/, "snooze, defer"],
   [/[Ss]uspects?(?![a-z])/, "poison job"],
@@ -35,7 +41,10 @@ function oldWordsInFile(path) {
     .flatMap((line, index) =>
       replacements
         .filter(([word]) => word.test(line.replaceAll(/Promise\.allSettled|allSettled/g, "")))
-        .map(([word, instead]) => `${path}:${index + 1}: "${word.exec(line.replaceAll(/allSettled/g, ""))?.[0]}": say ${instead}`),
+        .map(
+          ([word, instead]) =>
+            `${path}:${index + 1}: "${word.exec(line.replaceAll(/allSettled/g, ""))?.[0]}": say ${instead}`,
+        ),
     );
 }
 

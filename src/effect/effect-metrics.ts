@@ -1,5 +1,5 @@
 import type { JobContract } from "../job/define-job.ts";
-import { byKnownName, byName, type Metrics } from "../telemetry/metrics.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 
 const transitions = ["reserved", "done", "released", "in_doubt", "settled"] as const;
 export type EffectTransition = (typeof transitions)[number];
@@ -13,14 +13,19 @@ export function effectCounter(
   jobs: Iterable<Pick<JobContract, "type" | "effects">>,
 ): CountEffect {
   const counter = metrics.counter("holdfast_effects_total");
-  const contracts = new Map([...jobs].map((job) => [job.type, Object.keys(job.effects)]));
-  const countersOf = byKnownName(contracts.keys(), (type) =>
-    byKnownName(contracts.get(type) ?? [], (effect) =>
-      byName(transitions, (transition) => counter.labels(type, effect, transition)),
-    ),
-  );
-  for (const [type, effects] of contracts) for (const effect of effects) countersOf(type)(effect);
-  return (type, effect, transition) => countersOf(type)(effect)[transition].inc();
+  const effectsOf = new Map([...jobs].map((job) => [job.type, new Set(Object.keys(job.effects))]));
+  for (const [type, effects] of effectsOf) {
+    for (const effect of effects)
+      for (const transition of transitions) counter.inc({ type, effect, transition }, 0);
+  }
+  return (type, effect, transition) => {
+    const effects = effectsOf.get(type);
+    counter.inc({
+      type: effects === undefined ? "other" : type,
+      effect: effects?.has(effect) ? effect : "other",
+      transition,
+    });
+  };
 }
 
 /** Without the index, of which there can be any number: names of spans and labels must be few. */

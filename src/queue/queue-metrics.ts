@@ -48,7 +48,8 @@ function backlogReporter(
   const doubts = metrics.gauge("holdfast_effects_in_doubt");
   const doubtAge = metrics.gauge("holdfast_effects_in_doubt_oldest_age_seconds");
   return (reading) => {
-    for (const gauge of [ping, jobs, waitingAge, workers, doubts, doubtAge]) gauge.clear();
+    ping.remove(); // `reset` would set it to 0: it has no labels
+    for (const gauge of [jobs, waitingAge, workers, doubts, doubtAge]) gauge.reset();
     if (reading === undefined) return;
     ping.labels().set(reading.pingMs / 1_000);
     for (const [index, backlog] of reading.backlogs.entries()) {

@@ -1,4 +1,4 @@
-import { byKnownName, byName, type Metrics } from "../telemetry/metrics.ts";
+import { closedSet, type Metrics } from "../telemetry/metrics.ts";
 
 const outcomes = ["enqueued", "duplicate", "retried", "failed"] as const;
 export type TickOutcome = (typeof outcomes)[number];
@@ -11,14 +11,14 @@ export function tickReporter(metrics: Metrics, schedules: readonly { readonly na
   const ticks = metrics.counter("holdfast_schedule_ticks_total");
   const lateness = metrics.histogram("holdfast_schedule_lateness_seconds");
   const names = schedules.map(({ name }) => name);
-  const ofSchedule = byKnownName(names, (name) => ({
-    count: byName(outcomes, (outcome) => ticks.labels(name, outcome)),
-    lateness: lateness.labels(name),
-  }));
-  for (const name of names) ofSchedule(name);
+  const scheduleLabel = closedSet(names);
+  for (const schedule of names) {
+    for (const outcome of outcomes) ticks.inc({ schedule, outcome }, 0);
+    lateness.zero({ schedule });
+  }
   return (name, outcome, lateMs) => {
-    const schedule = ofSchedule(name);
-    schedule.count[outcome].inc();
-    if (outcome === "enqueued") schedule.lateness.observe(Math.max(0, lateMs) / 1_000);
+    const schedule = scheduleLabel(name);
+    ticks.inc({ schedule, outcome });
+    if (outcome === "enqueued") lateness.observe({ schedule }, Math.max(0, lateMs) / 1_000);
   };
 }

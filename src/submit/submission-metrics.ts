@@ -1,5 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { byKnownName, byName, type Metrics } from "../telemetry/metrics.ts";
+import { closedSet, type Metrics } from "../telemetry/metrics.ts";
 
 /** Told how submissions went. */
 export interface SubmissionWatch {
@@ -23,13 +23,13 @@ const outcomes = [
 /** Counts submissions by type and outcome. */
 export function watchSubmissions(metrics: Metrics, types: readonly string[]): SubmissionWatch {
   const submissions = metrics.counter("holdfast_submissions_total");
-  const countersOf = byKnownName(types, (type) =>
-    byName(outcomes, (outcome) => submissions.labels(type, outcome)),
-  );
-  for (const type of types) countersOf(type);
+  const typeLabel = closedSet(types);
+  for (const type of types) for (const outcome of outcomes) submissions.inc({ type, outcome }, 0);
+  const count = (type: string, outcome: (typeof outcomes)[number]) =>
+    submissions.inc({ type: typeLabel(type), outcome });
   return {
-    taken: (type, isDuplicate) => countersOf(type)[isDuplicate ? "duplicate" : "accepted"].inc(),
-    refused: (input, error) => countersOf(typeIn(input))[outcomeOf(error)].inc(),
+    taken: (type, isDuplicate) => count(type, isDuplicate ? "duplicate" : "accepted"),
+    refused: (input, error) => count(typeIn(input), outcomeOf(error)),
   };
 }
 

@@ -141,5 +141,5 @@ export type NameOf<Kind extends MetricDefinition["kind"]> = {
   [Name in MetricName]: Definitions[Name]["kind"] extends Kind ? Name : never;
 }[MetricName];
 
-/** The labels of one metric, in their order. */
-export type LabelsOf<Name extends MetricName> = Definitions[Name]["labels"];
+/** The labels of one metric. */
+export type LabelOf<Name extends MetricName> = Definitions[Name]["labels"][number];

@@ -6,7 +6,7 @@ import { startMetricsServer } from "./metrics-server.ts";
 
 async function serve(port = "0", more: Environment = {}) {
   const metrics = createMetrics();
-  metrics.gauge("holdfast_followers").labels().set(7);
+  metrics.gauge("holdfast_followers").set(7);
   const server = await startMetricsServer(metrics, readSettings({ HOLDFAST_METRICS_PORT: port, ...more }));
   onTestFinished(server.stop);
   return server;

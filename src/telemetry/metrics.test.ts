@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { metricDefinitions } from "./metric-definitions.ts";
-import { byKnownName, createMetrics } from "./metrics.ts";
+import { closedSet, createMetrics } from "./metrics.ts";
 
 describe("metrics", () => {
-  it("are told from when somebody takes them, with those of the process", async () => {
+  it("are reported once a part has asked for them, with those of the process", async () => {
     const metrics = createMetrics();
-    metrics.counter("holdfast_submissions_total").labels("a", "accepted").inc();
+    metrics.counter("holdfast_submissions_total").inc({ type: "a", outcome: "accepted" });
 
     const text = await metrics.scrape();
 
@@ -17,16 +17,16 @@ describe("metrics", () => {
 
   it("of two parts of one process do not mix", async () => {
     const [one, other] = [createMetrics(), createMetrics()];
-    one.gauge("holdfast_followers").labels().set(3);
-    other.gauge("holdfast_followers").labels().set(5);
+    one.gauge("holdfast_followers").set(3);
+    other.gauge("holdfast_followers").set(5);
 
     expect(await one.scrape()).toContain("holdfast_followers 3\n");
     expect(await other.scrape()).toContain("holdfast_followers 5\n");
   });
 
-  it("that are read when they are asked for are read at each scrape", async () => {
+  it("that are read for a scrape are read at each scrape", async () => {
     const metrics = createMetrics();
-    const subscribers = metrics.gauge("holdfast_followers").labels();
+    const subscribers = metrics.gauge("holdfast_followers");
     let count = 0;
     metrics.beforeScrape(async () => {
       count += 1;
@@ -38,7 +38,7 @@ describe("metrics", () => {
     expect(await metrics.scrape()).toContain("holdfast_followers 2\n");
   });
 
-  it("are taken by labels of closed sets alone", () => {
+  it("have labels of closed sets only", () => {
     const closed = ["code", "effect", "method", "outcome", "queue", "route", "schedule", "state", "status"];
     const labels = Object.values(metricDefinitions).flatMap((definition) => [...definition.labels]);
     expect(new Set(labels)).toEqual(new Set([...closed, "transition", "type"]));
@@ -46,12 +46,10 @@ describe("metrics", () => {
 });
 
 describe("a name of a closed set", () => {
-  it("is told from all others, which are one", () => {
-    const of = byKnownName(["a", "b"], (name) => ({ name }));
+  it("is its own label; all others are `other`", () => {
+    const label = closedSet(["a", "b"]);
 
-    expect(of("a")).toEqual({ name: "a" });
-    expect(of("b")).toBe(of("b"));
-    for (const name of ["", "c", "__proto__", "toString", "a\n"]) expect(of(name)).toBe(of("other"));
-    expect(of("other")).toEqual({ name: "other" });
+    expect(label("a")).toBe("a");
+    for (const name of ["", "c", "__proto__", "toString", "a\n"]) expect(label(name)).toBe("other");
   });
 });

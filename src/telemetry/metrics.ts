@@ -1,20 +1,14 @@
-import { collectDefaultMetrics, Registry } from "prom-client";
-import { Counter, Gauge, Histogram, Metric } from "./instruments.ts";
-import {
-  type LabelsOf,
-  type MetricDefinition,
-  metricDefinitions,
-  type NameOf,
-} from "./metric-definitions.ts";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { type LabelOf, type MetricDefinition, metricDefinitions, type NameOf } from "./metric-definitions.ts";
 
-/** What one process tells Prometheus. A metric is told from when the part that takes it has asked for it. */
+/** What one process reports to Prometheus: the metrics that its parts have asked for, and those of the process itself. */
 export interface Metrics {
-  counter<Name extends NameOf<"counter">>(name: Name): Metric<LabelsOf<Name>, Counter>;
-  gauge<Name extends NameOf<"gauge">>(name: Name): Metric<LabelsOf<Name>, Gauge>;
-  histogram<Name extends NameOf<"histogram">>(name: Name): Metric<LabelsOf<Name>, Histogram>;
-  /** Has `read` set at each scrape what is not counted as it happens. It must end in time, and never throw. */
+  counter<Name extends NameOf<"counter">>(name: Name): Counter<LabelOf<Name>>;
+  gauge<Name extends NameOf<"gauge">>(name: Name): Gauge<LabelOf<Name>>;
+  histogram<Name extends NameOf<"histogram">>(name: Name): Histogram<LabelOf<Name>>;
+  /** Runs `read` at each scrape, to set gauges. It must end in time, and never throw. */
   beforeScrape(read: () => Promise<void> | void): void;
-  /** All of it as text of the type `METRICS_TYPE`. */
+  /** All metrics as text of the type `METRICS_TYPE`. */
   scrape(): Promise<string>;
 }
 
@@ -23,29 +17,30 @@ export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** The metrics of one process, or of one part of a process that has several. */
 export function createMetrics(): Metrics {
-  const told: { text(): string }[] = [];
-  const reads: (() => Promise<void> | void)[] = [];
+  const registry = new Registry();
   const ofProcess = metricsOfProcess();
-  const added = <Added extends { text(): string }>(metric: Added): Added => {
-    told.push(metric);
-    return metric;
-  };
+  const reads: (() => Promise<void> | void)[] = [];
   return {
-    counter: (name) => added(new Metric(name, metricDefinitions[name], () => new Counter())),
-    gauge: (name) => added(new Metric(name, metricDefinitions[name], () => new Gauge())),
+    counter: (name) => new Counter(configOf(name, registry)),
+    gauge: (name) => new Gauge(configOf(name, registry)),
     histogram(name) {
-      const definition: MetricDefinition = metricDefinitions[name];
-      return added(new Metric(name, definition, () => new Histogram(definition.buckets ?? [])));
+      const { buckets }: MetricDefinition = metricDefinitions[name];
+      return new Histogram({ ...configOf(name, registry), ...(buckets && { buckets: [...buckets] }) });
     },
     beforeScrape: (read) => void reads.push(read),
     async scrape() {
       await Promise.all(reads.map((read) => read()));
-      return [...told.map((metric) => metric.text()), await ofProcess.metrics()].join("");
+      return `${await registry.metrics()}\n${await ofProcess.metrics()}`;
     },
   };
 }
 
-/** Gauges with the name of a counter: promtool refuses them, and their parts are told one by one anyway. */
+function configOf<Name extends keyof typeof metricDefinitions>(name: Name, registry: Registry) {
+  const { help, labels } = metricDefinitions[name];
+  return { name, help, labelNames: labels as readonly LabelOf<Name>[], registers: [registry] };
+}
+
+/** Gauges with a counter's name, which promtool refuses. Others report their parts. */
 const MISNAMED = [
   "nodejs_active_handles_total",
   "nodejs_active_requests_total",
@@ -54,7 +49,7 @@ const MISNAMED = [
 
 let processRegistry: Registry | undefined;
 
-/** What is true of the process as a whole: its observers cannot be stopped, so they are started once. */
+/** One registry for the whole process: prom-client's observers cannot be stopped, so they start once. */
 function metricsOfProcess(): Registry {
   if (processRegistry === undefined) {
     processRegistry = new Registry();
@@ -64,25 +59,8 @@ function metricsOfProcess(): Registry {
   return processRegistry;
 }
 
-/** One thing for each of some names. */
-export function byName<Name extends string, T>(
-  names: readonly Name[],
-  make: (name: Name) => T,
-): Readonly<Record<Name, T>> {
-  return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<Name, T>;
-}
-
-/**
- * One thing for each name of a closed set, and one more, `other`, for all names that are not in it; each is made when it is
- * asked for. What is measured by the type of a job, for example, grows no series for types that somebody made up.
- */
-export function byKnownName<T>(names: Iterable<string>, make: (name: string) => T): (name: string) => T {
+/** Maps names outside a closed set to `other`, so that invented names cannot add series. */
+export function closedSet(names: Iterable<string>): (name: string) => string {
   const known = new Set(names);
-  const made = new Map<string, T>();
-  const makeOnce = (name: string) => {
-    const one = made.get(name) ?? make(name);
-    made.set(name, one);
-    return one;
-  };
-  return (name) => made.get(name) ?? makeOnce(known.has(name) ? name : "other");
+  return (name) => (known.has(name) ? name : "other");
 }
