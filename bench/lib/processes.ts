@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { withDeadline } from "../../src/service/deadline.ts";
 import { readyMessage } from "../../src/service/supervisor.ts";
-import { installation, removeInstallation } from "./installation.ts";
+import { installation, removeInstallations } from "./installation.ts";
 
 const living = new Set<ChildProcess>();
 
@@ -114,7 +114,7 @@ export function endWithUs(child: ChildProcess): void {
 export function endAllOnExit(): void {
   process.on("exit", () => {
     for (const child of living) child.kill("SIGKILL");
-    removeInstallation();
+    removeInstallations();
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
 }
