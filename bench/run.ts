@@ -2,6 +2,7 @@ import { accessSync, constants, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { plainTable } from "../test/support/report.ts";
+import { rowsAgainst } from "./lib/against.ts";
 import { groupRows, measure } from "./lib/measure.ts";
 import { endAllOnExit } from "./lib/processes.ts";
 import { comparison, spendingTable } from "./lib/report/comparison.ts";
@@ -19,6 +20,7 @@ Measures Holdfast and its opponents in turn, as real processes on a real store a
   --quick        the short form: under two minutes, without the rows for orientation
   --only NAME    this row alone; may be given several times
   --rounds N     how often each side is measured (1 to 99; by default 5, in the short form 3)
+  --against DIR  another checkout, built, in the opponents' place: no row's ratio should be worse than 0.97
   --json FILE    writes all that was measured
   --list         lists the rows
   --help         this text
@@ -47,7 +49,7 @@ async function main(): Promise<number> {
   const run = { facts, minutes: Math.round(process.uptime() / 60), results };
   print(run);
   if (options.json !== undefined) writeFileSync(options.json, json(run));
-  if (!form.isQuick && chosen.length === rows.length) publish(run);
+  if (!form.isQuick && options.against === undefined && chosen.length === rows.length) publish(run);
   return results.some(({ verdict }) => verdict === "invalid") ? 1 : 0;
 }
 
@@ -90,6 +92,7 @@ function readOptions() {
         quick: { type: "boolean", default: false },
         only: { type: "string", multiple: true },
         rounds: { type: "string" },
+        against: { type: "string" },
         json: { type: "string" },
         list: { type: "boolean", default: false },
         help: { type: "boolean", default: false, short: "h" },
@@ -99,7 +102,8 @@ function readOptions() {
     const rounds = values.rounds === undefined ? form.rounds : Number(values.rounds);
     if (!Number.isInteger(rounds) || rounds < 1 || rounds > 99)
       throw new TypeError(`--rounds: expected a whole number from 1 to 99, got "${values.rounds}"`);
-    const rows = rowsOf({ ...form, rounds });
+    const all = rowsOf({ ...form, rounds });
+    const rows = values.against === undefined ? all : rowsAgainst(resolve(values.against), all);
     const unknown = values.only?.find((name) => !rows.some((row) => row.name === name));
     if (unknown !== undefined)
       throw new TypeError(

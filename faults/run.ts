@@ -12,7 +12,7 @@ const usage = `npm run faults -- [options]
 
 Hurts real processes and a real store, and checks the guarantees against a witness outside of them.
 
-  --quick        the short form: the same faults, fewer of them; some three minutes
+  --quick        the short form: the same faults, fewer of them; some four minutes
   --only 1,5     these experiments alone
   --seed N       replays the schedule of an earlier run (0 to 4294967295)
   --list         lists the experiments
@@ -44,7 +44,16 @@ async function main(): Promise<number> {
   board.close();
   finished.sort((a, b) => a.experiment.number - b.experiment.number);
   if (!isQuick && chosen.length === experiments.length) writeReport(finished, seed);
-  return finished.every(({ outcome }) => hasHeld(outcome)) ? 0 : 1;
+  const failed = finished.filter(({ outcome }) => !hasHeld(outcome));
+  for (const { experiment, outcome } of failed) {
+    const uncaught = outcome.controls.filter(({ isCaught }) => !isCaught);
+    const reasons = [
+      ...outcome.broken,
+      ...uncaught.map(({ protection }) => `control without ${protection}: not caught`),
+    ];
+    say(`✗ ${experiment.number} ${experiment.title} (seed ${seed}): ${reasons.join("; ")}`);
+  }
+  return failed.length === 0 ? 0 : 1;
 }
 
 async function run(experiment: Experiment, seed: number, isQuick: boolean, board: Board): Promise<Finished> {

@@ -1,5 +1,6 @@
 // npm test: all set-up, then the gate, then every test, then the fault laboratory and the fuzzing run in their short
 // forms. Arguments go to vitest, and then that is all: `npm test -- src/effect`.
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { runFaults } from "./lib/faults.mjs";
 import { runFuzz } from "./lib/fuzz.mjs";
 import { passGate } from "./lib/gate.mjs";
@@ -9,6 +10,7 @@ import { runScript } from "./lib/script.mjs";
 import { setUpToTest } from "./lib/setup.mjs";
 
 const isChosen = process.argv.length > 2;
+const testReport = "node_modules/.cache/holdfast/tests.json";
 
 await runScript(async () => {
   const times = [];
@@ -23,7 +25,11 @@ await runScript(async () => {
         timed("fuzz", () => runFuzz(["--quick"])),
       ]);
   console.log(times.join(", "));
-  return passed ? vitestCode || faultsCode || fuzzCode : 1;
+  const phases = { check: passed ? 0 : 1, tests: vitestCode, faults: faultsCode, fuzz: fuzzCode };
+  const failed = Object.keys(phases).filter((phase) => phases[phase] !== 0);
+  // Last of all, where the end of a long log is looked at first.
+  if (failed.length > 0) console.log([`failed: ${failed.join(", ")}`, ...failedTests()].join("\n  "));
+  return failed.length === 0 ? 0 : 1;
 
   async function timed(phase, work) {
     const stopWatch = startStopWatch();
@@ -34,6 +40,23 @@ await runScript(async () => {
 });
 
 function runVitest(chromium) {
-  const args = ["node_modules/vitest/vitest.mjs", "run", ...process.argv.slice(2)];
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${testReport}`];
+  const args = ["node_modules/vitest/vitest.mjs", "run", ...reporters, ...process.argv.slice(2)];
+  rmSync(testReport, { force: true });
   return show(process.execPath, args, { CHROMIUM_PATH: chromium });
+}
+
+/** A line for each test that failed, with the first line of why. */
+function failedTests() {
+  if (!existsSync(testReport)) return [];
+  const { testResults } = JSON.parse(readFileSync(testReport, "utf8"));
+  return testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const failed = assertionResults.filter((test) => test.status === "failed");
+    if (failed.length === 0) return status === "failed" ? [`${name}: ${firstLine(message)}`] : [];
+    return failed.map((test) => `${test.fullName}: ${firstLine(test.failureMessages.join("\n"))}`);
+  });
+}
+
+function firstLine(text) {
+  return text.trimStart().split("\n", 1)[0];
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { readyMessage } from "../../src/cli/supervisor.ts";
 import { withDeadline } from "../../src/lib/deadline.ts";
-import { installation, removeInstallation } from "./installation.ts";
+import { installation, removeInstallations } from "./installation.ts";
 
 const living = new Set<ChildProcess>();
 
@@ -113,7 +113,7 @@ export function endWithUs(child: ChildProcess): void {
 export function endAllOnExit(): void {
   process.on("exit", () => {
     for (const child of living) child.kill("SIGKILL");
-    removeInstallation();
+    removeInstallations();
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
 }

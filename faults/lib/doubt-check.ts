@@ -4,11 +4,9 @@ import { findStuckDoubts } from "../../src/operate/doubt-invariant.ts";
 import type { Bench } from "./bench.ts";
 import { inLanes, until } from "./waiting.ts";
 
-/** A job that the witness may know. */
+/** A job that a client knows. */
 export interface WitnessedJob {
   readonly id: string;
-  /** Its idempotency key. */
-  readonly key: string;
   readonly status: JobStatus | undefined;
 }
 
@@ -66,8 +64,9 @@ async function resolveAll(bench: Bench, jobs: readonly WitnessedJob[]): Promise<
   const { application, createOperator } = await bench.installation.library();
   const operator = await createOperator(application, { ...bench.env, REDIS_URL: bench.store.url });
   const known = new Map(jobs.map((job) => [job.id, job]));
-  const resolveOne = async ({ jobId, effect }: Doubt) => {
-    const as = isDone(bench, known.get(jobId)) ? "done" : "not-done";
+  const resolveOne = async ({ jobId, effect, effectKey }: Doubt) => {
+    const isDone = canNeverBe(known.get(jobId)) || bench.told().some(({ key }) => key === effectKey);
+    const as = isDone ? "done" : "not-done";
     const fate = await operator.resolve(jobId, effect, { as, evidence: "the witness", by: "laboratory" });
     const isAtRest = async () => fate === "gone" || isFinished(await bench.client.status(jobId));
     return (await until(isAtRest, { withinMs: WITHIN_MS, everyMs: 50 }))
@@ -87,17 +86,12 @@ async function resolveAll(bench: Bench, jobs: readonly WitnessedJob[]): Promise<
   }
 }
 
-function isDone(bench: Bench, job: WitnessedJob | undefined): boolean {
-  if (job === undefined) return false;
-  return canNeverBe(job) || bench.told().some(({ job: key }) => key === job.key);
-}
-
 /** Nothing happens to it any more by itself: another doubt of it is listed, too. */
 function isFinished(status: JobStatus | undefined): boolean {
   return status === undefined || status.state === "completed" || status.state === "failed";
 }
 
 /** Its effect leaves a doubt each time it runs: called not done, it would leave the next. */
-function canNeverBe({ status }: WitnessedJob): boolean {
-  return status?.type === "probed";
+function canNeverBe(job: WitnessedJob | undefined): boolean {
+  return job?.status?.type === "probed";
 }
