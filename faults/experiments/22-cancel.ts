@@ -1,5 +1,5 @@
 import type { StandaloneOperator } from "holdfast";
-import { queueKey } from "../../src/redis/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { actJob, repeated } from "../lib/act-jobs.ts";
 import { type Bench, LOCK_MS, withBench } from "../lib/bench.ts";
 import { check, type JobRecord, type Verdict } from "../lib/checker.ts";

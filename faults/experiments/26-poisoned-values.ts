@@ -1,4 +1,4 @@
-import { queueKey } from "../../src/redis/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { garbage } from "../../test/support/garbage-fields.ts";
 import { type Bench, withBench } from "../lib/bench.ts";
 import { noCounts } from "../lib/checker.ts";

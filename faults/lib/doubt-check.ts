@@ -1,6 +1,8 @@
 import type { Doubt, JobStatus } from "holdfast";
 import { Redis } from "ioredis";
 import { findStuckDoubts } from "../../src/operate/doubt-invariant.ts";
+import { openQueueStores } from "../../src/queue/queue-store.ts";
+import { createCodec } from "../../src/redis/codec.ts";
 import type { Bench } from "./bench.ts";
 import { inLanes, until } from "./waiting.ts";
 
@@ -42,9 +44,10 @@ export async function findStuck(
 
 /** @returns what is still stuck after the time that the sweep may take */
 async function stuckFor(redis: Redis, withinMs: number): Promise<string[]> {
+  const store = openQueueStores({ client: redis, codec: createCodec([]) }, "holdfast").of("default");
   let found: string[] = [];
   const look = async () => {
-    const { unlisted, stale, open } = await findStuckDoubts(redis, "holdfast", "default", 0);
+    const { unlisted, stale, open } = await findStuckDoubts(store, 0);
     found = [
       ...unlisted.map((id) => `${id} says in doubt, and nothing of it can be resolved`),
       ...stale.map((member) => `${member} is listed, and cannot be resolved`),

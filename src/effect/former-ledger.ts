@@ -1,5 +1,4 @@
-import type { RedisAccess } from "../redis/connect.ts";
-import { ledgerKey } from "../redis/keys.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { storedNameOf } from "./stored-name.ts";
 
 /** What the ledger of another queue says of an effect. */
@@ -19,17 +18,14 @@ export interface FormerEntry {
  * @returns one that is done before any other
  */
 export async function findFormerEntry(
-  access: RedisAccess,
-  prefix: string,
-  queues: readonly string[],
+  others: readonly QueueStore[],
   dedupKey: string,
   effect: string,
 ): Promise<FormerEntry | undefined> {
   const found = await Promise.all(
-    queues.map(async (queue) => {
-      const ledger = ledgerKey(prefix, queue, dedupKey);
-      const name = await storedNameOf(access, ledger, dedupKey, effect);
-      const [entry, result] = await access.client.hmget(ledger, `e:${name}`, `r:${name}`);
+    others.map(async (store) => {
+      const name = await storedNameOf(store, dedupKey, effect);
+      const [entry, result] = await store.client.hmget(store.keys.ledger(dedupKey), `e:${name}`, `r:${name}`);
       return entry == null ? [] : [{ name, entry: String(entry), result: String(result ?? "") }];
     }),
   );

@@ -1,18 +1,8 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { doubtsKey, joinedJobsKey, ledgerKey, queueKey } from "../redis/keys.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { loadScript } from "../redis/script.ts";
 import type { Logger } from "../telemetry/logger.ts";
-
-export interface LedgerSweepOptions {
-  readonly client: RedisConnection;
-  readonly prefix: string;
-  readonly queue: string;
-  /** Milliseconds for which a ledger is remembered once its jobs have ended. */
-  readonly retentionMs: number;
-  readonly log: Logger;
-}
 
 const SWEEP_EVERY_MS = 1_000;
 /** Holds up Redis for less than a millisecond. */
@@ -23,10 +13,13 @@ const script = loadScript(import.meta.url, "sweep.lua", ["ledger-life.lua", "../
 /**
  * Looks each second at the jobs of a queue that have asked for effects: what no single step can do, because a process can die
  * between any two. Nobody leads: every worker of the queue sweeps, and the script decides.
+ *
+ * @param retentionMs how long a ledger is remembered once its jobs have ended
  */
-export function startLedgerSweep({ client, prefix, queue, retentionMs, log }: LedgerSweepOptions): Running {
-  const keys = [joinedJobsKey(prefix, queue), doubtsKey(prefix, queue)];
-  const args = [ledgerKey(prefix, queue, ""), queueKey(prefix, queue, ""), JOBS_MAX, retentionMs];
+export function startLedgerSweep(store: QueueStore, retentionMs: number, log: Logger): Running {
+  const { client, queue } = store;
+  const keys = [store.keys.joinedJobs, store.keys.doubts];
+  const args = [store.keys.ledgerStart, store.keys.start, JOBS_MAX, retentionMs];
   let isStopping = false;
 
   const sweep = oneAtATime(async () => {

@@ -1,26 +1,19 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { effectAssociatedData } from "../redis/associated-data.ts";
-import type { RedisAccess } from "../redis/connect.ts";
 import { type Epoch, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
-import { auditKey, doubtsKey, epochKey, joinedJobsKey, ledgerKey, queueKey } from "../redis/keys.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { loadScript, type Script } from "../redis/script.ts";
 import { findFormerEntry } from "./former-ledger.ts";
 import { openStoredName, storedNameOf } from "./stored-name.ts";
 import type { UnreportedEffects } from "./unreported-effects.ts";
 
-/** Where the ledgers of one queue lie. */
-export interface LedgerPlace {
-  readonly prefix: string;
-  readonly queue: string;
-}
-
 /**
  * @param claim hash of a job's type and idempotency key: each has a ledger of its own
  * @param otherQueues where the same key may have a ledger, too: its type has moved from or to there. @default none
  */
-export type Ledgers = (dedupKey: string, otherQueues?: readonly string[]) => Ledger;
+export type Ledgers = (dedupKey: string, otherQueues?: readonly QueueStore[]) => Ledger;
 
 /** One run of an effect, and the attempt it belongs to. */
 export interface ReservedEffect {
@@ -117,18 +110,9 @@ const TOGETHER_MAX = 8;
  *
  * @param retentionMs how long finished effects are remembered
  */
-export function openLedgers(
-  access: RedisAccess,
-  place: LedgerPlace,
-  retentionMs: number,
-  ofWorker?: WorkersLedger,
-): Ledgers {
-  const { client, codec } = access;
-  const { prefix, queue } = place;
-  const ledgers = ledgerKey(prefix, queue, "");
-  const jobs = queueKey(prefix, queue, "");
-  const doubts = doubtsKey(prefix, queue);
-  const joined = joinedJobsKey(prefix, queue);
+export function openLedgers(store: QueueStore, retentionMs: number, ofWorker?: WorkersLedger): Ledgers {
+  const { client, codec } = store;
+  const { ledgerStart: ledgers, start: jobs, doubts, joinedJobs: joined } = store.keys;
   const run = async <T>(
     step: keyof typeof scripts,
     keys: readonly string[],
@@ -146,7 +130,7 @@ export function openLedgers(
     async run(requests: readonly StepArgs[]): Promise<Reservation[]> {
       if (ofWorker === undefined) throw new HoldfastError("INTERNAL", "Only a worker begins effects");
       const { epoch } = ofWorker;
-      const keys = [doubts, epochKey(prefix, queue), joined];
+      const keys = [doubts, store.keys.epoch, joined];
       const items = JSON.stringify(requests);
       const { result, isConfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
         const written = await epoch
@@ -178,7 +162,7 @@ export function openLedgers(
     /** Of the effects with an index that were asked for. */
     const names = new Map<string, string>();
     const findName = async (effect: string) => {
-      const name = await storedNameOf(access, ledger, dedupKey, effect);
+      const name = await storedNameOf(store, dedupKey, effect);
       names.set(effect, name);
       return name;
     };
@@ -186,7 +170,7 @@ export function openLedgers(
     const nameOf = (effect: string) => names.get(effect) ?? effect;
     /** What another queue's ledger knows of the effect goes by the name that it has there: what is sealed is bound to it. */
     const inherit = async (effect: string): Promise<StepArgs> => {
-      const inherited = await findFormerEntry(access, prefix, otherQueues, dedupKey, effect).catch(failed);
+      const inherited = await findFormerEntry(otherQueues, dedupKey, effect).catch(failed);
       if (inherited === undefined) return [];
       const name = nameOf(effect);
       if (inherited.name !== name && (await client.hexists(ledger, `e:${name}`).catch(failed)) > 0) return [];
@@ -239,17 +223,17 @@ export function openLedgers(
         const name = await findName(effect);
         const encrypted = [encrypt(name, "result", result), encrypt(name, "evidence", evidence)];
         const args = [name, as, ...encrypted, by, retentionMs, dedupKey, jobs];
-        const keys = [ledger, doubts, auditKey(prefix, queue), joined];
+        const keys = [ledger, doubts, store.keys.audit, joined];
         const [kind, detail, job] = await run<[string, string | null, ResolvedJob]>("resolve", keys, args);
         return kind === "resolved"
           ? { kind, jobId: detail ?? "", job }
           : { kind: "not-in-doubt", state: detail };
       },
       async leftOpen({ id, start }) {
-        const keys = [ledger, doubts, queueKey(prefix, queue, id)];
+        const keys = [ledger, doubts, store.keys.job(id)];
         const reply = await run<[string, string, number, number]>("leftOpen", keys, [dedupKey, id, start]);
         const [kind, stored = "", ms = 0, times = 0] = reply;
-        const effect = openStoredName(codec, dedupKey, stored);
+        const effect = openStoredName(store, dedupKey, stored);
         if (kind === "busy") return { kind, effect, ms, times };
         return kind === "in-doubt" ? { kind, effect } : { kind: "none" };
       },

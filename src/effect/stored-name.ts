@@ -1,7 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { indexAssociatedData } from "../redis/associated-data.ts";
-import { type Codec, keyIdOf } from "../redis/codec.ts";
-import type { RedisAccess } from "../redis/connect.ts";
+import { keyIdOf } from "../redis/codec.ts";
 import { inTime } from "../redis/redis-errors.ts";
 
 /**
@@ -10,13 +10,11 @@ import { inTime } from "../redis/redis-errors.ts";
  *
  * What was begun under another key, or before there were keys, keeps its name: it is looked for first.
  *
- * @param ledger the key of the claim's ledger
  * @param effect as declared, with `/index` where it has one; a name as it is stored is left as it is
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
 export async function storedNameOf(
-  { client, codec }: RedisAccess,
-  ledger: string,
+  { client, codec, keys }: QueueStore,
   dedupKey: string,
   effect: string,
 ): Promise<string> {
@@ -27,12 +25,12 @@ export async function storedNameOf(
     .map((form) => `${name}/${form}`);
   if (newest === undefined || older.length === 0) return effect;
   const fields = older.map((form) => `e:${form}`);
-  const known = await inTime(client.hmget(ledger, ...fields));
+  const known = await inTime(client.hmget(keys.ledger(dedupKey), ...fields));
   return older.find((_, at) => known[at] !== null) ?? newest;
 }
 
 /** An effect's name as people know it; as it is stored where it cannot be opened. */
-export function openStoredName(codec: Codec, dedupKey: string, stored: string): string {
+export function openStoredName({ codec }: QueueStore, dedupKey: string, stored: string): string {
   const { name, index } = partsOf(stored);
   if (index === undefined) return stored;
   try {

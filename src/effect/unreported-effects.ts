@@ -1,5 +1,4 @@
-import type { RedisConnection } from "../redis/connection.ts";
-import { doubtsKey, joinedJobsKey, ledgerKey, queueKey } from "../redis/keys.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { loadScript } from "../redis/script.ts";
 
 /** One run of an effect, and where it ran. */
@@ -30,22 +29,16 @@ const REASON = "the store has lost what it knew of it while its worker was in th
 
 const script = loadScript(import.meta.url, "doubt-forgotten.lua", ["ledger-life.lua"]);
 
-export function createUnreportedEffects(
-  client: RedisConnection,
-  prefix: string,
-  queue: string,
-): UnreportedEffects {
+export function createUnreportedEffects({ client, keys }: QueueStore): UnreportedEffects {
   const held = new Map<string, { readonly dedupKey: string; readonly reservation: UnreportedReservation }>();
-  const doubts = doubtsKey(prefix, queue);
-  const joined = joinedJobsKey(prefix, queue);
   return {
     lease: (dedupKey, reservation) => void held.set(reservation.owner, { dedupKey, reservation }),
     drop: (owner) => void held.delete(owner),
     async putInDoubt() {
       const written = [...held.values()].map(({ dedupKey, reservation }) => {
         const { effect, owner, jobId, start, worker } = reservation;
-        const keys = [ledgerKey(prefix, queue, dedupKey), doubts, queueKey(prefix, queue, jobId), joined];
-        return script.run(client, keys, [effect, owner, REASON, dedupKey, jobId, start, worker]);
+        const used = [keys.ledger(dedupKey), keys.doubts, keys.job(jobId), keys.joinedJobs];
+        return script.run(client, used, [effect, owner, REASON, dedupKey, jobId, start, worker]);
       });
       await Promise.all(written);
     },

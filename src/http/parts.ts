@@ -2,6 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import type { Operator } from "../operate/operator.ts";
 import type { OverviewWatch } from "../operate/watch-overview.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
 import type { RedisAccess } from "../redis/connect.ts";
 import type { Subscribers } from "../status/subscribers.ts";
 import type { Submitter } from "../submit/submitter.ts";
@@ -14,6 +15,7 @@ export interface ApiParts extends RedisAccess {
   readonly settings: Settings;
   /** What the store has against this process now, in one line. */
   readonly refusal: () => string | undefined;
+  readonly stores: QueueStores;
   readonly submitter: Submitter;
   readonly operator: Operator;
   readonly subscribers: Subscribers;

@@ -30,18 +30,13 @@ export async function startApi(application: Application, env?: Environment): Pro
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "api");
   const path = await openSubmitPath(application, settings, log, metrics);
-  measureRedis(metrics, { ...path, prefix: settings.HOLDFAST_PREFIX, queues: application.queues });
+  measureRedis(metrics, path.stores, application.queues);
   measureClock(metrics, path.clock);
   const countEffect = effectCounter(metrics, application.jobs.values());
-  const operator = openOperator(application, path, settings, countEffect);
-  const subscribers = openSubscribers({
-    ...path,
-    prefix: settings.HOLDFAST_PREFIX,
-    max: settings.HOLDFAST_FOLLOWERS_MAX,
-  });
+  const operator = openOperator(application, path.stores, settings, countEffect);
+  const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_FOLLOWERS_MAX });
   const overview = openOverviewWatch({
-    client: path.client,
-    prefix: settings.HOLDFAST_PREFIX,
+    stores: path.stores,
     queues: application.queues,
     durability: settings.HOLDFAST_DURABILITY,
     clock: path.clock,

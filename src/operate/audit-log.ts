@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { openStoredName } from "../effect/stored-name.ts";
 import { isoTime } from "../lib/iso-time.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { effectAssociatedData } from "../redis/associated-data.ts";
-import { type Codec, openedOrWhyNot } from "../redis/codec.ts";
-import type { RedisAccess } from "../redis/connect.ts";
-import { auditKey } from "../redis/keys.ts";
+import { openedOrWhyNot } from "../redis/codec.ts";
 import { inTime } from "../redis/redis-errors.ts";
 
 /** One doubt that was settled, or one loss of the store's that was accepted: that belongs to no job. */
@@ -19,32 +18,28 @@ export const auditEntrySchema = z.object({
 export type AuditEntry = Readonly<z.output<typeof auditEntrySchema>>;
 
 /** Who settled which doubt, the latest first. */
-export async function readAuditTrail(
-  { client, codec }: RedisAccess,
-  prefix: string,
-  queues: readonly string[],
-  limit: number,
-): Promise<AuditEntry[]> {
-  const trails = await inTime(
-    Promise.all(queues.map((queue) => client.xrevrange(auditKey(prefix, queue), "+", "-", "COUNT", limit))),
-  );
+export async function readAuditTrail(queues: readonly QueueStore[], limit: number): Promise<AuditEntry[]> {
+  const read = async (store: QueueStore) => {
+    const entries = await store.client.xrevrange(store.keys.audit, "+", "-", "COUNT", limit);
+    return entries.map(([id, fields]) => entryOf(store, id, fields));
+  };
+  const trails = await inTime(Promise.all(queues.map(read)));
   return trails
     .flat()
-    .map(([id, fields]) => entryOf(codec, id, fields))
     .sort((a, b) => b.at.localeCompare(a.at))
     .slice(0, limit);
 }
 
-function entryOf(codec: Codec, id: string, fields: readonly string[]): AuditEntry {
+function entryOf(store: QueueStore, id: string, fields: readonly string[]): AuditEntry {
   const field = (name: string) => fields[fields.indexOf(name) + 1] ?? "";
   const [dedupKey, effect] = [field("claim"), field("effect")];
   return {
     at: isoTime(Number(id.slice(0, id.indexOf("-")))),
     jobId: field("job"),
-    effect: openStoredName(codec, dedupKey, effect),
+    effect: openStoredName(store, dedupKey, effect),
     as: field("as"),
     evidence: openedOrWhyNot(() =>
-      codec.open(field("evidence"), effectAssociatedData(dedupKey, effect, "evidence")),
+      store.codec.open(field("evidence"), effectAssociatedData(dedupKey, effect, "evidence")),
     ),
     by: field("by"),
   };

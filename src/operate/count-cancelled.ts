@@ -1,8 +1,8 @@
-import type { RedisConnection } from "../redis/connection.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { type AssociatedData, findJobs } from "./find-jobs.ts";
 
 /** How many of a queue's failed jobs were cancelled: somebody wanted that, and nobody has to look at them. */
-export type CountCancelled = (queue: string, failed: number) => Promise<number>;
+export type CountCancelled = (store: QueueStore, failed: number) => Promise<number>;
 
 /** To count means to look at every failed job; more often than this it is not done. */
 const EVERY_MS = 10_000;
@@ -18,14 +18,15 @@ interface Counted {
 }
 
 /** Counts now and then; in between, and while it counts anew, the last number stands. */
-export function openCancelledCounter(client: RedisConnection, prefix: string): CountCancelled {
+export function openCancelledCounter(): CountCancelled {
   const known = new Map<string, Counted>();
   const counting = new Set<string>();
 
-  async function countAnew(queue: string, failed: number): Promise<Counted> {
+  async function countAnew(store: QueueStore, failed: number): Promise<Counted> {
+    const { queue } = store;
     counting.add(queue);
     try {
-      const cancelled = failed === 0 ? 0 : await countIn(client, prefix, queue);
+      const cancelled = failed === 0 ? 0 : await countIn(store);
       const counted = { failed, cancelled, at: performance.now() };
       known.set(queue, counted);
       return counted;
@@ -34,11 +35,11 @@ export function openCancelledCounter(client: RedisConnection, prefix: string): C
     }
   }
 
-  return async (queue, failed) => {
-    let counted = known.get(queue);
-    if (counted === undefined) counted = await countAnew(queue, failed);
+  return async (store, failed) => {
+    let counted = known.get(store.queue);
+    if (counted === undefined) counted = await countAnew(store, failed);
     // The overview does not wait for it; where the store is away, the next one counts.
-    else if (isOld(counted, failed) && !counting.has(queue)) countAnew(queue, failed).catch(() => {});
+    else if (isOld(counted, failed) && !counting.has(store.queue)) countAnew(store, failed).catch(() => {});
     return Math.min(counted.cancelled, failed);
   };
 }
@@ -48,12 +49,12 @@ function isOld({ failed, at }: Counted, failedNow: number): boolean {
   return ageMs > (failed === failedNow ? ANYWAY_AFTER_MS : EVERY_MS);
 }
 
-async function countIn(client: RedisConnection, prefix: string, queue: string): Promise<number> {
+async function countIn(store: QueueStore): Promise<number> {
   const enoughAt = performance.now() + ENOUGH_MS;
-  let place: AssociatedData = { queue, state: "failed", offset: 0 };
+  let place: AssociatedData = { queue: store.queue, state: "failed", offset: 0 };
   let count = 0;
   for (;;) {
-    const { ids, scanned, next } = await findJobs(client, prefix, place, { code: "CANCELLED" }, SLICE);
+    const { ids, scanned, next } = await findJobs(store, place, { code: "CANCELLED" }, SLICE);
     count += ids.length;
     if (scanned === 0 || performance.now() > enoughAt) return count;
     place = next;

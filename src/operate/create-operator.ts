@@ -1,6 +1,7 @@
 import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import type { Running } from "../lib/running.ts";
+import { openQueueStores } from "../queue/queue-store.ts";
 import { connectRedis } from "../redis/connect.ts";
 import { type Operator, openOperator } from "./operator.ts";
 
@@ -18,8 +19,8 @@ export async function createOperator(
   env?: Environment,
 ): Promise<StandaloneOperator> {
   const settings = readSettings(env);
-  const store = await connectRedis(settings, "fail-fast");
-  const operator = openOperator(application, store, settings);
-  const { stop } = store;
+  const redis = await connectRedis(settings, "fail-fast");
+  const operator = openOperator(application, openQueueStores(redis, settings.HOLDFAST_PREFIX), settings);
+  const { stop } = redis;
   return { ...operator, stop, [Symbol.asyncDispose]: stop };
 }

@@ -1,14 +1,10 @@
-import type { RedisConnection } from "../redis/connection.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { findStuckDoubts } from "./doubt-invariant.ts";
 import { type Finding, finding } from "./finding.ts";
 
 /** Looks whether every doubt of a queue can be resolved, and lets its job go on. */
-export async function diagnoseDoubts(
-  client: RedisConnection,
-  prefix: string,
-  queue: string,
-): Promise<Finding> {
-  const { unlisted, stale, open } = await findStuckDoubts(client, prefix, queue);
+export async function diagnoseDoubts(store: QueueStore): Promise<Finding> {
+  const { unlisted, stale, open } = await findStuckDoubts(store);
   const parts = [
     [unlisted, "say in doubt with nothing to resolve"],
     [stale, "are listed and cannot be resolved"],
@@ -18,7 +14,7 @@ export async function diagnoseDoubts(
     .filter(([ids]) => ids.length > 0)
     .map(([ids, what]) => `${ids.length} ${what} (${ids[0]})`);
   return finding(
-    `resolving doubts of ${queue}`,
+    `resolving doubts of ${store.queue}`,
     found.length === 0 ? "ok" : "bad",
     found.length === 0 ? "nothing is stuck" : found.join("; "),
     {

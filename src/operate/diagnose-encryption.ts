@@ -1,6 +1,5 @@
 import type { EncryptionKey } from "../config/encryption-keys.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { queueKey } from "../redis/keys.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { loadScript } from "../redis/script.ts";
 import { type Finding, finding } from "./finding.ts";
 
@@ -10,13 +9,12 @@ const LOOKED_AT = 100;
 
 /** Looks whether the next jobs of a queue can be read with the keys that are configured. */
 export async function diagnoseEncryption(
-  client: RedisConnection,
-  prefix: string,
-  queue: string,
+  store: QueueStore,
   keys: readonly EncryptionKey[],
 ): Promise<Finding> {
-  const lists = ["wait", "prioritized", "delayed"].map((name) => queueKey(prefix, queue, name));
-  const told = (await script.run(client, lists, [queueKey(prefix, queue, ""), LOOKED_AT])) as string[];
+  const { waiting, prioritized, delayed, start } = store.keys;
+  const reply = await script.run(store.client, [waiting, prioritized, delayed], [start, LOOKED_AT]);
+  const told = reply as string[];
   const counts = Array.from(
     { length: told.length / 2 },
     (_, at) => [told[2 * at] ?? "", Number(told[2 * at + 1])] as const,
@@ -29,7 +27,7 @@ export async function diagnoseEncryption(
     .map(([id, many]) => `${many} ${id === "" ? "not encrypted" : `with key ${id}`}`)
     .sort();
   return finding(
-    `encryption of ${queue}`,
+    `encryption of ${store.queue}`,
     missing.length === 0 ? "ok" : "bad",
     describe.length === 0 ? "no job waits" : `of the next jobs ${describe.join(", ")}`,
     {

@@ -1,18 +1,14 @@
 import { isoTime } from "../lib/iso-time.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { readLoss } from "../redis/epoch.ts";
+import { readLoss } from "../queue/data-loss.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 
 /** Tells for each queue whether the store has everything that it had acknowledged, as far as any process remembers. */
-export async function diagnoseLoss(
-  client: RedisConnection,
-  prefix: string,
-  queues: readonly string[],
-): Promise<Finding[]> {
+export async function diagnoseLoss(queues: readonly QueueStore[]): Promise<Finding[]> {
   return await Promise.all(
-    queues.map(async (queue) => {
-      const name = `what ${queue} has acknowledged`;
-      const loss = await readLoss(client, prefix, queue);
+    queues.map(async (store) => {
+      const name = `what ${store.queue} has acknowledged`;
+      const loss = await readLoss(store);
       if (loss === undefined) return ok(name, "is there");
       const { since, known, found } = loss;
       const text =

@@ -1,16 +1,16 @@
 import type { Application } from "../job/define-config.ts";
 import { changedQueues, readQueueMemory } from "../queue/queue-memory.ts";
+import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { readBacklog } from "../queue/read-backlog.ts";
-import type { RedisConnection } from "../redis/connection.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 
 /** Looks whether types have changed their queue without saying so, and whether jobs were left behind in one. */
 export async function diagnoseQueues(
   application: Application,
-  client: RedisConnection,
+  stores: QueueStores,
   prefix: string,
 ): Promise<Finding[]> {
-  const memory = await readQueueMemory(client, prefix);
+  const memory = await readQueueMemory(stores.client, prefix);
   const changed = changedQueues(application, memory).map(({ type, queue, lastQueue, line }) =>
     finding(`queue of ${type}`, "bad", `${queue}, and it was last submitted to ${lastQueue}`, {
       reason: "the keys that were used there would be forgotten: no API, worker or scheduler starts",
@@ -21,7 +21,7 @@ export async function diagnoseQueues(
     [...memory.values()].flat().filter((name) => !application.queues.includes(name)),
   );
   const left = await Promise.all(
-    [...undeclared].map((name) => leftBehind(application, client, prefix, name, memory)),
+    [...undeclared].map((name) => leftBehind(application, stores.of(name), memory)),
   );
   const known = changed.length === 0 ? [ok("queues of types", "as they were last submitted to")] : changed;
   return [...known, ...left];
@@ -29,12 +29,11 @@ export async function diagnoseQueues(
 
 async function leftBehind(
   { jobs: declared }: Application,
-  client: RedisConnection,
-  prefix: string,
-  name: string,
+  store: QueueStore,
   memory: ReadonlyMap<string, readonly string[]>,
 ): Promise<Finding> {
-  const { jobs, doubts } = await readBacklog(client, prefix, name);
+  const { queue: name } = store;
+  const { jobs, doubts } = await readBacklog(store);
   const open = jobs.waiting + jobs.prioritized + jobs.delayed + jobs.active;
   const types = [...memory].filter(([, queues]) => queues.includes(name)).map(([type]) => type);
   const remedies = types.map((type) =>

@@ -1,8 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { exactDurationText } from "../lib/duration-text.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { queueKey } from "../redis/keys.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
 import { DUE_SCALE } from "../status/read-status.ts";
 import { diagnoseDoubts } from "./diagnose-doubts.ts";
 import { diagnoseEncryption } from "./diagnose-encryption.ts";
@@ -23,26 +22,28 @@ const OVERDUE_AFTER_MS = 30_000;
  */
 export async function diagnose(
   application: Application,
-  client: RedisConnection,
+  stores: QueueStores,
   settings: Settings,
 ): Promise<Finding[]> {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_DURABILITY: durability } = settings;
+  const { client } = stores;
   const store = [
     ...(await diagnoseRedis(client, durability)),
-    ...(await diagnoseLoss(client, prefix, application.queues)),
-    ...(await diagnoseQueues(application, client, prefix)),
+    ...(await diagnoseLoss(application.queues.map(stores.of))),
+    ...(await diagnoseQueues(application, stores, prefix)),
   ];
   const queues = await Promise.all(
     application.queues.map(async (name) => {
-      const reading = await readQueue(client, prefix, name);
+      const queueStore = stores.of(name);
+      const reading = await readQueue(queueStore);
       const latest = (reading.now - OVERDUE_AFTER_MS) * DUE_SCALE;
-      const overdue = await client.zcount(queueKey(prefix, name, "delayed"), "-inf", latest);
+      const overdue = await client.zcount(queueStore.keys.delayed, "-inf", latest);
       return [
         ...workers(name, reading),
         overdueJobs(name, overdue, reading),
         doubts(name, reading),
-        await diagnoseDoubts(client, prefix, name),
-        await diagnoseEncryption(client, prefix, name, settings.HOLDFAST_ENCRYPTION_KEYS),
+        await diagnoseDoubts(queueStore),
+        await diagnoseEncryption(queueStore, settings.HOLDFAST_ENCRYPTION_KEYS),
       ];
     }),
   );

@@ -1,5 +1,4 @@
-import type { RedisConnection } from "../redis/connection.ts";
-import { doubtsKey, ledgerKey, queueKey } from "../redis/keys.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { loadScript } from "../redis/script.ts";
 
 /** What is stuck about the doubts of one queue; empty lists where nothing is. */
@@ -27,20 +26,16 @@ const script = loadScript(import.meta.url, "../effect/doubt-invariant.lua", ["..
  * @param graceMs how long ago, in milliseconds, a job must have ended to be looked at @default 20000
  */
 export async function findStuckDoubts(
-  client: RedisConnection,
-  prefix: string,
-  queue: string,
+  { client, keys }: QueueStore,
   graceMs = GRACE_MS,
 ): Promise<StuckDoubts> {
-  const keys = [
-    queueKey(prefix, queue, "failed"),
-    queueKey(prefix, queue, "completed"),
-    doubtsKey(prefix, queue),
-  ];
-  const starts = [queueKey(prefix, queue, ""), ledgerKey(prefix, queue, "")];
   const stuck = { unlisted: [] as string[], stale: [] as string[], open: [] as string[] };
   for (let offset = 0; offset < LOOKED_AT_MAX; offset += SLICE) {
-    const reply = await script.run(client, keys, [...starts, offset, SLICE, graceMs]);
+    const reply = await script.run(
+      client,
+      [keys.failed, keys.completed, keys.doubts],
+      [keys.start, keys.ledgerStart, offset, SLICE, graceMs],
+    );
     const [unlisted, stale, open, hasMore] = reply as [string[], string[], string[], number];
     stuck.unlisted.push(...unlisted);
     stuck.stale.push(...stale);

@@ -1,11 +1,9 @@
 import { openStoredName } from "../effect/stored-name.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import { nearestTime } from "../lib/iso-time.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { effectAssociatedData } from "../redis/associated-data.ts";
 import { keyIdOf, openedOrWhyNot } from "../redis/codec.ts";
-import type { RedisAccess } from "../redis/connect.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { doubtsKey, ledgerKey } from "../redis/keys.ts";
 
 /** An effect of which nobody knows whether it happened. */
 export interface Doubt {
@@ -40,36 +38,23 @@ interface Entry {
  *
  * @param offset how many to skip
  */
-export async function listDoubts(
-  access: RedisAccess,
-  prefix: string,
-  queue: string,
-  offset: number,
-  limit: number,
-): Promise<Doubt[]> {
-  const members = await access.client.zrange(
-    doubtsKey(prefix, queue),
-    String(offset),
-    String(offset + limit - 1),
-  );
-  const doubts = await Promise.all(members.map((member) => readDoubt(access, prefix, queue, member)));
+export async function listDoubts(store: QueueStore, offset: number, limit: number): Promise<Doubt[]> {
+  const { client, keys } = store;
+  const members = await client.zrange(keys.doubts, String(offset), String(offset + limit - 1));
+  const doubts = await Promise.all(members.map((member) => readDoubt(store, member)));
   return doubts.filter((doubt) => doubt !== undefined);
 }
 
-async function readDoubt(
-  { client, codec }: RedisAccess,
-  prefix: string,
-  queue: string,
-  member: string,
-): Promise<Doubt | undefined> {
+async function readDoubt(store: QueueStore, member: string): Promise<Doubt | undefined> {
+  const { client, codec, keys, queue } = store;
   const cut = member.indexOf("/");
   const dedupKey = member.slice(0, cut);
   const name = member.slice(cut + 1);
-  const json = await client.hget(ledgerKey(prefix, queue, dedupKey), `e:${name}`);
+  const json = await client.hget(keys.ledger(dedupKey), `e:${name}`);
   // Settled since the list was read.
   if (json === null) return undefined;
   const entry = entryIn(json);
-  const effect = openStoredName(codec, dedupKey, name);
+  const effect = openStoredName(store, dedupKey, name);
   const isEncrypted = keyIdOf(effect.slice(effect.indexOf("/") + 1)) !== undefined;
   return {
     jobId: entry.job,
@@ -104,12 +89,8 @@ export interface DoubtCount {
   readonly oldestAt: number | undefined;
 }
 
-export async function countDoubts(
-  client: RedisConnection,
-  prefix: string,
-  queue: string,
-): Promise<DoubtCount> {
-  const key = doubtsKey(prefix, queue);
+export async function countDoubts({ client, keys }: QueueStore): Promise<DoubtCount> {
+  const key = keys.doubts;
   const [count, [oldest]] = await Promise.all([client.zcard(key), client.zrange(key, "0", "0")]);
   const score = oldest === undefined ? null : await client.zscore(key, oldest);
   return { count, oldestAt: score === null ? undefined : Number(score) };

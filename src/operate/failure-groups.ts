@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { nearestTime } from "../lib/iso-time.ts";
-import type { RedisAccess } from "../redis/connect.ts";
-import { queueKey } from "../redis/keys.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { loadScript } from "../redis/script.ts";
 import { openFailure } from "../status/read-status.ts";
 
@@ -40,22 +39,18 @@ const ENOUGH_MS = 1_000;
  *
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
-export async function readFailureGroups(
-  access: RedisAccess,
-  prefix: string,
-  queues: readonly string[],
-): Promise<FailureGroups> {
+export async function readFailureGroups(queues: readonly QueueStore[]): Promise<FailureGroups> {
   const groups = new Map<string, FailureGroup>();
   let scanned = 0;
   let isComplete = true;
   const enoughAt = performance.now() + ENOUGH_MS;
-  for (const queue of queues) {
+  for (const store of queues) {
     for (let offset = 0; ; offset += SLICE) {
       if (scanned >= SCANNED_MAX || performance.now() > enoughAt) {
         isComplete = false;
         break;
       }
-      const slice = await readSlice(access, prefix, queue, offset);
+      const slice = await readSlice(store, offset);
       scanned += slice.read;
       for (const group of slice.groups) add(groups, group);
       if (slice.read < SLICE) break;
@@ -69,14 +64,14 @@ function byUrgency(a: FailureGroup, b: FailureGroup): number {
   return Number(a.code === "CANCELLED") - Number(b.code === "CANCELLED") || b.count - a.count;
 }
 
-async function readSlice({ client, codec }: RedisAccess, prefix: string, queue: string, offset: number) {
-  const keys = [queueKey(prefix, queue, "failed")];
-  const reply = await script.run(client, keys, [queueKey(prefix, queue, ""), offset, SLICE]);
+async function readSlice(store: QueueStore, offset: number) {
+  const { failed, start } = store.keys;
+  const reply = await script.run(store.client, [failed], [start, offset, SLICE]);
   const [read, ...values] = reply as [number, ...(string | number)[]];
   const groups: FailureGroup[] = [];
   for (let at = 0; at < values.length; at += 7) {
     const [type, , count, earliest, latest, exampleId, reason] = values.slice(at, at + 7);
-    const { code, message } = openFailure(codec, String(exampleId), String(reason));
+    const { code, message } = openFailure(store, String(exampleId), String(reason));
     groups.push({
       type: String(type),
       code,

@@ -1,7 +1,6 @@
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
 import type { JobState } from "../queue/job-state.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { queueKey } from "../redis/keys.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { loadScript } from "../redis/script.ts";
 
 /** What jobs must have in common. */
@@ -35,7 +34,7 @@ const script = loadScript(import.meta.url, "../queue/find-jobs.lua");
 /** With a filter so many hold up the store for some two milliseconds, on a busy machine. */
 const SLICE = 500;
 
-const lists: Partial<Record<JobState, string>> = { waiting: "wait", active: "active" };
+const lists: ReadonlySet<JobState> = new Set(["waiting", "active"]);
 const newestFirst: ReadonlySet<JobState> = new Set(["completed", "failed"]);
 /** What a reason counts as that begins with no code of ours. */
 const UNNAMED: ErrorCode = "HANDLER_FAILED";
@@ -46,8 +45,7 @@ const UNNAMED: ErrorCode = "HANDLER_FAILED";
  * @param limit how many may match at most
  */
 export async function findJobs(
-  client: RedisConnection,
-  prefix: string,
+  { client, keys }: QueueStore,
   place: AssociatedData,
   filter: JobFilter,
   limit: number,
@@ -57,14 +55,14 @@ export async function findJobs(
   const isFiltered = [type, code, from, to].some((value) => value !== "");
   const reply = await script.run(
     client,
-    [queueKey(prefix, queue, lists[state] ?? state)],
+    [keys[state]],
     [
       kindOf(state),
       offset,
       lastId,
       isFiltered ? SLICE : limit,
       limit,
-      queueKey(prefix, queue, ""),
+      keys.start,
       type,
       code,
       from,
@@ -77,7 +75,7 @@ export async function findJobs(
 }
 
 function kindOf(state: JobState): "list" | "ascending" | "descending" {
-  if (lists[state] !== undefined) return "list";
+  if (lists.has(state)) return "list";
   return newestFirst.has(state) ? "descending" : "ascending";
 }
 

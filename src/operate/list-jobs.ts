@@ -3,8 +3,7 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { type JobState, jobStates } from "../queue/job-state.ts";
-import type { RedisAccess } from "../redis/connect.ts";
-import { queueKey } from "../redis/keys.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
 import { type DedupKeyPlaces, findDedupKeyHolder } from "../status/dedup-key-holder.ts";
 import type { ListedJob } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
@@ -49,14 +48,8 @@ export type KnownTypes = ReadonlyMap<string, DedupKeyPlaces & { readonly redact:
  *
  * @throws HoldfastError `INVALID_REQUEST` for a cursor that is not one
  */
-export async function listJobs(
-  access: RedisAccess,
-  prefix: string,
-  types: KnownTypes,
-  query: JobQuery,
-): Promise<JobPage> {
-  if (query.idempotencyKey !== undefined)
-    return await listByKey(access, prefix, types, query, query.idempotencyKey);
+export async function listJobs(stores: QueueStores, types: KnownTypes, query: JobQuery): Promise<JobPage> {
+  if (query.idempotencyKey !== undefined) return await listByKey(stores, types, query, query.idempotencyKey);
   const declared = [...types.values()];
   const queues = [
     ...new Set([
@@ -69,23 +62,20 @@ export async function listJobs(
   const wanted = sources.filter(
     ({ state }) => (query.state ?? state) === state && (query.code === undefined || state !== "completed"),
   );
-  return await listFrom(access, prefix, types, wanted, query);
+  return await listFrom(stores, types, wanted, query);
 }
 
 /** The few jobs, one for each type, whose key this is. */
 async function listByKey(
-  access: RedisAccess,
-  prefix: string,
+  stores: QueueStores,
   types: KnownTypes,
   query: JobQuery,
   key: string,
 ): Promise<JobPage> {
   const candidates = [...types].filter(([name]) => query.type === undefined || name === query.type);
-  const readListed = openListedReader(access, prefix, types);
+  const readListed = openListedReader(stores, types);
   const ids = await Promise.all(
-    candidates.map(([name, places]) =>
-      findDedupKeyHolder(access.client, prefix, dedupKeyOf(name, key), places),
-    ),
+    candidates.map(([name, places]) => findDedupKeyHolder(stores, dedupKeyOf(name, key), places)),
   );
   const read = await Promise.all(ids.map((id) => readListed(id ?? "")));
   const jobs = read.filter((job) => job !== undefined);
@@ -93,21 +83,19 @@ async function listByKey(
 }
 
 async function listFrom(
-  access: RedisAccess,
-  prefix: string,
+  stores: QueueStores,
   types: KnownTypes,
   sources: readonly Source[],
   query: JobQuery,
 ): Promise<JobPage> {
   let place = query.cursor === undefined ? startOf(sources[0]) : parseCursor(query.cursor, sources);
-  const { client } = access;
-  const readListed = openListedReader(access, prefix, types);
+  const readListed = openListedReader(stores, types);
   const jobs: ListedJob[] = [];
   let scanned = 0;
   const enoughAt = performance.now() + ENOUGH_MS;
   const isEnough = () => jobs.length >= query.limit || scanned >= SCANNED_MAX || performance.now() > enoughAt;
   while (place !== undefined && !isEnough()) {
-    const found = await findJobs(client, prefix, place, query, query.limit - jobs.length);
+    const found = await findJobs(stores.of(place.queue), place, query, query.limit - jobs.length);
     const read = await Promise.all(found.ids.map((id) => readListed(id)));
     jobs.push(...read.filter((job) => job !== undefined).filter((job) => matches(job, query)));
     scanned += found.scanned;
@@ -128,19 +116,19 @@ function matches(job: ListedJob, { type, state, code, from, to }: JobQuery): boo
   );
 }
 
-function openListedReader(access: RedisAccess, prefix: string, types: KnownTypes): ReadListed {
-  const { client, codec } = access;
-  const readStatus = openStatusReader(access, prefix);
+function openListedReader(stores: QueueStores, types: KnownTypes): ReadListed {
+  const readStatus = openStatusReader(stores);
   return async (id) => {
     const queue = queueOfId(id);
     if (queue === undefined) return undefined;
+    const store = stores.of(queue);
     const [status, data] = await Promise.all([
       readStatus(id),
       // What is no hash is no job: the status says so.
-      client.hget(queueKey(prefix, queue, id), "data").catch(unlessWrongType),
+      store.client.hget(store.keys.job(id), "data").catch(unlessWrongType),
     ]);
     if (status === undefined || data === null) return undefined;
-    const { idempotencyKey } = submitted(codec, id, data);
+    const { idempotencyKey } = submitted(store, id, data);
     return {
       ...status,
       result: redact(status.result, redactionOf(types, status.type).result),

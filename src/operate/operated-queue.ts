@@ -1,6 +1,5 @@
 import { type CancelOutcome, cancelJob } from "../queue/cancel-job.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { joinedJobsKey, ledgerKey, queueKey } from "../redis/keys.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
 import { loadScript } from "../redis/script.ts";
 
 export type Retried = "retried" | "not-failed" | "missing";
@@ -30,25 +29,19 @@ const retryScript = loadScript(import.meta.url, "../queue/retry.lua", [
   "../queue/retry-failed-job.lua",
 ]);
 
-export function openOperatedQueues(
-  prefix: string,
-  names: readonly string[],
-  client: RedisConnection,
-): OperatedQueues {
+export function openOperatedQueues(stores: QueueStores, names: readonly string[]): OperatedQueues {
   return {
     names,
-    get: (queue) => ({
-      async retry(id, reason = "") {
-        const args = [
-          queueKey(prefix, queue, ""),
-          id,
-          ledgerKey(prefix, queue, ""),
-          joinedJobsKey(prefix, queue),
-          reason,
-        ];
-        return (await retryScript.run(client, [queueKey(prefix, queue, id)], args)) as Retried;
-      },
-      cancel: (jobId) => cancelJob(client, { prefix, queue, jobId }),
-    }),
+    get(queue) {
+      const store = stores.of(queue);
+      const { keys } = store;
+      return {
+        async retry(id, reason = "") {
+          const args = [keys.start, id, keys.ledgerStart, keys.joinedJobs, reason];
+          return (await retryScript.run(store.client, [keys.job(id)], args)) as Retried;
+        },
+        cancel: (jobId) => cancelJob(store, jobId),
+      };
+    },
   };
 }

@@ -4,9 +4,8 @@ import { openLedgers, type Resolution, type ResolvedJob } from "../effect/ledger
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import { jobNotFound, parseJobId } from "../job/job-id.ts";
-import type { RedisAccess } from "../redis/connect.ts";
-import { acceptLoss } from "../redis/epoch.ts";
-import { queueKey } from "../redis/keys.ts";
+import { acceptLoss } from "../queue/data-loss.ts";
+import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { type AuditEntry, readAuditTrail } from "./audit-log.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "./doubts.ts";
@@ -76,30 +75,30 @@ const DOUBTS_SEARCHED_MAX = 100_000;
 /** Opens an operator's hand on a connection. */
 export function openOperator(
   application: Application,
-  access: RedisAccess,
+  stores: QueueStores,
   settings: Settings,
   countEffect?: CountEffect,
 ): Operator {
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const { client } = access;
-  const queues = openOperatedQueues(prefix, application.queues, client);
+  const { HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const queues = openOperatedQueues(stores, application.queues);
+  const declared = application.queues.map(stores.of);
   /** The claim stands with the job that asked for the effect; when the job is gone, with its doubt. */
-  async function findClaim(id: string, queue: string, effect: string): Promise<string> {
-    const dedupKey = await client.hget(queueKey(prefix, queue, id), "claim");
+  async function findClaim(id: string, store: QueueStore, effect: string): Promise<string> {
+    const dedupKey = await store.client.hget(store.keys.job(id), "claim");
     if (dedupKey !== null) return dedupKey;
-    const doubts = await listDoubts(access, prefix, queue, 0, DOUBTS_SEARCHED_MAX);
+    const doubts = await listDoubts(store, 0, DOUBTS_SEARCHED_MAX);
     const doubt = doubts.find((candidate) => candidate.jobId === id && candidate.effect === effect);
     if (doubt === undefined) throw jobNotFound();
     return doubt.dedupKey;
   }
 
   async function resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob> {
-    const { name } = queueOf(queues, id);
+    const store = stores.of(queueOf(queues, id).name);
     const [dedupKey, type] = await Promise.all([
-      findClaim(id, name, effect),
-      client.hget(queueKey(prefix, name, id), "name"),
+      findClaim(id, store, effect),
+      store.client.hget(store.keys.job(id), "name"),
     ]);
-    const ledger = openLedgers(access, { prefix, queue: name }, retentionMs)(dedupKey);
+    const ledger = openLedgers(store, retentionMs)(dedupKey);
     const resolved = await ledger.resolve(effect, resolution);
     if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
     countEffect?.(type ?? "", declaredName(effect), "settled");
@@ -107,7 +106,7 @@ export function openOperator(
   }
 
   return {
-    list: (query) => inTime(listJobs(access, prefix, application.jobs, query)),
+    list: (query) => inTime(listJobs(stores, application.jobs, query)),
     async retry(id) {
       const outcome = await inTime(queueOf(queues, id).queue.retry(id));
       if (outcome === "missing") throw jobNotFound();
@@ -121,32 +120,26 @@ export function openOperator(
         throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
       return outcome;
     },
-    failures: () => inTime(readFailureGroups(access, prefix, queues.names)),
-    retryFailed: (query) => inTime(retryFailed(client, prefix, queues, query)),
+    failures: () => inTime(readFailureGroups(declared)),
+    retryFailed: (query) => inTime(retryFailed(stores, queues, query)),
     async doubts(offset, limit) {
-      const lists = await inTime(
-        Promise.all(queues.names.map((name) => listDoubts(access, prefix, name, 0, offset + limit))),
-      );
+      const lists = await inTime(Promise.all(declared.map((store) => listDoubts(store, 0, offset + limit))));
       return lists
         .flat()
         .sort((a, b) => a.since.localeCompare(b.since))
         .slice(offset, offset + limit);
     },
     async doubtCounts() {
-      const counts = queues.names.map(
-        async (name) => [name, await countDoubts(client, prefix, name)] as const,
-      );
+      const counts = declared.map(async (store) => [store.queue, await countDoubts(store)] as const);
       return new Map(await inTime(Promise.all(counts)));
     },
     resolve: async (id, effect, resolution) => await inTime(resolve(id, effect, resolution)),
     async acceptLoss(acceptance) {
       const { names } = queues;
-      const accepted = await inTime(
-        Promise.all(names.map((queue) => acceptLoss(access, { prefix, queue }, acceptance))),
-      );
+      const accepted = await inTime(Promise.all(declared.map((store) => acceptLoss(store, acceptance))));
       return names.filter((_, index) => accepted[index] !== undefined);
     },
-    auditTrail: (limit) => readAuditTrail(access, prefix, queues.names, limit),
+    auditTrail: (limit) => readAuditTrail(declared, limit),
   };
 }
 

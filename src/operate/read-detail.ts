@@ -2,10 +2,8 @@ import { z } from "zod";
 import { parseJobId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { attemptRecords } from "../queue/attempt-record.ts";
-import { jobAssociatedData } from "../redis/associated-data.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
 import { openedOrWhyNot } from "../redis/codec.ts";
-import type { RedisAccess } from "../redis/connect.ts";
-import { queueKey } from "../redis/keys.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { listedJobSchema } from "../status/job-status.ts";
 import { optionsIn, type ReadStatus } from "../status/read-status.ts";
@@ -47,26 +45,26 @@ const LOG_LINES_MAX = 100;
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
 export async function readDetail(
-  { client, codec }: RedisAccess,
-  prefix: string,
+  stores: QueueStores,
   types: ReadonlyMap<string, { readonly redact: Redaction }>,
   readStatus: ReadStatus,
   id: string,
 ): Promise<JobDetail | undefined> {
   const queue = parseJobId(id)?.queue;
   if (queue === undefined) return undefined;
-  const key = queueKey(prefix, queue, id);
+  const store = stores.of(queue);
+  const { client, keys } = store;
   const [status, fields, logs] = await inTime(
     Promise.all([
       readStatus(id),
-      client.hgetall(key).catch(unlessWrongType),
-      client.lrange(`${key}:logs`, -LOG_LINES_MAX, -1).catch(unlessWrongType),
+      client.hgetall(keys.job(id)).catch(unlessWrongType),
+      client.lrange(keys.jobLogs(id), -LOG_LINES_MAX, -1).catch(unlessWrongType),
     ]),
   );
   if (status === undefined || fields?.data === undefined) return undefined;
   const reading = new Reading();
   const redaction = redactionOf(types, status.type);
-  const { idempotencyKey, payload } = submitted(codec, id, fields.data);
+  const { idempotencyKey, payload } = submitted(store, id, fields.data);
   return {
     ...status,
     result: redact(status.result, redaction.result),
@@ -79,10 +77,10 @@ export async function readDetail(
     worker: fields.pb ?? null,
     attempts: attemptRecords(fields).map((record) => ({
       ...record,
-      message: openedOrWhyNot(() => codec.open(record.message, jobAssociatedData(id, "attempt"))),
+      message: openedOrWhyNot(() => store.decryptText(id, "attempt", record.message)),
       startedAt: reading.time("attempts", record.startedAt, status.submittedAt),
       endedAt: reading.time("attempts", record.endedAt, status.submittedAt),
     })),
-    logs: (logs ?? []).map((line) => openedOrWhyNot(() => codec.open(line, jobAssociatedData(id, "log")))),
+    logs: (logs ?? []).map((line) => openedOrWhyNot(() => store.decryptText(id, "log", line))),
   };
 }

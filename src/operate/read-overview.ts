@@ -1,9 +1,8 @@
 import { nearestTime } from "../lib/iso-time.ts";
 import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../queue/heartbeat.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { type Backlog, readBacklog } from "../queue/read-backlog.ts";
 import { CLOCK_TOLERANCE_MS } from "../redis/clock.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { queueKey, workersKey, workersSeenKey } from "../redis/keys.ts";
 import { loadScript } from "../redis/script.ts";
 import type { CountCancelled } from "./count-cancelled.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
@@ -45,20 +44,15 @@ interface Told {
 
 /** Reads what goes on in a queue, in about a millisecond of the store's. */
 export async function readQueue(
-  client: RedisConnection,
-  prefix: string,
-  name: string,
+  store: QueueStore,
   countCancelled: CountCancelled = async () => 0,
 ): Promise<QueueReading> {
-  const key = (part: string) => queueKey(prefix, name, part);
-  const keys = [
-    ...["active", "completed", "failed", "id", "meta"].map(key),
-    workersKey(prefix, name),
-    workersSeenKey(prefix, name),
-  ];
+  const { queue: name, client, keys } = store;
+  const { active, completed, failed, jobCounter, meta, workers, workersSeen } = keys;
+  const used = [active, completed, failed, jobCounter, meta, workers, workersSeen];
   const [backlog, reply] = await Promise.all([
-    readBacklog(client, prefix, name),
-    script.run(client, keys, [key(""), RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS]),
+    readBacklog(store),
+    script.run(client, used, [keys.start, RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS]),
   ]);
   const told = JSON.parse(String(reply)) as Told;
   const times = told.times
@@ -71,7 +65,7 @@ export async function readQueue(
     queue: {
       name,
       ...backlog.jobs,
-      cancelled: await countCancelled(name, backlog.jobs.failed),
+      cancelled: await countCancelled(store, backlog.jobs.failed),
       inDoubt: backlog.doubts,
       oldestWaitingSince: sinceOf(backlog.oldestWaitingMs, told.now),
       oldestDoubtSince: sinceOf(backlog.oldestDoubtMs, told.now),

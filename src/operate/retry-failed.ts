@@ -1,7 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { parseFailure } from "../job/failure.ts";
+import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import type { RedisConnection } from "../redis/connection.ts";
-import { queueKey } from "../redis/keys.ts";
 import { unlessWrongType } from "../status/submitted.ts";
 import {
   type FailedJob,
@@ -47,8 +47,7 @@ const ENOUGH_MS = 1_000;
  * @throws HoldfastError `INVALID_REQUEST` without a filter, and for a cursor that is not one
  */
 export async function retryFailed(
-  client: RedisConnection,
-  prefix: string,
+  stores: QueueStores,
   queues: OperatedQueues,
   query: FailedQuery,
 ): Promise<RetriedFailed> {
@@ -56,7 +55,7 @@ export async function retryFailed(
   const count = queues.names.length;
   let place: AssociatedData | undefined =
     query.cursor === undefined ? { queue: 0, offset: 0 } : parseCursor(query.cursor, count);
-  const before = Math.min(query.before, await redisNow(client));
+  const before = Math.min(query.before, await redisNow(stores.client));
   const limit = query.dryRun ? Number.POSITIVE_INFINITY : query.limit;
   const matching: FailedJob[] = [];
   let [retried, skipped, scanned, leftAlone] = [0, 0, 0, 0];
@@ -64,7 +63,7 @@ export async function retryFailed(
   const isEnough = () => retried >= limit || scanned >= SCANNED_MAX || performance.now() > enoughAt;
   while (place !== undefined && !isEnough()) {
     const name: string = queues.names[place.queue] ?? "";
-    const slice = await readSlice(client, prefix, name, before, place.offset);
+    const slice = await readSlice(stores.of(name), before, place.offset);
     const { read, wanted } = take(slice, query, limit - retried);
     const moved = query.dryRun ? 0 : await retryAll(queues, name, wanted);
     retried += moved;
@@ -96,17 +95,10 @@ async function redisNow(client: RedisConnection): Promise<number> {
   return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
 }
 
-async function readSlice(
-  client: RedisConnection,
-  prefix: string,
-  queue: string,
-  before: number,
-  offset: number,
-): Promise<FailedJob[]> {
-  const key = queueKey(prefix, queue, "failed");
-  const ids = await client.zrangebyscore(key, "-inf", before, "LIMIT", offset, SLICE);
+async function readSlice({ client, keys }: QueueStore, before: number, offset: number): Promise<FailedJob[]> {
+  const ids = await client.zrangebyscore(keys.failed, "-inf", before, "LIMIT", offset, SLICE);
   const jobs = await Promise.all(
-    ids.map((id) => client.hmget(queueKey(prefix, queue, id), "name", "failedReason").catch(unlessWrongType)),
+    ids.map((id) => client.hmget(keys.job(id), "name", "failedReason").catch(unlessWrongType)),
   );
   return ids.map((id, index) => {
     const [type, reason] = jobs[index] ?? [];

@@ -2,8 +2,8 @@ import type { Durability } from "../config/variables.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
 import { CLOCK_TOLERANCE_MS, type Clock } from "../redis/clock.ts";
-import type { RedisConnection } from "../redis/connection.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openCancelledCounter } from "./count-cancelled.ts";
 import type { Overview, RedisOverview, SamplePoint, WorkerOverview } from "./overview.ts";
@@ -11,8 +11,7 @@ import { percentilesOf, type QueueReading, readQueue } from "./read-overview.ts"
 import { openRedisReader } from "./read-redis.ts";
 
 export interface OverviewWatchOptions {
-  readonly client: RedisConnection;
-  readonly prefix: string;
+  readonly stores: QueueStores;
   readonly queues: readonly string[];
   readonly durability: Durability;
   readonly clock: Pick<Clock, "offsetMs">;
@@ -41,9 +40,10 @@ const DESERTED_AFTER_MS = 5 * 60_000;
 
 /** Samples only while somebody looks: what goes on is in the store, and a process that nobody asks need not know. */
 export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch {
-  const { client, prefix, queues, durability, clock } = options;
-  const readStore = openRedisReader(client, durability);
-  const countCancelled = openCancelledCounter(client, prefix);
+  const { stores, queues, durability, clock } = options;
+  const readStore = openRedisReader(stores.client, durability);
+  const countCancelled = openCancelledCounter();
+  const declared = queues.map(stores.of);
   const listeners = new Set<(view: Overview) => void>();
   let history: SamplePoint[] = [];
   let before: { readonly now: number; readonly submitted: number } | undefined;
@@ -53,7 +53,7 @@ export function openOverviewWatch(options: OverviewWatchOptions): OverviewWatch 
 
   const sample = oneAtATime(async () => {
     const [store, ...readings] = await inTime(
-      Promise.all([readStore(), ...queues.map((queue) => readQueue(client, prefix, queue, countCancelled))]),
+      Promise.all([readStore(), ...declared.map((store) => readQueue(store, countCancelled))]),
     );
     addPoint(readings);
     const workers = readings.flatMap((reading) => reading.workers);

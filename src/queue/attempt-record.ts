@@ -1,7 +1,6 @@
 import { z } from "zod";
-import type { RedisConnection } from "../redis/connection.ts";
-import { queueKey } from "../redis/keys.ts";
 import { loadScript } from "../redis/script.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 /** How an attempt failed. BullMQ keeps only the latest; these stay with the job for whoever looks into it. */
 export interface AttemptRecord {
@@ -24,14 +23,10 @@ const KEPT_MAX = 50;
 const script = loadScript(import.meta.url, "keep-attempt.lua");
 
 /** Writes it down in a field of the job's own, so that it goes when the job goes. */
-export async function keepAttempt(
-  client: RedisConnection,
-  place: { readonly prefix: string; readonly queue: string; readonly jobId: string },
-  record: AttemptRecord,
-): Promise<void> {
-  const job = queueKey(place.prefix, place.queue, place.jobId);
+export async function keepAttempt(store: QueueStore, jobId: string, record: AttemptRecord): Promise<void> {
   const field = `${FIELD}${record.attempt % KEPT_MAX}`;
-  await script.run(client, [job], [field, JSON.stringify(record)]);
+  const encrypted = { ...record, message: store.encryptText(jobId, "attempt", record.message) };
+  await script.run(store.client, [store.keys.job(jobId)], [field, JSON.stringify(encrypted)]);
 }
 
 /** Reads them from the fields of a job, the first first. What is no record is left out. */

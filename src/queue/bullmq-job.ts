@@ -1,11 +1,10 @@
 import type { Job, JobProgress } from "bullmq";
 import { jobNotFound } from "../job/job-id.ts";
-import { jobAssociatedData } from "../redis/associated-data.ts";
-import type { Codec } from "../redis/codec.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import type { ClaimedJob } from "./claimed-job.ts";
 import { type JobEnvelope, openEnvelope } from "./envelope.ts";
 import type { Lease } from "./lease.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 const LOGS_MAX = 100;
 
@@ -18,15 +17,15 @@ const LOGS_MAX = 100;
 export class BullmqJob implements ClaimedJob {
   readonly id: string;
   readonly #job: Job<unknown, unknown, string>;
-  readonly #codec: Codec;
+  readonly #store: QueueStore;
   readonly lease: Lease;
   readonly lockToken: string;
   #envelope: JobEnvelope | undefined;
 
-  constructor(job: Job<unknown, unknown, string>, lockToken: string, lease: Lease, codec: Codec) {
+  constructor(job: Job<unknown, unknown, string>, lockToken: string, lease: Lease, store: QueueStore) {
     this.id = job.id ?? "";
     this.#job = job;
-    this.#codec = codec;
+    this.#store = store;
     this.lease = lease;
     this.lockToken = lockToken;
   }
@@ -36,7 +35,7 @@ export class BullmqJob implements ClaimedJob {
   }
 
   get envelope(): JobEnvelope {
-    this.#envelope ??= openEnvelope(this.#codec, this.id, this.#job.data);
+    this.#envelope ??= openEnvelope(this.#store, this.id, this.#job.data);
     return this.#envelope;
   }
 
@@ -57,13 +56,13 @@ export class BullmqJob implements ClaimedJob {
   }
 
   async progress(value: number | object): Promise<void> {
-    const encrypted = this.#codec.encryptValue(value, jobAssociatedData(this.id, "progress")) as JobProgress;
+    const encrypted = this.#store.encryptValue(this.id, "progress", value) as JobProgress;
     await inOurWords(this.#job.updateProgress(encrypted));
   }
 
   async keepLog(line: string): Promise<void> {
     this.#job.opts.keepLogs = LOGS_MAX;
-    await inOurWords(this.#job.log(this.#codec.encrypt(line, jobAssociatedData(this.id, "log"))));
+    await inOurWords(this.#job.log(this.#store.encryptText(this.id, "log", line)));
   }
 }
 

@@ -1,17 +1,8 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import { duplicate, type RedisConnection } from "../redis/connection.ts";
-import { cancelChannel, queueKey } from "../redis/keys.ts";
+import { duplicate } from "../redis/connection.ts";
 import type { Leases } from "./lease.ts";
-
-export interface CancellationsOptions {
-  readonly prefix: string;
-  readonly queue: string;
-  readonly connection: RedisConnection;
-  readonly leases: Leases;
-  /** How long a message is remembered whose job is not held here, in milliseconds: as long as the claim's lock lasts. */
-  readonly lockMs: number;
-}
+import type { QueueStore } from "./queue-store.ts";
 
 /** Ends attempts whose job is cancelled. A cancelled job bears a mark; a message says when to look for it. */
 export interface Cancellations extends Running {
@@ -29,19 +20,23 @@ const EARLY_MAX = 10_000;
  *
  * A message can be lost while the connection is away or hangs. So the jobs held here are looked at each time it is
  * subscribed again, and whenever locks are renewed.
+ *
+ * @param lockMs how long a message is remembered whose job is not held here: as long as the claim's lock lasts
  */
-export function watchCancellations(options: CancellationsOptions): Cancellations {
-  const { prefix, queue, connection, leases, lockMs } = options;
+export function watchCancellations(
+  { client, keys }: QueueStore,
+  leases: Leases,
+  lockMs: number,
+): Cancellations {
   const early = createMemory(lockMs);
-  const subscriber = duplicate(connection);
-  const channel = cancelChannel(prefix, queue);
+  const subscriber = duplicate(client);
   const end = (jobId: string) =>
     leases.abort(jobId, new HoldfastError("CANCELLED", "Cancelled by an operator"));
 
   async function look(jobIds: readonly string[]): Promise<void> {
     if (jobIds.length === 0) return;
-    const pipeline = connection.pipeline();
-    for (const jobId of jobIds) pipeline.hexists(queueKey(prefix, queue, jobId), "defa");
+    const pipeline = client.pipeline();
+    for (const jobId of jobIds) pipeline.hexists(keys.job(jobId), "defa");
     const marks = (await pipeline.exec()) ?? [];
     for (const [index, [, isMarked]] of marks.entries()) if (isMarked === 1) end(jobIds[index] ?? "");
   }
@@ -53,7 +48,7 @@ export function watchCancellations(options: CancellationsOptions): Cancellations
 
   const lookQuietly = (jobIds: readonly string[]) => look(jobIds).catch(() => {});
   const subscribe = async () => {
-    await subscriber.subscribe(channel);
+    await subscriber.subscribe(keys.cancelChannel);
     await look(leases.jobIds());
   };
   // The client reports its connection's errors; this one shares its fate.

@@ -1,18 +1,9 @@
 import { batchByTurn } from "../lib/batch-by-turn.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { type CountedReply, type Epoch, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
-import { dedupKeyName, epochKey, queueKey } from "../redis/keys.ts";
+import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
 import { redisFull } from "../redis/redis-errors.ts";
 import { replicasMissing, type Written } from "../redis/replicas.ts";
 import { loadScript } from "../redis/script.ts";
-
-export interface KeyClaimerOptions {
-  readonly prefix: string;
-  readonly queue: string;
-  readonly client: RedisConnection;
-  /** Shown to the store, which claims nothing when it has lost something. */
-  readonly epoch: Epoch;
-}
+import type { WritableQueueStore } from "./queue-store.ts";
 
 /** Claims keys in the slot of one queue for jobs of others. */
 export interface DedupKeys {
@@ -41,13 +32,11 @@ type ClaimArgs = readonly [dedupKey: string, id: string, dedupKeyMs: number];
 type Holder = string | null | 0;
 
 /** Claims that come within one turn of the event loop travel in one command. */
-export function createKeyClaimer({ prefix, queue, client, epoch }: KeyClaimerOptions): DedupKeys {
-  const start = queueKey(prefix, queue, "");
-
+export function createKeyClaimer({ client, keys, epoch }: WritableQueueStore): DedupKeys {
   async function claimTogether(dedupKeys: readonly ClaimArgs[]): Promise<Holder[]> {
     const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
-      const args = [start, id, count, ...dedupKeys.flat()];
-      const written = await epoch.write(claimScript, [epochKey(prefix, queue)], args);
+      const args = [keys.start, id, count, ...dedupKeys.flat()];
+      const written = await epoch.write(claimScript, [keys.epoch], args);
       return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
     });
     if (!isConfirmed) throw replicasMissing();
@@ -61,10 +50,10 @@ export function createKeyClaimer({ prefix, queue, client, epoch }: KeyClaimerOpt
       if (holder === 0) throw redisFull();
       return holder ?? id;
     },
-    holder: (dedupKey) => client.get(dedupKeyName(prefix, queue, dedupKey)),
-    hasJob: async (id) => (await client.exists(queueKey(prefix, queue, id))) > 0,
+    holder: (dedupKey) => client.get(keys.dedupKey(dedupKey)),
+    hasJob: async (id) => (await client.exists(keys.job(id))) > 0,
     async release(dedupKey, id) {
-      await releaseScript.run(client, [dedupKeyName(prefix, queue, dedupKey)], [id]);
+      await releaseScript.run(client, [keys.dedupKey(dedupKey)], [id]);
     },
   };
 }

@@ -1,6 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { jobAssociatedData } from "../redis/associated-data.ts";
-import type { Codec } from "../redis/codec.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 /** What BullMQ keeps as a job's `data`, perhaps sealed. */
 export interface JobEnvelope {
@@ -15,8 +14,8 @@ export interface JobEnvelope {
  *
  * @throws HoldfastError `DECRYPTION_FAILED`, `INVALID_PAYLOAD` for what no submission of ours can have left
  */
-export function openEnvelope(codec: Codec, jobId: string, data: unknown): JobEnvelope {
-  const envelope = codec.decryptValue(data, jobAssociatedData(jobId, "data"));
+export function openEnvelope(store: QueueStore, jobId: string, data: unknown): JobEnvelope {
+  const envelope = store.decryptValue(jobId, "data", data);
   if (isEnvelope(envelope)) return envelope;
   throw new HoldfastError(
     "INVALID_PAYLOAD",

@@ -3,14 +3,12 @@ import { withDeadline } from "../lib/deadline.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { wait } from "../lib/wait.ts";
 import { duplicate, type RedisConnection } from "../redis/connection.ts";
-import { queueKey } from "../redis/keys.ts";
 import { redisUnavailable } from "../redis/redis-errors.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 export interface EventReaderOptions {
-  readonly prefix: string;
-  readonly queue: string;
-  /** The reader opens another connection like this one. */
-  readonly client: RedisConnection;
+  /** The reader opens another connection like the store's. */
+  readonly store: QueueStore;
   /**
    * Every event from here on is told; what happened before this may have been missed. Called again after a lost
    * connection, and when events were trimmed away before they were read: BullMQ keeps about 10,000.
@@ -40,7 +38,7 @@ type Entry = readonly [id: string, fields: readonly string[]];
  * ends), waits 5 s after a lost connection, and does not tell that it was lost.
  */
 export function startEventReader(options: EventReaderOptions): Running {
-  const connection = duplicate(options.client, { socketTimeout: BLOCK_MS + ANSWER_MARGIN_MS });
+  const connection = duplicate(options.store.client, { socketTimeout: BLOCK_MS + ANSWER_MARGIN_MS });
   const stopping = new AbortController();
   // The client reports its connection's errors; this one shares its fate.
   connection.on("error", () => {});
@@ -68,11 +66,11 @@ async function readUntilStopped(
 
 async function readWhileConnected(
   connection: RedisConnection,
-  { prefix, queue, onCaughtUp, onEvents }: EventReaderOptions,
+  { store, onCaughtUp, onEvents }: EventReaderOptions,
   signal: AbortSignal,
 ): Promise<void> {
   if (connection.status !== "ready") await once(connection, "ready", { signal });
-  const key = queueKey(prefix, queue, "events");
+  const key = store.keys.events;
   const answered = <T>(reply: Promise<T>) =>
     withDeadline(reply, BLOCK_MS + ANSWER_MARGIN_MS, redisUnavailable);
 

@@ -1,8 +1,7 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { workersKey, workersSeenKey } from "../redis/keys.ts";
 import { loadScript } from "../redis/script.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 /** What a worker tells of itself, for those who watch. Nothing rests on it: jobs are held by their locks. */
 export interface WorkerHeartbeat {
@@ -17,15 +16,6 @@ export interface WorkerHeartbeat {
   readonly clockOffsetMs: number;
 }
 
-export interface HeartbeatOptions {
-  readonly client: RedisConnection;
-  readonly prefix: string;
-  readonly queue: string;
-  readonly workerName: string;
-  /** Read at each beat. */
-  readonly sign: () => WorkerHeartbeat;
-}
-
 /** How often a worker gives a sign of life. */
 const HEARTBEAT_MS = 5_000;
 /** Three signs missed: it is gone, or cannot reach the store. */
@@ -35,9 +25,14 @@ const FORGOTTEN_AFTER_MS = 10 * 60_000;
 
 const script = loadScript(import.meta.url, "heartbeat.lua");
 
-/** Gives signs of life until stopped, then takes leave. */
-export function startHeartbeat({ client, prefix, queue, workerName, sign }: HeartbeatOptions): Running {
-  const keys = [workersKey(prefix, queue), workersSeenKey(prefix, queue)] as const;
+/**
+ * Gives signs of life until stopped, then takes leave.
+ *
+ * @param sign read at each beat
+ */
+export function startHeartbeat(store: QueueStore, workerName: string, sign: () => WorkerHeartbeat): Running {
+  const { client } = store;
+  const keys = [store.keys.workers, store.keys.workersSeen] as const;
   const beat = oneAtATime(async () => {
     try {
       await script.run(client, keys, [workerName, JSON.stringify(sign()), FORGOTTEN_AFTER_MS]);

@@ -1,13 +1,11 @@
 import type { RetryPolicy } from "../job/retry-policy.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
-import { jobAssociatedData } from "../redis/associated-data.ts";
-import type { Codec } from "../redis/codec.ts";
-import { type CountedReply, type Epoch, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
-import { queueKey } from "../redis/keys.ts";
+import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
 import { inTime, redisFull } from "../redis/redis-errors.ts";
 import { replicasMissing, type Written } from "../redis/replicas.ts";
 import { loadScript } from "../redis/script.ts";
 import type { JobEnvelope } from "./envelope.ts";
+import type { WritableQueueStore } from "./queue-store.ts";
 
 /** A job about to be enqueued. */
 export interface NewJob {
@@ -27,14 +25,6 @@ export interface NewJob {
   readonly dedupKeyMs: number;
 }
 
-export interface JobAdderOptions {
-  readonly prefix: string;
-  readonly queue: string;
-  readonly codec: Codec;
-  /** Shown to the store, which takes nothing when it has lost something. */
-  readonly epoch: Epoch;
-}
-
 /** Enqueues jobs. */
 export interface JobAdder {
   /**
@@ -52,22 +42,33 @@ const TOGETHER_MAX = 32;
 const CHARACTERS_MAX = 1_048_576;
 
 const script = loadScript(import.meta.url, "add-jobs.lua", ["has-room.lua"]);
-const lists = ["wait", "delayed", "prioritized", "pc", "active", "marker", "events", "meta", "id", "epoch"];
 
 /**
  * Adds jobs to one queue. Those that come within one turn of the event loop travel in one command, which is most of what
  * a submission costs under load.
  */
-export function createJobAdder({ prefix, queue, codec, epoch }: JobAdderOptions): JobAdder {
-  const keys = lists.map((name) => queueKey(prefix, queue, name));
-  const start = queueKey(prefix, queue, "");
+export function createJobAdder(store: WritableQueueStore): JobAdder {
+  const { epoch, keys } = store;
+  const { waiting, delayed, prioritized, priorityCounter, active, marker, events, meta, jobCounter } = keys;
+  const used = [
+    waiting,
+    delayed,
+    prioritized,
+    priorityCounter,
+    active,
+    marker,
+    events,
+    meta,
+    jobCounter,
+    keys.epoch,
+  ];
 
   async function addTogether(jobs: readonly ScriptArgs[]): Promise<Holder[]> {
     const args: (string | number)[] = [];
     // `flat()` is no option here: it takes half a microsecond for each job.
     for (const job of jobs) args.push(...job);
     const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
-      const written = await epoch.write(script, keys, [start, id, count, ...args]);
+      const written = await epoch.write(script, used, [keys.start, id, count, ...args]);
       return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
     });
     if (!isConfirmed) throw replicasMissing();
@@ -83,7 +84,7 @@ export function createJobAdder({ prefix, queue, codec, epoch }: JobAdderOptions)
   return {
     async add(job) {
       const { id, type, dedupKey, dedupKeyMs, delayMs, priority } = job;
-      const data = JSON.stringify(codec.encryptValue(job.envelope, jobAssociatedData(id, "data")));
+      const data = JSON.stringify(store.encryptValue(id, "data", job.envelope));
       const holder = await add([id, type, data, bullmqOptions(job), dedupKey, dedupKeyMs, delayMs, priority]);
       if (holder === 0) throw redisFull();
       return holder ?? id;

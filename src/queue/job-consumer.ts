@@ -4,11 +4,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Failure, failureOf, formatFailure } from "../job/failure.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
-import { jobAssociatedData } from "../redis/associated-data.ts";
 import type { Clock } from "../redis/clock.ts";
-import type { Codec } from "../redis/codec.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { bullmqQueueName, queueKey } from "../redis/keys.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { isTraced } from "../telemetry/tracing.ts";
@@ -21,16 +17,15 @@ import { ClaimingWorker } from "./claiming-worker.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { createLeases, Lease } from "./lease.ts";
 import { createPoisonJobs, type PoisonJobs } from "./poison-jobs.ts";
+import { bullmqQueueName } from "./queue-keys.ts";
+import type { QueueStore } from "./queue-store.ts";
 import { startWatchdog } from "./stuck-worker.ts";
 
 export interface ConsumerOptions {
-  readonly prefix: string;
-  readonly queue: string;
+  readonly store: QueueStore;
   /** Names this worker in the jobs it takes. */
   readonly workerName: string;
-  readonly connection: RedisConnection;
   readonly clock: Clock;
-  readonly codec: Codec;
   readonly concurrency: number;
   readonly lockMs: number;
   readonly stopGraceMs: number;
@@ -64,20 +59,21 @@ export function startConsumer(
   options: ConsumerOptions,
   attempt: (job: ClaimedJob) => Promise<AttemptOutcome>,
 ): Running {
+  const { store } = options;
   const leases = createLeases(options.lockMs);
-  const poisonJobs = createPoisonJobs(options);
+  const poisonJobs = createPoisonJobs(store, options.lockMs);
   const startedAt = Date.now();
   let claimedAt: number | null = null;
-  const cancellations = watchCancellations({ ...options, leases });
+  const cancellations = watchCancellations(store, leases, options.lockMs);
   const worker = new ClaimingWorker(
-    bullmqQueueName(options.queue),
+    bullmqQueueName(store.queue),
     async (job, token = "") => {
       claimedAt = job.processedOn ?? null;
       const lease = leases.get(job.id ?? "") ?? new Lease(options.lockMs);
-      const taken = new BullmqJob(job, token, lease, options.codec);
+      const taken = new BullmqJob(job, token, lease, store);
       const outcome = await outcomeOf(taken, poisonJobs, attempt).catch(unexpected);
       if (outcome.kind === "failed") await keepFailure(options, job, outcome.failure);
-      return await settle(job, token, outcome, options.codec);
+      return await settle(job, token, outcome, store);
     },
     workerOptions(options),
     options.clock,
@@ -107,9 +103,9 @@ export function startConsumer(
     claimedAt,
     clockOffsetMs: Math.round(options.clock.offsetMs()),
   });
-  const heartbeat = startHeartbeat({ ...options, client: options.connection, sign });
+  const heartbeat = startHeartbeat(store, options.workerName, sign);
   const mayClaim = () => !worker.isPaused();
-  const watchdog = startWatchdog({ ...options, client: options.connection, sign, mayClaim });
+  const watchdog = startWatchdog({ ...options, sign, mayClaim });
   return {
     stop: stopOnce(async () => {
       await watchdog.stop();
@@ -123,10 +119,10 @@ export function startConsumer(
 }
 
 function workerOptions(options: ConsumerOptions) {
-  const { prefix, connection, concurrency, lockMs, workerName: name, keepCompleted, keepFailed } = options;
+  const { store, concurrency, lockMs, workerName: name, keepCompleted, keepFailed } = options;
   return {
-    prefix,
-    connection,
+    prefix: store.prefix,
+    connection: store.client,
     concurrency,
     name,
     // Only where an SDK takes the spans: making them costs a short job a good part of its time.
@@ -167,25 +163,25 @@ function isCancelled(reason: unknown): boolean {
 
 /** A job can be cancelled while its attempt is ending, and would then be found as cancelled only when it is due. */
 async function finishCancellation(options: ConsumerOptions, jobId: string): Promise<void> {
-  const { connection, prefix, queue } = options;
+  const { store } = options;
   try {
-    const isMarked = await connection.hexists(queueKey(prefix, queue, jobId), "defa");
-    if (isMarked === 1) await cancelJob(connection, { prefix, queue, jobId });
+    const isMarked = await store.client.hexists(store.keys.job(jobId), "defa");
+    if (isMarked === 1) await cancelJob(store, jobId);
   } catch (error) {
     if (error instanceof Error) options.onError(error);
   }
 }
 
-async function settle(job: Job, token: string, outcome: AttemptOutcome, codec: Codec): Promise<unknown> {
+async function settle(job: Job, token: string, outcome: AttemptOutcome, store: QueueStore): Promise<unknown> {
   const id = job.id ?? "";
   switch (outcome.kind) {
     case "completed":
-      return codec.encryptValue(outcome.result, jobAssociatedData(id, "result"));
+      return store.encryptValue(id, "result", outcome.result);
     case "failed":
       // BullMQ computes the next delay from these options; this copy of them lives for this attempt only.
       if (outcome.retryAfterMs !== undefined)
         job.opts.backoff = { type: "fixed", delay: outcome.retryAfterMs };
-      throw bullmqError(outcome, id, codec);
+      throw bullmqError(outcome, id, store);
     case "returned":
       await job.moveToWait(token);
       throw new WaitingError();
@@ -204,24 +200,23 @@ async function keepFailure(options: ConsumerOptions, job: Job, { code, message }
     startedAt: job.processedOn ?? job.timestamp,
     endedAt: Date.now(),
     code,
-    message: options.codec.encrypt(message, jobAssociatedData(jobId, "attempt")),
+    message,
   };
-  const place = { ...options, jobId };
-  await keepAttempt(options.connection, place, record).catch(options.onError);
+  await keepAttempt(options.store, jobId, record).catch(options.onError);
 }
 
 function bullmqError(
   { failure, stack }: Extract<AttemptOutcome, { kind: "failed" }>,
   jobId: string,
-  codec: Codec,
+  store: QueueStore,
 ): Error {
-  const told = codec.encrypt(failure.message, jobAssociatedData(jobId, "failure"));
+  const told = store.encryptText(jobId, "failure", failure.message);
   const message = formatFailure({ ...failure, message: told });
   const error = failure.retryable
     ? new HoldfastError(failure.code, message)
     : new UnrecoverableError(message);
   const trace = stack.split("\n").slice(0, STACK_LINES_MAX).join("\n");
-  error.stack = codec.encrypt(trace, jobAssociatedData(jobId, "trace"));
+  error.stack = store.encryptText(jobId, "trace", trace);
   return error;
 }
 

@@ -1,14 +1,6 @@
-import type { RedisConnection } from "../redis/connection.ts";
-import { queueKey } from "../redis/keys.ts";
 import { untilAnswered } from "../redis/until-answered.ts";
 import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
-
-interface PoisonJobsOptions {
-  readonly prefix: string;
-  readonly queue: string;
-  readonly connection: RedisConnection;
-  readonly lockMs: number;
-}
+import type { QueueStore } from "./queue-store.ts";
 
 /** Jobs that were at work more than once when their worker was lost. */
 export interface PoisonJobs {
@@ -26,15 +18,15 @@ const SUSPECT_CRASHES = 2;
  * would then use up the starts of all. So after its second crash a job is set aside once for a random while before it
  * runs again; from then on the killer mostly meets others.
  */
-export function createPoisonJobs({ prefix, queue, connection, lockMs }: PoisonJobsOptions): PoisonJobs {
+export function createPoisonJobs({ client, keys }: QueueStore, lockMs: number): PoisonJobs {
   return {
     async setAside({ id, crashes, lease }) {
       if (crashes < SUSPECT_CRASHES) return undefined;
-      const key = queueKey(prefix, queue, id);
+      const key = keys.job(id);
       const isNew = async () => {
-        const setAsideAfter = await connection.hget(key, "setAside");
+        const setAsideAfter = await client.hget(key, "setAside");
         if (Number(setAsideAfter ?? 0) >= crashes) return false;
-        await connection.hset(key, "setAside", crashes);
+        await client.hset(key, "setAside", crashes);
         return true;
       };
       if (!(await untilAnswered(isNew, { isLeased: () => lease.isLocked() }))) return undefined;

@@ -3,13 +3,8 @@ import type { Clock } from "../redis/clock.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { inTime, redisUnavailable } from "../redis/redis-errors.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { QueueStore, QueueStores } from "./queue-store.ts";
 import { type Backlog, readBacklog } from "./read-backlog.ts";
-
-export interface MeasuredRedis {
-  readonly client: RedisConnection;
-  readonly prefix: string;
-  readonly queues: readonly string[];
-}
 
 interface Reading {
   readonly pingMs: number;
@@ -20,10 +15,11 @@ interface Reading {
  * Tells at each scrape what is in the store. While it is away that is told, within 1.5 s, and nothing else: an old number
  * would look like a new one.
  */
-export function measureRedis(metrics: Metrics, store: MeasuredRedis): void {
+export function measureRedis(metrics: Metrics, { client, of }: QueueStores, queues: readonly string[]): void {
   const up = metrics.gauge("holdfast_store_up").labels();
-  const tell = backlogReporter(metrics, store.queues);
-  const read = oneAtATime(() => readStore(store));
+  const tell = backlogReporter(metrics, queues);
+  const stores = queues.map(of);
+  const read = oneAtATime(() => readStore(client, stores));
   metrics.beforeScrape(async () => {
     const reading = await inTime(read()).catch(() => undefined);
     up.set(reading === undefined ? 0 : 1);
@@ -63,13 +59,10 @@ function backlogReporter(
   };
 }
 
-async function readStore({ client, prefix, queues }: MeasuredRedis): Promise<Reading> {
+async function readStore(client: RedisConnection, stores: readonly QueueStore[]): Promise<Reading> {
   // A patient connection would keep the question until the store is back.
   if (client.status !== "ready") throw redisUnavailable();
-  const [pingMs, ...backlogs] = await Promise.all([
-    timePing(client),
-    ...queues.map((queue) => readBacklog(client, prefix, queue)),
-  ]);
+  const [pingMs, ...backlogs] = await Promise.all([timePing(client), ...stores.map(readBacklog)]);
   return { pingMs, backlogs };
 }
 

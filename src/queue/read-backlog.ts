@@ -1,8 +1,7 @@
 import type { JobState } from "../queue/job-state.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { doubtsKey, queueKey, workersSeenKey } from "../redis/keys.ts";
 import { loadScript } from "../redis/script.ts";
 import { SILENT_AFTER_MS } from "./heartbeat.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 /** How much of everything a queue holds. */
 export interface Backlog {
@@ -18,16 +17,21 @@ export interface Backlog {
 }
 
 const script = loadScript(import.meta.url, "./backlog.lua");
-const lists = ["wait", "paused", "prioritized", "delayed", "active", "completed", "failed"];
 
 /** Reads a queue's backlog in one step, at the same cost however long it is. */
-export async function readBacklog(client: RedisConnection, prefix: string, queue: string): Promise<Backlog> {
-  const keys = [
-    ...lists.map((list) => queueKey(prefix, queue, list)),
-    doubtsKey(prefix, queue),
-    workersSeenKey(prefix, queue),
+export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog> {
+  const used = [
+    keys.waiting,
+    keys.paused,
+    keys.prioritized,
+    keys.delayed,
+    keys.active,
+    keys.completed,
+    keys.failed,
+    keys.doubts,
+    keys.workersSeen,
   ];
-  const reply = await script.run(client, keys, [queueKey(prefix, queue, ""), SILENT_AFTER_MS]);
+  const reply = await script.run(client, used, [keys.start, SILENT_AFTER_MS]);
   const [waiting, prioritized, delayed, active, completed, failed, workers, doubts, waitingMs, doubtMs] =
     reply as Numbers;
   return {

@@ -1,13 +1,10 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { queueKey } from "../redis/keys.ts";
 import type { WorkerHeartbeat } from "./heartbeat.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 export interface WatchdogOptions {
-  readonly client: RedisConnection;
-  readonly prefix: string;
-  readonly queue: string;
+  readonly store: QueueStore;
   /** How long a worker with free slots may take nothing while jobs wait, in milliseconds. */
   readonly stuckAfterMs: number;
   /** Read at each look. */
@@ -31,12 +28,12 @@ const LOOKS = 6;
  * care of most such cases; whatever is left would look like an idle worker for ever.
  */
 export function startWatchdog(options: WatchdogOptions): Watchdog {
-  const { sign, stuckAfterMs, mayClaim, onStuck } = options;
+  const { store, sign, stuckAfterMs, mayClaim, onStuck } = options;
   let claimedAt = sign().claimedAt;
   let found = 0;
   let wasReset = false;
   const look = oneAtATime(async () => {
-    const waits = await jobsWait(options).catch(() => false);
+    const waits = await jobsWait(store).catch(() => false);
     const { running, concurrency, claimedAt: nowClaimedAt } = sign();
     const looksStuck =
       waits && !wasReset && mayClaim() && running < concurrency && nowClaimedAt === claimedAt;
@@ -55,12 +52,11 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
 }
 
 /** Whether there are jobs that a worker would get if it asked. */
-async function jobsWait({ client, prefix, queue }: WatchdogOptions): Promise<boolean> {
-  const key = (name: string) => queueKey(prefix, queue, name);
+async function jobsWait({ client, keys }: QueueStore): Promise<boolean> {
   const [waiting, prioritized, limits] = await Promise.all([
-    client.llen(key("wait")),
-    client.zcard(key("prioritized")),
-    client.hmget(key("meta"), "paused", "concurrency", "max"),
+    client.llen(keys.waiting),
+    client.zcard(keys.prioritized),
+    client.hmget(keys.meta, "paused", "concurrency", "max"),
   ]);
   return waiting + prioritized > 0 && limits.every((limit) => limit === null);
 }

@@ -1,10 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Durability } from "../config/variables.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
-import { effectAssociatedData } from "./associated-data.ts";
-import type { RedisAccess } from "./connect.ts";
 import type { RedisConnection } from "./connection.ts";
-import { auditKey, epochKey } from "./keys.ts";
 import { redisRolledBack } from "./redis-errors.ts";
 import type { Writer } from "./replicas.ts";
 import { loadScript } from "./script.ts";
@@ -64,8 +61,8 @@ export interface Epoch {
 
 export interface EpochOptions {
   readonly client: RedisConnection;
-  readonly prefix: string;
-  readonly queue: string;
+  /** Where Redis keeps it. */
+  readonly key: string;
   readonly durability: Durability;
   readonly write: Writer;
   /** What was seen before this process began. */
@@ -78,11 +75,9 @@ export interface EpochOptions {
 const ACCEPTED_AFTER_MS = 3_000;
 
 const checkScript = loadScript(import.meta.url, "check-epoch.lua");
-const acceptScript = loadScript(import.meta.url, "accept-loss.lua");
 
 export function createEpoch(options: EpochOptions): Epoch {
-  const { client, durability, write, onLoss } = options;
-  const key = epochKey(options.prefix, options.queue);
+  const { client, key, durability, write, onLoss } = options;
   const acceptMs = durability.level === "memory" ? ACCEPTED_AFTER_MS : -1;
   let remembered = options.remembered ?? { id: "", count: 0 };
   let knownLoss = 0;
@@ -145,34 +140,7 @@ export async function inEpoch<T>(
   throw redisRolledBack();
 }
 
-/**
- * Accepts that a queue's store has lost something: a new epoch begins.
- *
- * @returns since when it was known, in milliseconds since 1970; undefined where nothing was lost
- */
-export async function acceptLoss(
-  { client, codec }: RedisAccess,
-  place: { readonly prefix: string; readonly queue: string },
-  { evidence, by }: { readonly evidence: string; readonly by: string },
-): Promise<number | undefined> {
-  const keys = [epochKey(place.prefix, place.queue), auditKey(place.prefix, place.queue)];
-  const encrypted = codec.encrypt(evidence, effectAssociatedData("", "", "evidence"));
-  const since = await acceptScript.run(client, keys, [randomUUID(), encrypted, by]);
-  return since === null ? undefined : Number(since);
-}
-
-/** Reads what is known of a loss that nobody has accepted. */
-export async function readLoss(
-  client: RedisConnection,
-  prefix: string,
-  queue: string,
-): Promise<Loss | undefined> {
-  const fields = ["id", "since", "knownId", "knownCount", "foundId", "foundCount"];
-  const [id, ...details] = await client.hmget(epochKey(prefix, queue), ...fields);
-  return id === "lost" ? lossIn(details) : undefined;
-}
-
-function lossIn(details: readonly (string | number | null | undefined)[]): Loss {
+export function lossIn(details: readonly (string | number | null | undefined)[]): Loss {
   const [since, knownId, knownCount, foundId, foundCount] = details;
   return {
     since: Number(since),

@@ -5,6 +5,7 @@ import { submittedAt } from "../job/job-id.ts";
 import { durationText, exactDurationText } from "../lib/duration-text.ts";
 import { isoOrNull, isoTime } from "../lib/iso-time.ts";
 import { jobStates } from "../queue/job-state.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
@@ -51,8 +52,7 @@ export type TickExplanation =
   | { readonly kind: "forgotten" | "skipped" | "awaited"; readonly why: string };
 
 export interface ScheduleReader {
-  readonly client: RedisConnection;
-  readonly prefix: string;
+  readonly stores: QueueStores;
   readonly readStatus: ReadStatus;
   readonly retentionMs: number;
 }
@@ -67,7 +67,7 @@ export async function readSchedule(
   next: number,
 ): Promise<ScheduleStatus> {
   const { name, when, timeZone, job, catchUp } = schedule;
-  const now = await inTime(redisTime(reader.client));
+  const now = await inTime(redisTime(reader.stores.client));
   const [last] = schedule.timetable.latest(1, now);
   return {
     name,
@@ -86,7 +86,7 @@ export async function readPastTicks(
   schedule: Schedule,
   limit: number,
 ): Promise<PastTick[]> {
-  const now = await inTime(redisTime(reader.client));
+  const now = await inTime(redisTime(reader.stores.client));
   const ticks = schedule.timetable.latest(limit, now);
   return await Promise.all(
     ticks.map(async (at) => ({ at: isoTime(at), ...(await readTick(reader, schedule, at)) })),
@@ -107,7 +107,7 @@ export async function explainTick(
       next: isoOrNull(timetable.next(at)),
     };
   }
-  const now = await inTime(redisTime(reader.client));
+  const now = await inTime(redisTime(reader.stores.client));
   const { jobId, state } = await readTick(reader, schedule, at);
   if (jobId === null) return explainAbsence(reader, schedule, at, now);
   const lateMs = Math.max(0, submittedAt(jobId) - at);
@@ -164,12 +164,12 @@ function explainAbsence(
 }
 
 async function readTick(
-  { client, prefix, readStatus }: ScheduleReader,
+  { stores, readStatus }: ScheduleReader,
   schedule: Schedule,
   at: number,
 ): Promise<Pick<NonNullable<ScheduleStatus["last"]>, "jobId" | "state">> {
   const dedupKey = dedupKeyOf(schedule.job.type, tickKey(schedule, at));
-  const jobId = await inTime(findDedupKeyHolder(client, prefix, dedupKey, schedule.job));
+  const jobId = await inTime(findDedupKeyHolder(stores, dedupKey, schedule.job));
   if (jobId === null) return { jobId: null, state: null };
   const status = await inTime(readStatus(jobId));
   return { jobId, state: status?.state ?? null };

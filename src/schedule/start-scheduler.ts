@@ -46,10 +46,10 @@ export async function startScheduler(application: Application, env?: Environment
 async function serveMetrics(
   metrics: Metrics,
   { queues }: Application,
-  { client, clock, stop }: SubmitPath,
+  { stores, clock, stop }: SubmitPath,
   settings: Settings,
 ): Promise<MetricsServer> {
-  measureRedis(metrics, { client, prefix: settings.HOLDFAST_PREFIX, queues });
+  measureRedis(metrics, stores, queues);
   measureClock(metrics, clock);
   try {
     return await startMetricsServer(metrics, settings);

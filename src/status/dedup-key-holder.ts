@@ -1,6 +1,5 @@
 import { queueOfId } from "../job/job-id.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { dedupKeyName } from "../redis/keys.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
 
 /** Where the keys of a type are claimed. */
 export interface DedupKeyPlaces {
@@ -17,26 +16,20 @@ const STEPS_MAX = 16;
  * @returns null where nobody has it, or where its job has not been added yet
  */
 export async function findDedupKeyHolder(
-  client: RedisConnection,
-  prefix: string,
+  stores: QueueStores,
   dedupKey: string,
   { queue, formerQueues }: DedupKeyPlaces,
 ): Promise<string | null> {
   const places = [queue, ...[...formerQueues].reverse()];
-  const found = await Promise.all(places.map((place) => subscribeUntil(client, prefix, dedupKey, place)));
+  const found = await Promise.all(places.map((place) => followTrail(stores, dedupKey, place)));
   return found.find((id) => id !== null) ?? null;
 }
 
 /** A slot that names an id of another queue points there. */
-async function subscribeUntil(
-  client: RedisConnection,
-  prefix: string,
-  dedupKey: string,
-  place: string,
-): Promise<string | null> {
+async function followTrail(stores: QueueStores, dedupKey: string, place: string): Promise<string | null> {
   let queue = place;
   for (let steps = 0; steps < STEPS_MAX; steps += 1) {
-    const id = await client.get(dedupKeyName(prefix, queue, dedupKey));
+    const id = await stores.client.get(stores.of(queue).keys.dedupKey(dedupKey));
     const named = id === null ? undefined : queueOfId(id);
     if (named === undefined || named === queue) return named === undefined ? null : id;
     queue = named;

@@ -5,18 +5,14 @@ import { parseJobId, submittedAt } from "../job/job-id.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import type { JobState } from "../queue/job-state.ts";
-import { jobAssociatedData } from "../redis/associated-data.ts";
-import { type Codec, openedOrWhyNot } from "../redis/codec.ts";
-import type { RedisAccess } from "../redis/connect.ts";
-import { ledgerKey, queueKey } from "../redis/keys.ts";
+import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
+import { openedOrWhyNot } from "../redis/codec.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 import { effectStates, type JobStatus } from "./job-status.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
 
 const script = loadScript(import.meta.url, "../queue/read-job.lua");
-
-const lists = ["completed", "failed", "delayed", "prioritized", "active"];
 
 /** The fields of a job's hash in the order of `Values`, all of BullMQ's but the claim; the script relies on the first two. */
 const fields = [
@@ -64,12 +60,12 @@ export type ReadStatus = (id: string) => Promise<JobStatus | undefined>;
  * Reads statuses, each in one atomic step, at a cost that does not depend on how many jobs wait. Those that are asked for
  * within one turn of the event loop travel in one command for each queue.
  */
-export function openStatusReader(access: RedisAccess, prefix: string): ReadStatus {
+export function openStatusReader(stores: QueueStores): ReadStatus {
   async function readTogether(jobs: readonly WantedJob[]): Promise<(JobStatus | undefined)[]> {
     const queues = [...new Set(jobs.map(({ queue }) => queue))];
     const read = queues.map((queue) => {
       const ids = jobs.filter((job) => job.queue === queue).map(({ id }) => id);
-      return readFromQueue(access, prefix, queue, ids);
+      return readFromQueue(stores.of(queue), ids);
     });
     const known = new Map((await Promise.all(read)).flatMap((statuses) => [...statuses]));
     return jobs.map(({ id }) => known.get(id));
@@ -91,27 +87,26 @@ interface WantedJob {
 type Told = [state: JobState, due: Value, effects: string[], ...values: Values];
 
 async function readFromQueue(
-  { client, codec }: RedisAccess,
-  prefix: string,
-  queue: string,
+  store: QueueStore,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, JobStatus>> {
-  const keys = lists.map((name) => queueKey(prefix, queue, name));
-  const starts = [queueKey(prefix, queue, ""), ledgerKey(prefix, queue, "")];
+  const { completed, failed, delayed, prioritized, active, start, ledgerStart } = store.keys;
   const reply = await script
-    .run(client, keys, [...starts, fields.length, ...fields, ...ids])
+    .run(
+      store.client,
+      [completed, failed, delayed, prioritized, active],
+      [start, ledgerStart, fields.length, ...fields, ...ids],
+    )
     .catch((error: unknown) => {
       throw redisFault(error);
     });
   const found = (reply as (Told | null)[]).map((told, index) => [ids[index] ?? "", told] as const);
-  return new Map(found.flatMap(([id, told]) => (told === null ? [] : [[id, statusOf(codec, id, told)]])));
+  return new Map(found.flatMap(([id, told]) => (told === null ? [] : [[id, statusOf(store, id, told)]])));
 }
 
-function statusOf(codec: Codec, id: string, [state, due, effects, ...values]: Told): JobStatus {
+function statusOf(store: QueueStore, id: string, [state, due, effects, ...values]: Told): JobStatus {
   const [name, dedupKey, timestamp, opts, attemptsMade, progress, processedOn, finishedOn, result, reason] =
     values;
-  const open = (value: unknown, part: "progress" | "result") =>
-    codec.decryptValue(value, jobAssociatedData(id, part));
   const isFinished = state === "completed" || state === "failed";
   const reading = new Reading();
   const submitted = reading.time("submittedAt", timestamp, isoTime(submittedAt(id)));
@@ -123,7 +118,7 @@ function statusOf(codec: Codec, id: string, [state, due, effects, ...values]: To
     maxAttempts: reading.int("maxAttempts", optionsIn(reading, opts).attempts, 1),
     progress: reading.value(
       "progress",
-      () => openedOrWhyNot(() => open(parseJson(progress), "progress")),
+      () => openedOrWhyNot(() => store.decryptValue(id, "progress", parseJson(progress))),
       UNREADABLE,
     ),
     submittedAt: submitted,
@@ -133,10 +128,10 @@ function statusOf(codec: Codec, id: string, [state, due, effects, ...values]: To
       due === null ? null : reading.time("nextAttemptAt", Math.floor(Number(due) / DUE_SCALE), null),
     // BullMQ keeps the last reason when a later attempt succeeds; only the state tells whether it still counts.
     ...(state === "completed"
-      ? resultOf(reading, () => open(parseJson(result), "result"))
-      : { result: null, error: reason === null ? null : openFailure(codec, id, reason) }),
+      ? resultOf(reading, () => store.decryptValue(id, "result", parseJson(result)))
+      : { result: null, error: reason === null ? null : openFailure(store, id, reason) }),
     effects: toEffects(reading, effects, submitted, (stored) =>
-      openStoredName(codec, dedupKey ?? "", stored),
+      openStoredName(store, dedupKey ?? "", stored),
     ),
   };
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
@@ -172,9 +167,9 @@ function resultOf(reading: Reading, open: () => unknown): Pick<JobStatus, "resul
 }
 
 /** Why a job failed, from BullMQ's `failedReason`. */
-export function openFailure(codec: Codec, jobId: string, reason: string): Failure {
+export function openFailure(store: QueueStore, jobId: string, reason: string): Failure {
   return parseFailure(reason, (message) =>
-    openedOrWhyNot(() => codec.open(message, jobAssociatedData(jobId, "failure"))),
+    openedOrWhyNot(() => store.decryptText(jobId, "failure", message)),
   );
 }
 

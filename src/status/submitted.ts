@@ -1,15 +1,16 @@
 import { openEnvelope } from "../queue/envelope.ts";
-import { type Codec, openedOrWhyNot } from "../redis/codec.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
+import { openedOrWhyNot } from "../redis/codec.ts";
 import { UNREADABLE } from "./readable.ts";
 
 /** What a client submitted, from a job's `data`; why not, in its place, where it cannot be read. */
 export function submitted(
-  codec: Codec,
+  store: QueueStore,
   jobId: string,
   data: string,
 ): { readonly idempotencyKey: string; readonly payload: unknown } {
   try {
-    const opened = openedOrWhyNot(() => openEnvelope(codec, jobId, JSON.parse(data)));
+    const opened = openedOrWhyNot(() => openEnvelope(store, jobId, JSON.parse(data)));
     return typeof opened === "string"
       ? { idempotencyKey: opened, payload: opened }
       : { idempotencyKey: opened.key, payload: opened.payload };

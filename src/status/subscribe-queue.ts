@@ -1,14 +1,12 @@
 import { type Running, stopOnce } from "../lib/running.ts";
 import { startEventReader } from "../queue/event-reader.ts";
-import type { RedisConnection } from "../redis/connection.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import type { ReadStatus } from "./read-status.ts";
 import { type Interest, SubscribedJob } from "./subscribe-job.ts";
 
 export interface SubscribedQueueOptions {
-  readonly client: RedisConnection;
-  readonly prefix: string;
-  readonly queue: string;
+  readonly store: QueueStore;
   readonly readStatus: ReadStatus;
   /** Milliseconds after which a followed job of which nothing was heard is looked at again. */
   readonly lookAgainMs: number;
@@ -33,7 +31,7 @@ const SLICES = 60;
 const READS_MAX = 8;
 
 export function openSubscribedQueue(options: SubscribedQueueOptions): SubscribedQueue {
-  const { client, prefix, queue, readStatus, lookAgainMs, onIdle } = options;
+  const { store, readStatus, lookAgainMs, onIdle } = options;
   const jobs = new Map<string, SubscribedJob>();
   const sliceMs = Math.ceil(lookAgainMs / SLICES);
   const reading = { read: (id: string) => inTime(readStatus(id)), lookAgainMs, retryMs: sliceMs };
@@ -55,9 +53,7 @@ export function openSubscribedQueue(options: SubscribedQueueOptions): Subscribed
 
   function startListening(): Running {
     const reader = startEventReader({
-      client,
-      prefix,
-      queue,
+      store,
       onCaughtUp: () => line.add(jobs.values()),
       onEvents: hear,
     });

@@ -1,15 +1,14 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { jobNotFound, parseJobId } from "../job/job-id.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
-import type { RedisAccess } from "../redis/connect.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { hasEnded, type JobStatus } from "./job-status.ts";
 import { openStatusReader } from "./read-status.ts";
 import type { Interest, StatusListener, SubscribedJob } from "./subscribe-job.ts";
 import { openSubscribedQueue, type SubscribedQueue } from "./subscribe-queue.ts";
 
-export interface SubscribersOptions extends RedisAccess {
-  readonly prefix: string;
+export interface SubscribersOptions {
   /** How many may follow at a time. */
   readonly max: number;
   /** Milliseconds after which a followed job of which nothing was heard is read again. @default 60000 */
@@ -54,9 +53,9 @@ export interface Subscription {
 const LOOK_AGAIN_MS = 60_000;
 const RETRY_AFTER_MS = 5_000;
 
-export function openSubscribers(options: SubscribersOptions): Subscribers {
-  const { client, prefix, max, lookAgainMs = LOOK_AGAIN_MS } = options;
-  const readStatus = openStatusReader(options, prefix);
+export function openSubscribers(stores: QueueStores, options: SubscribersOptions): Subscribers {
+  const { max, lookAgainMs = LOOK_AGAIN_MS } = options;
+  const readStatus = openStatusReader(stores);
   const queues = new Map<string, SubscribedQueue>();
   let count = 0;
 
@@ -67,7 +66,7 @@ export function openSubscribers(options: SubscribersOptions): Subscribers {
       queues.delete(name);
       void queue.stop();
     };
-    const queue = openSubscribedQueue({ client, prefix, queue: name, readStatus, lookAgainMs, onIdle });
+    const queue = openSubscribedQueue({ store: stores.of(name), readStatus, lookAgainMs, onIdle });
     queues.set(name, queue);
     return queue;
   }

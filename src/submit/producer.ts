@@ -78,7 +78,7 @@ export async function createProducer(application: Application, env?: Environment
         submitOne(job, payload, options).catch(asHoldfastError),
       );
     },
-    status: openStatusReader(path, settings.HOLDFAST_PREFIX),
+    status: openStatusReader(path.stores),
     stop,
     [Symbol.asyncDispose]: stop,
   };

@@ -1,10 +1,11 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
+import { openEpochs } from "../queue/epochs.ts";
 import { requireKnownQueues } from "../queue/queue-memory.ts";
+import { openQueueStores, type QueueStores } from "../queue/queue-store.ts";
 import { type Clock, openClock } from "../redis/clock.ts";
 import { type ConnectedRedis, connectRedis } from "../redis/connect.ts";
-import { openEpochs } from "../redis/epochs.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { watchSubmissions } from "./submission-metrics.ts";
@@ -13,6 +14,7 @@ import { createSubmitter, type Submitter } from "./submitter.ts";
 /** All that a process needs to submit jobs, connected. */
 export interface SubmitPath extends ConnectedRedis {
   readonly submitter: Submitter;
+  readonly stores: QueueStores;
   readonly clock: Clock;
 }
 
@@ -27,17 +29,19 @@ export async function openSubmitPath(
   log?: Logger,
   metrics?: Metrics,
 ): Promise<SubmitPath> {
-  const store = await connectRedis(settings, "fail-fast", log);
-  await requireKnownQueues(application, store, settings.HOLDFAST_PREFIX);
-  const clock = await openClock(store, log);
+  const redis = await connectRedis(settings, "fail-fast", log);
+  await requireKnownQueues(application, redis, settings.HOLDFAST_PREFIX);
+  const clock = await openClock(redis, log);
   const { queues } = application;
-  const epochs = await openEpochs({ client: store.client, queues, settings, log });
-  const submitter = createSubmitter(application, store, {
+  const epochs = await openEpochs({ client: redis.client, queues, settings, log });
+  const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, epochs);
+  const submitter = createSubmitter(application, redis, {
     prefix: settings.HOLDFAST_PREFIX,
+    stores,
     retentionMs: settings.HOLDFAST_RETENTION_MS,
     epochs,
     clock,
     watch: metrics && watchSubmissions(metrics, [...application.jobs.keys()]),
   });
-  return { ...store, submitter, clock, stop: stopOnce(() => stopAll([store, clock, epochs])) };
+  return { ...redis, submitter, stores, clock, stop: stopOnce(() => stopAll([redis, clock, epochs])) };
 }

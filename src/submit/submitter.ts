@@ -4,11 +4,12 @@ import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { isSameContent, newJobId, queueOfId } from "../job/job-id.ts";
 import { createKeyClaimer } from "../queue/dedup-keys.ts";
+import type { Epochs } from "../queue/epochs.ts";
 import { createJobAdder, type NewJob } from "../queue/job-adder.ts";
 import { openQueueMemory } from "../queue/queue-memory.ts";
+import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
 import type { Clock } from "../redis/clock.ts";
 import type { RedisAccess } from "../redis/connect.ts";
-import type { Epochs } from "../redis/epochs.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { traceCarrier } from "../telemetry/tracing.ts";
 import { openDedupTrail, type QueueSlot } from "./dedup-trail.ts";
@@ -28,9 +29,10 @@ export interface Receipt {
 
 export interface SubmitterOptions {
   readonly prefix: string;
+  readonly stores: QueueStores<WritableQueueStore>;
   /** Milliseconds a key is remembered, counted from when its job may run. */
   readonly retentionMs: number;
-  readonly epochs: Pick<Epochs, "of" | "onLoss">;
+  readonly epochs: Pick<Epochs, "onLoss">;
   /** Where it is wrong nothing is submitted: delays, and what a handler makes of the time, would be wrong. */
   readonly clock: Pick<Clock, "assertRight" | "now">;
   readonly watch: SubmissionWatch | undefined;
@@ -58,7 +60,7 @@ export function createSubmitter(
   { client, codec }: RedisAccess,
   options: SubmitterOptions,
 ): Submitter {
-  const { prefix, epochs, clock, watch } = options;
+  const { prefix, stores, epochs, clock, watch } = options;
   const secret = fingerprintSecret(client, prefix, codec);
   const memory = openQueueMemory(client, prefix);
   epochs.onLoss(async () => {
@@ -69,8 +71,8 @@ export function createSubmitter(
   const slotOf = (queue: string) => {
     const known = slots.get(queue);
     if (known !== undefined) return known;
-    const parts = { prefix, queue, client, codec, epoch: epochs.of(queue) };
-    const slot = { adder: createJobAdder(parts), claimer: createKeyClaimer(parts) };
+    const store = stores.of(queue);
+    const slot = { adder: createJobAdder(store), claimer: createKeyClaimer(store) };
     slots.set(queue, slot);
     return slot;
   };

@@ -11,11 +11,12 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { type Epochs, openEpochs } from "../queue/epochs.ts";
 import { startConsumer } from "../queue/job-consumer.ts";
 import { requireKnownQueues } from "../queue/queue-memory.ts";
+import { openQueueStores, type QueueStores, type WritableQueueStore } from "../queue/queue-store.ts";
 import { type Clock, openClock } from "../redis/clock.ts";
-import { connectRedis, type RedisAccess } from "../redis/connect.ts";
-import { type Epochs, openEpochs } from "../redis/epochs.ts";
+import { connectRedis } from "../redis/connect.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
 import type { MeasuredRole } from "../telemetry/metrics-server.ts";
 import { atWork } from "./loop-watch.ts";
@@ -43,17 +44,18 @@ export async function startWorker(application: Application, env?: Environment): 
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   const handlers = await loadHandlers(application);
-  const store = await connectRedis(settings, "retrying", log);
-  await requireKnownQueues(application, store, settings.HOLDFAST_PREFIX);
-  const clock = await openClock(store, log);
-  const metrics = await startWorkerMetrics(application, store.client, settings, clock).catch(
+  const redis = await connectRedis(settings, "retrying", log);
+  await requireKnownQueues(application, redis, settings.HOLDFAST_PREFIX);
+  const clock = await openClock(redis, log);
+  const { queues } = application;
+  const epochs = await openEpochs({ client: redis.client, queues, settings, log });
+  const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, epochs);
+  const metrics = await startWorkerMetrics(application, stores, settings, clock).catch(
     async (error: unknown) => {
-      await stopAll([store, clock]);
+      await stopAll([redis, clock, epochs]);
       throw error;
     },
   );
-  const { queues } = application;
-  const epochs = await openEpochs({ client: store.client, queues, settings, log });
   let onStuck = (_queue: string) => {};
   const failed = new Promise<never>((_, reject) => {
     onStuck = (queue) => reject(stuck(queue, settings.HOLDFAST_DEAF_AFTER_MS, log));
@@ -61,9 +63,8 @@ export async function startWorker(application: Application, env?: Environment): 
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     handlers,
-    client: store.client,
+    stores,
     clock,
-    codec: store.codec,
     settings,
     log,
     metrics,
@@ -82,15 +83,16 @@ export async function startWorker(application: Application, env?: Environment): 
     stop: stopOnce(async () => {
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
-      await stopAll([store, clock, epochs, ...sweeps, ...(metrics === undefined ? [] : [metrics])]);
+      await stopAll([redis, clock, epochs, ...sweeps, ...(metrics === undefined ? [] : [metrics])]);
     }),
   };
 }
 
-interface WorkerParts extends RedisAccess {
+interface WorkerParts {
   /** Tells this process apart in what it takes and reserves. */
   readonly name: string;
   readonly handlers: ReadonlyMap<string, JobHandler>;
+  readonly stores: QueueStores<WritableQueueStore>;
   readonly clock: Clock;
   readonly settings: Settings;
   readonly log: Logger;
@@ -106,7 +108,7 @@ function stuck(queue: string, afterMs: number, log: Logger): HoldfastError {
 }
 
 function consume(queue: string, worker: WorkerParts): Running {
-  const { name, handlers, client, clock, codec, settings, log, metrics, onStuck } = worker;
+  const { name, handlers, stores, clock, settings, log, metrics, onStuck } = worker;
   const ageMs = settings.HOLDFAST_RETENTION_MS;
   const tools: AttemptTools = {
     handlers,
@@ -116,12 +118,9 @@ function consume(queue: string, worker: WorkerParts): Running {
   };
   return startConsumer(
     {
-      prefix: settings.HOLDFAST_PREFIX,
-      queue,
+      store: stores.of(queue),
       workerName: name,
-      connection: client,
       clock,
-      codec,
       concurrency: concurrencyOf(queue, settings.HOLDFAST_CONCURRENCY),
       lockMs: settings.HOLDFAST_LOCK_MS,
       stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
@@ -140,9 +139,8 @@ function consume(queue: string, worker: WorkerParts): Running {
   );
 }
 
-function sweepLedgers(queue: string, { client, settings, log }: WorkerParts): Running {
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  return startLedgerSweep({ client, prefix, queue, retentionMs, log });
+function sweepLedgers(queue: string, { stores, settings, log }: WorkerParts): Running {
+  return startLedgerSweep(stores.of(queue), settings.HOLDFAST_RETENTION_MS, log);
 }
 
 function concurrencyOf(queue: string, { each, named }: Concurrency): number {
@@ -159,15 +157,14 @@ function checkConcurrency({ named }: Concurrency, queues: readonly string[]): vo
 
 function effectsOpener(
   queue: string,
-  { name, client, codec, settings, metrics, epochs }: WorkerParts,
+  { name, stores, settings, metrics, epochs }: WorkerParts,
 ): AttemptTools["openEffects"] {
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const epoch = epochs.of(queue);
-  const held = createUnreportedEffects(client, prefix, queue);
+  const store = stores.of(queue);
+  const held = createUnreportedEffects(store);
   epochs.onLoss(async (lost) => {
     if (lost === queue) await held.putInDoubt();
   });
-  const ledgerOf = openLedgers({ client, codec }, { prefix, queue }, retentionMs, { epoch, held });
+  const ledgerOf = openLedgers(store, settings.HOLDFAST_RETENTION_MS, { epoch: store.epoch, held });
   return (job, contract, abort, log, scrub) =>
     openEffects(
       contract.effects,
@@ -190,7 +187,7 @@ function effectsOpener(
           assertLeased,
           mayReport,
         };
-        return { ledger: ledgerOf(dedupKey, otherQueuesOf(contract, queue)), owner };
+        return { ledger: ledgerOf(dedupKey, otherQueuesOf(contract, queue)?.map(stores.of)), owner };
       },
       job.start,
     );

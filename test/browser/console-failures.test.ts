@@ -1,7 +1,7 @@
 import type { Api } from "holdfast";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { queueKey } from "../../src/redis/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { openConsole, settled } from "../support/console-page.ts";
 import { addFailedCopies } from "../support/failed-copies.ts";

@@ -2,7 +2,7 @@ import type { Api } from "holdfast";
 import type { Redis } from "ioredis";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { queueKey } from "../../src/redis/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { openConsole, settled } from "../support/console-page.ts";
 import { startRedisServer } from "../support/redis-server.ts";

@@ -2,13 +2,14 @@
  * Our script that adds many jobs leaves in the store what BullMQ's own would leave for each of them. An upgrade of BullMQ
  * that changes what it writes goes red here.
  */
+
 import type { Queue } from "bullmq";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createJobAdder, type JobAdder, type NewJob } from "../../src/queue/job-adder.ts";
-import { createCodec } from "../../src/redis/codec.ts";
+import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
 import { createEpoch, OTHER_EPOCH } from "../../src/redis/epoch.ts";
-import { bullmqQueueName } from "../../src/redis/keys.ts";
 import { application } from "../support/application.ts";
+import { plainStores } from "../support/queue-stores.ts";
 import { createService, type Service } from "../support/service.ts";
 
 let service: Service;
@@ -23,10 +24,10 @@ beforeEach(async () => {
   ours = service.openBareQueue("ours");
   written = 0;
   const client = service.connect();
+  const store = plainStores(client, service.env.HOLDFAST_PREFIX).of("ours");
   const epoch = createEpoch({
     client,
-    prefix: service.env.HOLDFAST_PREFIX,
-    queue: "ours",
+    key: store.keys.epoch,
     durability: { level: "disk", replicas: 0 },
     write: async (script, keys, args) => {
       const reply = await script.run(client, keys, args);
@@ -36,12 +37,7 @@ beforeEach(async () => {
     remembered: undefined,
     onLoss: async () => {},
   });
-  adder = createJobAdder({
-    prefix: service.env.HOLDFAST_PREFIX,
-    queue: "ours",
-    codec: createCodec([]),
-    epoch,
-  });
+  adder = createJobAdder({ ...store, epoch });
   await Promise.all([theirs.waitUntilReady(), ours.waitUntilReady()]);
 });
 

@@ -1,7 +1,7 @@
 import { type AttemptFunction, defineConfig, type JobContract, startWorker } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { queueKey } from "../../src/redis/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { anyJob } from "../support/application.ts";
 import { latch } from "../support/latch.ts";
 import {

@@ -3,11 +3,12 @@ import { createOperator } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openOperatedQueues } from "../../src/operate/operated-queue.ts";
 import type { Overview } from "../../src/operate/overview.ts";
-import { queueKey } from "../../src/redis/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { application, echo } from "../support/application.ts";
 import { addFailedCopies } from "../support/failed-copies.ts";
 import { get, post } from "../support/http.ts";
 import { BIN, CONFIG, run, withProcesses } from "../support/processes.ts";
+import { plainStores } from "../support/queue-stores.ts";
 import { createService } from "../support/service.ts";
 
 const FAILED = 12;
@@ -179,9 +180,9 @@ describe("a job that was looked at for a bulk retry", () => {
     const { service, operator } = await failures();
     const { jobs } = await operator.list({ state: "failed", code: "CANCELLED", limit: 1 });
     const [id = ""] = jobs.map((job) => job.id);
-    const queue = openOperatedQueues(service.env.HOLDFAST_PREFIX, ["default"], service.connect()).get(
+    const queue = openOperatedQueues(plainStores(service.connect(), service.env.HOLDFAST_PREFIX), [
       "default",
-    );
+    ]).get("default");
 
     expect(await queue.retry(id, "HANDLER_FAILED: it broke")).toBe("not-failed");
     expect(await queue.retry(id, "CANCELLED: Cancelled by an operator")).toBe("retried");

@@ -1,6 +1,6 @@
 import { createOperator, startWorker } from "holdfast";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
-import { cancelChannel, queueKey } from "../../src/redis/keys.ts";
+import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { anyJob } from "../support/application.ts";
 import { type ReplyProxy, startReplyProxy } from "../support/reply-proxy.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
@@ -27,7 +27,7 @@ async function withWorker(variables: Variables) {
   const proxy = await startReplyProxy(inject("redisUrl"));
   const worker = await startWorker(application, { ...service.env, REDIS_URL: proxy.url });
   onTestFinished(() => worker.stop());
-  const channel = cancelChannel(service.env.HOLDFAST_PREFIX, "default");
+  const channel = queueKeys(service.env.HOLDFAST_PREFIX, "default").cancelChannel;
   const store = service.connect();
   await until("the worker listens", async () => {
     const [, listeners] = (await store.call("PUBSUB", "NUMSUB", channel)) as [string, number];

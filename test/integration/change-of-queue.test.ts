@@ -13,10 +13,11 @@ import { readSettings } from "../../src/config/settings.ts";
 import { dedupKeyOf } from "../../src/job/dedup-key.ts";
 import { diagnose } from "../../src/operate/diagnose.ts";
 import type { Finding } from "../../src/operate/finding.ts";
-import { dedupKeyName, doubtsKey } from "../../src/redis/keys.ts";
+import { queueKeys } from "../../src/queue/queue-keys.ts";
 import { onFailpoint } from "../../src/telemetry/failpoints.ts";
 import { get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
+import { plainStores } from "../support/queue-stores.ts";
 import {
   createService,
   type Service,
@@ -369,7 +370,7 @@ describe("two versions of an application, each with its own queue for a type", (
     await service.startWorker();
     const ended = await untilState(producer, id, "completed");
     const dedupKey = dedupKeyOf("order", "k");
-    await service.connect().del(dedupKeyName(service.env.HOLDFAST_PREFIX, "orders-2", dedupKey));
+    await service.connect().del(queueKeys(service.env.HOLDFAST_PREFIX, "orders-2").dedupKey(dedupKey));
 
     expect(await submit(producer, "k")).toMatchObject({ id, duplicate: true });
     expect(await producer.status(id)).toEqual(ended);
@@ -414,7 +415,8 @@ describe("a queue that no contract names any more", () => {
     version: ReturnType<ReturnType<typeof deploy>["version"]>,
   ): Promise<Finding[]> => {
     const settings = readSettings(version.service.env);
-    const findings = await diagnose(version.application, version.service.connect(), settings);
+    const stores = plainStores(version.service.connect(), version.service.env.HOLDFAST_PREFIX);
+    const findings = await diagnose(version.application, stores, settings);
     return findings.filter(({ name }) => name.startsWith("queue"));
   };
 
@@ -459,7 +461,7 @@ describe("a queue that no contract names any more", () => {
     ]);
     await next.service
       .connect()
-      .zadd(doubtsKey(next.service.env.HOLDFAST_PREFIX, "orders"), Date.now(), "x/charge");
+      .zadd(queueKeys(next.service.env.HOLDFAST_PREFIX, "orders").doubts, Date.now(), "x/charge");
     expect(await findingsOf(version(undeclared))).toContainEqual(
       expect.objectContaining({
         name: "queue orders",

@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { readSettings } from "../../src/config/settings.ts";
 import { diagnose } from "../../src/operate/diagnose.ts";
 import type { Finding } from "../../src/operate/finding.ts";
+import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { reachRedis } from "../../src/redis/connect.ts";
 import { application, echo } from "../support/application.ts";
 import { get } from "../support/http.ts";
@@ -33,7 +34,7 @@ async function findingsOf(env: Variables): Promise<Finding[]> {
   const settings = readSettings(env);
   const store = await reachRedis(settings, "fail-fast");
   try {
-    return await diagnose(application, store.client, settings);
+    return await diagnose(application, openQueueStores(store, settings.HOLDFAST_PREFIX), settings);
   } finally {
     await store.stop();
   }

@@ -12,7 +12,7 @@ import { z } from "zod";
 import { readSettings } from "../../src/config/settings.ts";
 import { dedupKeyOf } from "../../src/job/dedup-key.ts";
 import { openOperator } from "../../src/operate/operator.ts";
-import { auditKey, doubtsKey, ledgerKey, queueKey } from "../../src/redis/keys.ts";
+import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { openSubmitPath } from "../../src/submit/submit-path.ts";
 
 const prefix = `effects-${process.pid}`;
@@ -79,7 +79,7 @@ async function ended(id: string) {
 }
 
 async function operator() {
-  return openOperator(application, await started.path, settings);
+  return openOperator(application, (await started.path).stores, settings);
 }
 
 function unanswered(): Error {
@@ -87,7 +87,7 @@ function unanswered(): Error {
 }
 
 function ledgerOf(key: string): string {
-  return ledgerKey(prefix, "default", dedupKeyOf("acting", key));
+  return queueKeys(prefix, "default").ledger(dedupKeyOf("acting", key));
 }
 
 describe("an effect that ran to its end", () => {
@@ -329,7 +329,7 @@ describe("an effect of which nobody can know whether it happened", () => {
     );
     await ended(id);
     await (await operator()).resolve(id, "act", { as: "done", evidence: "receipt 4711", by: "Ada" });
-    const entries = await redis.xrange(auditKey(prefix, "default"), "-", "+");
+    const entries = await redis.xrange(queueKeys(prefix, "default").audit, "-", "+");
     expect(entries.map(([, fields]) => fields)).toContainEqual([
       "job",
       id,
@@ -400,7 +400,7 @@ describe("an effect of which nobody can know whether it happened", () => {
     expect(await ended(id)).toMatchObject({ state: "completed", result: { value: 3 } });
     expect(new Set(keys).size).toBe(1);
     expect(
-      await redis.zscore(doubtsKey(prefix, "default"), `${dedupKeyOf("acting", "repeated")}/repeated`),
+      await redis.zscore(queueKeys(prefix, "default").doubts, `${dedupKeyOf("acting", "repeated")}/repeated`),
     ).toBeNull();
   });
 
@@ -496,7 +496,7 @@ describe("a worker that reports too late", () => {
       "e:act",
       JSON.stringify({ ...entry, state: "in-doubt", reason: "not heard of" }),
     );
-    await redis.zadd(doubtsKey(prefix, "default"), entry.at, `${dedupKeyOf("acting", key)}/act`);
+    await redis.zadd(queueKeys(prefix, "default").doubts, entry.at, `${dedupKeyOf("acting", key)}/act`);
   }
 
   async function reportOf(id: string) {

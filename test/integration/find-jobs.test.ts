@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createOperator, type Operator } from "holdfast";
 import type { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { queueKey } from "../../src/redis/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { application, echo, gated } from "../support/application.ts";
 import { addFailedCopies } from "../support/failed-copies.ts";
 import { get } from "../support/http.ts";

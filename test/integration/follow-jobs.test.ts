@@ -1,12 +1,12 @@
 import type { JobStatus } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createCodec } from "../../src/redis/codec.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { openStore, whenReady } from "../../src/redis/connection.ts";
-import { queueKey } from "../../src/redis/keys.ts";
 import { hasEnded } from "../../src/status/job-status.ts";
 import type { Interest } from "../../src/status/subscribe-job.ts";
 import { openSubscribers, type Subscribers } from "../../src/status/subscribers.ts";
 import { anyJob } from "../support/application.ts";
+import { plainStores } from "../support/queue-stores.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { applicationOf, createService, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
@@ -22,7 +22,7 @@ async function openSubscribed(lookAgainMs: number, variables: Variables = {}) {
   await whenReady(client, 5_000);
   onTestFinished(() => client.disconnect());
   const open = () => {
-    const subscribers = openSubscribers({ client, codec: createCodec([]), prefix, max: 10_000, lookAgainMs });
+    const subscribers = openSubscribers(plainStores(client, prefix), { max: 10_000, lookAgainMs });
     onTestFinished(subscribers.stop);
     return subscribers;
   };

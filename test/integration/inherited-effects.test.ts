@@ -3,7 +3,7 @@ import { createOperator, defineJob, type EffectCall, InDoubtError, type Producer
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { dedupKeyOf } from "../../src/job/dedup-key.ts";
-import { dedupKeyName } from "../../src/redis/keys.ts";
+import { queueKeys } from "../../src/queue/queue-keys.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
 
 type Act = (call: EffectCall) => Promise<string>;
@@ -39,7 +39,9 @@ async function runBefore(act: Act, variables: Variables, state: "completed" | "f
   await untilState(producer, id, state);
   await worker.stop();
   const dedupKey = dedupKeyOf("order", "k");
-  expect(await service.connect().del(dedupKeyName(service.env.HOLDFAST_PREFIX, "orders", dedupKey))).toBe(1);
+  expect(
+    await service.connect().del(queueKeys(service.env.HOLDFAST_PREFIX, "orders").dedupKey(dedupKey)),
+  ).toBe(1);
   return { id, env: service.env };
 }
 

@@ -10,7 +10,7 @@ import {
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { bullmqQueueName } from "../../src/redis/keys.ts";
+import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
 import { anyJob } from "../support/application.ts";
 import { call } from "../support/http.ts";
 import { bearer, keyEntry, signIn } from "../support/keys.ts";

@@ -2,7 +2,7 @@ import { defineJob } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { dedupKeyOf } from "../../src/job/dedup-key.ts";
-import { joinedJobsKey, ledgerKey, queueKey } from "../../src/redis/keys.ts";
+import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -33,7 +33,7 @@ async function start(after: (attempt: number) => unknown, attempts = 1, delayMs 
   const redis = service.connect();
   const { HOLDFAST_PREFIX: prefix } = service.env;
   const submit = async (key: string) => (await producer.submit(job, null, { idempotencyKey: key })).id;
-  const ledger = (key: string) => ledgerKey(prefix, "default", dedupKeyOf("acting", key));
+  const ledger = (key: string) => queueKeys(prefix, "default").ledger(dedupKeyOf("acting", key));
   return { service, producer, redis, prefix, acted, submit, ledger };
 }
 
@@ -120,7 +120,10 @@ describe("the ledger of a job", () => {
     const ids = await Promise.all(["a", "b", "c"].map(submit));
     for (const id of ids) await untilState(producer, id, "completed");
 
-    await until("none is joined", async () => (await redis.zcard(joinedJobsKey(prefix, "default"))) === 0);
+    await until(
+      "none is joined",
+      async () => (await redis.zcard(queueKeys(prefix, "default").joinedJobs)) === 0,
+    );
     await until(
       "all ledgers are gone",
       async () => (await redis.keys(`${prefix}:{default}:ledger:*`)).length === 0,

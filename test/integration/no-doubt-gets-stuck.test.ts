@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { dedupKeyOf } from "../../src/job/dedup-key.ts";
-import { ledgerKey, queueKey } from "../../src/redis/keys.ts";
+import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { startRedisServer } from "../support/redis-server.ts";
@@ -149,7 +149,7 @@ describe("a doubt that is resolved", () => {
 
     await until(
       "its ledger may expire",
-      async () => (await redis.pttl(ledgerKey(prefix, "default", dedupKeyOf("acting", "k")))) > 0,
+      async () => (await redis.pttl(queueKeys(prefix, "default").ledger(dedupKeyOf("acting", "k")))) > 0,
     );
     expect(await producer.status(id)).toMatchObject({ state: "failed", error: { code: "CANCELLED" } });
     expect(runs).toBe(1);
@@ -279,7 +279,7 @@ describe("a Redis that answers with errors", () => {
 describe("a job whose later attempt no longer asks for an effect", () => {
   it("does not complete over what an earlier one left open: it is in doubt, and listed", async () => {
     const { producer, id, doubts, redis, prefix } = await start(async ({ effect, idempotencyKey, jobId }) => {
-      const ledger = ledgerKey(prefix, "default", dedupKeyOf("acting", idempotencyKey));
+      const ledger = queueKeys(prefix, "default").ledger(dedupKeyOf("acting", idempotencyKey));
       if ((await redis.hexists(ledger, "e:act")) === 1) return "without it";
       const entry = {
         state: "reserved",
@@ -322,7 +322,7 @@ describe("a job that has ended with an effect reserved", () => {
       start: 1,
       worker: "w",
     };
-    const ledger = ledgerKey(prefix, "default", dedupKeyOf("acting", "k"));
+    const ledger = queueKeys(prefix, "default").ledger(dedupKeyOf("acting", "k"));
     await redis.hset(ledger, "e:act", JSON.stringify(entry), "open", 1);
 
     await until("it is listed", async () => (await doubts()).includes("act"));

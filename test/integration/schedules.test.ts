@@ -3,9 +3,9 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
 import { tickKey } from "../../src/job/define-schedule.ts";
-import { createCodec } from "../../src/redis/codec.ts";
 import { explainTick, type ScheduleReader, type ScheduleStatus } from "../../src/schedule/schedule-status.ts";
 import { openStatusReader } from "../../src/status/read-status.ts";
+import { plainStores } from "../support/queue-stores.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const env = {
@@ -40,10 +40,10 @@ const application = defineConfig({
 });
 
 const redis = new Redis(env.REDIS_URL);
+const stores = plainStores(redis, env.HOLDFAST_PREFIX);
 const reader: ScheduleReader = {
-  client: redis,
-  prefix: env.HOLDFAST_PREFIX,
-  readStatus: openStatusReader({ client: redis, codec: createCodec([]) }, env.HOLDFAST_PREFIX),
+  stores,
+  readStatus: openStatusReader(stores),
   retentionMs: 2 * DAY,
 };
 const producer = createProducer(application, env);

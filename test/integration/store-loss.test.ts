@@ -6,7 +6,7 @@ import { defineJob } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { dedupKeyOf } from "../../src/job/dedup-key.ts";
-import { epochKey, ledgerKey, queueKey } from "../../src/redis/keys.ts";
+import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { run, withProcesses } from "../support/processes.ts";
@@ -121,9 +121,9 @@ describe("a store that loses something while an effect runs", withProcesses, () 
     const prefix = service.env.HOLDFAST_PREFIX;
 
     // As if the store had gone back to when the job was there and its effect was not.
-    await store.del(ledgerKey(prefix, "default", dedupKeyOf("noting", "k")));
+    await store.del(queueKeys(prefix, "default").ledger(dedupKeyOf("noting", "k")));
     await store.hdel(queueKey(prefix, "default", body.id), "claim");
-    await store.hset(epochKey(prefix, "default"), "count", 0);
+    await store.hset(queueKeys(prefix, "default").epoch, "count", 0);
 
     await until("its effect is in doubt", async () => {
       const { effects } = (await get(`${url}/jobs/${body.id}/status`)).body;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { jobDetailSchema } from "../../src/operate/read-detail.ts";
-import { queueKey } from "../../src/redis/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { listedJobSchema } from "../../src/status/job-status.ts";
 import { anyJob } from "../support/application.ts";
 import { garbage } from "../support/garbage-fields.ts";

@@ -17,7 +17,7 @@ import { Redis } from "ioredis";
 import { inject, onTestFinished } from "vitest";
 import type { VariableName } from "../../src/config/variables.ts";
 import { stopAll } from "../../src/lib/running.ts";
-import { bullmqQueueName } from "../../src/redis/keys.ts";
+import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
 import { until } from "./until.ts";
 
 export type Variables = Readonly<Partial<Record<VariableName, string>>>;

@@ -23,19 +23,21 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const settings = readSettings();
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
   const { reachRedis } = await import("../../redis/connect.ts");
-  const { openEpochs } = await import("../../redis/epochs.ts");
+  const { openEpochs } = await import("../../queue/epochs.ts");
+  const { openQueueStores } = await import("../../queue/queue-store.ts");
   const { diagnose } = await import("../../operate/diagnose.ts");
-  const store = await reachRedis(settings, "fail-fast");
+  const redis = await reachRedis(settings, "fail-fast");
   const { queues } = application;
   // Looks by itself: it may be that no process runs that would have found a loss.
-  const epochs = await openEpochs({ client: store.client, queues, settings, log: undefined });
+  const epochs = await openEpochs({ client: redis.client, queues, settings, log: undefined });
   try {
-    const findings = await inTime(diagnose(application, store.client, settings));
+    const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX);
+    const findings = await inTime(diagnose(application, stores, settings));
     if (json) printJson(...findings);
     else print(describe(findings));
     if (findings.some(({ verdict }) => verdict === "bad")) process.exitCode = exitCode.failed;
   } finally {
-    await stopAll([store, epochs]);
+    await stopAll([redis, epochs]);
   }
 }
 

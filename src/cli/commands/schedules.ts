@@ -85,6 +85,7 @@ function findSchedule({ schedules }: Application, name: string): Schedule {
 
 async function readerOf(store: ConnectedRedis, settings: Settings): Promise<ScheduleReader> {
   const { openStatusReader } = await import("../../status/read-status.ts");
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  return { client: store.client, prefix, retentionMs, readStatus: openStatusReader(store, prefix) };
+  const { openQueueStores } = await import("../../queue/queue-store.ts");
+  const stores = openQueueStores(store, settings.HOLDFAST_PREFIX);
+  return { stores, retentionMs: settings.HOLDFAST_RETENTION_MS, readStatus: openStatusReader(stores) };
 }

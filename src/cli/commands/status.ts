@@ -28,8 +28,9 @@ export function addStatusCommand(program: Command): void {
 async function printStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
   const format = json ? jsonLine : describe;
   const { openStatusReader } = await import("../../status/read-status.ts");
-  await withStore(async (store, { HOLDFAST_PREFIX: prefix }) => {
-    const readStatus = openStatusReader(store, prefix);
+  const { openQueueStores } = await import("../../queue/queue-store.ts");
+  await withStore(async (redis, { HOLDFAST_PREFIX: prefix }) => {
+    const readStatus = openStatusReader(openQueueStores(redis, prefix));
     let status = await requireStatus(readStatus, id);
     print(format(status));
     if (!watch) return;

@@ -28,17 +28,14 @@ const readySchema = z.object({
 /** `GET /health/live`: the process runs. `GET /health/ready`: the store is there, and fit for what is promised. */
 export function addHealthRoutes(
   server: FastifyInstance,
-  { application, client, refusal, settings }: ApiParts,
+  { application, client, refusal, settings, stores }: ApiParts,
 ): void {
   const durability = settings.HOLDFAST_DURABILITY;
 
   async function look(): Promise<{ reasons: string[]; checks: Finding[] }> {
     try {
       const [store, losses] = await inTime(
-        Promise.all([
-          diagnoseRedis(client, durability),
-          diagnoseLoss(client, settings.HOLDFAST_PREFIX, application.queues),
-        ]),
+        Promise.all([diagnoseRedis(client, durability), diagnoseLoss(application.queues.map(stores.of))]),
       );
       const checks = [...store, ...losses];
       const bad = checks.filter(({ verdict }) => verdict === "bad");

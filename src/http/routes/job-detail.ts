@@ -8,8 +8,7 @@ import { problemResponses } from "../problem.ts";
 
 /** `GET /jobs/:id`: all that is known of a job. */
 export function addJobDetailRoute(server: FastifyInstance, parts: ApiParts): void {
-  const prefix = parts.settings.HOLDFAST_PREFIX;
-  const readStatus = openStatusReader(parts, prefix);
+  const readStatus = openStatusReader(parts.stores);
   server.get<{ Params: { id: string } }>(
     "/jobs/:id",
     {
@@ -26,7 +25,7 @@ export function addJobDetailRoute(server: FastifyInstance, parts: ApiParts): voi
       },
     },
     async ({ params: { id } }, reply) => {
-      const detail = await readDetail(parts, prefix, parts.application.jobs, readStatus, id);
+      const detail = await readDetail(parts.stores, parts.application.jobs, readStatus, id);
       if (detail === undefined) throw jobNotFound();
       return reply.header("Cache-Control", "no-store").send(detail);
     },

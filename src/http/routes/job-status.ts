@@ -55,8 +55,8 @@ const eventStream = {
 
 /** `GET /jobs/:id/status`: any job's state, straight from BullMQ; now, when it has ended, or at each change. */
 export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): void {
-  const { settings, subscribers } = parts;
-  const readStatus = openStatusReader(parts, settings.HOLDFAST_PREFIX);
+  const { subscribers } = parts;
+  const readStatus = openStatusReader(parts.stores);
   const held = createHeldRequests();
   server.addHook("preClose", held.stop);
 

@@ -36,9 +36,9 @@ const nameParam = {
 
 /** Schedules over HTTP: what will run by the clock, what became of each tick, and a run out of turn. */
 export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): void {
-  const { application, client, settings, submitter } = parts;
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const reader = { client, prefix, retentionMs, readStatus: openStatusReader(parts, prefix) };
+  const { application, stores, settings, submitter } = parts;
+  const { HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const reader = { stores, retentionMs, readStatus: openStatusReader(stores) };
   server.get(
     "/schedules",
     {

@@ -1,13 +1,14 @@
 import type { Settings } from "../config/settings.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
+import { storeUrl } from "../redis/connect.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { createEpoch, type Epoch, type Loss } from "../redis/epoch.ts";
+import { epochFile } from "../redis/epoch-file.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { openWriters } from "../redis/replicas.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { storeUrl } from "./connect.ts";
-import type { RedisConnection } from "./connection.ts";
-import { createEpoch, type Epoch, type Loss } from "./epoch.ts";
-import { epochFile } from "./epoch-file.ts";
-import { inTime } from "./redis-errors.ts";
-import { openWriters } from "./replicas.ts";
+import { queueKeys } from "./queue-keys.ts";
 
 export interface EpochsOptions {
   readonly client: RedisConnection;
@@ -37,8 +38,7 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
   const open = (queue: string) =>
     createEpoch({
       client,
-      prefix,
-      queue,
+      key: queueKeys(prefix, queue).epoch,
       durability,
       write: writers.of(),
       remembered: before.get(queue),
