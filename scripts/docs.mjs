@@ -21,6 +21,19 @@ const generated = [
   { file: "docs/postman.json", produce: async () => json(await postmanCollection(await describeApi())) },
 ];
 
+const foldersWithPages = [
+  ".",
+  "docs",
+  "jobs",
+  "examples",
+  "ops",
+  "console",
+  "faults",
+  "fuzz",
+  "soak",
+  "bench",
+];
+
 /** What makes the parts of pages that the built program writes, by the name that a page calls it. */
 const sections = {
   variables: variablesTable,
@@ -31,7 +44,7 @@ const sections = {
 
 await runScript(async () => {
   await setUpToBuild();
-  const pages = [...markdownIn("."), ...markdownIn("docs")];
+  const pages = foldersWithPages.flatMap(markdownIn);
   const drifted = [];
   for (const { file, produce } of [...pages.map(pageFrom), ...generated]) {
     const text = await produce();

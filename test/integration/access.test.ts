@@ -54,8 +54,8 @@ async function attempt(method: string, path: string, headers: Readonly<Record<st
 
 const INTRODUCTION = `# Who may call what
 
-Each caller tried on each route, where [API keys](operating.md#api-keys) are configured: ✓ gets past the guard, 401 and 403 do not.
-A test tries them all and writes this page; a route that is missing here, or answers otherwise, makes it fail.
+Every caller tried on every route, with [API keys](secure.md#how-do-i-give-somebody-access) configured: ✓ passes the guard, 401 and 403 do not.
+A test writes this page, and fails if a route is missing here or answers differently.
 `;
 
 /** What each caller is answered, by route; methods of a path that are answered alike share a row. */

@@ -3,7 +3,7 @@ import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { countdown } from "../../examples/countdown/contract.ts";
 import countdownApplication from "../../examples/countdown/holdfast.config.ts";
-import { settleInvoice, settleInvoiceHandler } from "../../examples/effects.ts";
+import { payInvoice, payInvoiceHandler } from "../../examples/effects.ts";
 import { withProcesses } from "../support/processes.ts";
 import { applicationOf, createService, testEnvironment, untilState } from "../support/service.ts";
 
@@ -54,12 +54,12 @@ describe("the invoice in the examples", () => {
       find: async (key: string) => charges.get(key),
     };
     const mail = { send: async (to: string) => void told.push(to) };
-    const service = createService(applicationOf(settleInvoiceHandler(bank, mail)));
+    const service = createService(applicationOf(payInvoiceHandler(bank, mail)));
     const producer = await service.createProducer();
     await service.startWorker();
 
     const { id } = await producer.submit(
-      settleInvoice,
+      payInvoice,
       { cents: 4_200, recipients: ["a@example.com", "b@example.com"] },
       { idempotencyKey: "invoice-42" },
     );

@@ -15,7 +15,7 @@ const [oldKey, key] = [newKey("old"), newKey("new")];
 
 const PACE_MS = 10;
 
-/** In the order of docs/operating.md: known everywhere before anything is sealed with it. */
+/** In the order of docs/secure.md: every process knows a key before anything is encrypted with it. */
 const steps = [oldKey, `${oldKey},${key}`, `${key},${oldKey}`];
 
 it("keys are rotated under load without one failed submission or read", withProcesses, async () => {

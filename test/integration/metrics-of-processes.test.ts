@@ -68,8 +68,8 @@ describe("the alerts", () => {
   });
 
   it.each(names)("each have a test, and a section of the runbook: %s", (name) => {
-    expect(alerts).toContain(`runbook: docs/operating.md#${name.toLowerCase()}\n`);
-    expect(read("docs/operating.md")).toContain(`\n### ${name}\n`);
+    expect(alerts).toContain(`runbook: docs/runbook.md#${name.toLowerCase()}\n`);
+    expect(read("docs/runbook.md")).toContain(`\n### ${name}\n`);
     expect(read("ops/prometheus/alerts.test.yml")).toMatch(
       new RegExp(`alertname: ${name}\\n.*\\n +exp_alerts:\\n +- exp_labels`),
     );

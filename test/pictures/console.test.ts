@@ -76,7 +76,7 @@ describe("pictures of the console", { timeout: patience }, () => {
     await openRetry(page, open);
     await take("retry");
     await openSettling(page, open);
-    await take("settle");
+    await take("resolve");
   });
 });
 
