@@ -1,11 +1,11 @@
 import type { Table } from "../../test/support/report.ts";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
-import { type BenchOptions, untilEnded, withBench } from "../lib/bench.ts";
 import { check, injectionsIn, isGivenUp, type JobRecord, type Verdict } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
 import { groupBy } from "../lib/group-by.ts";
 import { type InjectionPoint, injectionPoints } from "../lib/inside/points.ts";
 import { withoutReservation } from "../lib/mutations.ts";
+import { type TestbedOptions, untilEnded, withTestbed } from "../lib/testbed.ts";
 import type { Step } from "../lib/trace-reader.ts";
 import { inLanes } from "../lib/waiting.ts";
 
@@ -32,41 +32,43 @@ export const killWorker: Experiment = {
 
 interface Size {
   readonly perPoint: number;
-  /** Jobs without a strike for each one with. */
+  /** Jobs without an injected fault for each job with one. */
   readonly plain: number;
   readonly workers: number;
 }
 
 interface Killed {
   readonly verdict: Verdict;
-  /** The worker processes that were killed. */
+  /** Worker processes that were killed. */
   readonly dead: ReadonlySet<string>;
 }
 
 async function killAtEachPoint(
   context: Context,
   size: Size,
-  options: Partial<BenchOptions>,
+  options: Partial<TestbedOptions>,
 ): Promise<Killed> {
   const injections = repeated(injectionPoints, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
   const jobs = actJobs("kill", context.random, injections, size.plain);
-  return await withBench({ workers: size.workers, concurrency: 2, ...options }, async (bench) => {
-    // So few at a time that a death takes some bystanders with it, but not all.
+  return await withTestbed({ workers: size.workers, concurrency: 2, ...options }, async (testbed) => {
+    // A small window, so that each death hits some bystanders, but not all.
     await inLanes(jobs, size.workers * 3, async (job) => {
-      const accepted = await bench.client.submit(job);
-      context.say(`${bench.client.acknowledged.length} of ${jobs.length} jobs, ${bench.deaths.length} kills`);
-      await untilEnded(bench, accepted?.id);
+      const accepted = await testbed.client.submit(job);
+      context.say(
+        `${testbed.client.acknowledged.length} of ${jobs.length} jobs, ${testbed.deaths.length} kills`,
+      );
+      await untilEnded(testbed, accepted?.id);
     });
-    const verdict = await check(bench, 60_000);
-    verdict.counts.faults = bench.deaths.length;
-    return { verdict, dead: new Set(bench.deaths.map(({ life }) => life)) };
+    const verdict = await check(testbed, 60_000);
+    verdict.counts.faults = testbed.deaths.length;
+    return { verdict, dead: new Set(testbed.deaths.map(({ life }) => life)) };
   });
 }
 
 async function reservationControl(context: Context): Promise<Control> {
   context.say("control: without reservation");
   const size = { perPoint: 1, plain: 0, workers: 3 };
-  const { verdict } = await killAtEachPoint(context, size, { cut: withoutReservation });
+  const { verdict } = await killAtEachPoint(context, size, { mutation: withoutReservation });
   return {
     protection: "reservation",
     isCaught: verdict.counts.repeated > 0,
@@ -74,19 +76,19 @@ async function reservationControl(context: Context): Promise<Control> {
   };
 }
 
-/** What became of the jobs that were struck at each point, as far as no other death hit them too. */
+/** Outcomes per point, of jobs that no other death hit. */
 function perPoint(jobs: readonly JobRecord[], dead: ReadonlySet<string>): Table {
   const rows = injectionPoints.map((point) => {
-    const struck = jobs.filter((job) => struckAt(job) === point && isHitOnce(job, dead));
-    const inDoubt = struck.filter(isInDoubt);
+    const injected = jobs.filter((job) => injectionAt(job) === point && isHitOnce(job, dead));
+    const inDoubt = injected.filter(isInDoubt);
     return [
       point,
-      struck.length,
-      struck.filter(({ told }) => told > 1).length,
-      inDoubt.filter(({ told }) => told > 0).length,
-      inDoubt.filter(({ told }) => told === 0).length,
-      struck.filter(({ status }) => status?.state === "completed").length,
-      struck.filter(({ status }) => status === undefined).length,
+      injected.length,
+      injected.filter(({ witnessed }) => witnessed > 1).length,
+      inDoubt.filter(({ witnessed }) => witnessed > 0).length,
+      inDoubt.filter(({ witnessed }) => witnessed === 0).length,
+      injected.filter(({ status }) => status?.state === "completed").length,
+      injected.filter(({ status }) => status === undefined).length,
     ];
   });
   return {
@@ -98,20 +100,20 @@ function perPoint(jobs: readonly JobRecord[], dead: ReadonlySet<string>): Table 
 const nobodyKnows: ReadonlySet<InjectionPoint> = new Set([
   "reserve:after",
   "effect:begun",
-  "effect:told",
+  "effect:done",
   "commit:before",
 ]);
 
-/** A job struck inside the window must be in doubt, and one struck outside of it must not. */
+/** A job killed inside the window must be in doubt; one killed outside must not. */
 function wrongAtPoints(jobs: readonly JobRecord[], dead: ReadonlySet<string>): string[] {
   return jobs.flatMap((job) => {
-    const point = struckAt(job);
+    const point = injectionAt(job);
     if (point === undefined || !isHitOnce(job, dead) || nobodyKnows.has(point) === isInDoubt(job)) return [];
     return [`${job.key}: killed at ${point} and ${job.status?.state} ${job.status?.error?.code ?? ""}`];
   });
 }
 
-/** Of the workers that began the job only the one that was struck at it died at it, and none gave up by itself. */
+/** Only the worker with the injected fault died at this job, and no worker gave up. */
 function isHitOnce({ steps }: JobRecord, dead: ReadonlySet<string>): boolean {
   const [inject] = injectionsIn(steps);
   const lives = groupBy(steps, ({ life }) => life);
@@ -119,12 +121,12 @@ function isHitOnce({ steps }: JobRecord, dead: ReadonlySet<string>): boolean {
   return hits.every(([life]) => life === inject?.life) && !steps.some(isGivenUp);
 }
 
-/** The worker had ended its attempt, or put the job off because another may have been at it. */
+/** The worker had finished its attempt, or snoozed the job because another worker may hold the effect. */
 function isLeft({ event, detail }: Step): boolean {
   return event === "finish:after" || (event === "threw" && detail.startsWith("EFFECT_BUSY"));
 }
 
-function struckAt({ steps }: JobRecord): InjectionPoint | undefined {
+function injectionAt({ steps }: JobRecord): InjectionPoint | undefined {
   const [inject] = injectionsIn(steps);
   return inject?.detail.split("@")[1] as InjectionPoint | undefined;
 }

@@ -4,7 +4,7 @@ import type { Random } from "./random.ts";
 
 type Injection = NonNullable<ActPayload["inject"]>;
 
-/** Every so manieth job strikes, and the strikes are dealt out evenly, in an order that the seed decides. */
+/** Jobs with faults to inject, evenly spread among jobs without, in an order decided by the seed. */
 export function actJobs(
   name: string,
   random: Random,
@@ -32,7 +32,7 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
   return ranked.sort((a, b) => a.rank - b.rank).map(({ item }) => item);
 }
 
-/** Each of the items so many times. */
+/** Each item `times` times. */
 export function repeated<T>(items: readonly T[], times: number): T[] {
   return items.flatMap((item) => Array.from({ length: times }, () => item));
 }

@@ -9,13 +9,13 @@ export interface Ready {
   readonly url?: string;
 }
 
-/** The environment without what would configure Holdfast: the laboratory decides that alone. */
+/** The environment without any configuration of Holdfast. */
 export function neutralEnvironment(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env);
   return Object.fromEntries(entries.filter(([name]) => !/^(HOLDFAST_|LAB_|(REDIS|SMTP)_URL$)/.test(name)));
 }
 
-/** Starts a script of the laboratory's as a process of its own, which never outlives it. */
+/** Starts a laboratory script as a child process that never outlives this one. */
 export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: string): ChildProcess {
   const log = openSync(logFile, "a");
   const child = spawn(process.execPath, [script], {
@@ -29,7 +29,7 @@ export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: st
   return child;
 }
 
-/** Waits for the message with which a process says that it is ready. */
+/** Waits for the message with which a process reports that it is ready. */
 export async function readiness(child: ChildProcess, withinMs = 60_000): Promise<Ready> {
   const signal = AbortSignal.timeout(withinMs);
   return await new Promise((resolve, reject) => {
@@ -42,7 +42,7 @@ export async function readiness(child: ChildProcess, withinMs = 60_000): Promise
   });
 }
 
-/** @param signal SIGTERM lets it end its work; SIGKILL ends it even when it is stopped */
+/** @param signal SIGTERM lets it finish its work; SIGKILL ends it even when it is stopped */
 export async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, "exit");
@@ -50,7 +50,7 @@ export async function endProcess(child: ChildProcess, signal: NodeJS.Signals): P
   await exited;
 }
 
-/** However the laboratory ends, its processes end with it. */
+/** Ends all child processes with this one, however it ends. */
 export function endAllWithUs(): void {
   const endAll = () => {
     for (const child of living) child.kill("SIGKILL");

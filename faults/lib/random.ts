@@ -1,15 +1,15 @@
-/** Numbers that look random and are the same for the same seed. */
+/** Pseudorandom numbers, the same for the same seed. */
 export interface Random {
   /** 0 (included) to 1 (excluded). */
   next(): number;
   /** A whole number from `from` to `to`, both included. */
   between(from: number, to: number): number;
   pick<T>(items: readonly T[]): T;
-  /** Another sequence, which does not depend on how far this one has gone. */
+  /** An independent sequence, however far this one has got. */
   fork(name: string): Random;
 }
 
-/** mulberry32. @param seed a whole number of 32 bits */
+/** mulberry32. @param seed a 32-bit whole number */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {

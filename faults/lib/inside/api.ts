@@ -8,7 +8,7 @@ const lastClaim = Number(process.env.LAB_DIE_AT_CLAIM ?? 0);
 let claims = 0;
 
 if (lastClaim > 0) {
-  // The hook is no part of the public surface, so it is taken from the build by its path.
+  // The hook is not public, so import it from the build by its path.
   const hooks: { onFailpoint: typeof onFailpoint } = await import(
     new URL("../dist/telemetry/failpoints.js", import.meta.url).href
   );

@@ -10,34 +10,34 @@ type Injection = NonNullable<ActPayload["inject"]>;
 
 const armed = new Map<string, Injection>();
 
-/** Whether this worker takes the blows, or only takes over from those that did. */
+/** Whether this worker injects no faults and only takes over from others. */
 const isImmune = process.env.LAB_IMMUNE === "yes";
 
-/** @returns false when the job's strike is still to come and must fall on another worker */
-export function arm(jobId: string, inject: Injection | undefined): boolean {
-  if (inject === undefined || existsSync(marker(jobId))) return true;
+/** @returns false if the job's fault is still to come and this worker must not run it */
+export function arm(jobId: string, injection: Injection | undefined): boolean {
+  if (injection === undefined || existsSync(marker(jobId))) return true;
   if (isImmune) return false;
-  armed.set(jobId, inject);
+  armed.set(jobId, injection);
   return true;
 }
 
-/** Told at each point of each attempt; where this is the one, it strikes, once per job whatever becomes of us. */
+/** Called at each point of each attempt; injects the armed fault once per job. */
 export async function pass(point: InjectionPoint | Failpoint, jobId: string): Promise<void> {
   trace(point, jobId);
-  const inject = armed.get(jobId);
-  if (inject?.at !== point || !claimMarker(jobId)) return;
-  trace("struck", jobId, `${inject.how}@${point}`);
-  await blows[inject.how](jobId);
+  const injection = armed.get(jobId);
+  if (injection?.at !== point || !claimMarker(jobId)) return;
+  trace("injected", jobId, `${injection.how}@${point}`);
+  await inject[injection.how](jobId);
 }
 
-const blows: Record<InjectionKind, (jobId: string) => Promise<void>> = {
+const inject: Record<InjectionKind, (jobId: string) => Promise<void>> = {
   async kill() {
     process.kill(process.pid, "SIGKILL");
     await new Promise(() => {});
   },
   async stop() {
     process.kill(process.pid, "SIGSTOP");
-    // The signal can fall on another thread first; this one must not run on meanwhile.
+    // The signal may stop another thread first; this one must not run on.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
   },
   async store() {
@@ -46,15 +46,15 @@ const blows: Record<InjectionKind, (jobId: string) => Promise<void>> = {
     await isDead;
   },
   async cancel(jobId) {
-    operator ??= operatorOfItsOwn();
+    operator ??= openOperator();
     trace("answered", jobId, await (await operator).cancel(jobId).catch(codeOf));
   },
 };
 
-/** Its connection is not the worker's. */
+/** Not on the worker's connection. */
 let operator: Promise<StandaloneOperator> | undefined;
 
-async function operatorOfItsOwn(): Promise<StandaloneOperator> {
+async function openOperator(): Promise<StandaloneOperator> {
   const { default: application } = await import("./application.ts");
   return await createOperator(application);
 }
@@ -73,5 +73,5 @@ function claimMarker(jobId: string): boolean {
 }
 
 function marker(jobId: string): string {
-  return join(process.env.LAB_DIR ?? "", "struck", jobId);
+  return join(process.env.LAB_DIR ?? "", "injected", jobId);
 }

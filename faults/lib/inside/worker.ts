@@ -6,7 +6,7 @@ import { live } from "./live.ts";
 import { openTrace } from "./trace.ts";
 
 openTrace();
-// The hook is no part of the public surface, so it is taken from the build by its path.
+// The hook is not public, so import it from the build by its path.
 const hooks: { onFailpoint: typeof onFailpoint } = await import(
   new URL("../dist/telemetry/failpoints.js", import.meta.url).href
 );

@@ -12,31 +12,31 @@ import { scratchFolder } from "./scratch.ts";
 import { openTraceReader, type TraceReader } from "./trace-reader.ts";
 import { inLanes, until } from "./waiting.ts";
 
-export interface BenchOptions {
+export interface TestbedOptions {
   readonly workers: number;
-  /** Workers that take no blows, only the jobs of those that did. @default 0 */
+  /** Workers without injected faults, which finish the jobs of the others. @default 0 */
   readonly immune?: number;
   readonly concurrency?: number;
   readonly api?: boolean;
   readonly scheduler?: boolean;
-  readonly cut?: Mutation;
-  /** What befalls the store when a worker asks for the blow; it goes on at `onStruck`. @default it is killed */
-  readonly inject?: (store: RedisServer, onStruck: () => void) => Promise<unknown>;
-  /** How long the store stays away when a worker asks for the blow, in milliseconds. @default 0 */
+  readonly mutation?: Mutation;
+  /** The fault injected into Redis on a worker's request; the worker goes on at `onInjected`. @default Redis is killed */
+  readonly inject?: (store: RedisServer, onInjected: () => void) => Promise<unknown>;
+  /** How long Redis stays down then, in milliseconds. @default 0 */
   readonly injectionMs?: () => number;
-  /** Overrides of the store's options, e.g. `["--appendfsync", "everysec"]`. */
+  /** Overrides of Redis's options, such as `["--appendfsync", "everysec"]`. */
   readonly store?: readonly string[];
-  /** Added to the store's environment. */
+  /** Added to Redis's environment. */
   readonly storeEnv?: NodeJS.ProcessEnv;
-  /** Where the store keeps its files. @default a folder of the bench's own */
+  /** Redis's folder. @default inside the testbed's folder */
   readonly storeDirectory?: string;
-  /** Whether the roles reach the store over a proxy. The laboratory's own client does not. @default false */
+  /** Whether the roles reach Redis over a proxy. The laboratory's own client does not. @default false */
   readonly proxied?: boolean;
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** What the witness wrote down: an effect that happened. */
-export interface Told {
+/** An effect that happened, as the witness recorded it. */
+export interface WitnessedEffect {
   readonly key: string;
   /** The job's idempotency key. */
   readonly job: string;
@@ -44,20 +44,20 @@ export interface Told {
   readonly at: number;
 }
 
-/** A span in which the store was not there. */
+/** A time span in which Redis was down. */
 export interface Outage {
   readonly from: number;
   readonly to: number;
 }
 
-/** One experiment's own store, witness, client and roles, all real processes, and what happened to them. */
-export interface Bench {
-  /** A protection is cut out: what is broken then is meant to be. */
+/** One experiment's Redis, witness, client and roles, all real processes, and what happened to them. */
+export interface Testbed {
+  /** One protection is removed, so things are meant to break. */
   readonly isControl: boolean;
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
   readonly store: RedisServer;
-  /** The roles' way to the store; undefined where it is not `proxied`. */
+  /** Undefined unless `proxied`. */
   readonly proxy: StoreProxy | undefined;
   readonly installation: Installation;
   readonly client: Client;
@@ -68,30 +68,30 @@ export interface Bench {
   readonly trace: TraceReader;
   readonly deaths: readonly Death[];
   readonly outages: readonly Outage[];
-  /** Starts another role, e.g. one of another version of the application. It ends with the bench. */
+  /** Starts another role, for example of another version of the application. It ends with the testbed. */
   startRole(script: RoleScript, name: string, env?: NodeJS.ProcessEnv): Role;
-  /** All effects that happened so far. */
-  told(): Told[];
-  /** Kills the store and starts it again. @returns when it answers */
+  /** All effects so far. */
+  witnessed(): WitnessedEffect[];
+  /** Kills Redis and restarts it. @returns when it answers */
   injectIntoRedis(forMs?: number): Promise<Outage>;
-  /** Stops the store: it accepts connections and says nothing. @returns when it goes on, in milliseconds since 1970 */
+  /** Pauses Redis: it accepts connections and never answers. @returns when it goes on, in milliseconds since 1970 */
   pauseStore(forMs: number): Promise<number>;
-  /** Counts the time of `work` as one in which the store was not there for everybody. */
+  /** Counts the time of `work` as an outage for everybody. */
   troubled<T>(work: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
-/** Short, so that a dead worker's jobs are soon found. */
+/** Short, so that a dead worker's jobs are found soon. */
 export const LOCK_MS = 1_000;
 
 const STATUS_LANES = 32;
 
 type RoleScript = "worker" | "api" | "scheduler";
 
-async function openBench(options: BenchOptions): Promise<Bench> {
-  const directory = scratchFolder("bench");
-  for (const name of ["trace", "struck", "logs"]) mkdirSync(join(directory, name));
-  const installation = install(join(directory, "installation"), options.cut);
+async function openTestbed(options: TestbedOptions): Promise<Testbed> {
+  const directory = scratchFolder("testbed");
+  for (const name of ["trace", "injected", "logs"]) mkdirSync(join(directory, name));
+  const installation = install(join(directory, "installation"), options.mutation);
   const storeDirectory = options.storeDirectory ?? join(directory, "store");
   mkdirSync(storeDirectory, { recursive: true });
   const store = await startRedisServer({
@@ -124,13 +124,13 @@ async function openBench(options: BenchOptions): Promise<Bench> {
 
   const deaths: Death[] = [];
   const outages: Outage[] = [];
-  let striking: Promise<Outage> | undefined;
-  /** Two strikes at once are one. */
+  let injecting: Promise<Outage> | undefined;
+  /** Concurrent requests share one fault. */
   const injectIntoRedis = (forMs = 0, onDead = () => {}) => {
-    striking ??= injectOnce(store, forMs, outages, onDead).finally(() => {
-      striking = undefined;
+    injecting ??= injectOnce(store, forMs, outages, onDead).finally(() => {
+      injecting = undefined;
     });
-    return striking;
+    return injecting;
   };
   const troubled = async <T>(work: () => Promise<T>) => {
     const from = Date.now();
@@ -148,10 +148,10 @@ async function openBench(options: BenchOptions): Promise<Bench> {
       env: { ...env, ...extra },
       directory,
       onDeath: (death) => deaths.push(death),
-      onRedisInjection: (onStruck) =>
+      onRedisInjection: (onInjected) =>
         options.inject === undefined
-          ? injectIntoRedis(options.injectionMs?.() ?? 0, onStruck)
-          : troubled(async () => options.inject?.(store, onStruck)),
+          ? injectIntoRedis(options.injectionMs?.() ?? 0, onInjected)
+          : troubled(async () => options.inject?.(store, onInjected)),
     });
     roles.push(started);
     return started;
@@ -177,7 +177,7 @@ async function openBench(options: BenchOptions): Promise<Bench> {
     throw error;
   }
   return {
-    isControl: options.cut !== undefined,
+    isControl: options.mutation !== undefined,
     directory,
     env,
     store,
@@ -191,7 +191,7 @@ async function openBench(options: BenchOptions): Promise<Bench> {
     trace: openTraceReader(join(directory, "trace")),
     deaths,
     outages,
-    told: () => readTold(witnessFile),
+    witnessed: () => readWitnessed(witnessFile),
     injectIntoRedis,
     async pauseStore(forMs) {
       await troubled(async () => {
@@ -207,13 +207,16 @@ async function openBench(options: BenchOptions): Promise<Bench> {
   };
 }
 
-/** Opens a bench, uses it, and takes it away whatever happens. */
-export async function withBench<T>(options: BenchOptions, use: (bench: Bench) => Promise<T>): Promise<T> {
-  const bench = await openBench(options);
+/** Opens a testbed, uses it, and always stops it. */
+export async function withTestbed<T>(
+  options: TestbedOptions,
+  use: (testbed: Testbed) => Promise<T>,
+): Promise<T> {
+  const testbed = await openTestbed(options);
   try {
-    return await use(bench);
+    return await use(testbed);
   } finally {
-    await bench.stop();
+    await testbed.stop();
   }
 }
 
@@ -233,13 +236,13 @@ async function injectOnce(
   return outage;
 }
 
-function readTold(file: string): Told[] {
+function readWitnessed(file: string): WitnessedEffect[] {
   const lines = readFileSync(file, "utf8").split("\n").filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as Told);
+  return lines.map((line) => JSON.parse(line) as WitnessedEffect);
 }
 
-/** Waits until all that was acknowledged has ended. @returns the ids of jobs that did not within the time */
-export async function allEnded({ client }: Bench, withinMs: number): Promise<Set<string>> {
+/** Waits until every acknowledged job has ended. @returns the ids of those that did not in time */
+export async function allEnded({ client }: Testbed, withinMs: number): Promise<Set<string>> {
   const open = new Set(client.acknowledged.map(({ id }) => id));
   const look = async () => {
     await inLanes([...open], STATUS_LANES, async (id) => {
@@ -253,14 +256,14 @@ export async function allEnded({ client }: Bench, withinMs: number): Promise<Set
 
 /** Waits for the end of one job. */
 export async function untilEnded(
-  { client }: Bench,
+  { client }: Testbed,
   id: string | undefined,
   withinMs = 30_000,
 ): Promise<void> {
   if (id !== undefined) await until(async () => hasEnded(await client.status(id)), { withinMs, everyMs: 60 });
 }
 
-/** A job that is gone will not end any more; the checker calls it lost. */
+/** A missing job will not end; the checker counts it as lost. */
 function hasEnded(status: JobStatus | undefined): boolean {
   return status === undefined || status.state === "completed" || status.state === "failed";
 }

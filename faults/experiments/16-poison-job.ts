@@ -1,38 +1,38 @@
-import { type Bench, LOCK_MS, untilEnded, withBench } from "../lib/bench.ts";
 import { check, type JobRecord, type Verdict } from "../lib/checker.ts";
 import type { Client, Submission } from "../lib/client.ts";
 import type { Context, Experiment } from "../lib/experiment.ts";
+import { LOCK_MS, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
 
-/** Its attempts and the five crashes that the default policy allows. */
+/** Its attempts plus the five crashes that the default policy allows. */
 const STARTS_ALLOWED = 3 + 5;
-/** Generously: found as stalled, taken, and a new worker started, each time. */
+/** Generous: a stall, another claim and a new worker each time. */
 const END_WITHIN_MS = STARTS_ALLOWED * 10 * LOCK_MS;
 
-export const deadlyJob: Experiment = {
+export const poisonJob: Experiment = {
   number: 16,
-  title: "A job kills its worker each time",
-  fault: "a handler that ends its own process with SIGKILL; one such job after the other, among others",
+  title: "A poison job kills its worker each time",
+  fault: "a handler that kills its own process with SIGKILL; one such job after another, among others",
   mustHold: "failed as STARTS_EXHAUSTED after its bounded starts; other jobs unharmed",
   async run(context) {
     const { verdict, deaths } = await oneAfterTheOther(context, context.isQuick ? 1 : 5);
     const { counts, jobs, findings } = verdict;
-    const { deadly, others, exhausted, harmed } = sort(jobs);
-    const starts = deadly.map(begun);
+    const { poison, others, exhausted, harmed } = sort(jobs);
+    const starts = poison.map(begun);
     counts.faults = deaths;
-    // A deadly job is meant to fail.
+    // A poison job is meant to fail.
     counts.failed -= exhausted.length;
     return {
       counts,
       measured: [
-        `${deadly.length} deadly jobs, each ended after ${Math.min(...starts)} to ${Math.max(...starts)} deaths (allowed: ${STARTS_ALLOWED})`,
+        `${poison.length} poison jobs, each ended after ${Math.min(...starts)} to ${Math.max(...starts)} deaths (allowed: ${STARTS_ALLOWED})`,
         `${others.length} other jobs on the same workers, ${others.length - harmed.length} completed; ` +
-          `the unluckiest was begun ${Math.max(...others.map(begun))} times`,
+          `the most unlucky one was begun ${Math.max(...others.map(begun))} times`,
         ...(context.isQuick ? [] : [await manyAtOnce(context)]),
       ],
       broken: [
-        ...(exhausted.length < deadly.length ? ["a deadly job did not end as STARTS_EXHAUSTED"] : []),
-        ...(starts.some((count) => count > STARTS_ALLOWED) ? ["a deadly job was begun too often"] : []),
+        ...(exhausted.length < poison.length ? ["a poison job did not end as STARTS_EXHAUSTED"] : []),
+        ...(starts.some((count) => count > STARTS_ALLOWED) ? ["a poison job was begun too often"] : []),
         ...(harmed.length > 0 ? [`${harmed.length} other jobs were harmed`, ...findings] : []),
       ],
       controls: [],
@@ -47,46 +47,46 @@ async function oneAfterTheOther(
   context: Context,
   count: number,
 ): Promise<{ verdict: Verdict; deaths: number }> {
-  return await withBench(WORKERS, async (bench) => {
+  return await withTestbed(WORKERS, async (testbed) => {
     let isOver = false;
-    const load = loadWhile(bench, context, () => !isOver);
+    const load = loadWhile(testbed, context, () => !isOver);
     for (let index = 0; index < count; index += 1) {
-      context.say(`deadly job ${index + 1} of ${count}, ${bench.deaths.length} deaths`);
-      const accepted = await bench.client.submit(deadly(index));
-      await untilEnded(bench, accepted?.id, END_WITHIN_MS);
+      context.say(`poison job ${index + 1} of ${count}, ${testbed.deaths.length} deaths`);
+      const accepted = await testbed.client.submit(poison(index));
+      await untilEnded(testbed, accepted?.id, END_WITHIN_MS);
     }
     isOver = true;
     await load;
-    return { verdict: await check(bench, END_WITHIN_MS), deaths: bench.deaths.length };
+    return { verdict: await check(testbed, END_WITHIN_MS), deaths: testbed.deaths.length };
   });
 }
 
-async function loadWhile(bench: Bench, { random }: Context, goesOn: () => boolean): Promise<void> {
+async function loadWhile(testbed: Testbed, { random }: Context, goesOn: () => boolean): Promise<void> {
   const keys = (function* () {
     for (let index = 0; goesOn(); index += 1) yield `other-${index}`;
   })();
   await inLanes(keys, LANES, async (key) => {
-    const accepted = await bench.client.submit(bystander(key, random.between(0, 100)));
-    await untilEnded(bench, accepted?.id);
+    const accepted = await testbed.client.submit(bystander(key, random.between(0, 100)));
+    await untilEnded(testbed, accepted?.id);
   });
 }
 
-/** More of them than a bound per job can tell apart from their neighbours: measured, not promised. */
+/** Too many for a limit per job to distinguish from their neighbours: measured, not promised. */
 async function manyAtOnce({ random, say }: Context): Promise<string> {
-  const [deadlyCount, othersCount] = [12, 300];
-  say(`${deadlyCount} deadly jobs at once`);
-  return await withBench(WORKERS, async (bench) => {
-    await submitAll(bench.client, [
-      ...Array.from({ length: deadlyCount }, (_, index) => deadly(index)),
+  const [poisonCount, othersCount] = [12, 300];
+  say(`${poisonCount} poison jobs at once`);
+  return await withTestbed(WORKERS, async (testbed) => {
+    await submitAll(testbed.client, [
+      ...Array.from({ length: poisonCount }, (_, index) => poison(index)),
       ...Array.from({ length: othersCount }, (_, index) =>
         bystander(`other-${index}`, random.between(0, 50)),
       ),
     ]);
-    const { jobs } = await check(bench, 2 * END_WITHIN_MS);
+    const { jobs } = await check(testbed, 2 * END_WITHIN_MS);
     const { harmed } = sort(jobs);
     return (
-      `not promised: ${deadlyCount} deadly jobs at once on 4 workers with 4 places each, among ${othersCount} others: ` +
-      `${harmed.length} of the others died with them so often that they ended as STARTS_EXHAUSTED too`
+      `not promised: ${poisonCount} poison jobs at once on 4 workers with 4 slots each, among ${othersCount} others: ` +
+      `${harmed.length} of the others were active at so many crashes that they ended as STARTS_EXHAUSTED too`
     );
   });
 }
@@ -95,8 +95,8 @@ async function submitAll(client: Client, submissions: readonly Submission[]): Pr
   await inLanes(submissions, LANES, async (submission) => void (await client.submit(submission)));
 }
 
-function deadly(index: number): Submission {
-  return { type: "deadly", idempotencyKey: `deadly-${index}`, payload: {} };
+function poison(index: number): Submission {
+  return { type: "poison", idempotencyKey: `poison-${index}`, payload: {} };
 }
 
 function bystander(key: string, ms: number): Submission {
@@ -105,12 +105,12 @@ function bystander(key: string, ms: number): Submission {
 
 function sort(jobs: readonly JobRecord[]) {
   const others = jobs.filter(({ key }) => key.startsWith("other"));
-  const deadly = jobs.filter(({ key }) => key.startsWith("deadly"));
-  const exhausted = deadly.filter(
+  const poison = jobs.filter(({ key }) => key.startsWith("poison"));
+  const exhausted = poison.filter(
     ({ status }) => status?.state === "failed" && status.error?.code === "STARTS_EXHAUSTED",
   );
   return {
-    deadly,
+    poison,
     others,
     exhausted,
     harmed: others.filter(({ status }) => status?.state !== "completed"),
