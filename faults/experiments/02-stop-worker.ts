@@ -14,7 +14,7 @@ import { inLanes, until } from "../lib/waiting.ts";
 export const stopWorker: Experiment = {
   number: 2,
   title: "A worker is paused for longer than its lock",
-  fault: "SIGSTOP at each named point, SIGCONT once another worker has taken the job, or has ended it",
+  fault: "SIGSTOP at each failpoint, SIGCONT once another worker has claimed the job, or has finished it",
   mustHold: "effects ≤ 1; a late reservation or commit is refused",
   async run(context) {
     const { isQuick } = context;
@@ -30,8 +30,8 @@ export const stopWorker: Experiment = {
       counts: verdict.counts,
       table: perPoint(verdict.jobs),
       measured: [
-        `woken after the key's retention, when nothing of the job is left: ${forgotten.refused} of ${forgotten.stops} refused`,
-        `the same with the worker's own check cut out, so that the store alone refuses: ${fenced.refused} of ${fenced.stops}`,
+        `woken after the key's retention, when the job is gone: ${forgotten.refused} of ${forgotten.stops} refused`,
+        `the same without the worker's own check, so that only Redis refuses: ${fenced.refused} of ${fenced.stops}`,
       ],
       broken: [
         ...brokenBy(verdict),
@@ -195,7 +195,7 @@ async function wakeAfterRetention(
     await until(() => isForgotten(bench), { withinMs: 20_000, everyMs: 100 });
     const stops = injectionsIn(bench.trace.read());
     for (const worker of bench.workers) worker.signal("SIGCONT");
-    const settled = (step: Step) => ["threw", "effect:told"].includes(step.event);
+    const settled = (step: Step) => ["threw", "effect:recorded"].includes(step.event);
     const isAwake = ({ life, jobId }: Step) =>
       bench.trace.read().some((step) => step.life === life && step.jobId === jobId && settled(step));
     await until(() => stops.every(isAwake), { withinMs: 10_000 });

@@ -12,11 +12,11 @@ import { inLanes, until } from "../lib/waiting.ts";
 
 export const badWay: Experiment = {
   number: 4,
-  title: "The store cannot be reached, or cannot be written to",
+  title: "Redis cannot be reached, or cannot be written to",
   fault:
-    "the way to the store becomes a black hole, half-open, or slow; the store is stopped, out of memory, read-only; " +
-    "meanwhile everything that the API can be asked is asked, again and again",
-  mustHold: "every call is answered in under 2 s; afterwards all resumes without a hand; nothing repeated",
+    "the connection to Redis becomes a black hole, half-open, or slow; Redis is stopped, out of memory, read-only; " +
+    "meanwhile every route of the API is called, again and again",
+  mustHold: "every call is answered in under 2 s; afterwards everything resumes by itself; nothing repeated",
   async run(context) {
     const [times, forMs] = context.isQuick ? [1, 0] : [6, 5_000];
     const chosen = context.isQuick ? theHardest : troubles;
@@ -30,8 +30,8 @@ export const badWay: Experiment = {
       counts: verdict.counts,
       table: { head: tableHead, rows: rows.map(tableRow) },
       measured: [
-        `${rows.reduce((calls, { answers }) => calls + answers.length, 0)} calls of ${kinds.size} kinds, all that the API's reference has`,
-        "all has resumed when every call is answered as before, each worker has begun a job, and the scheduler has enqueued one",
+        `${rows.reduce((calls, { answers }) => calls + answers.length, 0)} calls of ${kinds.size} kinds, every route of the API's reference`,
+        "everything has resumed when every call is answered as before, each worker has started a job, and the scheduler has enqueued one",
       ],
       broken: [...brokenBy(verdict), ...rows.flatMap(brokenIn)],
       controls: [control],
@@ -178,7 +178,7 @@ async function notResumed(bench: Bench, caller: ApiCaller, since: number): Promi
 }
 
 const tableHead = [
-  "the store is, or the way to it has",
+  "Redis, or the connection to it, is",
   "times",
   "calls",
   "answered 503",

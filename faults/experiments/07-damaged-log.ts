@@ -14,12 +14,12 @@ import { until } from "../lib/waiting.ts";
 
 export const damagedLog: Experiment = {
   number: 7,
-  title: "The store's files are damaged",
+  title: "Redis's files are damaged",
   fault:
-    "copies of a store's files, each with the end of its log cut off, or one bit flipped; a store is started on each",
+    "copies of Redis's files, each with the end of its log cut off, or one bit flipped; a Redis is started on each",
   mustHold:
-    "it refuses to start and says why, or has all that was acknowledged, but for what was cut off; and then Holdfast takes " +
-    "nothing until somebody accepts that",
+    "it refuses to start and says why, or has everything that was acknowledged except what was cut off; then Holdfast accepts " +
+    "nothing until somebody accepts the loss",
   async run(context) {
     const [jobs, times] = context.isQuick ? [20, 6] : [200, 120];
     return await withBench({ workers: 1, concurrency: 8, api: true }, async (bench) => {
@@ -67,9 +67,9 @@ export const damagedLog: Experiment = {
           ]),
         },
         measured: [
-          `Holdfast, which had seen more than a store with its end cut off has, said: ${said}`,
-          `${original.ids.length} jobs were acknowledged; half of the store's data is in its base, which has a checksum, half in the log, which has none`,
-          "not promised: a bit that flips inside a value of the log is noticed by nobody. A file system with checksums, or memory with ECC, is what helps",
+          `Holdfast, which had seen more than is left after the cut, said: ${said}`,
+          `${original.ids.length} jobs were acknowledged; half of the data is in Redis's base file, which has a checksum, half in its log, which has none`,
+          "not promised: a bit that flips inside a value of the log goes unnoticed. A file system with checksums, or ECC memory, helps",
         ],
         broken: [
           ...(said.includes("STORE_ROLLED_BACK")

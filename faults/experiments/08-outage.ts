@@ -7,10 +7,10 @@ import { inLanes, until } from "../lib/waiting.ts";
 
 export const outage: Experiment = {
   number: 8,
-  title: "The store is away for a while",
+  title: "Redis is away for a while",
   fault:
-    "the store is killed, or stopped so that it accepts connections and says nothing, for 1, 7 and 60 s; idle and busy",
-  mustHold: "every worker resumes without a restart by hand",
+    "Redis is killed, or stopped so that it accepts connections without answering, for 1, 7 and 60 s; idle and busy",
+  mustHold: "every worker resumes without a manual restart",
   async run(context) {
     const plan = context.isQuick ? quickPlan : fullPlan;
     return await withBench({ workers: 3, concurrency: 4 }, async (bench) => {
@@ -34,7 +34,7 @@ export const outage: Experiment = {
       return {
         counts: verdict.counts,
         table: { head: ["away (s)", "load", "outages", "recoveries", "p50 (ms)", "max (ms)"], rows },
-        measured: ["a worker has recovered when it has begun a job after the store was back"],
+        measured: ["a worker has recovered when it has started a job after Redis is back"],
         broken: [...brokenBy(verdict), ...broken, ...restarted(bench)],
         controls: [],
       };

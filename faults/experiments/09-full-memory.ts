@@ -10,13 +10,13 @@ import { inLanes, until } from "../lib/waiting.ts";
 
 export const fullMemory: Experiment = {
   number: 9,
-  title: "The store's memory is full",
+  title: "Redis's memory is full",
   fault:
-    "the store's limit of memory is set so low that jobs fill it while others run; and, in the middle of effects, below what " +
-    "it holds already, so that it takes no writes at all",
+    "`maxmemory` is so low that jobs fill it while others run; and, in the middle of effects, below what is " +
+    "used already, so that Redis refuses every write",
   mustHold:
-    "new jobs are refused as STORE_FULL, those that were accepted run to their end meanwhile; what is done is written down; " +
-    "nothing repeated; once there is room again all resumes without a hand",
+    "new jobs are refused as STORE_FULL, accepted ones finish meanwhile; what is done is recorded; " +
+    "nothing repeated; once there is room again everything resumes by itself",
   async run(context) {
     const times = context.isQuick ? 1 : 8;
     const filled: Filled[] = [];
@@ -36,19 +36,19 @@ export const fullMemory: Experiment = {
           "running or waiting then",
           "ended while full",
           "writes refused meanwhile",
-          "begun twice",
-          "answer to more",
+          "started twice",
+          "answer to another job",
         ],
         rows: filled.map(row),
       },
       measured: [
-        `no writes at all, in the middle of effects: ${sum(cutShort.map(({ counts }) => counts)).acknowledged} effects ended then, ` +
-          `${unknown} of them not written down as done, none repeated`,
+        `every write refused, in the middle of effects: ${sum(cutShort.map(({ counts }) => counts)).acknowledged} effects ended then, ` +
+          `${unknown} of them not recorded as done, none repeated`,
       ],
       broken: [
         ...filled.flatMap(brokenIn),
         ...cutShort.flatMap(brokenBy),
-        ...(unknown > 0 ? [`${unknown} effects had ended and were not written down as done`] : []),
+        ...(unknown > 0 ? [`${unknown} effects had ended and were not recorded as done`] : []),
       ],
       controls: [await admissionControl(context), await commitControl(context)],
     };
@@ -191,7 +191,7 @@ function brokenIn({ verdict, endedWhileFull, refusedWrites, begunTwice, answer }
       ? [`only ${endedWhileFull} of ${RUNNING} jobs ended while the store was full`]
       : []),
     ...(refusedWrites > 0 ? [`the store refused ${refusedWrites} writes of jobs that ran`] : []),
-    ...(begunTwice > 0 ? [`${begunTwice} jobs were begun twice`] : []),
+    ...(begunTwice > 0 ? [`${begunTwice} jobs were started twice`] : []),
   ];
 }
 
@@ -241,7 +241,7 @@ async function admissionControl(context: Context): Promise<Control> {
   return {
     protection: "admission control",
     isCaught: endedWhileFull < RUNNING || refusedWrites > 0,
-    seen: `${endedWhileFull} of ${RUNNING} jobs ended while the store was full, ${refusedWrites} of their writes refused`,
+    seen: `${endedWhileFull} of ${RUNNING} jobs finished while Redis was full, ${refusedWrites} of their writes refused`,
   };
 }
 
@@ -249,8 +249,8 @@ async function commitControl(context: Context): Promise<Control> {
   context.say("control: without room for commits");
   const unknown = notDone(await refuseAllWrites(context, withoutRoomForCommits));
   return {
-    protection: "the commit that a full store takes",
+    protection: "the commit that a full Redis accepts",
     isCaught: unknown > 0,
-    seen: `${unknown} of ${RUNNING} effects not written down as done`,
+    seen: `${unknown} of ${RUNNING} effects not recorded as done`,
   };
 }

@@ -10,10 +10,10 @@ import { inLanes, until } from "../lib/waiting.ts";
 
 export const fullDisk: Experiment = {
   number: 10,
-  title: "The store's disk is full",
-  fault:
-    "the store's file system, one of its own, is filled to the last block under load, and has room again later",
-  mustHold: "no false acknowledgement; once there is room again all resumes without a hand; nothing repeated",
+  title: "Redis's disk is full",
+  fault: "Redis's own file system is filled to the last block under load, and has room again later",
+  mustHold:
+    "no false acknowledgement; once there is room again everything resumes by itself; nothing repeated",
   async run(context) {
     const disk = mountSmallDisk(DISK_MEBIBYTES);
     if (disk === undefined) return notPossible;
@@ -36,9 +36,9 @@ export const fullDisk: Experiment = {
           rows: [always, everysec].map(row),
         },
         measured: [
-          "a store with `appendfsync always` ends itself when it cannot write, and is started again as by a supervisor; " +
-            "one with `everysec` refuses writes until it can",
-          "at the end the store is killed and started again, so that only what is on the disk counts",
+          "Redis with `appendfsync always` ends itself when it cannot write, and is restarted as by a supervisor; " +
+            "with `everysec` it refuses writes until it can",
+          "at the end Redis is killed and restarted, so that only what is on disk counts",
         ],
         broken: [always, everysec].flatMap(brokenIn),
         controls: [await fsyncControl(context, disk)],

@@ -13,13 +13,13 @@ import { inLanes } from "../lib/waiting.ts";
 
 export const forgetfulStore: Experiment = {
   number: 11,
-  title: "The store forgets scripts, connections, and all it had",
+  title: "Redis forgets scripts, connections, and all its data",
   fault:
     "storms of SCRIPT FLUSH, and of CLIENT KILL on one connection or on all, under load; FLUSHALL in the middle of effects, " +
-    "whereupon somebody accepts the loss and clients submit the same keys again",
+    "then somebody accepts the loss and clients submit the same keys again",
   mustHold:
-    "scripts and connections recover without a hand; after FLUSHALL nothing is taken until the loss is accepted, and what " +
-    "was in the middle then is in doubt, never silently repeated",
+    "scripts and connections recover by themselves; after FLUSHALL nothing is accepted until somebody accepts the loss, and effects " +
+    "that ran then are in doubt, never silently repeated",
   async run(context) {
     const forMs = context.isQuick ? 2_000 : 45_000;
     const flushed: Flushed[] = [];
@@ -38,9 +38,9 @@ export const forgetfulStore: Experiment = {
       ...found,
       measured: [
         `FLUSHALL, ${flushed.length} times in the middle of ${HELD} effects: submissions were answered ` +
-          `${[...new Set(flushed.map(({ said }) => said))].join(", ")}; of the same keys, submitted again once the loss was accepted, ` +
+          `${[...new Set(flushed.map(({ said }) => said))].join(", ")}; of the same keys, submitted again after the loss was accepted, ` +
           `${total(flushed, "inDoubt")} of ${HELD * flushed.length} are in doubt`,
-        "what had been done before a FLUSHALL is forgotten with it: whoever accepts the loss accepts that",
+        "what was done before a FLUSHALL is forgotten with it: accepting the loss accepts that",
       ],
       broken: [...found.broken, ...flushed.flatMap(brokenInFlush)],
       controls: [await scriptControl(context), await epochControl(context)],
@@ -74,7 +74,7 @@ async function stormAll(context: Context, forMs: number) {
     return {
       counts: verdict.counts,
       table: {
-        head: ["storm of", "times", "acknowledged", "unanswered tries"],
+        head: ["storm of", "times", "acknowledged", "unanswered submissions"],
         rows: [scripts, kills].map(({ name, times, acknowledged, unanswered }) => [
           name,
           times,
@@ -159,9 +159,9 @@ async function scriptControl(context: Context): Promise<Control> {
       await withHand(store, (hand) => hand.script("FLUSH"));
       const failure = await door(actJob("afterwards", context.random)).then(() => undefined, String);
       return {
-        protection: "teaching the store a script that it does not know",
+        protection: "sending Redis a script that it does not know",
         isCaught: failure !== undefined,
-        seen: failure === undefined ? "a job was accepted" : "no job was accepted any more",
+        seen: failure === undefined ? "a job was accepted" : "no more jobs were accepted",
       };
     } finally {
       await producer.stop();
@@ -174,7 +174,7 @@ async function epochControl(context: Context): Promise<Control> {
   context.say("control: without epoch");
   const { said, repeated } = await flush(context, withoutEpoch);
   return {
-    protection: "the epoch of the store",
+    protection: "the epoch",
     isCaught: said === "accepted" && repeated > 0,
     seen: `submissions were ${said}, ${repeated} of ${HELD} effects repeated`,
   };

@@ -13,7 +13,7 @@ const OPERATORS = 4;
 const STUCK_AFTER_MS = 5_000;
 const CANCEL_SHARE = 0.1;
 /** Those that leave a doubt behind. */
-const points = ["reserve:after", "effect:begun", "effect:told", "commit:before"] as const;
+const points = ["reserve:after", "effect:begun", "effect:recorded", "commit:before"] as const;
 
 export const operators: Experiment = {
   number: 24,

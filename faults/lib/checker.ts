@@ -138,7 +138,7 @@ function judge(job: JobRecord, known: Known): (keyof Counts)[] {
 }
 
 /** Between these and the next point nobody but the worker knows whether the effect happened. */
-const inside: ReadonlySet<string> = new Set(["reserve:after", "effect:begun", "effect:told"]);
+const inside: ReadonlySet<string> = new Set(["reserve:after", "effect:begun", "effect:recorded"]);
 /** Here the store may have been asked already: both outcomes are right. */
 const border: ReadonlySet<string> = new Set(["reserve:before", "commit:before"]);
 

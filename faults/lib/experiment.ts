@@ -31,7 +31,7 @@ export interface Outcome {
   readonly controls: readonly Control[];
 }
 
-/** The same run with one protection cut out: the checker must notice. */
+/** The same run with one protection removed: the checker must notice. */
 export interface Control {
   readonly protection: string;
   readonly isCaught: boolean;

@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Application, createOperator, createProducer } from "holdfast";
 import ts from "typescript";
 
-/** A copy of the shipped build, whole or with one protection cut out. */
+/** A copy of the shipped build, whole or with one protection removed. */
 export interface Installation {
   /** The script of a process of the laboratory's, inside this copy. */
   script(name: "worker" | "api" | "scheduler" | "witness" | "caller"): string;

@@ -120,7 +120,7 @@ async function tell(call: EffectCall, jobId: string, job: string, payload: ActPa
   const body = JSON.stringify({ key: call.key, job, life: process.env.LAB_LIFE });
   const answer = await fetch(process.env.LAB_WITNESS ?? "", { method: "POST", body, signal: call.signal });
   await answer.arrayBuffer();
-  await pass("effect:told", jobId);
+  await pass("effect:recorded", jobId);
   await sleep(payload.afterMs);
 }
 
