@@ -42,6 +42,13 @@ module.exports = {
       to: { path: "^src/(http|mailbox|cli)/", pathNot: "^src/$1/" },
     },
     {
+      name: "mailbox-on-demand",
+      comment: "the mailbox is a development tool: no other role loads it or its libraries",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/mailbox/" },
+      to: { path: "^src/mailbox/|node_modules/(smtp-server|mailparser)/", dynamic: false },
+    },
+    {
       name: "bullmq-only-in-queue",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/queue/" },

@@ -95,7 +95,7 @@ function progressOf({ latest }: Sampler, { open }: Load): string {
   const memory = ["API", "worker", "scheduler"].map(
     (role) => `${role} ${number(latest(role, "resident memory"))} MB`,
   );
-  const store = `store ${number(latest("store", "store: memory in use"))} MB, ${number(latest("store", "store: keys"))} keys`;
+  const store = `store ${number(latest("store", "Redis: memory in use"))} MB, ${number(latest("store", "Redis: keys"))} keys`;
   return `${open} jobs open, ${memory.join(", ")}, ${store}`;
 }
 

@@ -13,24 +13,24 @@ const PER_SECOND = 1_000;
 /** Submitting while clients follow jobs, half by event stream, half by `Prefer: wait`, against while nobody does. */
 export function followerRows(form: Form): Row[] {
   const sides = {
-    holdfast: submitting(`${FOLLOWERS.toLocaleString("en")} followers`, FOLLOWERS, form),
-    opponent: submitting("no followers", 0, form),
+    holdfast: submitting(`${FOLLOWERS.toLocaleString("en")} subscribers`, FOLLOWERS, form),
+    opponent: submitting("no subscribers", 0, form),
   };
   const compared = { better: "lower", sides, isExtra: true } as const;
-  const title = `10,000 followers, ${PER_SECOND.toLocaleString("en")} jobs/s`;
+  const title = `10,000 subscribers, ${PER_SECOND.toLocaleString("en")} jobs/s`;
   return [
     {
       ...compared,
-      name: "followers",
+      name: "subscribers",
       title: `${title}: submit p99`,
       unit: "ms",
       measure: "p99",
       reach: 2,
-      note: "a round is invalid unless every follower was told its job's end",
+      note: "a round is invalid unless every subscriber got its job's end",
     },
     {
       ...compared,
-      name: "followers-memory",
+      name: "subscribers-memory",
       title: `${title}: its memory`,
       unit: "MiB",
       measure: "mebibytes",
@@ -56,7 +56,7 @@ function submitting(name: string, subscribers: number, { isQuick, warmUpSeconds 
       const submitted = await submit();
       const [{ right }] = (await Promise.race([told, following.ended])) as [{ readonly right: number }];
       await following.end();
-      const wrong = right === subscribers ? [] : [`${subscribers - right} followers were not told the end`];
+      const wrong = right === subscribers ? [] : [`${subscribers - right} subscribers did not get the end`];
       return sampleOf(api, submitted, [...late, ...wrong]);
     } finally {
       await worker.end();

@@ -30,7 +30,7 @@ export function memoryRows(form: Form): Row[] {
     {
       ...compared,
       name: "memory-kept",
-      title: "Memory of a finished job that is kept",
+      title: "Memory of a kept job",
       reach: 1.25,
       sides: { holdfast: ours, opponent: bare },
       measure: "kept",
@@ -39,7 +39,7 @@ export function memoryRows(form: Form): Row[] {
     {
       ...compared,
       name: "memory-effect",
-      title: "Memory of a finished job with an effect",
+      title: "Memory of a kept job with an effect",
       sides: {
         holdfast: remembering("Holdfast, effect", holdfast, "welcome-email", form),
         opponent: bare,

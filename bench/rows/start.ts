@@ -14,7 +14,7 @@ const PAUSE_MS = 3;
 export function startRows(form: Form): Row[] {
   const sides = { holdfast: starting(holdfast, form), opponent: starting(bullmq, form) };
   const compared = { unit: "ms", better: "lower", reach: 1.2, sides } as const;
-  const note = "a job is submitted when the one before has ended, to a worker that waits for work";
+  const note = "a job is submitted when the previous one has ended, to an idle worker";
   return [
     { ...compared, name: "start-p50", title: "Submit to start, idle, p50", measure: "p50", note },
     { ...compared, name: "start-p99", title: "Submit to start, idle, p99", measure: "p99", note },

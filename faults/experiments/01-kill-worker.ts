@@ -12,8 +12,8 @@ import { inLanes } from "../lib/waiting.ts";
 export const killWorker: Experiment = {
   number: 1,
   title: "A worker is killed",
-  fault: "SIGKILL of the worker at each named point",
-  mustHold: "effects ≤ 1 per key; in doubt exactly where nobody could know",
+  fault: "SIGKILL of the worker at each failpoint",
+  mustHold: "effects ≤ 1 per key; in doubt exactly if nobody could know",
   async run(context) {
     const size = context.isQuick
       ? { perPoint: 2, plain: 1, workers: 3 }
@@ -100,7 +100,7 @@ function perPoint(jobs: readonly JobRecord[], dead: ReadonlySet<string>): Table 
 const nobodyKnows: ReadonlySet<InjectionPoint> = new Set([
   "reserve:after",
   "effect:begun",
-  "effect:done",
+  "effect:recorded",
   "commit:before",
 ]);
 

@@ -14,7 +14,7 @@ import { inLanes, until } from "../lib/waiting.ts";
 export const stopWorker: Experiment = {
   number: 2,
   title: "A worker is paused for longer than its lock",
-  fault: "SIGSTOP at each named point, SIGCONT once another worker has claimed the job, or finished it",
+  fault: "SIGSTOP at each failpoint, SIGCONT once another worker has claimed the job, or has finished it",
   mustHold: "effects ≤ 1; a late reservation or commit is refused",
   async run(context) {
     const { isQuick } = context;
@@ -30,8 +30,8 @@ export const stopWorker: Experiment = {
       counts: verdict.counts,
       table: perPoint(verdict.jobs),
       measured: [
-        `resumed after the retention, when Redis has forgotten the job: ${forgotten.refused} of ${forgotten.stops} refused`,
-        `the same without the worker's own check, so that only Redis can refuse: ${fenced.refused} of ${fenced.stops}`,
+        `woken after the key's retention, when the job is gone: ${forgotten.refused} of ${forgotten.stops} refused`,
+        `the same without the worker's own check, so that only Redis refuses: ${fenced.refused} of ${fenced.stops}`,
       ],
       broken: [
         ...brokenBy(verdict),
@@ -196,7 +196,7 @@ async function wakeAfterRetention(
     await until(() => isForgotten(testbed), { withinMs: 20_000, everyMs: 100 });
     const stops = injectionsIn(testbed.trace.read());
     for (const worker of testbed.workers) worker.signal("SIGCONT");
-    const hasEnded = (step: Step) => ["threw", "effect:done"].includes(step.event);
+    const hasEnded = (step: Step) => ["threw", "effect:recorded"].includes(step.event);
     const isAwake = ({ life, jobId }: Step) =>
       testbed.trace.read().some((step) => step.life === life && step.jobId === jobId && hasEnded(step));
     await until(() => stops.every(isAwake), { withinMs: 10_000 });

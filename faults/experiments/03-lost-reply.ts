@@ -24,7 +24,7 @@ export const lostReply: Experiment = {
       const id = await idControl(testbed, context);
       return {
         counts: verdict.counts,
-        measured: [`${duplicates} keys with more than one job in Redis itself`],
+        measured: [`${duplicates} keys with more than one job, by the contents of Redis itself`],
         broken: [
           ...brokenBy(verdict),
           ...(duplicates > 0 ? [`${duplicates} keys have more than one job`] : []),

@@ -12,11 +12,11 @@ import { withRedis } from "../lib/with-redis.ts";
 
 export const badNetwork: Experiment = {
   number: 4,
-  title: "Redis cannot be reached, or refuses writes",
+  title: "Redis cannot be reached, or cannot be written to",
   fault:
     "the connection to Redis becomes a black hole, half-open, or slow; Redis is stopped, out of memory, read-only; " +
-    "every API route is called meanwhile, again and again",
-  mustHold: "every call is answered within 2 s; afterwards everything resumes by itself; nothing repeated",
+    "meanwhile every route of the API is called, again and again",
+  mustHold: "every call is answered in under 2 s; afterwards everything resumes by itself; nothing repeated",
   async run(context) {
     const [times, forMs] = context.isQuick ? [1, 0] : [6, 5_000];
     const chosen = context.isQuick ? theHardest : troubles;
@@ -31,7 +31,7 @@ export const badNetwork: Experiment = {
       table: { head: tableHead, rows: rows.map(tableRow) },
       measured: [
         `${rows.reduce((calls, { answers }) => calls + answers.length, 0)} calls of ${kinds.size} kinds, every route of the API's reference`,
-        "resumed: every call is answered as before, each worker has begun a job, and the scheduler has enqueued one",
+        "everything has resumed when every call is answered as before, each worker has started a job, and the scheduler has enqueued one",
       ],
       broken: [...brokenBy(verdict), ...rows.flatMap(brokenIn)],
       controls: [control],
@@ -187,7 +187,7 @@ async function notResumed(testbed: Testbed, caller: ApiCaller, since: number): P
 }
 
 const tableHead = [
-  "Redis is, or its connection has",
+  "Redis, or the connection to it, is",
   "times",
   "calls",
   "answered 503",

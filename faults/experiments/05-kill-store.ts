@@ -10,7 +10,7 @@ export const killStore: Experiment = {
   number: 5,
   title: "Redis is killed under load",
   fault:
-    "SIGKILL of Redis, and power cuts, again and again under load; SIGKILL of Redis while a worker is between its reservation and its commit",
+    "SIGKILL of Redis, and power cuts, again and again under load; SIGKILL of Redis while a worker is between reservation and commit",
   mustHold: "acknowledged ⊆ recovered; effects ≤ 1",
   async run(context) {
     const { isQuick } = context;
@@ -33,12 +33,12 @@ export const killStore: Experiment = {
         ],
       },
       measured: [
-        "recovery time is from the kill to the next acknowledgement; Redis is restarted at once",
+        "the time to recover is from the kill to the first acknowledgement after it; Redis is restarted at once",
         powerCuts === undefined
           ? "power cuts were left out: they need Linux and a C compiler"
-          : "a power cut loses everything that Redis had written and not fsynced; `faults/lib/power-cut.c` shows how",
-        "what `everysec` loses is measured, not promised: Holdfast refuses such a Redis at durability `disk`",
-        `killed while a worker was between its reservation and its commit: ${between.counts.faults} times, ` +
+          : "a power cut loses everything that Redis had written and not fsynced; see `faults/lib/power-cut.c`",
+        "what `everysec` loses is measured, not promised: Holdfast refuses such settings at durability `disk`",
+        `killed while a worker was between reservation and commit: ${between.counts.faults} times, ` +
           `${between.counts.doubtDone + between.counts.doubtNotDone} effects in doubt, ${between.counts.repeated} repeated`,
       ],
       broken: [...loops.flatMap(({ verdict }) => brokenBy(verdict)), ...brokenBy(between)],
@@ -109,7 +109,7 @@ function recoveries({ outages, client }: Testbed): number[] {
 
 /** The worker reports the point it has reached, waits until Redis is dead, and goes on. */
 async function killBetween(context: Context, perPoint: number): Promise<Verdict> {
-  const points = ["reserve:after", "effect:done", "commit:before"] as const;
+  const points = ["reserve:after", "effect:recorded", "commit:before"] as const;
   const injections = repeated(points, perPoint).map((at) => ({ at, how: "store" }) as const);
   const jobs = actJobs("between", context.random, injections, 1);
   // Back at once, after the lock expired, and after the effect's deadline.
@@ -153,7 +153,7 @@ async function storeControls(context: Context): Promise<Control[]> {
   const storeEnv = powerCutEnvironment();
   const unsynced = { store: ["--appendfsync", "no"], storeEnv: storeEnv ?? {} };
   return [
-    await storeControl(context, "the store's log", { store: ["--appendonly", "no"] }),
+    await storeControl(context, "Redis's log", { store: ["--appendonly", "no"] }),
     ...(storeEnv === undefined ? [] : [await storeControl(context, "fsync, in a power cut", unsynced)]),
   ];
 }

@@ -10,7 +10,7 @@ import { inLanes } from "../lib/waiting.ts";
 export const allAtOnce: Experiment = {
   number: 6,
   title: "Everything is killed at random",
-  fault: "SIGKILL of API, workers, scheduler and store, each at random moments, all in one run",
+  fault: "SIGKILL of API, workers, scheduler and Redis, each at random moments, all in one run",
   mustHold: "no acknowledged job lost, one job per key, no effect repeated, one job per tick",
   async run(context) {
     const forMs = context.isQuick ? 8_000 : 120_000;
@@ -30,8 +30,8 @@ export const allAtOnce: Experiment = {
         counts: verdict.counts,
         table: { head: ["killed", "times"], rows: [...kills.times] },
         measured: [
-          `${testbed.client.unanswered} tries to submit got no answer`,
-          `${ticks.witnessed} ticks of a schedule each second had their effect, in ${Math.round(forMs / 1_000)} s`,
+          `${testbed.client.unanswered} submissions got no answer`,
+          `${ticks.witnessed} ticks of an every-second schedule had their effect, in ${Math.round(forMs / 1_000)} s`,
         ],
         broken: [
           ...brokenBy(verdict),

@@ -15,10 +15,11 @@ import { withRedis } from "../lib/with-redis.ts";
 export const damagedLog: Experiment = {
   number: 7,
   title: "Redis's files are damaged",
-  fault: "copies of Redis's files, each with a truncated log or one flipped bit; a Redis is started on each",
+  fault:
+    "copies of Redis's files, each with the end of its log cut off, or one bit flipped; a Redis is started on each",
   mustHold:
-    "it refuses to start and says why, or has everything that was acknowledged, except what was truncated; Holdfast then " +
-    "refuses jobs until somebody accepts the loss",
+    "it refuses to start and says why, or has everything that was acknowledged except what was cut off; then Holdfast accepts " +
+    "nothing until somebody accepts the loss",
   async run(context) {
     const [jobs, times] = context.isQuick ? [20, 6] : [200, 120];
     return await withTestbed({ workers: 1, concurrency: 8, api: true }, async (testbed) => {
@@ -60,9 +61,9 @@ export const damagedLog: Experiment = {
           ]),
         },
         measured: [
-          `Holdfast, which remembers more than a Redis with a truncated log has, answered: ${answer}`,
-          `${original.ids.length} jobs were acknowledged; half of the data is in the base, which has a checksum, half in the log, which has none`,
-          "not promised: nothing notices a bit that flips inside a value of the log. A file system with checksums, or ECC memory, helps",
+          `Holdfast, which had seen more than is left after the cut, said: ${answer}`,
+          `${original.ids.length} jobs were acknowledged; half of the data is in Redis's base file, which has a checksum, half in its log, which has none`,
+          "not promised: a bit that flips inside a value of the log goes unnoticed. A file system with checksums, or ECC memory, helps",
         ],
         broken: [
           ...(answer.includes("STORE_ROLLED_BACK")

@@ -7,10 +7,10 @@ import { inLanes, until } from "../lib/waiting.ts";
 
 export const outage: Experiment = {
   number: 8,
-  title: "Redis is down for a while",
+  title: "Redis is away for a while",
   fault:
-    "Redis is killed, or stopped so that it accepts connections and never answers, for 1, 7 and 60 s; idle and busy",
-  mustHold: "every worker resumes without being restarted",
+    "Redis is killed, or stopped so that it accepts connections without answering, for 1, 7 and 60 s; idle and busy",
+  mustHold: "every worker resumes without a manual restart",
   async run(context) {
     const plan = context.isQuick ? quickPlan : fullPlan;
     return await withTestbed({ workers: 3, concurrency: 4 }, async (testbed) => {
@@ -33,8 +33,8 @@ export const outage: Experiment = {
       verdict.counts.faults = faults;
       return {
         counts: verdict.counts,
-        table: { head: ["down (s)", "load", "outages", "recoveries", "p50 (ms)", "max (ms)"], rows },
-        measured: ["a worker has recovered when it has begun a job after Redis was back"],
+        table: { head: ["away (s)", "load", "outages", "recoveries", "p50 (ms)", "max (ms)"], rows },
+        measured: ["a worker has recovered when it has started a job after Redis is back"],
         broken: [...brokenBy(verdict), ...broken, ...restarted(testbed)],
         controls: [],
       };

@@ -12,10 +12,10 @@ export const fullMemory: Experiment = {
   number: 9,
   title: "Redis's memory is full",
   fault:
-    "Redis's memory limit is set so low that jobs fill it while others run; and, in the middle of effects, below what " +
-    "it already uses, so that it refuses all writes",
+    "`maxmemory` is so low that jobs fill it while others run; and, in the middle of effects, below what is " +
+    "used already, so that Redis refuses every write",
   mustHold:
-    "new jobs are refused as STORE_FULL, accepted ones run to their end; what is done is recorded; " +
+    "new jobs are refused as STORE_FULL, accepted ones finish meanwhile; what is done is recorded; " +
     "nothing repeated; once there is room again everything resumes by itself",
   async run(context) {
     const times = context.isQuick ? 1 : 8;
@@ -36,13 +36,13 @@ export const fullMemory: Experiment = {
           "running or waiting then",
           "ended while full",
           "writes refused meanwhile",
-          "begun twice",
-          "answer to more",
+          "started twice",
+          "answer to another job",
         ],
         rows: filled.map(row),
       },
       measured: [
-        `all writes refused in the middle of effects: ${sum(refused.map(({ counts }) => counts)).acknowledged} effects ended meanwhile, ` +
+        `every write refused, in the middle of effects: ${sum(refused.map(({ counts }) => counts)).acknowledged} effects ended then, ` +
           `${unknown} of them not recorded as done, none repeated`,
       ],
       broken: [
@@ -187,8 +187,8 @@ function brokenIn({ verdict, endedWhileFull, refusedWrites, begunTwice, answer }
     ...(endedWhileFull < RUNNING
       ? [`only ${endedWhileFull} of ${RUNNING} jobs ended while Redis was full`]
       : []),
-    ...(refusedWrites > 0 ? [`Redis refused ${refusedWrites} writes of running jobs`] : []),
-    ...(begunTwice > 0 ? [`${begunTwice} jobs were begun twice`] : []),
+    ...(refusedWrites > 0 ? [`Redis refused ${refusedWrites} writes of jobs that ran`] : []),
+    ...(begunTwice > 0 ? [`${begunTwice} jobs were started twice`] : []),
   ];
 }
 
@@ -237,7 +237,7 @@ async function admissionControl(context: Context): Promise<Control> {
   return {
     protection: "admission control",
     isCaught: endedWhileFull < RUNNING || refusedWrites > 0,
-    seen: `${endedWhileFull} of ${RUNNING} jobs ended while Redis was full, ${refusedWrites} of their writes refused`,
+    seen: `${endedWhileFull} of ${RUNNING} jobs finished while Redis was full, ${refusedWrites} of their writes refused`,
   };
 }
 
@@ -245,7 +245,7 @@ async function commitControl(context: Context): Promise<Control> {
   context.say("control: without room for commits");
   const unknown = notDone(await refuseAllWrites(context, withoutRoomForCommits));
   return {
-    protection: "commits in a full Redis",
+    protection: "the commit that a full Redis accepts",
     isCaught: unknown > 0,
     seen: `${unknown} of ${RUNNING} effects not recorded as done`,
   };

@@ -11,7 +11,7 @@ import { inLanes, until } from "../lib/waiting.ts";
 export const fullDisk: Experiment = {
   number: 10,
   title: "Redis's disk is full",
-  fault: "Redis's own file system is filled to the last block under load, and later has room again",
+  fault: "Redis's own file system is filled to the last block under load, and has room again later",
   mustHold:
     "no false acknowledgement; once there is room again everything resumes by itself; nothing repeated",
   async run(context) {
@@ -36,8 +36,8 @@ export const fullDisk: Experiment = {
           rows: [always, everysec].map(row),
         },
         measured: [
-          "a Redis with `appendfsync always` exits when it cannot write, and is restarted as by a supervisor; " +
-            "one with `everysec` refuses writes until it can",
+          "Redis with `appendfsync always` ends itself when it cannot write, and is restarted as by a supervisor; " +
+            "with `everysec` it refuses writes until it can",
           "at the end Redis is killed and restarted, so that only what is on disk counts",
         ],
         broken: [always, everysec].flatMap(brokenIn),

@@ -13,13 +13,13 @@ import { withRedis } from "../lib/with-redis.ts";
 
 export const forgetfulStore: Experiment = {
   number: 11,
-  title: "Redis loses scripts, connections, and all data",
+  title: "Redis forgets scripts, connections, and all its data",
   fault:
-    "storms of SCRIPT FLUSH, and of CLIENT KILL on one connection or all, under load; FLUSHALL in the middle of effects, " +
+    "storms of SCRIPT FLUSH, and of CLIENT KILL on one connection or on all, under load; FLUSHALL in the middle of effects, " +
     "then somebody accepts the loss and clients submit the same keys again",
   mustHold:
-    "scripts and connections recover by themselves; after FLUSHALL every job is refused until the loss is accepted, and " +
-    "interrupted effects are in doubt, never silently repeated",
+    "scripts and connections recover by themselves; after FLUSHALL nothing is accepted until somebody accepts the loss, and effects " +
+    "that ran then are in doubt, never silently repeated",
   async run(context) {
     const forMs = context.isQuick ? 2_000 : 45_000;
     const flushed: Flushed[] = [];
@@ -40,7 +40,7 @@ export const forgetfulStore: Experiment = {
         `FLUSHALL, ${flushed.length} times in the middle of ${RUNNING} effects: submissions were answered ` +
           `${[...new Set(flushed.map(({ answer }) => answer))].join(", ")}; of the same keys, submitted again after the loss was accepted, ` +
           `${total(flushed, "inDoubt")} of ${RUNNING * flushed.length} are in doubt`,
-        "effects done before a FLUSHALL are forgotten, too: accepting the loss accepts that",
+        "what was done before a FLUSHALL is forgotten with it: accepting the loss accepts that",
       ],
       broken: [...found.broken, ...flushed.flatMap(brokenInFlush)],
       controls: [await scriptControl(context), await epochControl(context)],
@@ -76,7 +76,7 @@ async function stormAll(context: Context, forMs: number) {
     return {
       counts: verdict.counts,
       table: {
-        head: ["storm of", "times", "acknowledged", "unanswered tries"],
+        head: ["storm of", "times", "acknowledged", "unanswered submissions"],
         rows: [scripts, kills].map(({ name, times, acknowledged, unanswered }) => [
           name,
           times,
@@ -162,9 +162,9 @@ async function scriptControl(context: Context): Promise<Control> {
       await withRedis(store, (redis) => redis.script("FLUSH"));
       const failure = await submitter(actJob("afterwards", context.random)).then(() => undefined, String);
       return {
-        protection: "reloading a script that Redis lost",
+        protection: "sending Redis a script that it does not know",
         isCaught: failure !== undefined,
-        seen: failure === undefined ? "a job was accepted" : "no job was accepted any more",
+        seen: failure === undefined ? "a job was accepted" : "no more jobs were accepted",
       };
     } finally {
       await producer.stop();

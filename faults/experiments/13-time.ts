@@ -15,8 +15,8 @@ export const time: Experiment = {
   number: 13,
   title: "Wrong clocks, and schedulers killed at random",
   fault:
-    "three schedulers of a schedule each second, each killed every few seconds; their clocks 1.5 s ahead, 1.5 s " +
-    "behind, and jumping between the two; both changes of the clocks in three zones",
+    "three schedulers of an every-second schedule, each killed every few seconds; their clocks 1.5 s ahead, 1.5 s " +
+    "behind, and jumping between the two; both clock changes in three zones",
   mustHold: "one job per tick: none missed, none twice, none early",
   async run(context) {
     const forMs = context.isQuick ? 10_000 : 120_000;

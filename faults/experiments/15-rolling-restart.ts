@@ -10,7 +10,7 @@ export const rollingRestart: Experiment = {
   number: 15,
   title: "Workers are restarted one by one",
   fault: "SIGTERM and a new process, one worker at a time, under load",
-  mustHold: "nothing stalled, nothing repeated, nothing in doubt, nothing begun twice",
+  mustHold: "nothing stalled, repeated, in doubt or started twice",
   async run(context) {
     const restarts = context.isQuick ? 3 : 30;
     return await withTestbed(
@@ -27,13 +27,13 @@ export const rollingRestart: Experiment = {
         return {
           counts,
           measured: [
-            `${restarts} restarts: ${stalled.count} jobs stalled, ${twice.length} begun twice, ${inDoubt} in doubt (and ${late} by their own time-out), ` +
-              `${stalled.result} workers did not exit cleanly`,
+            `${restarts} restarts: ${stalled.count} jobs stalled, ${twice.length} started twice, ${inDoubt} in doubt (and ${late} by their own time-out), ` +
+              `${stalled.result} workers did not end by themselves`,
           ],
           broken: [
             ...brokenBy(verdict),
             ...(stalled.count > 0 ? [`${stalled.count} jobs stalled`] : []),
-            ...(twice.length > 0 ? [`${twice.length} jobs were begun twice`] : []),
+            ...(twice.length > 0 ? [`${twice.length} jobs were started twice`] : []),
             ...(inDoubt > 0 ? [`${inDoubt} effects in doubt`] : []),
             ...(stalled.result > 0 ? [`${stalled.result} workers did not exit cleanly`] : []),
           ],

@@ -11,8 +11,9 @@ const END_WITHIN_MS = STARTS_ALLOWED * 10 * LOCK_MS;
 
 export const poisonJob: Experiment = {
   number: 16,
-  title: "A poison job kills its worker each time",
-  fault: "a handler that kills its own process with SIGKILL; one such job after another, among others",
+  title: "A job kills its worker each time",
+  fault:
+    "a handler that ends its own process with SIGKILL; one such poison job after the other, among other jobs",
   mustHold: "failed as STARTS_EXHAUSTED after its bounded starts; other jobs unharmed",
   async run(context) {
     const { verdict, deaths } = await oneAfterTheOther(context, context.isQuick ? 1 : 5);
@@ -27,7 +28,7 @@ export const poisonJob: Experiment = {
       measured: [
         `${poison.length} poison jobs, each ended after ${Math.min(...starts)} to ${Math.max(...starts)} deaths (allowed: ${STARTS_ALLOWED})`,
         `${others.length} other jobs on the same workers, ${others.length - harmed.length} completed; ` +
-          `the most unlucky one was begun ${Math.max(...others.map(begun))} times`,
+          `the unluckiest was started ${Math.max(...others.map(begun))} times`,
         ...(context.isQuick ? [] : [await manyAtOnce(context)]),
       ],
       broken: [
@@ -85,8 +86,8 @@ async function manyAtOnce({ random, say }: Context): Promise<string> {
     const { jobs } = await check(testbed, 2 * END_WITHIN_MS);
     const { harmed } = sort(jobs);
     return (
-      `not promised: ${poisonCount} poison jobs at once on 4 workers with 4 slots each, among ${othersCount} others: ` +
-      `${harmed.length} of the others were active at so many crashes that they ended as STARTS_EXHAUSTED too`
+      `not promised: ${poisonCount} poison jobs at once on 4 workers with 4 places each, among ${othersCount} others: ` +
+      `${harmed.length} of the others died with them so often that they also ended as STARTS_EXHAUSTED`
     );
   });
 }

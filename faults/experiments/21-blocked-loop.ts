@@ -15,7 +15,7 @@ const CONTROL_MS = 8 * LOCK_MS;
 
 export const blockedLoop: Experiment = {
   number: 21,
-  title: "A handler blocks the event loop",
+  title: "A handler does not yield",
   fault:
     "handlers that block the event loop of `holdfast worker`: once for two locks, and forever; among other jobs",
   mustHold: "the others complete; the culprit is failed as STARTS_EXHAUSTED after its bounded starts",
@@ -34,7 +34,7 @@ export const blockedLoop: Experiment = {
     return {
       counts,
       measured: [
-        `${culprits.length} handlers that block forever, each ended after ${Math.min(...starts)} to ${Math.max(...starts)} starts (allowed: ${STARTS_ALLOWED})`,
+        `${culprits.length} handlers that never yield, each ended after ${Math.min(...starts)} to ${Math.max(...starts)} starts (allowed: ${STARTS_ALLOWED})`,
         `the other jobs had waited for at most ${(Math.max(...found.recoveredMs) / 1_000).toFixed(1)} s when the last of them completed`,
       ],
       broken: [

@@ -13,7 +13,7 @@ const OPERATORS = 4;
 const STUCK_AFTER_MS = 5_000;
 const CANCEL_SHARE = 0.1;
 /** Points that leave a doubt. */
-const points = ["reserve:after", "effect:begun", "effect:done", "commit:before"] as const;
+const points = ["reserve:after", "effect:begun", "effect:recorded", "commit:before"] as const;
 
 export const operators: Experiment = {
   number: 24,

@@ -138,7 +138,7 @@ function judge(job: JobRecord, known: Known): (keyof Counts)[] {
 }
 
 /** Only the worker knows whether the effect happened. */
-const inside: ReadonlySet<string> = new Set(["reserve:after", "effect:begun", "effect:done"]);
+const inside: ReadonlySet<string> = new Set(["reserve:after", "effect:begun", "effect:recorded"]);
 /** Redis may have received the command: both outcomes are right. */
 const border: ReadonlySet<string> = new Set(["reserve:before", "commit:before"]);
 

@@ -30,7 +30,7 @@ export interface Outcome {
   readonly controls: readonly Control[];
 }
 
-/** The same run without one protection: the checker must notice. */
+/** The same run with one protection removed: the checker must notice. */
 export interface Control {
   readonly protection: string;
   readonly isCaught: boolean;

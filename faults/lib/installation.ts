@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Application, createOperator, createProducer } from "holdfast";
 import ts from "typescript";
 
-/** A copy of the shipped build, possibly with one protection removed. */
+/** A copy of the shipped build, whole or with one protection removed. */
 export interface Installation {
   /** The laboratory's own scripts, compiled into this copy. */
   script(name: "worker" | "api" | "scheduler" | "witness" | "caller"): string;

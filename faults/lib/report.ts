@@ -60,7 +60,7 @@ function report(finished: readonly Finished[], seed: number): string {
   return [
     "# Reliability: attempts to break Holdfast, and their results",
     "",
-    "Written by `npm run faults`; do not edit by hand. `faults/README.md` explains how it is measured.",
+    "Written by `npm run faults`; do not edit by hand. `faults/README.md` says how it is measured.",
     "",
     `**${total.acknowledged} jobs, ${total.faults} injected faults, ${minutes} minutes: ` +
       `${held ? "every guarantee held" : "NOT every guarantee held"}, and ${caught} of ${controls.length} positive controls were caught.**`,
@@ -69,8 +69,8 @@ function report(finished: readonly Finished[], seed: number): string {
     "",
     "## All counts",
     "",
-    "N counts the injected faults: a process killed or paused, an answer lost, an outage, a restart, a storm. Where nothing",
-    "was found, the true rate is below 3/N per fault with 95 % confidence.",
+    "N counts faults that really happened: a process killed or paused, an answer cut off, an outage, a restart, a",
+    "storm. If nothing was found, the true rate is below 3/N per fault with 95 % confidence.",
     "",
     markdownTable({
       head: [
@@ -90,7 +90,8 @@ function report(finished: readonly Finished[], seed: number): string {
     ...finished.flatMap(section),
     "## Positive controls",
     "",
-    "The same runs without one protection of the build or of Redis's settings. A checker that cannot fail proves nothing.",
+    "The same runs on a copy of the build, or of Redis's settings, with one protection removed. A checker that cannot",
+    "fail proves nothing.",
     "",
     markdownTable({
       head: ["experiment", "without", "seen", "caught"],

@@ -42,7 +42,7 @@ export const json: Group = {
           ),
         ),
     },
-    { name: "bytes that are no UTF-8", make: (random) => submission(invalidUtf8(random)) },
+    { name: "bytes that are not UTF-8", make: (random) => submission(invalidUtf8(random)) },
     { name: "lone surrogates", make: (random) => submission(withPayload(random, surrogate(random))) },
     {
       name: "a batch of bad jobs",
@@ -50,14 +50,14 @@ export const json: Group = {
       cost: 5,
       make: (random) => submission(badBatch(random), "/jobs/batch"),
     },
-    { name: "a batch that is none", make: (random) => submission(noBatch(random), "/jobs/batch") },
-    { name: "schemas unmet", make: (random) => submission(JSON.stringify(unfit(random))) },
+    { name: "an invalid batch", make: (random) => submission(noBatch(random), "/jobs/batch") },
+    { name: "invalid payloads", make: (random) => submission(JSON.stringify(unfit(random))) },
     {
-      name: "options unmet",
+      name: "invalid options",
       make: (random) => submission(JSON.stringify(job(random, { options: badOptions(random) }))),
     },
     {
-      name: "types unknown",
+      name: "unknown types",
       make: (random) => submission(JSON.stringify(job(random, { type: unknownType(random) }))),
     },
   ],

@@ -59,7 +59,7 @@ export const routes: Group = {
       name: "ids of every shape, changed",
       make: (random) => post(`/jobs/${id(random)}/${random.pick(["retry", "cancel"])}`),
     },
-    { name: "ids and effects of every shape, settled", make: settle },
+    { name: "ids and effects of every shape, resolved", make: settle },
     { name: "schedules and ticks of every shape", make: schedules },
     { name: "unknown paths", make: (random) => get(unknownPath(random)) },
     {
@@ -70,7 +70,7 @@ export const routes: Group = {
           path: random.pick(["/jobs", "/jobs/x/status", "/failures", "/x"]),
         }),
     },
-    { name: "queries unmet", make: (random) => get(query(random)) },
+    { name: "invalid queries", make: (random) => get(query(random)) },
   ],
 };
 

@@ -9,16 +9,16 @@ export const wire: Group = {
   name: "the wire",
   kinds: [
     { name: "two lengths, or a length and chunks", make: smuggled },
-    { name: "chunks that are none", make: (random) => badChunks(random) },
+    { name: "invalid chunks", make: (random) => badChunks(random) },
     { name: "headers folded, split, or with bare line feeds", make: badHead },
     { name: "no Host, or two", make: badHost },
     {
       name: "headers of more than 16 KiB",
       make: (random) => request({ headers: [["X", "x".repeat(random.between(17_000, 60_000))]] }),
     },
-    { name: "no HTTP", make: noHttp, manner: { halfClose: true }, expected: "hang-up" },
+    { name: "not HTTP", make: noHttp, manner: { halfClose: true }, expected: "hang-up" },
     { name: "half a request, then closed", make: half, manner: { halfClose: true }, expected: "hang-up" },
-    { name: "bad requests, many ahead of their answers", make: pipelined, cost: 20 },
+    { name: "bad requests, pipelined", make: pipelined, cost: 20 },
     {
       name: "a bad request, and nonsense behind it",
       make: (random) => Buffer.concat([keptAlive(random), Buffer.from("\0\0\r\n\r\n")]),

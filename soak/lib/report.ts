@@ -35,7 +35,7 @@ export function printSoak(soak: Soak): void {
     ...(tally.faultCount > tally.faults.length
       ? [`… and ${tally.faultCount - tally.faults.length} more`]
       : []),
-    ...(isJudged ? [] : ["Too short to judge whether anything grows; the counts are checked all the same."]),
+    ...(isJudged ? [] : ["Too short to judge whether anything grows; the counts are still checked."]),
     verdict(soak),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
@@ -92,26 +92,26 @@ function report(soak: Soak): string {
     retention: `${number(retentionMs / 1_000)} s`,
     sampled: `every ${number(sampleMs / 1_000)} s`,
   };
-  return `# Soak: whether anything grows
+  return `# Soak: does anything grow?
 
-Written by \`npm run soak\`; do not edit by hand. \`soak/README.md\` tells how it is measured.
+Written by \`npm run soak\`; do not edit by hand. \`soak/README.md\` says how it is measured.
 
 **${verdict(soak)}**
 
-![Memory, handles, lag and the store's size through the run](soak.svg)
+![Memory, handles, lag and Redis's size through the run](soak.svg)
 
 ${markdownTable({ head: ["", ""], rows: Object.entries(facts) })}
 
 ## Levels
 
-A line is fitted through the second half of the run (the median of all pairs' slopes). What it grows by over that half must stay within
-${GROWTH_MAX * 100} % of the level, or within what is too small to mean anything; *allowed* is the larger of the two.
+A line is fitted to the second half of the run (the median of all pairs' slopes). Its growth over that half must stay within
+${GROWTH_MAX * 100} % of the level, or within an amount too small to matter; *allowed* is the larger of the two.
 
 ${markdownTable(trendTable(soak))}
 
 ## Counts
 
-Each job was followed until it ended, by reads, by reads that wait, or by a stream of events. Each ended as its type must, each
+Each job was followed to its end, by reads, by reads that wait, or by a stream of events. Each ended as its type must, each
 effect happened once, and each second had one tick.
 
 ${markdownTable(countTable(soak))}

@@ -40,9 +40,9 @@ export const ofRoles = [
 
 /** Read from the store's `INFO`. */
 export const ofStore = [
-  { name: "store: memory in use", unit: "MB", field: "used_memory", scale: 2 ** 20, slack: 4 },
-  { name: "store: keys", unit: "", field: "keys", scale: 1, slack: 500 },
-  { name: "store: connections", unit: "", field: "connected_clients", scale: 1, slack: 3 },
+  { name: "Redis: memory in use", unit: "MB", field: "used_memory", scale: 2 ** 20, slack: 4 },
+  { name: "Redis: keys", unit: "", field: "keys", scale: 1, slack: 500 },
+  { name: "Redis: connections", unit: "", field: "connected_clients", scale: 1, slack: 3 },
 ] as const satisfies readonly (Quantity & { field: string; scale: number })[];
 
 export interface Point {

@@ -13,15 +13,15 @@ export const counted = {
   completed: "jobs completed",
   failed: "jobs failed, as they should",
   effects: "jobs with an effect",
-  duplicates: "repeated submissions, answered with the first job",
+  duplicates: "duplicates, answered with the first job",
   reused: "keys used again with other content, refused",
   invalid: "invalid submissions, refused",
   reads: "status reads",
   waits: "reads that wait (`Prefer: wait`)",
   streams: "event streams followed to the job's end",
-  hungUp: "event streams left by the client before that",
-  looks: "looks at overview, lists and failures",
-  heldBack: "submissions held back, because too many jobs were open",
+  hungUp: "event streams closed early by the client",
+  looks: "reads of overview, lists and failures",
+  heldBack: "submissions skipped, because too many jobs were open",
 } as const;
 export type Count = keyof typeof counted;
 

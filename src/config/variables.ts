@@ -210,14 +210,14 @@ export const variables = {
     meaning: "How long a worker may be silent before its jobs are given to another, in milliseconds.",
     fallback: "15000",
   }),
-  HOLDFAST_DEAF_AFTER_MS: variable({
+  HOLDFAST_STUCK_AFTER_MS: variable({
     schema: wholeNumber(1_000, 3_600_000, 30_000),
     expected: "milliseconds, 1000 to 3600000",
     meaning:
       "A worker with free slots that takes no job for so long while jobs wait ends itself, to be started again.",
     fallback: "30000",
   }),
-  HOLDFAST_FOLLOWERS_MAX: variable({
+  HOLDFAST_SUBSCRIBERS_MAX: variable({
     schema: wholeNumber(0, 1_000_000, 20_000),
     expected: "a number of clients, 0 to 1000000",
     meaning:

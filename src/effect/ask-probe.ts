@@ -32,7 +32,7 @@ export async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: E
     by: "probe",
   } as const;
   const resolved = await report(effect, owner, () => ledger.resolve(id, resolution));
-  if (resolved.kind === "resolved") count(effect, owner, "settled");
+  if (resolved.kind === "resolved") count(effect, owner, "resolved");
   owner.log().info({ effect: id, as: isDone ? "done" : "not-done" }, "doubt settled by probe");
 }
 

@@ -1,7 +1,7 @@
 import type { JobContract } from "../job/define-job.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
-const transitions = ["reserved", "done", "released", "in_doubt", "settled"] as const;
+const transitions = ["reserved", "done", "released", "in_doubt", "resolved"] as const;
 export type EffectTransition = (typeof transitions)[number];
 
 /** Told of each transition. The effect is named as it is declared, without an index. */

@@ -70,7 +70,7 @@ export const errorCodes = {
   STORE_REFUSED: { httpStatus: 503, retryable: false, title: "The store does not let this process in" },
   STORE_UNFIT: { httpStatus: 500, retryable: false, title: "The store cannot give the promised durability" },
   START_FAILED: { httpStatus: 500, retryable: true, title: "The process could not start" },
-  WORKER_DEAF: { httpStatus: 500, retryable: true, title: "The worker does not hear of jobs any more" },
+  WORKER_STUCK: { httpStatus: 500, retryable: true, title: "The worker does not hear of jobs any more" },
   EVENT_LOOP_BLOCKED: { httpStatus: 500, retryable: true, title: "The process's event loop was blocked" },
   USAGE: { httpStatus: 500, retryable: false, title: "The command was used wrongly" },
 } as const satisfies Record<string, { httpStatus: number; retryable: boolean; title: string }>;

@@ -34,7 +34,7 @@ export async function startApi(application: Application, env?: Environment): Pro
   measureClock(metrics, path.clock);
   const countEffect = effectCounter(metrics, application.jobs.values());
   const operator = openOperator(application, path.stores, settings, countEffect);
-  const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_FOLLOWERS_MAX });
+  const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
   const overview = openOverviewWatch({
     stores: path.stores,
     queues: application.queues,

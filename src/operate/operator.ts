@@ -101,7 +101,7 @@ export function openOperator(
     const ledger = openLedgers(store, retentionMs)(dedupKey);
     const resolved = await ledger.resolve(effect, resolution);
     if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
-    countEffect?.(type ?? "", declaredName(effect), "settled");
+    countEffect?.(type ?? "", declaredName(effect), "resolved");
     return resolved.job;
   }
 

@@ -27,8 +27,6 @@ const RATE_WINDOW_MS = 10_000;
 const TIMED_JOBS = 100;
 const NAMED_JOBS = 200;
 const HELD_MAX = 20;
-/** A job that waits for longer than this beside an idle worker is not being heard of. */
-const DEAF_AFTER_MS = 30_000;
 
 interface Told {
   readonly now: number;
@@ -110,30 +108,30 @@ function workersOf(queue: string, told: Told, backlog: Backlog): WorkerOverview[
 /** What a worker of another version wrote may lack something. */
 function signIn(json: string): WorkerHeartbeat {
   try {
-    const { startedAt, concurrency, running, claimedAt, clockOffsetMs } = JSON.parse(json);
+    const { startedAt, concurrency, running, claimedAt, clockOffsetMs, stuckAfterMs } = JSON.parse(json);
     return {
       startedAt: Number(startedAt) || 0,
       concurrency: Math.trunc(Number(concurrency)) || 0,
       running: Math.trunc(Number(running)) || 0,
       claimedAt: Number(claimedAt) || null,
       clockOffsetMs: Number(clockOffsetMs) || 0,
+      stuckAfterMs: Number(stuckAfterMs) || Number.POSITIVE_INFINITY,
     };
   } catch {
-    return { startedAt: 0, concurrency: 0, running: 0, claimedAt: null, clockOffsetMs: 0 };
+    return signIn("{}");
   }
 }
 
 function isStuck(
-  { startedAt, running, concurrency, claimedAt }: WorkerHeartbeat,
+  { startedAt, running, concurrency, claimedAt, stuckAfterMs }: WorkerHeartbeat,
   { isPaused, now }: Told,
   { oldestWaitingMs }: Backlog,
 ): boolean {
   if (isPaused || running >= concurrency) return false;
-  return oldestWaitingMs > DEAF_AFTER_MS && now - Math.max(startedAt, claimedAt ?? 0) > DEAF_AFTER_MS;
+  return oldestWaitingMs > stuckAfterMs && now - Math.max(startedAt, claimedAt ?? 0) > stuckAfterMs;
 }
 
-/** A worker of an older version does not tell. */
-function isClockWrong({ clockOffsetMs = 0 }: Partial<WorkerHeartbeat>): boolean {
+function isClockWrong({ clockOffsetMs }: WorkerHeartbeat): boolean {
   return Math.abs(clockOffsetMs) > CLOCK_TOLERANCE_MS;
 }
 

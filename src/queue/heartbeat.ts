@@ -14,6 +14,8 @@ export interface WorkerHeartbeat {
   readonly claimedAt: number | null;
   /** Milliseconds by which its clock is ahead of Redis's. */
   readonly clockOffsetMs: number;
+  /** For how long it may take nothing while jobs wait, before it counts as stuck. */
+  readonly stuckAfterMs: number;
 }
 
 /** How often a worker gives a sign of life. */

@@ -102,6 +102,7 @@ export function startConsumer(
     running: leases.jobIds().length,
     claimedAt,
     clockOffsetMs: Math.round(options.clock.offsetMs()),
+    stuckAfterMs: options.stuckAfterMs,
   });
   const heartbeat = startHeartbeat(store, options.workerName, sign);
   const mayClaim = () => !worker.isPaused();

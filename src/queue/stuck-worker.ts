@@ -5,8 +5,6 @@ import type { QueueStore } from "./queue-store.ts";
 
 export interface WatchdogOptions {
   readonly store: QueueStore;
-  /** How long a worker with free slots may take nothing while jobs wait, in milliseconds. */
-  readonly stuckAfterMs: number;
   /** Read at each look. */
   readonly sign: () => WorkerHeartbeat;
   /** Whether it would claim a job at all now. */
@@ -28,8 +26,8 @@ const LOOKS = 6;
  * care of most such cases; whatever is left would look like an idle worker for ever.
  */
 export function startWatchdog(options: WatchdogOptions): Watchdog {
-  const { store, sign, stuckAfterMs, mayClaim, onStuck } = options;
-  let claimedAt = sign().claimedAt;
+  const { store, sign, mayClaim, onStuck } = options;
+  let { claimedAt } = sign();
   let found = 0;
   let wasReset = false;
   const look = oneAtATime(async () => {
@@ -42,7 +40,7 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
     found = looksStuck ? found + 1 : 0;
     if (found === LOOKS) onStuck();
   });
-  const timer = setInterval(() => void look(), stuckAfterMs / LOOKS);
+  const timer = setInterval(() => void look(), sign().stuckAfterMs / LOOKS);
   return {
     reset() {
       wasReset = true;

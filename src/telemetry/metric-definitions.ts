@@ -48,7 +48,7 @@ export const metricDefinitions = {
   holdfast_effects_total: {
     kind: "counter",
     labels: ["type", "effect", "transition"],
-    help: "Transitions of side effects: reserved, done, released, in_doubt (each time an attempt finds it so) or settled.",
+    help: "Transitions of side effects: reserved, done, released, in_doubt (each time an attempt finds it so) or resolved.",
     reportedBy: ["api", "worker"],
   },
   holdfast_jobs: {
@@ -125,7 +125,7 @@ export const metricDefinitions = {
     reportedBy: ["api"],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
   },
-  holdfast_followers: {
+  holdfast_subscribers: {
     kind: "gauge",
     labels: [],
     help: "Clients that wait for a job at this process, or stream its states or the overview.",

@@ -6,7 +6,7 @@ import { startMetricsServer } from "./metrics-server.ts";
 
 async function serve(port = "0", more: Environment = {}) {
   const metrics = createMetrics();
-  metrics.gauge("holdfast_followers").set(7);
+  metrics.gauge("holdfast_subscribers").set(7);
   const server = await startMetricsServer(metrics, readSettings({ HOLDFAST_METRICS_PORT: port, ...more }));
   onTestFinished(server.stop);
   return server;
@@ -21,7 +21,7 @@ describe("the server for metrics", () => {
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
     expect(answer.status).toBe(200);
     expect(answer.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
-    expect(await answer.text()).toContain("holdfast_followers 7\n");
+    expect(await answer.text()).toContain("holdfast_subscribers 7\n");
   });
 
   it("tells that the process lives, and nothing else", async () => {

@@ -17,16 +17,16 @@ describe("metrics", () => {
 
   it("of two parts of one process do not mix", async () => {
     const [one, other] = [createMetrics(), createMetrics()];
-    one.gauge("holdfast_followers").set(3);
-    other.gauge("holdfast_followers").set(5);
+    one.gauge("holdfast_subscribers").set(3);
+    other.gauge("holdfast_subscribers").set(5);
 
-    expect(await one.scrape()).toContain("holdfast_followers 3\n");
-    expect(await other.scrape()).toContain("holdfast_followers 5\n");
+    expect(await one.scrape()).toContain("holdfast_subscribers 3\n");
+    expect(await other.scrape()).toContain("holdfast_subscribers 5\n");
   });
 
   it("that are read for a scrape are read at each scrape", async () => {
     const metrics = createMetrics();
-    const subscribers = metrics.gauge("holdfast_followers");
+    const subscribers = metrics.gauge("holdfast_subscribers");
     let count = 0;
     metrics.beforeScrape(async () => {
       count += 1;
@@ -35,7 +35,7 @@ describe("metrics", () => {
 
     await metrics.scrape();
 
-    expect(await metrics.scrape()).toContain("holdfast_followers 2\n");
+    expect(await metrics.scrape()).toContain("holdfast_subscribers 2\n");
   });
 
   it("have labels of closed sets only", () => {

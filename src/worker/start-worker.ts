@@ -26,7 +26,7 @@ import { startWorkerMetrics, type WorkerMetrics } from "./worker-metrics.ts";
 /** A worker that runs. */
 export interface WorkerRole extends MeasuredRole {
   /**
-   * Rejects with `WORKER_DEAF` when it does not hear of jobs any more. Nothing it does then can be relied on: stop it, end
+   * Rejects with `WORKER_STUCK` when it does not hear of jobs any more. Nothing it does then can be relied on: stop it, end
    * the process, and let a supervisor start another. Where nobody looks at it, Node.js ends the process.
    */
   readonly failed: Promise<never>;
@@ -58,7 +58,7 @@ export async function startWorker(application: Application, env?: Environment): 
   );
   let onStuck = (_queue: string) => {};
   const failed = new Promise<never>((_, reject) => {
-    onStuck = (queue) => reject(stuck(queue, settings.HOLDFAST_DEAF_AFTER_MS, log));
+    onStuck = (queue) => reject(stuck(queue, settings.HOLDFAST_STUCK_AFTER_MS, log));
   });
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
@@ -103,8 +103,8 @@ interface WorkerParts {
 
 function stuck(queue: string, afterMs: number, log: Logger): HoldfastError {
   const message = `Jobs wait in the queue ${queue}, and with slots free this worker took none for ${afterMs} ms`;
-  log.fatal({ queue, code: "WORKER_DEAF" }, message);
-  return new HoldfastError("WORKER_DEAF", message);
+  log.fatal({ queue, code: "WORKER_STUCK" }, message);
+  return new HoldfastError("WORKER_STUCK", message);
 }
 
 function consume(queue: string, worker: WorkerParts): Running {
@@ -126,7 +126,7 @@ function consume(queue: string, worker: WorkerParts): Running {
       stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
       keepCompleted: { count: settings.HOLDFAST_KEEP_COMPLETED, ageMs },
       keepFailed: { count: settings.HOLDFAST_KEEP_FAILED, ageMs },
-      stuckAfterMs: settings.HOLDFAST_DEAF_AFTER_MS,
+      stuckAfterMs: settings.HOLDFAST_STUCK_AFTER_MS,
       onStuck: () => onStuck(queue),
       onError: (error) => log.debug({ queue, reason: error.message }, "queue error"),
       onRefused: (jobId, error) =>

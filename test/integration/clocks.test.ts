@@ -74,7 +74,7 @@ describe("a worker whose clock goes wrong while it runs", withProcesses, () => {
   it.each([8 * DAY_MS, -8 * DAY_MS])(
     "claims no more jobs, deletes and hurries none, and goes on by itself when it is right: %d ms",
     async (shiftMs) => {
-      const service = createService(application, { HOLDFAST_DEAF_AFTER_MS: "3000" });
+      const service = createService(application, { HOLDFAST_STUCK_AFTER_MS: "3000" });
       const { url } = await service.startApi();
       const producer = await service.createProducer();
       const worker = await launchRole("worker", shifted(service.env, shiftMs, { TEST_CLOCK_JUMPS: "yes" }));
@@ -108,7 +108,7 @@ describe("a worker whose clock goes wrong while it runs", withProcesses, () => {
       worker.kill("SIGUSR2");
       await untilState(producer, waiting.id, "completed");
       expect(worker.stderr).toContain("the clock is right again");
-      expect(worker.stderr).not.toContain("WORKER_DEAF");
+      expect(worker.stderr).not.toContain("WORKER_STUCK");
     },
   );
 });

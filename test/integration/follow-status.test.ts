@@ -39,7 +39,7 @@ const waitFor = (url: string, prefer: string) => call(url, "GET", undefined, { p
 /** How many clients follow a job at this API just now, by its own account. */
 async function subscribersAt(apiUrl: string): Promise<number> {
   const { body } = await get(`${apiUrl}/metrics`);
-  return Number(/^holdfast_followers (\d+)$/m.exec(String(body.text))?.[1]);
+  return Number(/^holdfast_subscribers (\d+)$/m.exec(String(body.text))?.[1]);
 }
 
 const untilSubscribed = (apiUrl: string, count: number) =>
@@ -301,7 +301,7 @@ describe("many followers", () => {
   });
 
   it("are turned away above the limit, and let in again below it", async () => {
-    const { api, submit } = await serviceThat(async () => 1, { HOLDFAST_FOLLOWERS_MAX: "2" });
+    const { api, submit } = await serviceThat(async () => 1, { HOLDFAST_SUBSCRIBERS_MAX: "2" });
     const { url } = await submit();
     const streams = [await openStream(url), await openStream(url)];
 

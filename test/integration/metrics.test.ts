@@ -191,7 +191,7 @@ describe("the numbers of an effect", () => {
     ),
   );
 
-  it("move as it is reserved, done, released, in doubt and settled", async () => {
+  it("move as it is reserved, done, released, in doubt and resolved", async () => {
     const { producer, ofWorker, ofApi, url } = await startMeasured(applicationOf(handler));
     const run = async (payload: "done" | "refused" | "lost", state: "completed" | "failed") => {
       const { id } = await producer.submit(acting, payload, { idempotencyKey: payload });
@@ -201,7 +201,7 @@ describe("the numbers of an effect", () => {
     const transition = (told: Scrape, name: string) =>
       told.value("holdfast_effects_total", { type: "acting", effect: "act", transition: name });
     const transitions = (told: Scrape) =>
-      ["reserved", "done", "released", "in_doubt", "settled"].map((name) => transition(told, name));
+      ["reserved", "done", "released", "in_doubt", "resolved"].map((name) => transition(told, name));
 
     await run("done", "completed");
     await run("refused", "completed");
@@ -221,7 +221,7 @@ describe("the numbers of an effect", () => {
     const after = await ofApi();
     expect(after.value("holdfast_effects_in_doubt", { queue })).toBe(0);
     expect(after.value("holdfast_effects_in_doubt_oldest_age_seconds", { queue })).toBe(0);
-    expect(transition(after, "settled")).toBe(1);
+    expect(transition(after, "resolved")).toBe(1);
   });
 });
 

@@ -98,6 +98,32 @@ describe("GET /overview", () => {
     expect(view.store.guarantees.every(({ holds }) => holds)).toBe(true);
   });
 
+  it("calls a worker stuck after the time that the worker itself reports", async () => {
+    const { connect, createProducer, env, startApi } = createService(application);
+    const [client, { url }, producer] = [connect(), await startApi(), await createProducer()];
+    const beat = { startedAt: 0, concurrency: 1, running: 0, claimedAt: null, clockOffsetMs: 0 };
+    for (const [name, stuckAfterMs] of [
+      ["impatient", 1],
+      ["willing-to-wait", 600_000],
+    ] as const) {
+      await client.hset(
+        `${env.HOLDFAST_PREFIX}:{default}:workers`,
+        name,
+        JSON.stringify({ ...beat, stuckAfterMs }),
+      );
+      await client.zadd(`${env.HOLDFAST_PREFIX}:{default}:workers:seen`, Date.now(), name);
+    }
+    await producer.submit(job, { order: "succeed" }, { idempotencyKey: "waits" });
+
+    const stuck = await until("one is stuck", async () => {
+      const { workers } = (await get(`${url}/overview`)).body as unknown as Overview;
+      const found = workers.filter(({ isStuck }) => isStuck).map(({ name }) => name);
+      return found.length > 0 && found;
+    });
+
+    expect(stuck).toEqual(["impatient"]);
+  });
+
   it("streams a view every two seconds, with the rate of what was submitted; no point of it twice", async () => {
     const stream = await openStream(`${url}/overview`);
     const histories = () => stream.events.map(({ data }) => (data as unknown as Overview).history);
@@ -121,7 +147,7 @@ describe("GET /overview", () => {
   });
 
   it("has streams count among those who follow", async () => {
-    const { url } = await createService(application, { HOLDFAST_FOLLOWERS_MAX: "1" }).startApi();
+    const { url } = await createService(application, { HOLDFAST_SUBSCRIBERS_MAX: "1" }).startApi();
     const stream = await openStream(`${url}/overview`);
 
     const refused = await openStream(`${url}/overview`);

@@ -75,7 +75,7 @@ function answerTo(id: string, asked: string): Promise<string> {
 async function allFollow(): Promise<void> {
   for (let open = -1; open !== subscribers && Date.now() < dueAt; ) {
     const metrics = await (await fetch(`${url}/metrics`)).text();
-    open = Number(/^holdfast_followers (\d+)$/m.exec(metrics)?.[1]);
+    open = Number(/^holdfast_subscribers (\d+)$/m.exec(metrics)?.[1]);
     if (open !== subscribers) await sleep(100);
   }
 }

@@ -42,7 +42,7 @@ export function spendingTable(results: readonly Result[]): Table {
     results.flatMap(({ holdfast, opponent }) => [holdfast, opponent]).map((side) => [side.name, side]),
   );
   return {
-    head: ["", "µs a job", "process", "store", "of it commands", "jobs a turn of the store"],
+    head: ["", "µs a job", "process", "Redis", "of it commands", "jobs a turn of Redis"],
     rows: [...sides.values()].flatMap(({ name, value, spent }) => {
       if (spent === undefined) return [];
       const parts = [spent.process, spent.store, spent.commands, spent.jobsPerTurn];

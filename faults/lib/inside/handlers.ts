@@ -125,7 +125,7 @@ async function notifyWitness(
   const body = JSON.stringify({ key: call.key, job, life: process.env.LAB_LIFE });
   const answer = await fetch(process.env.LAB_WITNESS ?? "", { method: "POST", body, signal: call.signal });
   await answer.arrayBuffer();
-  await pass("effect:done", jobId);
+  await pass("effect:recorded", jobId);
   await sleep(payload.afterMs);
 }
 

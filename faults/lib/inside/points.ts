@@ -3,7 +3,7 @@ export const injectionPoints = [
   "reserve:before",
   "reserve:after",
   "effect:begun",
-  "effect:done",
+  "effect:recorded",
   "commit:before",
   "commit:after",
   "finish:before",

@@ -4,7 +4,7 @@ import type { ApiParts } from "../parts.ts";
 
 /** `GET /metrics`: for Prometheus. It answers also while the store is away, and tells that. */
 export function addMetricsRoute(server: FastifyInstance, { metrics, subscribers }: ApiParts): void {
-  const subscribersNow = metrics.gauge("holdfast_followers");
+  const subscribersNow = metrics.gauge("holdfast_subscribers");
   metrics.beforeScrape(() => subscribersNow.set(subscribers.count));
   server.get(
     "/metrics",

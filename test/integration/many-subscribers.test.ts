@@ -40,7 +40,7 @@ describe("one API process", withProcesses, () => {
     const streams = await Promise.all(subscribed.map((id) => openStream(urlOfJob(id))));
     const waits = Promise.all(subscribed.map((id) => waitForEnd(urlOfJob(id))));
     await until("all follow", async () =>
-      String((await get(`${api}/metrics`)).body.text).includes(`holdfast_followers ${2 * JOBS}\n`),
+      String((await get(`${api}/metrics`)).body.text).includes(`holdfast_subscribers ${2 * JOBS}\n`),
     );
     await service.startWorker();
 

@@ -14,7 +14,7 @@ describe("a worker whose connection for new jobs hangs", withProcesses, () => {
       ...service.env,
       REDIS_URL: proxy.url,
       // Longer than it takes BullMQ to find that its blocking command hangs, and to try another connection.
-      HOLDFAST_DEAF_AFTER_MS: "9000",
+      HOLDFAST_STUCK_AFTER_MS: "9000",
     });
     const heard = await producer.submit(echo, "heard", { idempotencyKey: "heard" });
     await untilState(producer, heard.id, "completed");
@@ -25,7 +25,7 @@ describe("a worker whose connection for new jobs hangs", withProcesses, () => {
 
     const { code, stderr } = await worker.ended;
     expect(code).toBe(1);
-    expect(stderr).toMatch(/"level":60.*"code":"WORKER_DEAF"/);
+    expect(stderr).toMatch(/"level":60.*"code":"WORKER_STUCK"/);
     await service.startWorker();
     await untilState(producer, unheard.id, "completed");
   });
