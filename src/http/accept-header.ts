@@ -1,14 +1,14 @@
 const EVENT_STREAM = "text/event-stream";
 const JSON_TYPE = "application/json";
 
-/** Whether a client asks for a stream of events: it names that type, and does not like JSON better. */
+/** Whether a client names the event-stream type, and does not prefer JSON. */
 export function acceptsEventStream(accept: string | undefined): boolean {
   if (accept === undefined || !accept.toLowerCase().includes(EVENT_STREAM)) return false;
-  const wish = qualityOf(accept, EVENT_STREAM);
-  return wish > 0 && wish >= qualityOf(accept, JSON_TYPE);
+  const quality = qualityOf(accept, EVENT_STREAM);
+  return quality > 0 && quality >= qualityOf(accept, JSON_TYPE);
 }
 
-/** How much a client likes a type, 0 (not at all) to 1. Only where it is named: a wildcard asks for nothing in particular. */
+/** The `q` of a type, 0 to 1. Wildcards do not count: they ask for nothing in particular. */
 function qualityOf(accept: string, type: string): number {
   for (const entry of accept.toLowerCase().split(",")) {
     const [name = "", ...parameters] = entry.split(";").map((part) => part.trim());

@@ -8,21 +8,22 @@ import type { Sessions } from "./sessions.ts";
 declare module "fastify" {
   interface FastifyContextConfig {
     /**
-     * What a key must allow for this route; `any`: that it is a valid one is enough. A route that names none is open to
-     * nobody while keys are configured.
+     * The scope that a key needs for this route; `any`: every valid key will do. While keys are configured, a route
+     * without a scope is open to nobody.
      */
     scope?: Scope | "any" | "public";
   }
   interface FastifyRequest {
-    /** The key that the request showed, itself or by a session. Undefined where none are configured, or on public routes. */
+    /** The key of the request or of its session. Undefined if no keys are configured, and on public routes. */
     apiKey: ApiKey | undefined;
   }
 }
 
 /**
- * Refuses what a browser sends for another site, and, if keys are configured, asks for one on every route that is not public.
+ * Refuses what a browser sends for another site. If keys are configured, also requires one on every route that is not
+ * public.
  *
- * @param sessions undefined where no keys are configured
+ * @param sessions undefined if no keys are configured
  */
 export function guardRoutes(
   server: FastifyInstance,
@@ -30,7 +31,7 @@ export function guardRoutes(
   sessions: Sessions | undefined,
 ): void {
   server.decorateRequest("apiKey", undefined);
-  // Also without keys: what listens on loopback can be reached by every page that a browser on this machine opens.
+  // Also without keys: every page open in a browser on this machine can reach a loopback server.
   server.addHook("onRequest", (request, _reply, done) =>
     done(comesFromOtherSite(request) ? otherSite() : undefined),
   );
@@ -54,7 +55,7 @@ export function unauthenticated(): HoldfastError {
   return new HoldfastError("UNAUTHENTICATED", "Expected a valid key in Authorization: Bearer …");
 }
 
-/** A key that is shown counts alone; the cookie, which a browser adds by itself, only where there is none. */
+/** The cookie counts only without an Authorization header, since browsers add it on their own. */
 async function identify(
   request: FastifyRequest,
   keys: readonly ApiKey[],
@@ -71,7 +72,7 @@ function findKey(authorization: string, keys: readonly ApiKey[]): ApiKey | undef
   const [, token] = /^Bearer +([\x21-\x7e]{1,512})$/i.exec(authorization) ?? [];
   if (token === undefined) return undefined;
   const digest = createHash("sha256").update(token).digest();
-  // Every key is compared, whichever matches, so that the time tells nothing.
+  // Compares every key, so that the duration reveals nothing.
   return keys.filter(({ sha256 }) => timingSafeEqual(sha256, digest))[0];
 }
 

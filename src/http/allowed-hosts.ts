@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { Settings } from "../config/settings.ts";
 import { createHostGuard, type HostGuard } from "../lib/host-guard.ts";
 
-/** With API keys a stranger's page is refused for having none, and the service may have any name. */
+/** With API keys any host name is served: a page of another site has no key. */
 export function hostGuardOf({
   HOLDFAST_API_KEYS: keys,
   HOLDFAST_ALLOWED_HOSTS: allowed,
@@ -10,7 +10,7 @@ export function hostGuardOf({
   return keys.length > 0 ? () => undefined : createHostGuard(allowed);
 }
 
-/** Refuses what names another host, on every route and where there is none. To be called before other hooks are added. */
+/** Refuses other host names on every path. Call it before adding other hooks. */
 export function guardHosts(server: FastifyInstance, guard: HostGuard): void {
   server.addHook("onRequest", ({ raw }, _reply, done) => done(guard(raw)));
 }

@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { refuseConnection } from "./client-error.ts";
 
-/** All that a server answers to these bytes before it hangs up. */
+/** Everything a server answers to these bytes before it closes the connection. */
 async function answerTo(sent: string): Promise<string> {
   const waitLimitReached = { requestTimeout: 50, headersTimeout: 50, connectionsCheckingInterval: 10 };
   const server = createServer(waitLimitReached, (request) => void request.on("error", () => {}));
@@ -17,7 +17,7 @@ async function answerTo(sent: string): Promise<string> {
   return text(socket);
 }
 
-describe("a connection that brings no whole request", () => {
+describe("a connection without a complete request", () => {
   it.each([
     ["half a head", "POST /jobs HTTP/1.1\r\nHost: x\r\n", 408, "REQUEST_TIMED_OUT"],
     ["half a body", "POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{", 408, "REQUEST_TIMED_OUT"],

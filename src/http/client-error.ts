@@ -6,9 +6,9 @@ import { PROBLEM_TYPE, toProblem } from "./problem.ts";
 const TIMED_OUT = "ERR_HTTP_REQUEST_TIMEOUT";
 
 /**
- * Answers what never became a request, in the terms of every other answer, and hangs up.
+ * Answers bytes that are not an HTTP request with a problem, and closes the connection.
  *
- * @param answer what the connection's latest request has got or is about to get: nobody may take this one for it
+ * @param answer to the connection's latest request: it goes out first, so that the problem is not mistaken for it
  */
 export function refuseConnection(
   error: Error & { readonly code?: string },
@@ -16,14 +16,14 @@ export function refuseConnection(
   answer?: ServerResponse,
 ): void {
   if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
-  // Clients open connections in advance. One that is used at just this moment would take a word for its answer.
+  // Clients open connections in advance, and would mistake a problem for the answer to their first request.
   else if (error.code === TIMED_OUT && socket.bytesRead === 0) socket.destroy();
   else if (answer === undefined) refuseAsHttp(socket, faultOf(error.code));
   else if (answer.writableFinished) socket.destroySoon();
   else answer.once("close", () => socket.destroySoon());
 }
 
-/** Writes a problem to a connection of which there is no request to answer, and hangs up. */
+/** Writes a problem to a connection that has no request to answer, and closes it. */
 export function refuseAsHttp(socket: Socket, error: HoldfastError): void {
   const problem = toProblem(error);
   const body = JSON.stringify(problem);
@@ -36,7 +36,7 @@ export function refuseAsHttp(socket: Socket, error: HoldfastError): void {
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }
 
-/** @param code Node's name of what went wrong with the connection */
+/** @param code Node's error code */
 function faultOf(code: string | undefined): HoldfastError {
   if (code === TIMED_OUT)
     return new HoldfastError("REQUEST_TIMED_OUT", "The request did not arrive in time; send it again");

@@ -43,7 +43,7 @@ async function serve(requestTimeout = 10_000) {
 
 const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`;
 
-it("however many connections wait, one that brings a request is answered, and the longest waiting make room", async () => {
+it("a connection with a request is answered however many others wait: the longest waiting are closed", async () => {
   const { open } = await serve();
   const idle: Client[] = [];
   for (let count = 0; count < 20; count++) idle.push(await open());
@@ -55,7 +55,7 @@ it("however many connections wait, one that brings a request is answered, and th
   await Promise.all(idle.slice(0, 17).map(({ closed }) => closed));
 });
 
-it("one whose request is being answered does not wait, and is never closed for others", async () => {
+it("a connection whose request is being answered is never closed for others", async () => {
   const { open, entered, release } = await serve();
   const { socket } = await open();
   socket.write(request("/held"));
@@ -70,7 +70,7 @@ it("one whose request is being answered does not wait, and is never closed for o
   expect(await answer).toMatch(/held$/);
 });
 
-it("one whose request was answered before all of it was there gets no other answer when it breaks off", async () => {
+it("a connection that was answered before its request was complete gets no second answer when it breaks", async () => {
   const { open } = await serve();
   const { socket } = await open();
   socket.write("GET /now HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
@@ -82,7 +82,7 @@ it("one whose request was answered before all of it was there gets no other answ
   expect(await text(socket)).toBe("");
 });
 
-it("one that never sent anything is closed without a word, which a request on its way could take for its answer", async () => {
+it("a connection that never sent anything is closed without an answer", async () => {
   const { open } = await serve(150);
   const [silent, halfway] = [await open(), await open()];
   halfway.socket.write("GET /now HTTP/1.1\r\n");

@@ -5,32 +5,32 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { headerValues } from "../lib/header-values.ts";
 import { refuseAsHttp, refuseConnection } from "./client-error.ts";
 
-/** Far more than clients keep open, and far less than a process may have open. */
+/** More than clients need, and less than the usual limit on open files. */
 const WAITING_MAX = 4_096;
-/** When the server closes: how long a connection may still say nothing, and how long the rest of a request may take. */
-const STOP_MS = { silent: 500, unsent: 10_000 };
+/** While stopping: how long a connection may send nothing, and how long the rest of a request may take. */
+const STOP_MS = { silent: 500, incomplete: 10_000 };
 
 export interface Connections {
-  /** Answers what never became a request. */
+  /** Answers bytes that are not an HTTP request. */
   readonly refuse: (error: Error & { readonly code?: string }, socket: Socket) => void;
-  /** To be called before routes are added. */
+  /** Call it before adding routes. */
   watch(server: FastifyInstance): void;
 }
 
-/** Of one connection. */
+/** The answers on one connection. */
 interface Answers {
-  /** In order: clients may send several requests ahead. */
+  /** In order: clients may pipeline requests. */
   readonly unsent: Set<ServerResponse>;
   /** To the latest request, sent or not. */
   latest: ServerResponse | undefined;
 }
 
 /**
- * Keeps connections that wait for a request, or for the rest of one, from locking out those that bring one: above
- * `waitingMax` the one that has waited longest is closed.
+ * Keeps connections without a complete request from locking out others: above `waitingMax`, the one that has waited longest
+ * is closed.
  */
 export function createConnections(waitingMax = WAITING_MAX): Connections {
-  /** In the order in which they began to wait. */
+  /** Longest waiting first. */
   const waiting = new Set<Socket>();
   const known = new WeakMap<Socket, Answers>();
 
@@ -43,9 +43,9 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
     longest.destroy();
   }
 
-  function meet(socket: Socket): Answers {
-    const met = known.get(socket);
-    if (met !== undefined) return met;
+  function answersOn(socket: Socket): Answers {
+    const found = known.get(socket);
+    if (found !== undefined) return found;
     const answers: Answers = { unsent: new Set(), latest: undefined };
     known.set(socket, answers);
     socket.on("close", () => waiting.delete(socket));
@@ -54,25 +54,25 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
 
   return {
     refuse(error, socket) {
-      const { unsent, latest } = meet(socket);
-      const whole = [...unsent].filter(({ req }) => req.complete);
-      // Answered before all of it was there: the rest is nobody's request.
+      const { unsent, latest } = answersOn(socket);
+      const complete = [...unsent].filter(({ req }) => req.complete);
+      // A request that was answered before it had arrived in full.
       const early = latest?.writableEnded && !latest.req.complete ? latest : undefined;
-      refuseConnection(error, socket, whole.at(-1) ?? early);
+      refuseConnection(error, socket, complete.at(-1) ?? early);
     },
     watch(server) {
       server.server.on("connection", (socket: Socket) => {
-        meet(socket);
+        answersOn(socket);
         wait(socket);
       });
       server.addHook("onRequest", ({ raw }, reply, done) => {
-        // Where a name stands for several addresses, Fastify has servers of its own for them, and they tell of no connection.
-        const answers = meet(raw.socket);
+        // For a host name with several addresses, Fastify adds servers whose connections we do not see.
+        const answers = answersOn(raw.socket);
         answers.unsent.add(reply.raw);
         answers.latest = reply.raw;
         done();
       });
-      // A request counts once all of it is there.
+      // From here the request is complete.
       server.addHook("preHandler", ({ raw }, _reply, done) => {
         waiting.delete(raw.socket);
         done();
@@ -84,7 +84,7 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
         done();
       });
       server.addHook("preClose", (done) => {
-        cutLater(waiting);
+        closeLater(waiting);
         done();
       });
       refuseWithProblems(server);
@@ -93,29 +93,29 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
 }
 
 /**
- * From the moment it closes, Node looks at no time-outs of requests any more, and a connection that never sent one does not
- * count as idle: it alone, such as one that a browser opened in advance, would keep the process from ending.
+ * Closes connections that would keep a stopping server open: Node no longer checks request time-outs, and does not
+ * count a connection that never sent a request as idle.
  */
-function cutLater(waiting: ReadonlySet<Socket>): void {
-  const cut = (isDue: (socket: Socket) => boolean) => {
+function closeLater(waiting: ReadonlySet<Socket>): void {
+  const close = (isDue: (socket: Socket) => boolean) => {
     for (const socket of [...waiting].filter(isDue)) socket.destroy();
   };
-  setTimeout(cut, STOP_MS.silent, ({ bytesRead }: Socket) => bytesRead === 0).unref();
-  setTimeout(cut, STOP_MS.unsent, () => true).unref();
+  setTimeout(close, STOP_MS.silent, ({ bytesRead }: Socket) => bytesRead === 0).unref();
+  setTimeout(close, STOP_MS.incomplete, () => true).unref();
 }
 
-/** What Node answers by itself, without a word, is answered as a problem like all else. */
+/** Answers with problems what Node would refuse without a body. */
 function refuseWithProblems(server: FastifyInstance): void {
   server.server.on("checkExpectation", (request, response) =>
     server.server.emit("request", request, response),
   );
   server.server.on("connect", (_request, socket: Socket) => {
-    refuseAsHttp(socket, new HoldfastError("METHOD_NOT_ALLOWED", "This is no proxy"));
+    refuseAsHttp(socket, new HoldfastError("METHOD_NOT_ALLOWED", "This is not a proxy"));
   });
   server.addHook("onRequest", ({ raw }, _reply, done) => {
     const hosts = headerValues(raw, "host").length;
-    const isOld = hosts === 0 && raw.httpVersion === "1.0";
-    if (hosts !== 1 && !isOld) done(new HoldfastError("INVALID_REQUEST", "Expected one Host header"));
+    const isHttp10 = hosts === 0 && raw.httpVersion === "1.0";
+    if (hosts !== 1 && !isHttp10) done(new HoldfastError("INVALID_REQUEST", "Expected one Host header"));
     else if (headerValues(raw, "content-type").length > 1)
       done(new HoldfastError("INVALID_REQUEST", "Expected one Content-Type header"));
     else done();

@@ -5,22 +5,22 @@ import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "../telemetry/logger.ts";
 
-/** Where the build puts the console; the same place seen from `src/http/` and from `dist/http/`. */
+/** Where the build puts the console. The path is right from `src/http/` and from `dist/http/`. */
 const BUILT = fileURLToPath(new URL("../../dist/console/", import.meta.url));
 const BASE = '<base href="./" />';
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 
 const headers = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" };
 
-/** The operator's console at `/console/`. Where it was not built there is none, and all else works. */
+/** Serves the operator's console at `/console/`, if it was built. */
 export async function addConsole(server: FastifyInstance, log: Logger): Promise<void> {
   if (!existsSync(`${BUILT}index.html`)) {
-    log.warn("no console: it was not built");
+    log.warn("no console: it is not built");
     return;
   }
   const page = readFileSync(`${BUILT}index.html`, "utf8");
   await server.register(async (console) => {
-    // It tells nothing that is not in this repository; what it shows, its visitor asks for with a key of their own.
+    // The files are public code. The data comes from other routes, which ask for a key.
     console.addHook("onRoute", (route) => {
       route.config = { ...route.config, scope: "public" };
       route.schema = { ...route.schema, hide: true };
@@ -30,13 +30,13 @@ export async function addConsole(server: FastifyInstance, log: Logger): Promise<
       prefix: "/console/assets/",
       decorateReply: false,
       index: false,
-      // Their names change with their content.
+      // Their names contain a hash of their content.
       immutable: true,
       maxAge: YEAR_MS,
       preCompressed: true,
       setHeaders: (reply) => void reply.headers(headers),
     });
-    // Relative, so that it stays under the prefix that a proxy has taken away.
+    // Relative, because a proxy may have stripped a prefix.
     console.get("/console", (_request, reply) => reply.redirect("console/"));
     console.get("/console/*", ({ url }, reply) => {
       const nonce = randomBytes(16).toString("base64");
@@ -49,7 +49,7 @@ export async function addConsole(server: FastifyInstance, log: Logger): Promise<
   });
 }
 
-/** Nothing but what this service itself sends; React Aria's one style element shows the nonce. */
+/** Allows only what this service sends. The nonce is for React Aria's one style element. */
 function policy(nonce: string): string {
   return [
     "default-src 'none'",
@@ -64,7 +64,7 @@ function policy(nonce: string): string {
   ].join("; ");
 }
 
-/** @param url as it was asked for, below `/console/`: so many folders up is the console, whatever stands before that */
+/** @param url below `/console/`; its depth says how many folders up the console is, under any prefix */
 function headOf(url: string, nonce: string): string {
   const [path = ""] = url.slice("/console/".length).split(/[?#]/);
   const up = "../".repeat(path.split("/").length - 1);

@@ -2,10 +2,10 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
 
-/** No answer has links; their empty column alone makes the page wider than a phone. */
+/** Hides the empty links column, which makes the page wider than a phone. */
 const NARROW_CSS = ".response-col_links { display: none; }";
 
-/** Describes every route that is added after it: `/openapi.json` for programs, `/docs` for people. */
+/** Describes every route added later: `/openapi.json` for programs, `/docs` for people. */
 export async function addDocs(server: FastifyInstance): Promise<void> {
   await server.register(swagger, {
     openapi: {
@@ -23,18 +23,18 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
       ],
       tags: [
         { name: "jobs", description: "Submit jobs and follow them." },
-        { name: "operate", description: "An operator's hand on jobs, and on side effects in doubt." },
+        { name: "operate", description: "Operate jobs, and resolve side effects in doubt." },
         { name: "health", description: "For supervisors and load balancers." },
       ],
       components: {
         securitySchemes: {
-          key: { type: "http", scheme: "bearer", description: "Only where HOLDFAST_API_KEYS is set." },
+          key: { type: "http", scheme: "bearer", description: "Needed if HOLDFAST_API_KEYS is set." },
         },
       },
     },
   });
   await server.register(async (docs) => {
-    // The reference tells nothing that is not in this repository; who may call what it describes is another matter.
+    // The reference is public code; calling what it describes takes a key.
     docs.addHook("onRoute", (route) => {
       route.config = { ...route.config, scope: "public" };
     });

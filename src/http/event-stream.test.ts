@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { JobStatus } from "../status/job-status.ts";
-import { EventStream, type EventStreamOptions, eventIdOf, frameOf } from "./event-stream.ts";
+import { EventStream, type EventStreamOptions, eventIdOf, statusEvent } from "./event-stream.ts";
 
 /** Both ends of one stream. */
 async function openBothEnds(options: EventStreamOptions = {}) {
@@ -17,7 +17,7 @@ async function openBothEnds(options: EventStreamOptions = {}) {
   const asked = once(server, "request") as Promise<[IncomingMessage, ServerResponse]>;
   const request = get({ port: (server.address() as AddressInfo).port, host: "127.0.0.1", agent: false });
   const [, response] = await asked;
-  const stream = new EventStream(response, frameOf, options);
+  const stream = new EventStream(response, statusEvent, options);
   const [received] = (await once(request, "response")) as [IncomingMessage];
   received.on("error", () => {});
   return { stream, response, received };
@@ -41,24 +41,24 @@ const statusOf = (progress: unknown): JobStatus => ({
 
 const big = "x".repeat(1_048_576);
 
-/** Tells more than all buffers on the way take; resolves to how much that was. */
+/** Sends until every buffer on the way is full. Resolves to how many states that took. */
 async function writeUntilBlocked({ stream, response }: Awaited<ReturnType<typeof openBothEnds>>) {
-  let told = 0;
+  let sent = 0;
   while (!response.writableNeedDrain) {
-    told += 1;
-    stream.tell(statusOf(`${told} ${big}`));
+    sent += 1;
+    stream.send(statusOf(`${sent} ${big}`));
     await new Promise(setImmediate);
   }
-  return told;
+  return sent;
 }
 
 describe("a stream of events", () => {
-  it("says how soon to come back, tells each state as one event, and ends with what it is told", async () => {
+  it("says how soon to reconnect, sends each state as one event, and ends with the given text", async () => {
     const { stream, received } = await openBothEnds();
     const [first, second] = [statusOf(1), statusOf("two\nlines")];
 
-    stream.tell(first);
-    stream.tell(second);
+    stream.send(first);
+    stream.send(second);
     stream.end(": over\n\n");
 
     const body = await text(received);
@@ -78,7 +78,7 @@ describe("a stream of events", () => {
     ]);
   });
 
-  it("shows that it is alive while nothing happens", async () => {
+  it("sends heartbeats while nothing happens", async () => {
     const { received } = await openBothEnds({ heartbeatMs: 20 });
     let body = "";
     received.setEncoding("utf8").on("data", (chunk: string) => {
@@ -88,11 +88,11 @@ describe("a stream of events", () => {
     await vi.waitFor(() => expect(body).toMatch(/(: heartbeat\n\n){3}/));
   });
 
-  it("keeps only the newest state for a client that is slow", async () => {
+  it("keeps only the newest state for a slow client", async () => {
     const ends = await openBothEnds();
-    const told = await writeUntilBlocked(ends);
+    const sent = await writeUntilBlocked(ends);
 
-    for (let more = 1; more <= 50; more += 1) ends.stream.tell(statusOf(`${told + more} ${big}`));
+    for (let more = 1; more <= 50; more += 1) ends.stream.send(statusOf(`${sent + more} ${big}`));
 
     expect(ends.response.writableLength).toBeLessThan(2 * big.length);
     const body = text(ends.received);
@@ -100,22 +100,22 @@ describe("a stream of events", () => {
     await vi.waitFor(() => expect(ends.response.writableLength).toBe(0));
     ends.stream.end("");
     const seen = [...(await body).matchAll(/"progress":"(\d+) /g)].map(([, progress]) => Number(progress));
-    expect(seen).toEqual([...Array.from({ length: told }, (_, index) => index + 1), told + 50]);
+    expect(seen).toEqual([...Array.from({ length: sent }, (_, index) => index + 1), sent + 50]);
   });
 
-  it("tells a slow client of the end all the same, and nothing between", async () => {
+  it("still sends the end to a slow client, and nothing in between", async () => {
     const ends = await openBothEnds();
-    const told = await writeUntilBlocked(ends);
-    ends.stream.tell(statusOf(`${told + 1} ${big}`));
+    const sent = await writeUntilBlocked(ends);
+    ends.stream.send(statusOf(`${sent + 1} ${big}`));
 
-    ends.stream.end(frameOf(statusOf("last")));
+    ends.stream.end(statusEvent(statusOf("last")));
 
     const body = await text(ends.received);
-    expect(body.endsWith(frameOf(statusOf("last")))).toBe(true);
-    expect(body).not.toContain(`"progress":"${told + 1} `);
+    expect(body.endsWith(statusEvent(statusOf("last")))).toBe(true);
+    expect(body).not.toContain(`"progress":"${sent + 1} `);
   });
 
-  it("cuts a client that takes nothing for too long, also if the stream has ended", async () => {
+  it("disconnects a client that reads nothing for too long, even if the stream has ended", async () => {
     for (const ending of [false, true]) {
       const ends = await openBothEnds({ heartbeatMs: 20, blockedMaxMs: 50 });
       await writeUntilBlocked(ends);
@@ -128,7 +128,7 @@ describe("a stream of events", () => {
 });
 
 describe("an event's id", () => {
-  it("is the same for the same status, and another one for any other", () => {
+  it("is the same for equal statuses only", () => {
     expect(eventIdOf(statusOf(1))).toBe(eventIdOf(statusOf(1)));
     expect(eventIdOf(statusOf(1))).not.toBe(eventIdOf(statusOf(2)));
   });

@@ -5,24 +5,24 @@ import { malformed, type ParsedJson, parseJson } from "../lib/parse-json.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** The body is `{"jobs": […]}`; what is wrong inside of one job is not the others' fault, and left to the route. */
+    /** The body is `{"jobs": […]}`. Issues inside one job are left to the route, so that the other jobs go through. */
     isBatch?: boolean;
   }
   interface FastifyRequest {
-    /** What is wrong inside of single jobs of a batch, by their place in it. */
-    faultsOfJobs?: ReadonlyMap<number, readonly Issue[]>;
+    /** Issues inside single jobs of a batch, by index. */
+    issuesOfJobs?: ReadonlyMap<number, readonly Issue[]>;
   }
 }
 
-/** Where the jobs of a batch lie: two levels deep. */
+/** The depth of a batch's jobs. */
 const JOBS_AT = 2;
 
-/** Bodies are JSON in UTF-8, not compressed, and mean the same to every reader; all else is refused. */
+/** Accepts only uncompressed JSON in UTF-8 that means the same to every parser. */
 export function readJsonBodies(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
-  server.decorateRequest("faultsOfJobs");
+  server.decorateRequest("issuesOfJobs");
   server.addHook("onRequest", ({ headers: { "content-encoding": encoding } }, _reply, done) => {
-    // Before any of it is read: nothing is ever inflated.
+    // Checked before reading, so that nothing is ever decompressed.
     if (encoding === undefined || encoding.toLowerCase() === "identity") done();
     else done(new HoldfastError("UNSUPPORTED_MEDIA_TYPE", "Expected a body without content-encoding"));
   });
@@ -35,7 +35,7 @@ export function readJsonBodies(server: FastifyInstance): void {
   });
 }
 
-/** @throws HoldfastError where it may not be taken as it is */
+/** @throws HoldfastError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE` */
 function readBody(request: FastifyRequest, body: Buffer): unknown {
   checkCharset(request.headers["content-type"]);
   const isBatch = request.routeOptions.config.isBatch === true;
@@ -48,11 +48,11 @@ function readBody(request: FastifyRequest, body: Buffer): unknown {
     const others = ofJobs.get(Number(index)) ?? [];
     ofJobs.set(Number(index), [...others, { ...issue, pointer }]);
   }
-  request.faultsOfJobs = ofJobs;
+  request.issuesOfJobs = ofJobs;
   return value;
 }
 
-/** JSON is UTF-8 (RFC 8259); a client that says otherwise must not be misread. */
+/** JSON is UTF-8 (RFC 8259). Another declared charset is refused rather than misread. */
 function checkCharset(contentType: string | undefined): void {
   const [, charset] = /;\s*charset\s*=\s*"?([^";]*)/i.exec(contentType ?? "") ?? [];
   if (charset !== undefined && charset.trim().toLowerCase() !== "utf-8")
@@ -61,7 +61,7 @@ function checkCharset(contentType: string | undefined): void {
 
 function parse(body: Buffer, partsAt: number): ParsedJson {
   if (body.length === 0) throw malformed([{ pointer: "", message: "expected a JSON body, got none" }]);
-  // Decoding would put � in the place of what is no UTF-8, and make one of two different contents.
+  // Decoding would replace invalid bytes by �, and give different contents the same fingerprint.
   if (!isUtf8(body)) throw malformed([{ pointer: "", message: "expected UTF-8" }]);
   try {
     return parseJson(body.toString("utf8"), partsAt);

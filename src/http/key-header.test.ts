@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => void server.close());
 
-/** A request with these header values, byte for byte, as Node's server hands it over. */
+/** A request with these header values, byte for byte, as Node's server gives it. */
 async function received(...values: readonly string[]): Promise<IncomingMessage> {
   const { port } = server.address() as AddressInfo;
   const headers = values.map((value) => Buffer.from(value, "utf8").toString("latin1"));

@@ -7,8 +7,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /**
  * Reads the `Idempotency-Key` header, quoted (a string of RFC 9651) or bare.
  *
- * @returns undefined when it is absent
- * @throws HoldfastError `IDEMPOTENCY_KEY_INVALID` when it is sent twice, badly quoted or not UTF-8
+ * @returns undefined if it is absent
+ * @throws HoldfastError `IDEMPOTENCY_KEY_INVALID` if it is sent twice, badly quoted or not UTF-8
  */
 export function readKeyHeader(request: IncomingMessage): string | undefined {
   const [value, second] = headerValues(request, "idempotency-key");
@@ -18,7 +18,7 @@ export function readKeyHeader(request: IncomingMessage): string | undefined {
   return text.startsWith('"') ? unquote(text) : text;
 }
 
-/** Node hands header bytes over as Latin-1. */
+/** Node decodes headers as Latin-1. */
 function decode(value: string): string {
   try {
     return utf8.decode(Buffer.from(value, "latin1"));

@@ -3,9 +3,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
-/**
- * Watches which routes are added; the returned function then answers every other method on the same paths with 405.
- */
+/** Records the routes that are added. The returned function answers every other method on their paths with 405. */
 export function watchMethods(server: FastifyInstance): () => void {
   const methodsOf = new Map<string, Set<string>>();
   server.addHook("onRoute", ({ url, method }) => {
@@ -25,7 +23,7 @@ function refuseOthers(server: FastifyInstance, url: string, allowed: ReadonlySet
   );
   if (refused.length === 0) return;
   const expected = [...allowed].sort().join(", ");
-  // In onRequest, so that the body of such a request is not even read.
+  // In onRequest, so that the body is not read.
   const refuse = async (_request: FastifyRequest, reply: FastifyReply) => {
     reply.header("Allow", expected);
     throw new HoldfastError("METHOD_NOT_ALLOWED", `Expected ${expected}`);

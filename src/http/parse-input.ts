@@ -5,7 +5,7 @@ import { malformed } from "../lib/parse-json.ts";
 /**
  * Checks a query or body against its schema.
  *
- * @throws HoldfastError `INVALID_REQUEST` with every offence
+ * @throws HoldfastError `INVALID_REQUEST` with every issue
  */
 export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
   const parsed = schema.safeParse(input);

@@ -9,11 +9,11 @@ import type { Submitter } from "../submit/submitter.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
-/** What the routes work with. */
+/** What routes use. */
 export interface ApiParts extends RedisAccess {
   readonly application: Application;
   readonly settings: Settings;
-  /** What the store has against this process now, in one line. */
+  /** Why Redis rejects this process now, in one line; undefined if it does not. */
   readonly refusal: () => string | undefined;
   readonly stores: QueueStores;
   readonly submitter: Submitter;

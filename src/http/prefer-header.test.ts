@@ -13,12 +13,12 @@ describe("the Prefer header", () => {
     ['return="a, wait=5", wait=10', 10],
     ['note="say \\"hi\\", wait=5", wait=10', 10],
     ["wait=10, wait=20", 10],
-  ])("tells how long to wait: %s", (header, seconds) => {
+  ])("says how long to wait: %s", (header, seconds) => {
     expect(preferredWaitSeconds(header)).toBe(seconds);
   });
 
   it.each(["wait=61", "wait=100000", `wait=${"9".repeat(400)}`])(
-    "makes a minute of all that is longer: %s",
+    "caps longer waits at a minute: %s",
     (header) => {
       expect(preferredWaitSeconds(header)).toBe(60);
     },
@@ -42,11 +42,11 @@ describe("the Prefer header", () => {
     "respond-async",
     "=10",
     `${"x,".repeat(1_000)}wait=10`,
-  ])("is ignored where it cannot be understood: %s", (header) => {
+  ])("is ignored if it is not valid: %s", (header) => {
     expect(preferredWaitSeconds(header)).toBeUndefined();
   });
 
-  it("is taken apart in no time, whatever it holds", () => {
+  it("is parsed quickly, whatever it holds", () => {
     const started = performance.now();
     for (const part of ['"', '\\"', '"\\', ",", " ", "wait ", '"",']) {
       preferredWaitSeconds(part.repeat(1_024 / part.length));

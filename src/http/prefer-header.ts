@@ -1,4 +1,4 @@
-/** What is longer than this is not taken apart. */
+/** Longer headers are ignored. */
 const HEADER_MAX = 1_024;
 const WAIT_MAX_S = 60;
 
@@ -7,13 +7,13 @@ const waitEntry = /^\s*wait\s*(?:[=;]|$)/i;
 const waitValue = /^[^=]*=\s*(?:(\d+)|"(\d+)")\s*(?:;|$)/;
 
 /**
- * Reads for how long a client wants to wait (`Prefer: wait=N`, RFC 7240).
+ * Reads `Prefer: wait=N` (RFC 7240).
  *
- * @returns seconds, 60 at most; undefined where it does not say so, or cannot be understood
+ * @returns seconds, at most 60; undefined if there is no valid `wait`
  */
 export function preferredWaitSeconds(prefer: string | readonly string[] | undefined): number | undefined {
   if (prefer === undefined || prefer.length > HEADER_MAX) return undefined;
-  // Of a preference that is given twice the first one counts.
+  // The first one counts (RFC 7240).
   const entry = String(prefer)
     .match(entries)
     ?.find((text) => waitEntry.test(text));

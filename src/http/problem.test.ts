@@ -3,7 +3,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { asHoldfastError, toProblem } from "./problem.ts";
 
 describe("a problem", () => {
-  it("tells what happened in the terms of RFC 9457", () => {
+  it("has the members of RFC 9457", () => {
     const error = new HoldfastError("JOB_NOT_FOUND", "There is no job with this id");
 
     expect(toProblem(error)).toEqual({
@@ -15,7 +15,7 @@ describe("a problem", () => {
     });
   });
 
-  it("lists every offence", () => {
+  it("lists every issue", () => {
     const issues = [{ pointer: "/type", message: "expected one of a, b" }];
 
     expect(toProblem(new HoldfastError("UNKNOWN_JOB_TYPE", "", { issues }))).toMatchObject({
@@ -28,7 +28,7 @@ describe("a problem", () => {
       cause: new Error("redis://:hunter2@store"),
     });
 
-    expect(JSON.stringify(toProblem(error))).not.toMatch(/hunter2|redis|\.ts/);
+    expect(JSON.stringify(toProblem(error))).not.toMatch(/hunter2|redis:|\.ts/);
   });
 
   it.each([
@@ -42,7 +42,7 @@ describe("a problem", () => {
       "INVALID_REQUEST",
     ],
     ["a fault of our own", new TypeError("hunter2"), "INTERNAL"],
-    ["something thrown that is no error", "hunter2", "INTERNAL"],
+    ["something thrown that is not an error", "hunter2", "INTERNAL"],
     ["nothing", undefined, "INTERNAL"],
     ["an error with a code from a prototype", { code: "toString" }, "INTERNAL"],
   ])("is made of %s without its text", (_, thrown, code) => {

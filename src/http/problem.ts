@@ -16,14 +16,14 @@ export interface Problem {
 
 export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 
-/** @param error what went wrong; its message is for the client, its cause and stack never are */
+/** The client sees the error's message, never its cause or stack. */
 export function toProblem(error: HoldfastError): Problem {
   const { code, message: detail, issues, httpStatus: status } = error;
   const problem = { type: `urn:holdfast:error:${code}`, title: errorCodes[code].title, status, detail, code };
   return issues.length === 0 ? problem : { ...problem, errors: issues };
 }
 
-/** Makes a problem for this answer: the log is told where the fault is ours, the client when to come again. */
+/** Makes the problem for an answer. Logs faults of ours, and sets `Retry-After`. */
 export function prepareProblem(log: Logger, error: HoldfastError, reply: FastifyReply): Problem {
   if (error.code === "INTERNAL")
     log.error({ err: error.cause, route: reply.request.routeOptions.url }, "request failed");
@@ -31,7 +31,7 @@ export function prepareProblem(log: Logger, error: HoldfastError, reply: Fastify
   return toProblem(error);
 }
 
-/** Fastify's own errors, and anything unexpected, in our terms. */
+/** Translates Fastify's errors. Anything else unexpected becomes `INTERNAL`. */
 export function asHoldfastError(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
@@ -42,7 +42,7 @@ export function asHoldfastError(error: unknown): HoldfastError {
   if (status >= 400 && status < 500) {
     return new HoldfastError("INVALID_REQUEST", "The request is malformed", { cause: error });
   }
-  return new HoldfastError("INTERNAL", "The request could not be handled; it is safe to send it again", {
+  return new HoldfastError("INTERNAL", "The request failed; it is safe to send it again", {
     cause: error,
   });
 }
@@ -50,7 +50,7 @@ export function asHoldfastError(error: unknown): HoldfastError {
 const fastifyErrors: Readonly<Record<string, { readonly code: ErrorCode; readonly detail: string }>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: {
     code: "BODY_TOO_LARGE",
-    detail: "Expected a body of at most 1 MiB, for a batch of 4 MiB",
+    detail: "Expected a body of at most 1 MiB, or 4 MiB for a batch",
   },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: "UNSUPPORTED_MEDIA_TYPE",
@@ -79,7 +79,7 @@ export const problemSchema = z.object({
     .optional(),
 });
 
-/** The reference's entries for the problems that a route can answer with: one for each status. */
+/** OpenAPI responses for the problems of a route, one for each status. */
 export function problemResponses(...codes: readonly ErrorCode[]): Record<number, unknown> {
   const statuses = [...new Set(codes.map((code) => errorCodes[code].httpStatus))];
   return Object.fromEntries(

@@ -8,28 +8,25 @@ import type { ApiParts } from "./parts.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /**
-     * How much a request counts against the limits of its key; a function of the body where that tells.
-     *
-     * @default 1
-     */
+    /** How much a request counts against its key's limits, or a function of the body. @default 1 */
     cost?: number | ((body: unknown) => number);
   }
 }
 
-/** One limit, and how it stands after a request. */
-interface Standing extends RateLimit {
+/** A limit and its use after a request. */
+interface Usage extends RateLimit {
   readonly used: number;
   readonly resetMs: number;
 }
 
 const spend = loadScript(import.meta.url, "spend.lua");
-/** The route itself has the rest of the two seconds in which every answer comes. */
+/** Leaves the route the rest of its two seconds. */
 const DEADLINE_MS = 400;
 
 /**
- * Counts requests against the limits of their API key, in the store, so that all API processes count together. Without
- * limits it does nothing at all. To be called after `guardRoutes`, which finds out whose a request is.
+ * Counts requests against the limits of their API key. The counts are in Redis, for all API processes together.
+ *
+ * Call it after `guardRoutes`, which finds the key of a request.
  */
 export function limitRates(
   server: FastifyInstance,
@@ -41,20 +38,20 @@ export function limitRates(
   async function charge(request: FastifyRequest, reply: FastifyReply, cost: number): Promise<void> {
     const { apiKey, routeOptions } = request;
     if (apiKey === undefined || cost === 0) return;
-    const { scope: asked } = routeOptions.config;
+    const { scope: routeScope } = routeOptions.config;
     const ofKey = limits.get(apiKey.name) ?? limits.get("*") ?? [];
-    const counted = ofKey.filter(({ scope }) => scope === null || scope === asked);
+    const counted = ofKey.filter(({ scope }) => scope === null || scope === routeScope);
     if (counted.length === 0) return;
     const keys = counted.map((limit) => allowanceKey(prefix, apiKey.name, nameOf(limit)));
     const args = counted.flatMap(({ count, seconds }) => [count, seconds * 1_000]);
-    const told = (await inTime(spend.run(client, keys, [cost, ...args]), DEADLINE_MS)) as number[];
-    const standings = counted.map((limit, index) => ({
+    const spent = (await inTime(spend.run(client, keys, [cost, ...args]), DEADLINE_MS)) as number[];
+    const usages = counted.map((limit, index) => ({
       ...limit,
-      used: told[2 * index + 1] ?? 0,
-      resetMs: told[2 * index + 2] ?? 0,
+      used: spent[2 * index + 1] ?? 0,
+      resetMs: spent[2 * index + 2] ?? 0,
     }));
-    tell(reply, standings);
-    if (told[0] !== 1) throw usedUp(standings, cost);
+    setHeaders(reply, usages);
+    if (spent[0] !== 1) throw usedUp(usages, cost);
   }
 
   server.addHook("onRequest", async (request, reply) => {
@@ -71,26 +68,26 @@ function nameOf({ scope, seconds }: RateLimit): string {
   return `${scope ?? "all"}-${seconds}s`;
 }
 
-/** As draft-ietf-httpapi-ratelimit-headers-10 has it: all policies, and what is left of each. */
-function tell(reply: FastifyReply, standings: readonly Standing[]): void {
-  const policies = standings.map((limit) => `"${nameOf(limit)}";q=${limit.count};w=${limit.seconds}`);
-  const rests = standings.map(
+/** Headers of draft-ietf-httpapi-ratelimit-headers-10: all policies, and how much of each is left. */
+function setHeaders(reply: FastifyReply, usages: readonly Usage[]): void {
+  const policies = usages.map((limit) => `"${nameOf(limit)}";q=${limit.count};w=${limit.seconds}`);
+  const remaining = usages.map(
     (limit) =>
       `"${nameOf(limit)}";r=${Math.max(0, limit.count - limit.used)};t=${Math.ceil(limit.resetMs / 1_000)}`,
   );
-  reply.headers({ "RateLimit-Policy": policies.join(", "), RateLimit: rests.join(", ") });
+  reply.headers({ "RateLimit-Policy": policies.join(", "), RateLimit: remaining.join(", ") });
 }
 
-function usedUp(standings: readonly Standing[], cost: number): HoldfastError {
-  const tooSmall = standings.find(({ count }) => cost > count);
+function usedUp(usages: readonly Usage[], cost: number): HoldfastError {
+  const tooSmall = usages.find(({ count }) => cost > count);
   if (tooSmall !== undefined) {
     const { count, seconds } = tooSmall;
     return new HoldfastError(
       "RATE_LIMITED",
-      `This request counts ${cost}, and ${count} in ${seconds} s are the most: send smaller batches`,
+      `This request counts ${cost}, but the limit is ${count} in ${seconds} s: send smaller batches`,
     );
   }
-  const exceeded = standings.filter(({ count, used }) => used + cost > count);
+  const exceeded = usages.filter(({ count, used }) => used + cost > count);
   const named = exceeded.map(({ count, seconds, scope }) => `${count} in ${seconds} s (${scope ?? "all"})`);
   return new HoldfastError("RATE_LIMITED", `The key's limit is used up: ${named.join(", ")}`, {
     retryAfterMs: Math.max(1, ...exceeded.map(({ resetMs }) => resetMs)),

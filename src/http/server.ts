@@ -33,33 +33,32 @@ import { traceRequests } from "./trace-requests.ts";
 const BODY_MAX_BYTES = 1_048_576;
 const REQUEST_MAX_MS = 10_000;
 
-/** Builds the server with all routes; it does not listen yet. */
+/** Builds the server with all routes. It does not listen yet. */
 export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   const connections = createConnections();
   const hostGuard = hostGuardOf(parts.settings);
   const server = fastify({
     bodyLimit: BODY_MAX_BYTES,
-    // Fastify sets none of these; without them a client that sends slowly holds its connection for ever. Node waits for
-    // the longer of the first two.
+    // Fastify sets no time-outs, so a slow client could keep its connection for ever. Node applies the longer of these two.
     requestTimeout: REQUEST_MAX_MS,
     http: {
       headersTimeout: REQUEST_MAX_MS,
       connectionsCheckingInterval: 1_000,
-      // Whatever NODE_OPTIONS say: a request that two readers take for different ones smuggles one past the first.
+      // Even if NODE_OPTIONS asks for it: lenient parsing enables request smuggling.
       insecureHTTPParser: false,
-      // We ask for it ourselves, in the words of every other refusal.
+      // We check it ourselves, and answer with a problem.
       requireHostHeader: false,
     },
     connectionTimeout: 60_000,
     keepAliveTimeout: 30_000,
     forceCloseConnections: "idle",
     return503OnClosing: false,
-    // As long as a request line can be at all: an absurd id is an unknown job, not a fault of its own.
+    // As long as a request line can be, so that an absurd id is an unknown job.
     routerOptions: { maxParamLength: 16_384 },
     frameworkErrors: (error, { raw }, reply) => sendProblem(parts.log, hostGuard(raw) ?? error, reply),
     clientErrorHandler: connections.refuse,
   });
-  // Requests are checked by the stages that use them; the schemas of the routes describe them for the reference.
+  // Route schemas only describe; each stage checks its own input.
   server.setValidatorCompiler(() => () => true);
   server.setSerializerCompiler(() => JSON.stringify);
   server.setErrorHandler((error, _request, reply) => sendProblem(parts.log, error, reply));
@@ -99,7 +98,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
 function sendProblem(log: Logger, thrown: unknown, reply: FastifyReply): FastifyReply {
   const error = asHoldfastError(thrown);
   const problem = prepareProblem(log, error, reply);
-  // To close while the client still sends would reset the connection, and the answer be lost; Node reads on, and past the rest.
+  // Closing while the client still sends would reset the connection and lose the answer.
   if (!reply.request.raw.complete && hasBody(reply.request.headers)) reply.header("Connection", "keep-alive");
   return reply.code(error.httpStatus).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }

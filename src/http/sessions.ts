@@ -4,17 +4,17 @@ import type { ApiKey } from "../config/api-keys.ts";
 import { fingerprintSecret } from "../submit/fingerprint.ts";
 import type { ApiParts } from "./parts.ts";
 
-/** How long somebody stays signed in to the console. */
+/** How long a sign-in to the console lasts. */
 const SESSION_S = 12 * 60 * 60;
 
-const value = /^([A-Za-z0-9._-]{1,64})\.(\d{1,12})\.([A-Za-z0-9_-]{43})$/;
+const cookieValue = /^([A-Za-z0-9._-]{1,64})\.(\d{1,12})\.([A-Za-z0-9_-]{43})$/;
 
 /**
- * Sessions of the console: a cookie in place of the key, so that no script in the page can read what it could sign in with.
+ * Sessions of the console: a cookie instead of the key, which no script in the page can read.
  *
- * Nothing is kept of them. The cookie says whose it is and until when, signed with a secret of the store and the key's
- * hash: so every API process can read it, and it ends when its key is taken out of the configuration. Not with the hash
- * alone: then whoever reads the configuration could sign cookies.
+ * Nothing is stored. The cookie holds name and expiry, signed with the key's hash and a secret in Redis: every API process
+ * can check it, and it ends when its key leaves the configuration. With the hash alone, anyone who can read the
+ * configuration could sign cookies.
  */
 export interface Sessions {
   /**
@@ -23,17 +23,17 @@ export interface Sessions {
    * @throws HoldfastError `STORE_UNAVAILABLE`
    */
   open(key: ApiKey, isSecure: boolean): Promise<string>;
-  /** @returns the value of `Set-Cookie` that takes it away */
+  /** @returns the value of `Set-Cookie` that deletes the cookie */
   close(): string;
   /**
-   * @param header `Cookie`
-   * @returns the key that it stands for, if it is valid
+   * @param header the `Cookie` header
+   * @returns the session's key, if the session is valid
    * @throws HoldfastError `STORE_UNAVAILABLE`
    */
   read(header: string): Promise<ApiKey | undefined>;
 }
 
-/** @returns undefined where no keys are configured: then there is nothing to sign in with */
+/** @returns undefined if no keys are configured */
 export function openSessions({
   settings,
   client,
@@ -47,15 +47,14 @@ export function openSessions({
 
 interface SessionsOptions {
   readonly keys: readonly ApiKey[];
-  /** Tells services of one host apart: cookies know no ports. */
+  /** Part of the cookie's name, because services on one host share their cookies. */
   readonly prefix: string;
   readonly secret: { get(): Promise<string> };
 }
 
 function createSessions({ keys, prefix, secret }: SessionsOptions): Sessions {
   const name = `${prefix}-session`;
-  // No Path: a browser then takes the folder that the answer came from, which is all of the service, and no more than
-  // it, under whatever prefix a proxy shows it.
+  // No Path: the browser then uses the folder of `/session`, which is the whole service under any proxy prefix.
   const attributes = { name, httpOnly: true, sameSite: "strict" } as const;
   return {
     async open(key, secure) {
@@ -70,11 +69,13 @@ function createSessions({ keys, prefix, secret }: SessionsOptions): Sessions {
     },
     close: () => stringifySetCookie({ ...attributes, value: "", maxAge: 0 }),
     async read(header) {
-      const [, owner, expires = "", mac = ""] = value.exec(parseCookie(header)[name] ?? "") ?? [];
-      if (owner === undefined || Number(expires) * 1_000 <= Date.now()) return undefined;
-      const held = await secret.get();
-      const shown = Buffer.from(mac, "base64url");
-      return keys.find((key) => key.name === owner && timingSafeEqual(sign(held, key, expires), shown));
+      const [, keyName, expires = "", mac = ""] = cookieValue.exec(parseCookie(header)[name] ?? "") ?? [];
+      if (keyName === undefined || Number(expires) * 1_000 <= Date.now()) return undefined;
+      const signingSecret = await secret.get();
+      const given = Buffer.from(mac, "base64url");
+      return keys.find(
+        (key) => key.name === keyName && timingSafeEqual(sign(signingSecret, key, expires), given),
+      );
     },
   };
 }

@@ -24,7 +24,7 @@ async function serve(bytes: number) {
   return { port, connections, answered: () => answered };
 }
 
-/** Asks, and reads nothing. */
+/** Sends a request and reads nothing. */
 async function openSlowReader(port: number): Promise<void> {
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => {});
@@ -35,7 +35,7 @@ async function openSlowReader(port: number): Promise<void> {
 }
 
 describe("clients that do not read their answers", () => {
-  it("are cut, the slowest first, while what they hold together is too much; others are served", async () => {
+  it("are disconnected, slowest first, while they hold too much together; others are served", async () => {
     const { port, connections, answered } = await serve(24 * MIB);
     for (let opened = 1; opened <= 12; opened++) await openSlowReader(port);
     await until("all were answered", async () => answered() === 12);
@@ -47,7 +47,7 @@ describe("clients that do not read their answers", () => {
     expect(await connections()).toBeGreaterThan(0);
   });
 
-  it("are left alone below that, and those that read keep none of it", async () => {
+  it("are left alone below that, and answers that were read do not count", async () => {
     const { port, connections } = await serve(24 * MIB);
     await openSlowReader(port);
     for (let read = 0; read < 6; read++) {

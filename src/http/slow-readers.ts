@@ -2,14 +2,14 @@ import type { ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
 
 export interface UnreadBounds {
-  /** What all answers that their clients have not read yet may hold together. */
+  /** The most that all unread answers may hold together. */
   readonly bytes: number;
-  /** A client may take so long for an answer, whatever the others hold. */
+  /** The least time that a client gets to read an answer. */
   readonly graceMs: number;
 }
 
 const BOUNDS: UnreadBounds = { bytes: 32 * 1024 * 1024, graceMs: 1_000 };
-/** Smaller answers fit into what the system buffers for a connection. */
+/** Smaller answers fit into the system's socket buffers. */
 const COUNTED_FROM = 128 * 1024;
 
 interface Unread {
@@ -18,11 +18,11 @@ interface Unread {
 }
 
 /**
- * Keeps clients that read slowly, or not at all, from filling the memory with their answers: while all of them hold more than
- * `bytes`, the connections of those that have read the longest are cut.
+ * Keeps clients that read slowly, or not at all, from filling the memory. While unread answers hold more than `bytes`
+ * together, the connections with the oldest ones are closed.
  */
 export function boundUnread(server: FastifyInstance, { bytes: most, graceMs }: UnreadBounds = BOUNDS): void {
-  /** In the order in which they were sent. */
+  /** In the order of sending. */
   const unread = new Map<ServerResponse, Unread>();
   let total = 0;
   let isDue = false;

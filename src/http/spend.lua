@@ -1,13 +1,12 @@
 #!lua flags=allow-oom
 --[[
-  Counts what a request costs against every limit of its API key, or against none where one of them does not allow it: a
-  request that is refused uses nothing up. Atomic, so that no two requests take the same rest.
+  Counts a request against every limit of its API key, or against none if one of them refuses it. Atomic, so that two
+  requests cannot both use the last of a limit. allow-oom, so that operators can look at a full Redis; the few counters
+  expire.
 
-  A full store must not keep an operator from looking: hence allow-oom; there are few counters, and they expire.
-
-  KEYS the counter of each limit
-  ARGV[1] the cost   then for each limit: what it allows, the length of its window in milliseconds
-  Returns 1 or 0, whether it is allowed; then for each limit: what is used, milliseconds until the window ends
+  KEYS     the counter of each limit
+  ARGV[1]  the request's cost, then for each limit: its count, and its window in milliseconds
+  Returns  1 if allowed, else 0; then for each limit: the count used, and milliseconds until its window ends
 ]]
 local cost = tonumber(ARGV[1])
 local used = {}

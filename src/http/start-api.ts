@@ -14,7 +14,7 @@ import { createServer } from "./server.ts";
 
 const SWEEP_MS = 100;
 
-/** A listening API. */
+/** A running API. */
 export interface Api extends Running {
   /** Where it listens, e.g. `http://127.0.0.1:3000`. */
   readonly url: string;
@@ -23,7 +23,8 @@ export interface Api extends Running {
 /**
  * Starts the HTTP API.
  *
- * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port is taken
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`,
+ *   `START_FAILED` if the port is in use
  */
 export async function startApi(application: Application, env?: Environment): Promise<Api> {
   const metrics = createMetrics();
@@ -52,7 +53,7 @@ export async function startApi(application: Application, env?: Environment): Pro
     metrics,
   });
   const stop = stopOnce(async () => {
-    // A connection that had a request when the stop began is not closed for being idle after it, but kept alive.
+    // Node closes idle connections once when closing begins, but not those that become idle afterwards.
     const sweep = setInterval(() => server.server.closeIdleConnections(), SWEEP_MS);
     await server.close().finally(() => clearInterval(sweep));
     await stopAll([path, subscribers, overview]);

@@ -4,9 +4,9 @@ import type { JobContract } from "../job/define-job.ts";
 import { submissionSchema } from "../submit/submission.ts";
 
 /**
- * The body of a submission as JSON Schema: one variant for each job type, with that type's payload.
+ * The body of a submission as JSON Schema: one variant for each job type, with its payload.
  *
- * A type whose payload schema bears an example (Zod's `meta({ examples: […] })`) is shown with it.
+ * Payload schemas with an example (Zod's `meta({ examples: […] })`) are shown with it.
  */
 export function submissionBody(application: Application): Record<string, unknown> {
   const variants = variantsOf(application);
@@ -14,13 +14,13 @@ export function submissionBody(application: Application): Record<string, unknown
     example === undefined ? [] : [[schema.title, { value: example }]],
   );
   return {
-    // The key may come as a header instead.
+    // The key may come in a header instead.
     oneOf: variants.map(({ schema }) => ({ ...schema, required: ["type", "payload"] })),
     ...(examples.length > 0 && { "x-examples": Object.fromEntries(examples) }),
   };
 }
 
-/** A submission within a batch: there is no header for its key. */
+/** A submission in a batch, whose key cannot come in a header. */
 export function batchedSubmission(application: Application): Record<string, unknown> {
   const required = ["type", "payload", "idempotencyKey"];
   return { oneOf: variantsOf(application).map(({ schema }) => ({ ...schema, required })) };

@@ -1,95 +1,94 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { hasEnded, type JobStatus } from "../status/job-status.ts";
 import type { Subscribers } from "../status/subscribers.ts";
-import { EventStream, eventIdOf, frameOf } from "./event-stream.ts";
-import type { HeldRequests } from "./held-requests.ts";
+import { EventStream, eventIdOf, statusEvent } from "./event-stream.ts";
+import type { OpenRequests } from "./open-requests.ts";
 
-/** What it takes to keep clients up to date. */
-export interface FollowParts {
+export interface SubscribeParts {
   readonly subscribers: Subscribers;
-  readonly held: HeldRequests;
+  readonly openRequests: OpenRequests;
 }
 
-/** How a wait came out. */
+/** How a wait ended. */
 export interface Waited {
-  /** Undefined when the job is gone. */
+  /** Undefined if the job is gone. */
   readonly status: JobStatus | undefined;
-  /** Whether the job has ended or the time was up; false when the server closes before that. */
+  /** True if the job ended or the time was up; false if the server stopped first. */
   readonly inFull: boolean;
 }
 
-/** The connection must not be cut for being silent while its client waits. */
+/** Keeps Node's idle time-out from closing a waiting connection. */
 const SOCKET_MARGIN_MS = 10_000;
 
 /**
- * Waits until the job has ended or is gone, or the time is up.
+ * Waits until the job ends, is gone, or the time is up.
  *
  * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_FOLLOWERS`
  */
 export async function waitForEnd(
-  { subscribers, held }: FollowParts,
+  { subscribers, openRequests }: SubscribeParts,
   id: string,
   { raw: response }: FastifyReply,
   waitMs: number,
 ): Promise<Waited> {
-  const askedAt = performance.now();
-  let letGo = () => {};
+  const startedAt = performance.now();
+  let finish = () => {};
   let isTimeUp = false;
-  const released = new Promise<void>((resolve) => {
-    letGo = resolve;
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
   });
-  const following = await subscribers.follow(id, "end", (status) => {
-    if (isOver(status)) letGo();
+  const subscription = await subscribers.follow(id, "end", (status) => {
+    if (isOver(status)) finish();
   });
-  // The first read is part of the wait: with a slow store the answer is no later for it.
-  const leftMs = waitMs - (performance.now() - askedAt);
+  // The first read counts as waiting: a slow Redis does not delay the answer.
+  const leftMs = waitMs - (performance.now() - startedAt);
   const timer = setTimeout(() => {
     isTimeUp = true;
-    letGo();
+    finish();
   }, leftMs);
   try {
-    if (isOver(following.status) || leftMs <= 0) return { status: following.status, inFull: true };
+    if (isOver(subscription.status) || leftMs <= 0) return { status: subscription.status, inFull: true };
     response.socket?.setTimeout(waitMs + SOCKET_MARGIN_MS);
-    held.hold(response, letGo);
-    await released;
-    // What else happened to the job was not read.
-    const status = isOver(following.status) ? following.status : await following.refresh();
+    openRequests.keepOpen(response, finish);
+    await finished;
+    // The subscription reports the end only; other changes need a read.
+    const status = isOver(subscription.status) ? subscription.status : await subscription.refresh();
     return { status, inFull: isTimeUp || isOver(status) };
   } finally {
     clearTimeout(timer);
-    following.leave();
+    subscription.leave();
   }
 }
 
 /**
- * Answers with a stream of the job's states, from the present one to its end.
+ * Streams the job's states, from the current one to the end.
  *
- * A client that comes back for more after the end is told, with 204, that there is none: it would come back for ever.
+ * A client that reconnects after the last event gets 204, which makes an `EventSource` stop.
  *
- * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_FOLLOWERS`; later it does not throw
+ * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_FOLLOWERS`; never after the stream has begun
  */
 export async function streamStatus(
-  { subscribers, held }: FollowParts,
+  { subscribers, openRequests }: SubscribeParts,
   id: string,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   let stream: EventStream<JobStatus> | undefined;
-  const tell = (status: JobStatus | undefined) => {
-    if (status !== undefined && !hasEnded(status)) stream?.tell(status);
-    else stream?.end(status === undefined ? ": the job is gone\n\n" : frameOf(status));
+  const send = (status: JobStatus | undefined) => {
+    if (status !== undefined && !hasEnded(status)) stream?.send(status);
+    else stream?.end(status === undefined ? ": the job is gone\n\n" : statusEvent(status));
   };
-  const following = await subscribers.follow(id, "everything", tell);
-  const { status } = following;
+  const subscription = await subscribers.follow(id, "everything", send);
+  const { status } = subscription;
   if (status !== undefined && hasEnded(status) && request.headers["last-event-id"] === eventIdOf(status)) {
-    following.leave();
+    subscription.leave();
     return reply.code(204).header("Cache-Control", "no-store").send();
   }
   reply.hijack();
-  stream = new EventStream(reply.raw, frameOf);
-  tell(status);
-  held.hold(reply.raw, () => {
-    following.leave();
+  stream = new EventStream(reply.raw, statusEvent);
+  send(status);
+  openRequests.keepOpen(reply.raw, () => {
+    subscription.leave();
     stream?.end(": the server is stopping; connect again\n\n");
   });
   return reply;

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isTraced, type RequestSpan, startRequestSpan } from "../telemetry/tracing.ts";
 
-/** Makes each request a span, part of the trace that its `traceparent` header names, and tells so in the answer. */
+/** Makes each request a span of the trace in its `traceparent` header, and names the span in `traceresponse`. */
 export function traceRequests(server: FastifyInstance): void {
   if (!isTraced()) return;
   const spans = new WeakMap<FastifyRequest, RequestSpan>();

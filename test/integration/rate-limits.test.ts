@@ -91,7 +91,7 @@ describe("a limit of an API key", () => {
 
     expect(answer).toMatchObject({
       status: 429,
-      body: { detail: "This request counts 11, and 10 in 60 s are the most: send smaller batches" },
+      body: { detail: "This request counts 11, but the limit is 10 in 60 s: send smaller batches" },
     });
     expect(answer.headers.get("retry-after")).toBeNull();
     expect(await submit(url, ann, 10)).toMatchObject({ status: 200 });

@@ -17,17 +17,17 @@ const doubtSchema = z.object({
   effect: z.string().meta({ description: "With /index where the effect has one." }),
   effectKey: z.string().nullable().meta({
     description:
-      "What the effect was given to pass on: look for it downstream. Null where its name cannot be opened.",
+      "The effect's key, which it may have passed downstream: look for it there. Null if the effect's name cannot be decrypted.",
   }),
   queue: z.string(),
   since: z.iso.datetime(),
   reason: z.string().meta({ description: "Why nobody can know." }),
-  start: z.int().meta({ description: "Which start of the job ran it." }),
+  start: z.int().meta({ description: "The job's start that ran it." }),
   worker: z.string(),
   report: z
     .enum(["done", "not-done"])
     .nullable()
-    .meta({ description: "What its worker said when it was heard of again: too late, but good evidence." }),
+    .meta({ description: "What its worker reported afterwards: too late to count, but good evidence." }),
 });
 const pageSchema = z.object({ doubts: z.array(doubtSchema) });
 
@@ -39,7 +39,7 @@ const trailSchema = z.object({ entries: z.array(auditEntrySchema) });
 const resolutionSchema = z
   .strictObject({
     as: z.enum(["done", "not-done"]),
-    evidence: z.string().min(1).max(2_000).meta({ description: "How you know. Kept in the audit list." }),
+    evidence: z.string().min(1).max(2_000).meta({ description: "How you know. Kept in the audit log." }),
     result: z
       .unknown()
       .optional()
@@ -53,11 +53,11 @@ const resolvedSchema = z.object({
   as: z.enum(["done", "not-done"]),
   job: z.enum(resolvedJobs).meta({
     description:
-      "What becomes of the job. retried: it goes on; running: it has not ended, and goes on with this; in-doubt: another effect of it is in doubt, and it goes on when that is resolved; cancelled: it stays cancelled; completed: it had completed; gone: the retention has removed it, so that nothing goes on.",
+      "What happens to the job. retried: it continues; running: it has not ended, and uses the answer; in-doubt: another of its effects is in doubt, and it continues once that is resolved; cancelled: it stays cancelled; completed: it had completed; gone: the retention has removed it, so nothing continues.",
   }),
 });
 
-/** The operator's hand on effects in doubt: `GET /doubts`, `POST /jobs/:id/effects/:name/resolve`. */
+/** `GET /doubts`, `GET /audit`, `POST /jobs/:id/effects/:name/resolve`. */
 export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts): void {
   server.get(
     "/doubts",
@@ -65,7 +65,7 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
       config: { scope: "read" },
       schema: {
         summary: "List effects in doubt",
-        description: "Side effects of which nobody can know whether they happened, oldest first.",
+        description: "Side effects that may or may not have happened, oldest first.",
         tags: ["operate"],
         querystring: z.toJSONSchema(querySchema, { io: "input" }),
         response: {
@@ -85,11 +85,11 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
     {
       config: { scope: "read" },
       schema: {
-        summary: "Tell who settled which doubt",
+        summary: "List who resolved which doubt",
         tags: ["operate"],
         querystring: z.toJSONSchema(auditQuerySchema, { io: "input" }),
         response: {
-          200: { ...z.toJSONSchema(trailSchema), description: "The latest first." },
+          200: { ...z.toJSONSchema(trailSchema), description: "Newest first." },
           ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
         },
       },
@@ -104,9 +104,9 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
     {
       config: { scope: "operate" },
       schema: {
-        summary: "Settle an effect that is in doubt",
+        summary: "Resolve an effect in doubt",
         description:
-          "`done`: it happened, and is not run again. `not-done`: it did not, and may run. Either way a job that waits for it then goes on by itself; `job` says what becomes of it.",
+          "`done`: it happened, and is not run again. `not-done`: it did not happen, and may run. Either way, a job that waits for it continues; `job` says what happens to it.",
         tags: ["operate"],
         params: {
           type: "object",

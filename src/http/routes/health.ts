@@ -9,9 +9,7 @@ import type { ApiParts } from "../parts.ts";
 const liveSchema = z.object({ status: z.literal("live") });
 const readySchema = z.object({
   status: z.enum(["ready", "not ready"]),
-  reasons: z
-    .array(z.string())
-    .meta({ description: "What is missing, and how to mend it; empty when ready." }),
+  reasons: z.array(z.string()).meta({ description: "What is missing, and how to fix it; empty when ready." }),
   checks: z
     .array(
       z.object({
@@ -22,17 +20,17 @@ const readySchema = z.object({
         remedy: z.string().nullable(),
       }),
     )
-    .meta({ description: "What was looked at in the store; `holdfast doctor` looks at more." }),
+    .meta({ description: "The checks of Redis; `holdfast doctor` checks more." }),
 });
 
-/** `GET /health/live`: the process runs. `GET /health/ready`: the store is there, and fit for what is promised. */
+/** `GET /health/live`: the process runs. `GET /health/ready`: Redis answers and meets the requirements. */
 export function addHealthRoutes(
   server: FastifyInstance,
   { application, client, refusal, settings, stores }: ApiParts,
 ): void {
   const durability = settings.HOLDFAST_DURABILITY;
 
-  async function look(): Promise<{ reasons: string[]; checks: Finding[] }> {
+  async function diagnose(): Promise<{ reasons: string[]; checks: Finding[] }> {
     try {
       const [store, losses] = await inTime(
         Promise.all([diagnoseRedis(client, durability), diagnoseLoss(application.queues.map(stores.of))]),
@@ -41,7 +39,7 @@ export function addHealthRoutes(
       const bad = checks.filter(({ verdict }) => verdict === "bad");
       return { reasons: bad.map(inOneLine), checks };
     } catch {
-      return { reasons: [refusal() ?? "The store cannot be reached"], checks: [] };
+      return { reasons: [refusal() ?? "Redis cannot be reached"], checks: [] };
     }
   }
 
@@ -65,13 +63,13 @@ export function addHealthRoutes(
         summary: "Can it keep its promises now?",
         tags: ["health"],
         response: {
-          200: { ...z.toJSONSchema(readySchema), description: "The store is there, and fit." },
-          503: { ...z.toJSONSchema(readySchema), description: "`reasons` tells what is missing." },
+          200: { ...z.toJSONSchema(readySchema), description: "Redis answers and meets the requirements." },
+          503: { ...z.toJSONSchema(readySchema), description: "`reasons` says what is missing." },
         },
       },
     },
     async (_request, reply) => {
-      const found = await look();
+      const found = await diagnose();
       const isReady = found.reasons.length === 0;
       return reply.code(isReady ? 200 : 503).send({ status: isReady ? "ready" : "not ready", ...found });
     },

@@ -6,7 +6,7 @@ import { openStatusReader } from "../../status/read-status.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 
-/** `GET /jobs/:id`: all that is known of a job. */
+/** `GET /jobs/:id`: everything known about a job. */
 export function addJobDetailRoute(server: FastifyInstance, parts: ApiParts): void {
   const readStatus = openStatusReader(parts.stores);
   server.get<{ Params: { id: string } }>(
@@ -14,8 +14,8 @@ export function addJobDetailRoute(server: FastifyInstance, parts: ApiParts): voi
     {
       config: { scope: "read" },
       schema: {
-        summary: "Tell all that is known of a job",
-        description: "Its status, its payload, each attempt that failed, and what its handler logged.",
+        summary: "Read everything known about a job",
+        description: "Its status, its payload, each failed attempt, and its log.",
         tags: ["operate"],
         params: { type: "object", properties: { id: { type: "string", description: "The job's id." } } },
         response: {

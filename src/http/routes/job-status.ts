@@ -5,19 +5,19 @@ import { inTime } from "../../redis/redis-errors.ts";
 import { type JobStatus, jobStatusSchema } from "../../status/job-status.ts";
 import { openStatusReader } from "../../status/read-status.ts";
 import { acceptsEventStream } from "../accept-header.ts";
-import { createHeldRequests } from "../held-requests.ts";
+import { createOpenRequests } from "../open-requests.ts";
 import type { ApiParts } from "../parts.ts";
 import { preferredWaitSeconds } from "../prefer-header.ts";
 import { problemResponses } from "../problem.ts";
 import { streamStatus, waitForEnd } from "../subscribe-status.ts";
 
-const description = `The one endpoint for every state, read in one atomic step straight from BullMQ.
+const description = `One endpoint for every state, read from BullMQ in one atomic step.
 
 Three ways to follow a job:
 
 - plain reads;
-- \`Prefer: wait=N\` (RFC 7240): answered when the job has ended, or after N seconds with its state then;
-- \`Accept: text/event-stream\`: a stream of \`status\` events, the present state first, then each change, up to the job's end.`;
+- \`Prefer: wait=N\` (RFC 7240): answers when the job has ended, or after N seconds with its state at that time;
+- \`Accept: text/event-stream\`: streams \`status\` events, the current state first, then each change until the job's end.`;
 
 const headers = {
   type: "object",
@@ -25,12 +25,12 @@ const headers = {
     Prefer: {
       type: "string",
       description:
-        "`wait=N`: wait for the job's end, N seconds at most; more than 60 counts as 60. What cannot be understood is ignored.",
+        "`wait=N`: wait up to N seconds for the job's end; more than 60 counts as 60. Invalid values are ignored.",
     },
     "Last-Event-ID": {
       type: "string",
       description:
-        "Of the last event that a stream brought. Where that told the job's end, the answer is 204: there is no more.",
+        "The id of the last event received. If that was the job's end, the answer is 204: there is no more.",
     },
   },
 };
@@ -38,7 +38,7 @@ const headers = {
 const preferenceApplied = {
   "Preference-Applied": {
     type: "string",
-    description: "`wait=N` where the wait was granted, with the N that counted.",
+    description: "`wait=N` if the wait was granted, with the N that counted.",
   },
 };
 
@@ -46,28 +46,28 @@ const eventStream = {
   schema: {
     type: "string",
     description:
-      "Server-Sent Events. Each `status` event's `data` is the JSON of the plain answer, on one line. States that follow each other quickly can be told as one. The stream ends after the job's end; where it ends before that, connect again.",
+      "Server-Sent Events. Each `status` event's `data` is the JSON of the plain answer, on one line. Quick successions of states may come as one event. The stream ends after the job's end; if it ends earlier, connect again.",
     examples: [
       'retry: 2718\n\nid: 8Jt0vLz3yRkQm1xA\nevent: status\ndata: {"id":"default_01a20e19-a8cb-7a5b-9450-ed7a84f99c50","state":"active"}\n\n: heartbeat\n\n',
     ],
   },
 };
 
-/** `GET /jobs/:id/status`: any job's state, straight from BullMQ; now, when it has ended, or at each change. */
+/** `GET /jobs/:id/status`: a job's state now, at its end, or at each change. */
 export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): void {
   const { subscribers } = parts;
   const readStatus = openStatusReader(parts.stores);
-  const held = createHeldRequests();
-  server.addHook("preClose", held.stop);
+  const openRequests = createOpenRequests();
+  server.addHook("preClose", openRequests.stop);
 
   async function answerNow(id: string, reply: FastifyReply): Promise<FastifyReply> {
     return answer(reply, await inTime(readStatus(id)));
   }
 
   async function answerAfterWait(id: string, reply: FastifyReply, seconds: number): Promise<FastifyReply> {
-    const { status, inFull } = await waitForEnd({ subscribers, held }, id, reply, seconds * 1_000);
+    const { status, inFull } = await waitForEnd({ subscribers, openRequests }, id, reply, seconds * 1_000);
     if (inFull) reply.header("Preference-Applied", `wait=${seconds}`);
-    if (held.isStopping) reply.header("Connection", "close");
+    if (openRequests.isStopping) reply.header("Connection", "close");
     return answer(reply, status);
   }
 
@@ -76,19 +76,19 @@ export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): voi
     {
       config: { scope: "read" },
       schema: {
-        summary: "Tell a job's state",
+        summary: "Read a job's state",
         description,
         tags: ["jobs"],
         headers,
         params: {
           type: "object",
           properties: {
-            id: { type: "string", description: "The id that the submission was answered with." },
+            id: { type: "string", description: "The id from the answer to the submission." },
           },
         },
         response: {
           200: {
-            description: "The job as it is now, or as it changes.",
+            description: "The job now, or as it changes.",
             headers: preferenceApplied,
             content: {
               "application/json": { schema: z.toJSONSchema(jobStatusSchema) },
@@ -96,7 +96,7 @@ export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): voi
             },
           },
           204: {
-            description: "To a stream that comes back after the job's end: there is no more.",
+            description: "To a client that reconnects after the job's end: there is no more.",
             type: "null",
           },
           ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
@@ -105,10 +105,10 @@ export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): voi
     },
     (request, reply) => {
       const { id } = request.params;
-      // HEAD comes here, too, and nobody waits for a body that will not be sent.
+      // HEAD comes here too, and has no body to wait for.
       if (request.method === "GET") {
         if (acceptsEventStream(request.headers.accept))
-          return streamStatus({ subscribers, held }, id, request, reply);
+          return streamStatus({ subscribers, openRequests }, id, request, reply);
         const seconds = preferredWaitSeconds(request.headers.prefer);
         if (seconds !== undefined && !subscribers.isFull) return answerAfterWait(id, reply, seconds);
       }

@@ -14,25 +14,25 @@ const querySchema = z.strictObject({
     .string()
     .max(512)
     .optional()
-    .meta({ description: "Finds the job of each type that has this key." }),
+    .meta({ description: "Finds each type's job with this key." }),
   from: z.iso.datetime().optional().meta({ description: "Submitted at or after this." }),
   to: z.iso.datetime().optional().meta({ description: "Submitted before this." }),
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(1_024).optional().meta({ description: "nextCursor of the page before." }),
+  cursor: z.string().max(1_024).optional().meta({ description: "nextCursor of the previous page." }),
 });
 const pageSchema = z.object({
   jobs: z.array(listedJobSchema),
   nextCursor: z
     .string()
     .nullable()
-    .meta({ description: "Null on the last page. Others can be short, even empty." }),
-  scanned: z.int().meta({ description: "How many jobs were looked at for this page." }),
+    .meta({ description: "Null on the last page. Other pages can be short, even empty." }),
+  scanned: z.int().meta({ description: "How many jobs were searched for this page." }),
 });
 const outcomeSchema = z.object({ id: z.string(), outcome: z.enum(["retried", "cancelled", "cancelling"]) });
 
 const idParam = { type: "object", properties: { id: { type: "string", description: "The job's id." } } };
 
-/** The operator's hand on jobs: `GET /jobs`, `POST /jobs/:id/retry`, `POST /jobs/:id/cancel`. */
+/** `GET /jobs`, `POST /jobs/:id/retry`, `POST /jobs/:id/cancel`. */
 export function addJobOperationRoutes(server: FastifyInstance, { operator }: ApiParts): void {
   server.get(
     "/jobs",
@@ -40,7 +40,7 @@ export function addJobOperationRoutes(server: FastifyInstance, { operator }: Api
       config: { scope: "read" },
       schema: {
         summary: "List jobs",
-        description: "Finished jobs the latest first, the others the next to run first.",
+        description: "Finished jobs newest first; others in the order in which they will run.",
         tags: ["operate"],
         querystring: z.toJSONSchema(querySchema, { io: "input" }),
         response: {
@@ -60,12 +60,11 @@ export function addJobOperationRoutes(server: FastifyInstance, { operator }: Api
       config: { scope: "operate" },
       schema: {
         summary: "Retry a failed job",
-        description:
-          "With all its attempts before it. It keeps its key, and effects that are done stay done.",
+        description: "It gets all its attempts again and keeps its key. Effects that are done stay done.",
         tags: ["operate"],
         params: idParam,
         response: {
-          200: { ...z.toJSONSchema(outcomeSchema), description: "It is back in the queue." },
+          200: { ...z.toJSONSchema(outcomeSchema), description: "It waits in its queue again." },
           ...problemResponses("JOB_NOT_FOUND", "JOB_NOT_FAILED", "STORE_UNAVAILABLE"),
         },
       },
@@ -82,7 +81,7 @@ export function addJobOperationRoutes(server: FastifyInstance, { operator }: Api
       schema: {
         summary: "Cancel a job",
         description:
-          "One that waits is failed with CANCELLED at once (`cancelled`). One that runs is told to end, wherever it runs (`cancelling`).",
+          "A waiting job fails with CANCELLED at once (`cancelled`). A running job's signal is aborted, wherever it runs (`cancelling`).",
         tags: ["operate"],
         params: idParam,
         response: {

@@ -2,42 +2,30 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { type Overview, overviewSchema } from "../../operate/overview.ts";
 import { acceptsEventStream } from "../accept-header.ts";
-import { EventStream, eventOf, framesOf } from "../event-stream.ts";
-import { createHeldRequests } from "../held-requests.ts";
+import { EventStream, eventOf } from "../event-stream.ts";
+import { createOpenRequests } from "../open-requests.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 
-const wholeFrameOf = framesOf<Overview>("overview");
-const laterFrames = new WeakMap<Overview, { readonly after: string | undefined; readonly frame: string }>();
-
-/** Makes one client's events: the first with the whole history, each later one with what was added since the one before. */
-function framesOfOne(): (view: Overview) => string {
-  let sentUpTo: string | undefined;
+/** One client's events: the first has the whole history, each later one only the points added since. */
+function overviewEvents(): (view: Overview) => string {
+  let sentUpTo = "";
   return (view) => {
-    const frame = sentUpTo === undefined ? wholeFrameOf(view) : laterFrameOf(view, sentUpTo);
-    sentUpTo = view.history.at(-1)?.at ?? sentUpTo;
-    return frame;
+    const history = view.history.filter(({ at }) => at > sentUpTo);
+    sentUpTo = history.at(-1)?.at ?? sentUpTo;
+    return eventOf("overview", { ...view, history });
   };
-}
-
-/** Nearly all clients were told the same before, so it is made once for them. */
-function laterFrameOf(view: Overview, after: string): string {
-  const known = laterFrames.get(view);
-  if (known?.after === after) return known.frame;
-  const frame = eventOf("overview", { ...view, history: view.history.filter(({ at }) => at > after) });
-  laterFrames.set(view, { after, frame });
-  return frame;
 }
 
 const typesSchema = z.object({ types: z.array(z.object({ type: z.string(), queue: z.string() })) });
 
-/** `GET /overview`: what goes on, now or as it changes. `GET /types`: which jobs there can be. */
+/** `GET /overview`: the state of the service, now or as it changes. `GET /types`: the declared job types. */
 export function addOverviewRoutes(
   server: FastifyInstance,
   { application, overview, subscribers }: ApiParts,
 ): void {
-  const held = createHeldRequests();
-  server.addHook("preClose", held.stop);
+  const openRequests = createOpenRequests();
+  server.addHook("preClose", openRequests.stop);
 
   async function stream(reply: FastifyReply): Promise<FastifyReply> {
     const countOut = subscribers.admit();
@@ -46,10 +34,10 @@ export function addOverviewRoutes(
       throw error;
     });
     reply.hijack();
-    const events = new EventStream(reply.raw, framesOfOne());
-    events.tell(first);
-    const leave = overview.onView((view) => events.tell(view));
-    held.hold(reply.raw, () => {
+    const events = new EventStream(reply.raw, overviewEvents());
+    events.send(first);
+    const leave = overview.onView((view) => events.send(view));
+    openRequests.keepOpen(reply.raw, () => {
       countOut();
       leave();
       events.end(": the server is stopping; connect again\n\n");
@@ -62,13 +50,13 @@ export function addOverviewRoutes(
     {
       config: { scope: "read" },
       schema: {
-        summary: "Tell what goes on",
+        summary: "Read the overview",
         description:
-          "Depth, age, rates, times, workers and the store. With `Accept: text/event-stream`: an `overview` event every two seconds, read once for all who look; `history` is whole in the first of them, and in each later one what was added since.",
+          "Queue depths, ages, rates, times, workers and Redis. With `Accept: text/event-stream`, an `overview` event every two seconds: `history` is complete in the first event, and has only the new points in each later one.",
         tags: ["operate"],
         response: {
           200: {
-            description: "How it is now, or as it changes.",
+            description: "The overview now, or as it changes.",
             content: {
               "application/json": { schema: z.toJSONSchema(overviewSchema) },
               "text/event-stream": { schema: { type: "string", description: "Server-Sent Events." } },
@@ -88,7 +76,7 @@ export function addOverviewRoutes(
     {
       config: { scope: "read" },
       schema: {
-        summary: "List the types of jobs",
+        summary: "List the job types",
         tags: ["operate"],
         response: {
           200: { ...z.toJSONSchema(typesSchema), description: "As the application declares them." },

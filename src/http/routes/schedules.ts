@@ -22,7 +22,7 @@ import { receiptBody, receiptSchema, receiptStatus } from "../receipt.ts";
 
 const count = (max: number, fallback: number, description: string) =>
   z.coerce.number().int().min(1).max(max).default(fallback).meta({ description });
-const listQuerySchema = z.strictObject({ next: count(100, 5, "How many of the next ticks to tell.") });
+const listQuerySchema = z.strictObject({ next: count(100, 5, "How many future ticks to list.") });
 const ticksQuerySchema = z.strictObject({ limit: count(500, 48, "How many ticks at most.") });
 const instantSchema = z.iso.datetime({ offset: true });
 const explanationSchema = z
@@ -34,7 +34,7 @@ const nameParam = {
   properties: { name: { type: "string", description: "The schedule's name." } },
 };
 
-/** Schedules over HTTP: what will run by the clock, what became of each tick, and a run out of turn. */
+/** `/schedules`: what will run, what became of each tick, and a run out of turn. */
 export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): void {
   const { application, stores, settings, submitter } = parts;
   const { HOLDFAST_RETENTION_MS: retentionMs } = settings;
@@ -45,8 +45,7 @@ export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): voi
       config: { scope: "read" },
       schema: {
         summary: "List schedules",
-        description:
-          "Their next ticks, and the job of the last one. Nothing of it is stored: it is read from keys and jobs.",
+        description: "Each schedule's next ticks, and the job of its last one.",
         tags: ["operate"],
         querystring: z.toJSONSchema(listQuerySchema, { io: "input" }),
         response: {
@@ -66,14 +65,14 @@ export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): voi
     {
       config: { scope: "read" },
       schema: {
-        summary: "Tell what became of a schedule's ticks",
+        summary: "List what became of a schedule's ticks",
         tags: ["operate"],
         params: nameParam,
         querystring: z.toJSONSchema(ticksQuerySchema, { io: "input" }),
         response: {
           200: {
             ...z.toJSONSchema(z.object({ ticks: z.array(pastTickSchema) })),
-            description: "Those that were due, the latest first.",
+            description: "Past ticks, newest first.",
           },
           ...problemResponses("INVALID_REQUEST", "SCHEDULE_NOT_FOUND", "STORE_UNAVAILABLE"),
         },
@@ -118,7 +117,7 @@ export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): voi
       schema: {
         summary: "Run a schedule's job now",
         description:
-          "Besides its ticks, which stay as they are. With an `Idempotency-Key` header the same request is safe to send again.",
+          "This does not change its ticks. With an `Idempotency-Key` header the request is safe to send again.",
         tags: ["operate"],
         params: nameParam,
         headers: { type: "object", properties: { "Idempotency-Key": { type: "string" } } },

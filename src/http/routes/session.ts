@@ -4,11 +4,11 @@ import { unauthenticated } from "../access.ts";
 import type { Sessions } from "../sessions.ts";
 
 /**
- * `/session`: the console's signing in and out, and what it may do.
+ * `/session`: sign in to the console, sign out, and read who is signed in.
  *
- * Beside the console and not under it, so that the cookie, by the folder it comes from, goes to all routes.
+ * Not under `/console/`: browsers send the cookie to every path in the folder that set it.
  *
- * @param sessions undefined where no keys are configured
+ * @param sessions undefined if no keys are configured
  */
 export function addSessionRoutes(server: FastifyInstance, sessions: Sessions | undefined): void {
   const described = { schema: { hide: true } };
@@ -19,7 +19,7 @@ export function addSessionRoutes(server: FastifyInstance, sessions: Sessions | u
 
   server.post("/session", { config: { scope: "any", cost: 0 }, ...described }, async (request, reply) => {
     if (sessions !== undefined && request.apiKey !== undefined) {
-      // Only with the key itself: a session that could open the next one would never end.
+      // A session must not open another one, or it would never end.
       if (request.headers.authorization === undefined) throw unauthenticated();
       reply.header("Set-Cookie", await sessions.open(request.apiKey, cameOverHttps(request)));
     }
@@ -36,7 +36,7 @@ function callerOf({ apiKey }: FastifyRequest): Caller {
   return { name: apiKey?.name ?? null, scopes: apiKey === undefined ? everyScope : [...apiKey.scopes] };
 }
 
-/** The browser's word for it, or the proxy's: whoever lies about that only loses a cookie of their own. */
+/** According to the browser or the proxy. A client that lies only loses its own cookie. */
 function cameOverHttps({ headers }: FastifyRequest): boolean {
   const proxied = String(headers["x-forwarded-proto"] ?? "").split(",")[0];
   return proxied?.trim() === "https" || headers.origin?.startsWith("https://") === true;

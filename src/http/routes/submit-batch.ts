@@ -20,12 +20,12 @@ import { batchedSubmission } from "../submission-body.ts";
 const BATCH_MAX = 1_000;
 const BODY_MAX_BYTES = 4 * 1_048_576;
 
-/** The items are left as they are: each is checked, and answered, by itself. */
+/** Leaves the items unchecked: each is checked and answered on its own. */
 const batchSchema = z.strictObject({ jobs: z.array(z.unknown()).min(1).max(BATCH_MAX) });
 
 type BatchResult = (ReceiptBody & { readonly status: 200 | 202 }) | Problem;
 
-/** `POST /jobs/batch`: many jobs in, each with the answer that it would have got alone. */
+/** `POST /jobs/batch`: submits many jobs, each answered as if it were submitted alone. */
 export function addBatchRoute(server: FastifyInstance, { application, submitter, log }: ApiParts): void {
   server.post(
     "/jobs/batch",
@@ -39,8 +39,8 @@ export function addBatchRoute(server: FastifyInstance, { application, submitter,
       const { jobs } = parseInput(batchSchema, request.body);
       const refused = (thrown: unknown): BatchResult => prepareProblem(log, asHoldfastError(thrown), reply);
       const submit = async (job: unknown, index: number): Promise<Receipt> => {
-        const faults = request.faultsOfJobs?.get(index);
-        if (faults !== undefined) throw malformed(faults);
+        const issues = request.issuesOfJobs?.get(index);
+        if (issues !== undefined) throw malformed(issues);
         return await submitter.submit(job);
       };
       const results = await Promise.all(jobs.map((job, index) => submit(job, index).then(accepted, refused)));
@@ -49,7 +49,7 @@ export function addBatchRoute(server: FastifyInstance, { application, submitter,
   );
 }
 
-/** Each job counts, whether or not it will be taken. */
+/** Every job counts against rate limits, accepted or not. */
 function jobsIn(body: unknown): number {
   const { success, data } = batchSchema.safeParse(body);
   return success ? data.jobs.length : 1;
@@ -62,7 +62,7 @@ function accepted(receipt: Receipt): BatchResult {
 function keyForMany(): HoldfastError {
   return new HoldfastError(
     "IDEMPOTENCY_KEY_INVALID",
-    "Expected a key in each of the jobs, and no Idempotency-Key header: one key cannot stand for many jobs",
+    "Expected a key in each job and no Idempotency-Key header: one key cannot name many jobs",
   );
 }
 
@@ -72,7 +72,7 @@ function describe(application: Application): Record<string, unknown> {
   const results = { type: "array", items: { anyOf: outcomes.map((outcome) => z.toJSONSchema(outcome)) } };
   return {
     summary: "Submit many jobs",
-    description: `1 to ${BATCH_MAX} submissions, answered in order, each with its own \`status\` and what \`POST /jobs\` would have answered to it alone: a bad one does not touch the others. The rules of keys are the same, also between the items of one batch.`,
+    description: `1 to ${BATCH_MAX} submissions, answered in order. Each result has its own \`status\` and what \`POST /jobs\` would answer; a bad item does not affect the others. The same rules for keys hold, also between the items of one batch.`,
     tags: ["jobs"],
     body: {
       type: "object",

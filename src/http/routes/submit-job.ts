@@ -7,7 +7,7 @@ import { problemResponses } from "../problem.ts";
 import { receiptBody, receiptSchema, receiptStatus } from "../receipt.ts";
 import { submissionBody } from "../submission-body.ts";
 
-/** `POST /jobs`: one job in. */
+/** `POST /jobs`: submits one job. */
 export function addSubmitRoute(server: FastifyInstance, { application, submitter }: ApiParts): void {
   server.post(
     "/jobs",
@@ -16,14 +16,14 @@ export function addSubmitRoute(server: FastifyInstance, { application, submitter
       schema: {
         summary: "Submit a job",
         description:
-          "Accepted (202) means durable. The same key with the same content again answers 200 with the first job's id; with other content, 422. After a 503 the same request is safe to send again.",
+          "Accepted (202) means durable. The same key and content again answers 200 with the first job's id; the same key with other content, 422. After a 503 the request is safe to send again.",
         tags: ["jobs"],
         headers: {
           type: "object",
           properties: {
             "Idempotency-Key": {
               type: "string",
-              description: "In place of `idempotencyKey`; where both are given they must agree.",
+              description: "Instead of `idempotencyKey`; if both are given, they must agree.",
             },
           },
         },
@@ -58,7 +58,7 @@ export function addSubmitRoute(server: FastifyInstance, { application, submitter
   );
 }
 
-/** The body, with the key from the header where it has none of its own. */
+/** The body, with the key from the header if it has none. */
 function withHeaderKey({ raw, body }: FastifyRequest): unknown {
   const key = readKeyHeader(raw);
   if (key === undefined || typeof body !== "object" || body === null || Array.isArray(body)) return body;
