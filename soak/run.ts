@@ -1,9 +1,6 @@
-import { accessSync, constants } from "node:fs";
-import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
-import { endAllOnExit } from "../bench/lib/processes.ts";
 import { number } from "../bench/lib/report/numbers.ts";
+import { requireWritable, runCommand, say, UsageError, wholeNumber } from "../test/support/command.ts";
 import { type Load, startLoad } from "./lib/load.ts";
 import { hasHeld, printSoak, type Soak, writeSoak } from "./lib/report.ts";
 import { openSampler, type Sampler } from "./lib/sampler.ts";
@@ -34,32 +31,30 @@ const RETENTION_MIN_MS = 15_000;
 const SAMPLES = 360;
 const PROGRESS_EVERY_MS = 30_000;
 
-interface Options {
-  readonly help: boolean;
-  readonly minutes: number;
-  readonly rate: number;
-  readonly out: string | undefined;
-}
+await runCommand(
+  usage,
+  {
+    minutes: { type: "string" },
+    quick: { type: "boolean", default: false },
+    rate: { type: "string", default: "100" },
+    out: { type: "string" },
+  },
+  async ({ quick, ...given }) => {
+    if (quick && given.minutes !== undefined)
+      throw new UsageError("--quick is --minutes 1: give one of them");
+    const text = given.minutes ?? (quick ? "1" : String(FULL_MINUTES));
+    const minutes = wholeNumber("--minutes", text, 1, 1_440);
+    const rate = wholeNumber("--rate", given.rate, 1, 2_000);
+    const out = given.out ?? (minutes >= FULL_MINUTES ? "docs" : undefined);
+    if (out !== undefined) requireWritable("--out", out);
+    const soak = await run(minutes, rate);
+    printSoak(soak);
+    if (out !== undefined) writeSoak(soak, out);
+    return hasHeld(soak) ? 0 : 1;
+  },
+);
 
-process.exitCode = await main();
-// A role that broke down must not keep this process.
-process.exit();
-
-async function main(): Promise<number> {
-  const options = readOptions();
-  if (options === undefined) return 2;
-  if (options.help) {
-    say(usage);
-    return 0;
-  }
-  endAllOnExit();
-  const soak = await run(options);
-  printSoak(soak);
-  if (options.out !== undefined) writeSoak(soak, options.out);
-  return hasHeld(soak) ? 0 : 1;
-}
-
-async function run({ minutes, rate }: Options): Promise<Soak> {
+async function run(minutes: number, rate: number): Promise<Soak> {
   const durationMs = minutes * 60_000;
   const retentionMs = Math.max(RETENTION_MIN_MS, durationMs * RETENTION_SHARE);
   const sampleMs = Math.max(1_000, durationMs / SAMPLES);
@@ -97,42 +92,4 @@ function progressOf({ latest }: Sampler, { open }: Load): string {
   );
   const store = `store ${number(latest("store", "Redis: memory in use"))} MB, ${number(latest("store", "Redis: keys"))} keys`;
   return `${open} jobs open, ${memory.join(", ")}, ${store}`;
-}
-
-function readOptions(): Options | undefined {
-  try {
-    const { values } = parseArgs({
-      options: {
-        minutes: { type: "string" },
-        quick: { type: "boolean", default: false },
-        rate: { type: "string", default: "100" },
-        out: { type: "string" },
-        help: { type: "boolean", default: false, short: "h" },
-      },
-    });
-    if (values.quick && values.minutes !== undefined)
-      throw new TypeError("--quick is --minutes 1: give one of them");
-    const minutes = wholeNumber(
-      "--minutes",
-      values.minutes ?? (values.quick ? "1" : String(FULL_MINUTES)),
-      1_440,
-    );
-    const rate = wholeNumber("--rate", values.rate, 2_000);
-    const out = values.out ?? (minutes >= FULL_MINUTES ? "docs" : undefined);
-    if (out !== undefined) accessSync(resolve(out), constants.W_OK);
-    return { help: values.help, minutes, rate, out };
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usage}\n`);
-    return undefined;
-  }
-}
-
-function wholeNumber(option: string, text: string, max: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  throw new TypeError(`${option}: expected a whole number from 1 to ${max}, got "${text}"`);
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

@@ -3,9 +3,8 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { readyMessage } from "../../src/cli/supervisor.ts";
 import { withDeadline } from "../../src/lib/deadline.ts";
-import { installation, removeInstallations } from "./installation.ts";
-
-const living = new Set<ChildProcess>();
+import { endChild, endWithUs } from "../../test/support/command.ts";
+import { installation } from "./installation.ts";
 
 /** The same for both sides: production mode, and no log of what went well. */
 const common = {
@@ -93,27 +92,6 @@ async function start<Ready>(
     child,
     ready,
     ended,
-    async end(signal = "SIGKILL") {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const exited = once(child, "exit");
-      child.kill(signal);
-      await exited;
-    },
+    end: (signal = "SIGKILL") => endChild(child, signal),
   };
-}
-
-/** However the laboratory ends, the process ends with it. */
-export function endWithUs(child: ChildProcess): void {
-  living.add(child);
-  child.once("exit", () => living.delete(child));
-  child.on("error", () => {});
-}
-
-/** To be called once, before any process is started. */
-export function endAllOnExit(): void {
-  process.on("exit", () => {
-    for (const child of living) child.kill("SIGKILL");
-    removeInstallations();
-  });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
 }

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { endWithUs } from "./processes.ts";
+import { endWithUs } from "../../test/support/command.ts";
 import type { Latency } from "./row.ts";
 
 export interface Load {

@@ -57,13 +57,13 @@ async function killAtRandom(testbed: Testbed, { random, say }: Context, forMs: n
   let total = 0;
   while (performance.now() < until) {
     await sleep(random.between(SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS));
-    const victim = random.pick(["worker", "worker", "api", "scheduler", "store"] as const);
-    if (victim === "store") await testbed.injectIntoRedis(random.between(0, 500));
+    const victim = random.pick(["worker", "worker", "api", "scheduler", "Redis"] as const);
+    if (victim === "Redis") await testbed.injectIntoRedis(random.between(0, 500));
     const role = {
       worker: random.pick(testbed.workers),
       api: testbed.api,
       scheduler: testbed.scheduler,
-      store: undefined,
+      Redis: undefined,
     };
     await killRole(role[victim], random.next() < KILLED_AT_START);
     total += 1;

@@ -24,7 +24,7 @@ export const damagedLog: Experiment = {
     const [jobs, times] = context.isQuick ? [20, 6] : [200, 120];
     return await withTestbed({ workers: 1, concurrency: 8, api: true }, async (testbed) => {
       const original = await fillStore(testbed, context, jobs);
-      const truncated = await damageRepeatedly(context, original, "log truncated", times, truncateLog);
+      const truncated = await damageRepeatedly(context, original, "end cut off", times, truncateLog);
       const base = await damageRepeatedly(
         context,
         original,
@@ -46,10 +46,10 @@ export const damagedLog: Experiment = {
           head: [
             "damage",
             "times",
-            "refused, or exited",
+            "refused, or ended itself",
             "whole",
-            "without what was truncated",
-            "other content",
+            "without what was cut off",
+            "other than it was",
           ],
           rows: rows.map(({ name, refused, whole, shorter, changed }) => [
             name,
@@ -68,7 +68,7 @@ export const damagedLog: Experiment = {
         broken: [
           ...(answer.includes("STORE_ROLLED_BACK")
             ? []
-            : [`with a truncated log the API answered: ${answer}`]),
+            : [`with the end of the log cut off the API answered: ${answer}`]),
           ...(truncated.unexplained > 0
             ? [`${truncated.unexplained} acknowledged jobs were lost that had not been truncated`]
             : []),

@@ -2,11 +2,12 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Receipt } from "holdfast";
+import { endChild } from "../../test/support/command.ts";
 import { noCounts } from "../lib/checker.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutClocks } from "../lib/mutations.ts";
-import { endProcess, readiness, startProcess } from "../lib/processes.ts";
+import { readiness, startProcess } from "../lib/processes.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
 import { until } from "../lib/waiting.ts";
 
@@ -66,7 +67,7 @@ async function startAll(testbed: Testbed, { say }: Context, shifts: readonly num
     const { child, logFile } = startShifted(testbed, role, { LAB_CLOCK_SHIFT_MS: String(shiftMs) });
     await Promise.race([once(child, "exit"), readiness(child).catch(() => {})]);
     if (child.exitCode === null || !said(logFile)) started.push(role);
-    await endProcess(child, "SIGKILL");
+    await endChild(child, "SIGKILL");
   }
   return { started, tried: roles.length };
 }
@@ -131,7 +132,7 @@ async function goWrong(context: Context, shiftMs: number, mutation: Mutation | u
         said: said(logFile),
       };
     } finally {
-      await endProcess(child, "SIGKILL");
+      await endChild(child, "SIGKILL");
       await producer.stop();
     }
   });

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { join } from "node:path";
+import { endChild } from "../../test/support/command.ts";
 import type { Answer, Call, Order } from "./inside/caller.ts";
-import { endProcess, readiness, startProcess } from "./processes.ts";
+import { readiness, startProcess } from "./processes.ts";
 import type { Testbed } from "./testbed.ts";
 import { until } from "./waiting.ts";
 
@@ -53,7 +54,7 @@ export async function openApiCaller({ api, directory, installation }: Testbed): 
         usual.some(({ call, status }) => call === now.call && status !== now.status),
       );
     },
-    stop: () => endProcess(child, "SIGKILL"),
+    stop: () => endChild(child, "SIGKILL"),
   };
 }
 

@@ -1,8 +1,8 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Application, createOperator, createProducer } from "holdfast";
-import ts from "typescript";
+import { compileFile, copyBuild } from "../../test/support/build-copy.ts";
 
 /** A copy of the shipped build, whole or with one protection removed. */
 export interface Installation {
@@ -39,12 +39,9 @@ const inside = join(root, "faults/lib/inside");
  * @param directory created
  */
 export function install(directory: string, mutation?: Mutation): Installation {
-  mkdirSync(join(directory, "lab"), { recursive: true });
-  for (const name of ["dist", "bin", "package.json"])
-    cpSync(join(root, name), join(directory, name), { recursive: true });
-  symlinkSync(join(root, "node_modules"), join(directory, "node_modules"));
+  copyBuild(root, directory);
   for (const edit of mutation?.edits ?? []) applyEdit(join(directory, "dist"), edit);
-  for (const name of readdirSync(inside)) compile(name, join(directory, "lab"));
+  for (const name of readdirSync(inside)) compileFile(join(inside, name), join(directory, "lab", name));
   return {
     script: (name) => join(directory, "lab", `${name}.js`),
     cli: join(directory, "bin/holdfast"),
@@ -76,16 +73,4 @@ function applyEdit(dist: string, [name, from, to]: Edit): void {
     file,
     source.replace(from, () => to),
   );
-}
-
-function compile(name: string, directory: string): void {
-  const { outputText } = ts.transpileModule(readFileSync(join(inside, name), "utf8"), {
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2022,
-      module: ts.ModuleKind.ESNext,
-      verbatimModuleSyntax: true,
-    },
-  });
-  const linked = outputText.replaceAll(/(["']\.\/[\w-]+)\.ts(["'])/g, "$1.js$2");
-  writeFileSync(join(directory, name.replace(/\.ts$/, ".js")), linked);
 }

@@ -1,9 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { removeScratch } from "./scratch.ts";
-
-const living = new Set<ChildProcess>();
+import { endWithUs } from "../../test/support/command.ts";
 
 export interface Ready {
   readonly url?: string;
@@ -23,9 +20,7 @@ export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: st
     stdio: ["ignore", log, log, "ipc"],
   });
   closeSync(log);
-  living.add(child);
-  child.once("exit", () => living.delete(child));
-  child.on("error", () => {});
+  endWithUs(child);
   return child;
 }
 
@@ -40,24 +35,4 @@ export async function readiness(child: ChildProcess, withinMs = 60_000): Promise
       if (message.ready) resolve(message);
     });
   });
-}
-
-/** @param signal SIGTERM lets it finish its work; SIGKILL ends it even when it is stopped */
-export async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, "exit");
-  child.kill(signal);
-  await exited;
-}
-
-/** Ends all child processes with this one, however it ends. */
-export function endAllWithUs(): void {
-  const endAll = () => {
-    for (const child of living) child.kill("SIGKILL");
-    removeScratch();
-  };
-  process.on("exit", endAll);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => process.exit(130));
-  }
 }

@@ -1,7 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { endProcess, type Ready, readiness, startProcess } from "./processes.ts";
+import { endChild } from "../../test/support/command.ts";
+import { type Ready, readiness, startProcess } from "./processes.ts";
 
 /** An unplanned end of a process. */
 export interface Death {
@@ -86,14 +87,14 @@ export function startRole(options: RoleOptions): Role {
     async replace() {
       isReplacing = true;
       const { child } = current;
-      await endProcess(child, "SIGTERM");
+      await endChild(child, "SIGTERM");
       isReplacing = false;
       current = begin();
       return child.exitCode;
     },
     async stop() {
       isEnding = true;
-      await endProcess(current.child, "SIGKILL");
+      await endChild(current.child, "SIGKILL");
     },
   };
 }

@@ -13,17 +13,21 @@ export function beforeRemoval(cleanUp: () => void): void {
 
 /** A new folder for this run. With `LAB_KEEP` set, all folders stay for inspection. */
 export function scratchFolder(name: string): string {
-  root ??= mkdtempSync(join(tmpdir(), "holdfast-lab-"));
+  root ??= makeRoot();
   folders += 1;
   const folder = join(root, `${folders}-${name}`);
   mkdirSync(folder);
   return folder;
 }
 
-/** Call it last, when no process writes any more. */
-export function removeScratch(): void {
+function makeRoot(): string {
+  const made = mkdtempSync(join(tmpdir(), "holdfast-lab-"));
+  process.on("exit", () => remove(made));
+  return made;
+}
+
+function remove(root: string): void {
   for (const cleanUp of cleanups) cleanUp();
-  if (root === undefined) return;
   if (process.env.LAB_KEEP === undefined) rmSync(root, { recursive: true, force: true, maxRetries: 5 });
   else process.stderr.write(`Kept: ${root}\n`);
 }

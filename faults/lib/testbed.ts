@@ -2,10 +2,11 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JobStatus } from "holdfast";
+import { endChild } from "../../test/support/command.ts";
 import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
 import { type Client, openClient } from "./client.ts";
 import { type Installation, install, type Mutation } from "./installation.ts";
-import { endProcess, readiness, startProcess } from "./processes.ts";
+import { readiness, startProcess } from "./processes.ts";
 import { type StoreProxy, startProxy } from "./proxy.ts";
 import { type Death, type Role, startRole } from "./role.ts";
 import { scratchFolder } from "./scratch.ts";
@@ -166,7 +167,7 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const stop = async () => {
     await client.close();
     await Promise.all(roles.map((each) => each.stop()));
-    await endProcess(witness, "SIGKILL");
+    await endChild(witness, "SIGKILL");
     await proxy?.stop();
     await store.stop();
   };
