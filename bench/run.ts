@@ -14,18 +14,18 @@ import { rowsOf } from "./rows/index.ts";
 
 const usage = `npm run bench -- [options]
 
-Measures Holdfast and its opponents in turn, as real processes on a real store at the same durability.
+Measures Holdfast and its opponents in turn, as real processes on a real Redis at the same durability.
 
   --quick        the short form: under two minutes, without the rows for orientation
-  --only NAME    this row alone; may be given several times
-  --rounds N     how often each side is measured (1 to 99; by default 5, in the short form 3)
-  --against DIR  another checkout, built, in the opponents' place: no row's ratio should be worse than 0.97
-  --json FILE    writes all that was measured
+  --only NAME    only this row; may be given several times
+  --rounds N     how often each side is measured (1 to 99; default 5, in the short form 3)
+  --against DIR  another built checkout instead of the opponents: no row's ratio should be worse than 0.97
+  --json FILE    writes all results
   --list         lists the rows
-  --help         this text
+  --help         shows this text
 
-The full form takes about twenty minutes and writes docs/PERFORMANCE.md with its charts, when all rows were measured.
-Exit codes: 0 measured, whatever came out; 1 a row is invalid; 2 wrong usage.`;
+The full form takes about twenty minutes and writes docs/PERFORMANCE.md with its charts if all rows were measured.
+Exit codes: 0 measured, 1 a row is invalid, 2 wrong usage.`;
 
 const forms = {
   full: { isQuick: false, rounds: 5, seconds: 3, warmUpSeconds: 3 },
@@ -90,7 +90,7 @@ function print({ facts, results }: Run): void {
   say(lines.join("\n"));
 }
 
-/** A line for each sample. */
+/** Prints a line for each sample. */
 function progress(rows: readonly Row[], rounds: number) {
   return (round: number, side: Side, sample: Sample) => {
     const [row] = rows.filter(({ sides }) => Object.values(sides).includes(side));

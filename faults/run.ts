@@ -1,24 +1,24 @@
 import { runCommand, say, seedFrom, UsageError } from "../test/support/command.ts";
+import { createRandom } from "../test/support/random.ts";
 import { experiments } from "./experiments/index.ts";
 import { noCounts } from "./lib/checker.ts";
 import { type Experiment, hasHeld, type Outcome } from "./lib/experiment.ts";
 import { type Board, openBoard } from "./lib/progress.ts";
-import { createRandom } from "./lib/random.ts";
 import { type Finished, printOutcome, writeReport } from "./lib/report.ts";
 import { inLanes } from "./lib/waiting.ts";
 
 const usage = `npm run faults -- [options]
 
-Hurts real processes and a real store, and checks the guarantees against a witness outside of them.
+Injects faults into real processes and a real Redis, and checks the guarantees against a witness outside of them.
 
-  --quick        the short form: the same faults, fewer of them; some four minutes
-  --only 1,5     these experiments alone
-  --seed N       replays the schedule of an earlier run (0 to 4294967295)
+  --quick        the short form: the same faults, but fewer; some four minutes
+  --only 1,5     only these experiments
+  --seed N       repeats the schedule of an earlier run (0 to 4294967295)
   --list         lists the experiments
-  --help         this text
+  --help         shows this text
 
-The full form takes at most half an hour and writes docs/RELIABILITY.md, when all experiments ran.
-Exit codes: 0 all guarantees held and every control was caught, 1 not so, 2 wrong usage.`;
+The full form takes at most half an hour and writes docs/RELIABILITY.md if all experiments ran.
+Exit codes: 0 all guarantees held and every control was caught, 1 otherwise, 2 wrong usage.`;
 
 /** Experiments mostly wait for locks and deadlines, so several fit on two cores. */
 const LANES = { quick: 4, full: 3 };

@@ -1,5 +1,5 @@
-import { createRandom } from "../faults/lib/random.ts";
 import { runCommand, say, seedFrom, wholeNumber } from "../test/support/command.ts";
+import { createRandom } from "../test/support/random.ts";
 import { tryCatalogue } from "./catalogue/run.ts";
 import { tryIdling, trySlowness } from "./catalogue/slow.ts";
 import { hasHeld, type Outcome, printOutcome, writeReport } from "./lib/report.ts";
@@ -9,15 +9,15 @@ import { fuzzOperations } from "./schema/run.ts";
 
 const usage = `npm run fuzz -- [options]
 
-Sends bad input of every kind to a real API, and requests made from its OpenAPI document.
+Sends bad input of every kind to a real API, and requests generated from its OpenAPI document.
 
-  --quick        the short form: the same kinds, fewer of them; at most half a minute
-  --minutes N    how long requests are made from the OpenAPI document (1 to 600; by default 3)
-  --seed N       sends what an earlier run sent (0 to 4294967295)
-  --help         this text
+  --quick        the short form: the same kinds, but fewer; at most half a minute
+  --minutes N    how long to send generated requests (1 to 600; default 3)
+  --seed N       repeats an earlier run (0 to 4294967295)
+  --help         shows this text
 
 The full form writes docs/HOSTILE-INPUT.md.
-Exit codes: 0 all was refused as it must be, 1 not so, 2 wrong usage.`;
+Exit codes: 0 everything was refused correctly, 1 it was not, 2 wrong usage.`;
 
 const forms = {
   full: { variants: 400, slowClients: 50, idle: 6_000 },
@@ -57,7 +57,7 @@ async function run(service: Service, { seed, minutes, quick }: Options): Promise
   const slowly = trySlowness(service, slowClients, findings);
   const atOnce = await tryCatalogue(service, createRandom(seed), variants, findings);
   const operations = await fuzzOperations(service, seed, quick ? QUICK_MS : minutes * 60_000, findings);
-  // Idle ones last: to make room for them the slow ones would be closed.
+  // Idle connections last: they would make the API close the slow ones.
   const catalogue = [...atOnce, ...(await slowly), await tryIdling(service, idle, findings)];
   return { seed, minutes, catalogue, operations, findings, lost: service.lost, memory: service.memory() };
 }

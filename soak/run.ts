@@ -11,22 +11,22 @@ import { checkWitness } from "./lib/witness.ts";
 
 const usage = `npm run soak -- [options]
 
-Runs API, worker and scheduler under steady load, and looks whether memory, handles and the store's size level off.
+Runs API, worker and scheduler under steady load, and checks whether memory, handles and Redis's size level off.
 
-  --minutes N    how long (1 to 1440; by default 30)
-  --quick        one minute: checks the counts, and is too short to judge what grows
-  --rate N       jobs a second (1 to 2000; by default 100)
-  --out DIR      where SOAK.md and soak.svg go; by default docs/ after 30 minutes or more, and nowhere after less
-  --help         this text
+  --minutes N    how long (1 to 1440; default 30)
+  --quick        one minute: checks the counts, but is too short to judge growth
+  --rate N       jobs a second (1 to 2000; default 100)
+  --out DIR      where to write SOAK.md and soak.svg; default docs/ after 30 minutes or more, else nowhere
+  --help         shows this text
 
-Exit codes: 0 everything is level and every count right, 1 not so, 2 wrong usage.`;
+Exit codes: 0 everything is level and every count right, 1 otherwise, 2 wrong usage.`;
 
 const FULL_MINUTES = 30;
-/** Compilers and heaps take some minutes to settle, whatever runs on them. */
+/** Compilers and heaps need some minutes to become stable. */
 const JUDGED_MINUTES = 5;
-/** The store is level after this share of the run, long before what is judged begins. */
+/** Redis is stable after this share of the run, long before the judged half. */
 const RETENTION_SHARE = 0.1;
-/** A busy machine may be slow to look at a job; it must still be there. */
+/** A busy machine may read a job late; the job must still be there. */
 const RETENTION_MIN_MS = 15_000;
 const SAMPLES = 360;
 const PROGRESS_EVERY_MS = 30_000;
@@ -72,14 +72,14 @@ async function run(minutes: number, rate: number): Promise<Soak> {
   return { minutes, rate, retentionMs, sampleMs, tally, ticks, trends, isJudged: minutes >= JUDGED_MINUTES };
 }
 
-/** Samples until the time is up, and tells now and then how it goes. */
+/** Samples until the time is up, and reports progress now and then. */
 async function watch(sampler: Sampler, load: Load, durationMs: number, sampleMs: number): Promise<void> {
   const startedAt = performance.now();
-  let toldAt = 0;
+  let reportedAt = 0;
   for (let at = 0; at < durationMs; at = performance.now() - startedAt) {
     await sampler.sample();
-    if (at - toldAt >= PROGRESS_EVERY_MS) {
-      toldAt = at;
+    if (at - reportedAt >= PROGRESS_EVERY_MS) {
+      reportedAt = at;
       say(`${Math.round(at / 1_000)} s: ${progressOf(sampler, load)}`);
     }
     await sleep(sampleMs);

@@ -7,8 +7,7 @@ const script = readFileSync(new URL("deepen.lua", import.meta.url), "utf8");
 const COPIES_AT_ONCE = 10_000;
 
 /**
- * Makes so many jobs wait: one that the contestant itself submits, the oldest, and copies of it, since a million
- * submissions would take longer than all the rest.
+ * Fills the queue with one submitted job, the oldest, and copies of it, because a million submissions would take too long.
  *
  * @returns the oldest job's id
  */

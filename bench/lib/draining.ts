@@ -9,17 +9,17 @@ const LOOK_EVERY_MS = 3;
 const STUCK_MS = 30_000;
 const FINISHED_LOOKED_AT = 5_000;
 
-/** How many jobs wait or are being run. */
+/** How many jobs are waiting or active. */
 export async function remaining({ client }: ConnectedRedis, { keys }: Contestant): Promise<number> {
   const [waiting, active] = await Promise.all([client.llen(keys.waiting), client.llen(keys.active)]);
   return waiting + active;
 }
 
 /**
- * Watches a worker from outside.
+ * Times a worker from outside.
  *
- * @param from the clock starts when no more jobs than that remain: what came before is warm-up
- * @param to it stops when no more than that remain
+ * @param from remaining jobs at which the clock starts; jobs before that are warm-up
+ * @param to remaining jobs at which it stops
  * @param pid the worker's
  */
 export async function timeDraining(
@@ -48,7 +48,7 @@ async function untilAtMost(store: ConnectedRedis, contestant: Contestant, count:
   }
 }
 
-/** From being taken to being finished, as BullMQ notes it in the last jobs, by whole milliseconds. */
+/** From claim to finish of the last jobs, as BullMQ records them in whole milliseconds. */
 export async function runningTimes(
   { client }: ConnectedRedis,
   { keys }: Contestant,
@@ -59,10 +59,10 @@ export async function runningTimes(
   const times = await Promise.all(
     ids.map((id) => client.hmget(`${prefix}${id}`, "processedOn", "finishedOn")),
   );
-  return latencyOf(times.map(([taken, finished]) => Number(finished) - Number(taken)));
+  return latencyOf(times.map(([claimed, finished]) => Number(finished) - Number(claimed)));
 }
 
-/** What speaks against all of so many jobs having been completed. */
+/** Reasons to doubt that every job was completed. */
 export async function faultsOfDrained(
   { client }: ConnectedRedis,
   { keys }: Contestant,

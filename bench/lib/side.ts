@@ -1,7 +1,7 @@
 import type { Sample, Side } from "./row.ts";
 import { type ConnectedRedis, withStore } from "./store.ts";
 
-/** A side whose every sample has a store of its own, empty at first. */
+/** A side with a new, empty Redis for each sample. */
 export function freshSide(name: string, measure: (store: ConnectedRedis) => Promise<Sample>): Side {
   return {
     name,

@@ -10,10 +10,10 @@ import { CONCURRENCY } from "./work.ts";
 
 const CONNECTIONS = 128;
 const SHALLOW = 1_000;
-/** What is submitted must be run, too. */
+/** Everything submitted must also run. */
 const SUBMIT_SECONDS = 2;
 const WARM_UP_SECONDS = 1;
-/** Of what was submitted, the share that is run before the clock starts. */
+/** The share of the submitted jobs that runs before the clock starts. */
 const WARM_UP_SHARE = 0.25;
 
 const compared = [
@@ -22,7 +22,7 @@ const compared = [
   { what: "work", unit: "jobs/s" },
 ];
 
-/** Whether Holdfast becomes slower the more jobs wait. */
+/** Whether Holdfast slows down as more jobs wait. */
 export function growthRows(form: Form): Row[] {
   const shallow = atDepth(SHALLOW, form);
   const deeper = form.isQuick ? [100_000] : [100_000, 1_000_000];
@@ -43,7 +43,7 @@ export function growthRows(form: Form): Row[] {
   });
 }
 
-/** The store is filled once for all rounds: a worker runs as many jobs as were submitted. */
+/** Redis is filled once for all rounds: a worker runs as many jobs as were submitted. */
 function atDepth(depth: number, form: Form): Side {
   return {
     name: `Holdfast at ${number(depth)}`,

@@ -10,11 +10,11 @@ import { CONCURRENCY } from "./work.ts";
 
 const KEEP_ALL = 10_000_000;
 
-/** What a job takes in Redis. */
+/** A job's memory in Redis. */
 export function memoryRows(form: Form): Row[] {
   const bare = remembering("BullMQ", bullmq, "plain-email", form);
   const ours = remembering("Holdfast", holdfast, "plain-email", form);
-  // Memory hardly varies from one round to the next.
+  // Memory hardly varies between rounds.
   const compared = { unit: "bytes/job", better: "lower", rounds: form.isQuick ? 1 : 2 } as const;
   const includes = "Holdfast's includes the idempotency key (a UUID) and what holds it for the retention";
   return [
@@ -80,11 +80,11 @@ async function runAll(store: ConnectedRedis, contestant: Contestant): Promise<vo
   }
 }
 
-const SETTLE_MS = 200;
+const PAUSE_MS = 200;
 
-/** Bytes for jobs and what belongs to them: without buffers, scripts, and the stream of events, which is bounded. */
+/** Bytes for jobs and their data, without buffers, scripts, and the event stream, whose length is limited. */
 async function used({ client }: ConnectedRedis, { keys }: Contestant): Promise<number> {
-  await sleep(SETTLE_MS);
+  await sleep(PAUSE_MS);
   const info = await client.info("memory");
   const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0);
   const events = keys.events === undefined ? 0 : await client.memory("USAGE", keys.events, "SAMPLES", 0);

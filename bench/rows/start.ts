@@ -7,10 +7,10 @@ import type { Form, Row, Side } from "../lib/row.ts";
 import { freshSide } from "../lib/side.ts";
 import { latencyOf } from "../lib/statistics.ts";
 
-/** Long enough for the worker to be back at waiting for work. */
+/** Long enough for the worker to wait for work again. */
 const PAUSE_MS = 3;
 
-/** From `submit` being called in one process to the handler's first line in another, one job at a time. */
+/** From the call of `submit` in one process to the handler's first line in another, one job at a time. */
 export function startRows(form: Form): Row[] {
   const sides = { holdfast: starting(holdfast, form), opponent: starting(bullmq, form) };
   const compared = { unit: "ms", better: "lower", reach: 1.2, sides } as const;

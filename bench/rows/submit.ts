@@ -6,7 +6,7 @@ const IN_FLIGHT = 128;
 const BATCH = 100;
 const BATCHES_IN_FLIGHT = 8;
 
-/** Submission over HTTP, against a service written by hand and against BullMQ without any service. */
+/** Submits over HTTP, compared with a hand-written service and with BullMQ without a service. */
 export function submitRows(form: Form): Row[] {
   const load = { connections: IN_FLIGHT, batch: 0 };
   const overHoldfast = overHttp(holdfastApi(holdfast), load, form);

@@ -14,7 +14,7 @@ import { freshSide } from "../lib/side.ts";
 
 export const CONCURRENCY = 50;
 
-/** Running jobs that do nothing: what a worker itself costs. */
+/** Runs jobs that do nothing, to measure the worker itself. */
 export function workRows(form: Form): Row[] {
   const bare = working("BullMQ worker", bullmq, "plain-email", form);
   const compared = { unit: "jobs/s", better: "higher", measure: "perSecond" } as const;
@@ -63,7 +63,7 @@ export function workRows(form: Form): Row[] {
   ];
 }
 
-/** Jobs a second by one worker process, from a queue that was filled before. */
+/** Jobs a second of one worker process, from a full queue. */
 export function working(name: string, contestant: Contestant, type: JobType, form: Form): Side {
   const measured = form.isQuick ? 4_000 : 20_000;
   const count = measured + (form.isQuick ? 2_000 : 6_000);

@@ -1,12 +1,12 @@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Random } from "../../test/support/random.ts";
 import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { noCounts } from "../lib/checker.ts";
 import { apiSubmitter } from "../lib/client.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
 import { submitUntilLossIsNoticed } from "../lib/flush.ts";
-import type { Random } from "../lib/random.ts";
 import { scratchFolder } from "../lib/scratch.ts";
 import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
 import { until } from "../lib/waiting.ts";

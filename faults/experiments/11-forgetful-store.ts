@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import type { Random } from "../../test/support/random.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { check, noCounts } from "../lib/checker.ts";
 import { apiSubmitter, librarySubmitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
 import { type Flushed, flush, RUNNING } from "../lib/flush.ts";
 import { withoutEpoch, withoutScripts } from "../lib/mutations.ts";
-import type { Random } from "../lib/random.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
 import { withRedis } from "../lib/with-redis.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { defineSchedule } from "../../src/job/define-schedule.ts";
 import type { newlyDue, startingPoint } from "../../src/schedule/agenda.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../../test/support/random.ts";
 import type { Testbed } from "./testbed.ts";
 
 /** What a scheduler did around daylight-saving changes. */

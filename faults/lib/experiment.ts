@@ -1,6 +1,6 @@
+import type { Random } from "../../test/support/random.ts";
 import type { Table } from "../../test/support/report.ts";
 import type { Counts, Verdict } from "./checker.ts";
-import type { Random } from "./random.ts";
 
 /** A way to disturb the service, and what must still hold. */
 export interface Experiment {

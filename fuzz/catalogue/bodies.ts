@@ -1,11 +1,11 @@
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
-import type { Random } from "../../faults/lib/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { JSON_TYPE, request, submission } from "../lib/request.ts";
 import { anyText, type Group, job } from "./kind.ts";
 
 const MIB = 1_048_576;
 
-/** Ten megabytes that arrive as ten kilobytes. */
+/** Ten megabytes in ten kilobytes. */
 const bombs = (
   [
     ["gzip", gzipSync],
@@ -75,7 +75,7 @@ function compressed(random: Random): Buffer {
   return request({ headers: [JSON_TYPE, ["Content-Encoding", encoding]], body });
 }
 
-/** A good body with one thing that JSON does not have, or less than all of it. */
+/** A good body with something invalid in JSON, or a part of one. */
 function broken(random: Random): string {
   const good = JSON.stringify(job(random));
   return random.pick([
@@ -145,7 +145,7 @@ function mistyped(random: Random): Record<string, unknown> {
   });
 }
 
-/** Offences that could make an answer, or the pointers in it, far larger than the request. */
+/** Issues that could make the answer, or its pointers, far larger than the request. */
 function wrongAllOver(random: Random): string {
   const many = 20_000;
   const payload = random.pick([

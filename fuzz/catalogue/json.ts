@@ -1,11 +1,11 @@
-import type { Random } from "../../faults/lib/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { submission } from "../lib/request.ts";
 import { anyText, type Group, job, withPayload } from "./kind.ts";
 
 const poison = ["__proto__", "constructor", "\\u005f_proto__", "constr\\u0075ctor"] as const;
 const surrogates = ["\\ud800", "\\udfff", "a\\udc00b", "\\udc00\\ud800", "\\uDBFF"] as const;
 
-/** Bytes that no UTF-8 has: cut off, overlong, surrogates, beyond Unicode, Latin-1. */
+/** Bytes that are not UTF-8: truncated, overlong, surrogates, beyond Unicode, Latin-1. */
 const noUtf8 = [
   [0xff],
   [0xc3],
@@ -17,7 +17,7 @@ const noUtf8 = [
   [0x80],
 ];
 
-/** JSON that parses, and that must not be taken as it is. */
+/** Valid JSON that must be refused. */
 export const json: Group = {
   name: "JSON that parses",
   kinds: [

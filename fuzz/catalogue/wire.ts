@@ -1,10 +1,10 @@
-import type { Random } from "../../faults/lib/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { request } from "../lib/request.ts";
 import { type Group, job } from "./kind.ts";
 
 const TYPE = "Content-Type: application/json";
 
-/** What is not HTTP to the letter, and could be understood in two ways. */
+/** Invalid or ambiguous HTTP. */
 export const wire: Group = {
   name: "the wire",
   kinds: [
@@ -33,7 +33,7 @@ function post(lines: readonly string[], body: string): Buffer {
   );
 }
 
-/** What one reader takes for one request, and another for two. */
+/** One request to one reader, two to another. */
 function smuggled(random: Random): Buffer {
   const body = JSON.stringify(job(random));
   const length = `Content-Length: ${body.length}`;

@@ -4,7 +4,7 @@ import { commonFacts, markdownTable, plainTable, type Table, versionOf } from ".
 import type { Service } from "./service.ts";
 import { codesOf, type Finding, type Tally } from "./tally.ts";
 
-/** What came of a whole run. */
+/** The outcome of a whole run. */
 export interface Outcome {
   readonly seed: number;
   readonly minutes: number;

@@ -13,10 +13,10 @@ export interface Soak {
   readonly retentionMs: number;
   readonly sampleMs: number;
   readonly tally: Tally;
-  /** Ticks of the schedule that were enqueued, each once. */
+  /** Ticks of the schedule, each enqueued once. */
   readonly ticks: number;
   readonly trends: readonly Trend[];
-  /** Whether the run was long enough for its second half to say anything. */
+  /** Whether the run was long enough to judge its second half. */
   readonly isJudged: boolean;
 }
 
@@ -58,15 +58,16 @@ function trendTable({ trends, isJudged }: Soak): Table {
   return {
     head: ["", "of", "early", "second half", "grew there", "allowed", "verdict"],
     rows: trends.map(({ series: { quantity, owner }, early, level, growth, allowed, isLevel }) => {
-      const told = (value: number) => `${number(value)}${quantity.unit === "" ? "" : ` ${quantity.unit}`}`;
+      const withUnit = (value: number) =>
+        `${number(value)}${quantity.unit === "" ? "" : ` ${quantity.unit}`}`;
       const word = isLevel ? "level" : "GROWS";
       return [
         quantity.name,
         owner,
-        told(early),
-        told(level),
-        told(growth),
-        told(allowed),
+        withUnit(early),
+        withUnit(level),
+        withUnit(growth),
+        withUnit(allowed),
         isJudged ? word : "",
       ];
     }),

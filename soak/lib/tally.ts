@@ -1,7 +1,7 @@
-/** What was done and seen, and what should not have been seen. */
+/** What happened, and what should not have happened. */
 export interface Tally {
   readonly counts: Record<Count, number>;
-  /** The first of what went wrong, in words. */
+  /** The first faults, in words. */
   readonly faults: string[];
   add(count: Count): void;
   fault(what: string): void;
@@ -25,7 +25,7 @@ export const counted = {
 } as const;
 export type Count = keyof typeof counted;
 
-const TOLD_MAX = 20;
+const FAULTS_KEPT_MAX = 20;
 
 export function createTally(): Tally {
   const counts = Object.fromEntries(Object.keys(counted).map((name) => [name, 0])) as Record<Count, number>;
@@ -39,7 +39,7 @@ export function createTally(): Tally {
     },
     fault(what) {
       faultCount += 1;
-      if (faults.length < TOLD_MAX) faults.push(what);
+      if (faults.length < FAULTS_KEPT_MAX) faults.push(what);
     },
     get faultCount() {
       return faultCount;

@@ -14,7 +14,7 @@ export interface Run {
   readonly results: readonly Result[];
 }
 
-/** Writes the report, all that was measured, and the charts into docs/. */
+/** Writes the report, all results, and the charts to docs/. */
 export function publish(run: Run): void {
   const growth = run.results.filter(({ row }) => row.growth !== undefined);
   const compared = run.results.filter(({ row }) => row.growth === undefined);
@@ -24,7 +24,7 @@ export function publish(run: Run): void {
   write("performance-growth.svg", growthChart(growth));
 }
 
-/** All that was measured, each round by itself. */
+/** All results, round by round. */
 export function json({ facts, minutes, results }: Run): string {
   const rows = results.map(({ row, ...measured }) => {
     const { name, title, unit, better, reach, note } = row;

@@ -1,5 +1,5 @@
-// Clients that follow jobs, in a process of their own: `followers.ts URL COUNT SECONDS`. Half of them hold an event stream
-// open, half a read with `Prefer: wait`. Their jobs become due, one after the other, within SECONDS after all follow.
+// Clients that wait for jobs, in their own process: `subscribers.ts URL COUNT SECONDS`. Half hold an event stream open, half a read
+// with `Prefer: wait`. Their jobs become due one after another, within SECONDS after all of them subscribed.
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { payload } from "./contestant.ts";
@@ -12,21 +12,21 @@ const OPENED_PER_SECOND = 1_000;
 const SPARE_MS = 15_000;
 
 const dueAt = Date.now() + (1_000 * subscribers) / OPENED_PER_SECOND + SPARE_MS;
-const jobs = await submitFollowed();
+const jobs = await submitJobs();
 const answers = await openAll();
-await allFollow();
+await allSubscribed();
 process.send?.({ dueInMs: dueAt - Date.now() });
-const told = await Promise.all(answers);
-process.send?.({ right: told.filter(Boolean).length });
+const results = await Promise.all(answers);
+process.send?.({ right: results.filter(Boolean).length });
 
 /** @returns the ids of jobs that become due evenly */
-async function submitFollowed(): Promise<string[]> {
+async function submitJobs(): Promise<string[]> {
   const ids: string[] = [];
   while (ids.length < subscribers) {
     const submissions = Array.from({ length: Math.min(BATCH, subscribers - ids.length) }, (_, index) => ({
       type: "plain-email",
       payload: payload,
-      idempotencyKey: `followed-${ids.length + index}`,
+      idempotencyKey: `subscribed-${ids.length + index}`,
       options: { runAt: dueOf(ids.length + index) },
     }));
     const response = await fetch(`${url}/jobs/batch`, {
@@ -48,14 +48,14 @@ async function openAll(): Promise<Promise<boolean>[]> {
   const opened: Promise<boolean>[] = [];
   for (const [index, id] of jobs.entries()) {
     const asked = index % 2 === 0 ? "Accept: text/event-stream" : "Prefer: wait=60";
-    // Judged as it comes: all at once, at the end, would take the processor from what is measured.
-    opened.push(answerTo(id, asked).then((answer) => tellsEnd(answer, id)));
+    // Checked as they come: all at once at the end would take CPU time from the measurement.
+    opened.push(answerTo(id, asked).then((answer) => reportsEnd(answer, id)));
     if (index % 10 === 0) await sleep(10_000 / OPENED_PER_SECOND);
   }
   return opened;
 }
 
-/** By a bare socket: ten thousand requests of a client library are more for this process to keep than for the service. */
+/** Bare sockets: ten thousand requests of a client library would cost this process more than the service. */
 function answerTo(id: string, asked: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";
@@ -72,21 +72,22 @@ function answerTo(id: string, asked: string): Promise<string> {
   });
 }
 
-async function allFollow(): Promise<void> {
-  for (let open = -1; open !== subscribers && Date.now() < dueAt; ) {
-    const metrics = await (await fetch(`${url}/metrics`)).text();
-    open = Number(/^holdfast_subscribers (\d+)$/m.exec(metrics)?.[1]);
-    if (open !== subscribers) await sleep(100);
+async function allSubscribed(): Promise<void> {
+  // Any name: another build may call the gauge differently.
+  const gauge = new RegExp(`^holdfast_\\w+ ${subscribers}$`, "m");
+  while (Date.now() < dueAt) {
+    if (gauge.test(await (await fetch(`${url}/metrics`)).text())) return;
+    await sleep(100);
   }
 }
 
-/** The end of the job was told, as the last thing: the last line with an object, be the answer sent in chunks or whole. */
-function tellsEnd(answer: string, id: string): boolean {
+/** The last line with an object is the job's end, whether the answer came in chunks or whole. */
+function reportsEnd(answer: string, id: string): boolean {
   if (!answer.startsWith("HTTP/1.1 200 ")) return false;
   const line = answer.split("\n").findLast((line) => /^(data: )?{/.test(line)) ?? "";
-  const told = JSON.parse(line.replace(/^data: /, "") || "{}") as {
+  const status = JSON.parse(line.replace(/^data: /, "") || "{}") as {
     readonly id?: string;
     readonly state?: string;
   };
-  return told.id === id && told.state === "completed";
+  return status.id === id && status.state === "completed";
 }

@@ -7,13 +7,13 @@ import type { Form, Latency, Row, Sample, Side } from "../lib/row.ts";
 import { freshSide } from "../lib/side.ts";
 import { CONCURRENCY } from "./work.ts";
 
-const FOLLOWERS = 10_000;
+const SUBSCRIBERS = 10_000;
 const PER_SECOND = 1_000;
 
-/** Submitting while clients follow jobs, half by event stream, half by `Prefer: wait`, against while nobody does. */
-export function followerRows(form: Form): Row[] {
+/** Submits while clients wait for jobs, half by event stream, half by `Prefer: wait`, and while none does. */
+export function subscriberRows(form: Form): Row[] {
   const sides = {
-    holdfast: submitting(`${FOLLOWERS.toLocaleString("en")} subscribers`, FOLLOWERS, form),
+    holdfast: submitting(`${SUBSCRIBERS.toLocaleString("en")} subscribers`, SUBSCRIBERS, form),
     opponent: submitting("no subscribers", 0, form),
   };
   const compared = { better: "lower", sides, isExtra: true } as const;
@@ -43,19 +43,19 @@ function submitting(name: string, subscribers: number, { isQuick, warmUpSeconds 
   const seconds = isQuick ? 8 : 20;
   return freshSide(name, async (store) => {
     const api = await startHoldfast<{ readonly url: string }>("api", { REDIS_URL: store.url });
-    const keepCompleted = KEEP_COMPLETED + 2 * FOLLOWERS;
+    const keepCompleted = KEEP_COMPLETED + 2 * SUBSCRIBERS;
     const worker = await holdfast.startWorker(store.url, { concurrency: CONCURRENCY, keepCompleted });
     try {
       const submit = () => paced(api.ready.url, warmUpSeconds, seconds);
       if (subscribers === 0) return sampleOf(api, await submit(), []);
       const args = [api.ready.url, String(subscribers), String(warmUpSeconds + seconds)];
-      const following = await startScript<{ readonly dueInMs: number }>("lib/inside/followers", args, {});
-      const told = once(following.child, "message");
-      const late = following.ready.dueInMs < 0 ? ["the followers were not all there in time"] : [];
-      await sleep(Math.max(0, following.ready.dueInMs));
+      const subscribing = await startScript<{ readonly dueInMs: number }>("lib/inside/subscribers", args, {});
+      const answered = once(subscribing.child, "message");
+      const late = subscribing.ready.dueInMs < 0 ? ["not all subscribers were there in time"] : [];
+      await sleep(Math.max(0, subscribing.ready.dueInMs));
       const submitted = await submit();
-      const [{ right }] = (await Promise.race([told, following.ended])) as [{ readonly right: number }];
-      await following.end();
+      const [{ right }] = (await Promise.race([answered, subscribing.ended])) as [{ readonly right: number }];
+      await subscribing.end();
       const wrong = right === subscribers ? [] : [`${subscribers - right} subscribers did not get the end`];
       return sampleOf(api, submitted, [...late, ...wrong]);
     } finally {
