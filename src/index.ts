@@ -10,17 +10,10 @@ import type { startWorker as StartWorker } from "./worker/start-worker.ts";
 export type { ErrorCode } from "./errors/error-codes.ts";
 export { HoldfastError, type Issue } from "./errors/holdfast-error.ts";
 export type { Api } from "./http/start-api.ts";
+export type { Attempt, AttemptFunction, AttemptLog } from "./job/attempt.ts";
 export { InDoubtError, PermanentError, RetryAfterError } from "./job/attempt-errors.ts";
 export { type Application, type ApplicationDefinition, defineConfig } from "./job/define-config.ts";
-export {
-  type Attempt,
-  type AttemptFunction,
-  type AttemptLog,
-  defineJob,
-  type JobContract,
-  type JobDefinition,
-  type JobHandler,
-} from "./job/define-job.ts";
+export { defineJob, type JobContract, type JobDefinition, type JobHandler } from "./job/define-job.ts";
 export {
   defineSchedule,
   type Schedule,

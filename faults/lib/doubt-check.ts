@@ -1,6 +1,6 @@
 import type { Doubt, JobStatus } from "holdfast";
 import { Redis } from "ioredis";
-import { findStuckDoubts } from "../../src/operate/doubt-invariant.ts";
+import { findStuckDoubts } from "../../src/effect/stuck-doubts.ts";
 import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { createCodec } from "../../src/redis/codec.ts";
 import type { Testbed } from "./testbed.ts";

@@ -8,8 +8,8 @@ function mutation(name: string, ...edits: readonly Edit[]): Mutation {
 /** Grants every reservation. */
 export const withoutReservation = mutation("reservation", [
   "effect/reserve.lua",
-  "if not isHeld(",
-  'do return { "reserved" } end\n  if not isHeld(',
+  "if not isLeased then",
+  'do return { "reserved" } end\n  if not isLeased then',
 ]);
 
 /** Treats an error reply to a commit as success. */
@@ -40,7 +40,7 @@ export const withoutFence = mutation(
   "fence",
   ignoresPauses,
   ["queue/lease.js", "                lease.lost();", "                void lease;"],
-  ["effect/reserve.lua", 'if not isHeld(job, lockToken, startNow, start) then return { "not-held" } end', ""],
+  ["effect/reserve.lua", 'if not isLeased then return { "not-leased" } end', ""],
 );
 
 /** A ledger expires the retention after its latest commit, even while its job goes on. */
@@ -74,7 +74,7 @@ export const withoutJoining = mutation("joining of calls", [
 /** A key claims nothing. */
 export const withoutKey = mutation("key", [
   "queue/add-jobs.lua",
-  'redis.call("SET", prefix .. "de:" .. claim, id, "PX", claimMs, "NX", "GET")',
+  'redis.call("SET", prefix .. "de:" .. dedupKey, id, "PX", dedupKeyMs, "NX", "GET")',
   "false",
 ]);
 
@@ -109,7 +109,7 @@ export const withoutScripts = mutation("scripts", [
 /** Jobs are accepted until Redis itself refuses. */
 export const withoutAdmission = mutation("admission control", [
   "queue/add-jobs.lua",
-  "if isDue and not hasRoom() then",
+  "if isCheckDue and not hasRoom() then",
   "if false then",
 ]);
 
@@ -124,16 +124,8 @@ export const withoutRoomForCommits = mutation(
 /** Nothing notices that Redis was replaced or has lost data. */
 export const withoutEpoch = mutation(
   "epoch",
-  [
-    "queue/add-jobs.lua",
-    'if epoch ~= ARGV[2] or tonumber(count) < tonumber(ARGV[3]) then return "other-epoch" end',
-    "",
-  ],
-  [
-    "effect/reserve.lua",
-    'if epoch ~= ARGV[4] or tonumber(count) < tonumber(ARGV[5]) then return "other-epoch" end',
-    "",
-  ],
+  ["queue/add-jobs.lua", 'if not isSeen then return "other-epoch" end', ""],
+  ["effect/reserve.lua", 'if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end', ""],
   ["effect/unreported-effects.js", "[...held.values()].map", "[].map"],
 );
 

@@ -1,9 +1,11 @@
 // The gate: format, lint, types, imports, dead code, docs and size.
 import { readFileSync } from "node:fs";
+import { bullmqNamesOutside } from "./bullmq-names.mjs";
 import { filesUnder } from "./files.mjs";
 import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
 import { capture } from "./run.mjs";
+import { oldWordsIn } from "./words.mjs";
 
 const longestFile = 300;
 const atOnce = 2;
@@ -21,12 +23,21 @@ const checks = [
   { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
   { name: "size", run: findLongFiles },
+  { name: "BullMQ's names in src/queue alone", run: () => faultsOf(bullmqNamesOutside()) },
   { name: "licences and install scripts", run: checkSupply },
 ];
 
-/** Runs every check and prints a line for each, and all that a failing one said. Returns whether all passed. */
-export async function passGate() {
-  const waiting = [...checks];
+/** Words that only this project used must not come back. Becomes one of `checks` once none is left in src/ and docs/. */
+const wordsCheck = { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs"])) };
+
+/**
+ * Runs every check and prints a line for each, and all that a failing one said.
+ *
+ * @param withWords whether to check the words, too
+ * @returns whether all passed
+ */
+export async function passGate({ withWords = false } = {}) {
+  const waiting = withWords ? [...checks, wordsCheck] : [...checks];
   const passed = [];
   const lane = async () => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
@@ -61,9 +72,12 @@ function checkTypes(project, cache) {
   );
 }
 
-/** What Holdfast runs with must be free to use, and must work without running anything when it is installed. */
+/** Holdfast's dependencies must be free to use, and must work without running anything at install. */
 function checkSupply() {
-  const faults = supplyFaults();
+  return faultsOf(supplyFaults());
+}
+
+function faultsOf(faults) {
   return { code: faults.length === 0 ? 0 : 1, output: faults.join("\n") };
 }
 
@@ -75,5 +89,5 @@ function findLongFiles() {
     .map((file) => ({ file, lines: readFileSync(file, "utf8").trimEnd().split("\n").length }))
     .filter(({ lines }) => lines > longestFile)
     .map(({ file, lines }) => `${file} has ${lines} lines; ${longestFile} are the most`);
-  return { code: long.length === 0 ? 0 : 1, output: long.join("\n") };
+  return faultsOf(long);
 }

@@ -35,7 +35,7 @@ export async function actOnce<T>(
       count(effect, owner, "in_doubt");
       await askProbe(effect, ledger, owner);
       return await actOnce(effect, ledger, owner);
-    case "not-held":
+    case "not-leased":
       throw new HoldfastError(
         "LOCK_LOST",
         `Another worker has taken the job over; effect "${effect.id}" was not begun`,

@@ -1,14 +1,17 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
+import { retryFailedJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { entriesLua, ledgerLua } from "./includes.ts";
 
 const SWEEP_EVERY_MS = 1_000;
 /** Holds up Redis for less than a millisecond. */
 const JOBS_MAX = 100;
 
-const script = loadScript(import.meta.url, "sweep.lua", ["ledger-life.lua", "../queue/retry-failed-job.lua"]);
+const script = loadScript(import.meta.url, "sweep.lua", nowLua, retryFailedJobLua, ledgerLua, entriesLua);
 
 /**
  * Looks each second at the jobs of a queue that have asked for effects: what no single step can do, because a process can die

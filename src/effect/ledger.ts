@@ -1,11 +1,14 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
+import { leaseLua, retryFailedJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { effectAssociatedData } from "../redis/associated-data.ts";
 import { type Epoch, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
+import { epochLua, nowLua } from "../redis/includes.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { loadScript, type Script } from "../redis/script.ts";
 import { findFormerEntry } from "./former-ledger.ts";
+import { entriesLua, ledgerLua } from "./includes.ts";
 import { openStoredName, storedNameOf } from "./stored-name.ts";
 import type { UnreportedEffects } from "./unreported-effects.ts";
 
@@ -43,7 +46,7 @@ export type Reservation =
   /** @param times how often the job was deferred for it */
   | { readonly kind: "busy"; readonly ms: number; readonly times: number }
   | { readonly kind: "in-doubt" }
-  | { readonly kind: "not-held" }
+  | { readonly kind: "not-leased" }
   | { readonly kind: "cancelled" };
 
 export type Committed = "done" | "in-doubt" | "refused";
@@ -73,14 +76,14 @@ export type Resolved =
   | { readonly kind: "not-in-doubt"; readonly state: string | null };
 
 const script = (file: string, ...includes: string[]): Script =>
-  loadScript(import.meta.url, file, ["ledger-life.lua", ...includes]);
+  loadScript(import.meta.url, file, nowLua, ...includes);
 const scripts = {
-  reserve: script("reserve.lua"),
-  commit: script("commit.lua"),
-  release: script("release.lua"),
-  doubt: script("doubt.lua"),
-  resolve: script("resolve.lua", "../queue/retry-failed-job.lua"),
-  leftOpen: script("left-open.lua"),
+  reserve: script("reserve.lua", epochLua, leaseLua, ledgerLua),
+  commit: script("commit.lua", leaseLua),
+  release: script("release.lua", ledgerLua, entriesLua),
+  doubt: script("doubt.lua", entriesLua),
+  resolve: script("resolve.lua", retryFailedJobLua, ledgerLua, entriesLua),
+  leftOpen: script("left-open.lua", leaseLua, entriesLua),
 };
 
 /** Each transition of an effect is one of these: one atomic compare-and-set in the store. */
@@ -130,11 +133,11 @@ export function openLedgers(store: QueueStore, retentionMs: number, ofWorker?: W
     async run(requests: readonly StepArgs[]): Promise<Reservation[]> {
       if (ofWorker === undefined) throw new HoldfastError("INTERNAL", "Only a worker begins effects");
       const { epoch } = ofWorker;
-      const keys = [doubts, store.keys.epoch, joined];
+      const keys = [store.keys.epoch, doubts, joined];
       const items = JSON.stringify(requests);
       const { result, isConfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
         const written = await epoch
-          .write(scripts.reserve, keys, [ledgers, jobs, items, id, count])
+          .write(scripts.reserve, keys, [ledgers, jobs, id, count, items])
           .catch(failed);
         if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;
         const [counted, result] = JSON.parse(String(written.reply)) as [number, unknown[]];
@@ -230,8 +233,13 @@ export function openLedgers(store: QueueStore, retentionMs: number, ofWorker?: W
           : { kind: "not-in-doubt", state: detail };
       },
       async leftOpen({ id, start }) {
-        const keys = [ledger, doubts, store.keys.job(id)];
-        const reply = await run<[string, string, number, number]>("leftOpen", keys, [dedupKey, id, start]);
+        const keys = [ledger, doubts];
+        const reply = await run<[string, string, number, number]>("leftOpen", keys, [
+          dedupKey,
+          id,
+          start,
+          jobs,
+        ]);
         const [kind, stored = "", ms = 0, times = 0] = reply;
         const effect = openStoredName(store, dedupKey, stored);
         if (kind === "busy") return { kind, effect, ms, times };
@@ -257,7 +265,7 @@ function toReservation(reply: unknown, isConfirmed: boolean): Reservation {
     case "reserved":
       return { kind, isConfirmed, fence: Number(detail) };
     case "in-doubt":
-    case "not-held":
+    case "not-leased":
     case "cancelled":
       return { kind };
     default:

@@ -1,5 +1,8 @@
+import { jobStateLua, leaseLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
+import { entriesLua, ledgerLua } from "./includes.ts";
 
 /** One run of an effect, and where it ran. */
 export interface UnreportedReservation {
@@ -27,7 +30,15 @@ export interface UnreportedEffects {
 
 const REASON = "the store has lost what it knew of it while its worker was in the middle";
 
-const script = loadScript(import.meta.url, "doubt-forgotten.lua", ["ledger-life.lua"]);
+const script = loadScript(
+  import.meta.url,
+  "doubt-forgotten.lua",
+  nowLua,
+  jobStateLua,
+  leaseLua,
+  ledgerLua,
+  entriesLua,
+);
 
 export function createUnreportedEffects({ client, keys }: QueueStore): UnreportedEffects {
   const held = new Map<string, { readonly dedupKey: string; readonly reservation: UnreportedReservation }>();
@@ -37,8 +48,8 @@ export function createUnreportedEffects({ client, keys }: QueueStore): Unreporte
     async putInDoubt() {
       const written = [...held.values()].map(({ dedupKey, reservation }) => {
         const { effect, owner, jobId, start, worker } = reservation;
-        const used = [keys.ledger(dedupKey), keys.doubts, keys.job(jobId), keys.joinedJobs];
-        return script.run(client, used, [effect, owner, REASON, dedupKey, jobId, start, worker]);
+        const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs];
+        return script.run(client, used, [effect, owner, REASON, dedupKey, jobId, start, worker, keys.start]);
       });
       await Promise.all(written);
     },

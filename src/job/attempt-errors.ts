@@ -1,7 +1,11 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { delayMsOf } from "../lib/delay-ms.ts";
 
-/** A handler throws this when trying again cannot help: the job is `failed` at once. */
+/**
+ * Thrown by a handler when another attempt cannot help: the job is `failed` at once with `PERMANENT_FAILURE`.
+ *
+ * @example throw new PermanentError("there is no such customer")
+ */
 export class PermanentError extends HoldfastError {
   override readonly name = "PermanentError";
 
@@ -10,12 +14,16 @@ export class PermanentError extends HoldfastError {
   }
 }
 
-/** A handler throws this to set the delay before the next attempt. It uses up an attempt like any failure. */
+/**
+ * Thrown by a handler to set the delay before the next attempt. It uses up an attempt like any failure.
+ *
+ * @example throw new RetryAfterError(30_000, "the bank is closed")
+ */
 export class RetryAfterError extends HoldfastError {
   override readonly name = "RetryAfterError";
   override readonly retryAfterMs: number;
 
-  /** @param ms milliseconds until the next attempt, 0 to a year; beyond it counts as the nearer end, no number as 0 */
+  /** @param ms milliseconds until the next attempt, clamped to 0 … a year; what is not a number counts as 0 */
   constructor(
     ms: number,
     message = `The handler asked to be tried again in ${delayMsOf(ms)} ms`,
@@ -29,11 +37,14 @@ export class RetryAfterError extends HoldfastError {
 /**
  * Nobody can know whether a side effect happened.
  *
- * An effect may throw it, to say so itself; it is also what `effect(…)` throws for one that is in doubt.
+ * `effect(…)` throws it. The function of an effect may throw it too, when it finds out that it cannot know. Thrown outside an
+ * effect, it counts as a `PermanentError`, since there is nothing to resolve.
+ *
+ * @example throw new InDoubtError("the bank closed the connection after the charge was sent")
  */
 export class InDoubtError extends HoldfastError {
   override readonly name = "InDoubtError";
-  /** Whether a later attempt may learn more, e.g. from a probe. */
+  /** Whether a later attempt may find out, e.g. by a probe. @default false */
   override readonly retryable: boolean;
 
   constructor(message: string, options: { readonly cause?: unknown; readonly retryable?: boolean } = {}) {

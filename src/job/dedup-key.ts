@@ -1,8 +1,7 @@
 import { hash } from "node:crypto";
 
 /**
- * The name under which a job type's idempotency key is claimed: a hash, so that no byte of a client's ever becomes
- * part of a key in the store.
+ * The deduplication key of a type's idempotency key. It is a hash, so no client's text becomes part of a Redis key.
  *
  * @returns 22 URL-safe characters, 128 bits
  */
@@ -11,13 +10,13 @@ export function dedupKeyOf(type: string, idempotencyKey: string): string {
 }
 
 /**
- * The identity of one side effect, the same over attempts and duplicates.
+ * The identity of one side effect, the same for every attempt and duplicate.
  *
  * @param effect the effect's name, with its index where it has one
  * @returns 22 URL-safe characters, 128 bits
  */
-export function effectKeyOf(claim: string, effect: string): string {
-  return digest(`${claim}\0${effect}`);
+export function effectKeyOf(dedupKey: string, effect: string): string {
+  return digest(`${dedupKey}\0${effect}`);
 }
 
 function digest(text: string): string {

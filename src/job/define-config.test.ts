@@ -30,7 +30,7 @@ describe("an application", () => {
     expect(application.schedules).toEqual([]);
   });
 
-  it("knows the former queues of its jobs, too, after those they wait in now", () => {
+  it("lists former queues after the queues in use", () => {
     const moved = job("moved", "fast", ["slow", "default"]);
 
     expect(defineConfig({ jobs: [moved, job("b", "slow")], handlers }).queues).toEqual([
@@ -40,7 +40,7 @@ describe("an application", () => {
     ]);
   });
 
-  it("does not load its handlers when it is declared", () => {
+  it("does not load its handlers when declared", () => {
     const load = () => {
       throw new Error("loaded");
     };
@@ -48,7 +48,7 @@ describe("an application", () => {
     expect(() => defineConfig({ jobs: [job("a")], handlers: load })).not.toThrow();
   });
 
-  it("is refused with every fault, one line each", () => {
+  it("is refused with one line for each fault", () => {
     const report = job("report");
     const faulty = () =>
       defineConfig({

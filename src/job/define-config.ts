@@ -2,28 +2,39 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { JobContract, JobHandler } from "./define-job.ts";
 import type { Schedule } from "./define-schedule.ts";
 
-/** What `holdfast.config.ts` exports: which jobs and schedules exist. */
 export interface ApplicationDefinition {
+  /** Contracts from `defineJob`. Every process loads them. */
   readonly jobs: readonly JobContract[];
-  /** Loads what the jobs do. Called by the worker alone, so that nobody else loads a handler's code. */
+  /**
+   * Imports the handlers. Only the worker calls it.
+   *
+   * @example async () => [(await import("./jobs/report/handler.ts")).reportHandler]
+   */
   readonly handlers: () => Promise<readonly JobHandler[]>;
+  /** Schedules from `defineSchedule`. @default none */
   readonly schedules?: readonly Schedule[];
 }
 
-/** An application, checked. */
+/** A valid application. */
 export interface Application {
   readonly jobs: ReadonlyMap<string, JobContract>;
-  /** The names of all queues that its jobs wait in, and, after them, of those that they waited in before. */
+  /** The queues of its jobs, then their former queues. */
   readonly queues: readonly string[];
   readonly handlers: () => Promise<readonly JobHandler[]>;
   readonly schedules: readonly Schedule[];
 }
 
 /**
- * Declares an application.
+ * Declares an application: the default export of `holdfast.config.ts`.
  *
- * @throws HoldfastError `APPLICATION_INVALID` with one line per fault: a type or schedule named twice, a schedule for a
- *   job that is not listed
+ * @throws HoldfastError `APPLICATION_INVALID` with one line per fault: a type or schedule that is declared twice, or a
+ *   schedule whose job is not listed
+ * @example
+ * export default defineConfig({
+ *   jobs: [report],
+ *   handlers: async () => [(await import("./jobs/report/handler.ts")).reportHandler],
+ *   schedules: [monthlyReport],
+ * });
  */
 export function defineConfig(definition: ApplicationDefinition): Application {
   const { jobs, schedules = [] } = definition;
@@ -45,7 +56,7 @@ export function defineConfig(definition: ApplicationDefinition): Application {
   };
 }
 
-/** The environment variables that the jobs cannot do without, each with the types that require it. */
+/** The environment variables that jobs require, each with the types that require it. */
 export function requiredVariables({ jobs }: Pick<Application, "jobs">): ReadonlyMap<string, string[]> {
   const types = new Map<string, string[]>();
   for (const [type, job] of jobs)

@@ -12,17 +12,17 @@ const good: AnyDefinition = {
   timeoutMs: 1_000,
 };
 
-/** What JavaScript, or a cast, lets through the compiler. */
+/** Definitions that only JavaScript or a cast can pass. */
 const define = (changed: Readonly<Record<string, unknown>>) => () =>
   defineJob({ ...good, ...changed } as AnyDefinition);
 
 describe("a job", () => {
-  it("waits in the default queue unless it names another", () => {
+  it("waits in the default queue, unless it names another", () => {
     expect(defineJob(good).queue).toBe("default");
     expect(defineJob({ ...good, queue: "slow" }).queue).toBe("slow");
   });
 
-  it("may name the queues it waited in before, and names none unless it says so", () => {
+  it("may name former queues; by default it has none", () => {
     expect(defineJob(good).formerQueues).toEqual([]);
     expect(defineJob({ ...good, queue: "slow", formerQueues: ["default"] }).formerQueues).toEqual([
       "default",
@@ -42,7 +42,7 @@ describe("a job", () => {
     expect(define(changed)).toThrow(fault);
   });
 
-  it("binds a handler to the very contract that it was made from", async () => {
+  it("binds a handler to its contract", async () => {
     const job = defineJob(good);
     const run = async () => "done";
 
@@ -73,7 +73,7 @@ describe("a job", () => {
     expect(define({ result: undefined })).toThrow(/^job "report": result: /);
   });
 
-  it("may not declare a secret where its schema has nothing: mistyped, it would stay in sight", () => {
+  it("may not declare a secret where its schema has nothing: a typo would expose it", () => {
     const payload = z.strictObject({ token: z.string() });
 
     expect(defineJob({ ...good, payload, redact: { payload: ["/token"] } }).redact).toEqual({
@@ -90,7 +90,7 @@ describe("a job", () => {
     expect(define({ requiredVariables: [name] })).toThrow(/^job "report": requiredVariables\.0: /);
   });
 
-  it("is refused with everything that is wrong, one line each", () => {
+  it("is refused with one line for each fault", () => {
     const refused = define({ type: "Report", timeoutMs: 0, retry: { attempts: 0, backoff: {} } });
 
     expect(refused).toThrow(expect.objectContaining({ code: "APPLICATION_INVALID" }));

@@ -1,15 +1,11 @@
 import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import {
-  type EffectDeclaration,
-  type EffectDeclarations,
-  effectDeclarationSchema,
-  type RunEffect,
-} from "./effect.ts";
+import type { AttemptFunction } from "./attempt.ts";
+import { type EffectDeclaration, type EffectDeclarations, effectDeclarationSchema } from "./effect.ts";
 import { type PointerInto, type Redaction, strayPointers } from "./redaction.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
 
-/** What a job is, apart from what it does: safe to load in a producer, the API, the CLI and the scheduler. */
+/** What a job is. It holds no handler code, so every process may load it. */
 export interface JobContract<
   Type extends string = string,
   PayloadIn = unknown,
@@ -18,112 +14,87 @@ export interface JobContract<
   EffectName extends string = never,
 > {
   readonly type: Type;
-  /** What clients send: JSON, checked on submission and again before each attempt. */
   readonly payload: z.ZodType<Payload, PayloadIn>;
-  /** What the handler returns: JSON, checked before the job completes. */
   readonly result: z.ZodType<unknown, Result>;
   readonly retry: RetryPolicy;
-  /** Milliseconds one attempt may take, 1 to 86,400,000 (a day). */
   readonly timeoutMs: number;
-  /** The side effects it may have, by name. */
   readonly effects: EffectDeclarations;
-  /** The queue its jobs wait in. */
   readonly queue: string;
-  /** The queues its jobs waited in before, the oldest first. */
   readonly formerQueues: readonly string[];
-  /** What operators do not see. */
   readonly redact: Redaction;
-  /** The environment variables without which a worker that runs it does not start. */
   readonly requiredVariables: readonly string[];
-  /** Binds what the job does. Keep it in a file of its own, which the worker alone loads. */
+  /**
+   * Binds the function that does the job. Keep it in a file that only the worker loads.
+   *
+   * @example export const reportHandler = report.handler(async ({ payload, effect }) => { … });
+   */
   handler(run: AttemptFunction<Payload, Result, EffectName>): JobHandler;
 }
 
-/** What a handler is given for one attempt. A copy of it by spread (`{ ...attempt }`) has no `signal` and no `log`. */
-export interface Attempt<Payload = unknown, EffectName extends string = never> {
-  readonly payload: Payload;
-  readonly jobId: string;
-  readonly idempotencyKey: string;
-  /** Which attempt this is, from 1. Attempts that a crash cut off do not count. */
-  readonly attempt: number;
-  /** Runs a declared side effect at most once, through retries, duplicates and crashes. */
-  readonly effect: RunEffect<EffectName>;
-  /** Aborted when the time is up, the worker stops, or another worker has taken the job over. */
-  readonly signal: AbortSignal;
-  /** Log lines with the job's id. The newest 100 of `info`, `warn` and `error` are kept with the job. */
-  readonly log: AttemptLog;
-  /**
-   * Tells how far the attempt is, for the status endpoint.
-   *
-   * @param value a number or a JSON object of at most 4 kB
-   */
-  progress(value: number | Readonly<Record<string, unknown>>): Promise<void>;
-}
-
-export interface AttemptLog {
-  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
-}
-
-/** Does the job once. It signals failure by throwing; what it returns is the job's result. */
-export type AttemptFunction<Payload, Result, EffectName extends string = never> = (
-  attempt: Attempt<Payload, EffectName>,
-) => Promise<Result>;
-
-/** A contract and what fulfils it. */
+/** A contract and the function that does the job. */
 export interface JobHandler {
   readonly job: JobContract;
   readonly run: AttemptFunction<unknown, unknown>;
 }
 
-/** What `defineJob` is given. */
 export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, EffectName extends string> {
-  /** 1 to 64 lower-case letters, digits and dashes, beginning with a letter. */
+  /** 1 to 64 lower-case letters, digits and dashes, starting with a letter. */
   readonly type: Type;
+  /** What clients send: a Zod schema of JSON, checked on submission and again before each attempt. */
   readonly payload: z.ZodType<Payload, PayloadIn>;
+  /** What the handler returns: a Zod schema of JSON, checked before the job completes. At most 64 KiB as JSON. */
   readonly result: z.ZodType<unknown, Result>;
+  /** @example { attempts: 5, backoff: { kind: "exponential", delayMs: 1_000, jitter: 0.2 } } */
   readonly retry: RetryPolicy;
-  /** Milliseconds one attempt may take. */
+  /** Milliseconds that one attempt may take, 1 to 86,400,000 (a day). */
   readonly timeoutMs: number;
   /**
-   * Its side effects by name: 1 to 64 lower-case letters, digits and dashes, beginning with a letter.
+   * The job's side effects by name: 1 to 64 lower-case letters, digits and dashes, starting with a letter.
+   *
    * @default none
+   * @example { charge: { timeoutMs: 10_000, inDoubt: "hold" } }
    */
   readonly effects?: Readonly<Record<EffectName, EffectDeclaration>>;
   /**
-   * The queue its jobs wait in; types in different queues do not delay each other.
+   * The queue its jobs wait in. Types in different queues do not delay each other.
+   *
    * @default "default"
    */
   readonly queue?: string;
   /**
-   * The queues its jobs waited in before, the oldest first: workers go on to run what waits there, and a key that was used
-   * there still makes no second job.
+   * The queues its jobs waited in before, the oldest first. Workers still run what waits there, and keys that were used
+   * there still make no second job.
+   *
    * @default none
    */
   readonly formerQueues?: readonly string[];
   /**
-   * Where secrets stand, as JSON pointers; a step `*` is every member or element. Operators see `[redacted]` there, and
-   * errors and log lines that quote a secret of the payload do not show it.
+   * Where secrets are, as JSON pointers. A step `*` is every member or element. Operators see `[redacted]` there; errors and
+   * log lines that quote a secret of the payload do not show it.
+   *
    * @default none
+   * @example { payload: ["/user/password", "/tokens/*"] }
    */
   readonly redact?: {
     readonly payload?: readonly PointerInto<NoInfer<PayloadIn>>[];
     readonly result?: readonly PointerInto<NoInfer<Result>>[];
   };
   /**
-   * The environment variables that its handler cannot do without, e.g. `["SMTP_URL"]`. A worker does not start where one is
-   * missing.
+   * The environment variables that the handler needs. If one is missing, a worker does not start.
+   *
    * @default none
+   * @example ["SMTP_URL"]
    */
   readonly requiredVariables?: readonly string[];
 }
 
-const NAME = /^[a-z][a-z0-9-]{0,63}$/;
-const nameSchema = z
+/** Of job types, effects, queues and schedules. */
+export const nameSchema = z
   .string()
-  .regex(NAME, "expected 1 to 64 lower-case letters, digits and dashes, beginning with a letter");
+  .regex(
+    /^[a-z][a-z0-9-]{0,63}$/,
+    "expected 1 to 64 lower-case letters, digits and dashes, starting with a letter",
+  );
 const DAY_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_QUEUE = "default";
 
@@ -143,9 +114,17 @@ const definitionSchema = z.strictObject({
 });
 
 /**
- * Declares a kind of job.
+ * Declares a job type.
  *
- * @throws HoldfastError `APPLICATION_INVALID` with everything that is wrong with the definition
+ * @throws HoldfastError `APPLICATION_INVALID` with one line per fault
+ * @example
+ * export const report = defineJob({
+ *   type: "report",
+ *   payload: z.strictObject({ month: z.string() }),
+ *   result: z.strictObject({ pages: z.int() }),
+ *   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 5_000 } },
+ *   timeoutMs: 60_000,
+ * });
  */
 export function defineJob<
   const Type extends string,
@@ -164,7 +143,7 @@ export function defineJob<
     formerQueues: definition.formerQueues ?? [],
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
     requiredVariables: definition.requiredVariables ?? [],
-    // The worker checks the payload against this very contract before it calls `run`.
+    // The cast is safe: the worker checks the payload against this contract before it calls `run`.
     handler: (run) => ({ job: contract, run: run as AttemptFunction<unknown, unknown> }),
   };
   return contract;

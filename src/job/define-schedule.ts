@@ -1,22 +1,26 @@
 import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { exactDurationText } from "../lib/duration-text.ts";
-import type { JobContract } from "./define-job.ts";
+import { type JobContract, nameSchema } from "./define-job.ts";
 import { cronTimetable, everyTimetable, type Timetable } from "./timetable.ts";
 
-/** One due moment of a schedule. */
+/** One due instant of a schedule. */
 export interface Tick {
-  /** The scheduled instant, not the moment a scheduler got to it. */
+  /** The scheduled instant, not the time at which a scheduler gets to it. */
   readonly at: Date;
 }
 
-/** What becomes of ticks that no scheduler was there for. */
+/** What happens to ticks that were missed because no scheduler ran. */
 export interface CatchUp {
-  /** `none`: they are skipped. `latest`: the last one runs. `all`: the last `max` run, oldest first. */
+  /** `none`: they are skipped. `latest`: the last one runs. `all`: the last `max` run, the oldest first. */
   readonly mode: "none" | "latest" | "all";
-  /** How many at most, 1 to 1,000; for `all`. @default 100 */
+  /** With `all`, how many run at most, 1 to 1,000. @default 100 */
   readonly max: number;
-  /** Milliseconds after which a tick is given up; must be shorter than keys are remembered. @default a day */
+  /**
+   * Milliseconds after which a missed tick is skipped, 1,000 to a year. Must be shorter than `HOLDFAST_RETENTION_MS`.
+   *
+   * @default 86_400_000 (a day)
+   */
   readonly windowMs: number;
 }
 
@@ -29,35 +33,43 @@ export interface Schedule {
   readonly timetable: Timetable;
   /** For people, e.g. `0 9 * * 1-5 in Europe/Berlin`, `every 15 min`. */
   readonly when: string;
-  /** The zone its times are told in. */
+  /** The zone in which people read its times. */
   readonly timeZone: string;
 }
 
 interface ScheduleBase<PayloadIn> {
-  /** 1 to 64 lower-case letters, digits and dashes, beginning with a letter. */
+  /** 1 to 64 lower-case letters, digits and dashes, starting with a letter. */
   readonly name: string;
   readonly job: JobContract<string, PayloadIn>;
-  /** Makes the payload; called with the same tick it must give the same content. */
+  /**
+   * Makes the payload. It must return the same content for the same tick, since several schedulers may call it.
+   *
+   * @example ({ at }) => ({ day: at.toISOString().slice(0, 10) })
+   */
   readonly payload: (tick: Tick) => PayloadIn;
-  /** @default { mode: "none" } */
+  /**
+   * What happens to missed ticks.
+   *
+   * @default { mode: "none" }
+   * @example { mode: "all", max: 24, windowMs: 86_400_000 }
+   */
   readonly catchUp?: { readonly mode: CatchUp["mode"]; readonly max?: number; readonly windowMs?: number };
 }
 
 export type ScheduleDefinition<PayloadIn> = ScheduleBase<PayloadIn> &
   (
     | {
-        /** Five fields: minute, hour, day of month, month, day of week. */
+        /** Five fields: minute, hour, day of month, month, day of week. @example "0 9 * * 1-5" */
         readonly cron: string;
-        /** A name of the IANA database, e.g. `Europe/Berlin`; the clocks that `cron` is read against. */
+        /** The zone of `cron`'s times: a name of the IANA database. @example "Europe/Berlin" */
         readonly timeZone: string;
       }
     | {
-        /** Milliseconds between two ticks, counted from 1970-01-01T00:00:00Z: at least 1,000. */
+        /** Milliseconds between two ticks, at least 1,000, counted from 1970-01-01T00:00:00Z. */
         readonly everyMs: number;
       }
   );
 
-const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 const SHORTEST_PERIOD_MS = 1_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -73,18 +85,23 @@ const catchUpSchema = z.strictObject({
 });
 
 /**
- * Declares a schedule.
+ * Declares a schedule: by `cron` and `timeZone`, or by `everyMs`.
  *
- * @throws HoldfastError `APPLICATION_INVALID` when its name, times or catch-up are not possible
+ * @throws HoldfastError `APPLICATION_INVALID` with the first fault
+ * @example
+ * export const monthlyReport = defineSchedule({
+ *   name: "monthly-report",
+ *   cron: "0 6 1 * *",
+ *   timeZone: "Europe/Berlin",
+ *   job: report,
+ *   payload: ({ at }) => ({ month: at.toISOString().slice(0, 7) }),
+ *   catchUp: { mode: "latest" },
+ * });
  */
 export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<PayloadIn>): Schedule {
   const { name, job, payload } = definition;
-  if (!NAME.test(name)) {
-    throw invalid(
-      name,
-      "name: expected 1 to 64 lower-case letters, digits and dashes, beginning with a letter",
-    );
-  }
+  const named = nameSchema.safeParse(name);
+  if (!named.success) throw invalid(name, `name: ${named.error.issues[0]?.message}`);
   const catchUp = catchUpSchema.safeParse(definition.catchUp ?? { mode: "none" });
   if (!catchUp.success) {
     const [issue] = catchUp.error.issues;
@@ -92,24 +109,19 @@ export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<Payload
   }
   const base = { name, job, payload, catchUp: catchUp.data };
   if ("everyMs" in definition) {
-    const { everyMs } = definition;
-    return {
-      ...base,
-      timetable: every(name, everyMs),
-      when: `every ${exactDurationText(everyMs)}`,
-      timeZone: "UTC",
-    };
+    const timetable = every(name, definition.everyMs);
+    return { ...base, timetable, when: `every ${exactDurationText(definition.everyMs)}`, timeZone: "UTC" };
   }
   const { cron, timeZone } = definition;
   return { ...base, timetable: byCron(name, cron, timeZone), when: `${cron} in ${timeZone}`, timeZone };
 }
 
-/** The idempotency key of a tick: the whole state that a schedule has. */
+/** A tick's idempotency key. It is a schedule's only state. */
 export function tickKey(schedule: Schedule, at: number): string {
   return `schedule:${schedule.name}:${new Date(at).toISOString()}`;
 }
 
-/** The idempotency key of a run that somebody asked for. */
+/** The idempotency key of a run on request. */
 export function runNowKey(schedule: Schedule, request: string): string {
   return `schedule:${schedule.name}:now:${request}`;
 }

@@ -18,59 +18,82 @@ export const effectDeclarationSchema = z.discriminatedUnion("inDoubt", [
   }),
 ]);
 
-/** A side effect that a job declares: how long it may take, and what to do when nobody knows whether it happened. */
+/**
+ * Declares a side effect: how long it may take, and what follows when nobody can know whether it happened.
+ *
+ * @example { timeoutMs: 10_000, inDoubt: "hold" }
+ * @example { timeoutMs: 10_000, inDoubt: "repeat", downstreamRemembersMs: 86_400_000 }
+ */
 export type EffectDeclaration =
   | {
-      /** Milliseconds one run may take, 1 to 86,400,000. */
+      /** Milliseconds that one run may take, 1 to 86,400,000 (a day). */
       readonly timeoutMs: number;
       /**
-       * `hold`: the job fails visibly and waits for an operator. `probe`: the handler's probe asks downstream; that is safe
-       * only for an effect that heeds its signal, or a downstream that checks the fence.
+       * `hold`: the job fails with `EFFECT_IN_DOUBT` and waits for an operator.
+       *
+       * `probe`: the handler's probe asks downstream. This is safe only if the effect obeys its signal, or downstream checks
+       * the fence.
        */
       readonly inDoubt: "hold" | "probe";
     }
   | {
+      /** Milliseconds that one run may take, 1 to 86,400,000 (a day). */
       readonly timeoutMs: number;
-      /** Run it again with the same key: downstream recognises it and does not act twice. */
+      /** `repeat`: runs again with the same key, which downstream recognises. */
       readonly inDoubt: "repeat";
-      /** Milliseconds for which downstream recognises the key, counted from the first run. After that it is held. */
+      /** Milliseconds for which downstream remembers a key, counted from the first run. Later doubts are held. */
       readonly downstreamRemembersMs: number;
     };
 
 export type EffectDeclarations = Readonly<Record<string, EffectDeclaration>>;
 
-/** What an effect is given when it runs. */
+/** What a run of an effect gets. */
 export interface EffectCall {
-  /** The same over attempts and duplicates: pass it downstream as idempotency key. 22 URL-safe characters. */
+  /** The effect's identity, the same for every attempt and duplicate: 22 URL-safe characters. Pass it downstream as idempotency key. */
   readonly key: string;
   /**
-   * Grows with each reservation of this effect, a whole number below 2^53. Pass it downstream, where a call with a lower one
-   * than was seen before must be refused: it comes from a worker that was paused, and that a later run has overtaken.
+   * A whole number below 2^53 that grows with each reservation of this effect. Pass it downstream, which must refuse a lower
+   * number than it has seen: that call comes from a paused worker whose effect ran again elsewhere.
    */
   readonly fence: number;
-  /** Aborted when the effect's time is up, and whenever the attempt's is. */
+  /** Aborted when the effect's time is up, and when the attempt's signal is. */
   readonly signal: AbortSignal;
 }
 
-/** What a probe is given: it begins nothing, so it has no fence. */
+/** What a probe gets. It starts nothing, so it has no fence. */
 export type ProbeCall = Omit<EffectCall, "fence">;
 
-/** What an error of the effect says about whether it happened. */
+/** What an error says about an effect: it did not happen, or nobody can know. */
 export type EffectVerdict = "not-done" | "unknown";
 
 /** What a probe found out. Any other answer counts as `unknown`. */
 export type ProbeAnswer<T> = "not-done" | "unknown" | { readonly done: T };
 
 export interface EffectOptions<T> {
-  /** Tells effects in a loop apart: 1 to 200 characters that are the same in each attempt, e.g. a recipient's id. */
+  /**
+   * Distinguishes runs of one effect in a loop: 1 to 200 characters, the same in each attempt.
+   *
+   * @default none
+   * @example { index: recipient.id }
+   */
   readonly index?: string;
-  /** Overrides what a thrown error means; undefined leaves it to the default classifier. */
+  /**
+   * Overrides what a thrown error says about the effect; `undefined` leaves it to the default classifier.
+   *
+   * @example { classify: (error) => (error instanceof CardDeclined ? "not-done" : undefined) }
+   */
   readonly classify?: (error: unknown) => EffectVerdict | undefined;
   /**
-   * Asks downstream whether the effect with this key happened; used where the effect is declared `probe`.
+   * Asks downstream whether the effect with this key happened. Used if the effect is declared `probe`.
    *
-   * It is asked after the effect's time is up. An effect that ignores its signal can still be running then, and act after the
-   * probe said not done: heed the signal, or pass the fence downstream.
+   * It runs after the effect's time is up. An effect that ignores its signal may still act after the probe's "not done": obey
+   * the signal, or pass the fence downstream.
+   *
+   * @example
+   * { probe: async ({ key, signal }) => {
+   *   const charge = await bank.find(key, { signal });
+   *   return charge === undefined ? "not-done" : { done: charge.id };
+   * } }
    */
   readonly probe?: (call: ProbeCall) => Promise<ProbeAnswer<T>>;
 }
@@ -78,14 +101,16 @@ export interface EffectOptions<T> {
 /** Runs a side effect that must not happen twice. */
 export interface RunEffect<Name extends string> {
   /**
-   * Runs `run` unless it ran to its end before, in whichever attempt; then its stored result is returned.
+   * Runs `run`, unless it was done before in any attempt; then returns the stored result, at most 16 KiB as JSON.
    *
-   * A second call of the same effect and index, while the first is under way in this attempt, joins the first. A call from
-   * inside its own `run` is refused: it would wait for itself.
+   * A second call of the same effect and index in this attempt joins the first. A call from inside its own `run` is refused,
+   * because it would wait for itself.
    *
-   * @param options.assumedResult makes what it returns where it was settled as done and nobody gave a result
-   * @throws what `run` throws when that proves that nothing happened; BullMQ then retries
+   * @param options.assumedResult makes the return value if a person resolved the effect as done without a result; without it
+   *   that is `undefined`
+   * @throws what `run` throws, if that proves that nothing happened; the job is then retried
    * @throws InDoubtError when nobody can know whether it happened
+   * @example const id = await effect("charge", ({ key, signal }) => bank.charge(payload.cents, { key, signal }));
    */
   <T, Assumed>(
     name: Name,

@@ -50,7 +50,7 @@ describe("what a handler throws", () => {
       "unknown customer",
       false,
     ],
-    ["a wish to be tried later", new RetryAfterError(50, "busy"), "HANDLER_FAILED", "busy", true],
+    ["a delay before the next attempt", new RetryAfterError(50, "busy"), "HANDLER_FAILED", "busy", true],
     ["an error of ours", new HoldfastError("LOCK_LOST", "silent"), "LOCK_LOST", "silent", true],
   ])("%s, becomes a failure with a code", (_, thrown, code, message, retryable) => {
     expect(failureOf(thrown)).toEqual({ code, message, retryable });
@@ -63,7 +63,7 @@ describe("what a handler throws", () => {
     expect(message).toMatch(/thrown/);
   });
 
-  it("is kept short", () => {
+  it("has at most 1,000 characters", () => {
     const { message } = failureOf(new Error("x".repeat(100_000)));
 
     expect(message).toBe(`${"x".repeat(999)}…`);
@@ -102,12 +102,12 @@ describe("a failure kept with its job", () => {
     );
   });
 
-  it("keeps all its lines", () => {
+  it("keeps every line of its message", () => {
     expect(parseFailure("HANDLER_FAILED: one\ntwo: three")).toMatchObject({ message: "one\ntwo: three" });
   });
 
   it.each(["job stalled more than allowable limit", "NO_SUCH_CODE: text", "toString: x", ""])(
-    "that others wrote, %j, is shown whole, as the handler's own",
+    "of another program, %j, is shown whole as HANDLER_FAILED",
     (line) => {
       expect(parseFailure(line)).toEqual({ code: "HANDLER_FAILED", message: line, retryable: true });
     },

@@ -2,20 +2,20 @@ import { type ErrorCode, errorCodes, isErrorCode } from "../errors/error-codes.t
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { asError } from "../lib/thrown.ts";
 
-/** Why an attempt failed, as it is kept with the job and shown in its status. */
+/** Why an attempt failed, as Redis keeps it and the status shows it. */
 export interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
-  /** Whether trying again can help. */
+  /** Whether another attempt can help. */
   readonly retryable: boolean;
 }
 
 const MESSAGE_MAX = 1_000;
 
 /**
- * What a thrown value means. Anything that is not ours is the handler's own failure, and may be tried again.
+ * Makes a failure of a thrown value. What is not a `HoldfastError` is a retryable `HANDLER_FAILED`.
  *
- * @param scrub takes secrets out of its message
+ * @param scrub removes secrets from the message
  */
 export function failureOf(thrown: unknown, scrub = (text: string) => text): Failure {
   const error = asError(thrown);
@@ -25,22 +25,22 @@ export function failureOf(thrown: unknown, scrub = (text: string) => text): Fail
   return failure("HANDLER_FAILED", message);
 }
 
-/** One line that people read in BullMQ's own tools too. */
+/** BullMQ's `failedReason`: `CODE: message`, readable in BullMQ's own tools. */
 export function formatFailure({ code, message }: Failure): string {
   return `${code}: ${message}`;
 }
 
 const LINE = /^([A-Z_]+): (.*)$/s;
 
-/** Whether a text is such a line. */
+/** Whether a text is a line of `formatFailure`. */
 export function isFailureLine(text: string): boolean {
   return isErrorCode(LINE.exec(text)?.[1] ?? "");
 }
 
 /**
- * Reads such a line back. A text that is not ours, e.g. BullMQ's own, counts as the handler's failure.
+ * Reads a line of `formatFailure`. Any other text, such as BullMQ's own, counts as `HANDLER_FAILED`.
  *
- * @param open reads the message where it may be sealed; the code never is
+ * @param open decrypts the message; the code is never encrypted
  */
 export function parseFailure(line: string, open = (message: string) => message): Failure {
   const [, code = "", message = ""] = LINE.exec(line) ?? [];

@@ -1,11 +1,7 @@
 const LENGTH_MAX = 255;
 const CONTROL = /\p{Cc}/u;
 
-/**
- * What is wrong with an idempotency key, if anything.
- *
- * @returns undefined for a key of 1 to 255 characters (code points) of well-formed Unicode without control characters
- */
+/** @returns what is wrong; undefined for 1 to 255 code points of well-formed Unicode without control characters */
 export function keyFault(key: string): string | undefined {
   if (key.length === 0) return "expected at least one character";
   if (key.length > 2 * LENGTH_MAX || [...key].length > LENGTH_MAX)

@@ -9,7 +9,7 @@ const queues = fc.stringMatching(/^[a-z][a-z0-9-]{0,63}$/);
 const fingerprints = fc.stringMatching(/^[0-9a-f]{12}$/);
 
 describe("a job's id", () => {
-  it("tells the queue and the fingerprint that it was made from", () => {
+  it("contains its queue and fingerprint", () => {
     fc.assert(
       fc.property(queues, fingerprints, (queue, fingerprint) => {
         expect(parseJobId(newJobId(queue, fingerprint))).toEqual({ queue, fingerprint });
@@ -17,7 +17,7 @@ describe("a job's id", () => {
     );
   });
 
-  it("holds a UUIDv7 of the moment at which it was made", () => {
+  it("contains a UUIDv7 of the time at which it was made", () => {
     const before = Date.now();
     const [, uuid = ""] = newJobId("default", fingerprint).split("_");
 
@@ -34,7 +34,7 @@ describe("a job's id", () => {
   });
 });
 
-describe("what is not an id of ours", () => {
+describe("a text that Holdfast did not make", () => {
   it.each([
     "",
     "active",
@@ -65,11 +65,11 @@ describe("what is not an id of ours", () => {
     id.replace("default_", "default-"),
     "x".repeat(10_240),
     `${"a".repeat(10_000)}_${id.split("_")[1]}`,
-  ])("is no job: %j", (text) => {
+  ])("is no id: %j", (text) => {
     expect(parseJobId(text)).toBeUndefined();
   });
 
-  it("is whatever anybody else made up", () => {
+  it("is no id, whatever it is", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), (text) => {
         expect(parseJobId(text)).toBeUndefined();

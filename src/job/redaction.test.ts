@@ -15,7 +15,7 @@ describe("redacting", () => {
     ["", "[redacted]"],
     ["/none", payload],
     ["/missing/deep", payload],
-  ])("at %j replaces what stands there, and nothing else", (pointer, expected) => {
+  ])("at %j replaces the value there, and nothing else", (pointer, expected) => {
     const before = structuredClone(payload);
 
     expect(redact(payload, [pointer])).toEqual(expected);
@@ -71,17 +71,17 @@ describe("a text", () => {
     "/missing",
   ]);
 
-  it("loses the secrets that it quotes, also as JSON writes them", () => {
+  it("loses the secrets that it quotes, literally or as JSON", () => {
     expect(scrub('bad sec"ret, {"token":"sec\\"ret"}, pin 123456, it all')).toBe(
       'bad [redacted], {"token":"[redacted]"}, pin [redacted], [redacted]',
     );
   });
 
-  it("keeps what is too short to be looked for", () => {
+  it("keeps secrets that are too short to search for", () => {
     expect(scrub("7 of 7")).toBe("7 of 7");
   });
 
-  it("loses them wherever it stands among the fields of a log line", () => {
+  it("loses them anywhere in the fields of a log line", () => {
     const fields = { list: [{ a: "it all" }], err: new TypeError("it all"), n: 1, none: null };
 
     expect(scrubFields(fields, scrub)).toEqual({

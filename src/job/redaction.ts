@@ -1,12 +1,12 @@
 import { z } from "zod";
 
-/** Where a job's secrets stand, as JSON pointers (RFC 6901); a step `*` is every member or element. */
+/** Where a job's secrets are, as JSON pointers (RFC 6901). A step `*` is every member or element. */
 export interface Redaction {
   readonly payload: readonly string[];
   readonly result: readonly string[];
 }
 
-/** The pointers that lead somewhere in a JSON value of this type, five steps deep; deeper ones any text. */
+/** The pointers into a JSON value of this type. Below five steps, any text. */
 export type PointerInto<T, Depth extends readonly unknown[] = []> = unknown extends T
   ? string
   : Depth["length"] extends 5
@@ -20,16 +20,16 @@ export type PointerInto<T, Depth extends readonly unknown[] = []> = unknown exte
           }[keyof T & string]
         : never;
 
-/** Takes secrets out of a text. */
+/** Removes secrets from a text. */
 export type Scrub = (text: string) => string;
 
-/** Of jobs without secrets. */
+/** For jobs without secrets. */
 export const asItIs: Scrub = (text) => text;
 
 const REDACTED = "[redacted]";
-/** Shorter values are not looked for in texts: of most lines little would be left. */
+/** Shorter secrets are not searched for in texts: they would match almost everywhere. */
 const SECRET_MIN = 4;
-/** A type that this process does not know may have secrets anywhere. */
+/** For types that this process does not know: they may have secrets anywhere. */
 const everything: Redaction = { payload: [""], result: [""] };
 
 export function redactionOf(
@@ -39,15 +39,15 @@ export function redactionOf(
   return types.get(type)?.redact ?? everything;
 }
 
-/** A copy in which secrets are replaced; null stays, as it tells that there is none. */
+/** Copies a value with its secrets replaced. Null stays, to show that there is no secret. */
 export function redact(value: unknown, pointers: readonly string[]): unknown {
   return pointers.reduce((redacted, pointer) => replaceAt(redacted, stepsOf(pointer), () => REDACTED), value);
 }
 
 /**
- * Takes a job's secrets out of texts that may quote them: errors and log lines.
+ * Removes a payload's secrets from texts that may quote them, such as errors and log lines.
  *
- * They are found as they stand in the payload, and as JSON writes them; not in any other form, nor shortened.
+ * It finds them literally and as JSON writes them, not shortened or in any other form.
  */
 export function scrubberOf(payload: unknown, pointers: readonly string[]): Scrub {
   const secrets = new Set<string>();
@@ -60,12 +60,12 @@ export function scrubberOf(payload: unknown, pointers: readonly string[]): Scrub
       collect(value);
       return value;
     });
-  // The longest first: one may be part of another.
+  // The longest first: a secret may be part of another.
   const found = [...secrets].filter(({ length }) => length >= SECRET_MIN).sort((a, b) => b.length - a.length);
   return (text) => found.reduce((scrubbed, secret) => scrubbed.replaceAll(secret, REDACTED), text);
 }
 
-/** The same for what a log line has besides its message; what is no plain JSON, such as an error, becomes that. */
+/** Scrubs a log line's fields. Errors become plain JSON. */
 export function scrubFields<T>(fields: T, scrub: Scrub): T | Record<string, unknown> {
   const json = (value: unknown): unknown => {
     if (typeof value === "string") return scrub(value);
@@ -77,7 +77,7 @@ export function scrubFields<T>(fields: T, scrub: Scrub): T | Record<string, unkn
   return json(fields) as T | Record<string, unknown>;
 }
 
-/** @returns those pointers that lead nowhere in JSON of this schema: a mistyped one would leave its secret in sight */
+/** @returns the pointers that lead nowhere in this schema: a mistyped one would expose its secret */
 export function strayPointers(
   schema: z.ZodType,
   io: "input" | "output",
@@ -102,7 +102,7 @@ interface JsonSchema {
   readonly prefixItems?: readonly JsonSchema[];
 }
 
-/** References can go round in circles without a step. */
+/** References can be circular. */
 const REFERENCES_MAX = 20;
 
 function leadsIn(schema: JsonSchema, steps: readonly string[], root: JsonSchema, references = 0): boolean {

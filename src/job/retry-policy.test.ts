@@ -42,7 +42,7 @@ describe("a retry policy", () => {
     expect(faultsOf(policy)).toEqual(places);
   });
 
-  it("bounds the starts by what it says, else by five more than the attempts", () => {
+  it("allows maxStarts, or by default five more than the attempts", () => {
     const policy = { attempts: 3, backoff: { kind: "fixed", delayMs: 0 } } as const;
 
     expect(startsAllowed(policy)).toBe(8);

@@ -17,39 +17,49 @@ export const retryPolicySchema = z
   })
   .refine(({ attempts, maxStarts }) => maxStarts === undefined || maxStarts >= attempts, {
     path: ["maxStarts"],
-    message: "expected at least as many starts as attempts",
+    message: "expected at least as many as attempts",
   })
   .refine(({ attempts, backoff }) => longestDelayMs(attempts, backoff) <= YEAR_MS, {
     path: ["backoff"],
     message: "expected the last delay to be at most a year",
   });
 
-/** The pause before the next attempt. */
+/**
+ * The delay before the next attempt.
+ *
+ * @example { kind: "exponential", delayMs: 1_000, jitter: 0.2 }
+ */
 export type Backoff =
   | {
       readonly kind: "fixed";
-      /** Milliseconds between the end of a failed attempt and the next one. */
+      /** Milliseconds from the end of a failed attempt to the next one, at most a year. */
       readonly delayMs: number;
     }
   | {
       readonly kind: "exponential";
-      /** Milliseconds before the second attempt; doubled before each further one. */
+      /** Milliseconds before the second attempt. They double before each further one; the last may be at most a year. */
       readonly delayMs: number;
       /**
-       * The share of each delay that is random, 0 to 1: with 0.5 a delay lies between half of it and all of it.
+       * The random share of each delay, 0 to 1: with 0.5 a delay is half to all of its length.
+       *
        * @default 0
        */
       readonly jitter?: number | undefined;
     };
 
-/** How often a job is tried. Set at creation, and run by BullMQ. */
+/**
+ * How often a job is tried. It is stored with the job when it is submitted.
+ *
+ * @example { attempts: 3, backoff: { kind: "fixed", delayMs: 5_000 } }
+ */
 export interface RetryPolicy {
-  /** How often the handler may fail, 1 to 100; after the last the job is `failed`. */
+  /** How often the handler may fail, 1 to 100. After the last failure the job is `failed`. */
   readonly attempts: number;
   readonly backoff: Backoff;
   /**
-   * How often an attempt may begin that then fails or is cut off by a crash. A crash of the worker uses up a start but
-   * not an attempt; this bound ends a job that kills its worker every time.
+   * How many failed attempts and crashes a job may have together, `attempts` to 1,000. A crash of the worker uses up no
+   * attempt, so this ends a job that crashes its worker every time. It then fails with `STARTS_EXHAUSTED`.
+   *
    * @default attempts + 5
    */
   readonly maxStarts?: number | undefined;
@@ -57,7 +67,7 @@ export interface RetryPolicy {
 
 const CRASHES_ALLOWED = 5;
 
-/** How often an attempt of a job may begin before the job is failed as `STARTS_EXHAUSTED`. */
+/** How many failed attempts and crashes a job may have together. */
 export function startsAllowed(retry: RetryPolicy): number {
   return retry.maxStarts ?? retry.attempts + CRASHES_ALLOWED;
 }

@@ -3,12 +3,12 @@ import type { Issue } from "../errors/holdfast-error.ts";
 import { jsonPointer, OFFENCES_MAX } from "../lib/canonical-json.ts";
 
 /**
- * What a schema found, as offences: the first 50.
+ * The first 50 issues that a schema found.
  *
- * @param base where the value lies that was checked
+ * @param base the path of the value that was checked
  */
 export function schemaIssues(error: z.ZodError | undefined, base: readonly string[] = []): Issue[] {
-  // A body can be wrong in as many places as it has bytes; those that are not told are not even written.
+  // A hostile body can have as many issues as bytes, so cut before mapping.
   return (error?.issues.slice(0, OFFENCES_MAX) ?? []).flatMap((issue) => {
     const path = [...base, ...issue.path];
     if (issue.code !== "unrecognized_keys") return [{ pointer: jsonPointer(path), message: issue.message }];

@@ -1,9 +1,9 @@
 import { Cron } from "croner";
 import { openZone, type Zone } from "./zone.ts";
 
-/** When a schedule is due. All instants are milliseconds since 1970-01-01T00:00:00Z. */
+/** When a schedule is due. Instants are milliseconds since 1970-01-01T00:00:00Z. */
 export interface Timetable {
-  /** The first tick after an instant; undefined when there is none within four years. */
+  /** The first tick after an instant; undefined if there is none within four years. */
   next(after: number): number | undefined;
   /** The latest ticks at or before an instant, the latest first. */
   latest(count: number, until: number): number[];
@@ -23,17 +23,17 @@ export function everyTimetable(everyMs: number): Timetable {
 }
 
 /**
- * Ticks whenever the clocks of a zone show a time that the pattern matches, once for each such time.
+ * Ticks once for each clock time of a zone that the pattern matches.
  *
- * The pattern is matched against clock times, and each is then turned into its instant, so that what a change of the
- * clocks means is decided in one place, for every pattern alike.
+ * It matches clock times first and converts them to instants after, so `instantOf` alone decides what a change of the clocks
+ * means.
  *
  * @param pattern five fields: minute, hour, day of month, month, day of week
  * @throws Error when the pattern or the zone is not valid
  */
 export function cronTimetable(pattern: string, timeZone: string): Timetable {
   const zone = openZone(timeZone);
-  // Clock times are handed over as if they were UTC: this only matches, and never converts.
+  // Croner matches clock times written as UTC, and converts nothing.
   const cron = new Cron(pattern, { timezone: "UTC", mode: "5-part", paused: true });
   return {
     next: (after) => nextTick(cron, zone, after),
@@ -42,7 +42,7 @@ export function cronTimetable(pattern: string, timeZone: string): Timetable {
 }
 
 function nextTick(cron: Cron, zone: Zone, after: number): number | undefined {
-  // The earliest that any clock near this instant shows.
+  // The earliest time that the zone's clocks show near this instant.
   let wall =
     after + Math.min(zone.offsetAt(after - DAY_MS), zone.offsetAt(after), zone.offsetAt(after + DAY_MS));
   while (wall - after < HORIZON_MS) {
@@ -57,7 +57,7 @@ function nextTick(cron: Cron, zone: Zone, after: number): number | undefined {
 
 function latestTicks(cron: Cron, zone: Zone, count: number, until: number): number[] {
   const ticks = new Set<number>();
-  // The latest that any clock near this instant shows; one more, since what comes before it is asked for.
+  // The latest time that the zone's clocks show near this instant, plus 1: `previousRuns` excludes its argument.
   let wall =
     1 + until + Math.max(zone.offsetAt(until - DAY_MS), zone.offsetAt(until), zone.offsetAt(until + DAY_MS));
   while (ticks.size < count && until - wall < HORIZON_MS) {

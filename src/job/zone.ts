@@ -1,20 +1,20 @@
-/** Times of a zone as numbers: `wall` is what its clocks show, written as if it were UTC, in milliseconds. */
+/** `wall` is the time that a zone's clocks show, written as if it were UTC, in milliseconds. */
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** A time zone of the IANA database, as this runtime knows it. */
+/** A time zone of the runtime's IANA database. */
 export interface Zone {
-  /** Milliseconds that its clocks are ahead of UTC at an instant. */
+  /** Milliseconds by which its clocks are ahead of UTC. */
   offsetAt(instant: number): number;
   /**
    * The instant at which its clocks show a time.
    *
-   * A time that they skip becomes the first instant after the gap; of a time that they show twice, the first counts.
+   * A skipped time is the first instant after the gap. Of a time that is shown twice, the first counts.
    */
   instantOf(wall: number): number;
 }
 
-/** @throws RangeError when the runtime does not know the zone */
+/** @throws RangeError for a zone that the runtime does not know */
 export function openZone(timeZone: string): Zone {
   const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
   const offsetAt = (instant: number) => parseOffset(format.formatToParts(instant));
@@ -42,7 +42,7 @@ function parseOffset(parts: readonly Intl.DateTimeFormatPart[]): number {
   return sign === "-" ? -ms : ms;
 }
 
-/** The first instant, within one change of clocks, at which the new offset holds. */
+/** The instant of the change of clocks between two instants, by bisection. */
 function endOfGap(early: number, late: number, offsetAt: (instant: number) => number): number {
   const old = offsetAt(early);
   let [before, after] = [early, late];

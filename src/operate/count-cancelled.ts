@@ -1,5 +1,5 @@
+import { findJobs, type ListPosition } from "../queue/find-jobs.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
-import { type AssociatedData, findJobs } from "./find-jobs.ts";
 
 /** How many of a queue's failed jobs were cancelled: somebody wanted that, and nobody has to look at them. */
 export type CountCancelled = (store: QueueStore, failed: number) => Promise<number>;
@@ -51,7 +51,7 @@ function isOld({ failed, at }: Counted, failedNow: number): boolean {
 
 async function countIn(store: QueueStore): Promise<number> {
   const enoughAt = performance.now() + ENOUGH_MS;
-  let place: AssociatedData = { queue: store.queue, state: "failed", offset: 0 };
+  let place: ListPosition = { queue: store.queue, state: "failed", offset: 0 };
   let count = 0;
   for (;;) {
     const { ids, scanned, next } = await findJobs(store, place, { code: "CANCELLED" }, SLICE);

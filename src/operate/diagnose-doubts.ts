@@ -1,5 +1,5 @@
+import { findStuckDoubts } from "../effect/stuck-doubts.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
-import { findStuckDoubts } from "./doubt-invariant.ts";
 import { type Finding, finding } from "./finding.ts";
 
 /** Looks whether every doubt of a queue can be resolved, and lets its job go on. */

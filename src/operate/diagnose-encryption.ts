@@ -1,24 +1,14 @@
 import type { EncryptionKey } from "../config/encryption-keys.ts";
+import { countEncryptionKeys } from "../queue/encryption-in-use.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
-import { loadScript } from "../redis/script.ts";
 import { type Finding, finding } from "./finding.ts";
-
-const script = loadScript(import.meta.url, "encrypted-with.lua");
-/** Of those that wait, those with priority and those that are delayed: the next ones of each. */
-const LOOKED_AT = 100;
 
 /** Looks whether the next jobs of a queue can be read with the keys that are configured. */
 export async function diagnoseEncryption(
   store: QueueStore,
   keys: readonly EncryptionKey[],
 ): Promise<Finding> {
-  const { waiting, prioritized, delayed, start } = store.keys;
-  const reply = await script.run(store.client, [waiting, prioritized, delayed], [start, LOOKED_AT]);
-  const told = reply as string[];
-  const counts = Array.from(
-    { length: told.length / 2 },
-    (_, at) => [told[2 * at] ?? "", Number(told[2 * at + 1])] as const,
-  );
+  const counts = [...(await countEncryptionKeys(store))];
   const missing = counts
     .map(([id]) => id)
     .filter((id) => id !== "" && !keys.some((key) => key.id === id))

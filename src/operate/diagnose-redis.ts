@@ -2,7 +2,7 @@ import type { Durability } from "../config/variables.ts";
 import { durationText } from "../lib/duration-text.ts";
 import { CLOCK_TOLERANCE_MS, clockWrong, sampleClock } from "../redis/clock.ts";
 import type { RedisConnection } from "../redis/connection.ts";
-import { memoryOf } from "../redis/memory.ts";
+import { type RedisMemory, readMemory } from "../redis/memory.ts";
 import { checkRedis, type Info, onlineReplicas, type RedisCheck, readInfo } from "../redis/requirements.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
@@ -18,7 +18,7 @@ export async function diagnoseRedis(client: RedisConnection, durability: Durabil
     ...checks.map((check) => ofCheck(check, durability)),
     ...unasked(info, durability),
     lastWrite(info),
-    memory(info),
+    memory(await readMemory(client), info),
     finding(
       "latency",
       byLimits(pingMs, { warn: 20, bad: 250 }),
@@ -59,11 +59,10 @@ function lastWrite(info: Info): Finding {
   });
 }
 
-function memory(info: Info): Finding {
-  const { used, limit, admitsUntil } = memoryOf(info);
+function memory({ used, limit, acceptsUntil }: RedisMemory, info: Info): Finding {
   const max = limit ?? Number(info.get("total_system_memory") ?? 0);
   if (max === 0) return ok("memory", `${mebibytes(used)} used; the store tells no limit`);
-  const most = admitsUntil ?? max * 0.9;
+  const most = acceptsUntil ?? max * 0.9;
   const found = `${mebibytes(used)} of ${mebibytes(max)}${limit === undefined ? " (the machine's; maxmemory is not set)" : `; new jobs are taken up to ${mebibytes(most)}`}`;
   return finding("memory", byLimits(used / most, { warn: 0.83, bad: 1 }), found, {
     reason: "a full store takes no new jobs (STORE_FULL); those that run still end",

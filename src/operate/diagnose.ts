@@ -2,7 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { exactDurationText } from "../lib/duration-text.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
-import { DUE_SCALE } from "../status/read-status.ts";
+import { countOverdue } from "../queue/read-backlog.ts";
 import { diagnoseDoubts } from "./diagnose-doubts.ts";
 import { diagnoseEncryption } from "./diagnose-encryption.ts";
 import { diagnoseLoss } from "./diagnose-loss.ts";
@@ -36,8 +36,7 @@ export async function diagnose(
     application.queues.map(async (name) => {
       const queueStore = stores.of(name);
       const reading = await readQueue(queueStore);
-      const latest = (reading.now - OVERDUE_AFTER_MS) * DUE_SCALE;
-      const overdue = await client.zcount(queueStore.keys.delayed, "-inf", latest);
+      const overdue = await countOverdue(queueStore, reading.now - OVERDUE_AFTER_MS);
       return [
         ...workers(name, reading),
         overdueJobs(name, overdue, reading),

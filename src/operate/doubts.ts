@@ -2,8 +2,9 @@ import { openStoredName } from "../effect/stored-name.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import { nearestTime } from "../lib/iso-time.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import { decryptedOrWhyNot } from "../queue/readable.ts";
 import { effectAssociatedData } from "../redis/associated-data.ts";
-import { keyIdOf, openedOrWhyNot } from "../redis/codec.ts";
+import { keyIdOf } from "../redis/codec.ts";
 
 /** An effect of which nobody knows whether it happened. */
 export interface Doubt {
@@ -28,7 +29,7 @@ interface Entry {
   readonly job: string;
   readonly at: number;
   readonly reason?: string;
-  readonly start: number;
+  readonly delivery: number;
   readonly worker: string;
   readonly report?: "done" | "not-done";
 }
@@ -63,10 +64,10 @@ async function readDoubt(store: QueueStore, member: string): Promise<Doubt | und
     queue,
     dedupKey,
     since: nearestTime(entry.at),
-    reason: openedOrWhyNot(() =>
+    reason: decryptedOrWhyNot(() =>
       codec.open(entry.reason ?? "", effectAssociatedData(dedupKey, name, "reason")),
     ),
-    start: entry.start,
+    start: entry.delivery,
     worker: entry.worker,
     report: entry.report ?? null,
   };
@@ -74,7 +75,7 @@ async function readDoubt(store: QueueStore, member: string): Promise<Doubt | und
 
 /** One that cannot be read is listed all the same: the doubt is there. */
 function entryIn(json: string): Entry {
-  const unknown = { job: "", at: 0, reason: "[unreadable]", start: 0, worker: "" };
+  const unknown = { job: "", at: 0, reason: "[unreadable]", delivery: 0, worker: "" };
   try {
     return { ...unknown, ...JSON.parse(json) };
   } catch {

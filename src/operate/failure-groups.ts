@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { nearestTime } from "../lib/iso-time.ts";
+import { groupFailures, readFailure, type StoredFailureGroup } from "../queue/failed-jobs.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
-import { loadScript } from "../redis/script.ts";
-import { openFailure } from "../status/read-status.ts";
 
 const instant = z.iso.datetime();
 
@@ -26,7 +25,6 @@ export const failureGroupsSchema = z.object({
 });
 export type FailureGroups = Readonly<z.output<typeof failureGroupsSchema>>;
 
-const script = loadScript(import.meta.url, "../queue/failures.lua");
 /** So many hold up the store for a millisecond or two. */
 const SLICE = 250;
 const MESSAGE_MAX = 500;
@@ -65,24 +63,21 @@ function byUrgency(a: FailureGroup, b: FailureGroup): number {
 }
 
 async function readSlice(store: QueueStore, offset: number) {
-  const { failed, start } = store.keys;
-  const reply = await script.run(store.client, [failed], [start, offset, SLICE]);
-  const [read, ...values] = reply as [number, ...(string | number)[]];
-  const groups: FailureGroup[] = [];
-  for (let at = 0; at < values.length; at += 7) {
-    const [type, , count, earliest, latest, exampleId, reason] = values.slice(at, at + 7);
-    const { code, message } = openFailure(store, String(exampleId), String(reason));
-    groups.push({
-      type: String(type),
-      code,
-      count: Number(count),
-      firstAt: nearestTime(earliest),
-      lastAt: nearestTime(latest),
-      message: message.slice(0, MESSAGE_MAX),
-      exampleId: String(exampleId),
-    });
-  }
-  return { read, groups };
+  const { read, groups } = await groupFailures(store, offset, SLICE);
+  return { read, groups: groups.map((group) => describe(store, group)) };
+}
+
+function describe(store: QueueStore, group: StoredFailureGroup): FailureGroup {
+  const { code, message } = readFailure(store, group.latestId, group.reason);
+  return {
+    type: group.type,
+    code,
+    count: group.count,
+    firstAt: nearestTime(group.earliest),
+    lastAt: nearestTime(group.latest),
+    message: message.slice(0, MESSAGE_MAX),
+    exampleId: group.latestId,
+  };
 }
 
 function add(groups: Map<string, FailureGroup>, group: FailureGroup): void {

@@ -2,13 +2,14 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
+import { findJobs, type JobFilter, type ListPosition } from "../queue/find-jobs.ts";
+import { readEnvelopeJson } from "../queue/job-record.ts";
 import { type JobState, jobStates } from "../queue/job-state.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { type DedupKeyPlaces, findDedupKeyHolder } from "../status/dedup-key-holder.ts";
 import type { ListedJob } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
-import { submitted, unlessWrongType } from "../status/submitted.ts";
-import { type AssociatedData, findJobs, type JobFilter } from "./find-jobs.ts";
+import { submitted } from "../status/submitted.ts";
 
 /** Which jobs to list. */
 export interface JobQuery extends JobFilter {
@@ -122,13 +123,9 @@ function openListedReader(stores: QueueStores, types: KnownTypes): ReadListed {
     const queue = queueOfId(id);
     if (queue === undefined) return undefined;
     const store = stores.of(queue);
-    const [status, data] = await Promise.all([
-      readStatus(id),
-      // What is no hash is no job: the status says so.
-      store.client.hget(store.keys.job(id), "data").catch(unlessWrongType),
-    ]);
-    if (status === undefined || data === null) return undefined;
-    const { idempotencyKey } = submitted(store, id, data);
+    const [status, envelope] = await Promise.all([readStatus(id), readEnvelopeJson(store, id)]);
+    if (status === undefined || envelope === null) return undefined;
+    const { idempotencyKey } = submitted(store, id, envelope);
     return {
       ...status,
       result: redact(status.result, redactionOf(types, status.type).result),
@@ -137,7 +134,7 @@ function openListedReader(stores: QueueStores, types: KnownTypes): ReadListed {
   };
 }
 
-function startOf(source: Source | undefined): AssociatedData | undefined {
+function startOf(source: Source | undefined): ListPosition | undefined {
   return source === undefined ? undefined : { ...source, offset: 0 };
 }
 
@@ -145,11 +142,11 @@ function indexOf(sources: readonly Source[], { queue, state }: Source): number {
   return sources.findIndex((source) => source.queue === queue && source.state === state);
 }
 
-function formatCursor({ queue, state, offset, lastId }: AssociatedData): string {
+function formatCursor({ queue, state, offset, lastId }: ListPosition): string {
   return Buffer.from(JSON.stringify([queue, state, offset, lastId])).toString("base64url");
 }
 
-function parseCursor(text: string, sources: readonly Source[]): AssociatedData {
+function parseCursor(text: string, sources: readonly Source[]): ListPosition {
   const place = cursorFields(text);
   if (place === undefined || indexOf(sources, place) < 0) {
     const issues = [
@@ -160,7 +157,7 @@ function parseCursor(text: string, sources: readonly Source[]): AssociatedData {
   return place;
 }
 
-function cursorFields(text: string): AssociatedData | undefined {
+function cursorFields(text: string): ListPosition | undefined {
   try {
     const [queue, state, offset, lastId] = JSON.parse(
       Buffer.from(text, "base64url").toString("utf8"),

@@ -1,10 +1,13 @@
 import type { Settings } from "../config/settings.ts";
 import { type CountEffect, declaredName } from "../effect/effect-metrics.ts";
 import { openLedgers, type Resolution, type ResolvedJob } from "../effect/ledger.ts";
+import { retryJob } from "../effect/retry-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import { jobNotFound, parseJobId } from "../job/job-id.ts";
+import { cancelJob } from "../queue/cancel-job.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
+import { readIdentity } from "../queue/job-record.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { type AuditEntry, readAuditTrail } from "./audit-log.ts";
@@ -12,7 +15,6 @@ import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "./doubts.t
 import type { FailedQuery } from "./failed-query.ts";
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
-import { type OperatedQueue, type OperatedQueues, openOperatedQueues } from "./operated-queue.ts";
 import { type RetriedFailed, retryFailed } from "./retry-failed.ts";
 
 /** On what grounds a loss is accepted, and by whom. Both are kept. */
@@ -80,12 +82,9 @@ export function openOperator(
   countEffect?: CountEffect,
 ): Operator {
   const { HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const queues = openOperatedQueues(stores, application.queues);
   const declared = application.queues.map(stores.of);
   /** The claim stands with the job that asked for the effect; when the job is gone, with its doubt. */
-  async function findClaim(id: string, store: QueueStore, effect: string): Promise<string> {
-    const dedupKey = await store.client.hget(store.keys.job(id), "claim");
-    if (dedupKey !== null) return dedupKey;
+  async function findDedupKey(id: string, store: QueueStore, effect: string): Promise<string> {
     const doubts = await listDoubts(store, 0, DOUBTS_SEARCHED_MAX);
     const doubt = doubts.find((candidate) => candidate.jobId === id && candidate.effect === effect);
     if (doubt === undefined) throw jobNotFound();
@@ -93,12 +92,9 @@ export function openOperator(
   }
 
   async function resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob> {
-    const store = stores.of(queueOf(queues, id).name);
-    const [dedupKey, type] = await Promise.all([
-      findClaim(id, store, effect),
-      store.client.hget(store.keys.job(id), "name"),
-    ]);
-    const ledger = openLedgers(store, retentionMs)(dedupKey);
+    const store = storeOf(stores, id);
+    const { type, dedupKey } = await readIdentity(store, id);
+    const ledger = openLedgers(store, retentionMs)(dedupKey ?? (await findDedupKey(id, store, effect)));
     const resolved = await ledger.resolve(effect, resolution);
     if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
     countEffect?.(type ?? "", declaredName(effect), "resolved");
@@ -108,20 +104,20 @@ export function openOperator(
   return {
     list: (query) => inTime(listJobs(stores, application.jobs, query)),
     async retry(id) {
-      const outcome = await inTime(queueOf(queues, id).queue.retry(id));
+      const outcome = await inTime(retryJob(storeOf(stores, id), id));
       if (outcome === "missing") throw jobNotFound();
       if (outcome === "not-failed")
         throw new HoldfastError("JOB_NOT_FAILED", "Only a failed job can be retried");
     },
     async cancel(id) {
-      const outcome = await inTime(queueOf(queues, id).queue.cancel(id));
+      const outcome = await inTime(cancelJob(storeOf(stores, id), id));
       if (outcome === "missing") throw jobNotFound();
       if (outcome === "ended")
         throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
       return outcome;
     },
     failures: () => inTime(readFailureGroups(declared)),
-    retryFailed: (query) => inTime(retryFailed(stores, queues, query)),
+    retryFailed: (query) => inTime(retryFailed(stores, application.queues, query)),
     async doubts(offset, limit) {
       const lists = await inTime(Promise.all(declared.map((store) => listDoubts(store, 0, offset + limit))));
       return lists
@@ -135,18 +131,18 @@ export function openOperator(
     },
     resolve: async (id, effect, resolution) => await inTime(resolve(id, effect, resolution)),
     async acceptLoss(acceptance) {
-      const { names } = queues;
       const accepted = await inTime(Promise.all(declared.map((store) => acceptLoss(store, acceptance))));
-      return names.filter((_, index) => accepted[index] !== undefined);
+      return application.queues.filter((_, index) => accepted[index] !== undefined);
     },
     auditTrail: (limit) => readAuditTrail(declared, limit),
   };
 }
 
-function queueOf(queues: OperatedQueues, id: string): { name: string; queue: OperatedQueue } {
-  const name = parseJobId(id)?.queue;
-  if (name === undefined) throw jobNotFound();
-  return { name, queue: queues.get(name) };
+/** Any queue, also one that no job of the application names any more. */
+function storeOf(stores: QueueStores, id: string): QueueStore {
+  const queue = parseJobId(id)?.queue;
+  if (queue === undefined) throw jobNotFound();
+  return stores.of(queue);
 }
 
 function notInDoubt(effect: string, state: string | null): HoldfastError {

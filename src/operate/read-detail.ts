@@ -1,14 +1,13 @@
 import { z } from "zod";
 import { parseJobId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
-import { attemptRecords } from "../queue/attempt-record.ts";
+import { readJobRecord } from "../queue/job-record.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
-import { openedOrWhyNot } from "../redis/codec.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { listedJobSchema } from "../status/job-status.ts";
 import { optionsIn, type ReadStatus } from "../status/read-status.ts";
 import { Reading } from "../status/readable.ts";
-import { submitted, unlessWrongType } from "../status/submitted.ts";
+import { submitted } from "../status/submitted.ts";
 
 const instant = z.iso.datetime();
 
@@ -36,8 +35,6 @@ export const jobDetailSchema = listedJobSchema.extend({
 });
 export type JobDetail = Readonly<z.output<typeof jobDetailSchema>>;
 
-const LOG_LINES_MAX = 100;
-
 /**
  * Reads all that is known of a job, for somebody who looks into it.
  *
@@ -53,34 +50,26 @@ export async function readDetail(
   const queue = parseJobId(id)?.queue;
   if (queue === undefined) return undefined;
   const store = stores.of(queue);
-  const { client, keys } = store;
-  const [status, fields, logs] = await inTime(
-    Promise.all([
-      readStatus(id),
-      client.hgetall(keys.job(id)).catch(unlessWrongType),
-      client.lrange(keys.jobLogs(id), -LOG_LINES_MAX, -1).catch(unlessWrongType),
-    ]),
-  );
-  if (status === undefined || fields?.data === undefined) return undefined;
+  const [status, record] = await inTime(Promise.all([readStatus(id), readJobRecord(store, id)]));
+  if (status === undefined || record?.envelope === undefined) return undefined;
   const reading = new Reading();
   const redaction = redactionOf(types, status.type);
-  const { idempotencyKey, payload } = submitted(store, id, fields.data);
+  const { idempotencyKey, payload } = submitted(store, id, record.envelope);
   return {
     ...status,
     result: redact(status.result, redaction.result),
     idempotencyKey,
     payload: redact(payload, redaction.payload),
     queue,
-    priority: reading.int("priority", fields.priority, 0),
-    delayMs: reading.int("delayMs", optionsIn(reading, fields.opts).delay, 0),
-    crashes: reading.int("crashes", fields.stc, 0),
-    worker: fields.pb ?? null,
-    attempts: attemptRecords(fields).map((record) => ({
-      ...record,
-      message: openedOrWhyNot(() => store.decryptText(id, "attempt", record.message)),
-      startedAt: reading.time("attempts", record.startedAt, status.submittedAt),
-      endedAt: reading.time("attempts", record.endedAt, status.submittedAt),
+    priority: reading.int("priority", record.priority, 0),
+    delayMs: reading.int("delayMs", optionsIn(reading, record.options).delay, 0),
+    crashes: reading.int("crashes", record.crashes, 0),
+    worker: record.worker ?? null,
+    attempts: record.attempts.map((attempt) => ({
+      ...attempt,
+      startedAt: reading.time("attempts", attempt.startedAt, status.submittedAt),
+      endedAt: reading.time("attempts", attempt.endedAt, status.submittedAt),
     })),
-    logs: (logs ?? []).map((line) => openedOrWhyNot(() => store.decryptText(id, "log", line))),
+    logs: [...record.logs],
   };
 }

@@ -1,9 +1,9 @@
 import { nearestTime } from "../lib/iso-time.ts";
 import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../queue/heartbeat.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import { type Activity, readActivity } from "../queue/read-activity.ts";
 import { type Backlog, readBacklog } from "../queue/read-backlog.ts";
 import { CLOCK_TOLERANCE_MS } from "../redis/clock.ts";
-import { loadScript } from "../redis/script.ts";
 import type { CountCancelled } from "./count-cancelled.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
 
@@ -21,71 +21,44 @@ export interface QueueReading {
   readonly runMs: readonly number[];
 }
 
-const script = loadScript(import.meta.url, "../queue/activity.lua");
-
-const RATE_WINDOW_MS = 10_000;
-const TIMED_JOBS = 100;
-const NAMED_JOBS = 200;
 const HELD_MAX = 20;
-
-interface Told {
-  readonly now: number;
-  readonly submitted: number;
-  readonly isPaused: boolean;
-  readonly completedPerSecond: number;
-  readonly failedPerSecond: number;
-  readonly times: string;
-  // An empty list comes as an object.
-  readonly active: string[] | Record<string, never>;
-  readonly workers: string[] | Record<string, never>;
-}
 
 /** Reads what goes on in a queue, in about a millisecond of the store's. */
 export async function readQueue(
   store: QueueStore,
   countCancelled: CountCancelled = async () => 0,
 ): Promise<QueueReading> {
-  const { queue: name, client, keys } = store;
-  const { active, completed, failed, jobCounter, meta, workers, workersSeen } = keys;
-  const used = [active, completed, failed, jobCounter, meta, workers, workersSeen];
-  const [backlog, reply] = await Promise.all([
-    readBacklog(store),
-    script.run(client, used, [keys.start, RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS]),
-  ]);
-  const told = JSON.parse(String(reply)) as Told;
-  const times = told.times
-    .split(";")
-    .map((job) => job.split(",").map(Number))
-    .filter((job) => job.length === 4 && job.every(Number.isFinite));
+  const name = store.queue;
+  const [backlog, activity] = await Promise.all([readBacklog(store), readActivity(store)]);
   return {
-    now: told.now,
-    submitted: told.submitted,
+    now: activity.now,
+    submitted: activity.submitted,
     queue: {
       name,
       ...backlog.jobs,
       cancelled: await countCancelled(store, backlog.jobs.failed),
       inDoubt: backlog.doubts,
-      oldestWaitingSince: sinceOf(backlog.oldestWaitingMs, told.now),
-      oldestDoubtSince: sinceOf(backlog.oldestDoubtMs, told.now),
-      completedPerSecond: told.completedPerSecond,
-      failedPerSecond: told.failedPerSecond,
-      isPaused: told.isPaused,
+      oldestWaitingSince: sinceOf(backlog.oldestWaitingMs, activity.now),
+      oldestDoubtSince: sinceOf(backlog.oldestDoubtMs, activity.now),
+      completedPerSecond: activity.completedPerSecond,
+      failedPerSecond: activity.failedPerSecond,
+      isPaused: activity.isPaused,
     },
-    workers: workersOf(name, told, backlog),
+    workers: workersOf(name, activity, backlog),
     liveWorkers: backlog.workers,
-    startMs: times.map(([submitted = 0, delay = 0, started = 0]) => Math.max(0, started - submitted - delay)),
-    runMs: times.map(([, , started = 0, finished = 0]) => Math.max(0, finished - started)),
+    startMs: activity.times.map(({ startMs }) => startMs),
+    runMs: activity.times.map(({ runMs }) => runMs),
   };
 }
 
-function workersOf(queue: string, told: Told, backlog: Backlog): WorkerOverview[] {
-  const active = chunks(told.active, 4).map(([jobId = "", type = "", worker = "", since = "0"]) => ({
+function workersOf(queue: string, activity: Activity, backlog: Backlog): WorkerOverview[] {
+  const active = activity.active.map(({ jobId, type, worker, since }) => ({
     worker,
     job: { jobId, type, since: nearestTime(since) },
   }));
-  return chunks(told.workers, 3).map(([name = "", about = "{}", seen = "0"]) => {
-    const sign = signIn(about);
-    const isSilent = told.now - Number(seen) >= SILENT_AFTER_MS;
+  return activity.workers.map(({ name, heartbeat, seenAt: seen }) => {
+    const sign = signIn(heartbeat);
+    const isSilent = activity.now - Number(seen) >= SILENT_AFTER_MS;
     return {
       name,
       queue,
@@ -95,7 +68,7 @@ function workersOf(queue: string, told: Told, backlog: Backlog): WorkerOverview[
       running: sign.running,
       lastClaimedAt: sign.claimedAt === null ? null : nearestTime(sign.claimedAt),
       isSilent,
-      isStuck: !isSilent && isStuck(sign, told, backlog),
+      isStuck: !isSilent && isStuck(sign, activity, backlog),
       isClockWrong: !isSilent && isClockWrong(sign),
       holds: active
         .filter(({ worker }) => worker === name)
@@ -124,7 +97,7 @@ function signIn(json: string): WorkerHeartbeat {
 
 function isStuck(
   { startedAt, running, concurrency, claimedAt, stuckAfterMs }: WorkerHeartbeat,
-  { isPaused, now }: Told,
+  { isPaused, now }: Activity,
   { oldestWaitingMs }: Backlog,
 ): boolean {
   if (isPaused || running >= concurrency) return false;
@@ -138,13 +111,6 @@ function isClockWrong({ clockOffsetMs }: WorkerHeartbeat): boolean {
 /** @param ageMs 0 where there is none */
 function sinceOf(ageMs: number, now: number): string | null {
   return ageMs === 0 ? null : nearestTime(now - ageMs);
-}
-
-function chunks(list: Told["active"], size: number): string[][] {
-  if (!Array.isArray(list)) return [];
-  return Array.from({ length: list.length / size }, (_, index) =>
-    list.slice(index * size, (index + 1) * size),
-  );
 }
 
 /** Nearest-rank percentiles. */

@@ -1,8 +1,9 @@
+import { retryJob } from "../effect/retry-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { parseFailure } from "../job/failure.ts";
+import { readFailedUntil } from "../queue/failed-jobs.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import type { RedisConnection } from "../redis/connection.ts";
-import { unlessWrongType } from "../status/submitted.ts";
 import {
   type FailedJob,
   type FailedQuery,
@@ -12,7 +13,6 @@ import {
   matches,
   requireFilter,
 } from "./failed-query.ts";
-import type { OperatedQueues } from "./operated-queue.ts";
 
 export interface RetriedFailed {
   readonly retried: number;
@@ -29,7 +29,7 @@ export interface RetriedFailed {
 }
 
 /** A place in the lists of failed jobs: how many of a queue's were passed over. */
-interface AssociatedData {
+interface ListPosition {
   readonly queue: number;
   readonly offset: number;
 }
@@ -48,12 +48,12 @@ const ENOUGH_MS = 1_000;
  */
 export async function retryFailed(
   stores: QueueStores,
-  queues: OperatedQueues,
+  queues: readonly string[],
   query: FailedQuery,
 ): Promise<RetriedFailed> {
   requireFilter(query);
-  const count = queues.names.length;
-  let place: AssociatedData | undefined =
+  const count = queues.length;
+  let place: ListPosition | undefined =
     query.cursor === undefined ? { queue: 0, offset: 0 } : parseCursor(query.cursor, count);
   const before = Math.min(query.before, await redisNow(stores.client));
   const limit = query.dryRun ? Number.POSITIVE_INFINITY : query.limit;
@@ -62,10 +62,10 @@ export async function retryFailed(
   const enoughAt = performance.now() + ENOUGH_MS;
   const isEnough = () => retried >= limit || scanned >= SCANNED_MAX || performance.now() > enoughAt;
   while (place !== undefined && !isEnough()) {
-    const name: string = queues.names[place.queue] ?? "";
-    const slice = await readSlice(stores.of(name), before, place.offset);
+    const store: QueueStore = stores.of(queues[place.queue] ?? "");
+    const slice = await readSlice(store, before, place.offset);
     const { read, wanted } = take(slice, query, limit - retried);
-    const moved = query.dryRun ? 0 : await retryAll(queues, name, wanted);
+    const moved = query.dryRun ? 0 : await retryAll(store, wanted);
     retried += moved;
     skipped += query.dryRun ? 0 : wanted.length - moved;
     scanned += read.length;
@@ -95,38 +95,31 @@ async function redisNow(client: RedisConnection): Promise<number> {
   return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
 }
 
-async function readSlice({ client, keys }: QueueStore, before: number, offset: number): Promise<FailedJob[]> {
-  const ids = await client.zrangebyscore(keys.failed, "-inf", before, "LIMIT", offset, SLICE);
-  const jobs = await Promise.all(
-    ids.map((id) => client.hmget(keys.job(id), "name", "failedReason").catch(unlessWrongType)),
-  );
-  return ids.map((id, index) => {
-    const [type, reason] = jobs[index] ?? [];
-    return { id, type: type ?? "", code: parseFailure(reason ?? "").code, reason: reason ?? "" };
-  });
+async function readSlice(store: QueueStore, before: number, offset: number): Promise<FailedJob[]> {
+  const jobs = await readFailedUntil(store, before, offset, SLICE);
+  return jobs.map((job) => ({ ...job, code: parseFailure(job.reason).code }));
 }
 
 /** Retries some jobs of a queue, unless they have failed otherwise or were cancelled since; returns how many of them. */
-async function retryAll(queues: OperatedQueues, name: string, jobs: readonly FailedJob[]): Promise<number> {
-  const queue = queues.get(name);
+async function retryAll(store: QueueStore, jobs: readonly FailedJob[]): Promise<number> {
   let retried = 0;
   for (let at = 0; at < jobs.length; at += AT_A_TIME) {
     const some = jobs.slice(at, at + AT_A_TIME);
-    const outcomes = await Promise.all(some.map(({ id, reason }) => queue.retry(id, reason)));
+    const outcomes = await Promise.all(some.map(({ id, reason }) => retryJob(store, id, reason)));
     retried += outcomes.filter((outcome) => outcome === "retried").length;
   }
   return retried;
 }
 
-function placeAfter({ queue }: AssociatedData, count: number): AssociatedData | undefined {
+function placeAfter({ queue }: ListPosition, count: number): ListPosition | undefined {
   return queue + 1 < count ? { queue: queue + 1, offset: 0 } : undefined;
 }
 
-function formatCursor({ queue, offset }: AssociatedData): string {
+function formatCursor({ queue, offset }: ListPosition): string {
   return `${queue}.${offset}`;
 }
 
-function parseCursor(text: string, count: number): AssociatedData {
+function parseCursor(text: string, count: number): ListPosition {
   const [, queue, offset] = /^(\d{1,4})\.(\d{1,9})$/.exec(text) ?? [];
   if (queue !== undefined && Number(queue) < count) return { queue: Number(queue), offset: Number(offset) };
   const issues = [{ pointer: "/cursor", message: "expected the nextCursor of an earlier answer" }];

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 --[[
-  Accepts, on an operator's word, that the store has lost something: a new epoch begins, and the processes go on. Atomic, so
-  that a loss that is found meanwhile is not accepted along with it.
+  Accepts, on an operator's word, that Redis has lost data: a new epoch begins. Atomic: a loss found meanwhile is not
+  accepted along with it.
 
-  KEYS[1] epoch   KEYS[2] audit
+  KEYS[1] epoch   KEYS[2] audit log
   ARGV[1] an id for the new epoch   ARGV[2] evidence   ARGV[3] who
 
   Returns since when it was known, or false where nothing was lost
@@ -17,5 +17,5 @@ local names = string.sub(known .. " " .. found .. " " .. (earlier or ""), 1, EAR
 redis.call("DEL", KEYS[1])
 redis.call("HSET", KEYS[1], "id", ARGV[1], "count", 0, "earlier", names)
 redis.call("XADD", KEYS[2], "MAXLEN", "~", AUDIT_MAX, "*",
-  "job", "", "claim", "", "effect", "", "as", "loss-accepted", "evidence", ARGV[2], "by", ARGV[3])
+  "job", "", "dedupKey", "", "effect", "", "as", "loss-accepted", "evidence", ARGV[2], "by", ARGV[3])
 return since

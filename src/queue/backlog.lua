@@ -1,46 +1,44 @@
 --[[
-  How much of everything a queue holds, and for how long what waits has waited, at a cost that does not depend on either.
-  Atomic, so that the numbers fit together.
+  How many jobs of each state a queue holds, and how long the oldest has waited, at the same cost at any depth. Atomic: the
+  numbers fit together.
 
-  KEYS[1] wait  KEYS[2] paused  KEYS[3] prioritized  KEYS[4] delayed  KEYS[5] active  KEYS[6] completed  KEYS[7] failed
-  KEYS[8] doubts  KEYS[9] workers seen
-  ARGV[1] how the keys of jobs begin   ARGV[2] milliseconds of silence after which a worker does not count
+  KEYS[1] doubts   KEYS[2] workers seen; all other keys share their slot
+  ARGV[1] what all keys of the queue begin with   ARGV[2] milliseconds without a heartbeat after which a worker is not counted
 
   Returns { waiting, prioritized, delayed, active, completed, failed, workers, doubts,
-    milliseconds for which the next job in line, or one whose delay is over, might have run,
-    milliseconds for which the oldest doubt has been one }
+    milliseconds for which the next job could have run, milliseconds since the oldest doubt }
 ]]
-local time = redis.call("TIME")
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local prefix, now = ARGV[1], nowMs()
+local function key(name) return prefix .. name end
 
--- Since when a job might run: its delay was over, or, where it ran before, its last attempt began.
+-- Since when a job can run: the end of its delay, or where it ran before, the start of its latest attempt.
 local function readySince(id)
-  local job = id and redis.pcall("HMGET", ARGV[1] .. id, "timestamp", "opts", "processedOn")
+  local job = id and redis.pcall("HMGET", prefix .. id, "timestamp", "opts", "processedOn")
   local submitted = job and tonumber(job[1])
   if not submitted then return now end
-  local readable, opts = pcall(cjson.decode, job[2] or "{}")
-  local asked = readable and type(opts) == "table" and tonumber(opts.delay) or 0
-  return math.max(submitted + asked, tonumber(job[3] or 0) or 0)
+  local isReadable, opts = pcall(cjson.decode, job[2] or "{}")
+  local delay = isReadable and type(opts) == "table" and tonumber(opts.delay) or 0
+  return math.max(submitted + delay, tonumber(job[3] or 0) or 0)
 end
 
-local due = redis.call("ZRANGE", KEYS[4], 0, 0, "WITHSCORES")[2]
+local due = redis.call("ZRANGE", key("delayed"), 0, 0, "WITHSCORES")[2]
 local since = math.min(
-  readySince(redis.call("LINDEX", KEYS[1], -1)),
-  readySince(redis.call("LINDEX", KEYS[2], -1)),
-  readySince(redis.call("ZRANGE", KEYS[3], 0, 0)[1]),
-  due and math.floor(due / 4096) or now
+  readySince(redis.call("LINDEX", key("wait"), -1)),
+  readySince(redis.call("LINDEX", key("paused"), -1)),
+  readySince(redis.call("ZRANGE", key("prioritized"), 0, 0)[1]),
+  due and math.floor(due / DUE_SCALE) or now
 )
-local doubt = redis.call("ZRANGE", KEYS[8], 0, 0, "WITHSCORES")[2]
+local doubt = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")[2]
 
 return {
-  redis.call("LLEN", KEYS[1]) + redis.call("LLEN", KEYS[2]),
-  redis.call("ZCARD", KEYS[3]),
-  redis.call("ZCARD", KEYS[4]),
-  redis.call("LLEN", KEYS[5]),
-  redis.call("ZCARD", KEYS[6]),
-  redis.call("ZCARD", KEYS[7]),
-  redis.call("ZCOUNT", KEYS[9], now - ARGV[2], "+inf"),
-  redis.call("ZCARD", KEYS[8]),
+  redis.call("LLEN", key("wait")) + redis.call("LLEN", key("paused")),
+  redis.call("ZCARD", key("prioritized")),
+  redis.call("ZCARD", key("delayed")),
+  redis.call("LLEN", key("active")),
+  redis.call("ZCARD", key("completed")),
+  redis.call("ZCARD", key("failed")),
+  redis.call("ZCOUNT", KEYS[2], now - ARGV[2], "+inf"),
+  redis.call("ZCARD", KEYS[1]),
   now - since,
   doubt and now - doubt or 0,
 }

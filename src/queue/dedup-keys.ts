@@ -1,5 +1,6 @@
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
+import { epochLua, memoryLua } from "../redis/includes.ts";
 import { redisFull } from "../redis/redis-errors.ts";
 import { replicasMissing, type Written } from "../redis/replicas.ts";
 import { loadScript } from "../redis/script.ts";
@@ -24,7 +25,7 @@ export interface DedupKeys {
 
 const TOGETHER_MAX = 32;
 
-const claimScript = loadScript(import.meta.url, "set-dedup-keys.lua", ["has-room.lua"]);
+const claimScript = loadScript(import.meta.url, "set-dedup-keys.lua", epochLua, memoryLua);
 const releaseScript = loadScript(import.meta.url, "release-dedup-key.lua");
 
 type ClaimArgs = readonly [dedupKey: string, id: string, dedupKeyMs: number];

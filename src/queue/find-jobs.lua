@@ -1,14 +1,14 @@
 --[[
-  Reads a slice of one list of jobs and returns the ids of those that match. Atomic, so that the id that was read last still
-  says where the slice begins.
+  Reads a slice of one list of jobs and returns the ids of those that match. Atomic: the id that was read last still says where
+  the slice begins.
 
-  KEYS[1] the list, or sorted set
+  KEYS[1] the list, or sorted set; the jobs share its slot
   ARGV[1] "list" (read from its tail), "ascending" or "descending"
-  ARGV[2] how many to skip   ARGV[3] in place of that, where a sorted set still has it: the id that was read last
+  ARGV[2] how many to skip   ARGV[3] instead, where a sorted set still has it: the id that was read last
   ARGV[4] how many to read at most   ARGV[5] how many may match at most
-  ARGV[6] how the keys of jobs begin
-  ARGV[7] type, ARGV[8] code, ARGV[9] submitted at or after, ARGV[10] submitted before; each empty where any will do
-  ARGV[11] all codes but ARGV[8], where what begins with none of them counts as ARGV[8]; otherwise empty
+  ARGV[6] what all keys of the queue begin with
+  ARGV[7] type, ARGV[8] code, ARGV[9] submitted at or after, ARGV[10] submitted before; each empty where any matches
+  ARGV[11] all codes but ARGV[8], where a reason with none of them counts as ARGV[8]; otherwise empty
 
   Returns how many were read, how many to skip next, the id that was read last, then the ids that match
 ]]
@@ -30,7 +30,7 @@ local function slice(first, count)
   return reversed
 end
 
--- Where something else than a job has its key, no field is there.
+-- A key that holds no hash has no fields.
 local function field(id, name)
   local value = redis.pcall("HGET", ARGV[6] .. id, name)
   return typeOf(value) == "string" and value
@@ -39,7 +39,7 @@ end
 local function hasCode(id)
   local reason = field(id, "failedReason")
   if not reason then return false end
-  local found = string.match(reason, "^([A-Z_]+): ")
+  local found = failureCode(reason)
   return found == code or others ~= "" and not (found and string.find(others, " " .. found .. " ", 1, true))
 end
 
@@ -48,7 +48,7 @@ local function isWithin(id)
   return (not from or submitted >= from) and (not to or submitted < to)
 end
 
--- One field after the other: most jobs fail to match by the first, and each costs about as much as all else.
+-- One field after the other: most jobs fail by the first, and a read costs as much as all the rest.
 local function matches(id)
   return (code == "" or hasCode(id)) and (type == "" or field(id, "name") == type) and
     ((not from and not to) or isWithin(id))

@@ -1,5 +1,6 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
+import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import type { QueueStore } from "./queue-store.ts";
 
@@ -25,7 +26,7 @@ export const SILENT_AFTER_MS = 3 * HEARTBEAT_MS;
 /** After how long a silent worker is forgotten: time enough for an operator to see that it went silent. */
 const FORGOTTEN_AFTER_MS = 10 * 60_000;
 
-const script = loadScript(import.meta.url, "heartbeat.lua");
+const script = loadScript(import.meta.url, "heartbeat.lua", nowLua);
 
 /**
  * Gives signs of life until stopped, then takes leave.

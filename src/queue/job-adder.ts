@@ -1,29 +1,13 @@
 import type { RetryPolicy } from "../job/retry-policy.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
+import { epochLua, memoryLua, nowLua } from "../redis/includes.ts";
 import { inTime, redisFull } from "../redis/redis-errors.ts";
 import { replicasMissing, type Written } from "../redis/replicas.ts";
 import { loadScript } from "../redis/script.ts";
-import type { JobEnvelope } from "./envelope.ts";
+import { enqueueLua } from "./includes.ts";
+import type { NewJob } from "./new-job.ts";
 import type { WritableQueueStore } from "./queue-store.ts";
-
-/** A job about to be enqueued. */
-export interface NewJob {
-  readonly id: string;
-  readonly type: string;
-  readonly envelope: JobEnvelope;
-  readonly retry: RetryPolicy;
-  /** Milliseconds until it may run. */
-  readonly delayMs: number;
-  /** 0: none; else 1 (first) to 2,097,151 (last), all behind the jobs without priority. */
-  readonly priority: number;
-  /** What its attempts join a trace by; undefined where nothing is traced. */
-  readonly trace: string | undefined;
-  /** Hash of the job's type and idempotency key. */
-  readonly dedupKey: string;
-  /** Milliseconds for which the claim holds, whatever becomes of the job. */
-  readonly dedupKeyMs: number;
-}
 
 /** Enqueues jobs. */
 export interface JobAdder {
@@ -41,7 +25,10 @@ const TOGETHER_MAX = 32;
 /** One command holds up everybody else in the store: so many characters take some milliseconds. */
 const CHARACTERS_MAX = 1_048_576;
 
-const script = loadScript(import.meta.url, "add-jobs.lua", ["has-room.lua"]);
+/** So many jobs are added without looking at Redis's memory: at most 7 MiB. */
+const UNCHECKED_MAX = 7;
+
+const script = loadScript(import.meta.url, "add-jobs.lua", nowLua, epochLua, memoryLua, enqueueLua);
 
 /**
  * Adds jobs to one queue. Those that come within one turn of the event loop travel in one command, which is most of what
@@ -49,26 +36,14 @@ const script = loadScript(import.meta.url, "add-jobs.lua", ["has-room.lua"]);
  */
 export function createJobAdder(store: WritableQueueStore): JobAdder {
   const { epoch, keys } = store;
-  const { waiting, delayed, prioritized, priorityCounter, active, marker, events, meta, jobCounter } = keys;
-  const used = [
-    waiting,
-    delayed,
-    prioritized,
-    priorityCounter,
-    active,
-    marker,
-    events,
-    meta,
-    jobCounter,
-    keys.epoch,
-  ];
+  const used = [keys.epoch, keys.jobsSinceMemoryCheck];
 
   async function addTogether(jobs: readonly ScriptArgs[]): Promise<Holder[]> {
     const args: (string | number)[] = [];
     // `flat()` is no option here: it takes half a microsecond for each job.
     for (const job of jobs) args.push(...job);
     const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
-      const written = await epoch.write(script, used, [keys.start, id, count, ...args]);
+      const written = await epoch.write(script, used, [keys.start, id, count, UNCHECKED_MAX, ...args]);
       return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
     });
     if (!isConfirmed) throw replicasMissing();

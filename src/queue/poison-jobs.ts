@@ -24,9 +24,9 @@ export function createPoisonJobs({ client, keys }: QueueStore, lockMs: number): 
       if (crashes < SUSPECT_CRASHES) return undefined;
       const key = keys.job(id);
       const isNew = async () => {
-        const setAsideAfter = await client.hget(key, "setAside");
+        const setAsideAfter = await client.hget(key, "snoozedAfter");
         if (Number(setAsideAfter ?? 0) >= crashes) return false;
-        await client.hset(key, "setAside", crashes);
+        await client.hset(key, "snoozedAfter", crashes);
         return true;
       };
       if (!(await untilAnswered(isNew, { isLeased: () => lease.isLocked() }))) return undefined;

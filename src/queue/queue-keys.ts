@@ -22,11 +22,8 @@ export function queueKeys(prefix: string, queue: string) {
     active: key("active"),
     completed: key("completed"),
     failed: key("failed"),
-    marker: key("marker"),
     events: key("events"),
     meta: key("meta"),
-    jobCounter: key("id"),
-    priorityCounter: key("pc"),
     /** Holds the id of the job that has a deduplication key. */
     dedupKey: (dedupKey: string) => key(`de:${dedupKey}`),
     /** The effects of one deduplication key. */
@@ -43,6 +40,7 @@ export function queueKeys(prefix: string, queue: string) {
     workersSeen: key("workers:seen"),
     /** Redis's count of changes and the id it counts under, by which data loss is noticed. */
     epoch: key("epoch"),
+    jobsSinceMemoryCheck: key("jobs-since-memory-check"),
     /** Workers subscribe here for cancellations. */
     cancelChannel: key("cancel"),
   };

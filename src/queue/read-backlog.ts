@@ -1,6 +1,8 @@
 import type { JobState } from "../queue/job-state.ts";
+import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { SILENT_AFTER_MS } from "./heartbeat.ts";
+import { encodingsLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** How much of everything a queue holds. */
@@ -16,22 +18,12 @@ export interface Backlog {
   readonly oldestDoubtMs: number;
 }
 
-const script = loadScript(import.meta.url, "./backlog.lua");
+const script = loadScript(import.meta.url, "backlog.lua", nowLua, encodingsLua);
 
 /** Reads a queue's backlog in one step, at the same cost however long it is. */
 export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog> {
-  const used = [
-    keys.waiting,
-    keys.paused,
-    keys.prioritized,
-    keys.delayed,
-    keys.active,
-    keys.completed,
-    keys.failed,
-    keys.doubts,
-    keys.workersSeen,
-  ];
-  const reply = await script.run(client, used, [keys.start, SILENT_AFTER_MS]);
+  const args = [keys.start, SILENT_AFTER_MS];
+  const reply = await script.run(client, [keys.doubts, keys.workersSeen], args);
   const [waiting, prioritized, delayed, active, completed, failed, workers, doubts, waitingMs, doubtMs] =
     reply as Numbers;
   return {
@@ -44,3 +36,11 @@ export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog
 }
 
 type Numbers = [number, number, number, number, number, number, number, number, number, number];
+
+/** BullMQ's score of a due time is milliseconds × 4096; see encodings.lua. */
+const DUE_SCALE = 4096;
+
+/** Counts delayed jobs that were due before an instant, in milliseconds since 1970. */
+export async function countOverdue({ client, keys }: QueueStore, before: number): Promise<number> {
+  return await client.zcount(keys.delayed, "-inf", before * DUE_SCALE);
+}

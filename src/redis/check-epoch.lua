@@ -1,8 +1,7 @@
 #!lua flags=allow-oom
 --[[
-  Compares the epoch that the store has with the one that a process remembers, and marks a store that has lost something.
-  Atomic, so that all processes agree on what was found, and none goes on as if nothing had happened. Allowed when the store
-  is full: it writes down what is known already.
+  Compares Redis's epoch with the one that a process remembers, and marks a data loss. Atomic: all processes agree on what
+  was found. Allowed when Redis is full: it only stores what is known already.
 
   KEYS[1] epoch
   ARGV[1] the id that the process remembers ("" for none)   ARGV[2] the count that it has seen
@@ -14,8 +13,7 @@ local EARLIER_MAX = 400
 local known, seen = ARGV[1], tonumber(ARGV[2])
 local epoch = redis.call("HMGET", KEYS[1], "id", "count", "earlier", "since", "knownId", "knownCount", "foundId", "foundCount")
 local id, count, earlier, since = epoch[1], tonumber(epoch[2] or 0), epoch[3] or "", epoch[4]
-local time = redis.call("TIME")
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = nowMs()
 
 local function begin(names)
   redis.call("DEL", KEYS[1])
@@ -30,7 +28,7 @@ if id == "lost" then
 end
 if known == "" then return id and { id, count } or begin("") end
 if id == known and count >= seen then return { id, count } end
--- A loss that was accepted while this process was away.
+-- A loss was accepted while this process was away.
 if id and id ~= known and string.find(earlier, known, 1, true) then return { id, count } end
 
 local found = id or "none"

@@ -134,6 +134,12 @@ export async function sampleClock(client: RedisConnection): Promise<ClockReading
   return { aheadMs: redisMs - asked - uncertainMs, uncertainMs };
 }
 
+/** Redis's time, in milliseconds since 1970. */
+export async function redisNow(client: RedisConnection): Promise<number> {
+  const [seconds, microseconds] = await client.time();
+  return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+}
+
 function nameOf({
   options: { host = "", port = 0, path = "" },
 }: ReturnType<typeof serversOf>[number]): string {

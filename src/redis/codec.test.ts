@@ -1,7 +1,7 @@
 import { createSecretKey, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createCodec, keyIdOf, openedOrWhyNot } from "./codec.ts";
+import { createCodec, keyIdOf } from "./codec.ts";
 
 const newKey = (id: string) => ({ id, key: createSecretKey(randomBytes(32)) });
 const [old, current] = [newKey("2025"), newKey("2026")];
@@ -111,18 +111,5 @@ describe("a text that would be written in another way now", () => {
     expect(codec.isCurrent(before.encrypt("text", "place"))).toBe(false);
     expect(codec.isCurrent("text")).toBe(false);
     expect(plain.isCurrent("text")).toBe(true);
-  });
-});
-
-describe("whoever looks at many texts", () => {
-  it("is told in place of one why it cannot be read, and sees any other fault", () => {
-    expect(openedOrWhyNot(() => plain.open(codec.encrypt("text", "place"), "place"))).toMatch(
-      /^\[Cannot be decrypted: /,
-    );
-    expect(() =>
-      openedOrWhyNot(() => {
-        throw new TypeError("another");
-      }),
-    ).toThrow("another");
   });
 });

@@ -73,16 +73,6 @@ export function keyIdOf(text: string): string | undefined {
   return text.startsWith("hf1.") ? SEALED.exec(text)?.[1] : undefined;
 }
 
-/** What opening gives, or why it gives nothing: whoever looks at much is not to be kept from the rest by one text. */
-export function openedOrWhyNot<T>(open: () => T): T | string {
-  try {
-    return open();
-  } catch (error) {
-    if (error instanceof HoldfastError && error.code === "DECRYPTION_FAILED") return `[${error.message}]`;
-    throw error;
-  }
-}
-
 function keyed({ id, key }: EncryptionKey): Keyed {
   const nameKey = createHmac("sha256", key).update("holdfast: nonces of names").digest();
   return {

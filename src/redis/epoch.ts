@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Durability } from "../config/variables.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import type { RedisConnection } from "./connection.ts";
+import { nowLua } from "./includes.ts";
 import { redisRolledBack } from "./redis-errors.ts";
 import type { Writer } from "./replicas.ts";
 import { loadScript } from "./script.ts";
@@ -74,7 +75,7 @@ export interface EpochOptions {
 /** Where a loss is expected, workers get so long to say which effects they are in the middle of. */
 const ACCEPTED_AFTER_MS = 3_000;
 
-const checkScript = loadScript(import.meta.url, "check-epoch.lua");
+const checkScript = loadScript(import.meta.url, "check-epoch.lua", nowLua);
 
 export function createEpoch(options: EpochOptions): Epoch {
   const { client, key, durability, write, onLoss } = options;

@@ -30,14 +30,16 @@ function sentOver(client: RedisConnection): Set<string> {
   return none;
 }
 
-/** What stands in front of a script's own code: its `#!lua` line must stay the first. */
+/** Must stay the first line of a script. */
 const SHEBANG = /^#!lua.*\n/;
 
-function readSource(moduleUrl: string, file: string, includes: readonly string[]): string {
-  const read = (name: string) => readFileSync(new URL(name, moduleUrl), "utf8");
-  const own = read(file);
-  const [shebang = ""] = SHEBANG.exec(own) ?? [];
-  return shebang + includes.map(read).join("") + own.slice(shebang.length);
+/**
+ * Reads a file of Lua functions that scripts include.
+ *
+ * @param moduleUrl the caller's `import.meta.url`
+ */
+export function loadInclude(moduleUrl: string, file: string): string {
+  return readFileSync(new URL(file, moduleUrl), "utf8");
 }
 
 /**
@@ -48,10 +50,12 @@ function readSource(moduleUrl: string, file: string, includes: readonly string[]
  *
  * @param moduleUrl the caller's `import.meta.url`
  * @param file the script's name in the same folder
- * @param includes files of functions that it uses, relative to the caller: several scripts can share them
+ * @param includes sources of the functions that it uses, in order
  */
-export function loadScript(moduleUrl: string, file: string, includes: readonly string[] = []): Script {
-  const source = readSource(moduleUrl, file, includes);
+export function loadScript(moduleUrl: string, file: string, ...includes: readonly string[]): Script {
+  const own = loadInclude(moduleUrl, file);
+  const [shebang = ""] = SHEBANG.exec(own) ?? [];
+  const source = shebang + includes.join("") + own.slice(shebang.length);
   const sha1 = createHash("sha1").update(source).digest("hex");
   return {
     async run(client, keys, args) {

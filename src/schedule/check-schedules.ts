@@ -2,10 +2,10 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Schedule } from "../job/define-schedule.ts";
 
 /**
- * Checks what can only be known with the settings at hand.
+ * Checks each schedule's next payload against its job, and its catch-up window against the keys' retention.
+ * A longer window would run ticks twice.
  *
- * @throws HoldfastError `APPLICATION_INVALID` with a line for each schedule whose next payload does not fit its job, or
- *   whose catch-up reaches further back than keys are remembered: it would run ticks twice
+ * @throws HoldfastError `APPLICATION_INVALID` with one line per fault
  */
 export function checkSchedules(schedules: readonly Schedule[], retentionMs: number): void {
   const faults = schedules.flatMap((schedule) => [

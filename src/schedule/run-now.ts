@@ -5,10 +5,10 @@ import type { Receipt, Submitter } from "../submit/submitter.ts";
 const MINUTE_MS = 60_000;
 
 /**
- * Submits a schedule's job out of turn; its ticks stay as they are.
+ * Submits a schedule's job now, beside its ticks.
  *
- * The payload is made as for a tick of this minute: clocks tick by the minute, and payloads may rely on it. Sent again in
- * another minute, the request would have another one, and yet is the same request.
+ * The payload is that of a tick at the current minute, since payloads may rely on whole minutes. A request that is sent
+ * again a minute later has another payload, so the request's name is compared instead.
  *
  * @param request the client's name for its request; without one each call makes a job
  * @throws HoldfastError as `submit` does

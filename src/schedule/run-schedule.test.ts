@@ -3,7 +3,7 @@ import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { defineJob } from "../job/define-job.ts";
 import { defineSchedule, type Schedule } from "../job/define-schedule.ts";
-import { createLogger } from "../telemetry/logger.ts";
+import { createEvents } from "../telemetry/events.ts";
 import { runSchedule } from "./run-schedule.ts";
 
 const job = defineJob({
@@ -14,10 +14,10 @@ const job = defineJob({
   timeoutMs: 1_000,
 });
 const MINUTE = 60_000;
-const start = Date.parse("2026-06-01T12:00:30Z");
+const startedAt = Date.parse("2026-06-01T12:00:30Z");
 
-/** A scheduler whose clock and store are in the test's hand; what it submitted is in `keys`. */
-function follow(schedule: Schedule, state: { now: number; isRedisAway?: boolean }) {
+/** A scheduler whose clock and Redis the test controls. */
+function start(schedule: Schedule, state: { now: number; isRedisAway?: boolean }) {
   const stop = new AbortController();
   const keys: string[] = [];
   const submit = async (input: unknown) => {
@@ -27,23 +27,22 @@ function follow(schedule: Schedule, state: { now: number; isRedisAway?: boolean 
     if (!duplicate) keys.push(idempotencyKey);
     return { id: "id", type: "ticked", idempotencyKey, duplicate };
   };
-  const log = createLogger("silent", "test");
-  const following = runSchedule(schedule, {
+  const running = runSchedule(schedule, {
     submitter: { submit },
     clock: { now: () => state.now },
-    log,
+    events: createEvents(),
     stopping: stop.signal,
   });
   return {
     ticks: () => keys.map((key) => key.replace("schedule:minutely:", "").slice(11, 19)),
-    /** Lets time pass as it does for a machine that is awake. */
+    /** Time passes on a machine that is awake. */
     async live(ms: number) {
       for (let left = ms; left > 0; left -= 250) {
         state.now += 250;
         await vi.advanceTimersByTimeAsync(250);
       }
     },
-    /** Lets time pass as it does for a machine that sleeps, or whose clock is set. */
+    /** Time passes on a machine that sleeps, or whose clock is set. */
     async jump(ms: number) {
       state.now += ms;
       await vi.advanceTimersByTimeAsync(2_000);
@@ -51,7 +50,7 @@ function follow(schedule: Schedule, state: { now: number; isRedisAway?: boolean 
     async stop() {
       stop.abort();
       await vi.runAllTimersAsync();
-      await following;
+      await running;
     },
   };
 }
@@ -70,14 +69,14 @@ afterEach(() => {
 
 describe("a scheduler that runs", () => {
   it("submits each tick once, when it is due", async () => {
-    const scheduler = follow(minutely({ mode: "none" }), { now: start });
+    const scheduler = start(minutely({ mode: "none" }), { now: startedAt });
     await scheduler.live(3 * MINUTE);
     await scheduler.stop();
     expect(scheduler.ticks()).toEqual(["12:01:00", "12:02:00", "12:03:00"]);
   });
 
   it("submits no tick twice when its clock is set back an hour", async () => {
-    const scheduler = follow(minutely({ mode: "none" }), { now: start });
+    const scheduler = start(minutely({ mode: "none" }), { now: startedAt });
     await scheduler.live(2 * MINUTE);
     await scheduler.jump(-60 * MINUTE);
     await scheduler.live(62 * MINUTE);
@@ -85,9 +84,9 @@ describe("a scheduler that runs", () => {
     expect(scheduler.ticks()).toEqual(["12:01:00", "12:02:00", "12:03:00", "12:04:00"]);
   });
 
-  it("keeps a tick that the store did not take until the next one is due", async () => {
-    const state = { now: start, isRedisAway: true };
-    const scheduler = follow(minutely({ mode: "none" }), state);
+  it("keeps a tick that Redis did not accept until the next one is due", async () => {
+    const state = { now: startedAt, isRedisAway: true };
+    const scheduler = start(minutely({ mode: "none" }), state);
     await scheduler.live(70_000);
     state.isRedisAway = false;
     await scheduler.live(5_000);
@@ -109,8 +108,8 @@ describe.each([
   },
   { catchUp: { mode: "all" as const, windowMs: 150_000 }, ran: ["12:09:00", "12:10:00"] },
 ])("with catch-up $catchUp", ({ catchUp, ran }) => {
-  it("a scheduler whose machine slept for ten minutes runs just what is wanted", async () => {
-    const scheduler = follow(minutely(catchUp), { now: start });
+  it("a scheduler whose machine slept for ten minutes runs only what its policy wants", async () => {
+    const scheduler = start(minutely(catchUp), { now: startedAt });
     await scheduler.live(1_000);
     const before = scheduler.ticks().length;
     await scheduler.jump(10 * MINUTE);
@@ -118,9 +117,11 @@ describe.each([
     expect(scheduler.ticks().slice(before)).toEqual(ran);
   });
 
-  it("a scheduler that starts after ten minutes of none runs just what is wanted", async () => {
+  it("a scheduler that starts after ten minutes without one runs only what its policy wants", async () => {
     const since = Date.parse("2026-06-01T12:00:00Z");
-    const scheduler = follow(minutely({ windowMs: 10 * MINUTE, ...catchUp }), { now: start + 10 * MINUTE });
+    const scheduler = start(minutely({ windowMs: 10 * MINUTE, ...catchUp }), {
+      now: startedAt + 10 * MINUTE,
+    });
     await scheduler.live(1_000);
     await scheduler.stop();
     expect(scheduler.ticks().filter((tick) => Date.parse(`2026-06-01T${tick}Z`) > since)).toEqual(ran);

@@ -3,27 +3,25 @@ import { type Schedule, tickKey } from "../job/define-schedule.ts";
 import { wait } from "../lib/wait.ts";
 import type { Clock } from "../redis/clock.ts";
 import type { Submitter } from "../submit/submitter.ts";
-import type { Logger } from "../telemetry/logger.ts";
+import type { Events } from "../telemetry/events.ts";
 import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
-import type { ReportTick } from "./tick-metrics.ts";
 
-/** What a schedule is followed with. */
-export interface FollowParts {
+/** What schedules run with. */
+export interface SchedulerTools {
   readonly submitter: Pick<Submitter, "submit">;
-  /** Redis's: all schedulers agree on what is due, whatever their machines' clocks show. */
+  /** Redis's clock, so that all schedulers agree on what is due. */
   readonly clock: Pick<Clock, "now">;
-  readonly log: Logger;
-  readonly tell?: ReportTick | undefined;
+  readonly events: Events;
   readonly stopping: AbortSignal;
 }
 
-/** Sleeps are short, so that a clock that was set, or a machine that slept, is noticed soon. */
+/** Short, to notice a set clock or a waking machine soon. */
 const LONGEST_SLEEP_MS = 1_000;
 const RETRY_MS = 500;
 
 /** Submits a schedule's job at each of its ticks, until stopped. */
-export async function runSchedule(schedule: Schedule, parts: FollowParts): Promise<void> {
-  const { clock, stopping } = parts;
+export async function runSchedule(schedule: Schedule, tools: SchedulerTools): Promise<void> {
+  const { clock, stopping } = tools;
   let progress = startingPoint(schedule, clock.now());
   let nextAt = Number.NEGATIVE_INFINITY;
   let pending: number[] = [];
@@ -31,57 +29,51 @@ export async function runSchedule(schedule: Schedule, parts: FollowParts): Promi
     const now = clock.now();
     if (now >= nextAt) {
       pending = [...pending, ...newlyDue(schedule, progress, now)];
-      // What was seen once is not looked for again: a clock that was set back changes nothing here.
+      // Never looks back at what it has seen: a clock that was set back changes nothing here.
       progress = { ...progress, seenUntil: now };
       nextAt = schedule.timetable.next(now) ?? Number.POSITIVE_INFINITY;
     }
-    pending = await submitAll(schedule, stillWanted(schedule, pending, progress, now), parts);
+    pending = await submitAll(schedule, stillWanted(schedule, pending, progress, now), tools);
     const waitMs = pending.length > 0 ? RETRY_MS : Math.max(0, nextAt - clock.now());
     await wait(Math.min(waitMs, LONGEST_SLEEP_MS), stopping);
   }
 }
 
-/** @returns the ticks that could not be submitted yet */
+/** @returns the ticks to try again */
 async function submitAll(
   schedule: Schedule,
   ticks: readonly number[],
-  parts: FollowParts,
+  tools: SchedulerTools,
 ): Promise<number[]> {
   for (const [index, at] of ticks.entries()) {
-    if (parts.stopping.aborted || !(await submitTick(schedule, at, parts))) return ticks.slice(index);
+    if (tools.stopping.aborted || !(await submitTick(schedule, at, tools))) return ticks.slice(index);
   }
   return [];
 }
 
-/** @returns false when it is worth trying again */
+/** @returns false to try again */
 async function submitTick(
   schedule: Schedule,
   at: number,
-  { submitter, clock, log, tell }: FollowParts,
+  { submitter, clock, events }: SchedulerTools,
 ): Promise<boolean> {
-  const tick = { at: new Date(at) };
-  const tickLog = log.child({ schedule: schedule.name, tick: tick.at.toISOString() });
+  const instant = new Date(at);
+  const tick = { schedule: schedule.name, tick: instant.toISOString() };
   try {
-    const payload = schedule.payload(tick);
-    const { id, duplicate } = await submitter.submit({
+    const { id: jobId, duplicate } = await submitter.submit({
       type: schedule.job.type,
-      payload,
+      payload: schedule.payload({ at: instant }),
       idempotencyKey: tickKey(schedule, at),
     });
-    const lateMs = Math.round(clock.now() - at);
-    tell?.(schedule.name, duplicate ? "duplicate" : "enqueued", lateMs);
-    if (duplicate) tickLog.debug({ jobId: id }, "tick was enqueued before");
-    else tickLog.info({ jobId: id, lateMs }, "tick enqueued");
+    if (duplicate) events.emit("tick.duplicate", { ...tick, jobId });
+    else events.emit("tick.enqueued", { ...tick, jobId, lateMs: Math.round(clock.now() - at) });
     return true;
   } catch (error) {
-    const isWorthAnotherTry = error instanceof HoldfastError && error.retryable;
-    tell?.(schedule.name, isWorthAnotherTry ? "retried" : "failed", clock.now() - at);
-    if (isWorthAnotherTry) {
-      // A clock that is wrong is in the log once; that would be said for each tick, twice a second.
-      if (error.code !== "CLOCK_WRONG") tickLog.warn({ code: error.code }, error.message);
+    if (error instanceof HoldfastError && error.retryable) {
+      events.emit("tick.retried", tick, error);
       return false;
     }
-    tickLog.error({ err: error }, "tick cannot be enqueued");
+    events.emit("tick.failed", tick, error);
     return true;
   }
 }

@@ -6,7 +6,7 @@ import { durationText, exactDurationText } from "../lib/duration-text.ts";
 import { isoOrNull, isoTime } from "../lib/iso-time.ts";
 import { jobStates } from "../queue/job-state.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
-import type { RedisConnection } from "../redis/connection.ts";
+import { redisNow } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
 import type { ReadStatus } from "../status/read-status.ts";
@@ -17,18 +17,18 @@ const instant = z.iso.datetime();
 export const pastTickSchema = z.object({
   at: instant,
   jobId: z.string().nullable().meta({ description: "Null when the tick was not enqueued." }),
-  state: z.enum(jobStates).nullable().meta({ description: "Null when the job is gone, or never was." }),
+  state: z.enum(jobStates).nullable().meta({ description: "Null when there is no job, or no longer." }),
 });
 export type PastTick = Readonly<z.output<typeof pastTickSchema>>;
 
-/** A schedule as anyone may see it: nothing of it is stored, all of it is read from keys and jobs. */
+/** A schedule with its next and last ticks. None of it is stored: it is computed from keys and jobs. */
 export const scheduleStatusSchema = z.object({
   name: z.string(),
   when: z.string(),
   timeZone: z.string(),
   jobType: z.string(),
   catchUp: z.enum(["none", "latest", "all"]),
-  next: z.array(instant).meta({ description: "The next ticks, the first first." }),
+  next: z.array(instant).meta({ description: "The next ticks, the earliest first." }),
   last: pastTickSchema.nullable().meta({ description: "The latest tick that was due." }),
 });
 export type ScheduleStatus = Readonly<z.output<typeof scheduleStatusSchema>>;
@@ -38,13 +38,7 @@ export type TickExplanation =
   | { readonly kind: "not-a-tick"; readonly previous: string | null; readonly next: string | null }
   | { readonly kind: "not-due"; readonly inMs: number }
   | {
-      readonly kind: "enqueued";
-      readonly jobId: string;
-      readonly state: string | null;
-      readonly lateMs: number;
-    }
-  | {
-      readonly kind: "caught-up";
+      readonly kind: "enqueued" | "caught-up";
       readonly jobId: string;
       readonly state: string | null;
       readonly lateMs: number;
@@ -60,14 +54,14 @@ export interface ScheduleReader {
 /** A tick that was enqueued later than this was caught up. */
 const LATE_MS = 10_000;
 
-/** @param next how many of the next ticks to tell */
+/** @param next how many of the next ticks to list */
 export async function readSchedule(
   reader: ScheduleReader,
   schedule: Schedule,
   next: number,
 ): Promise<ScheduleStatus> {
   const { name, when, timeZone, job, catchUp } = schedule;
-  const now = await inTime(redisTime(reader.stores.client));
+  const now = await inTime(redisNow(reader.stores.client));
   const [last] = schedule.timetable.latest(1, now);
   return {
     name,
@@ -76,24 +70,21 @@ export async function readSchedule(
     jobType: job.type,
     catchUp: catchUp.mode,
     next: upcoming(schedule, now, next),
-    last: last === undefined ? null : { at: isoTime(last), ...(await readTick(reader, schedule, last)) },
+    last: last === undefined ? null : await readTick(reader, schedule, last),
   };
 }
 
-/** @returns the latest ticks that were due, the latest first */
+/** @returns the ticks that were due, the latest first */
 export async function readPastTicks(
   reader: ScheduleReader,
   schedule: Schedule,
   limit: number,
 ): Promise<PastTick[]> {
-  const now = await inTime(redisTime(reader.stores.client));
-  const ticks = schedule.timetable.latest(limit, now);
-  return await Promise.all(
-    ticks.map(async (at) => ({ at: isoTime(at), ...(await readTick(reader, schedule, at)) })),
-  );
+  const now = await inTime(redisNow(reader.stores.client));
+  return await Promise.all(schedule.timetable.latest(limit, now).map((at) => readTick(reader, schedule, at)));
 }
 
-/** @param at the instant that is asked about, in milliseconds since 1970 */
+/** @param at milliseconds since 1970 */
 export async function explainTick(
   reader: ScheduleReader,
   schedule: Schedule,
@@ -107,11 +98,34 @@ export async function explainTick(
       next: isoOrNull(timetable.next(at)),
     };
   }
-  const now = await inTime(redisTime(reader.stores.client));
+  const now = await inTime(redisNow(reader.stores.client));
   const { jobId, state } = await readTick(reader, schedule, at);
   if (jobId === null) return explainAbsence(reader, schedule, at, now);
   const lateMs = Math.max(0, submittedAt(jobId) - at);
   return { kind: lateMs > LATE_MS ? "caught-up" : "enqueued", jobId, state, lateMs };
+}
+
+function explainAbsence(
+  { retentionMs }: ScheduleReader,
+  { catchUp: { mode, max, windowMs }, timetable }: Schedule,
+  at: number,
+  now: number,
+): TickExplanation {
+  if (at > now) return { kind: "not-due", inMs: Math.round(at - now) };
+  const ageMs = now - at;
+  if (ageMs > retentionMs)
+    return {
+      kind: "forgotten",
+      why: `it is longer ago than keys are remembered (${exactDurationText(retentionMs)})`,
+    };
+  const skipped = (why: string): TickExplanation => ({ kind: "skipped", why });
+  if (mode === "none") return skipped("no scheduler submitted it in time, and catch-up is none");
+  if (ageMs > windowMs)
+    return skipped(`no scheduler ran within the catch-up window of ${exactDurationText(windowMs)}`);
+  const kept = mode === "all" ? max : 1;
+  if (!timetable.latest(kept, now).includes(at))
+    return skipped(`catch-up runs only the latest ${kept}, and later ones were due`);
+  return { kind: "awaited", why: "it is due, and a running scheduler will enqueue it" };
 }
 
 /** An explanation as a sentence. */
@@ -122,9 +136,9 @@ export function describeExplanation(explanation: TickExplanation): string {
     case "not-due":
       return `not due yet, in ${durationText(explanation.inMs)}`;
     case "enqueued":
-      return `enqueued as job ${explanation.jobId} (${explanation.state ?? "gone by now"})`;
+      return `enqueued as job ${explanation.jobId} (${explanation.state ?? "no longer stored"})`;
     case "caught-up":
-      return `caught up ${durationText(explanation.lateMs)} late as job ${explanation.jobId} (${explanation.state ?? "gone by now"})`;
+      return `caught up ${durationText(explanation.lateMs)} late as job ${explanation.jobId} (${explanation.state ?? "no longer stored"})`;
     case "skipped":
       return `skipped: ${explanation.why}`;
     case "awaited":
@@ -134,45 +148,15 @@ export function describeExplanation(explanation: TickExplanation): string {
   }
 }
 
-function explainAbsence(
-  { retentionMs }: ScheduleReader,
-  schedule: Schedule,
-  at: number,
-  now: number,
-): TickExplanation {
-  const { mode, max, windowMs } = schedule.catchUp;
-  if (at > now) return { kind: "not-due", inMs: Math.round(at - now) };
-  if (now - at > retentionMs) {
-    return {
-      kind: "forgotten",
-      why: `it is longer ago than keys are remembered (${exactDurationText(retentionMs)})`,
-    };
-  }
-  if (mode === "none")
-    return { kind: "skipped", why: "no scheduler submitted it in time, and catch-up is none" };
-  if (now - at > windowMs) {
-    return {
-      kind: "skipped",
-      why: `no scheduler was there within the catch-up window of ${exactDurationText(windowMs)}`,
-    };
-  }
-  const kept = mode === "all" ? max : 1;
-  const isAmongLatest = schedule.timetable.latest(kept, now).includes(at);
-  if (!isAmongLatest)
-    return { kind: "skipped", why: `catch-up runs the latest ${kept} only, and later ones were due` };
-  return { kind: "awaited", why: "it is due, and a scheduler that runs will enqueue it" };
-}
-
 async function readTick(
   { stores, readStatus }: ScheduleReader,
   schedule: Schedule,
   at: number,
-): Promise<Pick<NonNullable<ScheduleStatus["last"]>, "jobId" | "state">> {
+): Promise<PastTick> {
   const dedupKey = dedupKeyOf(schedule.job.type, tickKey(schedule, at));
   const jobId = await inTime(findDedupKeyHolder(stores, dedupKey, schedule.job));
-  if (jobId === null) return { jobId: null, state: null };
-  const status = await inTime(readStatus(jobId));
-  return { jobId, state: status?.state ?? null };
+  const status = jobId === null ? undefined : await inTime(readStatus(jobId));
+  return { at: isoTime(at), jobId, state: status?.state ?? null };
 }
 
 function upcoming({ timetable }: Schedule, after: number, count: number): string[] {
@@ -181,9 +165,4 @@ function upcoming({ timetable }: Schedule, after: number, count: number): string
     ticks.push(isoTime(at));
   }
   return ticks;
-}
-
-async function redisTime(client: RedisConnection): Promise<number> {
-  const [seconds, microseconds] = await client.time();
-  return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
 }

@@ -45,7 +45,7 @@ export const jobStatusSchema = z.object({
 export type JobStatus = Readonly<z.output<typeof jobStatusSchema>>;
 
 /** Whether nothing more will happen to it by itself. */
-export function hasEnded({ state }: JobStatus): boolean {
+export function hasEnded({ state }: Pick<JobStatus, "state">): boolean {
   return state === "completed" || state === "failed";
 }
 

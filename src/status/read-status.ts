@@ -1,49 +1,28 @@
+import { entriesLua } from "../effect/includes.ts";
 import { openStoredName } from "../effect/stored-name.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type Failure, failureOf, parseFailure } from "../job/failure.ts";
+import { failureOf } from "../job/failure.ts";
 import { parseJobId, submittedAt } from "../job/job-id.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { isoTime } from "../lib/iso-time.ts";
-import type { JobState } from "../queue/job-state.ts";
+import { readFailure } from "../queue/failed-jobs.ts";
+import { readJobLua } from "../queue/includes.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
-import { openedOrWhyNot } from "../redis/codec.ts";
+import { decryptedOrWhyNot } from "../queue/readable.ts";
+import {
+  type JobOptions,
+  type JobValues,
+  jobOptions,
+  type StoredJob,
+  storedJob,
+} from "../queue/stored-job.ts";
+import { nowLua } from "../redis/includes.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
-import { effectStates, type JobStatus } from "./job-status.ts";
+import { effectStates, hasEnded, type JobStatus } from "./job-status.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
 
-const script = loadScript(import.meta.url, "../queue/read-job.lua");
-
-/** The fields of a job's hash in the order of `Values`, all of BullMQ's but the claim; the script relies on the first two. */
-const fields = [
-  "name",
-  "claim",
-  "timestamp",
-  "opts",
-  "atm",
-  "progress",
-  "processedOn",
-  "finishedOn",
-  "returnvalue",
-  "failedReason",
-];
-
-type Value = string | null;
-type Values = [
-  name: Value,
-  dedupKey: Value,
-  timestamp: Value,
-  opts: Value,
-  attemptsMade: Value,
-  progress: Value,
-  processedOn: Value,
-  finishedOn: Value,
-  returnvalue: Value,
-  failedReason: Value,
-];
-
-/** BullMQ multiplies due times by this, to keep jobs of one millisecond in order. */
-export const DUE_SCALE = 4096;
+const script = loadScript(import.meta.url, "read-jobs.lua", readJobLua, nowLua, entriesLua);
 
 const TOGETHER_MAX = 32;
 
@@ -83,58 +62,60 @@ interface WantedJob {
   readonly queue: string;
 }
 
-/** What the script tells of a job: its state, when it is due, its effects, and the fields. */
-type Told = [state: JobState, due: Value, effects: string[], ...values: Values];
+/** A job as the script returns it, with its effects: name, entry, name, entry, … */
+type JobReply = readonly [job: JobValues, effects: readonly string[]];
 
 async function readFromQueue(
   store: QueueStore,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, JobStatus>> {
-  const { completed, failed, delayed, prioritized, active, start, ledgerStart } = store.keys;
+  const { start, ledgerStart, completed } = store.keys;
   const reply = await script
-    .run(
-      store.client,
-      [completed, failed, delayed, prioritized, active],
-      [start, ledgerStart, fields.length, ...fields, ...ids],
-    )
+    .run(store.client, [completed], [start, ledgerStart, ...ids])
     .catch((error: unknown) => {
       throw redisFault(error);
     });
-  const found = (reply as (Told | null)[]).map((told, index) => [ids[index] ?? "", told] as const);
-  return new Map(found.flatMap(([id, told]) => (told === null ? [] : [[id, statusOf(store, id, told)]])));
+  const statuses = (reply as (JobReply | null)[]).flatMap((found, index) =>
+    found === null ? [] : [statusOf(store, storedJob(ids[index] ?? "", found[0]), found[1])],
+  );
+  return new Map(statuses.map((status) => [status.id, status]));
 }
 
-function statusOf(store: QueueStore, id: string, [state, due, effects, ...values]: Told): JobStatus {
-  const [name, dedupKey, timestamp, opts, attemptsMade, progress, processedOn, finishedOn, result, reason] =
-    values;
-  const isFinished = state === "completed" || state === "failed";
+function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[]): JobStatus {
+  const { id, state } = job;
   const reading = new Reading();
-  const submitted = reading.time("submittedAt", timestamp, isoTime(submittedAt(id)));
+  const submitted = reading.time("submittedAt", job.submittedAt, isoTime(submittedAt(id)));
   const status = {
     id,
-    type: name ?? "",
+    type: job.type,
     state,
-    attemptsMade: reading.int("attemptsMade", attemptsMade, 0),
-    maxAttempts: reading.int("maxAttempts", optionsIn(reading, opts).attempts, 1),
+    attemptsMade: reading.int("attemptsMade", job.attemptsMade, 0),
+    maxAttempts: reading.int("maxAttempts", optionsIn(reading, job.options).attempts, 1),
     progress: reading.value(
       "progress",
-      () => openedOrWhyNot(() => store.decryptValue(id, "progress", parseJson(progress))),
+      () => decryptedOrWhyNot(() => store.decryptValue(id, "progress", parseJson(job.progress))),
       UNREADABLE,
     ),
     submittedAt: submitted,
-    startedAt: reading.time("startedAt", processedOn, null),
-    finishedAt: isFinished ? reading.time("finishedAt", finishedOn, null) : null,
-    nextAttemptAt:
-      due === null ? null : reading.time("nextAttemptAt", Math.floor(Number(due) / DUE_SCALE), null),
-    // BullMQ keeps the last reason when a later attempt succeeds; only the state tells whether it still counts.
-    ...(state === "completed"
-      ? resultOf(reading, () => store.decryptValue(id, "result", parseJson(result)))
-      : { result: null, error: reason === null ? null : openFailure(store, id, reason) }),
+    startedAt: reading.time("startedAt", job.startedAt, null),
+    finishedAt: hasEnded(job) ? reading.time("finishedAt", job.finishedAt, null) : null,
+    nextAttemptAt: job.dueAt === null ? null : reading.time("nextAttemptAt", job.dueAt, null),
+    ...outcomeOf(reading, store, job),
     effects: toEffects(reading, effects, submitted, (stored) =>
-      openStoredName(store, dedupKey ?? "", stored),
+      openStoredName(store, job.dedupKey ?? "", stored),
     ),
   };
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
+}
+
+function outcomeOf(
+  reading: Reading,
+  store: QueueStore,
+  { id, state, result, failure }: StoredJob,
+): Pick<JobStatus, "result" | "error"> {
+  if (state === "completed")
+    return resultOf(reading, () => store.decryptValue(id, "result", parseJson(result)));
+  return { result: null, error: failure === null ? null : readFailure(store, id, failure) };
 }
 
 /** Says what could not be read where people look for what is wrong with a job. */
@@ -150,10 +131,8 @@ function withNote(status: JobStatus, unreadable: readonly string[]): JobStatus {
   };
 }
 
-/** @returns BullMQ's options of a job */
-export function optionsIn(reading: Reading, opts: string | null | undefined): Record<string, unknown> {
-  const parsed = reading.json("options", opts);
-  return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
+export function optionsIn(reading: Reading, json: string | null | undefined): JobOptions {
+  return reading.value("options", () => jobOptions(json ?? null), {});
 }
 
 /** A result that cannot be opened must not be taken for one. */
@@ -166,26 +145,19 @@ function resultOf(reading: Reading, open: () => unknown): Pick<JobStatus, "resul
   }
 }
 
-/** Why a job failed, from BullMQ's `failedReason`. */
-export function openFailure(store: QueueStore, jobId: string, reason: string): Failure {
-  return parseFailure(reason, (message) =>
-    openedOrWhyNot(() => store.decryptText(jobId, "failure", message)),
-  );
-}
-
 /** @param earliest stands where it cannot be read since when an effect is as it is */
 function toEffects(
   reading: Reading,
-  told: readonly string[],
+  stored: readonly string[],
   earliest: string,
   nameOf: (stored: string) => string,
 ): JobStatus["effects"] {
   const effects: JobStatus["effects"] = [];
-  for (let index = 0; index < told.length; index += 2) {
-    const stored = told[index] ?? "";
-    const entry = Object(reading.json("effects", told[index + 1])) as { state?: unknown; at?: unknown };
+  for (let index = 0; index < stored.length; index += 2) {
+    const name = stored[index] ?? "";
+    const entry = Object(reading.json("effects", stored[index + 1])) as { state?: unknown; at?: unknown };
     effects.push({
-      name: reading.value("effects", () => nameOf(stored), stored),
+      name: reading.value("effects", () => nameOf(name), name),
       state: reading.value("effects", () => effectStateOf(entry.state), "reserved"),
       at: reading.time("effects", entry.at ?? Number.NaN, earliest),
     });

@@ -1,7 +1,8 @@
 import type { JobContract } from "../job/define-job.ts";
 import { queueOfId } from "../job/job-id.ts";
 import type { DedupKeys } from "../queue/dedup-keys.ts";
-import type { JobAdder, NewJob } from "../queue/job-adder.ts";
+import type { JobAdder } from "../queue/job-adder.ts";
+import type { NewJob } from "../queue/new-job.ts";
 import { redisUnavailable } from "../redis/redis-errors.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 

@@ -1,9 +1,7 @@
 import { z } from "zod";
+import { PRIORITY_MAX } from "../queue/new-job.ts";
 
 const YEAR_MS = 366 * 24 * 60 * 60 * 1000;
-
-/** BullMQ's own limit. */
-const PRIORITY_MAX = 2_097_151;
 
 export const submissionOptionsSchema = z
   .strictObject({

@@ -1,6 +1,6 @@
 import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { Attempt, AttemptLog } from "../job/define-job.ts";
+import type { Attempt, AttemptLog } from "../job/attempt.ts";
 import { asItIs, type Scrub, scrubFields } from "../job/redaction.ts";
 import type { Abort } from "../lib/abort.ts";
 import { messageOf, textOf } from "../lib/thrown.ts";

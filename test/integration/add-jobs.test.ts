@@ -5,7 +5,8 @@
 
 import type { Queue } from "bullmq";
 import { beforeEach, describe, expect, it } from "vitest";
-import { createJobAdder, type JobAdder, type NewJob } from "../../src/queue/job-adder.ts";
+import { createJobAdder, type JobAdder } from "../../src/queue/job-adder.ts";
+import type { NewJob } from "../../src/queue/new-job.ts";
 import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
 import { createEpoch, OTHER_EPOCH } from "../../src/redis/epoch.ts";
 import { application } from "../support/application.ts";
@@ -75,7 +76,7 @@ async function keptOf(queue: Queue): Promise<Record<string, unknown>> {
   const store = service.connect();
   const start = `${service.env.HOLDFAST_PREFIX}:${queue.name}:`;
   const names = (await store.keys(`${start.replace(/[{}]/g, "\\$&")}*`)).sort();
-  const theirsToo = names.filter((name) => !name.endsWith(":epoch"));
+  const theirsToo = names.filter((name) => !/:(epoch|jobs-since-memory-check)$/.test(name));
   const values = await Promise.all(
     theirsToo.map(async (name) => [name.slice(start.length), await read(name)]),
   );

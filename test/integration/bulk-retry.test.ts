@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createOperator } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openOperatedQueues } from "../../src/operate/operated-queue.ts";
+import { retryJob } from "../../src/effect/retry-job.ts";
 import type { Overview } from "../../src/operate/overview.ts";
 import { queueKey } from "../../src/queue/queue-keys.ts";
 import { application, echo } from "../support/application.ts";
@@ -180,12 +180,10 @@ describe("a job that was looked at for a bulk retry", () => {
     const { service, operator } = await failures();
     const { jobs } = await operator.list({ state: "failed", code: "CANCELLED", limit: 1 });
     const [id = ""] = jobs.map((job) => job.id);
-    const queue = openOperatedQueues(plainStores(service.connect(), service.env.HOLDFAST_PREFIX), [
-      "default",
-    ]).get("default");
+    const store = plainStores(service.connect(), service.env.HOLDFAST_PREFIX).of("default");
 
-    expect(await queue.retry(id, "HANDLER_FAILED: it broke")).toBe("not-failed");
-    expect(await queue.retry(id, "CANCELLED: Cancelled by an operator")).toBe("retried");
+    expect(await retryJob(store, id, "HANDLER_FAILED: it broke")).toBe("not-failed");
+    expect(await retryJob(store, id, "CANCELLED: Cancelled by an operator")).toBe("retried");
   });
 });
 

@@ -341,7 +341,7 @@ describe("an effect of which nobody can know whether it happened", () => {
       "receipt 4711",
       "by",
       "Ada",
-      "claim",
+      "dedupKey",
       dedupKeyOf("acting", "audited"),
     ]);
   });
@@ -430,12 +430,12 @@ describe("an effect that another worker may still be at", () => {
     const now = Date.now();
     const entry = {
       state: "reserved",
-      owner: "x",
+      reservationId: "x",
       deadline: now + deadlineMs,
       firstAt: now,
       at: now,
       job: "j",
-      start: 1,
+      delivery: 1,
       worker: "w",
     };
     return JSON.stringify(entry);
@@ -541,7 +541,7 @@ describe("a worker that reports too late", () => {
         await redis.hset(
           ledgerOf("taken-over"),
           "e:act",
-          JSON.stringify({ ...entry, owner: "somebody else" }),
+          JSON.stringify({ ...entry, reservationId: "somebody else" }),
         );
         return 1;
       };

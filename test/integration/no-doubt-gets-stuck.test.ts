@@ -283,12 +283,12 @@ describe("a job whose later attempt no longer asks for an effect", () => {
       if ((await redis.hexists(ledger, "e:act")) === 1) return "without it";
       const entry = {
         state: "reserved",
-        owner: "gone",
+        reservationId: "gone",
         deadline: 1,
         firstAt: 1,
         at: 1,
         job: jobId,
-        start: 1,
+        delivery: 1,
         worker: "w",
       };
       await effect("other", async () => {});
@@ -314,12 +314,12 @@ describe("a job that has ended with an effect reserved", () => {
     await untilState(producer, id, "failed");
     const entry = {
       state: "reserved",
-      owner: "gone",
+      reservationId: "gone",
       deadline: 1,
       firstAt: 1,
       at: 1,
       job: id,
-      start: 1,
+      delivery: 1,
       worker: "w",
     };
     const ledger = queueKeys(prefix, "default").ledger(dedupKeyOf("acting", "k"));

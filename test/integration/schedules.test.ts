@@ -136,7 +136,7 @@ describe("the explanation of a tick", () => {
     expect(await explainTick(reader, all, lastMinute(120))).toMatchObject({ kind: "skipped", why: /window/ });
     expect(await explainTick(reader, all, lastMinute(20))).toMatchObject({
       kind: "skipped",
-      why: /latest 5 only/,
+      why: /only the latest 5/,
     });
     const awaited = { ...all, name: "never-followed" };
     expect(await explainTick(reader, awaited, lastMinute(1))).toMatchObject({ kind: "awaited" });

@@ -122,7 +122,7 @@ describe("a store that loses something while an effect runs", withProcesses, () 
 
     // As if the store had gone back to when the job was there and its effect was not.
     await store.del(queueKeys(prefix, "default").ledger(dedupKeyOf("noting", "k")));
-    await store.hdel(queueKey(prefix, "default", body.id), "claim");
+    await store.hdel(queueKey(prefix, "default", body.id), "dedupKey");
     await store.hset(queueKeys(prefix, "default").epoch, "count", 0);
 
     await until("its effect is in doubt", async () => {

@@ -1,5 +1,8 @@
+import { jobStateLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
+import { entriesLua } from "./includes.ts";
 
 /** What is stuck about the doubts of one queue; empty lists where nothing is. */
 export interface StuckDoubts {
@@ -17,7 +20,7 @@ const LOOKED_AT_MAX = 10_000;
 /** The sweep mends within it what a crash has left between two steps. */
 const GRACE_MS = 20_000;
 
-const script = loadScript(import.meta.url, "../effect/doubt-invariant.lua", ["../effect/ledger-life.lua"]);
+const script = loadScript(import.meta.url, "stuck-doubts.lua", nowLua, jobStateLua, entriesLua);
 
 /**
  * Looks whether nothing about a doubt is stuck: every job that says in doubt is listed, every listed doubt can be resolved,
@@ -31,11 +34,8 @@ export async function findStuckDoubts(
 ): Promise<StuckDoubts> {
   const stuck = { unlisted: [] as string[], stale: [] as string[], open: [] as string[] };
   for (let offset = 0; offset < LOOKED_AT_MAX; offset += SLICE) {
-    const reply = await script.run(
-      client,
-      [keys.failed, keys.completed, keys.doubts],
-      [keys.start, keys.ledgerStart, offset, SLICE, graceMs],
-    );
+    const args = [keys.start, keys.ledgerStart, offset, SLICE, graceMs];
+    const reply = await script.run(client, [keys.doubts], args);
     const [unlisted, stale, open, hasMore] = reply as [string[], string[], string[], number];
     stuck.unlisted.push(...unlisted);
     stuck.stale.push(...stale);

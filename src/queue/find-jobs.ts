@@ -1,7 +1,8 @@
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
-import type { JobState } from "../queue/job-state.ts";
-import type { QueueStore } from "../queue/queue-store.ts";
 import { loadScript } from "../redis/script.ts";
+import { jobStateLua } from "./includes.ts";
+import type { JobState } from "./job-state.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 /** What jobs must have in common. */
 export interface JobFilter {
@@ -15,7 +16,7 @@ export interface JobFilter {
 }
 
 /** A place in a list of jobs: how many come before it, and the last of them. */
-export interface AssociatedData {
+export interface ListPosition {
   readonly queue: string;
   readonly state: JobState;
   readonly offset: number;
@@ -26,10 +27,10 @@ export interface FoundJobs {
   readonly ids: string[];
   /** How many jobs were looked at; 0 at the end of the list. */
   readonly scanned: number;
-  readonly next: AssociatedData;
+  readonly next: ListPosition;
 }
 
-const script = loadScript(import.meta.url, "../queue/find-jobs.lua");
+const script = loadScript(import.meta.url, "find-jobs.lua", jobStateLua);
 
 /** With a filter so many hold up the store for some two milliseconds, on a busy machine. */
 const SLICE = 500;
@@ -46,7 +47,7 @@ const UNNAMED: ErrorCode = "HANDLER_FAILED";
  */
 export async function findJobs(
   { client, keys }: QueueStore,
-  place: AssociatedData,
+  place: ListPosition,
   filter: JobFilter,
   limit: number,
 ): Promise<FoundJobs> {
