@@ -5,7 +5,7 @@ import { replicasMissing } from "../redis/replicas.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { inSpan } from "../telemetry/tracing.ts";
 import { askProbe } from "./ask-probe.ts";
-import { count, type EffectContext, type EffectRun, GivenCall, reservedEffect } from "./effect-run.ts";
+import { type EffectContext, type EffectRun, emit, GivenCall, reservedEffect } from "./effect-run.ts";
 import type { Ledger, Reservation, ReservationRequest } from "./ledger.ts";
 import { afterFailure, sendCommit } from "./report-effect.ts";
 
@@ -25,14 +25,14 @@ export async function actOnce<T>(
   const reservation = await reserve(effect, ledger, owner);
   switch (reservation.kind) {
     case "reserved":
-      count(effect, owner, "reserved");
+      emit(effect, owner, "effect.reserved");
       return await runReserved(effect, ledger, owner, askedAt, reservation);
     case "done":
       return storedResult(effect, reservation);
     case "busy":
       throw effectBusy(effect.id, reservation);
     case "in-doubt":
-      count(effect, owner, "in_doubt");
+      emit(effect, owner, "effect.in-doubt");
       await askProbe(effect, ledger, owner);
       return await actOnce(effect, ledger, owner);
     case "not-leased":

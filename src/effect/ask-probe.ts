@@ -2,7 +2,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { ProbeAnswer } from "../job/effect.ts";
 import { foreign, messageOf } from "../lib/thrown.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
-import { count, type EffectContext, type EffectRun, GivenProbe, inDoubt, resultJson } from "./effect-run.ts";
+import { type EffectContext, type EffectRun, emit, GivenProbe, inDoubt, resultJson } from "./effect-run.ts";
 import type { Ledger } from "./ledger.ts";
 import { report } from "./report-effect.ts";
 
@@ -32,7 +32,7 @@ export async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: E
     by: "probe",
   } as const;
   const resolved = await report(effect, owner, () => ledger.resolve(id, resolution));
-  if (resolved.kind === "resolved") count(effect, owner, "resolved");
+  if (resolved.kind === "resolved") emit(effect, owner, "effect.resolved");
   owner.log().info({ effect: id, as: isDone ? "done" : "not-done" }, "doubt settled by probe");
 }
 

@@ -1,8 +1,8 @@
 import { InDoubtError } from "../job/attempt-errors.ts";
 import type { EffectCall, EffectDeclaration, EffectOptions, ProbeCall } from "../job/effect.ts";
 import type { Abort } from "../lib/abort.ts";
+import type { EffectEventName, Events } from "../telemetry/events.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { EffectTransition } from "./effect-metrics.ts";
 import type { ReservedEffect } from "./ledger.ts";
 
 export const EFFECT_RESULT_MAX_BYTES = 16 * 1_024;
@@ -20,8 +20,9 @@ export interface EffectContext {
   readonly log: () => Logger;
   /** Takes the job's secrets out of a text. */
   readonly scrub: (text: string) => string;
-  /** Told of each transition; the effect by its declared name. */
-  readonly count: ((effect: string, transition: EffectTransition) => void) | undefined;
+  /** The job's type. */
+  readonly type: string;
+  readonly events: Events;
   /** @throws HoldfastError `LOCK_LOST` when this process was stopped for longer than its lock lasts */
   assertLeased(): void;
   /** Whether what happened may still be written down: the lock is not lost, and the worker's grace is not over. */
@@ -55,8 +56,8 @@ export function reservedEffect<T>(
   return { effect: id, owner: nonce, jobId, lockToken, start };
 }
 
-export function count<T>({ name }: EffectRun<T>, owner: EffectContext, transition: EffectTransition): void {
-  owner.count?.(name, transition);
+export function emit<T>({ name }: EffectRun<T>, owner: EffectContext, event: EffectEventName): void {
+  owner.events.emit(event, owner.type, name);
 }
 
 /** A class, since an accessor in an object literal costs each object a hidden class of its own. */

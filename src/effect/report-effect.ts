@@ -6,10 +6,10 @@ import { untilAnswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { classify } from "./classify.ts";
 import {
-  count,
   EFFECT_RESULT_MAX_BYTES,
   type EffectContext,
   type EffectRun,
+  emit,
   inDoubt,
   reservedEffect,
   resultJson,
@@ -28,12 +28,13 @@ export async function afterFailure<T>(
   const reason = owner.scrub(messageOf(error));
   if (!begun || verdictOn(effect, owner, error) === "not-done") {
     const release = await report(effect, owner, () => ledger.release(id, nonce));
-    if (release !== "refused") count(effect, owner, release === "released" ? "released" : "in_doubt");
+    if (release !== "refused")
+      emit(effect, owner, release === "released" ? "effect.released" : "effect.in-doubt");
     owner.log().info({ effect: id, release, reason }, "effect not done");
     return error;
   }
   const doubt = await report(effect, owner, () => ledger.doubt(id, nonce, reason));
-  if (doubt === "in-doubt") count(effect, owner, "in_doubt");
+  if (doubt === "in-doubt") emit(effect, owner, "effect.in-doubt");
   owner.log().warn({ effect: id, reason }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") return error;
@@ -113,7 +114,7 @@ async function commitUntilAnswered<T>(
   try {
     const outcome = await commit;
     if (outcome === "done") {
-      count(effect, owner, "done");
+      emit(effect, owner, "effect.done");
       return await failpoint("commit:after", owner.jobId);
     }
     owner.log().warn({ effect: id, outcome }, "effect done, but too late to be recorded");

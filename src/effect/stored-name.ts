@@ -41,6 +41,11 @@ export function openStoredName({ codec }: QueueStore, dedupKey: string, stored: 
   }
 }
 
+/** An effect's name without its index. */
+export function declaredName(effect: string): string {
+  return partsOf(effect).name;
+}
+
 function partsOf(effect: string): { name: string; index: string | undefined } {
   const cut = effect.indexOf("/");
   return cut < 0

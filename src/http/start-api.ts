@@ -1,5 +1,4 @@
 import { type Environment, readSettings } from "../config/settings.ts";
-import { effectCounter } from "../effect/effect-metrics.ts";
 import type { Application } from "../job/define-config.ts";
 import { cannotListen, urlOf } from "../lib/listening.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
@@ -8,8 +7,11 @@ import { openOverviewWatch } from "../operate/watch-overview.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
 import { openSubscribers } from "../status/subscribers.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
+import { measureEffects } from "../telemetry/effect-metrics.ts";
+import { createEvents } from "../telemetry/events.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
+import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 import { createServer } from "./server.ts";
 
 const SWEEP_MS = 100;
@@ -28,13 +30,15 @@ export interface Api extends Running {
  */
 export async function startApi(application: Application, env?: Environment): Promise<Api> {
   const metrics = createMetrics();
+  const events = createEvents();
+  measureSubmissions(events, metrics, [...application.jobs.keys()]);
+  measureEffects(events, metrics, application.jobs.values());
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "api");
-  const path = await openSubmitPath(application, settings, log, metrics);
+  const path = await openSubmitPath(application, settings, log, events);
   measureRedis(metrics, path.stores, application.queues);
   measureClock(metrics, path.clock);
-  const countEffect = effectCounter(metrics, application.jobs.values());
-  const operator = openOperator(application, path.stores, settings, countEffect);
+  const operator = openOperator(application, path.stores, settings, events);
   const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
   const overview = openOverviewWatch({
     stores: path.stores,

@@ -1,7 +1,7 @@
 import type { Settings } from "../config/settings.ts";
-import { type CountEffect, declaredName } from "../effect/effect-metrics.ts";
 import { openLedgers, type Resolution, type ResolvedJob } from "../effect/ledger.ts";
 import { retryJob } from "../effect/retry-job.ts";
+import { declaredName } from "../effect/stored-name.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import { jobNotFound, parseJobId } from "../job/job-id.ts";
@@ -10,6 +10,7 @@ import { acceptLoss } from "../queue/data-loss.ts";
 import { readIdentity } from "../queue/job-record.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
+import { createEvents } from "../telemetry/events.ts";
 import { type AuditEntry, readAuditTrail } from "./audit-log.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "./doubts.ts";
 import type { FailedQuery } from "./failed-query.ts";
@@ -79,7 +80,7 @@ export function openOperator(
   application: Application,
   stores: QueueStores,
   settings: Settings,
-  countEffect?: CountEffect,
+  events = createEvents(),
 ): Operator {
   const { HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const declared = application.queues.map(stores.of);
@@ -97,7 +98,7 @@ export function openOperator(
     const ledger = openLedgers(store, retentionMs)(dedupKey ?? (await findDedupKey(id, store, effect)));
     const resolved = await ledger.resolve(effect, resolution);
     if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
-    countEffect?.(type ?? "", declaredName(effect), "resolved");
+    events.emit("effect.resolved", type ?? "", declaredName(effect));
     return resolved.job;
   }
 

@@ -34,6 +34,6 @@ export type AttemptOutcome =
       readonly retryAfterMs?: number | undefined;
     }
   /** Put back untouched, for another worker: no attempt is used up. */
-  | { readonly kind: "returned" }
+  | { readonly kind: "released" }
   /** To be taken again after a while: no attempt is used up. */
-  | { readonly kind: "postponed"; readonly delayMs: number };
+  | { readonly kind: "deferred"; readonly delayMs: number };

@@ -183,10 +183,10 @@ async function settle(job: Job, token: string, outcome: AttemptOutcome, store: Q
       if (outcome.retryAfterMs !== undefined)
         job.opts.backoff = { type: "fixed", delay: outcome.retryAfterMs };
       throw bullmqError(outcome, id, store);
-    case "returned":
+    case "released":
       await job.moveToWait(token);
       throw new WaitingError();
-    case "postponed":
+    case "deferred":
       await job.moveToDelayed(Date.now() + outcome.delayMs, token);
       throw new DelayedError();
   }

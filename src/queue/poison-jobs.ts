@@ -30,7 +30,7 @@ export function createPoisonJobs({ client, keys }: QueueStore, lockMs: number): 
         return true;
       };
       if (!(await untilAnswered(isNew, { isLeased: () => lease.isLocked() }))) return undefined;
-      return { kind: "postponed", delayMs: Math.ceil(Math.random() * 2 * lockMs) };
+      return { kind: "deferred", delayMs: Math.ceil(Math.random() * 2 * lockMs) };
     },
   };
 }

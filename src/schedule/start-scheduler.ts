@@ -8,6 +8,7 @@ import { logTicks } from "../telemetry/log-events.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { type MeasuredRole, type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
+import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 import { measureTicks } from "../telemetry/tick-metrics.ts";
 import { checkSchedules } from "./check-schedules.ts";
 import { runSchedule } from "./run-schedule.ts";
@@ -29,8 +30,9 @@ export async function startScheduler(application: Application, env?: Environment
   logTicks(events, log);
   const names = schedules.map(({ name }) => name);
   const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
-  const path = await openSubmitPath(application, settings, log, metrics);
+  const path = await openSubmitPath(application, settings, log, events);
   if (metrics !== undefined) {
+    measureSubmissions(events, metrics, [...application.jobs.keys()]);
     measureTicks(events, metrics, names);
     measureRedis(metrics, path.stores, queues);
     measureClock(metrics, path.clock);

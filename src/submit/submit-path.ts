@@ -6,9 +6,8 @@ import { requireKnownQueues } from "../queue/queue-memory.ts";
 import { openQueueStores, type QueueStores } from "../queue/queue-store.ts";
 import { type Clock, openClock } from "../redis/clock.ts";
 import { type ConnectedRedis, connectRedis } from "../redis/connect.ts";
+import { createEvents } from "../telemetry/events.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
-import { watchSubmissions } from "./submission-metrics.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** All that a process needs to submit jobs, connected. */
@@ -27,7 +26,7 @@ export async function openSubmitPath(
   application: Application,
   settings: Settings,
   log?: Logger,
-  metrics?: Metrics,
+  events = createEvents(),
 ): Promise<SubmitPath> {
   const redis = await connectRedis(settings, "fail-fast", log);
   await requireKnownQueues(application, redis, settings.HOLDFAST_PREFIX);
@@ -41,7 +40,7 @@ export async function openSubmitPath(
     retentionMs: settings.HOLDFAST_RETENTION_MS,
     epochs,
     clock,
-    watch: metrics && watchSubmissions(metrics, [...application.jobs.keys()]),
+    events,
   });
   return { ...redis, submitter, stores, clock, stop: stopOnce(() => stopAll([redis, clock, epochs])) };
 }

@@ -12,11 +12,11 @@ import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
 import type { Clock } from "../redis/clock.ts";
 import type { RedisAccess } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
+import type { Events } from "../telemetry/events.ts";
 import { traceCarrier } from "../telemetry/tracing.ts";
 import { openDedupTrail, type QueueSlot } from "./dedup-trail.ts";
 import { fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
-import type { SubmissionWatch } from "./submission-metrics.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 
 /** What the producer of a job gets back. */
@@ -36,7 +36,7 @@ export interface SubmitterOptions {
   readonly epochs: Pick<Epochs, "onLoss">;
   /** Where it is wrong nothing is submitted: delays, and what a handler makes of the time, would be wrong. */
   readonly clock: Pick<Clock, "assertRight" | "now">;
-  readonly watch: SubmissionWatch | undefined;
+  readonly events: Events;
 }
 
 /** The one path by which jobs come in: HTTP, CLI, library and scheduler all use it. */
@@ -61,7 +61,7 @@ export function createSubmitter(
   { client, codec }: RedisAccess,
   options: SubmitterOptions,
 ): Submitter {
-  const { prefix, stores, epochs, clock, watch } = options;
+  const { prefix, stores, epochs, clock, events } = options;
   const secret = fingerprintSecret(client, prefix, codec);
   const memory = openQueueMemory(client, prefix);
   epochs.onLoss(async () => {
@@ -125,10 +125,10 @@ export function createSubmitter(
         const receipt = await (known === undefined
           ? inTime(prepared(submission.contract).then((read) => enqueue(submission, content, read)))
           : enqueue(submission, content, known));
-        watch?.taken(receipt.type, receipt.duplicate);
+        events.emit("job.submitted", receipt);
         return receipt;
       } catch (error) {
-        watch?.refused(input, error);
+        events.emit("submission.refused", input, error);
         throw advised(error);
       }
     },

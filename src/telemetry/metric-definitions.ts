@@ -28,7 +28,7 @@ export const metricDefinitions = {
   holdfast_attempts_total: {
     kind: "counter",
     labels: ["type", "outcome", "code"],
-    help: "Attempts that ended: completed, failed (with its error code), returned to the queue, or postponed.",
+    help: "Attempts that ended: completed, failed (with its error code), released to the queue, or deferred.",
     reportedBy: ["worker"],
   },
   holdfast_attempt_duration_seconds: {

@@ -5,6 +5,8 @@ import { openEffects } from "../effect/effects.ts";
 import { defineJob } from "../job/define-job.ts";
 import type { ClaimedJob } from "../queue/claimed-job.ts";
 import { Lease } from "../queue/lease.ts";
+import { createEvents } from "../telemetry/events.ts";
+import { logAttempts } from "../telemetry/log-events.ts";
 import { runAttempt } from "./run-attempt.ts";
 
 const job = defineJob({
@@ -34,6 +36,8 @@ describe("the process's log of a job with secrets", () => {
   it("has none of them: not in a line's text, not in its fields, not in what is told of its failure", async () => {
     const lines: string[] = [];
     const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
+    const events = createEvents();
+    logAttempts(events, log);
     const handler = job.handler(async ({ payload: { token }, log }) => {
       for (const level of ["debug", "info", "warn", "error"] as const)
         log[level](`with ${token}`, { deep: { token } });
@@ -44,7 +48,7 @@ describe("the process's log of a job with secrets", () => {
       {
         handlers: new Map([[job.type, handler]]),
         log,
-        watch: undefined,
+        events,
         openEffects: (_job, { effects }) =>
           openEffects(effects, () => {
             throw new Error("the job has no effects");

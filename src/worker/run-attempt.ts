@@ -10,9 +10,9 @@ import { delayMsOf } from "../lib/delay-ms.ts";
 import { asError, foreign, messageOf } from "../lib/thrown.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
 import type { AttemptOutcome, ClaimedJob } from "../queue/claimed-job.ts";
+import type { Events } from "../telemetry/events.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { AttemptWatch } from "./attempt-metrics.ts";
 import { GivenAttempt } from "./given-attempt.ts";
 
 const RESULT_MAX_BYTES = 64 * 1_024;
@@ -21,7 +21,7 @@ const RESULT_MAX_BYTES = 64 * 1_024;
 export interface AttemptTools {
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly log: Logger;
-  readonly watch: AttemptWatch | undefined;
+  readonly events: Events;
   openEffects(job: ClaimedJob, contract: JobContract, abort: Abort, log: () => Logger, scrub: Scrub): Effects;
 }
 
@@ -33,13 +33,11 @@ export interface AttemptTools {
  */
 export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<AttemptOutcome> {
   const begun = performance.now();
-  tools.watch?.started(job);
+  tools.events.emit("attempt.started", job);
   const outcome = await attemptSteps(tools, job).then(completed, (thrown: unknown) =>
     failed(thrown, scrubOf(tools.handlers.get(job.type)?.job, job)),
   );
-  const tookMs = performance.now() - begun;
-  tools.watch?.ended(job, outcome, tookMs);
-  report(tools.log, job, outcome, tookMs);
+  tools.events.emit("attempt.ended", job, outcome, performance.now() - begun);
   await failpoint("finish:before", job.id);
   return outcome;
 }
@@ -203,9 +201,9 @@ function completed(result: unknown): AttemptOutcome {
 
 function failed(thrown: unknown, scrub: Scrub): AttemptOutcome {
   if (thrown instanceof HoldfastError) {
-    if (thrown.code === "WORKER_STOPPING") return { kind: "returned" };
+    if (thrown.code === "WORKER_STOPPING") return { kind: "released" };
     if (thrown.code === "EFFECT_BUSY" || thrown.code === "STORE_ROLLED_BACK")
-      return { kind: "postponed", delayMs: delayMsOf(thrown.retryAfterMs) };
+      return { kind: "deferred", delayMs: delayMsOf(thrown.retryAfterMs) };
   }
   return {
     kind: "failed",
@@ -219,18 +217,3 @@ function askedDelay(thrown: unknown): number | undefined {
   if (!(thrown instanceof HoldfastError) || thrown.retryAfterMs === undefined) return undefined;
   return delayMsOf(thrown.retryAfterMs);
 }
-
-/** What went as it should is for whoever looks for it: at thousands of jobs a second it would be most of the log. */
-function report(log: Logger, job: ClaimedJob, outcome: AttemptOutcome, ms: number): void {
-  const { id: jobId, type, attemptsMade } = job;
-  const fields = { jobId, type, attempt: attemptsMade + 1, durationMs: Math.round(ms) };
-  if (outcome.kind === "failed") log.warn({ ...fields, ...outcome.failure }, "attempt failed");
-  else if (outcome.kind === "completed") log.debug(fields, told.completed);
-  else log.info(fields, told[outcome.kind]);
-}
-
-const told = {
-  completed: "attempt completed",
-  returned: "job put back",
-  postponed: "job waits until its effect may begin",
-};

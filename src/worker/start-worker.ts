@@ -1,7 +1,6 @@
 import { hostname } from "node:os";
 import { type Environment, readSettings, requireVariables, type Settings } from "../config/settings.ts";
 import type { Concurrency } from "../config/variables.ts";
-import type { EffectContext } from "../effect/effect-run.ts";
 import { openEffects } from "../effect/effects.ts";
 import { openLedgers } from "../effect/ledger.ts";
 import { startLedgerSweep } from "../effect/ledger-sweep.ts";
@@ -17,11 +16,13 @@ import { requireKnownQueues } from "../queue/queue-memory.ts";
 import { openQueueStores, type QueueStores, type WritableQueueStore } from "../queue/queue-store.ts";
 import { type Clock, openClock } from "../redis/clock.ts";
 import { connectRedis } from "../redis/connect.ts";
+import { createEvents, type Events } from "../telemetry/events.ts";
+import { logAttempts } from "../telemetry/log-events.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
 import type { MeasuredRole } from "../telemetry/metrics-server.ts";
 import { atWork } from "./loop-watch.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
-import { startWorkerMetrics, type WorkerMetrics } from "./worker-metrics.ts";
+import { startWorkerMetrics } from "./worker-metrics.ts";
 
 /** A worker that runs. */
 export interface WorkerRole extends MeasuredRole {
@@ -41,6 +42,8 @@ export interface WorkerRole extends MeasuredRole {
 export async function startWorker(application: Application, env?: Environment): Promise<WorkerRole> {
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "worker");
+  const events = createEvents();
+  logAttempts(events, log);
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   const handlers = await loadHandlers(application);
@@ -50,7 +53,7 @@ export async function startWorker(application: Application, env?: Environment): 
   const { queues } = application;
   const epochs = await openEpochs({ client: redis.client, queues, settings, log });
   const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, epochs);
-  const metrics = await startWorkerMetrics(application, stores, settings, clock).catch(
+  const metrics = await startWorkerMetrics(application, stores, settings, clock, events).catch(
     async (error: unknown) => {
       await stopAll([redis, clock, epochs]);
       throw error;
@@ -67,7 +70,7 @@ export async function startWorker(application: Application, env?: Environment): 
     clock,
     settings,
     log,
-    metrics,
+    events,
     onStuck,
     epochs,
   };
@@ -96,7 +99,7 @@ interface WorkerParts {
   readonly clock: Clock;
   readonly settings: Settings;
   readonly log: Logger;
-  readonly metrics: WorkerMetrics | undefined;
+  readonly events: Events;
   readonly epochs: Epochs;
   readonly onStuck: (queue: string) => void;
 }
@@ -108,12 +111,12 @@ function stuck(queue: string, afterMs: number, log: Logger): HoldfastError {
 }
 
 function consume(queue: string, worker: WorkerParts): Running {
-  const { name, handlers, stores, clock, settings, log, metrics, onStuck } = worker;
+  const { name, handlers, stores, clock, settings, log, events, onStuck } = worker;
   const ageMs = settings.HOLDFAST_RETENTION_MS;
   const tools: AttemptTools = {
     handlers,
     log,
-    watch: metrics?.attempts,
+    events,
     openEffects: effectsOpener(queue, worker),
   };
   return startConsumer(
@@ -157,7 +160,7 @@ function checkConcurrency({ named }: Concurrency, queues: readonly string[]): vo
 
 function effectsOpener(
   queue: string,
-  { name, stores, settings, metrics, epochs }: WorkerParts,
+  { name, stores, settings, events, epochs }: WorkerParts,
 ): AttemptTools["openEffects"] {
   const store = stores.of(queue);
   const held = createUnreportedEffects(store);
@@ -173,7 +176,6 @@ function effectsOpener(
         const { id: jobId, lockToken, start } = job;
         const assertLeased = () => job.lease.assert();
         const mayReport = () => job.lease.isLocked();
-        const count = metrics && countEffectsOf(job.type, metrics);
         const owner = {
           jobId,
           dedupKey,
@@ -183,7 +185,8 @@ function effectsOpener(
           abort,
           log,
           scrub,
-          count,
+          type: job.type,
+          events,
           assertLeased,
           mayReport,
         };
@@ -197,10 +200,6 @@ function effectsOpener(
 function otherQueuesOf(contract: JobContract, queue: string): readonly string[] | undefined {
   if (contract.formerQueues.length === 0) return undefined;
   return [contract.queue, ...contract.formerQueues].filter((name) => name !== queue);
-}
-
-function countEffectsOf(type: string, { countEffect }: WorkerMetrics): EffectContext["count"] {
-  return (effect, transition) => countEffect(type, effect, transition);
 }
 
 /** @throws HoldfastError `APPLICATION_INVALID` with a line for each job without a handler, and each handler without a job */

@@ -1,12 +1,6 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { closedSet, type Metrics } from "../telemetry/metrics.ts";
-
-/** Told how submissions went. */
-export interface SubmissionWatch {
-  taken(type: string, isDuplicate: boolean): void;
-  /** @param input as it came, whatever it is */
-  refused(input: unknown, error: unknown): void;
-}
+import type { Events } from "./events.ts";
+import { closedSet, type Metrics } from "./metrics.ts";
 
 const outcomes = [
   "accepted",
@@ -21,16 +15,14 @@ const outcomes = [
 ] as const;
 
 /** Counts submissions by type and outcome. */
-export function watchSubmissions(metrics: Metrics, types: readonly string[]): SubmissionWatch {
+export function measureSubmissions(events: Events, metrics: Metrics, types: readonly string[]): void {
   const submissions = metrics.counter("holdfast_submissions_total");
   const typeLabel = closedSet(types);
   for (const type of types) for (const outcome of outcomes) submissions.inc({ type, outcome }, 0);
   const count = (type: string, outcome: (typeof outcomes)[number]) =>
     submissions.inc({ type: typeLabel(type), outcome });
-  return {
-    taken: (type, isDuplicate) => count(type, isDuplicate ? "duplicate" : "accepted"),
-    refused: (input, error) => count(typeIn(input), outcomeOf(error)),
-  };
+  events.on("job.submitted", ({ type, duplicate }) => count(type, duplicate ? "duplicate" : "accepted"));
+  events.on("submission.refused", (input, error) => count(typeIn(input), outcomeOf(error)));
 }
 
 function typeIn(input: unknown): string {
