@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A proxy that shows a service under a path of its own. */
+/** A proxy that serves a service under a path. */
 export interface StrippingProxy {
-  /** Where the service is seen, e.g. `http://127.0.0.1:1234/ops`. */
+  /** The service's URL, such as `http://127.0.0.1:1234/ops`. */
   readonly url: string;
   /** Hangs up on everybody, and answers 502 until `goOn()`. */
   cut(): void;
@@ -12,7 +12,7 @@ export interface StrippingProxy {
   stop(): Promise<void>;
 }
 
-/** Takes a prefix off each path, as reverse proxies do; of what it hides from the service, nothing else tells. */
+/** Strips a prefix off each path, as reverse proxies do, and leaves no other trace. */
 export async function startStrippingProxy(target: string, prefix: string): Promise<StrippingProxy> {
   let isMutated = false;
   const server = createServer((asked, answer) => {
