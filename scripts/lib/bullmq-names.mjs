@@ -1,4 +1,4 @@
-// BullMQ's names of keys and fields, and its encodings, stand in src/queue alone. Other rooms call functions with names.
+// Only src/queue may use BullMQ's key names, field names and encodings. Other rooms call functions with names.
 import { readFileSync } from "node:fs";
 import { filesUnder } from "./files.mjs";
 
@@ -14,7 +14,7 @@ const names = [
   /\b4096\b|\b0x100000000\b|\b4_?294_?967_?296\b|\b2097151\b|\b2_097_151\b/,
 ];
 
-/** Finds such names outside of src/queue. Returns a line for each. */
+/** Finds them elsewhere. Returns a line for each. */
 export function bullmqNamesOutside() {
   return filesUnder("src")
     .filter((file) => /\.(ts|lua)$/.test(file) && !/^src\/queue\/|\.test\.ts$/.test(file))

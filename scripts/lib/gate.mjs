@@ -1,4 +1,4 @@
-// The gate: format, lint, types, imports, dead code, docs and size.
+// The gate that every change must pass.
 import { readFileSync } from "node:fs";
 import { bullmqNamesOutside } from "./bullmq-names.mjs";
 import { filesUnder } from "./files.mjs";
@@ -11,7 +11,7 @@ const longestFile = 300;
 const atOnce = 2;
 const caches = "node_modules/.cache/holdfast";
 
-/** The longest first, so that the others fit beside it. */
+/** The longest first, so that the others run beside it. */
 const checks = [
   { name: "types", run: () => checkTypes(".", "types") },
   { name: "types of the console", run: () => checkTypes("console", "console-types") },
@@ -31,7 +31,7 @@ const checks = [
 const wordsCheck = { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs"])) };
 
 /**
- * Runs every check and prints a line for each, and all that a failing one said.
+ * Runs every check, with a line for each and the output of failed ones.
  *
  * @param withWords whether to check the words, too
  * @returns whether all passed
@@ -81,7 +81,7 @@ function faultsOf(faults) {
   return { code: faults.length === 0 ? 0 : 1, output: faults.join("\n") };
 }
 
-/** A file that has grown too long is missing the name of a concept. */
+/** A file that is too long needs another concept. */
 function findLongFiles() {
   const long = ["src", "console"]
     .flatMap(filesUnder)

@@ -1,6 +1,6 @@
-// The metrics of `docs/metrics.md`, from the table that the code uses.
+// Generates the table in `docs/metrics.md` from the metrics that the code uses.
 
-/** Every metric of ours with its labels, and which processes report it. */
+/** Every Holdfast metric with its labels and the processes that report it. */
 export async function metricsTable() {
   const { metricDefinitions } = await import("../../dist/telemetry/metric-definitions.js");
   const rows = Object.entries(metricDefinitions).map(

@@ -1,6 +1,6 @@
-// The description of the HTTP API, taken from its routes without listening anywhere and without a store.
+// Describes the HTTP API from its routes, without listening and without Redis.
 
-/** The OpenAPI document, as `GET /openapi.json` answers it. */
+/** The OpenAPI document, as `GET /openapi.json` returns it. */
 export async function describeApi() {
   const { createServer } = await import("../../dist/http/server.js");
   const { readSettings } = await import("../../dist/config/settings.js");
