@@ -16,7 +16,8 @@ export interface WitnessedJob {
 const WITHIN_MS = 30_000;
 const LANES = 8;
 const RESOLVED_MAX = 200;
-const ROUNDS_MAX = 10;
+/** A job that goes on can meet its own fault again, but not for ever. */
+const TIMES_MAX = 10;
 
 /**
  * Checks that no doubt is stuck (G10): each job in doubt is listed, each listed doubt can be resolved, each resolved job
@@ -75,12 +76,17 @@ async function resolveAll(testbed: Testbed, jobs: readonly WitnessedJob[]): Prom
   };
   try {
     const stuck: string[] = [];
-    for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const times = new Map<string, number>();
+    for (;;) {
       const doubts = await operator.doubts(0, RESOLVED_MAX);
       if (doubts.length === 0) return stuck;
+      for (const { jobId, effect } of doubts) {
+        const time = (times.get(`${jobId} ${effect}`) ?? 0) + 1;
+        if (time > TIMES_MAX) return [...stuck, `${jobId} ${effect} was in doubt again ${TIMES_MAX} times`];
+        times.set(`${jobId} ${effect}`, time);
+      }
       await inLanes(doubts, LANES, async (doubt) => void stuck.push(...(await resolveOne(doubt))));
     }
-    return [...stuck, `doubts came again ${ROUNDS_MAX} times`];
   } finally {
     await operator.stop();
   }

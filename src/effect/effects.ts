@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
@@ -9,6 +8,7 @@ import { redisFault } from "../redis/redis-errors.ts";
 import { untilAnswered } from "../redis/until-answered.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
 import { type EffectContext, type EffectOptionsInUse, inDoubt } from "./effect-run.ts";
+import { isInside, withName } from "./inside.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** The effects of one attempt. */
@@ -36,14 +36,6 @@ function newNonce(): string {
   return `${processNonce}/${calls}`;
 }
 
-/** Which effects the code that runs now is inside of: an effect that is called from its own run would wait for itself. */
-interface Inside {
-  readonly attempt: object;
-  readonly id: string;
-  readonly outer: Inside | undefined;
-}
-const inside = new AsyncLocalStorage<Inside>();
-
 /**
  * @param open called with the first effect: many attempts have none, and owe nothing for it
  * @param start which start of the job this is: the first has none before it that could have left anything open
@@ -54,9 +46,8 @@ export function openEffects(
   start = 1,
 ): Effects {
   let opened: ReturnType<typeof open> | undefined;
-  const attempt = {};
   /** By effect and index. */
-  const underWay = new Map<string, Promise<unknown>>();
+  const underWay = new Map<string, { readonly nonce: string; readonly work: Promise<unknown> }>();
   /** Reports that Redis answered with an error, and that are sent again. */
   const refused = new Set<Promise<unknown>>();
   let blocked: HoldfastError | undefined;
@@ -77,22 +68,24 @@ export function openEffects(
     if (declaration === undefined)
       throw new HoldfastError("PERMANENT_FAILURE", `The job declares no effect "${name}"`);
     const id = effectId(name, options.index);
-    const outer = inside.getStore();
-    if (isInside(outer, attempt, id))
-      throw new HoldfastError("PERMANENT_FAILURE", `Effect "${id}" is called from inside itself`);
     const first = underWay.get(id);
-    if (first !== undefined) return (await first) as T | undefined;
+    if (first !== undefined) {
+      if (isInside(first.nonce))
+        throw new HoldfastError("PERMANENT_FAILURE", `Effect "${id}" is called from inside itself`);
+      return (await first.work) as T | undefined;
+    }
     opened ??= open();
     const { ledger, owner } = opened;
+    const nonce = newNonce();
     const work = actOnce<T>(
       {
         id,
         name,
         key: effectKeyOf(owner.dedupKey, id),
-        nonce: newNonce(),
+        nonce,
         declaration,
         options,
-        run: (call) => inside.run({ attempt, id, outer }, run, call),
+        run: withName(nonce, run),
         block,
         onRefused: (report) => void refused.add(report),
       },
@@ -102,7 +95,7 @@ export function openEffects(
       if (isBlocking(error)) block(error);
       throw error;
     });
-    underWay.set(id, work);
+    underWay.set(id, { nonce, work });
     return await work.finally(() => underWay.delete(id));
   }
 
@@ -111,7 +104,7 @@ export function openEffects(
     blocked: () => blocked,
     async close() {
       isClosed = true;
-      if (underWay.size > 0) await Promise.allSettled([...underWay.values()]);
+      if (underWay.size > 0) await Promise.allSettled([...underWay.values()].map(({ work }) => work));
       if (refused.size > 0) await Promise.allSettled([...refused]);
     },
     async checkLeftOpen() {
@@ -128,12 +121,6 @@ export function openEffects(
         );
     },
   };
-}
-
-function isInside(place: Inside | undefined, attempt: object, id: string): boolean {
-  for (let at = place; at !== undefined; at = at.outer)
-    if (at.attempt === attempt && at.id === id) return true;
-  return false;
 }
 
 function asHoldfastError(error: unknown): HoldfastError {

@@ -7,10 +7,17 @@
 ]]
 
 -- Joins a job that is not joined yet. `jobs` is how many the ledger says are joined, false where it says nothing.
-local function join(joined, ledger, jobs, jobId, dedupKey, lookAt)
+-- Returns how many are joined now, for the caller to write; false where nothing changed.
+local function countJoined(joined, jobs, jobId, dedupKey, lookAt)
   local isNew = redis.call("ZADD", joined, "NX", lookAt, jobId .. "/" .. dedupKey) == 1
-  if not isNew and jobs and jobs ~= "0" then return end
-  redis.call("HSET", ledger, "jobs", (jobs or 0) + 1)
+  if not isNew and jobs and jobs ~= "0" then return false end
+  return (jobs or 0) + 1
+end
+
+local function join(joined, ledger, jobs, jobId, dedupKey, lookAt)
+  local count = countJoined(joined, jobs, jobId, dedupKey, lookAt)
+  if not count then return end
+  redis.call("HSET", ledger, "jobs", count)
   redis.call("PERSIST", ledger)
 end
 

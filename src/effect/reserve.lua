@@ -62,7 +62,14 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   if not noted then setDedupKey(ARGV[2], jobId, dedupKey) end
   local ledger, field = ARGV[1] .. dedupKey, "e:" .. effect
   local known, open, jobs, fence = unpack(redis.call("HMGET", ledger, field, "open", "jobs", "fence"))
-  if not noted or not jobs or jobs == "0" then join(KEYS[3], ledger, jobs, jobId, dedupKey, now + LOOK_AFTER_MS) end
+  local mustJoin = not noted or not jobs or jobs == "0"
+  -- A new ledger is written once, below.
+  local isNew = not open and not elsewhere
+  if mustJoin and isNew then
+    jobs = countJoined(KEYS[3], jobs, jobId, dedupKey, now + LOOK_AFTER_MS)
+  elseif mustJoin then
+    join(KEYS[3], ledger, jobs, jobId, dedupKey, now + LOOK_AFTER_MS)
+  end
   local entry = known and cjson.decode(known) or inherit(ledger, effect, elsewhere)
   local isInherited = entry and not known
 
@@ -89,7 +96,9 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
     delivery = tonumber(delivery),
     worker = worker,
   }
-  redis.call("HSET", ledger, field, cjson.encode(reservation), "open", openNow, "fence", fence)
+  local written = { field, cjson.encode(reservation), "open", openNow, "fence", fence }
+  if isNew then written[7], written[8] = "jobs", jobs end
+  redis.call("HSET", ledger, unpack(written))
   return { "reserved", fence }
 end
 

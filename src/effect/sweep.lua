@@ -49,41 +49,42 @@ local function closeReserved(ledger, dedupKey, id, isCompleted)
   return reportsUntil
 end
 
--- Returns when to look at the job again, false when it may leave its ledger.
-local function look(id, dedupKey)
-  local ledger = ARGV[1] .. dedupKey
+-- Returns when to look at the job again, false when it may leave its ledger; and how many effects are open now.
+local function look(ledger, id, dedupKey, open)
   local state, due = jobState(prefix, id)
   if not hasEnded(state) and jobExists(prefix, id) then return nextLook(state, due) end
-  local open = redis.call("HGET", ledger, "open") or "0"
   if open ~= "0" then
     local reportsUntil = closeReserved(ledger, dedupKey, id, state == "completed")
     if reportsUntil then return reportsUntil end
     open = redis.call("HGET", ledger, "open")
   end
   local saysInDoubt = state == "failed" and failureCode(failureReason(prefix, id)) == "EFFECT_IN_DOUBT"
-  if not saysInDoubt then return false end
+  if not saysInDoubt then return false, open end
   if open ~= "0" or redis.call("EXISTS", ledger) == 0 then return now + DOUBT_MS end
   retryFailedJob(prefix, id)
   wentOn = wentOn + 1
   return now + ACTIVE_MS
 end
 
-local function leave(member, dedupKey)
-  redis.call("ZREM", KEYS[1], member)
-  local ledger = ARGV[1] .. dedupKey
-  if redis.call("EXISTS", ledger) == 0 then return end
-  redis.call("HINCRBY", ledger, "jobs", -1)
-  letExpire(ledger, ARGV[4])
+local function leave(ledger, jobs, open)
+  redis.call("HSET", ledger, "jobs", jobs - 1)
+  if jobs == "1" and open == "0" then redis.call("PEXPIRE", ledger, ARGV[4]) end
 end
 
 local members = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])
+local ended = {}
 for _, member in ipairs(members) do
   local id, dedupKey = string.match(member, "^([^/]+)/(.+)$")
-  local lookAt = look(id, dedupKey)
+  local ledger = ARGV[1] .. dedupKey
+  local known, jobs = unpack(redis.call("HMGET", ledger, "open", "jobs"))
+  local lookAt, open = look(ledger, id, dedupKey, known or "0")
   if lookAt then
     redis.call("ZADD", KEYS[1], lookAt, member)
   else
-    leave(member, dedupKey)
+    ended[#ended + 1] = member
+    -- The ledger is gone where an operator has deleted it.
+    if jobs then leave(ledger, jobs, open) end
   end
 end
+if #ended > 0 then redis.call("ZREM", KEYS[1], unpack(ended)) end
 return { #members, wentOn, doubted }

@@ -1,3 +1,4 @@
+import { setImmediate as tick } from "node:timers/promises";
 import { type Attempt, defineJob, type ProbeAnswer } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -15,7 +16,9 @@ const job = defineJob({
     repeated: { timeoutMs: 300, inDoubt: "repeat", downstreamRemembersMs: 60_000 },
   },
 });
-type Handle = (attempt: Attempt<null, "act" | "probed" | "repeated">) => Promise<unknown>;
+type Given = Attempt<null, "act" | "probed" | "repeated">;
+type Handle = (attempt: Given) => Promise<unknown>;
+type Call = Given["effect"];
 
 async function run(handle: Handle) {
   const service = createService(applicationOf(job.handler(handle)), { HOLDFAST_LOCK_MS: "1000" });
@@ -84,6 +87,43 @@ describe("an effect that is called from inside itself", () => {
       error: { code: "PERMANENT_FAILURE", message: 'Effect "act" is called from inside itself' },
       effects: [],
     });
+  });
+
+  it.each([
+    ["through another effect", (again: () => Promise<number>, effect: Call) => effect("probed", again)],
+    ["beside other work", (again: () => Promise<number>) => Promise.all([tick(), tick().then(again)])],
+    ["in a race", (again: () => Promise<number>) => Promise.race([tick().then(again)])],
+  ])("is refused %s, too", async (_where, through) => {
+    const status = await run(async ({ effect }) =>
+      effect("act", async () => {
+        await tick();
+        await through(async () => {
+          await tick();
+          return (await effect("act", async () => 1)) ?? 0;
+        }, effect);
+      }),
+    );
+
+    expect(status).toMatchObject({
+      state: "failed",
+      error: { code: "PERMANENT_FAILURE", message: 'Effect "act" is called from inside itself' },
+    });
+  });
+
+  it("joins it where another effect calls it that runs beside it", async () => {
+    let runs = 0;
+    const status = await run(async ({ effect }) => {
+      const act = () =>
+        effect("act", async () => {
+          await tick();
+          await tick();
+          return ++runs;
+        });
+      return (await Promise.all([act(), effect("probed", act)]))[1];
+    });
+
+    expect(status).toMatchObject({ state: "completed", result: 1 });
+    expect(runs).toBe(1);
   });
 
   it("may be called with another index there", async () => {
