@@ -7,7 +7,6 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Producer } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createRandom, type Random } from "../support/random.ts";
 import acting, { actedKey } from "../support/fixtures/acting.config.ts";
 import { call, post } from "../support/http.ts";
 import {
@@ -20,6 +19,7 @@ import {
   urlOf,
   withProcesses,
 } from "../support/processes.ts";
+import { createRandom, type Random } from "../support/random.ts";
 import { createService, testEnvironment, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
