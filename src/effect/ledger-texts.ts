@@ -29,7 +29,7 @@ export function decryptEffectText(
   part: TextPart,
   text: string,
 ): string {
-  return codec.open(text, effectAssociatedData(dedupKey, name, part));
+  return codec.decrypt(text, effectAssociatedData(dedupKey, name, part));
 }
 
 /**
@@ -60,7 +60,7 @@ export function effectName({ codec }: QueueStore, { dedupKey, name: stored }: St
   const { name, index } = partsOf(stored);
   if (index === undefined) return stored;
   try {
-    return `${name}/${codec.open(index, indexAssociatedData(dedupKey, name))}`;
+    return `${name}/${codec.decrypt(index, indexAssociatedData(dedupKey, name))}`;
   } catch (error) {
     if (error instanceof HoldfastError) return stored;
     throw error;
