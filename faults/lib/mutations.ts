@@ -15,8 +15,8 @@ export const withoutReservation = mutation("reservation", [
 /** Treats an error reply to a commit as success. */
 const acceptsErrors: Edit = [
   "effect/report-effect.js",
-  "untilAnswered(() => ledger.commit(reservedEffect(effect, owner), json), {",
-  'untilAnswered(() => ledger.commit(reservedEffect(effect, owner), json).catch(() => "done"), {',
+  "untilAnswered(() => ledger.commit(reservedEffect(effect, context), json), {",
+  'untilAnswered(() => ledger.commit(reservedEffect(effect, context), json).catch(() => "done"), {',
 ];
 
 /** Leaves what a crash left behind. */
@@ -45,9 +45,9 @@ export const withoutFence = mutation(
 
 /** A ledger expires the retention after its latest commit, even while its job goes on. */
 export const withoutLedgerLife = mutation("ledger's life", [
-  "effect/reserve.lua",
-  'if not noted or not jobs or jobs == "0" then join(',
-  "if false then join(",
+  "effect/commit.lua",
+  'if open == "1" and (jobs or "0") == "0" then',
+  'if open == "1" then',
 ]);
 
 /** An error reply to a commit counts as success, and nothing is swept. */
@@ -126,7 +126,7 @@ export const withoutEpoch = mutation(
   "epoch",
   ["queue/add-jobs.lua", 'if not isSeen then return "other-epoch" end', ""],
   ["effect/reserve.lua", 'if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end', ""],
-  ["effect/unreported-effects.js", "[...held.values()].map", "[].map"],
+  ["effect/unreported-effects.js", "[...effects.values()].map", "[].map"],
 );
 
 /** Nothing watches the event loop. */

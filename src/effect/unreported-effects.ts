@@ -3,32 +3,28 @@ import type { QueueStore } from "../queue/queue-store.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { entriesLua, ledgerLua } from "./includes.ts";
+import type { StoredEffect } from "./ledger-texts.ts";
 
-/** One run of an effect, and where it ran. */
-export interface UnreportedReservation {
-  /** As the ledger names it. */
-  readonly effect: string;
-  readonly owner: string;
+/** A reservation of this process, for whose effect Redis has no outcome yet. */
+export interface UnreportedEffect extends StoredEffect {
+  readonly reservationId: string;
   readonly jobId: string;
-  readonly start: number;
-  readonly worker: string;
+  readonly delivery: number;
 }
 
 /**
- * The effects of one queue that this process has reserved, and of which the store has not taken an end yet.
- *
- * While the store keeps what it has acknowledged they stand in its ledgers. When it has lost something, only this process
- * knows that they may have happened.
+ * The effects of one queue that this process has reserved and not reported yet. If Redis loses data, nobody else knows that
+ * they may have happened.
  */
 export interface UnreportedEffects {
-  lease(dedupKey: string, reservation: UnreportedReservation): void;
-  /** The store knows how it ended. */
-  drop(owner: string): void;
-  /** Writes each of them into the store as in doubt, where the ledger does not tell more. */
+  add(effect: UnreportedEffect): void;
+  /** Redis knows how it ended. */
+  remove(reservationId: string): void;
+  /** Puts each of them in doubt, unless its ledger knows more. */
   putInDoubt(): Promise<void>;
 }
 
-const REASON = "the store has lost what it knew of it while its worker was in the middle";
+const REASON = "Redis lost its reservation while its worker was in the middle";
 
 const script = loadScript(
   import.meta.url,
@@ -40,18 +36,21 @@ const script = loadScript(
   entriesLua,
 );
 
-export function createUnreportedEffects({ client, keys }: QueueStore): UnreportedEffects {
-  const held = new Map<string, { readonly dedupKey: string; readonly reservation: UnreportedReservation }>();
+export function createUnreportedEffects({ client, keys }: QueueStore, worker: string): UnreportedEffects {
+  const effects = new Map<string, UnreportedEffect>();
+
+  async function putOneInDoubt(effect: UnreportedEffect): Promise<void> {
+    const { dedupKey, name, reservationId, jobId, delivery } = effect;
+    const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs];
+    const args = [name, reservationId, REASON, dedupKey, jobId, delivery, worker, keys.start];
+    await script.run(client, used, args);
+  }
+
   return {
-    lease: (dedupKey, reservation) => void held.set(reservation.owner, { dedupKey, reservation }),
-    drop: (owner) => void held.delete(owner),
+    add: (effect) => void effects.set(effect.reservationId, effect),
+    remove: (reservationId) => void effects.delete(reservationId),
     async putInDoubt() {
-      const written = [...held.values()].map(({ dedupKey, reservation }) => {
-        const { effect, owner, jobId, start, worker } = reservation;
-        const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs];
-        return script.run(client, used, [effect, owner, REASON, dedupKey, jobId, start, worker, keys.start]);
-      });
-      await Promise.all(written);
+      await Promise.all([...effects.values()].map(putOneInDoubt));
     },
   };
 }

@@ -1,9 +1,8 @@
 import { z } from "zod";
-import { openStoredName } from "../effect/stored-name.ts";
+import { decryptEffectText, effectName } from "../effect/ledger-texts.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
-import { effectAssociatedData } from "../redis/associated-data.ts";
 import { inTime } from "../redis/redis-errors.ts";
 
 /** One doubt that was settled, or one loss of the store's that was accepted: that belongs to no job. */
@@ -32,15 +31,13 @@ export async function readAuditTrail(queues: readonly QueueStore[], limit: numbe
 
 function entryOf(store: QueueStore, id: string, fields: readonly string[]): AuditEntry {
   const field = (name: string) => fields[fields.indexOf(name) + 1] ?? "";
-  const [dedupKey, effect] = [field("dedupKey"), field("effect")];
+  const stored = { dedupKey: field("dedupKey"), name: field("effect") };
   return {
     at: isoTime(Number(id.slice(0, id.indexOf("-")))),
     jobId: field("job"),
-    effect: openStoredName(store, dedupKey, effect),
+    effect: effectName(store, stored),
     as: field("as"),
-    evidence: decryptedOrWhyNot(() =>
-      store.codec.open(field("evidence"), effectAssociatedData(dedupKey, effect, "evidence")),
-    ),
+    evidence: decryptedOrWhyNot(() => decryptEffectText(store, stored, "evidence", field("evidence"))),
     by: field("by"),
   };
 }

@@ -1,10 +1,8 @@
-import { openStoredName } from "../effect/stored-name.ts";
+import { decryptEffectText, effectName, isEncryptedName } from "../effect/ledger-texts.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import { nearestTime } from "../lib/iso-time.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
-import { effectAssociatedData } from "../redis/associated-data.ts";
-import { keyIdOf } from "../redis/codec.ts";
 
 /** An effect of which nobody knows whether it happened. */
 export interface Doubt {
@@ -47,7 +45,7 @@ export async function listDoubts(store: QueueStore, offset: number, limit: numbe
 }
 
 async function readDoubt(store: QueueStore, member: string): Promise<Doubt | undefined> {
-  const { client, codec, keys, queue } = store;
+  const { client, keys, queue } = store;
   const cut = member.indexOf("/");
   const dedupKey = member.slice(0, cut);
   const name = member.slice(cut + 1);
@@ -55,17 +53,16 @@ async function readDoubt(store: QueueStore, member: string): Promise<Doubt | und
   // Settled since the list was read.
   if (json === null) return undefined;
   const entry = entryIn(json);
-  const effect = openStoredName(store, dedupKey, name);
-  const isEncrypted = keyIdOf(effect.slice(effect.indexOf("/") + 1)) !== undefined;
+  const effect = effectName(store, { dedupKey, name });
   return {
     jobId: entry.job,
     effect,
-    effectKey: isEncrypted ? null : effectKeyOf(dedupKey, effect),
+    effectKey: isEncryptedName(effect) ? null : effectKeyOf(dedupKey, effect),
     queue,
     dedupKey,
     since: nearestTime(entry.at),
     reason: decryptedOrWhyNot(() =>
-      codec.open(entry.reason ?? "", effectAssociatedData(dedupKey, name, "reason")),
+      decryptEffectText(store, { dedupKey, name }, "reason", entry.reason ?? ""),
     ),
     start: entry.delivery,
     worker: entry.worker,

@@ -1,7 +1,7 @@
 import type { Settings } from "../config/settings.ts";
-import { openLedgers, type Resolution, type ResolvedJob } from "../effect/ledger.ts";
+import { declaredName } from "../effect/ledger-texts.ts";
+import { type Resolution, type ResolvedJob, resolveDoubt } from "../effect/resolve-doubt.ts";
 import { retryJob } from "../effect/retry-job.ts";
-import { declaredName } from "../effect/stored-name.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import { jobNotFound, parseJobId } from "../job/job-id.ts";
@@ -95,8 +95,8 @@ export function openOperator(
   async function resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob> {
     const store = storeOf(stores, id);
     const { type, dedupKey } = await readIdentity(store, id);
-    const ledger = openLedgers(store, retentionMs)(dedupKey ?? (await findDedupKey(id, store, effect)));
-    const resolved = await ledger.resolve(effect, resolution);
+    const doubt = { dedupKey: dedupKey ?? (await findDedupKey(id, store, effect)), effect };
+    const resolved = await resolveDoubt(store, retentionMs, doubt, resolution);
     if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
     events.emit("effect.resolved", type ?? "", declaredName(effect));
     return resolved.job;

@@ -8,26 +8,21 @@ import type { QueueStore } from "./queue-store.ts";
 
 const LOGS_MAX = 100;
 
-/**
- * A job as BullMQ gave it to this worker.
- *
- * A class, because an accessor in an object literal costs each object a hidden class of its own, which the garbage
- * collector then takes for old: seen in profiles.
- */
+/** A job as BullMQ delivered it to this worker. */
 export class BullmqJob implements ClaimedJob {
   readonly id: string;
-  readonly #job: Job<unknown, unknown, string>;
-  readonly #store: QueueStore;
   readonly lease: Lease;
   readonly lockToken: string;
+  readonly #job: Job<unknown, unknown, string>;
+  readonly #store: QueueStore;
   #envelope: JobEnvelope | undefined;
 
   constructor(job: Job<unknown, unknown, string>, lockToken: string, lease: Lease, store: QueueStore) {
     this.id = job.id ?? "";
-    this.#job = job;
-    this.#store = store;
     this.lease = lease;
     this.lockToken = lockToken;
+    this.#job = job;
+    this.#store = store;
   }
 
   get type(): string {
@@ -48,10 +43,10 @@ export class BullmqJob implements ClaimedJob {
   }
 
   get readyAt(): number | undefined {
-    return isFirstStart(this.#job) ? this.#job.timestamp + (this.#job.opts.delay ?? 0) : undefined;
+    return isFirstDelivery(this.#job) ? this.#job.timestamp + (this.#job.opts.delay ?? 0) : undefined;
   }
 
-  get start(): number {
+  get delivery(): number {
     return this.#job.attemptsStarted;
   }
 
@@ -66,18 +61,18 @@ export class BullmqJob implements ClaimedJob {
   }
 }
 
-/** BullMQ's and Redis's texts name keys and addresses: they must not become a job's error. */
+/** The texts of BullMQ and Redis name keys and addresses: they must not become a job's error. */
 async function inOurWords<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    // BullMQ gives numbers to its own refusals: here, that the job is gone.
+    // BullMQ numbers its own refusals: here, that the job is gone.
     if (error instanceof Error && "code" in error && typeof error.code === "number") throw jobNotFound();
     throw redisFault(error);
   }
 }
 
-/** An operator's retry counts starts from the beginning, but leaves the traces of what failed. */
-function isFirstStart({ attemptsStarted, stacktrace }: Job): boolean {
+/** An operator's retry resets the counts, but leaves the stack traces. */
+function isFirstDelivery({ attemptsStarted, stacktrace }: Job): boolean {
   return attemptsStarted === 1 && (stacktrace === null || stacktrace.length === 0);
 }

@@ -2,25 +2,24 @@ import type { Failure } from "../job/failure.ts";
 import type { JobEnvelope } from "./envelope.ts";
 import type { Lease } from "./lease.ts";
 
-/** A job that this worker has taken and holds the lock of. */
+/** A job that this worker has claimed. */
 export interface ClaimedJob {
   readonly id: string;
   readonly type: string;
-  /** @throws HoldfastError `DECRYPTION_FAILED`, when it is read */
+  /** @throws HoldfastError `DECRYPTION_FAILED`, `INVALID_PAYLOAD`, when it is read */
   readonly envelope: JobEnvelope;
   /** Failed attempts before this one. */
   readonly attemptsMade: number;
   /** How often its worker was lost during an attempt. */
   readonly crashes: number;
-  /** From when it might run, in milliseconds since 1970; undefined where it has run before. */
+  /** From when it could run, in milliseconds since 1970; undefined where it has run before. */
   readonly readyAt: number | undefined;
-  /** Which taking of the job this is: it tells this attempt from every other. */
-  readonly start: number;
+  /** BullMQ's delivery count; unique per attempt. */
+  readonly delivery: number;
   readonly lease: Lease;
-  /** What this worker locked the job with. */
   readonly lockToken: string;
   progress(value: number | object): Promise<void>;
-  /** Keeps a line with the job; the newest 100 stay. */
+  /** Stores a line with the job; the newest 100 are kept. */
   keepLog(line: string): Promise<void>;
 }
 
@@ -31,9 +30,10 @@ export type AttemptOutcome =
       readonly kind: "failed";
       readonly failure: Failure;
       readonly stack: string;
+      /** Milliseconds to the next attempt, instead of the retry policy's. */
       readonly retryAfterMs?: number | undefined;
     }
-  /** Put back untouched, for another worker: no attempt is used up. */
+  /** Returned to the queue for another worker; uses up no attempt. */
   | { readonly kind: "released" }
-  /** To be taken again after a while: no attempt is used up. */
+  /** Claimed again after a delay; uses up no attempt. */
   | { readonly kind: "deferred"; readonly delayMs: number };

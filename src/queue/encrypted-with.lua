@@ -11,7 +11,7 @@ local counts, found = {}, {}
 
 local function count(ids)
   for _, id in ipairs(ids) do
-    local key = string.match(redis.call("HGET", prefix .. id, "data") or "", '^"hf%d+%.([%w_-]+)%.') or ""
+    local key = string.match(redis.call("HGET", prefix .. id, "data") or "", '^"hf1%.([%w_-]+)%.') or ""
     counts[key] = (counts[key] or 0) + 1
   end
 end

@@ -68,7 +68,7 @@ function openQueueStore({ client, codec }: RedisAccess, prefix: string, queue: s
     keys: queueKeys(prefix, queue),
     codec,
     encryptText: (jobId, part, text) => codec.encrypt(text, jobAssociatedData(jobId, part)),
-    decryptText: (jobId, part, text) => codec.open(text, jobAssociatedData(jobId, part)),
+    decryptText: (jobId, part, text) => codec.decrypt(text, jobAssociatedData(jobId, part)),
     encryptValue: (jobId, part, value) => codec.encryptValue(value, jobAssociatedData(jobId, part)),
     decryptValue: (jobId, part, value) => codec.decryptValue(value, jobAssociatedData(jobId, part)),
   };

@@ -6,7 +6,7 @@ import type { QueueStore } from "./queue-store.ts";
 export interface WatchdogOptions {
   readonly store: QueueStore;
   /** Read at each look. */
-  readonly sign: () => WorkerHeartbeat;
+  readonly heartbeat: () => WorkerHeartbeat;
   /** Whether it would claim a job at all now. */
   readonly mayClaim: () => boolean;
   /** Told once. */
@@ -26,13 +26,13 @@ const LOOKS = 6;
  * care of most such cases; whatever is left would look like an idle worker for ever.
  */
 export function startWatchdog(options: WatchdogOptions): Watchdog {
-  const { store, sign, mayClaim, onStuck } = options;
-  let { claimedAt } = sign();
+  const { store, heartbeat, mayClaim, onStuck } = options;
+  let { claimedAt } = heartbeat();
   let found = 0;
   let wasReset = false;
   const look = oneAtATime(async () => {
     const waits = await jobsWait(store).catch(() => false);
-    const { running, concurrency, claimedAt: nowClaimedAt } = sign();
+    const { running, concurrency, claimedAt: nowClaimedAt } = heartbeat();
     const looksStuck =
       waits && !wasReset && mayClaim() && running < concurrency && nowClaimedAt === claimedAt;
     claimedAt = nowClaimedAt;
@@ -40,7 +40,7 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
     found = looksStuck ? found + 1 : 0;
     if (found === LOOKS) onStuck();
   });
-  const timer = setInterval(() => void look(), sign().stuckAfterMs / LOOKS);
+  const timer = setInterval(() => void look(), heartbeat().stuckAfterMs / LOOKS);
   return {
     reset() {
       wasReset = true;

@@ -1,7 +1,4 @@
-/**
- * What sealed texts are bound to: what each is, and where it belongs. Nothing else spells a place; a text opens only
- * with the very place that it was sealed for.
- */
+// What each encrypted text is bound to. It decrypts only with the same associated data.
 
 export function jobAssociatedData(
   jobId: string,
@@ -10,7 +7,7 @@ export function jobAssociatedData(
   return `job ${jobId} ${part}`;
 }
 
-/** @param effect the effect as the ledger names it */
+/** @param effect the effect's name in the ledger */
 export function effectAssociatedData(
   dedupKey: string,
   effect: string,
@@ -19,7 +16,7 @@ export function effectAssociatedData(
   return `effect ${dedupKey} ${part} ${effect}`;
 }
 
-/** Of an effect's index. */
+/** For an effect's index. */
 export function indexAssociatedData(dedupKey: string, name: string): string {
   return `effect ${dedupKey} index ${name}`;
 }

@@ -1,108 +1,85 @@
-import { createHmac, randomBytes } from "node:crypto";
 import type { EncryptionKey } from "../config/encryption-keys.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { NONCE_BYTES, type XaesGcm, xaesGcm } from "./xaes-gcm.ts";
+import type { Cipher } from "./cipher.ts";
 
 /**
- * Keeps what jobs carry from whoever reads the store: texts are sealed in the last step before it and opened in the
- * first one after it. Without keys they lie there as they are, and sealing costs nothing.
+ * Encrypts what jobs carry right before it goes to Redis, and decrypts it right after it comes back. Without keys texts stay
+ * as they are.
  *
- * A sealed text says itself which key opens it: `hf1.<key id>.<base64url>`. It opens only at its own place, so that
- * nobody can move it to another job. Texts that are not sealed open as they are: jobs from before there were keys
- * stay readable.
+ * An encrypted text names its key: `hf1.<key id>.<base64url>`. It decrypts only with the associated data that it was encrypted
+ * for, so that nobody can move it to another job. A plain text decrypts to itself: jobs from before there were keys stay
+ * readable.
  */
 export interface Codec {
-  encrypt(text: string, place: string): string;
-  /** @throws HoldfastError `DECRYPTION_FAILED` where the key is not there, or the text is not what was sealed here */
-  open(text: string, place: string): string;
-  /** The same for any JSON value: it becomes a text. */
-  encryptValue(value: unknown, place: string): unknown;
-  /** @throws HoldfastError as `open` does */
-  decryptValue(value: unknown, place: string): unknown;
+  encrypt(text: string, associatedData: string): string;
+  /** @throws HoldfastError `DECRYPTION_FAILED` without the key, or where the text is not what was encrypted here */
+  decrypt(text: string, associatedData: string): string;
+  /** The same for any JSON value. Encrypted, it is a text. */
+  encryptValue(value: unknown, associatedData: string): unknown;
+  /** @throws HoldfastError as `decrypt` does */
+  decryptValue(value: unknown, associatedData: string): unknown;
   /**
-   * The forms in which a name can lie in the store, first the one that new names get. Unlike other texts a name is sealed
-   * to the same text each time, for it must be found again: whoever reads the store sees which names of a place are equal.
+   * All forms in which a name can be stored, first the one that new names get. A name is encrypted to the same text each time,
+   * so a reader of Redis sees which names are equal.
    */
-  formsOf(name: string, place: string): readonly [string, ...string[]];
-  /** Whether a text in the store is sealed as it would be if it were written now. */
+  formsOf(name: string, associatedData: string): readonly [string, ...string[]];
+  /** Whether a stored text has the form that it would get now. */
   isCurrent(text: string): boolean;
 }
 
-interface Keyed {
-  readonly id: string;
-  readonly cipher: XaesGcm;
-  readonly nonceOf: (name: string, place: string) => Buffer;
+const ENCRYPTED = /^hf1\.([\w-]{1,32})\.([\w-]{54,})$/;
+
+/** The cipher is loaded only where there are keys. @param keys the first encrypts, all decrypt */
+export async function openCodec(keys: readonly EncryptionKey[]): Promise<Codec> {
+  if (keys.length === 0) return createCodec([]);
+  const { createCipher } = await import("./cipher.ts");
+  return createCodec(keys.map(createCipher));
 }
 
-const SEALED = /^hf1\.([\w-]{1,32})\.([\w-]{54,})$/;
+/** @param ciphers the first encrypts, all decrypt */
+export function createCodec(ciphers: readonly Cipher[]): Codec {
+  const [first] = ciphers;
+  const encrypt = (text: string, associatedData: string) =>
+    first === undefined ? text : `hf1.${first.id}.${first.encrypt(text, associatedData)}`;
 
-/** @param keys the first seals, all open */
-export function createCodec(keys: readonly EncryptionKey[]): Codec {
-  const all = keys.map(keyed);
-  const [first] = all;
-  const open = (text: string, place: string): string => {
-    const [, id, body] = (text.startsWith("hf1.") && SEALED.exec(text)) || [];
+  function decrypt(text: string, associatedData: string): string {
+    const [, id, body] = (text.startsWith("hf1.") && ENCRYPTED.exec(text)) || [];
     if (id === undefined || body === undefined) return text;
-    const key = all.find((candidate) => candidate.id === id);
-    if (key === undefined)
-      throw unopened(`sealed with key "${id}", which HOLDFAST_ENCRYPTION_KEYS does not hold`);
-    return decrypt(key, body, place);
-  };
+    const cipher = ciphers.find((candidate) => candidate.id === id);
+    if (cipher === undefined)
+      throw failed(`encrypted with key "${id}", which HOLDFAST_ENCRYPTION_KEYS does not hold`);
+    try {
+      return cipher.decrypt(body, associatedData);
+    } catch (cause) {
+      throw failed("changed since it was encrypted, or moved from where it belongs", cause);
+    }
+  }
+
   return {
-    encrypt: (text, place) =>
-      first === undefined ? text : encrypt(first, text, place, randomBytes(NONCE_BYTES)),
-    open,
-    encryptValue(value, place) {
+    encrypt,
+    decrypt,
+    encryptValue(value, associatedData) {
       if (first === undefined || value === undefined) return value;
-      return encrypt(first, JSON.stringify(value), place, randomBytes(NONCE_BYTES));
+      return encrypt(JSON.stringify(value), associatedData);
     },
-    decryptValue(value, place) {
+    decryptValue(value, associatedData) {
       if (typeof value !== "string" || keyIdOf(value) === undefined) return value;
-      return JSON.parse(open(value, place));
+      return JSON.parse(decrypt(value, associatedData));
     },
-    formsOf(name, place) {
-      const [newest = name, ...older] = all.map((key) => encrypt(key, name, place, key.nonceOf(name, place)));
-      return first === undefined ? [name] : [newest, ...older, name];
+    formsOf(name, associatedData) {
+      const forms = ciphers.map((cipher) => `hf1.${cipher.id}.${cipher.encryptName(name, associatedData)}`);
+      const [newest = name, ...older] = forms;
+      return forms.length === 0 ? [name] : [newest, ...older, name];
     },
     isCurrent: (text) => keyIdOf(text) === first?.id,
   };
 }
 
-/** Which key a text is sealed with; undefined where it is not sealed. */
+/** Returns the id of the key that a text is encrypted with; undefined for a plain text. */
 export function keyIdOf(text: string): string | undefined {
-  return text.startsWith("hf1.") ? SEALED.exec(text)?.[1] : undefined;
+  return text.startsWith("hf1.") ? ENCRYPTED.exec(text)?.[1] : undefined;
 }
 
-function keyed({ id, key }: EncryptionKey): Keyed {
-  const nameKey = createHmac("sha256", key).update("holdfast: nonces of names").digest();
-  return {
-    id,
-    cipher: xaesGcm(key),
-    // Made from all that goes in, so that two different names never share one.
-    nonceOf: (name, place) =>
-      createHmac("sha256", nameKey).update(`${place}\0${name}`).digest().subarray(0, NONCE_BYTES),
-  };
-}
-
-function encrypt({ id, cipher }: Keyed, text: string, place: string, nonce: Buffer): string {
-  const encrypted = cipher.encrypt(nonce, Buffer.from(text), Buffer.from(place));
-  return `hf1.${id}.${Buffer.concat([nonce, encrypted]).toString("base64url")}`;
-}
-
-function decrypt({ cipher }: Keyed, body: string, place: string): string {
-  const bytes = Buffer.from(body, "base64url");
-  try {
-    const opened = cipher.decrypt(
-      bytes.subarray(0, NONCE_BYTES),
-      bytes.subarray(NONCE_BYTES),
-      Buffer.from(place),
-    );
-    return opened.toString("utf8");
-  } catch (cause) {
-    throw unopened("changed since it was sealed, or moved from where it belongs", cause);
-  }
-}
-
-function unopened(why: string, cause?: unknown): HoldfastError {
+function failed(why: string, cause?: unknown): HoldfastError {
   return new HoldfastError("DECRYPTION_FAILED", `Cannot be decrypted: ${why}`, { cause });
 }

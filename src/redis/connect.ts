@@ -3,7 +3,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { type Codec, createCodec } from "./codec.ts";
+import { type Codec, openCodec } from "./codec.ts";
 import { isLoading, openStore, type Patience, type RedisConnection, whenReady } from "./connection.ts";
 import { embeddedStoreUrl } from "./embedded.ts";
 import { redisUnavailable } from "./redis-errors.ts";
@@ -73,7 +73,7 @@ export async function reachRedis(
   });
   return {
     client,
-    codec: createCodec(settings.HOLDFAST_ENCRYPTION_KEYS),
+    codec: await openCodec(settings.HOLDFAST_ENCRYPTION_KEYS),
     refusal: reporter.refusal,
     stop: stopOnce(async () => {
       client.removeAllListeners("close");

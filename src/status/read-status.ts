@@ -1,5 +1,5 @@
 import { entriesLua } from "../effect/includes.ts";
-import { openStoredName } from "../effect/stored-name.ts";
+import { effectName } from "../effect/ledger-texts.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { failureOf } from "../job/failure.ts";
 import { parseJobId, submittedAt } from "../job/job-id.ts";
@@ -101,8 +101,8 @@ function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[])
     finishedAt: hasEnded(job) ? reading.time("finishedAt", job.finishedAt, null) : null,
     nextAttemptAt: job.dueAt === null ? null : reading.time("nextAttemptAt", job.dueAt, null),
     ...outcomeOf(reading, store, job),
-    effects: toEffects(reading, effects, submitted, (stored) =>
-      openStoredName(store, job.dedupKey ?? "", stored),
+    effects: toEffects(reading, effects, submitted, (name) =>
+      effectName(store, { dedupKey: job.dedupKey ?? "", name }),
     ),
   };
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);

@@ -51,7 +51,7 @@ export function fingerprintSecret(client: RedisConnection, prefix: string, codec
   const read = async () => {
     const offered = held ?? randomBytes(32).toString("base64url");
     const found = await client.set(key, codec.encrypt(offered, place), "NX", "GET");
-    held = found === null ? offered : codec.open(found, place);
+    held = found === null ? offered : codec.decrypt(found, place);
     if (found !== null && !codec.isCurrent(found))
       await reencrypt.run(client, [key], [found, codec.encrypt(held, place)]);
     known = held;

@@ -1,16 +1,14 @@
+import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { isSameContent, newJobId, queueOfId } from "../job/job-id.ts";
+import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { createKeyClaimer } from "../queue/dedup-keys.ts";
-import type { Epochs } from "../queue/epochs.ts";
 import { createJobAdder } from "../queue/job-adder.ts";
 import type { NewJob } from "../queue/new-job.ts";
 import { openQueueMemory } from "../queue/queue-memory.ts";
-import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
-import type { Clock } from "../redis/clock.ts";
-import type { RedisAccess } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import type { Events } from "../telemetry/events.ts";
 import { traceCarrier } from "../telemetry/tracing.ts";
@@ -26,17 +24,6 @@ export interface Receipt {
   readonly idempotencyKey: string;
   /** True when the key had been used before with the same content: `id` is then the first job's. */
   readonly duplicate: boolean;
-}
-
-export interface SubmitterOptions {
-  readonly prefix: string;
-  readonly stores: QueueStores<WritableQueueStore>;
-  /** Milliseconds a key is remembered, counted from when its job may run. */
-  readonly retentionMs: number;
-  readonly epochs: Pick<Epochs, "onLoss">;
-  /** Where it is wrong nothing is submitted: delays, and what a handler makes of the time, would be wrong. */
-  readonly clock: Pick<Clock, "assertRight" | "now">;
-  readonly events: Events;
 }
 
 /** The one path by which jobs come in: HTTP, CLI, library and scheduler all use it. */
@@ -58,10 +45,11 @@ export interface Submitter {
 
 export function createSubmitter(
   application: Application,
-  { client, codec }: RedisAccess,
-  options: SubmitterOptions,
+  { client, codec, stores, epochs, clock }: ConnectedQueues,
+  settings: Settings,
+  events: Events,
 ): Submitter {
-  const { prefix, stores, epochs, clock, events } = options;
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const secret = fingerprintSecret(client, prefix, codec);
   const memory = openQueueMemory(client, prefix);
   epochs.onLoss(async () => {
@@ -102,7 +90,7 @@ export function createSubmitter(
       priority: timing.priority,
       trace: traceCarrier(),
       dedupKey,
-      dedupKeyMs: options.retentionMs + timing.delayMs,
+      dedupKeyMs: retentionMs + timing.delayMs,
     };
     const holder = await add(job, contract);
     if (!holder.endsWith(fingerprint)) throw keyReused();

@@ -18,14 +18,14 @@ const job = defineJob({
   redact: { payload: ["/token"] },
 });
 
-const taken: ClaimedJob = {
+const claimed: ClaimedJob = {
   id: "default_1",
   type: job.type,
   envelope: { key: "k", payload: { token: "hunter2-and-more" } },
   attemptsMade: 0,
   crashes: 0,
   readyAt: undefined,
-  start: 1,
+  delivery: 1,
   lease: new Lease(10_000),
   lockToken: "token",
   progress: async () => {},
@@ -54,7 +54,7 @@ describe("the process's log of a job with secrets", () => {
             throw new Error("the job has no effects");
           }),
       },
-      taken,
+      claimed,
     );
 
     expect(lines).toHaveLength(5);

@@ -26,10 +26,9 @@ export interface AttemptTools {
 }
 
 /**
- * One attempt, from the job that was taken to how it ended. Never throws: every fault is an outcome.
+ * Runs one attempt. Never throws: every fault is an outcome.
  *
- * The steps: find the handler, bound the starts, check the payload against the contract, run under the deadline, check
- * the result, settle.
+ * The steps: find the handler, bound the starts, check the payload, run under the deadline, check the result.
  */
 export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<AttemptOutcome> {
   const begun = performance.now();
@@ -61,7 +60,7 @@ function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: ClaimedJob)
 
 function boundStarts(contract: JobContract, job: ClaimedJob): void {
   const allowed = startsAllowed(contract.retry);
-  // Being put back, or waiting for another worker, is no fault of the job's and does not count.
+  // A release or a deferral is not the job's fault and does not count.
   if (job.attemptsMade + job.crashes < allowed) return;
   throw new HoldfastError(
     "STARTS_EXHAUSTED",

@@ -1,8 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
+import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
-import type { QueueStores } from "../queue/queue-store.ts";
-import type { Clock } from "../redis/clock.ts";
 import { measureAttempts } from "../telemetry/attempt-metrics.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
 import type { Events } from "../telemetry/events.ts";
@@ -12,9 +11,8 @@ import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-ser
 /** @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure */
 export async function startWorkerMetrics(
   application: Application,
-  stores: QueueStores,
+  { stores, clock }: ConnectedQueues,
   settings: Settings,
-  clock: Clock,
   events: Events,
 ): Promise<MetricsServer | undefined> {
   if (settings.HOLDFAST_METRICS_PORT === undefined) return undefined;

@@ -127,7 +127,7 @@ describe("holdfast doctor", withProcesses, () => {
     );
   });
 
-  it("names the keys that the next jobs are sealed with and that are not configured", async () => {
+  it("names the keys that the next jobs are encrypted with and that are not configured", async () => {
     const key = (id: string) => `${id}:${randomBytes(32).toString("base64")}`;
     const env = environment({ HOLDFAST_ENCRYPTION_KEYS: key("2025") });
     const producer = await createService(application, env).createProducer();

@@ -265,8 +265,8 @@ describe("what cannot be decrypted", () => {
     );
     expect((await get(`${url}/jobs/${waiting.id}`)).body).toMatchObject({
       error: { code: "DECRYPTION_FAILED" },
-      payload: expect.stringContaining('sealed with key "old"'),
-      idempotencyKey: expect.stringContaining('sealed with key "old"'),
+      payload: expect.stringContaining('encrypted with key "old"'),
+      idempotencyKey: expect.stringContaining('encrypted with key "old"'),
     });
     await worker.stop();
     await before.startWorker();

@@ -68,7 +68,7 @@ describe("a store that loses something while an effect runs", withProcesses, () 
     });
     await until("the effect is in doubt", async () => {
       const told = JSON.stringify((await get(`${url}/doubts`)).body);
-      return told.includes(first.body.id) && told.includes("lost what it knew");
+      return told.includes(first.body.id) && told.includes("lost its reservation");
     });
     expect(await submit("other")).toMatchObject(rolledBack);
     gate.open();

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { ResolvedJob } from "../../effect/ledger.ts";
+import type { ResolvedJob } from "../../effect/resolve-doubt.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Doubt } from "../../operate/doubts.ts";
 import { withOperator } from "../connections.ts";

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { resolvedJobs } from "../../effect/ledger.ts";
+import { resolvedJobs } from "../../effect/resolve-doubt.ts";
 import { auditEntrySchema } from "../../operate/audit-log.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
