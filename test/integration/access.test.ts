@@ -17,7 +17,7 @@ const service = createService(application, { HOLDFAST_API_KEYS: keys }, afterAll
 const routes: RouteOptions[] = [];
 let root: string;
 
-/** Every route of every server that is made from now on, whoever adds it. */
+/** Every route of every server, whoever adds it. */
 function watchRoutes(message: unknown): void {
   const { fastify: server } = message as { fastify: FastifyInstance };
   server.addHook("onRoute", (route) => void routes.push(route));
@@ -29,7 +29,7 @@ beforeAll(async () => {
   diagnostics.unsubscribe("fastify.initialization", watchRoutes);
 });
 
-/** The headers that a caller sends, by how the table calls them. */
+/** A caller's headers, by its name in the table. */
 async function callers(): Promise<Readonly<Record<string, Readonly<Record<string, string>>>>> {
   const sessionOf = async (key: string) => ({ ...(await signIn(root, key)), "x-holdfast-console": "1" });
   return {
@@ -43,7 +43,7 @@ async function callers(): Promise<Readonly<Record<string, Readonly<Record<string
   };
 }
 
-/** Allowed is whatever gets past the guard, be it to a complaint about the request. */
+/** Everything that gets past the guard counts as allowed, even if the request is refused later. */
 async function attempt(method: string, path: string, headers: Readonly<Record<string, string>>) {
   const url = root + path.replaceAll(/:\w+|\*/g, "x");
   const { status, body } = await fetch(url, { method, headers, redirect: "manual" });
@@ -58,7 +58,7 @@ Every caller tried on every route, with [API keys](secure.md#how-do-i-give-someb
 A test writes this page, and fails if a route is missing here or answers differently.
 `;
 
-/** What each caller is answered, by route; methods of a path that are answered alike share a row. */
+/** Each caller's answer by route; methods of a path with equal answers share a row. */
 async function tryAll(known: readonly Readonly<Record<string, string>>[]): Promise<string[]> {
   const methodsOf = new Map<string, string[]>();
   const named = routes.flatMap(({ method, url }) => [method].flat().map((name) => [url, name] as const));
@@ -73,7 +73,7 @@ async function tryAll(known: readonly Readonly<Record<string, string>>[]): Promi
 }
 
 describe("every route", () => {
-  it("lets in those callers whose key has its scope, and nobody else", async () => {
+  it("accepts callers whose key has its scope, and nobody else", async () => {
     const known = await callers();
     const names = Object.keys(known);
     const rows = await tryAll(Object.values(known));
@@ -82,7 +82,7 @@ describe("every route", () => {
     await expect([INTRODUCTION, head, ...rows, ""].join("\n")).toMatchFileSnapshot("../../docs/access.md");
   });
 
-  it("that does not say who may call it is closed to everybody", async () => {
+  it("without declared callers is closed to everybody", async () => {
     const settings = readSettings(service.env);
     const server = fastify();
     server.setErrorHandler((error: HoldfastError, _request, reply) => reply.code(error.httpStatus).send());

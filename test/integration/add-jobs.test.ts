@@ -1,7 +1,4 @@
-/**
- * Our script that adds many jobs leaves in the store what BullMQ's own would leave for each of them. An upgrade of BullMQ
- * that changes what it writes goes red here.
- */
+/** The script that adds many jobs writes what BullMQ would write for each of them. A BullMQ upgrade that writes something else fails here. */
 
 import type { Queue } from "bullmq";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -71,7 +68,7 @@ function addTheirs(job: NewJob) {
   });
 }
 
-/** Everything that is kept of a queue, with what depends on the moment blurred, and what we leave out made equal. */
+/** All keys of a queue, with times replaced and our known differences evened out. */
 async function keptOf(queue: Queue): Promise<Record<string, unknown>> {
   const store = service.connect();
   const start = `${service.env.HOLDFAST_PREFIX}:${queue.name}:`;
@@ -98,7 +95,7 @@ async function keptOf(queue: Queue): Promise<Record<string, unknown>> {
   }
 }
 
-/** Scores of times cannot be compared; their order can, and that they are times. */
+/** Scores of times are replaced; their order is kept. */
 function scores(replies: readonly string[], areExact: boolean): unknown[] {
   return replies.map((reply, index) =>
     index % 2 === 0 || areExact || Number(reply) < 1e9
@@ -114,7 +111,7 @@ function event(fields: readonly string[]): string[] {
 function hash(fields: Record<string, string>): unknown {
   if (fields.opts === undefined) return fields;
   const { jobId: _, de: __, ...opts } = JSON.parse(fields.opts);
-  // Our jobs do not name their claim: for one that does, BullMQ looks at two more keys when it ends.
+  // Our jobs do not name their deduplication key: BullMQ reads two more keys at the end of one that does.
   const { deid: ___, ...others } = fields;
   return { delay: "0", priority: "0", ...others, opts, timestamp: Number(fields.timestamp) > 1e12 };
 }
@@ -125,7 +122,7 @@ async function addToBoth(jobs: readonly NewJob[]): Promise<void> {
 }
 
 describe("jobs added together", () => {
-  it("leave what BullMQ's own scripts leave", async () => {
+  it("leave the same data as BullMQ's own scripts", async () => {
     await addToBoth([
       newJob("plain"),
       newJob("other", {
@@ -147,7 +144,7 @@ describe("jobs added together", () => {
     expect(await keptOf(ours)).toEqual(await keptOf(theirs));
   });
 
-  it("leave it also in a queue that is paused", async () => {
+  it("leave it in a paused queue, too", async () => {
     await Promise.all([theirs.pause(), ours.pause()]);
 
     await addToBoth([
@@ -159,7 +156,7 @@ describe("jobs added together", () => {
     expect(await keptOf(ours)).toEqual(await keptOf(theirs));
   });
 
-  it("leave it also in a queue that has as many jobs at work as it may", async () => {
+  it("leave it in a queue at its concurrency limit, too", async () => {
     await Promise.all([theirs.setGlobalConcurrency(1), ours.setGlobalConcurrency(1)]);
     const store = service.connect();
     for (const { name } of [theirs, ours])
@@ -170,7 +167,7 @@ describe("jobs added together", () => {
     expect(await keptOf(ours)).toEqual(await keptOf(theirs));
   });
 
-  it("leave it also where nobody has opened the queue with BullMQ before", async () => {
+  it("leave it in a queue that BullMQ has never opened, too", async () => {
     const store = service.connect();
     for (const { name } of [theirs, ours]) await store.del(`${service.env.HOLDFAST_PREFIX}:${name}:meta`);
 
@@ -179,7 +176,7 @@ describe("jobs added together", () => {
     expect(await keptOf(ours)).toEqual(await keptOf(theirs));
   });
 
-  it("are run in the order in which they came, however many commands they took", async () => {
+  it("run in the order of submission, over any number of commands", async () => {
     const ids = Array.from({ length: 1_000 }, (_, index) => `job-${index}`);
 
     await Promise.all(ids.map((id) => adder.add(newJob(id))));
@@ -190,7 +187,7 @@ describe("jobs added together", () => {
     expect(waiting.reverse()).toEqual(ids);
   });
 
-  it("keep their claim when one of BullMQ's own tools removes them", async () => {
+  it("keep their deduplication key when a BullMQ tool removes them", async () => {
     await adder.add(newJob("removed"));
 
     await ours.remove("removed");
@@ -198,13 +195,13 @@ describe("jobs added together", () => {
     expect(await adder.add(newJob("again", { dedupKey: "claim-removed" }))).toBe("removed");
   });
 
-  it("travel in one command, up to 32, and are confirmed as one", async () => {
+  it("share one command, up to 32, and are acknowledged together", async () => {
     await Promise.all(Array.from({ length: 32 }, (_, index) => adder.add(newJob(`job-${index}`))));
 
     expect(written).toBe(1);
   });
 
-  it("hold up the store no longer than a megabyte takes", async () => {
+  it("block Redis no longer than a megabyte takes", async () => {
     const large = { key: "large", payload: "x".repeat(400_000) };
 
     await Promise.all(

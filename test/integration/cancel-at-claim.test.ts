@@ -9,7 +9,7 @@ import { until } from "../support/until.ts";
 const job = anyJob({ timeoutMs: 120_000 });
 const cancelled = { state: "failed", attemptsMade: 1, error: { code: "CANCELLED" } };
 
-/** A worker whose store can be slow to answer, and whose job runs until it is told to end. */
+/** A worker whose Redis can be slow, and whose job runs until it is aborted. */
 async function withWorker(variables: Variables) {
   const ends: unknown[] = [];
   const endless = job.handler(async ({ signal }) => {
@@ -49,7 +49,7 @@ async function passedOn(proxy: ReplyProxy, id: string): Promise<void> {
 }
 
 describe("a cancellation", () => {
-  it("that arrives before the worker hears that it has the job ends the attempt", async () => {
+  it("that arrives before the reply to the claim ends the attempt", async () => {
     const { producer, operator, proxy, ends } = await withWorker({ HOLDFAST_LOCK_MS: "120000" });
     proxy.holdBack(dedupKeys);
     const { id } = await producer.submit(job, 1, { idempotencyKey: "k" });
@@ -75,7 +75,7 @@ describe("a cancellation", () => {
     expect(ends).toEqual(["CANCELLED"]);
   });
 
-  it("ends the attempt in which the job was cancelled, and not the one of a retry right behind it", async () => {
+  it("ends the attempt in which the job was cancelled, not the one of a retry right after it", async () => {
     const { producer, operator, ends } = await withWorker({ HOLDFAST_LOCK_MS: "120000" });
     const { id } = await producer.submit(job, 1, { idempotencyKey: "k" });
     await untilState(producer, id, "active");

@@ -12,7 +12,7 @@ import { until } from "../support/until.ts";
 
 const JOBS = 500;
 
-/** Waits for a job's end, over a connection of its own. */
+/** Waits for a job's end, over a new connection. */
 function waitForEnd(url: string): Promise<JobStatus> {
   return new Promise((resolve, reject) => {
     const asked = request(url, { agent: false, headers: { prefer: "wait=60" } }, (response) => {
@@ -23,7 +23,7 @@ function waitForEnd(url: string): Promise<JobStatus> {
 }
 
 describe("one API process", withProcesses, () => {
-  it("tells a thousand clients of their jobs while as many others run", async () => {
+  it("serves a thousand subscribers while as many other jobs run", async () => {
     const service = createService(application);
     const api = urlOf(await launchRole("api", service.env));
     const producer = await service.createProducer();
@@ -33,13 +33,13 @@ describe("one API process", withProcesses, () => {
     }));
     const receipts = await producer.submitMany(echo, submissions);
     const ids = receipts.map((receipt) => ("id" in receipt ? receipt.id : ""));
-    // Every other job is followed, by one client of each kind.
+    // Every other job has subscribers, one client of each kind.
     const subscribed = ids.filter((_, index) => index % 2 === 0);
     const urlOfJob = (id: string) => `${api}/jobs/${id}/status`;
 
     const streams = await Promise.all(subscribed.map((id) => openStream(urlOfJob(id))));
     const waits = Promise.all(subscribed.map((id) => waitForEnd(urlOfJob(id))));
-    await until("all follow", async () =>
+    await until("all have subscribed", async () =>
       String((await get(`${api}/metrics`)).body.text).includes(`holdfast_subscribers ${2 * JOBS}\n`),
     );
     await service.startWorker();

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterEach(() => server.restart());
 
-/** Sends one command to the store that the test is about. */
+/** Sends one command to the Redis under test. */
 async function configure(...command: readonly [string, ...string[]]): Promise<void> {
   const store = createService(application, { REDIS_URL: server.url }).connect();
   await store.call(...command);
@@ -29,7 +29,7 @@ async function configure(...command: readonly [string, ...string[]]): Promise<vo
 
 const withUser = (user: string) => server.url.replace("//", `//${user}@`);
 
-/** What a start says, and that it does not wait for what cannot come. */
+/** The output of a start, which must not wait for something that cannot happen. */
 async function refusalOf(url: string) {
   const begun = performance.now();
   const error: unknown = await createProducer(application, testEnvironment({ REDIS_URL: url })).then(
@@ -43,7 +43,7 @@ async function refusalOf(url: string) {
 
 const named = (code: string, message: RegExp) => ({ code, message: expect.stringMatching(message) });
 
-describe("a store that does not let a process in is named at once, with the remedy", withProcesses, () => {
+describe("a Redis that rejects a process is reported at once, with the remedy", withProcesses, () => {
   it("because of a wrong password", async () => {
     await configure("CONFIG", "SET", "requirepass", "secret");
     const wrong = withUser(":wrong-one");
@@ -67,7 +67,7 @@ describe("a store that does not let a process in is named at once, with the reme
     );
   });
 
-  it("because its user lacks a right", async () => {
+  it("because its user lacks a permission", async () => {
     await configure("ACL", "SETUSER", "limited", "on", ">secret", "~*", "&*", "+@all", "-info");
 
     expect(await refusalOf(withUser("limited:secret"))).toMatchObject(
@@ -83,7 +83,7 @@ describe("a store that does not let a process in is named at once, with the reme
     );
   });
 
-  it("because it is no Redis", async () => {
+  it("because it is not Redis", async () => {
     const web = createServer().listen(0, "127.0.0.1");
     await once(web, "listening");
     onTestFinished(() => void web.close());
@@ -94,7 +94,7 @@ describe("a store that does not let a process in is named at once, with the reme
     );
   });
 
-  it("because it is one node of a cluster, or a cluster is expected and it is none", async () => {
+  it("because it is one node of a cluster, or is not the expected cluster", async () => {
     const node = await startRedisServer({ args: ["--cluster-enabled", "yes"] });
     onTestFinished(() => node.stop());
 
@@ -107,8 +107,8 @@ describe("a store that does not let a process in is named at once, with the reme
   });
 });
 
-describe("a store that no longer lets a running API in", () => {
-  it("is named by its health, and used again when it does", async () => {
+describe("a Redis that begins to reject a running API", () => {
+  it("is reported by its health check, and used again later", async () => {
     const { url } = await createService(application, { REDIS_URL: server.url }).startApi();
     const store = createService(application, { REDIS_URL: server.url }).connect();
     await store.config("SET", "requirepass", "secret");
@@ -126,9 +126,9 @@ describe("a store that no longer lets a running API in", () => {
   });
 });
 
-describe("a store that reads its data", () => {
-  it("is waited for by a role", async () => {
-    // Longer than a process waits for a store that is away: so many keys, each of which takes 100 ms to read back.
+describe("a Redis that is loading its data", () => {
+  it("makes a role wait", async () => {
+    // Longer than a process waits for a Redis that is down: this many keys take 100 ms each to read back.
     const slow = await startRedisServer({
       args: ["--key-load-delay", "100000", "--loading-process-events-interval-bytes", "1024"],
     });
@@ -137,13 +137,13 @@ describe("a store that reads its data", () => {
     const store = createService(application, env).connect();
     for (let count = 0; count < 56; count += 1) await store.set(`key-${count}`, randomBytes(2_048));
     await store.bgrewriteaof();
-    await until("they are on the disk", async () =>
+    await until("they are on disk", async () =>
       /aof_rewrite_in_progress:0.*aof_rewrites:1/s.test(await store.info("persistence")),
     );
     store.disconnect();
 
     const restarted = slow.restart();
-    await until("the store listens", () => isReached(slow.port));
+    await until("Redis listens", () => isReached(slow.port));
     const worker = await startWorker(application, env);
 
     await Promise.all([restarted, worker.stop()]);

@@ -26,7 +26,7 @@ async function serviceThat(handle: Handle, variables: Variables = {}) {
   return { service, api, producer, submit, queue: service.openBareQueue() };
 }
 
-/** The same on a store of its own, which the test may hurt or count. */
+/** The same on its own Redis, which the test may damage or observe. */
 async function serviceOnOwnStore(handle: Handle, variables: Variables = {}) {
   const server = await startRedisServer();
   onTestFinished(() => server.stop());
@@ -36,7 +36,7 @@ async function serviceOnOwnStore(handle: Handle, variables: Variables = {}) {
 const eventStream = "text/event-stream";
 const waitFor = (url: string, prefer: string) => call(url, "GET", undefined, { prefer });
 
-/** How many clients follow a job at this API just now, by its own account. */
+/** How many clients this API counts as subscribers. */
 async function subscribersAt(apiUrl: string): Promise<number> {
   const { body } = await get(`${apiUrl}/metrics`);
   return Number(/^holdfast_subscribers (\d+)$/m.exec(String(body.text))?.[1]);
@@ -51,7 +51,7 @@ async function timed<T>(asking: Promise<T>) {
 }
 
 describe("a status read with Prefer: wait", () => {
-  it("is answered when the job completes, long before the time is up", async () => {
+  it("returns when the job completes, long before the time is up", async () => {
     const release = latch();
     const { service, api, submit } = await serviceThat(() => release.opened.then(() => "done"));
     await service.startWorker();
@@ -69,7 +69,7 @@ describe("a status read with Prefer: wait", () => {
     expect(await subscribersAt(api.url)).toBe(0);
   });
 
-  it("is answered when the job has failed for good, not when an attempt has", async () => {
+  it("returns when the job has failed permanently, not when an attempt has", async () => {
     const { service, api, submit } = await serviceThat(async () => {
       throw new Error("as ever");
     });
@@ -85,7 +85,7 @@ describe("a status read with Prefer: wait", () => {
     });
   });
 
-  it("is answered when the time is up, with the state of that moment", async () => {
+  it("returns when the time is up, with the current state", async () => {
     const { service, api, producer, submit } = await serviceThat(() => new Promise(() => {}), {
       HOLDFAST_STOP_GRACE_MS: "0",
     });
@@ -103,7 +103,7 @@ describe("a status read with Prefer: wait", () => {
     expect(tookMs).toBeLessThan(4_000);
   });
 
-  it("is answered at once where the job has ended; a minute is the most that counts", async () => {
+  it("returns at once if the job has ended, and waits at most a minute", async () => {
     const { service, producer, submit } = await serviceThat(async () => 1);
     await service.startWorker();
     const { id, url } = await submit();
@@ -116,7 +116,7 @@ describe("a status read with Prefer: wait", () => {
     expect(tookMs).toBeLessThan(2_000);
   });
 
-  it("is a plain read where the preference cannot be understood, or with HEAD", async () => {
+  it("is a plain read if the preference is invalid, or with HEAD", async () => {
     const { submit } = await serviceThat(async () => 1);
     const { url } = await submit();
 
@@ -130,7 +130,7 @@ describe("a status read with Prefer: wait", () => {
     expect(ignored.body.state).toBe("waiting");
   });
 
-  it("is 404 at once for a job that is not there, and as soon as it is gone for one that was", async () => {
+  it("is 404 at once for an unknown job, and as soon as an existing one is gone", async () => {
     const { api, submit, queue } = await serviceThat(async () => 1);
     const { id, url } = await submit();
     const notThere = { status: 404, body: { code: "JOB_NOT_FOUND" } };
@@ -151,7 +151,7 @@ describe("a status read with Prefer: wait", () => {
 });
 
 describe("a stream of a job's states", () => {
-  it("tells each state in order, and ends with the job", async () => {
+  it("sends each state in order, and ends with the job", async () => {
     const [began, release] = [latch(), latch()];
     const { service, submit } = await serviceThat(async () => {
       began.open();
@@ -161,7 +161,7 @@ describe("a stream of a job's states", () => {
     const { id, url } = await submit();
 
     const stream = await openStream(url);
-    await until("the first state is told", () => stream.events.length === 1);
+    await until("the first state arrives", () => stream.events.length === 1);
     await service.startWorker();
     await began.opened;
     await until("the job is active", () => stream.states.includes("active"));
@@ -181,21 +181,21 @@ describe("a stream of a job's states", () => {
     expect(new Set(stream.events.map((event) => event.id)).size).toBe(3);
   });
 
-  it("tells progress, and what comes of a failed attempt", async () => {
-    const told = latch();
+  it("sends progress, and the outcome of a failed attempt", async () => {
+    const checked = latch();
     const { service, submit } = await serviceThat(async ({ attempt, progress }) => {
       if (attempt === 2) return "at last";
       await progress({ percent: 40 });
-      await told.opened;
+      await checked.opened;
       throw new Error("not yet");
     });
     const { url } = await submit();
     const stream = await openStream(url);
     await service.startWorker();
 
-    await until("progress is told", () => stream.events.some(({ data }) => data.progress !== null));
-    told.open();
-    await until("the next attempt is told", () => stream.states.includes("delayed"));
+    await until("progress arrives", () => stream.events.some(({ data }) => data.progress !== null));
+    checked.open();
+    await until("the next attempt arrives", () => stream.states.includes("delayed"));
     await stream.ended;
 
     expect(stream.events.find(({ data }) => data.state === "delayed")?.data).toMatchObject({
@@ -207,7 +207,7 @@ describe("a stream of a job's states", () => {
     expect(stream.events.at(-1)?.data).toMatchObject({ state: "completed", result: "at last", error: null });
   });
 
-  it("has nothing more for a client that comes back after the end, until the job is retried", async () => {
+  it("sends nothing to a client that returns after the end, until the job is retried", async () => {
     const { service, producer, submit, queue } = await serviceThat(async () => {
       throw new PermanentError("as asked");
     });
@@ -227,11 +227,11 @@ describe("a stream of a job's states", () => {
     await worker.stop();
     await (await queue.getJob(id))?.retry();
     const retried = await openStream(url, lastEventId);
-    await until("the first state is told", () => retried.states.length === 1);
+    await until("the first state arrives", () => retried.states.length === 1);
     expect(retried.states).toEqual(["waiting"]);
   });
 
-  it("is not opened by HEAD, nor for a job that is not there", async () => {
+  it("is not opened by HEAD, nor for an unknown job", async () => {
     const { api, submit } = await serviceThat(async () => 1);
     const { url, id } = await submit();
 
@@ -260,7 +260,7 @@ describe("a stream of a job's states", () => {
     const { submit, queue } = await serviceThat(async () => 1);
     const { id, url } = await submit();
     const stream = await openStream(url);
-    await until("the first state is told", () => stream.events.length === 1);
+    await until("the first state arrives", () => stream.events.length === 1);
 
     await (await queue.getJob(id))?.remove();
     await stream.ended;
@@ -270,7 +270,7 @@ describe("a stream of a job's states", () => {
   });
 });
 
-describe("many followers", () => {
+describe("many subscribers", () => {
   it("of one job share one connection, and one read for each event", async () => {
     const { service, api, submit, queue } = await serviceOnOwnStore(async () => 1);
     const store = service.connect();
@@ -278,7 +278,7 @@ describe("many followers", () => {
     const [first] = [await openStream(url), await queue.waitUntilReady(), await store.ping()];
     const bullmqJob = await queue.getJob(id);
     await bullmqJob?.updateProgress(1); // the script is known from here on
-    await until("progress is told", () => first.events.at(-1)?.data.progress === 1);
+    await until("progress arrives", () => first.events.at(-1)?.data.progress === 1);
     const connections = await countConnections(store);
 
     const streams = await Promise.all(Array.from({ length: 250 }, () => openStream(url)));
@@ -288,7 +288,7 @@ describe("many followers", () => {
 
     const before = await countScripts(store);
     await bullmqJob?.updateProgress(2);
-    await until("all are told", () => streams.every(({ events }) => events.at(-1)?.data.progress === 2));
+    await until("all have it", () => streams.every(({ events }) => events.at(-1)?.data.progress === 2));
     expect((await countScripts(store)) - before).toBe(2); // BullMQ's own, and one read
 
     await bullmqJob?.remove();
@@ -300,7 +300,7 @@ describe("many followers", () => {
     );
   });
 
-  it("are turned away above the limit, and let in again below it", async () => {
+  it("are refused above the limit, and accepted again below it", async () => {
     const { api, submit } = await serviceThat(async () => 1, { HOLDFAST_SUBSCRIBERS_MAX: "2" });
     const { url } = await submit();
     const streams = [await openStream(url), await openStream(url)];
@@ -335,7 +335,7 @@ describe("many followers", () => {
 });
 
 describe("an API that stops", () => {
-  it("answers all who wait and ends all streams within a second, and says that they may come back", async () => {
+  it("answers all waiting reads and ends all streams within a second, and invites them back", async () => {
     const { service, api, producer, submit } = await serviceThat(() => new Promise(() => {}), {
       HOLDFAST_STOP_GRACE_MS: "0",
     });
@@ -359,12 +359,12 @@ describe("an API that stops", () => {
   });
 });
 
-describe("while the store is away", () => {
-  it("streams stay open, and tell what happened when it is back", async () => {
+describe("while Redis is down", () => {
+  it("streams stay open, and send what happened when it is back", async () => {
     const { server, service, submit, queue } = await serviceOnOwnStore(async () => "done");
     const { url } = await submit();
     const stream = await openStream(url);
-    await until("the first state is told", () => stream.events.length === 1);
+    await until("the first state arrives", () => stream.events.length === 1);
 
     await server.kill();
     await server.restart();
@@ -376,7 +376,7 @@ describe("while the store is away", () => {
     expect(stream.events.at(-1)?.data).toMatchObject({ state: "completed", result: "done" });
   });
 
-  it.each(["gone", "silent"] as const)("who waits is told so in time: %s", async (how) => {
+  it.each(["gone", "silent"] as const)("waiting reads are answered in time: %s", async (how) => {
     const { server, api, submit } = await serviceOnOwnStore(async () => 1);
     const { url } = await submit();
     const waiting = timed(waitFor(url, "wait=1"));
