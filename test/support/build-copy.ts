@@ -19,6 +19,8 @@ export function compileFile(source: string, target: string): void {
       rewriteRelativeImportExtensions: true,
     },
   });
+  // TypeScript leaves the names in `import()` as they are where it does not check types.
+  const linked = outputText.replaceAll(/(import\(["']\.[^"']*)\.ts(["']\))/g, "$1.js$2");
   mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target.replace(/\.ts$/, ".js"), outputText);
+  writeFileSync(target.replace(/\.ts$/, ".js"), linked);
 }
