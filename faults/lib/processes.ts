@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { endWithUs } from "../../test/support/command.ts";
 
 export interface Ready {
@@ -12,6 +12,10 @@ export function neutralEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(entries.filter(([name]) => !/^(HOLDFAST_|LAB_|(REDIS|SMTP)_URL$)/.test(name)));
 }
 
+/** Where each process logs. */
+const logs = new WeakMap<ChildProcess, string>();
+const LOG_SHOWN_MAX = 2_000;
+
 /** Starts a laboratory script as a child process that never outlives this one. */
 export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: string): ChildProcess {
   const log = openSync(logFile, "a");
@@ -21,6 +25,7 @@ export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: st
   });
   closeSync(log);
   endWithUs(child);
+  logs.set(child, logFile);
   return child;
 }
 
@@ -28,7 +33,10 @@ export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: st
 export async function readiness(child: ChildProcess, withinMs = 60_000): Promise<Ready> {
   const signal = AbortSignal.timeout(withinMs);
   return await new Promise((resolve, reject) => {
-    const fail = () => reject(new Error(`A process of the laboratory did not start: ${child.spawnargs[1]}`));
+    const fail = () => {
+      const log = readFileSync(logs.get(child) ?? "/dev/null", "utf8").slice(-LOG_SHOWN_MAX);
+      reject(new Error(`A process of the laboratory did not start: ${child.spawnargs[1]}\n${log}`));
+    };
     signal.addEventListener("abort", fail, { once: true });
     child.once("exit", fail);
     child.on("message", (message: Ready & { ready?: true }) => {
