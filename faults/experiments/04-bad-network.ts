@@ -152,7 +152,7 @@ async function disturb(
     // Keep the load from outrunning the workers.
     await untilEnded(testbed, accepted?.id, LOAD_WAIT_MS);
   });
-  const answers = await testbed.troubled(async () => {
+  const answers = await testbed.outages.during(async () => {
     await trouble.begin(testbed);
     const answers = await caller.callAll(forMs);
     await trouble.end(testbed);

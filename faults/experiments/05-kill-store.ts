@@ -88,7 +88,7 @@ async function killInALoop(context: Context, kills: number, options: Partial<Tes
     });
     for (let kill = 0; kill < kills; kill += 1) {
       await sleep(random.between(300, 1_200));
-      await testbed.injectIntoRedis();
+      await testbed.outages.kill();
       say(`${kill + 1} of ${kills} kills, ${testbed.client.acknowledged.length} jobs acknowledged`);
     }
     await sleep(1_000);
@@ -101,7 +101,7 @@ async function killInALoop(context: Context, kills: number, options: Partial<Tes
 }
 
 function recoveries({ outages, client }: Testbed): number[] {
-  return outages.flatMap(({ from, to }) => {
+  return outages.all.flatMap(({ from, to }) => {
     const first = client.acknowledged.find(({ at }) => at >= to);
     return first === undefined ? [] : [first.at - from];
   });
@@ -138,7 +138,7 @@ async function storeControl(
     async (testbed) => {
       for (let index = 0; index < 20; index += 1)
         await testbed.client.submit(actJob(`control-${index}`, context.random));
-      await testbed.injectIntoRedis();
+      await testbed.outages.kill();
       const { counts } = await check(testbed, 0);
       return {
         protection,

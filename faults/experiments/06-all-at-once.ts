@@ -58,7 +58,7 @@ async function killAtRandom(testbed: Testbed, { random, say }: Context, forMs: n
   while (performance.now() < until) {
     await sleep(random.between(SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS));
     const victim = random.pick(["worker", "worker", "api", "scheduler", "Redis"] as const);
-    if (victim === "Redis") await testbed.injectIntoRedis(random.between(0, 500));
+    if (victim === "Redis") await testbed.outages.kill(random.between(0, 500));
     const role = {
       worker: random.pick(testbed.workers),
       api: testbed.api,

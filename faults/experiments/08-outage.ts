@@ -86,7 +86,7 @@ async function recoverFrom(
   const before = load === "busy" ? submit("busy") : Promise.resolve();
   await sleep(500);
   const backAt =
-    how === "killed" ? (await testbed.injectIntoRedis(forMs)).to : await testbed.pauseStore(forMs);
+    how === "killed" ? (await testbed.outages.kill(forMs)).to : await testbed.outages.pause(forMs);
   const after = submit("after");
   const begun = await until(() => begunAfter(testbed, backAt), { withinMs: STUCK_AFTER_MS });
   isOver = true;

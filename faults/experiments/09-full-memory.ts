@@ -201,7 +201,7 @@ async function refuseAllWrites(context: Context, mutation?: Mutation): Promise<V
     await until(() => begun() === RUNNING, { withinMs: 20_000, everyMs: 10 });
     const redis = new Redis(testbed.store.url);
     try {
-      await testbed.troubled(async () => {
+      await testbed.outages.during(async () => {
         await limitMemory(redis, -1_048_576);
         // By then the commits were sent; BullMQ's completion after each is refused.
         await until(() => finished(testbed) === RUNNING, { withinMs: 5_000 });

@@ -104,7 +104,7 @@ async function fillRepeatedly(
       await load.end();
       await keeper.stop();
     }
-    await testbed.injectIntoRedis();
+    await testbed.outages.kill();
     const verdict = await check(testbed, 60_000);
     verdict.counts.faults = times;
     return { name, verdict, times, answers, storeEnds: keeper.restarts, resumed };
@@ -149,7 +149,7 @@ async function fillOnce(
   load: { isNoted: boolean },
 ): Promise<number | undefined> {
   const { client } = testbed;
-  await testbed.troubled(async () => {
+  await testbed.outages.during(async () => {
     disk.fill(LEFT_BYTES);
     const before = client.unanswered;
     await until(() => client.unanswered > before + LANES, { withinMs: 20_000 });

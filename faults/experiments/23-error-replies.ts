@@ -76,7 +76,7 @@ export const errorReplies: Experiment = {
 async function refuseAtEachPoint(context: Context, refusal: Refusal, perPoint: number): Promise<Verdict> {
   return await withRefusals(context, refusal, perPoint, undefined, async (testbed) => {
     const verdict = await check(testbed, 90_000);
-    verdict.counts.faults = testbed.outages.length;
+    verdict.counts.faults = testbed.outages.all.length;
     return verdict;
   });
 }
@@ -115,7 +115,7 @@ async function withRefusals<T>(
     async (testbed) => {
       const injections = repeated(injectionPoints, perPoint).map((at) => ({ at, how: "store" }) as const);
       await inLanes(actJobs(`refused-${refusal.error}`, random, injections, 1), 4, async (job) => {
-        say(`${refusal.error}: ${testbed.outages.length} refusals`);
+        say(`${refusal.error}: ${testbed.outages.all.length} refusals`);
         await testbed.client.submit(job);
       });
       await allEnded(testbed, 20_000);

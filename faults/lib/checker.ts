@@ -1,7 +1,8 @@
 import type { JobStatus } from "holdfast";
 import { findStuck } from "./doubt-check.ts";
 import { groupBy } from "./group-by.ts";
-import { allEnded, type Outage, type Testbed } from "./testbed.ts";
+import type { Outage } from "./outages.ts";
+import { allEnded, type Testbed } from "./testbed.ts";
 import type { Step } from "./trace-reader.ts";
 import { inLanes } from "./waiting.ts";
 
@@ -97,7 +98,7 @@ export async function check(testbed: Testbed, withinMs: number): Promise<Verdict
   const pauses = injectionsIn(inOrder).filter(({ detail }) => detail.startsWith("stop"));
   const findings = jobs.filter((job) => job.witnessed > 1).map((job) => `repeated: ${historyOf(job)}`);
   for (const job of jobs) {
-    for (const kind of judge(job, { deadLives, pauses, outages: testbed.outages, notEnded })) {
+    for (const kind of judge(job, { deadLives, pauses, outages: testbed.outages.all, notEnded })) {
       counts[kind] += 1;
       if (!ordinary.has(kind)) findings.push(`${kind}: ${historyOf(job)}`);
     }

@@ -1,17 +1,16 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { JobStatus } from "holdfast";
-import { endChild } from "../../test/support/command.ts";
 import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
 import { type Client, openClient } from "./client.ts";
 import { type Installation, install, type Mutation } from "./installation.ts";
-import { readiness, startProcess } from "./processes.ts";
+import { createOutages, type Outages } from "./outages.ts";
 import { type StoreProxy, startProxy } from "./proxy.ts";
 import { type Death, type Role, startRole } from "./role.ts";
 import { scratchFolder } from "./scratch.ts";
 import { openTraceReader, type TraceReader } from "./trace-reader.ts";
 import { inLanes, until } from "./waiting.ts";
+import { startWitness, type WitnessedEffect } from "./witness.ts";
 
 export interface TestbedOptions {
   readonly workers: number;
@@ -36,21 +35,6 @@ export interface TestbedOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** An effect that happened, as the witness recorded it. */
-export interface WitnessedEffect {
-  readonly key: string;
-  /** The job's idempotency key. */
-  readonly job: string;
-  readonly life: string;
-  readonly at: number;
-}
-
-/** A time span in which Redis was down. */
-export interface Outage {
-  readonly from: number;
-  readonly to: number;
-}
-
 /** One experiment's Redis, witness, client and roles, all real processes, and what happened to them. */
 export interface Testbed {
   /** One protection is removed, so things are meant to break. */
@@ -68,17 +52,11 @@ export interface Testbed {
   readonly scheduler: Role | undefined;
   readonly trace: TraceReader;
   readonly deaths: readonly Death[];
-  readonly outages: readonly Outage[];
+  readonly outages: Outages;
   /** Starts another role, for example of another version of the application. It ends with the testbed. */
   startRole(script: RoleScript, name: string, env?: NodeJS.ProcessEnv): Role;
   /** All effects so far. */
   witnessed(): WitnessedEffect[];
-  /** Kills Redis and restarts it. @returns when it answers */
-  injectIntoRedis(forMs?: number): Promise<Outage>;
-  /** Pauses Redis: it accepts connections and never answers. @returns when it goes on, in milliseconds since 1970 */
-  pauseStore(forMs: number): Promise<number>;
-  /** Counts the time of `work` as an outage for everybody. */
-  troubled<T>(work: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
@@ -93,54 +71,18 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const directory = scratchFolder("testbed");
   for (const name of ["trace", "injected", "logs"]) mkdirSync(join(directory, name));
   const installation = install(join(directory, "installation"), options.mutation);
-  const storeDirectory = options.storeDirectory ?? join(directory, "store");
-  mkdirSync(storeDirectory, { recursive: true });
-  const store = await startRedisServer({
-    directory: storeDirectory,
-    args: options.store ?? [],
-    env: options.storeEnv ?? {},
-  });
+  const store = await startStore(options, join(directory, "store"));
+  const outages = createOutages(store);
   const proxy = options.proxied ? await startProxy(store.port) : undefined;
-  const witnessFile = join(directory, "witness.ndjson");
-  const witness = startProcess(
-    installation.script("witness"),
-    { LAB_WITNESS_FILE: witnessFile },
-    join(directory, "logs/witness.log"),
-  );
-  const { url: witnessUrl = "" } = await readiness(witness);
-  const env: NodeJS.ProcessEnv = {
+  const witness = await startWitness(installation, directory);
+  const env = {
+    ...environment(directory, options.concurrency),
     REDIS_URL: proxy?.url ?? store.url,
-    HOLDFAST_DATA_DIR: join(directory, "data"),
-    HOLDFAST_LOCK_MS: String(LOCK_MS),
-    HOLDFAST_CONCURRENCY: String(options.concurrency ?? 8),
-    HOLDFAST_KEEP_COMPLETED: "1000000",
-    HOLDFAST_KEEP_FAILED: "1000000",
     HOLDFAST_CONFIG: installation.config,
-    LOG_LEVEL: "error",
-    PORT: "0",
-    LAB_DIR: directory,
-    LAB_WITNESS: witnessUrl,
+    LAB_WITNESS: witness.url,
     ...options.env,
   };
-
   const deaths: Death[] = [];
-  const outages: Outage[] = [];
-  let injecting: Promise<Outage> | undefined;
-  /** Concurrent requests share one fault. */
-  const injectIntoRedis = (forMs = 0, onDead = () => {}) => {
-    injecting ??= injectOnce(store, forMs, outages, onDead).finally(() => {
-      injecting = undefined;
-    });
-    return injecting;
-  };
-  const troubled = async <T>(work: () => Promise<T>) => {
-    const from = Date.now();
-    try {
-      return await work();
-    } finally {
-      outages.push({ from, to: Date.now() });
-    }
-  };
   const roles: Role[] = [];
   const role = (script: RoleScript, name: string, extra: NodeJS.ProcessEnv = {}) => {
     const started = startRole({
@@ -151,23 +93,18 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
       onDeath: (death) => deaths.push(death),
       onRedisInjection: (onInjected) =>
         options.inject === undefined
-          ? injectIntoRedis(options.injectionMs?.() ?? 0, onInjected)
-          : troubled(async () => options.inject?.(store, onInjected)),
+          ? outages.kill(options.injectionMs?.(), onInjected)
+          : outages.during(async () => options.inject?.(store, onInjected)),
     });
     roles.push(started);
     return started;
   };
-  const workers = Array.from({ length: options.workers }, (_, index) => role("worker", `worker${index + 1}`));
-  const immune = Array.from({ length: options.immune ?? 0 }, (_, index) =>
-    role("worker", `immune${index + 1}`, { LAB_IMMUNE: "yes" }),
-  );
-  const api = options.api ? role("api", "api") : undefined;
-  const scheduler = options.scheduler ? role("scheduler", "scheduler") : undefined;
+  const named = startNamedRoles(role, options);
   const client = await openClient(directory, { ...env, REDIS_URL: store.url }, await installation.library());
   const stop = async () => {
     await client.close();
     await Promise.all(roles.map((each) => each.stop()));
-    await endChild(witness, "SIGKILL");
+    await witness.stop();
     await proxy?.stop();
     await store.stop();
   };
@@ -177,34 +114,42 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
     await stop();
     throw error;
   }
+  const isControl = options.mutation !== undefined;
+  const trace = openTraceReader(join(directory, "trace"));
+  const parts = { isControl, directory, env, store, proxy, installation, client, trace, deaths, outages };
+  return { ...parts, ...named, witnessed: witness.effects, startRole: role, stop };
+}
+
+async function startStore(options: TestbedOptions, usualDirectory: string): Promise<RedisServer> {
+  const directory = options.storeDirectory ?? usualDirectory;
+  mkdirSync(directory, { recursive: true });
+  return await startRedisServer({ directory, args: options.store ?? [], env: options.storeEnv ?? {} });
+}
+
+function environment(directory: string, concurrency = 8): NodeJS.ProcessEnv {
   return {
-    isControl: options.mutation !== undefined,
-    directory,
-    env,
-    store,
-    proxy,
-    installation,
-    client,
-    workers,
-    immune,
-    api,
-    scheduler,
-    trace: openTraceReader(join(directory, "trace")),
-    deaths,
-    outages,
-    witnessed: () => readWitnessed(witnessFile),
-    injectIntoRedis,
-    async pauseStore(forMs) {
-      await troubled(async () => {
-        process.kill(store.pid, "SIGSTOP");
-        await sleep(forMs);
-        process.kill(store.pid, "SIGCONT");
-      });
-      return Date.now();
-    },
-    troubled,
-    startRole: role,
-    stop,
+    HOLDFAST_DATA_DIR: join(directory, "data"),
+    HOLDFAST_LOCK_MS: String(LOCK_MS),
+    HOLDFAST_CONCURRENCY: String(concurrency),
+    HOLDFAST_KEEP_COMPLETED: "1000000",
+    HOLDFAST_KEEP_FAILED: "1000000",
+    LOG_LEVEL: "error",
+    PORT: "0",
+    LAB_DIR: directory,
+  };
+}
+
+function startNamedRoles(
+  start: Testbed["startRole"],
+  { workers, immune = 0, api, scheduler }: TestbedOptions,
+) {
+  return {
+    workers: Array.from({ length: workers }, (_, index) => start("worker", `worker${index + 1}`)),
+    immune: Array.from({ length: immune }, (_, index) =>
+      start("worker", `immune${index + 1}`, { LAB_IMMUNE: "yes" }),
+    ),
+    api: api ? start("api", "api") : undefined,
+    scheduler: scheduler ? start("scheduler", "scheduler") : undefined,
   };
 }
 
@@ -219,27 +164,6 @@ export async function withTestbed<T>(
   } finally {
     await testbed.stop();
   }
-}
-
-async function injectOnce(
-  store: RedisServer,
-  forMs: number,
-  outages: Outage[],
-  onDead: () => void,
-): Promise<Outage> {
-  const from = Date.now();
-  await store.kill();
-  onDead();
-  await sleep(forMs);
-  await store.restart();
-  const outage = { from, to: Date.now() };
-  outages.push(outage);
-  return outage;
-}
-
-function readWitnessed(file: string): WitnessedEffect[] {
-  const lines = readFileSync(file, "utf8").split("\n").filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as WitnessedEffect);
 }
 
 /** Waits until every acknowledged job has ended. @returns the ids of those that did not in time */
