@@ -11,7 +11,7 @@ import type {
   SamplePoint,
   WorkerOverview,
 } from "../../src/operate/overview.ts";
-import type { JobDetail } from "../../src/operate/read-detail.ts";
+import type { JobDetail } from "../../src/operate/job-detail.ts";
 import type { JobState } from "../../src/queue/job-state.ts";
 import type {
   TickExplanation as Explanation,

@@ -33,7 +33,7 @@ export async function withApplication<T>(
 
 /** Opens an operator's hand on the application for the time of one command. */
 export async function withOperator<T>(use: (operator: Operator) => Promise<T>): Promise<T> {
-  const { createOperator } = await import("../operate/create-operator.ts");
+  const { createOperator } = await import("../operate/operator.ts");
   const operator = await createOperator(await loadApplication(readSettings().HOLDFAST_CONFIG));
   // Not `await using`: TypeScript 6.0 leaves the ending of an import beside it as it is, and there is no .ts in the build.
   try {

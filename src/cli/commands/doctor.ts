@@ -25,7 +25,7 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const { reachRedis } = await import("../../redis/connect.ts");
   const { openEpochs } = await import("../../queue/epochs.ts");
   const { openQueueStores } = await import("../../queue/queue-store.ts");
-  const { diagnose } = await import("../../operate/diagnose.ts");
+  const { diagnose } = await import("../../operate/doctor.ts");
   const redis = await reachRedis(settings, "fail-fast");
   const { queues } = application;
   // Looks by itself: it may be that no process runs that would have found a loss.

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import type { FailedQuery, MatchingGroup } from "../../operate/failed-query.ts";
 import type { FailureGroups } from "../../operate/failure-groups.ts";
 import type { Operator } from "../../operate/operator.ts";
+import type { FailedQuery, MatchingGroup } from "../../operate/retry-failed.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
@@ -119,7 +119,7 @@ async function previewOf(operator: Operator, wanted: Wanted): Promise<Preview> {
     before = step.before;
     cursor = step.nextCursor;
   }
-  const { mergeGroups } = await import("../../operate/failed-query.ts");
+  const { mergeGroups } = await import("../../operate/retry-failed.ts");
   const groups = mergeGroups(found);
   return { groups, total: groups.reduce((sum, { count }) => sum + count, 0), leftAlone, before };
 }
