@@ -55,7 +55,7 @@ describe("holdfast doctor", withProcesses, () => {
       "stop grace",
     ])
       expect(stdout).toMatch(new RegExp(`^ok {4}${name} `, "m"));
-    expect(stdout).toMatch(/\d+ well, 0 to look at, 0 bad\n$/);
+    expect(stdout).toMatch(/\d+ ok, 0 to look at, 0 bad\n$/);
   });
 
   it("prints one line per fault, with its consequence and remedy, and exits with 1", async () => {
