@@ -2,7 +2,7 @@
  * Holdfast's public surface, and the only one: what is not exported here may change at any time.
  */
 import type { startApi as StartApi } from "./http/start-api.ts";
-import type { createOperator as CreateOperator } from "./operate/create-operator.ts";
+import type { createOperator as CreateOperator } from "./operate/operator.ts";
 import type { startScheduler as StartScheduler } from "./schedule/start-scheduler.ts";
 import type { createProducer as CreateProducer } from "./submit/producer.ts";
 import type { startWorker as StartWorker } from "./worker/start-worker.ts";
@@ -30,9 +30,8 @@ export type {
 } from "./job/effect.ts";
 export type { Backoff, RetryPolicy } from "./job/retry-policy.ts";
 export type { Running } from "./lib/running.ts";
-export type { StandaloneOperator } from "./operate/create-operator.ts";
 export type { Doubt } from "./operate/doubts.ts";
-export type { Operator } from "./operate/operator.ts";
+export type { Operator, StandaloneOperator } from "./operate/operator.ts";
 export type { JobState } from "./queue/job-state.ts";
 export type { JobStatus } from "./status/job-status.ts";
 export type { Producer, Submission, SubmitOptions, SubmitResult } from "./submit/producer.ts";
@@ -48,7 +47,7 @@ export const createProducer: typeof CreateProducer = async (...args) =>
 
 /** See {@link StandaloneOperator}. @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT` */
 export const createOperator: typeof CreateOperator = async (...args) =>
-  (await import("./operate/create-operator.ts")).createOperator(...args);
+  (await import("./operate/operator.ts")).createOperator(...args);
 
 /** Starts the HTTP API. @throws HoldfastError as `createProducer`, and `START_FAILED` when its port is taken */
 export const startApi: typeof StartApi = async (...args) =>

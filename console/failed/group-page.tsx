@@ -60,7 +60,7 @@ export function GroupPage({ type, code }: Props) {
             Look further
           </Button>
         )}
-        {code === IN_DOUBT && <To to="/doubts">Settle them</To>}
+        {code === IN_DOUBT && <To to="/doubts">Resolve them</To>}
         {code !== IN_DOUBT && mayRetry && (
           <>
             <Button className="button" isDisabled={chosen.length === 0} onPress={retryChosen}>
@@ -81,7 +81,7 @@ export function GroupPage({ type, code }: Props) {
       <Loaded query={list}>
         {() => (
           <LongTable
-            label="Failed jobs of this reason"
+            label="Jobs that failed for this reason"
             look={jobLook}
             rows={jobs}
             selection={mayRetry ? { ids, onChange: setIds } : undefined}
@@ -89,7 +89,7 @@ export function GroupPage({ type, code }: Props) {
             empty={
               <Empty
                 title={
-                  list.hasNextPage ? `None among the first ${count(scanned)} failed jobs.` : "None is left."
+                  list.hasNextPage ? `None among the first ${count(scanned)} failed jobs.` : "None left."
                 }
               />
             }

@@ -4,7 +4,7 @@ import { asProblem } from "../service/problem.ts";
 import { timeOfDay } from "./format.ts";
 import { Text } from "./link.tsx";
 
-/** Nothing to show, and what that means. */
+/** An empty state, with an explanation. */
 export function Empty({ title, children }: { readonly title: string; readonly children?: ReactNode }) {
   return (
     <div className="empty">
@@ -14,7 +14,7 @@ export function Empty({ title, children }: { readonly title: string; readonly ch
   );
 }
 
-/** What the service refused, in its own words. */
+/** A problem, in the service's words. */
 export function ProblemNote({
   thrown,
   children,
@@ -43,9 +43,7 @@ export function ProblemNote({
   );
 }
 
-/**
- * What a query has told, or why it has not. What it told before a failure stays, and says how old it is.
- */
+/** A query's data, or its problem. After a failure the old data stays, with its age. */
 export function Loaded<T>(props: {
   readonly query: UseQueryResult<T, Error>;
   readonly children: (data: T) => ReactNode;

@@ -1,4 +1,4 @@
-// What the service answers. Its own types, so that what it changes does not compile here until it is heeded.
+// What the service answers: its own types, so that a change there fails to compile here.
 import type { Caller, Scope } from "../../src/config/api-keys.ts";
 import type { AuditEntry } from "../../src/operate/audit-log.ts";
 import type { Doubt as FullDoubt } from "../../src/operate/doubts.ts";
@@ -11,7 +11,7 @@ import type {
   SamplePoint,
   WorkerOverview,
 } from "../../src/operate/overview.ts";
-import type { JobDetail } from "../../src/operate/read-detail.ts";
+import type { JobDetail } from "../../src/operate/job-detail.ts";
 import type { JobState } from "../../src/queue/job-state.ts";
 import type {
   TickExplanation as Explanation,
@@ -39,7 +39,7 @@ export type {
   WorkerOverview,
 };
 
-/** An effect in doubt, without what only the service needs. */
+/** An effect in doubt, as the API shows it. */
 export type Doubt = Omit<FullDoubt, "dedupKey">;
 
 export interface JobPage {
@@ -48,5 +48,5 @@ export interface JobPage {
   readonly scanned: number;
 }
 
-/** Why a tick did or did not run, in a sentence, too. */
+/** Why a tick did or did not run, also as a sentence. */
 export type TickExplanation = Explanation & { readonly text: string };

@@ -1,19 +1,18 @@
 import type { Logger } from "../telemetry/logger.ts";
 
-/** Long enough to find the place, short enough for one line of a log. */
 const FRAMES_MAX = 10;
 
 /**
- * Ends this process when a fault reaches nobody: an exception, or a rejection that no code waits for. What it has left
- * half done is unknown from then on, so nothing of it may go on; its jobs are found as stalled and run again.
+ * Ends this process on an uncaught exception or unhandled rejection. Nobody knows what it left half done; its jobs stall and
+ * run again elsewhere.
  *
- * The fault's own text may hold anything, also somebody's data: the log tells its name, its code and its place.
+ * The log has the fault's name, code and place, but not its text, which may hold personal data.
  *
- * To be called by whoever owns the process, never by a library in somebody else's.
+ * Only for processes of our own, never when embedded.
  */
 export function endOnFault(log: Logger): void {
   process.on("uncaughtException", (fault: unknown, origin) => {
-    log.fatal({ origin, ...placeOf(fault) }, "a fault that nobody caught; the process ends");
+    log.fatal({ origin, ...placeOf(fault) }, "unhandled fault; the process ends");
     process.exit(1);
   });
 }

@@ -1,6 +1,6 @@
 import type { HoldfastError } from "../errors/holdfast-error.ts";
 
-/** What a command's exit tells scripts. */
+/** The exit codes of commands. */
 export const exitCode = { done: 0, failed: 1, usage: 2, redisUnavailable: 3 } as const;
 
 export function exitCodeOf(error: HoldfastError): number {

@@ -8,7 +8,7 @@ import type { Application } from "../job/define-config.ts";
  * Loads `holdfast.config.ts`, TypeScript or JavaScript, with everything it imports.
  *
  * @param file a path, relative to the working directory
- * @throws HoldfastError `APPLICATION_INVALID` when the file is missing, throws, or exports no application
+ * @throws HoldfastError `APPLICATION_INVALID` if the file is missing, throws, or exports no application
  */
 export async function loadApplication(file: string): Promise<Application> {
   const path = resolve(file);

@@ -22,7 +22,7 @@ import { printError } from "./output.ts";
  */
 export async function main(argv: readonly string[]): Promise<void> {
   process.exitCode = await run(argv);
-  // A handler that ignored its signal could keep a stopped worker alive.
+  // A handler that ignores its signal could keep a stopped worker alive.
   process.exit();
 }
 
@@ -44,7 +44,7 @@ function program(): Command {
     .description("A durable background-job service on BullMQ and Redis.")
     .exitOverride()
     .showHelpAfterError("(add --help for help)")
-    .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 store out of reach.");
+    .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Redis out of reach.");
   addUpCommand(holdfast);
   addRoleCommands(holdfast);
   addSubmitCommand(holdfast);

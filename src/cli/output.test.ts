@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { jsonLine } from "./output.ts";
 import { printable, table } from "./table.ts";
 
-/** What a terminal heeds: escapes in 7 and in 8 bits, line ends, marks that turn the direction of text. */
+/** What a terminal obeys: escapes in 7 and 8 bits, line ends, marks that change the direction of text. */
 const controls = [
   "\x1b[2J",
   "\x1b]0;title\x07",
@@ -26,7 +26,7 @@ describe("a text from outside", () => {
     expect(table(["name"], [[`a${text}b`]])).toMatch(/^name\na·/u);
   });
 
-  it("is the same value in a line of JSON, with all of that escaped", () => {
+  it("keeps its value in a line of JSON, with all of that escaped", () => {
     const texts = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom(...controls));
     fc.assert(
       fc.property(texts, (text) => {

@@ -33,7 +33,7 @@ function childThatRuns(code: string, changes: Partial<ChildSpec<unknown>> = {}) 
 const hasEnded = (child: ChildProcess | undefined) => child?.exitCode !== null || child.signalCode !== null;
 
 describe("a supervised child", () => {
-  it("is given when it is ready, with what it told", async () => {
+  it("is returned once it is ready, with what it reported", async () => {
     const { spec } = childThatRuns(answers);
 
     const child = await supervise(spec, log);
@@ -42,7 +42,7 @@ describe("a supervised child", () => {
     await child.stop();
   });
 
-  it("is started again whenever it dies, and stays away once it was stopped", async () => {
+  it("is restarted whenever it dies, but not once it was stopped", async () => {
     const { spec, children } = childThatRuns(answers);
     const child = await supervise(spec, log);
 
@@ -57,7 +57,7 @@ describe("a supervised child", () => {
     expect(children.length).toBe(3);
   });
 
-  it("is not started again by a pause that was running when it was stopped", async () => {
+  it("is not restarted if it is stopped during the pause", async () => {
     const { spec, children } = childThatRuns(answers);
     const child = await supervise(spec, log);
     const death = once(children[0] as ChildProcess, "exit");

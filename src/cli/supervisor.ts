@@ -9,9 +9,9 @@ import type { Logger } from "../telemetry/logger.ts";
 export interface ChildSpec<Ready> {
   readonly name: string;
   start(): ChildProcess;
-  /** Resolves when the child does its work; what it resolves to is kept as `ready`. */
+  /** Resolves once the child works, to what becomes `ready`. */
   whenReady(child: ChildProcess): Promise<Ready>;
-  /** Milliseconds it gets to end cleanly before it is killed. */
+  /** How long it gets to stop cleanly before it is killed, in milliseconds. */
   readonly stopMs: number;
 }
 
@@ -21,14 +21,14 @@ export interface Supervised<Ready> extends Running {
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
-/** A child that lived this long starts over with the shortest pause. */
+/** After this long a child counts as healthy: the next pause is the shortest again. */
 const STEADY_MS = 30_000;
 
 /**
- * Starts a child process and starts it again whenever it dies, with growing pauses.
+ * Starts a child process, and restarts it whenever it dies, with growing pauses.
  *
- * @returns when the child is ready for the first time
- * @throws HoldfastError `START_FAILED` when it ends before that: what is wrong from the start is not tried again
+ * @returns once the child is ready for the first time
+ * @throws HoldfastError `START_FAILED` if it ends before that: a bad first start is not tried again
  */
 export async function supervise<Ready>(spec: ChildSpec<Ready>, log: Logger): Promise<Supervised<Ready>> {
   let child = spec.start();
@@ -39,10 +39,7 @@ export async function supervise<Ready>(spec: ChildSpec<Ready>, log: Logger): Pro
     child.once("exit", (code, signal) => {
       if (isStopping) return;
       const nextMs = performance.now() - startedAt > STEADY_MS ? FIRST_PAUSE_MS : pauseMs;
-      log.warn(
-        { child: spec.name, code, signal, restartInMs: nextMs },
-        `${spec.name} ended; starting it again`,
-      );
+      log.warn({ child: spec.name, code, signal, restartInMs: nextMs }, `${spec.name} ended; restarting it`);
       pause = setTimeout(() => {
         child = spec.start();
         restartWhenDead(performance.now(), Math.min(2 * nextMs, LONGEST_PAUSE_MS));
@@ -69,21 +66,21 @@ export async function supervise<Ready>(spec: ChildSpec<Ready>, log: Logger): Pro
   return { ready, stop };
 }
 
-/** Tells the supervisor, if there is one, that this process does its work; with what it found out, e.g. its URL. */
+/** Notifies the supervisor, if there is one, that this process is ready, e.g. with its URL. */
 export function notifyReady(ready: object): void {
-  // One that is gone meanwhile is no fault of ours: this process hears of that, and ends.
+  // A missing supervisor is no error here: this process notices and ends.
   process.send?.({ ready }, undefined, undefined, () => {});
 }
 
-/** Waits for the message with which a role tells that it is ready; it may have asked for something before. */
+/** Waits for the message of `notifyReady`. Other messages may come first. */
 export function readyMessage<Ready>(child: ChildProcess): Promise<Ready> {
   return new Promise((resolve) => {
-    const hear = (message: { readonly ready?: Ready }) => {
+    const onMessage = (message: { readonly ready?: Ready }) => {
       if (message.ready === undefined) return;
-      child.off("message", hear);
+      child.off("message", onMessage);
       resolve(message.ready);
     };
-    child.on("message", hear);
+    child.on("message", onMessage);
   });
 }
 

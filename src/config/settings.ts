@@ -16,7 +16,7 @@ export type Settings = {
  * Reads and checks the whole environment.
  *
  * @param env the variables; by default those of this process
- * @throws HoldfastError `CONFIG_INVALID` with one offence per faulty variable
+ * @throws HoldfastError `CONFIG_INVALID` with one issue per faulty variable
  */
 export function readSettings(env: Environment = process.env): Settings {
   const issues = unknownNames(env);
@@ -36,27 +36,27 @@ export function readSettings(env: Environment = process.env): Settings {
   return values as Settings;
 }
 
-/** Reads `.env` in the working directory, if there is one. What is set already is never overridden. */
+/** Reads `.env` in the working directory, if there is one. It never overrides a variable that is set. */
 export function readDotEnv(): void {
   const file = resolve(".env");
   if (existsSync(file)) process.loadEnvFile(file);
 }
 
 /**
- * A variable that jobs read for themselves.
+ * A variable that jobs read from `process.env` themselves.
  *
- * @param env what a role was given in place of the environment; jobs read that of the process all the same
- * @returns undefined where it is missing, or empty
+ * @param env what a role was given instead of `process.env`
+ * @returns undefined if it is missing or empty
  */
 export function readVariable(name: string, env: Environment = process.env): string | undefined {
   return env[name] || process.env[name] || undefined;
 }
 
 /**
- * Checks that the variables that jobs require are there.
+ * Checks that the variables that jobs require are set.
  *
- * @param required by name, which types require it
- * @throws HoldfastError `CONFIG_INVALID` with one offence per missing variable
+ * @param required which types require it, by name
+ * @throws HoldfastError `CONFIG_INVALID` with one issue per missing variable
  */
 export function requireVariables(
   required: ReadonlyMap<string, readonly string[]>,
@@ -70,7 +70,7 @@ export function requireVariables(
   if (issues.length > 0) throw invalid(issues);
 }
 
-/** This process's environment with some variables replaced: what a child process is started with. */
+/** The environment for a child process: this one's, with some variables replaced. */
 export function environmentWith(replaced: Partial<Record<VariableName, string>>): NodeJS.ProcessEnv {
   return { ...process.env, ...replaced };
 }

@@ -8,7 +8,7 @@ export interface ApplicationDefinition {
   /**
    * Imports the handlers. Only the worker calls it.
    *
-   * @example async () => [(await import("./jobs/report/handler.ts")).reportHandler]
+   * @example async () => (await import("./jobs/handlers.js")).handlers
    */
   readonly handlers: () => Promise<readonly JobHandler[]>;
   /** Schedules from `defineSchedule`. @default none */
@@ -32,7 +32,7 @@ export interface Application {
  * @example
  * export default defineConfig({
  *   jobs: [report],
- *   handlers: async () => [(await import("./jobs/report/handler.ts")).reportHandler],
+ *   handlers: async () => (await import("./jobs/handlers.js")).handlers,
  *   schedules: [monthlyReport],
  * });
  */

@@ -26,7 +26,7 @@ const hostileMail: OpenedMail = {
 };
 
 describe("the mailbox pages", () => {
-  it("say so where there is no mail yet", () => {
+  it("say that there is no mail yet", () => {
     expect(mailListPage([], 0)).toContain("No mail yet.");
   });
 
@@ -36,7 +36,7 @@ describe("the mailbox pages", () => {
     expect(mailListPage([mail], 300)).toContain("The newest 1 of 300 mails.");
   });
 
-  it("look for new mail by themselves on the list, but leave an opened mail as it is", () => {
+  it("reload the list, but not an opened mail", () => {
     expect(mailListPage([mail], 1)).toContain(`http-equiv="refresh"`);
     expect(mailPage(mail)).not.toContain(`http-equiv="refresh"`);
   });
@@ -50,14 +50,14 @@ describe("the mailbox pages", () => {
     expect(page).not.toContain("<script");
   });
 
-  it("never place a mail's HTML in the page itself, only in a frame that may do nothing", () => {
+  it("show a mail's HTML only in a frame that may do nothing", () => {
     const page = mailPage({ ...mail, text: undefined, html: "<p>marker</p>" });
 
     expect(page).not.toContain("marker");
     expect(page).toContain(`sandbox="" src="/mails/${mail.id}/html"`);
   });
 
-  it("say so where a mail has neither text nor HTML", () => {
+  it("say that a mail has neither text nor HTML", () => {
     expect(mailPage({ ...mail, text: undefined, html: undefined })).toContain("No text to show.");
   });
 });

@@ -5,25 +5,25 @@ import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
 import { inTime } from "../redis/redis-errors.ts";
 
-/** One doubt that was settled, or one loss of the store's that was accepted: that belongs to no job. */
+/** A doubt that was resolved, or a loss of data that was accepted; the latter has no job. */
 export const auditEntrySchema = z.object({
   at: z.iso.datetime(),
   jobId: z.string(),
   effect: z.string(),
-  as: z.string().meta({ description: "done or not-done; loss-accepted where the store had lost something" }),
+  as: z.string().meta({ description: "done or not-done; loss-accepted for a loss of data" }),
   evidence: z.string(),
   by: z.string().meta({ description: "The name of the API key, or where it was done." }),
 });
 export type AuditEntry = Readonly<z.output<typeof auditEntrySchema>>;
 
-/** Who settled which doubt, the latest first. */
-export async function readAuditTrail(queues: readonly QueueStore[], limit: number): Promise<AuditEntry[]> {
+/** Who resolved which doubt or accepted which loss, the latest first. */
+export async function readAuditLog(queues: readonly QueueStore[], limit: number): Promise<AuditEntry[]> {
   const read = async (store: QueueStore) => {
     const entries = await store.client.xrevrange(store.keys.audit, "+", "-", "COUNT", limit);
     return entries.map(([id, fields]) => entryOf(store, id, fields));
   };
-  const trails = await inTime(Promise.all(queues.map(read)));
-  return trails
+  const logs = await inTime(Promise.all(queues.map(read)));
+  return logs
     .flat()
     .sort((a, b) => b.at.localeCompare(a.at))
     .slice(0, limit);

@@ -1,34 +1,34 @@
 import { findJobs, type ListPosition } from "../queue/find-jobs.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 
-/** How many of a queue's failed jobs were cancelled: somebody wanted that, and nobody has to look at them. */
+/** Counts the cancelled among a queue's failed jobs: nobody has to look at those. */
 export type CountCancelled = (store: QueueStore, failed: number) => Promise<number>;
 
-/** To count means to look at every failed job; more often than this it is not done. */
+/** Counting reads every failed job, so it is rare. */
 const EVERY_MS = 10_000;
-/** At the most that are kept, their number stays the same while others fail. */
-const ANYWAY_AFTER_MS = 60_000;
-const ENOUGH_MS = 1_000;
+/** When as many failed jobs are kept as may be, their number stays the same while others fail. */
+const UNCHANGED_EVERY_MS = 60_000;
+const TIME_MAX_MS = 1_000;
 const SLICE = 500;
 
-interface Counted {
+interface Count {
   readonly failed: number;
   readonly cancelled: number;
   readonly at: number;
 }
 
-/** Counts now and then; in between, and while it counts anew, the last number stands. */
+/** @returns a counter that counts now and then, and answers with its last number in between */
 export function openCancelledCounter(): CountCancelled {
-  const known = new Map<string, Counted>();
+  const counts = new Map<string, Count>();
   const counting = new Set<string>();
 
-  async function countAnew(store: QueueStore, failed: number): Promise<Counted> {
+  async function count(store: QueueStore, failed: number): Promise<Count> {
     const { queue } = store;
     counting.add(queue);
     try {
       const cancelled = failed === 0 ? 0 : await countIn(store);
       const counted = { failed, cancelled, at: performance.now() };
-      known.set(queue, counted);
+      counts.set(queue, counted);
       return counted;
     } finally {
       counting.delete(queue);
@@ -36,27 +36,27 @@ export function openCancelledCounter(): CountCancelled {
   }
 
   return async (store, failed) => {
-    let counted = known.get(store.queue);
-    if (counted === undefined) counted = await countAnew(store, failed);
-    // The overview does not wait for it; where the store is away, the next one counts.
-    else if (isOld(counted, failed) && !counting.has(store.queue)) countAnew(store, failed).catch(() => {});
-    return Math.min(counted.cancelled, failed);
+    const last = counts.get(store.queue);
+    // The overview does not wait for a new count. If Redis is away, the next call counts again.
+    if (last !== undefined && isOld(last, failed) && !counting.has(store.queue))
+      count(store, failed).catch(() => {});
+    const { cancelled } = last ?? (await count(store, failed));
+    return Math.min(cancelled, failed);
   };
 }
 
-function isOld({ failed, at }: Counted, failedNow: number): boolean {
-  const ageMs = performance.now() - at;
-  return ageMs > (failed === failedNow ? ANYWAY_AFTER_MS : EVERY_MS);
+function isOld({ failed, at }: Count, failedNow: number): boolean {
+  return performance.now() - at > (failed === failedNow ? UNCHANGED_EVERY_MS : EVERY_MS);
 }
 
 async function countIn(store: QueueStore): Promise<number> {
-  const enoughAt = performance.now() + ENOUGH_MS;
-  let place: ListPosition = { queue: store.queue, state: "failed", offset: 0 };
+  const endAt = performance.now() + TIME_MAX_MS;
+  let position: ListPosition = { queue: store.queue, state: "failed", offset: 0 };
   let count = 0;
   for (;;) {
-    const { ids, scanned, next } = await findJobs(store, place, { code: "CANCELLED" }, SLICE);
+    const { ids, scanned, next } = await findJobs(store, position, { code: "CANCELLED" }, SLICE);
     count += ids.length;
-    if (scanned === 0 || performance.now() > enoughAt) return count;
-    place = next;
+    if (scanned === 0 || performance.now() > endAt) return count;
+    position = next;
   }
 }

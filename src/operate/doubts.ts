@@ -1,25 +1,30 @@
-import { decryptEffectText, effectName, isEncryptedName } from "../effect/ledger-texts.ts";
+import { declaredName, decryptEffectText, effectName, isEncryptedName } from "../effect/ledger-texts.ts";
+import { type Resolution, type ResolvedJob, resolveDoubt } from "../effect/resolve-doubt.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
+import { jobNotFound } from "../job/job-id.ts";
 import { nearestTime } from "../lib/iso-time.ts";
+import { readIdentity } from "../queue/job-record.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
+import type { Events } from "../telemetry/events.ts";
 
-/** An effect of which nobody knows whether it happened. */
+/** An effect in doubt: nobody can know whether it happened. */
 export interface Doubt {
   readonly jobId: string;
-  /** The effect's name, with `/index` where it has one. */
+  /** The effect's name, with `/index` if it has one. */
   readonly effect: string;
-  /** The identity under which the effect may be known downstream; null where its name cannot be opened. */
+  /** The effect's identity downstream; null if its name cannot be decrypted. */
   readonly effectKey: string | null;
   readonly queue: string;
   readonly dedupKey: string;
   readonly since: string;
   /** Why nobody can know. */
   readonly reason: string;
-  /** Which start of the job ran it. */
+  /** The delivery of the job that ran it. */
   readonly start: number;
   readonly worker: string;
-  /** What its worker said when it was heard of again: too late to be taken for a fact, but good evidence. */
+  /** What its worker reported too late. It counts as evidence, not as fact. */
   readonly report: "done" | "not-done" | null;
 }
 
@@ -33,7 +38,7 @@ interface Entry {
 }
 
 /**
- * Lists the doubts of one queue, oldest first.
+ * Lists the doubts of one queue, the oldest first.
  *
  * @param offset how many to skip
  */
@@ -50,7 +55,7 @@ async function readDoubt(store: QueueStore, member: string): Promise<Doubt | und
   const dedupKey = member.slice(0, cut);
   const name = member.slice(cut + 1);
   const json = await client.hget(keys.ledger(dedupKey), `e:${name}`);
-  // Settled since the list was read.
+  // It was resolved after the list was read.
   if (json === null) return undefined;
   const entry = entryIn(json);
   const effect = effectName(store, { dedupKey, name });
@@ -70,7 +75,7 @@ async function readDoubt(store: QueueStore, member: string): Promise<Doubt | und
   };
 }
 
-/** One that cannot be read is listed all the same: the doubt is there. */
+/** Reads an entry. An unreadable one is listed, too: the doubt exists. */
 function entryIn(json: string): Entry {
   const unknown = { job: "", at: 0, reason: "[unreadable]", delivery: 0, worker: "" };
   try {
@@ -80,10 +85,9 @@ function entryIn(json: string): Entry {
   }
 }
 
-/** How many effects of a queue are in doubt, and since when the oldest is. */
 export interface DoubtCount {
   readonly count: number;
-  /** Milliseconds since 1970; undefined when there is none. */
+  /** Since when the oldest is in doubt, in milliseconds since 1970; undefined if there is none. */
   readonly oldestAt: number | undefined;
 }
 
@@ -92,4 +96,41 @@ export async function countDoubts({ client, keys }: QueueStore): Promise<DoubtCo
   const [count, [oldest]] = await Promise.all([client.zcard(key), client.zrange(key, "0", "0")]);
   const score = oldest === undefined ? null : await client.zscore(key, oldest);
   return { count, oldestAt: score === null ? undefined : Number(score) };
+}
+
+const DOUBTS_SEARCHED_MAX = 100_000;
+
+/** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT` */
+export type ResolveDoubtOfJob = (
+  store: QueueStore,
+  jobId: string,
+  effect: string,
+  resolution: Resolution,
+) => Promise<ResolvedJob>;
+
+export function openDoubtResolver(retentionMs: number, events: Events): ResolveDoubtOfJob {
+  return async (store, jobId, effect, resolution) => {
+    const identity = await readIdentity(store, jobId);
+    const dedupKey = identity.dedupKey ?? (await findDedupKey(store, jobId, effect));
+    const resolved = await resolveDoubt(store, retentionMs, { dedupKey, effect }, resolution);
+    if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
+    events.emit("effect.resolved", identity.type ?? "", declaredName(effect));
+    return resolved.job;
+  };
+}
+
+/** Once a job is gone, only the list of doubts has its deduplication key. */
+async function findDedupKey(store: QueueStore, jobId: string, effect: string): Promise<string> {
+  const doubts = await listDoubts(store, 0, DOUBTS_SEARCHED_MAX);
+  const doubt = doubts.find((candidate) => candidate.jobId === jobId && candidate.effect === effect);
+  if (doubt === undefined) throw jobNotFound();
+  return doubt.dedupKey;
+}
+
+function notInDoubt(effect: string, state: string | null): HoldfastError {
+  const found = state === null ? "it is not in the ledger" : `it is ${state}`;
+  return new HoldfastError(
+    "EFFECT_NOT_IN_DOUBT",
+    `Effect ${JSON.stringify(effect)} of this job is not in doubt: ${found}`,
+  );
 }

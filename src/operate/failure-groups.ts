@@ -11,26 +11,24 @@ const failureGroupSchema = z.object({
   count: z.int(),
   firstAt: instant,
   lastAt: instant,
-  message: z.string().meta({ description: "Of the latest; those of the others can differ." }),
+  message: z.string().meta({ description: "The latest failure's; others can differ." }),
   exampleId: z.string().meta({ description: "The latest of them." }),
 });
 export type FailureGroup = Readonly<z.output<typeof failureGroupSchema>>;
 
 export const failureGroupsSchema = z.object({
-  groups: z
-    .array(failureGroupSchema)
-    .meta({ description: "The most frequent first, what was cancelled last." }),
-  scanned: z.int().meta({ description: "How many failed jobs were looked at, the latest first." }),
+  groups: z.array(failureGroupSchema).meta({ description: "The most frequent first, cancelled jobs last." }),
+  scanned: z.int().meta({ description: "How many failed jobs were read, the latest first." }),
   isComplete: z.boolean().meta({ description: "Whether those were all." }),
 });
 export type FailureGroups = Readonly<z.output<typeof failureGroupsSchema>>;
 
-/** So many hold up the store for a millisecond or two. */
+/** Occupies Redis for a millisecond or two. */
 const SLICE = 250;
 const MESSAGE_MAX = 500;
-/** So many are looked through in half a second; on a slow store, as many as it gets through in a whole one. */
+/** Takes about half a second. */
 const SCANNED_MAX = 50_000;
-const ENOUGH_MS = 1_000;
+const TIME_MAX_MS = 1_000;
 
 /**
  * Groups the failed jobs by type and code.
@@ -41,10 +39,10 @@ export async function readFailureGroups(queues: readonly QueueStore[]): Promise<
   const groups = new Map<string, FailureGroup>();
   let scanned = 0;
   let isComplete = true;
-  const enoughAt = performance.now() + ENOUGH_MS;
+  const endAt = performance.now() + TIME_MAX_MS;
   for (const store of queues) {
     for (let offset = 0; ; offset += SLICE) {
-      if (scanned >= SCANNED_MAX || performance.now() > enoughAt) {
+      if (scanned >= SCANNED_MAX || performance.now() > endAt) {
         isComplete = false;
         break;
       }
@@ -57,7 +55,7 @@ export async function readFailureGroups(queues: readonly QueueStore[]): Promise<
   return { groups: [...groups.values()].sort(byUrgency), scanned, isComplete };
 }
 
-/** The most frequent first; what was cancelled last, since somebody wanted that. */
+/** The most frequent first; cancelled jobs last, since somebody wanted that. */
 function byUrgency(a: FailureGroup, b: FailureGroup): number {
   return Number(a.code === "CANCELLED") - Number(b.code === "CANCELLED") || b.count - a.count;
 }

@@ -1,7 +1,7 @@
-import { HoldfastError } from "../errors/holdfast-error.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
+import { malformed } from "../lib/parse-json.ts";
 import { findJobs, type JobFilter, type ListPosition } from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
 import { type JobState, jobStates } from "../queue/job-state.ts";
@@ -11,43 +11,41 @@ import type { ListedJob } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { submitted } from "../status/submitted.ts";
 
-/** Which jobs to list. */
 export interface JobQuery extends JobFilter {
   readonly state?: JobState | undefined;
   readonly idempotencyKey?: string | undefined;
-  /** How many at most, 1 to 200. */
+  /** 1 to 200. */
   readonly limit: number;
-  /** Where an earlier page ended. */
+  /** `nextCursor` of an earlier page. */
   readonly cursor?: string | undefined;
 }
 
 export interface JobPage {
   readonly jobs: ListedJob[];
-  /** Null when there are no more. A page can be short, even empty, and still not be the last. */
+  /** Null after the last page. A page can be short, even empty, and not be the last. */
   readonly nextCursor: string | null;
-  /** How many jobs were looked at for it. */
+  /** How many jobs were read for the page. */
   readonly scanned: number;
 }
 
-/** Where the jobs are looked for: each state of each queue, one after the other. */
+/** One list of jobs. A query reads each state of each queue, one after the other. */
 interface Source {
   readonly queue: string;
   readonly state: JobState;
 }
 
-/** With a filter a page looks at jobs that it does not list: at so many at most, and for no longer than this. */
+/** With a filter, a page also reads jobs that it does not list. These bound it. */
 const SCANNED_MAX = 50_000;
-const ENOUGH_MS = 1_000;
+const TIME_MAX_MS = 1_000;
 
 type ReadListed = (id: string) => Promise<ListedJob | undefined>;
 
-/** What must be known of the application's types. */
 export type KnownTypes = ReadonlyMap<string, DedupKeyPlaces & { readonly redact: Redaction }>;
 
 /**
- * Lists jobs: finished ones the latest first, the others the next to run first.
+ * Lists jobs: ended ones with the latest first, the others with the next to run first.
  *
- * @throws HoldfastError `INVALID_REQUEST` for a cursor that is not one
+ * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor
  */
 export async function listJobs(stores: QueueStores, types: KnownTypes, query: JobQuery): Promise<JobPage> {
   if (query.idempotencyKey !== undefined) return await listByKey(stores, types, query, query.idempotencyKey);
@@ -59,14 +57,14 @@ export async function listJobs(stores: QueueStores, types: KnownTypes, query: Jo
     ]),
   ];
   const sources = queues.flatMap((queue) => jobStates.map((state) => ({ queue, state })));
-  // What has completed has no error any more, though the store may still know an earlier one.
+  // A completed job has no error, though BullMQ keeps that of an earlier attempt.
   const wanted = sources.filter(
     ({ state }) => (query.state ?? state) === state && (query.code === undefined || state !== "completed"),
   );
   return await listFrom(stores, types, wanted, query);
 }
 
-/** The few jobs, one for each type, whose key this is. */
+/** A key has one job of each type at most. */
 async function listByKey(
   stores: QueueStores,
   types: KnownTypes,
@@ -89,27 +87,27 @@ async function listFrom(
   sources: readonly Source[],
   query: JobQuery,
 ): Promise<JobPage> {
-  let place = query.cursor === undefined ? startOf(sources[0]) : parseCursor(query.cursor, sources);
+  let position = query.cursor === undefined ? startOf(sources[0]) : parseCursor(query.cursor, sources);
   const readListed = openListedReader(stores, types);
   const jobs: ListedJob[] = [];
   let scanned = 0;
-  const enoughAt = performance.now() + ENOUGH_MS;
-  const isEnough = () => jobs.length >= query.limit || scanned >= SCANNED_MAX || performance.now() > enoughAt;
-  while (place !== undefined && !isEnough()) {
-    const found = await findJobs(stores.of(place.queue), place, query, query.limit - jobs.length);
+  const endAt = performance.now() + TIME_MAX_MS;
+  const isEnough = () => jobs.length >= query.limit || scanned >= SCANNED_MAX || performance.now() > endAt;
+  while (position !== undefined && !isEnough()) {
+    const found = await findJobs(stores.of(position.queue), position, query, query.limit - jobs.length);
     const read = await Promise.all(found.ids.map((id) => readListed(id)));
     jobs.push(...read.filter((job) => job !== undefined).filter((job) => matches(job, query)));
     scanned += found.scanned;
-    place = found.scanned === 0 ? startOf(sources[indexOf(sources, place) + 1]) : found.next;
+    position = found.scanned === 0 ? startOf(sources[indexOf(sources, position) + 1]) : found.next;
   }
-  return { jobs, nextCursor: place === undefined ? null : formatCursor(place), scanned };
+  return { jobs, nextCursor: position === undefined ? null : formatCursor(position), scanned };
 }
 
 function matches(job: ListedJob, { type, state, code, from, to }: JobQuery): boolean {
   const submitted = Date.parse(job.submittedAt);
   return (
     (type === undefined || job.type === type) &&
-    // A job can move on between the reading of its list and of itself.
+    // A job can change its state after its list is read.
     (state === undefined || job.state === state) &&
     (code === undefined || job.error?.code === code) &&
     (from === undefined || submitted >= from) &&
@@ -147,14 +145,12 @@ function formatCursor({ queue, state, offset, lastId }: ListPosition): string {
 }
 
 function parseCursor(text: string, sources: readonly Source[]): ListPosition {
-  const place = cursorFields(text);
-  if (place === undefined || indexOf(sources, place) < 0) {
-    const issues = [
-      { pointer: "/cursor", message: "expected the nextCursor of an earlier answer to the same query" },
-    ];
-    throw new HoldfastError("INVALID_REQUEST", "The cursor is not valid", { issues });
+  const position = cursorFields(text);
+  if (position === undefined || indexOf(sources, position) < 0) {
+    const message = "expected the nextCursor of an earlier answer to the same query";
+    throw malformed([{ pointer: "/cursor", message }]);
   }
-  return place;
+  return position;
 }
 
 function cursorFields(text: string): ListPosition | undefined {

@@ -3,7 +3,7 @@ import { z } from "zod";
 const instant = z.iso.datetime();
 
 const percentilesSchema = z.object({
-  count: z.int().meta({ description: "How many jobs they are taken from." }),
+  count: z.int().meta({ description: "How many jobs they are computed from." }),
   p50: z.number().nullable(),
   p90: z.number().nullable(),
   p99: z.number().nullable(),
@@ -16,12 +16,12 @@ const queueOverviewSchema = z.object({
   prioritized: z.int(),
   delayed: z.int(),
   active: z.int(),
-  completed: z.int().meta({ description: "Those that are kept." }),
-  failed: z.int().meta({ description: "Those that are kept." }),
+  completed: z.int().meta({ description: "While they are kept." }),
+  failed: z.int().meta({ description: "While they are kept." }),
   cancelled: z.int().meta({
-    description: "Of the failed ones, those that were cancelled; counted every ten seconds at most.",
+    description: "How many of the failed jobs were cancelled; counted every ten seconds at most.",
   }),
-  inDoubt: z.int().meta({ description: "Side effects of which nobody can know whether they happened." }),
+  inDoubt: z.int().meta({ description: "Side effects in doubt: nobody can know whether they happened." }),
   oldestWaitingSince: instant.nullable(),
   oldestDoubtSince: instant.nullable(),
   completedPerSecond: z.number(),
@@ -38,15 +38,11 @@ const workerOverviewSchema = z.object({
   concurrency: z.int(),
   running: z.int(),
   lastClaimedAt: instant.nullable(),
-  isSilent: z
-    .boolean()
-    .meta({ description: "Gave no sign of life lately: gone, or cut off from the store." }),
-  isStuck: z
-    .boolean()
-    .meta({ description: "Alive, with room for more, and takes none of the jobs that wait." }),
-  isClockWrong: z
-    .boolean()
-    .meta({ description: "Its clock is more than 2 s off the store's: it takes no jobs until it is right." }),
+  isSilent: z.boolean().meta({ description: "No recent heartbeat: it is gone, or cut off from Redis." }),
+  isStuck: z.boolean().meta({ description: "Alive, with free slots, and claims none of the waiting jobs." }),
+  isClockWrong: z.boolean().meta({
+    description: "Its clock is more than 2 s off Redis's: it claims no jobs until its clock is right.",
+  }),
   holds: z.array(z.object({ jobId: z.string(), type: z.string(), since: instant })),
 });
 export type WorkerOverview = Readonly<z.output<typeof workerOverviewSchema>>;
@@ -56,13 +52,13 @@ const guaranteeSchema = z.object({
   holds: z.boolean(),
   detail: z
     .string()
-    .meta({ description: "What it says; where it does not hold, what can happen and how to mend it." }),
+    .meta({ description: "What was found; if it does not hold, what can happen and what to do." }),
 });
 
 const redisOverviewSchema = z.object({
   version: z.string(),
   usedBytes: z.int(),
-  maxBytes: z.int().nullable().meta({ description: "Null where the store has no limit of its own." }),
+  maxBytes: z.int().nullable().meta({ description: "Null if Redis has no limit." }),
   pingMs: z.number(),
   durability: z.string(),
   guarantees: z.array(guaranteeSchema),
@@ -77,14 +73,14 @@ const samplePointSchema = z.object({
 });
 export type SamplePoint = Readonly<z.output<typeof samplePointSchema>>;
 
-/** What goes on. Rates are per second; durations are milliseconds. */
+/** What happens now. Rates are per second, durations milliseconds. */
 export const overviewSchema = z.object({
   at: instant,
   queues: z.array(queueOverviewSchema),
   history: z
     .array(samplePointSchema)
     .meta({ description: "Rates of all queues together, the oldest first." }),
-  timeToStart: percentilesSchema.meta({ description: "From when a job may run to its first start." }),
+  timeToStart: percentilesSchema.meta({ description: "From when a job could run to its first start." }),
   runTime: percentilesSchema,
   workers: z.array(workerOverviewSchema),
   store: redisOverviewSchema,

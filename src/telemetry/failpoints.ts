@@ -1,7 +1,4 @@
-/**
- * Named places between two steps where a fault would hurt most. The fault laboratory hooks in there; without a hook
- * they cost one comparison.
- */
+/** Named places between two steps, where the fault laboratory injects faults. Without its hook each costs one comparison. */
 export type Failpoint =
   | "submit:claimed"
   | "reserve:before"
@@ -15,7 +12,6 @@ type Hook = (point: Failpoint, jobId: string) => Promise<void>;
 
 let hook: Hook | undefined;
 
-/** Installs the laboratory's hook. */
 export function onFailpoint(install: Hook): void {
   hook = install;
 }

@@ -10,7 +10,7 @@ const hostile = fc.oneof(
 );
 
 describe("the log on a terminal", () => {
-  it("holds nothing that commands it, whatever messages, fields and stacks quote", () => {
+  it("contains nothing that commands it, whatever messages, fields and stacks quote", () => {
     fc.assert(
       fc.property(hostile, hostile, (before, after) => {
         const text = before + after;

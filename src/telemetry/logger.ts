@@ -2,14 +2,14 @@ import { type Logger as PinoLogger, pino } from "pino";
 import pretty from "pino-pretty";
 import { traceId } from "./tracing.ts";
 
-/** Structured log; each line is one event with its fields. */
+/** A structured log. Each line has a message and fields. */
 export type Logger = Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "fatal" | "child">;
 
 /**
- * The log of one process: JSON lines on standard error, pretty where that is a terminal.
+ * The log of one process: JSON lines on standard error, or pretty ones if that is a terminal.
  *
  * @param level the least severe level that is written
- * @param role what the process is, on every line: `api`, `worker`, `scheduler`, …
+ * @param role on every line: `api`, `worker`, `scheduler`, …
  */
 export function createLogger(level: string, role: string): Logger {
   const options = {
@@ -34,9 +34,9 @@ export function createLogger(level: string, role: string): Logger {
 }
 
 /**
- * A line of JSON without what would command a terminal once its escapes are resolved: errors quote texts from outside.
+ * Replaces control characters, also escaped ones, in a line of JSON: errors quote hostile texts, which could command a terminal.
  *
- * Line ends and tabs stay: stacks are made of them.
+ * Line ends and tabs stay, because stacks have them.
  */
 export function withoutControls(line: string): string {
   const text = line.replace(/\\(?:u00(?:[01][0-9a-f]|7f)|.)/gi, (found) =>

@@ -13,7 +13,7 @@ async function serve(port = "0", more: Environment = {}) {
 }
 
 describe("the server for metrics", () => {
-  it("tells them, on loopback, as Prometheus reads them", async () => {
+  it("serves them on loopback in Prometheus' format", async () => {
     const { url } = await serve();
 
     const answer = await fetch(url);
@@ -24,7 +24,7 @@ describe("the server for metrics", () => {
     expect(await answer.text()).toContain("holdfast_subscribers 7\n");
   });
 
-  it("tells that the process lives, and nothing else", async () => {
+  it("answers that the process lives, and serves nothing else", async () => {
     const { url } = await serve();
     const at = (path: string, method = "GET") => fetch(new URL(path, url), { method });
 
@@ -35,7 +35,7 @@ describe("the server for metrics", () => {
     expect((await at("/metrics", "POST")).status).toBe(405);
   });
 
-  it("answers no page that has let a name of its own lead here", async () => {
+  it("refuses a page whose own name leads here", async () => {
     const { url } = await serve();
     expect(await statusFor(url, "evil.example")).toBe(421);
     expect(await statusFor(url, "localhost:9464")).toBe(200);
@@ -44,13 +44,13 @@ describe("the server for metrics", () => {
     expect(await statusFor(allowing.url, "metrics.example")).toBe(200);
   });
 
-  it("answers to every name where it was opened to the network", async () => {
+  it("answers to every name if it is open to the network", async () => {
     const { url } = await serve("0", { HOLDFAST_METRICS_HOST: "0.0.0.0" });
 
     expect(await statusFor(url, "worker.internal:9464")).toBe(200);
   });
 
-  it("says which variable to set when its port is taken", async () => {
+  it("names the variable to set when its port is in use", async () => {
     const { port } = new URL((await serve()).url);
 
     await expect(serve(port)).rejects.toMatchObject({
@@ -59,7 +59,7 @@ describe("the server for metrics", () => {
     });
   });
 
-  it("can be stopped twice, also while a client holds its connection", async () => {
+  it("can be stopped twice, even while a client keeps its connection", async () => {
     const { url, stop } = await serve();
     await (await fetch(url)).text(); // fetch keeps the connection
 
@@ -69,7 +69,7 @@ describe("the server for metrics", () => {
   });
 });
 
-/** @param host as the Host header says, which fetch does not let anybody choose */
+/** @param host the Host header, which fetch cannot set */
 function statusFor(url: string, host: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { headers: { host } }, (response) => {

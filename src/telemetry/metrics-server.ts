@@ -7,15 +7,15 @@ import { cannotListen, urlOf } from "../lib/listening.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { METRICS_TYPE, type Metrics } from "./metrics.ts";
 
-/** Tells metrics for a process that has no other server. */
+/** Serves metrics for a role that has no other server. */
 export interface MetricsServer extends Running {
-  /** Where they are, e.g. `http://127.0.0.1:9464/metrics`. */
+  /** E.g. `http://127.0.0.1:9464/metrics`. */
   readonly url: string;
 }
 
-/** A role that tells metrics, where it is asked to. */
+/** A role that can serve metrics. */
 export interface MeasuredRole extends Running {
-  /** Where its metrics are; undefined where `HOLDFAST_METRICS_PORT` is not set. */
+  /** Undefined unless `HOLDFAST_METRICS_PORT` is set. */
   readonly metricsUrl: string | undefined;
 }
 
@@ -24,10 +24,10 @@ const REQUEST_MAX_MS = 5_000;
 /**
  * Serves `/metrics` and `/health/live` at `HOLDFAST_METRICS_HOST` and `HOLDFAST_METRICS_PORT`.
  *
- * On loopback it answers to the names of this machine and to `HOLDFAST_ALLOWED_HOSTS`; beyond, where somebody has opened it to the
- * network, to every name.
+ * On loopback it answers to this machine's names and `HOLDFAST_ALLOWED_HOSTS`. Elsewhere somebody has opened it to the network, so it
+ * answers to every name.
  *
- * @throws HoldfastError `START_FAILED` when the port is taken
+ * @throws HoldfastError `START_FAILED` when the port is in use
  */
 export async function startMetricsServer(
   metrics: Metrics,
@@ -68,7 +68,7 @@ function send(response: ServerResponse, { status, type, body }: Answer): void {
     "cache-control": "no-store",
     ...(status === 405 && { allow: "GET, HEAD" }),
   });
-  response.end(body); // node leaves the body out of an answer to HEAD
+  response.end(body); // Node.js sends no body for HEAD
 }
 
 async function answerTo(request: IncomingMessage, metrics: Metrics, guard: HostGuard): Promise<Answer> {
@@ -79,7 +79,7 @@ async function answerTo(request: IncomingMessage, metrics: Metrics, guard: HostG
   const [path] = url.split("?");
   if (path === "/metrics") return { status: 200, type: METRICS_TYPE, body: await metrics.scrape() };
   if (path === "/health/live") return { status: 200, type: "application/json", body: '{"status":"live"}' };
-  return plain(404, "Here are /metrics and /health/live\n");
+  return plain(404, "This server has /metrics and /health/live only\n");
 }
 
 function plain(status: number, body: string): Answer {

@@ -3,7 +3,7 @@ import { metricDefinitions } from "./metric-definitions.ts";
 import { closedSet, createMetrics } from "./metrics.ts";
 
 describe("metrics", () => {
-  it("are reported once a part has asked for them, with those of the process", async () => {
+  it("are reported once a part has created them, with those of the process", async () => {
     const metrics = createMetrics();
     metrics.counter("holdfast_submissions_total").inc({ type: "a", outcome: "accepted" });
 
@@ -15,7 +15,7 @@ describe("metrics", () => {
     expect(text).not.toContain("holdfast_attempts_total");
   });
 
-  it("of two parts of one process do not mix", async () => {
+  it("of two roles in one process do not mix", async () => {
     const [one, other] = [createMetrics(), createMetrics()];
     one.gauge("holdfast_subscribers").set(3);
     other.gauge("holdfast_subscribers").set(5);
@@ -24,7 +24,7 @@ describe("metrics", () => {
     expect(await other.scrape()).toContain("holdfast_subscribers 5\n");
   });
 
-  it("that are read for a scrape are read at each scrape", async () => {
+  it("that are read at a scrape are read at each scrape", async () => {
     const metrics = createMetrics();
     const subscribers = metrics.gauge("holdfast_subscribers");
     let count = 0;

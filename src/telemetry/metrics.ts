@@ -1,24 +1,23 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { type LabelOf, type MetricDefinition, metricDefinitions, type NameOf } from "./metric-definitions.ts";
 
-/** What one process reports to Prometheus: the metrics that its parts have asked for, and those of the process itself. */
+/** What one process reports: the metrics that its parts have created, and prom-client's of the process. */
 export interface Metrics {
   counter<Name extends NameOf<"counter">>(name: Name): Counter<LabelOf<Name>>;
   gauge<Name extends NameOf<"gauge">>(name: Name): Gauge<LabelOf<Name>>;
   histogram<Name extends NameOf<"histogram">>(name: Name): Histogram<LabelOf<Name>>;
-  /** Runs `read` at each scrape, to set gauges. It must end in time, and never throw. */
+  /** Runs `read` at each scrape, to set gauges. It must end in time and not throw. */
   beforeScrape(read: () => Promise<void> | void): void;
-  /** All metrics as text of the type `METRICS_TYPE`. */
+  /** @returns all metrics, as text of the type `METRICS_TYPE` */
   scrape(): Promise<string>;
 }
 
-/** Prometheus' text format. */
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
-/** The metrics of one process, or of one part of a process that has several. */
+/** The metrics of one role. A process can run several roles. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  const ofProcess = metricsOfProcess();
+  const processMetrics = metricsOfProcess();
   const reads: (() => Promise<void> | void)[] = [];
   return {
     counter: (name) => new Counter(configOf(name, registry)),
@@ -30,7 +29,7 @@ export function createMetrics(): Metrics {
     beforeScrape: (read) => void reads.push(read),
     async scrape() {
       await Promise.all(reads.map((read) => read()));
-      return `${await registry.metrics()}\n${await ofProcess.metrics()}`;
+      return `${await registry.metrics()}\n${await processMetrics.metrics()}`;
     },
   };
 }
@@ -40,7 +39,7 @@ function configOf<Name extends keyof typeof metricDefinitions>(name: Name, regis
   return { name, help, labelNames: labels as readonly LabelOf<Name>[], registers: [registry] };
 }
 
-/** Gauges with a counter's name, which promtool refuses. Others report their parts. */
+/** Gauges with a counter's name, which promtool refuses. Other metrics report their parts. */
 const MISNAMED = [
   "nodejs_active_handles_total",
   "nodejs_active_requests_total",

@@ -10,25 +10,22 @@ import {
   trace,
 } from "@opentelemetry/api";
 
-/**
- * Traces, through OpenTelemetry's API alone: who loads an SDK with an exporter into the process gets them, and for
- * everybody else each of these calls does nothing.
- */
+/** Traces, through OpenTelemetry's API alone. Without an SDK in the process each call does nothing. */
 
 const NAME = "holdfast";
 
-/** Whether an SDK is there to take spans; asked once, when a process starts. */
+/** Whether the process has an SDK that records spans. Checked once, at start. */
 export function isTraced(): boolean {
   const span = trace.getTracer(NAME).startSpan("probe", { root: true });
   return trace.isSpanContextValid(span.spanContext()) && span.isRecording();
 }
 
-/** The id of the trace that this is part of; undefined where nothing is traced. */
+/** The id of the current trace; undefined if nothing is traced. */
 export function traceId(): string | undefined {
   return trace.getSpanContext(context.active())?.traceId;
 }
 
-/** What must travel with a job for its attempts to join this trace, as BullMQ's own integration reads it. */
+/** The trace context that is stored with a job, in the form of BullMQ's own integration; its attempts join the trace. */
 export function traceCarrier(): string | undefined {
   if (traceId() === undefined) return undefined;
   const carrier = {};
@@ -36,16 +33,16 @@ export function traceCarrier(): string | undefined {
   return JSON.stringify(carrier);
 }
 
-/** A request that is being answered. */
+/** The span of one HTTP request. */
 export interface RequestSpan {
-  /** Runs work as part of it. */
+  /** Runs work inside the span. */
   run(work: () => void): void;
-  /** For the answer's `traceresponse` header: how its sender finds this span. */
+  /** The response's `traceresponse` header: it shows the client which span this was. */
   readonly header: string;
   end(status: number, route: string | undefined): void;
 }
 
-/** @returns undefined where nothing is traced */
+/** @returns undefined if nothing is traced */
 export function startRequestSpan(
   method: string,
   path: string,
@@ -75,9 +72,9 @@ export function startRequestSpan(
 }
 
 /**
- * Runs work in a span of its own, inside the present one.
+ * Runs work in a new span inside the current one.
  *
- * @param scrub takes secrets out of what an error says
+ * @param scrub removes secrets from error messages
  */
 export async function inSpan<T>(
   name: string,

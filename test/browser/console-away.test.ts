@@ -83,7 +83,7 @@ describe("the console of a service that is gone", { timeout: 120_000 }, () => {
     process.kill(store.pid, "SIGSTOP");
     try {
       for (const page of pages) {
-        await note(page).filter({ hasText: "The store has been away" }).waitFor();
+        await note(page).filter({ hasText: "Redis has been away" }).waitFor();
         expect(await page.locator("main.stale").count()).toBe(1);
         expect(await coloured(page)).toEqual([]);
         expect(await sidewaysScroll(page)).toBe(0);
@@ -110,7 +110,7 @@ describe("the console of a service that is gone", { timeout: 120_000 }, () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("");
     await store.kill();
-    await note(page).filter({ hasText: "The store has been away" }).waitFor();
+    await note(page).filter({ hasText: "Redis has been away" }).waitFor();
 
     await page.getByRole("link", { name: "Schedules" }).click();
     await page.getByRole("heading", { name: "Schedules" }).waitFor();

@@ -46,7 +46,7 @@ function requestsOf(page: Page): string[] {
 
 /** Whether the page is idle with everything loaded; otherwise there is more for a person to load. */
 async function isThrough(page: Page): Promise<boolean> {
-  const further = page.getByRole("button", { name: "Look further" });
+  const further = page.getByRole("button", { name: "Search further" });
   if ((await further.count()) === 0) return true;
   expect(await page.getByText(/among the first [\d,]+/).count()).toBeGreaterThan(0);
   await further.click();

@@ -152,7 +152,7 @@ describe("an operator", () => {
 
     await page.getByText(`Done: ${HOOKS} jobs retried.`).waitFor();
     await page.getByRole("button", { name: "Close" }).click();
-    await page.getByText("None is left.").waitFor();
+    await page.getByText("None left.").waitFor();
     await until("all are done", async () => (await groupOf("partner-webhook")) === undefined);
     expect(complaints).toEqual([]);
   });
@@ -175,8 +175,8 @@ describe("an operator", () => {
     const { jobId, effect } = await oldestDoubt();
     const { page, open, complaints } = await openConsole(browser, api.url);
     await open("doubts");
-    await page.getByRole("button", { name: `Settle ${effect} of ${jobId}` }).click();
-    const resolveButton = page.getByRole("button", { name: "Settle as done" });
+    await page.getByRole("button", { name: `Resolve ${effect} of ${jobId}` }).click();
+    const resolveButton = page.getByRole("button", { name: "Resolve as done" });
     await page.getByText("It happened.").click();
     expect(await resolveButton.isDisabled()).toBe(true);
 
@@ -184,8 +184,8 @@ describe("an operator", () => {
     await page.getByLabel("Result, as JSON").fill('"<seen@shop.example>"');
     await resolveButton.click();
 
-    await page.getByText(`“${effect}” is settled as done`).waitFor();
-    await page.getByRole("link", { name: "Settled" }).click();
+    await page.getByText(`“${effect}” is resolved as done`).waitFor();
+    await page.getByRole("link", { name: "Resolved" }).click();
     const entry = page.getByRole("row").filter({ hasText: "Seen in the outbox of the mail server" });
     await entry.getByRole("link", { name: jobId }).click();
     await page.locator(".timeline").getByText("Completed").waitFor();
@@ -266,7 +266,7 @@ async function everyPage(): Promise<string[]> {
     "failed",
     "failed?type=invoice-pdf&code=PERMANENT_FAILURE",
     "doubts",
-    "doubts?view=settled",
+    "doubts?view=resolved",
     "schedules",
   ];
 }
@@ -283,7 +283,7 @@ describe("the console", () => {
       await page.emulateMedia({ colorScheme: "light" });
     }
     await open("doubts");
-    await page.getByRole("button", { name: "Settle" }).first().click();
+    await page.getByRole("button", { name: "Resolve" }).first().click();
     await page.getByText("It happened.").click();
     expect.soft(await accessibilityFaults(page), "resolving").toEqual([]);
     await page.emulateMedia({ colorScheme: "dark" });
@@ -302,7 +302,7 @@ describe("the console", () => {
       expect.soft(await cutTexts(page), path).toEqual([]);
     }
     await open("doubts");
-    await page.getByRole("button", { name: "Settle" }).first().click();
+    await page.getByRole("button", { name: "Resolve" }).first().click();
     expect.soft(await sidewaysScroll(page), "resolving").toBe(0);
     expect(await accessibilityFaults(page)).toEqual([]);
     expect(complaints).toEqual([]);

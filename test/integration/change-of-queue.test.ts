@@ -11,7 +11,7 @@ import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { readSettings } from "../../src/config/settings.ts";
 import { dedupKeyOf } from "../../src/job/dedup-key.ts";
-import { diagnose } from "../../src/operate/diagnose.ts";
+import { diagnose } from "../../src/operate/doctor.ts";
 import type { Finding } from "../../src/operate/finding.ts";
 import { queueKeys } from "../../src/queue/queue-keys.ts";
 import { onFailpoint } from "../../src/telemetry/failpoints.ts";

@@ -217,7 +217,7 @@ describe("an exit code", withProcesses, () => {
     ]);
 
     expect([unknown.code, unfit.code]).toEqual([1, 1]);
-    expect(unknown.stderr).toBe('There is no job "nope", or no longer\n');
+    expect(unknown.stderr).toBe('There is no job "nope", or it was removed\n');
     expect(unfit.stderr).toBe("/idempotencyKey: expected at least one character (and 2 more)\n");
   });
 

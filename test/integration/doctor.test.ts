@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { readSettings } from "../../src/config/settings.ts";
-import { diagnose } from "../../src/operate/diagnose.ts";
+import { diagnose } from "../../src/operate/doctor.ts";
 import type { Finding } from "../../src/operate/finding.ts";
 import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { reachRedis } from "../../src/redis/connect.ts";
@@ -55,7 +55,7 @@ describe("holdfast doctor", withProcesses, () => {
       "stop grace",
     ])
       expect(stdout).toMatch(new RegExp(`^ok {4}${name} `, "m"));
-    expect(stdout).toMatch(/\d+ well, 0 to look at, 0 bad\n$/);
+    expect(stdout).toMatch(/\d+ ok, 0 to look at, 0 bad\n$/);
   });
 
   it("prints one line per fault, with its consequence and remedy, and exits with 1", async () => {
@@ -90,7 +90,7 @@ describe("holdfast doctor", withProcesses, () => {
       expect.objectContaining({
         name: "persistence",
         verdict: "ok",
-        found: expect.stringContaining("a restart of the store may lose everything"),
+        found: expect.stringContaining("a restart of Redis may lose everything"),
       }),
     );
   });

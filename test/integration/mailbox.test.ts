@@ -86,7 +86,7 @@ describe("mail that arrives", () => {
     const { socket, hears } = await dialToData();
 
     socket.write("Subject: dots\r\n\r\n..one\r\n...two\r\n.\r\n");
-    await hears(/^250 OK: kept as /m);
+    await hears(/^250 OK: stored as /m);
     socket.destroy();
 
     const [name = ""] = await keptFiles();

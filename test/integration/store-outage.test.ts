@@ -165,7 +165,7 @@ describe("a Redis that is nearly full", () => {
     expect(await submit("first")).toMatchObject({ status: 200, body: { id: first.body.id } });
     expect(await get(`${url}/health/ready`)).toMatchObject({
       status: 503,
-      body: { reasons: [expect.stringMatching(/^memory: .*new jobs are taken up to 56 MiB/)] },
+      body: { reasons: [expect.stringMatching(/^memory: .*new jobs are accepted up to 56 MiB/)] },
     });
     gate.open();
     const producer = await service.createProducer();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { jobDetailSchema } from "../../src/operate/read-detail.ts";
+import { jobDetailSchema } from "../../src/operate/job-detail.ts";
 import { queueKey } from "../../src/queue/queue-keys.ts";
 import { listedJobSchema } from "../../src/status/job-status.ts";
 import { anyJob } from "../support/application.ts";

@@ -133,7 +133,7 @@ describe("holdfast up in an empty folder", withProcesses, () => {
         const now = childOf(up, role);
         return now !== undefined && now !== pid;
       });
-      const notice = new RegExp(`"msg":"${role} ended; starting it again"`, "i");
+      const notice = new RegExp(`"msg":"${role} ended; restarting it"`, "i");
       await slowly(`up says that the ${role} ended`, () => notice.test(up.stderr));
     }
 
@@ -166,7 +166,7 @@ describe("holdfast up in an empty folder", withProcesses, () => {
 
     const { code, stdout } = await first.up.ended;
     expect(code).toBe(0);
-    expect(stdout).toMatch(/Stopped\. Everything that was accepted is kept\.\n$/);
+    expect(stdout).toMatch(/Stopped\. Accepted jobs are kept\.\n$/);
     expect(started.filter(isAlive)).toEqual([]);
 
     const second = await startUp(folder);

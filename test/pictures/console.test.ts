@@ -120,7 +120,7 @@ async function openRetry(page: Page, open: (path: string) => Promise<void>): Pro
 
 async function openSettling(page: Page, open: (path: string) => Promise<void>): Promise<void> {
   await open("doubts");
-  await page.getByRole("button", { name: "Settle" }).first().click();
+  await page.getByRole("button", { name: "Resolve" }).first().click();
   await page.getByText("It happened.").click();
   await page.getByLabel("Evidence").fill("The customer has forwarded us the mail.");
 }

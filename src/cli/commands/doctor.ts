@@ -8,13 +8,11 @@ import { loadApplication } from "../load-application.ts";
 import { print, printJson } from "../output.ts";
 import { printable } from "../table.ts";
 
-/** What stands in the way of the promises, and what to do about it. */
+/** `holdfast doctor`: which guarantees are not met, and what to do about it. */
 export function addDoctorCommand(program: Command): void {
   program
     .command("doctor")
-    .description(
-      "check the store, the configuration and the guarantees they allow; exit 1 where one is not met",
-    )
+    .description("check Redis, the configuration and the guarantees they allow; exit 1 if one is not met")
     .option("--json", "print one JSON object a line")
     .action(doctor);
 }
@@ -25,10 +23,10 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const { reachRedis } = await import("../../redis/connect.ts");
   const { openEpochs } = await import("../../queue/epochs.ts");
   const { openQueueStores } = await import("../../queue/queue-store.ts");
-  const { diagnose } = await import("../../operate/diagnose.ts");
+  const { diagnose } = await import("../../operate/doctor.ts");
   const redis = await reachRedis(settings, "fail-fast");
   const { queues } = application;
-  // Looks by itself: it may be that no process runs that would have found a loss.
+  // Checks for data loss itself, because no other process may be running.
   const epochs = await openEpochs({ client: redis.client, queues, settings, log: undefined });
   try {
     const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX);
@@ -50,5 +48,5 @@ function describe(findings: readonly Finding[]): string {
   ]);
   const count = (verdict: Finding["verdict"]) =>
     findings.filter((finding) => finding.verdict === verdict).length;
-  return `${lines.join("\n")}\n\n${count("ok")} well, ${count("warn")} to look at, ${count("bad")} bad`;
+  return `${lines.join("\n")}\n\n${count("ok")} ok, ${count("warn")} to look at, ${count("bad")} bad`;
 }

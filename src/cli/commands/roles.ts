@@ -11,7 +11,7 @@ import { loadApplication } from "../load-application.ts";
 import { notifyReady } from "../supervisor.ts";
 import { untilStopRequested } from "../until-signal.ts";
 
-/** The roles, each with a life of its own. Their code is loaded when they run, so that other commands start quickly. */
+/** The roles, each in its own process. Their code is loaded when they run, so that other commands start quickly. */
 export function addRoleCommands(program: Command): void {
   program
     .command("api")
@@ -23,15 +23,15 @@ export function addRoleCommands(program: Command): void {
     .action(() => runRole("worker", async () => (await import("../../worker/start-worker.ts")).startWorker));
   program
     .command("scheduler")
-    .description("run a scheduler alone; more than one does no harm")
+    .description("run a scheduler alone; several do no harm")
     .action(() =>
       runRole("scheduler", async () => (await import("../../schedule/start-scheduler.ts")).startScheduler),
     );
   program
     .command("mailbox")
     .description("run the development mailbox alone: a mail server that keeps every mail as a file")
-    .option("--smtp-port <port>", "where it takes mail (another one if that is in use)", "1025")
-    .option("--page-port <port>", "where its page is (another one if that is in use)", "8025")
+    .option("--smtp-port <port>", "where it receives mail; another port if this one is in use", "1025")
+    .option("--page-port <port>", "where its page is; another port if this one is in use", "8025")
     .action((options: { smtpPort: string; pagePort: string }) =>
       runUntilStopped("mailbox", async () => [
         await openMailbox(Number(options.smtpPort), Number(options.pagePort)),
@@ -41,7 +41,7 @@ export function addRoleCommands(program: Command): void {
 
 type StartRole = (application: Application) => Promise<Running>;
 
-/** @param load the role's own code comes first: once the application is loaded, every module passes tsx, which takes as long again */
+/** @param load runs before the application is loaded: afterwards every module passes through tsx, and takes twice as long */
 function runRole(role: string, load: () => Promise<StartRole>): Promise<void> {
   return runUntilStopped(role, async () => {
     const start = await load();
@@ -50,17 +50,17 @@ function runRole(role: string, load: () => Promise<StartRole>): Promise<void> {
 }
 
 /**
- * Runs what `start` starts until this process is asked to end, or a part cannot go on.
+ * Runs parts until this process is asked to end, or a part fails.
  *
- * @param role what the process is called in its log
+ * @param role the process's name in its log
  */
 async function runUntilStopped(role: string, start: () => Promise<Running[]>): Promise<void> {
-  // First of all: whoever asks this process to end while it still starts is heard, too.
+  // First, so that a signal during the start counts too.
   const stopRequested = untilStopRequested();
   const { LOG_LEVEL, HOLDFAST_LOCK_MS } = readSettings();
   endOnFault(createLogger(LOG_LEVEL, role));
   const parts = await start();
-  // Not before: what a process loads when it starts can take longer than a short lock.
+  // Only now: loading code can block the loop for longer than a short lock.
   endOnBlockedLoop({ role, silentMs: HOLDFAST_LOCK_MS });
   notifyReady(Object.assign({}, ...parts));
   try {

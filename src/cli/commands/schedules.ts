@@ -9,20 +9,18 @@ import { withApplication } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 import { table } from "../table.ts";
 
-/** What will run by the clock, and why a tick did or did not. */
+/** `holdfast schedules`. */
 export function addSchedulesCommands(program: Command): void {
-  const schedules = program
-    .command("schedules")
-    .description("list schedules, and explain what became of a tick");
+  const schedules = program.command("schedules").description("list schedules, and explain ticks");
   schedules
     .command("list")
     .description("list schedules with their next ticks and the job of the last one")
-    .option("--next <n>", "how many of the next ticks to tell", "1")
+    .option("--next <n>", "how many future ticks to list", "1")
     .option("--json", "print one JSON object a line")
     .action(list);
   schedules
     .command("explain")
-    .description("tell why a tick did or did not run")
+    .description("explain why a tick did or did not run")
     .argument("<name>", "the schedule's name")
     .requiredOption("--at <iso>", "the instant, e.g. 2026-12-01T09:00:00Z")
     .option("--json", "print the explanation as JSON")
@@ -37,11 +35,11 @@ async function list({ next, json }: { readonly next: string; readonly json?: tru
   await withApplication(async (application, store, settings) => {
     const { readSchedule } = await import("../../schedule/schedule-status.ts");
     const reader = await readerOf(store, settings);
-    const told = await Promise.all(
+    const found = await Promise.all(
       application.schedules.map((schedule) => readSchedule(reader, schedule, count)),
     );
-    if (json) printJson(...told);
-    else print(describe(told));
+    if (json) printJson(...found);
+    else print(describe(found));
   });
 }
 

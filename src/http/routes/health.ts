@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { diagnoseLoss } from "../../operate/diagnose-loss.ts";
-import { diagnoseRedis } from "../../operate/diagnose-redis.ts";
+import { diagnoseLoss } from "../../operate/doctor-queue.ts";
+import { diagnoseRedis } from "../../operate/doctor-redis.ts";
 import type { Finding } from "../../operate/finding.ts";
 import { inTime } from "../../redis/redis-errors.ts";
 import type { ApiParts } from "../parts.ts";
@@ -32,14 +32,13 @@ export function addHealthRoutes(
 
   async function diagnose(): Promise<{ reasons: string[]; checks: Finding[] }> {
     try {
-      const [store, losses] = await inTime(
-        Promise.all([diagnoseRedis(client, durability), diagnoseLoss(application.queues.map(stores.of))]),
-      );
-      const checks = [...store, ...losses];
+      const losses = application.queues.map((queue) => diagnoseLoss(stores.of(queue)));
+      const [redis, ...others] = await inTime(Promise.all([diagnoseRedis(client, durability), ...losses]));
+      const checks = [...redis, ...others];
       const bad = checks.filter(({ verdict }) => verdict === "bad");
       return { reasons: bad.map(inOneLine), checks };
     } catch {
-      return { reasons: [refusal() ?? "Redis cannot be reached"], checks: [] };
+      return { reasons: [refusal() ?? "The store cannot be reached"], checks: [] };
     }
   }
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { jobNotFound } from "../../job/job-id.ts";
-import { jobDetailSchema, readDetail } from "../../operate/read-detail.ts";
+import { jobDetailSchema, readDetail } from "../../operate/job-detail.ts";
 import { openStatusReader } from "../../status/read-status.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";

@@ -1,18 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { percentilesOf } from "./read-overview.ts";
+import { percentilesOf } from "./queue-overview.ts";
 
 describe("percentilesOf", () => {
-  it("has none where there are no values", () => {
+  it("has none without values", () => {
     expect(percentilesOf([])).toEqual({ count: 0, p50: null, p90: null, p99: null });
   });
 
-  it("takes the nearest rank", () => {
+  it("uses the nearest rank", () => {
     const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
     expect(percentilesOf(hundred)).toEqual({ count: 100, p50: 50, p90: 90, p99: 99 });
   });
 
-  it("tells values that were given, in order, and leaves the list as it was", () => {
+  it("returns values of the list, in order, and does not change the list", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(), { minLength: 1 }), (values) => {
         const before = [...values];

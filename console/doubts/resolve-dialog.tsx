@@ -9,50 +9,50 @@ import { Instant } from "../parts/time.tsx";
 import type { Doubt } from "../service/answers.ts";
 import { useMay } from "../service/session.ts";
 import { doubtsQuery } from "./queries.ts";
-import { SettleForm } from "./settle-form.tsx";
-import "./settle.css";
+import { ResolveForm } from "./resolve-form.tsx";
+import "./resolve.css";
 
-/** An effect in doubt, and what the list of doubts knows about it, where it came from there. */
-export interface ToBeSettled {
+/** An effect in doubt, with its entry of the list of doubts if it was opened from there. */
+export interface DoubtToResolve {
   readonly jobId: string;
   readonly effect: string;
   readonly doubt?: Doubt;
 }
 
-const SettleContext = createContext<(doubt: ToBeSettled) => void>(() => {});
+const ResolveContext = createContext<(doubt: DoubtToResolve) => void>(() => {});
 
-export function SettleProvider({ children }: { readonly children: ReactNode }) {
-  const [open, setOpen] = useState<ToBeSettled | null>(null);
+export function ResolveProvider({ children }: { readonly children: ReactNode }) {
+  const [open, setOpen] = useState<DoubtToResolve | null>(null);
   return (
-    <SettleContext value={setOpen}>
+    <ResolveContext value={setOpen}>
       {children}
       {open !== null && (
-        <Window title={`Settle “${open.effect}”`} isOpen onClose={() => setOpen(null)}>
+        <Window title={`Resolve “${open.effect}”`} isOpen onClose={() => setOpen(null)}>
           <Known {...open} />
-          <SettleForm jobId={open.jobId} effect={open.effect} onClose={() => setOpen(null)} />
+          <ResolveForm jobId={open.jobId} effect={open.effect} onClose={() => setOpen(null)} />
         </Window>
       )}
-    </SettleContext>
+    </ResolveContext>
   );
 }
 
-/** Opens the window that settles; it stays, whatever becomes of the row it was opened from. */
-export function SettleButton(toBeSettled: ToBeSettled) {
-  const open = useContext(SettleContext);
+/** Opens the window, which stays open even if the row disappears. */
+export function ResolveButton(doubtToResolve: DoubtToResolve) {
+  const open = useContext(ResolveContext);
   if (!useMay("operate")) return null;
   return (
     <Button
       className="button small"
-      aria-label={`Settle ${toBeSettled.effect} of ${toBeSettled.jobId}`}
-      onPress={() => open(toBeSettled)}
+      aria-label={`Resolve ${doubtToResolve.effect} of ${doubtToResolve.jobId}`}
+      onPress={() => open(doubtToResolve)}
     >
-      Settle…
+      Resolve…
     </Button>
   );
 }
 
-/** What there is to go by. */
-function Known({ jobId, effect, doubt }: ToBeSettled) {
+/** What is known about it. */
+function Known({ jobId, effect, doubt }: DoubtToResolve) {
   const job = useQuery(jobQuery(jobId));
   const listed = useInfiniteQuery({ ...doubtsQuery(), enabled: doubt === undefined });
   const found = doubt ?? listed.data?.find((row) => row.jobId === jobId && row.effect === effect);
@@ -87,8 +87,10 @@ function FromTheList({ doubt }: { readonly doubt: Doubt }) {
   const { effectKey, since, reason, worker, start, report } = doubt;
   return (
     <>
-      <dt>Its key downstream</dt>
-      <dd>{effectKey === null ? "not known: its name cannot be opened" : <Text of={effectKey} isCode />}</dd>
+      <dt>Key downstream</dt>
+      <dd>
+        {effectKey === null ? "not known: its name cannot be decrypted" : <Text of={effectKey} isCode />}
+      </dd>
       <dt>In doubt since</dt>
       <dd>
         <Instant at={since} />
@@ -103,9 +105,9 @@ function FromTheList({ doubt }: { readonly doubt: Doubt }) {
       </dd>
       {report !== null && (
         <>
-          <dt>Heard later</dt>
+          <dt>Reported later</dt>
           <dd>
-            Its worker said <b>{report === "done" ? "done" : "not done"}</b>: too late to count, but good
+            Its worker reported <b>{report === "done" ? "done" : "not done"}</b>: too late to count, but good
             evidence.
           </dd>
         </>

@@ -6,18 +6,18 @@ import type { RedisOverview } from "../service/answers.ts";
 
 /** What an accepted job survives. */
 const survives: Readonly<Record<string, string>> = {
-  memory: "What is accepted is lost with the store.",
-  disk: "What is accepted survives a crash of the store and of its machine.",
-  replica: "What is accepted survives the loss of the store's machine.",
+  memory: "Accepted jobs are lost if Redis restarts.",
+  disk: "Accepted jobs survive a crash of Redis and of its machine.",
+  replica: "Accepted jobs survive the loss of Redis's machine.",
 };
 
 interface Known {
-  /** Whether this is how it was, and nobody knows how it is. */
+  /** Whether these are the last known values. */
   readonly isStale: boolean;
 }
 
-/** How the store is. */
-export function StoreFacts({ store, isStale }: { readonly store: RedisOverview } & Known) {
+/** Version, response time, memory and durability of Redis. */
+export function RedisFacts({ store, isStale }: { readonly store: RedisOverview } & Known) {
   const { version, usedBytes, maxBytes, pingMs, durability } = store;
   const isBroken = store.guarantees.some(({ holds }) => !holds);
   return (
@@ -38,14 +38,14 @@ export function StoreFacts({ store, isStale }: { readonly store: RedisOverview }
       <dd>
         <Text of={durability} />
         <span className="quiet-note">
-          {isBroken ? "Asked for, and not given by this store." : survives[durability.replace(/:.*/, "")]}
+          {isBroken ? "Required, but this Redis does not give it." : survives[durability.replace(/:.*/, "")]}
         </span>
       </dd>
     </dl>
   );
 }
 
-/** What can be relied on with this store, now. */
+/** The guarantees that this Redis allows now. */
 export function Guarantees({ guarantees, isStale }: Pick<RedisOverview, "guarantees"> & Known) {
   return (
     <ul className="guarantees">

@@ -25,23 +25,23 @@ interface Props {
   readonly onClose: () => void;
 }
 
-/** What a person saw, and how they know. */
-export function SettleForm({ jobId, effect, onClose }: Props) {
+/** Asks what happened, and how the person knows. */
+export function ResolveForm({ jobId, effect, onClose }: Props) {
   const [as, setAs] = useState<As | null>(null);
   const [evidence, setEvidence] = useState("");
   const [result, setResult] = useState("");
-  const settle = useSettle({ jobId, effect, onClose });
+  const resolve = useResolve({ jobId, effect, onClose });
   const parsed = parseResult(result);
   const isReady = as !== null && evidence.trim() !== "" && parsed !== "invalid";
 
   function submit(event: FormEvent) {
     event.preventDefault();
     if (!isReady) return;
-    settle.mutate({ as, evidence: evidence.trim(), ...(as === "done" && parsed) });
+    resolve.mutate({ as, evidence: evidence.trim(), ...(as === "done" && parsed) });
   }
 
   return (
-    <form onSubmit={submit} className="settle-form">
+    <form onSubmit={submit} className="resolve-form">
       <RadioGroup
         validationBehavior="aria"
         className="choices"
@@ -51,10 +51,10 @@ export function SettleForm({ jobId, effect, onClose }: Props) {
       >
         <Label>What happened?</Label>
         <Radio value="done" className="choice">
-          <b>Done</b> It happened. It is not run again, and the job goes on.
+          <b>Done</b> It happened. It is not run again, and the job continues.
         </Radio>
         <Radio value="not-done" className="choice">
-          <b>Not done</b> It did not happen. The job goes on and runs it again.
+          <b>Not done</b> It did not happen. The job continues and runs it again.
         </Radio>
       </RadioGroup>
       <TextField
@@ -68,7 +68,7 @@ export function SettleForm({ jobId, effect, onClose }: Props) {
         <Label>Evidence</Label>
         <TextArea rows={3} />
         <Text slot="description">
-          How you know. Kept in the audit trail; {count(EVIDENCE_MAX - evidence.length)} characters left.
+          How you know. Kept in the audit log; {count(EVIDENCE_MAX - evidence.length)} characters left.
         </Text>
       </TextField>
       {as === "done" && (
@@ -79,47 +79,47 @@ export function SettleForm({ jobId, effect, onClose }: Props) {
           onChange={setResult}
           isInvalid={parsed === "invalid"}
         >
-          <Label>Result, as JSON (may stay empty)</Label>
+          <Label>Result, as JSON (optional)</Label>
           <TextArea rows={2} spellCheck={false} />
           <Text slot="description">What the effect would have returned to the handler.</Text>
           <FieldError>This is not JSON.</FieldError>
         </TextField>
       )}
-      {settle.error !== null && <ProblemNote thrown={settle.error} />}
+      {resolve.error !== null && <ProblemNote thrown={resolve.error} />}
       <div className="window-actions">
         <Button className="button" onPress={onClose}>
           Not now
         </Button>
-        <Button type="submit" className="button main" isDisabled={!isReady} isPending={settle.isPending}>
-          {as === null ? "Settle" : `Settle as ${as === "done" ? "done" : "not done"}`}
+        <Button type="submit" className="button main" isDisabled={!isReady} isPending={resolve.isPending}>
+          {as === null ? "Resolve" : `Resolve as ${as === "done" ? "done" : "not done"}`}
         </Button>
       </div>
     </form>
   );
 }
 
-interface Settlement {
+interface Resolution {
   readonly as: As;
   readonly evidence: string;
   readonly result?: unknown;
 }
 
-function useSettle({ jobId, effect, onClose }: Props) {
+function useResolve({ jobId, effect, onClose }: Props) {
   const client = useQueryClient();
   const notice = useNotice();
   return useMutation({
-    mutationFn: (settlement: Settlement) =>
-      send(`jobs/${encodeURIComponent(jobId)}/effects/${encodeURIComponent(effect)}/resolve`, settlement),
+    mutationFn: (resolution: Resolution) =>
+      send(`jobs/${encodeURIComponent(jobId)}/effects/${encodeURIComponent(effect)}/resolve`, resolution),
     onSuccess: async (_answer, { as }) => {
       onClose();
-      notice(`“${effect}” is settled as ${as === "done" ? "done" : "not done"}. The job goes on.`);
+      notice(`“${effect}” is resolved as ${as === "done" ? "done" : "not done"}. The job continues.`);
       const touched = ["doubts", "audit", "job", "jobs", "failures"];
       await Promise.all(touched.map((name) => client.invalidateQueries({ queryKey: [name] })));
     },
   });
 }
 
-/** What to send of it: nothing where the field is empty. */
+/** Empty if the field is empty. */
 function parseResult(text: string): { readonly result?: unknown } | "invalid" {
   if (text.trim() === "") return {};
   try {

@@ -3,21 +3,20 @@ import type { RedisConnection } from "../redis/connection.ts";
 import { checkRedis, type RedisCheck, readInfo } from "../redis/requirements.ts";
 import type { RedisOverview } from "./overview.ts";
 
-/** Settings change rarely. */
-const CHECKED_EVERY_MS = 10_000;
+const CHECK_EVERY_MS = 10_000;
 
 const names: Readonly<Record<string, string>> = {
-  version: "The store is new enough",
-  role: "The store takes writes",
+  version: "Redis is new enough",
+  role: "Redis accepts writes",
   cluster: "Every key can be reached",
   "maxmemory-policy": "Nothing is evicted",
-  appendonly: "Jobs survive a restart of the store",
+  appendonly: "Jobs survive a restart of Redis",
   appendfsync: "Acknowledged means on disk",
   "no-appendfsync-on-rewrite": "Also while the log is rewritten",
   replicas: "Acknowledged means on replicas",
 };
 
-/** Reads how the store is, and which of the promises that rest on it hold now. */
+/** @returns a reader of Redis's state. It rereads the settings every 10 s at most. */
 export function openRedisReader(
   client: RedisConnection,
   durability: Durability,
@@ -28,7 +27,7 @@ export function openRedisReader(
     const askedAt = performance.now();
     await client.ping();
     const pingMs = Math.round((performance.now() - askedAt) * 100) / 100;
-    if (askedAt - checkedAt > CHECKED_EVERY_MS) {
+    if (askedAt - checkedAt > CHECK_EVERY_MS) {
       checks = await checkRedis(client, durability);
       checkedAt = askedAt;
     }

@@ -1,35 +1,35 @@
 import { read } from "./call.ts";
 import { asProblem } from "./problem.ts";
 
-/** What does not answer: the API itself, or the store behind it. */
-export type Away = "API" | "store";
+/** What does not answer. */
+export type Away = "API" | "Redis";
 
-export interface BeatsOptions<T> {
-  /** Where to ask when the stream is silent. */
+export interface UpdatesOptions<T> {
+  /** What to read if no update comes. */
   readonly path: string;
-  /** An answer to that question, which is as good as a beat. */
+  /** Called with that answer, which is as good as an update. */
   readonly onAnswer: (answer: T) => void;
-  /** Two beats were missed. @param away null until it is known */
+  /** Called when two updates were missed. @param away null until it is known */
   readonly onMissed: (away: Away | null) => void;
 }
 
-export interface Beats {
-  /** To be called for each beat of the stream. */
-  heard(): void;
+export interface UpdatesWatch {
+  /** Call it for each update of the stream. */
+  received(): void;
   stop(): void;
 }
 
-/** The service sends a view every two seconds. After one that is missing it is asked, after two nothing counts as live. */
+/** Updates come every two seconds. After a missed one the service is asked; after two the page is stale. */
 const ASK_AFTER_MS = 3_000;
 const MISSED_AFTER_MS = 4_500;
 const LOOK_EVERY_MS = 500;
-/** The API answers within 2 s, or says that the store does not. */
+/** The API answers within 2 s, even if Redis does not. */
 const ANSWER_MAX_MS = 4_000;
 
-/** Watches a stream for silence, and finds out whether the API or the store is away. A hidden page hears nothing, and asks nothing. */
-export function watchBeats<T>({ path, onAnswer, onMissed }: BeatsOptions<T>): Beats {
+/** Notices missed updates of a stream, and finds out whether the API or Redis is away. Pauses while the page is hidden. */
+export function watchUpdates<T>({ path, onAnswer, onMissed }: UpdatesOptions<T>): UpdatesWatch {
   const over = new AbortController();
-  let heardAt = Date.now();
+  let receivedAt = Date.now();
   let isAsking = false;
   let away: Away | null = null;
 
@@ -46,14 +46,14 @@ export function watchBeats<T>({ path, onAnswer, onMissed }: BeatsOptions<T>): Be
   }
 
   const timer = setInterval(() => {
-    const silentMs = Date.now() - heardAt;
+    const silentMs = Date.now() - receivedAt;
     if (document.hidden || silentMs < ASK_AFTER_MS) return;
     if (!isAsking) void ask();
     if (silentMs >= MISSED_AFTER_MS) onMissed(away);
   }, LOOK_EVERY_MS);
   return {
-    heard() {
-      heardAt = Date.now();
+    received() {
+      receivedAt = Date.now();
       away = null;
     },
     stop() {
@@ -63,9 +63,9 @@ export function watchBeats<T>({ path, onAnswer, onMissed }: BeatsOptions<T>): Be
   };
 }
 
-/** @returns null where the API answers and has nothing against the store, such as a refusal */
+/** @returns null if the API answers, e.g. with a refusal, and Redis is not the reason */
 function awayOf(thrown: unknown): Away | null {
   const { status, code } = asProblem(thrown);
-  if (code.startsWith("STORE_")) return "store";
+  if (code.startsWith("STORE_")) return "Redis";
   return status >= 400 && status < 500 ? null : "API";
 }

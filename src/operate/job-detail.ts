@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseJobId } from "../job/job-id.ts";
+import { queueOfId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { readJobRecord } from "../queue/job-record.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
@@ -11,14 +11,14 @@ import { submitted } from "../status/submitted.ts";
 
 const instant = z.iso.datetime();
 
-/** All that is known of a job. */
+/** Everything that Redis knows of a job. */
 export const jobDetailSchema = listedJobSchema.extend({
   queue: z.string(),
   payload: z.unknown().meta({ description: "As it was submitted, secrets redacted." }),
   priority: z.int(),
-  delayMs: z.int().meta({ description: "Milliseconds it was asked to wait." }),
-  crashes: z.int().meta({ description: "How often its worker was lost while at it." }),
-  worker: z.string().nullable().meta({ description: "Who took it last." }),
+  delayMs: z.int().meta({ description: "The delay that was asked for, in milliseconds." }),
+  crashes: z.int().meta({ description: "How often its worker was lost during an attempt." }),
+  worker: z.string().nullable().meta({ description: "The worker that claimed it last." }),
   attempts: z
     .array(
       z.object({
@@ -30,15 +30,15 @@ export const jobDetailSchema = listedJobSchema.extend({
         message: z.string(),
       }),
     )
-    .meta({ description: "The attempts that failed, the first first; the latest 50." }),
-  logs: z.array(z.string()).meta({ description: "What its handler logged; the latest 100 lines." }),
+    .meta({ description: "The latest 50 attempts that failed, in order." }),
+  logs: z.array(z.string()).meta({ description: "The latest 100 lines that its handler logged." }),
 });
 export type JobDetail = Readonly<z.output<typeof jobDetailSchema>>;
 
 /**
- * Reads all that is known of a job, for somebody who looks into it.
+ * Reads everything that Redis knows of a job.
  *
- * @returns undefined when there is no such job, or no longer
+ * @returns undefined if there is no such job, or no longer
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
 export async function readDetail(
@@ -47,7 +47,7 @@ export async function readDetail(
   readStatus: ReadStatus,
   id: string,
 ): Promise<JobDetail | undefined> {
-  const queue = parseJobId(id)?.queue;
+  const queue = queueOfId(id);
   if (queue === undefined) return undefined;
   const store = stores.of(queue);
   const [status, record] = await inTime(Promise.all([readStatus(id), readJobRecord(store, id)]));
