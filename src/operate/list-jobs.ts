@@ -38,65 +38,64 @@ interface Source {
 const SCANNED_MAX = 50_000;
 const TIME_MAX_MS = 1_000;
 
-type ReadListed = (id: string) => Promise<ListedJob | undefined>;
-
-export type KnownTypes = ReadonlyMap<string, DedupKeyPlaces & { readonly redact: Redaction }>;
+/** The part of an application that lists need. */
+interface ListedApplication {
+  readonly jobs: ReadonlyMap<string, DedupKeyPlaces & { readonly redact: Redaction }>;
+  readonly queues: readonly string[];
+}
 
 /**
  * Lists jobs: ended ones with the latest first, the others with the next to run first.
  *
  * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor
  */
-export async function listJobs(stores: QueueStores, types: KnownTypes, query: JobQuery): Promise<JobPage> {
-  if (query.idempotencyKey !== undefined) return await listByKey(stores, types, query, query.idempotencyKey);
-  const declared = [...types.values()];
-  const queues = [
-    ...new Set([
-      ...declared.map(({ queue }) => queue),
-      ...declared.flatMap(({ formerQueues }) => formerQueues),
-    ]),
-  ];
-  const sources = queues.flatMap((queue) => jobStates.map((state) => ({ queue, state })));
+export async function listJobs(
+  stores: QueueStores,
+  application: ListedApplication,
+  query: JobQuery,
+): Promise<JobPage> {
+  const readJobs = openListedReader(stores, application);
+  if (query.idempotencyKey !== undefined) {
+    const jobs = await readJobs(await idsOfKey(stores, application, query.idempotencyKey, query.type));
+    return { jobs: jobs.filter((job) => matches(job, query)), nextCursor: null, scanned: jobs.length };
+  }
+  const sources = application.queues.flatMap((queue) => jobStates.map((state) => ({ queue, state })));
   // A completed job has no error, though BullMQ keeps that of an earlier attempt.
   const wanted = sources.filter(
     ({ state }) => (query.state ?? state) === state && (query.code === undefined || state !== "completed"),
   );
-  return await listFrom(stores, types, wanted, query);
+  return await listFrom(stores, wanted, readJobs, query);
 }
 
 /** A key has one job of each type at most. */
-async function listByKey(
+async function idsOfKey(
   stores: QueueStores,
-  types: KnownTypes,
-  query: JobQuery,
+  { jobs }: ListedApplication,
   key: string,
-): Promise<JobPage> {
-  const candidates = [...types].filter(([name]) => query.type === undefined || name === query.type);
-  const readListed = openListedReader(stores, types);
+  only?: string,
+): Promise<string[]> {
+  const types = [...jobs].filter(([type]) => (only ?? type) === type);
   const ids = await Promise.all(
-    candidates.map(([name, places]) => findDedupKeyHolder(stores, dedupKeyOf(name, key), places)),
+    types.map(([type, places]) => findDedupKeyHolder(stores, dedupKeyOf(type, key), places)),
   );
-  const read = await Promise.all(ids.map((id) => readListed(id ?? "")));
-  const jobs = read.filter((job) => job !== undefined);
-  return { jobs: jobs.filter((job) => matches(job, query)), nextCursor: null, scanned: jobs.length };
+  return ids.filter((id) => id !== null);
 }
 
 async function listFrom(
   stores: QueueStores,
-  types: KnownTypes,
   sources: readonly Source[],
+  readJobs: ReadJobs,
   query: JobQuery,
 ): Promise<JobPage> {
   let position = query.cursor === undefined ? startOf(sources[0]) : parseCursor(query.cursor, sources);
-  const readListed = openListedReader(stores, types);
   const jobs: ListedJob[] = [];
   let scanned = 0;
   const endAt = performance.now() + TIME_MAX_MS;
   const isEnough = () => jobs.length >= query.limit || scanned >= SCANNED_MAX || performance.now() > endAt;
   while (position !== undefined && !isEnough()) {
     const found = await findJobs(stores.of(position.queue), position, query, query.limit - jobs.length);
-    const read = await Promise.all(found.ids.map((id) => readListed(id)));
-    jobs.push(...read.filter((job) => job !== undefined).filter((job) => matches(job, query)));
+    const read = await readJobs(found.ids);
+    jobs.push(...read.filter((job) => matches(job, query)));
     scanned += found.scanned;
     position = found.scanned === 0 ? startOf(sources[indexOf(sources, position) + 1]) : found.next;
   }
@@ -115,21 +114,22 @@ function matches(job: ListedJob, { type, state, code, from, to }: JobQuery): boo
   );
 }
 
-function openListedReader(stores: QueueStores, types: KnownTypes): ReadListed {
+/** Reads jobs by id, without those that are gone. */
+type ReadJobs = (ids: readonly string[]) => Promise<ListedJob[]>;
+
+function openListedReader(stores: QueueStores, { jobs: types }: ListedApplication): ReadJobs {
   const readStatus = openStatusReader(stores);
-  return async (id) => {
+  const read = async (id: string): Promise<ListedJob | undefined> => {
     const queue = queueOfId(id);
     if (queue === undefined) return undefined;
     const store = stores.of(queue);
     const [status, envelope] = await Promise.all([readStatus(id), readEnvelopeJson(store, id)]);
     if (status === undefined || envelope === null) return undefined;
     const { idempotencyKey } = submitted(store, id, envelope);
-    return {
-      ...status,
-      result: redact(status.result, redactionOf(types, status.type).result),
-      idempotencyKey,
-    };
+    const result = redact(status.result, redactionOf(types, status.type).result);
+    return { ...status, result, idempotencyKey };
   };
+  return async (ids) => (await Promise.all(ids.map(read))).filter((job) => job !== undefined);
 }
 
 function startOf(source: Source | undefined): ListPosition | undefined {

@@ -102,7 +102,7 @@ export function openOperator(
   const declared = queues.map(stores.of);
   const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
   return {
-    list: (query) => inTime(listJobs(stores, application.jobs, query)),
+    list: (query) => inTime(listJobs(stores, application, query)),
     async retry(id) {
       const outcome = await inTime(retryJob(storeOf(stores, id), id));
       if (outcome === "missing") throw jobNotFound();
