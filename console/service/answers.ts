@@ -3,6 +3,7 @@ import type { Caller, Scope } from "../../src/config/api-keys.ts";
 import type { AuditEntry } from "../../src/operate/audit-log.ts";
 import type { Doubt as FullDoubt } from "../../src/operate/doubts.ts";
 import type { FailureGroup, FailureGroups } from "../../src/operate/failure-groups.ts";
+import type { JobDetail } from "../../src/operate/job-detail.ts";
 import type {
   Overview,
   Percentiles,
@@ -11,7 +12,6 @@ import type {
   SamplePoint,
   WorkerOverview,
 } from "../../src/operate/overview.ts";
-import type { JobDetail } from "../../src/operate/job-detail.ts";
 import type { JobState } from "../../src/queue/job-state.ts";
 import type {
   TickExplanation as Explanation,

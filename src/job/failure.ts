@@ -25,7 +25,7 @@ export function failureOf(thrown: unknown, scrub = (text: string) => text): Fail
   return failure("HANDLER_FAILED", message);
 }
 
-/** BullMQ's `failedReason`: `CODE: message`, readable in BullMQ's own tools. */
+/** BullMQ's `reason`: `CODE: message`, readable in BullMQ's own tools. */
 export function formatFailure({ code, message }: Failure): string {
   return `${code}: ${message}`;
 }
