@@ -42,49 +42,9 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
 
   return (
     <form onSubmit={submit} className="resolve-form">
-      <RadioGroup
-        validationBehavior="aria"
-        className="choices"
-        value={as}
-        onChange={(value) => setAs(value as As)}
-        isRequired
-      >
-        <Label>What happened?</Label>
-        <Radio value="done" className="choice">
-          <b>Done</b> It happened. It is not run again, and the job continues.
-        </Radio>
-        <Radio value="not-done" className="choice">
-          <b>Not done</b> It did not happen. The job continues and runs it again.
-        </Radio>
-      </RadioGroup>
-      <TextField
-        validationBehavior="aria"
-        className="field"
-        value={evidence}
-        onChange={setEvidence}
-        isRequired
-        maxLength={EVIDENCE_MAX}
-      >
-        <Label>Evidence</Label>
-        <TextArea rows={3} />
-        <Text slot="description">
-          How you know. Kept in the audit log; {count(EVIDENCE_MAX - evidence.length)} characters left.
-        </Text>
-      </TextField>
-      {as === "done" && (
-        <TextField
-          validationBehavior="aria"
-          className="field json-field"
-          value={result}
-          onChange={setResult}
-          isInvalid={parsed === "invalid"}
-        >
-          <Label>Result, as JSON (optional)</Label>
-          <TextArea rows={2} spellCheck={false} />
-          <Text slot="description">What the effect would have returned to the handler.</Text>
-          <FieldError>This is not JSON.</FieldError>
-        </TextField>
-      )}
+      <Choice as={as} onChange={setAs} />
+      <Evidence text={evidence} onChange={setEvidence} />
+      {as === "done" && <Result text={result} isInvalid={parsed === "invalid"} onChange={setResult} />}
       {resolve.error !== null && <ProblemNote thrown={resolve.error} />}
       <div className="window-actions">
         <Button className="button" onPress={onClose}>
@@ -95,6 +55,67 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
         </Button>
       </div>
     </form>
+  );
+}
+
+function Choice({ as, onChange }: { readonly as: As | null; readonly onChange: (as: As) => void }) {
+  return (
+    <RadioGroup
+      validationBehavior="aria"
+      className="choices"
+      value={as}
+      onChange={(value) => onChange(value as As)}
+      isRequired
+    >
+      <Label>What happened?</Label>
+      <Radio value="done" className="choice">
+        <b>Done</b> It happened. It is not run again, and the job continues.
+      </Radio>
+      <Radio value="not-done" className="choice">
+        <b>Not done</b> It did not happen. The job continues and runs it again.
+      </Radio>
+    </RadioGroup>
+  );
+}
+
+interface FieldProps {
+  readonly text: string;
+  readonly onChange: (text: string) => void;
+}
+
+function Evidence({ text, onChange }: FieldProps) {
+  return (
+    <TextField
+      validationBehavior="aria"
+      className="field"
+      value={text}
+      onChange={onChange}
+      isRequired
+      maxLength={EVIDENCE_MAX}
+    >
+      <Label>Evidence</Label>
+      <TextArea rows={3} />
+      <Text slot="description">
+        How you know. Kept in the audit log; {count(EVIDENCE_MAX - text.length)} characters left.
+      </Text>
+    </TextField>
+  );
+}
+
+function Result({ text, isInvalid, onChange }: FieldProps & { readonly isInvalid: boolean }) {
+  return (
+    <TextField
+      validationBehavior="aria"
+      className="field json-field"
+      value={text}
+      onChange={onChange}
+      isInvalid={isInvalid}
+    >
+      <Label>Result, as JSON (optional)</Label>
+      <TextArea rows={2} spellCheck={false} />
+      <Text slot="description">What the effect would have returned to the handler.</Text>
+      <FieldError>This is not JSON.</FieldError>
+    </TextField>
   );
 }
 

@@ -15,7 +15,7 @@ const nothing: JobFilter = { type: "", state: "", idempotencyKey: "", from: "", 
 /** All jobs that Redis still has, with search and filters. */
 export function JobsPage() {
   const [filter, change, clear] = useFilter();
-  const { list, jobs, scanned, isPausing, lookFurther, more } = useJobList(filter);
+  const { list, jobs, scanned, isPausing, searchFurther, more } = useJobList(filter);
   const isFiltered = Object.values(filter).some((value) => value !== "");
   return (
     <Page title="Jobs" isFilling>
@@ -26,7 +26,7 @@ export function JobsPage() {
             `${foundText(jobs.length, scanned, list.hasNextPage)}, as of ${timeOfDay(list.dataUpdatedAt)}`}
         </p>
         {isPausing && (
-          <Button className="button small" onPress={lookFurther}>
+          <Button className="button small" onPress={searchFurther}>
             Search further
           </Button>
         )}

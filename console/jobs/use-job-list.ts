@@ -27,9 +27,9 @@ export function useJobList(filter: ListFilter) {
     jobs,
     /** How many jobs the service has searched. */
     scanned: data?.scanned ?? 0,
-    /** It has searched many jobs and found few. `lookFurther` continues. */
+    /** It has searched many jobs and found few. `searchFurther` continues. */
     isPausing,
-    lookFurther: load,
+    searchFurther: load,
     /** For scrolling. Unset while there is less than a screen. */
     more: hasNextPage && !isShort ? { load, isLoading: isFetchingNextPage } : undefined,
   };

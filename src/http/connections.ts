@@ -36,9 +36,8 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
 
   function wait(socket: Socket): void {
     waiting.add(socket);
-    if (waiting.size <= waitingMax) return;
     const [longest] = waiting;
-    if (longest === undefined) return;
+    if (waiting.size <= waitingMax || longest === undefined) return;
     waiting.delete(longest);
     longest.destroy();
   }
@@ -54,11 +53,7 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
 
   return {
     refuse(error, socket) {
-      const { unsent, latest } = answersOn(socket);
-      const complete = [...unsent].filter(({ req }) => req.complete);
-      // A request that was answered before it had arrived in full.
-      const early = latest?.writableEnded && !latest.req.complete ? latest : undefined;
-      refuseConnection(error, socket, complete.at(-1) ?? early);
+      refuseConnection(error, socket, lastAnswer(answersOn(socket)));
     },
     watch(server) {
       server.server.on("connection", (socket: Socket) => {
@@ -90,6 +85,13 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
       refuseWithProblems(server);
     },
   };
+}
+
+/** The answer that must go out first: the latest to a complete request, or one that was given early. */
+function lastAnswer({ unsent, latest }: Answers): ServerResponse | undefined {
+  const complete = [...unsent].filter(({ req }) => req.complete);
+  const early = latest?.writableEnded && !latest.req.complete ? latest : undefined;
+  return complete.at(-1) ?? early;
 }
 
 /**

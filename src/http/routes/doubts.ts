@@ -57,71 +57,60 @@ const resolvedSchema = z.object({
   }),
 });
 
+const listDoubtsSchema = {
+  summary: "List effects in doubt",
+  description: "Side effects that may or may not have happened, oldest first.",
+  tags: ["operate"],
+  querystring: z.toJSONSchema(querySchema, { io: "input" }),
+  response: {
+    200: { ...z.toJSONSchema(pageSchema), description: "Oldest first." },
+    ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+  },
+};
+
+const listAuditSchema = {
+  summary: "List who resolved which doubt",
+  tags: ["operate"],
+  querystring: z.toJSONSchema(auditQuerySchema, { io: "input" }),
+  response: {
+    200: { ...z.toJSONSchema(trailSchema), description: "Newest first." },
+    ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+  },
+};
+
+const resolveEffectSchema = {
+  summary: "Resolve an effect in doubt",
+  description:
+    "`done`: it happened, and is not run again. `not-done`: it did not happen, and may run. Either way, a job that waits for it continues; `job` says what happens to it.",
+  tags: ["operate"],
+  params: {
+    type: "object",
+    properties: {
+      id: { type: "string", description: "The job's id." },
+      name: { type: "string", description: "The effect, as the list of doubts names it." },
+    },
+  },
+  body: z.toJSONSchema(resolutionSchema, { io: "input" }),
+  response: {
+    200: { ...z.toJSONSchema(resolvedSchema), description: "Resolved." },
+    ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "EFFECT_NOT_IN_DOUBT", "STORE_UNAVAILABLE"),
+  },
+};
+
 /** `GET /doubts`, `GET /audit`, `POST /jobs/:id/effects/:name/resolve`. */
 export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts): void {
-  server.get(
-    "/doubts",
-    {
-      config: { scope: "read" },
-      schema: {
-        summary: "List effects in doubt",
-        description: "Side effects that may or may not have happened, oldest first.",
-        tags: ["operate"],
-        querystring: z.toJSONSchema(querySchema, { io: "input" }),
-        response: {
-          200: { ...z.toJSONSchema(pageSchema), description: "Oldest first." },
-          ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
-        },
-      },
-    },
-    async ({ query }) => {
-      const { offset, limit } = parseInput(querySchema, query);
-      const doubts = await operator.doubts(offset, limit);
-      return { doubts: doubts.map(({ dedupKey: _, ...shown }) => shown) };
-    },
-  );
-  server.get(
-    "/audit",
-    {
-      config: { scope: "read" },
-      schema: {
-        summary: "List who resolved which doubt",
-        tags: ["operate"],
-        querystring: z.toJSONSchema(auditQuerySchema, { io: "input" }),
-        response: {
-          200: { ...z.toJSONSchema(trailSchema), description: "Newest first." },
-          ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
-        },
-      },
-    },
-    async ({ query }) => {
-      const { limit } = parseInput(auditQuerySchema, query);
-      return { entries: await operator.auditTrail(limit) };
-    },
-  );
+  server.get("/doubts", { config: { scope: "read" }, schema: listDoubtsSchema }, async ({ query }) => {
+    const { offset, limit } = parseInput(querySchema, query);
+    const doubts = await operator.doubts(offset, limit);
+    return { doubts: doubts.map(({ dedupKey: _, ...shown }) => shown) };
+  });
+  server.get("/audit", { config: { scope: "read" }, schema: listAuditSchema }, async ({ query }) => {
+    const { limit } = parseInput(auditQuerySchema, query);
+    return { entries: await operator.auditTrail(limit) };
+  });
   server.post<{ Params: { id: string; name: string } }>(
     "/jobs/:id/effects/:name/resolve",
-    {
-      config: { scope: "operate" },
-      schema: {
-        summary: "Resolve an effect in doubt",
-        description:
-          "`done`: it happened, and is not run again. `not-done`: it did not happen, and may run. Either way, a job that waits for it continues; `job` says what happens to it.",
-        tags: ["operate"],
-        params: {
-          type: "object",
-          properties: {
-            id: { type: "string", description: "The job's id." },
-            name: { type: "string", description: "The effect, as the list of doubts names it." },
-          },
-        },
-        body: z.toJSONSchema(resolutionSchema, { io: "input" }),
-        response: {
-          200: { ...z.toJSONSchema(resolvedSchema), description: "Resolved." },
-          ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "EFFECT_NOT_IN_DOUBT", "STORE_UNAVAILABLE"),
-        },
-      },
-    },
+    { config: { scope: "operate" }, schema: resolveEffectSchema },
     async ({ params: { id, name: effect }, body, apiKey }) => {
       const { as, evidence, result } = parseInput(resolutionSchema, body);
       const json = result === undefined ? undefined : JSON.stringify(result);

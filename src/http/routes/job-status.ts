@@ -53,6 +53,34 @@ const eventStream = {
   },
 };
 
+const readJobStatusSchema = {
+  summary: "Read a job's state",
+  description,
+  tags: ["jobs"],
+  headers,
+  params: {
+    type: "object",
+    properties: {
+      id: { type: "string", description: "The id from the answer to the submission." },
+    },
+  },
+  response: {
+    200: {
+      description: "The job now, or as it changes.",
+      headers: preferenceApplied,
+      content: {
+        "application/json": { schema: z.toJSONSchema(jobStatusSchema) },
+        "text/event-stream": eventStream,
+      },
+    },
+    204: {
+      description: "To a client that reconnects after the job's end: there is no more.",
+      type: "null",
+    },
+    ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
+  },
+};
+
 /** `GET /jobs/:id/status`: a job's state now, at its end, or at each change. */
 export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): void {
   const { subscribers } = parts;
@@ -73,36 +101,7 @@ export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): voi
 
   server.get<{ Params: { id: string } }>(
     "/jobs/:id/status",
-    {
-      config: { scope: "read" },
-      schema: {
-        summary: "Read a job's state",
-        description,
-        tags: ["jobs"],
-        headers,
-        params: {
-          type: "object",
-          properties: {
-            id: { type: "string", description: "The id from the answer to the submission." },
-          },
-        },
-        response: {
-          200: {
-            description: "The job now, or as it changes.",
-            headers: preferenceApplied,
-            content: {
-              "application/json": { schema: z.toJSONSchema(jobStatusSchema) },
-              "text/event-stream": eventStream,
-            },
-          },
-          204: {
-            description: "To a client that reconnects after the job's end: there is no more.",
-            type: "null",
-          },
-          ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
-        },
-      },
-    },
+    { config: { scope: "read" }, schema: readJobStatusSchema },
     (request, reply) => {
       const { id } = request.params;
       // HEAD comes here too, and has no body to wait for.

@@ -32,43 +32,49 @@ const outcomeSchema = z.object({ id: z.string(), outcome: z.enum(["retried", "ca
 
 const idParam = { type: "object", properties: { id: { type: "string", description: "The job's id." } } };
 
+const listJobsSchema = {
+  summary: "List jobs",
+  description: "Finished jobs newest first; others in the order in which they will run.",
+  tags: ["operate"],
+  querystring: z.toJSONSchema(querySchema, { io: "input" }),
+  response: {
+    200: { ...z.toJSONSchema(pageSchema), description: "One page of jobs." },
+    ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+  },
+};
+
+const retryJobSchema = {
+  summary: "Retry a failed job",
+  description: "It gets all its attempts again and keeps its key. Effects that are done stay done.",
+  tags: ["operate"],
+  params: idParam,
+  response: {
+    200: { ...z.toJSONSchema(outcomeSchema), description: "It waits in its queue again." },
+    ...problemResponses("JOB_NOT_FOUND", "JOB_NOT_FAILED", "STORE_UNAVAILABLE"),
+  },
+};
+
+const cancelJobSchema = {
+  summary: "Cancel a job",
+  description:
+    "A waiting job fails with CANCELLED at once (`cancelled`). A running job's signal is aborted, wherever it runs (`cancelling`).",
+  tags: ["operate"],
+  params: idParam,
+  response: {
+    200: { ...z.toJSONSchema(outcomeSchema), description: "It has ended, or is about to." },
+    ...problemResponses("JOB_NOT_FOUND", "JOB_ENDED", "STORE_UNAVAILABLE"),
+  },
+};
+
 /** `GET /jobs`, `POST /jobs/:id/retry`, `POST /jobs/:id/cancel`. */
 export function addJobOperationRoutes(server: FastifyInstance, { operator }: ApiParts): void {
-  server.get(
-    "/jobs",
-    {
-      config: { scope: "read" },
-      schema: {
-        summary: "List jobs",
-        description: "Finished jobs newest first; others in the order in which they will run.",
-        tags: ["operate"],
-        querystring: z.toJSONSchema(querySchema, { io: "input" }),
-        response: {
-          200: { ...z.toJSONSchema(pageSchema), description: "One page of jobs." },
-          ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
-        },
-      },
-    },
-    async ({ query }) => {
-      const { from, to, ...wanted } = parseInput(querySchema, query);
-      return await operator.list({ ...wanted, from: instantOf(from), to: instantOf(to) });
-    },
-  );
+  server.get("/jobs", { config: { scope: "read" }, schema: listJobsSchema }, async ({ query }) => {
+    const { from, to, ...wanted } = parseInput(querySchema, query);
+    return await operator.list({ ...wanted, from: instantOf(from), to: instantOf(to) });
+  });
   server.post<{ Params: { id: string } }>(
     "/jobs/:id/retry",
-    {
-      config: { scope: "operate" },
-      schema: {
-        summary: "Retry a failed job",
-        description: "It gets all its attempts again and keeps its key. Effects that are done stay done.",
-        tags: ["operate"],
-        params: idParam,
-        response: {
-          200: { ...z.toJSONSchema(outcomeSchema), description: "It waits in its queue again." },
-          ...problemResponses("JOB_NOT_FOUND", "JOB_NOT_FAILED", "STORE_UNAVAILABLE"),
-        },
-      },
-    },
+    { config: { scope: "operate" }, schema: retryJobSchema },
     async ({ params: { id } }) => {
       await operator.retry(id);
       return { id, outcome: "retried" };
@@ -76,20 +82,7 @@ export function addJobOperationRoutes(server: FastifyInstance, { operator }: Api
   );
   server.post<{ Params: { id: string } }>(
     "/jobs/:id/cancel",
-    {
-      config: { scope: "operate" },
-      schema: {
-        summary: "Cancel a job",
-        description:
-          "A waiting job fails with CANCELLED at once (`cancelled`). A running job's signal is aborted, wherever it runs (`cancelling`).",
-        tags: ["operate"],
-        params: idParam,
-        response: {
-          200: { ...z.toJSONSchema(outcomeSchema), description: "It has ended, or is about to." },
-          ...problemResponses("JOB_NOT_FOUND", "JOB_ENDED", "STORE_UNAVAILABLE"),
-        },
-      },
-    },
+    { config: { scope: "operate" }, schema: cancelJobSchema },
     async ({ params: { id } }) => ({ id, outcome: await operator.cancel(id) }),
   );
 }

@@ -19,6 +19,31 @@ function overviewEvents(): (view: Overview) => string {
 
 const typesSchema = z.object({ types: z.array(z.object({ type: z.string(), queue: z.string() })) });
 
+const readOverviewSchema = {
+  summary: "Read the overview",
+  description:
+    "Queue depths, ages, rates, times, workers and Redis. With `Accept: text/event-stream`, an `overview` event every two seconds: `history` is complete in the first event, and has only the new points in each later one.",
+  tags: ["operate"],
+  response: {
+    200: {
+      description: "The overview now, or as it changes.",
+      content: {
+        "application/json": { schema: z.toJSONSchema(overviewSchema) },
+        "text/event-stream": { schema: { type: "string", description: "Server-Sent Events." } },
+      },
+    },
+    ...problemResponses("STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
+  },
+};
+
+const listTypesSchema = {
+  summary: "List the job types",
+  tags: ["operate"],
+  response: {
+    200: { ...z.toJSONSchema(typesSchema), description: "As the application declares them." },
+  },
+};
+
 /** `GET /overview`: the state of the service, now or as it changes. `GET /types`: the declared job types. */
 export function addOverviewRoutes(
   server: FastifyInstance,
@@ -47,42 +72,13 @@ export function addOverviewRoutes(
 
   server.get(
     "/overview",
-    {
-      config: { scope: "read" },
-      schema: {
-        summary: "Read the overview",
-        description:
-          "Queue depths, ages, rates, times, workers and Redis. With `Accept: text/event-stream`, an `overview` event every two seconds: `history` is complete in the first event, and has only the new points in each later one.",
-        tags: ["operate"],
-        response: {
-          200: {
-            description: "The overview now, or as it changes.",
-            content: {
-              "application/json": { schema: z.toJSONSchema(overviewSchema) },
-              "text/event-stream": { schema: { type: "string", description: "Server-Sent Events." } },
-            },
-          },
-          ...problemResponses("STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
-        },
-      },
-    },
+    { config: { scope: "read" }, schema: readOverviewSchema },
     async (request, reply) => {
       if (request.method === "GET" && acceptsEventStream(request.headers.accept)) return await stream(reply);
       return reply.header("Cache-Control", "no-store").send(await overview.read());
     },
   );
-  server.get(
-    "/types",
-    {
-      config: { scope: "read" },
-      schema: {
-        summary: "List the job types",
-        tags: ["operate"],
-        response: {
-          200: { ...z.toJSONSchema(typesSchema), description: "As the application declares them." },
-        },
-      },
-    },
-    async () => ({ types: [...application.jobs].map(([type, { queue }]) => ({ type, queue })) }),
-  );
+  server.get("/types", { config: { scope: "read" }, schema: listTypesSchema }, async () => ({
+    types: [...application.jobs].map(([type, { queue }]) => ({ type, queue })),
+  }));
 }

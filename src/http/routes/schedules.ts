@@ -34,50 +34,80 @@ const nameParam = {
   properties: { name: { type: "string", description: "The schedule's name." } },
 };
 
+const listSchedulesSchema = {
+  summary: "List schedules",
+  description: "Each schedule's next ticks, and the job of its last one.",
+  tags: ["operate"],
+  querystring: z.toJSONSchema(listQuerySchema, { io: "input" }),
+  response: {
+    200: z.toJSONSchema(z.object({ schedules: z.array(scheduleStatusSchema) })),
+    ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+  },
+};
+
+const listTicksSchema = {
+  summary: "List what became of a schedule's ticks",
+  tags: ["operate"],
+  params: nameParam,
+  querystring: z.toJSONSchema(ticksQuerySchema, { io: "input" }),
+  response: {
+    200: {
+      ...z.toJSONSchema(z.object({ ticks: z.array(pastTickSchema) })),
+      description: "Past ticks, newest first.",
+    },
+    ...problemResponses("INVALID_REQUEST", "SCHEDULE_NOT_FOUND", "STORE_UNAVAILABLE"),
+  },
+};
+
+const explainTickSchema = {
+  summary: "Explain why a tick did or did not run",
+  tags: ["operate"],
+  params: {
+    type: "object",
+    properties: {
+      ...nameParam.properties,
+      at: { type: "string", description: "The instant, e.g. 2026-12-01T09:00:00Z." },
+    },
+  },
+  response: {
+    200: { ...z.toJSONSchema(explanationSchema), description: "What became of it, and why." },
+    ...problemResponses("INVALID_REQUEST", "SCHEDULE_NOT_FOUND", "STORE_UNAVAILABLE"),
+  },
+};
+
+const runScheduleSchema = {
+  summary: "Run a schedule's job now",
+  description:
+    "This does not change its ticks. With an `Idempotency-Key` header the request is safe to send again.",
+  tags: ["operate"],
+  params: nameParam,
+  headers: { type: "object", properties: { "Idempotency-Key": { type: "string" } } },
+  response: {
+    202: { ...z.toJSONSchema(receiptSchema), description: "The job is accepted." },
+    200: { ...z.toJSONSchema(receiptSchema), description: "It was accepted before." },
+    ...problemResponses(
+      "IDEMPOTENCY_KEY_INVALID",
+      "SCHEDULE_NOT_FOUND",
+      "IDEMPOTENCY_KEY_REUSED",
+      "STORE_UNAVAILABLE",
+      "STORE_FULL",
+    ),
+  },
+};
+
 /** `/schedules`: what will run, what became of each tick, and a run out of turn. */
 export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): void {
   const { application, stores, settings, submitter } = parts;
   const { HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const reader = { stores, retentionMs, readStatus: openStatusReader(stores) };
-  server.get(
-    "/schedules",
-    {
-      config: { scope: "read" },
-      schema: {
-        summary: "List schedules",
-        description: "Each schedule's next ticks, and the job of its last one.",
-        tags: ["operate"],
-        querystring: z.toJSONSchema(listQuerySchema, { io: "input" }),
-        response: {
-          200: z.toJSONSchema(z.object({ schedules: z.array(scheduleStatusSchema) })),
-          ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
-        },
-      },
-    },
-    async ({ query }) => {
-      const { next } = parseInput(listQuerySchema, query);
-      const schedules = application.schedules.map((schedule) => readSchedule(reader, schedule, next));
-      return { schedules: await inTime(Promise.all(schedules)) };
-    },
-  );
+  server.get("/schedules", { config: { scope: "read" }, schema: listSchedulesSchema }, async ({ query }) => {
+    const { next } = parseInput(listQuerySchema, query);
+    const schedules = application.schedules.map((schedule) => readSchedule(reader, schedule, next));
+    return { schedules: await inTime(Promise.all(schedules)) };
+  });
   server.get<{ Params: { name: string } }>(
     "/schedules/:name/ticks",
-    {
-      config: { scope: "read" },
-      schema: {
-        summary: "List what became of a schedule's ticks",
-        tags: ["operate"],
-        params: nameParam,
-        querystring: z.toJSONSchema(ticksQuerySchema, { io: "input" }),
-        response: {
-          200: {
-            ...z.toJSONSchema(z.object({ ticks: z.array(pastTickSchema) })),
-            description: "Past ticks, newest first.",
-          },
-          ...problemResponses("INVALID_REQUEST", "SCHEDULE_NOT_FOUND", "STORE_UNAVAILABLE"),
-        },
-      },
-    },
+    { config: { scope: "read" }, schema: listTicksSchema },
     async ({ params, query }) => {
       const { limit } = parseInput(ticksQuerySchema, query);
       const ticks = readPastTicks(reader, scheduleOf(application, params.name), limit);
@@ -86,24 +116,7 @@ export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): voi
   );
   server.get<{ Params: { name: string; at: string } }>(
     "/schedules/:name/ticks/:at",
-    {
-      config: { scope: "read" },
-      schema: {
-        summary: "Explain why a tick did or did not run",
-        tags: ["operate"],
-        params: {
-          type: "object",
-          properties: {
-            ...nameParam.properties,
-            at: { type: "string", description: "The instant, e.g. 2026-12-01T09:00:00Z." },
-          },
-        },
-        response: {
-          200: { ...z.toJSONSchema(explanationSchema), description: "What became of it, and why." },
-          ...problemResponses("INVALID_REQUEST", "SCHEDULE_NOT_FOUND", "STORE_UNAVAILABLE"),
-        },
-      },
-    },
+    { config: { scope: "read" }, schema: explainTickSchema },
     async ({ params: { name, at } }) => {
       const instant = Date.parse(parseInput(instantSchema, at));
       const explanation = await inTime(explainTick(reader, scheduleOf(application, name), instant));
@@ -112,28 +125,7 @@ export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): voi
   );
   server.post<{ Params: { name: string } }>(
     "/schedules/:name/run",
-    {
-      config: { scope: "operate" },
-      schema: {
-        summary: "Run a schedule's job now",
-        description:
-          "This does not change its ticks. With an `Idempotency-Key` header the request is safe to send again.",
-        tags: ["operate"],
-        params: nameParam,
-        headers: { type: "object", properties: { "Idempotency-Key": { type: "string" } } },
-        response: {
-          202: { ...z.toJSONSchema(receiptSchema), description: "The job is accepted." },
-          200: { ...z.toJSONSchema(receiptSchema), description: "It was accepted before." },
-          ...problemResponses(
-            "IDEMPOTENCY_KEY_INVALID",
-            "SCHEDULE_NOT_FOUND",
-            "IDEMPOTENCY_KEY_REUSED",
-            "STORE_UNAVAILABLE",
-            "STORE_FULL",
-          ),
-        },
-      },
-    },
+    { config: { scope: "operate" }, schema: runScheduleSchema },
     async ({ params: { name }, raw }, reply) => {
       const schedule = scheduleOf(application, name);
       const receipt = await runNow(submitter, schedule, readKeyHeader(raw));
