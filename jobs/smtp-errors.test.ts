@@ -53,7 +53,7 @@ describe.concurrent("a delivery that fails before the message was begun has sent
     ["DATA is refused for now", { DATA: "451 try later" }],
     ["DATA is refused for now in a pipeline", { ...pipelining, DATA: "451 try later" }],
     ["the recipient is refused in a pipeline", { ...pipelining, RCPT: "450 greylisted" }],
-  ])("where %s", async (_, script) => {
+  ])("if %s", async (_, script) => {
     await using server = await startScriptedSmtp(script);
 
     expect(await outcomeOf(server.url)).toBe("not-done");
@@ -114,7 +114,7 @@ describe.concurrent("a delivery whose message was begun", () => {
     ["4xx", { message: "451 try later" }],
     ["421 and the end of the connection", { message: "421 shutting down" }],
     ["4xx in a pipeline", { ...pipelining, message: "452 no room" }],
-  ])("was not sent where the server answers %s", async (_, script) => {
+  ])("was not sent if the server answers %s", async (_, script) => {
     await using server = await startScriptedSmtp(script);
 
     expect(await outcomeOf(server.url)).toBe("not-done");
@@ -130,7 +130,7 @@ describe.concurrent("a delivery whose message was begun", () => {
     ["closes the connection in the middle of it", { content: "close" }],
     ["resets the connection in the middle of it", { content: "reset" }],
     ["says nothing after it, in a pipeline", { ...pipelining, message: "stall" }],
-  ])("may have been sent or not where the server %s", { timeout: 20_000 }, async (_, script) => {
+  ])("may or may not have been sent if the server %s", { timeout: 20_000 }, async (_, script) => {
     await using server = await startScriptedSmtp(script);
 
     expect(await outcomeOf(server.url)).toBe("unknown");

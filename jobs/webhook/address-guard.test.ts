@@ -159,7 +159,7 @@ describe("a receiver's host", () => {
     ["http://[::127.0.0.1]/", "refused: ::7f00:1 is not a public address"],
     ["http://0/", "refused: 0.0.0.0 is an unspecified address"],
     ["http://localhost/", expect.stringMatching(/^refused: localhost is at \S+, a loopback address$/)],
-  ])("is refused for good where it leads inside: %s", async (url, message) => {
+  ])("is refused for good if it leads inside: %s", async (url, message) => {
     const resolved = resolvePublic(new URL(url), nothing);
 
     await expect(resolved).rejects.toThrow(PermanentError);

@@ -20,7 +20,7 @@ const controls = [
 const control = /[\p{Cc}\p{Cf}\u2028\u2029]/u;
 
 describe("a text from outside", () => {
-  it.each(controls)("is printed without what commands a terminal: %j", (text) => {
+  it.each(controls)("is printed without control characters: %j", (text) => {
     expect(printable(`a${text}b`)).toMatch(/^a·.*b$/u);
     expect(printable(`a${text}b`)).not.toMatch(control);
     expect(table(["name"], [[`a${text}b`]])).toMatch(/^name\na·/u);

@@ -91,7 +91,7 @@ describe("a supervised child", () => {
     await vi.waitFor(() => expect(hasEnded(children[0])).toBe(true));
   });
 
-  it("is killed when it does not end in time, however often it is stopped", async () => {
+  it("is killed if it does not end in time, however often it is stopped", async () => {
     const { spec, children } = childThatRuns(ignoresSigterm, { stopMs: 50 });
     const child = await supervise(spec, log);
 

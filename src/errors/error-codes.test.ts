@@ -35,7 +35,7 @@ describe("every error code", () => {
 });
 
 describe("a HoldfastError", () => {
-  it("answers and retries as its code says, and keeps its cause", () => {
+  it("has the HTTP status and retryability of its code, and keeps its cause", () => {
     const cause = new TypeError("socket closed");
 
     const error = new HoldfastError("STORE_UNAVAILABLE", "away", { cause, retryAfterMs: 1_000 });

@@ -23,7 +23,7 @@ describe("a connection without a complete request", () => {
     ["half a body", "POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{", 408, "REQUEST_TIMED_OUT"],
     ["something else than HTTP", "\x16\x03\x01 hello\r\n\r\n", 400, "INVALID_REQUEST"],
     ["more headers than anybody needs", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}`, 400, "INVALID_REQUEST"],
-  ])("but %s is answered as a problem, and closed", async (_, sent, status, code) => {
+  ])("is answered with a problem and closed: %s", async (_, sent, status, code) => {
     const [head = "", body = ""] = (await answerTo(sent)).split("\r\n\r\n");
 
     expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));

@@ -47,7 +47,7 @@ describe("the Idempotency-Key header", () => {
   });
 
   it.each(['"', '"a', '"a"b"', '"a"; b=1', String.raw`"a\"`, String.raw`"a\b"`])(
-    "must be quoted well where it is: not %s",
+    "must be quoted correctly if at all: not %s",
     async (sent) => {
       const incoming = await received(sent);
 

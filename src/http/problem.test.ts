@@ -45,7 +45,7 @@ describe("a problem", () => {
     ["something thrown that is not an error", "hunter2", "INTERNAL"],
     ["nothing", undefined, "INTERNAL"],
     ["an error with a code from a prototype", { code: "toString" }, "INTERNAL"],
-  ])("is made of %s without its text", (_, thrown, code) => {
+  ])("comes from %s without its text", (_, thrown, code) => {
     const problem = toProblem(asHoldfastError(thrown));
 
     expect(problem.code).toBe(code);

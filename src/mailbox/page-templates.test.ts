@@ -30,7 +30,7 @@ describe("the mailbox pages", () => {
     expect(mailListPage([], 0)).toContain("No mail yet.");
   });
 
-  it("count the mails, and say when not all of them are shown", () => {
+  it("count the mails, and say if not all of them are shown", () => {
     expect(mailListPage([mail], 1)).toContain("1 mail.");
     expect(mailListPage([mail, mail], 2)).toContain("2 mails.");
     expect(mailListPage([mail], 300)).toContain("The newest 1 of 300 mails.");
@@ -45,7 +45,7 @@ describe("the mailbox pages", () => {
     ["the list", mailListPage([hostileMail], 1)],
     ["an opened mail", mailPage(hostileMail)],
     ["a message", messagePage(hostile)],
-  ])("hold no markup of a hostile mail: %s", (_, page) => {
+  ])("contain no markup of a hostile mail: %s", (_, page) => {
     expect(page).toContain("&#60;script&#62;");
     expect(page).not.toContain("<script");
   });

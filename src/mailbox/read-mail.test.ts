@@ -53,7 +53,7 @@ describe("reading a mail", () => {
     expect(mail?.html?.trim()).toBe("<p>Hello</p>");
   });
 
-  it("names what is absent", async () => {
+  it("names absent headers", async () => {
     const id = await store("X-Nothing: here", "", "");
 
     expect(await summarizeMail(mails, id)).toMatchObject({

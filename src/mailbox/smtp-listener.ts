@@ -37,7 +37,7 @@ export async function startSmtpListener(options: SmtpListenerOptions): Promise<R
       work.finally(() => receiving.delete(work));
     },
   });
-  // Without a listener, a client that hangs up would end this process.
+  // Without a listener, a broken connection would end this process.
   smtp.on("error", (error) => log?.debug({ err: error }, "smtp connection failed"));
   const openSockets = trackSockets(smtp);
   const address = await listenOnLoopback(smtp.server, port);

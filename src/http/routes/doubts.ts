@@ -14,7 +14,7 @@ const querySchema = z.strictObject({
 });
 const doubtSchema = z.object({
   jobId: z.string(),
-  effect: z.string().meta({ description: "With /index where the effect has one." }),
+  effect: z.string().meta({ description: "With /index if the effect has one." }),
   effectKey: z.string().nullable().meta({
     description:
       "The effect's key, which it may have passed downstream: look for it there. Null if the effect's name cannot be decrypted.",

@@ -17,7 +17,7 @@ const querySchema = z
     dryRun: z
       .boolean()
       .default(false)
-      .meta({ description: "Changes nothing, and answers what would be retried, whatever the limit." }),
+      .meta({ description: "Changes nothing, and answers what would be retried without a limit." }),
     before: z.iso.datetime().meta({
       description: "Only jobs that failed by then, so that jobs that fail again are not retried for ever.",
     }),
