@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { environmentWith } from "../config/settings.ts";
 import type { VariableName } from "../config/variables.ts";
-import { openStore, whenReady } from "../redis/connection.ts";
+import { openConnection, whenReady } from "../redis/connection.ts";
 import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../redis/embedded.ts";
 import { type ChildSpec, readyMessage } from "./supervisor.ts";
 
@@ -75,7 +75,7 @@ export async function storeChild(dataDir: string): Promise<ChildSpec<void>> {
     name: "store",
     start: () => spawnEmbeddedStore(dataDir),
     async whenReady() {
-      const client = openStore(embeddedStoreUrl(dataDir), "retrying", () => {});
+      const client = openConnection(embeddedStoreUrl(dataDir), "retrying", () => {});
       try {
         await whenReady(client, STORE_START_MS);
       } finally {

@@ -4,29 +4,29 @@ import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { entriesLua } from "./includes.ts";
 
-/** What is stuck about the doubts of one queue; empty lists where nothing is. */
+/** The stuck doubts of one queue. */
 export interface StuckDoubts {
   /** Ids of failed jobs that say in doubt, and have nothing in doubt: nobody can resolve them. */
   readonly unlisted: readonly string[];
-  /** Listed doubts that cannot be resolved, as `<claim>/<effect>`. */
+  /** Listed doubts that cannot be resolved, as `<deduplication key>/<effect>`. */
   readonly stale: readonly string[];
   /** Ids of completed jobs with an effect that is reserved or in doubt. */
   readonly open: readonly string[];
 }
 
-/** Holds up Redis for about a millisecond. */
+/** Occupies Redis for about a millisecond. */
 const SLICE = 250;
 const LOOKED_AT_MAX = 10_000;
-/** The sweep mends within it what a crash has left between two steps. */
+/** Within it the sweep repairs what a crash has left. */
 const GRACE_MS = 20_000;
 
 const script = loadScript(import.meta.url, "stuck-doubts.lua", nowLua, jobStateLua, entriesLua);
 
 /**
- * Looks whether nothing about a doubt is stuck: every job that says in doubt is listed, every listed doubt can be resolved,
- * nothing completed has an open effect. Looks at the latest 10,000 of each.
+ * Finds doubts that are stuck: every job that says in doubt must be listed, every listed doubt resolvable, and no completed job may
+ * have an open effect. Looks at the latest 10,000 of each.
  *
- * @param graceMs how long ago, in milliseconds, a job must have ended to be looked at @default 20000
+ * @param graceMs only at jobs that ended this long ago, in milliseconds @default 20000
  */
 export async function findStuckDoubts(
   { client, keys }: QueueStore,

@@ -14,7 +14,7 @@ export interface ApiParts extends RedisAccess {
   readonly application: Application;
   readonly settings: Settings;
   /** Why Redis rejects this process now, in one line; undefined if it does not. */
-  readonly refusal: () => string | undefined;
+  readonly rejection: () => string | undefined;
   readonly stores: QueueStores;
   readonly submitter: Submitter;
   readonly operator: Operator;

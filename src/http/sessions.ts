@@ -1,7 +1,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { parseCookie, stringifySetCookie } from "cookie";
 import type { ApiKey } from "../config/api-keys.ts";
-import { fingerprintSecret } from "../submit/fingerprint.ts";
+import { openSharedSecret } from "../redis/shared-secret.ts";
 import type { ApiParts } from "./parts.ts";
 
 /** How long a sign-in to the console lasts. */
@@ -42,7 +42,7 @@ export function openSessions({
   const { HOLDFAST_API_KEYS: keys, HOLDFAST_PREFIX: prefix } = settings;
   return keys.length === 0
     ? undefined
-    : createSessions({ keys, prefix, secret: fingerprintSecret(client, prefix, codec) });
+    : createSessions({ keys, prefix, secret: openSharedSecret({ client, codec }, prefix) });
 }
 
 interface SessionsOptions {

@@ -37,7 +37,7 @@ export async function waitForEnd(
   const finished = new Promise<void>((resolve) => {
     finish = resolve;
   });
-  const subscription = await subscribers.follow(id, "end", (status) => {
+  const subscription = await subscribers.subscribe(id, "end", (status) => {
     if (isOver(status)) finish();
   });
   // The first read counts as waiting: a slow Redis does not delay the answer.
@@ -78,7 +78,7 @@ export async function streamStatus(
     if (status !== undefined && !hasEnded(status)) stream?.send(status);
     else stream?.end(status === undefined ? ": the job is gone\n\n" : statusEvent(status));
   };
-  const subscription = await subscribers.follow(id, "everything", send);
+  const subscription = await subscribers.subscribe(id, "everything", send);
   const { status } = subscription;
   if (status !== undefined && hasEnded(status) && request.headers["last-event-id"] === eventIdOf(status)) {
     subscription.leave();

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Abort } from "./abort.ts";
 
 describe("an abort", () => {
-  it("tells its listeners and its signal the first reason, once", () => {
+  it("passes the first reason to its listeners and its signal, once", () => {
     const abort = new Abort();
     const heard: unknown[] = [];
     abort.onAbort((reason) => heard.push(reason));
@@ -17,7 +17,7 @@ describe("an abort", () => {
     expect(() => abort.throwIfAborted()).toThrow("first");
   });
 
-  it("gives a signal that is aborted already to whoever asks late, and tells late listeners at once", () => {
+  it("gives a late caller an aborted signal, and calls late listeners at once", () => {
     const abort = new Abort();
     const heard: unknown[] = [];
 
@@ -37,7 +37,7 @@ describe("an abort", () => {
     expect(abort.aborted).toBe(true);
   });
 
-  it("leaves those alone who have taken their listener off", () => {
+  it("does not call removed listeners", () => {
     const abort = new Abort();
     const heard: unknown[] = [];
     abort.onAbort((reason) => heard.push(reason))();

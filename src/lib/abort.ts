@@ -1,7 +1,4 @@
-/**
- * What an AbortController is, except that the platform's signal is made only when somebody asks for it: profiles showed
- * three of them to be the largest part of a short attempt.
- */
+/** An AbortController that makes the platform's signal only on request: three of them were most of a short attempt (row `work`). */
 export class Abort {
   #isAborted = false;
   #reason: unknown;
@@ -42,7 +39,7 @@ export class Abort {
   /**
    * Calls the listener when it is aborted, at once if it is already.
    *
-   * @returns takes the listener off again
+   * @returns removes the listener
    */
   onAbort(listener: Listener): () => void {
     if (this.#isAborted) listener(this.#reason);

@@ -33,7 +33,7 @@ export const allowedHosts = z
   .transform((hosts): ReadonlySet<string> => new Set(hosts))
   .default(new Set<string>());
 
-/** A host as the set of `allowedHosts` holds it. */
+/** A host in the form of the set of `allowedHosts`. */
 export function writeHost({ name, port }: HostName): string {
   return port === undefined ? name : `${name}:${port}`;
 }

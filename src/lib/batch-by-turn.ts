@@ -1,13 +1,9 @@
-/** How calls are put together. */
 export interface TurnBatchOptions<Item, Result> {
-  /** Does the work for all of them; gives the results in their order. */
+  /** Does the work for all items; returns the results in their order. */
   run(items: readonly Item[]): Promise<readonly Result[]>;
-  /**
-   * How many at most. Few: unbounded, they grow under load until all who wait are in one call, and then either the store or
-   * the process has nothing to do. Seen as a machine that was idle for a quarter of the time.
-   */
+  /** Few. Unbounded batches grow under load until all callers are in one, and then Redis and the process take turns idling. */
   readonly itemsMax: number;
-  /** How much one of them weighs, and how much they may weigh together. */
+  /** How much an item weighs, and how much a batch may weigh. */
   readonly weightOf?: (item: Item) => number;
   readonly weightMax?: number;
 }
@@ -18,8 +14,8 @@ interface Caller<Result> {
 }
 
 /**
- * Makes one call of many: those that come within one turn of the event loop are done together. Under load that saves
- * most of what each would cost alone, and a call that comes alone waits for nobody.
+ * Batches calls that come within one turn of the event loop. Under load that saves most of what each would cost alone, and a single
+ * call waits for no other.
  */
 export function batchByTurn<Item, Result>(
   options: TurnBatchOptions<Item, Result>,
@@ -30,12 +26,12 @@ export function batchByTurn<Item, Result>(
   let weight = 0;
 
   async function flush(): Promise<void> {
-    const [together, waiting] = [items, callers];
+    const [batch, waiting] = [items, callers];
     items = [];
     callers = [];
     weight = 0;
     try {
-      const results = await run(together);
+      const results = await run(batch);
       for (let index = 0; index < waiting.length; index++) waiting[index]?.resolve(results[index] as Result);
     } catch (error) {
       for (const { reject } of waiting) reject(error);

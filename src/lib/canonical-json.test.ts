@@ -113,14 +113,14 @@ describe("what JSON cannot hold", () => {
     ]);
   });
 
-  it("is told in 50 places at most, with bounded pointers, however much is wrong", () => {
+  it("has at most 50 issues with bounded pointers, however much is wrong", () => {
     const issues = issuesOf({ ["n".repeat(100_000)]: Array.from({ length: 1_000 }, () => Number.NaN) });
 
     expect(issues).toHaveLength(50);
     expect(issues.every(({ pointer }) => pointer.length === 501)).toBe(true);
   });
 
-  it("is told all at once", () => {
+  it("has all its issues at once", () => {
     expect(issuesOf({ payload: { a: Number.NaN, b: [new Date(0), "\ud800"] } })).toEqual([
       { pointer: "/payload/a", message: "expected a JSON value" },
       { pointer: "/payload/b/0", message: "expected a JSON value" },

@@ -3,10 +3,10 @@ import type { Issue } from "../errors/holdfast-error.ts";
 /** JSON deeper than this is refused: `JSON.stringify` overflows the stack at a few thousand levels. */
 export const DEPTH_MAX = 64;
 
-/** No more are told: what is wrong in ten thousand places is one mistake, and no request may cost memory at will. */
-export const OFFENCES_MAX = 50;
+/** Ten thousand issues are one mistake, and no request may cost memory at will. */
+export const ISSUES_MAX = 50;
 
-/** A longer pointer is cut: it may be as long as the body, and there may be many. */
+/** A pointer can be as long as the body. */
 const POINTER_MAX = 500;
 
 export type CanonicalJson =
@@ -14,10 +14,10 @@ export type CanonicalJson =
   | { readonly kind: "refused"; readonly issues: readonly Issue[] };
 
 /**
- * Writes a value as JSON with its members sorted, so that equal content gives equal text (RFC 8785's order).
+ * Writes a value as JSON with sorted members (RFC 8785's order), so that equal content is equal text.
  *
- * Refused, with a pointer to each place: what JSON cannot hold (functions, dates, infinite numbers, undefined in a
- * list), strings that are not well-formed Unicode, and nesting deeper than 64.
+ * Refuses, with a pointer to each: what JSON cannot hold (functions, dates, infinite numbers, undefined in a list), strings that are
+ * not well-formed Unicode, and nesting deeper than 64.
  */
 export function canonicalJson(value: unknown): CanonicalJson {
   const walk: Walk = { path: [], issues: [] };
@@ -25,7 +25,7 @@ export function canonicalJson(value: unknown): CanonicalJson {
   return walk.issues.length === 0 ? { kind: "json", text } : { kind: "refused", issues: walk.issues };
 }
 
-/** A path as RFC 6901 JSON pointer, well-formed; one of more than 500 characters is cut, and ends with `…`. */
+/** A path as RFC 6901 JSON pointer, well-formed. After 500 characters it is cut, and ends with `…`. */
 export function jsonPointer(path: readonly PropertyKey[]): string {
   let pointer = "";
   for (const step of path) {
@@ -35,7 +35,7 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
   return pointer.toWellFormed();
 }
 
-/** Where the writer is, and what it found. The path becomes a pointer only where something is wrong. */
+/** The writer's position, and the issues so far. The path becomes a pointer only for an issue. */
 interface Walk {
   readonly path: (string | number)[];
   readonly issues: Issue[];
@@ -72,7 +72,7 @@ function writeObject(object: Readonly<Record<string, unknown>>, walk: Walk): str
   return `{${text}}`;
 }
 
-/** What stands in JSON as it is: most names and short texts. To look is quicker than to have it written. */
+/** Needs no escapes: most names and short texts. Testing is quicker than JSON.stringify. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 function writeString(text: string, walk: Walk): string {
@@ -81,7 +81,7 @@ function writeString(text: string, walk: Walk): string {
 }
 
 function refuse(message: string, { path, issues }: Walk): string {
-  if (issues.length < OFFENCES_MAX) issues.push({ pointer: jsonPointer(path), message });
+  if (issues.length < ISSUES_MAX) issues.push({ pointer: jsonPointer(path), message });
   return "null";
 }
 

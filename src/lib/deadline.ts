@@ -1,7 +1,5 @@
 /**
- * Waits for a promise, but no longer than `ms`.
- *
- * The work behind the promise is not stopped, only no longer waited for; a late failure of it is ignored.
+ * Waits for a promise, but no longer than `ms`. Its work is not stopped, and a late failure is ignored.
  *
  * @param late makes the error thrown when the time is up
  */

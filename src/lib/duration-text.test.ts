@@ -13,7 +13,7 @@ describe("a length of time", () => {
     [125_000, "2 min 5 s"],
     [3_605_000, "1 h"],
     [100_800_000, "1 d 4 h"],
-  ])("that was measured is told in its two largest units: %d ms, %s", (ms, text) => {
+  ])("that was measured is shown in its two largest units: %d ms, %s", (ms, text) => {
     expect(durationText(ms)).toBe(text);
   });
 
@@ -22,7 +22,7 @@ describe("a length of time", () => {
     [900_000, "15 min"],
     [5_405_250, "1 h 30 min 5 s 250 ms"],
     [604_800_000, "7 d"],
-  ])("that was set is told to the millisecond: %d ms, %s", (ms, text) => {
+  ])("that was set is shown to the millisecond: %d ms, %s", (ms, text) => {
     expect(exactDurationText(ms)).toBe(text);
   });
 });

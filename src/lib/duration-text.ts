@@ -6,17 +6,17 @@ const units = [
   [1, "ms"],
 ] as const;
 
-/** From here on nobody cares for milliseconds. */
+/** From here on milliseconds do not matter. */
 const LONG_MS = 10_000;
 
-/** A measured length of time: "250 ms", "4 s 100 ms", "44 s", "2 min 5 s", "1 d 4 h". @param ms milliseconds, not negative */
+/** A measured duration: "250 ms", "4 s 100 ms", "44 s", "2 min 5 s", "1 d 4 h". @param ms milliseconds, not negative */
 export function durationText(ms: number): string {
   const parts = partsOf(ms < LONG_MS ? Math.round(ms) : Math.floor(ms / 1_000) * 1_000);
   const first = parts.findIndex(({ count }) => count > 0);
   return textOf(parts.slice(first, first + 2));
 }
 
-/** A length of time as somebody has set it, all of it: "15 min", "1 h 30 min 5 s 250 ms", "7 d". @param ms whole milliseconds */
+/** A configured duration, exactly: "15 min", "1 h 30 min 5 s 250 ms", "7 d". @param ms whole milliseconds */
 export function exactDurationText(ms: number): string {
   return textOf(partsOf(ms));
 }
@@ -36,6 +36,6 @@ function partsOf(ms: number): Part[] {
 }
 
 function textOf(parts: readonly Part[]): string {
-  const told = parts.filter(({ count }) => count > 0).map(({ count, unit }) => `${count} ${unit}`);
-  return told.join(" ") || "0 s";
+  const texts = parts.filter(({ count }) => count > 0).map(({ count, unit }) => `${count} ${unit}`);
+  return texts.join(" ") || "0 s";
 }

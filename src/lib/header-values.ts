@@ -1,9 +1,7 @@
 import type { IncomingMessage } from "node:http";
 
 /**
- * What a header was sent with, once for each time it was sent, in order.
- *
- * Node's `headersDistinct` tells the same, and builds lists of all headers for it: that showed in profiles.
+ * Returns every value of a header, in order. Node's `headersDistinct` does, too, but builds lists of all headers.
  *
  * @param name in lower case
  */

@@ -11,10 +11,10 @@ const SHOWN_MAX = 100;
 /**
  * Refuses requests that do not name this machine.
  *
- * A website can let its own name lead to 127.0.0.1 (DNS rebinding). For the browser it then is this server, so that nothing but
- * the `Host` header, which no page can choose, reveals that the page is a stranger's.
+ * A website can point its own name at 127.0.0.1 (DNS rebinding). The browser then takes this server for the website's, and only the
+ * `Host` header, which no page can choose, shows the difference.
  *
- * @param allowed what is served besides loopback names, as `HOLDFAST_ALLOWED_HOSTS` holds it
+ * @param allowed names besides loopback, from `HOLDFAST_ALLOWED_HOSTS`
  */
 export function createHostGuard(allowed: ReadonlySet<string>): HostGuard {
   function isServed(text: string): boolean {
@@ -35,7 +35,7 @@ function isLoopbackName(name: string): boolean {
   return isLoopback(name) || name.endsWith(".localhost") || name === "[::1]";
 }
 
-/** The host in a target such as `http://host/path`, which counts for more than the header. */
+/** The host in a target such as `http://host/path`, which outranks the header. */
 function authorityOf(target = ""): string[] {
   if (target.startsWith("/") || target === "*") return [];
   const [, authority = ""] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(target) ?? [];

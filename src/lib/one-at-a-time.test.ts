@@ -12,15 +12,15 @@ describe("oneAtATime", () => {
     expect(await ask()).toBe(2);
   });
 
-  it("asks anew after a failure, which all who waited are told", async () => {
+  it("runs again after a failure, which all callers get", async () => {
     let asked = 0;
     const ask = oneAtATime(async () => {
       asked += 1;
       if (asked === 1) throw new RangeError("once");
       return asked;
     });
-    const told = await Promise.allSettled([ask(), ask()]);
-    expect(told.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    const results = await Promise.allSettled([ask(), ask()]);
+    expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
     expect(await ask()).toBe(2);
   });
 });

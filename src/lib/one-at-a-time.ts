@@ -1,4 +1,4 @@
-/** Whoever asks while an answer is under way waits for that one: questions to something that hangs do not pile up. */
+/** Concurrent callers share one run: calls to something that hangs do not pile up. */
 export function oneAtATime<T>(work: () => Promise<T>): () => Promise<T> {
   let underWay: Promise<T> | undefined;
   return () => {

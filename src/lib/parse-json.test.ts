@@ -24,7 +24,7 @@ describe("JSON from a stranger", () => {
     );
   });
 
-  it("has an offence for each member that comes again in its object, however its name is written", () => {
+  it("has an issue for each repeated member of an object, however its name is written", () => {
     const object = fc.uniqueArray(names.filter(isHarmless), { minLength: 1 });
     fc.assert(
       fc.property(object, fc.array(fc.nat()), values, fc.boolean(), (unique, again, value, isEscaped) => {
@@ -141,7 +141,7 @@ describe("a number in JSON", () => {
     );
   });
 
-  it("that is whole is never taken for another whole number, in whatever notation", () => {
+  it("that is whole never becomes another whole number, in any notation", () => {
     const whole = fc.oneof(
       fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }),
       fc.bigInt({ min: 2n ** 53n - 20n, max: 2n ** 53n + 20n }),
@@ -212,10 +212,10 @@ describe("nesting", () => {
   });
 });
 
-describe("what is told of JSON that is wrong all over", () => {
+describe("JSON that is wrong all over", () => {
   const wrong = `[${Array.from({ length: 1_000 }, () => "1e999").join()}]`;
 
-  it("is the first 50 offences", () => {
+  it("has its first 50 issues reported", () => {
     expect(issuesOf(wrong)).toHaveLength(50);
   });
 

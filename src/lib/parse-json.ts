@@ -1,27 +1,27 @@
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
-import { DEPTH_MAX, jsonPointer, OFFENCES_MAX } from "./canonical-json.ts";
+import { DEPTH_MAX, ISSUES_MAX, jsonPointer } from "./canonical-json.ts";
 
 export interface ParsedJson {
   readonly value: unknown;
-  /** What `JSON.parse` would have passed over in silence; empty where the value is what the text says. */
+  /** What `JSON.parse` silently accepts; empty where the value is what the text says. */
   readonly issues: readonly Issue[];
 }
 
 /**
- * Reads a stranger's JSON. What two readers could understand differently is an offence (RFC 7493 calls the rest I-JSON):
- * members of one name in one object, numbers that a double cannot hold; and so is what nobody means well: the names
- * `__proto__` and `constructor`, and nesting deeper than 64.
+ * Reads a stranger's JSON. It reports what two readers could understand differently (RFC 7493 calls the rest I-JSON): repeated names in
+ * an object, numbers that a double cannot hold; and what nobody means well: the names `__proto__` and `constructor`, and nesting
+ * deeper than 64.
  *
- * @param partsAt how deep the parts lie that are judged by themselves, e.g. 2 for `{"jobs": [part, part]}`: the bounds of
- *   depth and of the number of offences hold for each. @default 0, the whole
- * @throws SyntaxError where it is not JSON at all
+ * @param partsAt the depth of parts that are checked by themselves, e.g. 2 for `{"jobs": [part, part]}`: the limits on depth and issues
+ *   apply to each. @default 0, the whole
+ * @throws SyntaxError for a text that is not JSON
  */
 export function parseJson(text: string, partsAt = 0): ParsedJson {
   const value: unknown = JSON.parse(text);
   return { value, issues: new Scan(text, partsAt).issues };
 }
 
-/** @returns what to throw for input of which this is wrong */
+/** The error for an input with these issues. */
 export function malformed(issues: readonly Issue[], cause?: unknown): HoldfastError {
   const [first] = issues;
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
@@ -47,22 +47,22 @@ const LOWER_E = 0x65;
 const OBJECT = 0x7b;
 const OBJECT_END = 0x7d;
 
-/** Digits that every double can hold, so that shorter numbers need no closer look. */
+/** Every double holds this many digits: shorter numbers need no check. */
 const EXACT_DIGITS = 15;
 
 const poisonous: ReadonlySet<string> = new Set(["__proto__", "constructor"]);
 
-/** One pass over a text that is known to be JSON: every submission pays for it, so that it stops at nothing it need not. */
+/** One pass over a text that is known to be JSON. Every submission pays for it. */
 class Scan {
   readonly issues: Issue[] = [];
   readonly #text: string;
   readonly #partsAt: number;
-  /** The step into each open object or list. */
+  /** The name or index in each open object or list. */
   readonly #path: (string | number)[] = [];
   /** The names seen in each; undefined for a list. */
   readonly #names: (Set<string> | undefined)[] = [];
   #awaitsName = false;
-  #offencesOfPart = 0;
+  #issuesOfPart = 0;
 
   constructor(text: string, partsAt: number) {
     this.#text = text;
@@ -70,7 +70,7 @@ class Scan {
     for (let at = 0; at < text.length; at++) at = this.#pass(at, text.charCodeAt(at));
   }
 
-  /** @returns the last place that belongs to what begins here */
+  /** @returns the last position of the token that begins here */
   #pass(at: number, char: number): number {
     if (char === QUOTE) return this.#passString(at);
     if (char === MINUS || (char >= ZERO && char <= NINE)) return this.#passNumber(at);
@@ -82,7 +82,7 @@ class Scan {
   }
 
   #open(names: Set<string> | undefined): void {
-    if (this.#path.length === DEPTH_MAX + this.#partsAt) this.#offend(`expected at most ${DEPTH_MAX} levels`);
+    if (this.#path.length === DEPTH_MAX + this.#partsAt) this.#report(`expected at most ${DEPTH_MAX} levels`);
     this.#names.push(names);
     this.#path.push(0);
     this.#awaitsName = names !== undefined;
@@ -99,7 +99,7 @@ class Scan {
     const step = this.#path[last];
     if (this.#names[last] !== undefined) this.#awaitsName = true;
     else if (typeof step === "number") this.#path[last] = step + 1;
-    if (last < this.#partsAt) this.#offencesOfPart = 0;
+    if (last < this.#partsAt) this.#issuesOfPart = 0;
   }
 
   #passString(from: number): number {
@@ -122,8 +122,8 @@ class Scan {
     const names = this.#names[last];
     this.#path[last] = name;
     this.#awaitsName = false;
-    if (names?.has(name)) this.#offend("expected one member of this name");
-    if (poisonous.has(name)) this.#offend("expected no member of this name");
+    if (names?.has(name)) this.#report("expected one member of this name");
+    if (poisonous.has(name)) this.#report("expected no member of this name");
     names?.add(name);
   }
 
@@ -141,28 +141,28 @@ class Scan {
 
   #checkNumber(written: string): void {
     const fault = numberFault(written);
-    if (fault !== undefined) this.#offend(fault);
+    if (fault !== undefined) this.#report(fault);
   }
 
-  #offend(message: string): void {
-    this.#offencesOfPart++;
-    if (this.#offencesOfPart <= OFFENCES_MAX) this.issues.push({ pointer: jsonPointer(this.#path), message });
+  #report(message: string): void {
+    this.#issuesOfPart++;
+    if (this.#issuesOfPart <= ISSUES_MAX) this.issues.push({ pointer: jsonPointer(this.#path), message });
   }
 }
 
-/** Fractions are rounded, as everywhere; a whole number that becomes another one, or a number that becomes none, is not. */
+/** Fractions may be rounded. A whole number must not change, and no number may overflow. */
 function numberFault(written: string): string | undefined {
   const value = Number(written);
   if (!Number.isFinite(value) || (value === 0 && /^-?[0.]*[1-9]/.test(written)))
     return "expected a number within the range of a double";
   const whole = wholeNumber(written);
-  // What a double prints as: exactly then nobody who reads it as one takes it for another number.
+  // Equal if the double prints the same number.
   if (whole !== undefined && whole !== wholeNumber(String(value)))
     return "expected a whole number that a double can hold; send longer ones as text";
   return undefined;
 }
 
-/** Most of the long numbers, by the cheapest look. */
+/** Most long numbers, by the cheapest test. */
 const PLAIN_FRACTION = /\.\d*[1-9]$/;
 const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 

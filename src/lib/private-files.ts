@@ -1,13 +1,12 @@
 import { chmodSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** For this user alone, whatever the umask. */
+/** Only for this user, whatever the umask. */
 export const PRIVATE_FILE_MODE = 0o600;
 export const PRIVATE_DIRECTORY_MODE = 0o700;
 
 /**
- * Makes a directory that this user alone can look into. One that an earlier version left open is tightened, with the files
- * directly in it.
+ * Makes a directory that only this user can open. An existing one is tightened, with the files directly in it.
  *
  * @throws as `mkdir` does
  */
@@ -23,6 +22,6 @@ function tighten(path: string, mode: number): void {
   try {
     chmodSync(path, mode);
   } catch {
-    // Another user's, or gone meanwhile: another process renames its drafts.
+    // Another user's, or gone: other processes rename their drafts.
   }
 }

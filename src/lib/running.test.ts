@@ -23,7 +23,7 @@ describe("stopping once", () => {
     expect(stops).toBe(1);
   });
 
-  it("tells every caller of a failure", async () => {
+  it("reports a failure to every caller", async () => {
     const stop = stopOnce(() => Promise.reject(new TypeError("stuck")));
 
     await expect(stop()).rejects.toThrow("stuck");

@@ -1,12 +1,12 @@
-/** The shape of every long-lived part: it was started, and can be stopped. */
+/** A long-lived part: it was started, and can be stopped. */
 export interface Running {
-  /** Ends it cleanly. Safe to call twice: the second call waits for the first. */
+  /** Safe to call twice: the second call waits for the first. */
   stop(): Promise<void>;
-  /** Rejects when it cannot do its work any more, and its process should end. Parts that always can have none. */
+  /** Rejects when it can no longer work, and its process should end. Absent where that cannot happen. */
   readonly failed?: Promise<never>;
 }
 
-/** Makes a stop function that does its work once, however often it is called. */
+/** Makes a stop function that runs once, however often it is called. */
 export function stopOnce(stop: () => Promise<void>): Running["stop"] {
   let stopping: Promise<void> | undefined;
   return () => {

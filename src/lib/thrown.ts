@@ -3,13 +3,13 @@ import { inspect, types } from "node:util";
 const SHOWN_MAX = 500;
 const UNREADABLE = "something that cannot be shown";
 
-/** What a value can be quoted as. Runs none of the value's own code where it can be helped, and never throws. */
+/** A value as text. Avoids running its own code, and never throws. */
 export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   return attempt(() => shown(value)) ?? UNREADABLE;
 }
 
-/** Why something failed, from whatever was thrown. Never throws. */
+/** The message of anything thrown. Never throws. */
 export function messageOf(thrown: unknown): string {
   if (typeof thrown === "string" && thrown !== "") return thrown;
   const message = attempt(() => (thrown as { message?: unknown }).message);
@@ -19,10 +19,7 @@ export function messageOf(thrown: unknown): string {
   return `An error was thrown without a message: ${typeof name === "string" ? name : textOf(thrown)}`;
 }
 
-/**
- * Runs code that is not ours. What it throws is an error afterwards whose message and stack are texts: it can be looked at
- * without care.
- */
+/** Runs foreign code. What it throws becomes an error whose message and stack are texts, safe to read. */
 export async function foreign<T>(run: () => T | Promise<T>): Promise<T> {
   try {
     return await run();
@@ -31,7 +28,7 @@ export async function foreign<T>(run: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** @returns the same error, its message and stack made texts; another one for what is no error */
+/** @returns the same error with message and stack as texts; a new one for anything else */
 export function asError(thrown: unknown): Error {
   if (!types.isNativeError(thrown)) return new Error(messageOf(thrown));
   try {

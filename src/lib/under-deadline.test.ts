@@ -44,7 +44,7 @@ describe("work under a deadline", () => {
     await expect(underDeadline(never, 20, late, forEver)).rejects.toThrow("late");
   });
 
-  it("has timed out even if it returned something after its signal had told it", async () => {
+  it("has timed out even if it returned something after its signal", async () => {
     const work = underDeadline(never, 20, late, async (abort) => {
       await untilAborted(abort);
       return "too late";

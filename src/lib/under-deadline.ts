@@ -1,13 +1,10 @@
 import { Abort } from "./abort.ts";
 
 /**
- * Runs work that must end in time.
- *
- * The work's abort comes when `outer`'s does, or after `timeoutMs`. Work that ignores it is no longer waited for: it
- * cannot be stopped, but it cannot hold its place either.
+ * Runs work that must end in time. It is aborted with `outer`, or after `timeoutMs`; work that ignores that is no longer waited for.
  *
  * @param late makes the error for when the time is up
- * @throws the reason of `outer`, or what `late` made
+ * @throws the reason of `outer`, or the error that `late` made
  */
 export async function underDeadline<T>(
   outer: Abort,
@@ -25,7 +22,7 @@ export async function underDeadline<T>(
       work(inner).then(resolve, reject);
     });
   } catch (error) {
-    // Work that heeds its signal throws errors of its own making; the reason tells why.
+    // Work that heeds its signal throws its own errors; the reason says why.
     throw inner.aborted ? inner.reason : error;
   } finally {
     clearTimeout(timer);

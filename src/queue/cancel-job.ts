@@ -4,13 +4,12 @@ import { loadScript } from "../redis/script.ts";
 import { jobStateLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-/** What a cancellation found. */
 export type CancelOutcome = "cancelled" | "cancelling" | "ended" | "missing";
 
 const script = loadScript(import.meta.url, "cancel.lua", nowLua, jobStateLua);
 const CANCELLED = formatFailure({ code: "CANCELLED", message: "Cancelled by an operator", retryable: false });
 
-/** Ends a job that waits, and tells the worker of one that is active to end it. */
+/** Ends a waiting job, and notifies the worker of an active one. */
 export async function cancelJob({ client, keys }: QueueStore, jobId: string): Promise<CancelOutcome> {
   const args = [keys.start, jobId, CANCELLED, keys.cancelChannel];
   return (await script.run(client, [keys.job(jobId)], args)) as CancelOutcome;

@@ -3,7 +3,7 @@ import type { Application } from "../job/define-config.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type Clock, openClock } from "../redis/clock.ts";
 import { type ConnectedRedis, connectRedis } from "../redis/connect.ts";
-import type { Patience } from "../redis/connection.ts";
+import type { ConnectionMode } from "../redis/connection.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
 import { requireKnownQueues } from "./queue-memory.ts";
@@ -20,11 +20,11 @@ export interface ConnectedQueues extends ConnectedRedis {
 export async function connectQueues(
   application: Application,
   settings: Settings,
-  patience: Patience,
+  mode: ConnectionMode,
   log?: Logger,
 ): Promise<ConnectedQueues> {
   const { HOLDFAST_PREFIX: prefix } = settings;
-  const redis = await connectRedis(settings, patience, log);
+  const redis = await connectRedis(settings, mode, log);
   await requireKnownQueues(application, redis, prefix);
   const clock = await openClock(redis, log);
   const epochs = await openEpochs({ client: redis.client, queues: application.queues, settings, log });

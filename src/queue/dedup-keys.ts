@@ -6,20 +6,19 @@ import { replicasMissing, type Written } from "../redis/replicas.ts";
 import { loadScript } from "../redis/script.ts";
 import type { WritableQueueStore } from "./queue-store.ts";
 
-/** Claims keys in the slot of one queue for jobs of others. */
+/** The deduplication keys of one queue, for jobs of other queues. */
 export interface DedupKeys {
   /**
-   * Claims a key, unless it is held. Asked for again by whoever holds it, it is held for at least `claimMs` more.
+   * Claims a key for a job, unless another job has it. Claimed again for the same job, it is held at least as long as asked.
    *
-   * @returns the id that the key is held for: the one asked for, or that of the first one
-   * @throws HoldfastError `STORE_FULL`, `STORE_ROLLED_BACK`, and whatever the store answers
+   * @returns the id of the job that has the key now
+   * @throws HoldfastError `STORE_FULL`, `STORE_ROLLED_BACK`, and Redis's own errors
    */
-  claim(dedupKey: string, id: string, dedupKeyMs: number): Promise<string>;
-  /** The id that a key is held for; null where nobody holds it. */
+  claim(dedupKey: string, id: string, holdMs: number): Promise<string>;
+  /** Returns the id of the job that has a key; null where there is none. */
   holder(dedupKey: string): Promise<string | null>;
-  /** Whether the queue has this very job. */
   hasJob(id: string): Promise<boolean>;
-  /** Gives a claim back, unless it is held for another id by now. */
+  /** Releases a key, unless another job has it by now. */
   release(dedupKey: string, id: string): Promise<void>;
 }
 
@@ -28,15 +27,15 @@ const TOGETHER_MAX = 32;
 const claimScript = loadScript(import.meta.url, "set-dedup-keys.lua", epochLua, memoryLua);
 const releaseScript = loadScript(import.meta.url, "release-dedup-key.lua");
 
-type ClaimArgs = readonly [dedupKey: string, id: string, dedupKeyMs: number];
-/** Null where the key is now held for the id that was asked for; 0 says that there was no room. */
+type ClaimArgs = readonly [dedupKey: string, id: string, holdMs: number];
+/** Null where the job has the key now; 0 where there was no room. */
 type Holder = string | null | 0;
 
-/** Claims that come within one turn of the event loop travel in one command. */
-export function createKeyClaimer({ client, keys, epoch }: WritableQueueStore): DedupKeys {
-  async function claimTogether(dedupKeys: readonly ClaimArgs[]): Promise<Holder[]> {
+/** Claims of one turn of the event loop travel in one command. */
+export function openDedupKeys({ client, keys, epoch }: WritableQueueStore): DedupKeys {
+  async function claimAll(claims: readonly ClaimArgs[]): Promise<Holder[]> {
     const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
-      const args = [keys.start, id, count, ...dedupKeys.flat()];
+      const args = [keys.start, id, count, ...claims.flat()];
       const written = await epoch.write(claimScript, [keys.epoch], args);
       return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
     });
@@ -44,10 +43,10 @@ export function createKeyClaimer({ client, keys, epoch }: WritableQueueStore): D
     return result;
   }
 
-  const claimOne = batchByTurn({ run: claimTogether, itemsMax: TOGETHER_MAX });
+  const claimOne = batchByTurn({ run: claimAll, itemsMax: TOGETHER_MAX });
   return {
-    async claim(dedupKey, id, dedupKeyMs) {
-      const holder = await claimOne([dedupKey, id, dedupKeyMs]);
+    async claim(dedupKey, id, holdMs) {
+      const holder = await claimOne([dedupKey, id, holdMs]);
       if (holder === 0) throw redisFull();
       return holder ?? id;
     },
@@ -59,7 +58,7 @@ export function createKeyClaimer({ client, keys, epoch }: WritableQueueStore): D
   };
 }
 
-/** The store's count stands behind the holders. */
+/** The epoch's count follows the holders. */
 function counted({ reply, isConfirmed }: Written): CountedReply<Holder[]> {
   const holders = reply as [...Holder[], number];
   return { count: Number(holders.at(-1)), result: holders.slice(0, -1) as Holder[], isConfirmed };

@@ -1,7 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import { storeUrl } from "../redis/connect.ts";
+import { redisUrl } from "../redis/connect.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { createEpoch, type Epoch, type Loss } from "../redis/epoch.ts";
 import { epochFile } from "../redis/epoch-file.ts";
@@ -14,24 +14,24 @@ export interface EpochsOptions {
   readonly client: RedisConnection;
   readonly queues: readonly string[];
   readonly settings: Settings;
-  /** Of a role: it runs for long, so what it sees is kept for those that come after it. */
+  /** A role's. A role runs for long, so the epochs it sees are kept for its successors. */
   readonly log: Logger | undefined;
 }
 
-/** The epochs of an application's queues: in a Redis Cluster each lies with its queue, and can be lost alone. */
+/** The epochs of an application's queues. In a Redis Cluster each is stored with its queue, and can be lost alone. */
 export interface Epochs extends Running {
-  /** Also of a queue that is none of the application's: it is looked at from the first call on. */
+  /** Of any queue; one that is not the application's is checked from the first call on. */
   of(queue: string): Epoch;
-  /** Called when a queue's store has lost something, and when a new epoch is taken up. */
+  /** Called when a queue has lost data, and when a new epoch is accepted. */
   onLoss(listener: (queue: string) => Promise<void>): void;
 }
 
 const CHECK_EVERY_MS = 1_000;
 
-/** Begins to compare what the store has with what this process, or one before it, has seen. */
+/** Starts comparing Redis with what this process, or one before it, has seen. */
 export async function openEpochs({ client, queues, settings, log }: EpochsOptions): Promise<Epochs> {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_DURABILITY: durability, HOLDFAST_DATA_DIR: dataDir } = settings;
-  const file = epochFile(dataDir, storeUrl(settings), prefix);
+  const file = epochFile(dataDir, redisUrl(settings), prefix);
   const before = file.read();
   const writers = await openWriters(client, durability);
   const listeners: ((queue: string) => Promise<void>)[] = [];
@@ -44,13 +44,13 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
       remembered: before.get(queue),
       async onLoss(loss) {
         await Promise.all(listeners.map((listener) => listener(queue)));
-        tell(log, queue, loss);
+        report(log, queue, loss);
       },
     });
   const epochs = new Map(queues.map((queue) => [queue, open(queue)]));
 
   async function beat(): Promise<void> {
-    // A patient connection would keep the question until the store is back, and asks again then anyway.
+    // A retrying connection would keep the command until Redis is back; it checks then anyway.
     if (client.status !== "ready") return;
     await inTime(Promise.allSettled([...epochs.values()].map((epoch) => epoch.check()))).catch(() => {});
     if (log !== undefined) keep();
@@ -68,8 +68,8 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
     try {
       file.write(seen);
     } catch (error) {
-      // Where nothing can be written the running processes remember all the same.
-      if (kept === "") log?.warn({ reason: String(error) }, "what was seen of the store cannot be kept");
+      // Running processes still remember.
+      if (kept === "") log?.warn({ reason: String(error) }, "the epochs seen cannot be stored");
     }
     kept = text;
   }
@@ -96,14 +96,14 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
   };
 }
 
-function tell(log: Logger | undefined, queue: string, loss: Loss | undefined): void {
+function report(log: Logger | undefined, queue: string, loss: Loss | undefined): void {
   if (loss === undefined) {
-    log?.warn({ queue }, "the store's loss is accepted; going on in a new epoch");
+    log?.warn({ queue }, "the data loss is accepted; going on in a new epoch");
     return;
   }
   const { since, known, found } = loss;
   log?.error(
     { code: "STORE_ROLLED_BACK", queue, since: isoTime(since), known, found },
-    "the store has lost something that it had acknowledged: no job is taken and no effect begins until that is accepted (holdfast store accept-loss)",
+    "Redis has lost data that it had acknowledged: no job is claimed and no effect begins until that is accepted (holdfast store accept-loss)",
   );
 }

@@ -4,10 +4,10 @@ import { jobStateLua } from "./includes.ts";
 import type { JobState } from "./job-state.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-/** What jobs must have in common. */
+/** Which jobs match. */
 export interface JobFilter {
   readonly type?: string | undefined;
-  /** Why they failed, e.g. `HANDLER_FAILED`. */
+  /** The code of their failure, e.g. `HANDLER_FAILED`. */
   readonly code?: string | undefined;
   /** Submitted at or after this, in milliseconds since 1970. */
   readonly from?: number | undefined;
@@ -15,7 +15,7 @@ export interface JobFilter {
   readonly to?: number | undefined;
 }
 
-/** A place in a list of jobs: how many come before it, and the last of them. */
+/** A position in a list of jobs: how many jobs precede it, and the last of them. */
 export interface ListPosition {
   readonly queue: string;
   readonly state: JobState;
@@ -25,33 +25,33 @@ export interface ListPosition {
 
 export interface FoundJobs {
   readonly ids: string[];
-  /** How many jobs were looked at; 0 at the end of the list. */
+  /** How many jobs were read; 0 at the end of the list. */
   readonly scanned: number;
   readonly next: ListPosition;
 }
 
 const script = loadScript(import.meta.url, "find-jobs.lua", jobStateLua);
 
-/** With a filter so many hold up the store for some two milliseconds, on a busy machine. */
+/** With a filter, this many occupy Redis for about 2 ms on a busy machine. */
 const SLICE = 500;
 
 const lists: ReadonlySet<JobState> = new Set(["waiting", "active"]);
 const newestFirst: ReadonlySet<JobState> = new Set(["completed", "failed"]);
-/** What a reason counts as that begins with no code of ours. */
+/** A reason that begins with no code of ours counts as this. */
 const UNNAMED: ErrorCode = "HANDLER_FAILED";
 
 /**
- * Looks through one slice of a list for jobs that match, inside the store.
+ * Searches one slice of a list for jobs that match, inside Redis.
  *
  * @param limit how many may match at most
  */
 export async function findJobs(
   { client, keys }: QueueStore,
-  place: ListPosition,
+  position: ListPosition,
   filter: JobFilter,
   limit: number,
 ): Promise<FoundJobs> {
-  const { queue, state, offset, lastId = "" } = place;
+  const { queue, state, offset, lastId = "" } = position;
   const { type = "", code = "", from = "", to = "" } = filter;
   const isFiltered = [type, code, from, to].some((value) => value !== "");
   const reply = await script.run(

@@ -5,34 +5,34 @@ import { createLeases, type Lease, type Leases } from "./lease.ts";
 const lockMs = 60_000;
 const lockLost = expect.objectContaining({ code: "LOCK_LOST" });
 
-function taken(leases: Leases, jobId: string): Lease {
-  const lease = leases.take(jobId);
-  if (lease === undefined) throw new Error("It is held already");
+function claimed(leases: Leases, jobId: string): Lease {
+  const lease = leases.claim(jobId);
+  if (lease === undefined) throw new Error("It is claimed already");
   return lease;
 }
 
-describe("a hold", () => {
+describe("a lease", () => {
   it("is the only one of its job until it is released", () => {
     const leases = createLeases(lockMs);
-    taken(leases, "a");
+    claimed(leases, "a");
 
-    expect(leases.take("a")).toBeUndefined();
-    taken(leases, "b");
+    expect(leases.claim("a")).toBeUndefined();
+    claimed(leases, "b");
     leases.release("a");
-    taken(leases, "a");
+    claimed(leases, "a");
   });
 
-  it("lasts while nothing is heard of its end", () => {
-    const lease = taken(createLeases(lockMs), "a");
+  it("lasts while nothing ends it", () => {
+    const lease = claimed(createLeases(lockMs), "a");
 
     lease.assert();
 
     expect(lease.signal.aborted).toBe(false);
   });
 
-  it("ends when its lock is lost, and no other hold with it", () => {
+  it("ends when its lock is lost, and no other lease with it", () => {
     const leases = createLeases(lockMs);
-    const [lost, kept] = [taken(leases, "a"), taken(leases, "b")];
+    const [lost, kept] = [claimed(leases, "a"), claimed(leases, "b")];
 
     leases.lost(["a", "unknown"]);
 
@@ -43,7 +43,7 @@ describe("a hold", () => {
 
   it("ends when the worker stops, with the reason of the stop", () => {
     const leases = createLeases(lockMs);
-    const lease = taken(leases, "a");
+    const lease = claimed(leases, "a");
     const reason = new HoldfastError("WORKER_STOPPING", "stopping");
 
     leases.abortAll(reason);
@@ -51,9 +51,9 @@ describe("a hold", () => {
     expect(() => lease.assert()).toThrow(reason);
   });
 
-  it("keeps the first reason of its end", () => {
+  it("keeps the first reason", () => {
     const leases = createLeases(lockMs);
-    const lease = taken(leases, "a");
+    const lease = claimed(leases, "a");
 
     leases.lost(["a"]);
     leases.abortAll(new HoldfastError("WORKER_STOPPING", "stopping"));
@@ -61,8 +61,8 @@ describe("a hold", () => {
     expect(lease.signal.reason).toEqual(lockLost);
   });
 
-  it("has ended for a process that slept longer than the lock lasts, before any timer told it", async () => {
-    const lease = taken(createLeases(30), "a");
+  it("has ended for a process that was paused longer than the lock lasts, before any timer fires", async () => {
+    const lease = claimed(createLeases(30), "a");
 
     await vi.waitFor(() => expect(() => lease.assert()).toThrow(lockLost), { interval: 5 });
 
@@ -71,7 +71,7 @@ describe("a hold", () => {
 
   it("lasts for the lock's time from its latest renewal", async () => {
     const leases = createLeases(100);
-    const [renewed, forgotten] = [taken(leases, "a"), taken(leases, "b")];
+    const [renewed, forgotten] = [claimed(leases, "a"), claimed(leases, "b")];
 
     await vi.waitFor(
       () => {
@@ -84,9 +84,9 @@ describe("a hold", () => {
     renewed.assert();
   });
 
-  it("of an attempt that was aborted has its lock still, until that is lost", () => {
+  it("of an aborted attempt keeps its lock, until that is lost", () => {
     const leases = createLeases(lockMs);
-    const lease = taken(leases, "a");
+    const lease = claimed(leases, "a");
     leases.abort("a", new HoldfastError("CANCELLED", "cancelled"));
 
     expect(lease.isLocked()).toBe(true);
@@ -94,12 +94,12 @@ describe("a hold", () => {
     expect(lease.isLocked()).toBe(false);
   });
 
-  it("that was released is no longer reached by what happens to its job", () => {
+  it("that was released is not affected by its job any more", () => {
     const leases = createLeases(lockMs);
-    const released = taken(leases, "a");
+    const released = claimed(leases, "a");
 
     leases.release("a");
-    const next = taken(leases, "a");
+    const next = claimed(leases, "a");
     leases.lost(["a"]);
 
     expect(released.signal.aborted).toBe(false);

@@ -2,16 +2,16 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { Abort } from "../lib/abort.ts";
 
 /**
- * A worker's hold on one job: while it lasts, no other worker may take the job. Aborted, with a `HoldfastError` as
- * reason, when it is lost or the worker stops.
+ * A worker's right to run one job, as its process knows it. Aborted, with a `HoldfastError` as reason, when it is lost, the job is
+ * cancelled or the worker stops.
  */
 export class Lease extends Abort {
-  // performance.now() goes on while a process is stopped, so it knows of pauses that no timer saw.
+  // performance.now() runs on while a process is paused, so it sees pauses that no timer saw.
   #renewedAt = performance.now();
   readonly #lockMs: number;
   #isLost = false;
 
-  /** @param lockMs how long the store keeps a lock that is not renewed, in milliseconds */
+  /** @param lockMs how long Redis keeps a lock that is not renewed */
   constructor(lockMs: number) {
     super();
     this.#lockMs = lockMs;
@@ -26,41 +26,39 @@ export class Lease extends Abort {
     this.abort(lockLost());
   }
 
-  /** Whether the lock is held, as far as this process knows. An attempt that was aborted may hold it still. */
+  /** Whether the job is still locked. An aborted attempt can still have its lock. */
   isLocked(): boolean {
     if (performance.now() - this.#renewedAt > this.#lockMs) this.lost();
     return !this.#isLost;
   }
 
-  /** @throws HoldfastError the reason, when it is aborted or this process slept longer than the lock lasts */
+  /** @throws HoldfastError the reason, when it is aborted or this process was paused longer than the lock lasts */
   assert(): void {
     this.isLocked();
     this.throwIfAborted();
   }
 }
 
-/** The holds of one worker, one for each job: a job runs once at a time here. */
+/** The leases of one worker, one for each job. */
 export interface Leases {
-  /** @returns undefined while an older attempt at the job has not ended here */
-  take(jobId: string): Lease | undefined;
-  /** Called when BullMQ is done with the attempt. */
+  /** @returns undefined while an older attempt of the job has not ended here */
+  claim(jobId: string): Lease | undefined;
+  /** Called when BullMQ has finished the attempt. */
   release(jobId: string): void;
   get(jobId: string): Lease | undefined;
   has(jobId: string): boolean;
   renewed(jobIds: readonly string[]): void;
   lost(jobIds: readonly string[]): void;
-  /** Ends the attempt at one job, if it is held here. */
   abort(jobId: string, reason: HoldfastError): void;
-  /** Which jobs are held. */
   jobIds(): string[];
   abortAll(reason: HoldfastError): void;
 }
 
-/** @param lockMs how long the store keeps a lock that is not renewed, in milliseconds */
+/** @param lockMs how long Redis keeps a lock that is not renewed */
 export function createLeases(lockMs: number): Leases {
   const leases = new Map<string, Lease>();
   return {
-    take(jobId) {
+    claim(jobId) {
       if (leases.has(jobId)) return undefined;
       const lease = new Lease(lockMs);
       leases.set(jobId, lease);
@@ -88,8 +86,5 @@ function pick(leases: ReadonlyMap<string, Lease>, jobIds: readonly string[]): Le
 }
 
 function lockLost(): HoldfastError {
-  return new HoldfastError(
-    "LOCK_LOST",
-    "This worker was silent for too long; another one may have taken the job over",
-  );
+  return new HoldfastError("LOCK_LOST", "The worker lost its lock; another one may have claimed the job");
 }

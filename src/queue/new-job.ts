@@ -10,14 +10,23 @@ export interface NewJob {
   readonly type: string;
   readonly envelope: JobEnvelope;
   readonly retry: RetryPolicy;
+  readonly timing: Timing;
+  /** Context of the trace that its attempts join; undefined where nothing is traced. */
+  readonly trace: string | undefined;
+  readonly dedup: Deduplication;
+}
+
+/** When and how urgently a job runs. */
+export interface Timing {
   /** Milliseconds until it may run. */
   readonly delayMs: number;
   /** 0: none; else 1 (first) to `PRIORITY_MAX` (last), all behind the jobs without priority. */
   readonly priority: number;
-  /** Context of the trace that its attempts join; undefined where nothing is traced. */
-  readonly trace: string | undefined;
+}
+
+export interface Deduplication {
   /** Hash of the job's type and idempotency key. */
-  readonly dedupKey: string;
-  /** Milliseconds for which the job keeps its deduplication key, whatever becomes of it. */
-  readonly dedupKeyMs: number;
+  readonly key: string;
+  /** Milliseconds for which the job keeps the key, whatever becomes of it. */
+  readonly holdMs: number;
 }

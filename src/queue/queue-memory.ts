@@ -9,13 +9,13 @@ import { loadScript } from "../redis/script.ts";
 
 const rememberScript = loadScript(import.meta.url, "remember-queue.lua");
 
-/** Remembers in the store which queue each type is submitted to. */
+/** Remembers in Redis which queue each type is submitted to. */
 export interface QueueMemory {
-  /** Whether the store knows it already, as far as this process can tell without asking. */
+  /** Whether Redis remembers it already, as far as this process knows. */
   knows(contract: JobContract): boolean;
-  /** Written before a type's first submission. @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_FULL` */
+  /** Called before a type's first submission. @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_FULL` */
   remember(contract: JobContract): Promise<void>;
-  /** The store may have lost it: each type is written anew with its next submission. */
+  /** Redis may have lost it: each type is remembered again with its next submission. */
   forget(): void;
 }
 
@@ -34,7 +34,7 @@ export function openQueueMemory(client: RedisConnection, prefix: string): QueueM
   };
 }
 
-/** The queues that each type was submitted to, the last one first. */
+/** Reads the queues that each type was submitted to, the latest first. */
 export async function readQueueMemory(
   client: RedisConnection,
   prefix: string,
@@ -43,7 +43,7 @@ export async function readQueueMemory(
   return new Map(Object.entries(known).map(([type, names]) => [type, names.split(" ")]));
 }
 
-/** A contract whose queue is another than the one that its type was last submitted to, and does not say so. */
+/** A contract whose queue differs from the one its type was last submitted to, without declaring it. */
 export interface ChangedQueue {
   readonly type: string;
   readonly queue: string;
@@ -65,8 +65,8 @@ export function changedQueues(
 }
 
 /**
- * Refuses an application in which a type has another queue than it was last submitted to: its keys would be forgotten, and
- * its jobs left behind. The connection of a process that is refused is closed.
+ * Refuses an application in which a type has another queue than before: its keys would be forgotten, and its jobs left behind. The
+ * connection is then closed.
  *
  * @throws HoldfastError `QUEUE_CHANGED` with a line for each such type, `STORE_UNAVAILABLE`
  */

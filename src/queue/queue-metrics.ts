@@ -11,23 +11,20 @@ interface Reading {
   readonly backlogs: readonly Backlog[];
 }
 
-/**
- * Tells at each scrape what is in the store. While it is away that is told, within 1.5 s, and nothing else: an old number
- * would look like a new one.
- */
+/** Reads Redis at each scrape. While it is away, only that is reported, within 1.5 s: an old number would look like a new one. */
 export function measureRedis(metrics: Metrics, { client, of }: QueueStores, queues: readonly string[]): void {
   const up = metrics.gauge("holdfast_store_up").labels();
-  const tell = backlogReporter(metrics, queues);
+  const report = backlogReporter(metrics, queues);
   const stores = queues.map(of);
-  const read = oneAtATime(() => readStore(client, stores));
+  const read = oneAtATime(() => readRedis(client, stores));
   metrics.beforeScrape(async () => {
     const reading = await inTime(read()).catch(() => undefined);
     up.set(reading === undefined ? 0 : 1);
-    tell(reading);
+    report(reading);
   });
 }
 
-/** Tells how far this process's clock is off Redis's. */
+/** Reports how far this process's clock is off Redis's. */
 export function measureClock(metrics: Metrics, clock: Pick<Clock, "offsetMs">): void {
   const offset = metrics.gauge("holdfast_clock_offset_seconds").labels();
   metrics.beforeScrape(() => offset.set(clock.offsetMs() / 1_000));
@@ -59,8 +56,8 @@ function backlogReporter(
   };
 }
 
-async function readStore(client: RedisConnection, stores: readonly QueueStore[]): Promise<Reading> {
-  // A patient connection would keep the question until the store is back.
+async function readRedis(client: RedisConnection, stores: readonly QueueStore[]): Promise<Reading> {
+  // A retrying connection would keep the command until Redis is back.
   if (client.status !== "ready") throw redisUnavailable();
   const [pingMs, ...backlogs] = await Promise.all([timePing(client), ...stores.map(readBacklog)]);
   return { pingMs, backlogs };

@@ -5,22 +5,22 @@ import { SILENT_AFTER_MS } from "./heartbeat.ts";
 import { encodingsLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-/** How much of everything a queue holds. */
+/** How many jobs, workers and doubts a queue has. */
 export interface Backlog {
-  /** Of jobs that have ended, those that are kept. */
+  /** Finished jobs count while they are kept. */
   readonly jobs: Readonly<Record<JobState, number>>;
-  /** Workers that gave a sign of life lately. */
+  /** Workers with a recent heartbeat. */
   readonly workers: number;
-  /** For how many milliseconds the next job in line might have run already; 0 where none waits. */
+  /** For how many milliseconds the next job could have run; 0 where none waits. */
   readonly oldestWaitingMs: number;
-  /** Effects in doubt, and for how many milliseconds the oldest has been so; 0 where there is none. */
+  /** Effects in doubt, and the age of the oldest in milliseconds; 0 where there is none. */
   readonly doubts: number;
   readonly oldestDoubtMs: number;
 }
 
 const script = loadScript(import.meta.url, "backlog.lua", nowLua, encodingsLua);
 
-/** Reads a queue's backlog in one step, at the same cost however long it is. */
+/** Reads a queue's backlog in one step, at the same cost at any depth. */
 export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog> {
   const args = [keys.start, SILENT_AFTER_MS];
   const reply = await script.run(client, [keys.doubts, keys.workersSeen], args);

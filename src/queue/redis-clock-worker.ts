@@ -7,8 +7,8 @@ type Process = Processor<unknown, unknown, string>;
 export type RedisClockWorkerOptions = WorkerOptions & { readonly connection: RedisConnection };
 
 /**
- * BullMQ's worker, by Redis's clock. While this process's is wrong it claims nothing, and goes on by itself when it is right:
- * what handlers do with the time would be wrong, too.
+ * BullMQ's worker, by Redis's clock. While this process's clock is wrong it claims nothing, since handlers use that clock; it goes on
+ * by itself.
  */
 export class RedisClockWorker extends Worker<unknown, unknown, string> {
   readonly #clock: Clock;
@@ -22,17 +22,17 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
     this.run().catch((error: Error) => this.emit("error", error));
   }
 
-  /** Also a worker that is paused hears of a job that it waited for before, and would claim it. */
+  /** A paused worker still receives the job that it waited for before, and would claim it. */
   protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
     if (this.#clock.isRight() && !this.isPaused()) return await super.moveToActive(...args);
     await this.pause(true);
     this.#clock.look();
-    // It has taken the mark by which another worker would hear of the job.
+    // It has removed the marker that wakes another worker.
     await this.#connection.zadd(this.toKey("marker"), 0, "0");
     return undefined as never;
   }
 
-  /** Redis's time, at which the next delayed job is due, would be asked for without a pause by a clock that is ahead. */
+  /** A clock that is ahead would find the next delayed job due and poll without a pause. */
   protected override getBlockTimeout(blockUntil: number): number {
     return super.getBlockTimeout(blockUntil > 0 ? blockUntil + this.#clock.offsetMs() : blockUntil);
   }

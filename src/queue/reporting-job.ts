@@ -4,24 +4,24 @@ import { formatFailure, isFailureLine } from "../job/failure.ts";
 import { isUnanswered, untilAnswered } from "../redis/until-answered.ts";
 import type { Lease } from "./lease.ts";
 
-/** The worker's claim on a job, under which the end of an attempt is written down. */
+/** How a worker has claimed a job. */
 export interface Claim {
   readonly lease: Lease;
   readonly lockMs: number;
-  /** Called when Redis refuses to write down how an attempt ended, with the first error; it is sent again. */
+  /** Called with the first error when Redis refuses to store how the attempt ended; it is sent again. */
   readonly onRefused: (error: unknown) => void;
 }
 
-/** BullMQ's codes for a job that this worker has no more: it is gone, its lock is gone or another's, it is not active. */
+/** BullMQ's codes for a job that is no longer this worker's: missing, without lock, with another's lock, not active. */
 const NOT_OURS: ReadonlySet<unknown> = new Set([-1, -2, -3, -6]);
 
 /**
- * A job whose attempt ends as it ended. BullMQ takes an error reply to a completion for a failure of the job; here each
- * end is sent again until Redis answers it, while the lock is renewed, and nothing else is written in its place.
+ * A job whose attempt is stored as it ended. BullMQ treats an error reply to a completion as a failure of the job; here each outcome
+ * is sent again until Redis answers, while the lock is renewed, and nothing else is stored instead.
  */
 export class ReportingJob extends Job<unknown, unknown, string> {
   #claim: Claim | undefined;
-  #unwritten: unknown;
+  #unstored: unknown;
 
   /** Called by the worker before the attempt. */
   claimedBy(claim: Claim): void {
@@ -41,12 +41,12 @@ export class ReportingJob extends Job<unknown, unknown, string> {
   }
 
   override async moveToFailed<E extends Error>(error: E, token: string, fetchNext?: boolean) {
-    // How the attempt really ended could not be written down. The next one finds its effects done.
-    if (this.#unwritten !== undefined) throw this.#unwritten;
+    // The real outcome could not be stored. The next attempt finds its effects done.
+    if (this.#unstored !== undefined) throw this.#unstored;
     const stacktrace = this.stacktrace ?? [];
     const shown = isFailureLine(error.message) ? error : inOurWords(error);
     return await this.#end(token, () => {
-      // Each try adds the trace.
+      // Each try appends the trace.
       this.stacktrace = [...stacktrace];
       return super.moveToFailed(shown, token, fetchNext);
     });
@@ -59,12 +59,12 @@ export class ReportingJob extends Job<unknown, unknown, string> {
     try {
       return await untilAnswered(move, { isLeased: () => this.#isLeased(claim, token), onRefused });
     } catch (error) {
-      if (isUnanswered(error) || NOT_OURS.has(codeOf(error))) this.#unwritten = error;
+      if (isUnanswered(error) || NOT_OURS.has(codeOf(error))) this.#unstored = error;
       throw error;
     }
   }
 
-  /** Renews the lock, for BullMQ has ceased to by now. */
+  /** Renews the lock, because BullMQ has stopped renewing it. */
   async #isLeased({ lease, lockMs }: Claim, token: string): Promise<boolean> {
     if (!lease.isLocked()) return false;
     const extended = await this.extendLock(token, lockMs).catch(() => undefined);
@@ -78,9 +78,9 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-/** The texts of Redis and BullMQ are for the worker's log: they name keys, and say nothing to whoever reads a status. */
+/** The texts of Redis and BullMQ name keys: they belong in the worker's log, not in a status. */
 function inOurWords(error: Error): Error {
-  const message = "The attempt could not be ended; the worker's log says why";
+  const message = "The outcome could not be stored; the worker's log says why";
   const line = formatFailure({ code: "INTERNAL", message, retryable: true });
   return error instanceof UnrecoverableError
     ? new UnrecoverableError(line)

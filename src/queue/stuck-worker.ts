@@ -5,25 +5,24 @@ import type { QueueStore } from "./queue-store.ts";
 
 export interface WatchdogOptions {
   readonly store: QueueStore;
-  /** Read at each look. */
   readonly heartbeat: () => WorkerHeartbeat;
-  /** Whether it would claim a job at all now. */
+  /** Whether it would claim a job now. */
   readonly mayClaim: () => boolean;
-  /** Told once. */
+  /** Called once. */
   readonly onStuck: () => void;
 }
 
 export interface Watchdog extends Running {
-  /** The store answered that it would not give a job: it may be full, and no other worker would get more. */
+  /** Redis refused to deliver a job. It may be full, and no other worker would get one. */
   reset(): void;
 }
 
-/** So many looks in a row must find the same: a process that was stopped for a minute has looked once, and not six times. */
+/** Looks in a row that must agree: a process that was paused for a minute has looked once. */
 const LOOKS = 6;
 
 /**
- * Notices a worker that hears of no job although jobs wait: its connection hangs, or its loop has ended. BullMQ takes
- * care of most such cases; whatever is left would look like an idle worker for ever.
+ * Notices a worker that claims nothing although jobs wait: its connection hangs, or its loop has ended. BullMQ handles most such
+ * cases; the rest would look like an idle worker for ever.
  */
 export function startWatchdog(options: WatchdogOptions): Watchdog {
   const { store, heartbeat, mayClaim, onStuck } = options;
@@ -31,10 +30,10 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
   let found = 0;
   let wasReset = false;
   const look = oneAtATime(async () => {
-    const waits = await jobsWait(store).catch(() => false);
+    const isWaiting = await jobsWait(store).catch(() => false);
     const { running, concurrency, claimedAt: nowClaimedAt } = heartbeat();
     const looksStuck =
-      waits && !wasReset && mayClaim() && running < concurrency && nowClaimedAt === claimedAt;
+      isWaiting && !wasReset && mayClaim() && running < concurrency && nowClaimedAt === claimedAt;
     claimedAt = nowClaimedAt;
     wasReset = false;
     found = looksStuck ? found + 1 : 0;
@@ -49,7 +48,7 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
   };
 }
 
-/** Whether there are jobs that a worker would get if it asked. */
+/** Whether there are jobs that a worker could claim. */
 async function jobsWait({ client, keys }: QueueStore): Promise<boolean> {
   const [waiting, prioritized, limits] = await Promise.all([
     client.llen(keys.waiting),

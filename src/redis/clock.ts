@@ -10,19 +10,18 @@ import { inTime } from "./redis-errors.ts";
 /** How far a process's clock may be off Redis's, in milliseconds. */
 export const CLOCK_TOLERANCE_MS = 2_000;
 
-/** How a process's clock stands to Redis's. */
+/** One comparison of a process's clock with Redis's. */
 export interface ClockReading {
   /** Milliseconds by which Redis's clock is ahead of this process's monotonic one. */
   readonly aheadMs: number;
-  /** The reading can be wrong by so many milliseconds: half of the way there and back. */
+  /** The error of the reading in milliseconds: half of the round trip. */
   readonly uncertainMs: number;
 }
 
 /**
- * This process's clock, held against Redis's, which decides what expires and what is due.
+ * This process's clock, compared with Redis's, which decides what expires and what is due.
  *
- * Two clocks of the process are compared: the one that shows the time of day can be set or jump, the monotonic one cannot. So a
- * jump is seen when it is looked for, without asking Redis.
+ * The time of day can be set, the monotonic clock cannot: comparing the two finds a jump without a round trip.
  */
 export interface Clock extends Running {
   /** Redis's time, in milliseconds since 1970. */
@@ -33,21 +32,21 @@ export interface Clock extends Running {
   isRight(): boolean;
   /** @throws HoldfastError `CLOCK_WRONG` with both times, unless it is right */
   assertRight(): void;
-  /** Told each time that Redis was asked, whether it is right. */
+  /** Called after each comparison with Redis. */
   onMeasure(listener: (isRight: boolean) => void): void;
-  /** Asks Redis soon, where something looks wrong or it is time. */
+  /** Compares with Redis soon, if something looks wrong or it is time. */
   look(): void;
 }
 
 const LOOK_EVERY_MS = 1_000;
 const MEASURE_EVERY_MS = 5_000;
 const SAMPLES_MAX = 3;
-/** No need to ask again. */
+/** Precise enough. */
 const GOOD_ROUND_TRIP_MS = 20;
 const RETRY_AFTER_MS = 5_000;
 
 /**
- * Measures this process's clock, and goes on doing so. The connection of a process that is refused is closed.
+ * Measures this process's clock, now and from now on. If it is wrong, the connection is closed.
  *
  * @throws HoldfastError `CLOCK_WRONG` when it is more than 2 s off, `STORE_UNAVAILABLE`
  */
@@ -82,7 +81,7 @@ function createClock(client: RedisConnection, log: Logger | undefined) {
     wasRight = isRightNow;
     for (const listener of listeners) listener(isRightNow);
   });
-  // A patient connection would keep the question until the store is back, and its answer would be late then.
+  // A retrying connection would keep the command until Redis is back, and the reply would be late.
   const look = () => {
     const isDue = isRight() !== wasRight || performance.now() - measuredAt > MEASURE_EVERY_MS;
     if (isDue && client.status === "ready") measure().catch(() => {});
@@ -110,9 +109,9 @@ function report(log: Logger | undefined, offsetMs: number, isRight: boolean): vo
 }
 
 /**
- * Asks Redis for its time a few times; the quickest answer counts.
+ * Reads Redis's time a few times; the quickest reply counts.
  *
- * @returns undefined where none came within the tolerance: a slow network, or an event loop that was held up, proves nothing
+ * @returns undefined where none came within the tolerance: a slow network or a busy event loop proves nothing
  */
 async function readClock(client: RedisConnection): Promise<ClockReading | undefined> {
   let best: ClockReading | undefined;
@@ -124,7 +123,7 @@ async function readClock(client: RedisConnection): Promise<ClockReading | undefi
   return best === undefined || 2 * best.uncertainMs > CLOCK_TOLERANCE_MS ? undefined : best;
 }
 
-/** Asks Redis for its time once; of a cluster always the same node, or each look could find another clock. */
+/** Reads Redis's time once; in a cluster always from the same node, since each has its own clock. */
 export async function sampleClock(client: RedisConnection): Promise<ClockReading> {
   const [server = client] = serversOf(client).sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
   const asked = performance.now();

@@ -4,77 +4,82 @@ import { withDeadline } from "../lib/deadline.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { type Codec, openCodec } from "./codec.ts";
-import { isLoading, openStore, type Patience, type RedisConnection, whenReady } from "./connection.ts";
+import {
+  type ConnectionMode,
+  isLoading,
+  openConnection,
+  type RedisConnection,
+  whenReady,
+} from "./connection.ts";
 import { embeddedStoreUrl } from "./embedded.ts";
 import { redisUnavailable } from "./redis-errors.ts";
-import { refusalIn } from "./rejection.ts";
+import { rejectionIn } from "./rejection.ts";
 import { requireFitRedis } from "./requirements.ts";
 
-/** A connection to a store, and how what lies in it is sealed. */
+/** A connection, and the encryption of what goes over it. */
 export interface RedisAccess {
   readonly client: RedisConnection;
   readonly codec: Codec;
 }
 
-/** The same, with a life of its own. */
 export interface ConnectedRedis extends RedisAccess, Running {
-  /** What the store has against this process now, in one line; undefined where it said nothing. */
-  readonly refusal: () => string | undefined;
+  /** Why Redis rejects this process now, in one line; undefined while it does not. */
+  readonly rejection: () => string | undefined;
 }
 
-/** How long a process waits for the store at its start before it gives up, in milliseconds. */
-const START_PATIENCE_MS = 5_000;
-/** A store that refuses is told again this often, so that whoever looks at the log's end sees why nothing goes on. */
-const TOLD_AGAIN_MS = 60_000;
+/** How long a process waits for Redis at its start. */
+const START_TIMEOUT_MS = 5_000;
+/** A rejection is logged again this often, so that the end of the log shows why nothing goes on. */
+const REPEAT_AFTER_MS = 60_000;
 
 /**
- * Connects to the configured store, or the embedded one, and makes sure that it can give what is promised.
+ * Connects to the configured Redis, or the embedded one, and checks that it can keep the promised durability.
  *
  * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s, `STORE_REFUSED`, `STORE_UNFIT`
  */
 export async function connectRedis(
   settings: Settings,
-  patience: Patience,
+  mode: ConnectionMode,
   log?: Logger,
 ): Promise<ConnectedRedis> {
-  const store = await reachRedis(settings, patience, log);
+  const redis = await reachRedis(settings, mode, log);
   try {
-    const audit = requireFitRedis(store.client, settings.HOLDFAST_DURABILITY);
-    await withDeadline(audit, START_PATIENCE_MS, redisUnavailable);
-    return store;
+    const check = requireFitRedis(redis.client, settings.HOLDFAST_DURABILITY);
+    await withDeadline(check, START_TIMEOUT_MS, redisUnavailable);
+    return redis;
   } catch (error) {
-    await store.stop();
-    throw namedFault(error);
+    await redis.stop();
+    throw orRejection(error);
   }
 }
 
 /**
- * Connects to the configured store as it is.
+ * Connects without that check.
  *
  * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s, `STORE_REFUSED` at once
  */
 export async function reachRedis(
   settings: Settings,
-  patience: Patience,
+  mode: ConnectionMode,
   log?: Logger,
 ): Promise<ConnectedRedis> {
   const reporter = createReporter(log);
-  const client = openStore(storeUrl(settings), patience, reporter.onError);
+  const client = openConnection(redisUrl(settings), mode, reporter.onError);
   try {
-    await Promise.race([untilReady(client, log), reporter.refused]);
+    await Promise.race([untilReady(client, log), reporter.rejected]);
   } catch (error) {
     client.disconnect();
     throw error;
   }
-  client.on("close", () => log?.warn("the store is away; reconnecting"));
+  client.on("close", () => log?.warn("Redis is away; reconnecting"));
   client.on("ready", () => {
     reporter.onReady();
-    log?.info("the store is back");
+    log?.info("Redis is back");
   });
   return {
     client,
     codec: await openCodec(settings.HOLDFAST_ENCRYPTION_KEYS),
-    refusal: reporter.refusal,
+    rejection: reporter.rejection,
     stop: stopOnce(async () => {
       client.removeAllListeners("close");
       client.disconnect();
@@ -82,62 +87,62 @@ export async function reachRedis(
   };
 }
 
-/** Where the store is: what the environment says, else the embedded one of the data directory. */
-export function storeUrl(settings: Settings): string {
+/** `REDIS_URL`, or the embedded server's. */
+export function redisUrl(settings: Settings): string {
   return settings.REDIS_URL ?? embeddedStoreUrl(settings.HOLDFAST_DATA_DIR);
 }
 
-/** A role, which has a log, waits for a store that is reading its data; a person at a command is told. */
+/** A role waits for a Redis that is loading its data; a command, which has no log, does not. */
 async function untilReady(client: RedisConnection, log: Logger | undefined): Promise<void> {
   for (;;) {
     try {
-      return await whenReady(client, START_PATIENCE_MS);
+      return await whenReady(client, START_TIMEOUT_MS);
     } catch (error) {
       if (!(await isLoading(client))) throw error;
       if (log === undefined)
-        throw redisUnavailable(error, "The store is loading its data; try again when it is done");
-      log.info("the store is loading its data; waiting");
+        throw redisUnavailable(error, "Redis is loading its data; try again when it is done");
+      log.info("Redis is loading its data; waiting");
     }
   }
 }
 
-function namedFault(error: unknown): unknown {
-  const refusal = error instanceof HoldfastError ? undefined : refusalIn(error);
-  return refusal === undefined ? error : redisRefused(refusal);
+function orRejection(error: unknown): unknown {
+  const rejection = error instanceof HoldfastError ? undefined : rejectionIn(error);
+  return rejection === undefined ? error : redisRefused(rejection);
 }
 
-function redisRefused(refusal: string): HoldfastError {
-  return new HoldfastError("STORE_REFUSED", refusal);
+function redisRefused(rejection: string): HoldfastError {
+  return new HoldfastError("STORE_REFUSED", rejection);
 }
 
-/** Reconnecting meets the same error many times a second; each kind is told once until the store is back. */
+/** Reconnecting meets the same error many times a second: each kind is logged once until Redis is back. */
 function createReporter(log: Logger | undefined) {
-  let told = "";
-  let toldAt = Number.NEGATIVE_INFINITY;
-  let refusal: string | undefined;
-  let refuse: (error: HoldfastError) => void = () => {};
-  const refused = new Promise<never>((_, reject) => {
-    refuse = reject;
+  let logged = "";
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  let rejection: string | undefined;
+  let reject: (error: HoldfastError) => void = () => {};
+  const rejected = new Promise<never>((_, rejectPromise) => {
+    reject = rejectPromise;
   });
-  refused.catch(() => {});
+  rejected.catch(() => {});
   return {
-    /** Rejects at the first refusal. */
-    refused,
-    refusal: () => refusal,
+    /** Rejects when Redis first rejects this process. */
+    rejected,
+    rejection: () => rejection,
     onReady() {
-      told = "";
-      refusal = undefined;
+      logged = "";
+      rejection = undefined;
     },
     onError(error: Error) {
-      refusal = refusalIn(error);
-      if (refusal !== undefined) refuse(redisRefused(refusal));
-      const kind = refusal ?? ("code" in error ? String(error.code) : error.name);
-      const isDue = refusal !== undefined && performance.now() - toldAt > TOLD_AGAIN_MS;
-      if (kind === told && !isDue) return;
-      told = kind;
-      toldAt = performance.now();
-      if (refusal === undefined) log?.warn({ reason: kind }, "cannot reach the store");
-      else log?.error({ code: "STORE_REFUSED" }, refusal);
+      rejection = rejectionIn(error);
+      if (rejection !== undefined) reject(redisRefused(rejection));
+      const kind = rejection ?? ("code" in error ? String(error.code) : error.name);
+      const isDue = rejection !== undefined && performance.now() - loggedAt > REPEAT_AFTER_MS;
+      if (kind === logged && !isDue) return;
+      logged = kind;
+      loggedAt = performance.now();
+      if (rejection === undefined) log?.warn({ reason: kind }, "cannot reach Redis");
+      else log?.error({ code: "STORE_REFUSED" }, rejection);
     },
   };
 }

@@ -8,30 +8,32 @@ export type RedisConnection = Redis | Cluster;
 type ConnectionOptions = Omit<RedisOptions, "replyMapping">;
 
 /**
- * How a connection behaves while the store is away.
- *
- * `prompt`: commands fail at once, because somebody waits for the answer (API, CLI, producers).
- * `patient`: commands wait until the store is back, because nobody does (workers).
+ * What commands do while Redis is away: fail at once, because somebody waits for the answer (API, CLI, producers), or wait until
+ * it is back (workers).
  */
-export type Patience = "fail-fast" | "retrying";
+export type ConnectionMode = "fail-fast" | "retrying";
 
 const RECONNECT_MAX_MS = 1_000;
-/** A store that reads its data is asked this often whether it is done, and answers within that time. */
+/** A Redis that is loading its data is polled this often, and answers within that time. */
 const LOADING_ANSWER_MS = 1_000;
 
 /**
- * Opens a connection; it connects, and reconnects for ever, in the background.
+ * Opens a connection. It connects, and reconnects for ever, in the background.
  *
  * @param url `redis://`, `rediss://`, `unix://`; several comma-separated nodes are a Redis Cluster;
  *   `sentinel://[user:password@]host:port,host:port/MASTER[?db=N]` is a Sentinel set
- * @param onError told of every lost or failed connection, with a text that holds no secret
+ * @param onError called for every lost or failed connection, with a text that holds no secret
  */
-export function openStore(url: string, patience: Patience, onError: (error: Error) => void): RedisConnection {
+export function openConnection(
+  url: string,
+  mode: ConnectionMode,
+  onError: (error: Error) => void,
+): RedisConnection {
   const options: ConnectionOptions = {
-    ...behaviour[patience],
+    ...behaviour[mode],
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
     maxLoadingRetryTime: LOADING_ANSWER_MS,
-    // A read-only answer means that the master moved: look for it again, and send the command there.
+    // A read-only reply means that the master moved: find it, and send the command there.
     reconnectOnError: (error) => (isReadOnly(error) ? 2 : false),
   };
   const client = createClient(url, options);
@@ -39,16 +41,15 @@ export function openStore(url: string, patience: Patience, onError: (error: Erro
   return client;
 }
 
-/** What a master that became a replica answers to whatever would write. */
+/** A master that became a replica replies so to writes. */
 export function isReadOnly({ message }: Error): boolean {
   return message.startsWith("READONLY");
 }
 
-// A command resent after a reconnect can meet a store that has run it already. Where somebody waits, "unknown" is the
-// honest answer; a worker's commands are checked by lock and state, so that a second run of them changes nothing.
-// Silence while an answer is due means that the connection may be dead without either end having been told, e.g. by a
-// firewall that forgot it. The system itself would notice after a quarter of an hour.
-const behaviour: Record<Patience, ConnectionOptions> = {
+// Redis may have run a command already that is resent after a reconnect. Where somebody waits, "unknown" is the honest answer;
+// a worker's commands check lock and state, so a second run changes nothing.
+// The socket time-outs notice a connection that a firewall forgot. The system itself would take a quarter of an hour.
+const behaviour: Record<ConnectionMode, ConnectionOptions> = {
   "fail-fast": {
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
@@ -127,11 +128,11 @@ export async function whenReady(client: RedisConnection, ms: number): Promise<vo
   }
 }
 
-/** Whether a server that is connected, and not ready, is reading its data from its disk, or has just done so. */
+/** Whether a server that is connected and not ready is loading its data, or has just done so. */
 export async function isLoading(client: RedisConnection): Promise<boolean> {
   if (client instanceof Cluster || client.status !== "connect") return false;
   try {
-    // The one command that ioredis lets through before the connection is ready.
+    // The only command that ioredis sends before the connection is ready.
     await withDeadline(client.info("persistence"), LOADING_ANSWER_MS, redisUnavailable);
     return true;
   } catch {
@@ -145,9 +146,9 @@ export function serversOf(client: RedisConnection): Redis[] {
 }
 
 /**
- * Another connection to the same store, e.g. for a subscription, which needs one of its own.
+ * Opens another connection to the same Redis, e.g. for a subscription, which needs its own.
  *
- * @param options what is to be otherwise than with the first one
+ * @param options where they differ from the first connection's
  */
 export function duplicate(client: RedisConnection, options: ConnectionOptions = {}): RedisConnection {
   return client instanceof Cluster
@@ -155,8 +156,7 @@ export function duplicate(client: RedisConnection, options: ConnectionOptions = 
     : client.duplicate(options);
 }
 
-/** How a connection behaves while the store is away. */
-export function patienceOf(client: RedisConnection): Patience {
+export function modeOf(client: RedisConnection): ConnectionMode {
   const { maxRetriesPerRequest } =
     client instanceof Cluster ? (client.options.redisOptions ?? {}) : client.options;
   return maxRetriesPerRequest === null ? "retrying" : "fail-fast";

@@ -10,7 +10,7 @@ import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../lib/private-files.ts
 // sun_path holds 104 bytes on macOS and 108 on Linux.
 const SOCKET_PATH_MAX = 100;
 
-/** Where the embedded store of a data directory is reached, whether it runs or not. */
+/** The URL of the embedded server of a data directory, whether it runs or not. */
 export function embeddedStoreUrl(dataDir: string): string {
   const inside = resolve(dataDir, "store", "redis.sock");
   if (Buffer.byteLength(inside) <= SOCKET_PATH_MAX) return `unix://${inside}`;
@@ -19,8 +19,8 @@ export function embeddedStoreUrl(dataDir: string): string {
 }
 
 /**
- * Starts the embedded store: a Redis or Valkey server on a socket that only this user can open, with each write
- * fsynced before it is acknowledged.
+ * Starts the embedded server: Redis or Valkey on a socket that only this user can open, with each write fsynced before it is
+ * acknowledged.
  *
  * @throws HoldfastError `START_FAILED` when there is no server on this machine
  */
@@ -28,14 +28,14 @@ export function spawnEmbeddedStore(dataDir: string): ChildProcess {
   const directory = resolve(dataDir, "store");
   makePrivateDirectory(directory);
   const log = openSync(join(directory, "store.log"), "a", PRIVATE_FILE_MODE);
-  // Detached: a Ctrl-C in the terminal must reach the roles first, and the store last.
+  // Detached: a Ctrl-C in the terminal must reach the roles first, and the server last.
   return spawn(findServer(), serverOptions(dataDir, directory), {
     stdio: ["ignore", log, log],
     detached: true,
   });
 }
 
-/** Ends a store that an earlier run left behind, e.g. because its supervisor was killed. Its data stays. */
+/** Stops a server that an earlier run left behind, e.g. because its supervisor was killed. Its data stays. */
 export async function stopOrphanedStore(dataDir: string): Promise<void> {
   const client = new Redis({
     path: embeddedStoreUrl(dataDir).slice("unix://".length),
@@ -47,7 +47,7 @@ export async function stopOrphanedStore(dataDir: string): Promise<void> {
     await client.connect();
     await client.shutdown();
   } catch {
-    // No store listens there, or it closed the connection because it is shutting down: both are what we want.
+    // Nothing listens there, or it is shutting down already.
   } finally {
     client.disconnect();
   }

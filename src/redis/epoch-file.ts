@@ -5,10 +5,10 @@ import { z } from "zod";
 import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../lib/private-files.ts";
 import type { SeenEpoch } from "./epoch.ts";
 
-/** What was seen of each queue's epoch. */
+/** The epoch that was seen of each queue. */
 export type SeenEpochs = ReadonlyMap<string, SeenEpoch>;
 
-/** Where the processes of one data directory remember the epochs of one store, for those that come after them. */
+/** The file in which the processes of one data directory remember the epochs of one Redis for their successors. */
 export interface EpochFile {
   read(): SeenEpochs;
   /** Keeps the higher count where another process has seen more of the same epoch. */
@@ -17,10 +17,10 @@ export interface EpochFile {
 
 const contentSchema = z.record(z.string(), z.object({ id: z.string(), count: z.int().min(0) }));
 
-/** @param url of the store: another store, or another prefix, has a file of its own. What it says of users is left out. */
+/** @param url Redis's: each Redis and prefix has its own file. Credentials are left out. */
 export function epochFile(dataDir: string, url: string, prefix: string): EpochFile {
-  const place = `${url.replaceAll(/\/\/[^@/]*@/g, "//")} ${prefix}`;
-  const digest = createHash("sha256").update(place).digest("hex").slice(0, 16);
+  const identity = `${url.replaceAll(/\/\/[^@/]*@/g, "//")} ${prefix}`;
+  const digest = createHash("sha256").update(identity).digest("hex").slice(0, 16);
   const directory = join(dataDir, "epochs");
   const path = join(directory, `${digest}.json`);
   let isMade = false;
@@ -30,7 +30,7 @@ export function epochFile(dataDir: string, url: string, prefix: string): EpochFi
       const content = contentSchema.safeParse(JSON.parse(readFileSync(path, "utf8")));
       return new Map(Object.entries(content.data ?? {}));
     } catch {
-      // There is none yet, or a crash of the machine cut it off: then the processes that run know better.
+      // There is none yet, or a crash of the machine cut it off: running processes still remember.
       return new Map();
     }
   }

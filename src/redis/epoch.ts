@@ -7,53 +7,53 @@ import { redisRolledBack } from "./redis-errors.ts";
 import type { Writer } from "./replicas.ts";
 import { loadScript } from "./script.ts";
 
-/** What a process has seen of an epoch: its id, and how many changes the store has counted in it. */
+/** What a process has seen of an epoch: its id, and how many changes Redis has counted in it. */
 export interface SeenEpoch {
   readonly id: string;
   readonly count: number;
 }
 
-/** The answer of a script that was shown another epoch than the store's: it has done nothing. */
+/** A script returns this when it was shown another epoch than Redis's: it did nothing. */
 export const OTHER_EPOCH = "other-epoch";
 
-/** What a script that was shown the epoch has answered. */
+/** What a script returns that was shown the epoch. */
 export interface CountedReply<T> {
   readonly result: T;
-  /** How many changes the store has counted by now. */
+  /** How many changes Redis has counted. */
   readonly count: number;
   /** Whether they are as durable as configured. */
   readonly isConfirmed: boolean;
 }
 
-/** Where the store has lost something: what is known of it. */
+/** What is known of a data loss. */
 export interface Loss {
   /** Milliseconds since 1970. */
   readonly since: number;
   readonly known: SeenEpoch;
-  /** Its id is `none` where the store had no epoch at all. */
+  /** Its id is `none` where Redis had no epoch at all. */
   readonly found: SeenEpoch;
 }
 
 /**
- * One queue's epoch, as this process knows it.
+ * A queue's epoch, as this process knows it.
  *
- * The store keeps an id, and counts each change that a promise rests on: jobs taken, effects reserved. A store that comes
- * back with less than it had shows another id, or a lower count than somebody has seen.
+ * Redis has an id, and counts each change that a guarantee rests on: jobs added, effects reserved. After a data loss it has
+ * another id, or a lower count than somebody has seen.
  */
 export interface Epoch {
-  /** To be shown to each script that takes a job or begins an effect: id and count, as its arguments. */
+  /** The arguments for each script that adds a job or reserves an effect. */
   shown(): readonly [id: string, count: number];
-  /** Runs a script that counts a change, and says whether that is as durable as configured. */
+  /** Runs a script that counts a change. */
   readonly write: Writer;
   /**
-   * Told the count in the answer to a script, with the id that it was shown. What the replicas have not confirmed may be
-   * lost without a promise broken: it is not remembered.
+   * Remembers the count that a script returned, with the id that it was shown. What the replicas have not confirmed may be lost
+   * without breaking a promise, so it is not remembered.
    */
   seen(id: string, count: number, isConfirmed: boolean): void;
   /**
-   * Compares with the store: each second, and when a script was refused.
+   * Compares with Redis: each second, and when a script was refused.
    *
-   * @throws HoldfastError `STORE_ROLLED_BACK` while the store has lost something and nobody has accepted it
+   * @throws HoldfastError `STORE_ROLLED_BACK` while Redis has lost data and nobody has accepted it
    */
   check(): Promise<void>;
   /** What this process remembers. */
@@ -62,17 +62,17 @@ export interface Epoch {
 
 export interface EpochOptions {
   readonly client: RedisConnection;
-  /** Where Redis keeps it. */
+  /** Its key in Redis. */
   readonly key: string;
   readonly durability: Durability;
   readonly write: Writer;
-  /** What was seen before this process began. */
+  /** What was seen before this process started. */
   readonly remembered: SeenEpoch | undefined;
-  /** Called before a loss is acted upon, and before a new epoch is taken up. */
+  /** Called before a loss is reported, and before a new epoch is accepted. */
   readonly onLoss: (loss: Loss | undefined) => Promise<void>;
 }
 
-/** Where a loss is expected, workers get so long to say which effects they are in the middle of. */
+/** With durability `memory` a loss is expected: workers have this long to put their running effects in doubt. */
 const ACCEPTED_AFTER_MS = 3_000;
 
 const checkScript = loadScript(import.meta.url, "check-epoch.lua", nowLua);
@@ -110,7 +110,7 @@ export function createEpoch(options: EpochOptions): Epoch {
     shown: () => [remembered.id, remembered.count],
     write,
     seen(id, count, isConfirmed) {
-      // An answer that comes after the epoch has changed tells of the one before.
+      // A reply from before the epoch changed is about the previous one.
       if (isConfirmed && id === remembered.id) raise(count);
     },
     check: oneAtATime(check),
@@ -121,7 +121,7 @@ export function createEpoch(options: EpochOptions): Epoch {
 }
 
 /**
- * Runs a script that is shown the epoch; once more where it turns out that a new one has begun and is in order.
+ * Runs a script that is shown the epoch; once more if a new epoch has begun.
  *
  * @throws HoldfastError `STORE_ROLLED_BACK`
  */

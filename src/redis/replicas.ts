@@ -1,38 +1,38 @@
 import type { Durability } from "../config/variables.ts";
 import type { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import { duplicate, isReadOnly, patienceOf, type RedisConnection, whenReady } from "./connection.ts";
+import { duplicate, isReadOnly, modeOf, type RedisConnection, whenReady } from "./connection.ts";
 import { redisUnavailable } from "./redis-errors.ts";
 import type { Script } from "./script.ts";
 
-/** What a script that changes something has answered. */
+/** The reply of a script that writes. */
 export interface Written {
   readonly reply: unknown;
   /** Whether what it wrote is as durable as configured. */
   readonly isConfirmed: boolean;
 }
 
-/** How one queue's promises are written: the step, and the confirmation that it is on the replicas. */
+/** Runs a script that writes, and waits for the confirmation that the replicas have it. */
 export type Writer = (
   script: Script,
   keys: readonly string[],
   args: readonly (string | number)[],
 ) => Promise<Written>;
 
-/** Gives each queue a writer of its own. */
+/** Each queue has its own writer. */
 export interface Writers extends Running {
   of(): Writer;
 }
 
 const REPLICATION_DEADLINE_MS = 1_000;
-const START_PATIENCE_MS = 5_000;
-/** A slot that moves more often than this within one write moves in circles. */
+const START_TIMEOUT_MS = 5_000;
+/** A slot does not move more often than this within one write. */
 const MOVES_MAX = 4;
 
 /**
- * Where nothing is promised about replicas, a write is confirmed when it is answered.
+ * Without a promise about replicas, a write is confirmed by its reply.
  *
- * @throws HoldfastError `STORE_UNAVAILABLE` when the store cannot be reached within 5 s
+ * @throws HoldfastError `STORE_UNAVAILABLE` when Redis cannot be reached within 5 s
  */
 export async function openWriters(
   client: RedisConnection,
@@ -47,16 +47,15 @@ export async function openWriters(
 }
 
 /**
- * `WAIT` speaks of the writes of its own connection, and of those alone: it travels right behind its write. What it holds
- * up is its connection, so writes that wait for replicas have one of their own: locks are renewed on the other, and reads
- * answered, while a replica is away. The client sends nothing again by itself: on a new connection `WAIT` would find nothing
- * to wait for. Where nobody waits both are sent again, together.
+ * `WAIT` covers only the writes of its own connection, so it follows its write there. It blocks that connection: on the other
+ * one, locks are still renewed and reads answered while a replica is away. The client resends nothing by itself, because on a
+ * new connection `WAIT` has nothing to wait for; a retrying writer resends both together.
  */
 async function replicatedWriters(client: RedisConnection, replicas: number): Promise<Writers> {
   const own = duplicate(client, { autoResendUnfulfilledCommands: false, reconnectOnError: isReadOnly });
-  // It is the other connection's owner who hears that the store is away.
+  // The other connection's owner reports that Redis is away.
   own.on("error", () => {});
-  const isRetrying = patienceOf(client) === "retrying";
+  const isRetrying = modeOf(client) === "retrying";
   const wait = ["wait", replicas, REPLICATION_DEADLINE_MS];
   const write: Writer = async (script, keys, args) => {
     for (let tries = 1; ; tries += 1) {
@@ -68,7 +67,7 @@ async function replicatedWriters(client: RedisConnection, replicas: number): Pro
       }
     }
   };
-  await whenReady(own, START_PATIENCE_MS).catch((error: unknown) => {
+  await whenReady(own, START_TIMEOUT_MS).catch((error: unknown) => {
     own.disconnect();
     throw error;
   });
@@ -82,19 +81,19 @@ function isMoved(reply: unknown): boolean {
   return reply instanceof Error && reply.message.startsWith("MOVED ");
 }
 
-/** A cluster's client learns of slots that moved from single commands only. */
+/** A cluster's client follows slots that moved only with single commands. */
 async function learnSlot(client: RedisConnection, [key = ""]: readonly string[]): Promise<void> {
   await client.exists(key);
 }
 
-/** No answer of the store's, or that of one that is a replica now. */
+/** No reply, or one from a master that is a replica now. */
 function isLost(reply: unknown): boolean {
   return reply instanceof Error && (reply.name !== "ReplyError" || isReadOnly(reply));
 }
 
 /**
- * While replicas are away each write takes all of its deadline, and one sent behind it is not even run. What has waited
- * for longer than somebody waits for it is given up unsent, or they would pile up for as long as the replicas are away.
+ * While replicas are away, each write takes its whole deadline. Writes that have waited longer than anybody waits for them are
+ * dropped unsent, or they would pile up.
  */
 function oneByOne(write: Writer, waitMs: number): Writer {
   let last: Promise<unknown> = Promise.resolve();
@@ -109,7 +108,7 @@ function oneByOne(write: Writer, waitMs: number): Writer {
   };
 }
 
-/** The store has the write, or may have it; too few replicas said so in time. */
+/** Redis has the write, or may have it; too few replicas confirmed it in time. */
 export function replicasMissing(): HoldfastError {
   return redisUnavailable(undefined, "The replicas did not confirm in time");
 }

@@ -3,20 +3,20 @@ import type { Durability } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type RedisConnection, serversOf } from "./connection.ts";
 
-/** One thing about the store that the promises rest on. */
+/** One setting of Redis that the guarantees rest on. */
 export interface RedisCheck {
   readonly setting: string;
   readonly expected: string;
   readonly found: string;
   readonly holds: boolean;
-  /** What can happen if nothing is done. */
+  /** What can happen otherwise. */
   readonly risk: string;
   readonly remedy: string;
 }
 
 const OLDEST_VERSION = 7;
 
-/** Checks all that the configured durability rests on; of a cluster each node that holds data, telling of the worst. */
+/** Checks what the configured durability rests on. In a cluster every master is checked, and the worst is returned. */
 export async function checkRedis(client: RedisConnection, durability: Durability): Promise<RedisCheck[]> {
   const [first = [], ...others] = await Promise.all(
     serversOf(client).map((server) => checkServer(server, durability, client instanceof Cluster)),
@@ -64,11 +64,11 @@ interface Setting {
 const eviction: Setting = {
   name: "maxmemory-policy",
   expected: "noeviction",
-  risk: "under memory pressure the store deletes jobs and keys",
+  risk: "under memory pressure Redis deletes jobs and keys",
 };
 
 const persistence: readonly Setting[] = [
-  { name: "appendonly", expected: "yes", risk: "a restart of the store loses jobs that were acknowledged" },
+  { name: "appendonly", expected: "yes", risk: "a restart of Redis loses acknowledged jobs" },
   {
     name: "appendfsync",
     expected: "always",
@@ -91,7 +91,7 @@ async function checkSetting(client: RedisConnection, setting: Setting): Promise<
   return {
     setting: name,
     expected,
-    found: found ?? "(the store does not tell)",
+    found: found ?? "(Redis does not say)",
     holds: found === expected,
     risk,
     remedy,
@@ -103,13 +103,13 @@ async function readSetting(client: RedisConnection, name: string): Promise<strin
     const reply = (await client.config("GET", name)) as string[];
     return reply[1];
   } catch (error) {
-    // Hosted stores forbid CONFIG; that is a finding, not a fault.
+    // Hosted Redis forbids CONFIG; that is a finding, not a fault.
     if (error instanceof Error && /^(NOPERM|ERR)/.test(error.message)) return undefined;
     throw error;
   }
 }
 
-/** What INFO tells, by field. */
+/** The reply to INFO, by field. */
 export type Info = ReadonlyMap<string, string>;
 
 export async function readInfo(client: RedisConnection): Promise<Info> {
@@ -125,12 +125,12 @@ function checkVersion(info: Info): RedisCheck {
     expected: `${OLDEST_VERSION}.0 or newer`,
     found: version,
     holds: Number.parseInt(version, 10) >= OLDEST_VERSION,
-    risk: "older stores lack commands that the guarantees rest on",
-    remedy: "upgrade the store",
+    risk: "older versions lack commands that the guarantees rest on",
+    remedy: "upgrade Redis",
   };
 }
 
-/** How many replicas follow the store just now. */
+/** How many replicas are online. */
 export function onlineReplicas(info: Info): number {
   return [...info].filter(([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"))
     .length;
@@ -143,13 +143,13 @@ function checkRole(info: Info): RedisCheck {
     expected: "master",
     found: role === "slave" ? "a read-only replica" : role,
     holds: role === "master",
-    risk: "it takes no writes, so that no job can be accepted, run or ended",
+    risk: "it refuses writes, so no job can be accepted, run or finished",
     remedy:
-      "let REDIS_URL name the master, or the Sentinel set that knows it; REPLICAOF NO ONE makes this one a master",
+      "point REDIS_URL at the master, or at the Sentinel set that knows it; REPLICAOF NO ONE makes this one a master",
   };
 }
 
-/** A server alone and a node of a cluster answer differently to one that does not expect them. */
+/** A client for one server cannot use a cluster, nor the other way round. */
 function checkTopology(info: Info, isClusterExpected: boolean): RedisCheck {
   const isCluster = info.get("cluster_enabled") === "1";
   return {

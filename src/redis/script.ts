@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { RedisConnection } from "./connection.ts";
 
-/** A Lua script that lies beside its caller, run as one atomic step in the store. */
+/** A Lua script, run in Redis as one atomic step. */
 export interface Script {
   run(client: RedisConnection, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
-  /** Runs it, and one more command right behind it: on the same connection, to the same node of a cluster. */
+  /** Runs it and then one more command, on the same connection and the same node of a cluster. */
   runBefore(
     command: readonly (string | number)[],
     client: RedisConnection,
@@ -14,10 +14,10 @@ export interface Script {
   ): Promise<ReplyPair>;
 }
 
-/** What two commands in a row were answered; a refusal is an error here, not thrown. */
+/** The replies to two commands in a row. An error reply is returned, not thrown. */
 export type ReplyPair = readonly [script: unknown, command: unknown];
 
-/** The scripts that were sent whole over each connection since it was made. */
+/** The scripts that were sent as a whole over each connection. */
 const sent = new WeakMap<RedisConnection, Set<string>>();
 
 function sentOver(client: RedisConnection): Set<string> {
@@ -25,7 +25,7 @@ function sentOver(client: RedisConnection): Set<string> {
   if (known !== undefined) return known;
   const none = new Set<string>();
   sent.set(client, none);
-  // The store that it meets next may be another one.
+  // It may reconnect to another Redis.
   client.on("close", () => none.clear());
   return none;
 }
@@ -45,8 +45,8 @@ export function loadInclude(moduleUrl: string, file: string): string {
 /**
  * Loads a script file.
  *
- * A connection sends it whole once, and from then on its digest. To try the digest first would save those bytes, but where the
- * store did not know it, what was sent behind it would overtake it; an effect's report must not be overtaken.
+ * A connection sends it as a whole once, and its digest from then on. Trying the digest first would save those bytes, but if Redis
+ * did not know it, the next command would overtake it; an effect's report must not be overtaken.
  *
  * @param moduleUrl the caller's `import.meta.url`
  * @param file the script's name in the same folder
@@ -67,7 +67,7 @@ export function loadScript(moduleUrl: string, file: string, ...includes: readonl
       try {
         return await client.evalsha(sha1, keys.length, ...keys, ...args);
       } catch (error) {
-        // Its scripts were flushed, or it is another node of a cluster.
+        // Redis's scripts were flushed, or it is another node of a cluster.
         if (!isNoScript(error)) throw error;
         return await client.eval(source, keys.length, ...keys, ...args);
       }

@@ -29,15 +29,15 @@ const TOGETHER_MAX = 32;
 /**
  * Reads the status of a job.
  *
- * @param id anything: what is not an id of ours is simply no job
- * @returns undefined when there is no such job, or no longer
+ * @param id anything: a text that is no job id is no job
+ * @returns undefined when there is no such job any more
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
 export type ReadStatus = (id: string) => Promise<JobStatus | undefined>;
 
 /**
- * Reads statuses, each in one atomic step, at a cost that does not depend on how many jobs wait. Those that are asked for
- * within one turn of the event loop travel in one command for each queue.
+ * Reads statuses, each in one atomic step, at the same cost at any depth. Reads of one turn of the event loop travel in one command
+ * per queue.
  */
 export function openStatusReader(stores: QueueStores): ReadStatus {
   async function readTogether(jobs: readonly WantedJob[]): Promise<(JobStatus | undefined)[]> {
@@ -118,7 +118,7 @@ function outcomeOf(
   return { result: null, error: failure === null ? null : readFailure(store, id, failure) };
 }
 
-/** Says what could not be read where people look for what is wrong with a job. */
+/** Says what could not be read, where people look for what is wrong with a job. */
 function withNote(status: JobStatus, unreadable: readonly string[]): JobStatus {
   const note = `Unreadable in the store: ${[...new Set(unreadable)].join(", ")}`;
   const { error } = status;
@@ -135,7 +135,7 @@ export function optionsIn(reading: Reading, json: string | null | undefined): Jo
   return reading.value("options", () => jobOptions(json ?? null), {});
 }
 
-/** A result that cannot be opened must not be taken for one. */
+/** A result that cannot be decrypted is an error, not a result. */
 function resultOf(reading: Reading, open: () => unknown): Pick<JobStatus, "result" | "error"> {
   try {
     return { result: open(), error: null };
@@ -145,7 +145,7 @@ function resultOf(reading: Reading, open: () => unknown): Pick<JobStatus, "resul
   }
 }
 
-/** @param earliest stands where it cannot be read since when an effect is as it is */
+/** @param earliest is used where an effect's time cannot be read */
 function toEffects(
   reading: Reading,
   stored: readonly string[],

@@ -3,14 +3,14 @@ import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
 import { UNREADABLE } from "./readable.ts";
 
-/** What a client submitted, from a job's `data`; why not, in its place, where it cannot be read. */
+/** What a client submitted, from the JSON of the job's envelope; or why that cannot be read. */
 export function submitted(
   store: QueueStore,
   jobId: string,
-  data: string,
+  envelope: string,
 ): { readonly idempotencyKey: string; readonly payload: unknown } {
   try {
-    const opened = decryptedOrWhyNot(() => openEnvelope(store, jobId, JSON.parse(data)));
+    const opened = decryptedOrWhyNot(() => openEnvelope(store, jobId, JSON.parse(envelope)));
     return typeof opened === "string"
       ? { idempotencyKey: opened, payload: opened }
       : { idempotencyKey: opened.key, payload: opened.payload };

@@ -5,79 +5,66 @@ import type { QueueStores } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { hasEnded, type JobStatus } from "./job-status.ts";
 import { openStatusReader } from "./read-status.ts";
-import type { Interest, StatusListener, SubscribedJob } from "./subscribe-job.ts";
-import { openSubscribedQueue, type SubscribedQueue } from "./subscribe-queue.ts";
+import type { Interest, StatusListener } from "./subscribed-job.ts";
+import { openSubscribedQueue, type SubscribedQueue } from "./subscribed-queue.ts";
 
 export interface SubscribersOptions {
-  /** How many may follow at a time. */
+  /** How many subscribers there may be at a time. */
   readonly max: number;
-  /** Milliseconds after which a followed job of which nothing was heard is read again. @default 60000 */
+  /** Milliseconds after which a job without events is read again. @default 60000 */
   readonly lookAgainMs?: number;
 }
 
-/** Everyone in this process who follows something. One connection for each followed queue serves all who follow jobs. */
+/** All subscribers of this process. Those of one queue's jobs share one connection. */
 export interface Subscribers extends Running {
   readonly count: number;
   readonly isFull: boolean;
   /**
-   * Follows a job from a first status on.
+   * Reads a job's status, and subscribes to later ones.
    *
-   * @param listener told of each later change that is of interest, perhaps of more
+   * @param listener called for each later change of interest, perhaps for more
    * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_FOLLOWERS`
    */
-  follow(id: string, interest: Interest, listener: StatusListener): Promise<Subscription>;
+  subscribe(id: string, interest: Interest, listener: StatusListener): Promise<Subscription>;
   /**
-   * Counts in somebody who follows something other than a job.
+   * Counts a subscriber of something other than a job.
    *
-   * @returns counts it out again; safe to call twice
+   * @returns uncounts it; safe to call twice
    * @throws HoldfastError `TOO_MANY_FOLLOWERS`
    */
   admit(): () => void;
 }
 
-/** One follower's tie to its job. */
 export interface Subscription {
-  /** As it was read last; undefined once the job is gone. */
+  /** The status of the latest read; undefined once the job is gone. */
   readonly status: JobStatus | undefined;
   /**
-   * Reads it now, in one read with everyone else who asks.
+   * Reads the status now. Concurrent callers share one read.
    *
    * @throws HoldfastError `STORE_UNAVAILABLE`
    */
   refresh(): Promise<JobStatus | undefined>;
-  /** Ends it; the listener hears no more. Safe to call twice. */
+  /** Ends the subscription. Safe to call twice. */
   leave(): void;
 }
 
-/** Missed events are noticed at once; this is for changes that are none, e.g. of effects. */
+/** For changes without events, e.g. of effects. */
 const LOOK_AGAIN_MS = 60_000;
 const RETRY_AFTER_MS = 5_000;
 
-export function openSubscribers(stores: QueueStores, options: SubscribersOptions): Subscribers {
-  const { max, lookAgainMs = LOOK_AGAIN_MS } = options;
-  const readStatus = openStatusReader(stores);
-  const queues = new Map<string, SubscribedQueue>();
+export function openSubscribers(
+  stores: QueueStores,
+  { max, lookAgainMs = LOOK_AGAIN_MS }: SubscribersOptions,
+): Subscribers {
+  const queues = subscribedQueues(stores, lookAgainMs);
   let count = 0;
 
-  function queueOf(name: string): SubscribedQueue {
-    const known = queues.get(name);
-    if (known !== undefined) return known;
-    const onIdle = () => {
-      queues.delete(name);
-      void queue.stop();
-    };
-    const queue = openSubscribedQueue({ store: stores.of(name), readStatus, lookAgainMs, onIdle });
-    queues.set(name, queue);
-    return queue;
-  }
-
-  function countIn(): void {
+  function admit(): () => void {
     if (count >= max) throw tooMany();
     count += 1;
-  }
-
-  function countOut(): void {
-    count -= 1;
+    return once(() => {
+      count -= 1;
+    });
   }
 
   return {
@@ -87,84 +74,83 @@ export function openSubscribers(stores: QueueStores, options: SubscribersOptions
     get isFull() {
       return count >= max;
     },
-    admit() {
-      countIn();
-      let isGone = false;
-      return () => {
-        if (!isGone) countOut();
-        isGone = true;
-      };
-    },
-    async follow(id, interest, listener) {
+    admit,
+    async subscribe(id, interest, listener) {
       const name = parseJobId(id)?.queue;
       if (name === undefined) throw jobNotFound();
-      countIn();
-      const queue = queueOf(name);
-      const subscriber = new Subscriber(queue, queue.enter(id, interest), interest, listener, countOut);
-      try {
-        // A read that is under way already is waited for as well.
-        const status = await subscriber.refresh();
-        if (status === undefined) throw jobNotFound();
-        // Not before the job is known to exist: ids name queues, and anybody can make up an id. What happens until the
-        // reader has caught up is not missed: then it is looked at again.
-        if (!hasEnded(status)) queue.listen();
-      } catch (error) {
-        subscriber.leave();
-        throw error;
-      }
-      subscriber.listen();
-      return subscriber;
+      return await subscribe(queues.of(name), { id, interest, listener, onLeave: admit() });
+    },
+    stop: queues.stop,
+  };
+}
+
+interface NewSubscription {
+  readonly id: string;
+  readonly interest: Interest;
+  readonly listener: StatusListener;
+  readonly onLeave: () => void;
+}
+
+async function subscribe(
+  queue: SubscribedQueue,
+  { id, interest, listener, onLeave }: NewSubscription,
+): Promise<Subscription> {
+  const job = queue.enter(id, interest);
+  const leave = once(() => {
+    job.listeners.delete(listener);
+    queue.leave(job, interest);
+    onLeave();
+  });
+  try {
+    const status = await inTime(job.refresh());
+    if (status === undefined) throw jobNotFound();
+    // Only for jobs that exist: ids name queues, and anybody can make up an id. Nothing is missed until the reader has caught up,
+    // because it reads every job then.
+    if (!hasEnded(status)) queue.listen();
+  } catch (error) {
+    leave();
+    throw error;
+  }
+  job.listeners.add(listener);
+  return {
+    get status() {
+      return job.status;
+    },
+    refresh: () => inTime(job.refresh()),
+    leave,
+  };
+}
+
+/** A queue is open while somebody subscribes to its jobs, and a while after. */
+function subscribedQueues(stores: QueueStores, lookAgainMs: number) {
+  const readStatus = openStatusReader(stores);
+  const queues = new Map<string, SubscribedQueue>();
+  return {
+    of(name: string): SubscribedQueue {
+      const known = queues.get(name);
+      if (known !== undefined) return known;
+      const onIdle = () => {
+        queues.delete(name);
+        void queue.stop();
+      };
+      const queue = openSubscribedQueue({ store: stores.of(name), readStatus, lookAgainMs, onIdle });
+      queues.set(name, queue);
+      return queue;
     },
     stop: stopOnce(() => stopAll([...queues.values()])),
   };
 }
 
-/** A class for the same reason as `FollowedJob` is one. */
-class Subscriber implements Subscription {
-  readonly #queue: SubscribedQueue;
-  readonly #job: SubscribedJob;
-  readonly #interest: Interest;
-  readonly #listener: StatusListener;
-  readonly #countOut: () => void;
-  #isGone = false;
-
-  constructor(
-    queue: SubscribedQueue,
-    job: SubscribedJob,
-    interest: Interest,
-    listener: StatusListener,
-    countOut: () => void,
-  ) {
-    this.#queue = queue;
-    this.#job = job;
-    this.#interest = interest;
-    this.#listener = listener;
-    this.#countOut = countOut;
-  }
-
-  get status(): JobStatus | undefined {
-    return this.#job.status;
-  }
-
-  refresh(): Promise<JobStatus | undefined> {
-    return inTime(this.#job.refresh());
-  }
-
-  listen(): void {
-    this.#job.listeners.add(this.#listener);
-  }
-
-  leave(): void {
-    if (this.#isGone) return;
-    this.#isGone = true;
-    this.#job.listeners.delete(this.#listener);
-    this.#queue.leave(this.#job, this.#interest);
-    this.#countOut();
-  }
+function once(run: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) run();
+    isDone = true;
+  };
 }
 
 function tooMany(): HoldfastError {
-  return new HoldfastError("TOO_MANY_FOLLOWERS", "Too many clients follow what goes on here just now", {
+  return new HoldfastError("TOO_MANY_FOLLOWERS", "Too many clients subscribe here just now", {
     retryAfterMs: RETRY_AFTER_MS,
   });
 }

@@ -8,7 +8,7 @@ import { schemaIssues } from "../job/schema-issues.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { canonicalOptions, type SubmissionOptions, submissionSchema } from "./submission.ts";
 
-/** A submission in which nothing is wrong. */
+/** A submission without issues. */
 export interface ValidSubmission {
   readonly contract: JobContract;
   readonly payload: unknown;
@@ -18,7 +18,7 @@ export interface ValidSubmission {
   readonly content: string;
 }
 
-/** Which code the answer bears when several things are wrong; the offences name them all. */
+/** The code of the error when several things are wrong; its issues name them all. */
 const precedence: readonly ErrorCode[] = [
   "INVALID_REQUEST",
   "UNKNOWN_JOB_TYPE",
@@ -30,10 +30,10 @@ const precedence: readonly ErrorCode[] = [
 type Fault = Issue & { readonly code: ErrorCode };
 
 /**
- * Checks everything about a submission that can be checked without the store.
+ * Checks everything about a submission that can be checked without Redis.
  *
  * @param input what the client sent, parsed from JSON
- * @throws HoldfastError with the gravest code and every offence found
+ * @throws HoldfastError with the gravest code and every issue
  */
 export function validateSubmission(application: Application, input: unknown): ValidSubmission {
   const sent = isObject(input) ? input : {};
@@ -45,7 +45,7 @@ export function validateSubmission(application: Application, input: unknown): Va
     payload: sent.payload,
     options: canonicalOptions(options),
   });
-  // A value that cannot be written as JSON may be too deep for the payload's own schema, too.
+  // A value that JSON cannot hold may also be too deep for the payload's schema.
   const payload = content.kind === "json" ? contract?.payload.safeParse(sent.payload) : undefined;
   const keyIssue = keyFaults(sent.idempotencyKey);
   if (

@@ -1,6 +1,6 @@
-/** Where the shared memory begins with, in words of 32 bits. */
+/** Positions at the start of the shared memory, in words of 32 bits. */
 export const header = { beats: 0, isInspected: 1, unnamedMs: 2 } as const;
-/** Behind it a slot for each job: its time-out plus one (0: free), the length of its id, the id. */
+/** Then a slot for each job: its time-out plus one (0: free), the length of its id, the id. */
 export const tableOffset = 64;
 export const slotBytes = 256;
 export const jobBytes = 248;
@@ -17,10 +17,9 @@ interface WatchData {
 }
 
 /**
- * What the thread runs, as text: it knows nothing but what it is handed.
+ * The thread's code, passed as text: it can use only its data.
  *
- * It counts its own ticks, and does not look at a clock: a process that was stopped, or a machine that slept, has made none
- * meanwhile.
+ * It counts its own ticks instead of reading a clock: a paused process or a sleeping machine makes none.
  */
 export function watchFromThread(): void {
   const { writeSync } = process.getBuiltinModule("node:fs");
@@ -51,7 +50,7 @@ export function watchFromThread(): void {
       code: "EVENT_LOOP_BLOCKED",
       silentMs: Math.round(silentMs),
       jobs,
-      msg: "the event loop is blocked, so that nothing else goes on here; the process ends",
+      msg: "the event loop is blocked and nothing else runs; the process ends",
     };
     try {
       writeSync(2, `${JSON.stringify(line)}\n`);

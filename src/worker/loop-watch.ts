@@ -10,32 +10,31 @@ export interface LoopWatchOptions {
   readonly silentMs: number;
 }
 
-/** What the thread knows of the jobs that run here. */
+/** The running jobs, in the thread's memory. */
 interface WorkTable {
   enter(jobId: string, timeoutMs: number): number;
   leave(slot: number): void;
 }
 
-/** A starved machine is no blocked loop. */
+/** A starved machine is not a blocked loop. */
 const SILENT_LEAST_MS = 2_000;
 const TICK_MOST_MS = 1_000;
-/** More jobs at a time than this are not named, and count with the longest time-out that one of them had. */
+/** Further jobs are not named, and count with the longest time-out that any of them had. */
 const SLOTS = 256;
-/** A thread that does nothing but count. */
+/** The thread only counts. */
 const limits = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1, codeRangeSizeMb: 4, stackSizeMb: 1 };
 
 let table: WorkTable | undefined;
 
 /**
- * Ends this process when its event loop is blocked, e.g. by a handler that never gives way: nothing in the loop itself can
- * do that. A thread looks whether the loop still turns; it has been silent for too long when that is more than `silentMs` and
- * the longest time-out of the jobs that run here together. By then their locks are lost, so that nothing they do counts any
- * more, and others wait behind them.
+ * Ends this process when its event loop is blocked, e.g. by a handler that never yields. A thread watches the loop, because nothing in
+ * the loop can. The limit is `silentMs` plus the longest time-out of the running jobs: by then their locks are lost, and nothing they
+ * do counts any more.
  *
- * The end is SIGKILL, after one line in the log (`EVENT_LOOP_BLOCKED`) that names the jobs: there is no loop left to stop
- * anything. They are found as stalled, and bounded as what killed its worker. While a debugger is attached nothing is ended.
+ * It logs one line (`EVENT_LOOP_BLOCKED`) that names the jobs, then sends SIGKILL: no loop is left to stop anything. The jobs are found
+ * as stalled, and count as a crash. Nothing is ended while a debugger is attached.
  *
- * To be called by whoever owns the process, never by a library in somebody else's.
+ * Call it only from the process's owner, never from a library in somebody else's process.
  */
 export function endOnBlockedLoop({ role, silentMs }: LoopWatchOptions): Running {
   const memory = new SharedArrayBuffer(tableOffset + SLOTS * slotBytes);
@@ -48,7 +47,7 @@ export function endOnBlockedLoop({ role, silentMs }: LoopWatchOptions): Running 
     workerData: { memory, role, allowedMs, tickMs, header, jobBytes, slotBytes, tableOffset },
     resourceLimits: limits,
   });
-  // It ends where the process does, and a process that cannot have it goes on without.
+  // It ends with the process. A process that cannot have it runs without.
   thread.unref();
   thread.on("error", () => {});
   const beat = () => {
@@ -66,7 +65,7 @@ export function endOnBlockedLoop({ role, silentMs }: LoopWatchOptions): Running 
   };
 }
 
-/** Runs one job, and lets the thread know before it begins: once it blocks the loop nothing could be said any more. */
+/** Runs one job. The thread knows of it before it begins: a blocked loop cannot report anything. */
 export async function atWork<T>(jobId: string, timeoutMs: number, run: () => Promise<T>): Promise<T> {
   const known = table;
   if (known === undefined) return await run();

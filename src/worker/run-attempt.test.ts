@@ -33,7 +33,7 @@ const claimed: ClaimedJob = {
 };
 
 describe("the process's log of a job with secrets", () => {
-  it("has none of them: not in a line's text, not in its fields, not in what is told of its failure", async () => {
+  it("has none of them: not in a line's text, not in its fields, not in its failure", async () => {
     const lines: string[] = [];
     const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
     const events = createEvents();

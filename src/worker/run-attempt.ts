@@ -17,7 +17,6 @@ import { GivenAttempt } from "./given-attempt.ts";
 
 const RESULT_MAX_BYTES = 64 * 1_024;
 
-/** What attempts run with. */
 export interface AttemptTools {
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly log: Logger;
@@ -99,10 +98,7 @@ function runHandler(
   );
 }
 
-/**
- * Runs the handler with its effects, and lets none of them be left open. What an effect said of itself outranks what
- * the handler made of it: a doubt that was swallowed is still a doubt.
- */
+/** Runs the handler, and leaves none of its effects open. An effect's outcome outranks the handler's: a swallowed doubt is a doubt. */
 async function withEffects(effects: Effects, run: () => Promise<unknown>): Promise<unknown> {
   try {
     const result = await run();
@@ -117,11 +113,11 @@ async function withEffects(effects: Effects, run: () => Promise<unknown>): Promi
   }
 }
 
-/** A doubt can be listed and resolved only where an effect is in doubt: a handler's own words put none there. */
+/** Only an effect can be in doubt. A handler's own `InDoubtError` leaves nothing to list or resolve. */
 function withoutDoubt(error: unknown): unknown {
   if (!(error instanceof InDoubtError)) return error;
   return new PermanentError(
-    `Thrown outside of an effect, so that nothing can be in doubt: ${error.message}`,
+    `Thrown outside of an effect, so nothing can be in doubt: ${error.message}`,
     {
       cause: error,
     },
@@ -132,7 +128,7 @@ function isCancelled(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === "CANCELLED";
 }
 
-/** The attempt's own log, made when something is logged. */
+/** The attempt's own log, made on first use. */
 function logOf(log: Logger, job: ClaimedJob): () => Logger {
   let own: Logger | undefined;
   return () => {
@@ -141,7 +137,7 @@ function logOf(log: Logger, job: ClaimedJob): () => Logger {
   };
 }
 
-/** The job's secrets are looked up when there is a text that could quote them. */
+/** Looks up the job's secrets when a text could quote them. */
 function scrubOf(contract: JobContract | undefined, job: ClaimedJob): Scrub {
   const pointers = contract?.redact.payload ?? [];
   if (pointers.length === 0) return asItIs;
@@ -152,7 +148,7 @@ function scrubOf(contract: JobContract | undefined, job: ClaimedJob): Scrub {
   };
 }
 
-/** What cannot be decrypted no handler has seen, so that nothing can quote it. */
+/** No handler has seen a payload that cannot be decrypted, so nothing can quote it. */
 function readPayload(job: ClaimedJob): unknown {
   try {
     return job.envelope.payload;

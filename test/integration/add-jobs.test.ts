@@ -44,24 +44,23 @@ const newJob = (id: string, changes: Partial<NewJob> = {}): NewJob => ({
   type: "mail",
   envelope: { key: `key of ${id}`, payload: { text: "Grüße, 🌊", list: [1, null] } },
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 2_000 } },
-  delayMs: 0,
-  priority: 0,
+  timing: { delayMs: 0, priority: 0 },
   trace: undefined,
-  dedupKey: `claim-${id}`,
-  dedupKeyMs: 600_000,
+  dedup: { key: `claim-${id}`, holdMs: 600_000 },
   ...changes,
 });
 
 /** The same job, added by BullMQ. */
 function addTheirs(job: NewJob) {
-  const { id, type, envelope, retry, delayMs, priority, trace, dedupKey, dedupKeyMs } = job;
+  const { id, type, envelope, retry, timing, trace, dedup } = job;
+  const { delayMs, priority } = timing;
   const { attempts, backoff } = retry;
   const jitter = backoff.kind === "exponential" ? { jitter: backoff.jitter ?? 0 } : {};
   return theirs.add(type, envelope, {
     jobId: id,
     attempts,
     backoff: { type: backoff.kind, delay: backoff.delayMs, ...jitter },
-    deduplication: { id: dedupKey, ttl: dedupKeyMs },
+    deduplication: { id: dedup.key, ttl: dedup.holdMs },
     ...(delayMs > 0 && { delay: delayMs }),
     ...(priority > 0 && { priority }),
     ...(trace !== undefined && { telemetry: { metadata: trace } }),
@@ -129,12 +128,12 @@ describe("jobs added together", () => {
         type: "digest",
         retry: { attempts: 3, backoff: { kind: "exponential", delayMs: 10, jitter: 0.5 } },
       }),
-      newJob("urgent", { priority: 1 }),
-      newJob("less urgent", { priority: 7 }),
-      newJob("as urgent", { priority: 1 }),
-      newJob("later", { delayMs: 60_000 }),
-      newJob("just as late", { delayMs: 60_000, priority: 2 }),
-      newJob("twice", { dedupKey: "claim-plain" }),
+      newJob("urgent", { timing: { delayMs: 0, priority: 1 } }),
+      newJob("less urgent", { timing: { delayMs: 0, priority: 7 } }),
+      newJob("as urgent", { timing: { delayMs: 0, priority: 1 } }),
+      newJob("later", { timing: { delayMs: 60_000, priority: 0 } }),
+      newJob("just as late", { timing: { delayMs: 60_000, priority: 2 } }),
+      newJob("twice", { dedup: { key: "claim-plain", holdMs: 600_000 } }),
       newJob("traced", {
         trace: '{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}',
       }),
@@ -149,8 +148,8 @@ describe("jobs added together", () => {
 
     await addToBoth([
       newJob("plain"),
-      newJob("urgent", { priority: 1 }),
-      newJob("later", { delayMs: 60_000 }),
+      newJob("urgent", { timing: { delayMs: 0, priority: 1 } }),
+      newJob("later", { timing: { delayMs: 60_000, priority: 0 } }),
     ]);
 
     expect(await keptOf(ours)).toEqual(await keptOf(theirs));
@@ -192,7 +191,9 @@ describe("jobs added together", () => {
 
     await ours.remove("removed");
 
-    expect(await adder.add(newJob("again", { dedupKey: "claim-removed" }))).toBe("removed");
+    expect(await adder.add(newJob("again", { dedup: { key: "claim-removed", holdMs: 600_000 } }))).toBe(
+      "removed",
+    );
   });
 
   it("share one command, up to 32, and are acknowledged together", async () => {

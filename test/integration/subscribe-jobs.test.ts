@@ -1,9 +1,9 @@
 import type { JobStatus } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { queueKey } from "../../src/queue/queue-keys.ts";
-import { openStore, whenReady } from "../../src/redis/connection.ts";
+import { openConnection, whenReady } from "../../src/redis/connection.ts";
 import { hasEnded } from "../../src/status/job-status.ts";
-import type { Interest } from "../../src/status/subscribe-job.ts";
+import type { Interest } from "../../src/status/subscribed-job.ts";
 import { openSubscribers, type Subscribers } from "../../src/status/subscribers.ts";
 import { anyJob } from "../support/application.ts";
 import { plainStores } from "../support/queue-stores.ts";
@@ -18,7 +18,7 @@ const job = anyJob();
 async function openSubscribed(lookAgainMs: number, variables: Variables = {}) {
   const service = createService(applicationOf(job.handler(async ({ payload }) => payload)), variables);
   const prefix = service.env.HOLDFAST_PREFIX;
-  const client = openStore(service.env.REDIS_URL, "fail-fast", () => {});
+  const client = openConnection(service.env.REDIS_URL, "fail-fast", () => {});
   await whenReady(client, 5_000);
   onTestFinished(() => client.disconnect());
   const open = () => {
@@ -46,7 +46,7 @@ async function openSubscribed(lookAgainMs: number, variables: Variables = {}) {
 /** Subscribes to a job and collects its statuses. */
 async function follow(subscribers: Subscribers, id: string, interest: Interest = "everything") {
   const statuses: (JobStatus | undefined)[] = [];
-  const following = await subscribers.follow(id, interest, (status) => statuses.push(status));
+  const following = await subscribers.subscribe(id, interest, (status) => statuses.push(status));
   statuses.unshift(following.status);
   return { statuses, following };
 }

@@ -26,7 +26,7 @@ const readySchema = z.object({
 /** `GET /health/live`: the process runs. `GET /health/ready`: Redis answers and meets the requirements. */
 export function addHealthRoutes(
   server: FastifyInstance,
-  { application, client, refusal, settings, stores }: ApiParts,
+  { application, client, rejection, settings, stores }: ApiParts,
 ): void {
   const durability = settings.HOLDFAST_DURABILITY;
 
@@ -38,7 +38,7 @@ export function addHealthRoutes(
       const bad = checks.filter(({ verdict }) => verdict === "bad");
       return { reasons: bad.map(inOneLine), checks };
     } catch {
-      return { reasons: [refusal() ?? "The store cannot be reached"], checks: [] };
+      return { reasons: [rejection() ?? "Redis cannot be reached"], checks: [] };
     }
   }
 

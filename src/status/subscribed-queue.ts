@@ -3,31 +3,31 @@ import { startEventReader } from "../queue/event-reader.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import type { ReadStatus } from "./read-status.ts";
-import { type Interest, SubscribedJob } from "./subscribe-job.ts";
+import { type Interest, SubscribedJob } from "./subscribed-job.ts";
 
 export interface SubscribedQueueOptions {
   readonly store: QueueStore;
   readonly readStatus: ReadStatus;
-  /** Milliseconds after which a followed job of which nothing was heard is looked at again. */
+  /** Milliseconds after which a job without events is read again. */
   readonly lookAgainMs: number;
-  /** Nobody has followed a job of this queue for a while. */
+  /** Called when nobody has subscribed to a job of this queue for a while. */
   readonly onIdle: () => void;
 }
 
-/** The followed jobs of one queue, with one reader of events for all of them. */
+/** The subscribed jobs of one queue, with one reader of events for all of them. */
 export interface SubscribedQueue extends Running {
-  /** The job's, for one more follower. */
+  /** Adds a subscriber. */
   enter(id: string, interest: Interest): SubscribedJob;
   leave(job: SubscribedJob, interest: Interest): void;
-  /** Reads events from now on, and looks at every followed job once it does. */
+  /** Reads events from now on, and then every subscribed job once. */
   listen(): void;
 }
 
-/** Followers come and go; a connection is not opened for each. */
-const LINGER_MS = 5_000;
-/** In how many slices all jobs are looked at again. */
+/** Subscribers come and go; not each one opens a connection. */
+const GRACE_MS = 5_000;
+/** All jobs are read again in this many slices. */
 const SLICES = 60;
-/** So many reads are under way at a time: what a thousand jobs have to tell must not hold up everybody else. */
+/** Reads at a time: a thousand jobs must not delay everybody else. */
 const READS_MAX = 8;
 
 export function openSubscribedQueue(options: SubscribedQueueOptions): SubscribedQueue {
@@ -36,28 +36,27 @@ export function openSubscribedQueue(options: SubscribedQueueOptions): Subscribed
   const sliceMs = Math.ceil(lookAgainMs / SLICES);
   const reading = { read: (id: string) => inTime(readStatus(id)), lookAgainMs, retryMs: sliceMs };
   let listening: Running | undefined;
-  let inGrace: NodeJS.Timeout | undefined;
+  let grace: NodeJS.Timeout | undefined;
+  const reads = createReadQueue();
 
-  const line = createReadingLine();
-
-  function lookAtDue(now: number): void {
-    line.add([...jobs.values()].filter(({ lookAt }) => lookAt <= now));
+  function readDue(now: number): void {
+    reads.add([...jobs.values()].filter(({ lookAt }) => lookAt <= now));
   }
 
-  function hear(events: ReadonlyMap<string, boolean>): void {
+  function onEvents(events: ReadonlyMap<string, boolean>): void {
     for (const [id, mayHaveEnded] of events) {
       const job = jobs.get(id);
-      if (job !== undefined && (mayHaveEnded || job.subscribers.everything > 0)) line.add([job]);
+      if (job !== undefined && (mayHaveEnded || job.subscribers.everything > 0)) reads.add([job]);
     }
   }
 
   function startListening(): Running {
     const reader = startEventReader({
       store,
-      onCaughtUp: () => line.add(jobs.values()),
-      onEvents: hear,
+      onCaughtUp: () => reads.add(jobs.values()),
+      onEvents,
     });
-    const slices = setInterval(() => lookAtDue(performance.now()), sliceMs);
+    const slices = setInterval(() => readDue(performance.now()), sliceMs);
     return {
       stop() {
         clearInterval(slices);
@@ -68,7 +67,7 @@ export function openSubscribedQueue(options: SubscribedQueueOptions): Subscribed
 
   return {
     enter(id, interest) {
-      clearTimeout(inGrace);
+      clearTimeout(grace);
       const job = jobs.get(id) ?? new SubscribedJob(id, reading);
       jobs.set(id, job);
       job.subscribers[interest] += 1;
@@ -78,23 +77,23 @@ export function openSubscribedQueue(options: SubscribedQueueOptions): Subscribed
       job.subscribers[interest] -= 1;
       if (job.subscribers.everything + job.subscribers.end > 0) return;
       jobs.delete(job.id);
-      line.remove(job);
+      reads.remove(job);
       if (jobs.size > 0) return;
       if (listening === undefined) onIdle();
-      else inGrace = setTimeout(onIdle, LINGER_MS);
+      else grace = setTimeout(onIdle, GRACE_MS);
     },
     listen() {
       listening ??= startListening();
     },
     stop: stopOnce(async () => {
-      clearTimeout(inGrace);
+      clearTimeout(grace);
       await listening?.stop();
     }),
   };
 }
 
-/** Jobs that are read one after the other, a few at a time. */
-function createReadingLine() {
+/** Jobs waiting to be read, a few at a time. */
+function createReadQueue() {
   const waiting = new Set<SubscribedJob>();
   let reads = 0;
 
@@ -103,7 +102,7 @@ function createReadingLine() {
       if (reads === READS_MAX) return;
       waiting.delete(job);
       reads += 1;
-      // A read that fails is made up for when the job is due again.
+      // A failed read is repeated when the job is due again.
       void Promise.allSettled([job.refresh()]).then(() => {
         reads -= 1;
         readOn();

@@ -2,33 +2,28 @@ import { isDeepStrictEqual } from "node:util";
 import type { JobStatus } from "./job-status.ts";
 import type { ReadStatus } from "./read-status.ts";
 
-/** Told when a job's status has changed; undefined when the job is gone. */
+/** Called when a job's status has changed; with undefined when the job is gone. */
 export type StatusListener = (status: JobStatus | undefined) => void;
 
-/** What a follower wants to hear of. Where nobody wants more than the end, a job is not read each time something happens. */
+/** What a subscriber waits for. If all wait for the end only, a job is not read at each event. */
 export type Interest = "everything" | "end";
 
 export interface SubscribedJobOptions {
   /** Reads the job's status; must end in time. */
   readonly read: ReadStatus;
-  /** Milliseconds after which it is read again although nothing was heard, more or less: jobs must not keep in step. */
+  /** About how many milliseconds after a read without events it is read again; varied, so that jobs do not keep in step. */
   readonly lookAgainMs: number;
   /** Milliseconds after a read that failed. */
   readonly retryMs: number;
 }
 
-/**
- * One job, for all who follow it: they share each read of its status.
- *
- * A class, and few objects: thousands are followed at a time, for long, and each round of the garbage collector visits all that
- * is kept for them.
- */
+/** One job with all its subscribers: they share each read of its status. */
 export class SubscribedJob {
   readonly id: string;
   readonly listeners = new Set<StatusListener>();
-  /** How many follow it, those included that wait for a first status, by what they want to hear of. */
+  /** How many subscribers it has, by interest. */
   readonly subscribers: Record<Interest, number> = { everything: 0, end: 0 };
-  /** When to look again although nothing was heard, as `performance.now()` counts. */
+  /** When to read it again without an event, on the clock of `performance.now()`. */
   lookAt = Number.POSITIVE_INFINITY;
   readonly #options: SubscribedJobOptions;
   #status: JobStatus | undefined;
@@ -40,16 +35,12 @@ export class SubscribedJob {
     this.#options = options;
   }
 
-  /** As it was read last. The same object as long as nothing changes. */
+  /** The status of the latest read. The same object while nothing changes. */
   get status(): JobStatus | undefined {
     return this.#status;
   }
 
-  /**
-   * Reads the status, and tells the listeners if it has changed.
-   *
-   * Calls that come while a read is under way share one more, which begins after it.
-   */
+  /** Reads the status, and notifies the listeners if it has changed. Calls during a read share one more read after it. */
   refresh(): Promise<JobStatus | undefined> {
     if (this.#next !== undefined) return this.#next;
     if (this.#current === undefined) return this.#run();
@@ -60,13 +51,13 @@ export class SubscribedJob {
 
   #run(): Promise<JobStatus | undefined> {
     this.#next = undefined;
-    this.#current = this.#readAndTell().finally(() => {
+    this.#current = this.#readAndNotify().finally(() => {
       this.#current = undefined;
     });
     return this.#current;
   }
 
-  async #readAndTell(): Promise<JobStatus | undefined> {
+  async #readAndNotify(): Promise<JobStatus | undefined> {
     const { read, lookAgainMs, retryMs } = this.#options;
     this.lookAt = performance.now() + retryMs;
     const found = await read(this.id);
