@@ -33,12 +33,12 @@ const rejections: readonly Rejection[] = [
   },
   {
     sign: /cluster support disabled/,
-    meaning: "REDIS_URL names several nodes, and Redis is no Redis Cluster",
+    meaning: "REDIS_URL names several nodes, and this is no Redis Cluster",
     remedy: "name one node; a Sentinel set is sentinel://…",
   },
   {
     sign: /^(MOVED|CROSSSLOT|CLUSTERDOWN)/,
-    meaning: "Redis is a Redis Cluster that cannot be used with this REDIS_URL",
+    meaning: "this is a Redis Cluster that cannot be used with this REDIS_URL",
     remedy: "name several of its nodes, comma-separated, and see CLUSTER INFO",
   },
 ];

@@ -116,12 +116,9 @@ async function withEffects(effects: Effects, run: () => Promise<unknown>): Promi
 /** Only an effect can be in doubt. A handler's own `InDoubtError` leaves nothing to list or resolve. */
 function withoutDoubt(error: unknown): unknown {
   if (!(error instanceof InDoubtError)) return error;
-  return new PermanentError(
-    `Thrown outside of an effect, so nothing can be in doubt: ${error.message}`,
-    {
-      cause: error,
-    },
-  );
+  return new PermanentError(`Thrown outside of an effect, so nothing can be in doubt: ${error.message}`, {
+    cause: error,
+  });
 }
 
 function isCancelled(error: unknown): boolean {

@@ -49,21 +49,21 @@ describe("a Redis that rejects a process is reported at once, with the remedy", 
     const wrong = withUser(":wrong-one");
 
     expect(await refusalOf(wrong)).toMatchObject(
-      named("STORE_REFUSED", /^the store does not accept the user and password of REDIS_URL\. Remedy: /),
+      named("STORE_REFUSED", /^Redis does not accept the user and password of REDIS_URL\. Remedy: /),
     );
     const { code, stderr } = await run(
       ["worker"],
       testEnvironment({ REDIS_URL: wrong, SMTP_URL: "smtp://x" }),
     );
     expect(code).toBe(3);
-    expect(stderr).toMatch(/^the store does not accept the user and password of REDIS_URL\. Remedy: .+\.\n$/);
+    expect(stderr).toMatch(/^Redis does not accept the user and password of REDIS_URL\. Remedy: .+\.\n$/);
   });
 
   it("because of a missing password", async () => {
     await configure("CONFIG", "SET", "requirepass", "secret");
 
     expect(await refusalOf(server.url)).toMatchObject(
-      named("STORE_REFUSED", /^the store asks for a password, and REDIS_URL has none\. Remedy: /),
+      named("STORE_REFUSED", /^Redis asks for a password, and REDIS_URL has none\. Remedy: /),
     );
   });
 
@@ -71,7 +71,7 @@ describe("a Redis that rejects a process is reported at once, with the remedy", 
     await configure("ACL", "SETUSER", "limited", "on", ">secret", "~*", "&*", "+@all", "-info");
 
     expect(await refusalOf(withUser("limited:secret"))).toMatchObject(
-      named("STORE_REFUSED", /^the store does not allow this user what Holdfast needs\. Remedy: /),
+      named("STORE_REFUSED", /^Redis does not allow this user what Holdfast needs\. Remedy: /),
     );
   });
 
@@ -90,7 +90,7 @@ describe("a Redis that rejects a process is reported at once, with the remedy", 
     const { port } = web.address() as AddressInfo;
 
     expect(await refusalOf(`redis://127.0.0.1:${port}`)).toMatchObject(
-      named("STORE_REFUSED", /^what answers at REDIS_URL does not speak the protocol of Redis\. Remedy: /),
+      named("STORE_REFUSED", /^the server at REDIS_URL does not speak the protocol of Redis\. Remedy: /),
     );
   });
 
@@ -102,7 +102,7 @@ describe("a Redis that rejects a process is reported at once, with the remedy", 
       named("STORE_UNFIT", /^cluster: .*expects one server, found a node of a Redis Cluster; .* Remedy: /m),
     );
     expect(await refusalOf(`${server.url},${other.url}`)).toMatchObject(
-      named("STORE_REFUSED", /^REDIS_URL names several nodes, and the store is no Redis Cluster\. Remedy: /),
+      named("STORE_REFUSED", /^REDIS_URL names several nodes, and this is no Redis Cluster\. Remedy: /),
     );
   });
 });
@@ -119,7 +119,7 @@ describe("a Redis that begins to reject a running API", () => {
       const health = await get(`${url}/health/ready`);
       return /asks for a password/.test(String(health.body.reasons)) && health;
     });
-    expect(body.reasons).toEqual([expect.stringMatching(/^the store asks for a password/)]);
+    expect(body.reasons).toEqual([expect.stringMatching(/^Redis asks for a password/)]);
 
     await server.restart();
     await until("the API is ready", async () => (await get(`${url}/health/ready`)).status === 200);

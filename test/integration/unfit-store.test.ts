@@ -96,7 +96,7 @@ describe("a Redis that cannot give the promised durability", withProcesses, () =
 
     await expect(startApi(application, environment({ REDIS_URL: url }))).rejects.toMatchObject({
       code: "STORE_UNFIT",
-      message: expect.stringContaining("found (the store does not tell)"),
+      message: expect.stringContaining("found (Redis does not say)"),
     });
   });
 
