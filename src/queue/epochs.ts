@@ -4,7 +4,7 @@ import { type Running, stopOnce } from "../lib/running.ts";
 import { redisUrl } from "../redis/connect.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { createEpoch, type Epoch, type Loss } from "../redis/epoch.ts";
-import { epochFile } from "../redis/epoch-file.ts";
+import { type EpochFile, epochFile } from "../redis/epoch-file.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openWriters } from "../redis/replicas.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -48,30 +48,13 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
       },
     });
   const epochs = new Map(queues.map((queue) => [queue, open(queue)]));
+  const keep = log && createKeeper(file, log);
 
   async function beat(): Promise<void> {
     // A retrying connection would keep the command until Redis is back; it checks then anyway.
     if (client.status !== "ready") return;
     await inTime(Promise.allSettled([...epochs.values()].map((epoch) => epoch.check()))).catch(() => {});
-    if (log !== undefined) keep();
-  }
-
-  let kept = "";
-  function keep(): void {
-    const seen = new Map(
-      [...epochs]
-        .map(([queue, { remembered }]) => [queue, remembered] as const)
-        .filter(([, { id }]) => id !== ""),
-    );
-    const text = JSON.stringify([...seen]);
-    if (text === kept) return;
-    try {
-      file.write(seen);
-    } catch (error) {
-      // Running processes still remember.
-      if (kept === "") log?.warn({ reason: String(error) }, "the epochs seen cannot be stored");
-    }
-    kept = text;
+    keep?.(epochs);
   }
 
   const check = () => void beat();
@@ -90,9 +73,30 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
     stop: stopOnce(async () => {
       clearInterval(timer);
       client.off("ready", check);
-      if (log !== undefined) keep();
+      keep?.(epochs);
       await writers.stop();
     }),
+  };
+}
+
+/** Stores the epochs seen for the processes to come, whenever they have changed. */
+function createKeeper(file: EpochFile, log: Logger): (epochs: ReadonlyMap<string, Epoch>) => void {
+  let kept = "";
+  return (epochs) => {
+    const seen = new Map(
+      [...epochs]
+        .map(([queue, { remembered }]) => [queue, remembered] as const)
+        .filter(([, { id }]) => id !== ""),
+    );
+    const text = JSON.stringify([...seen]);
+    if (text === kept) return;
+    try {
+      file.write(seen);
+    } catch (error) {
+      // Running processes still remember.
+      if (kept === "") log.warn({ reason: String(error) }, "the epochs seen cannot be stored");
+    }
+    kept = text;
   };
 }
 

@@ -33,37 +33,11 @@ const READS_MAX = 8;
 export function openSubscribedQueue(options: SubscribedQueueOptions): SubscribedQueue {
   const { store, readStatus, lookAgainMs, onIdle } = options;
   const jobs = new Map<string, SubscribedJob>();
+  const reads = createReadQueue();
   const sliceMs = Math.ceil(lookAgainMs / SLICES);
   const reading = { read: (id: string) => inTime(readStatus(id)), lookAgainMs, retryMs: sliceMs };
   let listening: Running | undefined;
   let grace: NodeJS.Timeout | undefined;
-  const reads = createReadQueue();
-
-  function readDue(now: number): void {
-    reads.add([...jobs.values()].filter(({ lookAt }) => lookAt <= now));
-  }
-
-  function onEvents(events: ReadonlyMap<string, boolean>): void {
-    for (const [id, mayHaveEnded] of events) {
-      const job = jobs.get(id);
-      if (job !== undefined && (mayHaveEnded || job.subscribers.everything > 0)) reads.add([job]);
-    }
-  }
-
-  function startListening(): Running {
-    const reader = startEventReader({
-      store,
-      onCaughtUp: () => reads.add(jobs.values()),
-      onEvents,
-    });
-    const slices = setInterval(() => readDue(performance.now()), sliceMs);
-    return {
-      stop() {
-        clearInterval(slices);
-        return reader.stop();
-      },
-    };
-  }
 
   return {
     enter(id, interest) {
@@ -83,7 +57,7 @@ export function openSubscribedQueue(options: SubscribedQueueOptions): Subscribed
       else grace = setTimeout(onIdle, GRACE_MS);
     },
     listen() {
-      listening ??= startListening();
+      listening ??= startListening(store, jobs, reads, sliceMs);
     },
     stop: stopOnce(async () => {
       clearTimeout(grace);
@@ -91,6 +65,37 @@ export function openSubscribedQueue(options: SubscribedQueueOptions): Subscribed
     }),
   };
 }
+
+/** Reads jobs at their events, and each job now and then without one. */
+function startListening(
+  store: QueueStore,
+  jobs: ReadonlyMap<string, SubscribedJob>,
+  reads: ReadQueue,
+  sliceMs: number,
+): Running {
+  const reader = startEventReader({
+    store,
+    onCaughtUp: () => reads.add(jobs.values()),
+    onEvents(events) {
+      for (const [id, mayHaveEnded] of events) {
+        const job = jobs.get(id);
+        if (job !== undefined && (mayHaveEnded || job.subscribers.everything > 0)) reads.add([job]);
+      }
+    },
+  });
+  const timer = setInterval(() => {
+    const now = performance.now();
+    reads.add([...jobs.values()].filter(({ lookAt }) => lookAt <= now));
+  }, sliceMs);
+  return {
+    stop() {
+      clearInterval(timer);
+      return reader.stop();
+    },
+  };
+}
+
+type ReadQueue = ReturnType<typeof createReadQueue>;
 
 /** Jobs waiting to be read, a few at a time. */
 function createReadQueue() {

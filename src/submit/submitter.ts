@@ -61,21 +61,13 @@ export function createSubmitter(
   const add = jobAdder(stores);
 
   async function enqueue(submission: ValidSubmission, content: string, secret: string): Promise<Receipt> {
-    const { contract, payload, idempotencyKey } = submission;
+    const { contract, idempotencyKey } = submission;
     const dedupKey = dedupKeyOf(contract.type, idempotencyKey);
     const fingerprint = fingerprintOf(secret, dedupKey, content);
     const id = newJobId(contract.queue, fingerprint);
     const timing = timingOf(submission.options, clock.now());
-    const job = {
-      id,
-      type: contract.type,
-      envelope: { key: idempotencyKey, payload },
-      retry: contract.retry,
-      timing,
-      trace: traceCarrier(),
-      dedup: { key: dedupKey, holdMs: retentionMs + timing.delayMs },
-    };
-    const holder = await add(job, contract);
+    const dedup = { key: dedupKey, holdMs: retentionMs + timing.delayMs };
+    const holder = await add({ id, timing, dedup, ...jobOf(submission) }, contract);
     if (!holder.endsWith(fingerprint)) throw keyReused();
     return { id: holder, type: contract.type, idempotencyKey, duplicate: holder !== id };
   }
@@ -105,6 +97,11 @@ export function createSubmitter(
       }
     },
   };
+}
+
+function jobOf({ contract, payload, idempotencyKey }: ValidSubmission) {
+  const { type, retry } = contract;
+  return { type, retry, envelope: { key: idempotencyKey, payload }, trace: traceCarrier() };
 }
 
 /** Returns a function that adds a job, and returns the id of the job that has its key. */

@@ -82,13 +82,11 @@ function eventsOf(queue: string, log: Logger, onStuck: () => void): ConsumerEven
 }
 
 function effectsOpener(ledgers: QueueLedgers, { queues, events }: WorkerParts): AttemptTools["openEffects"] {
-  return (job, contract, abort, log, scrub) => {
+  return (job, contract, attempt) => {
     const open = () => ({
       job,
       ledger: new Ledger(ledgers, dedupKeyOf(job.type, job.envelope.key), otherQueues(contract)),
-      abort,
-      log,
-      scrub,
+      ...attempt,
       events,
     });
     return openEffects(contract.effects, open, job.delivery);

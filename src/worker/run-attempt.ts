@@ -1,3 +1,4 @@
+import type { EffectContext } from "../effect/effect-run.ts";
 import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { InDoubtError, PermanentError } from "../job/attempt-errors.ts";
@@ -21,7 +22,11 @@ export interface AttemptTools {
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly log: Logger;
   readonly events: Events;
-  openEffects(job: ClaimedJob, contract: JobContract, abort: Abort, log: () => Logger, scrub: Scrub): Effects;
+  openEffects(
+    job: ClaimedJob,
+    contract: JobContract,
+    attempt: Pick<EffectContext, "abort" | "log" | "scrub">,
+  ): Effects;
 }
 
 /**
@@ -88,7 +93,7 @@ function runHandler(
   const log = logOf(tools.log, job);
   const effectsEnd = new Abort();
   const scrub = scrubOf(handler.job, job);
-  const effects = tools.openEffects(job, handler.job, effectsEnd, log, scrub);
+  const effects = tools.openEffects(job, handler.job, { abort: effectsEnd, log, scrub });
   return withEffects(effects, () =>
     underDeadline(job.lease, timeoutMs, late, (abort) => {
       abort.onAbort((reason) => effectsEnd.abort(reason));
