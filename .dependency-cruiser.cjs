@@ -55,6 +55,13 @@ module.exports = {
       to: { path: "node_modules/bullmq" },
     },
     {
+      name: "encryption-behind-the-queue-store",
+      comment: "QueueStore and the ledger encrypt; no other room knows of it",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(redis|queue|effect)/|\\.test\\.ts$" },
+      to: { path: "^src/redis/(codec|cipher|associated-data)\\.ts$" },
+    },
+    {
       name: "contracts-load-no-handler",
       comment: "a producer must never load a handler's code",
       severity: "error",

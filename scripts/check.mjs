@@ -5,5 +5,5 @@ import { setUpToBuild } from "./lib/setup.mjs";
 
 await runScript(async () => {
   await setUpToBuild();
-  return (await passGate({ withWords: process.argv.includes("--words") })) ? 0 : 1;
+  return (await passGate()) ? 0 : 1;
 });

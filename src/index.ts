@@ -49,7 +49,7 @@ export const createProducer: typeof CreateProducer = async (...args) =>
 export const createOperator: typeof CreateOperator = async (...args) =>
   (await import("./operate/operator.ts")).createOperator(...args);
 
-/** Starts the HTTP API. @throws HoldfastError as `createProducer`, and `START_FAILED` when its port is taken */
+/** Starts the HTTP API. @throws HoldfastError as `createProducer`, and `START_FAILED` when its port is in use */
 export const startApi: typeof StartApi = async (...args) =>
   (await import("./http/start-api.ts")).startApi(...args);
 

@@ -23,21 +23,14 @@ const checks = [
   { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
   { name: "size", run: findLongFiles },
+  { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs"])) },
   { name: "BullMQ's names in src/queue alone", run: () => faultsOf(bullmqNamesOutside()) },
   { name: "licences and install scripts", run: checkSupply },
 ];
 
-/** Words that only this project used must not come back. Becomes one of `checks` once none is left in src/ and docs/. */
-const wordsCheck = { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs"])) };
-
-/**
- * Runs every check, with a line for each and the output of failed ones.
- *
- * @param withWords whether to check the words, too
- * @returns whether all passed
- */
-export async function passGate({ withWords = false } = {}) {
-  const waiting = withWords ? [...checks, wordsCheck] : [...checks];
+/** Runs every check and prints a line for each, and the output of a failing one. Returns whether all passed. */
+export async function passGate() {
+  const waiting = [...checks];
   const passed = [];
   const lane = async () => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
