@@ -155,6 +155,7 @@ describe("a number in JSON", () => {
         const { value, issues } = parseJson(written);
         expect(issues.length === 0).toBe(exact(String(value)) === number);
       }),
+      { examples: [[0n, 0, -1]] },
     );
   });
 
@@ -180,7 +181,8 @@ function inNotation(number: bigint, zeros: number, shift: number): string {
   const sign = number < 0n ? "-" : "";
   const digits = String(number < 0n ? -number : number);
   if (shift === 0) return `${sign}${digits}${zeros === 0 ? "" : `.${"0".repeat(zeros)}`}`;
-  if (shift < 0) return `${sign}${digits}${"0".repeat(-shift)}e${shift}`;
+  // JSON knows no number with two zeros at its start.
+  if (shift < 0) return `${sign}${number === 0n ? "0" : digits + "0".repeat(-shift)}e${shift}`;
   const padded = digits.padStart(shift + 1, "0");
   return `${sign}${padded.slice(0, -shift)}.${padded.slice(-shift)}${"0".repeat(zeros)}E+${shift}`;
 }
