@@ -3,13 +3,16 @@
  * rank or below, never above; the edges never import each other.
  */
 const ranks = [
-  ["errors"],
-  ["config", "observe", "store", "service"],
-  ["contract"],
-  ["queue", "status", "effect"],
-  ["watch"],
-  ["submit", "operate", "worker"],
-  ["api", "scheduler", "mailbox"],
+  ["errors", "lib"],
+  ["config"],
+  ["telemetry"],
+  ["redis"],
+  ["job"],
+  ["queue"],
+  ["status", "effect"],
+  ["submit", "worker"],
+  ["schedule", "operate"],
+  ["http", "mailbox"],
   ["cli"],
 ];
 
@@ -35,14 +38,28 @@ module.exports = {
       name: "edges-apart",
       comment: "edges call the stages, never each other",
       severity: "error",
-      from: { path: "^src/(api|scheduler|mailbox)/" },
-      to: { path: "^src/(api|scheduler|mailbox|cli)/", pathNot: "^src/$1/" },
+      from: { path: "^src/(http|mailbox)/" },
+      to: { path: "^src/(http|mailbox|cli)/", pathNot: "^src/$1/" },
+    },
+    {
+      name: "mailbox-on-demand",
+      comment: "the mailbox is a development tool: no other role loads it or its libraries",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/mailbox/" },
+      to: { path: "^src/mailbox/|node_modules/(smtp-server|mailparser)/", dynamic: false },
     },
     {
       name: "bullmq-only-in-queue",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/queue/" },
       to: { path: "node_modules/bullmq" },
+    },
+    {
+      name: "encryption-behind-the-queue-store",
+      comment: "QueueStore and the ledger encrypt; no other room knows of it",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(redis|queue|effect)/|\\.test\\.ts$" },
+      to: { path: "^src/redis/(codec|cipher|associated-data)\\.ts$" },
     },
     {
       name: "contracts-load-no-handler",

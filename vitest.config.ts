@@ -17,7 +17,7 @@ export default defineConfig({
     // Many tests start processes of their own, so a small CI machine is full with two files at once.
     ...(process.env.CI ? { maxWorkers: 2 } : {}),
     projects: [
-      project("unit", ["src/**/*.test.ts", "jobs/**/*.test.ts", "soak/**/*.test.ts"]),
+      project("unit", ["src/**/*.test.ts", "jobs/**/*.test.ts", "soak/**/*.test.ts", "faults/**/*.test.ts"]),
       project("integration", ["test/{integration,fault}/**/*.test.ts"]),
       project("browser", ["test/browser/**/*.test.ts"]),
       // Not a test of anything: it takes the pictures of the docs, when it is told where to put them.

@@ -1,18 +1,18 @@
 import { defineConfig, defineJob } from "holdfast";
 import { welcomeEmail } from "../jobs/welcome-email/contract.ts";
-import { tellStart } from "./lib/inside/tell-start.ts";
+import { reportStart } from "./lib/inside/report-start.ts";
 
 const { payload, result, retry, timeoutMs } = welcomeEmail;
 
 /** The same job without an effect. */
 export const plainEmail = defineJob({ type: "plain-email", payload, result, retry, timeoutMs });
 
-/** The same again, telling the laboratory when it begins. */
+/** The same, reporting when it starts. */
 export const timedEmail = defineJob({ type: "timed-email", payload, result, retry, timeoutMs });
 
 const sent = ({ idempotencyKey }: { readonly idempotencyKey: string }) => ({ messageId: idempotencyKey });
 
-/** The application of the benchmarks: the welcome email's contract, with handlers that do nothing. */
+/** The benchmarked application: the welcome email's contract, with handlers that do nothing. */
 export default defineConfig({
   jobs: [welcomeEmail, plainEmail, timedEmail],
   handlers: async () => [
@@ -21,7 +21,7 @@ export default defineConfig({
     ),
     plainEmail.handler(async (attempt) => sent(attempt)),
     timedEmail.handler(async (attempt) => {
-      tellStart();
+      reportStart();
       return sent(attempt);
     }),
   ],

@@ -1,7 +1,7 @@
 import { I18nProvider, RouterProvider } from "react-aria-components";
 import { Redirect, Route, Router, Switch, useLocation } from "wouter";
 import { DoubtsPage } from "./doubts/doubts-page.tsx";
-import { SettleProvider } from "./doubts/settle-dialog.tsx";
+import { ResolveProvider } from "./doubts/resolve-dialog.tsx";
 import { FailedPage } from "./failed/failed-page.tsx";
 import { JobPage } from "./jobs/job-page.tsx";
 import { JobsPage } from "./jobs/jobs-page.tsx";
@@ -27,18 +27,18 @@ export function App() {
   );
 }
 
-/** Lets React Aria's links go through the router. */
+/** Makes React Aria's links use the router. */
 function Linked() {
   const [, navigate] = useLocation();
   return (
     <RouterProvider navigate={(to) => navigate(to)} useHref={hrefOf}>
       <LiveProvider>
         <NoticeProvider>
-          <SettleProvider>
+          <ResolveProvider>
             <Shell>
               <Pages />
             </Shell>
-          </SettleProvider>
+          </ResolveProvider>
         </NoticeProvider>
       </LiveProvider>
     </RouterProvider>

@@ -6,7 +6,7 @@ import { type Live, useLive, useNeedsPerson } from "./service/live.tsx";
 import { useSession } from "./service/session.ts";
 import { SignedIn } from "./signed-in.tsx";
 
-/** What stands around every page. */
+/** The frame around every page. */
 export function Shell({ children }: { readonly children: ReactNode }) {
   const { isStale } = useLive();
   return (
@@ -30,7 +30,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
   );
 }
 
-/** With the whole address: the page's `<base>` would lead a mere `#main` to another page. */
+/** Uses the whole address, because of the page's `<base>`. */
 function SkipLink() {
   useLocation();
   useSearch();
@@ -48,7 +48,7 @@ function Navigation() {
   const { failed, inDoubt } = useNeedsPerson();
   const { isStale } = useLive();
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone the list scrolls, and must show where we are
+  // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone the list scrolls, and must show the current page
   useEffect(() => {
     list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [location]);
@@ -85,7 +85,7 @@ function isUnder(location: string, to: string): boolean {
   return location === to || (to !== "/" && location.startsWith(`${to}/`));
 }
 
-/** As much of a number as a badge has room for. */
+/** A number short enough for a badge. */
 function short(value: number): string {
   if (value < 1_000) return count(value);
   return value < 1_000_000
@@ -93,7 +93,7 @@ function short(value: number): string {
     : `${count(Math.floor(value / 1_000_000))}M`;
 }
 
-/** What is away, and since when. Always there, so that it is read aloud when it appears. */
+/** What is away, and since when. Always in the page, so that screen readers announce changes. */
 function AwayNote() {
   const { away, overview } = useLive();
   const { isAsked } = useSession();
@@ -102,7 +102,8 @@ function AwayNote() {
       {away !== null && !isAsked && (
         <p>
           <b>
-            The {away} {overview === null ? "is away" : `has been away since ${timeOfDay(overview.at)}`}.
+            {away === "API" ? "The API" : "Redis"}{" "}
+            {overview === null ? "is away" : `has been away since ${timeOfDay(overview.at)}`}.
           </b>{" "}
           {awayTexts[away]} {overview !== null && "What you see are the last known values."}
         </p>
@@ -112,11 +113,11 @@ function AwayNote() {
 }
 
 const awayTexts = {
-  API: "It does not answer this page.",
-  store: "The API answers, the store behind it does not.",
+  API: "It does not answer.",
+  Redis: "The API answers, but Redis does not.",
 };
 
-/** Whether what is on the page is how things are now. */
+/** Whether the page is live. */
 function LiveMark() {
   const { tone, text } = describeLive(useLive());
   return (

@@ -4,7 +4,7 @@ import { Page } from "./parts/page.tsx";
 import { ProblemNote } from "./parts/states.tsx";
 import { signIn } from "./service/signing.ts";
 
-/** What can stand in an Authorization header. */
+/** What an Authorization header can hold. */
 const SENDABLE = /^[\x21-\x7e]{1,512}$/;
 
 type Fault =
@@ -12,12 +12,12 @@ type Fault =
   | { readonly kind: "failed"; readonly thrown: unknown };
 
 const faultTexts = {
-  malformed: "A key has 1 to 512 letters, digits and signs, without spaces.",
+  malformed: "A key has 1 to 512 letters, digits and symbols, without spaces.",
   unknown: "The service does not know this key.",
   failed: "",
 };
 
-/** Asks for the API key that the service wants, and trades it for a session. */
+/** Asks for an API key and exchanges it for a session. */
 export function SignIn() {
   const [text, setText] = useState("");
   const [fault, setFault] = useState<Fault | null>(null);
@@ -40,13 +40,13 @@ export function SignIn() {
   return (
     <Page
       title="Sign in"
-      lead="This service is guarded: show it an API key that may read, and operate if you want to."
+      lead="This service needs an API key with the scope read, and operate to change things."
     >
       <form className="key-form" onSubmit={(event) => void submit(event)}>
         <TextField
           className="field"
           type="password"
-          // Said beside the field; the browser's own validation would keep the form from being sent again.
+          // Shown beside the field; the browser's own validation would block sending the form again.
           validationBehavior="aria"
           value={text}
           onChange={setText}
@@ -58,7 +58,7 @@ export function SignIn() {
           <Input />
           <FieldError>{fault !== null && faultTexts[fault.kind]}</FieldError>
           <Text slot="description">
-            The key itself is not kept. You stay signed in for 12 hours, or until you sign out.
+            The console does not keep the key. You stay signed in for 12 hours, or until you sign out.
           </Text>
         </TextField>
         {fault?.kind === "failed" && <ProblemNote thrown={fault.thrown} />}

@@ -6,7 +6,7 @@ import { asProblem } from "./service/problem.ts";
 import { useSession } from "./service/session.ts";
 import { signOut } from "./service/signing.ts";
 
-/** Who is signed in, what they may do, and the way out. Nothing where the service asks for no keys. */
+/** Who is signed in, with which scopes, and a button to sign out. Nothing if the service needs no keys. */
 export function SignedIn() {
   const { caller } = useSession();
   const client = useQueryClient();
@@ -16,7 +16,7 @@ export function SignedIn() {
   async function leave() {
     try {
       await signOut();
-      client.clear(); // what the next one may not see
+      client.clear(); // the next user may not see this data
     } catch (thrown) {
       notice(`You are still signed in. ${asProblem(thrown).message}`);
     }

@@ -3,7 +3,7 @@ import { brotliCompress, constants, gzip } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
 export default defineConfig({
-  // Addresses relative to the page, whose <base> says where the console is.
+  // Relative to the page's <base>, which says where the console is.
   base: "./",
   publicDir: false,
   logLevel: "error",
@@ -11,7 +11,7 @@ export default defineConfig({
   build: {
     outDir: "../dist/console",
     emptyOutDir: true,
-    // Nothing inline: the content security policy allows what comes from the service, and nothing else.
+    // Nothing inline: the content security policy forbids it.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
@@ -20,7 +20,7 @@ export default defineConfig({
   },
 });
 
-/** React Aria brings what it says aloud in thirty languages; the console speaks one. */
+/** Drops React Aria's translations: the console is in English only. */
 function inEnglish(): Plugin {
   return {
     name: "in-english",
@@ -33,7 +33,7 @@ function inEnglish(): Plugin {
 
 const brotliOptions = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } };
 
-/** Beside each script and style sheet, the same compressed once and for all; the server sends what a browser takes. */
+/** Compresses scripts and style sheets at build time; the server sends the variant that the browser accepts. */
 function compressed(): Plugin {
   return {
     name: "compressed",

@@ -1,4 +1,4 @@
-// Side effects that must not happen twice: three ways to deal with "nobody knows whether it happened".
+// Side effects that must not happen twice, and what to do when nobody knows whether one happened.
 import { defineJob } from "holdfast";
 import { z } from "zod";
 
@@ -15,8 +15,8 @@ interface Mail {
 // #region contract
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-export const settleInvoice = defineJob({
-  type: "settle-invoice",
+export const payInvoice = defineJob({
+  type: "pay-invoice",
   payload: z.strictObject({ cents: z.int().positive(), recipients: z.array(z.email()) }),
   result: z.strictObject({ chargeId: z.string() }),
   retry: { attempts: 5, backoff: { kind: "exponential", delayMs: 1_000, jitter: 0.5 } },
@@ -24,15 +24,15 @@ export const settleInvoice = defineJob({
   effects: {
     // The bank can be asked whether it happened.
     charge: { timeoutMs: 10_000, inDoubt: "probe" },
-    // The mail service recognises a key for a day, so sending again does no harm.
+    // The mail service recognises a key for a day, so sending again is harmless.
     notify: { timeoutMs: 5_000, inDoubt: "repeat", downstreamRemembersMs: DAY_MS },
   },
 });
 // #endregion
 
 // #region handler
-export const settleInvoiceHandler = (bank: Bank, mail: Mail) =>
-  settleInvoice.handler(async ({ payload, effect }) => {
+export const payInvoiceHandler = (bank: Bank, mail: Mail) =>
+  payInvoice.handler(async ({ payload, effect }) => {
     const { chargeId } = await effect(
       "charge",
       ({ key, signal }) => bank.charge(payload.cents, key, signal),
@@ -41,7 +41,7 @@ export const settleInvoiceHandler = (bank: Bank, mail: Mail) =>
           const charge = await bank.find(key, signal);
           return charge === undefined ? "not-done" : { done: charge };
         },
-        assumedResult: ({ key }) => ({ chargeId: `settled by hand, see ${key}` }),
+        assumedResult: ({ key }) => ({ chargeId: `resolved by hand, see ${key}` }),
       },
     );
     for (const to of payload.recipients) {

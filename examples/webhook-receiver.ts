@@ -1,11 +1,11 @@
-// Takes webhooks, without any dependency: `HOLDFAST_WEBHOOK_SECRET=whsec_… PORT=3001 npx tsx examples/webhook-receiver.ts`
+// Receives webhooks without any dependency: `HOLDFAST_WEBHOOK_SECRET=whsec_… PORT=3001 npx tsx examples/webhook-receiver.ts`
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
 // #region verify
-/** Whether this body, byte for byte as it arrived, comes from someone who knows the secret, and not long ago. */
+/** Whether somebody who knows the secret sent exactly this body, within the last five minutes. */
 function isGenuine(secret: string, headers: IncomingHttpHeaders, body: string): boolean {
   const { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signatures } = headers;
   const ageSeconds = Math.abs(Date.now() / 1_000 - Number(timestamp));
@@ -24,8 +24,8 @@ function isGenuine(secret: string, headers: IncomingHttpHeaders, body: string): 
 const secret = process.env.HOLDFAST_WEBHOOK_SECRET;
 if (!secret?.startsWith("whsec_")) throw new Error("HOLDFAST_WEBHOOK_SECRET: expected whsec_…");
 
-// In real life: a unique column, written in the same transaction as what the event brings about.
-const taken = new Set<string>();
+// In real life: a unique column, written in the same transaction as the effects of the event.
+const received = new Set<string>();
 
 const server = createServer(async (request, response) => {
   const body = await text(request);
@@ -34,8 +34,8 @@ const server = createServer(async (request, response) => {
     return;
   }
   const id = String(request.headers["webhook-id"]);
-  if (!taken.has(id)) console.log(`took ${body}`);
-  taken.add(id);
+  if (!received.has(id)) console.log(`took ${body}`);
+  received.add(id);
   response.writeHead(204).end();
 });
 server.listen(Number(process.env.PORT ?? 3001), "127.0.0.1", () => {

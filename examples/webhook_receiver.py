@@ -1,4 +1,4 @@
-# Takes webhooks, without any dependency: `HOLDFAST_WEBHOOK_SECRET=whsec_… PORT=3001 python3 examples/webhook_receiver.py`
+# Receives webhooks without any dependency: `HOLDFAST_WEBHOOK_SECRET=whsec_… PORT=3001 python3 examples/webhook_receiver.py`
 import base64
 import hashlib
 import hmac
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 # #region verify
 def is_genuine(secret: str, headers, body: bytes) -> bool:
-    """Whether this body, byte for byte as it arrived, comes from someone who knows the secret, and not long ago."""
+    """Whether somebody who knows the secret sent exactly this body, within the last five minutes."""
     message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not timestamp.isdecimal() or abs(time.time() - int(timestamp)) > 5 * 60:
         return False
@@ -26,8 +26,8 @@ secret = os.environ["HOLDFAST_WEBHOOK_SECRET"]
 if not secret.startswith("whsec_"):
     raise SystemExit("HOLDFAST_WEBHOOK_SECRET: expected whsec_…")
 
-# In real life: a unique column, written in the same transaction as what the event brings about.
-taken = set()
+# In real life: a unique column, written in the same transaction as the effects of the event.
+received = set()
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -37,9 +37,9 @@ class Receiver(BaseHTTPRequestHandler):
             self.send_response(401)
             self.end_headers()
             return
-        if self.headers["webhook-id"] not in taken:
+        if self.headers["webhook-id"] not in received:
             print(f"took {body.decode()}", flush=True)
-        taken.add(self.headers["webhook-id"])
+        received.add(self.headers["webhook-id"])
         self.send_response(204)
         self.end_headers()
 

@@ -20,7 +20,7 @@ describe("a name for a header", () => {
   });
 
   it.each(["👩‍👩‍👧 Familie", "نیما می‌خواهم", "O'Brien", "José", "😀"])(
-    "keeps what belongs to it: %s",
+    "keeps its own characters: %s",
     (name) => {
       expect(oneLine(name)).toBe(name);
     },

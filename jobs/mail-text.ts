@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 
-/** What all mails share: texts from outside made safe to show, a page to show them on, and an id. */
+// What all mails share: texts from outside made safe, an HTML page, and a Message-ID.
 
 /**
- * A text that is safe in a header: one line, and shown in the order it is written in.
+ * A text that is safe in a header: one line, in its own direction.
  *
- * Line breaks of every kind and other control characters become one space; the invisible characters that
- * change the direction of what follows go, so that no name can make an address look like another. What begins
- * like an encoded word (RFC 2047) is broken up: a mail program would decode all of that back into the name.
+ * Line breaks and other control characters become one space. Direction marks are removed, so that no name can make an
+ * address look like another. The start of an encoded word (RFC 2047) is broken up, because mail programs would decode it.
  */
 export function oneLine(text: string): string {
   return text
@@ -17,7 +16,7 @@ export function oneLine(text: string): string {
     .trim();
 }
 
-/** A text of several lines as it was written, without what no mail may hold. */
+/** A text of several lines, without control characters. */
 export function plainText(text: string): string {
   return text.replace(/\r\n?/g, "\n").replace(/[^\P{Control}\n\t]|\p{Surrogate}/gu, "");
 }
@@ -26,14 +25,14 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** @param seed what makes this mail one mail, e.g. its effect's key: however often it is sent, its Message-ID stays */
+/** @param seed identifies the mail, e.g. its effect's key: every sending has the same Message-ID */
 export function messageIdFor(jobType: string, seed: string): string {
   const digest = createHash("sha256").update(seed).digest("hex").slice(0, 32);
   return `<${jobType}.${digest}@holdfast.invalid>`;
 }
 
 /**
- * Sets no colours but the rule's, so that light and dark both look as the reader chose.
+ * A page without colours of its own, so that it follows the reader's light or dark scheme.
  *
  * @param content HTML; `heading` is text
  */

@@ -3,7 +3,7 @@ import { HoldfastError } from "holdfast";
 import { createTransport, type Transporter } from "nodemailer";
 import { type SmtpProgress, smtpFailure } from "./smtp-errors.ts";
 
-/** One mail to one person. It has no room for further recipients, headers or attachments. */
+/** One mail to one person, without further recipients, headers or attachments. */
 export interface MailMessage {
   readonly messageId: string;
   readonly to: { readonly name: string; readonly address: string };
@@ -14,12 +14,12 @@ export interface MailMessage {
 
 export interface Mailer {
   /**
-   * Hands a mail to the mail server, and resolves once the server has taken responsibility for it.
+   * Sends a mail. Resolves once the mail server has accepted it.
    *
-   * An aborted signal closes the connection. Whether the server took the mail before is then unknown.
+   * An aborted signal closes the connection; the server may or may not have accepted the mail.
    *
-   * @param progress is told how far the delivery has come, also when it fails
-   * @throws PermanentError when the server refuses with 5xx; for all else what nodemailer throws
+   * @param progress is updated during delivery, also if it fails
+   * @throws PermanentError if the server refuses with 5xx; otherwise what nodemailer throws
    */
   send(message: MailMessage, signal: AbortSignal, progress?: SmtpProgress): Promise<{ messageId: string }>;
 }
@@ -32,9 +32,9 @@ const timeouts = {
 };
 
 /**
- * A mailer with one connection per mail: what happens to one connection can never touch another's mail.
+ * A mailer with one connection per mail, so that a failing connection affects one mail only.
  *
- * @param smtpUrl `smtp://` or `smtps://`, with user and password where the server wants them
+ * @param smtpUrl `smtp://` or `smtps://`, with user and password if the server needs them
  * @param from the sender of every mail, e.g. `Holdfast <holdfast@localhost>`
  */
 export function createMailer(smtpUrl: string, from: string): Mailer {
@@ -58,15 +58,15 @@ export function createMailer(smtpUrl: string, from: string): Mailer {
 }
 
 /**
- * Notes when a message is begun, at the one place that cannot miss it: a stream between the message and the connection.
- * It produces nothing before it is read, nodemailer reads it once the server has answered DATA with 354, and what was
- * never read cannot have been sent. A version that reads ahead would only make us doubt too much, never too little.
+ * Records when the message is begun, in a stream between the message and the connection.
  *
- * Logs and errors of nodemailer were no help: see `smtp-errors.ts`. Watching the socket would not see through TLS.
+ * nodemailer reads the stream once the server has answered DATA with 354, and what was never read cannot have been sent. If
+ * a version reads ahead, we doubt too often, never too rarely. nodemailer's errors do not say it (see `smtp-errors.ts`), and
+ * the socket is encrypted.
  */
 function noteDataBegun(transport: Transporter, progress: SmtpProgress, signal: AbortSignal): void {
   async function* noted(content: Readable): AsyncGenerator<Buffer> {
-    // Who was told of an abort may take it that from then on nothing is begun.
+    // After an abort nothing may begin.
     signal.throwIfAborted();
     progress.dataBegun = true;
     yield* content;
@@ -77,7 +77,7 @@ function noteDataBegun(transport: Transporter, progress: SmtpProgress, signal: A
   });
 }
 
-/** The mailer that the environment describes, looked up when a mail is sent. */
+/** The environment's mailer. Reads the environment when a mail is sent. */
 export const mailer: Mailer = {
   async send(message, signal, progress) {
     return mailerFromEnvironment().send(message, signal, progress);
@@ -86,7 +86,6 @@ export const mailer: Mailer = {
 
 function mailerFromEnvironment(): Mailer {
   const { SMTP_URL, HOLDFAST_MAIL_FROM } = process.env;
-  if (!SMTP_URL)
-    throw new HoldfastError("CONFIG_INVALID", "SMTP_URL: expected a mail server to send with, found none");
+  if (!SMTP_URL) throw new HoldfastError("CONFIG_INVALID", "SMTP_URL: expected a mail server, got nothing");
   return createMailer(SMTP_URL, HOLDFAST_MAIL_FROM || "Holdfast <holdfast@localhost>");
 }

@@ -3,7 +3,7 @@ import { dailyDigest } from "./daily-digest/contract.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Jobs that are due by the clock, without any request. */
+/** All schedules. */
 export const schedules = [
   defineSchedule({
     name: "daily-digest",
@@ -11,12 +11,12 @@ export const schedules = [
     timeZone: "UTC",
     job: dailyDigest,
     payload: ({ at }) => dayBefore(at),
-    // Caught up, a first start in the middle of the day would bring a digest that nobody waits for.
+    // With catch-up, a first start at noon would send an unexpected digest.
     catchUp: { mode: "none" },
   }),
 ];
 
-/** The whole day, by UTC, before that of an instant. */
+/** The UTC day before an instant's. */
 function dayBefore(at: Date): { from: string; to: string } {
   const to = Math.floor(at.getTime() / DAY_MS) * DAY_MS;
   return { from: new Date(to - DAY_MS).toISOString(), to: new Date(to).toISOString() };

@@ -9,7 +9,7 @@ import { composeWelcomeEmail } from "./welcome-email/compose.ts";
 
 const message = composeWelcomeEmail({ email: "anoop@example.com", name: "Anoop", message: "Hello!" }, "key");
 
-/** Sends one mail, and tells what its failure means. */
+/** Sends one mail. Resolves to what its failure means. */
 async function outcomeOf(url: string, signal = new AbortController().signal) {
   const progress: SmtpProgress = { dataBegun: false };
   try {
@@ -53,28 +53,28 @@ describe.concurrent("a delivery that fails before the message was begun has sent
     ["DATA is refused for now", { DATA: "451 try later" }],
     ["DATA is refused for now in a pipeline", { ...pipelining, DATA: "451 try later" }],
     ["the recipient is refused in a pipeline", { ...pipelining, RCPT: "450 greylisted" }],
-  ])("where %s", async (_, script) => {
+  ])("if %s", async (_, script) => {
     await using server = await startScriptedSmtp(script);
 
     expect(await outcomeOf(server.url)).toBe("not-done");
     expect(server.received.filter((mail) => mail !== "")).toEqual([]);
   });
 
-  it("where nobody listens", async () => {
+  it("if nobody listens", async () => {
     expect(await outcomeOf(`smtp://127.0.0.1:${await closedPort()}`)).toBe("not-done");
   });
 
-  it("where the server's name does not exist", async () => {
+  it("if the server's name does not exist", async () => {
     expect(await outcomeOf("smtp://mail.invalid")).toBe("not-done");
   });
 
-  it("where the login is not taken for now", async () => {
+  it("if the login is refused for now", async () => {
     await using server = await startScriptedSmtp({ ...loginNeeded, AUTH: "454 try later" });
 
     expect(await outcomeOf(server.url.replace("//", "//user:password@"))).toBe("not-done");
   });
 
-  it("where it was aborted before that", async () => {
+  it("if it was aborted before that", async () => {
     await using server = await startScriptedSmtp({ DATA: "stall" });
     const abort = new AbortController();
     const outcome = outcomeOf(server.url, abort.signal);
@@ -114,7 +114,7 @@ describe.concurrent("a delivery whose message was begun", () => {
     ["4xx", { message: "451 try later" }],
     ["421 and the end of the connection", { message: "421 shutting down" }],
     ["4xx in a pipeline", { ...pipelining, message: "452 no room" }],
-  ])("was not sent where the server answers %s", async (_, script) => {
+  ])("was not sent if the server answers %s", async (_, script) => {
     await using server = await startScriptedSmtp(script);
 
     expect(await outcomeOf(server.url)).toBe("not-done");
@@ -130,13 +130,13 @@ describe.concurrent("a delivery whose message was begun", () => {
     ["closes the connection in the middle of it", { content: "close" }],
     ["resets the connection in the middle of it", { content: "reset" }],
     ["says nothing after it, in a pipeline", { ...pipelining, message: "stall" }],
-  ])("may have been sent or not where the server %s", { timeout: 20_000 }, async (_, script) => {
+  ])("may or may not have been sent if the server %s", { timeout: 20_000 }, async (_, script) => {
     await using server = await startScriptedSmtp(script);
 
     expect(await outcomeOf(server.url)).toBe("unknown");
   });
 
-  it("may have been sent or not where it was aborted after that", async () => {
+  it("may or may not have been sent if it was aborted after that", async () => {
     await using server = await startScriptedSmtp({ message: "stall" });
 
     const abort = new AbortController();
@@ -148,7 +148,7 @@ describe.concurrent("a delivery whose message was begun", () => {
     expect(await outcome).toBe("unknown");
   });
 
-  it("was sent where the server answers 250", async () => {
+  it("was sent if the server answers 250", async () => {
     await using server = await startScriptedSmtp({});
 
     expect(await outcomeOf(server.url)).toBe("sent");

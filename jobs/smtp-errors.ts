@@ -1,23 +1,22 @@
 import { type EffectVerdict, PermanentError } from "holdfast";
 
-/** How far the delivery of one mail has come. What its failure means depends on that. */
+/** How far the delivery of a mail has come, which decides what a failure means. */
 export interface SmtpProgress {
   /** Whether the server may have seen the first byte of the message. */
   dataBegun: boolean;
 }
 
 /**
- * What a failed delivery says about whether the mail was sent.
+ * Whether a failed delivery proves that the mail was not sent.
  *
- * Before the message was begun nothing can have been sent, whatever went wrong: name, connection, greeting, TLS, login,
- * sender, recipient, an abort. After that only a reply of 4xx or 5xx proves that the server did not take the mail (RFC
- * 5321, 4.2.1); a lost connection, a time-out or an abort leaves everything possible.
+ * Before the message was begun, nothing was sent, whatever went wrong. After that, only a 4xx or 5xx reply proves that the
+ * server did not accept the mail (RFC 5321, 4.2.1); after a lost connection, a time-out or an abort nobody can know.
  */
 export function classifySmtpError(error: unknown, { dataBegun }: Readonly<SmtpProgress>): EffectVerdict {
   return !dataBegun || isRefusal(replyCode(error)) ? "not-done" : "unknown";
 }
 
-/** What to throw for a failed delivery: a server that refuses with 5xx refuses for good (RFC 5321, 4.2.1). */
+/** The error to throw for a failed delivery. A 5xx reply is permanent (RFC 5321, 4.2.1). */
 export function smtpFailure(error: unknown): unknown {
   const code = replyCode(error);
   if (!isRefusal(code) || code < 500) return error;
@@ -30,8 +29,8 @@ function isRefusal(code: number | undefined): code is number {
 }
 
 /**
- * The server's reply that made nodemailer give up, if it was a reply. Neither its `code` nor its `command` can be used:
- * it says ETIMEDOUT for a missing greeting and for a silent server after the message, and CONN for whatever was last.
+ * The reply code that made nodemailer give up, if there was one. Its `code` and `command` do not help: ETIMEDOUT can mean
+ * before or after the message, and the command is often CONN.
  */
 function replyCode(error: unknown): number | undefined {
   const reported = error instanceof PermanentError ? error.cause : error;

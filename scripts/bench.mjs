@@ -1,4 +1,4 @@
-// npm run bench: all set-up, then the benchmarks. Arguments go to them: `npm run bench -- --quick`.
+// npm run bench: sets up, then runs the benchmarks. Passes arguments on: `npm run bench -- --quick`.
 import { show } from "./lib/run.mjs";
 import { runScript } from "./lib/script.mjs";
 import { setUpForBench } from "./lib/setup.mjs";

@@ -1,4 +1,4 @@
-// npm run build: builds dist/ from nothing.
+// npm run build: builds dist/ from scratch.
 import { rebuild } from "./lib/build.mjs";
 import { step } from "./lib/progress.mjs";
 import { runScript } from "./lib/script.mjs";

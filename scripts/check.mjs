@@ -1,4 +1,4 @@
-// npm run check: the one gate that every change must pass.
+// npm run check: the gate that every change must pass.
 import { passGate } from "./lib/gate.mjs";
 import { runScript } from "./lib/script.mjs";
 import { setUpToBuild } from "./lib/setup.mjs";

@@ -1,5 +1,5 @@
-// npm run dev: `holdfast up`, built and started again whenever the code changes. A change that does not compile
-// is told, and the service from before it goes on.
+// npm run dev: `holdfast up`, rebuilt and restarted whenever the code changes. If a change does not compile, it prints why and keeps
+// the running service.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { build, buildIsFresh } from "./lib/build.mjs";
@@ -23,7 +23,7 @@ await runScript(async () => {
 
   for (let change = nextChange(watched); !ending; ) {
     await change;
-    change = nextChange(watched); // before the build: what changes during it counts as the next change
+    change = nextChange(watched); // before the build: a change during it counts as the next one
     if (!(await builds())) continue;
     await service.stop();
     if (!ending) service = startService();
@@ -37,19 +37,19 @@ async function builds() {
     return true;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    console.error(`${error.output.trimEnd()}\nThe service from before this change goes on.`);
+    console.error(`${error.output.trimEnd()}\nThe service keeps running without this change.`);
     return false;
   }
 }
 
-/** Starts `holdfast up` in a process group of its own, so that Ctrl-C reaches it once: as the SIGTERM sent here. */
+/** Starts `holdfast up` in its own process group, so that Ctrl-C reaches it only once, as our SIGTERM. */
 function startService() {
   const args = ["bin/holdfast", "up", ...process.argv.slice(2)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"], detached: true });
   const exited = once(child, "exit");
   let stopping = false;
   exited.then(() => {
-    if (!stopping) console.log("holdfast up has ended; the next change starts it again.");
+    if (!stopping) console.log("holdfast up has ended; the next change restarts it.");
   });
   return {
     stop: async () => {

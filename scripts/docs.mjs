@@ -1,4 +1,4 @@
-// npm run docs: rewrites all in the docs that comes from code. With --check it only looks, and fails on drift.
+// npm run docs: rewrites every part of the docs that comes from code. With --check it changes nothing and fails if a part is outdated.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { withCodeFromSources } from "./lib/code-blocks.mjs";
@@ -14,14 +14,27 @@ import { runScript } from "./lib/script.mjs";
 import { withGeneratedSections } from "./lib/sections.mjs";
 import { setUpToBuild } from "./lib/setup.mjs";
 
-/** Files that the built program makes whole: `file`, and `produce`, which returns or resolves to its text. */
+/** Generated files: `file`, and `produce`, which returns or resolves to its text. */
 const generated = [
   { file: ".env.example", produce: envExample },
   { file: "docs/openapi.json", produce: async () => json(await describeApi()) },
   { file: "docs/postman.json", produce: async () => json(await postmanCollection(await describeApi())) },
 ];
 
-/** What makes the parts of pages that the built program writes, by the name that a page calls it. */
+const foldersWithPages = [
+  ".",
+  "docs",
+  "jobs",
+  "examples",
+  "ops",
+  "console",
+  "faults",
+  "fuzz",
+  "soak",
+  "bench",
+];
+
+/** Generated sections by the name that pages use. */
 const sections = {
   variables: variablesTable,
   "error-codes": errorCodesTable,
@@ -31,14 +44,14 @@ const sections = {
 
 await runScript(async () => {
   await setUpToBuild();
-  const pages = [...markdownIn("."), ...markdownIn("docs")];
-  const drifted = [];
+  const pages = foldersWithPages.flatMap(markdownIn);
+  const outdated = [];
   for (const { file, produce } of [...pages.map(pageFrom), ...generated]) {
     const text = await produce();
-    if (!existsSync(file) || readFileSync(file, "utf8") !== text) drifted.push({ file, text });
+    if (!existsSync(file) || readFileSync(file, "utf8") !== text) outdated.push({ file, text });
   }
-  if (!process.argv.includes("--check")) return rewrite(drifted);
-  return report(drifted, [...pages, ...filesUnder("src").filter(isMarkdown)]);
+  if (!process.argv.includes("--check")) return rewrite(outdated);
+  return report(outdated, [...pages, ...filesUnder("src").filter(isMarkdown)]);
 });
 
 function markdownIn(folder) {
@@ -59,15 +72,17 @@ function json(value) {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-function report(drifted, pages) {
-  for (const { file } of drifted) console.error(`${file} is not what the code says: run \`npm run docs\``);
-  const broken = pages.flatMap((file) => brokenLinks(file).map((to) => `${file} links to ${to}: not there`));
+function report(outdated, pages) {
+  for (const { file } of outdated) console.error(`${file} is out of date: run \`npm run docs\``);
+  const broken = pages.flatMap((file) =>
+    brokenLinks(file).map((to) => `${file} links to ${to}, which does not exist`),
+  );
   for (const line of broken) console.error(line);
-  return drifted.length + broken.length === 0 ? 0 : 1;
+  return outdated.length + broken.length === 0 ? 0 : 1;
 }
 
-function rewrite(drifted) {
-  for (const { file, text } of drifted) {
+function rewrite(outdated) {
+  for (const { file, text } of outdated) {
     writeFileSync(file, text);
     console.log(`Rewrote ${file}`);
   }

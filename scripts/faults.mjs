@@ -1,4 +1,4 @@
-// npm run faults: all set-up, then the fault laboratory. Arguments go to it: `npm run faults -- --quick`.
+// npm run faults: sets up, then runs the fault laboratory. Passes arguments on: `npm run faults -- --quick`.
 import { runFaults } from "./lib/faults.mjs";
 import { runScript } from "./lib/script.mjs";
 import { setUpWithServer } from "./lib/setup.mjs";

@@ -1,4 +1,4 @@
-// npm run fuzz: all set-up, then the fuzzing run. Arguments go to it: `npm run fuzz -- --quick`.
+// npm run fuzz: sets up, then runs the fuzzing. Passes arguments on: `npm run fuzz -- --quick`.
 import { runFuzz } from "./lib/fuzz.mjs";
 import { runScript } from "./lib/script.mjs";
 import { setUpWithServer } from "./lib/setup.mjs";

@@ -1,4 +1,4 @@
-// npm run soak: all set-up, then the soak. Arguments go to it: `npm run soak -- --quick`.
+// npm run soak: sets up, then runs the soak. Passes arguments on: `npm run soak -- --quick`.
 import { show } from "./lib/run.mjs";
 import { runScript } from "./lib/script.mjs";
 import { setUpWithServer } from "./lib/setup.mjs";

@@ -1,4 +1,4 @@
-// npm start: all set-up, then `holdfast up` in this very process, so that a signal reaches it directly.
+// npm start: sets up, then runs `holdfast up` in this process, so that signals reach it directly.
 import path from "node:path";
 import { runScript } from "./lib/script.mjs";
 import { setUpToRun } from "./lib/setup.mjs";

@@ -1,5 +1,5 @@
-// npm test: all set-up, then the gate, then every test, then the fault laboratory and the fuzzing run in their short
-// forms. Arguments go to vitest, and then that is all: `npm test -- src/effect`.
+// npm test: sets up, then runs the gate, every test, and short runs of the fault laboratory and the fuzzing. Arguments go to vitest,
+// which is then all that runs: `npm test -- src/effect`.
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { runFaults } from "./lib/faults.mjs";
 import { runFuzz } from "./lib/fuzz.mjs";
@@ -16,8 +16,8 @@ await runScript(async () => {
   const times = [];
   const chromium = await timed("set-up", setUpToTest);
   const passed = await timed("check", passGate);
-  const vitestCode = await timed("tests", () => runVitest(chromium)); // even after a failed gate: one run tells all
-  // Side by side: both mostly wait, for locks and deadlines to pass.
+  const vitestCode = await timed("tests", () => runVitest(chromium)); // even after a failed gate, so that one run shows every failure
+  // Side by side, because both mostly wait.
   const [faultsCode, fuzzCode] = isChosen
     ? [0, 0]
     : await Promise.all([
@@ -27,7 +27,7 @@ await runScript(async () => {
   console.log(times.join(", "));
   const phases = { check: passed ? 0 : 1, tests: vitestCode, faults: faultsCode, fuzz: fuzzCode };
   const failed = Object.keys(phases).filter((phase) => phases[phase] !== 0);
-  // Last of all, where the end of a long log is looked at first.
+  // At the end, where people look first in a long log.
   if (failed.length > 0) console.log([`failed: ${failed.join(", ")}`, ...failedTests()].join("\n  "));
   return failed.length === 0 ? 0 : 1;
 
@@ -46,7 +46,7 @@ function runVitest(chromium) {
   return show(process.execPath, args, { CHROMIUM_PATH: chromium });
 }
 
-/** A line for each test that failed, with the first line of why. */
+/** One line per failed test, with the first line of its message. */
 function failedTests() {
   if (!existsSync(testReport)) return [];
   const { testResults } = JSON.parse(readFileSync(testReport, "utf8"));

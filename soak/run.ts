@@ -1,9 +1,6 @@
-import { accessSync, constants } from "node:fs";
-import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
-import { endAllOnExit } from "../bench/lib/processes.ts";
 import { number } from "../bench/lib/report/numbers.ts";
+import { requireWritable, runCommand, say, UsageError, wholeNumber } from "../test/support/command.ts";
 import { type Load, startLoad } from "./lib/load.ts";
 import { hasHeld, printSoak, type Soak, writeSoak } from "./lib/report.ts";
 import { openSampler, type Sampler } from "./lib/sampler.ts";
@@ -14,52 +11,50 @@ import { checkWitness } from "./lib/witness.ts";
 
 const usage = `npm run soak -- [options]
 
-Runs API, worker and scheduler under steady load, and looks whether memory, handles and the store's size level off.
+Runs API, worker and scheduler under steady load, and checks whether memory, handles and Redis's size level off.
 
-  --minutes N    how long (1 to 1440; by default 30)
-  --quick        one minute: checks the counts, and is too short to judge what grows
-  --rate N       jobs a second (1 to 2000; by default 100)
-  --out DIR      where SOAK.md and soak.svg go; by default docs/ after 30 minutes or more, and nowhere after less
-  --help         this text
+  --minutes N    how long (1 to 1440; default 30)
+  --quick        one minute: checks the counts, but is too short to judge growth
+  --rate N       jobs a second (1 to 2000; default 100)
+  --out DIR      where to write SOAK.md and soak.svg; default docs/ after 30 minutes or more, else nowhere
+  --help         shows this text
 
-Exit codes: 0 everything is level and every count right, 1 not so, 2 wrong usage.`;
+Exit codes: 0 everything is level and every count right, 1 otherwise, 2 wrong usage.`;
 
 const FULL_MINUTES = 30;
-/** Compilers and heaps take some minutes to settle, whatever runs on them. */
+/** Compilers and heaps need some minutes to become stable. */
 const JUDGED_MINUTES = 5;
-/** The store is level after this share of the run, long before what is judged begins. */
+/** Redis is stable after this share of the run, long before the judged half. */
 const RETENTION_SHARE = 0.1;
-/** A busy machine may be slow to look at a job; it must still be there. */
+/** A busy machine may read a job late; the job must still be there. */
 const RETENTION_MIN_MS = 15_000;
 const SAMPLES = 360;
 const PROGRESS_EVERY_MS = 30_000;
 
-interface Options {
-  readonly help: boolean;
-  readonly minutes: number;
-  readonly rate: number;
-  readonly out: string | undefined;
-}
+await runCommand(
+  usage,
+  {
+    minutes: { type: "string" },
+    quick: { type: "boolean", default: false },
+    rate: { type: "string", default: "100" },
+    out: { type: "string" },
+  },
+  async ({ quick, ...given }) => {
+    if (quick && given.minutes !== undefined)
+      throw new UsageError("--quick is --minutes 1: give one of them");
+    const text = given.minutes ?? (quick ? "1" : String(FULL_MINUTES));
+    const minutes = wholeNumber("--minutes", text, 1, 1_440);
+    const rate = wholeNumber("--rate", given.rate, 1, 2_000);
+    const out = given.out ?? (minutes >= FULL_MINUTES ? "docs" : undefined);
+    if (out !== undefined) requireWritable("--out", out);
+    const soak = await run(minutes, rate);
+    printSoak(soak);
+    if (out !== undefined) writeSoak(soak, out);
+    return hasHeld(soak) ? 0 : 1;
+  },
+);
 
-process.exitCode = await main();
-// A role that broke down must not keep this process.
-process.exit();
-
-async function main(): Promise<number> {
-  const options = readOptions();
-  if (options === undefined) return 2;
-  if (options.help) {
-    say(usage);
-    return 0;
-  }
-  endAllOnExit();
-  const soak = await run(options);
-  printSoak(soak);
-  if (options.out !== undefined) writeSoak(soak, options.out);
-  return hasHeld(soak) ? 0 : 1;
-}
-
-async function run({ minutes, rate }: Options): Promise<Soak> {
+async function run(minutes: number, rate: number): Promise<Soak> {
   const durationMs = minutes * 60_000;
   const retentionMs = Math.max(RETENTION_MIN_MS, durationMs * RETENTION_SHARE);
   const sampleMs = Math.max(1_000, durationMs / SAMPLES);
@@ -77,14 +72,14 @@ async function run({ minutes, rate }: Options): Promise<Soak> {
   return { minutes, rate, retentionMs, sampleMs, tally, ticks, trends, isJudged: minutes >= JUDGED_MINUTES };
 }
 
-/** Samples until the time is up, and tells now and then how it goes. */
+/** Samples until the time is up, and reports progress now and then. */
 async function watch(sampler: Sampler, load: Load, durationMs: number, sampleMs: number): Promise<void> {
   const startedAt = performance.now();
-  let toldAt = 0;
+  let reportedAt = 0;
   for (let at = 0; at < durationMs; at = performance.now() - startedAt) {
     await sampler.sample();
-    if (at - toldAt >= PROGRESS_EVERY_MS) {
-      toldAt = at;
+    if (at - reportedAt >= PROGRESS_EVERY_MS) {
+      reportedAt = at;
       say(`${Math.round(at / 1_000)} s: ${progressOf(sampler, load)}`);
     }
     await sleep(sampleMs);
@@ -95,44 +90,6 @@ function progressOf({ latest }: Sampler, { open }: Load): string {
   const memory = ["API", "worker", "scheduler"].map(
     (role) => `${role} ${number(latest(role, "resident memory"))} MB`,
   );
-  const store = `store ${number(latest("store", "store: memory in use"))} MB, ${number(latest("store", "store: keys"))} keys`;
+  const store = `store ${number(latest("store", "Redis: memory in use"))} MB, ${number(latest("store", "Redis: keys"))} keys`;
   return `${open} jobs open, ${memory.join(", ")}, ${store}`;
-}
-
-function readOptions(): Options | undefined {
-  try {
-    const { values } = parseArgs({
-      options: {
-        minutes: { type: "string" },
-        quick: { type: "boolean", default: false },
-        rate: { type: "string", default: "100" },
-        out: { type: "string" },
-        help: { type: "boolean", default: false, short: "h" },
-      },
-    });
-    if (values.quick && values.minutes !== undefined)
-      throw new TypeError("--quick is --minutes 1: give one of them");
-    const minutes = wholeNumber(
-      "--minutes",
-      values.minutes ?? (values.quick ? "1" : String(FULL_MINUTES)),
-      1_440,
-    );
-    const rate = wholeNumber("--rate", values.rate, 2_000);
-    const out = values.out ?? (minutes >= FULL_MINUTES ? "docs" : undefined);
-    if (out !== undefined) accessSync(resolve(out), constants.W_OK);
-    return { help: values.help, minutes, rate, out };
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usage}\n`);
-    return undefined;
-  }
-}
-
-function wholeNumber(option: string, text: string, max: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  throw new TypeError(`${option}: expected a whole number from 1 to ${max}, got "${text}"`);
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

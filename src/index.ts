@@ -1,30 +1,25 @@
 /**
  * Holdfast's public surface, and the only one: what is not exported here may change at any time.
  */
-import type { startApi as StartApi } from "./api/start-api.ts";
-import type { createOperator as CreateOperator } from "./operate/create-operator.ts";
-import type { startScheduler as StartScheduler } from "./scheduler/start-scheduler.ts";
+import type { startApi as StartApi } from "./http/start-api.ts";
+import type { createOperator as CreateOperator } from "./operate/operator.ts";
+import type { startScheduler as StartScheduler } from "./schedule/start-scheduler.ts";
 import type { createProducer as CreateProducer } from "./submit/producer.ts";
 import type { startWorker as StartWorker } from "./worker/start-worker.ts";
 
-export type { Api } from "./api/start-api.ts";
-export { InDoubtError, PermanentError, RetryAfterError } from "./contract/attempt-errors.ts";
-export { type Application, type ApplicationDefinition, defineConfig } from "./contract/define-config.ts";
-export {
-  type Attempt,
-  type AttemptFunction,
-  type AttemptLog,
-  defineJob,
-  type JobContract,
-  type JobDefinition,
-  type JobHandler,
-} from "./contract/define-job.ts";
+export type { ErrorCode } from "./errors/error-codes.ts";
+export { HoldfastError, type Issue } from "./errors/holdfast-error.ts";
+export type { Api } from "./http/start-api.ts";
+export type { Attempt, AttemptFunction, AttemptLog } from "./job/attempt.ts";
+export { InDoubtError, PermanentError, RetryAfterError } from "./job/attempt-errors.ts";
+export { type Application, type ApplicationDefinition, defineConfig } from "./job/define-config.ts";
+export { defineJob, type JobContract, type JobDefinition, type JobHandler } from "./job/define-job.ts";
 export {
   defineSchedule,
   type Schedule,
   type ScheduleDefinition,
   type Tick,
-} from "./contract/define-schedule.ts";
+} from "./job/define-schedule.ts";
 export type {
   EffectCall,
   EffectDeclaration,
@@ -32,15 +27,13 @@ export type {
   EffectVerdict,
   ProbeAnswer,
   RunEffect,
-} from "./contract/effect.ts";
-export type { Backoff, RetryPolicy } from "./contract/retry-policy.ts";
-export type { Doubt } from "./effect/doubts.ts";
-export type { ErrorCode } from "./errors/error-codes.ts";
-export { HoldfastError, type Offence } from "./errors/holdfast-error.ts";
-export type { StandaloneOperator } from "./operate/create-operator.ts";
-export type { Operator } from "./operate/operator.ts";
-export type { Running } from "./service/running.ts";
-export type { JobState, JobStatus } from "./status/job-status.ts";
+} from "./job/effect.ts";
+export type { Backoff, RetryPolicy } from "./job/retry-policy.ts";
+export type { Running } from "./lib/running.ts";
+export type { Doubt } from "./operate/doubts.ts";
+export type { Operator, StandaloneOperator } from "./operate/operator.ts";
+export type { JobState } from "./queue/job-state.ts";
+export type { JobStatus } from "./status/job-status.ts";
 export type { Producer, Submission, SubmitOptions, SubmitResult } from "./submit/producer.ts";
 export type { Receipt } from "./submit/submitter.ts";
 export type { WorkerRole } from "./worker/start-worker.ts";
@@ -54,11 +47,11 @@ export const createProducer: typeof CreateProducer = async (...args) =>
 
 /** See {@link StandaloneOperator}. @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT` */
 export const createOperator: typeof CreateOperator = async (...args) =>
-  (await import("./operate/create-operator.ts")).createOperator(...args);
+  (await import("./operate/operator.ts")).createOperator(...args);
 
-/** Starts the HTTP API. @throws HoldfastError as `createProducer`, and `START_FAILED` when its port is taken */
+/** Starts the HTTP API. @throws HoldfastError as `createProducer`, and `START_FAILED` when its port is in use */
 export const startApi: typeof StartApi = async (...args) =>
-  (await import("./api/start-api.ts")).startApi(...args);
+  (await import("./http/start-api.ts")).startApi(...args);
 
 /** Starts a worker on every queue of the application. @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED` */
 export const startWorker: typeof StartWorker = async (...args) =>
@@ -66,4 +59,4 @@ export const startWorker: typeof StartWorker = async (...args) =>
 
 /** Submits each schedule's job at each of its ticks. @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED` */
 export const startScheduler: typeof StartScheduler = async (...args) =>
-  (await import("./scheduler/start-scheduler.ts")).startScheduler(...args);
+  (await import("./schedule/start-scheduler.ts")).startScheduler(...args);

@@ -1,10 +1,10 @@
 import { withBuildOf } from "./installation.ts";
 import type { Row, Side } from "./row.ts";
 
-/** Less than this is not noise any more. */
+/** A lower ratio is more than noise. */
 const REACH = 0.97;
 
-/** The rows that have a goal, with the build of another checkout as the opponent. */
+/** The rows with a goal, with another checkout's build as the opponent. */
 export function rowsAgainst(checkout: string, rows: readonly Row[]): Row[] {
   const others = new Map<Side, Side>();
   const otherOf = (side: Side): Side => {

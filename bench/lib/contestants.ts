@@ -1,19 +1,19 @@
 import { type Started, startHoldfast, startScript } from "./processes.ts";
 
-/** What the laboratory knows of a queue from outside. */
+/** A queue seen from outside. */
 export interface Contestant {
   readonly name: string;
-  /** Its producer, seen from `bench/`, without its ending. */
+  /** Its producer, relative to `bench/`, without extension. */
   readonly module: string;
-  /** Full names of its keys in the store. */
+  /** Full names of its keys in Redis. */
   readonly keys: {
     /** Lists. */
     readonly waiting: string;
     readonly active: string;
-    /** Sorted sets of BullMQ's; those that are not listed here are not checked. */
+    /** BullMQ's sorted sets; missing ones are not checked. */
     readonly completed?: string;
     readonly others?: readonly string[];
-    /** The stream of events, whose length is bounded. */
+    /** The event stream, whose length is limited. */
     readonly events?: string;
   };
   startWorker(url: string, options: WorkerOptions): Promise<Started<unknown>>;
@@ -21,11 +21,11 @@ export interface Contestant {
 
 export interface WorkerOptions {
   readonly concurrency: number;
-  /** How many completed jobs stay. */
+  /** How many completed jobs are kept. */
   readonly keepCompleted: number;
 }
 
-/** Holdfast's default, and so that of all who can bound what they keep. */
+/** Holdfast's default, for every side that can limit what it keeps. */
 export const KEEP_COMPLETED = 10_000;
 
 export const holdfast: Contestant = {

@@ -1,15 +1,15 @@
 --[[
-  Copies a waiting job many times, behind all that wait: hash, place in the list, and what holds its idempotency key.
+  Copies a waiting job many times: its hash, its place in the list, and its deduplication key.
 
   KEYS[1] the waiting list
-  ARGV[1] how the keys of the queue begin
-  ARGV[2] the job's id; its last eight characters are a number in each copy's
-  ARGV[3] the first of those numbers   ARGV[4] the last
-  ARGV[5] the key that holds the idempotency key, "" for none; its last eight characters are a number, too
+  ARGV[1] prefix of the queue's keys
+  ARGV[2] the job's id, whose last eight characters become a number
+  ARGV[3] the first number   ARGV[4] the last
+  ARGV[5] the deduplication key, "" for none; its last eight characters become a number, too
 
   Returns how many jobs wait now.
 ]]
-local prefix, id, claim = ARGV[1], ARGV[2], ARGV[5]
+local prefix, id, dedupKey = ARGV[1], ARGV[2], ARGV[5]
 
 local function numbered(text, number)
   return string.sub(text, 1, -9) .. string.format("%08x", number)
@@ -18,10 +18,10 @@ end
 for number = tonumber(ARGV[3]), tonumber(ARGV[4]) do
   local copy = numbered(id, number)
   redis.call("COPY", prefix .. id, prefix .. copy)
-  if claim ~= "" then
-    local copiedClaim = numbered(claim, number)
-    redis.call("COPY", claim, copiedClaim)
-    redis.call("SET", copiedClaim, copy, "KEEPTTL")
+  if dedupKey ~= "" then
+    local copiedKey = numbered(dedupKey, number)
+    redis.call("COPY", dedupKey, copiedKey)
+    redis.call("SET", copiedKey, copy, "KEEPTTL")
   end
   redis.call("LPUSH", KEYS[1], copy)
 end

@@ -3,27 +3,27 @@ import type { Contestant } from "./contestants.ts";
 import type { Latency } from "./row.ts";
 import { countSpending, type Spent } from "./spending.ts";
 import { latencyOf } from "./statistics.ts";
-import type { Store } from "./store.ts";
+import type { ConnectedRedis } from "./store.ts";
 
 const LOOK_EVERY_MS = 3;
 const STUCK_MS = 30_000;
 const FINISHED_LOOKED_AT = 5_000;
 
-/** How many jobs wait or are being run. */
-export async function remaining({ client }: Store, { keys }: Contestant): Promise<number> {
+/** How many jobs are waiting or active. */
+export async function remaining({ client }: ConnectedRedis, { keys }: Contestant): Promise<number> {
   const [waiting, active] = await Promise.all([client.llen(keys.waiting), client.llen(keys.active)]);
   return waiting + active;
 }
 
 /**
- * Watches a worker from outside.
+ * Times a worker from outside.
  *
- * @param from the clock starts when no more jobs than that remain: what came before is warm-up
- * @param to it stops when no more than that remain
+ * @param from remaining jobs at which the clock starts; jobs before that are warm-up
+ * @param to remaining jobs at which it stops
  * @param pid the worker's
  */
 export async function timeDraining(
-  store: Store,
+  store: ConnectedRedis,
   contestant: Contestant,
   { from, to, pid }: { readonly from: number; readonly to: number; readonly pid: number | undefined },
 ): Promise<{ readonly perSecond: number; readonly spent: Spent }> {
@@ -34,7 +34,7 @@ export async function timeDraining(
   return { perSecond, spent: await endCount(first.count - last.count) };
 }
 
-async function untilAtMost(store: Store, contestant: Contestant, count: number) {
+async function untilAtMost(store: ConnectedRedis, contestant: Contestant, count: number) {
   let lowest = Number.POSITIVE_INFINITY;
   for (let movedAt = performance.now(); ; ) {
     const now = await remaining(store, contestant);
@@ -48,20 +48,23 @@ async function untilAtMost(store: Store, contestant: Contestant, count: number) 
   }
 }
 
-/** From being taken to being finished, as BullMQ notes it in the last jobs, by whole milliseconds. */
-export async function runningTimes({ client }: Store, { keys }: Contestant): Promise<Latency | undefined> {
+/** From claim to finish of the last jobs, as BullMQ records them in whole milliseconds. */
+export async function runningTimes(
+  { client }: ConnectedRedis,
+  { keys }: Contestant,
+): Promise<Latency | undefined> {
   if (keys.completed === undefined) return undefined;
   const ids = await client.zrange(keys.completed, String(-FINISHED_LOOKED_AT), "-1");
   const prefix = keys.waiting.slice(0, -"wait".length);
   const times = await Promise.all(
     ids.map((id) => client.hmget(`${prefix}${id}`, "processedOn", "finishedOn")),
   );
-  return latencyOf(times.map(([taken, finished]) => Number(finished) - Number(taken)));
+  return latencyOf(times.map(([claimed, finished]) => Number(finished) - Number(claimed)));
 }
 
-/** What speaks against all of so many jobs having been completed. */
+/** Reasons to doubt that every job was completed. */
 export async function faultsOfDrained(
-  { client }: Store,
+  { client }: ConnectedRedis,
   { keys }: Contestant,
   kept: number,
 ): Promise<string[]> {

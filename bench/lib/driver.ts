@@ -3,16 +3,16 @@ import type { JobType } from "./inside/contestant.ts";
 import { startScript } from "./processes.ts";
 import type { Latency } from "./row.ts";
 
-/** What a driver process can be told to do. */
+/** An order to a driver process. */
 export type Order =
-  /** Submits for a while; with `batch`, so many jobs at once each time. */
+  /** Submits for a while; with `batch`, that many jobs at once. */
   | { readonly task: "submit"; readonly inFlight: number; readonly seconds: number; readonly batch?: number }
   | { readonly task: "fill"; readonly count: number; readonly type?: JobType }
   | { readonly task: "status"; readonly id: string; readonly inFlight: number; readonly seconds: number }
   | { readonly task: "submit-one" };
 
 export interface Driven {
-  /** Operations that were done; each batch is one. */
+  /** Finished operations; a batch is one. */
   readonly count: number;
   readonly milliseconds: number;
   readonly latency: Latency;
@@ -20,14 +20,14 @@ export interface Driven {
   readonly at?: number;
 }
 
-/** A producer in a process of its own. */
+/** A producer in its own process. */
 export interface Driver {
-  /** @throws Error when one of the operations fails */
+  /** @throws Error if an operation fails */
   drive(order: Order): Promise<Driven>;
   end(): Promise<void>;
 }
 
-/** @param module of the contestant, seen from `bench/`, without its ending */
+/** @param module of the contestant, relative to `bench/`, without extension */
 export async function startDriver(module: string, url: string): Promise<Driver> {
   const { child, ended, end } = await startScript<unknown>("lib/inside/driver", [module], {
     REDIS_URL: url,

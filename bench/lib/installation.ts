@@ -1,28 +1,19 @@
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import ts from "typescript";
+import { compileFile, copyBuild } from "../../test/support/build-copy.ts";
 
+const config = "bench/holdfast.config.ts";
 const ours = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The checkout whose build is measured now. */
+/** The checkout that is being measured. */
 let measured = ours;
 const directories = new Map<string, string>();
 
 /**
- * A copy of the build, with the opponents and the laboratory's own scripts compiled beside it, made at the first call:
- * what is built or edited meanwhile does not change what is measured, and no side pays for a compiler at its start.
+ * A copy of the build, with opponents and benchmark scripts compiled beside it, made at the first call. Later edits do not change
+ * what is measured, and no side compiles at its start.
  */
 export function installation(): string {
   const known = directories.get(measured);
@@ -32,7 +23,7 @@ export function installation(): string {
   return directory;
 }
 
-/** Measures the build of another checkout. Sides are measured one after the other, so one variable is enough. */
+/** Measures the build of another checkout. Sides are measured one by one, so one variable is enough. */
 export async function withBuildOf<T>(checkout: string, work: () => Promise<T>): Promise<T> {
   measured = checkout;
   try {
@@ -42,40 +33,22 @@ export async function withBuildOf<T>(checkout: string, work: () => Promise<T>): 
   }
 }
 
-export function removeInstallations(): void {
-  for (const directory of directories.values())
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
-}
-
-/** The scripts are ours for every build; its jobs are its own, since contracts may have options that another build refuses. */
+/** Every build runs our scripts, but its own jobs and configuration, whose options another build may refuse. */
 function install(checkout: string): string {
   if (!existsSync(join(checkout, "dist/index.js")))
     throw new Error(`${checkout} is not built yet: run \`npm run build\` there first`);
   const directory = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
-  for (const part of ["dist", "bin", "package.json"])
-    cpSync(join(checkout, part), join(directory, part), { recursive: true });
-  symlinkSync(join(checkout, "node_modules"), join(directory, "node_modules"));
-  for (const folder of ["bench", "soak", "fuzz"]) compileAll(ours, folder, directory);
+  process.on("exit", () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
+  copyBuild(checkout, directory);
   compileAll(checkout, "jobs", directory);
-  if (checkout !== ours) compile(checkout, "bench/holdfast.config.ts", directory);
+  if (checkout !== ours) compileAll(checkout, "bench", directory);
+  for (const folder of ["bench", "soak", "fuzz"]) compileAll(ours, folder, directory);
+  if (checkout !== ours) compileFile(join(checkout, config), join(directory, config));
   return directory;
 }
 
 function compileAll(checkout: string, folder: string, into: string): void {
   for (const name of readdirSync(join(checkout, folder), { recursive: true, encoding: "utf8" }))
-    if (name.endsWith(".ts") && !name.endsWith(".test.ts")) compile(checkout, join(folder, name), into);
-}
-
-function compile(checkout: string, file: string, into: string): void {
-  const { outputText } = ts.transpileModule(readFileSync(join(checkout, file), "utf8"), {
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2022,
-      module: ts.ModuleKind.ESNext,
-      verbatimModuleSyntax: true,
-      rewriteRelativeImportExtensions: true,
-    },
-  });
-  const compiled = join(into, file.replace(/\.ts$/, ".js"));
-  mkdirSync(dirname(compiled), { recursive: true });
-  writeFileSync(compiled, outputText);
+    if (name.endsWith(".ts") && !name.endsWith(".test.ts"))
+      compileFile(join(checkout, folder, name), join(into, folder, name));
 }

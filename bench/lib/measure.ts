@@ -1,12 +1,12 @@
 import type { Row, Sample, Side } from "./row.ts";
 
-/** The samples of each side, one a round. */
+/** The samples of each side, one per round. */
 export type Samples = ReadonlyMap<Side, readonly Sample[]>;
 
-/** Told of each sample as it comes. */
-export type Tell = (round: number, side: Side, sample: Sample) => void;
+/** Receives each sample as it comes. */
+export type Report = (round: number, side: Side, sample: Sample) => void;
 
-/** Rows that share sides belong together: a side is measured once a round for all of them. */
+/** Groups rows that share sides: a side is measured once per round for all of them. */
 export function groupRows(rows: readonly Row[]): Row[][] {
   const groups: Row[][] = [];
   for (const row of rows) {
@@ -17,8 +17,8 @@ export function groupRows(rows: readonly Row[]): Row[][] {
   return groups;
 }
 
-/** Measures all sides of some rows, round by round, forwards and backwards in turn: A B, B A, A B, … */
-export async function measure(rows: readonly Row[], rounds: number, tell: Tell): Promise<Samples> {
+/** Measures all sides of some rows, with the order reversed every other round: A B, B A, A B, … */
+export async function measure(rows: readonly Row[], rounds: number, report: Report): Promise<Samples> {
   const samples = new Map<Side, Sample[]>(sidesOf(rows).map((side) => [side, []]));
   const subjects = [];
   try {
@@ -27,7 +27,7 @@ export async function measure(rows: readonly Row[], rounds: number, tell: Tell):
       for (const { side, subject } of round % 2 === 1 ? subjects : subjects.toReversed()) {
         const sample = await subject.sample().catch(failed);
         samples.get(side)?.push(sample);
-        tell(round, side, sample);
+        report(round, side, sample);
       }
     }
   } finally {
@@ -36,7 +36,7 @@ export async function measure(rows: readonly Row[], rounds: number, tell: Tell):
   return samples;
 }
 
-/** A measurement that could not be made has shown nothing. */
+/** A failed measurement shows nothing. */
 function failed(error: unknown): Sample {
   return { measures: {}, invalid: [error instanceof Error ? error.message : String(error)] };
 }

@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { withDeadline } from "../../src/service/deadline.ts";
-import { readyMessage } from "../../src/service/supervisor.ts";
-import { installation, removeInstallations } from "./installation.ts";
+import { readyMessage } from "../../src/cli/supervisor.ts";
+import { withDeadline } from "../../src/lib/deadline.ts";
+import { endChild, endWithUs } from "../../test/support/command.ts";
+import { installation } from "./installation.ts";
 
-const living = new Set<ChildProcess>();
-
-/** The same for both sides: production mode, and no log of what went well. */
+/** For both sides: production mode, and no log of successes. */
 const common = {
   NODE_ENV: "production",
   LOG_LEVEL: "warn",
@@ -15,7 +14,7 @@ const common = {
 
 let started = 0;
 
-/** For each process its own: a store of an earlier measurement, which may have had the same port, is not to be remembered. */
+/** A new one per process: it must not remember an earlier measurement's Redis on the same port. */
 function dataDirectory(): string {
   started += 1;
   return join(installation(), "data", String(started));
@@ -24,17 +23,17 @@ function dataDirectory(): string {
 const STDERR_MAX = 4_000;
 const START_MS = 60_000;
 
-/** A process of the laboratory's that has said that it is ready. */
+/** A started process that has reported that it is ready. */
 export interface Started<Ready> {
   readonly child: ChildProcess;
   readonly ready: Ready;
-  /** Rejects when it ends, with what it had printed. */
+  /** Rejects when it ends, with its output. */
   readonly ended: Promise<never>;
-  /** @param signal by default it ends at once: what it still does is no part of a measurement */
+  /** @param signal ends it at once by default; what it still does is not measured */
   end(signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
 }
 
-/** @param script of the laboratory's, seen from `bench/`, without its ending */
+/** @param script relative to `bench/`, without extension */
 export function startScript<Ready>(
   script: string,
   args: readonly string[],
@@ -43,19 +42,18 @@ export function startScript<Ready>(
   return start([`bench/${script}.js`, ...args], env, firstMessage<Ready>);
 }
 
-/** A role of Holdfast's by its own command, as shipped, on the application of the benchmarks if no other is given. */
+/** Starts a role by its shipped command, with the benchmarked application by default. */
 export function startHoldfast<Ready>(
   role: "api" | "worker" | "scheduler",
   env: NodeJS.ProcessEnv,
-  args: readonly string[] = [],
 ): Promise<Started<Ready>> {
   const defaults = {
     HOLDFAST_CONFIG: "bench/holdfast.config.js",
     PORT: "0",
-    // Required by the jobs; no mail is sent.
+    // The jobs require it; no mail is sent.
     SMTP_URL: "smtp://127.0.0.1:9",
   };
-  return start(["bin/holdfast", role, ...args], { ...defaults, ...env }, readyMessage<Ready>);
+  return start(["bin/holdfast", role], { ...defaults, ...env }, readyMessage<Ready>);
 }
 
 async function firstMessage<Ready>(child: ChildProcess): Promise<Ready> {
@@ -66,7 +64,7 @@ async function firstMessage<Ready>(child: ChildProcess): Promise<Ready> {
 async function start<Ready>(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  hear: (child: ChildProcess) => Promise<Ready>,
+  readyOf: (child: ChildProcess) => Promise<Ready>,
 ): Promise<Started<Ready>> {
   const child = spawn(process.execPath, args, {
     cwd: installation(),
@@ -89,32 +87,11 @@ async function start<Ready>(
   });
   ended.catch(() => {});
   const late = () => new Error(`${args.join(" ")} was not ready in time:\n${printed}`);
-  const ready = await Promise.race([withDeadline(hear(child), START_MS, late), ended]);
+  const ready = await Promise.race([withDeadline(readyOf(child), START_MS, late), ended]);
   return {
     child,
     ready,
     ended,
-    async end(signal = "SIGKILL") {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const exited = once(child, "exit");
-      child.kill(signal);
-      await exited;
-    },
+    end: (signal = "SIGKILL") => endChild(child, signal),
   };
-}
-
-/** However the laboratory ends, the process ends with it. */
-export function endWithUs(child: ChildProcess): void {
-  living.add(child);
-  child.once("exit", () => living.delete(child));
-  child.on("error", () => {});
-}
-
-/** To be called once, before any process is started. */
-export function endAllOnExit(): void {
-  process.on("exit", () => {
-    for (const child of living) child.kill("SIGKILL");
-    removeInstallations();
-  });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
 }

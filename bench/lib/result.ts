@@ -3,12 +3,12 @@ import type { Latency, Row, Sample } from "./row.ts";
 import type { Spent } from "./spending.ts";
 import { type Spread, spread } from "./statistics.ts";
 
-/** What came of a row. */
+/** The outcome of a row. */
 export interface Result {
   readonly row: Row;
   readonly holdfast: Measured;
   readonly opponent: Measured;
-  /** Of Holdfast's value to the opponent's: that of the medians, and the extremes of the rounds. */
+  /** Holdfast's value to the opponent's: that of the medians, and the extremes of the rounds. */
   readonly ratio: Spread;
   readonly verdict: Verdict;
   /** Why the row shows nothing; empty unless the verdict is `invalid`. */

@@ -1,6 +1,6 @@
 import type { Spent } from "./spending.ts";
 
-/** One line of the comparison: what is measured, on which two sides, and what ratio is to be reached. */
+/** One row of the comparison: a measure, two sides, and a goal. */
 export interface Row {
   /** For `--only`. */
   readonly name: string;
@@ -8,30 +8,30 @@ export interface Row {
   /** Of the values. */
   readonly unit: string;
   readonly better: "higher" | "lower";
-  /** The ratio of Holdfast's value to the opponent's that is to be reached; without it the row is for orientation. */
+  /** The goal for the ratio of Holdfast's value to the opponent's; without it the row is for orientation. */
   readonly reach?: number;
   readonly sides: { readonly holdfast: Side; readonly opponent: Side };
-  /** Which of a sample's measures the row compares. */
+  /** The sample's measure that the row compares. */
   readonly measure: string;
-  /** What a reader needs to know to read the numbers right. */
+  /** What a reader must know to read the numbers right. */
   readonly note?: string;
-  /** Where fewer rounds tell as much as the form's. */
+  /** If fewer rounds than usual are enough. */
   readonly rounds?: number;
-  /** Left out of the short form, unless it is asked for. */
+  /** Left out of the short form unless named. */
   readonly isExtra?: true;
-  /** A point of the chart of growth, where both sides are Holdfast: what is done at how many waiting jobs. */
+  /** A point of the growth chart, where both sides are Holdfast: the operation, and the number of waiting jobs. */
   readonly growth?: { readonly what: string; readonly depth: number };
 }
 
-/** What is measured on one side. Rows that share a side share its samples. */
+/** One side of a row. Rows that share a side share its samples. */
 export interface Side {
   readonly name: string;
-  /** Makes ready what all rounds use. */
+  /** Prepares what all rounds use. */
   open(): Promise<Subject>;
 }
 
 export interface Subject {
-  /** Measures once, on processes of its own. */
+  /** Measures once, on new processes. */
   sample(): Promise<Sample>;
   close(): Promise<void>;
 }
@@ -39,22 +39,22 @@ export interface Subject {
 export interface Sample {
   /** By name, in the units of the rows that use them. */
   readonly measures: Readonly<Record<string, number>>;
-  /** Of the single operations behind a throughput. */
+  /** Of the single operations. */
   readonly latency?: Latency;
-  /** Where the time behind a throughput went. */
+  /** Where the time went. */
   readonly spent?: Spent;
-  /** What makes the sample worthless, e.g. errors or wrong counts; empty when it is good. */
+  /** Reasons why the sample is worthless, such as errors or wrong counts. */
   readonly invalid: readonly string[];
 }
 
-/** Milliseconds within which that share of the operations was done. */
+/** Milliseconds within which that share of the operations finished. */
 export interface Latency {
   readonly p50: number;
   readonly p90: number;
   readonly p99: number;
 }
 
-/** How much is measured. */
+/** How much to measure. */
 export interface Form {
   readonly isQuick: boolean;
   readonly rounds: number;

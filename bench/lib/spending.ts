@@ -1,19 +1,19 @@
 import { readFileSync } from "node:fs";
 import type { Redis } from "ioredis";
 
-/** Where the time of one job went, in microseconds unless it says otherwise. */
+/** Where the time of one job went, in microseconds unless stated. */
 export interface Spent {
-  /** Of a processor, in the process that is measured; not a number where the system does not tell. */
+  /** CPU time of the measured process; NaN if the system does not report it. */
   readonly process: number;
-  /** For which the store was not waiting for work: the disk is part of it. */
+  /** Redis's busy time, including the disk. */
   readonly store: number;
-  /** Of those: in commands, scripts included. */
+  /** The part of it in commands, including scripts. */
   readonly commands: number;
-  /** Jobs for each turn of the store's event loop. Each turn that wrote waits once for the disk. */
+  /** Jobs per turn of Redis's event loop. Each turn that wrote waits once for the disk. */
   readonly jobsPerTurn: number;
 }
 
-/** Begins to count. @returns ends it, given how many jobs were done meanwhile */
+/** Starts counting. @returns a function that ends it, given the number of jobs */
 export async function countSpending(
   client: Redis,
   pid: number | undefined,
@@ -43,7 +43,7 @@ async function loopOf(client: Redis) {
 /** Linux counts a process's time in hundredths of a second. */
 const TICK_MICROSECONDS = 10_000;
 
-/** The time of a processor that a process has used so far, in user mode and in the system's. */
+/** CPU time of a process so far, in user and kernel mode. */
 function processorOf(pid: number | undefined): number {
   if (process.platform !== "linux" || pid === undefined) return Number.NaN;
   // The name before the closing bracket may hold anything; fields 14 and 15 of proc(5) follow it.

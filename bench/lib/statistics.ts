@@ -1,6 +1,6 @@
 import type { Latency } from "./row.ts";
 
-/** The middle of several values, and how far they lie apart. */
+/** A median and the extremes. */
 export interface Spread {
   readonly median: number;
   readonly min: number;

@@ -4,19 +4,19 @@ import { Redis } from "ioredis";
 import { startRedisServer } from "../../test/support/redis-server.ts";
 import { installation } from "./installation.ts";
 
-/** A store of one measurement's own, empty at first: on the disk with each acknowledgement, for every side alike. */
-export interface Store {
+/** An empty Redis for one measurement. Every side waits for the disk with each acknowledgement. */
+export interface ConnectedRedis {
   readonly url: string;
   readonly client: Redis;
-  /** Runs what is not measured without waiting for the disk. */
+  /** Runs unmeasured work without waiting for the disk. */
   unhurried<T>(work: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
-/** When the log is rewritten would otherwise be chance, and could hit either side. */
+/** No log rewrites: their time would be chance, and could hit either side. */
 const settings = ["--auto-aof-rewrite-percentage", "0"];
 
-export async function openStore(): Promise<Store> {
+export async function openStore(): Promise<ConnectedRedis> {
   const directory = mkdtempSync(join(installation(), "store-"));
   const server = await startRedisServer({ directory, args: settings });
   const client = new Redis(server.url);
@@ -39,8 +39,8 @@ export async function openStore(): Promise<Store> {
   };
 }
 
-/** Runs one measurement on a store of its own. */
-export async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
+/** Runs one measurement on its own Redis. */
+export async function withStore<T>(work: (store: ConnectedRedis) => Promise<T>): Promise<T> {
   const store = await openStore();
   try {
     return await work(store);

@@ -5,24 +5,23 @@ import { type Started, startHoldfast, startScript } from "./processes.ts";
 import type { Form, Sample, Side } from "./row.ts";
 import { freshSide } from "./side.ts";
 import { countSpending } from "./spending.ts";
-import type { Store } from "./store.ts";
+import type { ConnectedRedis } from "./store.ts";
 import { type Load, runWrk } from "./wrk.ts";
 
-const SETTLE_MS = 100;
+const PAUSE_MS = 100;
 
-/** A service that takes jobs over HTTP. */
+/** A service that accepts jobs over HTTP. */
 export interface Service {
   readonly name: string;
   start(url: string): Promise<Started<{ readonly url: string }>>;
-  /** The list of waiting jobs in the store, where it stores them. */
+  /** Its list of waiting jobs in Redis, if it stores any. */
   readonly waiting?: string;
 }
 
-/** @param processes that share its port */
-export function holdfastApi({ keys }: Contestant, processes = 1): Service {
+export function holdfastApi({ keys }: Contestant): Service {
   return {
-    name: processes === 1 ? "Holdfast API" : `Holdfast API, ${processes} processes`,
-    start: (url) => startHoldfast("api", { REDIS_URL: url }, ["--processes", String(processes)]),
+    name: "Holdfast API",
+    start: (url) => startHoldfast("api", { REDIS_URL: url }),
     waiting: keys.waiting,
   };
 }
@@ -35,7 +34,7 @@ export function expressService({ keys }: Contestant): Service {
   };
 }
 
-/** What any service on this HTTP server costs at least: it answers, and does nothing. */
+/** The lower limit for any service on this HTTP server: it answers and does nothing. */
 export const constantService: Service = {
   name: "Fastify, a constant answer",
   start: () => startScript("opponents/constant-service", [], {}),
@@ -58,20 +57,20 @@ export function overHttp(
   });
 }
 
-/** Measures once, on a service that runs. */
+/** Measures once, on a running service. */
 export async function submitOverHttp(
-  store: Store,
+  store: ConnectedRedis,
   { waiting }: Service,
   { child, ready }: Started<{ readonly url: string }>,
   load: Load,
 ): Promise<Sample> {
-  const before = await settledLength(store, waiting);
+  const before = await finalLength(store, waiting);
   const endCount = await countSpending(store.client, child.pid);
   const { requests, seconds, refused, broken, latency } = await runWrk(ready.url, load);
   const size = load.batch || 1;
   const spent = await endCount(requests * size);
-  const made = (await settledLength(store, waiting)) - before;
-  // wrk counts no request whose answer comes after the end; those jobs are there all the same.
+  const made = (await finalLength(store, waiting)) - before;
+  // wrk does not count answers after the end, but their jobs are there.
   const inFlight = load.connections * size;
   const isCountRight =
     waiting === undefined || (made >= requests * size && made <= requests * size + inFlight);
@@ -87,18 +86,18 @@ export async function submitOverHttp(
   };
 }
 
-/** When wrk has ended, what it had in flight is still being worked on. */
-async function settledLength({ client }: Store, list: string | undefined): Promise<number> {
+/** The length after the requests that were still in flight when wrk ended. */
+async function finalLength({ client }: ConnectedRedis, list: string | undefined): Promise<number> {
   if (list === undefined) return 0;
   for (let length = await client.llen(list); ; ) {
-    await sleep(SETTLE_MS);
+    await sleep(PAUSE_MS);
     const now = await client.llen(list);
     if (now === length) return now;
     length = now;
   }
 }
 
-/** Jobs a second from a producer in a process of its own. @param batch jobs at once; undefined: one by one */
+/** Jobs a second from a producer in its own process. @param batch jobs at once; undefined: one by one */
 export function inProcess(
   name: string,
   { module, keys }: Contestant,

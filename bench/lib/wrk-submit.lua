@@ -1,8 +1,8 @@
 --[[
-  What wrk sends: submissions, each with a key that no other has.
+  Sends submissions with unique keys.
 
-  Arguments after `--`: how the keys of this run begin; jobs in one request, 0 for the single route.
-  At the end it prints one line of JSON for the laboratory to read.
+  Arguments after `--`: a prefix for this run's keys; jobs per request, 0 for the single route.
+  At the end it prints one line of JSON.
 ]]
 local threads = {}
 local requests = 0
@@ -21,7 +21,7 @@ function init(args)
   good = batch > 0 and 200 or 202
   path = batch > 0 and "/jobs/batch" or "/jobs"
   refused = 0
-  -- wrk.format would build the head anew each time; only the length of the body could differ, and keys are padded.
+  -- wrk.format would rebuild the head each time. Keys are padded, so the length never changes.
   local length = #body()
   head = "POST " .. path .. " HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port ..
     "\r\nContent-Type: application/json\r\nContent-Length: " .. length .. "\r\n\r\n"

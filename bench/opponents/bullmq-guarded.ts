@@ -1,5 +1,5 @@
-// BullMQ's worker with the least guard of a side effect that there is: a key that is set before, and said to be done after.
-// It tells no attempt from another and has no answer for a crash in between; it shows what one durable write more costs.
+// BullMQ's worker with the smallest possible guard of a side effect: a key set before, and marked done after.
+// It does not distinguish attempts and cannot handle a crash in between; it shows the cost of one more durable write.
 import { Redis } from "ioredis";
 import type { Work } from "../lib/inside/contestant.ts";
 import { workWith } from "./bullmq.ts";

@@ -1,4 +1,4 @@
-// BullMQ's own worker on the jobs that Holdfast has enqueued.
+// BullMQ's own worker on jobs that Holdfast enqueued.
 import type { Work } from "../lib/inside/contestant.ts";
 import { workWith } from "./bullmq.ts";
 

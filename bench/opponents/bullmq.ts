@@ -1,9 +1,9 @@
-// BullMQ with nothing around it, with the options that Holdfast sets.
+// Plain BullMQ, with the options that Holdfast sets.
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import type { WorkerOptions } from "../lib/contestants.ts";
 import { type Open, payload, type Work } from "../lib/inside/contestant.ts";
-import { tellStart } from "../lib/inside/tell-start.ts";
+import { reportStart } from "../lib/inside/report-start.ts";
 
 const WEEK_SECONDS = 7 * 24 * 60 * 60;
 
@@ -33,7 +33,7 @@ export const open: Open = async (url) => {
 
 export const work: Work = (url, options) => workWith(url, options, async () => {});
 
-/** Starts a worker. @param act what it does for each job, given the job's id */
+/** Starts a worker. @param act runs for each job, given its id */
 export async function workWith(
   url: string,
   { concurrency, keepCompleted }: WorkerOptions,
@@ -43,7 +43,7 @@ export async function workWith(
   const worker = new Worker(
     queue.name,
     async ({ id = "", name }) => {
-      if (name === "timed-email") tellStart();
+      if (name === "timed-email") reportStart();
       await act(id);
       return { messageId: id };
     },

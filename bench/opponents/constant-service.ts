@@ -1,4 +1,4 @@
-// An HTTP server that takes a submission and does nothing with it.
+// An HTTP server that accepts a submission and does nothing.
 import type { AddressInfo } from "node:net";
 import fastify from "fastify";
 

@@ -1,4 +1,4 @@
-// @platformatic/job-queue: deduplication by the job's id, as its guide shows it.
+// @platformatic/job-queue, deduplicating by job id as its guide shows.
 import { Queue, RedisStorage } from "@platformatic/job-queue";
 import { type Open, payload, type Work } from "../lib/inside/contestant.ts";
 

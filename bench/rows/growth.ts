@@ -3,17 +3,17 @@ import { deepen } from "../lib/deepen.ts";
 import { remaining, timeDraining } from "../lib/draining.ts";
 import { number } from "../lib/report/numbers.ts";
 import type { Form, Row, Sample, Side } from "../lib/row.ts";
-import { openStore, type Store } from "../lib/store.ts";
+import { type ConnectedRedis, openStore } from "../lib/store.ts";
 import { holdfastApi, submitOverHttp } from "../lib/submitting.ts";
 import { readStatus } from "./status.ts";
 import { CONCURRENCY } from "./work.ts";
 
 const CONNECTIONS = 128;
 const SHALLOW = 1_000;
-/** What is submitted must be run, too. */
+/** Everything submitted must also run. */
 const SUBMIT_SECONDS = 2;
 const WARM_UP_SECONDS = 1;
-/** Of what was submitted, the share that is run before the clock starts. */
+/** The share of the submitted jobs that runs before the clock starts. */
 const WARM_UP_SHARE = 0.25;
 
 const compared = [
@@ -22,7 +22,7 @@ const compared = [
   { what: "work", unit: "jobs/s" },
 ];
 
-/** Whether Holdfast becomes slower the more jobs wait. */
+/** Whether Holdfast slows down as more jobs wait. */
 export function growthRows(form: Form): Row[] {
   const shallow = atDepth(SHALLOW, form);
   const deeper = form.isQuick ? [100_000] : [100_000, 1_000_000];
@@ -43,7 +43,7 @@ export function growthRows(form: Form): Row[] {
   });
 }
 
-/** The store is filled once for all rounds: a worker runs as many jobs as were submitted. */
+/** Redis is filled once for all rounds: a worker runs as many jobs as were submitted. */
 function atDepth(depth: number, form: Form): Side {
   return {
     name: `Holdfast at ${number(depth)}`,
@@ -55,7 +55,7 @@ function atDepth(depth: number, form: Form): Side {
   };
 }
 
-async function sampleAt(store: Store, depth: number, form: Form): Promise<Sample> {
+async function sampleAt(store: ConnectedRedis, depth: number, form: Form): Promise<Sample> {
   const submitted = await submitAt(store, form);
   const oldest = await store.client.lindex(holdfast.keys.waiting, -1);
   const read = await readStatus(store, holdfast, oldest ?? "", form);
@@ -70,7 +70,7 @@ async function sampleAt(store: Store, depth: number, form: Form): Promise<Sample
   };
 }
 
-async function submitAt(store: Store, form: Form): Promise<Sample> {
+async function submitAt(store: ConnectedRedis, form: Form): Promise<Sample> {
   const service = holdfastApi(holdfast);
   const started = await service.start(store.url);
   const load = { connections: CONNECTIONS, batch: 0 };
@@ -83,7 +83,7 @@ async function submitAt(store: Store, form: Form): Promise<Sample> {
   }
 }
 
-async function workDownTo(store: Store, depth: number): Promise<number> {
+async function workDownTo(store: ConnectedRedis, depth: number): Promise<number> {
   const surplus = (await remaining(store, holdfast)) - depth;
   const options = { concurrency: CONCURRENCY, keepCompleted: KEEP_COMPLETED };
   const worker = await holdfast.startWorker(store.url, options);

@@ -1,11 +1,11 @@
 import type { Form, Row } from "../lib/row.ts";
-import { followerRows } from "./followers.ts";
 import { growthRows } from "./growth.ts";
 import { memoryRows } from "./memory.ts";
 import { otherRows } from "./others.ts";
 import { startRows } from "./start.ts";
 import { statusRows } from "./status.ts";
 import { submitRows } from "./submit.ts";
+import { subscriberRows } from "./subscribers.ts";
 import { workRows } from "./work.ts";
 
 /** All rows, in the order of the report. */
@@ -16,7 +16,7 @@ export function rowsOf(form: Form): Row[] {
     workRows,
     startRows,
     memoryRows,
-    followerRows,
+    subscriberRows,
     otherRows,
     growthRows,
   ].flatMap((rows) => rows(form));

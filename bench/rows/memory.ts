@@ -5,16 +5,16 @@ import { startDriver } from "../lib/driver.ts";
 import type { JobType } from "../lib/inside/contestant.ts";
 import type { Form, Row, Side } from "../lib/row.ts";
 import { freshSide } from "../lib/side.ts";
-import type { Store } from "../lib/store.ts";
+import type { ConnectedRedis } from "../lib/store.ts";
 import { CONCURRENCY } from "./work.ts";
 
 const KEEP_ALL = 10_000_000;
 
-/** What a job takes in Redis. */
+/** A job's memory in Redis. */
 export function memoryRows(form: Form): Row[] {
   const bare = remembering("BullMQ", bullmq, "plain-email", form);
   const ours = remembering("Holdfast", holdfast, "plain-email", form);
-  // Memory hardly varies from one round to the next.
+  // Memory hardly varies between rounds.
   const compared = { unit: "bytes/job", better: "lower", rounds: form.isQuick ? 1 : 2 } as const;
   const includes = "Holdfast's includes the idempotency key (a UUID) and what holds it for the retention";
   return [
@@ -30,7 +30,7 @@ export function memoryRows(form: Form): Row[] {
     {
       ...compared,
       name: "memory-kept",
-      title: "Memory of a finished job that is kept",
+      title: "Memory of a kept job",
       reach: 1.25,
       sides: { holdfast: ours, opponent: bare },
       measure: "kept",
@@ -39,7 +39,7 @@ export function memoryRows(form: Form): Row[] {
     {
       ...compared,
       name: "memory-effect",
-      title: "Memory of a finished job with an effect",
+      title: "Memory of a kept job with an effect",
       sides: {
         holdfast: remembering("Holdfast, effect", holdfast, "welcome-email", form),
         opponent: bare,
@@ -68,7 +68,7 @@ function remembering(name: string, contestant: Contestant, type: JobType, { isQu
   });
 }
 
-async function runAll(store: Store, contestant: Contestant): Promise<void> {
+async function runAll(store: ConnectedRedis, contestant: Contestant): Promise<void> {
   const options = { concurrency: CONCURRENCY, keepCompleted: KEEP_ALL };
   const worker = await contestant.startWorker(store.url, options);
   try {
@@ -80,11 +80,11 @@ async function runAll(store: Store, contestant: Contestant): Promise<void> {
   }
 }
 
-const SETTLE_MS = 200;
+const PAUSE_MS = 200;
 
-/** Bytes for jobs and what belongs to them: without buffers, scripts, and the stream of events, which is bounded. */
-async function used({ client }: Store, { keys }: Contestant): Promise<number> {
-  await sleep(SETTLE_MS);
+/** Bytes for jobs and their data, without buffers, scripts, and the event stream, whose length is limited. */
+async function used({ client }: ConnectedRedis, { keys }: Contestant): Promise<number> {
+  await sleep(PAUSE_MS);
   const info = await client.info("memory");
   const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0);
   const events = keys.events === undefined ? 0 : await client.memory("USAGE", keys.events, "SAMPLES", 0);

@@ -5,7 +5,7 @@ import { working } from "./work.ts";
 
 const IN_FLIGHT = 128;
 
-/** Other queues on Redis, for orientation: they promise other things, so that no ratio is to be reached. */
+/** Other queues on Redis, for orientation: they promise other things, so there is no goal. */
 export function otherRows(form: Form): Row[] {
   const enqueue = (name: string, contestant: Contestant) =>
     inProcess(name, contestant, { inFlight: IN_FLIGHT }, form);

@@ -7,14 +7,14 @@ import type { Form, Row, Side } from "../lib/row.ts";
 import { freshSide } from "../lib/side.ts";
 import { latencyOf } from "../lib/statistics.ts";
 
-/** Long enough for the worker to be back at waiting for work. */
+/** Long enough for the worker to wait for work again. */
 const PAUSE_MS = 3;
 
-/** From `submit` being called in one process to the handler's first line in another, one job at a time. */
+/** From the call of `submit` in one process to the handler's first line in another, one job at a time. */
 export function startRows(form: Form): Row[] {
   const sides = { holdfast: starting(holdfast, form), opponent: starting(bullmq, form) };
   const compared = { unit: "ms", better: "lower", reach: 1.2, sides } as const;
-  const note = "a job is submitted when the one before has ended, to a worker that waits for work";
+  const note = "a job is submitted when the previous one has ended, to an idle worker";
   return [
     { ...compared, name: "start-p50", title: "Submit to start, idle, p50", measure: "p50", note },
     { ...compared, name: "start-p99", title: "Submit to start, idle, p99", measure: "p99", note },

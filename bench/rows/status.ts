@@ -3,14 +3,14 @@ import { deepen } from "../lib/deepen.ts";
 import { startDriver } from "../lib/driver.ts";
 import { number } from "../lib/report/numbers.ts";
 import type { Form, Row, Sample, Side } from "../lib/row.ts";
-import { openStore, type Store } from "../lib/store.ts";
+import { type ConnectedRedis, openStore } from "../lib/store.ts";
 
 const IN_FLIGHT = 128;
 const SHALLOW = 1_000;
 const WARM_UP_SECONDS = 0.5;
 const MICROSECONDS = 1_000_000;
 
-/** Reading the status of the oldest waiting job, which BullMQ finds at the end of a list. */
+/** Reads the status of the oldest waiting job, which is at the end of BullMQ's list. */
 export function statusRows(form: Form): Row[] {
   const deep = form.isQuick ? 100_000 : 1_000_000;
   const ours = reading(holdfast, deep, form);
@@ -20,7 +20,7 @@ export function statusRows(form: Form): Row[] {
       title: `Status of the oldest of ${number(deep)} waiting jobs`,
       unit: "reads/s",
       better: "higher",
-      // The opponent's cost grows with the queue, so that the goal is one for this depth.
+      // The opponent's cost grows with the queue, so the goal is only for this depth.
       ...(form.isQuick ? {} : { reach: 1_000 }),
       sides: { holdfast: ours, opponent: reading(bullmq, deep, form) },
       measure: "perSecond",
@@ -38,7 +38,7 @@ export function statusRows(form: Form): Row[] {
   ];
 }
 
-/** Reads do not change a store, so that it is filled once for all rounds. */
+/** Reads change nothing, so Redis is filled once for all rounds. */
 function reading(contestant: Contestant, depth: number, form: Form): Side {
   return {
     name: `${contestant.name} at ${number(depth)}`,
@@ -50,9 +50,9 @@ function reading(contestant: Contestant, depth: number, form: Form): Side {
   };
 }
 
-/** Measures once, by a producer in a process of its own. */
+/** Measures once, from a producer in its own process. */
 export async function readStatus(
-  store: Store,
+  store: ConnectedRedis,
   { module }: Contestant,
   id: string,
   { seconds }: Form,

@@ -3,11 +3,10 @@ import type { Form, Row } from "../lib/row.ts";
 import { constantService, expressService, holdfastApi, inProcess, overHttp } from "../lib/submitting.ts";
 
 const IN_FLIGHT = 128;
-const PROCESSES = 2;
 const BATCH = 100;
 const BATCHES_IN_FLIGHT = 8;
 
-/** Submission over HTTP, against a service written by hand and against BullMQ without any service. */
+/** Submits over HTTP, compared with a hand-written service and with BullMQ without a service. */
 export function submitRows(form: Form): Row[] {
   const load = { connections: IN_FLIGHT, batch: 0 };
   const overHoldfast = overHttp(holdfastApi(holdfast), load, form);
@@ -29,14 +28,6 @@ export function submitRows(form: Form): Row[] {
       sides: { holdfast: overHttp(constantService, load, form), opponent: overExpress },
       isExtra: true,
       note: "a floor: what HTTP submit could reach here if checking, hashing and storing cost nothing",
-    },
-    {
-      ...compared,
-      name: "http-submit-processes",
-      title: `HTTP submit by \`holdfast api --processes ${PROCESSES}\``,
-      sides: { holdfast: overHttp(holdfastApi(holdfast, PROCESSES), load, form), opponent: overExpress },
-      isExtra: true,
-      note: "Express in one process, as written; it would need a cluster of its own, too",
     },
     {
       ...compared,

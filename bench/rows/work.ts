@@ -14,7 +14,7 @@ import { freshSide } from "../lib/side.ts";
 
 export const CONCURRENCY = 50;
 
-/** Running jobs that do nothing: what a worker itself costs. */
+/** Runs jobs that do nothing, to measure the worker itself. */
 export function workRows(form: Form): Row[] {
   const bare = working("BullMQ worker", bullmq, "plain-email", form);
   const compared = { unit: "jobs/s", better: "higher", measure: "perSecond" } as const;
@@ -25,7 +25,7 @@ export function workRows(form: Form): Row[] {
       title: `Worker, no effects, concurrency ${CONCURRENCY}`,
       reach: 0.95,
       sides: { holdfast: working("Holdfast worker", holdfast, "plain-email", form), opponent: bare },
-      note: "times are from a job's taking to its end, as BullMQ notes them, in whole milliseconds",
+      note: "times are from a job's claim to its end, as BullMQ records them, in whole milliseconds",
     },
     {
       ...compared,
@@ -36,7 +36,7 @@ export function workRows(form: Form): Row[] {
         holdfast: working("Holdfast worker, effect", holdfast, "welcome-email", form),
         opponent: bare,
       },
-      note: "BullMQ's worker guards nothing",
+      note: "BullMQ's worker has no guard",
     },
     {
       ...compared,
@@ -47,7 +47,7 @@ export function workRows(form: Form): Row[] {
         opponent: bare,
       },
       isExtra: true,
-      note: "a floor: what the jobs themselves cost BullMQ more, with their idempotency key and what holds it",
+      note: "a floor: what Holdfast's jobs cost BullMQ more, with their idempotency key",
     },
     {
       ...compared,
@@ -58,12 +58,12 @@ export function workRows(form: Form): Row[] {
         opponent: bare,
       },
       isExtra: true,
-      note: "a floor: one durable write that the effect waits for, and one that nobody does; it checks no lock and doubts nothing",
+      note: "a floor: one durable write that the effect waits for, and one that nothing waits for; it checks no lock and knows no doubt",
     },
   ];
 }
 
-/** Jobs a second by one worker process, from a queue that was filled before. */
+/** Jobs a second of one worker process, from a full queue. */
 export function working(name: string, contestant: Contestant, type: JobType, form: Form): Side {
   const measured = form.isQuick ? 4_000 : 20_000;
   const count = measured + (form.isQuick ? 2_000 : 6_000);

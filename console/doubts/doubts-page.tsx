@@ -10,33 +10,33 @@ import { Age, Relative } from "../parts/time.tsx";
 import { useNeedsPerson } from "../service/live.tsx";
 import { useFreshOn } from "../service/use-fresh-on.ts";
 import { type AuditRow, auditQuery, type DoubtRow, doubtsQuery } from "./queries.ts";
-import { SettleButton } from "./settle-dialog.tsx";
+import { ResolveButton } from "./resolve-dialog.tsx";
 import "./doubts.css";
 
-/** Effects of which nobody can know whether they happened, and what people have said about earlier ones. */
+/** Effects in doubt, and how earlier ones were resolved. */
 export function DoubtsPage() {
   const [params] = useSearchParams();
-  const isSettled = params.get("view") === "settled";
+  const isResolved = params.get("view") === "resolved";
   return (
     <Page
       title="In doubt"
       isFilling
-      lead="Nobody can know whether these side effects happened. Look where they would show, then say what you saw."
+      lead="Nobody can know whether these side effects happened. Look where they would show, then resolve them."
     >
       <nav className="views" aria-label="Views">
-        <To to="/doubts" current={!isSettled}>
-          To settle
+        <To to="/doubts" current={!isResolved}>
+          Open
         </To>
-        <To to="/doubts?view=settled" current={isSettled}>
-          Settled
+        <To to="/doubts?view=resolved" current={isResolved}>
+          Resolved
         </To>
       </nav>
-      {isSettled ? <Settled /> : <ToSettle />}
+      {isResolved ? <Resolved /> : <ToResolve />}
     </Page>
   );
 }
 
-function ToSettle() {
+function ToResolve() {
   const doubts = useInfiniteQuery(doubtsQuery());
   const { inDoubt } = useNeedsPerson();
   useFreshOn(inDoubt, doubtsQuery().queryKey);
@@ -46,7 +46,7 @@ function ToSettle() {
       {(rows) => (
         <>
           <p className="list-head" role="status">
-            {counted(inDoubt ?? rows.length, "effect")} in doubt{rows.length > 1 && ", the oldest first"}
+            {counted(inDoubt ?? rows.length, "effect")} in doubt{rows.length > 1 && ", oldest first"}
           </p>
           <LongTable
             label="Effects in doubt"
@@ -54,9 +54,7 @@ function ToSettle() {
             rows={rows}
             more={doubts.hasNextPage ? more : undefined}
             empty={
-              <Empty title="Nothing is in doubt.">
-                Of every side effect it is known whether it happened.
-              </Empty>
+              <Empty title="Nothing is in doubt.">Every side effect is known to have happened or not.</Empty>
             }
           />
         </>
@@ -87,13 +85,13 @@ const doubtLook: LongTableLook<DoubtRow> = {
       cell: ({ reason }) => <Text of={reason} />,
     },
     { id: "worker", title: "Who ran it", width: "1fr", minWidth: 150, cell: (row) => <WhoRan row={row} /> },
-    { id: "report", title: "Heard later", width: 130, cell: ({ report }) => <Report of={report} /> },
+    { id: "report", title: "Reported later", width: 130, cell: ({ report }) => <Report of={report} /> },
     {
-      id: "settle",
-      title: "Help",
+      id: "resolve",
+      title: "Resolve",
       isTitleSpoken: true,
       width: 96,
-      cell: (row) => <SettleButton jobId={row.jobId} effect={row.effect} doubt={row} />,
+      cell: (row) => <ResolveButton jobId={row.jobId} effect={row.effect} doubt={row} />,
     },
   ],
   card: (row) => (
@@ -108,7 +106,7 @@ const doubtLook: LongTableLook<DoubtRow> = {
       </div>
       <div className="card-line">
         {row.report === null ? <span /> : <Report of={row.report} />}
-        <SettleButton jobId={row.jobId} effect={row.effect} doubt={row} />
+        <ResolveButton jobId={row.jobId} effect={row.effect} doubt={row} />
       </div>
     </div>
   ),
@@ -134,24 +132,24 @@ function WhoRan({ row: { worker, start } }: { readonly row: DoubtRow }) {
   );
 }
 
-/** What its worker said when it was heard of again. */
+/** What its worker reported afterwards. */
 function Report({ of }: { readonly of: DoubtRow["report"] }) {
   if (of === null) return <span className="quiet">–</span>;
   return of === "done" ? <Mark of="done" text="“done”" /> : <Mark of="none" text="“not done”" />;
 }
 
-function Settled() {
+function Resolved() {
   const audit = useQuery(auditQuery());
   return (
     <Loaded query={audit}>
       {(rows) => (
         <LongTable
-          label="What was settled, by whom"
+          label="Resolved doubts"
           look={auditLook}
           rows={rows}
           empty={
-            <Empty title="Nothing was settled yet.">
-              Who settles what, and on what evidence, is kept here.
+            <Empty title="No doubt was resolved yet.">
+              The audit log shows who resolved which doubt, and on what evidence.
             </Empty>
           }
         />
@@ -165,7 +163,7 @@ const auditLook: LongTableLook<AuditRow> = {
   cardHeight: 150,
   columns: [
     effectColumn,
-    { id: "as", title: "Settled as", width: 110, cell: (row) => <SettledAs row={row} /> },
+    { id: "as", title: "Resolved as", width: 110, cell: (row) => <ResolvedAs row={row} /> },
     {
       id: "evidence",
       title: "Evidence",
@@ -181,7 +179,7 @@ const auditLook: LongTableLook<AuditRow> = {
       <EffectOf row={row} />
       <Text of={row.evidence} />
       <div className="card-line">
-        <SettledAs row={row} />
+        <ResolvedAs row={row} />
         <span className="quiet">
           <Text of={row.by} />, <Relative at={row.at} />
         </span>
@@ -190,6 +188,6 @@ const auditLook: LongTableLook<AuditRow> = {
   ),
 };
 
-function SettledAs({ row }: { readonly row: AuditRow }) {
+function ResolvedAs({ row }: { readonly row: AuditRow }) {
   return row.as === "done" ? <Mark of="done" /> : <Mark of="none" text="not done" />;
 }

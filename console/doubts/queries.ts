@@ -2,7 +2,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { AuditEntry, Doubt } from "../service/answers.ts";
 import { query, read } from "../service/call.ts";
 
-/** A doubt as a row of a list. */
+/** A doubt as a row. */
 export type DoubtRow = Doubt & { readonly id: string };
 
 export type AuditRow = AuditEntry & { readonly id: string };
@@ -25,7 +25,7 @@ export function doubtsQuery() {
   });
 }
 
-/** One that was settled meanwhile moves the others up, so that the next page can begin with what the last one ended with. */
+/** Pages can overlap: a doubt that is resolved meanwhile moves the others up. */
 function rowsOf(doubts: readonly Doubt[]): DoubtRow[] {
   const rows = doubts.map((doubt) => ({ ...doubt, id: `${doubt.jobId} ${doubt.effect}` }));
   return [...new Map(rows.map((row) => [row.id, row])).values()];

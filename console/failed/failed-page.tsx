@@ -4,7 +4,7 @@ import { GroupPage } from "./group-page.tsx";
 import { RetryProvider } from "./retry-dialog.tsx";
 import "./failed.css";
 
-/** What failed for good: by reason, and each reason's jobs. */
+/** Failed jobs by reason, and each reason's jobs. */
 export function FailedPage() {
   const [params] = useSearchParams();
   const type = params.get("type");

@@ -22,7 +22,7 @@ import {
 import { countOf } from "./retry.ts";
 import { useRetryDialog } from "./retry-dialog.tsx";
 
-/** Failures by type and reason, the most frequent first. */
+/** Failures by type and reason, most frequent first. */
 export function GroupList() {
   const failures = useQuery(failuresQuery());
   useFreshOn(useNeedsPerson().failed, failuresQuery().queryKey);
@@ -88,7 +88,13 @@ const groupLook: LongTableLook<Group> = {
       width: 92,
       cell: ({ exampleId }) => <JobLink id={exampleId}>a job</JobLink>,
     },
-    { id: "retry", title: "Help", isTitleSpoken: true, width: 112, cell: (group) => <Help group={group} /> },
+    {
+      id: "retry",
+      title: "Action",
+      isTitleSpoken: true,
+      width: 112,
+      cell: (group) => <Help group={group} />,
+    },
   ],
   card: (group) => (
     <div className="card">
@@ -118,11 +124,11 @@ function Reason({ group }: { readonly group: Group }) {
   );
 }
 
-/** What helps the jobs of a group. */
+/** What helps a group's jobs. */
 function Help({ group }: { readonly group: Group }) {
   const retry = useRetryDialog();
   const mayRetry = useMay("operate");
-  if (group.code === IN_DOUBT) return <To to="/doubts">Settle them</To>;
+  if (group.code === IN_DOUBT) return <To to="/doubts">Resolve them</To>;
   if (!mayRetry) return null;
   return (
     <Button

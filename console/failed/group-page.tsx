@@ -11,7 +11,7 @@ import { Empty, Loaded } from "../parts/states.tsx";
 import { useNeedsPerson } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
-import { failuresQuery, IN_DOUBT, planFor } from "./groups.ts";
+import { failuresQuery, type Group, IN_DOUBT, planFor } from "./groups.ts";
 import { useRetryDialog } from "./retry-dialog.tsx";
 import "../jobs/jobs.css";
 
@@ -24,78 +24,90 @@ interface Props {
 export function GroupPage({ type, code }: Props) {
   const failures = useQuery(failuresQuery());
   useFreshOn(useNeedsPerson().failed, failuresQuery().queryKey);
-  const { list, jobs, scanned, isPausing, lookFurther, more } = useJobList({ type, state: "failed", code });
+  const { list, jobs, scanned, isPausing, searchFurther, more } = useJobList({ type, state: "failed", code });
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
-  const retry = useRetryDialog();
   const mayRetry = useMay("operate");
   const group = failures.data?.groups.find((found) => found.type === type && found.code === code);
   const chosen = jobs.filter(({ id }) => ids.has(id)).map(({ id }) => id);
-  const retryChosen = () =>
-    retry({
-      parts: [{ name: `${type}: ${code}`, count: chosen.length, select: { ids: chosen } }],
-      isAtLeast: false,
-      inDoubt: 0,
-      cancelled: 0,
-    });
+  const empty = list.hasNextPage ? `None among the first ${count(scanned)} failed jobs.` : "None left.";
   return (
-    <Page
-      title={code}
-      isFilling
-      lead={
-        <>
-          <To to="/failed">All failures</To> · <Text of={type} />
-          {group !== undefined && (
-            <>
-              {" · "}
-              <Text of={group.message} />
-            </>
-          )}
-        </>
-      }
-    >
+    <Page title={code} isFilling lead={<Lead type={type} group={group} />}>
       <div className="list-head">
         <p role="status">{list.data !== undefined && foundText(jobs.length, scanned, list.hasNextPage)}</p>
         {isPausing && (
-          <Button className="button small" onPress={lookFurther}>
-            Look further
+          <Button className="button small" onPress={searchFurther}>
+            Search further
           </Button>
         )}
-        {code === IN_DOUBT && <To to="/doubts">Settle them</To>}
+        {code === IN_DOUBT && <To to="/doubts">Resolve them</To>}
         {code !== IN_DOUBT && mayRetry && (
-          <>
-            <Button className="button" isDisabled={chosen.length === 0} onPress={retryChosen}>
-              Retry {chosen.length === 0 ? "selected" : `${count(chosen.length)} selected`}…
-            </Button>
-            <Button
-              className="button"
-              isDisabled={group === undefined}
-              onPress={() =>
-                group !== undefined && retry(planFor([group], failures.data?.isComplete ?? false))
-              }
-            >
-              Retry all{group !== undefined && ` ${count(group.count)}`}…
-            </Button>
-          </>
+          <RetryButtons
+            name={`${type}: ${code}`}
+            chosen={chosen}
+            group={group}
+            isComplete={failures.data?.isComplete ?? false}
+          />
         )}
       </div>
       <Loaded query={list}>
         {() => (
           <LongTable
-            label="Failed jobs of this reason"
+            label="Jobs that failed for this reason"
             look={jobLook}
             rows={jobs}
             selection={mayRetry ? { ids, onChange: setIds } : undefined}
             more={more}
-            empty={
-              <Empty
-                title={
-                  list.hasNextPage ? `None among the first ${count(scanned)} failed jobs.` : "None is left."
-                }
-              />
-            }
+            empty={<Empty title={empty} />}
           />
         )}
       </Loaded>
     </Page>
+  );
+}
+
+function Lead({ type, group }: { readonly type: string; readonly group: Group | undefined }) {
+  return (
+    <>
+      <To to="/failed">All failures</To> · <Text of={type} />
+      {group !== undefined && (
+        <>
+          {" · "}
+          <Text of={group.message} />
+        </>
+      )}
+    </>
+  );
+}
+
+interface RetryButtonsProps {
+  readonly name: string;
+  /** The ids of the selected jobs. */
+  readonly chosen: readonly string[];
+  readonly group: Group | undefined;
+  readonly isComplete: boolean;
+}
+
+function RetryButtons({ name, chosen, group, isComplete }: RetryButtonsProps) {
+  const retry = useRetryDialog();
+  const retryChosen = () =>
+    retry({
+      parts: [{ name, count: chosen.length, select: { ids: chosen } }],
+      isAtLeast: false,
+      inDoubt: 0,
+      cancelled: 0,
+    });
+  return (
+    <>
+      <Button className="button" isDisabled={chosen.length === 0} onPress={retryChosen}>
+        Retry {chosen.length === 0 ? "selected" : `${count(chosen.length)} selected`}…
+      </Button>
+      <Button
+        className="button"
+        isDisabled={group === undefined}
+        onPress={() => group !== undefined && retry(planFor([group], isComplete))}
+      >
+        Retry all{group !== undefined && ` ${count(group.count)}`}…
+      </Button>
+    </>
   );
 }

@@ -6,14 +6,14 @@ import type { RetryPart, RetryPlan } from "./retry.ts";
 /** Failures of one type for one reason. */
 export type Group = FailureGroup & { readonly id: string };
 
-/** Failed for this reason, only settling the doubt helps a job. */
+/** Retrying does not help these jobs; resolving the doubt does. */
 export const IN_DOUBT = "EFFECT_IN_DOUBT";
-/** Somebody wanted these not to run: they are retried only where they are chosen. */
+/** Somebody stopped these jobs on purpose: they are retried only if chosen. */
 const CANCELLED = "CANCELLED";
 
 export interface Groups {
   readonly groups: readonly Group[];
-  /** How many failed jobs were looked at, and whether these were all. */
+  /** How many failed jobs were searched, and whether that is all of them. */
   readonly scanned: number;
   readonly isComplete: boolean;
 }
@@ -33,7 +33,7 @@ export function groupPath({ type, code }: Pick<Group, "type" | "code">): string 
   return `/failed${query({ type, code })}`;
 }
 
-/** All jobs of groups that somebody chose, except those that a retry does not help. */
+/** All jobs of the chosen groups, except jobs in doubt. */
 export function planFor(groups: readonly Group[], isComplete: boolean): RetryPlan {
   const helped = groups.filter(({ code }) => code !== IN_DOUBT);
   return {
@@ -44,7 +44,7 @@ export function planFor(groups: readonly Group[], isComplete: boolean): RetryPla
   };
 }
 
-/** All failed jobs where nobody chose any: not those that were cancelled. */
+/** All failed jobs, except cancelled ones and jobs in doubt. */
 export function planForAll(groups: readonly Group[], isComplete: boolean): RetryPlan {
   const failed = groups.filter(({ code }) => code !== CANCELLED);
   return { ...planFor(failed, isComplete), cancelled: countOf(groups, CANCELLED) };

@@ -11,7 +11,7 @@ import { countOf, type RetryPlan, type RetryProgress, retryAll } from "./retry.t
 
 const RetryContext = createContext<(plan: RetryPlan) => void>(() => {});
 
-/** Opens the window that retries; from then on it lives by itself, whatever becomes of the row it was opened from. */
+/** Opens the window, which stays open even if the row disappears. */
 export function useRetryDialog(): (plan: RetryPlan) => void {
   return useContext(RetryContext);
 }
@@ -81,18 +81,18 @@ function Preview({ plan: { parts, inDoubt, cancelled, isAtLeast } }: { readonly 
         ))}
         {parts.length > LISTED_MAX && <li>and {counted(parts.length - LISTED_MAX, "other reason")}</li>}
       </ul>
-      <p>They get all their attempts again, the oldest first. Effects that are done stay done.</p>
-      {isAtLeast && <p>There are more failed jobs than were looked at; all that match are retried.</p>}
+      <p>They get all their attempts again, oldest failure first. Effects that are done stay done.</p>
+      {isAtLeast && <p>There are more failed jobs than were searched. All that match are retried.</p>}
       {cancelled > 0 && (
         <p>
-          {counted(cancelled, "cancelled job")} {cancelled === 1 ? "stays as it is" : "stay as they are"}:
-          retry them by their own reason.
+          {counted(cancelled, "cancelled job")} {cancelled === 1 ? "stays as it is" : "stay as they are"}. To
+          retry them, choose their reason.
         </p>
       )}
       {inDoubt > 0 && (
         <p>
-          {counted(inDoubt, "job")} in doubt stay as they are: settle them first, and they go on by
-          themselves.
+          {counted(inDoubt, "job")} in doubt {inDoubt === 1 ? "stays as it is" : "stay as they are"}: resolve
+          the doubts instead.
         </p>
       )}
     </div>
@@ -112,14 +112,13 @@ function Progress({ total, progress }: { readonly total: number; readonly progre
 }
 
 function resultText({ name }: Phase, { retried, skipped }: RetryProgress, total: number): string {
-  const was = `${counted(retried, "job")} retried`;
-  const passed = skipped === 0 ? "" : `, ${count(skipped)} no longer failed`;
-  if (name === "done") return `Done: ${was}${passed}.`;
+  const outcome = `${counted(retried, "job")} retried${skipped === 0 ? "" : `, ${count(skipped)} no longer failed`}`;
+  if (name === "done") return `Done: ${outcome}.`;
   if (name === "stopped") {
     const left = Math.max(0, total - retried - skipped);
-    return `Stopped: ${was}${passed}, ${count(left)} left as they were.`;
+    return `Stopped: ${outcome}, ${count(left)} left as they were.`;
   }
-  return name === "broken" ? `Broken off: ${was}${passed}.` : "";
+  return name === "broken" ? `Stopped by an error: ${outcome}.` : "";
 }
 
 function useRetryRun(plan: RetryPlan) {

@@ -1,17 +1,17 @@
 import { send } from "../service/call.ts";
 import { Problem } from "../service/problem.ts";
 
-/** Failed jobs that are to be retried together. */
+/** Failed jobs to retry together. */
 export interface RetryPlan {
   readonly parts: readonly RetryPart[];
-  /** Whether there can be more of them than were counted. */
+  /** Whether there may be more than were counted. */
   readonly isAtLeast: boolean;
-  /** Jobs that are left as they are: a retry does not help those in doubt, and nobody chose those that were cancelled. */
+  /** Jobs that stay as they are: those in doubt, and cancelled ones that nobody chose. */
   readonly inDoubt: number;
   readonly cancelled: number;
 }
 
-/** Either all that match, or jobs chosen one by one. */
+/** Either all jobs that match, or chosen ones. */
 export interface RetryPart {
   /** What they are, for people. */
   readonly name: string;
@@ -21,11 +21,11 @@ export interface RetryPart {
 
 export interface RetryProgress {
   readonly retried: number;
-  /** They were not failed any more when it was their turn. */
+  /** Jobs that were no longer failed. */
   readonly skipped: number;
 }
 
-/** So many at a time that the bar moves, and that stopping takes effect at once. */
+/** Few enough that the bar moves and stopping is quick. */
 const BATCH = 100;
 
 interface RetryAnswer {
@@ -39,9 +39,9 @@ export function countOf({ parts }: RetryPlan): number {
 }
 
 /**
- * Retries them bit by bit, and tells after each how far it is. Between two bits it can be stopped by the signal.
+ * Retries in batches, and yields the progress after each. The signal stops it between two batches.
  *
- * @param before ISO 8601; what failed later is not meant. Otherwise jobs that fail again would be retried for ever
+ * @param before ISO 8601; later failures are not retried, or jobs that fail again would be retried for ever
  */
 export async function* retryAll(
   plan: RetryPlan,
@@ -50,8 +50,8 @@ export async function* retryAll(
 ): AsyncGenerator<RetryProgress> {
   let total: RetryProgress = { retried: 0, skipped: 0 };
   for (const { select } of plan.parts) {
-    const bits = "ids" in select ? retryEach(select.ids) : retryMatching(select, before);
-    for await (const { retried, skipped } of bits) {
+    const batches = "ids" in select ? retryEach(select.ids) : retryMatching(select, before);
+    for await (const { retried, skipped } of batches) {
       total = { retried: total.retried + retried, skipped: total.skipped + skipped };
       yield total;
       if (signal.aborted) return;

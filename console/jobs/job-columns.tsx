@@ -61,7 +61,7 @@ function runTime({ startedAt, finishedAt }: ListedJob): string {
   return duration(Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)));
 }
 
-/** What there is to say about a job in a line. */
+/** The most important thing about a job, in one line. */
 function note({ error, nextAttemptAt, state, progress, effects }: ListedJob) {
   if (effects.some((effect) => effect.state === "in-doubt"))
     return <Mark of="in-doubt" text="effect in doubt" />;

@@ -17,12 +17,12 @@ interface Props {
   readonly onChange: (changes: Partial<JobFilter>) => void;
 }
 
-/** Which jobs to list; all of it stands in the address. */
+/** Which jobs to list. The address holds the filter. */
 export function JobFilters({ filter, onChange }: Props) {
   const types = useQuery(typesQuery());
   return (
     <search className="filters" aria-label="Jobs">
-      {/* Anew when the address says another key. */}
+      {/* Remounts when the address has another key. */}
       <Finder key={filter.idempotencyKey} wanted={filter.idempotencyKey} onFind={onChange} />
       <label className="field">
         Type
@@ -50,7 +50,7 @@ export function JobFilters({ filter, onChange }: Props) {
   );
 }
 
-/** What the address asks for must be choosable, whether or not it is known. */
+/** The known types, and the one in the address even if it is unknown. */
 function optionsWith(known: readonly string[] = [], chosen: string): readonly string[] {
   return chosen === "" || known.includes(chosen) ? known : [...known, chosen];
 }
@@ -86,7 +86,7 @@ function Finder({ wanted, onFind }: { readonly wanted: string; readonly onFind: 
   );
 }
 
-/** When it was submitted; on a narrow screen folded away until it is wanted. */
+/** The time of submission. Folded on a narrow screen. */
 function Span({ filter, onChange }: Props) {
   const isNarrow = useMedia(NARROW);
   const from = <Moment label="Submitted from" at={filter.from} onChange={(at) => onChange({ from: at })} />;
@@ -115,7 +115,7 @@ interface MomentProps {
   readonly onChange: (at: string) => void;
 }
 
-/** An instant, chosen by the viewer's clock. */
+/** An instant, in the viewer's time zone. */
 function Moment({ label, at, onChange }: MomentProps) {
   return (
     <label className="field">

@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { SettleButton } from "../doubts/settle-dialog.tsx";
+import { ResolveButton } from "../doubts/resolve-dialog.tsx";
 import { ConfirmButton } from "../parts/dialog.tsx";
 import { Json } from "../parts/json.tsx";
 import { Text, To } from "../parts/link.tsx";
@@ -14,13 +14,13 @@ import { Problem } from "../service/problem.ts";
 import { useMay } from "../service/session.ts";
 import { JobTimeline } from "./job-timeline.tsx";
 import { jobQuery } from "./queries.ts";
-import { useFollowedJob } from "./use-followed-job.ts";
+import { useLiveJob } from "./use-live-job.ts";
 import "./jobs.css";
 
-/** All that is known of one job, as it happens. */
+/** Everything known about one job, live. */
 export function JobPage({ id }: { readonly id: string }) {
   const job = useQuery(jobQuery(id));
-  useFollowedJob(id, job.data?.state);
+  useLiveJob(id, job.data?.state);
   const isUnknown = job.error instanceof Problem && job.error.code === "JOB_NOT_FOUND";
   return (
     <Page
@@ -46,7 +46,7 @@ function Unknown({ thrown }: { readonly thrown: unknown }) {
   return (
     <ProblemNote thrown={thrown}>
       <p>
-        Retention may have removed it. <To to="/jobs">Look among all jobs</To>
+        Retention may have removed it. <To to="/jobs">Search all jobs</To>
       </p>
     </ProblemNote>
   );
@@ -84,7 +84,7 @@ function Job({ job }: { readonly job: JobDetail }) {
       </dl>
       {error !== null && <JobError error={error} />}
       <Section title="Life" className="life">
-        <JobTimeline job={job} settle={(effect) => <SettleButton jobId={job.id} effect={effect} />} />
+        <JobTimeline job={job} resolve={(effect) => <ResolveButton jobId={job.id} effect={effect} />} />
       </Section>
       <div className="job-data">
         {progress !== null && (
@@ -123,13 +123,13 @@ function JobError({
       <p>
         <Text of={message} />
       </p>
-      <p className="quiet">{retryable ? "Trying again can help." : "Trying again alone does not help."}</p>
+      <p className="quiet">{retryable ? "Retrying may help." : "Retrying alone does not help."}</p>
     </div>
   );
 }
 
 function Logs({ lines }: { readonly lines: readonly string[] }) {
-  if (lines.length === 0) return <Empty title="Its handler has logged nothing." />;
+  if (lines.length === 0) return <Empty title="The handler has logged nothing." />;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <ol className="log" tabIndex={0} aria-label="Log lines">
@@ -158,7 +158,7 @@ function Operations({ job: { id, state, effects } }: { readonly job: JobDetail }
   }
 
   if (!mayOperate) return null;
-  // Settling is what helps it: after that it goes on by itself.
+  // Resolving the doubt is what helps; the job then continues.
   if (effects.some((effect) => effect.state === "in-doubt")) return null;
   if (state === "failed") {
     return (
@@ -168,7 +168,7 @@ function Operations({ job: { id, state, effects } }: { readonly job: JobDetail }
         action="Retry this job"
         onConfirm={() => operate("retry")}
       >
-        <p>It gets all its attempts again, and keeps its id and its key. Effects that are done stay done.</p>
+        <p>It gets all its attempts again, and keeps its id and key. Effects that are done stay done.</p>
       </ConfirmButton>
     );
   }
@@ -183,15 +183,15 @@ function Operations({ job: { id, state, effects } }: { readonly job: JobDetail }
     >
       <p>
         {state === "active"
-          ? "It runs now: it is told to end, and then is failed. An effect that is just under way may be in doubt."
-          : "It has not begun: it is failed at once. You can retry it later."}
+          ? "It is running: its signal is aborted, then it fails. A running effect may then be in doubt."
+          : "It is not running: it fails at once. You can retry it later."}
       </p>
     </ConfirmButton>
   );
 }
 
 const outcomes: Readonly<Record<string, string>> = {
-  retried: "The job is back in its queue.",
+  retried: "The job waits in its queue again.",
   cancelled: "The job is cancelled.",
-  cancelling: "The job was told to end.",
+  cancelling: "The job is being cancelled.",
 };

@@ -7,12 +7,12 @@ import { lifeOf } from "./timeline.ts";
 
 interface Props {
   readonly job: JobDetail;
-  /** What can be done about an effect in doubt. */
-  readonly settle: (effect: string) => ReactNode;
+  /** Renders the way to resolve an effect in doubt. */
+  readonly resolve: (effect: string) => ReactNode;
 }
 
 /** A job's life, from its submission on. */
-export function JobTimeline({ job, settle }: Props) {
+export function JobTimeline({ job, resolve }: Props) {
   return (
     <ol className="timeline">
       {lifeOf(job).map(({ id, at, mark, title, said, facts = [], doubt }) => (
@@ -37,7 +37,7 @@ export function JobTimeline({ job, settle }: Props) {
                 <Text of={facts.join(" · ")} />
               </p>
             )}
-            {doubt !== undefined && settle(doubt)}
+            {doubt !== undefined && resolve(doubt)}
           </div>
         </li>
       ))}

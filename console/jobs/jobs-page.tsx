@@ -12,10 +12,10 @@ import "./jobs.css";
 
 const nothing: JobFilter = { type: "", state: "", idempotencyKey: "", from: "", to: "" };
 
-/** Every job that the store still has, found and filtered. */
+/** All jobs that Redis still has, with search and filters. */
 export function JobsPage() {
   const [filter, change, clear] = useFilter();
-  const { list, jobs, scanned, isPausing, lookFurther, more } = useJobList(filter);
+  const { list, jobs, scanned, isPausing, searchFurther, more } = useJobList(filter);
   const isFiltered = Object.values(filter).some((value) => value !== "");
   return (
     <Page title="Jobs" isFilling>
@@ -26,8 +26,8 @@ export function JobsPage() {
             `${foundText(jobs.length, scanned, list.hasNextPage)}, as of ${timeOfDay(list.dataUpdatedAt)}`}
         </p>
         {isPausing && (
-          <Button className="button small" onPress={lookFurther}>
-            Look further
+          <Button className="button small" onPress={searchFurther}>
+            Search further
           </Button>
         )}
         {isFiltered && (
@@ -56,20 +56,20 @@ export function JobsPage() {
 
 interface NoJobsProps {
   readonly isFiltered: boolean;
-  /** How many jobs were looked at so far; null where all were. */
+  /** How many jobs were searched so far; null if all were. */
   readonly searched: number | null;
 }
 
 function NoJobs({ isFiltered, searched }: NoJobsProps) {
   if (searched !== null) return <Empty title={`None among the first ${count(searched)} jobs.`} />;
   return isFiltered ? (
-    <Empty title="No job matches.">It may have been removed by retention, or its key be another one.</Empty>
+    <Empty title="No job matches.">Retention may have removed it, or its key is another one.</Empty>
   ) : (
-    <Empty title="No job yet.">Submit one, and it is listed here.</Empty>
+    <Empty title="No job yet.">Submit one, and it appears here.</Empty>
   );
 }
 
-/** The filter is the address: a link to what is seen. */
+/** The filter is in the address, so that it can be shared. */
 function useFilter() {
   const [params, setParams] = useSearchParams();
   const filter = Object.fromEntries(

@@ -2,27 +2,24 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { JobDetail, JobPage } from "../service/answers.ts";
 import { query, read } from "../service/call.ts";
 
-/** Which jobs to list; what is empty does not matter. */
+/** Which jobs to list. Empty fields do not count. */
 export interface JobFilter {
   readonly type: string;
   readonly state: string;
   readonly idempotencyKey: string;
-  /** ISO 8601, of the submission. */
+  /** Time of submission, ISO 8601. */
   readonly from: string;
   readonly to: string;
 }
 
-/** A filter, or a part of one; also by why they failed, which the page of failures asks for. */
+/** A filter, also by error code for the page of failures. */
 export type ListFilter = Partial<JobFilter> & { readonly code?: string };
 
 const PAGE_SIZE = 100;
 const REFRESH_MS = 3_000;
 const ENDED_REFRESH_MS = 10_000;
 
-/**
- * Jobs, page after page. As long as only the first is there it is kept fresh; below it, a list that changed while it is read
- * would be worse than one that is a minute old.
- */
+/** Jobs, page after page. Refreshes only while there is one page: a long list must not change while it is read. */
 export function jobsQuery(filter: ListFilter) {
   return infiniteQueryOptions({
     queryKey: ["jobs", filter],
@@ -39,7 +36,7 @@ export function jobsQuery(filter: ListFilter) {
   });
 }
 
-/** A page for which the store looked at many jobs is not asked for all the time: each takes some microseconds. */
+/** The more jobs Redis searches for a page, the less often it refreshes. */
 function refreshMs(pages: readonly JobPage[]): number | false {
   return pages.length > 1 ? false : Math.max(REFRESH_MS, scannedFor(pages));
 }
@@ -48,7 +45,7 @@ function scannedFor(pages: readonly JobPage[]): number {
   return pages.reduce((total, { scanned }) => total + scanned, 0);
 }
 
-/** A job that has ended is followed by no stream; it can still be retried, by somebody else. */
+/** Refreshes slowly, because no stream reports that somebody else retries an ended job. */
 export function jobQuery(id: string) {
   return queryOptions({
     queryKey: ["job", id],
@@ -70,7 +67,7 @@ export function typesQuery() {
   });
 }
 
-/** A job that moved while the list was read can be on two pages. */
+/** A job that moves while the list is read can be on two pages. */
 function uniqueById<T extends { readonly id: string }>(rows: readonly T[]): T[] {
   return [...new Map(rows.map((row) => [row.id, row])).values()];
 }

@@ -5,11 +5,11 @@ import type { JobDetail } from "../service/answers.ts";
 /** One thing that happened to a job, or will. */
 export interface Moment {
   readonly id: string;
-  /** ISO 8601; null where nobody wrote down when. */
+  /** ISO 8601; null if it was not recorded. */
   readonly at: string | null;
   readonly mark: MarkName;
   readonly title: string;
-  /** Text from outside, such as an error's message. */
+  /** Text from outside, e.g. an error's message. */
   readonly said?: string;
   /** Who did it, how long it took. */
   readonly facts?: readonly string[];
@@ -17,11 +17,11 @@ export interface Moment {
   readonly doubt?: string;
 }
 
-/** A job's life in the order in which it happened; what is still to come, last. */
+/** A job's life in chronological order; what is still to come, last. */
 export function lifeOf(job: JobDetail): Moment[] {
   const past = [...job.attempts.map(failedAttempt), ...job.effects.map(effect), ...running(job)];
   past.sort((one, other) => Date.parse(one.at ?? "") - Date.parse(other.at ?? ""));
-  // The end is the last thing, also where it was written down in the same moment as an effect.
+  // The end comes last, even if it has the same time as an effect.
   return [submitted(job), ...crashes(job), ...past, ...end(job), ...next(job)];
 }
 
@@ -32,12 +32,12 @@ function submitted({ submittedAt, priority, delayMs }: JobDetail): Moment {
   return { id: "submitted", at: submittedAt, mark: "waiting", title: "Submitted", facts };
 }
 
-/** Crashes leave no time behind: whoever could have told it is dead. */
+/** The time of a crash is not known: the worker that could have recorded it is dead. */
 function crashes({ crashes: count }: JobDetail): Moment[] {
   if (count === 0) return [];
   const title = count === 1 ? "Its worker was lost once" : `Its worker was lost ${count} times`;
   return [
-    { id: "crashes", at: null, mark: "failed", title, facts: ["it started over; no attempt was used up"] },
+    { id: "crashes", at: null, mark: "failed", title, facts: ["it started again; no attempt was used up"] },
   ];
 }
 
@@ -68,7 +68,7 @@ function effect({ name, state, at }: JobDetail["effects"][number]): Moment {
 
 function running({ state, startedAt, attemptsMade, worker }: JobDetail): Moment[] {
   if (state !== "active" || startedAt === null) return [];
-  const title = `Attempt ${attemptsMade + 1} runs`;
+  const title = `Attempt ${attemptsMade + 1} is running`;
   return [
     { id: "running", at: startedAt, mark: "active", title, facts: worker === null ? [] : [`on ${worker}`] },
   ];
@@ -77,14 +77,14 @@ function running({ state, startedAt, attemptsMade, worker }: JobDetail): Moment[
 function end({ state, startedAt, finishedAt, worker, error, attempts }: JobDetail): Moment[] {
   if (finishedAt === null || (state !== "completed" && state !== "failed")) return [];
   if (state === "failed") {
-    const isTold = attempts.some(({ message }) => message === error?.message);
+    const isShown = attempts.some(({ message }) => message === error?.message);
     return [
       {
         id: "end",
         at: finishedAt,
         mark: "failed",
         title: "Failed for good",
-        ...(error !== null && !isTold && { said: error.message, facts: [error.code] }),
+        ...(error !== null && !isShown && { said: error.message, facts: [error.code] }),
       },
     ];
   }

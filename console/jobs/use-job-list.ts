@@ -3,9 +3,9 @@ import { useCallback, useEffect } from "react";
 import { count, counted } from "../parts/format.ts";
 import { jobsQuery, type ListFilter } from "./queries.ts";
 
-/** A screen's worth of rows. The service looks at many jobs for a page; where few match, pages are short, even empty. */
+/** A screen's worth of rows. If few jobs match, the service's pages are short, even empty. */
 const ENOUGH = 30;
-/** After so many pages with too little in them a person says whether to look on. */
+/** After this many pages with too few rows, a person decides whether to search further. */
 const PAGES_AT_ONCE = 2;
 
 export function useJobList(filter: ListFilter) {
@@ -16,7 +16,7 @@ export function useJobList(filter: ListFilter) {
   const isPausing = isShort && (data?.pages ?? 0) % PAGES_AT_ONCE === 0;
   const goesOn = isShort && !isPausing && !isFetchingNextPage && !isFetchNextPageError;
 
-  // A page that is under way already is waited for: begun anew, it would cost the service the same look again.
+  // Does not restart a running request, which would make the service search again.
   const load = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
   useEffect(() => {
     if (goesOn) load();
@@ -25,17 +25,17 @@ export function useJobList(filter: ListFilter) {
   return {
     list,
     jobs,
-    /** How many jobs the service has looked at for them. */
+    /** How many jobs the service has searched. */
     scanned: data?.scanned ?? 0,
-    /** It has looked at many jobs and found few; `lookFurther` looks on. */
+    /** It has searched many jobs and found few. `searchFurther` continues. */
     isPausing,
-    lookFurther: load,
-    /** For scrolling on. While there is less than a screen, scrolling is not what asks for more. */
+    searchFurther: load,
+    /** For scrolling. Unset while there is less than a screen. */
     more: hasNextPage && !isShort ? { load, isLoading: isFetchingNextPage } : undefined,
   };
 }
 
-/** How many were found, and among how many where that is not all. */
+/** How many were found, and among how many if that is not all. */
 export function foundText(found: number, scanned: number, hasMore: boolean): string {
   if (!hasMore) return counted(found, "job");
   return scanned > found

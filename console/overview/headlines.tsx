@@ -4,7 +4,7 @@ import { To } from "../parts/link.tsx";
 import { Age } from "../parts/time.tsx";
 import type { Overview, QueueOverview } from "../service/answers.ts";
 
-/** First the two numbers that need a person, then what goes by itself. */
+/** First the two numbers that need a person, then the rest. */
 export function Headlines({ overview: { queues, workers } }: { readonly overview: Overview }) {
   const cancelled = sum(queues, "cancelled");
   const failed = sum(queues, "failed") - cancelled;
@@ -19,20 +19,20 @@ export function Headlines({ overview: { queues, workers } }: { readonly overview
         name="Failed"
         value={count(failed)}
         tone={failed > 0 ? "bad" : "calm"}
-        note={`${failed > 0 ? "to be looked at" : "nothing to do"}${cancelled > 0 ? `, ${count(cancelled)} cancelled` : ""}`}
+        note={`${failed > 0 ? "need a look" : "nothing to do"}${cancelled > 0 ? `, ${count(cancelled)} cancelled` : ""}`}
       />
       <Headline
         to="/doubts"
         name="In doubt"
         value={count(inDoubt)}
         tone={inDoubt > 0 ? "doubt" : "calm"}
-        note={oldestDoubt === null ? "nothing to settle" : <OldestFor at={oldestDoubt} />}
+        note={oldestDoubt === null ? "nothing to resolve" : <OldestFor at={oldestDoubt} />}
       />
       <Headline
         to="/jobs?state=waiting"
         name="Waiting"
         value={count(sum(queues, "waiting") + sum(queues, "prioritized"))}
-        note={oldestWaiting === null ? "nobody waits" : <OldestFor at={oldestWaiting} />}
+        note={oldestWaiting === null ? "no job waits" : <OldestFor at={oldestWaiting} />}
       />
       <Headline
         to="/jobs?state=active"

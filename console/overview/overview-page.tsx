@@ -1,16 +1,16 @@
 import { Page, Section } from "../parts/page.tsx";
 import { Loading, ProblemNote } from "../parts/states.tsx";
-import type { StoreOverview, WorkerOverview } from "../service/answers.ts";
+import type { RedisOverview, WorkerOverview } from "../service/answers.ts";
 import { useLive } from "../service/live.tsx";
 import { Headlines } from "./headlines.tsx";
 import { PercentileTable } from "./percentile-table.tsx";
 import { QueueTable } from "./queue-table.tsx";
-import { Guarantees, StoreFacts } from "./store-facts.tsx";
+import { Guarantees, RedisFacts } from "./redis-facts.tsx";
 import { ThroughputChart } from "./throughput-chart.tsx";
 import { busySlots, WorkerList } from "./worker-list.tsx";
 import "./overview.css";
 
-/** How the service is, at a glance. */
+/** The state of the service at a glance. */
 export function OverviewPage() {
   const { overview, refused, trouble, isStale } = useLive();
   const problem = refused ?? (overview === null ? trouble : null);
@@ -37,8 +37,8 @@ export function OverviewPage() {
             <Section title="How long it takes">
               <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
             </Section>
-            <Section title="Store">
-              <StoreFacts store={overview.store} isStale={isStale} />
+            <Section title="Redis">
+              <RedisFacts store={overview.store} isStale={isStale} />
             </Section>
             <Section
               title={isStale ? "Guarantees" : "Guarantees in force"}
@@ -53,16 +53,16 @@ export function OverviewPage() {
   );
 }
 
-/** Before all else: on a phone the list of guarantees is far below. */
-function BrokenGuarantees({ guarantees }: Pick<StoreOverview, "guarantees">) {
+/** At the top, because on a phone the list of guarantees is far below. */
+function BrokenGuarantees({ guarantees }: Pick<RedisOverview, "guarantees">) {
   const broken = guarantees.filter(({ holds }) => !holds);
   if (broken.length === 0) return null;
   return (
     <div className="problem" role="status">
-      <p className="problem-title">The store does not keep what is promised</p>
+      <p className="problem-title">Redis does not meet its requirements</p>
       <p>
-        Does not hold: {broken.map(({ name }) => `“${name}”`).join(", ")}. Under <i>Guarantees in force</i>{" "}
-        stands what can be lost, and how to mend it.
+        Not met: {broken.map(({ name }) => `“${name}”`).join(", ")}. See <i>Guarantees in force</i> for what
+        can be lost and how to fix it.
       </p>
     </div>
   );
@@ -74,7 +74,7 @@ function aboutWorkers(workers: readonly WorkerOverview[]): string {
   return `${running} of ${room} slots busy`;
 }
 
-function aboutGuarantees(guarantees: StoreOverview["guarantees"]): string {
+function aboutGuarantees(guarantees: RedisOverview["guarantees"]): string {
   const broken = guarantees.filter(({ holds }) => !holds).length;
   return broken === 0
     ? "all hold"

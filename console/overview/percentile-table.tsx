@@ -6,7 +6,7 @@ interface Props {
   readonly runTime: Percentiles;
 }
 
-/** How long jobs waited until they began, and how long they ran. */
+/** How long jobs waited to start, and how long they ran. */
 export function PercentileTable({ timeToStart, runTime }: Props) {
   const rows = [
     { name: "Time to start", values: timeToStart },

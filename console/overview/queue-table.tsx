@@ -24,7 +24,7 @@ const columns: readonly QueueColumn[] = [
   { title: "In doubt", cell: ({ inDoubt }) => count(inDoubt) },
 ];
 
-/** Where jobs wait, and for how long the oldest does. */
+/** The jobs of each queue by state, and the age of the oldest waiting one. */
 export function QueueTable({ queues }: { readonly queues: readonly QueueOverview[] }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard

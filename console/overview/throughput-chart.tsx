@@ -9,19 +9,19 @@ import type { SamplePoint } from "../service/answers.ts";
 const HEIGHT = 200;
 const SHORTEST_S = 60;
 
-/** Lines differ in their dashes, too. */
+/** Lines differ by dash as well as by colour. */
 const lines = [
   { name: "submitted", colour: "--quiet", dash: [2, 3], width: 1.5 },
   { name: "completed", colour: "--accent", dash: [], width: 2 },
   { name: "failed", colour: "--bad", dash: [7, 3], width: 2 },
 ] as const;
 
-/** What came in and what was done, over the last minutes. */
+/** Submitted, completed and failed jobs over the last minutes. */
 export function ThroughputChart({ history }: { readonly history: readonly SamplePoint[] }) {
   const [pointed, setPointed] = useState<number | null>(null);
   const latest = history.at(-1);
   if (latest === undefined)
-    return <Empty title="It is measured from now on.">The first seconds are not over yet.</Empty>;
+    return <Empty title="Measuring starts now.">The first values appear in a few seconds.</Empty>;
   const shown = history[pointed ?? -1] ?? latest;
   return (
     <figure className="chart">
@@ -45,7 +45,7 @@ export function ThroughputChart({ history }: { readonly history: readonly Sample
 
 interface PlotProps {
   readonly history: readonly SamplePoint[];
-  /** Told the index that the pointer is at. */
+  /** Called with the index under the pointer. */
   readonly onPoint: (index: number | null) => void;
 }
 
@@ -54,7 +54,7 @@ function Plot({ history, onPoint }: PlotProps) {
   const plot = useRef<uPlot>(null);
   const isDark = useMedia(DARK);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a canvas takes its colours once, so the theme makes it anew
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a canvas gets its colours once, so a new theme needs a new plot
   useEffect(() => {
     const target = place.current;
     if (target === null) return;
@@ -68,7 +68,7 @@ function Plot({ history, onPoint }: PlotProps) {
     };
   }, [isDark, onPoint]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a plot made anew needs its data again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new plot needs its data again
   useEffect(() => plot.current?.setData(tableOf(history)), [history, isDark]);
 
   return <div ref={place} className="plot" />;
@@ -90,7 +90,7 @@ function optionsFor(target: HTMLElement, onPoint: PlotProps["onPoint"]): uPlot.O
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false } },
     scales: {
-      // Of a single point uPlot would make a day.
+      // uPlot would stretch a single point to a day.
       x: { range: ({ data: [at] }) => spanOf(at) },
       y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] },
     },

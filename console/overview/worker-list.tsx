@@ -5,12 +5,10 @@ import { Empty } from "../parts/states.tsx";
 import { Age, Relative } from "../parts/time.tsx";
 import type { WorkerOverview } from "../service/answers.ts";
 
-/** The workers that gave a sign of life lately, how long ago, and what each of them holds. */
+/** The workers with a recent heartbeat, and the jobs that each of them runs. */
 export function WorkerList({ workers }: { readonly workers: readonly WorkerOverview[] }) {
   if (workers.length === 0) {
-    return (
-      <Empty title="No worker gives a sign of life.">Jobs are accepted and wait until one is there.</Empty>
-    );
+    return <Empty title="No worker is running.">Jobs are accepted, and wait for one.</Empty>;
   }
   return (
     <ul className="worker-list">
@@ -23,22 +21,32 @@ export function WorkerList({ workers }: { readonly workers: readonly WorkerOverv
   );
 }
 
-/** What a worker tells of itself is some seconds old; what it holds is read now, but for no more than a few. */
+/** `running` is up to one heartbeat old; `holds` is current, but lists only a few jobs. */
 export function busySlots({ running, holds, isSilent }: WorkerOverview): number {
   return isSilent ? holds.length : Math.max(running, holds.length);
 }
 
 function Worker({ worker }: { readonly worker: WorkerOverview }) {
-  const { name, queue, concurrency, startedAt, seenAt, lastTakenAt, isSilent, isDeaf, isClockWrong, holds } =
-    worker;
+  const {
+    name,
+    queue,
+    concurrency,
+    startedAt,
+    seenAt,
+    lastClaimedAt,
+    isSilent,
+    isStuck,
+    isClockWrong,
+    holds,
+  } = worker;
   const busy = busySlots(worker);
   return (
     <>
       <div className="worker-head">
         <Text of={name} isCode /> <span className="quiet">on</span> <Text of={queue} />
-        {isSilent && <span className="tag bad">silent: gone, or cut off from the store</span>}
-        {isClockWrong && <span className="tag bad">clock wrong: takes nothing</span>}
-        {isDeaf && <span className="tag bad">deaf: takes nothing while jobs wait</span>}
+        {isSilent && <span className="tag bad">stale: gone, or cut off from Redis</span>}
+        {isClockWrong && <span className="tag bad">clock wrong: claims nothing</span>}
+        {isStuck && <span className="tag bad">stuck: claims nothing while jobs wait</span>}
       </div>
       <div className="worker-load">
         <Bar value={busy} of={concurrency} />
@@ -52,9 +60,9 @@ function Worker({ worker }: { readonly worker: WorkerOverview }) {
             </>
           )}
           seen <Relative at={seenAt} />
-          {lastTakenAt !== null && (
+          {lastClaimedAt !== null && (
             <>
-              , last took a job <Relative at={lastTakenAt} />
+              , last claimed a job <Relative at={lastClaimedAt} />
             </>
           )}
         </span>
@@ -62,8 +70,8 @@ function Worker({ worker }: { readonly worker: WorkerOverview }) {
       {holds.length > 0 && (
         <details>
           <summary>
-            Holds {counted(busy, "job")}
-            {busy > holds.length && `, ${count(holds.length)} of them here`}
+            Runs {counted(busy, "job")}
+            {busy > holds.length && `, ${count(holds.length)} of them listed`}
           </summary>
           <ul className="holds">
             {holds.map(({ jobId, type, since }) => (

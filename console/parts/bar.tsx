@@ -3,7 +3,7 @@ interface Props {
   readonly of: number;
 }
 
-/** How full something is; for the eye alone, the numbers stand beside it. */
+/** How full something is. Hidden from screen readers; the numbers are beside it. */
 export function Bar({ value, of }: Props) {
   const width = of === 0 ? 0 : Math.min(100, (value / of) * 100);
   return (

@@ -6,13 +6,13 @@ interface WindowProps {
   readonly title: string;
   readonly isOpen: boolean;
   readonly onClose: () => void;
-  /** Whether Escape and a click beside it close it. @default true */
+  /** Whether Escape and a click outside close it. @default true */
   readonly isDismissable?: boolean;
   readonly isAlert?: boolean;
   readonly children: ReactNode;
 }
 
-/** A window over the page, which holds the focus until it is closed. */
+/** A modal window, which keeps the focus until it is closed. */
 export function Window({ title, isOpen, onClose, isDismissable = true, isAlert, children }: WindowProps) {
   return (
     <ModalOverlay
@@ -35,10 +35,10 @@ export function Window({ title, isOpen, onClose, isDismissable = true, isAlert, 
 }
 
 interface ConfirmProps {
-  /** What the button on the page says. */
+  /** The text of the button on the page. */
   readonly label: string;
   readonly title: string;
-  /** What the button that does it says. */
+  /** The text of the button that confirms. */
   readonly action: string;
   readonly isDangerous?: boolean;
   readonly onConfirm: () => Promise<void>;
@@ -46,7 +46,7 @@ interface ConfirmProps {
   readonly children: ReactNode;
 }
 
-/** A button that asks before it does what it says, and tells why it could not. */
+/** A button that asks before it acts, and shows why it failed. */
 export function ConfirmButton({
   label,
   title,

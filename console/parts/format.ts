@@ -50,7 +50,7 @@ function inTwo(ms: number, [large, largeName]: Unit, [small, smallName]: Unit): 
   return rest === 0 ? first : `${first} ${rest} ${smallName}`;
 }
 
-/** An age in one unit, for which a glance is enough: "12 s", "3 min", "5 h", "8 d". */
+/** An age in one unit: "12 s", "3 min", "5 h", "8 d". */
 export function age(ms: number): string {
   if (ms < MINUTE) return `${Math.max(0, Math.floor(ms / SECOND))} s`;
   if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
@@ -58,7 +58,7 @@ export function age(ms: number): string {
   return `${wholes.format(Math.round(ms / DAY))} d`;
 }
 
-/** An instant seen from now: "12 s ago", "now", "in 3 min". */
+/** An instant relative to now: "12 s ago", "now", "in 3 min". */
 export function relative(at: number, now: number): string {
   const ms = now - at;
   if (Math.abs(ms) < SECOND) return "now";
@@ -68,14 +68,14 @@ export function relative(at: number, now: number): string {
 const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" } as const;
 const day = { day: "numeric", month: "short", year: "numeric" } as const;
 
-/** "24 Nov 2026, 15:08:12", by the clock of a zone; the viewer's own where none is named. */
+/** "24 Nov 2026, 15:08:12", in a time zone; by default the viewer's. */
 export function instant(at: string | number, timeZone?: string): string {
   return new Intl.DateTimeFormat("en-GB", { ...day, ...clock, ...(timeZone && { timeZone }) }).format(
     new Date(at),
   );
 }
 
-/** "Tue 24 Nov, 07:00", for what lies near. */
+/** "Tue 24 Nov, 07:00", for instants that are near. */
 export function nearInstant(at: string, timeZone?: string): string {
   return new Intl.DateTimeFormat("en-GB", {
     weekday: "short",
@@ -88,7 +88,7 @@ export function nearInstant(at: string, timeZone?: string): string {
   }).format(new Date(at));
 }
 
-/** "15:08:12", by the viewer's clock. */
+/** "15:08:12", in the viewer's time zone. */
 export function timeOfDay(at: string | number): string {
   return new Intl.DateTimeFormat("en-GB", clock).format(new Date(at));
 }

@@ -1,6 +1,6 @@
 import { prettyJson } from "./format.ts";
 
-/** JSON as it is, as text; scrolls inside itself. */
+/** JSON as text, in a box that scrolls. */
 export function Json({ value, label }: { readonly value: unknown; readonly label: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard

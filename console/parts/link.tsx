@@ -10,7 +10,7 @@ interface Props {
   readonly children: ReactNode;
 }
 
-/** A link inside the console: an ordinary one, that opens in a new tab as well. */
+/** A link inside the console. */
 export function To({ to, className = "", current = false, label, children }: Props) {
   return (
     <Link
@@ -28,12 +28,12 @@ export function jobPath(id: string): string {
   return `/jobs/${encodeURIComponent(id)}`;
 }
 
-/** A job by its id. */
+/** A link to a job. */
 export function JobLink({ id, children }: { readonly id: string; readonly children?: ReactNode }) {
   return <To to={jobPath(id)}>{children ?? <Text of={id} isCode />}</To>;
 }
 
-/** Text from outside: set apart, so that no direction mark in it reorders what stands around. */
+/** Text from outside. `<bdi>` keeps its direction marks from reordering the text around it. */
 export function Text({ of, isCode = false }: { readonly of: string; readonly isCode?: boolean }) {
   return (
     <bdi className={isCode ? "outside code" : "outside"} title={of}>

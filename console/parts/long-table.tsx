@@ -19,9 +19,9 @@ import { NARROW, useMedia } from "./use-media.ts";
 export interface LongColumn<T> {
   readonly id: string;
   readonly title: string;
-  /** Where it is plain to see what the column holds, its title is only read aloud. */
+  /** Shows the title to screen readers only. */
   readonly isTitleSpoken?: boolean;
-  /** Pixels, or a share of what is left, e.g. `2fr`. */
+  /** Pixels, or a share of the remaining width, e.g. `2fr`. */
   readonly width: number | `${number}fr`;
   /** Pixels. */
   readonly minWidth?: number;
@@ -29,10 +29,10 @@ export interface LongColumn<T> {
   readonly cell: (row: T) => ReactNode;
 }
 
-/** What the rows of one kind look like. Made once, outside of any component, so that rows are not drawn anew for nothing. */
+/** How rows look. Create it outside of components, so that rows do not re-render needlessly. */
 export interface LongTableLook<T> {
   readonly columns: readonly LongColumn<T>[];
-  /** The whole row where there is no room for columns. */
+  /** The whole row, if there is no room for columns. */
   readonly card: (row: T) => ReactNode;
   /** Pixels. @default 36 */
   readonly rowHeight?: number;
@@ -57,10 +57,7 @@ interface Selected {
 const HEADING_HEIGHT = 32;
 const SELECT = "select";
 
-/**
- * A table of any length: only the rows in sight are in the page, and it scrolls inside itself. On a narrow screen each
- * row is a card.
- */
+/** A table of any length: only visible rows are rendered. On a narrow screen each row is a card. */
 export function LongTable<T extends { readonly id: string }>(props: Props<T>) {
   const { label, look, rows, more, selection, empty } = props;
   const isNarrow = useMedia(NARROW);
@@ -69,7 +66,7 @@ export function LongTable<T extends { readonly id: string }>(props: Props<T>) {
   const layout = layoutOf(look, isNarrow, isSelectable);
   return (
     <Virtualizer
-      // Another layout starts with another measure of everything.
+      // A new layout must measure everything again.
       key={String(isNarrow)}
       layout={TableLayout}
       layoutOptions={layout}
@@ -149,7 +146,7 @@ function layoutOf<T>(look: LongTableLook<T>, isNarrow: boolean, isSelectable: bo
   };
 }
 
-/** No higher than what is in it. */
+/** No higher than its content. */
 function heightOf(layout: ReturnType<typeof layoutOf>, rows: number, hasMore: boolean): number {
   const borders = 2;
   return layout.headingHeight + rows * layout.rowHeight + (hasMore ? layout.loaderHeight : 0) + borders;

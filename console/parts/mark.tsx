@@ -5,7 +5,7 @@ export type MarkName = JobState | "in-doubt" | "reserved" | "done" | "none" | "h
 interface Look {
   readonly tone: "quiet" | "accent" | "bad" | "doubt";
   readonly text: string;
-  /** SVG path on a square of 12. Shapes differ, so that colour is never all there is to tell them apart. */
+  /** SVG path on a square of 12. Shapes differ, so that colour is never the only difference. */
   readonly shape: string;
   readonly isFilled?: boolean;
 }
@@ -23,7 +23,7 @@ const looks: Readonly<Record<MarkName, Look>> = {
   completed: { tone: "accent", text: "completed", shape: tick },
   failed: { tone: "bad", text: "failed", shape: cross },
   "in-doubt": { tone: "doubt", text: "in doubt", shape: question },
-  reserved: { tone: "accent", text: "under way", shape: circle, isFilled: true },
+  reserved: { tone: "accent", text: "running", shape: circle, isFilled: true },
   done: { tone: "accent", text: "done", shape: tick },
   none: { tone: "quiet", text: "did not run", shape: "M2.5 6h7" },
   holds: { tone: "accent", text: "holds", shape: tick },
@@ -31,7 +31,7 @@ const looks: Readonly<Record<MarkName, Look>> = {
   broken: { tone: "bad", text: "does not hold", shape: cross },
 };
 
-/** A state, as a shape and a word. */
+/** A state as a shape and a word. */
 export function Mark({ of, text }: { readonly of: MarkName; readonly text?: string }) {
   return (
     <span className={`mark ${looks[of].tone}`}>
@@ -41,7 +41,7 @@ export function Mark({ of, text }: { readonly of: MarkName; readonly text?: stri
   );
 }
 
-/** The shape alone; what it means must be said beside it. */
+/** The shape alone. Its meaning must be beside it. */
 export function Glyph({ of }: { readonly of: MarkName }) {
   const { shape, isFilled = false } = looks[of];
   return (

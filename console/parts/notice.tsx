@@ -4,14 +4,14 @@ const SHOWN_MS = 8_000;
 
 const NoticeContext = createContext<(text: ReactNode) => void>(() => {});
 
-/** Shows, and reads aloud, what was just done. */
+/** Shows what was just done, also to screen readers. */
 export function useNotice(): (text: ReactNode) => void {
   return useContext(NoticeContext);
 }
 
 export function NoticeProvider({ children }: { readonly children: ReactNode }) {
   const [notice, setNotice] = useState<{ readonly text: ReactNode } | null>(null);
-  const tell = useCallback((text: ReactNode) => setNotice({ text }), []);
+  const show = useCallback((text: ReactNode) => setNotice({ text }), []);
 
   useEffect(() => {
     if (notice === null) return;
@@ -20,7 +20,7 @@ export function NoticeProvider({ children }: { readonly children: ReactNode }) {
   }, [notice]);
 
   return (
-    <NoticeContext value={tell}>
+    <NoticeContext value={show}>
       {children}
       <div className="notice" role="status">
         {notice !== null && <p>{notice.text}</p>}

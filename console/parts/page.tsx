@@ -3,20 +3,20 @@ import { Text } from "./link.tsx";
 
 interface Props {
   readonly title: string;
-  /** What stands in the title of the tab, where it differs. */
+  /** The title of the browser tab. @default title */
   readonly tab?: string;
-  /** What the page is about, in a line. */
+  /** One line about the page. */
   readonly lead?: ReactNode;
   readonly actions?: ReactNode;
-  /** A page whose list scrolls inside the window, in place of the whole page. */
+  /** The list scrolls inside the window, not the whole page. */
   readonly isFilling?: boolean;
   readonly children: ReactNode;
 }
 
-/** Where the page was opened the browser's own focus is right; after that each new page tells itself. */
+/** On the first page the browser's own focus is right. Later pages focus their heading, so that it is read aloud. */
 let isFirstPage = true;
 
-/** One page of the console: its heading, and what is under it. */
+/** A page of the console, with its heading. */
 export function Page({ title, tab = title, lead, actions, isFilling = false, children }: Props) {
   const heading = useRef<HTMLHeadingElement>(null);
 

@@ -4,7 +4,7 @@ import { asProblem } from "../service/problem.ts";
 import { timeOfDay } from "./format.ts";
 import { Text } from "./link.tsx";
 
-/** Nothing to show, and what that means. */
+/** An empty state, with an explanation. */
 export function Empty({ title, children }: { readonly title: string; readonly children?: ReactNode }) {
   return (
     <div className="empty">
@@ -14,7 +14,7 @@ export function Empty({ title, children }: { readonly title: string; readonly ch
   );
 }
 
-/** What the service refused, in its own words. */
+/** A problem, in the service's words. */
 export function ProblemNote({
   thrown,
   children,
@@ -22,18 +22,18 @@ export function ProblemNote({
   readonly thrown: unknown;
   readonly children?: ReactNode;
 }) {
-  const { title, message, code, offences } = asProblem(thrown);
+  const { title, message, code, issues } = asProblem(thrown);
   return (
     <div className="problem" role="alert">
       <p className="problem-title">{title}</p>
       <p>
         <Text of={message} /> <span className="code quiet">{code}</span>
       </p>
-      {offences.length > 0 && (
+      {issues.length > 0 && (
         <ul>
-          {offences.map((offence) => (
-            <li key={`${offence.pointer} ${offence.message}`}>
-              <Text of={offence.pointer} isCode /> <Text of={offence.message} />
+          {issues.map((issue) => (
+            <li key={`${issue.pointer} ${issue.message}`}>
+              <Text of={issue.pointer} isCode /> <Text of={issue.message} />
             </li>
           ))}
         </ul>
@@ -43,9 +43,7 @@ export function ProblemNote({
   );
 }
 
-/**
- * What a query has told, or why it has not. What it told before a failure stays, and says how old it is.
- */
+/** A query's data, or its problem. After a failure the old data stays, with its age. */
 export function Loaded<T>(props: {
   readonly query: UseQueryResult<T, Error>;
   readonly children: (data: T) => ReactNode;

@@ -6,7 +6,7 @@ interface At {
   readonly at: string;
 }
 
-/** How long ago or ahead an instant is; the instant itself on hovering. */
+/** How long ago or ahead an instant is, with the exact instant as tooltip. */
 export function Relative({ at }: At) {
   const now = useNow();
   return (
@@ -16,7 +16,7 @@ export function Relative({ at }: At) {
   );
 }
 
-/** How long something has been so. */
+/** The time since an instant. */
 export function Age({ at }: At) {
   const now = useNow();
   return (
@@ -26,7 +26,7 @@ export function Age({ at }: At) {
   );
 }
 
-/** The instant itself, by the viewer's clock. */
+/** An instant in the viewer's time zone. */
 export function Instant({ at }: At) {
   return (
     <time dateTime={at} title={exactly(at)}>

@@ -12,6 +12,6 @@ export function useMedia(query: string): boolean {
   );
 }
 
-/** Where tables become lists of cards. */
+/** On narrower screens tables become lists of cards. */
 export const NARROW = "(max-width: 47.99rem)";
 export const DARK = "(prefers-color-scheme: dark)";

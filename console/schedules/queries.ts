@@ -16,7 +16,7 @@ export function schedulesQuery() {
   });
 }
 
-/** The oldest first, as time goes on a page. */
+/** Oldest first. */
 export function ticksQuery(name: string) {
   return queryOptions({
     queryKey: ["ticks", name],

@@ -12,11 +12,11 @@ interface Props {
   readonly jobType: string;
 }
 
-/** Submits a schedule's job without waiting for its tick. */
+/** Submits a schedule's job out of turn. */
 export function RunNow({ name, jobType }: Props) {
   const client = useQueryClient();
   const notice = useNotice();
-  // One key until it has worked: pressed again after an answer that got lost, it is still one job.
+  // The key stays until a submission succeeds, so that a second press after a lost answer makes no second job.
   const [key, setKey] = useState(newKey);
   const mayRun = useMay("operate");
 
@@ -37,13 +37,13 @@ export function RunNow({ name, jobType }: Props) {
   return (
     <ConfirmButton label="Run now…" title={`Run ${name} now?`} action="Run now" onConfirm={run}>
       <p>
-        Its job, a <Text of={jobType} />, is submitted at once, besides those by the clock.
+        This submits its job (<Text of={jobType} />) now. Its ticks stay as they are.
       </p>
     </ConfirmButton>
   );
 }
 
-/** Not `crypto.randomUUID`, which is missing where the page came over plain HTTP from another machine. */
+/** Not `crypto.randomUUID`, which browsers lack on plain HTTP from another machine. */
 function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `console-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;

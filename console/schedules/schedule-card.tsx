@@ -7,11 +7,11 @@ import { TickStrip } from "./tick-strip.tsx";
 
 const catchUps: Readonly<Record<string, string>> = {
   none: "missed ticks are skipped",
-  latest: "of missed ticks the latest is caught up",
+  latest: "the latest missed tick is caught up",
   all: "missed ticks are caught up",
 };
 
-/** One schedule: when it runs next, and what became of the times before. */
+/** One schedule: its next ticks, and what became of the past ones. */
 export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }) {
   const { name, when, timeZone, jobType, catchUp, next } = schedule;
   return (

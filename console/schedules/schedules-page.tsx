@@ -6,7 +6,7 @@ import { schedulesQuery } from "./queries.ts";
 import { ScheduleCard } from "./schedule-card.tsx";
 import "./schedules.css";
 
-/** What runs by the clock. */
+/** The schedules. */
 export function SchedulesPage() {
   const schedules = useQuery(schedulesQuery());
   return (
@@ -14,7 +14,7 @@ export function SchedulesPage() {
       <Loaded query={schedules}>
         {(found) =>
           found.length === 0 ? (
-            <Empty title="No schedule is declared.">Schedules are code: they stand in the application.</Empty>
+            <Empty title="No schedule is declared.">Schedules are declared in the application's code.</Empty>
           ) : (
             <div className="schedules">
               {found.map((schedule) => (

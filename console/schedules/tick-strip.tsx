@@ -13,7 +13,7 @@ interface Props {
   readonly timeZone: string;
 }
 
-/** What became of the latest ticks, oldest first; the chosen one is explained. */
+/** The latest ticks, oldest first, and an explanation of the chosen one. */
 export function TickStrip({ name, timeZone }: Props) {
   const ticks = useQuery(ticksQuery(name));
   const [chosen, setChosen] = useState<string | null>(null);
@@ -59,8 +59,7 @@ function markOf({ jobId, state }: PastTick): MarkName {
   return state ?? "done";
 }
 
-/** The job is gone, but it was there. */
-const GONE = "ran; its job is removed";
+const GONE = "ran; its job was removed";
 
 function meaningOf(tick: PastTick): string {
   return tick.jobId !== null && tick.state === null ? GONE : wordOf(markOf(tick));
@@ -76,7 +75,7 @@ function TickMark({ tick, timeZone }: { readonly tick: PastTick; readonly timeZo
   );
 }
 
-/** What the shapes in this strip mean. */
+/** The legend of the strip. */
 function Key({ ticks, timeZone }: { readonly ticks: readonly PastTick[]; readonly timeZone: string }) {
   const present = new Map(ticks.map((tick) => [meaningOf(tick), markOf(tick)]));
   return (

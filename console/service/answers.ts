@@ -1,23 +1,24 @@
-// What the service answers. Its own types, so that what it changes does not compile here until it is heeded.
+// What the service answers: its own types, so that a change there fails to compile here.
 import type { Caller, Scope } from "../../src/config/api-keys.ts";
-import type { Doubt as FullDoubt } from "../../src/effect/doubts.ts";
-import type { JobState, ListedJob } from "../../src/status/job-status.ts";
-import type { JobDetail } from "../../src/status/read-detail.ts";
-import type {
-  TickExplanation as Explanation,
-  PastTick,
-  ScheduleStatus,
-} from "../../src/status/schedule-status.ts";
-import type { AuditEntry } from "../../src/watch/audit-trail.ts";
-import type { FailureGroup, FailureGroups } from "../../src/watch/failure-groups.ts";
+import type { AuditEntry } from "../../src/operate/audit-log.ts";
+import type { Doubt as FullDoubt } from "../../src/operate/doubts.ts";
+import type { FailureGroup, FailureGroups } from "../../src/operate/failure-groups.ts";
+import type { JobDetail } from "../../src/operate/job-detail.ts";
 import type {
   Overview,
   Percentiles,
   QueueOverview,
+  RedisOverview,
   SamplePoint,
-  StoreOverview,
   WorkerOverview,
-} from "../../src/watch/overview.ts";
+} from "../../src/operate/overview.ts";
+import type { JobState } from "../../src/queue/job-state.ts";
+import type {
+  TickExplanation as Explanation,
+  PastTick,
+  ScheduleStatus,
+} from "../../src/schedule/schedule-status.ts";
+import type { ListedJob } from "../../src/status/job-status.ts";
 
 export type {
   AuditEntry,
@@ -31,15 +32,15 @@ export type {
   PastTick,
   Percentiles,
   QueueOverview,
+  RedisOverview,
   SamplePoint,
   ScheduleStatus,
   Scope,
-  StoreOverview,
   WorkerOverview,
 };
 
-/** An effect in doubt, without what only the service needs. */
-export type Doubt = Omit<FullDoubt, "claim">;
+/** An effect in doubt, as the API shows it. */
+export type Doubt = Omit<FullDoubt, "dedupKey">;
 
 export interface JobPage {
   readonly jobs: readonly ListedJob[];
@@ -47,5 +48,5 @@ export interface JobPage {
   readonly scanned: number;
 }
 
-/** Why a tick did or did not run, in a sentence, too. */
+/** Why a tick did or did not run, also as a sentence. */
 export type TickExplanation = Explanation & { readonly text: string };

@@ -2,19 +2,19 @@ import { routeUrl } from "./place.ts";
 import { readProblem, unreachable } from "./problem.ts";
 import { askToSignIn, currentEra } from "./session.ts";
 
-/** The service answers within 2 s, or says that it cannot; a proxy on the way may take longer. */
+/** The service answers within 2 s; a proxy may need longer. */
 const ANSWER_MAX_MS = 15_000;
 
 /**
- * Asks the service, with the session's cookie if there is one.
+ * Calls the service, with the session's cookie if there is one.
  *
- * @param path of the route, without a slash before it, e.g. `jobs?limit=1`
- * @throws Problem when the answer is none that was asked for, or none comes
+ * @param path of the route, without a leading slash, e.g. `jobs?limit=1`
+ * @throws Problem if there is no answer, or not a successful one
  */
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   const era = currentEra();
   const headers = new Headers(init.headers);
-  // A page of another site cannot set it: it tells the service that the cookie was meant.
+  // Proves to the service that the request comes from the console: other sites cannot set it.
   headers.set("X-Holdfast-Console", "1");
   const response = await fetch(routeUrl(path), { ...init, headers, cache: "no-store" }).catch((thrown) => {
     if (init.signal?.aborted === true && init.signal.reason?.name !== "TimeoutError") throw thrown;
@@ -46,7 +46,7 @@ export async function send<T>(
   return (await response.json()) as T;
 }
 
-/** A query string of what has a value. */
+/** A query string of the values that are not empty. */
 export function query(values: Readonly<Record<string, string | number | null | undefined>>): string {
   const given = Object.entries(values).filter(
     ([, value]) => value !== undefined && value !== null && value !== "",

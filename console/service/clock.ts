@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from "react";
 
 const TICK_MS = 1_000;
-/** What a slow connection explains; only a larger difference is the clock's. */
+/** A smaller difference may come from a slow connection. */
 const TOLERATED_MS = 3_000;
 
 let aheadMs = 0;
@@ -9,18 +9,18 @@ let now = Date.now();
 let timer: ReturnType<typeof setInterval> | undefined;
 const listeners = new Set<() => void>();
 
-/** Ages are told by the service's clock: this machine's may be wrong. */
+/** Ages go by the service's clock, because this machine's may be wrong. */
 export function setServiceTime(at: string): void {
   const differenceMs = Date.parse(at) - Date.now();
   aheadMs = Math.abs(differenceMs) > TOLERATED_MS ? differenceMs : 0;
 }
 
-/** The instant by the service's clock, as ISO 8601. */
+/** Now by the service's clock, ISO 8601. */
 export function serviceNow(): string {
   return new Date(Date.now() + aheadMs).toISOString();
 }
 
-/** The service's time in milliseconds since 1970, told anew every second to all who show an age. */
+/** The service's time in milliseconds since 1970, updated every second. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);
 }

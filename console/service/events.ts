@@ -1,47 +1,47 @@
 import { request } from "./call.ts";
 import { Problem } from "./problem.ts";
 
-/** `connecting`: for the first time, or again; nothing comes in until it is `live`. */
+/** `connecting`: for the first time or again. */
 export type Connection = "connecting" | "live";
 
-export interface FollowOptions<T> {
+export interface SubscribeOptions<T> {
   readonly onData: (data: T) => void;
-  /** @param why nothing comes in, where the service says so */
+  /** @param why there is no connection, if the service says so */
   readonly onConnection: (connection: Connection, why: Problem | null) => void;
-  /** What the service refuses for good; it is not asked again. */
+  /** Called if the service refuses for good. There is no further try. */
   readonly onRefused: (problem: Problem) => void;
-  /** Whether nothing will come after this. */
+  /** Whether this is the last event. */
   readonly isLast?: (data: T) => boolean;
 }
 
-/** The service sends a sign of life at least every 15 s. */
+/** The service sends a heartbeat at least every 15 s. */
 const SILENCE_MAX_MS = 20_000;
 const RECONNECT_MS = { first: 500, most: 8_000 };
 
 /**
- * Follows a stream of events, over and over, until told to stop.
+ * Subscribes to a stream of events, and reconnects until stopped.
  *
- * With `fetch`, since an `EventSource` does not tell what it is refused with. While the page is hidden it hangs up: a browser allows an
- * origin six connections, and forgotten tabs must not take them all.
+ * Uses `fetch`, because `EventSource` does not show problems. It disconnects while the page is hidden: browsers allow six
+ * connections to an origin, and forgotten tabs must not use them all.
  *
  * @returns stops it
  */
-export function follow<T>(path: string, options: FollowOptions<T>): () => void {
+export function subscribe<T>(path: string, options: SubscribeOptions<T>): () => void {
   const over = new AbortController();
-  void followOn(path, options, over.signal);
+  void keepReading(path, options, over.signal);
   return () => over.abort();
 }
 
-async function followOn<T>(path: string, options: FollowOptions<T>, over: AbortSignal): Promise<void> {
+async function keepReading<T>(path: string, options: SubscribeOptions<T>, over: AbortSignal): Promise<void> {
   for (let failures = 0; !over.aborted; failures += 1) {
     await untilVisible(over);
     if (over.aborted) return;
-    const told = { count: 0 };
-    const end = await readOnce(path, options, over, told).catch(asEnd);
+    const received = { count: 0 };
+    const end = await readOnce(path, options, over, received).catch(asEnd);
     if (over.aborted || end === "over") return;
     const why = end instanceof Problem ? end : null;
     if (why !== null && isFinal(why)) return options.onRefused(why);
-    if (told.count > 0) failures = 0;
+    if (received.count > 0) failures = 0;
     options.onConnection("connecting", why);
     await pause(Math.min(RECONNECT_MS.first * 2 ** failures, RECONNECT_MS.most), over);
   }
@@ -50,12 +50,12 @@ async function followOn<T>(path: string, options: FollowOptions<T>, over: AbortS
 /** Reads one connection to its end. */
 async function readOnce<T>(
   path: string,
-  { onData, onConnection, isLast = () => false }: FollowOptions<T>,
+  { onData, onConnection, isLast = () => false }: SubscribeOptions<T>,
   over: AbortSignal,
-  told: { count: number },
+  received: { count: number },
 ): Promise<"over" | "cut"> {
   const connection = new AbortController();
-  const watch = watchForSilence(() => connection.abort());
+  const silence = watchForSilence(() => connection.abort());
   const hangUp = () => document.hidden && connection.abort();
   document.addEventListener("visibilitychange", hangUp);
   try {
@@ -64,8 +64,8 @@ async function readOnce<T>(
       signal: AbortSignal.any([over, connection.signal]),
     });
     if (response.status === 204 || response.body === null) return "over";
-    for await (const data of readEvents(response.body, watch.heard)) {
-      told.count += 1;
+    for await (const data of readEvents(response.body, silence.reset)) {
+      received.count += 1;
       onConnection("live", null);
       onData(data as T);
       if (isLast(data as T)) return "over";
@@ -73,7 +73,7 @@ async function readOnce<T>(
     return "cut";
   } finally {
     connection.abort();
-    watch.stop();
+    silence.stop();
     document.removeEventListener("visibilitychange", hangUp);
   }
 }
@@ -82,22 +82,22 @@ function asEnd(thrown: unknown): "cut" | Problem {
   return thrown instanceof Problem ? thrown : "cut";
 }
 
-/** Whether time cannot mend it. */
+/** Whether trying again cannot help. */
 function isFinal({ status }: Problem): boolean {
   return status >= 400 && status < 500;
 }
 
-/** The data of each event, parsed. Comments are only signs of life. */
+/** The parsed data of each event. Heartbeats are comments without data. */
 async function* readEvents(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  heard: () => void,
+  onBytes: () => void,
 ): AsyncGenerator<unknown> {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let unread = "";
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
-    heard();
+    onBytes();
     const blocks = (unread + value).split("\n\n");
     unread = blocks.pop() ?? "";
     for (const block of blocks) {
@@ -107,12 +107,12 @@ async function* readEvents(
   }
 }
 
-function watchForSilence(onSilence: () => void): { heard: () => void; stop: () => void } {
+function watchForSilence(onSilence: () => void): { reset: () => void; stop: () => void } {
   let timer = setTimeout(onSilence, SILENCE_MAX_MS);
   const stop = () => clearTimeout(timer);
   return {
     stop,
-    heard() {
+    reset() {
       stop();
       timer = setTimeout(onSilence, SILENCE_MAX_MS);
     },

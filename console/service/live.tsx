@@ -1,26 +1,26 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
 import type { Overview } from "./answers.ts";
-import { type Away, watchBeats } from "./beats.ts";
 import { setServiceTime } from "./clock.ts";
-import { type Connection, follow } from "./events.ts";
+import { type Connection, subscribe } from "./events.ts";
 import type { Problem } from "./problem.ts";
 import { useSession } from "./session.ts";
+import { type Away, watchUpdates } from "./watch-updates.ts";
 
-/** For so long the chart looks back. */
+/** How far back the chart goes. */
 const HISTORY_MS = 10 * 60_000;
 
-/** The overview as the service tells it every two seconds. */
+/** The overview, updated every two seconds. */
 export interface Live {
   readonly overview: Overview | null;
   readonly connection: Connection;
-  /** Why the service does not tell it, and will not. */
+  /** Why the service refuses it for good. */
   readonly refused: Problem | null;
-  /** Why it does not tell it just now. */
+  /** Why there is none at the moment. */
   readonly trouble: Problem | null;
-  /** Whether two beats were missed: what is on the page was so, and need not be so now. */
+  /** Whether two updates were missed, so that the page shows old values. */
   readonly isStale: boolean;
-  /** What does not answer, where that is known. */
+  /** What does not answer, if that is known. */
   readonly away: Away | null;
 }
 
@@ -34,27 +34,27 @@ const nothing: Live = {
 };
 const LiveContext = createContext<Live>(nothing);
 
-/** What is live on every page: one stream serves them all. */
+/** Provides the live overview to every page, from one stream. */
 export function LiveProvider({ children }: { readonly children: ReactNode }) {
   const [live, setLive] = useState(nothing);
   const { era } = useSession();
   const client = useQueryClient();
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the stream is opened anew for somebody else
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new sign-in needs a new stream
   useEffect(() => {
     setLive(nothing);
     const change = (changes: Partial<Live>) => setLive((before) => ({ ...before, ...changes }));
-    const onData = (told: Overview) => {
-      beats.heard();
-      setServiceTime(told.at);
+    const onData = (overview: Overview) => {
+      updates.received();
+      setServiceTime(overview.at);
       setLive((before) => ({
         ...before,
-        overview: { ...told, history: historyOf(before.overview, told) },
+        overview: { ...overview, history: historyOf(before.overview, overview) },
         isStale: false,
         away: null,
       }));
     };
-    const beats = watchBeats<Overview>({
+    const updates = watchUpdates<Overview>({
       path: "overview",
       onAnswer: onData,
       onMissed: (away) =>
@@ -62,21 +62,21 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
           before.isStale && before.away === away ? before : { ...before, isStale: true, away },
         ),
     });
-    const stop = follow<Overview>("overview", {
+    const stop = subscribe<Overview>("overview", {
       onData,
       onConnection: (connection, trouble) => change({ connection, trouble }),
       onRefused(refused) {
-        beats.stop();
+        updates.stop();
         change({ refused, isStale: false, away: null });
       },
     });
     return () => {
-      beats.stop();
+      updates.stop();
       stop();
     };
   }, [era]);
 
-  // What was read before the silence is read anew after it.
+  // Reads everything again after a stale period.
   const wasStale = useRef(false);
   useEffect(() => {
     if (wasStale.current && !live.isStale) void client.invalidateQueries();
@@ -86,7 +86,7 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
   return <LiveContext value={live}>{children}</LiveContext>;
 }
 
-/** Only the first event of a connection tells the whole history; what was told before it began is kept. */
+/** Only a connection's first event has the whole history. Keeps the older points. */
 function historyOf(before: Overview | null, { at, history }: Overview): Overview["history"] {
   const first = history[0]?.at;
   const kept = (before?.history ?? []).filter((point) => first === undefined || point.at < first);
@@ -98,7 +98,7 @@ export function useLive(): Live {
   return useContext(LiveContext);
 }
 
-/** The two numbers that need a person; null until the service has told them. What was cancelled needs nobody. */
+/** The two numbers that need a person, without cancelled jobs; null until they are known. */
 export function useNeedsPerson(): { readonly failed: number | null; readonly inDoubt: number | null } {
   const { overview } = useLive();
   if (overview === null) return { failed: null, inDoubt: null };

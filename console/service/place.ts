@@ -1,10 +1,10 @@
-/** Where the console is served, ending with a slash: the server gives index.html a `<base>` that says so. */
+/** The console's URL, with a trailing slash. It comes from the `<base>` that the server puts into index.html. */
 const home = new URL(document.baseURI);
 
-/** The path under which the console's own pages lie, without a slash at its end. */
+/** The path of the console's pages, without a trailing slash. */
 export const basePath = home.pathname.replace(/\/$/, "");
 
-/** The URL of one of the service's routes; it lies beside the console, whatever proxy stands in between. */
+/** The URL of a route, which is beside the console under any proxy prefix. */
 export function routeUrl(path: string): URL {
   return new URL(`../${path}`, home);
 }

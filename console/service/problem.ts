@@ -1,5 +1,5 @@
 /** One thing that is wrong with an input. */
-interface Offence {
+interface Issue {
   readonly pointer: string;
   readonly message: string;
 }
@@ -9,16 +9,16 @@ interface ProblemDetails {
   readonly code: string;
   readonly title: string;
   readonly detail: string;
-  readonly errors?: readonly Offence[];
+  readonly errors?: readonly Issue[];
 }
 
-/** Why a request was not done, in the service's own words where it has any. */
+/** Why a request failed, in the service's words if it answered. */
 export class Problem extends Error {
-  /** The HTTP status; 0 where no answer came. */
+  /** The HTTP status; 0 if there was no answer. */
   readonly status: number;
   readonly code: string;
   readonly title: string;
-  readonly offences: readonly Offence[];
+  readonly issues: readonly Issue[];
 
   constructor({ status, code, title, detail, errors = [] }: ProblemDetails) {
     super(detail);
@@ -26,7 +26,7 @@ export class Problem extends Error {
     this.status = status;
     this.code = code;
     this.title = title;
-    this.offences = errors;
+    this.issues = errors;
   }
 }
 
@@ -38,12 +38,12 @@ export async function readProblem(response: Response): Promise<Problem> {
   return new Problem({
     status,
     code: `HTTP ${status}`,
-    title: "This answer is not Holdfast’s",
-    detail: "Something between this page and the service answered in its place, such as a proxy.",
+    title: "This answer is not from Holdfast",
+    detail: "Something between this page and the service answered instead, such as a proxy.",
   });
 }
 
-/** Whatever was thrown, as a problem to show. */
+/** Anything thrown, as a problem to show. */
 export function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
   const detail = thrown instanceof Error ? thrown.message : String(thrown);
@@ -55,7 +55,7 @@ export function unreachable(): Problem {
     status: 0,
     code: "NO ANSWER",
     title: "The service cannot be reached",
-    detail: "No answer came. What was asked for may or may not have been done.",
+    detail: "No answer came. The request may or may not have been carried out.",
   });
 }
 

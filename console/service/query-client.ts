@@ -3,7 +3,7 @@ import { Problem } from "./problem.ts";
 
 const RETRIES_MAX = 2;
 
-/** Keeps what the service told last on the page until it tells something newer, so that nothing flickers. */
+/** Keeps old data on the page until new data comes, so that nothing flickers. */
 export function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
@@ -18,7 +18,7 @@ export function createQueryClient(): QueryClient {
   });
 }
 
-/** Asking again does not help against what the service refuses. */
+/** Refusals are not retried. */
 function mayPass(error: Error): boolean {
   return error instanceof Problem && (error.status === 0 || error.status >= 500);
 }

@@ -1,13 +1,13 @@
 import { useSyncExternalStore } from "react";
 import type { Caller, Scope } from "./answers.ts";
 
-/** What the console knows of who sits before it. The key itself it never keeps: a cookie that no script can read stands for it. */
+/** Who is signed in. The console never keeps the key itself; the session is in a cookie that no script can read. */
 export interface SessionState {
-  /** Null until the service has told it. */
+  /** Null until the service has answered. */
   readonly caller: Caller | null;
-  /** Whether the service wants a key before it tells more. */
+  /** Whether the service asks for a key. */
   readonly isAsked: boolean;
-  /** Another number after each signing in and out: what was asked for before says nothing about now. */
+  /** Changes with every sign-in and sign-out, so that older answers can be ignored. */
   readonly era: number;
 }
 
@@ -29,7 +29,7 @@ export function useSession(): SessionState {
   );
 }
 
-/** Whether to offer what needs this scope. The service decides; until it has told who asks, everything is offered. */
+/** Whether to offer what needs this scope. The service decides; until the caller is known, everything is offered. */
 export function useMay(scope: Scope): boolean {
   const { caller } = useSession();
   return caller === null || caller.scopes.includes(scope);
@@ -39,7 +39,7 @@ export function currentEra(): number {
   return state.era;
 }
 
-/** @param era of the request that was refused; an answer from before a signing in says nothing about after */
+/** @param era of the refused request; ignored if somebody has signed in since */
 export function askToSignIn(era: number): void {
   if (era === state.era) changeSession({ caller: null, isAsked: true });
 }

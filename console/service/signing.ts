@@ -3,17 +3,17 @@ import { request } from "./call.ts";
 import { Problem } from "./problem.ts";
 import { changeSession, currentEra } from "./session.ts";
 
-/** Asks the service who it takes us for. */
+/** Reads who is signed in. */
 export async function loadSession(): Promise<void> {
   const era = currentEra();
-  const response = await request("session").catch(() => null); // the refusal itself asks to sign in
+  const response = await request("session").catch(() => null); // `request` handles a 401
   if (response !== null && era === currentEra()) changeSession({ caller: (await response.json()) as Caller });
 }
 
 /**
- * Opens a session for the holder of a key.
+ * Opens a session.
  *
- * @returns false where the service does not know the key
+ * @returns false if the service does not know the key
  * @throws Problem
  */
 export async function signIn(key: string): Promise<boolean> {

@@ -1,10 +1,10 @@
 import { type QueryKey, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 
-/** Some lists cost the service a long look; more often than this they are not asked for by themselves. */
+/** The shortest pause between two reads: some lists are expensive for the service. */
 const EVERY_MS = 5_000;
 
-/** Reads a query anew after a number that is live has changed; while it is null it is not known. */
+/** Reads a query again after a live number has changed. @param value null while it is not known */
 export function useFreshOn(value: number | null, queryKey: QueryKey): void {
   const client = useQueryClient();
   const seen = useRef(value);

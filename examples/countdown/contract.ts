@@ -1,7 +1,7 @@
 import { defineJob } from "holdfast";
 import { z } from "zod";
 
-/** Counts down one step a second, then launches, which takes five; fails as often as it is asked to before that. */
+/** Counts down once a second, then launches, which takes five seconds. Fails first, as often as asked. */
 export const countdown = defineJob({
   type: "countdown",
   payload: z.strictObject({

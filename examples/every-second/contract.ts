@@ -1,7 +1,7 @@
 import { defineJob } from "holdfast";
 import { z } from "zod";
 
-/** Tells how late it was begun. */
+/** Logs how late it started. */
 export const beat = defineJob({
   type: "beat",
   payload: z.strictObject({ at: z.iso.datetime() }),

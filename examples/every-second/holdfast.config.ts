@@ -1,9 +1,9 @@
-// A job each second, by the clock: `HOLDFAST_CONFIG=examples/every-second/holdfast.config.ts npm start`
+// A job every second: `HOLDFAST_CONFIG=examples/every-second/holdfast.config.ts npm start`
 import { defineConfig, defineSchedule } from "holdfast";
 import { beat } from "./contract.ts";
 
 // #region schedule
-/** Of what was missed in the last minute, all is caught up. */
+/** Catches up everything missed in the last minute. */
 export const everySecond = defineSchedule({
   name: "every-second",
   everyMs: 1_000,

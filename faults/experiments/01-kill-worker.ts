@@ -1,19 +1,19 @@
 import type { Table } from "../../test/support/report.ts";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
-import { type BenchOptions, untilEnded, withBench } from "../lib/bench.ts";
-import { check, isGivenUp, type JobRecord, strikesIn, type Verdict } from "../lib/checker.ts";
-import { withoutReservation } from "../lib/cuts.ts";
+import { check, injectionsIn, isGivenUp, type JobRecord, type Verdict } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
 import { groupBy } from "../lib/group-by.ts";
-import { type StrikePoint, strikePoints } from "../lib/inside/points.ts";
+import { type InjectionPoint, injectionPoints } from "../lib/inside/points.ts";
+import { withoutReservation } from "../lib/mutations.ts";
+import { type TestbedOptions, untilEnded, withTestbed } from "../lib/testbed.ts";
 import type { Step } from "../lib/trace-reader.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const killWorker: Experiment = {
   number: 1,
   title: "A worker is killed",
-  fault: "SIGKILL of the worker at each named point",
-  mustHold: "effects ≤ 1 per key; in doubt exactly where nobody could know",
+  fault: "SIGKILL of the worker at each failpoint",
+  mustHold: "effects ≤ 1 per key; in doubt exactly if nobody could know",
   async run(context) {
     const size = context.isQuick
       ? { perPoint: 2, plain: 1, workers: 3 }
@@ -32,41 +32,43 @@ export const killWorker: Experiment = {
 
 interface Size {
   readonly perPoint: number;
-  /** Jobs without a strike for each one with. */
+  /** Jobs without an injected fault for each job with one. */
   readonly plain: number;
   readonly workers: number;
 }
 
 interface Killed {
   readonly verdict: Verdict;
-  /** The worker processes that were killed. */
+  /** Worker processes that were killed. */
   readonly dead: ReadonlySet<string>;
 }
 
 async function killAtEachPoint(
   context: Context,
   size: Size,
-  options: Partial<BenchOptions>,
+  options: Partial<TestbedOptions>,
 ): Promise<Killed> {
-  const strikes = repeated(strikePoints, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
-  const jobs = actJobs("kill", context.random, strikes, size.plain);
-  return await withBench({ workers: size.workers, concurrency: 2, ...options }, async (bench) => {
-    // So few at a time that a death takes some bystanders with it, but not all.
+  const injections = repeated(injectionPoints, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
+  const jobs = actJobs("kill", context.random, injections, size.plain);
+  return await withTestbed({ workers: size.workers, concurrency: 2, ...options }, async (testbed) => {
+    // A small window, so that each death hits some bystanders, but not all.
     await inLanes(jobs, size.workers * 3, async (job) => {
-      const accepted = await bench.client.submit(job);
-      context.say(`${bench.client.acknowledged.length} of ${jobs.length} jobs, ${bench.deaths.length} kills`);
-      await untilEnded(bench, accepted?.id);
+      const accepted = await testbed.client.submit(job);
+      context.say(
+        `${testbed.client.acknowledged.length} of ${jobs.length} jobs, ${testbed.deaths.length} kills`,
+      );
+      await untilEnded(testbed, accepted?.id);
     });
-    const verdict = await check(bench, 60_000);
-    verdict.counts.faults = bench.deaths.length;
-    return { verdict, dead: new Set(bench.deaths.map(({ life }) => life)) };
+    const verdict = await check(testbed, 60_000);
+    verdict.counts.faults = testbed.deaths.length;
+    return { verdict, dead: new Set(testbed.deaths.map(({ life }) => life)) };
   });
 }
 
 async function reservationControl(context: Context): Promise<Control> {
   context.say("control: without reservation");
   const size = { perPoint: 1, plain: 0, workers: 3 };
-  const { verdict } = await killAtEachPoint(context, size, { cut: withoutReservation });
+  const { verdict } = await killAtEachPoint(context, size, { mutation: withoutReservation });
   return {
     protection: "reservation",
     isCaught: verdict.counts.repeated > 0,
@@ -74,19 +76,19 @@ async function reservationControl(context: Context): Promise<Control> {
   };
 }
 
-/** What became of the jobs that were struck at each point, as far as no other death hit them too. */
+/** Outcomes per point, of jobs that no other death hit. */
 function perPoint(jobs: readonly JobRecord[], dead: ReadonlySet<string>): Table {
-  const rows = strikePoints.map((point) => {
-    const struck = jobs.filter((job) => struckAt(job) === point && isHitOnce(job, dead));
-    const inDoubt = struck.filter(isInDoubt);
+  const rows = injectionPoints.map((point) => {
+    const injected = jobs.filter((job) => injectionAt(job) === point && isHitOnce(job, dead));
+    const inDoubt = injected.filter(isInDoubt);
     return [
       point,
-      struck.length,
-      struck.filter(({ told }) => told > 1).length,
-      inDoubt.filter(({ told }) => told > 0).length,
-      inDoubt.filter(({ told }) => told === 0).length,
-      struck.filter(({ status }) => status?.state === "completed").length,
-      struck.filter(({ status }) => status === undefined).length,
+      injected.length,
+      injected.filter(({ witnessed }) => witnessed > 1).length,
+      inDoubt.filter(({ witnessed }) => witnessed > 0).length,
+      inDoubt.filter(({ witnessed }) => witnessed === 0).length,
+      injected.filter(({ status }) => status?.state === "completed").length,
+      injected.filter(({ status }) => status === undefined).length,
     ];
   });
   return {
@@ -95,38 +97,38 @@ function perPoint(jobs: readonly JobRecord[], dead: ReadonlySet<string>): Table 
   };
 }
 
-const nobodyKnows: ReadonlySet<StrikePoint> = new Set([
+const nobodyKnows: ReadonlySet<InjectionPoint> = new Set([
   "reserve:after",
   "effect:begun",
-  "effect:told",
+  "effect:recorded",
   "commit:before",
 ]);
 
-/** A job struck inside the window must be in doubt, and one struck outside of it must not. */
+/** A job killed inside the window must be in doubt; one killed outside must not. */
 function wrongAtPoints(jobs: readonly JobRecord[], dead: ReadonlySet<string>): string[] {
   return jobs.flatMap((job) => {
-    const point = struckAt(job);
+    const point = injectionAt(job);
     if (point === undefined || !isHitOnce(job, dead) || nobodyKnows.has(point) === isInDoubt(job)) return [];
     return [`${job.key}: killed at ${point} and ${job.status?.state} ${job.status?.error?.code ?? ""}`];
   });
 }
 
-/** Of the workers that began the job only the one that was struck at it died at it, and none gave up by itself. */
+/** Only the worker with the injected fault died at this job, and no worker gave up. */
 function isHitOnce({ steps }: JobRecord, dead: ReadonlySet<string>): boolean {
-  const [strike] = strikesIn(steps);
+  const [inject] = injectionsIn(steps);
   const lives = groupBy(steps, ({ life }) => life);
   const hits = [...lives].filter(([life, own]) => dead.has(life) && !own.some(isLeft));
-  return hits.every(([life]) => life === strike?.life) && !steps.some(isGivenUp);
+  return hits.every(([life]) => life === inject?.life) && !steps.some(isGivenUp);
 }
 
-/** The worker had ended its attempt, or put the job off because another may have been at it. */
+/** The worker had finished its attempt, or snoozed the job because another worker may hold the effect. */
 function isLeft({ event, detail }: Step): boolean {
   return event === "finish:after" || (event === "threw" && detail.startsWith("EFFECT_BUSY"));
 }
 
-function struckAt({ steps }: JobRecord): StrikePoint | undefined {
-  const [strike] = strikesIn(steps);
-  return strike?.detail.split("@")[1] as StrikePoint | undefined;
+function injectionAt({ steps }: JobRecord): InjectionPoint | undefined {
+  const [inject] = injectionsIn(steps);
+  return inject?.detail.split("@")[1] as InjectionPoint | undefined;
 }
 
 function isInDoubt({ status }: JobRecord): boolean {

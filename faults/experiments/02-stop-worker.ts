@@ -2,19 +2,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { Table } from "../../test/support/report.ts";
 import { actJob, actJobs, repeated } from "../lib/act-jobs.ts";
-import { type Bench, LOCK_MS, untilEnded, withBench } from "../lib/bench.ts";
-import { check, type JobRecord, refusals, strikesIn, type Verdict } from "../lib/checker.ts";
-import { withoutFence, withoutPauseCheck } from "../lib/cuts.ts";
+import { check, injectionsIn, type JobRecord, refusals, type Verdict } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
-import { type StrikePoint, strikePoints } from "../lib/inside/points.ts";
-import type { Cut } from "../lib/installation.ts";
+import { type InjectionPoint, injectionPoints } from "../lib/inside/points.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutFence, withoutPauseCheck } from "../lib/mutations.ts";
+import { LOCK_MS, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
 import type { Step } from "../lib/trace-reader.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 export const stopWorker: Experiment = {
   number: 2,
   title: "A worker is paused for longer than its lock",
-  fault: "SIGSTOP at each named point, SIGCONT once another worker has taken the job, or has ended it",
+  fault: "SIGSTOP at each failpoint, SIGCONT once another worker has claimed the job, or has finished it",
   mustHold: "effects ≤ 1; a late reservation or commit is refused",
   async run(context) {
     const { isQuick } = context;
@@ -30,13 +30,13 @@ export const stopWorker: Experiment = {
       counts: verdict.counts,
       table: perPoint(verdict.jobs),
       measured: [
-        `woken after the key's retention, when nothing of the job is left: ${forgotten.refused} of ${forgotten.stops} refused`,
-        `the same with the worker's own check cut out, so that the store alone refuses: ${fenced.refused} of ${fenced.stops}`,
+        `woken after the key's retention, when the job is gone: ${forgotten.refused} of ${forgotten.stops} refused`,
+        `the same without the worker's own check, so that only Redis refuses: ${fenced.refused} of ${fenced.stops}`,
       ],
       broken: [
         ...brokenBy(verdict),
-        ...notRefused("woken after the retention", forgotten),
-        ...notRefused("woken after the retention, without its own check", fenced),
+        ...notRefused("resumed after the retention", forgotten),
+        ...notRefused("resumed after the retention, without its own check", fenced),
       ],
       controls: [fenceControl(unfenced)],
     };
@@ -44,17 +44,17 @@ export const stopWorker: Experiment = {
 };
 
 async function stopAtEachPoint(context: Context, perPointCount: number, workers: number): Promise<Verdict> {
-  const strikes = repeated(strikePoints, perPointCount).map((at) => ({ at, how: "stop" }) as const);
-  const jobs = actJobs("stop", context.random, strikes, 1);
-  return await withBench({ workers, immune: 2, concurrency: 2 }, async (bench) => {
-    const waker = startWaker(bench, context);
+  const injections = repeated(injectionPoints, perPointCount).map((at) => ({ at, how: "stop" }) as const);
+  const jobs = actJobs("stop", context.random, injections, 1);
+  return await withTestbed({ workers, immune: 2, concurrency: 2 }, async (testbed) => {
+    const waker = startWaker(testbed, context);
     await inLanes(jobs, workers * 2, async (job) => {
-      const accepted = await bench.client.submit(job);
-      context.say(`${bench.client.acknowledged.length} of ${jobs.length} jobs, ${waker.stops} pauses`);
-      await untilEnded(bench, accepted?.id);
+      const accepted = await testbed.client.submit(job);
+      context.say(`${testbed.client.acknowledged.length} of ${jobs.length} jobs, ${waker.stops} pauses`);
+      await untilEnded(testbed, accepted?.id);
     });
     await waker.stop();
-    const verdict = await check(bench, 30_000);
+    const verdict = await check(testbed, 30_000);
     verdict.counts.faults = waker.stops;
     return verdict;
   });
@@ -66,20 +66,20 @@ interface Waker {
 }
 
 const WAKE_WITHIN_MS = 8_000;
-/** After it was woken, a worker gets this long to do what it still had in mind. */
+/** Time for a resumed worker to finish what it was doing. */
 const AFTERMATH_MS = 300;
 
-/** Wakes each worker that has stopped itself, by turns as soon as another has begun the job and once it has ended. */
-function startWaker(bench: Bench, context: Context): Waker {
+/** Resumes each paused worker: some once another worker has begun the job, some once the job has ended. */
+function startWaker(testbed: Testbed, context: Context): Waker {
   const seen = new Set<string>();
   const waking = new Set<Promise<void>>();
   let isStopping = false;
   const watching = (async () => {
     while (!isStopping) {
-      for (const strike of strikesIn(bench.trace.read())) {
-        if (seen.has(strike.jobId)) continue;
-        seen.add(strike.jobId);
-        const wakes = wake(bench, strike, context.random.pick(["taken", "ended"] as const));
+      for (const inject of injectionsIn(testbed.trace.read())) {
+        if (seen.has(inject.jobId)) continue;
+        seen.add(inject.jobId);
+        const wakes = wake(testbed, inject, context.random.pick(["claimed", "ended"] as const));
         waking.add(wakes);
         wakes.finally(() => waking.delete(wakes));
       }
@@ -99,38 +99,39 @@ function startWaker(bench: Bench, context: Context): Waker {
   };
 }
 
-async function wake(bench: Bench, strike: Step, when: "taken" | "ended"): Promise<void> {
-  const worker = bench.workers.find(({ life }) => life === strike.life);
+async function wake(testbed: Testbed, inject: Step, when: "claimed" | "ended"): Promise<void> {
+  const worker = testbed.workers.find(({ life }) => life === inject.life);
   const since = performance.now();
-  const isTaken = () =>
-    bench.trace.read().some(({ jobId, life, event }) => {
-      return jobId === strike.jobId && life !== strike.life && event === "begun";
+  const isClaimed = () =>
+    testbed.trace.read().some(({ jobId, life, event }) => {
+      return jobId === inject.jobId && life !== inject.life && event === "begun";
     });
   const isEnded = async () => {
-    const status = await bench.client.status(strike.jobId);
+    const status = await testbed.client.status(inject.jobId);
     return status?.state === "completed" || status?.state === "failed";
   };
   await until(
-    async () => performance.now() - since > 1.2 * LOCK_MS && (when === "taken" ? isTaken() : await isEnded()),
+    async () =>
+      performance.now() - since > 1.2 * LOCK_MS && (when === "claimed" ? isClaimed() : await isEnded()),
     { withinMs: WAKE_WITHIN_MS },
   );
   worker?.signal("SIGCONT");
 }
 
-/** What the workers that were paused at each point came to. */
+/** Outcomes of the paused workers, per point. */
 function perPoint(jobs: readonly JobRecord[]): Table {
-  const rows = strikePoints.map((point) => {
-    const struck = jobs.filter((job) => struckAt(job) === point);
-    const doubted = struck.filter(({ status }) => status?.error?.code === "EFFECT_IN_DOUBT");
+  const rows = injectionPoints.map((point) => {
+    const injected = jobs.filter((job) => injectionAt(job) === point);
+    const doubted = injected.filter(({ status }) => status?.error?.code === "EFFECT_IN_DOUBT");
     return [
       point,
-      struck.length,
-      struck.filter(({ told }) => told > 1).length,
-      struck.filter(({ steps }) => refusals(steps) > 0).length,
-      struck.filter(finishedInVain).length,
-      doubted.filter(({ told }) => told > 0).length,
-      doubted.filter(({ told }) => told === 0).length,
-      struck.filter(({ status }) => status?.state === "completed").length,
+      injected.length,
+      injected.filter(({ witnessed }) => witnessed > 1).length,
+      injected.filter(({ steps }) => refusals(steps) > 0).length,
+      injected.filter(finishedInVain).length,
+      doubted.filter(({ witnessed }) => witnessed > 0).length,
+      doubted.filter(({ witnessed }) => witnessed === 0).length,
+      injected.filter(({ status }) => status?.state === "completed").length,
     ];
   });
   return {
@@ -148,22 +149,22 @@ function perPoint(jobs: readonly JobRecord[]): Table {
   };
 }
 
-/** The paused worker went on to the end of its attempt, and the store did not take it. */
+/** The paused worker finished its attempt, and Redis refused the result. */
 function finishedInVain({ steps }: JobRecord): boolean {
-  const [strike] = strikesIn(steps);
-  const own = steps.filter(({ life }) => life === strike?.life).map(({ event }) => event);
+  const [inject] = injectionsIn(steps);
+  const own = steps.filter(({ life }) => life === inject?.life).map(({ event }) => event);
   return own.includes("finish:before") && !own.includes("finish:after");
 }
 
-function struckAt({ steps }: JobRecord): StrikePoint | undefined {
-  return strikesIn(steps)[0]?.detail.split("@")[1] as StrikePoint | undefined;
+function injectionAt({ steps }: JobRecord): InjectionPoint | undefined {
+  return injectionsIn(steps)[0]?.detail.split("@")[1] as InjectionPoint | undefined;
 }
 
 interface Awakening {
   readonly jobs: number;
   readonly stops: number;
   readonly refused: number;
-  /** Reservations that were granted to a worker that had lost its job. */
+  /** Reservations granted to a worker that had lost its lock. */
   readonly letIn: number;
   readonly repeated: number;
 }
@@ -171,47 +172,51 @@ interface Awakening {
 const RETENTION_MS = 1_000;
 
 /**
- * Workers are stopped just before they reserve, and sleep until others have done the effect and the store has forgotten
- * the job, its key and its ledger: then only the fence stands between them and a second effect.
+ * Pauses workers just before they reserve, until others have done the effect and Redis has forgotten the job, its key and
+ * its ledger. Only the fence then prevents a second effect.
  */
-async function wakeAfterRetention(context: Context, count: number, cut: Cut | undefined): Promise<Awakening> {
-  context.say(`asleep beyond the retention${cut === undefined ? "" : `, without ${cut.name}`}`);
+async function wakeAfterRetention(
+  context: Context,
+  count: number,
+  mutation: Mutation | undefined,
+): Promise<Awakening> {
+  context.say(`paused beyond the retention${mutation === undefined ? "" : `, without ${mutation.name}`}`);
   const options = {
     workers: count,
     immune: 1,
     concurrency: 1,
     env: { HOLDFAST_RETENTION_MS: String(RETENTION_MS) },
-    ...(cut !== undefined && { cut }),
+    ...(mutation !== undefined && { mutation }),
   };
-  return await withBench(options, async (bench) => {
-    const strike = { at: "reserve:before", how: "stop" } as const;
+  return await withTestbed(options, async (testbed) => {
+    const inject = { at: "reserve:before", how: "stop" } as const;
     for (let index = 0; index < count; index += 1)
-      await bench.client.submit(actJob(`asleep-${index}`, context.random, strike));
-    await until(() => bench.told().length >= count, { withinMs: 20_000 });
-    await until(() => isForgotten(bench), { withinMs: 20_000, everyMs: 100 });
-    const stops = strikesIn(bench.trace.read());
-    for (const worker of bench.workers) worker.signal("SIGCONT");
-    const settled = (step: Step) => ["threw", "effect:told"].includes(step.event);
+      await testbed.client.submit(actJob(`asleep-${index}`, context.random, inject));
+    await until(() => testbed.witnessed().length >= count, { withinMs: 20_000 });
+    await until(() => isForgotten(testbed), { withinMs: 20_000, everyMs: 100 });
+    const stops = injectionsIn(testbed.trace.read());
+    for (const worker of testbed.workers) worker.signal("SIGCONT");
+    const hasEnded = (step: Step) => ["threw", "effect:recorded"].includes(step.event);
     const isAwake = ({ life, jobId }: Step) =>
-      bench.trace.read().some((step) => step.life === life && step.jobId === jobId && settled(step));
+      testbed.trace.read().some((step) => step.life === life && step.jobId === jobId && hasEnded(step));
     await until(() => stops.every(isAwake), { withinMs: 10_000 });
-    const told = bench.told();
+    const witnessed = testbed.witnessed();
     const isLetIn = ({ life, jobId }: Step) =>
-      bench.trace
+      testbed.trace
         .read()
         .some((step) => step.life === life && step.jobId === jobId && step.event === "reserve:after");
     return {
       jobs: count,
       stops: stops.length,
-      refused: refusals(bench.trace.read()),
+      refused: refusals(testbed.trace.read()),
       letIn: stops.filter(isLetIn).length,
-      repeated: told.length - new Set(told.map(({ key }) => key)).size,
+      repeated: witnessed.length - new Set(witnessed.map(({ key }) => key)).size,
     };
   });
 }
 
-/** The job, its key and its ledger: that is remembered for the retention from its job's end on. */
-async function isForgotten({ store }: Bench): Promise<boolean> {
+/** Job, key and ledger are remembered until the retention after the job's end. */
+async function isForgotten({ store }: Testbed): Promise<boolean> {
   const redis = new Redis(store.url);
   try {
     const [ledgers, keys] = await Promise.all(["ledger", "de"].map((name) => redis.keys(`*:${name}:*`)));

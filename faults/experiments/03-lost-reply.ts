@@ -1,30 +1,30 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "bullmq";
 import { actJob } from "../lib/act-jobs.ts";
-import { type Bench, withBench } from "../lib/bench.ts";
 import { check } from "../lib/checker.ts";
-import { libraryDoor } from "../lib/client.ts";
-import { withoutKey } from "../lib/cuts.ts";
+import { librarySubmitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { withoutKey } from "../lib/mutations.ts";
 import { startProxy } from "../lib/proxy.ts";
 import { duplicatesIn, jobsPerKey } from "../lib/store-contents.ts";
+import { type Testbed, withTestbed } from "../lib/testbed.ts";
 
 export const lostReply: Experiment = {
   number: 3,
-  title: "The answer to a submission is lost",
+  title: "The reply to a submission is lost",
   fault: "a proxy drops the reply, or the command, of one submission, and closes the connection",
   mustHold: "one job per key after the client's retry with the same key",
   async run(context) {
     const count = context.isQuick ? 20 : 450;
-    return await withBench({ workers: 1, concurrency: 20 }, async (bench) => {
-      const lost = await submitThrough(bench, context, count, REPLY_SHARE);
-      const verdict = await check(bench, 60_000);
-      const duplicates = duplicatesIn(await jobsPerKey(bench.store.url));
+    return await withTestbed({ workers: 1, concurrency: 20 }, async (testbed) => {
+      const lost = await submitThrough(testbed, context, count, REPLY_SHARE);
+      const verdict = await check(testbed, 60_000);
+      const duplicates = duplicatesIn(await jobsPerKey(testbed.store.url));
       verdict.counts.faults = lost;
-      const id = await idControl(bench, context);
+      const id = await idControl(testbed, context);
       return {
         counts: verdict.counts,
-        measured: [`${duplicates} keys with more than one job, by the contents of the store itself`],
+        measured: [`${duplicates} keys with more than one job, by the contents of Redis itself`],
         broken: [
           ...brokenBy(verdict),
           ...(duplicates > 0 ? [`${duplicates} keys have more than one job`] : []),
@@ -35,42 +35,45 @@ export const lostReply: Experiment = {
   },
 };
 
-/** How often it is the reply that is lost; else the command. */
+/** Share of lost replies; the rest are lost commands. */
 const REPLY_SHARE = 0.75;
-/** How many clients submit side by side, each over a proxy of its own. */
+/** Concurrent clients, each over its own proxy. */
 const CLIENTS = 4;
 
-/** @returns how many replies and commands were lost */
+/** @returns the number of replies and commands that were lost */
 async function submitThrough(
-  bench: Bench,
+  testbed: Testbed,
   context: Context,
   count: number,
   replyShare: number,
 ): Promise<number> {
   const keys = Array.from({ length: count }, (_, index) => `lost-${index}-`)[Symbol.iterator]();
   const lost = await Promise.all(
-    Array.from({ length: CLIENTS }, () => submitOver(bench, context, keys, replyShare)),
+    Array.from({ length: CLIENTS }, () => submitOver(testbed, context, keys, replyShare)),
   );
   return lost.reduce((total, own) => total + own, 0);
 }
 
 async function submitOver(
-  bench: Bench,
+  testbed: Testbed,
   { random, say }: Context,
   keys: IterableIterator<string>,
   replyShare: number,
 ): Promise<number> {
-  const proxy = await startProxy(bench.store.port);
-  const library = await bench.installation.library();
-  const producer = await library.createProducer(library.application, { ...bench.env, REDIS_URL: proxy.url });
-  const door = libraryDoor(producer, library);
+  const proxy = await startProxy(testbed.store.port);
+  const library = await testbed.installation.library();
+  const producer = await library.createProducer(library.application, {
+    ...testbed.env,
+    REDIS_URL: proxy.url,
+  });
+  const submitter = librarySubmitter(producer, library);
   try {
-    // One that nothing happens to: a new store does not know our script yet, and its saying so would be the reply that is lost.
-    await bench.client.submit(actJob(`whole-${new URL(proxy.url).port}-`, random), door);
+    // A warm-up: a new Redis does not know our scripts, and its NOSCRIPT would be the lost reply.
+    await testbed.client.submit(actJob(`whole-${new URL(proxy.url).port}-`, random), submitter);
     for (let next = keys.next(); !next.done; next = keys.next()) {
       proxy.lose(random.next() < replyShare ? "reply" : "command", next.value);
-      await bench.client.submit(actJob(next.value, random), door);
-      say(`${bench.client.acknowledged.length} submissions cut off`);
+      await testbed.client.submit(actJob(next.value, random), submitter);
+      say(`${testbed.client.acknowledged.length} submissions interrupted`);
     }
     return proxy.lost;
   } finally {
@@ -83,10 +86,10 @@ const CONTROL_COUNT = 5;
 
 async function keyControl(context: Context): Promise<Control> {
   context.say("control: without key");
-  return await withBench({ workers: 0, cut: withoutKey }, async (bench) => {
-    // Replies alone: a command that was lost leaves nothing that could be there twice.
-    await submitThrough(bench, context, CONTROL_COUNT, 1);
-    const duplicates = duplicatesIn(await jobsPerKey(bench.store.url));
+  return await withTestbed({ workers: 0, mutation: withoutKey }, async (testbed) => {
+    // Only replies: a lost command leaves nothing to duplicate.
+    await submitThrough(testbed, context, CONTROL_COUNT, 1);
+    const duplicates = duplicatesIn(await jobsPerKey(testbed.store.url));
     return {
       protection: "key",
       isCaught: duplicates > 0,
@@ -95,10 +98,10 @@ async function keyControl(context: Context): Promise<Control> {
   });
 }
 
-/** BullMQ alone, as most people use it: no id of one's own, and a client that sends again what got no answer. */
-async function idControl(bench: Bench, { say }: Context): Promise<Control> {
+/** Plain BullMQ as most people use it: no job id, and a client that retries after no answer. */
+async function idControl(testbed: Testbed, { say }: Context): Promise<Control> {
   say("control: without job id");
-  const proxy = await startProxy(bench.store.port);
+  const proxy = await startProxy(testbed.store.port);
   const prefix = "bare";
   const queue = new Queue("{default}", { prefix, connection: { url: proxy.url } });
   queue.on("error", () => {});
@@ -109,7 +112,7 @@ async function idControl(bench: Bench, { say }: Context): Promise<Control> {
       proxy.lose("reply", key);
       await Promise.race([queue.add("act", { key, payload: {} }).catch(() => {}), sleep(5_000)]);
     }
-    const counts = await jobsPerKey(bench.store.url);
+    const counts = await jobsPerKey(testbed.store.url);
     const bare = new Map([...counts].filter(([key]) => key.startsWith("bare-")));
     return {
       protection: "job id",

@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { actJob, actJobs, repeated } from "../lib/act-jobs.ts";
-import { type Bench, type BenchOptions, untilEnded, withBench } from "../lib/bench.ts";
-import { check, strikesIn, type Verdict } from "../lib/checker.ts";
+import { check, injectionsIn, type Verdict } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
 import { powerCutEnvironment } from "../lib/power-cut.ts";
+import { type Testbed, type TestbedOptions, untilEnded, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const killStore: Experiment = {
   number: 5,
-  title: "The store is killed under load",
+  title: "Redis is killed under load",
   fault:
-    "SIGKILL of the store, and power cuts, again and again under load; SIGKILL of the store while a worker stands between its reservation and its commit",
+    "SIGKILL of Redis, and power cuts, again and again under load; SIGKILL of Redis while a worker is between reservation and commit",
   mustHold: "acknowledged ⊆ recovered; effects ≤ 1",
   async run(context) {
     const { isQuick } = context;
     const always = await killInALoop(context, isQuick ? 3 : 50, {});
     const everysec = await killInALoop(context, isQuick ? 2 : 15, everySecond);
-    const cuts = await cutThePower(context, isQuick ? 3 : 25);
+    const powerCuts = await cutThePower(context, isQuick ? 3 : 25);
     const between = await killBetween(context, isQuick ? 1 : 8);
     const controls = await storeControls(context);
-    const loops = [always, ...(cuts === undefined ? [] : [cuts.always])];
+    const loops = [always, ...(powerCuts === undefined ? [] : [powerCuts.always])];
     return {
       counts: sum([...loops.map(({ verdict }) => verdict.counts), between.counts]),
       table: {
@@ -27,18 +27,18 @@ export const killStore: Experiment = {
         rows: [
           row("always", always),
           row("everysec", everysec),
-          ...(cuts === undefined
+          ...(powerCuts === undefined
             ? []
-            : [row("always, power cut", cuts.always), row("everysec, power cut", cuts.everysec)]),
+            : [row("always, power cut", powerCuts.always), row("everysec, power cut", powerCuts.everysec)]),
         ],
       },
       measured: [
-        "the time to recover is from the kill to the first acknowledgement after it; the store is started again at once",
-        cuts === undefined
+        "the time to recover is from the kill to the first acknowledgement after it; Redis is restarted at once",
+        powerCuts === undefined
           ? "power cuts were left out: they need Linux and a C compiler"
-          : "in a power cut all that the store had written and not fsynced is gone; `faults/lib/power-cut.c` tells how",
-        "what `everysec` loses is measured, not promised: Holdfast refuses such a store at durability `disk`",
-        `killed while a worker stood between its reservation and its commit: ${between.counts.faults} times, ` +
+          : "a power cut loses everything that Redis had written and not fsynced; see `faults/lib/power-cut.c`",
+        "what `everysec` loses is measured, not promised: Holdfast refuses such settings at durability `disk`",
+        `killed while a worker was between reservation and commit: ${between.counts.faults} times, ` +
           `${between.counts.doubtDone + between.counts.doubtNotDone} effects in doubt, ${between.counts.repeated} repeated`,
       ],
       broken: [...loops.flatMap(({ verdict }) => brokenBy(verdict)), ...brokenBy(between)],
@@ -47,13 +47,13 @@ export const killStore: Experiment = {
   },
 };
 
-/** Not fit for durability `disk`, and refused there; so these roles promise no more than memory. */
-const everySecond: Partial<BenchOptions> = {
+/** Refused at durability `disk`, so these roles promise only memory. */
+const everySecond: Partial<TestbedOptions> = {
   store: ["--appendfsync", "everysec"],
   env: { HOLDFAST_DURABILITY: "memory" },
 };
 
-/** With `always` nothing may be lost; what `everysec` loses is only measured. */
+/** `always` must lose nothing; what `everysec` loses is only measured. */
 async function cutThePower(
   context: Context,
   kills: number,
@@ -69,77 +69,77 @@ async function cutThePower(
 interface Loop {
   readonly verdict: Verdict;
   readonly kills: number;
-  /** Milliseconds from each kill to the first acknowledgement after it. */
+  /** Milliseconds from each kill to the next acknowledgement. */
   readonly recoveries: readonly number[];
 }
 
 const LANES = 12;
 
-async function killInALoop(context: Context, kills: number, options: Partial<BenchOptions>): Promise<Loop> {
+async function killInALoop(context: Context, kills: number, options: Partial<TestbedOptions>): Promise<Loop> {
   const { random, say } = context;
-  return await withBench({ workers: 2, concurrency: 10, ...options }, async (bench) => {
+  return await withTestbed({ workers: 2, concurrency: 10, ...options }, async (testbed) => {
     let isOver = false;
     const keys = (function* () {
       for (let index = 0; !isOver; index += 1) yield `store-${index}`;
     })();
     const load = inLanes(keys, LANES, async (key) => {
-      const accepted = await bench.client.submit(actJob(key, random));
-      if (random.next() < 0.5) await untilEnded(bench, accepted?.id, 5_000);
+      const accepted = await testbed.client.submit(actJob(key, random));
+      if (random.next() < 0.5) await untilEnded(testbed, accepted?.id, 5_000);
     });
     for (let kill = 0; kill < kills; kill += 1) {
       await sleep(random.between(300, 1_200));
-      await bench.strikeStore();
-      say(`${kill + 1} of ${kills} kills, ${bench.client.acknowledged.length} jobs acknowledged`);
+      await testbed.outages.kill();
+      say(`${kill + 1} of ${kills} kills, ${testbed.client.acknowledged.length} jobs acknowledged`);
     }
     await sleep(1_000);
     isOver = true;
     await load;
-    const verdict = await check(bench, 60_000);
+    const verdict = await check(testbed, 60_000);
     verdict.counts.faults = kills;
-    return { verdict, kills, recoveries: recoveries(bench) };
+    return { verdict, kills, recoveries: recoveries(testbed) };
   });
 }
 
-function recoveries({ outages, client }: Bench): number[] {
-  return outages.flatMap(({ from, to }) => {
+function recoveries({ outages, client }: Testbed): number[] {
+  return outages.all.flatMap(({ from, to }) => {
     const first = client.acknowledged.find(({ at }) => at >= to);
     return first === undefined ? [] : [first.at - from];
   });
 }
 
-/** The worker tells the laboratory where it stands, waits until the store is dead, and goes on. */
+/** The worker reports the point it has reached, waits until Redis is dead, and goes on. */
 async function killBetween(context: Context, perPoint: number): Promise<Verdict> {
-  const points = ["reserve:after", "effect:told", "commit:before"] as const;
-  const strikes = repeated(points, perPoint).map((at) => ({ at, how: "store" }) as const);
-  const jobs = actJobs("between", context.random, strikes, 1);
-  // Back at once, later than the lock, and later than the effect's deadline.
-  const strikeMs = () => context.random.pick([0, 1_500, 4_000]);
-  return await withBench({ workers: 2, concurrency: 1, strikeMs }, async (bench) => {
+  const points = ["reserve:after", "effect:recorded", "commit:before"] as const;
+  const injections = repeated(points, perPoint).map((at) => ({ at, how: "store" }) as const);
+  const jobs = actJobs("between", context.random, injections, 1);
+  // Back at once, after the lock expired, and after the effect's deadline.
+  const injectionMs = () => context.random.pick([0, 1_500, 4_000]);
+  return await withTestbed({ workers: 2, concurrency: 1, injectionMs }, async (testbed) => {
     await inLanes(jobs, 3, async (job) => {
-      const accepted = await bench.client.submit(job);
-      context.say(`${strikesIn(bench.trace.read()).length} of ${strikes.length} kills between`);
-      await untilEnded(bench, accepted?.id);
+      const accepted = await testbed.client.submit(job);
+      context.say(`${injectionsIn(testbed.trace.read()).length} of ${injections.length} kills between`);
+      await untilEnded(testbed, accepted?.id);
     });
-    const verdict = await check(bench, 30_000);
-    verdict.counts.faults = strikesIn(bench.trace.read()).length;
+    const verdict = await check(testbed, 30_000);
+    verdict.counts.faults = injectionsIn(testbed.trace.read()).length;
     return verdict;
   });
 }
 
-/** What the checker sees when an acknowledgement does not mean "on the disk". */
+/** What the checker sees if an acknowledgement does not mean "on disk". */
 async function storeControl(
   context: Context,
   protection: string,
-  options: Partial<BenchOptions>,
+  options: Partial<TestbedOptions>,
 ): Promise<Control> {
   context.say(`control: without ${protection}`);
-  return await withBench(
+  return await withTestbed(
     { workers: 0, env: { HOLDFAST_DURABILITY: "memory" }, ...options },
-    async (bench) => {
+    async (testbed) => {
       for (let index = 0; index < 20; index += 1)
-        await bench.client.submit(actJob(`control-${index}`, context.random));
-      await bench.strikeStore();
-      const { counts } = await check(bench, 0);
+        await testbed.client.submit(actJob(`control-${index}`, context.random));
+      await testbed.outages.kill();
+      const { counts } = await check(testbed, 0);
       return {
         protection,
         isCaught: counts.lost > 0,
@@ -153,7 +153,7 @@ async function storeControls(context: Context): Promise<Control[]> {
   const storeEnv = powerCutEnvironment();
   const unsynced = { store: ["--appendfsync", "no"], storeEnv: storeEnv ?? {} };
   return [
-    await storeControl(context, "the store's log", { store: ["--appendonly", "no"] }),
+    await storeControl(context, "Redis's log", { store: ["--appendonly", "no"] }),
     ...(storeEnv === undefined ? [] : [await storeControl(context, "fsync, in a power cut", unsynced)]),
   ];
 }

@@ -1,52 +1,46 @@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Random } from "../../test/support/random.ts";
 import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
 import { actJob } from "../lib/act-jobs.ts";
-import { allEnded, type Bench, withBench } from "../lib/bench.ts";
 import { noCounts } from "../lib/checker.ts";
-import { apiDoor } from "../lib/client.ts";
+import { apiSubmitter } from "../lib/client.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
-import { whatIsSaid } from "../lib/flush.ts";
-import type { Random } from "../lib/random.ts";
+import { submitUntilLossIsNoticed } from "../lib/flush.ts";
 import { scratchFolder } from "../lib/scratch.ts";
-import { withHand } from "../lib/store-hand.ts";
+import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
 import { until } from "../lib/waiting.ts";
+import { withRedis } from "../lib/with-redis.ts";
 
 export const damagedLog: Experiment = {
   number: 7,
-  title: "The store's files are damaged",
+  title: "Redis's files are damaged",
   fault:
-    "copies of a store's files, each with the end of its log cut off, or one bit flipped; a store is started on each",
+    "copies of Redis's files, each with the end of its log cut off, or one bit flipped; a Redis is started on each",
   mustHold:
-    "it refuses to start and says why, or has all that was acknowledged, but for what was cut off; and then Holdfast takes " +
-    "nothing until somebody accepts that",
+    "it refuses to start and says why, or has everything that was acknowledged except what was cut off; then Holdfast accepts " +
+    "nothing until somebody accepts the loss",
   async run(context) {
     const [jobs, times] = context.isQuick ? [20, 6] : [200, 120];
-    return await withBench({ workers: 1, concurrency: 8, api: true }, async (bench) => {
-      const original = await fillStore(bench, context, jobs);
-      const cut = await damageAgainAndAgain(context, original, "end cut off", times, cutEnd);
-      const base = await damageAgainAndAgain(
+    return await withTestbed({ workers: 1, concurrency: 8, api: true }, async (testbed) => {
+      const original = await fillStore(testbed, context, jobs);
+      const truncated = await damageRepeatedly(context, original, "end cut off", times, truncateLog);
+      const base = await damageRepeatedly(
         context,
         original,
         "bit flipped in the base",
         times,
         flipBit("base"),
       );
-      const log = await damageAgainAndAgain(
-        context,
-        original,
-        "bit flipped in the log",
-        times,
-        flipBit("incr"),
-      );
-      const rows = [cut, base, log];
-      const said = await saidOfCutLog(bench, context);
+      const log = await damageRepeatedly(context, original, "bit flipped in the log", times, flipBit("incr"));
+      const rows = [truncated, base, log];
+      const answer = await answerAfterTruncation(testbed, context);
       return {
         counts: {
           ...noCounts,
           acknowledged: original.ids.length,
           faults: rows.length * times,
-          lost: cut.unexplained + base.changed,
+          lost: truncated.unexplained + base.changed,
         },
         table: {
           head: [
@@ -67,18 +61,18 @@ export const damagedLog: Experiment = {
           ]),
         },
         measured: [
-          `Holdfast, which had seen more than a store with its end cut off has, said: ${said}`,
-          `${original.ids.length} jobs were acknowledged; half of the store's data is in its base, which has a checksum, half in the log, which has none`,
-          "not promised: a bit that flips inside a value of the log is noticed by nobody. A file system with checksums, or memory with ECC, is what helps",
+          `Holdfast, which had seen more than is left after the cut, said: ${answer}`,
+          `${original.ids.length} jobs were acknowledged; half of the data is in Redis's base file, which has a checksum, half in its log, which has none`,
+          "not promised: a bit that flips inside a value of the log goes unnoticed. A file system with checksums, or ECC memory, helps",
         ],
         broken: [
-          ...(said.includes("STORE_ROLLED_BACK")
+          ...(answer.includes("STORE_ROLLED_BACK")
             ? []
-            : [`of a store with its end cut off the API said: ${said}`]),
-          ...(cut.unexplained > 0
-            ? [`${cut.unexplained} acknowledged jobs were lost that had not been cut off`]
+            : [`with the end of the log cut off the API answered: ${answer}`]),
+          ...(truncated.unexplained > 0
+            ? [`${truncated.unexplained} acknowledged jobs were lost that had not been truncated`]
             : []),
-          ...(base.changed > 0 ? [`${base.changed} stores started with a damaged base`] : []),
+          ...(base.changed > 0 ? [`${base.changed} times Redis started with a damaged base`] : []),
         ],
         controls: [await checksumControl(context, original, times)],
       };
@@ -86,50 +80,53 @@ export const damagedLog: Experiment = {
   },
 };
 
-/** A store's files, and what is in them. */
+/** The files of a Redis, and their content. */
 interface Original {
   readonly directory: string;
   readonly ids: readonly string[];
-  /** Of all that the store holds. */
+  /** Of the whole content. */
   readonly digest: string;
 }
 
-/** Half of the jobs, run to their end, get into the base; the other half wait in the log. */
-async function fillStore(bench: Bench, { random }: Context, jobs: number): Promise<Original> {
+/** Half of the jobs run to their end and get into the base; the other half wait in the log. */
+async function fillStore(testbed: Testbed, { random }: Context, jobs: number): Promise<Original> {
   const submit = async (name: string) => {
     for (let index = 0; index < jobs / 2; index += 1)
-      await bench.client.submit(actJob(`${name}-${index}`, random));
+      await testbed.client.submit(actJob(`${name}-${index}`, random));
   };
   await submit("base");
-  await allEnded(bench, 60_000);
-  await Promise.all(bench.workers.map((worker) => worker.stop()));
-  await rewriteLog(bench.store);
+  await allEnded(testbed, 60_000);
+  await Promise.all(testbed.workers.map((worker) => worker.stop()));
+  await rewriteLog(testbed.store);
   await submit("log");
   const directory = scratchFolder("files");
-  await bench.store.kill();
-  cpSync(join(bench.directory, "store"), directory, { recursive: true });
+  await testbed.store.kill();
+  cpSync(join(testbed.directory, "store"), directory, { recursive: true });
   const copy = await startOn(directory);
   if (typeof copy === "string") throw new Error(copy);
   const digest = await digestOf(copy);
   await copy.stop();
-  await bench.store.restart();
-  return { directory, ids: bench.client.acknowledged.map(({ id }) => id), digest };
+  await testbed.store.restart();
+  return { directory, ids: testbed.client.acknowledged.map(({ id }) => id), digest };
 }
 
-/** The end of the log goes while the API lives on. @returns what that says to a submission then */
-async function saidOfCutLog({ api, directory, store }: Bench, { random }: Context): Promise<string> {
+/** Truncates the log while the API runs. @returns the API's answer to a submission after that */
+async function answerAfterTruncation(
+  { api, directory, store }: Testbed,
+  { random }: Context,
+): Promise<string> {
   await store.kill();
-  cutEnd(join(directory, "store"), random);
+  truncateLog(join(directory, "store"), random);
   await store.restart();
-  const door = apiDoor(async () => (await api?.ready())?.url ?? "");
-  return await whatIsSaid(door, actJob("afterwards", random));
+  const submitter = apiSubmitter(async () => (await api?.ready())?.url ?? "");
+  return await submitUntilLossIsNoticed(submitter, actJob("afterwards", random));
 }
 
 async function rewriteLog(store: RedisServer): Promise<void> {
-  await withHand(store, async (hand) => {
-    await hand.bgrewriteaof();
+  await withRedis(store, async (redis) => {
+    await redis.bgrewriteaof();
     const isDone = async () =>
-      /aof_rewrite_in_progress:0\s+aof_rewrite_scheduled:0/.test(await hand.info("persistence"));
+      /aof_rewrite_in_progress:0\s+aof_rewrite_scheduled:0/.test(await redis.info("persistence"));
     await until(isDone, { withinMs: 20_000 });
   });
 }
@@ -139,9 +136,9 @@ type Damage = (directory: string, random: Random) => void;
 
 const TAIL_BYTES = 6_000;
 
-function cutEnd(directory: string, random: Random): void {
+function truncateLog(directory: string, random: Random): void {
   const file = fileOf(directory, "incr");
-  // Nobody was promised what may stand behind the last transaction, e.g. that a lock has expired.
+  // Nothing after the last transaction was acknowledged, such as an expired lock.
   const promised = readFileSync(file).lastIndexOf("EXEC");
   truncateSync(file, promised - random.between(0, Math.min(TAIL_BYTES, promised - 1)));
 }
@@ -159,7 +156,7 @@ function flipBit(part: "base" | "incr"): Damage {
 function fileOf(directory: string, part: "base" | "incr"): string {
   const folder = join(directory, "appendonlydir");
   const name = readdirSync(folder).find((candidate) => candidate.includes(`.${part}.`));
-  if (name === undefined) throw new Error(`The store has no ${part} file`);
+  if (name === undefined) throw new Error(`Redis has no ${part} file`);
   return join(folder, name);
 }
 
@@ -167,15 +164,15 @@ interface Seen {
   readonly name: string;
   refused: number;
   whole: number;
-  /** Started without what was cut off, and with all the rest. */
+  /** Started without the truncated end, and with everything else. */
   shorter: number;
-  /** Started with something else than it had. */
+  /** Started with other content than it had. */
   changed: number;
-  /** Acknowledged jobs that were not cut off, and are not there. */
+  /** Acknowledged jobs that are missing though they were not truncated. */
   unexplained: number;
 }
 
-async function damageAgainAndAgain(
+async function damageRepeatedly(
   { random, say }: Context,
   original: Original,
   name: string,
@@ -204,35 +201,35 @@ async function damageAgainAndAgain(
 
 type Kind = "refused" | "whole" | "shorter" | "changed";
 
-/** What a store that was started on damaged files has, compared with what it had. */
+/** Compares what Redis loaded from damaged files with what it had. */
 async function compare(
   store: RedisServer,
   directory: string,
   original: Original,
 ): Promise<{ kind: Kind; unexplained: number }> {
   try {
-    const cutOff = cutOffFrom(
+    const dropped = droppedFrom(
       readFileSync(fileOf(original.directory, "incr")),
       readFileSync(fileOf(directory, "incr")),
     );
     const missing = await missingIn(store, original.ids);
-    const unexplained = missing.filter((id) => !cutOff.includes(id)).length;
+    const unexplained = missing.filter((id) => !dropped.includes(id)).length;
     if ((await digestOf(store)) === original.digest) return { kind: "whole", unexplained };
-    return { kind: cutOff === "" ? "changed" : "shorter", unexplained };
+    return { kind: dropped === "" ? "changed" : "shorter", unexplained };
   } catch {
-    // It has ended itself when it was looked at.
+    // It ended when it was read.
     return { kind: "refused", unexplained: 0 };
   }
 }
 
-/** What the store itself left out of its log: it goes back to the last whole transaction, and may have written since. */
-function cutOffFrom(before: Buffer, after: Buffer): string {
+/** What Redis itself dropped: it returns to the last whole transaction, and may have written since. */
+function droppedFrom(before: Buffer, after: Buffer): string {
   if (after.length >= before.length) return "";
   const differs = before.findIndex((byte, index) => byte !== after[index]);
   return before.subarray(before.lastIndexOf("MULTI", differs)).toString("latin1");
 }
 
-/** @returns what the store said when it refused */
+/** @returns Redis's message when it refuses */
 async function startOn(directory: string, args: readonly string[] = []): Promise<RedisServer | string> {
   try {
     return await startRedisServer({ directory, args: ["--enable-debug-command", "yes", ...args] });
@@ -242,11 +239,11 @@ async function startOn(directory: string, args: readonly string[] = []): Promise
 }
 
 async function digestOf(store: RedisServer): Promise<string> {
-  return await withHand(store, async (client) => String(await client.call("DEBUG", "DIGEST")));
+  return await withRedis(store, async (client) => String(await client.call("DEBUG", "DIGEST")));
 }
 
 async function missingIn(store: RedisServer, ids: readonly string[]): Promise<string[]> {
-  return await withHand(store, async (client) => {
+  return await withRedis(store, async (client) => {
     const there = await Promise.all(ids.map((id) => client.exists(`holdfast:{default}:${id}`)));
     return ids.filter((_, index) => there[index] === 0);
   });
@@ -255,7 +252,7 @@ async function missingIn(store: RedisServer, ids: readonly string[]): Promise<st
 async function checksumControl(context: Context, original: Original, times: number): Promise<Control> {
   const unchecked = ["--rdbchecksum", "no"];
   const flip = flipBit("base");
-  const { changed } = await damageAgainAndAgain(
+  const { changed } = await damageRepeatedly(
     context,
     original,
     "control: no checksum",
@@ -266,6 +263,6 @@ async function checksumControl(context: Context, original: Original, times: numb
   return {
     protection: "the base's checksum",
     isCaught: changed > 0,
-    seen: `${changed} of ${times} stores started with a damaged base`,
+    seen: `${changed} of ${times} times Redis started with a damaged base`,
   };
 }

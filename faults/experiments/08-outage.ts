@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { actJob } from "../lib/act-jobs.ts";
-import { type Bench, withBench } from "../lib/bench.ts";
 import { check } from "../lib/checker.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
+import { type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 export const outage: Experiment = {
   number: 8,
-  title: "The store is away for a while",
+  title: "Redis is away for a while",
   fault:
-    "the store is killed, or stopped so that it accepts connections and says nothing, for 1, 7 and 60 s; idle and busy",
-  mustHold: "every worker resumes without a restart by hand",
+    "Redis is killed, or stopped so that it accepts connections without answering, for 1, 7 and 60 s; idle and busy",
+  mustHold: "every worker resumes without a manual restart",
   async run(context) {
     const plan = context.isQuick ? quickPlan : fullPlan;
-    return await withBench({ workers: 3, concurrency: 4 }, async (bench) => {
+    return await withTestbed({ workers: 3, concurrency: 4 }, async (testbed) => {
       const rows: (string | number)[][] = [];
       const broken: string[] = [];
       let faults = 0;
@@ -22,20 +22,20 @@ export const outage: Experiment = {
         for (let time = 0; time < times; time += 1) {
           const how = context.random.pick(["killed", "stopped"] as const);
           context.say(`${how} for ${forMs / 1_000} s, ${load}`);
-          const seen = await recoverFrom(bench, context, forMs, load, how);
+          const seen = await recoverFrom(testbed, context, forMs, load, how);
           faults += 1;
           recoveries.push(...seen.recoveries);
-          if (seen.isDeaf) broken.push(`not every worker resumed after ${forMs} ms (${how}, ${load})`);
+          if (seen.isStuck) broken.push(`not every worker resumed after ${forMs} ms (${how}, ${load})`);
         }
         rows.push([forMs / 1_000, load, times, recoveries.length, p50(recoveries), Math.max(...recoveries)]);
       }
-      const verdict = await check(bench, 60_000);
+      const verdict = await check(testbed, 60_000);
       verdict.counts.faults = faults;
       return {
         counts: verdict.counts,
         table: { head: ["away (s)", "load", "outages", "recoveries", "p50 (ms)", "max (ms)"], rows },
-        measured: ["a worker has recovered when it has begun a job after the store was back"],
-        broken: [...brokenBy(verdict), ...broken, ...restarted(bench)],
+        measured: ["a worker has recovered when it has started a job after Redis is back"],
+        broken: [...brokenBy(verdict), ...broken, ...restarted(testbed)],
         controls: [],
       };
     });
@@ -59,19 +59,19 @@ const fullPlan: readonly Step[] = (["idle", "busy"] as const).flatMap((load) => 
   { forMs: 60_000, times: 1, load },
 ]);
 
-const DEAF_AFTER_MS = 30_000;
+const STUCK_AFTER_MS = 30_000;
 const LANES = 6;
 const LOAD_PAUSE_MS = 50;
 
 let outages = 0;
 
 async function recoverFrom(
-  bench: Bench,
+  testbed: Testbed,
   context: Context,
   forMs: number,
   load: Load,
   how: "killed" | "stopped",
-): Promise<{ recoveries: number[]; isDeaf: boolean }> {
+): Promise<{ recoveries: number[]; isStuck: boolean }> {
   outages += 1;
   let isOver = false;
   const submit = async (name: string) => {
@@ -79,30 +79,31 @@ async function recoverFrom(
       for (let index = 0; !isOver; index += 1) yield `outage-${outages}-${name}-${index}`;
     })();
     await inLanes(keys, LANES, async (key) => {
-      await bench.client.submit(actJob(key, context.random));
+      await testbed.client.submit(actJob(key, context.random));
       await sleep(LOAD_PAUSE_MS);
     });
   };
   const before = load === "busy" ? submit("busy") : Promise.resolve();
   await sleep(500);
-  const backAt = how === "killed" ? (await bench.strikeStore(forMs)).to : await bench.pauseStore(forMs);
+  const backAt =
+    how === "killed" ? (await testbed.outages.kill(forMs)).to : await testbed.outages.pause(forMs);
   const after = submit("after");
-  const begun = await until(() => begunAfter(bench, backAt), { withinMs: DEAF_AFTER_MS });
+  const begun = await until(() => begunAfter(testbed, backAt), { withinMs: STUCK_AFTER_MS });
   isOver = true;
   await Promise.all([before, after]);
-  return { recoveries: begun ?? [], isDeaf: begun === undefined };
+  return { recoveries: begun ?? [], isStuck: begun === undefined };
 }
 
 /** @returns how long each worker took to begin a job again; undefined while one has not */
-function begunAfter({ trace, workers }: Bench, backAt: number): number[] | undefined {
+function begunAfter({ trace, workers }: Testbed, backAt: number): number[] | undefined {
   const steps = trace.read().filter(({ event, at }) => event === "begun" && at >= backAt);
   const firsts = workers.flatMap(({ life }) => steps.find((step) => step.life === life)?.at ?? []);
   return firsts.length === workers.length ? firsts.map((at) => at - backAt) : undefined;
 }
 
-function restarted({ workers }: Bench): string[] {
+function restarted({ workers }: Testbed): string[] {
   const count = workers.filter(({ lives }) => lives > 1).length;
-  return count > 0 ? [`${count} workers ended and had to be started again`] : [];
+  return count > 0 ? [`${count} workers ended and were restarted`] : [];
 }
 
 function p50(values: readonly number[]): number {

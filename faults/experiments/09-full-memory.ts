@@ -1,96 +1,93 @@
 import { Redis } from "ioredis";
 import { actJob } from "../lib/act-jobs.ts";
-import { type Bench, type BenchOptions, withBench } from "../lib/bench.ts";
 import { check, isGivenUp, type Verdict } from "../lib/checker.ts";
-import { apiDoor } from "../lib/client.ts";
-import { withoutAdmission, withoutRoomForCommits } from "../lib/cuts.ts";
+import { apiSubmitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutAdmission, withoutRoomForCommits } from "../lib/mutations.ts";
+import { type Testbed, type TestbedOptions, withTestbed } from "../lib/testbed.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 export const fullMemory: Experiment = {
   number: 9,
-  title: "The store's memory is full",
+  title: "Redis's memory is full",
   fault:
-    "the store's limit of memory is set so low that jobs fill it while others run; and, in the middle of effects, below what " +
-    "it holds already, so that it takes no writes at all",
+    "`maxmemory` is so low that jobs fill it while others run; and, in the middle of effects, below what is " +
+    "used already, so that Redis refuses every write",
   mustHold:
-    "new jobs are refused as STORE_FULL, those that were accepted run to their end meanwhile; what is done is written down; " +
-    "nothing repeated; once there is room again all resumes without a hand",
+    "new jobs are refused as STORE_FULL, accepted ones finish meanwhile; what is done is recorded; " +
+    "nothing repeated; once there is room again everything resumes by itself",
   async run(context) {
     const times = context.isQuick ? 1 : 8;
     const filled: Filled[] = [];
-    const cutShort: Verdict[] = [];
+    const refused: Verdict[] = [];
     for (let time = 0; time < times; time += 1) {
-      context.say(`${time + 1} of ${times}: filled with jobs`);
+      context.say(`${time + 1} of ${times}: full of jobs`);
       filled.push(await fillWithJobs(context));
-      context.say(`${time + 1} of ${times}: no writes at all`);
-      cutShort.push(await refuseAllWrites(context));
+      context.say(`${time + 1} of ${times}: all writes refused`);
+      refused.push(await refuseAllWrites(context));
     }
-    const unknown = cutShort.map(notDone).reduce((total, count) => total + count, 0);
+    const unknown = refused.map(notDone).reduce((total, count) => total + count, 0);
     return {
-      counts: sum([...filled.map(({ verdict }) => verdict.counts), ...cutShort.map(({ counts }) => counts)]),
+      counts: sum([...filled.map(({ verdict }) => verdict.counts), ...refused.map(({ counts }) => counts)]),
       table: {
         head: [
           "accepted until full",
           "running or waiting then",
           "ended while full",
           "writes refused meanwhile",
-          "begun twice",
-          "answer to more",
+          "started twice",
+          "answer to another job",
         ],
         rows: filled.map(row),
       },
       measured: [
-        `no writes at all, in the middle of effects: ${sum(cutShort.map(({ counts }) => counts)).acknowledged} effects ended then, ` +
-          `${unknown} of them not written down as done, none repeated`,
+        `every write refused, in the middle of effects: ${sum(refused.map(({ counts }) => counts)).acknowledged} effects ended then, ` +
+          `${unknown} of them not recorded as done, none repeated`,
       ],
       broken: [
         ...filled.flatMap(brokenIn),
-        ...cutShort.flatMap(brokenBy),
-        ...(unknown > 0 ? [`${unknown} effects had ended and were not written down as done`] : []),
+        ...refused.flatMap(brokenBy),
+        ...(unknown > 0 ? [`${unknown} effects had ended and were not recorded as done`] : []),
       ],
       controls: [await admissionControl(context), await commitControl(context)],
     };
   },
 };
 
-/** So much more than what it holds the store may use; beyond a part of it no new jobs are taken. */
+/** Memory that Redis may still use; admission refuses new jobs after a part of it. */
 const ROOM_BYTES = 3 * 1_048_576;
 const RUNNING = 40;
-/** So long that the last of them begin when the memory is full already. */
+/** The last of them begin when the memory is full already. */
 const EFFECT_MS = 800;
-/**
- * Renewing locks is a write, too. These last for an effect, so that what is seen is what becomes of its commit; and on a
- * busy machine a shorter lock could be lost by itself.
- */
+/** Renewing a lock is a write, too. These last longer than an effect, so that only the commit is tested. */
 const LOCK_MS = "5000";
 
 interface Filled {
   readonly verdict: Verdict;
   readonly accepted: number;
   readonly endedWhileFull: number;
-  /** Writes that the store refused for want of memory: admission is to leave enough for those that run. */
+  /** Writes that Redis refused for lack of memory. Admission must leave enough for running jobs. */
   readonly refusedWrites: number;
   readonly begunTwice: number;
   readonly answer: string;
 }
 
-/** Jobs run while others, which do not run yet, fill the memory. */
-async function fillWithJobs(context: Context, options: Partial<BenchOptions> = {}): Promise<Filled> {
+/** Fills the memory with waiting jobs while other jobs run. */
+async function fillWithJobs(context: Context, options: Partial<TestbedOptions> = {}): Promise<Filled> {
   const size = { workers: 2, concurrency: 4, api: true, env: { HOLDFAST_LOCK_MS: LOCK_MS } };
-  return await withBench({ ...size, ...options }, async (bench) => {
-    await submitSlow(bench, context);
-    const hand = new Redis(bench.store.url);
+  return await withTestbed({ ...size, ...options }, async (testbed) => {
+    await submitSlow(testbed, context);
+    const redis = new Redis(testbed.store.url);
     try {
-      await limitMemory(hand, ROOM_BYTES);
-      const { accepted, answer } = await fillUp(bench);
-      const refusedBefore = await refusedWrites(hand);
-      const endedWhileFull = await countEnded(bench, WHILE_FULL_MS);
-      const refused = (await refusedWrites(hand)) - refusedBefore;
-      await hand.config("SET", "maxmemory", "0");
-      await bench.client.submit(actJob("afterwards", context.random), apiDoorOf(bench));
-      const verdict = await check(bench, 60_000);
+      await limitMemory(redis, ROOM_BYTES);
+      const { accepted, answer } = await fillUp(testbed);
+      const refusedBefore = await refusedWrites(redis);
+      const endedWhileFull = await countEnded(testbed, WHILE_FULL_MS);
+      const refused = (await refusedWrites(redis)) - refusedBefore;
+      await redis.config("SET", "maxmemory", "0");
+      await testbed.client.submit(actJob("afterwards", context.random), apiSubmitterOf(testbed));
+      const verdict = await check(testbed, 60_000);
       verdict.counts.faults = 1;
       const begunTwice = verdict.jobs.filter(
         ({ steps }) => steps.filter(({ event }) => event === "begun").length > 1,
@@ -104,32 +101,32 @@ async function fillWithJobs(context: Context, options: Partial<BenchOptions> = {
         answer,
       };
     } finally {
-      hand.disconnect();
+      redis.disconnect();
     }
   });
 }
 
 const WHILE_FULL_MS = 10_000;
 
-async function submitSlow({ client }: Bench, { random }: Context): Promise<void> {
+async function submitSlow({ client }: Testbed, { random }: Context): Promise<void> {
   for (let index = 0; index < RUNNING; index += 1) {
     const { payload, ...job } = actJob(`running-${index}`, random);
     await client.submit({ ...job, payload: { ...payload, beforeMs: EFFECT_MS } });
   }
 }
 
-/** @param moreBytes than the store uses now; below zero it takes no writes */
-async function limitMemory(hand: Redis, moreBytes: number): Promise<void> {
-  const [, used = "0"] = /used_memory:(\d+)/.exec(await hand.info("memory")) ?? [];
-  await hand.config("SET", "maxmemory", String(Math.max(1, Number(used) + moreBytes)));
+/** @param moreBytes more than Redis uses now; below zero it takes no writes */
+async function limitMemory(redis: Redis, moreBytes: number): Promise<void> {
+  const [, used = "0"] = /used_memory:(\d+)/.exec(await redis.info("memory")) ?? [];
+  await redis.config("SET", "maxmemory", String(Math.max(1, Number(used) + moreBytes)));
 }
 
 const LANES = 4;
 const BATCH = 50;
 const HOUR_MS = 3_600_000;
 
-/** Submits jobs that wait until none is taken any more. @returns how many were, and what the API said then */
-async function fillUp({ api }: Bench): Promise<{ accepted: number; answer: string }> {
+/** Submits jobs until one is refused. @returns the number of accepted jobs, and the refusal */
+async function fillUp({ api }: Testbed): Promise<{ accepted: number; answer: string }> {
   const { url = "" } = (await api?.ready()) ?? {};
   let accepted = 0;
   let answer = "";
@@ -161,16 +158,16 @@ function filler(key: string) {
   };
 }
 
-function apiDoorOf({ api }: Bench) {
-  return apiDoor(async () => (await api?.ready())?.url ?? "");
+function apiSubmitterOf({ api }: Testbed) {
+  return apiSubmitter(async () => (await api?.ready())?.url ?? "");
 }
 
-async function refusedWrites(hand: Redis): Promise<number> {
-  const [, count = "0"] = /errorstat_OOM:count=(\d+)/.exec(await hand.info("errorstats")) ?? [];
+async function refusedWrites(redis: Redis): Promise<number> {
+  const [, count = "0"] = /errorstat_OOM:count=(\d+)/.exec(await redis.info("errorstats")) ?? [];
   return Number(count);
 }
 
-async function countEnded({ client }: Bench, withinMs: number): Promise<number> {
+async function countEnded({ client }: Testbed, withinMs: number): Promise<number> {
   const ended = async () => {
     const statuses = await Promise.all(client.acknowledged.map(({ id }) => client.status(id)));
     return statuses.filter((status) => status?.state === "completed" || status?.state === "failed").length;
@@ -188,47 +185,46 @@ function brokenIn({ verdict, endedWhileFull, refusedWrites, begunTwice, answer }
     ...brokenBy(verdict),
     ...(answer === "503 STORE_FULL" ? [] : [`more jobs were answered ${answer}`]),
     ...(endedWhileFull < RUNNING
-      ? [`only ${endedWhileFull} of ${RUNNING} jobs ended while the store was full`]
+      ? [`only ${endedWhileFull} of ${RUNNING} jobs ended while Redis was full`]
       : []),
-    ...(refusedWrites > 0 ? [`the store refused ${refusedWrites} writes of jobs that ran`] : []),
-    ...(begunTwice > 0 ? [`${begunTwice} jobs were begun twice`] : []),
+    ...(refusedWrites > 0 ? [`Redis refused ${refusedWrites} writes of jobs that ran`] : []),
+    ...(begunTwice > 0 ? [`${begunTwice} jobs were started twice`] : []),
   ];
 }
 
-/** In the middle of effects the store takes no writes any more: that an effect is done is written down all the same. */
-async function refuseAllWrites(context: Context, cut?: Cut): Promise<Verdict> {
+/** Redis refuses all writes in the middle of effects; their commits must still succeed. */
+async function refuseAllWrites(context: Context, mutation?: Mutation): Promise<Verdict> {
   const size = { workers: 2, concurrency: RUNNING / 2, env: { HOLDFAST_LOCK_MS: LOCK_MS } };
-  return await withBench({ ...size, ...(cut && { cut }) }, async (bench) => {
-    await submitSlow(bench, context);
-    const begun = () => bench.trace.read().filter(({ event }) => event === "effect:begun").length;
+  return await withTestbed({ ...size, ...(mutation && { mutation }) }, async (testbed) => {
+    await submitSlow(testbed, context);
+    const begun = () => testbed.trace.read().filter(({ event }) => event === "effect:begun").length;
     await until(() => begun() === RUNNING, { withinMs: 20_000, everyMs: 10 });
-    const hand = new Redis(bench.store.url);
+    const redis = new Redis(testbed.store.url);
     try {
-      await bench.troubled(async () => {
-        await limitMemory(hand, -1_048_576);
-        // Their commits are on the way then; BullMQ's completion behind each is refused.
-        await until(() => finished(bench) === RUNNING, { withinMs: 5_000 });
-        await hand.config("SET", "maxmemory", "0");
+      await testbed.outages.during(async () => {
+        await limitMemory(redis, -1_048_576);
+        // By then the commits were sent; BullMQ's completion after each is refused.
+        await until(() => finished(testbed) === RUNNING, { withinMs: 5_000 });
+        await redis.config("SET", "maxmemory", "0");
       });
     } finally {
-      hand.disconnect();
+      redis.disconnect();
     }
-    const verdict = await check(bench, 60_000);
+    const verdict = await check(testbed, 60_000);
     verdict.counts.faults = 1;
     return verdict;
   });
 }
 
-function finished({ trace }: Bench): number {
+function finished({ trace }: Testbed): number {
   const steps = trace.read().filter(({ event }) => event === "finish:before");
   return new Set(steps.map(({ jobId }) => jobId)).size;
 }
 
 /**
- * Effects that the store does not know to be done; without those that ran out of their own time, on a busy machine.
+ * Effects that are not recorded as done, without those that timed out.
  *
- * BullMQ asks for a job's completion again until it is taken; so without the commit a job can be completed, and its effect
- * nothing but reserved.
+ * BullMQ retries a refused completion, so without the commit a job could complete with a reserved effect.
  */
 function notDone({ jobs }: Verdict): number {
   const unknown = jobs.filter(({ status }) => status?.effects.some(({ state }) => state !== "done"));
@@ -237,11 +233,11 @@ function notDone({ jobs }: Verdict): number {
 
 async function admissionControl(context: Context): Promise<Control> {
   context.say("control: without admission control");
-  const { endedWhileFull, refusedWrites } = await fillWithJobs(context, { cut: withoutAdmission });
+  const { endedWhileFull, refusedWrites } = await fillWithJobs(context, { mutation: withoutAdmission });
   return {
     protection: "admission control",
     isCaught: endedWhileFull < RUNNING || refusedWrites > 0,
-    seen: `${endedWhileFull} of ${RUNNING} jobs ended while the store was full, ${refusedWrites} of their writes refused`,
+    seen: `${endedWhileFull} of ${RUNNING} jobs finished while Redis was full, ${refusedWrites} of their writes refused`,
   };
 }
 
@@ -249,8 +245,8 @@ async function commitControl(context: Context): Promise<Control> {
   context.say("control: without room for commits");
   const unknown = notDone(await refuseAllWrites(context, withoutRoomForCommits));
   return {
-    protection: "the commit that a full store takes",
+    protection: "the commit that a full Redis accepts",
     isCaught: unknown > 0,
-    seen: `${unknown} of ${RUNNING} effects not written down as done`,
+    seen: `${unknown} of ${RUNNING} effects not recorded as done`,
   };
 }

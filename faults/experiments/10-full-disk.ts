@@ -1,26 +1,26 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { actJob } from "../lib/act-jobs.ts";
-import { type Bench, type BenchOptions, withBench } from "../lib/bench.ts";
 import { check, noCounts, type Verdict } from "../lib/checker.ts";
-import { apiDoor } from "../lib/client.ts";
+import { apiSubmitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
 import { mountSmallDisk, type SmallDisk } from "../lib/small-disk.ts";
 import { keepStoreRunning } from "../lib/store-keeper.ts";
+import { type Testbed, type TestbedOptions, withTestbed } from "../lib/testbed.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 export const fullDisk: Experiment = {
   number: 10,
-  title: "The store's disk is full",
-  fault:
-    "the store's file system, one of its own, is filled to the last block under load, and has room again later",
-  mustHold: "no false acknowledgement; once there is room again all resumes without a hand; nothing repeated",
+  title: "Redis's disk is full",
+  fault: "Redis's own file system is filled to the last block under load, and has room again later",
+  mustHold:
+    "no false acknowledgement; once there is room again everything resumes by itself; nothing repeated",
   async run(context) {
     const disk = mountSmallDisk(DISK_MEBIBYTES);
     if (disk === undefined) return notPossible;
     const times = context.isQuick ? 1 : 10;
     try {
-      const always = await fillAgainAndAgain(context, disk, "always", times, {});
-      const everysec = await fillAgainAndAgain(context, disk, "everysec", Math.ceil(times / 2), everySecond);
+      const always = await fillRepeatedly(context, disk, "always", times, {});
+      const everysec = await fillRepeatedly(context, disk, "everysec", Math.ceil(times / 2), everySecond);
       return {
         counts: sum([always.verdict.counts, everysec.verdict.counts]),
         table: {
@@ -30,15 +30,15 @@ export const fullDisk: Experiment = {
             "acknowledged",
             "lost",
             "answers while full",
-            "store ended",
+            "Redis exited",
             "resumed after, max (ms)",
           ],
           rows: [always, everysec].map(row),
         },
         measured: [
-          "a store with `appendfsync always` ends itself when it cannot write, and is started again as by a supervisor; " +
-            "one with `everysec` refuses writes until it can",
-          "at the end the store is killed and started again, so that only what is on the disk counts",
+          "Redis with `appendfsync always` ends itself when it cannot write, and is restarted as by a supervisor; " +
+            "with `everysec` it refuses writes until it can",
+          "at the end Redis is killed and restarted, so that only what is on disk counts",
         ],
         broken: [always, everysec].flatMap(brokenIn),
         controls: [await fsyncControl(context, disk)],
@@ -50,21 +50,21 @@ export const fullDisk: Experiment = {
 };
 
 const DISK_MEBIBYTES = 64;
-/** Room for some hundred commands more. */
+/** Room for some hundred commands. */
 const LEFT_BYTES = 65_536;
 const RESUMED_WITHIN_MS = 30_000;
 
 const notPossible = {
   counts: noCounts,
   measured: [
-    "**not possible here**: no file system could be mounted (that needs root, and Linux); nothing was shown",
+    "**not possible here**: no file system could be mounted (that needs root, and Linux); this shows nothing",
   ],
   broken: [],
   controls: [],
 };
 
-/** Refused at durability `disk`; here it is to show how such a store says that it cannot write. */
-const everySecond: Partial<BenchOptions> = {
+/** Refused at durability `disk`; measured here to see how such a Redis reports a full disk. */
+const everySecond: Partial<TestbedOptions> = {
   store: ["--appendfsync", "everysec"],
   env: { HOLDFAST_DURABILITY: "memory" },
 };
@@ -73,56 +73,56 @@ interface Filled {
   readonly name: string;
   readonly verdict: Verdict;
   readonly times: number;
-  /** What the API said while the disk was full. */
+  /** The API's answers while the disk was full. */
   readonly answers: ReadonlySet<string>;
   readonly storeEnds: number;
-  /** Milliseconds each, from when there was room again. */
+  /** Milliseconds each, since there was room again. */
   readonly resumed: readonly (number | undefined)[];
 }
 
-async function fillAgainAndAgain(
+async function fillRepeatedly(
   context: Context,
   disk: SmallDisk,
   name: string,
   times: number,
-  options: Partial<BenchOptions>,
+  options: Partial<TestbedOptions>,
 ): Promise<Filled> {
   const size = { workers: 2, concurrency: 4, api: true, storeDirectory: `${disk.directory}/${name}` };
-  return await withBench({ ...size, ...options }, async (bench) => {
-    const keeper = keepStoreRunning(bench.store);
+  return await withTestbed({ ...size, ...options }, async (testbed) => {
+    const keeper = keepStoreRunning(testbed.store);
     const answers = new Set<string>();
     const resumed: (number | undefined)[] = [];
-    const load = startLoad(bench, context, name, answers);
+    const load = startLoad(testbed, context, name, answers);
     try {
       for (let time = 0; time < times; time += 1) {
         context.say(
-          `${name}: ${time + 1} of ${times}, ${bench.client.acknowledged.length} jobs acknowledged`,
+          `${name}: ${time + 1} of ${times}, ${testbed.client.acknowledged.length} jobs acknowledged`,
         );
-        resumed.push(await fillOnce(bench, disk, load));
+        resumed.push(await fillOnce(testbed, disk, load));
       }
     } finally {
       await load.end();
       await keeper.stop();
     }
-    await bench.strikeStore();
-    const verdict = await check(bench, 60_000);
+    await testbed.outages.kill();
+    const verdict = await check(testbed, 60_000);
     verdict.counts.faults = times;
     return { name, verdict, times, answers, storeEnds: keeper.restarts, resumed };
   });
 }
 
-/** Clients of the API. What they are told counts while `isNoted`. */
-function startLoad(bench: Bench, { random }: Context, name: string, answers: Set<string>) {
+/** API clients. Their answers are noted while `isNoted`. */
+function startLoad(testbed: Testbed, { random }: Context, name: string, answers: Set<string>) {
   let isOver = false;
   const load = { isNoted: false, end: async () => {} };
-  const door = apiDoor(async () => (await bench.api?.ready())?.url ?? "");
+  const submitter = apiSubmitter(async () => (await testbed.api?.ready())?.url ?? "");
   const keys = (function* () {
     for (let index = 0; !isOver; index += 1) yield `${name}-${index}`;
   })();
   const lanes = inLanes(keys, LANES, async (key) => {
-    await bench.client.submit(actJob(key, random), async (submission) => {
+    await testbed.client.submit(actJob(key, random), async (submission) => {
       try {
-        return await door(submission);
+        return await submitter(submission);
       } catch (error) {
         if (load.isNoted && error instanceof Error) answers.add(error.message.replace("answered ", ""));
         throw error;
@@ -139,17 +139,17 @@ function startLoad(bench: Bench, { random }: Context, name: string, answers: Set
 
 const LANES = 12;
 const PAUSE_MS = 10;
-/** How long the disk stays full once it is noticed. */
+/** How long the disk stays full. */
 const FULL_MS = 1_000;
 
-/** @returns how long it took from when there was room again until jobs were taken and run; undefined when too long */
+/** @returns milliseconds from room on the disk to jobs accepted and run; undefined if it took too long */
 async function fillOnce(
-  bench: Bench,
+  testbed: Testbed,
   disk: SmallDisk,
   load: { isNoted: boolean },
 ): Promise<number | undefined> {
-  const { client } = bench;
-  await bench.troubled(async () => {
+  const { client } = testbed;
+  await testbed.outages.during(async () => {
     disk.fill(LEFT_BYTES);
     const before = client.unanswered;
     await until(() => client.unanswered > before + LANES, { withinMs: 20_000 });
@@ -161,8 +161,8 @@ async function fillOnce(
   const clearedAt = Date.now();
   const hasResumed = () => {
     const accepted = client.acknowledged.some(({ at }) => at > clearedAt);
-    const lives = bench.trace.read().filter(({ event, at }) => event === "begun" && at > clearedAt);
-    return accepted && bench.workers.every(({ life }) => lives.some((step) => step.life === life));
+    const lives = testbed.trace.read().filter(({ event, at }) => event === "begun" && at > clearedAt);
+    return accepted && testbed.workers.every(({ life }) => lives.some((step) => step.life === life));
   };
   const isBack = await until(hasResumed, { withinMs: RESUMED_WITHIN_MS });
   return isBack ? Date.now() - clearedAt : undefined;
@@ -181,18 +181,18 @@ function brokenIn({ name, verdict, answers, resumed }: Filled): string[] {
     ...wrong.map((answer) => `${name}: a submission was answered: ${answer}`),
     ...(answers.size === 0 ? [`${name}: the disk was not full`] : []),
     ...(resumed.includes(undefined)
-      ? [`${name}: not all had resumed after ${RESUMED_WITHIN_MS / 1_000} s`]
+      ? [`${name}: not everything had resumed after ${RESUMED_WITHIN_MS / 1_000} s`]
       : []),
   ];
 }
 
-/** A store that acknowledges before it has written: killed while its disk is full, it has lost what it said it had. */
+/** A Redis that acknowledges before it has written loses what it acknowledged. */
 async function fsyncControl(context: Context, disk: SmallDisk): Promise<Control> {
   context.say("control: without fsync before the acknowledgement");
   const size = { workers: 0, storeDirectory: `${disk.directory}/control` };
-  return await withBench({ ...size, ...everySecond }, async (bench) => {
+  return await withTestbed({ ...size, ...everySecond }, async (testbed) => {
     disk.fill(LEFT_BYTES);
-    const { client } = bench;
+    const { client } = testbed;
     let isFull = false;
     const keys = (function* () {
       for (let index = 0; !isFull; index += 1) yield `control-${index}`;
@@ -200,9 +200,9 @@ async function fsyncControl(context: Context, disk: SmallDisk): Promise<Control>
     const load = inLanes(keys, LANES, async (key) => void (await client.submit(actJob(key, context.random))));
     await until(() => client.unanswered > 0, { withinMs: 20_000 });
     isFull = true;
-    await bench.store.kill();
+    await testbed.store.kill();
     disk.clear();
-    await bench.store.restart();
+    await testbed.store.restart();
     const known = [...client.acknowledged];
     await load;
     const found = await Promise.all(known.map(({ id }) => client.status(id)));

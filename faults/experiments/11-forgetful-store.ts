@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import type { Random } from "../../test/support/random.ts";
 import { actJob } from "../lib/act-jobs.ts";
-import { type Bench, withBench } from "../lib/bench.ts";
 import { check, noCounts } from "../lib/checker.ts";
-import { apiDoor, libraryDoor } from "../lib/client.ts";
-import { withoutEpoch, withoutScripts } from "../lib/cuts.ts";
+import { apiSubmitter, librarySubmitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
-import { type Flushed, flush, HELD } from "../lib/flush.ts";
-import type { Random } from "../lib/random.ts";
-import { withHand } from "../lib/store-hand.ts";
+import { type Flushed, flush, RUNNING } from "../lib/flush.ts";
+import { withoutEpoch, withoutScripts } from "../lib/mutations.ts";
+import { type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
+import { withRedis } from "../lib/with-redis.ts";
 
 export const forgetfulStore: Experiment = {
   number: 11,
-  title: "The store forgets scripts, connections, and all it had",
+  title: "Redis forgets scripts, connections, and all its data",
   fault:
     "storms of SCRIPT FLUSH, and of CLIENT KILL on one connection or on all, under load; FLUSHALL in the middle of effects, " +
-    "whereupon somebody accepts the loss and clients submit the same keys again",
+    "then somebody accepts the loss and clients submit the same keys again",
   mustHold:
-    "scripts and connections recover without a hand; after FLUSHALL nothing is taken until the loss is accepted, and what " +
-    "was in the middle then is in doubt, never silently repeated",
+    "scripts and connections recover by themselves; after FLUSHALL nothing is accepted until somebody accepts the loss, and effects " +
+    "that ran then are in doubt, never silently repeated",
   async run(context) {
     const forMs = context.isQuick ? 2_000 : 45_000;
     const flushed: Flushed[] = [];
@@ -30,17 +30,17 @@ export const forgetfulStore: Experiment = {
     const { counts, ...found } = await stormAll(context, forMs);
     const emptied = {
       faults: flushed.length,
-      acknowledged: HELD * flushed.length,
+      acknowledged: RUNNING * flushed.length,
       repeated: total(flushed, "repeated"),
     };
     return {
       counts: sum([counts, { ...noCounts, ...emptied }]),
       ...found,
       measured: [
-        `FLUSHALL, ${flushed.length} times in the middle of ${HELD} effects: submissions were answered ` +
-          `${[...new Set(flushed.map(({ said }) => said))].join(", ")}; of the same keys, submitted again once the loss was accepted, ` +
-          `${total(flushed, "inDoubt")} of ${HELD * flushed.length} are in doubt`,
-        "what had been done before a FLUSHALL is forgotten with it: whoever accepts the loss accepts that",
+        `FLUSHALL, ${flushed.length} times in the middle of ${RUNNING} effects: submissions were answered ` +
+          `${[...new Set(flushed.map(({ answer }) => answer))].join(", ")}; of the same keys, submitted again after the loss was accepted, ` +
+          `${total(flushed, "inDoubt")} of ${RUNNING * flushed.length} are in doubt`,
+        "what was done before a FLUSHALL is forgotten with it: accepting the loss accepts that",
       ],
       broken: [...found.broken, ...flushed.flatMap(brokenInFlush)],
       controls: [await scriptControl(context), await epochControl(context)],
@@ -52,29 +52,31 @@ function total(flushed: readonly Flushed[], count: "repeated" | "inDoubt"): numb
   return flushed.reduce((sum, seen) => sum + seen[count], 0);
 }
 
-function brokenInFlush({ said, repeated, inDoubt, completed }: Flushed): string[] {
+function brokenInFlush({ answer, repeated, inDoubt, completed }: Flushed): string[] {
   return [
-    ...(said.includes("STORE_ROLLED_BACK") ? [] : [`an emptied store's API said: ${said}`]),
+    ...(answer.includes("STORE_ROLLED_BACK") ? [] : [`after FLUSHALL the API answered: ${answer}`]),
     ...(repeated > 0 ? [`${repeated} effects were repeated after FLUSHALL`] : []),
-    ...(inDoubt + completed < HELD
-      ? [`${HELD - inDoubt - completed} jobs are neither in doubt nor completed`]
+    ...(inDoubt + completed < RUNNING
+      ? [`${RUNNING - inDoubt - completed} jobs are neither in doubt nor completed`]
       : []),
   ];
 }
 
 async function stormAll(context: Context, forMs: number) {
-  return await withBench({ workers: 2, concurrency: 6, api: true }, async (bench) => {
-    const scripts = await storm(bench, context, "SCRIPT FLUSH", forMs, async (store) => {
+  return await withTestbed({ workers: 2, concurrency: 6, api: true }, async (testbed) => {
+    const scripts = await storm(testbed, context, "SCRIPT FLUSH", forMs, async (store) => {
       await store.script("FLUSH");
     });
-    const kills = await storm(bench, context, "CLIENT KILL", forMs, killConnections);
-    const verdict = await check(bench, 60_000);
+    const kills = await storm(testbed, context, "CLIENT KILL", forMs, killConnections);
+    const verdict = await check(testbed, 60_000);
     verdict.counts.faults = scripts.times + kills.times;
-    const restarted = [...bench.workers, ...(bench.api ? [bench.api] : [])].filter(({ lives }) => lives > 1);
+    const restarted = [...testbed.workers, ...(testbed.api ? [testbed.api] : [])].filter(
+      ({ lives }) => lives > 1,
+    );
     return {
       counts: verdict.counts,
       table: {
-        head: ["storm of", "times", "acknowledged", "unanswered tries"],
+        head: ["storm of", "times", "acknowledged", "unanswered submissions"],
         rows: [scripts, kills].map(({ name, times, acknowledged, unanswered }) => [
           name,
           times,
@@ -82,10 +84,7 @@ async function stormAll(context: Context, forMs: number) {
           unanswered,
         ]),
       },
-      broken: [
-        ...brokenBy(verdict),
-        ...restarted.map(({ name }) => `${name} ended and had to be started again`),
-      ],
+      broken: [...brokenBy(verdict), ...restarted.map(({ name }) => `${name} ended and was restarted`)],
     };
   });
 }
@@ -101,31 +100,35 @@ interface Storm {
 }
 
 async function storm(
-  { api, client, store }: Bench,
+  { api, client, store }: Testbed,
   { random, say }: Context,
   name: string,
   forMs: number,
-  strike: (store: Redis, random: Random) => Promise<void>,
+  inject: (store: Redis, random: Random) => Promise<void>,
 ): Promise<Storm> {
   const before = { acknowledged: client.acknowledged.length, unanswered: client.unanswered };
-  const door = apiDoor(async () => (await api?.ready())?.url ?? "");
+  const submitter = apiSubmitter(async () => (await api?.ready())?.url ?? "");
   const until = performance.now() + forMs;
   const keys = (function* () {
     for (let index = 0; performance.now() < until; index += 1) yield `${name}-${index}`;
   })();
-  const load = inLanes(keys, LANES, async (key) => void (await client.submit(actJob(key, random), door)));
-  const hand = new Redis(store.url);
+  const load = inLanes(
+    keys,
+    LANES,
+    async (key) => void (await client.submit(actJob(key, random), submitter)),
+  );
+  const redis = new Redis(store.url);
   let times = 0;
   try {
     while (performance.now() < until) {
       await sleep(random.between(0, LONGEST_PAUSE_MS));
-      await strike(hand, random);
+      await inject(redis, random);
       times += 1;
       say(`${times} times ${name}, ${client.acknowledged.length} jobs acknowledged`);
     }
     await load;
   } finally {
-    hand.disconnect();
+    redis.disconnect();
   }
   return {
     name,
@@ -135,7 +138,7 @@ async function storm(
   };
 }
 
-/** Mostly one connection, at times all of them, those that follow a channel included. */
+/** Usually one connection, sometimes all of them, subscribers included. */
 async function killConnections(store: Redis, random: Random): Promise<void> {
   if (random.next() < 0.25) {
     await store.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
@@ -149,19 +152,19 @@ async function killConnections(store: Redis, random: Random): Promise<void> {
 }
 
 async function scriptControl(context: Context): Promise<Control> {
-  context.say("control: without teaching scripts again");
-  return await withBench({ workers: 0, cut: withoutScripts }, async ({ env, installation, store }) => {
+  context.say("control: without reloading scripts");
+  return await withTestbed({ workers: 0, mutation: withoutScripts }, async ({ env, installation, store }) => {
     const library = await installation.library();
     const producer = await library.createProducer(library.application, env);
     try {
-      const door = libraryDoor(producer, library);
-      await door(actJob("before", context.random));
-      await withHand(store, (hand) => hand.script("FLUSH"));
-      const failure = await door(actJob("afterwards", context.random)).then(() => undefined, String);
+      const submitter = librarySubmitter(producer, library);
+      await submitter(actJob("before", context.random));
+      await withRedis(store, (redis) => redis.script("FLUSH"));
+      const failure = await submitter(actJob("afterwards", context.random)).then(() => undefined, String);
       return {
-        protection: "teaching the store a script that it does not know",
+        protection: "sending Redis a script that it does not know",
         isCaught: failure !== undefined,
-        seen: failure === undefined ? "a job was accepted" : "no job was accepted any more",
+        seen: failure === undefined ? "a job was accepted" : "no more jobs were accepted",
       };
     } finally {
       await producer.stop();
@@ -169,13 +172,13 @@ async function scriptControl(context: Context): Promise<Control> {
   });
 }
 
-/** Neither the store nor anybody else minds that it is another one than it was. */
+/** Nothing notices that Redis has lost its data. */
 async function epochControl(context: Context): Promise<Control> {
   context.say("control: without epoch");
-  const { said, repeated } = await flush(context, withoutEpoch);
+  const { answer, repeated } = await flush(context, withoutEpoch);
   return {
-    protection: "the epoch of the store",
-    isCaught: said === "accepted" && repeated > 0,
-    seen: `submissions were ${said}, ${repeated} of ${HELD} effects repeated`,
+    protection: "the epoch",
+    isCaught: answer === "accepted" && repeated > 0,
+    seen: `submissions were ${answer}, ${repeated} of ${RUNNING} effects repeated`,
   };
 }

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { type Bench, untilEnded, withBench } from "../lib/bench.ts";
 import { check } from "../lib/checker.ts";
-import { withoutKey } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { withoutKey } from "../lib/mutations.ts";
 import { neutralEnvironment } from "../lib/processes.ts";
+import { type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const oneKey: Experiment = {
@@ -16,31 +16,37 @@ export const oneKey: Experiment = {
   async run(context) {
     const rounds = context.isQuick ? 1 : 8;
     const cli = context.isQuick ? 6 : 12;
-    return await withBench({ workers: 1, api: true }, async (bench) => {
+    return await withTestbed({ workers: 1, api: true }, async (testbed) => {
       const total = { accepted: 0, duplicate: 0, refused: 0, other: 0 };
       const broken: string[] = [];
       for (let round = 0; round < rounds; round += 1) {
         context.say(`round ${round + 1} of ${rounds}`);
-        const answers = await storm(bench, context, `storm-${round}`, { api: 100, library: 100 - cli, cli });
+        const answers = await storm(testbed, context, `storm-${round}`, {
+          api: 100,
+          library: 100 - cli,
+          cli,
+        });
         broken.push(...judge(`round ${round}`, answers));
         for (const { kind } of answers) total[kind] += 1;
-        await untilEnded(bench, answers.find(({ id }) => id !== undefined)?.id);
+        await untilEnded(testbed, answers.find(({ id }) => id !== undefined)?.id);
       }
-      const verdict = await check(bench, 30_000);
+      const verdict = await check(testbed, 30_000);
       verdict.counts.acknowledged = rounds;
       verdict.counts.faults = rounds;
-      const told = bench.told().length;
+      const witnessed = testbed.witnessed().length;
       return {
         counts: verdict.counts,
         table: {
           head: ["rounds", "submissions", "accepted", "duplicate", "refused (422)", "other", "effects"],
-          rows: [[rounds, rounds * 200, total.accepted, total.duplicate, total.refused, total.other, told]],
+          rows: [
+            [rounds, rounds * 200, total.accepted, total.duplicate, total.refused, total.other, witnessed],
+          ],
         },
         measured: [],
         broken: [
           ...brokenBy(verdict),
           ...broken,
-          ...(told === rounds ? [] : [`${told} effects in ${rounds} rounds`]),
+          ...(witnessed === rounds ? [] : [`${witnessed} effects in ${rounds} rounds`]),
         ],
         controls: [await keyControl(context)],
       };
@@ -55,28 +61,33 @@ interface Answer {
   readonly id?: string;
   readonly content: Content;
   readonly detail?: string;
-  /** An earlier try got no answer; it may have been the one that made the job. */
+  /** An earlier try got no answer; that one may have made the job. */
   readonly isRetried?: boolean;
 }
 
-interface Doors {
+interface Submitters {
   readonly api: number;
   readonly library: number;
   readonly cli: number;
 }
 
-async function storm(bench: Bench, context: Context, key: string, doors: Doors): Promise<Answer[]> {
-  const { url = "" } = (await bench.api?.ready()) ?? {};
-  const library = await bench.installation.library();
+async function storm(
+  testbed: Testbed,
+  context: Context,
+  key: string,
+  submitters: Submitters,
+): Promise<Answer[]> {
+  const { url = "" } = (await testbed.api?.ready()) ?? {};
+  const library = await testbed.installation.library();
   const producers = await Promise.all(
-    Array.from({ length: 4 }, () => library.createProducer(library.application, bench.env)),
+    Array.from({ length: 4 }, () => library.createProducer(library.application, testbed.env)),
   );
   const contract = library.application.jobs.get("act");
   if (contract === undefined) throw new Error("There is no job act");
   const content = (): Content => (context.random.next() < 0.8 ? "first" : "second");
-  const send: Record<keyof Doors, (content: Content) => Promise<Answer>> = {
+  const send: Record<keyof Submitters, (content: Content) => Promise<Answer>> = {
     api: (chosen) => overApi(url, key, chosen),
-    cli: (chosen) => overCli(bench, key, chosen),
+    cli: (chosen) => overCli(testbed, key, chosen),
     async library(chosen) {
       const producer = context.random.pick(producers);
       return await producer.submit(contract, payloads[chosen], { idempotencyKey: key }).then(
@@ -85,16 +96,16 @@ async function storm(bench: Bench, context: Context, key: string, doors: Doors):
       );
     },
   };
-  // Processes take long to start, so they go first and the others follow while they do.
+  // Processes start slowly, so they go first.
   const order = [
-    ...Array.from({ length: doors.cli }, () => "cli" as const),
-    ...Array.from({ length: doors.api }, () => "api" as const),
-    ...Array.from({ length: doors.library }, () => "library" as const),
+    ...Array.from({ length: submitters.cli }, () => "cli" as const),
+    ...Array.from({ length: submitters.api }, () => "api" as const),
+    ...Array.from({ length: submitters.library }, () => "library" as const),
   ];
   const answers: Answer[] = [];
-  await inLanes(order, order.length, async (door) => {
+  await inLanes(order, order.length, async (submitter) => {
     const chosen = content();
-    answers.push(await untilAnswered(() => send[door](chosen)));
+    answers.push(await untilAnswered(() => send[submitter](chosen)));
   });
   await Promise.all(producers.map((producer) => producer.stop()));
   return answers;
@@ -103,7 +114,7 @@ async function storm(bench: Bench, context: Context, key: string, doors: Doors):
 const TRIES_MAX = 20;
 const RETRY_MS = 200;
 
-/** Does what a client should where the outcome is unknown: the same again, with the same key. */
+/** Retries with the same key while the outcome is unknown, as a client should. */
 async function untilAnswered(send: () => Promise<Answer>): Promise<Answer> {
   let answer = await send();
   for (let tries = 1; answer.kind === "other" && tries < TRIES_MAX; tries += 1) {
@@ -131,24 +142,24 @@ async function overApi(url: string, key: string, content: Content): Promise<Answ
 const run = promisify(execFile);
 
 async function overCli(
-  { installation, directory, env }: Bench,
+  { installation, directory, env }: Testbed,
   key: string,
   content: Content,
 ): Promise<Answer> {
   const options = ["--key", key, "--payload", JSON.stringify(payloads[content]), "--json"];
   try {
     const { stdout } = await run(process.execPath, [installation.cli, "submit", "act", ...options], {
-      // Where no .env lies.
+      // A folder without a .env file.
       cwd: directory,
       env: { ...neutralEnvironment(), ...env },
       timeout: 60_000,
     });
     return answered(JSON.parse(stdout) as { id: string; duplicate: boolean }, content);
   } catch (error) {
-    const told = String((error as { stderr?: string }).stderr ?? error);
+    const stderr = String((error as { stderr?: string }).stderr ?? error);
     const isReuse =
-      (error as { code?: number }).code === 1 && told.includes("used before with other content");
-    return isReuse ? { kind: "refused", content } : { kind: "other", content, detail: told.slice(0, 200) };
+      (error as { code?: number }).code === 1 && stderr.includes("used before with other content");
+    return isReuse ? { kind: "refused", content } : { kind: "other", content, detail: stderr.slice(0, 200) };
   }
 }
 
@@ -161,10 +172,10 @@ function failed(error: unknown, content: Content): Answer {
   return isReuse ? { kind: "refused", content } : { kind: "other", content, detail: String(error) };
 }
 
-/** One is accepted; those with its content get its id, and those with the other one are refused. */
+/** One is accepted; the same content gets its id, other content is refused. */
 function judge(round: string, answers: readonly Answer[]): string[] {
   const accepted = answers.filter(({ kind }) => kind === "accepted");
-  // Where the answer that said "accepted" was lost, its client's next try is a duplicate like all others.
+  // If the "accepted" answer was lost, that client's retry is a duplicate, too.
   const first = accepted[0] ?? answers.find(({ kind, isRetried }) => kind === "duplicate" && isRetried);
   if (first === undefined || accepted.length > 1) return [`${round}: ${accepted.length} accepted`];
   const wrong = answers.filter((answer) => {
@@ -180,8 +191,8 @@ function judge(round: string, answers: readonly Answer[]): string[] {
 
 async function keyControl(context: Context): Promise<Control> {
   context.say("control: without key");
-  return await withBench({ workers: 0, api: true, cut: withoutKey }, async (bench) => {
-    const answers = await storm(bench, context, "storm", { api: 20, library: 20, cli: 0 });
+  return await withTestbed({ workers: 0, api: true, mutation: withoutKey }, async (testbed) => {
+    const answers = await storm(testbed, context, "storm", { api: 20, library: 20, cli: 0 });
     const findings = judge("control", answers);
     return { protection: "key", isCaught: findings.length > 0, seen: findings.join(", ") || "nothing" };
   });

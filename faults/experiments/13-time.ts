@@ -2,31 +2,31 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { actJob } from "../lib/act-jobs.ts";
-import { allEnded, type Bench, withBench } from "../lib/bench.ts";
 import { check } from "../lib/checker.ts";
-import { crossChanges } from "../lib/clock-changes.ts";
-import { withoutKey } from "../lib/cuts.ts";
+import { runAcrossChanges } from "../lib/clock-changes.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutKey, withoutRedisClock } from "../lib/mutations.ts";
 import { type Role, startRole } from "../lib/role.ts";
+import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 export const time: Experiment = {
   number: 13,
   title: "Wrong clocks, and schedulers killed at random",
   fault:
-    "three schedulers of a schedule each second, each killed every few seconds; their clocks 1.5 s ahead, 1.5 s " +
-    "behind, and jumping between the two; both changes of the clocks in three zones",
+    "three schedulers of an every-second schedule, each killed every few seconds; their clocks 1.5 s ahead, 1.5 s " +
+    "behind, and jumping between the two; both clock changes in three zones",
   mustHold: "one job per tick: none missed, none twice, none early",
   async run(context) {
     const forMs = context.isQuick ? 10_000 : 120_000;
-    const { late, crossed, seen, verdict } = await withBench(
+    const { late, crossed, seen, verdict } = await withTestbed(
       { workers: 2, concurrency: 8 },
-      async (bench) => ({
-        late: await measureLateness(bench, context, context.isQuick ? 5_000 : 30_000),
-        crossed: await crossChanges(bench, context.random.fork("changes")),
-        seen: await watch(bench, context, forMs, true),
-        verdict: await check(bench, 60_000),
+      async (testbed) => ({
+        late: await measureLateness(testbed, context, context.isQuick ? 5_000 : 30_000),
+        crossed: await runAcrossChanges(testbed, context.random.fork("changes")),
+        seen: await watch(testbed, context, forMs, true),
+        verdict: await check(testbed, 60_000),
       }),
     );
     verdict.counts.acknowledged += seen.ticks;
@@ -55,27 +55,15 @@ export const time: Experiment = {
           ? [`around changes of the clocks ${crossed.missed} ticks were missed, ${crossed.wrong} were wrong`]
           : []),
       ],
-      controls: [await control(context, withoutKey), await control(context, withoutStoreClock)],
+      controls: [await control(context, withoutKey), await control(context, withoutRedisClock)],
     };
   },
 };
 
-/** As wrong as a clock may be; beyond 2 s a scheduler does no work, see experiment 20. */
+/** The largest tolerated error; beyond 2 s a scheduler does no work, see experiment 20. */
 const OFF_MS = 1_500;
 const SECOND_MS = 1_000;
 const CONTROL_MS = 4_000;
-
-/** Each scheduler believes its own machine's clock. */
-const withoutStoreClock: Cut = {
-  name: "store's clock",
-  edits: [
-    {
-      file: "store/clock.js",
-      from: "const now = () => performance.now() + reading.aheadMs;",
-      to: "const now = () => Date.now();",
-    },
-  ],
-};
 
 const clocks = [
   { LAB_CLOCK_SHIFT_MS: String(OFF_MS) },
@@ -83,7 +71,7 @@ const clocks = [
   { LAB_CLOCK_SHIFT_MS: String(OFF_MS), LAB_CLOCK_JUMP_EVERY_MS: "2000" },
 ];
 
-/** What became of the ticks of a span. */
+/** Ticks of a time span. */
 interface Seen {
   readonly kills: number;
   readonly ticks: number;
@@ -93,13 +81,15 @@ interface Seen {
   readonly early: number;
 }
 
-/** Runs three schedulers, and looks whether each tick of the time got its one job. */
-async function watch(bench: Bench, context: Context, forMs: number, isKilling: boolean): Promise<Seen> {
+/** Runs three schedulers and checks that each tick got one job. */
+async function watch(testbed: Testbed, context: Context, forMs: number, isKilling: boolean): Promise<Seen> {
   let deaths = 0;
   const onDeath = () => {
     deaths += 1;
   };
-  const schedulers = clocks.map((clock, index) => startScheduler(bench, `timed${index + 1}`, clock, onDeath));
+  const schedulers = clocks.map((clock, index) =>
+    startScheduler(testbed, `timed${index + 1}`, clock, onDeath),
+  );
   try {
     await Promise.all(schedulers.map((scheduler) => scheduler.ready()));
     const from = Math.ceil(Date.now() / SECOND_MS) * SECOND_MS;
@@ -110,12 +100,12 @@ async function watch(bench: Bench, context: Context, forMs: number, isKilling: b
       (_, n) => from + n * SECOND_MS,
     );
     const missing = async () => {
-      const enqueued = new Set((await ticksIn(bench)).map(({ at }) => at));
+      const enqueued = new Set((await ticksIn(testbed)).map(({ at }) => at));
       return due.filter((at) => !enqueued.has(at)).length;
     };
     await until(async () => (await missing()) === 0, { withinMs: isKilling ? 30_000 : 3_000, everyMs: 200 });
     const missed = await missing();
-    const ticks = (await ticksIn(bench)).map(({ at }) => at);
+    const ticks = (await ticksIn(testbed)).map(({ at }) => at);
     const early = ticks.filter((at) => at > Date.now()).length;
     return { kills, ticks: due.length, missed, twice: ticks.length - new Set(ticks).size, early };
   } finally {
@@ -124,7 +114,7 @@ async function watch(bench: Bench, context: Context, forMs: number, isKilling: b
 }
 
 function startScheduler(
-  { installation, env, directory }: Bench,
+  { installation, env, directory }: Testbed,
   name: string,
   clock: NodeJS.ProcessEnv,
   onDeath = () => {},
@@ -135,20 +125,20 @@ function startScheduler(
     env: { ...env, ...clock },
     directory,
     onDeath,
-    onStoreStrike: async () => {},
+    onRedisInjection: async () => {},
   });
 }
 
 const LONGEST_LIFE_MS = 4_000;
 
-/** Kills each of them at random moments, one in four while it starts, and now and then all at once. */
+/** Kills each at random moments, one in four while it starts, and now and then all at once. */
 async function killEach(schedulers: readonly Role[], { random, say }: Context, forMs: number): Promise<void> {
   const endAt = performance.now() + forMs;
   await inLanes(schedulers, schedulers.length, async (scheduler) => {
     const moments = random.fork(scheduler.name);
     while (performance.now() < endAt) {
       const { lives } = scheduler;
-      // One that another lane kills while it starts is never ready.
+      // If another lane kills it while it starts, it is never ready.
       if (moments.next() < 0.75) await scheduler.ready().catch(() => {});
       await sleep(moments.between(0, LONGEST_LIFE_MS));
       const victims = moments.next() < 0.1 ? schedulers : [scheduler];
@@ -160,14 +150,13 @@ async function killEach(schedulers: readonly Role[], { random, say }: Context, f
 }
 
 interface TickJob {
-  /** The tick. */
   readonly at: number;
-  /** When its job was made, by the clock of the scheduler that made it. */
+  /** When its job was added, by the clock of its scheduler. */
   readonly madeAt: number;
 }
 
-/** The jobs of all ticks, from the store itself. */
-async function ticksIn({ store: { url } }: Bench): Promise<TickJob[]> {
+/** The jobs of all ticks in Redis. */
+async function ticksIn({ store: { url } }: Testbed): Promise<TickJob[]> {
   const store = new Redis(url);
   const ticks: TickJob[] = [];
   try {
@@ -187,21 +176,21 @@ async function ticksIn({ store: { url } }: Bench): Promise<TickJob[]> {
 const LANES = 24;
 const CAUGHT_UP = 180;
 
-/** One scheduler with a right clock, while jobs are submitted and run as fast as they can be. @returns a sentence */
-async function measureLateness(bench: Bench, context: Context, forMs: number): Promise<string> {
-  const scheduler = startScheduler(bench, "timed", {});
+/** One scheduler with a correct clock, while jobs run as fast as possible. @returns a sentence */
+async function measureLateness(testbed: Testbed, context: Context, forMs: number): Promise<string> {
+  const scheduler = startScheduler(testbed, "timed", {});
   try {
-    // It begins with what it has to catch up: three minutes, tick by tick.
-    await until(async () => (await ticksIn(bench)).length > CAUGHT_UP, { withinMs: 30_000 });
+    // It first catches up three minutes, tick by tick.
+    await until(async () => (await ticksIn(testbed)).length > CAUGHT_UP, { withinMs: 30_000 });
     const from = Date.now();
-    await submitFor(bench, context, forMs);
-    await allEnded(bench, 60_000);
+    await submitFor(testbed, context, forMs);
+    await allEnded(testbed, 60_000);
     const to = Date.now();
-    const ticks = (await ticksIn(bench)).filter(({ at }) => at > from && at < to);
+    const ticks = (await ticksIn(testbed)).filter(({ at }) => at > from && at < to);
     const late = ticks.map(({ at, madeAt }) => madeAt - at).sort((a, b) => a - b);
     const [p50, p99] = [0.5, 0.99].map((share) => late[Math.floor(late.length * share)]);
     return (
-      `${ticks.length} ticks while ${bench.client.acknowledged.length} jobs were submitted and run in ` +
+      `${ticks.length} ticks while ${testbed.client.acknowledged.length} jobs were submitted and run in ` +
       `${Math.round((to - from) / 1_000)} s: late by ${p50} ms (p50), ${p99} ms (p99)`
     );
   } finally {
@@ -209,14 +198,14 @@ async function measureLateness(bench: Bench, context: Context, forMs: number): P
   }
 }
 
-async function submitFor(bench: Bench, { random, say }: Context, forMs: number): Promise<void> {
+async function submitFor(testbed: Testbed, { random, say }: Context, forMs: number): Promise<void> {
   const endAt = performance.now() + forMs;
   const keys = (function* () {
     for (let index = 0; performance.now() < endAt; index += 1) yield `beside-${index}`;
   })();
   await inLanes(keys, LANES, async (key) => {
-    await bench.client.submit(actJob(key, random));
-    say(`${bench.client.acknowledged.length} jobs beside the ticks`);
+    await testbed.client.submit(actJob(key, random));
+    say(`${testbed.client.acknowledged.length} jobs beside the ticks`);
   });
 }
 
@@ -228,10 +217,10 @@ function faultsOf({ missed, twice, early }: Seen): string[] {
   ];
 }
 
-async function control(context: Context, cut: Cut): Promise<Control> {
-  context.say(`control: without ${cut.name}`);
-  return await withBench({ workers: 0, cut }, async (bench) => {
-    const found = faultsOf(await watch(bench, context, CONTROL_MS, false));
-    return { protection: cut.name, isCaught: found.length > 0, seen: found.join(", ") || "nothing" };
+async function control(context: Context, mutation: Mutation): Promise<Control> {
+  context.say(`control: without ${mutation.name}`);
+  return await withTestbed({ workers: 0, mutation }, async (testbed) => {
+    const found = faultsOf(await watch(testbed, context, CONTROL_MS, false));
+    return { protection: mutation.name, isCaught: found.length > 0, seen: found.join(", ") || "nothing" };
   });
 }

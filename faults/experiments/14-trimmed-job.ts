@@ -1,26 +1,26 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { actJob } from "../lib/act-jobs.ts";
-import { allEnded, type Bench, withBench } from "../lib/bench.ts";
 import { noCounts } from "../lib/checker.ts";
 import type { Acknowledged } from "../lib/client.ts";
-import { withoutKey } from "../lib/cuts.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutKey } from "../lib/mutations.ts";
+import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
 
 export const trimmedJob: Experiment = {
   number: 14,
-  title: "A job is removed, and its key comes again",
+  title: "The key of a removed job is submitted again",
   fault:
     "completed jobs are removed by retention (HOLDFAST_KEEP_COMPLETED=1); the same keys are submitted again",
   mustHold: "no new job and no second effect within the key's retention",
   async run(context) {
     const count = context.isQuick ? 10 : 200;
-    const seen = await comeAgain(context, count, undefined);
+    const seen = await submitAgain(context, count, undefined);
     const control = await keyControl(context);
     return {
       counts: { ...noCounts, acknowledged: count, repeated: seen.repeated, faults: seen.removed },
       measured: [
-        `${seen.removed} of ${count} jobs removed before their key came again; ${seen.newJobs} new jobs, ${seen.otherIds} answers with another id`,
+        `${seen.removed} of ${count} jobs removed before their key was submitted again; ${seen.newJobs} new jobs, ${seen.otherIds} answers with another id`,
       ],
       broken: [
         ...(seen.newJobs > 0 ? [`${seen.newJobs} keys made a second job`] : []),
@@ -40,38 +40,46 @@ interface Seen {
   readonly repeated: number;
 }
 
-async function comeAgain(context: Context, count: number, cut: Cut | undefined): Promise<Seen> {
-  const options = { workers: 1, env: { HOLDFAST_KEEP_COMPLETED: "1" }, ...(cut && { cut }) };
-  return await withBench(options, async (bench) => {
+async function submitAgain(context: Context, count: number, mutation: Mutation | undefined): Promise<Seen> {
+  const options = { workers: 1, env: { HOLDFAST_KEEP_COMPLETED: "1" }, ...(mutation && { mutation }) };
+  return await withTestbed(options, async (testbed) => {
     const jobs = Array.from({ length: count }, (_, index) => actJob(`trim-${index}`, context.random));
     const first: (Acknowledged | undefined)[] = [];
-    for (const job of jobs) first.push(await bench.client.submit(job));
-    await allEnded(bench, 60_000);
-    const removed = await countRemoved(bench, first);
+    for (const job of jobs) first.push(await testbed.client.submit(job));
+    await allEnded(testbed, 60_000);
+    const removed = await countRemoved(testbed, first);
     context.say(`${removed} of ${count} jobs removed`);
     let newJobs = 0;
     let otherIds = 0;
     for (const [index, job] of jobs.entries()) {
-      const again = await bench.client.submit(job);
+      const again = await testbed.client.submit(job);
       if (again?.isDuplicate === false) newJobs += 1;
       if (again?.id !== first[index]?.id) otherIds += 1;
     }
-    // A second job would have its effect by now.
+    // A second job would have had its effect by now.
     await sleep(1_000);
-    const told = bench.told();
-    return { removed, newJobs, otherIds, repeated: told.length - new Set(told.map(({ key }) => key)).size };
+    const witnessed = testbed.witnessed();
+    return {
+      removed,
+      newJobs,
+      otherIds,
+      repeated: witnessed.length - new Set(witnessed.map(({ key }) => key)).size,
+    };
   });
 }
 
-/** The newest completed job stays; the others go when it completes. One that failed, on a busy machine, stays too. */
-async function countRemoved({ client }: Bench, jobs: readonly (Acknowledged | undefined)[]): Promise<number> {
+/** The newest completed job stays, and so does one that failed on a busy machine. */
+async function countRemoved(
+  { client }: Testbed,
+  jobs: readonly (Acknowledged | undefined)[],
+): Promise<number> {
   const found = await Promise.all(jobs.map((job) => client.status(job?.id ?? "")));
   return found.filter((status) => status === undefined).length;
 }
 
 async function keyControl(context: Context): Promise<Control> {
   context.say("control: without key");
-  const { newJobs, removed } = await comeAgain(context, 5, withoutKey);
+  const { newJobs, removed } = await submitAgain(context, 5, withoutKey);
   return {
     protection: "key",
     isCaught: newJobs > 0,

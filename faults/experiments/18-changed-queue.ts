@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "bullmq";
 import { actJob } from "../lib/act-jobs.ts";
-import { type Bench, withBench } from "../lib/bench.ts";
 import { check, type Verdict } from "../lib/checker.ts";
-import { apiDoor, type Door, type Submission } from "../lib/client.ts";
-import { withoutFinish, withoutFormerClaim } from "../lib/cuts.ts";
+import { apiSubmitter, type Submission, type Submitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutFinish, withoutFormerClaim } from "../lib/mutations.ts";
 import type { Role } from "../lib/role.ts";
+import { type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const changedQueue: Experiment = {
@@ -45,7 +45,7 @@ export const changedQueue: Experiment = {
 };
 
 interface Size {
-  /** Keys that the old version alone is sent. */
+  /** Keys that only the old version gets. */
   readonly before: number;
   /** Milliseconds for which both versions run. */
   readonly bothMs: number;
@@ -72,52 +72,65 @@ interface Seen {
   readonly broken: readonly string[];
 }
 
-/** The ids that each key was answered with, whoever asked. */
+/** All ids that each key was answered with. */
 type Answers = Map<string, Set<string>>;
 
 async function change(context: Context, size: Size): Promise<Seen> {
-  return await withBench({ workers: 0 }, async (bench) => {
+  return await withTestbed({ workers: 0 }, async (testbed) => {
     const answers: Answers = new Map();
     const jobs: Submission[] = [];
-    const old = { api: bench.startRole("api", "old-api"), worker: bench.startRole("worker", "old-worker") };
-    const oldDoor = doorOf(old.api);
-    const sendOld = () => send(bench, answers, oldDoor);
+    const old = {
+      api: testbed.startRole("api", "old-api"),
+      worker: testbed.startRole("worker", "old-worker"),
+    };
+    const oldSubmitter = submitterOf(old.api);
+    const sendOld = () => send(testbed, answers, oldSubmitter);
     const early = Array.from({ length: size.before }, (_, index) => actJob(`early-${index}`, context.random));
     jobs.push(...early);
     await inLanes(early, LANES, sendOld());
 
     const dieAt = String(context.random.between(10, 25));
-    const api = bench.startRole("api", "new-api", { ...NEW, LAB_DIE_AT_CLAIM: dieAt });
+    const api = testbed.startRole("api", "new-api", { ...NEW, LAB_DIE_AT_CLAIM: dieAt });
     const workers = Array.from({ length: size.workers }, (_, index) =>
-      bench.startRole("worker", `new-worker${index + 1}`, NEW),
+      testbed.startRole("worker", `new-worker${index + 1}`, NEW),
     );
     await Promise.all([api, ...workers].map((role) => role.ready()));
-    await sideBySide({ bench, answers, jobs, context, size, oldDoor, newDoor: doorOf(api), old, workers });
+    await sideBySide({
+      testbed,
+      answers,
+      jobs,
+      context,
+      size,
+      oldSubmitter,
+      newSubmitter: submitterOf(api),
+      old,
+      workers,
+    });
 
-    // The old version is gone; all that was ever asked for is asked for again.
+    // The old version is gone; every key is submitted again.
     context.say("all keys again");
-    await inLanes(jobs, LANES, sendAgain(answers, doorOf(api)));
-    const apiDeaths = bench.deaths.filter(({ life }) => life.startsWith("new-api")).length;
-    return await judge(bench, answers, apiDeaths);
+    await inLanes(jobs, LANES, sendAgain(answers, submitterOf(api)));
+    const apiDeaths = testbed.deaths.filter(({ life }) => life.startsWith("new-api")).length;
+    return await judge(testbed, answers, apiDeaths);
   });
 }
 
 interface Both {
-  readonly bench: Bench;
+  readonly testbed: Testbed;
   readonly answers: Answers;
   readonly jobs: Submission[];
   readonly context: Context;
   readonly size: Size;
-  readonly oldDoor: Door;
-  readonly newDoor: Door;
+  readonly oldSubmitter: Submitter;
+  readonly newSubmitter: Submitter;
   readonly old: { readonly api: Role; readonly worker: Role };
   readonly workers: readonly Role[];
 }
 
 /** Each key goes to both versions at once, until the old one dies: first its worker, then its API. */
-async function sideBySide({ bench, answers, jobs, context, size, ...both }: Both): Promise<void> {
+async function sideBySide({ testbed, answers, jobs, context, size, ...both }: Both): Promise<void> {
   const { random, say } = context;
-  const doors = { old: both.oldDoor, new: both.newDoor };
+  const submitters = { old: both.oldSubmitter, new: both.newSubmitter };
   const chaos = { isOver: false };
   const keys = (function* () {
     for (let index = 0; !chaos.isOver; index += 1) yield `both-${index}`;
@@ -125,12 +138,15 @@ async function sideBySide({ bench, answers, jobs, context, size, ...both }: Both
   const load = inLanes(keys, LANES, async (key) => {
     const job = actJob(key, random);
     jobs.push(job);
-    const order = random.next() < 0.5 ? ([doors.old, doors.new] as const) : ([doors.new, doors.old] as const);
+    const order =
+      random.next() < 0.5
+        ? ([submitters.old, submitters.new] as const)
+        : ([submitters.new, submitters.old] as const);
     await Promise.all([
-      send(bench, answers, (submission) => order[0](submission))(job),
+      send(testbed, answers, (submission) => order[0](submission))(job),
       sendAgain(answers, (submission) => order[1](submission))(job),
     ]);
-    // So that the load does not outrun the workers.
+    // Keep the load from outrunning the workers.
     await sleep(random.between(20, 120));
   });
   const rounds = 4;
@@ -140,29 +156,29 @@ async function sideBySide({ bench, answers, jobs, context, size, ...both }: Both
     else random.pick(both.workers).signal("SIGKILL");
     say(`${round} of ${rounds} kills, ${jobs.length} keys`);
   }
-  doors.old = doors.new;
+  submitters.old = submitters.new;
   await both.old.api.stop();
   chaos.isOver = true;
   await load;
 }
 
-function doorOf(api: Role): Door {
-  return apiDoor(async () => (await api.ready()).url ?? "");
+function submitterOf(api: Role): Submitter {
+  return apiSubmitter(async () => (await api.ready()).url ?? "");
 }
 
-/** By the client, which keeps what was acknowledged. */
-function send({ client }: Bench, answers: Answers, door: Door) {
-  return async (job: Submission) => note(answers, job, (await client.submit(job, door))?.id);
+/** Through the client, which records what was acknowledged. */
+function send({ client }: Testbed, answers: Answers, submitter: Submitter) {
+  return async (job: Submission) => note(answers, job, (await client.submit(job, submitter))?.id);
 }
 
 const RETRY_MS = 100;
 const TRIES_MAX = 300;
 
-/** A second time; whether it was acknowledged is known already, or will be. */
-function sendAgain(answers: Answers, door: Door) {
+/** A second submission; the first one records the acknowledgement. */
+function sendAgain(answers: Answers, submitter: Submitter) {
   return async (job: Submission) => {
     for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-      const receipt = await door(job).catch(() => undefined);
+      const receipt = await submitter(job).catch(() => undefined);
       if (receipt !== undefined) return note(answers, job, receipt.id);
       await sleep(RETRY_MS);
     }
@@ -174,12 +190,12 @@ function note(answers: Answers, { idempotencyKey }: Submission, id: string | und
   answers.set(idempotencyKey, (answers.get(idempotencyKey) ?? new Set()).add(id));
 }
 
-async function judge(bench: Bench, answers: Answers, apiDeaths: number): Promise<Seen> {
-  const verdict = await check(bench, 60_000);
-  const { jobs, stranded } = await countJobs(bench);
+async function judge(testbed: Testbed, answers: Answers, apiDeaths: number): Promise<Seen> {
+  const verdict = await check(testbed, 60_000);
+  const { jobs, stranded } = await countJobs(testbed);
   const ids = [...answers.values()];
   const twice = ids.filter(({ size }) => size > 1).length;
-  verdict.counts.faults = bench.deaths.length;
+  verdict.counts.faults = testbed.deaths.length;
   return {
     verdict,
     jobs,
@@ -187,7 +203,7 @@ async function judge(bench: Bench, answers: Answers, apiDeaths: number): Promise
     old: ids.filter((some) => [...some].some((id) => id.startsWith("default_"))).length,
     twice,
     stranded,
-    deaths: bench.deaths.length,
+    deaths: testbed.deaths.length,
     apiDeaths,
     broken: [
       ...(twice > 0 ? [`${twice} keys were answered with two ids`] : []),
@@ -198,8 +214,8 @@ async function judge(bench: Bench, answers: Answers, apiDeaths: number): Promise
   };
 }
 
-async function countJobs(bench: Bench): Promise<{ jobs: number; stranded: number }> {
-  const queues = await Promise.all(["default", "moved"].map((name) => statesOf(bench, name)));
+async function countJobs(testbed: Testbed): Promise<{ jobs: number; stranded: number }> {
+  const queues = await Promise.all(["default", "moved"].map((name) => statesOf(testbed, name)));
   return {
     jobs: queues.reduce((sum, { ended, open }) => sum + ended + open, 0),
     stranded: queues.reduce((sum, { open }) => sum + open, 0),
@@ -207,7 +223,7 @@ async function countJobs(bench: Bench): Promise<{ jobs: number; stranded: number
 }
 
 /** Read as a user of BullMQ would. */
-async function statesOf({ store }: Bench, name: string): Promise<{ ended: number; open: number }> {
+async function statesOf({ store }: Testbed, name: string): Promise<{ ended: number; open: number }> {
   const queue = new Queue(`{${name}}`, { prefix: "holdfast", connection: { url: store.url } });
   queue.on("error", () => {});
   try {
@@ -224,29 +240,29 @@ interface Noticed {
   readonly lost: number;
 }
 
-/** Keys of the old version, and some of the new one, whose API dies at one of them. Nothing needs to be run for that. */
+/** Keys of the old version and some of the new one, whose API dies at one of them. No job needs to run. */
 async function control(
   { random }: Context,
-  cut: Cut,
+  mutation: Mutation,
   notice: (noticed: Noticed) => string | false,
 ): Promise<Control> {
-  return await withBench({ workers: 0, cut }, async (bench) => {
+  return await withTestbed({ workers: 0, mutation }, async (testbed) => {
     const [api, newApi] = [
-      bench.startRole("api", "old-api"),
-      bench.startRole("api", "new-api", { ...NEW, LAB_DIE_AT_CLAIM: "3" }),
+      testbed.startRole("api", "old-api"),
+      testbed.startRole("api", "new-api", { ...NEW, LAB_DIE_AT_CLAIM: "3" }),
     ];
     await Promise.all([api.ready(), newApi.ready()]);
     const early = ["early-1", "early-2"].map((key) => actJob(key, random));
     const late = ["late-1", "late-2", "late-3"].map((key) => actJob(key, random));
-    for (const job of early) await bench.client.submit(job, doorOf(api));
-    for (const job of [...early, ...late]) await bench.client.submit(job, doorOf(newApi));
-    const { acknowledged } = bench.client;
-    const found = await Promise.all(acknowledged.map(({ id }) => bench.client.status(id)));
+    for (const job of early) await testbed.client.submit(job, submitterOf(api));
+    for (const job of [...early, ...late]) await testbed.client.submit(job, submitterOf(newApi));
+    const { acknowledged } = testbed.client;
+    const found = await Promise.all(acknowledged.map(({ id }) => testbed.client.status(id)));
     const seen = notice({
-      ...(await countJobs(bench)),
+      ...(await countJobs(testbed)),
       keys: early.length + late.length,
       lost: found.filter((status) => status === undefined).length,
     });
-    return { protection: cut.name, isCaught: seen !== false, seen: seen || "nothing" };
+    return { protection: mutation.name, isCaught: seen !== false, seen: seen || "nothing" };
   });
 }

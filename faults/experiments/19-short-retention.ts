@@ -1,12 +1,12 @@
-import { allEnded, withBench } from "../lib/bench.ts";
 import { type Counts, noCounts } from "../lib/checker.ts";
-import { withoutLedgerLife } from "../lib/cuts.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
 import { groupBy } from "../lib/group-by.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutLedgerLife } from "../lib/mutations.ts";
+import { allEnded, withTestbed } from "../lib/testbed.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
-/** What an effect is remembered for: shorter than the pause between two attempts. */
+/** How long effects are remembered: less than the pause between two attempts. */
 const RETENTION_MS = 1_000;
 const DELAY_MS = 1_700;
 
@@ -44,32 +44,35 @@ interface Size {
   readonly kills: number;
 }
 
-/** Jobs that have ended are soon gone at such a retention, so that the witness alone knows what became of them. */
-async function outlive(context: Context, size: Size, cut?: Cut): Promise<Counts> {
+/** Ended jobs are soon gone, so only the witness knows their outcome. */
+async function outlive(context: Context, size: Size, mutation?: Mutation): Promise<Counts> {
   const env = { HOLDFAST_RETENTION_MS: String(RETENTION_MS) };
-  return await withBench({ workers: 3, concurrency: 20, env, ...(cut && { cut }) }, async (bench) => {
-    const keys = Array.from({ length: size.jobs }, (_, index) => `late-${index}`);
-    await inLanes(keys, 20, async (idempotencyKey) => {
-      const payload = { failures: size.failures, delayMs: DELAY_MS };
-      await bench.client.submit({ type: "late", idempotencyKey, payload });
-    });
-    for (let kill = 0; kill < size.kills; kill += 1) {
-      context.say(`${size.jobs} jobs, ${bench.deaths.length} kills`);
-      const worker = context.random.pick(bench.workers);
-      worker.signal("SIGKILL");
-      await until(() => bench.deaths.length > kill, { withinMs: 10_000 });
-      await worker.ready();
-    }
-    const notEnded = await allEnded(bench, 60_000);
-    const times = [...groupBy(bench.told(), ({ job }) => job).values()].map(({ length }) => length);
-    return {
-      ...noCounts,
-      acknowledged: bench.client.acknowledged.length,
-      faults: bench.deaths.length + size.jobs * size.failures,
-      notEnded: notEnded.size,
-      // A kill in the middle leaves a doubt, which the job says until the retention removes it.
-      doubtNotDone: size.jobs - times.length,
-      repeated: times.filter((count) => count > 1).length,
-    };
-  });
+  return await withTestbed(
+    { workers: 3, concurrency: 20, env, ...(mutation && { mutation }) },
+    async (testbed) => {
+      const keys = Array.from({ length: size.jobs }, (_, index) => `late-${index}`);
+      await inLanes(keys, 20, async (idempotencyKey) => {
+        const payload = { failures: size.failures, delayMs: DELAY_MS };
+        await testbed.client.submit({ type: "late", idempotencyKey, payload });
+      });
+      for (let kill = 0; kill < size.kills; kill += 1) {
+        context.say(`${size.jobs} jobs, ${testbed.deaths.length} kills`);
+        const worker = context.random.pick(testbed.workers);
+        worker.signal("SIGKILL");
+        await until(() => testbed.deaths.length > kill, { withinMs: 10_000 });
+        await worker.ready();
+      }
+      const notEnded = await allEnded(testbed, 60_000);
+      const times = [...groupBy(testbed.witnessed(), ({ job }) => job).values()].map(({ length }) => length);
+      return {
+        ...noCounts,
+        acknowledged: testbed.client.acknowledged.length,
+        faults: testbed.deaths.length + size.jobs * size.failures,
+        notEnded: notEnded.size,
+        // A kill in the middle leaves a doubt, which is gone with the job after the retention.
+        doubtNotDone: size.jobs - times.length,
+        repeated: times.filter((count) => count > 1).length,
+      };
+    },
+  );
 }

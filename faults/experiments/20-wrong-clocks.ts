@@ -2,17 +2,18 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Receipt } from "holdfast";
-import { type Bench, withBench } from "../lib/bench.ts";
+import { endChild } from "../../test/support/command.ts";
 import { noCounts } from "../lib/checker.ts";
-import { withoutClocks } from "../lib/cuts.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
-import { endProcess, readiness, startProcess } from "../lib/processes.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutClocks } from "../lib/mutations.ts";
+import { readiness, startProcess } from "../lib/processes.ts";
+import { type Testbed, withTestbed } from "../lib/testbed.ts";
 import { until } from "../lib/waiting.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** Long enough to start and to run what is there. */
+/** Long enough to start and to run the existing jobs. */
 const RIGHT_FOR_MS = 12_000;
 const KEPT = 20;
 
@@ -25,13 +26,15 @@ export const wrongClocks: Experiment = {
   async run(context) {
     const far = [8 * DAY_MS, -8 * DAY_MS];
     const shifts = context.isQuick ? [8 * DAY_MS] : [...far, 3 * MINUTE_MS, -3 * MINUTE_MS];
-    const { started, tried } = await withBench({ workers: 0 }, (bench) => startAll(bench, context, shifts));
+    const { started, tried } = await withTestbed({ workers: 0 }, (testbed) =>
+      startAll(testbed, context, shifts),
+    );
     const runs: Found[] = [];
     for (const shiftMs of shifts) runs.push(await goWrong(context, shiftMs, undefined));
     const broken = [
       ...started.map((role) => `a ${role} with a wrong clock started`),
       ...runs.flatMap(faultsOf),
-      ...(runs.some(({ said }) => !said) ? ["a worker whose clock went wrong did not say so"] : []),
+      ...(runs.some(({ said }) => !said) ? ["a worker whose clock went wrong did not report it"] : []),
     ];
     return {
       counts: { ...noCounts, acknowledged: runs.length * (KEPT + 4), faults: tried + runs.length },
@@ -47,29 +50,29 @@ export const wrongClocks: Experiment = {
 };
 
 interface Found {
-  /** Failed jobs that can be read. */
+  /** Failed jobs that are still kept. */
   readonly kept: number;
   /** Jobs that ran before they were due, or were claimed by a worker with a wrong clock. */
   readonly early: number;
   readonly said: boolean;
 }
 
-async function startAll(bench: Bench, { say }: Context, shifts: readonly number[]) {
+async function startAll(testbed: Testbed, { say }: Context, shifts: readonly number[]) {
   const started: string[] = [];
   const roles = ["api", "worker", "scheduler"].flatMap((role) =>
     shifts.map((shiftMs) => ({ role, shiftMs })),
   );
   for (const { role, shiftMs } of roles) {
     say(`${role} with its clock off by ${shiftMs} ms`);
-    const { child, logFile } = startShifted(bench, role, { LAB_CLOCK_SHIFT_MS: String(shiftMs) });
+    const { child, logFile } = startShifted(testbed, role, { LAB_CLOCK_SHIFT_MS: String(shiftMs) });
     await Promise.race([once(child, "exit"), readiness(child).catch(() => {})]);
     if (child.exitCode === null || !said(logFile)) started.push(role);
-    await endProcess(child, "SIGKILL");
+    await endChild(child, "SIGKILL");
   }
   return { started, tried: roles.length };
 }
 
-function startShifted({ directory, installation, env }: Bench, role: string, clock: NodeJS.ProcessEnv) {
+function startShifted({ directory, installation, env }: Testbed, role: string, clock: NodeJS.ProcessEnv) {
   const script = join(dirname(installation.script("worker")), "shifted-role.js");
   const life = `shifted-${role}-${clock.LAB_CLOCK_SHIFT_MS}`;
   const logFile = join(directory, "logs", `${life}.log`);
@@ -83,15 +86,15 @@ function said(logFile: string): boolean {
   return readFileSync(logFile, "utf8").includes("CLOCK_WRONG");
 }
 
-/** One worker whose clock goes wrong while it runs, with jobs of each kind there. */
-async function goWrong(context: Context, shiftMs: number, cut: Cut | undefined): Promise<Found> {
+/** One worker whose clock goes wrong while it runs, with jobs of each kind. */
+async function goWrong(context: Context, shiftMs: number, mutation: Mutation | undefined): Promise<Found> {
   context.say(`a worker whose clock goes wrong by ${shiftMs} ms`);
-  return await withBench({ workers: 0, ...(cut && { cut }) }, async (bench) => {
-    const { createProducer, application } = await bench.installation.library();
-    const producer = await createProducer(application, bench.env);
+  return await withTestbed({ workers: 0, ...(mutation && { mutation }) }, async (testbed) => {
+    const { createProducer, application } = await testbed.installation.library();
+    const producer = await createProducer(application, testbed.env);
     const submit = async (type: string, key: string, ms: number, delayMs = 0): Promise<string> => {
       const job = application.jobs.get(type);
-      if (job === undefined) throw new Error(`No job of the laboratory's: ${type}`);
+      if (job === undefined) throw new Error(`There is no job ${type}`);
       const receipt: Receipt = await producer.submit(job, { ms }, { idempotencyKey: key, delayMs });
       return receipt.id;
     };
@@ -100,7 +103,7 @@ async function goWrong(context: Context, shiftMs: number, cut: Cut | undefined):
       Array.from({ length: KEPT }, (_, index) => submit("declined", `${index}`, 0)),
     );
     const clock = { LAB_CLOCK_SHIFT_MS: String(shiftMs), LAB_CLOCK_RIGHT_FOR_MS: String(RIGHT_FOR_MS) };
-    const { child, logFile } = startShifted(bench, "worker", clock);
+    const { child, logFile } = startShifted(testbed, "worker", clock);
     try {
       const wrongAt = performance.now() + RIGHT_FOR_MS;
       await readiness(child);
@@ -113,7 +116,7 @@ async function goWrong(context: Context, shiftMs: number, cut: Cut | undefined):
         Math.ceil(Math.max(0, wrongAt - performance.now())) + 3_000,
       );
       const later = await submit("bystander", "later", 0, 7 * DAY_MS);
-      await until(() => said(logFile), { withinMs: cut === undefined ? 60_000 : RIGHT_FOR_MS + 5_000 });
+      await until(() => said(logFile), { withinMs: mutation === undefined ? 60_000 : RIGHT_FOR_MS + 5_000 });
       const waiting = await submit("bystander", "waiting", 0);
       await until(async () => [undefined, "failed"].includes(await stateOf(running)), { withinMs: 30_000 });
       // A worker that claims would do so at once.
@@ -121,7 +124,7 @@ async function goWrong(context: Context, shiftMs: number, cut: Cut | undefined):
       const states = await Promise.all(kept.map(stateOf));
       const early = [
         (await stateOf(later)) !== "delayed",
-        cut === undefined && (await stateOf(waiting)) !== "waiting",
+        mutation === undefined && (await stateOf(waiting)) !== "waiting",
       ];
       return {
         kept: states.filter((state) => state === "failed").length,
@@ -129,7 +132,7 @@ async function goWrong(context: Context, shiftMs: number, cut: Cut | undefined):
         said: said(logFile),
       };
     } finally {
-      await endProcess(child, "SIGKILL");
+      await endChild(child, "SIGKILL");
       await producer.stop();
     }
   });
@@ -142,9 +145,9 @@ function faultsOf({ kept, early }: Pick<Found, "kept" | "early">): string[] {
   ];
 }
 
-async function control(context: Context, cut: Cut): Promise<Control> {
-  const found = faultsOf(await goWrong(context, 8 * DAY_MS, cut));
-  return { protection: cut.name, isCaught: found.length > 0, seen: found.join(", ") || "nothing" };
+async function control(context: Context, mutation: Mutation): Promise<Control> {
+  const found = faultsOf(await goWrong(context, 8 * DAY_MS, mutation));
+  return { protection: mutation.name, isCaught: found.length > 0, seen: found.join(", ") || "nothing" };
 }
 
 function sum(numbers: readonly number[]): number {

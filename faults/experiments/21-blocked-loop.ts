@@ -1,23 +1,23 @@
 import { dirname, join } from "node:path";
-import { type Bench, LOCK_MS, untilEnded, withBench } from "../lib/bench.ts";
 import { check, type JobRecord } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
-import { withoutLoopWatch } from "../lib/cuts.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutLoopWatch } from "../lib/mutations.ts";
 import { startRole } from "../lib/role.ts";
+import { LOCK_MS, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
 import { until } from "../lib/waiting.ts";
 
 const STARTS_ALLOWED = 2;
-/** The least that a loop may be silent, the time-out, the stall found, another process started: and much more on a busy machine. */
+/** Covers the shortest block, the time-out, the stall and a restart, with room for a busy machine. */
 const PER_START_MS = 20_000;
 const CONTROL_MS = 8 * LOCK_MS;
 
 export const blockedLoop: Experiment = {
   number: 21,
-  title: "A handler does not give way",
+  title: "A handler does not yield",
   fault:
-    "handlers that block the event loop of `holdfast worker`: once for two locks, and for ever; among other jobs",
+    "handlers that block the event loop of `holdfast worker`: once for two locks, and forever; among other jobs",
   mustHold: "the others complete; the culprit is failed as STARTS_EXHAUSTED after its bounded starts",
   async run(context) {
     const found = await block(context, context.isQuick ? 1 : 5);
@@ -34,7 +34,7 @@ export const blockedLoop: Experiment = {
     return {
       counts,
       measured: [
-        `${culprits.length} handlers that never give way, each ended after ${Math.min(...starts)} to ${Math.max(...starts)} starts (allowed: ${STARTS_ALLOWED})`,
+        `${culprits.length} handlers that never yield, each ended after ${Math.min(...starts)} to ${Math.max(...starts)} starts (allowed: ${STARTS_ALLOWED})`,
         `the other jobs had waited for at most ${(Math.max(...found.recoveredMs) / 1_000).toFixed(1)} s when the last of them completed`,
       ],
       broken: [
@@ -48,27 +48,31 @@ export const blockedLoop: Experiment = {
 };
 
 async function block(context: Context, count: number) {
-  return await withBlockedBench(undefined, async (bench) => {
+  return await withBlockingTestbed(undefined, async (testbed) => {
     const recoveredMs: number[] = [];
     for (let index = 0; index < count; index += 1) {
       context.say(`culprit ${index + 1} of ${count}`);
-      const once = await bench.client.submit(blocking(`once-${index}`, true));
-      await untilEnded(bench, once?.id, PER_START_MS);
-      const culprit = await bench.client.submit(blocking(`culprit-${index}`, false));
-      recoveredMs.push((await completeOthers(bench, index, 4 * PER_START_MS)) ?? 4 * PER_START_MS);
-      await untilEnded(bench, culprit?.id, STARTS_ALLOWED * PER_START_MS);
+      const once = await testbed.client.submit(blocking(`once-${index}`, true));
+      await untilEnded(testbed, once?.id, PER_START_MS);
+      const culprit = await testbed.client.submit(blocking(`culprit-${index}`, false));
+      recoveredMs.push((await completeOthers(testbed, index, 4 * PER_START_MS)) ?? 4 * PER_START_MS);
+      await untilEnded(testbed, culprit?.id, STARTS_ALLOWED * PER_START_MS);
     }
-    const verdict = await check(bench, PER_START_MS);
-    return { verdict, recoveredMs, deaths: bench.deaths.length };
+    const verdict = await check(testbed, PER_START_MS);
+    return { verdict, recoveredMs, deaths: testbed.deaths.length };
   });
 }
 
-/** @returns after how many milliseconds all of them were completed; undefined where they were not in time */
-async function completeOthers(bench: Bench, index: number, withinMs: number): Promise<number | undefined> {
+/** @returns milliseconds until all had completed; undefined if they were late */
+async function completeOthers(
+  testbed: Testbed,
+  index: number,
+  withinMs: number,
+): Promise<number | undefined> {
   const from = performance.now();
   const others = await Promise.all(
     Array.from({ length: 10 }, (_, each) =>
-      bench.client.submit({
+      testbed.client.submit({
         type: "bystander",
         idempotencyKey: `other-${index}-${each}`,
         payload: { ms: 20 },
@@ -77,7 +81,7 @@ async function completeOthers(bench: Bench, index: number, withinMs: number): Pr
   );
   const areDone = async () => {
     const states = await Promise.all(
-      others.map(async (job) => (await bench.client.status(job?.id ?? ""))?.state),
+      others.map(async (job) => (await testbed.client.status(job?.id ?? ""))?.state),
     );
     return states.every((state) => state === "completed");
   };
@@ -88,37 +92,40 @@ function blocking(key: string, once: boolean): Submission {
   return { type: "blocking", idempotencyKey: key, payload: { once } };
 }
 
-async function withBlockedBench<T>(cut: Cut | undefined, use: (bench: Bench) => Promise<T>): Promise<T> {
-  return await withBench({ workers: 0, ...(cut && { cut }) }, async (bench) => {
-    const { installation, env, directory } = bench;
+async function withBlockingTestbed<T>(
+  mutation: Mutation | undefined,
+  use: (testbed: Testbed) => Promise<T>,
+): Promise<T> {
+  return await withTestbed({ workers: 0, ...(mutation && { mutation }) }, async (testbed) => {
+    const { installation, env, directory } = testbed;
     const worker = startRole({
       name: "cli-worker",
       script: join(dirname(installation.script("worker")), "cli-worker.js"),
       env,
       directory,
-      onDeath: (death) => (bench.deaths as (typeof death)[]).push(death),
-      onStoreStrike: async () => {},
+      onDeath: (death) => (testbed.deaths as (typeof death)[]).push(death),
+      onRedisInjection: async () => {},
     });
     try {
       await worker.ready();
-      return await use(bench);
+      return await use(testbed);
     } finally {
       await worker.stop();
     }
   });
 }
 
-async function control(context: Context, cut: Cut): Promise<Control> {
-  context.say(`control: without ${cut.name}`);
-  return await withBlockedBench(cut, async (bench) => {
-    const culprit = await bench.client.submit(blocking("culprit", false));
-    await until(() => bench.trace.read().some(({ jobId }) => jobId === culprit?.id), {
+async function control(context: Context, mutation: Mutation): Promise<Control> {
+  context.say(`control: without ${mutation.name}`);
+  return await withBlockingTestbed(mutation, async (testbed) => {
+    const culprit = await testbed.client.submit(blocking("culprit", false));
+    await until(() => testbed.trace.read().some(({ jobId }) => jobId === culprit?.id), {
       withinMs: PER_START_MS,
     });
-    const recoveredMs = await completeOthers(bench, 0, CONTROL_MS);
+    const recoveredMs = await completeOthers(testbed, 0, CONTROL_MS);
     const seen =
       recoveredMs === undefined ? `other jobs still waited after ${CONTROL_MS / 1_000} s` : "nothing";
-    return { protection: cut.name, isCaught: recoveredMs === undefined, seen };
+    return { protection: mutation.name, isCaught: recoveredMs === undefined, seen };
   });
 }
 

@@ -2,16 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { RedisServer } from "../../test/support/redis-server.ts";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
-import { allEnded, type Bench, withBench } from "../lib/bench.ts";
 import { check, type Verdict } from "../lib/checker.ts";
-import { withoutRepetition } from "../lib/cuts.ts";
 import { findStuck } from "../lib/doubt-check.ts";
 import { brokenBy, type Context, type Experiment, sum } from "../lib/experiment.ts";
-import { strikePoints } from "../lib/inside/points.ts";
-import type { Cut } from "../lib/installation.ts";
+import { injectionPoints } from "../lib/inside/points.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutRepetition } from "../lib/mutations.ts";
+import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
-/** How Redis comes to refuse writes, and how that ends. */
+/** How Redis starts and stops refusing writes. */
 interface Refusal {
   readonly error: string;
   begin(redis: Redis): Promise<unknown>;
@@ -42,13 +42,13 @@ const refusals: readonly Refusal[] = [
 const SHORT_MS = 300;
 const LONG_MS = 2_500;
 const LONG_SHARE = 0.15;
-/** Longer than the sweep takes, were it there. */
+/** Longer than the sweep would take. */
 const STUCK_AFTER_MS = 5_000;
 
 export const errorReplies: Experiment = {
   number: 23,
-  title: "Redis answers with errors",
-  fault: "from a named point on, Redis refuses writes for a while (NOREPLICAS, OOM, READONLY)",
+  title: "Redis replies with errors",
+  fault: "Redis refuses writes for a while (NOREPLICAS, OOM, READONLY), starting at each named point",
   mustHold: "nothing about a doubt gets stuck; nothing completes with an open effect; effects ≤ 1",
   async run(context) {
     const perPoint = context.isQuick ? 1 : 12;
@@ -59,7 +59,7 @@ export const errorReplies: Experiment = {
     return {
       counts,
       measured: [
-        `${refusals.map(({ error }) => error).join(", ")} from each of ${strikePoints.length} points on`,
+        `${refusals.map(({ error }) => error).join(", ")}, starting at each of ${injectionPoints.length} points`,
       ],
       broken: verdicts.flatMap(brokenBy),
       controls: [
@@ -74,9 +74,9 @@ export const errorReplies: Experiment = {
 };
 
 async function refuseAtEachPoint(context: Context, refusal: Refusal, perPoint: number): Promise<Verdict> {
-  return await withRefusals(context, refusal, perPoint, undefined, async (bench) => {
-    const verdict = await check(bench, 90_000);
-    verdict.counts.faults = bench.outages.length;
+  return await withRefusals(context, refusal, perPoint, undefined, async (testbed) => {
+    const verdict = await check(testbed, 90_000);
+    verdict.counts.faults = testbed.outages.all.length;
     return verdict;
   });
 }
@@ -84,9 +84,9 @@ async function refuseAtEachPoint(context: Context, refusal: Refusal, perPoint: n
 /** @returns what is stuck */
 async function withoutProtection(context: Context): Promise<string[]> {
   context.say("control: without repetition");
-  return await withRefusals(context, noReplicas, 2, withoutRepetition, async (bench) => {
-    const { jobs } = await check(bench, 15_000);
-    return await findStuck(bench, jobs, STUCK_AFTER_MS);
+  return await withRefusals(context, noReplicas, 2, withoutRepetition, async (testbed) => {
+    const { jobs } = await check(testbed, 15_000);
+    return await findStuck(testbed, jobs, STUCK_AFTER_MS);
   });
 }
 
@@ -94,30 +94,33 @@ async function withRefusals<T>(
   context: Context,
   refusal: Refusal,
   perPoint: number,
-  cut: Cut | undefined,
-  use: (bench: Bench) => Promise<T>,
+  mutation: Mutation | undefined,
+  use: (testbed: Testbed) => Promise<T>,
 ): Promise<T> {
   const { random, say } = context;
   let underWay = 0;
-  const strike = async (store: RedisServer, onStruck: () => void) => {
+  const inject = async (store: RedisServer, onInjected: () => void) => {
     const redis = new Redis(store.url, { retryStrategy: () => null });
-    redis.on("error", () => {}); // the store is gone when the experiment is over
+    redis.on("error", () => {}); // Redis is gone when the experiment is over
     underWay += 1;
     await refusal.begin(redis);
-    onStruck();
+    onInjected();
     await sleep(random.next() < LONG_SHARE ? LONG_MS : random.between(20, SHORT_MS));
     underWay -= 1;
     if (underWay === 0) await refusal.end(redis);
     redis.disconnect();
   };
-  return await withBench({ workers: 2, concurrency: 4, strike, ...(cut && { cut }) }, async (bench) => {
-    const strikes = repeated(strikePoints, perPoint).map((at) => ({ at, how: "store" }) as const);
-    await inLanes(actJobs(`refused-${refusal.error}`, random, strikes, 1), 4, async (job) => {
-      say(`${refusal.error}: ${bench.outages.length} refusals`);
-      await bench.client.submit(job);
-    });
-    await allEnded(bench, 20_000);
-    await until(() => underWay === 0, { withinMs: 2 * LONG_MS });
-    return await use(bench);
-  });
+  return await withTestbed(
+    { workers: 2, concurrency: 4, inject, ...(mutation && { mutation }) },
+    async (testbed) => {
+      const injections = repeated(injectionPoints, perPoint).map((at) => ({ at, how: "store" }) as const);
+      await inLanes(actJobs(`refused-${refusal.error}`, random, injections, 1), 4, async (job) => {
+        say(`${refusal.error}: ${testbed.outages.all.length} refusals`);
+        await testbed.client.submit(job);
+      });
+      await allEnded(testbed, 20_000);
+      await until(() => underWay === 0, { withinMs: 2 * LONG_MS });
+      return await use(testbed);
+    },
+  );
 }

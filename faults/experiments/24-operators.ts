@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
-import { allEnded, type Bench, withBench } from "../lib/bench.ts";
 import { check, type Verdict } from "../lib/checker.ts";
-import { withoutGoingOn } from "../lib/cuts.ts";
 import { findStuck } from "../lib/doubt-check.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutGoingOn } from "../lib/mutations.ts";
+import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 const OPERATORS = 4;
-/** Longer than the sweep takes, were it there. */
+/** Longer than the sweep would take. */
 const STUCK_AFTER_MS = 5_000;
 const CANCEL_SHARE = 0.1;
-/** Those that leave a doubt behind. */
-const points = ["reserve:after", "effect:begun", "effect:told", "commit:before"] as const;
+/** Points that leave a doubt. */
+const points = ["reserve:after", "effect:begun", "effect:recorded", "commit:before"] as const;
 
 export const operators: Experiment = {
   number: 24,
@@ -26,7 +26,7 @@ export const operators: Experiment = {
       ? { perPoint: 3, kills: 2, isBusy: true, restMs: 20_000 }
       : { perPoint: 40, kills: 40, isBusy: true, restMs: 60_000 };
     const { verdict, acts, twice, cancelled } = await operate(context, size);
-    // What an operator has cancelled is meant to fail, and what one has resolved was in doubt before.
+    // Cancelled jobs are meant to fail, and resolved ones were in doubt before.
     verdict.counts.failed -= cancelled;
     verdict.counts.concealed = 0;
     const stuck = await withoutProtection(context);
@@ -48,28 +48,28 @@ export const operators: Experiment = {
 
 interface Size {
   readonly perPoint: number;
-  /** Of the API, while operators are at work. */
+  /** Of the API, while operators work. */
   readonly kills: number;
-  /** Whether operators also cancel, and retry what has failed; never what was cancelled. */
+  /** Whether operators also cancel, and retry failed jobs; never cancelled ones. */
   readonly isBusy: boolean;
-  /** How long, at most, they go on once all jobs are accepted, in milliseconds. */
+  /** The longest time they go on after all jobs were accepted, in milliseconds. */
   readonly restMs: number;
 }
 
 interface Operated {
   readonly verdict: Verdict;
   readonly acts: readonly (readonly [act: string, answer: string, times: number])[];
-  /** Jobs of which more resolutions were answered than the audit list knows of. */
+  /** Jobs with more answered resolutions than the audit log has. */
   readonly twice: readonly string[];
   readonly cancelled: number;
 }
 
 async function operate(context: Context, size: Size): Promise<Operated> {
-  return await withBench({ workers: 3, concurrency: 4, api: true }, async (bench) => {
-    const tally = await workWhile(bench, context, size);
-    const verdict = await check(bench, 90_000);
-    verdict.counts.faults = bench.deaths.length;
-    const recorded = await auditedResolutions(bench);
+  return await withTestbed({ workers: 3, concurrency: 4, api: true }, async (testbed) => {
+    const tally = await workWhile(testbed, context, size);
+    const verdict = await check(testbed, 90_000);
+    verdict.counts.faults = testbed.deaths.length;
+    const recorded = await auditedResolutions(testbed);
     const cancelled = verdict.jobs.filter(({ status }) => status?.error?.code === "CANCELLED").length;
     const twice = [...tally.resolved]
       .filter(([id, times]) => times > (recorded.get(id) ?? 0))
@@ -82,14 +82,14 @@ async function operate(context: Context, size: Size): Promise<Operated> {
   });
 }
 
-/** @returns what is stuck where a resolution lets nothing go on */
+/** @returns what is stuck if a resolution does not release its job */
 async function withoutProtection(context: Context): Promise<string[]> {
   context.say("control: without going on");
-  const options: { cut: Cut } = { cut: withoutGoingOn };
-  return await withBench({ workers: 2, concurrency: 4, api: true, ...options }, async (bench) => {
-    await workWhile(bench, context, { perPoint: 1, kills: 0, isBusy: false, restMs: 6_000 });
-    const { jobs } = await check(bench, 10_000);
-    return await findStuck(bench, jobs, STUCK_AFTER_MS);
+  const options: { mutation: Mutation } = { mutation: withoutGoingOn };
+  return await withTestbed({ workers: 2, concurrency: 4, api: true, ...options }, async (testbed) => {
+    await workWhile(testbed, context, { perPoint: 1, kills: 0, isBusy: false, restMs: 6_000 });
+    const { jobs } = await check(testbed, 10_000);
+    return await findStuck(testbed, jobs, STUCK_AFTER_MS);
   });
 }
 
@@ -99,35 +99,36 @@ interface ListedJob {
 }
 
 interface Tally {
-  /** By act and answer. */
+  /** By action and answer. */
   readonly acts: Map<string, number>;
-  /** How many resolutions of a job's effect were answered 200. */
+  /** Resolutions of each job that were answered 200. */
   readonly resolved: Map<string, number>;
 }
 
-/** Jobs that leave doubts, and operators who act on whatever they see, until all jobs are accepted and nothing is in doubt. */
-async function workWhile(bench: Bench, context: Context, size: Size): Promise<Tally> {
+/** Runs jobs that leave doubts, with operators at work, until every job was accepted and nothing is in doubt. */
+async function workWhile(testbed: Testbed, context: Context, size: Size): Promise<Tally> {
   const tally: Tally = { acts: new Map(), resolved: new Map() };
   const work = { isOver: false };
-  const strikes = repeated(points, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
+  const injections = repeated(points, size.perPoint).map((at) => ({ at, how: "kill" }) as const);
   const all = Array.from({ length: OPERATORS }, () =>
-    operateUntil(bench, context, tally, size.isBusy, () => work.isOver),
+    operateUntil(testbed, context, tally, size.isBusy, () => work.isOver),
   );
-  const killing = killApi(bench, context, size.kills);
-  await inLanes(actJobs("operated", context.random, strikes, 2), 6, async (job) => {
-    context.say(`${bench.client.acknowledged.length} jobs, ${bench.deaths.length} kills`);
-    await bench.client.submit(job);
-    await sleep(context.random.between(0, 100)); // jobs that come in while operators act
+  const killing = killApi(testbed, context, size.kills);
+  await inLanes(actJobs("operated", context.random, injections, 2), 6, async (job) => {
+    context.say(`${testbed.client.acknowledged.length} jobs, ${testbed.deaths.length} kills`);
+    await testbed.client.submit(job);
+    await sleep(context.random.between(0, 100)); // jobs arrive while operators act
   });
   await killing;
-  const isAtRest = async () => (await allEnded(bench, 0)).size === 0 && (await doubtsOf(bench))?.length === 0;
+  const isAtRest = async () =>
+    (await allEnded(testbed, 0)).size === 0 && (await doubtsOf(testbed))?.length === 0;
   await until(isAtRest, { withinMs: size.restMs, everyMs: 200 });
   work.isOver = true;
   await Promise.all(all);
   return tally;
 }
 
-async function killApi({ api }: Bench, { random }: Context, times: number): Promise<void> {
+async function killApi({ api }: Testbed, { random }: Context, times: number): Promise<void> {
   for (let kill = 0; kill < times; kill += 1) {
     await sleep(random.between(100, 1_000)); // a random moment is the point
     api?.signal("SIGKILL");
@@ -136,59 +137,59 @@ async function killApi({ api }: Bench, { random }: Context, times: number): Prom
 }
 
 async function operateUntil(
-  bench: Bench,
+  testbed: Testbed,
   context: Context,
   tally: Tally,
   isBusy: boolean,
   isOver: () => boolean,
 ): Promise<void> {
   while (!isOver()) {
-    for (const { jobId, effect } of (await doubtsOf(bench)) ?? [])
-      await resolveOne(bench, tally, jobId, effect);
-    for (const id of isBusy ? await failedJobs(bench) : [])
-      await act(bench, tally, "retry", `/jobs/${id}/retry`);
-    const { acknowledged } = bench.client;
+    for (const { jobId, effect } of (await doubtsOf(testbed)) ?? [])
+      await resolveOne(testbed, tally, jobId, effect);
+    for (const id of isBusy ? await failedJobs(testbed) : [])
+      await act(testbed, tally, "retry", `/jobs/${id}/retry`);
+    const { acknowledged } = testbed.client;
     if (isBusy && acknowledged.length > 0 && context.random.next() < CANCEL_SHARE)
-      await act(bench, tally, "cancel", `/jobs/${context.random.pick(acknowledged).id}/cancel`);
+      await act(testbed, tally, "cancel", `/jobs/${context.random.pick(acknowledged).id}/cancel`);
     await sleep(50);
   }
 }
 
-async function failedJobs(bench: Bench): Promise<string[]> {
-  const page = await ask<{ jobs: ListedJob[] }>(bench, "/jobs?state=failed&limit=5");
+async function failedJobs(testbed: Testbed): Promise<string[]> {
+  const page = await ask<{ jobs: ListedJob[] }>(testbed, "/jobs?state=failed&limit=5");
   return (page?.jobs ?? []).filter(({ error }) => error?.code !== "CANCELLED").map(({ id }) => id);
 }
 
-/** @returns undefined where the API is dead */
-async function doubtsOf(bench: Bench): Promise<{ jobId: string; effect: string }[] | undefined> {
-  const page = await ask<{ doubts: { jobId: string; effect: string }[] }>(bench, "/doubts?limit=20");
+/** @returns undefined if the API is dead */
+async function doubtsOf(testbed: Testbed): Promise<{ jobId: string; effect: string }[] | undefined> {
+  const page = await ask<{ doubts: { jobId: string; effect: string }[] }>(testbed, "/doubts?limit=20");
   return page?.doubts;
 }
 
-/** As the witness knows it: an operator who looks, looks there. */
-async function resolveOne(bench: Bench, tally: Tally, jobId: string, effect: string): Promise<void> {
-  const key = bench.client.acknowledged.find(({ id }) => id === jobId)?.key;
-  const as = bench.told().some(({ job }) => job === key) ? "done" : "not-done";
+/** As the witness knows it, as an operator would check. */
+async function resolveOne(testbed: Testbed, tally: Tally, jobId: string, effect: string): Promise<void> {
+  const key = testbed.client.acknowledged.find(({ id }) => id === jobId)?.key;
+  const as = testbed.witnessed().some(({ job }) => job === key) ? "done" : "not-done";
   const path = `/jobs/${jobId}/effects/${effect}/resolve`;
-  const status = await act(bench, tally, "resolve", path, { as, evidence: "the witness" });
+  const status = await act(testbed, tally, "resolve", path, { as, evidence: "the witness" });
   if (status === 200) tally.resolved.set(jobId, (tally.resolved.get(jobId) ?? 0) + 1);
 }
 
 async function act(
-  bench: Bench,
+  testbed: Testbed,
   tally: Tally,
   name: string,
   path: string,
   body: object = {},
 ): Promise<number> {
-  const status = await send(bench, path, body);
+  const status = await send(testbed, path, body);
   const row = `${name} ${status === 0 ? "nothing" : status}`;
   tally.acts.set(row, (tally.acts.get(row) ?? 0) + 1);
   return status;
 }
 
-/** @returns 0 where no answer came */
-async function send({ api }: Bench, path: string, body: object): Promise<number> {
+/** @returns 0 if no answer came */
+async function send({ api }: Testbed, path: string, body: object): Promise<number> {
   try {
     const { url = "" } = (await api?.ready()) ?? {};
     const headers = { "content-type": "application/json" };
@@ -200,7 +201,7 @@ async function send({ api }: Bench, path: string, body: object): Promise<number>
   }
 }
 
-async function ask<T>({ api }: Bench, path: string): Promise<T | undefined> {
+async function ask<T>({ api }: Testbed, path: string): Promise<T | undefined> {
   try {
     const { url = "" } = (await api?.ready()) ?? {};
     return (await (await fetch(url + path)).json()) as T;
@@ -209,9 +210,9 @@ async function ask<T>({ api }: Bench, path: string): Promise<T | undefined> {
   }
 }
 
-async function auditedResolutions(bench: Bench): Promise<Map<string, number>> {
-  const { application, createOperator } = await bench.installation.library();
-  const operator = await createOperator(application, { ...bench.env, REDIS_URL: bench.store.url });
+async function auditedResolutions(testbed: Testbed): Promise<Map<string, number>> {
+  const { application, createOperator } = await testbed.installation.library();
+  const operator = await createOperator(application, { ...testbed.env, REDIS_URL: testbed.store.url });
   try {
     const recorded = new Map<string, number>();
     for (const { jobId } of await operator.auditTrail(100_000))

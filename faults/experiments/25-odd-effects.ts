@@ -1,22 +1,22 @@
-import { withBench } from "../lib/bench.ts";
 import { check, type JobRecord, noCounts } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
-import { withoutJoining } from "../lib/cuts.ts";
 import type { Context, Experiment } from "../lib/experiment.ts";
-import type { Cut } from "../lib/installation.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutJoining } from "../lib/mutations.ts";
+import { withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
 
-/** What their contract allows: three attempts, and five crashes, as a lock that is lost on a busy machine counts. */
+/** Three attempts, plus five crashes, because a lock lost on a busy machine counts as one. */
 const STARTS_ALLOWED = 3 + 5;
 const ways = ["twice", "nested", "many"] as const;
-/** What a probe must not get away with; none of them says that the effect is done. */
+/** Answers of a probe that must not count as done. */
 const answers: readonly unknown[] = [true, false, {}, [], "not_done", "done", null, 0, 1, "unknown", "hangs"];
 
 export const oddEffects: Experiment = {
   number: 25,
   title: "Effects are called oddly",
   fault:
-    "one effect twice at once, from inside itself, with 1,000 indexes; probes that lie, hang, answer nonsense",
+    "one effect twice at once, from inside itself, with 1,000 indexes; probes that lie, hang, or answer nonsense",
   mustHold: "attempts stay bounded; nothing is called done by mistake",
   async run(context) {
     const jobs = await run(context, submissions(context.isQuick ? 1 : 20));
@@ -55,21 +55,28 @@ function job(type: Submission["type"], idempotencyKey: string, payload: object):
   return { type, idempotencyKey, payload };
 }
 
-async function run(context: Context, jobs: readonly Submission[], cut?: Cut): Promise<readonly JobRecord[]> {
-  return await withBench({ workers: 2, concurrency: 20, ...(cut && { cut }) }, async (bench) => {
-    await inLanes(jobs, 10, async (submission) => {
-      context.say(`${bench.client.acknowledged.length} of ${jobs.length} jobs`);
-      await bench.client.submit(submission);
-    });
-    const verdict = await check(bench, cut === undefined ? 60_000 : 20_000);
-    if (verdict.counts.stuck > 0) throw new Error(verdict.findings.join("\n"));
-    return verdict.jobs;
-  });
+async function run(
+  context: Context,
+  jobs: readonly Submission[],
+  mutation?: Mutation,
+): Promise<readonly JobRecord[]> {
+  return await withTestbed(
+    { workers: 2, concurrency: 20, ...(mutation && { mutation }) },
+    async (testbed) => {
+      await inLanes(jobs, 10, async (submission) => {
+        context.say(`${testbed.client.acknowledged.length} of ${jobs.length} jobs`);
+        await testbed.client.submit(submission);
+      });
+      const verdict = await check(testbed, mutation === undefined ? 60_000 : 20_000);
+      if (verdict.counts.stuck > 0) throw new Error(verdict.findings.join("\n"));
+      return verdict.jobs;
+    },
+  );
 }
 
 /**
- * Refused downstream a job fails; an effect that was never heard of is in doubt, whatever its probe says. A thousand at once may
- * outlast a lock on a busy machine: some are in doubt then.
+ * Refused downstream, a job fails; without an answer it is in doubt, whatever its probe says. A thousand at once may
+ * outlast a lock on a busy machine; some are in doubt then.
  */
 function isWrong({ key, status, steps }: JobRecord): boolean {
   const isDoubt = status?.error?.code === "EFFECT_IN_DOUBT";

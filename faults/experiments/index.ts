@@ -2,7 +2,7 @@ import type { Experiment } from "../lib/experiment.ts";
 import { killWorker } from "./01-kill-worker.ts";
 import { stopWorker } from "./02-stop-worker.ts";
 import { lostReply } from "./03-lost-reply.ts";
-import { badWay } from "./04-bad-way.ts";
+import { badNetwork } from "./04-bad-network.ts";
 import { killStore } from "./05-kill-store.ts";
 import { allAtOnce } from "./06-all-at-once.ts";
 import { damagedLog } from "./07-damaged-log.ts";
@@ -14,7 +14,7 @@ import { oneKey } from "./12-one-key.ts";
 import { time } from "./13-time.ts";
 import { trimmedJob } from "./14-trimmed-job.ts";
 import { rollingRestart } from "./15-rolling-restart.ts";
-import { deadlyJob } from "./16-deadly-job.ts";
+import { poisonJob } from "./16-poison-job.ts";
 import { changedQueue } from "./18-changed-queue.ts";
 import { shortRetention } from "./19-short-retention.ts";
 import { wrongClocks } from "./20-wrong-clocks.ts";
@@ -23,14 +23,14 @@ import { cancel } from "./22-cancel.ts";
 import { errorReplies } from "./23-error-replies.ts";
 import { operators } from "./24-operators.ts";
 import { oddEffects } from "./25-odd-effects.ts";
-import { poisonedValues } from "./26-poisoned-values.ts";
+import { corruptValues } from "./26-corrupt-values.ts";
 
-/** All of them, in the order of the design's list. */
+/** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
   killWorker,
   stopWorker,
   lostReply,
-  badWay,
+  badNetwork,
   killStore,
   allAtOnce,
   damagedLog,
@@ -42,7 +42,7 @@ export const experiments: readonly Experiment[] = [
   time,
   trimmedJob,
   rollingRestart,
-  deadlyJob,
+  poisonJob,
   changedQueue,
   shortRetention,
   wrongClocks,
@@ -51,5 +51,5 @@ export const experiments: readonly Experiment[] = [
   errorReplies,
   operators,
   oddEffects,
-  poisonedValues,
+  corruptValues,
 ];

@@ -1,28 +1,28 @@
+import type { Random } from "../../test/support/random.ts";
 import type { Submission } from "./client.ts";
 import type { ActPayload } from "./inside/application.ts";
-import type { Random } from "./random.ts";
 
-type Strike = NonNullable<ActPayload["strike"]>;
+type Injection = NonNullable<ActPayload["inject"]>;
 
-/** Every so manieth job strikes, and the strikes are dealt out evenly, in an order that the seed decides. */
+/** Jobs with faults to inject, evenly spread among jobs without, in an order decided by the seed. */
 export function actJobs(
   name: string,
   random: Random,
-  strikes: readonly Strike[],
-  plainPerStrike: number,
+  injections: readonly Injection[],
+  plainPerInjection: number,
 ): Submission[] {
-  const jobs: (Strike | undefined)[] = strikes.flatMap((strike) => [
-    strike,
-    ...Array.from({ length: plainPerStrike }, () => undefined),
+  const jobs: (Injection | undefined)[] = injections.flatMap((inject) => [
+    inject,
+    ...Array.from({ length: plainPerInjection }, () => undefined),
   ]);
-  return shuffled(jobs, random).map((strike, index) => actJob(`${name}-${index}`, random, strike));
+  return shuffled(jobs, random).map((inject, index) => actJob(`${name}-${index}`, random, inject));
 }
 
-export function actJob(key: string, random: Random, strike?: Strike): Submission {
+export function actJob(key: string, random: Random, inject?: Injection): Submission {
   const payload: ActPayload = {
     beforeMs: random.between(0, 20),
     afterMs: random.between(0, 20),
-    ...(strike !== undefined && { strike }),
+    ...(inject !== undefined && { inject }),
   };
   return { type: "act", idempotencyKey: key, payload };
 }
@@ -32,7 +32,7 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
   return ranked.sort((a, b) => a.rank - b.rank).map(({ item }) => item);
 }
 
-/** Each of the items so many times. */
+/** Each item `times` times. */
 export function repeated<T>(items: readonly T[], times: number): T[] {
   return items.flatMap((item) => Array.from({ length: times }, () => item));
 }

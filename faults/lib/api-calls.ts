@@ -1,40 +1,41 @@
 import { once } from "node:events";
 import { join } from "node:path";
-import type { Bench } from "./bench.ts";
+import { endChild } from "../../test/support/command.ts";
 import type { Answer, Call, Order } from "./inside/caller.ts";
-import { endProcess, readiness, startProcess } from "./processes.ts";
+import { readiness, startProcess } from "./processes.ts";
+import type { Testbed } from "./testbed.ts";
 import { until } from "./waiting.ts";
 
-/** Everything that the API can be asked, asked all at once. */
+/** Calls every route of the API, all at once. */
 export interface ApiCaller {
-  /** Makes each call again and again for so long, and at least once. */
+  /** Repeats each call for `forMs`, at least once. */
   callAll(forMs: number): Promise<Answer[]>;
-  /** Makes each call that is answered at once. @returns those that are not answered as they were at the start */
+  /** Makes each call that does not wait. @returns answers whose status differs from the usual one */
   unusual(): Promise<Answer[]>;
   stop(): Promise<void>;
 }
 
-/** What the calls that change something say. A route that takes a body and is not listed here cannot be called. */
+/** Bodies by route. A route with a body must be listed here. */
 const submission = { type: "act", payload: { beforeMs: 0, afterMs: 0 }, idempotencyKey: "KEY" };
 const bodies: Record<string, object> = {
   "POST /jobs": submission,
   "POST /jobs/batch": { jobs: [submission, { ...submission, idempotencyKey: "KEY-2" }] },
-  // None matches: what the store is asked for is the same.
+  // Matches no job; the work for Redis is the same.
   "POST /failures/retry": { type: "tick", before: "2020-01-01T00:00:00Z" },
-  "POST /jobs/{id}/effects/{name}/resolve": { as: "done", evidence: "The laboratory's" },
+  "POST /jobs/{id}/effects/{name}/resolve": { as: "done", evidence: "The fault laboratory's" },
   "POST /store/accept-loss": { evidence: "Nothing is lost" },
 };
 
 /**
- * Learns from the API's own reference what it can be asked, so that no route is forgotten.
+ * Reads the routes from the API's own reference, so that none is forgotten.
  *
- * @throws Error when it has a route that the laboratory does not know how to call, or that cannot be called now
+ * @throws Error for a route without a known body, or one that cannot be called now
  */
-export async function openApiCaller({ api, directory, installation }: Bench): Promise<ApiCaller> {
+export async function openApiCaller({ api, directory, installation }: Testbed): Promise<ApiCaller> {
   const { url = "" } = (await api?.ready()) ?? {};
   const [ended, delayed] = await Promise.all([submit(url, {}), submit(url, { delayMs: 3_600_000 })]);
   await (await fetch(`${url}/jobs/${ended}/status`, { headers: { Prefer: "wait=10" } })).arrayBuffer();
-  const calls = [...(await plainCalls(url, ended)), ...followingCalls(delayed)];
+  const calls = [...(await plainCalls(url, ended)), ...waitingCalls(delayed)];
   const child = startProcess(installation.script("caller"), {}, join(directory, "logs/caller.log"));
   await readiness(child);
   const carryOut = async (order: Order) => {
@@ -43,7 +44,7 @@ export async function openApiCaller({ api, directory, installation }: Bench): Pr
     return answers as Answer[];
   };
   const callAll = (forMs: number) => carryOut({ url, calls, forMs });
-  const usual = await answersInPeace(callAll);
+  const usual = await usualAnswers(callAll);
   return {
     callAll,
     async unusual() {
@@ -53,12 +54,12 @@ export async function openApiCaller({ api, directory, installation }: Bench): Pr
         usual.some(({ call, status }) => call === now.call && status !== now.status),
       );
     },
-    stop: () => endProcess(child, "SIGKILL"),
+    stop: () => endChild(child, "SIGKILL"),
   };
 }
 
-/** On a machine that is busy, e.g. with starting all this, an answer can take too long by itself. */
-async function answersInPeace(callAll: ApiCaller["callAll"]): Promise<Answer[]> {
+/** A busy machine can be too slow at first, so this retries. */
+async function usualAnswers(callAll: ApiCaller["callAll"]): Promise<Answer[]> {
   let failed: Answer[] = [];
   const usual = await until(
     async () => {
@@ -68,7 +69,7 @@ async function answersInPeace(callAll: ApiCaller["callAll"]): Promise<Answer[]> 
     },
     { withinMs: 10_000 },
   );
-  if (usual === undefined) throw new Error(`Cannot be called: ${JSON.stringify(failed)}`);
+  if (usual === undefined) throw new Error(`These calls fail: ${JSON.stringify(failed)}`);
   return usual;
 }
 
@@ -84,18 +85,18 @@ async function plainCalls(url: string, id: string): Promise<Call[]> {
   return operations.map(({ path, method, requestBody }) => {
     const name = `${method.toUpperCase()} ${path}`;
     const body = bodies[name];
-    if (requestBody !== undefined && body === undefined) throw new Error(`What to say to ${name}?`);
-    const place = path.startsWith("/schedules") ? "each-second" : "tell";
+    if (requestBody !== undefined && body === undefined) throw new Error(`Add a body for ${name} here`);
+    const resource = path.startsWith("/schedules") ? "each-second" : "notify";
     const filled = path
       .replace("{id}", id)
-      .replace("{name}", place)
+      .replace("{name}", resource)
       .replace("{at}", new Date().toISOString());
     return { name, method: method.toUpperCase(), path: filled, ...(body && { body }) };
   });
 }
 
-/** The other ways to ask for what changes. */
-function followingCalls(id: string): Call[] {
+/** The other ways to wait for changes. */
+function waitingCalls(id: string): Call[] {
   const stream = { Accept: "text/event-stream" };
   const status = { method: "GET", path: `/jobs/${id}/status` };
   return [
@@ -112,6 +113,6 @@ async function submit(url: string, options: object): Promise<string> {
     body: JSON.stringify({ ...submission, idempotencyKey: `first ${JSON.stringify(options)}`, options }),
   });
   const { id } = (await response.json()) as { id?: string };
-  if (id === undefined) throw new Error(`The API took no job: ${response.status}`);
+  if (id === undefined) throw new Error(`The API accepted no job: ${response.status}`);
   return id;
 }

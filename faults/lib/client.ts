@@ -4,34 +4,34 @@ import type { JobContract, JobStatus, Producer, Receipt } from "holdfast";
 import { openDurableList } from "./inside/durable-list.ts";
 import type { Library } from "./installation.ts";
 
-/** A job that was acknowledged, after however many tries. */
+/** An acknowledged job, after any number of tries. */
 export interface Acknowledged {
   readonly key: string;
   readonly id: string;
   /** The answer said so. */
   readonly isDuplicate: boolean;
-  /** It had been accepted by a try that got no answer. */
+  /** A try without an answer had been accepted. */
   readonly isRecovered: boolean;
   readonly at: number;
 }
 
-/** One try to submit. Throws where the outcome is unknown. */
-export type Door = (submission: Submission) => Promise<Pick<Receipt, "id" | "duplicate">>;
+/** Tries once to submit. Throws if the outcome is unknown. */
+export type Submitter = (submission: Submission) => Promise<Pick<Receipt, "id" | "duplicate">>;
 
 export interface Submission {
-  readonly type: "act" | "late" | "refused" | "probed" | "bystander" | "deadly" | "blocking" | "odd";
+  readonly type: "act" | "late" | "refused" | "probed" | "bystander" | "poison" | "blocking" | "odd";
   readonly idempotencyKey: string;
   readonly payload: object;
 }
 
-/** Submits with retries, and keeps its own list of what was acknowledged, on the disk before it counts. */
+/** Submits with retries, and records each acknowledgement on disk before it counts. */
 export interface Client {
-  /** @returns undefined when no answer came within the bounds */
-  submit(submission: Submission, door?: Door): Promise<Acknowledged | undefined>;
+  /** @returns undefined if no answer came in time */
+  submit(submission: Submission, submitter?: Submitter): Promise<Acknowledged | undefined>;
   readonly acknowledged: readonly Acknowledged[];
-  /** Tries that ended without an answer. */
+  /** Tries without an answer. */
   readonly unanswered: number;
-  /** Asks again while the store is away. */
+  /** Retries while Redis is down. */
   status(id: string): Promise<JobStatus | undefined>;
   close(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export async function openClient(
 ): Promise<Client> {
   const list = await openDurableList(join(directory, "acknowledged.ndjson"));
   const producer = await library.createProducer(library.application, env);
-  const ownDoor = libraryDoor(producer, library);
+  const ownSubmitter = librarySubmitter(producer, library);
   const acknowledged: Acknowledged[] = [];
   let unanswered = 0;
 
@@ -55,11 +55,11 @@ export async function openClient(
     get unanswered() {
       return unanswered;
     },
-    async submit(submission, door = ownDoor) {
+    async submit(submission, submitter = ownSubmitter) {
       const giveUpAt = performance.now() + GIVE_UP_MS;
       for (let isFirst = true; performance.now() < giveUpAt; isFirst = false) {
         try {
-          const { id, duplicate } = await door(submission);
+          const { id, duplicate } = await submitter(submission);
           const line = {
             key: submission.idempotencyKey,
             id,
@@ -96,8 +96,8 @@ export async function openClient(
   };
 }
 
-/** The door of a producer in this process. */
-export function libraryDoor(producer: Producer, { application }: Library): Door {
+/** Submits through a producer in this process. */
+export function librarySubmitter(producer: Producer, { application }: Library): Submitter {
   return ({ type, payload, idempotencyKey }) => {
     const contract: JobContract | undefined = application.jobs.get(type);
     if (contract === undefined) throw new Error(`There is no job ${type}`);
@@ -105,13 +105,13 @@ export function libraryDoor(producer: Producer, { application }: Library): Door 
   };
 }
 
-/** The error is of the copy's own class, so it is told by its shape. */
+/** The error belongs to the copy's own class, so `instanceof` does not work. */
 function isRefusal(error: unknown): boolean {
   return error instanceof Error && "retryable" in error && error.retryable === false;
 }
 
-/** The door of the API. @param url of the API that runs now */
-export function apiDoor(url: () => Promise<string>): Door {
+/** Submits through the API. @param url of the running API */
+export function apiSubmitter(url: () => Promise<string>): Submitter {
   return async (submission) => {
     const response = await fetch(`${await url()}/jobs`, {
       method: "POST",

@@ -1,16 +1,16 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { defineSchedule } from "../../src/contract/define-schedule.ts";
-import type { newlyDue, startingPoint } from "../../src/scheduler/agenda.ts";
-import type { Bench } from "./bench.ts";
-import type { Random } from "./random.ts";
+import type { defineSchedule } from "../../src/job/define-schedule.ts";
+import type { newlyDue, startingPoint } from "../../src/schedule/agenda.ts";
+import type { Random } from "../../test/support/random.ts";
+import type { Testbed } from "./testbed.ts";
 
-/** What a scheduler whose clock is in the laboratory's hand made of the changes of the clocks. */
+/** What a scheduler did around daylight-saving changes. */
 export interface Crossed {
   readonly changes: number;
   readonly ticks: number;
   readonly missed: number;
-  /** Ticks that are none, or that came twice. */
+  /** Ticks that were not due, or came twice. */
   readonly wrong: number;
 }
 
@@ -18,10 +18,10 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const QUARTER_MS = 15 * MINUTE_MS;
-/** Shorter than the catch-up window below, so that nothing is out of its reach. */
+/** Shorter than the catch-up window below, so that no tick is out of reach. */
 const LONGEST_PAUSE_MS = 40 * MINUTE_MS;
 
-/** Both changes of 2026 in each zone: Lord Howe's are of half an hour. */
+/** Both changes of 2026 in each zone. Lord Howe's are half an hour. */
 const changes: readonly [string, string][] = [
   ["Europe/Berlin", "2026-03-29T01:00Z"],
   ["Europe/Berlin", "2026-10-25T01:00Z"],
@@ -31,11 +31,14 @@ const changes: readonly [string, string][] = [
   ["Australia/Lord_Howe", "2026-10-03T15:30Z"],
 ];
 
-/** Follows a schedule of every quarter of an hour for a day around each change, with pauses and jumps of the clock. */
-export async function crossChanges({ directory, installation }: Bench, random: Random): Promise<Crossed> {
+/** Runs a quarter-hourly schedule for a day around each change, with pauses and clock jumps. */
+export async function runAcrossChanges(
+  { directory, installation }: Testbed,
+  random: Random,
+): Promise<Crossed> {
   const dist = (file: string) => import(pathToFileURL(join(directory, "installation/dist", file)).href);
-  const agenda: Agenda = await dist("scheduler/agenda.js");
-  const contract: { defineSchedule: typeof defineSchedule } = await dist("contract/define-schedule.js");
+  const agenda: Agenda = await dist("schedule/agenda.js");
+  const contract: { defineSchedule: typeof defineSchedule } = await dist("job/define-schedule.js");
   const job = (await installation.library()).application.jobs.get("tick");
   if (job === undefined) throw new Error("There is no job tick");
   const crossed = changes.map(([timeZone, change]) => {
@@ -48,7 +51,7 @@ export async function crossChanges({ directory, installation }: Bench, random: R
       ...times,
     });
     const [from, to] = [Date.parse(change) - DAY_MS / 2, Date.parse(change) + DAY_MS / 2];
-    return compare(expected(timeZone, from, to), follow(agenda, schedule, from, to, random));
+    return compare(expected(timeZone, from, to), ticksOf(agenda, schedule, from, to, random));
   });
   const total = (count: (one: (typeof crossed)[number]) => number) =>
     crossed.reduce((sum, one) => sum + count(one), 0);
@@ -65,8 +68,8 @@ interface Agenda {
   readonly newlyDue: typeof newlyDue;
 }
 
-/** Looks at odd moments, up to forty minutes apart; at one in twenty the clock has been set back an hour. */
-function follow(
+/** Checks at random moments, up to forty minutes apart; one in twenty times the clock is set back an hour. */
+function ticksOf(
   { startingPoint, newlyDue }: Agenda,
   schedule: ReturnType<typeof defineSchedule>,
   from: number,
@@ -85,7 +88,7 @@ function follow(
   return ticks.filter((at) => at >= from && at < to);
 }
 
-/** Walks minute by minute and watches the clocks of the zone: another way to the same ticks, with no cron and no offsets. */
+/** Derives the same ticks without cron and offsets, minute by minute from the zone's wall clock. */
 function expected(timeZone: string, from: number, to: number): number[] {
   const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" });
   const shownAt = (instant: number) => Date.parse(`${format.format(instant).replace(" ", "T")}Z`);
@@ -95,7 +98,7 @@ function expected(timeZone: string, from: number, to: number): number[] {
   for (let instant = from - DAY_MS; instant < to; instant += MINUTE_MS) {
     const wall = shownAt(instant);
     let isDue = false;
-    // From what they showed a minute ago, so that what they skip counts as shown now.
+    // Starting one minute later than last time, so that skipped times count as shown now.
     for (let time = Math.min(last + MINUTE_MS, wall); time <= wall; time += MINUTE_MS) {
       isDue ||= time % QUARTER_MS === 0 && !shown.has(time);
       shown.add(time);

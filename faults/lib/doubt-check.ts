@@ -1,16 +1,18 @@
 import type { Doubt, JobStatus } from "holdfast";
 import { Redis } from "ioredis";
-import { findStuckDoubts } from "../../src/effect/doubt-invariant.ts";
-import type { Bench } from "./bench.ts";
+import { findStuckDoubts } from "../../src/effect/stuck-doubts.ts";
+import { openQueueStores } from "../../src/queue/queue-store.ts";
+import { createCodec } from "../../src/redis/codec.ts";
+import type { Testbed } from "./testbed.ts";
 import { inLanes, until } from "./waiting.ts";
 
-/** A job that a client knows. */
+/** A job as its client knows it. */
 export interface WitnessedJob {
   readonly id: string;
   readonly status: JobStatus | undefined;
 }
 
-/** What the sweep mends, and what a resolved job needs to end, takes no longer. */
+/** More than the sweep and a resolved job need. */
 const WITHIN_MS = 30_000;
 const LANES = 8;
 const RESOLVED_MAX = 200;
@@ -18,34 +20,35 @@ const RESOLVED_MAX = 200;
 const TIMES_MAX = 10;
 
 /**
- * Checks that nothing about a doubt is stuck (G10): each job that says in doubt is listed, each listed doubt can be resolved,
- * as the witness knows it, each job that was resolved goes on to its end, and nothing completed has an open effect.
+ * Checks that no doubt is stuck (G10): each job in doubt is listed, each listed doubt can be resolved, each resolved job
+ * runs to its end, and no completed job has an open effect.
  *
- * @param withinMs how long it may be so, in milliseconds @default 30000
+ * @param withinMs time until that must be true, in milliseconds @default 30000
  * @returns a sentence for each thing that is stuck
  */
 export async function findStuck(
-  bench: Bench,
+  testbed: Testbed,
   jobs: readonly WitnessedJob[],
   withinMs = WITHIN_MS,
 ): Promise<string[]> {
-  if (bench.workers.length + bench.immune.length === 0) return [];
-  const redis = new Redis(bench.store.url);
+  if (testbed.workers.length + testbed.immune.length === 0) return [];
+  const redis = new Redis(testbed.store.url);
   try {
     const before = await stuckFor(redis, withinMs);
     return before.length > 0
       ? before
-      : [...(await resolveAll(bench, jobs)), ...(await stuckFor(redis, withinMs))];
+      : [...(await resolveAll(testbed, jobs)), ...(await stuckFor(redis, withinMs))];
   } finally {
     redis.disconnect();
   }
 }
 
-/** @returns what is still stuck after the time that the sweep may take */
+/** @returns what is still stuck after `withinMs` */
 async function stuckFor(redis: Redis, withinMs: number): Promise<string[]> {
+  const store = openQueueStores({ client: redis, codec: createCodec([]) }, "holdfast").of("default");
   let found: string[] = [];
   const look = async () => {
-    const { unlisted, stale, open } = await findStuckDoubts(redis, "holdfast", "default", 0);
+    const { unlisted, stale, open } = await findStuckDoubts(store, 0);
     found = [
       ...unlisted.map((id) => `${id} says in doubt, and nothing of it can be resolved`),
       ...stale.map((member) => `${member} is listed, and cannot be resolved`),
@@ -57,19 +60,16 @@ async function stuckFor(redis: Redis, withinMs: number): Promise<string[]> {
   return found;
 }
 
-/**
- * Resolves what is in doubt, as the witness knows it, until nothing is. A job that goes on can be hit by the fault that is its
- * own, and be in doubt once more.
- */
-async function resolveAll(bench: Bench, jobs: readonly WitnessedJob[]): Promise<string[]> {
-  const { application, createOperator } = await bench.installation.library();
-  const operator = await createOperator(application, { ...bench.env, REDIS_URL: bench.store.url });
+/** Resolves doubts as the witness knows them, until none is left. A resolved job may hit its injected fault and be in doubt again. */
+async function resolveAll(testbed: Testbed, jobs: readonly WitnessedJob[]): Promise<string[]> {
+  const { application, createOperator } = await testbed.installation.library();
+  const operator = await createOperator(application, { ...testbed.env, REDIS_URL: testbed.store.url });
   const known = new Map(jobs.map((job) => [job.id, job]));
   const resolveOne = async ({ jobId, effect, effectKey }: Doubt) => {
-    const isDone = canNeverBe(known.get(jobId)) || bench.told().some(({ key }) => key === effectKey);
+    const isDone = canNeverBe(known.get(jobId)) || testbed.witnessed().some(({ key }) => key === effectKey);
     const as = isDone ? "done" : "not-done";
     const fate = await operator.resolve(jobId, effect, { as, evidence: "the witness", by: "laboratory" });
-    const isAtRest = async () => fate === "gone" || isFinished(await bench.client.status(jobId));
+    const isAtRest = async () => fate === "gone" || isFinished(await testbed.client.status(jobId));
     return (await until(isAtRest, { withinMs: WITHIN_MS, everyMs: 50 }))
       ? []
       : [`${jobId} ${effect} was resolved (${fate}), and its job did not go on to its end`];
@@ -92,12 +92,12 @@ async function resolveAll(bench: Bench, jobs: readonly WitnessedJob[]): Promise<
   }
 }
 
-/** Nothing happens to it any more by itself: another doubt of it is listed, too. */
+/** Nothing more happens to it by itself. Another doubt would be listed, too. */
 function isFinished(status: JobStatus | undefined): boolean {
   return status === undefined || status.state === "completed" || status.state === "failed";
 }
 
-/** Its effect leaves a doubt each time it runs: called not done, it would leave the next. */
+/** Its effect leaves a doubt on every run; resolved as not done, it would leave the next. */
 function canNeverBe(job: WitnessedJob | undefined): boolean {
   return job?.status?.type === "probed";
 }

@@ -1,10 +1,9 @@
+import type { Random } from "../../test/support/random.ts";
 import type { Table } from "../../test/support/report.ts";
 import type { Counts, Verdict } from "./checker.ts";
-import type { Random } from "./random.ts";
 
-/** One way to hurt the service, and what must hold nonetheless. */
+/** A way to disturb the service, and what must still hold. */
 export interface Experiment {
-  /** As in the design's list. */
   readonly number: number;
   readonly title: string;
   readonly fault: string;
@@ -14,24 +13,24 @@ export interface Experiment {
 
 export interface Context {
   readonly random: Random;
-  /** The short form: the same faults, fewer of them. */
+  /** The short form: the same faults, but fewer. */
   readonly isQuick: boolean;
-  /** Tells how far it is. */
+  /** Reports progress. */
   say(progress: string): void;
 }
 
 export interface Outcome {
   readonly counts: Counts;
-  /** What the experiment alone tells. */
+  /** Results of this experiment only. */
   readonly table?: Table;
   /** Sentences about what was measured. */
   readonly measured: readonly string[];
-  /** Guarantees that did not hold; empty when all did. */
+  /** Guarantees that did not hold. */
   readonly broken: readonly string[];
   readonly controls: readonly Control[];
 }
 
-/** The same run with one protection cut out: the checker must notice. */
+/** The same run with one protection removed: the checker must notice. */
 export interface Control {
   readonly protection: string;
   readonly isCaught: boolean;
@@ -43,18 +42,18 @@ const promises: readonly [keyof Counts, string][] = [
   ["repeated", "effects were repeated"],
   ["falselyDone", "jobs said completed without their effect"],
   ["unexplained", "effects were in doubt without a fault in their window"],
-  ["concealed", "effects were cut off in their window and not said to be in doubt"],
+  ["concealed", "effects were interrupted in their window and are not in doubt"],
   ["failed", "jobs failed for another reason than doubt"],
   ["notEnded", "jobs did not end"],
   ["stuck", "doubts were stuck"],
 ];
 
-/** Whether every guarantee held, and every control was caught. */
+/** Whether every guarantee held and every control was caught. */
 export function hasHeld({ broken, controls }: Outcome): boolean {
   return broken.length === 0 && controls.every(({ isCaught }) => isCaught);
 }
 
-/** What a verdict says against the guarantees. */
+/** The guarantees that a verdict shows broken. */
 export function brokenBy({ counts, findings }: Verdict): string[] {
   const broken = promises
     .filter(([kind]) => counts[kind] > 0)

@@ -1,17 +1,17 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Application, createOperator, createProducer } from "holdfast";
-import ts from "typescript";
+import { compileFile, copyBuild } from "../../test/support/build-copy.ts";
 
-/** A copy of the shipped build, whole or with one protection cut out. */
+/** A copy of the shipped build, whole or with one protection removed. */
 export interface Installation {
-  /** The script of a process of the laboratory's, inside this copy. */
+  /** The laboratory's own scripts, compiled into this copy. */
   script(name: "worker" | "api" | "scheduler" | "witness" | "caller"): string;
   readonly cli: string;
-  /** What `HOLDFAST_CONFIG` is set to. */
+  /** For `HOLDFAST_CONFIG`. */
   readonly config: string;
-  /** This copy's own library, for a producer in the laboratory's own process. */
+  /** This copy's library, for a producer in this process. */
   library(): Promise<Library>;
 }
 
@@ -21,27 +21,27 @@ export interface Library {
   readonly application: Application;
 }
 
-/** One protection taken out of a copy of the build: which text of which file is replaced by what. */
-export interface Cut {
+/** A text of a file in `dist/` that occurs exactly once, and its replacement. */
+export type Edit = readonly [file: string, from: string, to: string];
+
+/** A change to a copy of the build that removes one protection. */
+export interface Mutation {
   readonly name: string;
-  readonly edits: readonly { readonly file: string; readonly from: string; readonly to: string }[];
+  readonly edits: readonly Edit[];
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const inside = join(root, "faults/lib/inside");
 
 /**
- * Copies the build, so that nothing else that is built meanwhile changes what is tested.
+ * Copies the build, so that a later build does not change what is tested.
  *
- * @param directory where to; made anew
+ * @param directory created
  */
-export function install(directory: string, cut?: Cut): Installation {
-  mkdirSync(join(directory, "lab"), { recursive: true });
-  for (const name of ["dist", "bin", "package.json"])
-    cpSync(join(root, name), join(directory, name), { recursive: true });
-  symlinkSync(join(root, "node_modules"), join(directory, "node_modules"));
-  for (const edit of cut?.edits ?? []) applyEdit(join(directory, "dist", edit.file), edit);
-  for (const name of readdirSync(inside)) compile(name, join(directory, "lab"));
+export function install(directory: string, mutation?: Mutation): Installation {
+  copyBuild(root, directory);
+  for (const edit of mutation?.edits ?? []) applyEdit(join(directory, "dist"), edit);
+  for (const name of readdirSync(inside)) compileFile(join(inside, name), join(directory, "lab", name));
   return {
     script: (name) => join(directory, "lab", `${name}.js`),
     cli: join(directory, "bin/holdfast"),
@@ -64,24 +64,13 @@ async function importFile<Module>(directory: string, file: string): Promise<Modu
   return (await import(pathToFileURL(join(directory, file)).href)) as Module;
 }
 
-/** A cut that does not fit the code any more must not pass for one that nobody noticed. */
-function applyEdit(file: string, { from, to }: Cut["edits"][number]): void {
+/** An edit that no longer fits must not pass for a mutation that nobody noticed. */
+function applyEdit(dist: string, [name, from, to]: Edit): void {
+  const file = join(dist, name);
   const source = readFileSync(file, "utf8");
   if (source.split(from).length !== 2) throw new Error(`${file}: expected exactly once: ${from}`);
   writeFileSync(
     file,
     source.replace(from, () => to),
   );
-}
-
-function compile(name: string, directory: string): void {
-  const { outputText } = ts.transpileModule(readFileSync(join(inside, name), "utf8"), {
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2022,
-      module: ts.ModuleKind.ESNext,
-      verbatimModuleSyntax: true,
-    },
-  });
-  const linked = outputText.replaceAll(/(["']\.\/[\w-]+)\.ts(["'])/g, "$1.js$2");
-  writeFileSync(join(directory, name.replace(/\.ts$/, ".js")), linked);
 }

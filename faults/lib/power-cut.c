@@ -1,9 +1,8 @@
 /*
- * Makes SIGKILL of the store mean a power cut: what was written to its log but not fsynced is gone.
+ * Makes SIGKILL of Redis mean a power cut: what was written to its log but not fsynced is lost.
  *
- * The kernel keeps what a killed process has written, so killing the store alone can never show whether it fsyncs before
- * it answers. Preloaded into the store (LD_PRELOAD), this keeps what goes into the append-only log in the process's own
- * memory until fsync, where it dies with the process.
+ * The kernel keeps what a killed process has written, so a kill alone never shows whether Redis fsyncs before it answers. This
+ * library, preloaded with LD_PRELOAD, keeps writes to the append-only log in the process's memory until fsync.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -45,7 +44,7 @@ ssize_t write(int fd, const void *bytes, size_t length) {
   return length;
 }
 
-/* By the real write, since our own would only keep it again. */
+/* Uses the real write; ours would only keep it again. */
 static void flush(int fd) {
   static ssize_t (*real)(int, const void *, size_t);
   if (!real) real = dlsym(RTLD_NEXT, "write");

@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import { scratchFolder } from "./scratch.ts";
 
 /**
- * Builds the library that makes SIGKILL of the store mean a power cut.
+ * Builds the library that makes SIGKILL of Redis mean a power cut.
  *
- * @returns the environment to start the store with; undefined where it cannot be built: not Linux, or no C compiler
+ * @returns the environment to start Redis with; undefined without Linux or a C compiler
  */
 export function powerCutEnvironment(): NodeJS.ProcessEnv | undefined {
   if (process.platform !== "linux") return undefined;

@@ -1,21 +1,22 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
-import { removeScratch } from "./scratch.ts";
-
-const living = new Set<ChildProcess>();
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { endWithUs } from "../../test/support/command.ts";
 
 export interface Ready {
   readonly url?: string;
 }
 
-/** The environment without what would configure Holdfast: the laboratory decides that alone. */
+/** The environment without any configuration of Holdfast. */
 export function neutralEnvironment(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env);
   return Object.fromEntries(entries.filter(([name]) => !/^(HOLDFAST_|LAB_|(REDIS|SMTP)_URL$)/.test(name)));
 }
 
-/** Starts a script of the laboratory's as a process of its own, which never outlives it. */
+/** Where each process logs. */
+const logs = new WeakMap<ChildProcess, string>();
+const LOG_SHOWN_MAX = 2_000;
+
+/** Starts a laboratory script as a child process that never outlives this one. */
 export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: string): ChildProcess {
   const log = openSync(logFile, "a");
   const child = spawn(process.execPath, [script], {
@@ -23,41 +24,23 @@ export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: st
     stdio: ["ignore", log, log, "ipc"],
   });
   closeSync(log);
-  living.add(child);
-  child.once("exit", () => living.delete(child));
-  child.on("error", () => {});
+  endWithUs(child);
+  logs.set(child, logFile);
   return child;
 }
 
-/** Waits for the message with which a process says that it is ready. */
+/** Waits for the message with which a process reports that it is ready. */
 export async function readiness(child: ChildProcess, withinMs = 60_000): Promise<Ready> {
   const signal = AbortSignal.timeout(withinMs);
   return await new Promise((resolve, reject) => {
-    const fail = () => reject(new Error(`A process of the laboratory did not start: ${child.spawnargs[1]}`));
+    const fail = () => {
+      const log = readFileSync(logs.get(child) ?? "/dev/null", "utf8").slice(-LOG_SHOWN_MAX);
+      reject(new Error(`A process of the laboratory did not start: ${child.spawnargs[1]}\n${log}`));
+    };
     signal.addEventListener("abort", fail, { once: true });
     child.once("exit", fail);
     child.on("message", (message: Ready & { ready?: true }) => {
       if (message.ready) resolve(message);
     });
   });
-}
-
-/** @param signal SIGTERM lets it end its work; SIGKILL ends it even when it is stopped */
-export async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, "exit");
-  child.kill(signal);
-  await exited;
-}
-
-/** However the laboratory ends, its processes end with it. */
-export function endAllWithUs(): void {
-  const endAll = () => {
-    for (const child of living) child.kill("SIGKILL");
-    removeScratch();
-  };
-  process.on("exit", endAll);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => process.exit(130));
-  }
 }

@@ -1,4 +1,4 @@
-/** Where the running experiments tell how far they are: one line each, rewritten in place in a terminal. */
+/** Progress of the running experiments: one line each, rewritten in place in a terminal. */
 export interface Board {
   add(title: string): Progress;
   close(): void;
@@ -6,7 +6,7 @@ export interface Board {
 
 export interface Progress {
   say(text: string): void;
-  /** Ends the line. @param mark how it came out */
+  /** Ends the line. @param mark of the outcome */
   end(mark: string): void;
 }
 
@@ -17,7 +17,7 @@ export function openBoard(): Board {
   return process.stdout.isTTY ? openLiveBoard() : openPlainBoard();
 }
 
-/** Lines that come one after the other, seldom enough for a log. */
+/** One line after another, few enough for a log. */
 function openPlainBoard(): Board {
   return {
     add(title) {

@@ -2,50 +2,50 @@ import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * What the way to the store does.
+ * How the network behaves.
  *
- * `delayed`: each answer comes `ms` late. `black hole`: nothing passes, in either direction; what was sent arrives once
- * the way is open again. `half-open`: the store's end of each connection is gone and the client's is not told; such a
- * connection stays silent for ever, and only new ones work once the way is open again.
+ * `delayed`: each answer comes `ms` late. `black hole`: nothing passes in either direction until the network is open again.
+ * `half-open`: Redis's end of each connection is gone and the client's does not notice; that connection stays silent
+ * forever, and only new ones work once the network is open again.
  */
-export type Way =
+export type Network =
   | { readonly kind: "open" }
   | { readonly kind: "delayed"; readonly ms: number }
   | { readonly kind: "black hole" }
   | { readonly kind: "half-open" };
 
-/** Stands between clients and the store, and can lose or hold up what passes. */
+/** A proxy between clients and Redis that can lose or delay traffic. */
 export interface StoreProxy {
   readonly url: string;
   /**
-   * Loses something of the next command that contains `text`, and closes the connection.
+   * Loses the next command that contains `text`, or its reply, and closes the connection.
    *
-   * `reply`: the store has run the command, and its answer does not arrive. `command`: it does not reach the store.
+   * `reply`: Redis has run the command, but its answer is lost. `command`: it does not reach Redis.
    */
   lose(what: "reply" | "command", text: string): void;
-  /** How often something was lost. */
+  /** How many commands or replies were lost. */
   readonly lost: number;
-  /** Changes the way from now on. */
-  become(way: Way): void;
+  /** Changes the network from now on. */
+  become(network: Network): void;
   stop(): Promise<void>;
 }
 
 interface Traffic {
-  way: Way;
+  network: Network;
   order: { what: "reply" | "command"; text: string } | undefined;
   lost: number;
   readonly pairs: Set<Pair>;
 }
 
-/** One connection of a client, and the one to the store that belongs to it. */
+/** A client's connection, and the matching one to Redis. */
 interface Pair {
-  /** The way has changed. */
+  /** The network has changed. */
   change(): void;
   close(): void;
 }
 
 export async function startProxy(targetPort: number): Promise<StoreProxy> {
-  const traffic: Traffic = { way: { kind: "open" }, order: undefined, lost: 0, pairs: new Set() };
+  const traffic: Traffic = { network: { kind: "open" }, order: undefined, lost: 0, pairs: new Set() };
   const server = createServer((client) => pairUp(client, connect(targetPort, "127.0.0.1"), traffic));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
@@ -58,8 +58,8 @@ export async function startProxy(targetPort: number): Promise<StoreProxy> {
     get lost() {
       return traffic.lost;
     },
-    become(way) {
-      traffic.way = way;
+    become(network) {
+      traffic.network = network;
       for (const pair of traffic.pairs) pair.change();
     },
     async stop() {
@@ -71,13 +71,13 @@ export async function startProxy(targetPort: number): Promise<StoreProxy> {
 
 function pairUp(client: Socket, store: Socket, traffic: Traffic): void {
   let losesReply = false;
-  let isDeaf = false;
+  let isStuck = false;
   const toStore = openLane(store, traffic);
   const toClient = openLane(client, traffic);
   const pair: Pair = {
     change() {
-      isDeaf ||= traffic.way.kind === "half-open";
-      if (isDeaf) return void store.destroy();
+      isStuck ||= traffic.network.kind === "half-open";
+      if (isStuck) return void store.destroy();
       toStore.change();
       toClient.change();
     },
@@ -91,10 +91,10 @@ function pairUp(client: Socket, store: Socket, traffic: Traffic): void {
   for (const socket of [client, store]) socket.on("error", () => {});
   client.on("close", pair.close);
   store.on("close", () => {
-    if (!isDeaf) pair.close();
+    if (!isStuck) pair.close();
   });
   client.on("data", (chunk) => {
-    if (isDeaf) return;
+    if (isStuck) return;
     const { order } = traffic;
     if (order === undefined || !chunk.includes(order.text)) return toStore.send(chunk);
     traffic.lost += 1;
@@ -105,18 +105,18 @@ function pairUp(client: Socket, store: Socket, traffic: Traffic): void {
   });
   store.on("data", (chunk) => {
     if (losesReply) pair.close();
-    else toClient.send(chunk, traffic.way.kind === "delayed" ? traffic.way.ms : 0);
+    else toClient.send(chunk, traffic.network.kind === "delayed" ? traffic.network.ms : 0);
   });
   pair.change();
 }
 
-/** One direction of a connection: chunks arrive in order, however late. */
+/** One direction of a connection. Chunks arrive in order, however late. */
 function openLane(to: Socket, traffic: Traffic) {
   let held: Buffer[] = [];
   let late = Promise.resolve();
   let pending = 0;
   const pass = (chunk: Buffer) => {
-    if (traffic.way.kind === "black hole") held.push(chunk);
+    if (traffic.network.kind === "black hole") held.push(chunk);
     else if (to.writable) to.write(chunk);
   };
   return {

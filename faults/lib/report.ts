@@ -27,7 +27,7 @@ export function printOutcome(experiment: Experiment, outcome: Outcome, seed: num
   process.stdout.write(`${lines.map((line) => `    ${line}`).join("\n")}\n`);
 }
 
-/** Which counts are told, and how a person calls them. */
+/** The counts in the report, and their names. */
 const columns: readonly [keyof Counts, string][] = [
   ["faults", "faults (N)"],
   ["acknowledged", "acknowledged"],
@@ -55,12 +55,12 @@ function report(finished: readonly Finished[], seed: number): string {
   const held = finished.every(({ outcome }) => hasHeld(outcome));
   const controls = finished.flatMap(({ outcome }) => outcome.controls);
   const caught = controls.filter(({ isCaught }) => isCaught).length;
-  // Since this process began: several experiments run side by side.
+  // Experiments run side by side, so this is the time of the whole process.
   const minutes = Math.round(process.uptime() / 60);
   return [
-    "# Reliability: what tried to break Holdfast, and what came of it",
+    "# Reliability: attempts to break Holdfast, and their results",
     "",
-    "Written by `npm run faults`; do not edit by hand. `faults/README.md` tells how it is measured.",
+    "Written by `npm run faults`; do not edit by hand. `faults/README.md` says how it is measured.",
     "",
     `**${total.acknowledged} jobs, ${total.faults} injected faults, ${minutes} minutes: ` +
       `${held ? "every guarantee held" : "NOT every guarantee held"}, and ${caught} of ${controls.length} positive controls were caught.**`,
@@ -69,8 +69,8 @@ function report(finished: readonly Finished[], seed: number): string {
     "",
     "## All counts",
     "",
-    "N counts faults that were really injected: a process killed or paused, an answer cut off, an outage, a restart, a",
-    "storm. Where nothing was found, the true rate is below 3/N per fault with 95 % confidence.",
+    "N counts faults that really happened: a process killed or paused, an answer cut off, an outage, a restart, a",
+    "storm. If nothing was found, the true rate is below 3/N per fault with 95 % confidence.",
     "",
     markdownTable({
       head: [
@@ -90,7 +90,7 @@ function report(finished: readonly Finished[], seed: number): string {
     ...finished.flatMap(section),
     "## Positive controls",
     "",
-    "The same runs on a copy of the build, or of the store's settings, with one protection cut out. A checker that cannot",
+    "The same runs on a copy of the build, or of Redis's settings, with one protection removed. A checker that cannot",
     "fail proves nothing.",
     "",
     markdownTable({
@@ -123,7 +123,7 @@ function section({ experiment, outcome, seconds }: Finished): string[] {
   ];
 }
 
-/** What must be zero. */
+/** Counts that must be zero. */
 const bounded: ReadonlySet<keyof Counts> = new Set([
   "lost",
   "repeated",

@@ -1,9 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { endProcess, type Ready, readiness, startProcess } from "./processes.ts";
+import { endChild } from "../../test/support/command.ts";
+import { type Ready, readiness, startProcess } from "./processes.ts";
 
-/** One end of a process that nobody asked for. */
+/** An unplanned end of a process. */
 export interface Death {
   readonly life: string;
   readonly at: number;
@@ -14,19 +15,19 @@ export interface RoleOptions {
   readonly script: string;
   readonly env: NodeJS.ProcessEnv;
   readonly directory: string;
-  /** Told of each process that was killed, by the laboratory or by its own strike. */
+  /** Called for each process that was killed, by the laboratory or by its own injected fault. */
   readonly onDeath: (death: Death) => void;
-  /** A worker asks for the store to be struck, and goes on when it is dead. */
-  readonly onStoreStrike: (onDead: () => void) => Promise<unknown>;
+  /** A worker asks for a fault in Redis, and goes on when Redis is dead. */
+  readonly onRedisInjection: (onDead: () => void) => Promise<unknown>;
 }
 
-/** A role whose process is started again whenever it dies, as a supervisor would. */
+/** A role whose process is restarted whenever it dies, as by a supervisor. */
 export interface Role {
   readonly name: string;
-  /** Names the process that runs now. */
+  /** Names the running process. */
   readonly life: string;
   readonly pid: number;
-  /** Of the process that runs now. */
+  /** Of the running process. */
   ready(): Promise<Ready>;
   signal(signal: NodeJS.Signals): void;
   /** Ends the process with SIGTERM, and starts the next. @returns its exit code */
@@ -53,11 +54,11 @@ export function startRole(options: RoleOptions): Role {
       if (signal !== null) options.onDeath({ life, at: Date.now() });
       if (!isEnding && !isReplacing) again();
     });
-    child.on("message", (message: { strike?: "store" }) => {
-      if (message.strike === undefined) return;
-      const goOn = () => void (child.connected && child.send("struck"));
-      // Where the store was being struck already, nobody tells when it is dead: at the latest, it is back now.
-      options.onStoreStrike(goOn).then(goOn, goOn);
+    child.on("message", (message: { inject?: "store" }) => {
+      if (message.inject === undefined) return;
+      const goOn = () => void (child.connected && child.send("injected"));
+      // If a fault was already being injected, nobody reports when Redis is dead. It is back at the latest now.
+      options.onRedisInjection(goOn).then(goOn, goOn);
     });
     const ready = readiness(child);
     ready.catch(() => {});
@@ -86,14 +87,14 @@ export function startRole(options: RoleOptions): Role {
     async replace() {
       isReplacing = true;
       const { child } = current;
-      await endProcess(child, "SIGTERM");
+      await endChild(child, "SIGTERM");
       isReplacing = false;
       current = begin();
       return child.exitCode;
     },
     async stop() {
       isEnding = true;
-      await endProcess(current.child, "SIGKILL");
+      await endChild(current.child, "SIGKILL");
     },
   };
 }

@@ -4,26 +4,30 @@ import { join } from "node:path";
 
 let root: string | undefined;
 let folders = 0;
-const undoings: (() => void)[] = [];
+const cleanups: (() => void)[] = [];
 
-/** To be undone before the folders go, however the laboratory ends. Must be safe to do twice. */
-export function beforeRemoval(undo: () => void): void {
-  undoings.push(undo);
+/** Runs before the folders are removed. Must be safe to run twice. */
+export function beforeRemoval(cleanUp: () => void): void {
+  cleanups.push(cleanUp);
 }
 
-/** A new folder of this run's. With `LAB_KEEP` set all of them stay after it, for whoever wants to look into one. */
+/** A new folder for this run. With `LAB_KEEP` set, all folders stay for inspection. */
 export function scratchFolder(name: string): string {
-  root ??= mkdtempSync(join(tmpdir(), "holdfast-lab-"));
+  root ??= makeRoot();
   folders += 1;
   const folder = join(root, `${folders}-${name}`);
   mkdirSync(folder);
   return folder;
 }
 
-/** To be called last, when no process of the laboratory writes any more. */
-export function removeScratch(): void {
-  for (const undo of undoings) undo();
-  if (root === undefined) return;
+function makeRoot(): string {
+  const made = mkdtempSync(join(tmpdir(), "holdfast-lab-"));
+  process.on("exit", () => remove(made));
+  return made;
+}
+
+function remove(root: string): void {
+  for (const cleanUp of cleanups) cleanUp();
   if (process.env.LAB_KEEP === undefined) rmSync(root, { recursive: true, force: true, maxRetries: 5 });
   else process.stderr.write(`Kept: ${root}\n`);
 }

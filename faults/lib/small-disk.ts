@@ -3,19 +3,19 @@ import { rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeRemoval, scratchFolder } from "./scratch.ts";
 
-/** A file system of its own, small enough to be filled. */
+/** A file system small enough to fill. */
 export interface SmallDisk {
   readonly directory: string;
-  /** Takes all the space but so many bytes. */
+  /** Fills all but `leftBytes`. */
   fill(leftBytes: number): void;
-  /** Gives the space back. */
+  /** Frees the space. */
   clear(): void;
   remove(): void;
 }
 
 const MEBIBYTE = 1_048_576;
 
-/** @returns undefined where no file system can be mounted: mostly for want of root */
+/** @returns undefined if none can be mounted, mostly because that needs root */
 export function mountSmallDisk(mebibytes: number): SmallDisk | undefined {
   const directory = scratchFolder("small-disk");
   const options = ["-t", "tmpfs", "-o", `size=${mebibytes * MEBIBYTE}`, "holdfast-laboratory", directory];
@@ -30,7 +30,7 @@ export function mountSmallDisk(mebibytes: number): SmallDisk | undefined {
       try {
         writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leftBytes)));
       } catch (error) {
-        // Somebody else was quicker with the rest: then it is full all the same.
+        // Another process filled the rest first, so it is full anyway.
         if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error;
       }
     },

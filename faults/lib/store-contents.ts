@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 
-/** What the store itself says: how many jobs it holds for each idempotency key. */
+/** How many jobs Redis has for each idempotency key. */
 export async function jobsPerKey(url: string): Promise<Map<string, number>> {
   const store = new Redis(url);
   const counts = new Map<string, number>();

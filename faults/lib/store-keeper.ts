@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisServer } from "../../test/support/redis-server.ts";
 
-/** Starts a store again whenever it has ended by itself, as a supervisor would. */
+/** Restarts Redis whenever it has exited, as a supervisor would. */
 export interface StoreKeeper {
-  /** How often it had to. */
+  /** How many restarts there were. */
   readonly restarts: number;
-  /** Lets the store be; where it is down just now it is started once more. */
+  /** Stops watching; restarts it once more if it is down. */
   stop(): Promise<void>;
 }
 
@@ -16,7 +16,7 @@ export function keepStoreRunning(store: RedisServer): StoreKeeper {
   let isOver = false;
   const startAgain = async () => {
     if (isAlive(store.pid)) return;
-    // One that cannot start yet, e.g. for want of space, is tried again.
+    // If it cannot start yet, for example on a full disk, try again later.
     await store.restart().then(
       () => {
         restarts += 1;

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
 
-/** One step of one attempt, as its worker wrote it down. */
+/** One step of one attempt, as its worker recorded it. */
 export interface Step {
   readonly at: number;
   readonly life: string;
@@ -10,9 +10,9 @@ export interface Step {
   readonly detail: string;
 }
 
-/** Reads what the workers write while they write it. */
+/** Reads the traces while the workers write them. */
 export interface TraceReader {
-  /** All steps so far, in the order of each worker. */
+  /** All steps so far, in each worker's order. */
   read(): readonly Step[];
 }
 

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Bound {
-  /** Milliseconds after which waiting ends. */
+  /** Milliseconds until it gives up. */
   readonly withinMs: number;
-  /** Milliseconds between two looks. @default 50 */
+  /** Milliseconds between two calls of `look`. @default 50 */
   readonly everyMs?: number;
 }
 
-/** Looks again and again until `look` finds something. @returns what it found; undefined when the time is up */
+/** Calls `look` until it finds something. @returns what it found; undefined if the time is up */
 export async function until<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
   { withinMs, everyMs = 50 }: Bound,
@@ -21,7 +21,7 @@ export async function until<T>(
   }
 }
 
-/** Runs `work` on each item, at most `limit` at a time, in order of the items. */
+/** Runs `work` on each item in order, at most `limit` at a time. */
 export async function inLanes<T>(
   items: Iterable<T>,
   limit: number,

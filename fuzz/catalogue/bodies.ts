@@ -1,11 +1,11 @@
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
-import type { Random } from "../../faults/lib/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { JSON_TYPE, request, submission } from "../lib/request.ts";
 import { anyText, type Group, job } from "./kind.ts";
 
 const MIB = 1_048_576;
 
-/** Ten megabytes that arrive as ten kilobytes. */
+/** Ten megabytes in ten kilobytes. */
 const bombs = (
   [
     ["gzip", gzipSync],
@@ -29,19 +29,19 @@ export const bodies: Group = {
     },
     { name: "a batch that is too large", make: (random) => tooLargeBatch(random), cost: 40 },
     { name: "compressed, small or a bomb", make: compressed },
-    { name: "no JSON", make: (random) => submission(broken(random)) },
+    { name: "not JSON", make: (random) => submission(broken(random)) },
     {
-      name: "JSON, but no object",
+      name: "JSON, but not an object",
       make: (random) => submission(random.pick(["null", "[]", "1", '"x"', "true", "[[]]"])),
     },
-    { name: "not of JSON's type", make: otherType },
-    { name: "not in UTF-8, as it says", make: otherCharset },
+    { name: "not application/json", make: otherType },
+    { name: "in another declared encoding", make: otherCharset },
     {
-      name: "with members nobody knows",
+      name: "with unknown members",
       make: (random) => submission(JSON.stringify(job(random, { [`x${anyText(random)}`]: 1 }))),
     },
-    { name: "without what is required", make: (random) => submission(JSON.stringify(lacking(random))) },
-    { name: "with members of other types", make: (random) => submission(JSON.stringify(mistyped(random))) },
+    { name: "without required members", make: (random) => submission(JSON.stringify(lacking(random))) },
+    { name: "with members of wrong types", make: (random) => submission(JSON.stringify(mistyped(random))) },
     { name: "wrong in thousands of places", make: (random) => submission(wrongAllOver(random)), cost: 10 },
   ],
 };
@@ -75,7 +75,7 @@ function compressed(random: Random): Buffer {
   return request({ headers: [JSON_TYPE, ["Content-Encoding", encoding]], body });
 }
 
-/** A good body with one thing that JSON does not have, or less than all of it. */
+/** A good body with something invalid in JSON, or a part of one. */
 function broken(random: Random): string {
   const good = JSON.stringify(job(random));
   return random.pick([
@@ -145,7 +145,7 @@ function mistyped(random: Random): Record<string, unknown> {
   });
 }
 
-/** Offences that could make an answer, or the pointers in it, far larger than the request. */
+/** Issues that could make the answer, or its pointers, far larger than the request. */
 function wrongAllOver(random: Random): string {
   const many = 20_000;
   const payload = random.pick([

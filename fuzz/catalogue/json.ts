@@ -1,11 +1,11 @@
-import type { Random } from "../../faults/lib/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { submission } from "../lib/request.ts";
 import { anyText, type Group, job, withPayload } from "./kind.ts";
 
 const poison = ["__proto__", "constructor", "\\u005f_proto__", "constr\\u0075ctor"] as const;
 const surrogates = ["\\ud800", "\\udfff", "a\\udc00b", "\\udc00\\ud800", "\\uDBFF"] as const;
 
-/** Bytes that no UTF-8 has: cut off, overlong, surrogates, beyond Unicode, Latin-1. */
+/** Bytes that are not UTF-8: truncated, overlong, surrogates, beyond Unicode, Latin-1. */
 const noUtf8 = [
   [0xff],
   [0xc3],
@@ -17,7 +17,7 @@ const noUtf8 = [
   [0x80],
 ];
 
-/** JSON that parses, and that must not be taken as it is. */
+/** Valid JSON that must be refused. */
 export const json: Group = {
   name: "JSON that parses",
   kinds: [
@@ -42,7 +42,7 @@ export const json: Group = {
           ),
         ),
     },
-    { name: "bytes that are no UTF-8", make: (random) => submission(invalidUtf8(random)) },
+    { name: "bytes that are not UTF-8", make: (random) => submission(invalidUtf8(random)) },
     { name: "lone surrogates", make: (random) => submission(withPayload(random, surrogate(random))) },
     {
       name: "a batch of bad jobs",
@@ -50,14 +50,14 @@ export const json: Group = {
       cost: 5,
       make: (random) => submission(badBatch(random), "/jobs/batch"),
     },
-    { name: "a batch that is none", make: (random) => submission(noBatch(random), "/jobs/batch") },
-    { name: "schemas unmet", make: (random) => submission(JSON.stringify(unfit(random))) },
+    { name: "an invalid batch", make: (random) => submission(noBatch(random), "/jobs/batch") },
+    { name: "invalid payloads", make: (random) => submission(JSON.stringify(unfit(random))) },
     {
-      name: "options unmet",
+      name: "invalid options",
       make: (random) => submission(JSON.stringify(job(random, { options: badOptions(random) }))),
     },
     {
-      name: "types unknown",
+      name: "unknown types",
       make: (random) => submission(JSON.stringify(job(random, { type: unknownType(random) }))),
     },
   ],

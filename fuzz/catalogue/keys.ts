@@ -1,4 +1,4 @@
-import type { Random } from "../../faults/lib/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { JSON_TYPE, request, submission } from "../lib/request.ts";
 import { anyText, type Group, job, newKey } from "./kind.ts";
 

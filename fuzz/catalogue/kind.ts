@@ -1,17 +1,17 @@
-import type { Random } from "../../faults/lib/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import type { Manner } from "../lib/exchange.ts";
 import type { Expected } from "../lib/judge.ts";
 
-/** One way in which input can be bad. */
+/** One kind of bad input. */
 export interface Kind {
   readonly name: string;
   /** @default "refusal" */
   readonly expected?: Expected;
-  /** How it is sent. */
+  /** How to send it. */
   readonly manner?: Manner;
-  /** How many variants cost as much as one of other kinds; more are tried of cheap ones. @default 1 */
+  /** Cost relative to other kinds; cheap kinds get more variants. @default 1 */
   readonly cost?: number;
-  /** Bytes to send; another variant with each call. */
+  /** Makes another variant with each call. */
   readonly make: (random: Random) => Buffer;
 }
 
@@ -20,7 +20,7 @@ export interface Group {
   readonly kinds: readonly Kind[];
 }
 
-/** Some text of any characters that Unicode has, surrogates aside. */
+/** Text of any Unicode characters except surrogates. */
 export function anyText(random: Random, lengthMax = 20): string {
   const length = random.between(1, lengthMax);
   return Array.from({ length }, () => {
@@ -50,7 +50,7 @@ export function newKey(random: Random): string {
   return `fuzz-${random.between(0, 2 ** 32)}-${random.between(0, 2 ** 32)}`;
 }
 
-/** The text of a good submission whose payload is this text, at some depth. */
+/** A good submission whose payload is this text. */
 export function withPayload(random: Random, payload: string): string {
   const [before, after] = random.pick([
     ["", ""],

@@ -1,4 +1,4 @@
-import type { Random } from "../../faults/lib/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { JSON_TYPE, request } from "../lib/request.ts";
 import { anyText, type Group } from "./kind.ts";
 
@@ -47,7 +47,7 @@ const methods = [
   "M-SEARCH",
 ] as const;
 
-/** Paths and methods that exist for something else, or not at all. */
+/** Wrong paths and methods. */
 export const routes: Group = {
   name: "paths and methods",
   kinds: [
@@ -59,7 +59,7 @@ export const routes: Group = {
       name: "ids of every shape, changed",
       make: (random) => post(`/jobs/${id(random)}/${random.pick(["retry", "cancel"])}`),
     },
-    { name: "ids and effects of every shape, settled", make: settle },
+    { name: "ids and effects of every shape, resolved", make: resolve },
     { name: "schedules and ticks of every shape", make: schedules },
     { name: "unknown paths", make: (random) => get(unknownPath(random)) },
     {
@@ -70,7 +70,7 @@ export const routes: Group = {
           path: random.pick(["/jobs", "/jobs/x/status", "/failures", "/x"]),
         }),
     },
-    { name: "queries unmet", make: (random) => get(query(random)) },
+    { name: "invalid queries", make: (random) => get(query(random)) },
   ],
 };
 
@@ -86,7 +86,7 @@ function id(random: Random): string {
   ])();
 }
 
-function settle(random: Random): Buffer {
+function resolve(random: Random): Buffer {
   const body = random.pick([
     () => JSON.stringify({ as: "done", evidence: "seen" }),
     () => JSON.stringify({ as: random.pick(["maybe", "", 1]), evidence: anyText(random) }),

@@ -1,5 +1,5 @@
-import type { Random } from "../../faults/lib/random.ts";
 import { inLanes } from "../../faults/lib/waiting.ts";
+import type { Random } from "../../test/support/random.ts";
 import { exchange } from "../lib/exchange.ts";
 import { judge } from "../lib/judge.ts";
 import { shown } from "../lib/request.ts";
@@ -10,7 +10,7 @@ import type { Kind } from "./kind.ts";
 
 const LANES = 8;
 
-/** @param variants how many are tried of a kind that costs 1 */
+/** @param variants number of tries for a kind with cost 1 */
 export async function tryCatalogue(
   service: Service,
   random: Random,

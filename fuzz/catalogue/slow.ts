@@ -11,7 +11,7 @@ const LOOKS = 20;
 
 const health = request({ method: "GET", path: "/health/live" });
 
-/** Clients that take their time: all at once, since each of them takes ten seconds. */
+/** Slow clients, all at once because each takes ten seconds. */
 export async function trySlowness(service: Service, clients: number, findings: Finding[]): Promise<Tally[]> {
   const head = request({
     headers: [JSON_TYPE, ...Array.from({ length: 50 }, (_, at) => [`X-${at}`, "x"] as const)],
@@ -46,7 +46,7 @@ async function trickle(
   return tally;
 }
 
-/** Opens connections that bring nothing, and looks whether others are still answered. */
+/** Opens idle connections, and checks that others are still answered. */
 export async function tryIdling(service: Service, connections: number, findings: Finding[]): Promise<Tally> {
   const kind = `${connections} idle connections, and good requests meanwhile`;
   const tally = newTally(GROUP, kind);
@@ -68,7 +68,7 @@ async function openAll(url: string, connections: number): Promise<readonly Socke
     () =>
       new Promise<Socket>((resolve) => {
         const socket = connect(Number(port), hostname, () => resolve(socket));
-        socket.on("error", () => resolve(socket)); // closed to make room, or more than this machine allows
+        socket.on("error", () => resolve(socket)); // closed to make room, or too many for this machine
       }),
   );
   return await Promise.all(opened);

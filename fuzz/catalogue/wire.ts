@@ -1,24 +1,24 @@
-import type { Random } from "../../faults/lib/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { request } from "../lib/request.ts";
 import { type Group, job } from "./kind.ts";
 
 const TYPE = "Content-Type: application/json";
 
-/** What is not HTTP to the letter, and could be understood in two ways. */
+/** Invalid or ambiguous HTTP. */
 export const wire: Group = {
   name: "the wire",
   kinds: [
     { name: "two lengths, or a length and chunks", make: smuggled },
-    { name: "chunks that are none", make: (random) => badChunks(random) },
+    { name: "invalid chunks", make: (random) => badChunks(random) },
     { name: "headers folded, split, or with bare line feeds", make: badHead },
     { name: "no Host, or two", make: badHost },
     {
       name: "headers of more than 16 KiB",
       make: (random) => request({ headers: [["X", "x".repeat(random.between(17_000, 60_000))]] }),
     },
-    { name: "no HTTP", make: noHttp, manner: { halfClose: true }, expected: "hang-up" },
+    { name: "not HTTP", make: noHttp, manner: { halfClose: true }, expected: "hang-up" },
     { name: "half a request, then closed", make: half, manner: { halfClose: true }, expected: "hang-up" },
-    { name: "bad requests, many ahead of their answers", make: pipelined, cost: 20 },
+    { name: "bad requests, pipelined", make: pipelined, cost: 20 },
     {
       name: "a bad request, and nonsense behind it",
       make: (random) => Buffer.concat([keptAlive(random), Buffer.from("\0\0\r\n\r\n")]),
@@ -33,7 +33,7 @@ function post(lines: readonly string[], body: string): Buffer {
   );
 }
 
-/** What one reader takes for one request, and another for two. */
+/** One request to one reader, two to another. */
 function smuggled(random: Random): Buffer {
   const body = JSON.stringify(job(random));
   const length = `Content-Length: ${body.length}`;

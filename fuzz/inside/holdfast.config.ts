@@ -3,7 +3,7 @@ import { z } from "zod";
 
 const retry = { attempts: 2, backoff: { kind: "fixed", delayMs: 50 } } as const;
 
-/** Takes anything, so that only what no job may be given is refused. */
+/** Accepts anything, so that only general rules refuse. */
 const anything = defineJob({
   type: "anything",
   payload: z.unknown(),
@@ -12,7 +12,7 @@ const anything = defineJob({
   timeoutMs: 5_000,
 });
 
-/** Has a payload that much can be wrong with. */
+/** A payload that can be wrong in many ways. */
 const letter = defineJob({
   type: "letter",
   payload: z.strictObject({
@@ -26,7 +26,7 @@ const letter = defineJob({
   timeoutMs: 5_000,
 });
 
-/** What the fuzzed service runs. */
+/** The fuzzed application. */
 export default defineConfig({
   jobs: [anything, letter],
   handlers: async () => [

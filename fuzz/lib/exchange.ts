@@ -1,40 +1,40 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** One answer among those that came on a connection. */
+/** One answer on a connection. */
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
 }
 
-/** What came of sending some bytes on a connection of their own. */
+/** The result of sending bytes on a new connection. */
 export interface Exchange {
-  /** In order; none when the connection was closed, or stayed silent, without an answer. */
+  /** In order; empty if the connection was closed or stayed silent. */
   readonly answers: readonly Answer[];
-  /** Until the last of them had come. */
+  /** Until the last answer. */
   readonly ms: number;
   readonly isSilent: boolean;
 }
 
 export interface Manner {
-  /** Says that nothing more will come, and still reads. */
+  /** Closes the sending side, and still reads. */
   readonly halfClose?: boolean;
-  /** Sent a byte at a time, after what is sent at once. */
+  /** Sent byte by byte, after the rest. */
   readonly slowly?: Buffer;
-  /** Milliseconds between two of these bytes. */
+  /** Milliseconds between these bytes. */
   readonly everyMs?: number;
 }
 
-/** Slow requests are cut after ten seconds; nothing may take longer than that and a little. */
+/** Slow requests are cut off after ten seconds; this is twice that. */
 const SILENT_MS = 20_000;
-/** What is kept of answers. */
+/** How much of the answers is kept. */
 const BYTES_MAX = 8 * 1_048_576;
 
-/** A connection that is kept open has no end to wait for. */
+/** A kept-alive connection has no end to wait for. */
 const QUIET_MS = 100;
 
-/** Sends bytes; resolves when the connection is closed, or no more answers come. */
+/** Sends bytes; resolves when the connection is closed or no more answers come. */
 export async function exchange(url: string, bytes: Buffer, manner: Manner = {}): Promise<Exchange> {
   const { hostname, port } = new URL(url);
   const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
@@ -65,7 +65,7 @@ export async function exchange(url: string, bytes: Buffer, manner: Manner = {}):
     });
     socket.on("end", () => finish(false));
     socket.on("close", () => finish(false));
-    socket.on("error", () => {}); // hung up while we still send: what was answered before counts
+    socket.on("error", () => {}); // hung up while we were still sending: earlier answers count
     socket.on("connect", () => void send(socket, bytes, manner, () => isOver));
   });
 }
@@ -84,7 +84,7 @@ function isKeptOpen(start: Buffer | undefined): boolean {
   return /\r\nconnection: keep-alive\r\n/i.test(start?.toString("latin1") ?? "");
 }
 
-/** A stream of events ends when its job does, or never. */
+/** An event stream ends with its job, or never. */
 function isStream(start: Buffer | undefined): boolean {
   return /\r\ncontent-type: text\/event-stream/i.test(start?.toString("latin1") ?? "");
 }

@@ -2,26 +2,26 @@ import { isErrorCode } from "../../src/errors/error-codes.ts";
 import type { Answer, Exchange } from "./exchange.ts";
 
 /**
- * How something must be answered.
+ * How input must be answered.
  *
- * `refusal`: with a problem of 4xx. `results`: 200 and for each job of a batch a problem of 4xx. `no fault`: anything but
- * 5xx, and a problem where it is refused. `hang-up`: the same, or by closing the connection. `answer`: 2xx.
+ * `refusal`: a 4xx problem. `results`: 200, and a 4xx problem for each job of a batch. `no fault`: anything but 5xx, with a problem
+ * for each refusal. `hang-up`: a refusal, or a closed connection. `answer`: 2xx.
  */
 export type Expected = "refusal" | "results" | "no fault" | "hang-up" | "answer";
 
 export interface Verdict {
-  /** Of each refusal; `HTTP 200` where it is none, `hung up` where there is no answer. */
+  /** Of each refusal; `HTTP 200` without one, `hung up` without an answer. */
   readonly codes: readonly string[];
   /** What is wrong with the answer. */
   readonly finding: string | undefined;
 }
 
-/** Far more than any answer takes that waits for nothing. */
+/** Far more than any answer takes that does not wait. */
 const ANSWER_MAX_MS = 5_000;
-/** The bound for requests that come slowly, and the interval in which it is looked at. */
+/** The time limit for slow requests, plus the interval of its check. */
 const SLOW_MAX_MS = 13_000;
 
-/** @param bytes what was sent */
+/** @param bytes the request */
 export function judge(
   bytes: Buffer,
   { answers, ms, isSilent }: Exchange,
@@ -44,7 +44,7 @@ export function judge(
   };
 }
 
-/** An answer to HEAD has no body that could say more. */
+/** An answer to HEAD has no body. */
 function judgeHead({ status }: Answer): Verdict {
   return {
     codes: [`HTTP ${status}`],
@@ -59,14 +59,17 @@ function judgeOne({ status, contentType, body }: Answer, expected: Expected): Ve
 }
 
 function judgeProblem(status: number, contentType: string, problem: unknown, expected: Expected): Verdict {
-  const told = (problem ?? {}) as { readonly code?: unknown; readonly status?: unknown };
-  const code = typeof told.code === "string" ? told.code : `HTTP ${status}`;
+  const { code: given, status: stated } = (problem ?? {}) as {
+    readonly code?: unknown;
+    readonly status?: unknown;
+  };
+  const code = typeof given === "string" ? given : `HTTP ${status}`;
   const codes = [code];
   if (expected === "answer") return { codes, finding: `a good request was answered ${status}` };
   if (status >= 500) return { codes, finding: `answered ${status}` };
   if (!contentType.startsWith("application/problem+json"))
     return { codes, finding: `answered ${status} as ${contentType || "nothing"}` };
-  if (!isErrorCode(code) || told.status !== status)
+  if (!isErrorCode(code) || stated !== status)
     return { codes, finding: `no code that is known, or another status: ${JSON.stringify(problem)}` };
   return { codes, finding: undefined };
 }
@@ -86,7 +89,7 @@ function judgeResults({ status, body }: Answer): Verdict {
   };
 }
 
-/** Only the last part of a chunked or streamed answer would not parse, and problems are neither. */
+/** Only the end of a chunked or streamed answer fails to parse, and problems are neither. */
 function parse(body: string): unknown {
   try {
     return JSON.parse(body);

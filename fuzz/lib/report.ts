@@ -4,7 +4,7 @@ import { commonFacts, markdownTable, plainTable, type Table, versionOf } from ".
 import type { Service } from "./service.ts";
 import { codesOf, type Finding, type Tally } from "./tally.ts";
 
-/** What came of a whole run. */
+/** The outcome of a whole run. */
 export interface Outcome {
   readonly seed: number;
   readonly minutes: number;
@@ -45,7 +45,7 @@ export function writeReport(outcome: Outcome): void {
   const lines = [
     "# Hostile input: what was sent, and how it was answered",
     "",
-    "Written by `npm run fuzz`; do not edit by hand. `fuzz/README.md` tells how it is measured.",
+    "Written by `npm run fuzz`; do not edit by hand. `fuzz/README.md` says how it is measured.",
     "",
     `**${verdict(outcome)}**`,
     "",
@@ -55,17 +55,17 @@ export function writeReport(outcome: Outcome): void {
     "",
     "## The catalogue of bad input",
     "",
-    "Every one of these must be answered with 4xx and a stable code, and store nothing. *Slowest* is the longest time to an",
-    "answer; of slow requests that is the bound of ten seconds, looked at once a second.",
+    "Each of these must be answered with 4xx and a stable code, and store nothing. *Slowest* is the longest time to an",
+    "answer; for slow requests that is the limit of ten seconds, which is checked once a second.",
     "",
     markdownTable(table(outcome.catalogue, true)),
     "",
-    "`hung up` is allowed where half a request is followed by the end of the connection, so that nobody waits for an answer.",
-    "Of a batch each job counts. Slow requests are sent while good ones are, so that what they store is not told apart: –.",
+    "`hung up` is allowed if half a request is followed by the end of the connection, so that nobody waits for an answer.",
+    "Each job of a batch counts. Slow requests are sent beside good ones, so what they store cannot be counted: –.",
     "",
     "## Requests made from the OpenAPI document",
     "",
-    "As each operation describes them, nearly so, and damaged. They may be accepted; none may be answered with 5xx, without a",
+    "As each operation describes them, almost so, and damaged. They may be accepted; none may be answered with 5xx, without a",
     "known code, or not at all.",
     "",
     markdownTable(table(outcome.operations, false)),

@@ -1,13 +1,13 @@
-/** What is sent to the API, byte for byte. */
+/** A request to the API, byte for byte. */
 export interface RequestParts {
   readonly method?: string;
   readonly path?: string;
-  /** In this order, on top of `Host` and `Connection: close`; values are bytes in Latin-1. */
+  /** In this order, after `Host` and `Connection: close`. Values are Latin-1. */
   readonly headers?: readonly (readonly [name: string, value: string])[];
   readonly body?: string | Buffer;
 }
 
-/** A request that is HTTP to the letter, whatever its parts say. */
+/** Valid HTTP, whatever its parts contain. */
 export function request({ method = "POST", path = "/jobs", headers = [], body }: RequestParts): Buffer {
   const bytes = body === undefined ? undefined : Buffer.from(body);
   const lines = [
@@ -22,12 +22,12 @@ export function request({ method = "POST", path = "/jobs", headers = [], body }:
 
 export const JSON_TYPE = ["Content-Type", "application/json"] as const;
 
-/** `POST /jobs` with a body of JSON, or of what pretends to be. */
+/** `POST /jobs` with a JSON body, valid or not. */
 export function submission(body: string | Buffer, path = "/jobs"): Buffer {
   return request({ path, headers: [JSON_TYPE], body });
 }
 
-/** As a person can send it again. */
+/** Readable, so that a person can send it again. */
 export function shown(bytes: Buffer): string {
   const text = JSON.stringify(bytes.toString("latin1"));
   return text.length <= 600 ? text : `${text.slice(0, 600)}… (${bytes.length} bytes)`;

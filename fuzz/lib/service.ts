@@ -6,14 +6,14 @@ import { startHoldfast } from "../../bench/lib/processes.ts";
 import { startRedisServer } from "../../test/support/redis-server.ts";
 import { outputOf } from "../../test/support/report.ts";
 
-/** API and worker as shipped, on a store of their own. */
+/** API and worker as shipped, on their own Redis. */
 export interface Service {
   readonly url: string;
-  /** Jobs, and claims of keys. */
+  /** Jobs and claimed keys. */
   stored(): Promise<number>;
-  /** Resident memory of the API, in MiB: at the start, the most that was seen, and now. */
+  /** Resident memory of the API, in MiB: at the start, at most, and now. */
   memory(): { readonly start: number; readonly peak: number; readonly now: number };
-  /** Roles that have ended by themselves, with what they had printed. */
+  /** Roles that ended by themselves, with their output. */
   readonly lost: readonly string[];
   stop(): Promise<void>;
 }

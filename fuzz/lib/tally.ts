@@ -1,21 +1,21 @@
 import type { Verdict } from "./judge.ts";
 
-/** Something that was sent and answered as it must not be. */
+/** Input that was answered wrongly. */
 export interface Finding {
   readonly kind: string;
   readonly what: string;
-  /** The bytes, as a person can send them again. */
+  /** The bytes, so that a person can send them again. */
   readonly request: string;
 }
 
-/** What was tried of one kind, and how it was answered. */
+/** Results for one kind. */
 export interface Tally {
   readonly group: string;
   readonly kind: string;
   tried: number;
   readonly codes: Map<string, number>;
   slowestMs: number;
-  /** Keys that the store held more than before; undefined where other requests came at the same time. */
+  /** Keys added to Redis; undefined if other requests ran at the same time. */
   stored: number | undefined;
 }
 

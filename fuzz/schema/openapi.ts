@@ -1,4 +1,4 @@
-/** As much of an OpenAPI document as is read here. */
+/** The parts of an OpenAPI document that are used here. */
 export interface JsonSchema {
   readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
@@ -33,7 +33,7 @@ interface Described {
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: JsonSchema }>> };
 }
 
-/** What a running API says that it can do. */
+/** The operations of a running API. */
 export async function readOperations(url: string): Promise<readonly Operation[]> {
   const response = await fetch(`${url}/openapi.json`);
   const { paths } = (await response.json()) as {

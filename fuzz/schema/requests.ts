@@ -21,7 +21,7 @@ const junkText = fc.oneof(
     "x".repeat(3_000),
   ),
 );
-/** What a header may hold: a parser lets nothing else through. */
+/** A parser accepts nothing else in a header. */
 const headerText = fc.stringMatching(/^[\x20-\x7e\x80-\xff]{0,60}$/).map((text) => text.trim());
 const headerNames = fc.constantFrom(
   "Accept",
@@ -57,7 +57,7 @@ const headerValues = fc.oneof(
   ),
 );
 
-/** Requests of an operation: as it is described, nearly so, and not at all. */
+/** Requests of an operation: as described, almost so, and not at all. */
 export function requestsOf({ method, path, parameters, body }: Operation): fc.Arbitrary<Buffer> {
   return fc
     .record({
@@ -85,7 +85,7 @@ export function requestsOf({ method, path, parameters, body }: Operation): fc.Ar
     );
 }
 
-/** Mostly the first. */
+/** Mostly `usual`. */
 function weighted<T, U>(usual: fc.Arbitrary<T>, other: fc.Arbitrary<U>): fc.Arbitrary<T | U> {
   return fc.oneof({ weight: 9, arbitrary: usual }, { weight: 1, arbitrary: other });
 }
@@ -122,7 +122,7 @@ function encoded(value: unknown): string {
   return encodeURIComponent(String(value).toWellFormed());
 }
 
-/** JSON as described, with a wrong part, or damaged as text. */
+/** JSON as described, with a wrong part, or with damaged text. */
 function bytes(values: fc.Arbitrary<unknown>): fc.Arbitrary<Buffer> {
   const text = (value: unknown) => Buffer.from(JSON.stringify(value));
   return fc.oneof(
@@ -142,7 +142,7 @@ function damaged([good, at, inserted, removed]: readonly [Buffer, number, Uint8A
   return Buffer.concat([good.subarray(0, place), inserted, good.subarray(place + removed)]);
 }
 
-/** What comes over a connection that is no request, or one that was damaged on its way. */
+/** Bytes that are no request, or a damaged one. */
 export function garbageOf(operations: readonly Operation[]): fc.Arbitrary<Buffer> {
   const requests = fc.oneof(...operations.map(requestsOf));
   return fc.oneof(

@@ -7,7 +7,7 @@ import { count, type Finding, newTally, type Tally } from "../lib/tally.ts";
 import { readOperations } from "./openapi.ts";
 import { garbageOf, requestsOf } from "./requests.ts";
 
-/** Of one operation, before the next one's turn. */
+/** Requests of one operation before the next one's turn. */
 const RUNS = 40;
 
 interface Target {
@@ -17,7 +17,7 @@ interface Target {
   readonly manner: Manner;
 }
 
-/** Goes round all operations until the time is up. What is found is made as small as fast-check can. */
+/** Takes turns between all operations until the time is up. fast-check shrinks each finding. */
 export async function fuzzOperations(
   service: Service,
   seed: number,

@@ -4,7 +4,7 @@ import type { JsonSchema } from "./openapi.ts";
 const LENGTH_MAX = 30;
 const ITEMS_MAX = 5;
 
-/** Values that a schema allows, as far as it is read here; what it says besides makes some of them wrong, which is welcome. */
+/** Values that a schema allows. Parts of it are ignored, so some are wrong, which is welcome. */
 export function valuesOf(schema: JsonSchema): fc.Arbitrary<unknown> {
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
@@ -51,7 +51,7 @@ function objects({ properties = {}, required = [] }: JsonSchema): fc.Arbitrary<u
   return fc.record(members, { requiredKeys: [...required] });
 }
 
-/** A value of the wrong kind in the place of one anywhere inside. */
+/** Values with one part replaced by another kind. */
 export function spoiled(values: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
   return fc
     .tuple(values, fc.array(fc.nat(), { maxLength: 4 }), fc.jsonValue())

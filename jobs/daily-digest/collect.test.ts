@@ -1,6 +1,6 @@
 import type { Operator } from "holdfast";
 import { describe, expect, it } from "vitest";
-import { collectDigest, LOOKED_AT_MAX } from "./collect.ts";
+import { collectDigest, READ_MAX } from "./collect.ts";
 
 type Page = Awaited<ReturnType<Operator["list"]>>;
 type ListedJob = Page["jobs"][number];
@@ -26,7 +26,7 @@ function failure(message: string, fields: Partial<ListedJob> = {}): ListedJob {
   return job({ state: "failed", error: { code: "HANDLER_FAILED", message, retryable: true }, ...fields });
 }
 
-/** Lists these jobs, each state's in their order, and counts how many were asked for. */
+/** Lists these jobs, and counts how many were read. */
 function source(jobs: readonly ListedJob[]) {
   const listed: ListedJob[] = [];
   return {
@@ -47,7 +47,7 @@ function collect(from: Parameters<typeof collectDigest>[0], queues = ["default"]
 }
 
 describe("a digest's counts", () => {
-  it("hold what ended within the span, its begin included and its end not", async () => {
+  it("include what ended within the span, whose end is exclusive", async () => {
     const jobs = [
       job({ finishedAt: "2026-11-24T00:00:00.000Z" }),
       job({ finishedAt: "2026-11-23T23:59:59.999Z" }),
@@ -59,7 +59,7 @@ describe("a digest's counts", () => {
     ]);
   });
 
-  it("hold what waits now, whatever it waits for, by type", async () => {
+  it("include what waits now, in any state, by type", async () => {
     const jobs = [
       job({ state: "waiting" }),
       job({ state: "delayed" }),
@@ -72,42 +72,42 @@ describe("a digest's counts", () => {
     ]);
   });
 
-  it("leave out earlier digests that were sent, and tell of those that were not", async () => {
+  it("leave out earlier digests that were sent, and include those that failed", async () => {
     const digest = { type: "daily-digest" };
     const { counts } = await collect(source([job(digest), job(digest), failure("no", digest)]));
     expect(counts).toEqual([{ type: "daily-digest", completed: 0, failed: 1, waiting: 0 }]);
   });
 
-  it("stop at the first job that is too old where there is one queue", async () => {
+  it("stop at the first job that is too old if there is one queue", async () => {
     const old = Array.from({ length: 1_000 }, () => job({ finishedAt: "2026-11-01T00:00:00.000Z" }));
     const read = source([job({}), ...old]);
     expect((await collect(read)).cutShort).toEqual([]);
     expect(read.listed.length).toBeLessThanOrEqual(200);
   });
 
-  it("go on behind old jobs of one queue to the new ones of another", async () => {
+  it("continue past old jobs of one queue to new ones of another", async () => {
     const old = Array.from({ length: 500 }, () => job({ finishedAt: "2026-11-01T00:00:00.000Z" }));
     const { counts } = await collect(source([...old, job({ type: "slow" })]), ["default", "slow"]);
     expect(counts).toEqual([{ type: "slow", completed: 1, failed: 0, waiting: 0 }]);
   });
 
   it("say where they stopped", async () => {
-    const many = Array.from({ length: LOOKED_AT_MAX + 1 }, () => job({}));
+    const many = Array.from({ length: READ_MAX + 1 }, () => job({}));
     const read = source(many);
     const { counts, cutShort } = await collect(read);
     expect(cutShort).toEqual(["completed"]);
-    expect(counts).toEqual([{ type: "mail", completed: LOOKED_AT_MAX, failed: 0, waiting: 0 }]);
-    expect(read.listed).toHaveLength(LOOKED_AT_MAX);
+    expect(counts).toEqual([{ type: "mail", completed: READ_MAX, failed: 0, waiting: 0 }]);
+    expect(read.listed).toHaveLength(READ_MAX);
   });
 
-  it("do not say so where there were just as many", async () => {
-    const many = Array.from({ length: LOOKED_AT_MAX }, () => job({}));
+  it("do not say so if there were exactly as many as the limit", async () => {
+    const many = Array.from({ length: READ_MAX }, () => job({}));
     expect((await collect(source(many))).cutShort).toEqual([]);
   });
 });
 
 describe("a digest's failures", () => {
-  it("are grouped by type and reason, the latest first, with a job to look at", async () => {
+  it("are grouped by type and reason, latest first, with an example", async () => {
     const jobs = [
       failure("refused", { id: "default_3" }),
       failure("gone", { id: "default_2" }),
@@ -134,8 +134,8 @@ describe("a digest's failures", () => {
 });
 
 describe("a digest's doubts", () => {
-  it("come with their age, the oldest first, and tell how many there are beside", async () => {
-    const owner = { queue: "default", claim: "c", start: 1, worker: "w" };
+  it("have their age, oldest first, and the number of omitted ones", async () => {
+    const owner = { queue: "default", dedupKey: "c", start: 1, worker: "w" };
     const doubt = { jobId: "default_1", effect: "send", effectKey: "k", ...owner };
     const doubts = [
       { ...doubt, since: "2026-11-21T07:00:00.000Z", reason: "the connection\nwas lost", report: null },

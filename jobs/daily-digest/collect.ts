@@ -2,19 +2,19 @@ import type { Application, Doubt, JobState, Operator } from "holdfast";
 import { oneLine } from "../mail-text.ts";
 import { dailyDigest } from "./contract.ts";
 
-/** What a digest tells. All its texts are single lines. */
+/** The content of a digest. All texts are single lines. */
 export interface Digest {
   readonly from: Date;
   readonly to: Date;
-  /** By type, in alphabetical order; types of which there is nothing to count are left out. */
+  /** By type, in alphabetical order, without types that have no jobs. */
   readonly counts: readonly TypeCounts[];
-  /** What failed with the same reason, the latest failure first. */
+  /** By reason, latest failure first. */
   readonly failures: readonly FailureGroup[];
-  /** The oldest first. */
+  /** Oldest first. */
   readonly doubts: readonly OpenDoubt[];
-  /** How many more there are than are told. */
+  /** How many more there are than listed. */
   readonly omitted: { readonly failures: number; readonly doubts: number };
-  /** What was not counted to the end. */
+  /** Counts that stopped at the limit. */
   readonly cutShort: readonly Counted[];
 }
 
@@ -22,7 +22,7 @@ export interface TypeCounts {
   readonly type: string;
   readonly completed: number;
   readonly failed: number;
-  /** Not of the span, but of now: waiting, delayed or prioritized. */
+  /** Waiting, delayed or prioritized now, not in the span. */
   readonly waiting: number;
 }
 
@@ -44,21 +44,21 @@ export interface OpenDoubt {
 
 export interface Span {
   readonly from: Date;
-  /** Does not itself belong to the span. */
+  /** Exclusive. */
   readonly to: Date;
 }
 
 type Source = Pick<Operator, "list" | "doubts" | "doubtCounts">;
 type ListedJob = Awaited<ReturnType<Operator["list"]>>["jobs"][number];
 
-/** Jobs looked at, at most, for each of the counts. */
-export const LOOKED_AT_MAX = 10_000;
+/** The most jobs to read for each count. */
+export const READ_MAX = 10_000;
 const PAGE = 200;
 const FAILURES_MAX = 20;
 const DOUBTS_MAX = 20;
 const REASON_MAX = 200;
 
-/** Reads what became of the jobs of a span, as far as the store still keeps them. */
+/** Reads what became of the jobs of a span, as far as Redis still has them. */
 export async function collectDigest(
   source: Source,
   { jobs: contracts, queues }: Pick<Application, "jobs" | "queues">,
@@ -66,13 +66,13 @@ export async function collectDigest(
   now: Date,
 ): Promise<Digest> {
   const endedIn = async (state: JobState) => {
-    // Of each queue the latest are listed first: what comes after one that is too old is too old, too.
+    // Each queue lists its newest jobs first, so everything after one that is too old is too old.
     const unread = new Set(queues);
     const read = await readJobs(source, [state], (job) => {
       if (endOf(job) < span.from.getTime()) unread.delete(contracts.get(job.type)?.queue ?? "");
       return unread.size > 0;
     });
-    return { ...read, jobs: read.jobs.filter((job) => isWithin(span, job) && isWorthTelling(job)) };
+    return { ...read, jobs: read.jobs.filter((job) => isWithin(span, job) && isNews(job)) };
   };
   const completed = await endedIn("completed");
   const failed = await endedIn("failed");
@@ -95,7 +95,7 @@ export async function collectDigest(
   };
 }
 
-/** Reads lists of jobs until there are no more, or `goesOn` has seen enough, or too many were looked at. */
+/** Reads jobs until there are no more, `goesOn` returns false, or the limit is reached. */
 async function readJobs(
   source: Source,
   states: readonly JobState[],
@@ -105,7 +105,7 @@ async function readJobs(
   for (const state of states) {
     let cursor: string | null | undefined;
     while (cursor !== null) {
-      if (jobs.length >= LOOKED_AT_MAX) return { jobs, isCutShort: true };
+      if (jobs.length >= READ_MAX) return { jobs, isCutShort: true };
       const page = await source.list({ state, limit: PAGE, cursor });
       jobs.push(...page.jobs);
       if (!page.jobs.every(goesOn)) break;
@@ -123,8 +123,8 @@ function isWithin({ from, to }: Span, job: ListedJob): boolean {
   return endOf(job) >= from.getTime() && endOf(job) < to.getTime();
 }
 
-/** That a digest was sent is no news. */
-function isWorthTelling({ type, state }: ListedJob): boolean {
+/** A digest that was sent is no news. */
+function isNews({ type, state }: ListedJob): boolean {
   return type !== dailyDigest.type || state === "failed";
 }
 
@@ -159,7 +159,7 @@ function openDoubt({ effect, jobId, reason, since }: Doubt, now: Date): OpenDoub
   };
 }
 
-/** What failures say can be long, and can hold anything. */
+/** Error messages can be long and contain anything. */
 function shorten(text: string): string {
   const line = oneLine(text);
   return line.length > REASON_MAX ? `${line.slice(0, REASON_MAX - 1).toWellFormed()}…` : line;

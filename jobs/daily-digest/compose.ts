@@ -1,12 +1,12 @@
 import { escapeHtml, htmlPage, messageIdFor } from "../mail-text.ts";
 import type { MailMessage } from "../mailer.ts";
-import { type Counted, type Digest, LOOKED_AT_MAX } from "./collect.ts";
+import { type Counted, type Digest, READ_MAX } from "./collect.ts";
 
 /**
  * Writes the mail. Equal arguments give an equal mail, Message-ID included.
  *
  * @param to the operator's address
- * @param seed what makes this mail one mail, e.g. its effect's key
+ * @param seed identifies this mail, e.g. its effect's key
  */
 export function composeDigest(digest: Digest, to: string, seed: string): MailMessage {
   const heading = `Daily digest for ${digest.from.toISOString().slice(0, 10)}`;
@@ -26,7 +26,7 @@ export function messageIdFrom(seed: string): string {
   return messageIdFor("daily-digest", seed);
 }
 
-/** A part of the mail, written once and shown twice: as text and as HTML. */
+/** A part of the mail, rendered as text and as HTML. */
 interface Section {
   readonly title: string;
   readonly head: readonly string[];
@@ -45,12 +45,12 @@ function countsOf({ counts, cutShort }: Digest): Section {
     title: "Jobs",
     head: ["type", "completed", "failed", "waiting now"],
     rows,
-    notes: [...(rows.length === 0 ? ["No job ended, and none waits."] : []), ...cutShort.map(cutShortNote)],
+    notes: [...(rows.length === 0 ? ["No job ended, and no job waits."] : []), ...cutShort.map(cutShortNote)],
   };
 }
 
 function cutShortNote(counted: Counted): string {
-  return `There are more ${counted} jobs than were counted: it stopped after the first ${LOOKED_AT_MAX}.`;
+  return `There are more ${counted} jobs: counting stopped after the first ${READ_MAX}.`;
 }
 
 function failuresOf({ failures, omitted }: Digest): Section {
@@ -65,7 +65,7 @@ function failuresOf({ failures, omitted }: Digest): Section {
     ]),
     notes: [
       ...(failures.length === 0 ? ["No job failed."] : []),
-      ...(omitted.failures > 0 ? [`${omitted.failures} more reasons are not listed here.`] : []),
+      ...(omitted.failures > 0 ? [`${omitted.failures} more reasons are not listed.`] : []),
     ],
   };
 }
@@ -78,8 +78,8 @@ function doubtsOf({ doubts, omitted }: Digest): Section {
     notes: [
       doubts.length === 0
         ? "No effect is in doubt."
-        : "Nobody knows whether these happened. Find out, then: holdfast doubts resolve JOB EFFECT --as done|not-done --evidence TEXT",
-      ...(omitted.doubts > 0 ? [`${omitted.doubts} more are not listed here.`] : []),
+        : "Nobody knows whether these happened. Find out, then run: holdfast doubts resolve JOB EFFECT --as done|not-done --evidence TEXT",
+      ...(omitted.doubts > 0 ? [`${omitted.doubts} more are not listed.`] : []),
     ],
   };
 }

@@ -6,7 +6,7 @@ import { collectDigest, type Digest, type Span } from "./collect.ts";
 import { composeDigest, messageIdFrom } from "./compose.ts";
 import { dailyDigest } from "./contract.ts";
 
-/** For looking, not for running: the digest is itself one of the jobs whose handlers the real one loads. */
+/** For reading only. The real application would load this handler again. */
 const application = defineConfig({ jobs: contracts, handlers: async () => [] });
 
 export const dailyDigestHandler = dailyDigest.handler(async ({ payload, effect, log }) => {

@@ -82,7 +82,7 @@ describe("an address that webhooks must not call", () => {
     );
   });
 
-  it("is any IPv4 address that hides in IPv6", () => {
+  it("is any IPv4 address inside IPv6", () => {
     const octets = fc.tuple(fc.nat(255), fc.nat(255), fc.nat(255), fc.nat(255));
     const prefix = fc.constantFrom("::", "::ffff:", "::ffff:0:", "64:ff9b::", "64:ff9b:1::");
     fc.assert(
@@ -123,7 +123,7 @@ describe("an address that webhooks may call", () => {
 describe("the ranges that are allowed", () => {
   const { schema } = variables.HOLDFAST_WEBHOOK_ALLOW;
 
-  it("can be read wherever the environment was found valid", () => {
+  it("can be read whenever the environment is valid", () => {
     const range = fc.oneof(
       fc.tuple(fc.ipV4(), fc.nat(32)).map(([address, bits]) => `${address}/${bits}`),
       fc.tuple(fc.ipV6(), fc.nat(128)).map(([address, bits]) => `${address}/${bits}`),
@@ -159,14 +159,14 @@ describe("a receiver's host", () => {
     ["http://[::127.0.0.1]/", "refused: ::7f00:1 is not a public address"],
     ["http://0/", "refused: 0.0.0.0 is an unspecified address"],
     ["http://localhost/", expect.stringMatching(/^refused: localhost is at \S+, a loopback address$/)],
-  ])("is refused for good where it leads inside: %s", async (url, message) => {
+  ])("is refused for good if it leads inside: %s", async (url, message) => {
     const resolved = resolvePublic(new URL(url), nothing);
 
     await expect(resolved).rejects.toThrow(PermanentError);
     await expect(resolved).rejects.toMatchObject({ message });
   });
 
-  it("is known by its addresses, in each notation that a URL may have", async () => {
+  it("is recognised in each notation that a URL may have", async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(0xffff_ffff), async (number) => {
         const dotted = [24, 16, 8, 0].map((shift) => (number >>> shift) & 255);
@@ -187,13 +187,13 @@ describe("a receiver's host", () => {
     );
   });
 
-  it("can be tried again where its name does not resolve just now", async () => {
+  it("can be tried again if its name does not resolve", async () => {
     await expect(resolvePublic(new URL("http://receiver.invalid/"), nothing)).rejects.not.toThrow(
       PermanentError,
     );
   });
 
-  it("resolves to addresses that nothing needs to be resolved for", async () => {
+  it("resolves to addresses", async () => {
     const addresses = await resolvePublic(new URL("http://localhost/"), parseRanges("127.0.0.0/8,::1/128"));
 
     expect(addresses.length).toBeGreaterThan(0);

@@ -7,7 +7,7 @@ import ipaddr from "ipaddr.js";
 type Address = ReturnType<typeof ipaddr.parse>;
 export type AddressRange = ReturnType<typeof ipaddr.parseCIDR>;
 
-/** What the ranges of ipaddr.js are, to a person; those not named here are just not public. */
+/** Descriptions of ipaddr.js's ranges. Other ranges are just not public. */
 const rangeNames: Readonly<Record<string, string>> = {
   unspecified: "an unspecified address",
   loopback: "a loopback address",
@@ -25,13 +25,13 @@ const rangeNames: Readonly<Record<string, string>> = {
   teredo: "an IPv4 address in IPv6 (Teredo)",
 };
 
-/** Of all IPv6 only this is handed out as public; among the rest lie the deprecated forms that hold an IPv4 address. */
+/** The only public range of IPv6. Deprecated forms that contain an IPv4 address are outside it. */
 const publicIpv6 = ipaddr.parseCIDR("2000::/3");
-/** Azure's metadata service: the one that has an address like any public one. */
+/** Azure's metadata service, which has a public address. */
 const azureMetadata = ipaddr.parseCIDR("168.63.129.16/32");
 
 /**
- * Reads ranges that may be called although they are not public.
+ * Reads the ranges that may be called although they are not public.
  *
  * @param text comma-separated, in CIDR notation
  */
@@ -40,9 +40,9 @@ export function parseRanges(text: string): AddressRange[] {
 }
 
 /**
- * Why an address must not be called; undefined where it may be: because it is public, or allowed.
+ * Why an address must not be called; undefined if it is public or allowed.
  *
- * @param text an address as the resolver gives it; what cannot be read is refused
+ * @param text an address from the resolver
  */
 export function addressFault(text: string, allowed: readonly AddressRange[]): string | undefined {
   const withoutZone = text.replace(/%.*$/, "");
@@ -56,10 +56,10 @@ export function addressFault(text: string, allowed: readonly AddressRange[]): st
 }
 
 /**
- * Resolves the host of a URL, and makes sure that none of its addresses leads inside. Connect to these addresses only:
- * asked again, the name could give others.
+ * Resolves the host of a URL, and checks that all its addresses may be called. Connect only to these addresses: a second
+ * lookup could return others.
  *
- * @throws PermanentError with the reason, where one of them must not be called
+ * @throws PermanentError if one of them must not be called
  */
 export async function resolvePublic(
   url: URL,

@@ -1,6 +1,6 @@
 import { PermanentError, RetryAfterError } from "holdfast";
 import { describe, expect, it } from "vitest";
-import { requireTaken, retryAfterMs } from "./answer.ts";
+import { requireAccepted, retryAfterMs } from "./answer.ts";
 
 const answer = (status: number, headers: { retryAfter?: string; location?: string } = {}) => ({
   status,
@@ -11,25 +11,27 @@ const answer = (status: number, headers: { retryAfter?: string; location?: strin
 const now = Date.parse("2026-11-24T12:00:00Z");
 
 describe("a receiver's answer", () => {
-  it.each([200, 201, 202, 204, 299])("%d means that it took the event", (status) => {
-    expect(() => requireTaken(answer(status))).not.toThrow();
+  it.each([200, 201, 202, 204, 299])("%d means that it accepted the event", (status) => {
+    expect(() => requireAccepted(answer(status))).not.toThrow();
   });
 
   it.each([400, 401, 404, 409, 410, 422, 499])("%d ends the job", (status) => {
-    expect(() => requireTaken(answer(status))).toThrow(new PermanentError(`The receiver answered ${status}`));
+    expect(() => requireAccepted(answer(status))).toThrow(
+      new PermanentError(`The receiver answered ${status}`),
+    );
   });
 
-  it.each([408, 429, 500, 502, 503, 599])("%d lets it be tried again", (status) => {
-    expect(() => requireTaken(answer(status))).toThrow(`The receiver answered ${status}`);
-    expect(() => requireTaken(answer(status))).not.toThrow(PermanentError);
+  it.each([408, 429, 500, 502, 503, 599])("%d means another try", (status) => {
+    expect(() => requireAccepted(answer(status))).toThrow(`The receiver answered ${status}`);
+    expect(() => requireAccepted(answer(status))).not.toThrow(PermanentError);
   });
 
-  it.each([408, 429, 503])("%d says when, if it does", (status) => {
-    expect(() => requireTaken(answer(status, { retryAfter: "7" }))).toThrow(RetryAfterError);
+  it.each([408, 429, 503])("%d can say when", (status) => {
+    expect(() => requireAccepted(answer(status, { retryAfter: "7" }))).toThrow(RetryAfterError);
   });
 
-  it.each([301, 302, 307, 308])("%d ends the job, and tells where it points", (status) => {
-    const redirect = () => requireTaken(answer(status, { location: "http://127.0.0.1:6379/" }));
+  it.each([301, 302, 307, 308])("%d ends the job, and the error says where it points", (status) => {
+    const redirect = () => requireAccepted(answer(status, { location: "http://127.0.0.1:6379/" }));
 
     expect(redirect).toThrow(PermanentError);
     expect(redirect).toThrow(
@@ -42,17 +44,17 @@ describe("the time that a receiver asks for", () => {
   it.each([
     ["seconds", "2", 2_000],
     ["a date", "Tue, 24 Nov 2026 12:00:30 GMT", 30_000],
-    ["a date gone by", "Tue, 24 Nov 2026 11:00:00 GMT", 1_000],
+    ["a past date", "Tue, 24 Nov 2026 11:00:00 GMT", 1_000],
     ["nothing at all", "0", 1_000],
     ["more than an hour", "7200", 3_600_000],
     ["more than a number can hold", "9".repeat(400), 3_600_000],
     ["a date in a year", "Wed, 24 Nov 2027 12:00:00 GMT", 3_600_000],
-  ])("is taken as %s", (_, header, ms) => {
+  ])("counts as %s", (_, header, ms) => {
     expect(retryAfterMs(header, now)).toBe(ms);
   });
 
   it.each([undefined, "", "soon", "-5", "1.5", "2026-11-24", "Foo, bar GMT"])(
-    "is nobody's guess where it says %j",
+    "is undefined for %j",
     (header) => {
       expect(retryAfterMs(header, now)).toBeUndefined();
     },

@@ -6,12 +6,12 @@ const HOUR_MS = 60 * 60 * SECOND_MS;
 const LOCATION_MAX = 200;
 
 /**
- * Returns where the receiver took the event, and throws what its refusal means for the job.
+ * Returns if the receiver accepted the event.
  *
- * @throws PermanentError where another try cannot help: redirects, and refusals other than 408 and 429
- * @throws RetryAfterError where it may, and the receiver says when
+ * @throws PermanentError if another try cannot help: redirects, and 4xx other than 408 and 429
+ * @throws RetryAfterError if it may help and the receiver says when
  */
-export function requireTaken(answer: Answer): void {
+export function requireAccepted(answer: Answer): void {
   const { status } = answer;
   if (status >= 200 && status < 300) return;
   if (status >= 300 && status < 400) throw new PermanentError(redirected(answer));
@@ -22,10 +22,10 @@ export function requireTaken(answer: Answer): void {
 }
 
 /**
- * How long the receiver asks us to wait (RFC 9110, 10.2.3), within a second and an hour.
+ * Reads `Retry-After` (RFC 9110, 10.2.3), bounded to between a second and an hour.
  *
  * @param header seconds, or an HTTP date
- * @returns undefined where it asks nothing, or nothing that can be understood
+ * @returns undefined if it is absent or invalid
  */
 export function retryAfterMs(header: string | undefined, now: number): number | undefined {
   const text = header?.trim() ?? "";

@@ -9,8 +9,8 @@ const receiverUrl = z
   .refine((text) => {
     const { username, password } = new URL(text);
     return username === "" && password === "";
-  }, "expected a URL without user name and password: the signature tells the receiver who calls")
-  .meta({ description: "Where the event is posted to." });
+  }, "expected a URL without user name and password: the signature proves who calls")
+  .meta({ description: "Where to post the event." });
 
 const event = z.strictObject({
   type: z
@@ -19,10 +19,10 @@ const event = z.strictObject({
     .regex(/^\w+(\.\w+)*$/, "expected words of letters, digits and _, separated by full stops")
     .meta({ description: "What happened." }),
   timestamp: z.iso.datetime({ offset: true }).optional().meta({ description: "When it happened." }),
-  data: z.record(z.string(), z.unknown()).meta({ description: "What there is to know about it." }),
+  data: z.record(z.string(), z.unknown()).meta({ description: "The details." }),
 });
 
-/** Tells somebody else's program that something happened, signed as Standard Webhooks has it. */
+/** Notifies another program of an event, signed as in Standard Webhooks. */
 export const webhook = defineJob({
   type: "webhook",
   payload: z.strictObject({ url: receiverUrl, event }).meta({
@@ -34,13 +34,13 @@ export const webhook = defineJob({
     ],
   }),
   result: z.strictObject({
-    /** What the receiver answered; null where a person settled it as delivered. */
+    /** The receiver's answer; null if a person resolved it as delivered. */
     status: z.int().nullable(),
   }),
-  // About two hours of tries; with the longest pauses a receiver may ask for, still less than the day it remembers.
+  // About two hours. Even with the longest pauses that a receiver may ask for, less than the day it remembers.
   retry: { attempts: 14, backoff: { kind: "exponential", delayMs: 1_000, jitter: 0.2 } },
   timeoutMs: 30_000,
-  // What is told is between the sender and the receiver.
+  // Operators need not see the event's data.
   redact: { payload: ["/event/data"] },
   effects: { deliver: { timeoutMs: 10_000, inDoubt: "repeat", downstreamRemembersMs: DAY_MS } },
 });

@@ -1,5 +1,5 @@
 import { parseRanges, resolvePublic } from "./address-guard.ts";
-import { requireTaken } from "./answer.ts";
+import { requireAccepted } from "./answer.ts";
 import { webhook } from "./contract.ts";
 import { post } from "./post.ts";
 import { readSecret, signatureHeaders } from "./sign.ts";
@@ -19,12 +19,11 @@ export const webhookHandler = webhook.handler(async ({ payload, effect, log }) =
         "content-type": "application/json",
         "user-agent": "Holdfast",
         "idempotency-key": key,
-        // Whoever receives it can join the trace; nothing where none is recorded.
         ...traceHeaders(),
         ...signatureHeaders(secret, key, new Date(), body),
       };
       const answer = await post(url, addresses, headers, body, signal);
-      requireTaken(answer);
+      requireAccepted(answer);
       return { status: answer.status };
     },
     { assumedResult: () => ({ status: null }) },

@@ -2,7 +2,7 @@ import type { LookupAddress } from "node:dns";
 import type { LookupFunction } from "node:net";
 import { Agent, type Dispatcher, request } from "undici";
 
-/** What a receiver answered, as far as it matters. */
+/** The parts of a receiver's answer that matter. */
 export interface Answer {
   readonly status: number;
   readonly retryAfter: string | undefined;
@@ -10,13 +10,13 @@ export interface Answer {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A receiver's last words are heard out, within these bounds, so that it need not see its connection reset. */
+/** Reads the answer's body within these bounds, so that the receiver does not see a reset connection. */
 const BODY_MAX_BYTES = 64 * 1_024;
 const BODY_TIMEOUT_MS = 1_000;
 
 /**
- * Posts a body over a connection of its own to one of the given addresses, whatever the name in the URL resolves to by
- * now; that name is still what the receiver's certificate must bear. Follows no redirect, reads no proxy variable.
+ * Posts a body to one of the given addresses, whatever the URL's host name resolves to now. The certificate must still be
+ * for that name. Follows no redirects, and ignores proxy variables.
  */
 export async function post(
   url: URL,
@@ -48,7 +48,7 @@ function alwaysTo(addresses: readonly LookupAddress[]): LookupFunction {
   };
 }
 
-/** The status has told all; how its body ends cannot change that. */
+/** Only the status counts, so errors in the body are ignored. */
 async function discard(body: Dispatcher.ResponseData["body"]): Promise<void> {
   await body.dump({ limit: BODY_MAX_BYTES, signal: AbortSignal.timeout(BODY_TIMEOUT_MS) }).catch(() => {});
 }

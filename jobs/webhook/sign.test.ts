@@ -7,7 +7,7 @@ import { readSecret, signatureHeaders } from "./sign.ts";
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 describe("a signature", () => {
-  it("is the one of the specification's example", () => {
+  it("matches the specification's example", () => {
     const at = new Date(1_614_265_330_000);
 
     expect(signatureHeaders(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, '{"test": 2432232314}')).toEqual({

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { PermanentError } from "holdfast";
 
-/** What a receiver checks: the headers of https://www.standardwebhooks.com. */
+/** The headers of https://www.standardwebhooks.com. */
 export interface SignatureHeaders {
   readonly "webhook-id": string;
   /** Seconds since 1970. */
@@ -15,8 +15,8 @@ const SECRET_PREFIX = "whsec_";
  * Signs a body.
  *
  * @param secret `whsec_` and the key's bytes in base64
- * @param id the same for every delivery of one event; without a full stop, which separates it from what follows
- * @param at the time of this delivery, by which a receiver refuses old ones
+ * @param id the same for every delivery of one event, without full stops
+ * @param at the time of this delivery
  */
 export function signatureHeaders(secret: string, id: string, at: Date, body: string): SignatureHeaders {
   const key = Buffer.from(secret.slice(SECRET_PREFIX.length), "base64");
@@ -25,9 +25,9 @@ export function signatureHeaders(secret: string, id: string, at: Date, body: str
   return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
 }
 
-/** @throws PermanentError when there is none: nothing may go out unsigned */
+/** @throws PermanentError if there is none: no event is sent unsigned */
 export function readSecret(env: NodeJS.ProcessEnv): string {
   const secret = env.HOLDFAST_WEBHOOK_SECRET ?? "";
   if (secret.startsWith(SECRET_PREFIX)) return secret;
-  throw new PermanentError("HOLDFAST_WEBHOOK_SECRET: expected whsec_ and a key in base64, to sign with");
+  throw new PermanentError("HOLDFAST_WEBHOOK_SECRET: expected whsec_ and a key in base64");
 }

@@ -1,6 +1,6 @@
 import { context, propagation } from "@opentelemetry/api";
 
-/** Headers by which the receiver can join the attempt's trace; none where nothing is traced. */
+/** Headers that let the receiver join the attempt's trace; none without tracing. */
 export function traceHeaders(): Record<string, string> {
   const headers: Record<string, string> = {};
   propagation.inject(context.active(), headers);

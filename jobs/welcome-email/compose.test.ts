@@ -13,14 +13,14 @@ const anoop = {
 
 const headerNames = ["content-type", "date", "from", "message-id", "mime-version", "subject", "to"];
 
-/** What a mail program sees: the message as it goes over the wire, read back. */
+/** What a mail program sees: the message as sent, parsed. */
 async function received(payload: typeof anoop, seed = "job-1") {
   const message = composeWelcomeEmail(payload, seed);
   const raw = await new MailComposer({ ...message, from: "Holdfast <holdfast@localhost>" }).compile().build();
   return { raw, mail: await simpleParser(raw) };
 }
 
-/** Names as an attacker would write them: any text, rich in what has a meaning in a header. */
+/** Hostile names: any text, with many characters that mean something in a header. */
 const hostileName = fc
   .array(
     fc.oneof(
@@ -74,7 +74,7 @@ describe("the welcome email", () => {
     expect(mail.html).toContain(anoop.message);
   });
 
-  it("is the same mail for the same job, and another for another", () => {
+  it("is the same mail for the same job only", () => {
     expect(composeWelcomeEmail(anoop, "job-1")).toEqual(composeWelcomeEmail(anoop, "job-1"));
     expect(composeWelcomeEmail(anoop, "job-1").messageId).not.toBe(
       composeWelcomeEmail(anoop, "job-2").messageId,
@@ -103,7 +103,7 @@ describe("the welcome email", () => {
     );
   });
 
-  it("says the name in the subject on one line, whatever the name", async () => {
+  it("has the name in the subject on one line, whatever the name", async () => {
     await fc.assert(
       fc.asyncProperty(hostileName, async (name) => {
         const { mail } = await received({ ...anoop, name });
@@ -114,7 +114,7 @@ describe("the welcome email", () => {
     );
   });
 
-  it("shows name and message as text in HTML, whatever they hold", () => {
+  it("shows name and message as text in HTML, whatever they contain", () => {
     fc.assert(
       fc.property(hostileName, fc.string({ unit: "binary" }), (name, message) => {
         const markup = (payload: typeof anoop) =>
@@ -126,14 +126,14 @@ describe("the welcome email", () => {
     );
   });
 
-  it("keeps the lines of a message, and drops what no mail may hold", async () => {
+  it("keeps the lines of a message, and drops control characters", async () => {
     const { mail } = await received({ ...anoop, message: "one\r\ntwo\n\n\tthree\0\u0007 <b>&\ud800" });
 
     expect(mail.text).toContain("one\ntwo\n\n\tthree <b>&");
     expect(mail.html).toContain("one<br>\ntwo<br>\n<br>\n\tthree &#60;b&#62;&#38;");
   });
 
-  it("greets by address where nothing of the name can be shown", async () => {
+  it("greets by address if nothing of the name can be shown", async () => {
     const { mail } = await received({ ...anoop, name: "\r\n\u202e" });
 
     expect(mail.subject).toBe("Welcome, anoop@example.com");

@@ -10,7 +10,7 @@ interface WelcomeEmail {
 /**
  * Writes the mail. Equal arguments give an equal mail, Message-ID included.
  *
- * @param seed what makes this mail one mail, e.g. its effect's key: however often it is sent, its Message-ID stays
+ * @param seed identifies this mail, e.g. its effect's key: every sending has the same Message-ID
  */
 export function composeWelcomeEmail({ email, name, message }: WelcomeEmail, seed: string): MailMessage {
   const recipient = oneLine(name);

@@ -1,14 +1,14 @@
-// Building dist/: the compiled src/, and the console beside it.
+// Builds dist/: the compiled src/, and the console.
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { filesUnder } from "./files.mjs";
 import { must } from "./run.mjs";
 
-/** It stands in dist/ like the stamps, so that removing dist/ also removes all memory of having built it. */
-const compilersMemory = "dist/.tsbuildinfo";
+/** Kept in dist/, so that removing dist/ also resets incremental builds. */
+const buildInfo = "dist/.tsbuildinfo";
 
-/** What is built by itself, from its own sources; `stampFile` remembers from which. */
+/** Independent parts of the build; `stampFile` records the sources of the last build. */
 const parts = [
   {
     stampFile: "dist/.build-stamp",
@@ -26,12 +26,12 @@ const parts = [
   },
 ];
 
-/** Whether dist/ was built from the sources as they are now. */
+/** Whether dist/ was built from the current sources. */
 export function buildIsFresh() {
   return parts.every(isFresh);
 }
 
-/** Builds what has changed since the last build. Where that fails, what was built before stays as it was. */
+/** Builds what has changed. A failed part keeps its last build. */
 export async function build() {
   const stale = parts.filter((part) => !isFresh(part));
   const outcomes = await Promise.allSettled(stale.map(make));
@@ -39,25 +39,25 @@ export async function build() {
   if (failure !== undefined) throw failure.reason;
 }
 
-/** Builds from nothing, which also rids dist/ of what has no source any more. */
+/** Builds from scratch, which also removes output without a source. */
 export async function rebuild() {
   rmSync("dist", { recursive: true, force: true });
   await build();
 }
 
 async function make({ stampFile, sources, make }) {
-  const stamp = stampOf(sources()); // before building: an edit made meanwhile must lead to another build
+  const stamp = stampOf(sources()); // before the build: an edit during it must cause another build
   await make();
   writeFileSync(stampFile, stamp);
 }
 
 async function compile() {
-  const incremental = ["--incremental", "--tsBuildInfoFile", compilersMemory];
+  const incremental = ["--incremental", "--tsBuildInfoFile", buildInfo];
   const args = ["-p", "tsconfig.build.json", "--noEmitOnError", ...incremental];
   await must("node_modules/.bin/tsc", args, "The build failed: see above.");
 }
 
-/** What the compiler leaves behind and the program reads at run time: Lua scripts, pages, style sheets. */
+/** Files that the compiler ignores and the program reads at run time: Lua scripts, pages, style sheets. */
 function copyAssets() {
   for (const file of filesUnder("src").filter((file) => !/\.(ts|md)$/.test(file))) {
     cpSync(file, path.join("dist", path.relative("src", file)));
@@ -72,7 +72,7 @@ function sourcesUnder(folder) {
   return filesUnder(folder).filter((file) => !/\.(test\.ts|md)$/.test(file));
 }
 
-/** Changes whenever one of these files is changed, added or removed. */
+/** Changes whenever a file is changed, added or removed. */
 function stampOf(files) {
   const hash = createHash("sha256");
   for (const file of files) {

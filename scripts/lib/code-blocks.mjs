@@ -1,8 +1,8 @@
-// Code blocks in Markdown that are copies of real files, so that what the docs show is what the tests run.
+// Copies code from source files into Markdown, so that the docs show code that the tests run.
 //
-// A comment on a line of its own, `<!-- from: examples/producer.ts -->`, says where the block after it comes
-// from; `<!-- from: examples/producer.ts#submit -->` takes only what stands between `// #region submit` and
-// `// #endregion` there. Regions do not nest.
+// `<!-- from: examples/producer.ts -->` on its own line names the source of the next block;
+// `<!-- from: examples/producer.ts#submit -->` takes only the part between `// #region submit` and
+// `// #endregion`. Regions do not nest.
 import { existsSync, readFileSync } from "node:fs";
 import { Failure } from "./script.mjs";
 
@@ -10,7 +10,7 @@ const sourced =
   /^<!-- from: (?<source>\S+) -->$(?<block>\n+(?<fence>`{3,})(?<language>.*)\n(?:[\s\S]*?\n)??\k<fence>$)?/gm;
 const marker = /^\s*(?:\/\/|#) #(?<kind>region|endregion)\b\s*(?<name>\S*)/;
 
-/** The text of a Markdown file, with each sourced block as its source has it now. */
+/** The text of a Markdown file with current code. */
 export function withCodeFromSources(markdownFile) {
   return readFileSync(markdownFile, "utf8").replace(sourced, (comment, ...rest) => {
     const { source, block, fence, language } = rest.at(-1);

@@ -1,6 +1,6 @@
-// What the environment can say, written down for people from the one table that the code reads it with.
+// Documents the environment variables, from the table that the code reads them with.
 
-/** The variables, with what a person needs to know about each. */
+/** Every variable with its documentation. */
 async function readVariables() {
   const { variables } = await import("../../dist/config/variables.js");
   return Object.entries(variables).map(([name, variable]) => ({ name, ...variable }));
@@ -13,12 +13,12 @@ export async function envExample() {
     return `# ${meaning}\n# Expected: ${expected}\n# ${name}=${value}\n`;
   });
   const head =
-    "# Every variable that Holdfast reads, with its default. Copy this file to .env, and uncomment what you change.\n" +
-    "# .env is for convenience on one machine: what the environment sets already is never overridden.\n";
+    "# Every variable that Holdfast reads, with its default. Copy this file to .env and uncomment what you change.\n" +
+    "# .env is for convenience on one machine and never overrides the environment.\n";
   return [head, ...entries].join("\n");
 }
 
-/** The table of `docs/configuration.md`. */
+/** The table in `docs/configuration.md`. */
 export async function variablesTable() {
   const rows = (await readVariables()).map(
     ({ name, expected, meaning, fallback }) =>

@@ -1,20 +1,20 @@
-// Installing the npm packages, where they are not what package-lock.json says.
+// Installs the npm packages if they differ from package-lock.json.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { step } from "./progress.mjs";
 import { must } from "./run.mjs";
 
 const lockFile = "package-lock.json";
-/** npm writes this file last, so a broken-off install leaves none. */
-const npmsOwnRecord = "node_modules/.package-lock.json";
+/** npm writes this file last, so an interrupted install has none. */
+const installRecord = "node_modules/.package-lock.json";
 const stampFile = "node_modules/.holdfast-lock-hash";
-/** There only where the development dependencies are, which the build needs. */
+/** Only exists with the development dependencies, which the build needs. */
 const compiler = "node_modules/typescript/package.json";
 
-/** Whether node_modules holds what package-lock.json asks for, no matter who installed it. */
+/** Whether node_modules matches package-lock.json. */
 export function dependenciesAreFresh() {
-  if (!existsSync(npmsOwnRecord) || !existsSync(compiler)) return false;
-  return modifiedAtMs(npmsOwnRecord) >= modifiedAtMs(lockFile) || readStamp() === hashOfLockFile();
+  if (!existsSync(installRecord) || !existsSync(compiler)) return false;
+  return modifiedAtMs(installRecord) >= modifiedAtMs(lockFile) || readStamp() === hashOfLockFile();
 }
 
 export async function installDependencies() {

@@ -1,6 +1,6 @@
-// The facts of `docs/errors.md`, from the one table that the code answers with.
+// Generates the table in `docs/errors.md` from the codes that the service uses.
 
-/** Every code with its HTTP status, and whether trying again can help. */
+/** Every code with its HTTP status, and whether a retry can help. */
 export async function errorCodesTable() {
   const { errorCodes } = await import("../../dist/errors/error-codes.js");
   const rows = Object.entries(errorCodes).map(

@@ -1,4 +1,4 @@
-// The fault laboratory, as a process of its own.
+// Runs the fault laboratory in its own process.
 import { show } from "./run.mjs";
 
 /** Resolves to its exit code. */

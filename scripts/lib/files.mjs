@@ -1,8 +1,8 @@
-// Walking the source tree.
+// Lists files and folders.
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 
-/** The paths of all files under a folder, sorted. */
+/** The paths of all files in a folder and below, sorted. */
 export function filesUnder(folder) {
   return entriesUnder(folder)
     .filter((entry) => entry.isFile())
@@ -10,7 +10,7 @@ export function filesUnder(folder) {
     .sort();
 }
 
-/** The paths of a folder and of all folders under it; none where it does not exist. */
+/** The paths of a folder and all folders below; none if it does not exist. */
 export function foldersUnder(folder) {
   if (!existsSync(folder)) return [];
   const subfolders = entriesUnder(folder).filter((entry) => entry.isDirectory());

@@ -1,4 +1,4 @@
-// The fuzzing run, as a process of its own.
+// Runs the fuzzing in its own process.
 import { show } from "./run.mjs";
 
 /** Resolves to its exit code. */

@@ -1,15 +1,17 @@
-// The gate: format, lint, types, imports, dead code, docs and size.
+// The gate that every change must pass.
 import { readFileSync } from "node:fs";
+import { bullmqNamesOutside } from "./bullmq-names.mjs";
 import { filesUnder } from "./files.mjs";
 import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
 import { capture } from "./run.mjs";
+import { oldWordsIn } from "./words.mjs";
 
 const longestFile = 300;
 const atOnce = 2;
 const caches = "node_modules/.cache/holdfast";
 
-/** The longest first, so that the others fit beside it. */
+/** The longest first, so that the others run beside it. */
 const checks = [
   { name: "types", run: () => checkTypes(".", "types") },
   { name: "types of the console", run: () => checkTypes("console", "console-types") },
@@ -21,10 +23,12 @@ const checks = [
   { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
   { name: "size", run: findLongFiles },
+  { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs"])) },
+  { name: "BullMQ's names in src/queue alone", run: () => faultsOf(bullmqNamesOutside()) },
   { name: "licences and install scripts", run: checkSupply },
 ];
 
-/** Runs every check and prints a line for each, and all that a failing one said. Returns whether all passed. */
+/** Runs every check and prints a line for each, and the output of a failing one. Returns whether all passed. */
 export async function passGate() {
   const waiting = [...checks];
   const passed = [];
@@ -61,13 +65,16 @@ function checkTypes(project, cache) {
   );
 }
 
-/** What Holdfast runs with must be free to use, and must work without running anything when it is installed. */
+/** Holdfast's dependencies must be free to use, and must work without running anything at install. */
 function checkSupply() {
-  const faults = supplyFaults();
+  return faultsOf(supplyFaults());
+}
+
+function faultsOf(faults) {
   return { code: faults.length === 0 ? 0 : 1, output: faults.join("\n") };
 }
 
-/** A file that has grown too long is missing the name of a concept. */
+/** A file that is too long needs another concept. */
 function findLongFiles() {
   const long = ["src", "console"]
     .flatMap(filesUnder)
@@ -75,5 +82,5 @@ function findLongFiles() {
     .map((file) => ({ file, lines: readFileSync(file, "utf8").trimEnd().split("\n").length }))
     .filter(({ lines }) => lines > longestFile)
     .map(({ file, lines }) => `${file} has ${lines} lines; ${longestFile} are the most`);
-  return { code: long.length === 0 ? 0 : 1, output: long.join("\n") };
+  return faultsOf(long);
 }

@@ -1,18 +1,18 @@
-// Installing a missing program with the machine's own package manager, where that needs no question answered.
+// Installs a missing program with the machine's package manager, if it needs no question answered.
 import { findOnPath } from "./programs.mjs";
 import { step } from "./progress.mjs";
 import { capture } from "./run.mjs";
 import { Failure } from "./script.mjs";
 
-/** Keeps apt from asking, and a freshly installed server from being started as a system service. */
+/** Keeps apt from asking, and from starting an installed server as a system service. */
 const aptEnvironment = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "SYSTEMD_OFFLINE=1"];
 const waitForOtherApt = ["-o", "DPkg::Lock::Timeout=120"];
 
 /**
- * Makes sure that a program is there, installing it if need be.
+ * Makes sure that a program is installed.
  *
- * `find` returns its path or undefined; `apt` and `brew` list the arguments of an install, to be tried in
- * turn; `otherwise` is the line for people where neither helps. Returns the path.
+ * `find` returns its path or undefined; `apt` and `brew` list install arguments to try in turn; `otherwise` is the error message if
+ * neither works. Returns the path.
  */
 export async function ensureProgram({ name, find, apt, brew, otherwise }) {
   const found = find();
@@ -39,7 +39,7 @@ async function findInstaller({ apt, brew }) {
   return undefined;
 }
 
-/** The words to put before a command to run it as root without a question, or undefined. */
+/** The words before a command that run it as root without a question, or undefined. */
 async function findWayToRoot() {
   if (process.getuid?.() === 0) return [];
   if (findOnPath("sudo") === undefined) return undefined;
@@ -54,7 +54,7 @@ async function installWithApt(asRoot, packages) {
   return update.output + (await runInTurn(installs));
 }
 
-/** Runs commands until one succeeds; returns what they printed. */
+/** Runs commands until one succeeds; returns their output. */
 async function runInTurn(commands) {
   let printed = "";
   for (const command of commands) {

@@ -1,7 +1,7 @@
-// What Holdfast runs with: the packages that `package-lock.json` installs in production, and what they may be.
+// The packages that `package-lock.json` installs in production, and their licences.
 import { readFileSync } from "node:fs";
 
-/** Licences that ask for no more than to be named. */
+/** Licences that only require attribution. */
 const allowed = new Set([
   "MIT",
   "MIT-0",
@@ -14,12 +14,12 @@ const allowed = new Set([
 ]);
 
 /**
- * Packages with an install script that Holdfast works without: esbuild finds its program by itself, msgpackr and tsx' watcher
- * go on without their native parts.
+ * Packages whose install script Holdfast does not need: esbuild finds its program by itself, msgpackr and tsx's watcher work without
+ * their native parts.
  */
 const needlessScripts = new Set(["esbuild", "msgpackr-extract", "fsevents"]);
 
-/** Each package once for each version, in order of its name. */
+/** Each version of each package, ordered by name. */
 function productionPackages() {
   const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
   const found = Object.entries(packages)
@@ -34,7 +34,7 @@ function productionPackages() {
   return [...unique.values()].sort((a, b) => a.name.localeCompare(b.name, "en"));
 }
 
-/** The table of `docs/licences.md`. */
+/** The table in `docs/licences.md`. */
 export function licencesTable() {
   const packages = productionPackages();
   const licences = [...new Set(packages.map(({ license }) => license))].sort();
@@ -57,7 +57,7 @@ export function supplyFaults() {
   ]);
 }
 
-/** Of several to choose from, one will do. */
+/** One allowed alternative is enough. */
 function isAllowed(license) {
   return license
     .replace(/[()]/g, "")

@@ -1,4 +1,4 @@
-// Links between the pages, and from them to files, that lead nowhere.
+// Finds broken links in the docs.
 import { existsSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
@@ -6,7 +6,7 @@ const link = /\]\((?!https?:|mailto:)(?<target>[^)#\s]*)(?:#(?<anchor>[^)\s]*))?
 const codeBlock = /^(`{3,}).*\n[\s\S]*?^\1$/gm;
 const heading = /^#+ (?<title>.*)$/gm;
 
-/** The links of a Markdown file whose target, or the heading in it, does not exist. */
+/** The links of a Markdown file whose target or heading does not exist. */
 export function brokenLinks(file) {
   const text = readFileSync(file, "utf8").replace(codeBlock, "");
   return [...text.matchAll(link)]
@@ -23,7 +23,7 @@ function leadsSomewhere(file, target, anchor) {
   return [...titles].some(({ groups: { title } }) => slug(title) === anchor);
 }
 
-/** The anchor that a heading gets. */
+/** The anchor of a heading. */
 function slug(title) {
   return title
     .toLowerCase()

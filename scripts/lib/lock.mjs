@@ -1,5 +1,5 @@
-// One set-up at a time: `npm start` and `npm test`, started together on a fresh checkout, would otherwise
-// install and build over each other.
+// One set-up at a time: `npm start` and `npm test`, started together in a new checkout, would otherwise install and build over each
+// other.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -7,10 +7,10 @@ const lockFolder = ".holdfast";
 const lockFile = `${lockFolder}/setup.lock`;
 const retryAfterMs = 200;
 
-/** Runs `work` while no other process of this checkout runs any. */
+/** Runs `work` while no other process of this checkout does. */
 export async function alone(work) {
   mkdirSync(lockFolder, { recursive: true, mode: 0o700 });
-  if (!take()) await waitForTurn();
+  if (!acquire()) await waitForTurn();
   try {
     await work();
   } finally {
@@ -20,18 +20,18 @@ export async function alone(work) {
 
 async function waitForTurn() {
   console.log("Waiting for another set-up of this checkout to finish…");
-  while (!take()) await delay(retryAfterMs);
+  while (!acquire()) await delay(retryAfterMs);
 }
 
-function take() {
+function acquire() {
   try {
     writeFileSync(lockFile, String(process.pid), { flag: "wx" });
     return true;
   } catch (error) {
     if (error.code !== "EEXIST") throw error;
     if (holderLives()) return false;
-    rmSync(lockFile, { force: true }); // its holder was killed before it could tidy up
-    return take();
+    rmSync(lockFile, { force: true }); // its holder was killed before it could clean up
+    return acquire();
   }
 }
 

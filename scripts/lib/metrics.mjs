@@ -1,13 +1,15 @@
-// The metrics of `docs/metrics.md`, from the one table that the code takes them by.
+// Generates the table in `docs/metrics.md` from the metrics that the code uses.
 
-/** Every metric of ours with its labels, and which processes tell it. */
+/** Every Holdfast metric with its labels and the processes that report it. */
 export async function metricsTable() {
-  const { metricDefinitions } = await import("../../dist/observe/metric-definitions.js");
+  const { metricDefinitions } = await import("../../dist/telemetry/metric-definitions.js");
   const rows = Object.entries(metricDefinitions).map(
-    ([name, { kind, labels, help, toldBy }]) =>
-      `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(", ")} | ${toldBy.join(", ")} | ${help} |`,
+    ([name, { kind, labels, help, reportedBy }]) =>
+      `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(", ")} | ${reportedBy.join(", ")} | ${help} |`,
   );
-  return ["| metric | kind | labels | told by | meaning |", "| --- | --- | --- | --- | --- |", ...rows].join(
-    "\n",
-  );
+  return [
+    "| metric | kind | labels | reported by | meaning |",
+    "| --- | --- | --- | --- | --- |",
+    ...rows,
+  ].join("\n");
 }

@@ -1,12 +1,12 @@
-// The description of the HTTP API, taken from its routes without listening anywhere and without a store.
+// Describes the HTTP API from its routes, without listening and without Redis.
 
-/** The OpenAPI document, as `GET /openapi.json` answers it. */
+/** The OpenAPI document, as `GET /openapi.json` returns it. */
 export async function describeApi() {
-  const { createServer } = await import("../../dist/api/server.js");
+  const { createServer } = await import("../../dist/http/server.js");
   const { readSettings } = await import("../../dist/config/settings.js");
-  const { loadApplication } = await import("../../dist/contract/load-application.js");
-  const { createLogger } = await import("../../dist/observe/logger.js");
-  const { createMetrics } = await import("../../dist/observe/metrics.js");
+  const { loadApplication } = await import("../../dist/cli/load-application.js");
+  const { createLogger } = await import("../../dist/telemetry/logger.js");
+  const { createMetrics } = await import("../../dist/telemetry/metrics.js");
 
   const application = await loadApplication("holdfast.config.ts");
   const inert = { client: {}, submitter: {}, operator: {}, metrics: createMetrics() };

@@ -1,9 +1,9 @@
-// A Postman collection, made from the description of the HTTP API: its requests can be sent as they are.
+// A Postman collection made from the OpenAPI document. Its requests can be sent as they are.
 import { promisify } from "node:util";
 import converter from "openapi-to-postmanv2";
 import { Failure } from "./script.mjs";
 
-/** Values of parameters, by name. What is not listed keeps what the converter gave it. */
+/** Parameter values by name; others keep the converter's. */
 const parameters = {
   id: "{{jobId}}",
   name: "send",
@@ -19,8 +19,8 @@ const parameters = {
 
 const keepsJobId = 'pm.collectionVariables.set("jobId", pm.response.json().id);';
 
-/** What the first example of a submission leads to when it is sent again, with these changes. */
-const stories = [
+/** Further requests after the first submission, with their changes. */
+const followUps = [
   { name: "Submit it again: 200, the first job's id", tests: [isAnswered(200)] },
   {
     name: "Submit other content with the same key: 422",
@@ -28,7 +28,7 @@ const stories = [
     tests: [isAnswered(422), bearsCode("IDEMPOTENCY_KEY_REUSED")],
   },
   {
-    name: "Submit a wrong payload: 400, with every offence",
+    name: "Submit a wrong payload: 400, with every issue",
     change: (body) => ({ ...body, payload: { email: "nobody", name: "" } }),
     tests: [isAnswered(400), bearsCode("INVALID_PAYLOAD")],
   },
@@ -36,7 +36,7 @@ const stories = [
 
 /**
  * @param description the OpenAPI document
- * @returns a collection of format 2.1; equal documents give equal collections
+ * @returns a collection in format 2.1; equal documents give equal collections
  */
 export async function postmanCollection(description) {
   const { info, item: folders } = await convert(description);
@@ -71,7 +71,7 @@ async function convert(description) {
     { type: "json", data: structuredClone(description) },
     options,
   );
-  if (!result) throw new Failure(`The collection could not be made: ${reason}`);
+  if (!result) throw new Failure(`Cannot make the Postman collection: ${reason}`);
   return output[0].data;
 }
 
@@ -79,13 +79,13 @@ function isSubmission({ request: { method, url } }) {
   return method === "POST" && url.path.join("/") === "jobs";
 }
 
-/** A request for each type of job, and what comes of the first one afterwards. */
+/** A request for each job type, and the further requests after the first. */
 function submitRequests(item, submissions) {
   const [first, ...others] = submissions;
   const accepted = [isAnswered(200, 202)];
   return [
     request(item, { body: first.body, tests: [...accepted, keepsJobId] }),
-    ...stories.map(({ name, change = (body) => body, tests }) =>
+    ...followUps.map(({ name, change = (body) => body, tests }) =>
       request(item, { name, body: change(first.body), tests }),
     ),
     ...others.map(({ type, body }) =>
@@ -94,7 +94,7 @@ function submitRequests(item, submissions) {
   ];
 }
 
-/** One request, without the ids that differ each time and the answers that the converter makes up. */
+/** One request, without random ids and without the converter's invented responses. */
 function request({ name: givenName, request: given }, { name = givenName, body, tests = [] } = {}) {
   const { method, url, header, description } = given;
   return {

@@ -1,4 +1,4 @@
-// Finding the programs Holdfast needs but npm does not bring.
+// Finds the programs that Holdfast needs and npm does not install.
 import { execFileSync } from "node:child_process";
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import path from "node:path";
@@ -18,18 +18,18 @@ export function findOnPath(name) {
   return folders.map((folder) => path.join(folder, name)).find(isProgram);
 }
 
-/** The path of a Redis or Valkey server that is new enough, or undefined. */
+/** The path of a recent enough Redis or Valkey server, or undefined. */
 export function findServer() {
   return ["redis-server", "valkey-server"].map(findOnPath).filter(Boolean).find(isNewEnough);
 }
 
-/** The path of Chromium or Chrome, or undefined. `CHROMIUM_PATH` goes before anything found. */
+/** The path of Chromium or Chrome, or undefined. `CHROMIUM_PATH` comes first. */
 export function findChromium() {
   if (process.env.CHROMIUM_PATH) return [process.env.CHROMIUM_PATH].find(isProgram);
   return chromiumNames.map(findOnPath).find(Boolean) ?? chromiumOnMac.find(isProgram);
 }
 
-/** Whether the user brings a store of their own, by the environment or by `.env`. */
+/** Whether the user brings their own Redis, by the environment or `.env`. */
 export function hasOwnStore() {
   return Boolean(process.env.REDIS_URL ?? readDotEnv().REDIS_URL);
 }

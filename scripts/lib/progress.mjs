@@ -1,6 +1,6 @@
-// Telling how far a script is, and for how long it has worked.
+// Shows the progress and duration of a script.
 
-/** Prints one line around work that takes long: "Building…  done in 3.1 s". */
+/** Prints one line around long work: "Building…  done in 3.1 s". */
 export async function step(title, work) {
   process.stdout.write(`${title}…  `);
   const stopWatch = startStopWatch();
@@ -13,13 +13,13 @@ export async function step(title, work) {
   }
 }
 
-/** Returns a function that tells the time since now, for people: "0.4 s", "12 s", "2 min 5 s". */
+/** Returns a function that formats the elapsed time: "0.4 s", "12 s", "2 min 5 s". */
 export function startStopWatch() {
   const startedAt = performance.now();
-  return () => forPeople((performance.now() - startedAt) / 1000);
+  return () => formatted((performance.now() - startedAt) / 1000);
 }
 
-function forPeople(seconds) {
+function formatted(seconds) {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 100) return `${Math.round(seconds)} s`;
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;

@@ -1,8 +1,8 @@
-// Running other programs.
+// Runs other programs.
 import { spawn } from "node:child_process";
 import { Failure } from "./script.mjs";
 
-/** Runs a command quietly. Resolves to its exit code and all that it printed. */
+/** Runs a command quietly. Resolves to its exit code and output. */
 export async function capture(command, args, env = {}) {
   let output = "";
   const child = start(command, args, "pipe", env);
@@ -14,12 +14,12 @@ export async function capture(command, args, env = {}) {
   return { code: await exitCodeOf(child), output };
 }
 
-/** Runs a command that prints to our terminal and asks nothing. Resolves to its exit code. */
+/** Runs a command with our output and without input. Resolves to its exit code. */
 export function show(command, args, env = {}) {
   return exitCodeOf(start(command, args, "inherit", env));
 }
 
-/** Runs a command quietly; where it fails, throws a Failure that carries what it printed. */
+/** Runs a command quietly; if it fails, throws a Failure with its output. */
 export async function must(command, args, failureLine) {
   const { code, output } = await capture(command, args);
   if (code !== 0) throw new Failure(failureLine, output);
@@ -30,8 +30,8 @@ function start(command, args, output, env) {
 }
 
 /**
- * Told to stop, we wait for the child and then die of the same signal. Ctrl-C reaches the child by itself,
- * since the terminal sends it to the whole group; SIGTERM is for us alone and is passed on.
+ * On a signal, waits for the child and then dies of the same signal. The terminal sends Ctrl-C to the child, too; SIGTERM must be
+ * passed on.
  */
 function exitCodeOf(child) {
   return new Promise((resolve, reject) => {

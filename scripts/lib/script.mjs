@@ -1,10 +1,10 @@
-// What every script here shares: it runs from the checkout's root, on a Node.js that is new enough, and a
-// failure that a person can mend is one line instead of a stack.
+// Shared by all scripts: they run in the checkout's root, on a recent enough Node.js, and print a failure that a person can fix as one
+// line instead of a stack.
 import { fileURLToPath } from "node:url";
 
 const oldestNode = [20, 19];
 
-/** A failure to be told in one line. `output` is what the failed command had printed, shown above that line. */
+/** A failure to print as one line, below the `output` of the failed command. */
 export class Failure extends Error {
   constructor(line, output = "") {
     super(line);
@@ -12,7 +12,7 @@ export class Failure extends Error {
   }
 }
 
-/** Runs a script's `main`. A number that it returns is the exit code. */
+/** Runs a script's `main`, which may return the exit code. */
 export async function runScript(main) {
   try {
     requireNode();

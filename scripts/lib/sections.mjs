@@ -1,10 +1,9 @@
-// Parts of Markdown pages that a program writes: what stands between `<!-- generated: NAME -->` and
-// `<!-- end of generated -->`.
+// Generated parts of Markdown pages, between `<!-- generated: NAME -->` and `<!-- end of generated -->`.
 import { Failure } from "./script.mjs";
 
 const section = /(?<=<!-- generated: (?<name>\S+) -->\n)[\s\S]*?(?=<!-- end of generated -->)/g;
 
-/** The text, with each such part as its maker has it now. `makers` are functions by name, which may be async. */
+/** The text with current generated parts. `makers` are functions by name, possibly async. */
 export async function withGeneratedSections(text, makers) {
   const names = new Set([...text.matchAll(section)].map(({ groups }) => groups.name));
   const made = new Map();

@@ -1,5 +1,5 @@
-// All that must be there before Holdfast can run from a checkout. Each step looks first and does nothing where
-// nothing is missing, so that a second start costs milliseconds.
+// Everything that Holdfast needs to run from a checkout. Each step first checks whether anything is missing, so a second start takes
+// milliseconds.
 import { build, buildIsFresh } from "./build.mjs";
 import { dependenciesAreFresh, installDependencies } from "./dependencies.mjs";
 import { ensureProgram } from "./install.mjs";
@@ -7,13 +7,13 @@ import { alone } from "./lock.mjs";
 import { findChromium, findOnPath, findServer, hasOwnStore } from "./programs.mjs";
 import { step } from "./progress.mjs";
 
-/** For running the service: a store, the dependencies and a build. */
+/** For the service: Redis, the dependencies and a build. */
 export async function setUpToRun() {
   if (!hasOwnStore()) await ensureServer();
   await setUpToBuild();
 }
 
-/** For running every test. Returns the path of Chromium. */
+/** For every test. Returns the path of Chromium. */
 export async function setUpToTest() {
   await ensureServer();
   const chromium = await ensureChromium();
@@ -22,13 +22,13 @@ export async function setUpToTest() {
   return chromium;
 }
 
-/** For running the fault laboratory or the soak, which always bring stores of their own. */
+/** For the fault laboratory, the soak and the fuzzing, which start their own Redis. */
 export async function setUpWithServer() {
   await ensureServer();
   await setUpToBuild();
 }
 
-/** For running the benchmarks, which always bring stores of their own. */
+/** For the benchmarks, which start their own Redis. */
 export async function setUpForBench() {
   await ensureServer();
   await ensureLoadGenerator();
@@ -44,7 +44,7 @@ export async function setUpToBuild() {
   });
 }
 
-/** The dependencies alone. */
+/** Only the dependencies. */
 export async function setUpDependencies() {
   if (dependenciesAreFresh()) return;
   await alone(async () => {
@@ -80,7 +80,7 @@ function ensurePromtool() {
   return ensureProgram({
     name: "promtool",
     find: () => findOnPath("promtool"),
-    apt: ["promtool", "prometheus"], // where it is no package of its own, it comes with the server
+    apt: ["promtool", "prometheus"], // if it has no package of its own, it comes with the server
     brew: [["prometheus"]],
     otherwise:
       "Holdfast's tests check metrics and alerts with promtool: install it, for example with " +

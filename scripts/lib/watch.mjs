@@ -1,4 +1,4 @@
-// Waiting for somebody to save a file.
+// Waits until somebody saves a file.
 import { watch } from "node:fs";
 import { foldersUnder } from "./files.mjs";
 
@@ -6,10 +6,10 @@ import { foldersUnder } from "./files.mjs";
 const quietMs = 100;
 
 /**
- * Resolves once something under `folders`, or one of the `rootFiles`, has changed and all is quiet again.
+ * Resolves once a file in `folders`, or one of `rootFiles`, has changed and everything is quiet again.
  *
- * Watches every folder by itself: the recursive mode of `fs.watch` no longer sees a file that an editor has
- * saved by renaming a new one over it (seen on Node 20.20, Linux).
+ * Watches every folder by itself: the recursive mode of `fs.watch` misses files that an editor saves by renaming (seen on Node 20.20,
+ * Linux).
  */
 export function nextChange({ folders, rootFiles }) {
   return new Promise((resolve) => {
@@ -26,13 +26,13 @@ export function nextChange({ folders, rootFiles }) {
         if (matters(name)) onChange();
       });
     const watchers = [
-      ...folders.flatMap(foldersUnder).map((folder) => watchFor(folder, isNoEditorsOwn)),
+      ...folders.flatMap(foldersUnder).map((folder) => watchFor(folder, isSource)),
       watchFor(".", (name) => rootFiles.includes(name)),
     ];
   });
 }
 
-/** Swap files and backups come and go while a file is merely open. */
-function isNoEditorsOwn(name) {
+/** Swap files and backups come and go while a file is only open. */
+function isSource(name) {
   return !name.startsWith(".") && !name.endsWith("~");
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PermanentError } from "holdfast";
 import { acting, beat, broken, flaky, plain, refused, slow } from "./contracts.ts";
 
-/** The effect: one line with the job's idempotency key in a file that only the end of the run reads. */
+/** The effect: appends the job's idempotency key to a file that is read at the end of the run. */
 function write(idempotencyKey: string): Promise<void> {
   appendFileSync(process.env.SOAK_WITNESS ?? "", `${idempotencyKey}\n`);
   return Promise.resolve();

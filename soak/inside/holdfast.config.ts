@@ -2,7 +2,7 @@ import { defineConfig, defineSchedule } from "holdfast";
 import { acting, beat, broken, flaky, plain, refused, slow } from "./contracts.ts";
 import { handlers } from "./handlers.ts";
 
-/** What the soak runs. */
+/** The application of the soak. */
 export default defineConfig({
   jobs: [plain, acting, flaky, slow, broken, refused, beat],
   handlers: async () => handlers,

@@ -4,10 +4,10 @@ export interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Far longer than the API may take for anything that does not wait. */
+/** Far more than any call that does not wait takes. */
 const ANSWER_MAX_MS = 30_000;
 
-/** One exchange of JSON. @throws when no answer comes in time */
+/** One exchange of JSON. @throws if no answer comes in time */
 export async function call(
   url: string,
   {
@@ -25,7 +25,7 @@ export async function call(
 
 const STREAM_MAX_MS = 60_000;
 
-/** The states that a stream of events tells, one after the other, until the API ends it or the caller returns. */
+/** The states from an event stream, one after another, until the API ends it or the caller returns. */
 export async function* statesOf(url: string): AsyncGenerator<string> {
   const response = await fetch(url, {
     headers: { accept: "text/event-stream" },

@@ -4,15 +4,15 @@ import type { Point, Series } from "./series.ts";
 
 const COLUMNS = 2;
 const PANEL = { width: 460, height: 210 };
-/** Where a panel's lines are, seen from its corner. */
+/** Where a panel's lines are, relative to its corner. */
 const PLOT = { left: 56, right: 350, top: 44, bottom: 170 };
 const HEAD = 56;
 const strokes = ["one", "two", "three"];
 const LABEL_GAP = 16;
-/** Finer than a line of this width can show. */
+/** A line of this width cannot show more. */
 const POINTS_MAX = 180;
 
-/** A panel for each quantity, a line in it for each process; the second half, which is judged, is marked. */
+/** A panel for each quantity with a line for each process; the judged second half is marked. */
 export function soakChart(series: readonly Series[]): string {
   const names = [...new Set(series.map(({ quantity }) => quantity.name))];
   const lastAt = Math.max(...series.map(({ points }) => points.at(-1)?.at ?? 0));
@@ -64,7 +64,7 @@ function panel(series: readonly Series[], lastAt: number, left: number, top: num
   ];
 }
 
-/** Each at the end of its line, none on another, and none below the panel. */
+/** Labels at the ends of the lines, without overlaps, and inside the panel. */
 function labels(series: readonly Series[], left: number, y: (value: number) => number): string[] {
   const ends = series
     .map(({ owner, points }, index) => ({
@@ -80,7 +80,7 @@ function labels(series: readonly Series[], left: number, y: (value: number) => n
   });
 }
 
-/** To the half. */
+/** To the nearest half. */
 function inMinutes(seconds: number): string {
   return String(Math.round(seconds / 30) / 2);
 }

@@ -1,4 +1,4 @@
-/** One submission, and what must become of it. */
+/** One submission, and its expected outcome. */
 export interface Planned {
   readonly body: {
     readonly type: string;
@@ -31,7 +31,7 @@ const kinds: readonly Kind[] = [
 ];
 
 const hundred = kinds.flatMap((kind) => Array.from({ length: kind.share }, () => kind));
-/** Has no divisor in common with a hundred, so that each kind comes in its share, and none in a row. */
+/** Coprime to a hundred, so that every kind gets its share and none comes in a row. */
 const STRIDE = 37;
 
 const TEXT = "a payload of a common size, ".repeat(8);

@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { call } from "./calls.ts";
-import { wayToFollow } from "./follow.ts";
 import { type Planned, plannedJob } from "./kinds.ts";
 import type { Tally } from "./tally.ts";
+import { watchFor } from "./watch.ts";
 
 export interface Load {
-  /** Jobs that were accepted and are not known to have ended. */
+  /** Accepted jobs that have not ended yet. */
   readonly open: number;
-  /** Submits no more, and waits until all that was accepted has ended. */
+  /** Stops submitting, and waits until every accepted job has ended. */
   finish(): Promise<void>;
 }
 
 const PULSE_MS = 100;
-/** Each so manieth pulse comes as one batch. */
+/** One in this many pulses is a batch. */
 const BATCH_EVERY = 10;
-/** Counted among those that come one by one: of a hundred jobs at 100 a second, the first ten come as a batch. */
+/** Does not hit batches: at 100 jobs a second, the first ten of a hundred come as a batch. */
 const DUPLICATE_EVERY = 10;
 const REUSED_EVERY = 50;
 const INVALID_EVERY = 100;
-/** How many seconds' worth of jobs may be open before the load waits for the service. */
+/** Seconds' worth of open jobs before the load waits for the service. */
 const OPEN_MAX_SECONDS = 30;
 const LOOK_EVERY_MS = 5_000;
 const views = [
@@ -29,17 +29,17 @@ const views = [
   "schedules",
 ];
 
-/** Submits jobs of all kinds at a steady rate, and follows each until it ends. @param rate jobs a second */
+/** Submits jobs of all kinds at a steady rate, and watches each until it ends. @param rate jobs a second */
 export function startLoad(url: string, rate: number, tally: Tally): Load {
-  const following = new Set<Promise<void>>();
+  const watched = new Set<Promise<void>>();
   let submitted = 0;
   let isOver = false;
 
   const track = (what: string, work: Promise<void>) => {
     const tracked = work
       .catch((error: unknown) => tally.fault(`${what}: ${reasonOf(error)}`))
-      .finally(() => following.delete(tracked));
-    following.add(tracked);
+      .finally(() => watched.delete(tracked));
+    watched.add(tracked);
   };
   const submit = (numbers: readonly number[], asBatch: boolean) => {
     if (asBatch) return track("a batch", submitBatch(url, numbers, tally, track));
@@ -51,7 +51,7 @@ export function startLoad(url: string, rate: number, tally: Tally): Load {
     (pulse) => {
       const due =
         Math.round(((pulse + 1) * rate * PULSE_MS) / 1_000) - Math.round((pulse * rate * PULSE_MS) / 1_000);
-      if (following.size > rate * OPEN_MAX_SECONDS) {
+      if (watched.size > rate * OPEN_MAX_SECONDS) {
         for (let held = 0; held < due; held += 1) tally.add("heldBack");
         return;
       }
@@ -69,17 +69,17 @@ export function startLoad(url: string, rate: number, tally: Tally): Load {
   );
   return {
     get open() {
-      return following.size;
+      return watched.size;
     },
     async finish() {
       isOver = true;
       await Promise.all([pulses, looks]);
-      while (following.size > 0) await Promise.all(following);
+      while (watched.size > 0) await Promise.all(watched);
     },
   };
 }
 
-/** Calls `work` at each multiple of `ms`; what a busy moment made late is made up for. */
+/** Calls `work` at each multiple of `ms`, and catches up when late. */
 async function everyInTime(ms: number, isOver: () => boolean, work: (time: number) => void): Promise<void> {
   const startedAt = performance.now();
   for (let time = 0; !isOver(); time += 1) {
@@ -97,7 +97,7 @@ async function submitOne(url: string, number: number, tally: Tally): Promise<voi
   if (number % DUPLICATE_EVERY === 0) await repeat(url, planned, body.id, tally);
   if (number % REUSED_EVERY === 31) await reuse(url, planned, tally);
   if (number % INVALID_EVERY === 42) await missubmit(url, planned, tally);
-  await followToEnd(url, number, planned, String(body.id), tally);
+  await watchToEnd(url, number, planned, String(body.id), tally);
 }
 
 async function submitBatch(
@@ -116,7 +116,7 @@ async function submitBatch(
     const [job, result] = [planned[index], results[index]];
     if (job === undefined || result?.status !== 202)
       tally.fault(`job ${number}: answered ${result?.status} in a batch`);
-    else track(`job ${number}`, followToEnd(url, number, job, result.id, tally));
+    else track(`job ${number}`, watchToEnd(url, number, job, result.id, tally));
   }
 }
 
@@ -139,7 +139,7 @@ async function missubmit(url: string, { body }: Planned, tally: Tally): Promise<
   tally.add("invalid");
 }
 
-async function followToEnd(
+async function watchToEnd(
   url: string,
   number: number,
   { ends, hasEffect }: Planned,
@@ -148,7 +148,7 @@ async function followToEnd(
 ): Promise<void> {
   tally.add("submitted");
   if (hasEffect) tally.add("effects");
-  const ended = await wayToFollow(number)(`${url}/jobs/${id}/status`, tally);
+  const ended = await watchFor(number)(`${url}/jobs/${id}/status`, tally);
   if (ended === "completed" || ended === "failed") tally.add(ended);
   if (ended !== ends)
     throw new Error(`expected it to end ${ends}, it ${ended === undefined ? "did not end" : `${ended}`}`);

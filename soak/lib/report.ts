@@ -13,10 +13,10 @@ export interface Soak {
   readonly retentionMs: number;
   readonly sampleMs: number;
   readonly tally: Tally;
-  /** Ticks of the schedule that were enqueued, each once. */
+  /** Ticks of the schedule, each enqueued once. */
   readonly ticks: number;
   readonly trends: readonly Trend[];
-  /** Whether the run was long enough for its second half to say anything. */
+  /** Whether the run was long enough to judge its second half. */
   readonly isJudged: boolean;
 }
 
@@ -35,7 +35,7 @@ export function printSoak(soak: Soak): void {
     ...(tally.faultCount > tally.faults.length
       ? [`… and ${tally.faultCount - tally.faults.length} more`]
       : []),
-    ...(isJudged ? [] : ["Too short to judge whether anything grows; the counts are checked all the same."]),
+    ...(isJudged ? [] : ["Too short to judge whether anything grows; the counts are still checked."]),
     verdict(soak),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
@@ -58,15 +58,16 @@ function trendTable({ trends, isJudged }: Soak): Table {
   return {
     head: ["", "of", "early", "second half", "grew there", "allowed", "verdict"],
     rows: trends.map(({ series: { quantity, owner }, early, level, growth, allowed, isLevel }) => {
-      const told = (value: number) => `${number(value)}${quantity.unit === "" ? "" : ` ${quantity.unit}`}`;
+      const withUnit = (value: number) =>
+        `${number(value)}${quantity.unit === "" ? "" : ` ${quantity.unit}`}`;
       const word = isLevel ? "level" : "GROWS";
       return [
         quantity.name,
         owner,
-        told(early),
-        told(level),
-        told(growth),
-        told(allowed),
+        withUnit(early),
+        withUnit(level),
+        withUnit(growth),
+        withUnit(allowed),
         isJudged ? word : "",
       ];
     }),
@@ -92,26 +93,26 @@ function report(soak: Soak): string {
     retention: `${number(retentionMs / 1_000)} s`,
     sampled: `every ${number(sampleMs / 1_000)} s`,
   };
-  return `# Soak: whether anything grows
+  return `# Soak: does anything grow?
 
-Written by \`npm run soak\`; do not edit by hand. \`soak/README.md\` tells how it is measured.
+Written by \`npm run soak\`; do not edit by hand. \`soak/README.md\` says how it is measured.
 
 **${verdict(soak)}**
 
-![Memory, handles, lag and the store's size through the run](soak.svg)
+![Memory, handles, lag and Redis's size through the run](soak.svg)
 
 ${markdownTable({ head: ["", ""], rows: Object.entries(facts) })}
 
 ## Levels
 
-A line is fitted through the second half of the run (the median of all pairs' slopes). What it grows by over that half must stay within
-${GROWTH_MAX * 100} % of the level, or within what is too small to mean anything; *allowed* is the larger of the two.
+A line is fitted to the second half of the run (the median of all pairs' slopes). Its growth over that half must stay within
+${GROWTH_MAX * 100} % of the level, or within an amount too small to matter; *allowed* is the larger of the two.
 
 ${markdownTable(trendTable(soak))}
 
 ## Counts
 
-Each job was followed until it ended, by reads, by reads that wait, or by a stream of events. Each ended as its type must, each
+Each job was followed to its end, by reads, by reads that wait, or by a stream of events. Each ended as its type must, each
 effect happened once, and each second had one tick.
 
 ${markdownTable(countTable(soak))}

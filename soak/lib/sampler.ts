@@ -4,21 +4,22 @@ import { ofRoles, ofStore, type Point, type Quantity, type Series } from "./seri
 import type { System } from "./system.ts";
 
 export interface Sampler {
-  /** Of everything at once. */
+  /** Samples everything once. */
   sample(): Promise<void>;
   readonly series: readonly Series[];
-  /** The latest value, e.g. for a line of progress. */
+  /** The latest value, for a progress line. */
   latest(owner: string, name: string): number;
   stop(): void;
 }
 
-/** Samples the roles and their store. Times are counted from this call. */
+/** Samples the roles and Redis. Times count from this call. */
 export function openSampler(system: System): Sampler {
   const startedAt = performance.now();
   const store = new Redis(system.store.url);
   const series = new Map<string, Series & { readonly points: Point[] }>();
   const add = (quantity: Quantity, owner: string, at: number, value: number | undefined) => {
-    if (value === undefined || Number.isNaN(value)) throw new Error(`${owner} tells no ${quantity.name}`);
+    if (value === undefined || Number.isNaN(value))
+      throw new Error(`${owner} does not report ${quantity.name}`);
     const key = `${owner}/${quantity.name}`;
     const own = series.get(key) ?? { quantity, owner, points: [] };
     own.points.push({ at, value });
@@ -48,7 +49,7 @@ function scaled(value: number | undefined, scale: number): number | undefined {
   return value === undefined ? undefined : value / scale;
 }
 
-/** The numbers of `INFO` by their names, and the keys of its database as `keys`. */
+/** The numbers of `INFO` by name, and the number of keys as `keys`. */
 async function readStore(store: Redis): Promise<(field: string) => number | undefined> {
   const info = `${await store.info()}\nkeys:${await store.dbsize()}`;
   const fields = new Map(info.split(/\r?\n/).map((line) => line.split(":", 2) as [string, string]));

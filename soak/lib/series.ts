@@ -1,18 +1,18 @@
-/** One thing that is sampled through the whole run, and how far it may grow in the second half. */
+/** A sampled quantity, and how far it may grow in the second half. */
 export interface Quantity {
   readonly name: string;
   readonly unit: string;
-  /** Growth that means nothing, in the unit, beside the share of the level that always is allowed. */
+  /** Growth too small to matter, in the unit, as an alternative to the share of the level. */
   readonly slack: number;
 }
 
 /**
- * A role that has little to do collects its garbage seldom: its heap may rise for a quarter of an hour and mean nothing. At 100
- * jobs a second this is still less than 200 bytes for each job of the half that is judged.
+ * An idle role rarely collects garbage, so its heap may rise for a quarter of an hour without meaning. At 100 jobs a second this is
+ * less than 200 bytes for each job of the judged half.
  */
 const HEAP_SLACK_MB = 16;
 
-/** Read from each role's own `/metrics`, as an operator would. */
+/** Read from each role's `/metrics`, as an operator would. */
 export const ofRoles = [
   {
     name: "resident memory",
@@ -38,11 +38,11 @@ export const ofRoles = [
   },
 ] as const satisfies readonly (Quantity & { metric: string; scale: number })[];
 
-/** Read from the store's `INFO`. */
+/** Read from Redis's `INFO`. */
 export const ofStore = [
-  { name: "store: memory in use", unit: "MB", field: "used_memory", scale: 2 ** 20, slack: 4 },
-  { name: "store: keys", unit: "", field: "keys", scale: 1, slack: 500 },
-  { name: "store: connections", unit: "", field: "connected_clients", scale: 1, slack: 3 },
+  { name: "Redis: memory in use", unit: "MB", field: "used_memory", scale: 2 ** 20, slack: 4 },
+  { name: "Redis: keys", unit: "", field: "keys", scale: 1, slack: 500 },
+  { name: "Redis: connections", unit: "", field: "connected_clients", scale: 1, slack: 3 },
 ] as const satisfies readonly (Quantity & { field: string; scale: number })[];
 
 export interface Point {
@@ -54,7 +54,7 @@ export interface Point {
 /** All values of one quantity of one process, in order of time. */
 export interface Series {
   readonly quantity: Quantity;
-  /** Whose it is. */
+  /** The process. */
   readonly owner: string;
   readonly points: readonly Point[];
 }

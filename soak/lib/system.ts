@@ -4,22 +4,22 @@ import { installation } from "../../bench/lib/installation.ts";
 import { type Started, startHoldfast } from "../../bench/lib/processes.ts";
 import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
 
-/** Holdfast as it is shipped: three roles, each by its own command, on a store of their own. */
+/** Holdfast as shipped: three roles, each started by its command, on their own Redis. */
 export interface System {
   /** Where the API listens. */
   readonly url: string;
   readonly store: RedisServer;
-  /** Where each role tells its metrics, by name. */
+  /** Where each role serves its metrics, by name. */
   readonly metrics: ReadonlyMap<string, string>;
   /** The file that effects write to. */
   readonly witness: string;
-  /** Rejects when a role ends of itself. */
+  /** Rejects when a role ends by itself. */
   readonly ended: Promise<never>;
-  /** Asks the roles to end. @returns what did not end as it should */
+  /** Stops the roles. @returns those that did not exit cleanly */
   stop(): Promise<string[]>;
 }
 
-/** @param retentionMs for how long keys, effects and finished jobs are remembered */
+/** @param retentionMs how long keys, effects and finished jobs are remembered */
 export async function startSystem(retentionMs: number): Promise<System> {
   const directory = mkdtempSync(join(installation(), "soak-"));
   const store = await startRedisServer();
@@ -29,7 +29,7 @@ export async function startSystem(retentionMs: number): Promise<System> {
     HOLDFAST_CONFIG: "soak/inside/holdfast.config.js",
     HOLDFAST_DATA_DIR: directory,
     HOLDFAST_RETENTION_MS: String(retentionMs),
-    // The retention alone decides how long a finished job stays.
+    // Only the retention decides how long a finished job stays.
     HOLDFAST_KEEP_COMPLETED: "1000000",
     HOLDFAST_KEEP_FAILED: "1000000",
     HOLDFAST_METRICS_PORT: "0",

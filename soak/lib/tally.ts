@@ -1,7 +1,7 @@
-/** What was done and seen, and what should not have been seen. */
+/** What happened, and what should not have happened. */
 export interface Tally {
   readonly counts: Record<Count, number>;
-  /** The first of what went wrong, in words. */
+  /** The first faults, in words. */
   readonly faults: string[];
   add(count: Count): void;
   fault(what: string): void;
@@ -13,19 +13,19 @@ export const counted = {
   completed: "jobs completed",
   failed: "jobs failed, as they should",
   effects: "jobs with an effect",
-  duplicates: "repeated submissions, answered with the first job",
+  duplicates: "duplicates, answered with the first job",
   reused: "keys used again with other content, refused",
   invalid: "invalid submissions, refused",
   reads: "status reads",
   waits: "reads that wait (`Prefer: wait`)",
   streams: "event streams followed to the job's end",
-  hungUp: "event streams left by the client before that",
-  looks: "looks at overview, lists and failures",
-  heldBack: "submissions held back, because too many jobs were open",
+  hungUp: "event streams closed early by the client",
+  looks: "reads of overview, lists and failures",
+  heldBack: "submissions skipped, because too many jobs were open",
 } as const;
 export type Count = keyof typeof counted;
 
-const TOLD_MAX = 20;
+const FAULTS_KEPT_MAX = 20;
 
 export function createTally(): Tally {
   const counts = Object.fromEntries(Object.keys(counted).map((name) => [name, 0])) as Record<Count, number>;
@@ -39,7 +39,7 @@ export function createTally(): Tally {
     },
     fault(what) {
       faultCount += 1;
-      if (faults.length < TOLD_MAX) faults.push(what);
+      if (faults.length < FAULTS_KEPT_MAX) faults.push(what);
     },
     get faultCount() {
       return faultCount;

@@ -4,7 +4,7 @@ import { trendOf } from "./trend.ts";
 const MINUTES = 30;
 const quantity = { name: "heap", unit: "MB", slack: 2 };
 
-/** A heap as it is sampled: it fills and is emptied again, over a floor of 40 MB. @param extra what else is in it */
+/** A sampled heap: it fills and is emptied, over a floor of 40 MB. @param extra added to it */
 function heapWith(extra: (minute: number) => number) {
   const points = Array.from({ length: MINUTES * 6 }, (_, index) => {
     const at = index * 10;

@@ -1,23 +1,23 @@
 import { spread } from "../../bench/lib/statistics.ts";
 import type { Point, Series } from "./series.ts";
 
-/** What became of one quantity in the second half of a run. */
+/** How one quantity developed in the second half of a run. */
 export interface Trend {
   readonly series: Series;
-  /** Its median in the first sixth, when it had hardly warmed up, and in the second half. */
+  /** Medians of the first sixth, hardly warmed up, and of the second half. */
   readonly early: number;
   readonly level: number;
-  /** By how much it grew over the second half, by the fitted line; less than 0 where it shrank. */
+  /** Growth of the fitted line over the second half; below 0 if it shrank. */
   readonly growth: number;
   /** The most that counts as level. */
   readonly allowed: number;
   readonly isLevel: boolean;
 }
 
-/** What a fitted line may grow by over the second half, as a share of its level. */
+/** Allowed growth of the fitted line over the second half, as a share of the level. */
 export const GROWTH_MAX = 0.05;
 
-/** Whether a quantity stays where it is, once it is there. */
+/** Whether a quantity stays level. */
 export function trendOf(series: Series): Trend {
   const lastAt = series.points.at(-1)?.at ?? 0;
   const half = series.points.filter(({ at }) => at >= lastAt / 2);
@@ -33,8 +33,7 @@ function medianOf(points: readonly Point[]): number {
 }
 
 /**
- * The median of the slopes between all pairs (Theil and Sen): a heap's teeth and a single peak do not tilt it, as they
- * would a line of least squares.
+ * The median of the slopes between all pairs (Theil–Sen): unlike least squares, it ignores a heap's sawtooth and single peaks.
  */
 function slopeOf(points: readonly Point[]): number {
   const slopes = points.flatMap((from, index) =>

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Tally } from "./tally.ts";
 
-/** Compares what effects wrote with what was submitted. @returns how many ticks of the schedule there were */
+/** Compares the effects with the submissions. @returns the number of ticks */
 export function checkWitness(file: string, tally: Tally): number {
   const lines = readFileSync(file, "utf8").split("\n").filter(Boolean);
   const times = new Map<string, number>();
@@ -17,7 +17,7 @@ export function checkWitness(file: string, tally: Tally): number {
 
 const TICK_MS = 1_000;
 
-/** From the first tick to the last there is one for each second. */
+/** There is one tick for each second from the first to the last. */
 function checkTicks(keys: readonly string[], tally: Tally): void {
   const instants = keys.map((key) => Date.parse(key.replace(/^schedule:[^:]+:/, ""))).sort((a, b) => a - b);
   const [first = 0, last = 0] = [instants[0], instants.at(-1)];

@@ -2,18 +2,18 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { environmentWith } from "../config/settings.ts";
 import type { VariableName } from "../config/variables.ts";
-import { type ChildSpec, readyMessage } from "../service/supervisor.ts";
-import { openStore, whenReady } from "../store/client.ts";
-import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../store/embedded.ts";
+import { openConnection, whenReady } from "../redis/connection.ts";
+import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../redis/embedded.ts";
+import { type ChildSpec, readyMessage } from "./supervisor.ts";
 
-export const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
+const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
 const STORE_START_MS = 60_000;
-/** What a child that holds no jobs gets to end cleanly. */
-export const STOP_MS = 10_000;
+/** How long a child without jobs gets to stop cleanly. */
+const STOP_MS = 10_000;
 
 type Replaced = Partial<Record<VariableName, string>>;
 
-/** The API keeps its port when it is started again, also one that was chosen for it. */
+/** A restarted API keeps its port, even if it was chosen at random. */
 export function apiChild(): ChildSpec<{ url: string }> {
   let replaced: Replaced = {};
   return {
@@ -28,7 +28,7 @@ export function apiChild(): ChildSpec<{ url: string }> {
   };
 }
 
-/** @param graceMs how long the role itself takes at most to end its work */
+/** @param graceMs the longest that the role takes to finish its work */
 export function roleChild(
   role: "worker" | "scheduler",
   replaced: Replaced,
@@ -42,10 +42,7 @@ export function roleChild(
   };
 }
 
-/**
- * Worker and scheduler share an environment, and cannot share a port for their metrics: the scheduler takes the next one.
- * 0 gives each a free one.
- */
+/** The scheduler's metrics port: the one after the worker's. 0 gives each a free port. */
 export function nextMetricsPort(port: number | undefined): Replaced {
   if (port === undefined || port === 0) return {};
   return { HOLDFAST_METRICS_PORT: String((port + 1) % 65_536) };
@@ -56,7 +53,7 @@ interface MailboxReady {
   readonly pageUrl: string;
 }
 
-/** The mailbox keeps its ports when it is started again: the worker knows them. */
+/** A restarted mailbox keeps its ports, because the worker knows them. */
 export function mailboxChild(): ChildSpec<MailboxReady> {
   let ports: string[] = [];
   return {
@@ -71,14 +68,14 @@ export function mailboxChild(): ChildSpec<MailboxReady> {
   };
 }
 
-/** The embedded store of a data directory. One that an earlier run left behind is ended first. */
+/** The embedded server of a data directory. Stops one that an earlier run left behind. */
 export async function storeChild(dataDir: string): Promise<ChildSpec<void>> {
   await stopOrphanedStore(dataDir);
   return {
     name: "store",
     start: () => spawnEmbeddedStore(dataDir),
     async whenReady() {
-      const client = openStore(embeddedStoreUrl(dataDir), "patient", () => {});
+      const client = openConnection(embeddedStoreUrl(dataDir), "retrying", () => {});
       try {
         await whenReady(client, STORE_START_MS);
       } finally {
@@ -89,7 +86,7 @@ export async function storeChild(dataDir: string): Promise<ChildSpec<void>> {
   };
 }
 
-/** Detached, so that a Ctrl-C in the terminal reaches the supervisor alone, which ends the children in order. */
+/** Detached, so that Ctrl-C reaches only the supervisor, which stops the children in order. */
 function forkRole(args: readonly string[], replaced: Replaced = {}): ChildProcess {
   return fork(BIN, args, {
     env: environmentWith(replaced),

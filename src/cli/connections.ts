@@ -1,18 +1,20 @@
 import { readSettings, type Settings } from "../config/settings.ts";
-import type { Application } from "../contract/define-config.ts";
-import { loadApplication } from "../contract/load-application.ts";
+import type { Application } from "../job/define-config.ts";
 import type { Operator } from "../operate/operator.ts";
-import type { Store } from "../store/connect.ts";
+import type { ConnectedRedis } from "../redis/connect.ts";
 import type { Submitter } from "../submit/submitter.ts";
+import { loadApplication } from "./load-application.ts";
 
-// What commands are done with is loaded when one is run: `--help` and a wrong usage wait for none of it. It comes before the
-// application, since everything after that passes tsx.
+// Commands load their code when they run, so that `--help` is quick, and before the application: afterwards every module
+// passes through tsx.
 
-/** Connects to the store for the time of one command. */
-export async function withStore<T>(use: (store: Store, settings: Settings) => Promise<T>): Promise<T> {
+/** Connects to Redis for one command. */
+export async function withStore<T>(
+  use: (store: ConnectedRedis, settings: Settings) => Promise<T>,
+): Promise<T> {
   const settings = readSettings();
-  const { connectStore } = await import("../store/connect.ts");
-  const store = await connectStore(settings, "prompt");
+  const { connectRedis } = await import("../redis/connect.ts");
+  const store = await connectRedis(settings, "fail-fast");
   try {
     return await use(store, settings);
   } finally {
@@ -20,20 +22,20 @@ export async function withStore<T>(use: (store: Store, settings: Settings) => Pr
   }
 }
 
-/** Connects to the store for the time of one command about the application. */
+/** Loads the application and connects to Redis for one command. */
 export async function withApplication<T>(
-  use: (application: Application, store: Store, settings: Settings) => Promise<T>,
+  use: (application: Application, store: ConnectedRedis, settings: Settings) => Promise<T>,
 ): Promise<T> {
-  await import("../store/connect.ts");
+  await import("../redis/connect.ts");
   const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
   return await withStore((store, settings) => use(application, store, settings));
 }
 
-/** Opens an operator's hand on the application for the time of one command. */
+/** Opens an operator for one command. */
 export async function withOperator<T>(use: (operator: Operator) => Promise<T>): Promise<T> {
-  const { createOperator } = await import("../operate/create-operator.ts");
+  const { createOperator } = await import("../operate/operator.ts");
   const operator = await createOperator(await loadApplication(readSettings().HOLDFAST_CONFIG));
-  // Not `await using`: TypeScript 6.0 leaves the ending of an import beside it as it is, and there is no .ts in the build.
+  // Not `await using`: TypeScript 6.0 then does not rewrite the `.ts` in import paths.
   try {
     return await use(operator);
   } finally {
@@ -41,7 +43,7 @@ export async function withOperator<T>(use: (operator: Operator) => Promise<T>): 
   }
 }
 
-/** Opens the submit path for the time of one command. */
+/** Opens the submit path for one command. */
 export async function withSubmitter<T>(use: (submitter: Submitter) => Promise<T>): Promise<T> {
   const settings = readSettings();
   const { openSubmitPath } = await import("../submit/submit-path.ts");

@@ -1,27 +1,27 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from "../service/private-files.ts";
-import { type Running, stopOnce } from "../service/running.ts";
+import { PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from "../lib/private-files.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
 
 /**
- * Makes sure that only one `up` works in a data directory: two embedded stores on the same files would ruin them.
+ * Claims a data directory for one `up`: two embedded servers on the same files would corrupt them.
  *
- * @returns what gives the directory free again
- * @throws HoldfastError `START_FAILED` when another one is running
+ * @returns whose `stop` releases the directory
+ * @throws HoldfastError `START_FAILED` if another `up` is running there
  */
 export function claimDataDirectory(dataDir: string): Running {
   mkdirSync(dataDir, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
   const file = join(dataDir, "up.pid");
-  const holder = readHolder(file);
-  if (holder !== undefined && isAlive(holder)) {
+  const owner = readOwner(file);
+  if (owner !== undefined && isAlive(owner)) {
     throw new HoldfastError(
       "START_FAILED",
-      `holdfast up is already running on ${dataDir} (process ${holder}); stop it, or set HOLDFAST_DATA_DIR`,
+      `holdfast up is already running on ${dataDir} (process ${owner}); stop it, or set HOLDFAST_DATA_DIR`,
     );
   }
   writeFileSync(file, String(process.pid), { mode: PRIVATE_FILE_MODE });
-  chmodSync(file, PRIVATE_FILE_MODE); // one that was left behind keeps its mode
+  chmodSync(file, PRIVATE_FILE_MODE); // an existing file keeps its mode
   return {
     stop: stopOnce(async () => {
       rmSync(file, { force: true });
@@ -29,7 +29,7 @@ export function claimDataDirectory(dataDir: string): Running {
   };
 }
 
-function readHolder(file: string): number | undefined {
+function readOwner(file: string): number | undefined {
   try {
     return Number.parseInt(readFileSync(file, "utf8"), 10) || undefined;
   } catch {

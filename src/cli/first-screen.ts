@@ -7,10 +7,10 @@ interface FirstScreen {
   readonly mailboxUrl: string | undefined;
 }
 
-/** What a newcomer sees first: what runs where, and a request to copy. */
+/** What `up` prints: what runs where, and a request to copy. */
 export function firstScreen({ settings, apiUrl, mailboxUrl }: FirstScreen): string {
   const dataDir = settings.HOLDFAST_DATA_DIR;
-  const store = settings.REDIS_URL === undefined ? `embedded, in ${join(dataDir, "store")}` : "REDIS_URL";
+  const redis = settings.REDIS_URL === undefined ? `embedded, in ${join(dataDir, "store")}` : "REDIS_URL";
   const key = settings.HOLDFAST_API_KEYS.length === 0 ? "" : "-H 'authorization: Bearer YOUR_KEY' ";
   const mail =
     mailboxUrl === undefined
@@ -23,7 +23,7 @@ export function firstScreen({ settings, apiUrl, mailboxUrl }: FirstScreen): stri
     Console    ${apiUrl}/console/
     Reference  ${apiUrl}/docs
     Mail       ${mail}
-    Store      ${store}, durability "${settings.HOLDFAST_DURABILITY.level}"
+    Redis      ${redis}, durability "${settings.HOLDFAST_DURABILITY.level}"
 
   Submit a job:
 
@@ -32,11 +32,11 @@ export function firstScreen({ settings, apiUrl, mailboxUrl }: FirstScreen): stri
       "payload": { "email": "anoop@example.com", "name": "Anoop", "message": "Congratulations! Your background job system is live." },
       "idempotencyKey": "signup-42" }'
 
-  Then ask how it is, with the id from the answer:
+  Then read its status, with the id from the answer:
 
     curl -s ${key}${apiUrl}/jobs/ID/status
 
-  Ctrl-C stops everything cleanly; jobs that were accepted are kept.
+  Ctrl-C stops everything cleanly. Accepted jobs are kept.
 
 `;
 }

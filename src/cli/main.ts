@@ -9,7 +9,7 @@ import { addKeysCommands } from "./commands/keys.ts";
 import { addRoleCommands } from "./commands/roles.ts";
 import { addSchedulesCommands } from "./commands/schedules.ts";
 import { addStatusCommand } from "./commands/status.ts";
-import { addStoreCommands } from "./commands/store.ts";
+import { addRedisCommands } from "./commands/store.ts";
 import { addSubmitCommand } from "./commands/submit.ts";
 import { addUpCommand } from "./commands/up.ts";
 import { exitCode, exitCodeOf } from "./exit-code.ts";
@@ -22,7 +22,7 @@ import { printError } from "./output.ts";
  */
 export async function main(argv: readonly string[]): Promise<void> {
   process.exitCode = await run(argv);
-  // A handler that ignored its signal could keep a stopped worker alive.
+  // A handler that ignores its signal could keep a stopped worker alive.
   process.exit();
 }
 
@@ -44,7 +44,7 @@ function program(): Command {
     .description("A durable background-job service on BullMQ and Redis.")
     .exitOverride()
     .showHelpAfterError("(add --help for help)")
-    .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 store out of reach.");
+    .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Redis out of reach.");
   addUpCommand(holdfast);
   addRoleCommands(holdfast);
   addSubmitCommand(holdfast);
@@ -54,7 +54,7 @@ function program(): Command {
   addDoubtsCommands(holdfast);
   addSchedulesCommands(holdfast);
   addKeysCommands(holdfast);
-  addStoreCommands(holdfast);
+  addRedisCommands(holdfast);
   addDoctorCommand(holdfast);
   return holdfast;
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { jsonLine } from "./output.ts";
 import { printable, table } from "./table.ts";
 
-/** What a terminal heeds: escapes in 7 and in 8 bits, line ends, marks that turn the direction of text. */
+/** What a terminal obeys: escapes in 7 and 8 bits, line ends, marks that change the direction of text. */
 const controls = [
   "\x1b[2J",
   "\x1b]0;title\x07",
@@ -20,13 +20,13 @@ const controls = [
 const control = /[\p{Cc}\p{Cf}\u2028\u2029]/u;
 
 describe("a text from outside", () => {
-  it.each(controls)("is printed without what commands a terminal: %j", (text) => {
+  it.each(controls)("is printed without control characters: %j", (text) => {
     expect(printable(`a${text}b`)).toMatch(/^a·.*b$/u);
     expect(printable(`a${text}b`)).not.toMatch(control);
     expect(table(["name"], [[`a${text}b`]])).toMatch(/^name\na·/u);
   });
 
-  it("is the same value in a line of JSON, with all of that escaped", () => {
+  it("keeps its value in a line of JSON, with all of that escaped", () => {
     const texts = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom(...controls));
     fc.assert(
       fc.property(texts, (text) => {

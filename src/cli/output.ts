@@ -1,7 +1,6 @@
 import { printable } from "./table.ts";
 
-// All that commands print goes through here: what jobs, errors and configuration hold comes from outside, and a terminal
-// carries out the control characters in it.
+// All output of commands goes through here: texts from outside may contain control characters, which a terminal would obey.
 
 /** Prints lines for people on standard output. */
 export function print(lines: string): void {
@@ -22,7 +21,7 @@ function printableLines(lines: string): string {
   return lines.split("\n").map(printable).join("\n");
 }
 
-/** JSON escapes of the control characters only those below U+0020; a terminal heeds others as well. */
+/** Also escapes the control characters above U+001F, which JSON does not. */
 export function jsonLine(value: unknown): string {
   return JSON.stringify(value).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escapeUnits);
 }

@@ -1,16 +1,16 @@
 import { readSettings, type Settings } from "../config/settings.ts";
-import { loadApplication } from "../contract/load-application.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { createLogger, type Logger } from "../observe/logger.ts";
-import { endOnFault } from "../service/end-on-fault.ts";
-import { type Running, stopAll } from "../service/running.ts";
-import { supervise } from "../service/supervisor.ts";
-import { untilStopRequested } from "../service/until-signal.ts";
+import { type Running, stopAll } from "../lib/running.ts";
+import { createLogger, type Logger } from "../telemetry/logger.ts";
 import { apiChild, mailboxChild, nextMetricsPort, roleChild, storeChild } from "./children.ts";
 import { claimDataDirectory } from "./data-directory.ts";
+import { endOnFault } from "./end-on-fault.ts";
 import { firstScreen } from "./first-screen.ts";
+import { loadApplication } from "./load-application.ts";
+import { supervise } from "./supervisor.ts";
+import { untilStopRequested } from "./until-signal.ts";
 
-/** Runs everything here until this process is asked to end. */
+/** Runs everything on this machine until the process is asked to end. */
 export async function runUp(): Promise<void> {
   const settings = readSettings();
   let isStopping = false;
@@ -19,7 +19,7 @@ export async function runUp(): Promise<void> {
   });
   const log = createLogger(settings.LOG_LEVEL, "up");
   endOnFault(log);
-  // Loaded here only to tell what is wrong with it once, before any child starts.
+  // Loaded only to report errors in it once, before any child starts.
   await loadApplication(settings.HOLDFAST_CONFIG);
   const parts: Running[] = [];
   try {
@@ -28,15 +28,15 @@ export async function runUp(): Promise<void> {
     await stopRequested;
     process.stdout.write("\nStopping…\n");
   } catch (error) {
-    // Some supervisors ask every process of a group to end: a child that did so is no failure then.
+    // Some supervisors signal the whole group: then a child that ended did not fail.
     if (!isStopping) throw error;
   } finally {
     await stopAll(parts);
   }
-  process.stdout.write("Stopped. Everything that was accepted is kept.\n");
+  process.stdout.write("Stopped. Accepted jobs are kept.\n");
 }
 
-/** Starts each part when those it needs are ready, and adds it to `parts` at once, so that a failure stops them all. */
+/** Starts each part once those that it needs are ready, and adds it to `parts` at once, so that a failure stops all. */
 async function startParts(settings: Settings, parts: Running[], log: Logger): Promise<string> {
   const start = async <Ready>(spec: Parameters<typeof supervise<Ready>>[0]): Promise<Ready> => {
     const child = await supervise(spec, log);

@@ -2,8 +2,8 @@ import { createReadStream, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { SingleBar } from "cli-progress";
-import { malformed, parseJson } from "../contract/parse-json.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { malformed, parseJson } from "../lib/parse-json.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import { exitCode } from "./exit-code.ts";
 import { print, printError, printJson } from "./output.ts";
@@ -18,12 +18,12 @@ interface Counts {
 }
 
 /**
- * Submits each line of an NDJSON file. Keys make it resumable: run again, what is in already counts as duplicate.
+ * Submits each line of an NDJSON file. It is safe to run again: lines that were accepted then count as duplicates.
  *
- * A line that is refused is told with its number and does not stop the others; a store that is away does.
+ * A refused line is reported with its number and does not stop the others. Redis being away does.
  *
  * @param file a path, or `-` for standard input
- * @throws HoldfastError `USAGE` when the file cannot be read, `STORE_UNAVAILABLE`, `STORE_FULL`
+ * @throws HoldfastError `USAGE` if the file cannot be read, `STORE_UNAVAILABLE`, `STORE_FULL`
  */
 export async function submitFile(
   submitter: Submitter,
@@ -62,7 +62,7 @@ function openSource(file: string): { stream: Readable; bytes: number } {
   }
 }
 
-/** Hands lines to `work`, many at a time; the first failure ends it. */
+/** Runs `work` on each line, many at a time. The first failure ends it. */
 async function forEachLine(
   stream: Readable,
   work: (line: string, number: number, bytesRead: number) => Promise<void>,
@@ -107,8 +107,8 @@ function parseLine(line: string, type: string | undefined): unknown {
 
 function readLine(line: string): unknown {
   try {
-    const { value, offences } = parseJson(line);
-    if (offences.length > 0) throw malformed(offences);
+    const { value, issues } = parseJson(line);
+    if (issues.length > 0) throw malformed(issues);
     return value;
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;

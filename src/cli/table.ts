@@ -1,4 +1,4 @@
-/** Rows as aligned columns under their headings; each cell printable. */
+/** Rows as aligned columns under headings, without control characters. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [headings, ...rows].map((line) => line.map(printable));
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
@@ -12,7 +12,7 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
     .join("\n");
 }
 
-/** A text without what would break a line or command a terminal: texts in the store come from outside. */
+/** A text without control characters, which would break lines or command the terminal. */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "·");
 }

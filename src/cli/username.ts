@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 
-/** Who is at the command, for the audit list; a container's user may have no name. */
+/** Who runs the command, for the audit log. A container's user may have no name. */
 export function username(): string {
   try {
     return userInfo().username;

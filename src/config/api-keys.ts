@@ -1,27 +1,27 @@
 import { z } from "zod";
 
-/** What a client that shows an API key may do. */
+/** What an API key allows. */
 export type Scope = "submit" | "read" | "operate";
 
 export const scopes: readonly Scope[] = ["submit", "read", "operate"];
 
-/** One configured API key: only its SHA-256 is ever known to the service. */
+/** One configured API key. The service knows only its SHA-256. */
 export interface ApiKey {
   readonly name: string;
   readonly scopes: ReadonlySet<Scope>;
   readonly sha256: Buffer;
 }
 
-/** Who asks, and what they may do. */
+/** Who sends a request, and what they may do. */
 export interface Caller {
-  /** The name of their key; null where the service asks for none. */
+  /** The name of their key; null if the service needs none. */
   readonly name: string | null;
   readonly scopes: readonly Scope[];
 }
 
 const entry = /^([^:]*):([^:]*):([0-9a-f]{64})$/;
 
-/** A name that an API key can bear. */
+/** A valid name of an API key. */
 export const apiKeyName = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/);
 
 /** Scopes as a person writes them, such as `submit+read`. */

@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 import { z } from "zod";
 
-/** A key for what lies in the store. As an object, so that no log or error can show its bytes. */
+/** Encrypts what Redis stores. A `KeyObject`, so that no log or error can show its bytes. */
 export interface EncryptionKey {
   readonly id: string;
   readonly key: KeyObject;
@@ -9,7 +9,7 @@ export interface EncryptionKey {
 
 const entry = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]{43}=)$/;
 
-/** The first seals, all open. */
+/** The first key encrypts, all decrypt. */
 export const encryptionKeysSchema = z
   .string()
   .transform((value) => value.split(",").map((text) => entry.exec(text.trim())))

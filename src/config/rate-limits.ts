@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { type Scope, scopes } from "./api-keys.ts";
 
-/** How much an API key may use in a window of time. */
+/** How many requests an API key may make in a window of time. */
 export interface RateLimit {
-  /** What is counted: requests to routes of this scope; null: of any. */
+  /** Counts requests to routes of this scope; null: to any route. */
   readonly scope: Scope | null;
   readonly count: number;
   /** The window's length in seconds. */
   readonly seconds: number;
 }
 
-/** The limits of each key by its name, and under `*` those of every key that has none of its own. */
+/** The limits of each key by its name; `*` for every key without limits of its own. */
 export type RateLimits = ReadonlyMap<string, readonly RateLimit[]>;
 
 const entry = /^(\*|[A-Za-z0-9._-]{1,64})(?::([a-z]+))?=(\d{1,12})\/(\d{1,8})$/;
@@ -40,7 +40,7 @@ export const rateLimits = z
   })
   .default(new Map());
 
-/** Two limits over the same window would be counted as one. */
+/** Two limits over one window would share a counter. */
 function areApart(entries: readonly z.output<typeof limit>[]): boolean {
   const windows = entries.map(([name, scope, , seconds]) => `${name}:${scope}/${seconds}`);
   return new Set(windows).size === windows.length;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type Environment, isLoopback, readSettings } from "./settings.ts";
+import { isLoopback } from "../lib/allowed-hosts.ts";
+import { type Environment, readSettings } from "./settings.ts";
 import { variables } from "./variables.ts";
 
 const digest = "ab".repeat(32);
@@ -36,18 +37,15 @@ describe("an environment without any variable", () => {
     });
   });
 
-  it.each(Object.entries(variables))(
-    "has for %s the default that its reference tells",
-    (name, { fallback }) => {
-      expect(readSettings({ [name]: fallback })).toEqual(readSettings({}));
-    },
-  );
+  it.each(Object.entries(variables))("has the documented default of %s", (name, { fallback }) => {
+    expect(readSettings({ [name]: fallback })).toEqual(readSettings({}));
+  });
 
-  it("is what an empty value means too", () => {
+  it("is the same as one with empty values", () => {
     expect(readSettings({ PORT: "", REDIS_URL: "", HOLDFAST_API_KEYS: "" })).toEqual(readSettings({}));
   });
 
-  it("is not disturbed by other programs' variables", () => {
+  it("may have other programs' variables", () => {
     expect(readSettings({ PATH: "/bin", holdfast_port: "1", HOLDFASTPORT: "1" })).toEqual(readSettings({}));
   });
 });
@@ -80,11 +78,11 @@ describe("a good value", () => {
     ["HOLDFAST_RETENTION_MS", "1000", 1_000],
     ["SMTP_URL", "smtps://user:secret@mail.example", "smtps://user:secret@mail.example"],
     ["LOG_LEVEL", "silent", "silent"],
-  ] as const)("of %s, %s, is understood", (name, text, value) => {
+  ] as const)("of %s, %s, is read", (name, text, value) => {
     expect(readSettings({ [name]: text })[name]).toEqual(value);
   });
 
-  it("of HOLDFAST_RATE_LIMITS says how much each key may use in a time", () => {
+  it("of HOLDFAST_RATE_LIMITS says how much each key may use, in which window", () => {
     const env = {
       HOLDFAST_API_KEYS: `ci:submit:${digest}`,
       HOLDFAST_RATE_LIMITS: "*=100/1, ci=10/1,ci:submit=5000/86400",
@@ -138,10 +136,10 @@ describe("a bad value", () => {
     ["HOLDFAST_RATE_LIMITS", "typo=1/1", /^HOLDFAST_RATE_LIMITS: expected names of keys .* got "typo"$/],
     ["HOLDFAST_RATE_LIMITS", "*=1/1", /^HOLDFAST_RATE_LIMITS: .* got limits and no keys$/],
     ["LOG_LEVEL", "verbose", /^LOG_LEVEL: expected trace, debug, .* got "verbose"$/],
-  ])("of %s, %s, is named with what was expected and what was found", (name, text, line) => {
+  ])("of %s, %s, is reported with what was expected and what was found", (name, text, line) => {
     const refusal = refusalOf({ [name]: text });
 
-    expect(refusal).toMatchObject({ code: "CONFIG_INVALID", offences: [{ pointer: name }] });
+    expect(refusal).toMatchObject({ code: "CONFIG_INVALID", issues: [{ pointer: name }] });
     expect(refusal.message).toMatch(line);
   });
 
@@ -152,18 +150,18 @@ describe("a bad value", () => {
     ["HOLDFAST_API_KEYS", "ci:submit:hunter2"],
     ["HOLDFAST_API_KEYS", `ci:admin:${digest}:hunter2`],
     ["HOLDFAST_API_KEYS", `ci:submit:${digest},hunter2`],
-  ])("of %s is not shown, since it can hold a secret", (name, text) => {
+  ])("of %s is not shown, because it can hold a secret", (name, text) => {
     const { message } = refusalOf({ [name]: text });
 
     expect(message).toMatch(new RegExp(`^${name}: expected .+, got \\(hidden\\)$`));
     expect(message).not.toContain("hunter2");
   });
 
-  it("does not keep the others from being told, one line each", () => {
+  it("is reported with all others, one line each", () => {
     const refusal = refusalOf({ PORT: "x", LOG_LEVEL: "y", HOLDFAST_PREFIX: "z!", HOLDFAST_NOPE: "1" });
 
     expect(refusal.message.split("\n")).toHaveLength(4);
-    expect(new Set(refusal.offences.map(({ pointer }) => pointer))).toEqual(
+    expect(new Set(refusal.issues.map(({ pointer }) => pointer))).toEqual(
       new Set(["HOLDFAST_NOPE", "PORT", "HOLDFAST_PREFIX", "LOG_LEVEL"]),
     );
   });
@@ -196,7 +194,7 @@ describe("listening beyond loopback", () => {
     expect(readSettings(env).HOST).toBe("0.0.0.0");
   });
 
-  it.each(["127.0.0.1", "127.8.8.8", "::1", "localhost"])("is not what %s means", (host) => {
+  it.each(["127.0.0.1", "127.8.8.8", "::1", "localhost"])("does not include %s", (host) => {
     expect(isLoopback(host)).toBe(true);
     expect(readSettings({ HOST: host }).HOST).toBe(host);
   });
@@ -205,7 +203,7 @@ describe("listening beyond loopback", () => {
 describe("the hosts that are served besides loopback names", () => {
   const read = (text: string) => [...readSettings({ HOLDFAST_ALLOWED_HOSTS: text }).HOLDFAST_ALLOWED_HOSTS];
 
-  it("are names or addresses with or without a port, in whatever case", () => {
+  it("are names or addresses with or without a port, in any case", () => {
     expect(read("Jobs.Example., 10.0.0.5:3000,[FD00::5],[fd00::5]:80,my_host")).toEqual([
       "jobs.example",
       "10.0.0.5:3000",

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { isIP } from "node:net";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { HoldfastError, type Offence } from "../errors/holdfast-error.ts";
+import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
+import { isLoopback } from "../lib/allowed-hosts.ts";
 import { type VariableName, variables } from "./variables.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -16,72 +16,66 @@ export type Settings = {
  * Reads and checks the whole environment.
  *
  * @param env the variables; by default those of this process
- * @throws HoldfastError `CONFIG_INVALID` with one offence per faulty variable
+ * @throws HoldfastError `CONFIG_INVALID` with one issue per faulty variable
  */
 export function readSettings(env: Environment = process.env): Settings {
-  const offences = unknownNames(env);
+  const issues = unknownNames(env);
   const values: Partial<Record<VariableName, unknown>> = {};
   for (const [name, { schema, expected, secret }] of Object.entries(variables)) {
     const found = env[name];
     const parsed = schema.safeParse(found === "" ? undefined : found);
     if (parsed.success) values[name as VariableName] = parsed.data;
     else
-      offences.push({
+      issues.push({
         pointer: name,
         message: `expected ${expected}, got ${secret ? "(hidden)" : `"${found}"`}`,
       });
   }
-  if (offences.length === 0) offences.push(...crossChecks(values as Settings));
-  if (offences.length > 0) throw invalid(offences);
+  if (issues.length === 0) issues.push(...crossChecks(values as Settings));
+  if (issues.length > 0) throw invalid(issues);
   return values as Settings;
 }
 
-/** Reads `.env` in the working directory, if there is one. What is set already is never overridden. */
+/** Reads `.env` in the working directory, if there is one. It never overrides a variable that is set. */
 export function readDotEnv(): void {
   const file = resolve(".env");
   if (existsSync(file)) process.loadEnvFile(file);
 }
 
 /**
- * A variable that jobs read for themselves.
+ * A variable that jobs read from `process.env` themselves.
  *
- * @param env what a role was given in place of the environment; jobs read that of the process all the same
- * @returns undefined where it is missing, or empty
+ * @param env what a role was given instead of `process.env`
+ * @returns undefined if it is missing or empty
  */
 export function readVariable(name: string, env: Environment = process.env): string | undefined {
   return env[name] || process.env[name] || undefined;
 }
 
 /**
- * Checks that the variables that jobs require are there.
+ * Checks that the variables that jobs require are set.
  *
- * @param required by name, which types require it
- * @throws HoldfastError `CONFIG_INVALID` with one offence per missing variable
+ * @param required which types require it, by name
+ * @throws HoldfastError `CONFIG_INVALID` with one issue per missing variable
  */
 export function requireVariables(
   required: ReadonlyMap<string, readonly string[]>,
   env: Environment = process.env,
 ): void {
   const missing = [...required].filter(([name]) => readVariable(name, env) === undefined);
-  const offences = missing.map(([name, types]) => {
+  const issues = missing.map(([name, types]) => {
     const { expected = "a value" } = new Map(Object.entries(variables)).get(name) ?? {};
     return { pointer: name, message: `expected ${expected} (required by ${types.join(", ")}), got nothing` };
   });
-  if (offences.length > 0) throw invalid(offences);
+  if (issues.length > 0) throw invalid(issues);
 }
 
-/** This process's environment with some variables replaced: what a child process is started with. */
+/** The environment for a child process: this one's, with some variables replaced. */
 export function environmentWith(replaced: Partial<Record<VariableName, string>>): NodeJS.ProcessEnv {
   return { ...process.env, ...replaced };
 }
 
-/** Whether an address can be reached from this machine only. */
-export function isLoopback(host: string): boolean {
-  if (host === "localhost" || host === "::1") return true;
-  return isIP(host) === 4 && host.startsWith("127.");
-}
-
-function unknownNames(env: Environment): Offence[] {
+function unknownNames(env: Environment): Issue[] {
   return Object.keys(env)
     .filter((name) => name.startsWith("HOLDFAST_") && !Object.hasOwn(variables, name))
     .map((name) => ({
@@ -90,10 +84,10 @@ function unknownNames(env: Environment): Offence[] {
     }));
 }
 
-function crossChecks({ HOST, HOLDFAST_API_KEYS: keys, HOLDFAST_RATE_LIMITS: limits }: Settings): Offence[] {
-  const offences: Offence[] = [];
+function crossChecks({ HOST, HOLDFAST_API_KEYS: keys, HOLDFAST_RATE_LIMITS: limits }: Settings): Issue[] {
+  const issues: Issue[] = [];
   if (!isLoopback(HOST) && keys.length === 0) {
-    offences.push({
+    issues.push({
       pointer: "HOST",
       message: `expected a loopback address while HOLDFAST_API_KEYS is not set, got "${HOST}"`,
     });
@@ -102,15 +96,15 @@ function crossChecks({ HOST, HOLDFAST_API_KEYS: keys, HOLDFAST_RATE_LIMITS: limi
   const unknown = [...limits.keys()].filter((name) => !names.has(name));
   if (unknown.length > 0 || (limits.size > 0 && keys.length === 0)) {
     const got = unknown.length > 0 ? `"${unknown.join('", "')}"` : "limits and no keys";
-    offences.push({
+    issues.push({
       pointer: "HOLDFAST_RATE_LIMITS",
       message: `expected names of keys in HOLDFAST_API_KEYS, got ${got}`,
     });
   }
-  return offences;
+  return issues;
 }
 
-function invalid(offences: readonly Offence[]): HoldfastError {
-  const lines = offences.map(({ pointer, message }) => `${pointer}: ${message}`);
-  return new HoldfastError("CONFIG_INVALID", lines.join("\n"), { offences });
+function invalid(issues: readonly Issue[]): HoldfastError {
+  const lines = issues.map(({ pointer, message }) => `${pointer}: ${message}`);
+  return new HoldfastError("CONFIG_INVALID", lines.join("\n"), { issues });
 }

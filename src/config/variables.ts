@@ -1,19 +1,19 @@
 import { z } from "zod";
-import { allowedHosts } from "./allowed-hosts.ts";
+import { allowedHosts } from "../lib/allowed-hosts.ts";
 import { apiKeys } from "./api-keys.ts";
 import { encryptionKeysSchema } from "./encryption-keys.ts";
 import { rateLimits } from "./rate-limits.ts";
 
-/** One environment variable: how its text becomes a value, and what a person needs to know about it. */
+/** One environment variable: how its text becomes a value, and its reference. */
 interface Variable<T> {
   readonly schema: z.ZodType<T, string | undefined>;
   /** Completes "expected …" when the text does not parse. */
   readonly expected: string;
   /** One line for `.env.example` and the reference. */
   readonly meaning: string;
-  /** The default as a person would write it; empty where there is none. */
+  /** The default as a person would write it; empty if there is none. */
   readonly fallback: string;
-  /** Values that must never be shown, not even in an error. */
+  /** The value must never be shown, not even in an error. */
   readonly secret?: true;
 }
 
@@ -41,7 +41,7 @@ const optionalUrl = (protocols: RegExp) =>
     .refine((value) => protocols.test(value))
     .optional();
 
-/** Looser than most: a host without a dot, like localhost, will do. */
+/** Also accepts a host without a dot, like localhost. */
 const mailAddress = (fallback: string) =>
   z
     .string()
@@ -66,7 +66,7 @@ const durability = z
 
 /** How many attempts a worker process runs at a time. */
 export interface Concurrency {
-  /** For each queue that is not named. */
+  /** For each queue that is not in `named`. */
   readonly each: number;
   readonly named: ReadonlyMap<string, number>;
 }
@@ -102,19 +102,19 @@ const addressRanges = z
   .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
   .default([]);
 
-/** Every variable that Holdfast reads, by name. Nothing else in the code reads the environment. */
+/** Every variable that Holdfast reads. Nothing else in `src/` reads the environment. */
 export const variables = {
   REDIS_URL: variable({
     schema: optionalUrl(/^(rediss?|unix|sentinel):\/\/./),
     expected: "redis://, rediss://, unix:// or sentinel:// (several nodes comma-separated)",
-    meaning: "The store. Without it `holdfast up` runs an embedded one in the data directory.",
+    meaning: "The Redis to use. Without it `holdfast up` runs an embedded server in the data directory.",
     fallback: "",
     secret: true,
   }),
   HOST: variable({
     schema: text("127.0.0.1"),
     expected: "an address to listen on",
-    meaning: "Where the API listens. Beyond loopback only with API keys.",
+    meaning: "Where the API listens. Other than loopback only with API keys.",
     fallback: "127.0.0.1",
   }),
   PORT: variable({
@@ -127,14 +127,14 @@ export const variables = {
     schema: allowedHosts,
     expected: "host names or addresses, each with or without a port, comma-separated",
     meaning:
-      "Which Host headers are served without API keys besides loopback names; also by mailbox and metrics on loopback.",
+      "Host headers that are served without API keys, besides loopback names; also by the mailbox and by metrics on loopback.",
     fallback: "",
   }),
   HOLDFAST_DATA_DIR: variable({
     schema: text(".holdfast"),
     expected: "a directory",
     meaning:
-      "Where the embedded store, the mailbox, and what was seen of the store (to notice a loss) keep their files.",
+      "Files of the embedded server and the mailbox, and the last seen epoch of Redis (to notice data loss).",
     fallback: ".holdfast",
   }),
   HOLDFAST_CONFIG: variable({
@@ -154,13 +154,13 @@ export const variables = {
     schema: rateLimits,
     expected: "NAME=COUNT/SECONDS or NAME:SCOPE=COUNT/SECONDS, comma-separated; * for every key",
     meaning:
-      "How many requests an API key may make in a time, and jobs submit: `*=100/1,shop:submit=50000/86400`.",
+      "How many requests an API key may make, and jobs it may submit, in how many seconds: `*=100/1,shop:submit=50000/86400`.",
     fallback: "",
   }),
   HOLDFAST_ENCRYPTION_KEYS: variable({
     schema: encryptionKeysSchema,
     expected: "ID:KEY, comma-separated; ids differ, each key is 32 bytes in base64",
-    meaning: "What is stored is encrypted with the first of these keys; all of them decrypt.",
+    meaning: "The first key encrypts what is stored; all of them decrypt.",
     fallback: "",
     secret: true,
   }),
@@ -194,47 +194,48 @@ export const variables = {
       .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/i)
       .default("holdfast"),
     expected: "1 to 64 letters, digits, - or _",
-    meaning: "The first part of every key in the store: several applications can share one store.",
+    meaning: "The first part of every key in Redis, so that several applications can share one Redis.",
     fallback: "holdfast",
   }),
   HOLDFAST_CONCURRENCY: variable({
     schema: concurrency,
     expected:
-      "a number of attempts, 1 to 10000, then QUEUE=NUMBER for the queues that differ, comma-separated",
-    meaning: "How many attempts one worker process runs at a time, per queue: 20, or 20,reports=2 to differ.",
+      "a number of attempts, 1 to 10000, then QUEUE=NUMBER for queues with another number, comma-separated",
+    meaning: "How many attempts one worker process runs at a time, per queue: 20, or 20,reports=2.",
     fallback: "20",
   }),
   HOLDFAST_LOCK_MS: variable({
     schema: wholeNumber(500, 600_000, 15_000),
     expected: "milliseconds, 500 to 600000",
-    meaning: "How long a worker may be silent before its jobs are given to another, in milliseconds.",
+    meaning:
+      "How long a job's lock lasts without renewal, in milliseconds; then another worker claims the job.",
     fallback: "15000",
   }),
-  HOLDFAST_DEAF_AFTER_MS: variable({
+  HOLDFAST_STUCK_AFTER_MS: variable({
     schema: wholeNumber(1_000, 3_600_000, 30_000),
     expected: "milliseconds, 1000 to 3600000",
     meaning:
-      "A worker with free slots that takes no job for so long while jobs wait ends itself, to be started again.",
+      "A worker with free slots that claims no job for this long while jobs wait is stuck: it ends, to be started again.",
     fallback: "30000",
   }),
-  HOLDFAST_FOLLOWERS_MAX: variable({
+  HOLDFAST_SUBSCRIBERS_MAX: variable({
     schema: wholeNumber(0, 1_000_000, 20_000),
     expected: "a number of clients, 0 to 1000000",
     meaning:
-      "How many clients may wait for jobs, or stream their states or the overview, at a time, per API process.",
+      "How many clients may wait for jobs, or stream jobs or the overview, at a time, per API process.",
     fallback: "20000",
   }),
   HOLDFAST_METRICS_PORT: variable({
     schema: optionalPort,
     expected: "a port, 0 to 65535 (0: any free one)",
     meaning:
-      "Where worker and scheduler tell metrics; without it they do not. The API tells its own at its port.",
+      "Where worker and scheduler serve metrics; without it they serve none. The API serves its own at its port.",
     fallback: "",
   }),
   HOLDFAST_METRICS_HOST: variable({
     schema: text("127.0.0.1"),
     expected: "an address to listen on",
-    meaning: "The address for HOLDFAST_METRICS_PORT. No key is asked for there: keep it inside.",
+    meaning: "The address for HOLDFAST_METRICS_PORT. It needs no key: keep it inside your network.",
     fallback: "127.0.0.1",
   }),
   HOLDFAST_STOP_GRACE_MS: variable({
@@ -247,39 +248,40 @@ export const variables = {
     schema: optionalUrl(/^smtps?:\/\/./),
     expected: "smtp:// or smtps://",
     meaning:
-      "The mail server. Without it `holdfast up` starts a development mailbox; a worker on its own whose jobs send mail does not start.",
+      "The mail server. Without it `holdfast up` starts a development mailbox; a worker alone does not start if its jobs send mail.",
     fallback: "",
     secret: true,
   }),
   HOLDFAST_MAIL_FROM: variable({
     schema: text("Holdfast <holdfast@localhost>"),
     expected: "a sender, e.g. Name <address@example.com>",
-    meaning: "The sender of the mails that the jobs send.",
+    meaning: "The sender of the jobs' mails.",
     fallback: "Holdfast <holdfast@localhost>",
   }),
   HOLDFAST_OPERATOR_EMAIL: variable({
     schema: mailAddress("operator@localhost"),
     expected: "one mail address, e.g. operator@example.com",
-    meaning: "Who is told by the daily digest what failed and what is in doubt.",
+    meaning: "Who gets the daily digest of what failed and what is in doubt.",
     fallback: "operator@localhost",
   }),
   HOLDFAST_WEBHOOK_SECRET: variable({
     schema: webhookSecret,
     expected: "whsec_ and 24 to 64 bytes in base64",
-    meaning: "What webhooks are signed with; without it they fail.",
+    meaning: "Signs webhooks; without it they fail.",
     fallback: "",
     secret: true,
   }),
   HOLDFAST_WEBHOOK_ALLOW: variable({
     schema: addressRanges,
     expected: "address ranges like 127.0.0.0/8 or fd00::/8, comma-separated",
-    meaning: "Which addresses webhooks may call although they are not public.",
+    meaning: "Addresses that are not public and that webhooks may call.",
     fallback: "",
   }),
   LOG_LEVEL: variable({
     schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
     expected: "trace, debug, info, warn, error, fatal or silent",
-    meaning: "How much is logged, as JSON lines on standard error; pretty in a terminal.",
+    meaning:
+      "The least severe level that is logged. Logs are JSON lines on standard error, pretty in a terminal.",
     fallback: "info",
   }),
 };

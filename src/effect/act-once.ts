@@ -1,67 +1,67 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { faultPoint } from "../observe/fault-points.ts";
-import { inSpan } from "../observe/tracing.ts";
-import { foreign } from "../service/thrown.ts";
-import { underDeadline } from "../service/under-deadline.ts";
-import { replicasMissing } from "../store/replicas.ts";
+import { effectKeyOf } from "../job/dedup-key.ts";
+import type { Abort } from "../lib/abort.ts";
+import { foreign } from "../lib/thrown.ts";
+import { underDeadline } from "../lib/under-deadline.ts";
+import { replicasMissing } from "../redis/replicas.ts";
+import { failpoint } from "../telemetry/failpoints.ts";
+import { inSpan } from "../telemetry/tracing.ts";
 import { askProbe } from "./ask-probe.ts";
-import { claimant, count, type EffectOwner, type EffectRun, GivenCall } from "./effect-run.ts";
-import type { Ledger, Reservation, ReservationRequest } from "./ledger.ts";
+import { type EffectContext, type EffectRun, emit, reservedEffect } from "./effect-run.ts";
+import type { Reservation } from "./ledger-steps.ts";
 import { afterFailure, sendCommit } from "./report-effect.ts";
 
-/** The owner aborts at its time-out; others wait this much longer before they call the effect in doubt. */
+/** The attempt aborts at the effect's time-out; others wait this much longer before they call the effect in doubt. */
 const ABORT_MARGIN_MS = 1_000;
 
-/** Takes one effect through reserve → run → commit, or to wherever an earlier attempt has brought it. */
-export async function actOnce<T>(
-  effect: EffectRun<T>,
-  ledger: Ledger,
-  owner: EffectOwner,
-): Promise<T | undefined> {
-  owner.abort.throwIfAborted();
-  await faultPoint("reserve:before", owner.jobId);
-  owner.assertHeld();
+/** Takes one effect through reserve → run → commit, or to where an earlier attempt has brought it. */
+export async function actOnce<T>(effect: EffectRun<T>, context: EffectContext): Promise<T | undefined> {
+  context.abort.throwIfAborted();
+  await failpoint("reserve:before", context.job.id);
+  context.job.lease.assert();
   const askedAt = performance.now();
-  const reservation = await reserve(effect, ledger, owner);
+  const reservation = await reserve(effect, context);
   switch (reservation.kind) {
     case "reserved":
-      count(effect, owner, "reserved");
-      return await runReserved(effect, ledger, owner, askedAt, reservation);
+      emit(effect, context, "effect.reserved");
+      return await runReserved(effect, context, askedAt, reservation);
     case "done":
-      return storedResult(effect, reservation);
+      return storedResult(effect, context, reservation);
     case "busy":
       throw effectBusy(effect.id, reservation);
     case "in-doubt":
-      count(effect, owner, "in_doubt");
-      await askProbe(effect, ledger, owner);
-      return await actOnce(effect, ledger, owner);
-    case "not-held":
-      throw new HoldfastError(
-        "LOCK_LOST",
-        `Another worker has taken the job over; effect "${effect.id}" was not begun`,
-      );
+      emit(effect, context, "effect.in-doubt");
+      await askProbe(effect, context);
+      return await actOnce(effect, context);
+    case "not-leased":
+      throw notBegun("LOCK_LOST", "Another worker has claimed the job", effect);
     case "cancelled": {
-      const cancelled = new HoldfastError(
-        "CANCELLED",
-        `Cancelled by an operator; effect "${effect.id}" was not begun`,
-      );
-      effect.block(cancelled);
+      const cancelled = notBegun("CANCELLED", "Cancelled by an operator", effect);
+      effect.end.block(cancelled);
       throw cancelled;
     }
   }
 }
 
-/** Where Redis did not answer, the reservation may be there: the attempt must not complete as if it were not. */
-async function reserve<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOwner): Promise<Reservation> {
+function notBegun<T>(code: "LOCK_LOST" | "CANCELLED", why: string, { id }: EffectRun<T>): HoldfastError {
+  return new HoldfastError(code, `${why}; effect "${id}" was not begun`);
+}
+
+/** If Redis does not answer, the reservation may exist: the attempt must not complete as if it did not. */
+async function reserve<T>(effect: EffectRun<T>, context: EffectContext): Promise<Reservation> {
+  const { declaration } = effect;
   try {
-    return await ledger.reserve(reservationRequest(effect, owner));
+    return await context.ledger.reserve(reservedEffect(effect, context), {
+      deadlineMs: declaration.timeoutMs + ABORT_MARGIN_MS,
+      repeatMs: declaration.inDoubt === "repeat" ? declaration.downstreamRemembersMs : 0,
+    });
   } catch (error) {
-    effect.block(error);
+    effect.end.block(error);
     throw error;
   }
 }
 
-/** A reservation ends with its deadline, so that a job rarely waits for the same effect twice: no loop is endless. */
+/** A reservation ends with its deadline, so a job rarely waits for the same effect twice. No loop is endless. */
 const DEFERRALS_MAX = 50;
 
 export function effectBusy(id: string, { ms, times }: { readonly ms: number; readonly times: number }) {
@@ -75,58 +75,62 @@ export function effectBusy(id: string, { ms, times }: { readonly ms: number; rea
   });
 }
 
-function reservationRequest<T>(effect: EffectRun<T>, owner: EffectOwner): ReservationRequest {
-  const { declaration } = effect;
-  return {
-    ...claimant(effect, owner),
-    worker: owner.worker,
-    deadlineMs: declaration.timeoutMs + ABORT_MARGIN_MS,
-    repeatMs: declaration.inDoubt === "repeat" ? declaration.downstreamRemembersMs : 0,
-  };
-}
-
 /**
- * Runs the effect within what is left of its time. That is counted from before the reservation was asked for, so that
- * this worker has given up before others may call the effect in doubt.
+ * Runs the effect within the rest of its time, counted from before the reservation was requested: this worker gives up before
+ * others may call the effect in doubt.
  */
 async function runReserved<T>(
   effect: EffectRun<T>,
-  ledger: Ledger,
-  owner: EffectOwner,
+  context: EffectContext,
   askedAt: number,
   { isConfirmed, fence }: Extract<Reservation, { kind: "reserved" }>,
 ): Promise<T> {
-  const { id, name, key, declaration } = effect;
+  const { id, declaration } = effect;
   const timedOut = () =>
     new HoldfastError("EFFECT_TIMED_OUT", `Effect "${id}" took longer than its ${declaration.timeoutMs} ms`);
-  let begun = false;
+  let isBegun = false;
   let result: T;
   try {
     if (!isConfirmed) throw replicasMissing();
-    await faultPoint("reserve:after", owner.jobId);
-    owner.assertHeld();
+    await failpoint("reserve:after", context.job.id);
+    context.job.lease.assert();
     const leftMs = declaration.timeoutMs - (performance.now() - askedAt);
     if (leftMs <= 0) throw timedOut();
-    result = await underDeadline(owner.abort, leftMs, timedOut, (abort) => {
-      begun = true;
-      return inSpan(
-        `effect ${name}`,
-        { "holdfast.job.id": owner.jobId, "holdfast.effect": id },
-        () => foreign(() => effect.run(new GivenCall(key, fence, abort))),
-        owner.scrub,
-      );
+    result = await underDeadline(context.abort, leftMs, timedOut, (abort) => {
+      isBegun = true;
+      return callEffect(effect, context, fence, abort);
     });
   } catch (error) {
-    throw await afterFailure(effect, ledger, owner, error, begun);
+    throw await afterFailure(effect, context, error, isBegun);
   }
-  await faultPoint("commit:before", owner.jobId);
-  await sendCommit(effect, ledger, owner, result);
+  await failpoint("commit:before", context.job.id);
+  await sendCommit(effect, context, result);
   return result;
 }
 
+function callEffect<T>(
+  effect: EffectRun<T>,
+  context: EffectContext,
+  fence: number,
+  abort: Abort,
+): Promise<T> {
+  const { id, name, run } = effect;
+  const call = {
+    key: effectKeyOf(context.ledger.dedupKey, id),
+    fence,
+    get signal() {
+      return abort.signal;
+    },
+  };
+  const attributes = { "holdfast.job.id": context.job.id, "holdfast.effect": id };
+  return inSpan(`effect ${name}`, attributes, () => foreign(() => run(call)), context.scrub);
+}
+
 function storedResult<T>(
-  { key, options }: EffectRun<T>,
+  { id, options }: EffectRun<T>,
+  { ledger }: EffectContext,
   { result }: Extract<Reservation, { kind: "done" }>,
 ): T | undefined {
-  return result === null ? options.assumedResult?.({ key }) : (JSON.parse(result) as T);
+  if (result !== null) return JSON.parse(result) as T;
+  return options.assumedResult?.({ key: effectKeyOf(ledger.dedupKey, id) });
 }

@@ -1,42 +1,62 @@
-import type { ProbeAnswer } from "../contract/effect.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { foreign, messageOf } from "../service/thrown.ts";
-import { underDeadline } from "../service/under-deadline.ts";
-import { count, type EffectOwner, type EffectRun, GivenProbe, inDoubt, resultJson } from "./effect-run.ts";
-import type { Ledger } from "./ledger.ts";
+import { effectKeyOf } from "../job/dedup-key.ts";
+import type { EffectOptions, ProbeAnswer } from "../job/effect.ts";
+import { foreign, messageOf } from "../lib/thrown.ts";
+import { underDeadline } from "../lib/under-deadline.ts";
+import { type EffectContext, type EffectRun, emit, inDoubt, resultJson } from "./effect-run.ts";
 import { report } from "./report-effect.ts";
+import type { Resolution } from "./resolve-doubt.ts";
+
+type Probe<T> = NonNullable<EffectOptions<T>["probe"]>;
 
 /**
- * Asks downstream what became of an effect that is in doubt, and resolves the doubt with the answer.
+ * Asks downstream whether an effect in doubt happened, and resolves the doubt with the answer.
  *
- * @throws InDoubtError where there is no probe, or it cannot tell
+ * @throws InDoubtError where there is no probe, or it does not know
  */
-export async function askProbe<T>(effect: EffectRun<T>, ledger: Ledger, owner: EffectOwner): Promise<void> {
-  const { id, key, declaration, options } = effect;
-  const { probe } = options;
-  if (declaration.inDoubt !== "probe" || probe === undefined)
-    throw inDoubt(id, "an earlier attempt was not heard of again");
-  const late = () => new HoldfastError("EFFECT_TIMED_OUT", `The probe of effect "${id}" took too long`);
-  const answer = await underDeadline(owner.abort, declaration.timeoutMs, late, async (abort) =>
-    declaredAnswer(await foreign(() => probe(new GivenProbe(key, abort)))),
-  ).catch((error: unknown): ProbeAnswer<T> => {
-    owner.log().warn({ effect: id, reason: owner.scrub(messageOf(error)) }, "probe failed");
-    return "unknown";
-  });
-  if (answer === "unknown") throw inDoubt(id, "the probe could not tell", { retryable: true });
-  const isDone = answer !== "not-done";
-  const resolution = {
-    as: isDone ? "done" : "not-done",
-    result: isDone ? resultJson(answer.done) : undefined,
-    evidence: "the probe's answer",
-    by: "probe",
-  } as const;
-  const resolved = await report(effect, owner, () => ledger.resolve(id, resolution));
-  if (resolved.kind === "resolved") count(effect, owner, "settled");
-  owner.log().info({ effect: id, as: isDone ? "done" : "not-done" }, "doubt settled by probe");
+export async function askProbe<T>(effect: EffectRun<T>, context: EffectContext): Promise<void> {
+  const { id, declaration, options } = effect;
+  if (declaration.inDoubt !== "probe" || options.probe === undefined)
+    throw inDoubt(id, "an earlier attempt never reported");
+  const answer = await callProbe(effect, context, options.probe);
+  if (answer === "unknown") throw inDoubt(id, "the probe does not know", { retryable: true });
+  const resolution = resolutionOf(answer);
+  const resolved = await report(effect, context, () => context.ledger.resolve(id, resolution));
+  if (resolved.kind === "resolved") emit(effect, context, "effect.resolved");
+  context.log().info({ effect: id, as: resolution.as }, "the probe resolved a doubt");
 }
 
-/** Untyped probes answer anything; what is none of the three declared answers proves nothing. */
+function resolutionOf<T>(answer: Exclude<ProbeAnswer<T>, "unknown">): Resolution {
+  const found = { evidence: "the probe's answer", by: "probe" };
+  return answer === "not-done"
+    ? { as: "not-done", ...found }
+    : { as: "done", result: resultJson(answer.done), ...found };
+}
+
+async function callProbe<T>(
+  { id, declaration }: EffectRun<T>,
+  { ledger, abort: outer, log, scrub }: EffectContext,
+  probe: Probe<T>,
+): Promise<ProbeAnswer<T>> {
+  const late = () => new HoldfastError("EFFECT_TIMED_OUT", `The probe of effect "${id}" took too long`);
+  const key = effectKeyOf(ledger.dedupKey, id);
+  try {
+    return await underDeadline(outer, declaration.timeoutMs, late, async (abort) => {
+      const call = {
+        key,
+        get signal() {
+          return abort.signal;
+        },
+      };
+      return declaredAnswer(await foreign(() => probe(call)));
+    });
+  } catch (error) {
+    log().warn({ effect: id, reason: scrub(messageOf(error)) }, "probe failed");
+    return "unknown";
+  }
+}
+
+/** Untyped probes return anything. An answer that is none of the three declared ones proves nothing. */
 function declaredAnswer<T>(answer: ProbeAnswer<T>): ProbeAnswer<T> {
   if (answer === "not-done") return answer;
   const isDone = typeof answer === "object" && answer !== null && Object.hasOwn(answer, "done");

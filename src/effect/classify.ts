@@ -1,6 +1,6 @@
-import { InDoubtError, PermanentError, RetryAfterError } from "../contract/attempt-errors.ts";
-import type { EffectVerdict } from "../contract/effect.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { InDoubtError, PermanentError, RetryAfterError } from "../job/attempt-errors.ts";
+import type { EffectVerdict } from "../job/effect.ts";
 
 /** The connection was never made, so nothing was sent. */
 const NEVER_SENT: ReadonlySet<string> = new Set([
@@ -44,8 +44,8 @@ const CAUSES_MAX = 5;
 /**
  * What a thrown error says about whether the effect happened.
  *
- * Refused or never sent: not done. Time-outs, aborts, and connections lost on the way: unknown. An effect that throws
- * anything else has given up by its own decision: not done.
+ * Refused or never sent: not done. Time-outs, aborts, and connections lost on the way: unknown. Any other error was the effect's own
+ * decision: not done.
  */
 export function classify(error: unknown): EffectVerdict {
   if (error instanceof PermanentError || error instanceof RetryAfterError) return "not-done";
@@ -60,7 +60,7 @@ export function classify(error: unknown): EffectVerdict {
   return "not-done";
 }
 
-/** The error and what caused it: clients wrap the telling one. */
+/** The error and its causes: clients wrap the one that matters. */
 function causes(error: unknown): Error[] {
   const chain: Error[] = [];
   for (let next = error; next instanceof Error && chain.length < CAUSES_MAX; next = next.cause)

@@ -1,31 +1,29 @@
 #!lua flags=allow-oom
 --[[
-  Records that effects ran to their end; many can travel in one call. Compare-and-set on (state, owner): a worker that
-  was paused for too long finds that others have moved on. Allowed when the store is full, since the effects have
-  happened already.
+  Records that effects are done; many travel in one call. Compare-and-set on (state, reservation id): a worker that was paused
+  too long finds that others have moved on. Allowed when Redis is full, since the effects have happened.
 
-  The attempt does not wait for the answer: its completion follows right behind on the same connection. A report that is
-  not taken must keep that from being taken, too, so it costs the attempt its lock: the job is then found as stalled, and
-  its next attempt finds the doubt.
+  The attempt does not wait for the reply: its completion follows on the same connection. A refused commit must also stop that,
+  so it breaks the attempt's lease. The job is then found as stalled, and its next attempt finds the doubt.
 
-  KEYS[1] doubts, for its slot, in which all ledgers lie
-  ARGV[1] how the names of ledgers begin; a job's claim completes one   ARGV[2] how the keys of jobs begin
-  ARGV[3] milliseconds to remember a ledger once nothing in it is open and no job that uses it lives
-  ARGV[4] JSON, for each effect: [claim, effect, owner, result as JSON ("" for none), job id, lock token, which start of
-    the job this is as text]
+  KEYS[1] doubts, for its slot, which all ledgers share
+  ARGV[1] ledger key prefix   ARGV[2] what all keys of the queue begin with
+  ARGV[3] milliseconds to keep a ledger that no job uses and in which nothing is open
+  ARGV[4] JSON, for each effect: [deduplication key, effect, reservation id, result as JSON ("" for none), job id, lock token,
+    delivery count as text]
 
   Returns JSON, for each
-          "done"      also when it was recorded before by this very owner
-          "in-doubt"  it was declared in doubt meanwhile; the report is kept with it, for whoever settles it
-          "refused"   the effect is no longer this owner's
+          "done"      also when this reservation recorded it before
+          "in-doubt"  it was put in doubt meanwhile; the report is kept for whoever resolves it
+          "refused"   the effect is no longer reserved by this attempt
 ]]
 local now = nowMs()
 
-local function commit(claim, effect, owner, result)
-  local ledger, field = ARGV[1] .. claim, "e:" .. effect
+local function commit(dedupKey, effect, reservationId, result)
+  local ledger, field = ARGV[1] .. dedupKey, "e:" .. effect
   local known, open, jobs = unpack(redis.call("HMGET", ledger, field, "open", "jobs"))
   local entry = known and cjson.decode(known)
-  if not entry or entry.owner ~= owner then return "refused" end
+  if not entry or entry.reservationId ~= reservationId then return "refused" end
   if entry.state == "done" then return "done" end
 
   if entry.state == "in-doubt" then
@@ -35,9 +33,7 @@ local function commit(claim, effect, owner, result)
     return "in-doubt"
   end
 
-  entry.state = "done"
-  entry.at = now
-  entry.deadline = nil
+  entry.state, entry.at, entry.deadline = "done", now, nil
   local written = { field, cjson.encode(entry), "open", open - 1 }
   if result ~= "" then
     written[5], written[6] = "r:" .. effect, result
@@ -47,17 +43,11 @@ local function commit(claim, effect, owner, result)
   return "done"
 end
 
-local function takeLock(job, lockToken, start)
-  if redis.call("GET", job .. ":lock") == lockToken and redis.call("HGET", job, "ats") == start then
-    redis.call("DEL", job .. ":lock")
-  end
-end
-
 local outcomes = {}
 for index, report in ipairs(cjson.decode(ARGV[4])) do
-  local claim, effect, owner, result, jobId, lockToken, start = unpack(report)
-  local outcome = commit(claim, effect, owner, result)
-  if outcome ~= "done" then takeLock(ARGV[2] .. jobId, lockToken, start) end
+  local dedupKey, effect, reservationId, result, jobId, lockToken, delivery = unpack(report)
+  local outcome = commit(dedupKey, effect, reservationId, result)
+  if outcome ~= "done" then breakLease(ARGV[2], jobId, lockToken, delivery) end
   outcomes[index] = outcome
 end
 return cjson.encode(outcomes)

@@ -1,86 +1,64 @@
-import { InDoubtError } from "../contract/attempt-errors.ts";
-import type { EffectCall, EffectDeclaration, EffectOptions, ProbeCall } from "../contract/effect.ts";
-import type { Logger } from "../observe/logger.ts";
-import type { Abort } from "../service/abort.ts";
-import type { EffectTransition } from "./effect-metrics.ts";
-import type { EffectClaimant } from "./ledger.ts";
+import { InDoubtError } from "../job/attempt-errors.ts";
+import type { EffectCall, EffectDeclaration, EffectOptions } from "../job/effect.ts";
+import type { Abort } from "../lib/abort.ts";
+import type { ClaimedJob } from "../queue/claimed-job.ts";
+import type { EffectEventName, Events } from "../telemetry/events.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { Ledger, ReservedEffect } from "./ledger.ts";
 
 export const EFFECT_RESULT_MAX_BYTES = 16 * 1_024;
 
-/** The attempt on whose behalf effects run. */
-export interface EffectOwner {
-  readonly jobId: string;
-  readonly claim: string;
-  readonly lockToken: string;
-  readonly start: number;
-  readonly worker: string;
-  /** Comes when the attempt must end. */
+/** The attempt that effects run for. */
+export interface EffectContext {
+  readonly job: Pick<ClaimedJob, "id" | "type" | "lockToken" | "delivery" | "lease">;
+  readonly ledger: Ledger;
+  /** Aborted when the attempt must end. */
   readonly abort: Abort;
-  /** Made when it is needed: most effects have nothing to tell. */
+  /** Made when it is needed: most effects log nothing. */
   readonly log: () => Logger;
-  /** Takes the job's secrets out of a text. */
+  /** Removes the job's secrets from a text. */
   readonly scrub: (text: string) => string;
-  /** Told of each transition; the effect by its declared name. */
-  readonly count: ((effect: string, transition: EffectTransition) => void) | undefined;
-  /** @throws HoldfastError `LOCK_LOST` when this process was stopped for longer than its lock lasts */
-  assertHeld(): void;
-  /** Whether what happened may still be written down: the lock is not lost, and the worker's grace is not over. */
-  mayReport(): boolean;
+  readonly events: Events;
 }
 
 export type EffectOptionsInUse<T> = EffectOptions<T> & {
   readonly assumedResult?: (call: Pick<EffectCall, "key">) => T;
 };
 
+/** How an effect decides the end of its attempt. */
+export interface AttemptEnd {
+  /** Ends the attempt with this error, even if its handler catches it. */
+  block(error: unknown): void;
+  /** Redis answered this report with an error: the attempt may not end before it is answered otherwise. */
+  waitFor(report: Promise<unknown>): void;
+}
+
 /** One effect of one attempt, on its way through reserve → run → commit. */
 export interface EffectRun<T> {
+  /** With `/index` where it has one. */
   readonly id: string;
-  /** As it is declared, without an index: names of spans and labels of metrics must be few. */
+  /** As declared, without an index: names of spans and labels of metrics must be few. */
   readonly name: string;
-  readonly key: string;
-  readonly nonce: string;
+  readonly reservationId: string;
   readonly declaration: EffectDeclaration;
   readonly options: EffectOptionsInUse<T>;
   readonly run: (call: EffectCall) => Promise<T>;
-  /** Ends the attempt with this error, whatever its handler makes of it. */
-  readonly block: (error: unknown) => void;
-  /** Redis answered this report with an error: the attempt may not end before it has answered otherwise. */
-  readonly onRefused: (report: Promise<unknown>) => void;
+  readonly end: AttemptEnd;
 }
 
-export function claimant<T>(
-  { id, nonce }: EffectRun<T>,
-  { jobId, lockToken, start }: EffectOwner,
-): EffectClaimant {
-  return { effect: id, owner: nonce, jobId, lockToken, start };
+export function reservedEffect<T>(
+  { id, reservationId }: EffectRun<T>,
+  { job }: EffectContext,
+): ReservedEffect {
+  return { effect: id, reservationId, jobId: job.id, lockToken: job.lockToken, delivery: job.delivery };
 }
 
-export function count<T>({ name }: EffectRun<T>, owner: EffectOwner, transition: EffectTransition): void {
-  owner.count?.(name, transition);
-}
-
-/** A class, since an accessor in an object literal costs each object a hidden class of its own. */
-export class GivenProbe implements ProbeCall {
-  readonly key: string;
-  readonly #abort: Abort;
-
-  constructor(key: string, abort: Abort) {
-    this.key = key;
-    this.#abort = abort;
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-}
-
-export class GivenCall extends GivenProbe implements EffectCall {
-  readonly fence: number;
-
-  constructor(key: string, fence: number, abort: Abort) {
-    super(key, abort);
-    this.fence = fence;
-  }
+export function emit<T>(
+  { name }: EffectRun<T>,
+  { job, events }: EffectContext,
+  event: EffectEventName,
+): void {
+  events.emit(event, job.type, name);
 }
 
 export function inDoubt(

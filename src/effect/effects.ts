@@ -1,130 +1,135 @@
 import { randomUUID } from "node:crypto";
-import { effectKeyOf } from "../contract/claim.ts";
-import type { EffectCall, EffectDeclarations, RunEffect } from "../contract/effect.ts";
-import { keyFault } from "../contract/idempotency-key.ts";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { storeFault } from "../store/fault.ts";
-import { untilAnswered } from "../store/until-answered.ts";
+import type { EffectCall, EffectDeclaration, EffectDeclarations, RunEffect } from "../job/effect.ts";
+import { keyFault } from "../job/idempotency-key.ts";
+import { redisFault } from "../redis/redis-errors.ts";
+import { untilAnswered } from "../redis/until-answered.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
-import { type EffectOptionsInUse, type EffectOwner, inDoubt } from "./effect-run.ts";
+import { type AttemptEnd, type EffectContext, type EffectOptionsInUse, inDoubt } from "./effect-run.ts";
 import { isInside, withName } from "./inside.ts";
-import type { Ledger } from "./ledger.ts";
 
 /** The effects of one attempt. */
 export interface Effects {
   readonly effect: RunEffect<string>;
-  /** What must become of the attempt, even if its handler swallowed it: in doubt, busy elsewhere, or not allowed to begin. */
+  /** How the attempt must end, even if its handler caught the error: in doubt, busy elsewhere, or not allowed to begin. */
   blocked(): HoldfastError | undefined;
-  /** Ends it: no effect can begin any more, and what was under way has been written down. */
+  /** Lets no effect begin any more, and waits for those under way to be reported. */
   close(): Promise<void>;
-  /**
-   * Looks, before the attempt completes, whether an earlier one has begun an effect that this one did not ask for, and of
-   * which nobody knows what became of it. Such an attempt is blocked.
-   */
+  /** Blocks the attempt if an earlier one left an effect open that this one did not ask for. Called before it completes. */
   checkLeftOpen(): Promise<void>;
 }
 
 const INDEX_MAX = 200;
 
-/** Random for each process, counted within it: random bytes for each call showed in profiles. */
-const processNonce = randomUUID();
-let calls = 0;
-
-function newNonce(): string {
-  calls += 1;
-  return `${processNonce}/${calls}`;
-}
-
 /**
- * @param open called with the first effect: many attempts have none, and owe nothing for it
- * @param start which start of the job this is: the first has none before it that could have left anything open
+ * @param open called with the first effect: attempts without effects pay nothing
+ * @param delivery which delivery of the job this is: before the first, nothing can have been left open
  */
 export function openEffects(
   declarations: EffectDeclarations,
-  open: () => { readonly ledger: Ledger; readonly owner: EffectOwner },
-  start = 1,
+  open: () => EffectContext,
+  delivery = 1,
 ): Effects {
-  let opened: ReturnType<typeof open> | undefined;
+  return new AttemptEffects(declarations, open, delivery);
+}
+
+class AttemptEffects implements Effects, AttemptEnd {
+  readonly #declarations: EffectDeclarations;
+  readonly #open: () => EffectContext;
+  readonly #delivery: number;
+  #opened: EffectContext | undefined;
   /** By effect and index. */
-  const underWay = new Map<string, { readonly nonce: string; readonly work: Promise<unknown> }>();
+  readonly #underWay = new Map<string, { readonly reservationId: string; readonly work: Promise<unknown> }>();
   /** Reports that Redis answered with an error, and that are sent again. */
-  const refused = new Set<Promise<unknown>>();
-  let blocked: HoldfastError | undefined;
-  let isClosed = false;
+  readonly #refused = new Set<Promise<unknown>>();
+  #blocked: HoldfastError | undefined;
+  #isClosed = false;
 
-  const block = (error: unknown) => {
-    blocked ??= asHoldfastError(error);
-  };
+  constructor(declarations: EffectDeclarations, open: () => EffectContext, delivery: number) {
+    this.#declarations = declarations;
+    this.#open = open;
+    this.#delivery = delivery;
+  }
 
-  async function effect<T>(
+  readonly effect: RunEffect<string> = async <T>(
     name: string,
     run: (call: EffectCall) => Promise<T>,
     options: EffectOptionsInUse<T> = {},
-  ): Promise<T | undefined> {
-    if (isClosed)
-      throw new HoldfastError("LOCK_LOST", `The attempt has ended; effect "${name}" was not begun`);
-    const declaration = Object.hasOwn(declarations, name) ? declarations[name] : undefined;
-    if (declaration === undefined)
-      throw new HoldfastError("PERMANENT_FAILURE", `The job declares no effect "${name}"`);
+  ): Promise<T | undefined> => {
+    const declaration = this.#declared(name);
     const id = effectId(name, options.index);
-    const first = underWay.get(id);
+    const first = this.#underWay.get(id);
     if (first !== undefined) {
-      if (isInside(first.nonce))
+      if (isInside(first.reservationId))
         throw new HoldfastError("PERMANENT_FAILURE", `Effect "${id}" is called from inside itself`);
       return (await first.work) as T | undefined;
     }
-    opened ??= open();
-    const { ledger, owner } = opened;
-    const nonce = newNonce();
-    const work = actOnce<T>(
-      {
-        id,
-        name,
-        key: effectKeyOf(owner.claim, id),
-        nonce,
-        declaration,
-        options,
-        run: withName(nonce, run),
-        block,
-        onRefused: (report) => void refused.add(report),
-      },
-      ledger,
-      owner,
-    ).catch((error: unknown) => {
-      if (isBlocking(error)) block(error);
-      throw error;
+    const reservationId = randomUUID();
+    const work = this.#act<T>({
+      id,
+      name,
+      reservationId,
+      declaration,
+      options,
+      run: withName(reservationId, run),
+      end: this,
     });
-    underWay.set(id, { nonce, work });
-    return await work.finally(() => underWay.delete(id));
+    this.#underWay.set(id, { reservationId, work });
+    return await work.finally(() => this.#underWay.delete(id));
+  };
+
+  blocked(): HoldfastError | undefined {
+    return this.#blocked;
   }
 
-  return {
-    effect,
-    blocked: () => blocked,
-    async close() {
-      isClosed = true;
-      if (underWay.size > 0) await Promise.allSettled([...underWay.values()].map(({ work }) => work));
-      if (refused.size > 0) await Promise.allSettled([...refused]);
-    },
-    async checkLeftOpen() {
-      if (start === 1 || Object.keys(declarations).length === 0) return;
-      opened ??= open();
-      const { ledger, owner } = opened;
-      const left = await untilAnswered(() => ledger.leftOpen({ id: owner.jobId, start }), {
-        isHeld: owner.mayReport,
-      });
-      if (left.kind === "busy") block(effectBusy(left.effect, left));
-      if (left.kind === "in-doubt")
-        block(
-          inDoubt(left.effect, "an earlier attempt was not heard of again, and this one did not ask for it"),
-        );
-    },
-  };
-}
+  block(error: unknown): void {
+    this.#blocked ??= error instanceof HoldfastError ? error : redisFault(error);
+  }
 
-function asHoldfastError(error: unknown): HoldfastError {
-  return error instanceof HoldfastError ? error : storeFault(error);
+  waitFor(report: Promise<unknown>): void {
+    this.#refused.add(report);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#underWay.size > 0)
+      await Promise.allSettled([...this.#underWay.values()].map(({ work }) => work));
+    if (this.#refused.size > 0) await Promise.allSettled([...this.#refused]);
+  }
+
+  async checkLeftOpen(): Promise<void> {
+    if (this.#delivery === 1 || Object.keys(this.#declarations).length === 0) return;
+    const { job, ledger } = this.#context();
+    const left = await untilAnswered(() => ledger.leftOpen(job.id, this.#delivery), {
+      isLeased: () => job.lease.isLocked(),
+    });
+    if (left.kind === "busy") this.block(effectBusy(left.effect, left));
+    if (left.kind === "in-doubt")
+      this.block(inDoubt(left.effect, "an earlier attempt never reported, and this one did not ask for it"));
+  }
+
+  #context(): EffectContext {
+    this.#opened ??= this.#open();
+    return this.#opened;
+  }
+
+  #declared(name: string): EffectDeclaration {
+    if (this.#isClosed)
+      throw new HoldfastError("LOCK_LOST", `The attempt has ended; effect "${name}" was not begun`);
+    const declaration = Object.hasOwn(this.#declarations, name) ? this.#declarations[name] : undefined;
+    if (declaration !== undefined) return declaration;
+    throw new HoldfastError("PERMANENT_FAILURE", `The job declares no effect "${name}"`);
+  }
+
+  async #act<T>(effect: Parameters<typeof actOnce<T>>[0]): Promise<T | undefined> {
+    try {
+      return await actOnce<T>(effect, this.#context());
+    } catch (error) {
+      if (isBlocking(error)) this.block(error);
+      throw error;
+    }
+  }
 }
 
 const blocking: ReadonlySet<ErrorCode> = new Set(["EFFECT_IN_DOUBT", "EFFECT_BUSY", "STORE_ROLLED_BACK"]);

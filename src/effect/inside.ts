@@ -3,7 +3,7 @@ export function withName<In, Out>(
   name: string,
   run: (input: In) => Promise<Out>,
 ): (input: In) => Promise<Out> {
-  return { [name]: async (input: In) => await run(input) }[name] as typeof run;
+  return Object.defineProperty(async (input: In) => await run(input), "name", { value: name });
 }
 
 /**

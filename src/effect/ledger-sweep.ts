@@ -1,41 +1,37 @@
-import type { Logger } from "../observe/logger.ts";
-import { oneAtATime } from "../service/one-at-a-time.ts";
-import { type Running, stopOnce } from "../service/running.ts";
-import type { StoreClient } from "../store/client.ts";
-import { doubtsKey, joinedJobsKey, ledgerKey, queueKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
-
-export interface LedgerSweepOptions {
-  readonly client: StoreClient;
-  readonly prefix: string;
-  readonly queue: string;
-  /** Milliseconds for which a ledger is remembered once its jobs have ended. */
-  readonly retentionMs: number;
-  readonly log: Logger;
-}
+import { oneAtATime } from "../lib/one-at-a-time.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import { retryFailedJobLua } from "../queue/includes.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
+import { nowLua } from "../redis/includes.ts";
+import { loadScript } from "../redis/script.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { entriesLua, ledgerLua } from "./includes.ts";
 
 const SWEEP_EVERY_MS = 1_000;
-/** Holds up Redis for less than a millisecond. */
+/** Occupies Redis for less than a millisecond. */
 const JOBS_MAX = 100;
 
-const script = loadScript(import.meta.url, "sweep.lua", ["ledger-life.lua", "../queue/retry-failed-job.lua"]);
+const script = loadScript(import.meta.url, "sweep.lua", nowLua, retryFailedJobLua, ledgerLua, entriesLua);
 
 /**
- * Looks each second at the jobs of a queue that have asked for effects: what no single step can do, because a process can die
- * between any two. Nobody leads: every worker of the queue sweeps, and the script decides.
+ * Sweeps the ledgers of a queue each second: it does what no single step can, since a process can die between any two. There is no
+ * leader: every worker of the queue sweeps, and the script decides.
+ *
+ * @param retentionMs how long a ledger is kept that no job uses and in which nothing is open
  */
-export function startLedgerSweep({ client, prefix, queue, retentionMs, log }: LedgerSweepOptions): Running {
-  const keys = [joinedJobsKey(prefix, queue), doubtsKey(prefix, queue)];
-  const args = [ledgerKey(prefix, queue, ""), queueKey(prefix, queue, ""), JOBS_MAX, retentionMs];
+export function startLedgerSweep(store: QueueStore, retentionMs: number, log: Logger): Running {
+  const { client, queue } = store;
+  const keys = [store.keys.joinedJobs, store.keys.doubts];
+  const args = [store.keys.ledgerStart, store.keys.start, JOBS_MAX, retentionMs];
   let isStopping = false;
 
   const sweep = oneAtATime(async () => {
     // A retrying connection would keep the command until Redis is back; the next sweep comes soon.
-    for (let looked = JOBS_MAX; looked === JOBS_MAX && !isStopping && client.status === "ready"; ) {
+    for (let read = JOBS_MAX; read === JOBS_MAX && !isStopping && client.status === "ready"; ) {
       const reply = (await script.run(client, keys, args)) as [number, number, number];
       const [, wentOn, doubted] = reply;
-      [looked] = reply;
-      if (wentOn > 0) log.info({ queue, jobs: wentOn }, "jobs go on: nothing of them is in doubt any more");
+      [read] = reply;
+      if (wentOn > 0) log.info({ queue, jobs: wentOn }, "jobs go on: their doubts are resolved");
       if (doubted > 0) log.warn({ queue, effects: doubted }, "effects of ended jobs are in doubt");
     }
   });

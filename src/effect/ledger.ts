@@ -1,274 +1,196 @@
-import { HoldfastError } from "../errors/holdfast-error.ts";
-import { batchByTurn } from "../service/batch-by-turn.ts";
-import type { StoreAccess } from "../store/connect.ts";
-import { type Epoch, inEpoch, OTHER_EPOCH } from "../store/epoch.ts";
-import { storeFault } from "../store/fault.ts";
-import { auditKey, doubtsKey, epochKey, joinedJobsKey, ledgerKey, queueKey } from "../store/keys.ts";
-import { effectPlace } from "../store/places.ts";
-import { loadScript, type Script } from "../store/script.ts";
-import type { HeldEffects } from "./held-effects.ts";
-import { findInherited } from "./inherited-entry.ts";
-import { openStoredName, storedNameOf } from "./stored-name.ts";
+import { leaseLua } from "../queue/includes.ts";
+import type { QueueStore, WritableQueueStore } from "../queue/queue-store.ts";
+import { nowLua } from "../redis/includes.ts";
+import { loadScript, type Script } from "../redis/script.ts";
+import { findFormerEntry } from "./former-ledger.ts";
+import { entriesLua, ledgerLua } from "./includes.ts";
+import {
+  type Committed,
+  type LedgerSteps,
+  openLedgerSteps,
+  type Reservation,
+  throwRedisFault,
+} from "./ledger-steps.ts";
+import { decryptEffectText, effectName, encryptEffectText, findStoredName } from "./ledger-texts.ts";
+import { type Resolution, type Resolved, resolveDoubt } from "./resolve-doubt.ts";
+import { createUnreportedEffects, type UnreportedEffects } from "./unreported-effects.ts";
 
-/** Where the ledgers of one queue lie. */
-export interface LedgerPlace {
-  readonly prefix: string;
-  readonly queue: string;
-}
-
-/**
- * @param claim hash of a job's type and idempotency key: each has a ledger of its own
- * @param otherQueues where the same key may have a ledger, too: its type has moved from or to there. @default none
- */
-export type Ledgers = (claim: string, otherQueues?: readonly string[]) => Ledger;
-
-/** One run of an effect, and the attempt it belongs to. */
-export interface EffectClaimant {
+/** One run of an effect, and the attempt that it belongs to. */
+export interface ReservedEffect {
   readonly effect: string;
-  readonly owner: string;
+  /** Unique to this run. */
+  readonly reservationId: string;
   readonly jobId: string;
   readonly lockToken: string;
-  readonly start: number;
+  /** BullMQ's delivery count; unique per attempt. */
+  readonly delivery: number;
 }
 
-/** What an attempt shows to reserve an effect. */
-export interface ReservationRequest extends EffectClaimant {
-  readonly worker: string;
-  /** Milliseconds until the owner must have ended. */
+export interface ReservationTimes {
+  /** Milliseconds until the attempt has certainly given up. */
   readonly deadlineMs: number;
-  /** Milliseconds from the first run for which it may be run again; 0: never. */
+  /** Milliseconds from the first run for which the effect may be run again; 0: never. */
   readonly repeatMs: number;
 }
 
-export type Reservation =
-  /**
-   * @param isConfirmed unconfirmed, it may be lost: nothing may begin, and it is to be released
-   * @param fence grows with each reservation of the effect
-   */
-  | { readonly kind: "reserved"; readonly isConfirmed: boolean; readonly fence: number }
-  | { readonly kind: "done"; readonly result: string | null }
-  /** @param times how often the job was deferred for it */
-  | { readonly kind: "busy"; readonly ms: number; readonly times: number }
-  | { readonly kind: "in-doubt" }
-  | { readonly kind: "not-held" }
-  | { readonly kind: "cancelled" };
-
-export type Committed = "done" | "in-doubt" | "refused";
 export type Released = "released" | "in-doubt" | "refused";
 export type Doubted = "in-doubt" | "refused";
 
-export interface Resolution {
-  readonly as: "done" | "not-done";
-  /** JSON; the late report of the effect's own worker is used where it is absent. */
-  readonly result?: string | undefined;
-  readonly evidence: string;
-  readonly by: string;
-}
-
-/** What becomes of a job when a doubt of it is resolved; as resolve.lua explains. */
-export const resolvedJobs = ["retried", "in-doubt", "running", "cancelled", "completed", "gone"] as const;
-export type ResolvedJob = (typeof resolvedJobs)[number];
-
-/** What earlier starts of a job have left open. */
+/** What earlier attempts of a job have left open. */
 export type LeftOpen =
   | { readonly kind: "none" }
   | { readonly kind: "busy"; readonly effect: string; readonly ms: number; readonly times: number }
   | { readonly kind: "in-doubt"; readonly effect: string };
 
-export type Resolved =
-  | { readonly kind: "resolved"; readonly jobId: string; readonly job: ResolvedJob }
-  | { readonly kind: "not-in-doubt"; readonly state: string | null };
-
-const script = (file: string, ...includes: string[]): Script =>
-  loadScript(import.meta.url, file, ["ledger-life.lua", ...includes]);
-const scripts = {
-  reserve: script("reserve.lua"),
-  commit: script("commit.lua"),
-  release: script("release.lua"),
-  doubt: script("doubt.lua"),
-  resolve: script("resolve.lua", "../queue/retry-failed-job.lua"),
-  leftOpen: script("left-open.lua"),
-};
-
-/** Each transition of an effect is one of these: one atomic compare-and-set in the store. */
-export interface Ledger {
-  reserve(request: ReservationRequest): Promise<Reservation>;
-  /** Costs the attempt its job where the report is not taken. @param result JSON, "" for none */
-  commit(claimant: EffectClaimant, result: string): Promise<Committed>;
-  release(effect: string, owner: string): Promise<Released>;
-  doubt(effect: string, owner: string, reason: string): Promise<Doubted>;
-  resolve(effect: string, resolution: Resolution): Promise<Resolved>;
-  /** Puts in doubt what earlier starts of the job left reserved past its deadline. */
-  leftOpen(job: { readonly id: string; readonly start: number }): Promise<LeftOpen>;
+/** The ledgers of one queue, for a worker. */
+export interface QueueLedgers {
+  readonly store: WritableQueueStore;
+  readonly worker: string;
+  /** How long a ledger is kept that no job uses and in which nothing is open, in milliseconds. */
+  readonly retentionMs: number;
+  readonly steps: LedgerSteps;
+  readonly unreported: UnreportedEffects;
 }
 
-/** What only a worker needs, which begins effects. */
-export interface WorkersLedger {
-  readonly epoch: Epoch;
-  readonly held: HeldEffects;
-}
-
-/** At a concurrency of 50 four and eight were the quickest: while the store is at some, others are made. */
-const TOGETHER_MAX = 8;
-
-/**
- * The ledgers of one queue. What the attempts of this process ask of them within one turn of the event loop travels in
- * one command; each transition is atomic all the same.
- *
- * @param retentionMs how long finished effects are remembered
- */
-export function openLedgers(
-  access: StoreAccess,
-  place: LedgerPlace,
+export function openQueueLedgers(
+  store: WritableQueueStore,
+  worker: string,
   retentionMs: number,
-  ofWorker?: WorkersLedger,
-): Ledgers {
-  const { client, sealer } = access;
-  const { prefix, queue } = place;
-  const ledgers = ledgerKey(prefix, queue, "");
-  const jobs = queueKey(prefix, queue, "");
-  const doubts = doubtsKey(prefix, queue);
-  const joined = joinedJobsKey(prefix, queue);
-  const run = async <T>(
-    step: keyof typeof scripts,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-  ) => {
-    try {
-      return (await scripts[step].run(client, keys, args)) as T;
-    } catch (error) {
-      throw storeFault(error);
-    }
+): QueueLedgers {
+  return {
+    store,
+    worker,
+    retentionMs,
+    steps: openLedgerSteps(store, retentionMs),
+    unreported: createUnreportedEffects(store, worker),
   };
-  // As one text there and one back: profiles showed the client's work for each argument and each element of a reply.
-  const reserve = batchByTurn({
-    itemsMax: TOGETHER_MAX,
-    async run(requests: readonly StepArgs[]): Promise<Reservation[]> {
-      if (ofWorker === undefined) throw new HoldfastError("INTERNAL", "Only a worker begins effects");
-      const { epoch } = ofWorker;
-      const keys = [doubts, epochKey(prefix, queue), joined];
-      const items = JSON.stringify(requests);
-      const { result, isConfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
-        const written = await epoch
-          .write(scripts.reserve, keys, [ledgers, jobs, items, id, count])
-          .catch(failed);
-        if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;
-        const [counted, result] = JSON.parse(String(written.reply)) as [number, unknown[]];
-        return { count: counted, result, isConfirmed: written.isConfirmed };
-      });
-      return result.map((reply) => toReservation(reply, isConfirmed));
-    },
-  });
-  const commit = batchByTurn({
-    itemsMax: TOGETHER_MAX,
-    async run(reports: readonly StepArgs[]) {
-      const args = [ledgers, jobs, retentionMs, JSON.stringify(reports)];
-      return JSON.parse(await run<string>("commit", [doubts], args)) as Committed[];
-    },
-  });
-  /** An end that is refused can mean that the store has lost the reservation: then it is put in doubt before it is let go. */
-  async function ended<T extends string>(owner: string, outcome: Promise<T>): Promise<T> {
-    const told = await outcome;
-    if (told === "refused") await ofWorker?.epoch.check().catch(() => {});
-    ofWorker?.held.drop(owner);
-    return told;
+}
+
+const releaseScript = loadScript(import.meta.url, "release.lua", nowLua, ledgerLua, entriesLua);
+const doubtScript = loadScript(import.meta.url, "doubt.lua", nowLua, entriesLua);
+const leftOpenScript = loadScript(import.meta.url, "left-open.lua", nowLua, leaseLua, entriesLua);
+
+/** The effects of one deduplication key, for an attempt. Each transition is one atomic compare-and-set in Redis. */
+export class Ledger {
+  readonly dedupKey: string;
+  readonly #queue: QueueLedgers;
+  readonly #others: readonly QueueStore[];
+  /** Stored names of effects with an index, or from another queue. */
+  readonly #names = new Map<string, string>();
+
+  /** @param others queues in which the same key may have a ledger, because its type has moved */
+  constructor(queue: QueueLedgers, dedupKey: string, others: readonly QueueStore[] = []) {
+    this.#queue = queue;
+    this.dedupKey = dedupKey;
+    this.#others = others;
   }
-  return (claim, otherQueues = []) => {
-    const ledger = ledgers + claim;
-    /** Of the effects with an index that were asked for. */
-    const names = new Map<string, string>();
-    const findName = async (effect: string) => {
-      const name = await storedNameOf(access, ledger, claim, effect);
-      names.set(effect, name);
-      return name;
-    };
-    // At once, for a report must be on its way before the attempt goes on; its effect was reserved before.
-    const nameOf = (effect: string) => names.get(effect) ?? effect;
-    /** What another queue's ledger knows of the effect goes by the name that it has there: what is sealed is bound to it. */
-    const inherit = async (effect: string): Promise<StepArgs> => {
-      const inherited = await findInherited(access, prefix, otherQueues, claim, effect).catch(failed);
-      if (inherited === undefined) return [];
-      const name = nameOf(effect);
-      if (inherited.name !== name && (await client.hexists(ledger, `e:${name}`).catch(failed)) > 0) return [];
-      names.set(effect, inherited.name);
-      return [inherited.entry, inherited.result];
-    };
-    const seal = (name: string, part: "result" | "reason" | "evidence", text: string) =>
-      text === "" ? "" : sealer.seal(text, effectPlace(claim, name, part));
-    return {
-      async reserve(request) {
-        const { effect, owner, lockToken, start, deadlineMs, repeatMs, jobId, worker } = request;
-        if (effect.includes("/")) await findName(effect);
-        const elsewhere = otherQueues.length > 0 ? await inherit(effect) : [];
-        const name = nameOf(effect);
-        const args = [claim, name, owner, lockToken, String(start), deadlineMs, repeatMs, jobId, worker];
-        const reservation = await reserve([...args, ...elsewhere]);
-        if (reservation.kind === "reserved")
-          ofWorker?.held.hold(claim, { effect: name, owner, jobId, start, worker });
-        if (reservation.kind !== "done" || reservation.result === null) return reservation;
-        return {
-          ...reservation,
-          result: sealer.open(reservation.result, effectPlace(claim, name, "result")),
-        };
-      },
-      commit({ effect, owner, jobId, lockToken, start }, result) {
-        const name = nameOf(effect);
-        const args = [claim, name, owner, seal(name, "result", result), jobId, lockToken, String(start)];
-        return ended(owner, commit(args));
-      },
-      async release(effect, owner) {
-        const args = [nameOf(effect), owner, retentionMs, claim];
-        const outcome = await run<Released>("release", [ledger, doubts], args);
-        ofWorker?.held.drop(owner);
-        return outcome;
-      },
-      doubt(effect, owner, reason) {
-        const name = nameOf(effect);
-        const args = [name, owner, seal(name, "reason", reason), claim];
-        return ended(owner, run<Doubted>("doubt", [ledger, doubts], args));
-      },
-      async resolve(effect, { as, result = "", evidence, by }) {
-        const name = await findName(effect);
-        const sealed = [seal(name, "result", result), seal(name, "evidence", evidence)];
-        const args = [name, as, ...sealed, by, retentionMs, claim, jobs];
-        const keys = [ledger, doubts, auditKey(prefix, queue), joined];
-        const [kind, detail, job] = await run<[string, string | null, ResolvedJob]>("resolve", keys, args);
-        return kind === "resolved"
-          ? { kind, jobId: detail ?? "", job }
-          : { kind: "not-in-doubt", state: detail };
-      },
-      async leftOpen({ id, start }) {
-        const keys = [ledger, doubts, queueKey(prefix, queue, id)];
-        const reply = await run<[string, string, number, number]>("leftOpen", keys, [claim, id, start]);
-        const [kind, stored = "", ms = 0, times = 0] = reply;
-        const effect = openStoredName(sealer, claim, stored);
-        if (kind === "busy") return { kind, effect, ms, times };
-        return kind === "in-doubt" ? { kind, effect } : { kind: "none" };
-      },
-    };
-  };
-}
 
-type StepArgs = readonly (string | number)[];
+  async reserve(
+    { effect, reservationId, jobId, lockToken, delivery }: ReservedEffect,
+    { deadlineMs, repeatMs }: ReservationTimes,
+  ): Promise<Reservation> {
+    const { dedupKey } = this;
+    const { store, worker, steps, unreported } = this.#queue;
+    if (effect.includes("/")) this.#names.set(effect, await findStoredName(store, dedupKey, effect));
+    const inherited = this.#others.length > 0 ? await this.#inherit(effect) : [];
+    const name = this.#nameOf(effect);
+    const args = [dedupKey, name, reservationId, lockToken, String(delivery), deadlineMs, repeatMs];
+    const reservation = await steps.reserve([...args, jobId, worker, ...inherited]);
+    if (reservation.kind === "reserved") unreported.add({ dedupKey, name, reservationId, jobId, delivery });
+    if (reservation.kind !== "done" || reservation.result === null) return reservation;
+    const result = decryptEffectText(store, { dedupKey, name }, "result", reservation.result);
+    return { kind: "done", result };
+  }
 
-function failed(error: unknown): never {
-  throw storeFault(error);
-}
+  /**
+   * Sends the report before it returns. A refused one costs the attempt its job.
+   *
+   * @param result JSON, "" for none
+   */
+  commit(
+    { effect, reservationId, jobId, lockToken, delivery }: ReservedEffect,
+    result: string,
+  ): Promise<Committed> {
+    const encrypted = this.#encrypt(effect, "result", result);
+    const args = [
+      this.dedupKey,
+      this.#nameOf(effect),
+      reservationId,
+      encrypted,
+      jobId,
+      lockToken,
+      String(delivery),
+    ];
+    return this.#finished(reservationId, this.#queue.steps.commit(args));
+  }
 
-function toReservation(reply: unknown, isConfirmed: boolean): Reservation {
-  const [kind, detail, times] = reply as [Reservation["kind"], (string | number | null)?, number?];
-  switch (kind) {
-    case "done":
-      return { kind, result: detail == null ? null : String(detail) };
-    case "busy":
-      return { kind, ms: Number(detail), times: Number(times) };
-    case "reserved":
-      return { kind, isConfirmed, fence: Number(detail) };
-    case "in-doubt":
-    case "not-held":
-    case "cancelled":
-      return { kind };
-    default:
-      throw new HoldfastError("INTERNAL", "The ledger gave an unknown answer");
+  async release(effect: string, reservationId: string): Promise<Released> {
+    const args = [this.#nameOf(effect), reservationId, this.#queue.retentionMs, this.dedupKey];
+    const outcome = (await this.#run(releaseScript, args)) as Released;
+    this.#queue.unreported.remove(reservationId);
+    return outcome;
+  }
+
+  doubt(effect: string, reservationId: string, reason: string): Promise<Doubted> {
+    const args = [
+      this.#nameOf(effect),
+      reservationId,
+      this.#encrypt(effect, "reason", reason),
+      this.dedupKey,
+    ];
+    return this.#finished(reservationId, this.#run(doubtScript, args) as Promise<Doubted>);
+  }
+
+  resolve(effect: string, resolution: Resolution): Promise<Resolved> {
+    const { store, retentionMs } = this.#queue;
+    return resolveDoubt(store, retentionMs, { dedupKey: this.dedupKey, effect }, resolution);
+  }
+
+  /** Puts in doubt what earlier attempts of the job left reserved past its deadline. */
+  async leftOpen(jobId: string, delivery: number): Promise<LeftOpen> {
+    const { dedupKey } = this;
+    const { store } = this.#queue;
+    const reply = await this.#run(leftOpenScript, [dedupKey, jobId, delivery, store.keys.start]);
+    const [kind, name = "", ms = 0, times = 0] = reply as [LeftOpen["kind"], string?, number?, number?];
+    const effect = effectName(store, { dedupKey, name });
+    if (kind === "busy") return { kind, effect, ms, times };
+    return kind === "in-doubt" ? { kind, effect } : { kind: "none" };
+  }
+
+  #nameOf(effect: string): string {
+    return this.#names.get(effect) ?? effect;
+  }
+
+  #encrypt(effect: string, part: "result" | "reason", text: string): string {
+    const { dedupKey } = this;
+    return encryptEffectText(this.#queue.store, { dedupKey, name: this.#nameOf(effect) }, part, text);
+  }
+
+  async #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
+    const { client, keys } = this.#queue.store;
+    return await script.run(client, [keys.ledger(this.dedupKey), keys.doubts], args).catch(throwRedisFault);
+  }
+
+  /** If Redis refuses the report, checks for data loss before the reservation is dropped. */
+  async #finished<T extends string>(reservationId: string, report: Promise<T>): Promise<T> {
+    const { store, unreported } = this.#queue;
+    const outcome = await report;
+    if (outcome === "refused") await store.epoch.check().catch(() => {});
+    unreported.remove(reservationId);
+    return outcome;
+  }
+
+  /** Another queue's entry keeps its name there: its texts are encrypted for that name. */
+  async #inherit(effect: string): Promise<string[]> {
+    const { client, keys } = this.#queue.store;
+    const former = await findFormerEntry(this.#others, this.dedupKey, effect).catch(throwRedisFault);
+    if (former === undefined) return [];
+    const name = this.#nameOf(effect);
+    const isKnown =
+      former.name !== name &&
+      (await client.hexists(keys.ledger(this.dedupKey), `e:${name}`).catch(throwRedisFault)) > 0;
+    if (isKnown) return [];
+    this.#names.set(effect, former.name);
+    return [former.entry, former.result];
   }
 }

@@ -1,89 +1,88 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
-import type { EffectVerdict } from "../contract/effect.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { faultPoint } from "../observe/fault-points.ts";
-import { messageOf } from "../service/thrown.ts";
-import { untilAnswered } from "../store/until-answered.ts";
+import type { EffectVerdict } from "../job/effect.ts";
+import { messageOf } from "../lib/thrown.ts";
+import { untilAnswered } from "../redis/until-answered.ts";
+import { failpoint } from "../telemetry/failpoints.ts";
 import { classify } from "./classify.ts";
 import {
-  claimant,
-  count,
   EFFECT_RESULT_MAX_BYTES,
-  type EffectOwner,
+  type EffectContext,
   type EffectRun,
+  emit,
   inDoubt,
+  reservedEffect,
   resultJson,
 } from "./effect-run.ts";
-import type { Ledger } from "./ledger.ts";
 
-/** Writes down what a failed run means. @returns what the attempt is to be told */
+/** Reports what a failed run means. @returns the error that the attempt gets */
 export async function afterFailure<T>(
   effect: EffectRun<T>,
-  ledger: Ledger,
-  owner: EffectOwner,
+  context: EffectContext,
   error: unknown,
-  begun: boolean,
+  isBegun: boolean,
 ): Promise<unknown> {
-  const { id, nonce, declaration } = effect;
-  const reason = owner.scrub(messageOf(error));
-  if (!begun || verdictOn(effect, owner, error) === "not-done") {
-    const release = await report(effect, owner, () => ledger.release(id, nonce));
-    if (release !== "refused") count(effect, owner, release === "released" ? "released" : "in_doubt");
-    owner.log().info({ effect: id, release, reason }, "effect not done");
+  const { id, reservationId, declaration } = effect;
+  const { ledger, log } = context;
+  const reason = context.scrub(messageOf(error));
+  if (!isBegun || verdictOn(effect, context, error) === "not-done") {
+    const release = await report(effect, context, () => ledger.release(id, reservationId));
+    if (release !== "refused")
+      emit(effect, context, release === "released" ? "effect.released" : "effect.in-doubt");
+    log().info({ effect: id, release, reason }, "effect not done");
     return error;
   }
-  const doubt = await report(effect, owner, () => ledger.doubt(id, nonce, reason));
-  if (doubt === "in-doubt") count(effect, owner, "in_doubt");
-  owner.log().warn({ effect: id, reason }, "effect in doubt");
+  const doubt = await report(effect, context, () => ledger.doubt(id, reservationId, reason));
+  if (doubt === "in-doubt") emit(effect, context, "effect.in-doubt");
+  log().warn({ effect: id, reason }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") return error;
   return inDoubt(id, reason, { cause: error, retryable: declaration.inDoubt === "probe" });
 }
 
-/** A classifier that throws, or answers anything but its two words, proves nothing. */
-function verdictOn<T>({ id, options }: EffectRun<T>, owner: EffectOwner, error: unknown): EffectVerdict {
+/** A classifier that throws, or returns anything but its two words, proves nothing. */
+function verdictOn<T>(
+  { id, options }: EffectRun<T>,
+  { log, scrub }: EffectContext,
+  error: unknown,
+): EffectVerdict {
   try {
     const verdict: EffectVerdict = options.classify?.(error) ?? classify(error);
     return verdict === "not-done" ? "not-done" : "unknown";
   } catch (fault) {
-    owner.log().warn({ effect: id, reason: owner.scrub(messageOf(fault)) }, "the effect's classifier failed");
+    log().warn({ effect: id, reason: scrub(messageOf(fault)) }, "the effect's classifier failed");
     return "unknown";
   }
 }
 
 /**
- * Writes down what has happened already: an error reply is no refusal, so the report is sent again until Redis answers, as
- * long as this worker has the job. What is not written down by then the next attempt finds reserved, and puts in doubt.
+ * Reports what has happened. An error reply is no refusal: the report is sent again until Redis answers, while this worker has
+ * the job. If it is never answered, the next attempt finds the reservation and puts the effect in doubt.
  */
 export async function report<T, R>(
   effect: EffectRun<T>,
-  owner: EffectOwner,
+  { job }: EffectContext,
   send: () => Promise<R>,
 ): Promise<R> {
   try {
-    return await untilAnswered(send, { isHeld: owner.mayReport });
+    return await untilAnswered(send, { isLeased: () => job.lease.isLocked() });
   } catch (error) {
-    effect.block(error);
+    effect.end.block(error);
     throw error;
   }
 }
 
 /**
- * Sends the report that the effect is done, and does not wait for the answer.
+ * Sends the report that the effect is done, and does not wait for the reply.
  *
- * What the attempt does next, its own end included, follows on the same connection, and a report that is refused costs it
- * its job: it can neither begin another effect nor complete. Where Redis answers with an error, the report is sent again, and
- * the attempt waits for it. A crash before Redis has the report leaves a doubt.
+ * What the attempt does next, its own completion included, follows on the same connection, and a refused report breaks its
+ * lease: it can neither begin another effect nor complete. If Redis replies with an error, the report is sent again and the
+ * attempt waits for it. A crash before Redis has the report leaves a doubt.
  */
-export async function sendCommit<T>(
-  effect: EffectRun<T>,
-  ledger: Ledger,
-  owner: EffectOwner,
-  result: T,
-): Promise<void> {
+export async function sendCommit<T>(effect: EffectRun<T>, context: EffectContext, result: T): Promise<void> {
   const json = resultJson(result);
-  const sent = commitUntilAnswered(effect, ledger, owner, json ?? "");
-  // The ledger sends what it was told within a turn of the event loop at that turn's end.
+  const sent = commitUntilAnswered(effect, context, json ?? "");
+  // The ledger sends its batch at the end of this turn of the event loop.
   await endOfTurn();
   void sent;
   if (json !== undefined) return;
@@ -93,33 +92,31 @@ export async function sendCommit<T>(
   );
 }
 
-/** Never rejects: what became of the report decides what may become of the attempt. */
+/** Never rejects: what becomes of the report decides the end of the attempt. */
 async function commitUntilAnswered<T>(
   effect: EffectRun<T>,
-  ledger: Ledger,
-  owner: EffectOwner,
+  context: EffectContext,
   json: string,
 ): Promise<void> {
-  const { id } = effect;
-  const commit = untilAnswered(() => ledger.commit(claimant(effect, owner), json), {
-    isHeld: owner.mayReport,
+  const { id, end } = effect;
+  const { job, ledger, log } = context;
+  const commit = untilAnswered(() => ledger.commit(reservedEffect(effect, context), json), {
+    isLeased: () => job.lease.isLocked(),
     onRefused: (error) => {
-      owner
-        .log()
-        .warn({ effect: id, reason: messageOf(error) }, "effect done; Redis does not take the report yet");
-      effect.onRefused(commit);
+      log().warn({ effect: id, reason: messageOf(error) }, "effect done; Redis refuses the report for now");
+      end.waitFor(commit);
     },
   });
   try {
     const outcome = await commit;
     if (outcome === "done") {
-      count(effect, owner, "done");
-      return await faultPoint("commit:after", owner.jobId);
+      emit(effect, context, "effect.done");
+      return await failpoint("commit:after", job.id);
     }
-    owner.log().warn({ effect: id, outcome }, "effect done, but too late to be recorded");
-    effect.block(inDoubt(id, "its worker reported it done after the deadline"));
+    log().warn({ effect: id, outcome }, "effect done, but too late to be recorded");
+    end.block(inDoubt(id, "its worker reported it done after the deadline"));
   } catch (error) {
-    owner.log().error({ effect: id, reason: messageOf(error) }, "effect done, but Redis did not record it");
-    effect.block(error);
+    log().error({ effect: id, reason: messageOf(error) }, "effect done, but Redis did not record it");
+    end.block(error);
   }
 }

@@ -1,104 +1,90 @@
 #!lua flags=allow-oom
 --[[
-  Looks at jobs that are joined to ledgers, the most overdue first, and derives from BullMQ's own sets what is to become of
-  them. It holds what no single step can, since between any two of them a process can die:
-    - a job that says in doubt, with nothing in doubt any more, goes on;
-    - a job that has ended leaves nothing reserved behind: what its worker never reported is put in doubt, and listed;
-    - a ledger expires once no job that uses it lives and nothing in it is open.
-  Atomic, so that a job cannot move on between the look and the write. Any number of workers may run it at once.
+  Looks at jobs that are joined to ledgers, the most overdue first. Does what no single step can, since a process can die between
+  any two of them:
+    - a job that says in doubt goes on once nothing of it is in doubt any more;
+    - a job that has ended leaves nothing reserved: what its worker never reported is put in doubt, and listed;
+    - a ledger expires once no living job uses it and nothing in it is open.
+  Atomic: a job cannot move between the look and the write. Any number of workers may run it at once.
 
-  KEYS[1] the jobs that are joined to ledgers   KEYS[2] doubts
-  ARGV[1] how the names of ledgers begin   ARGV[2] how the keys of the queue begin   ARGV[3] how many jobs to look at
-  ARGV[4] milliseconds to remember a ledger
+  KEYS[1] jobs joined to ledgers   KEYS[2] doubts
+  ARGV[1] ledger key prefix   ARGV[2] what all keys of the queue begin with   ARGV[3] how many jobs to look at
+  ARGV[4] milliseconds to keep a ledger
 
   Returns { how many it looked at, how many jobs went on, how many effects it put in doubt }
 ]]
--- When to look again: at a job that runs, that waits, that is in doubt.
+-- When to look again at a job that runs, that waits, that is in doubt.
 local ACTIVE_MS, WAITING_MS, DOUBT_MS = 1000, 15000, 5000
-local DUE_SCALE = 4096
 local prefix, now = ARGV[2], nowMs()
 local wentOn, doubted = 0, 0
 
--- When to look again at a job that has not ended; nothing where it has.
-local function nextLook(id)
-  local due = redis.call("ZSCORE", prefix .. "delayed", id)
-  if due then return math.max(now + ACTIVE_MS, due / DUE_SCALE) end
-  return now + (redis.call("LPOS", prefix .. "active", id) and ACTIVE_MS or WAITING_MS)
+local function nextLook(state, due)
+  if state == "delayed" then return math.max(now + ACTIVE_MS, due) end
+  return now + (state == "active" and ACTIVE_MS or WAITING_MS)
 end
 
-local function putInDoubt(ledger, claim, effect, entry)
-  entry.state = "in-doubt"
-  entry.at = now
-  entry.reason = "its job ended before its worker reported it"
-  redis.call("HSET", ledger, "e:" .. effect, cjson.encode(entry))
-  redis.call("ZADD", KEYS[2], now, claim .. "/" .. effect)
-  doubted = doubted + 1
-end
-
--- A completion proves that its own attempt's effects are done: an attempt with any other end of one cannot complete.
+-- A completion proves that the effects of its own attempt are done: with any other end of one it could not complete.
 local function markDone(ledger, effect, entry)
-  entry.state = "done"
-  entry.at = now
-  entry.deadline = nil
-  redis.call("HSET", ledger, "e:" .. effect, cjson.encode(entry))
+  entry.state, entry.at, entry.deadline = "done", now, nil
+  writeEntry(ledger, effect, entry)
   redis.call("HINCRBY", ledger, "open", -1)
 end
 
--- What an ended job has left reserved. Returns until when its worker may still report, false when nothing is left.
-local function closeReserved(ledger, claim, id, isCompleted)
-  local until_ = false
-  local deliveries = tonumber(redis.call("HGET", prefix .. id, "ats") or 0)
-  for _, field in ipairs(redis.call("HKEYS", ledger)) do
-    local entry = string.sub(field, 1, 2) == "e:" and cjson.decode(redis.call("HGET", ledger, field))
-    if entry and entry.state == "reserved" and entry.job == id then
-      local effect = string.sub(field, 3)
-      if isCompleted and entry.start == deliveries then
+-- Returns until when a worker may still report what an ended job has left reserved, false when nothing is left.
+local function closeReserved(ledger, dedupKey, id, isCompleted)
+  local reportsUntil = false
+  local deliveries = deliveryCount(prefix, id)
+  for effect, entry in pairs(readEntries(ledger)) do
+    if entry.state == "reserved" and entry.job == id then
+      if isCompleted and entry.delivery == deliveries then
         markDone(ledger, effect, entry)
       elseif now < entry.deadline then
-        until_ = math.max(until_ or 0, entry.deadline)
+        reportsUntil = math.max(reportsUntil or 0, entry.deadline)
       else
-        putInDoubt(ledger, claim, effect, entry)
+        putInDoubt(KEYS[2], ledger, dedupKey, effect, entry, "its job ended before its worker reported it")
+        doubted = doubted + 1
       end
     end
   end
-  return until_
+  return reportsUntil
 end
 
--- Returns when to look at the job again, false when it may leave its ledger.
-local function look(id, claim)
-  local ledger = ARGV[1] .. claim
-  local isCompleted = redis.call("ZSCORE", prefix .. "completed", id)
-  local isFailed = not isCompleted and redis.call("ZSCORE", prefix .. "failed", id)
-  local exists = isCompleted or isFailed or redis.call("EXISTS", prefix .. id) == 1
-  if exists and not isCompleted and not isFailed then return nextLook(id) end
-  local open = redis.call("HGET", ledger, "open") or "0"
+-- Returns when to look at the job again, false when it may leave its ledger; and how many effects are open now.
+local function look(ledger, id, dedupKey, open)
+  local state, due = jobState(prefix, id)
+  if not hasEnded(state) and jobExists(prefix, id) then return nextLook(state, due) end
   if open ~= "0" then
-    local until_ = closeReserved(ledger, claim, id, isCompleted)
-    if until_ then return until_ end
+    local reportsUntil = closeReserved(ledger, dedupKey, id, state == "completed")
+    if reportsUntil then return reportsUntil end
     open = redis.call("HGET", ledger, "open")
   end
-  local saysInDoubt = isFailed
-    and string.find(redis.call("HGET", prefix .. id, "failedReason") or "", "EFFECT_IN_DOUBT:", 1, true) == 1
-  if not saysInDoubt then return false end
+  local saysInDoubt = state == "failed" and failureCode(failureReason(prefix, id)) == "EFFECT_IN_DOUBT"
+  if not saysInDoubt then return false, open end
   if open ~= "0" or redis.call("EXISTS", ledger) == 0 then return now + DOUBT_MS end
   retryFailedJob(prefix, id)
   wentOn = wentOn + 1
   return now + ACTIVE_MS
 end
 
+local function leave(ledger, jobs, open)
+  redis.call("HSET", ledger, "jobs", jobs - 1)
+  if jobs == "1" and open == "0" then redis.call("PEXPIRE", ledger, ARGV[4]) end
+end
+
 local members = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])
+local ended = {}
 for _, member in ipairs(members) do
-  local id, claim = string.match(member, "^([^/]+)/(.+)$")
-  local again = look(id, claim)
-  if again then
-    redis.call("ZADD", KEYS[1], again, member)
+  local id, dedupKey = string.match(member, "^([^/]+)/(.+)$")
+  local ledger = ARGV[1] .. dedupKey
+  local known, jobs = unpack(redis.call("HMGET", ledger, "open", "jobs"))
+  local lookAt, open = look(ledger, id, dedupKey, known or "0")
+  if lookAt then
+    redis.call("ZADD", KEYS[1], lookAt, member)
   else
-    redis.call("ZREM", KEYS[1], member)
-    local ledger = ARGV[1] .. claim
-    if redis.call("EXISTS", ledger) == 1 then
-      redis.call("HINCRBY", ledger, "jobs", -1)
-      letExpire(ledger, ARGV[4])
-    end
+    ended[#ended + 1] = member
+    -- The ledger is gone where an operator has deleted it.
+    if jobs then leave(ledger, jobs, open) end
   end
 end
+if #ended > 0 then redis.call("ZREM", KEYS[1], unpack(ended)) end
 return { #members, wentOn, doubted }

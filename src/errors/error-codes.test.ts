@@ -5,7 +5,7 @@ import { errorCodes, isErrorCode } from "./error-codes.ts";
 import { HoldfastError } from "./holdfast-error.ts";
 
 const source = join(import.meta.dirname, "..");
-// The table of all codes is generated; what explains them is written by hand below it.
+// The table of all codes is generated; their explanations follow it, written by hand.
 const [, explained = ""] = readFileSync(join(source, "../docs/errors.md"), "utf8").split(
   "<!-- end of generated -->",
 );
@@ -27,15 +27,15 @@ describe("every error code", () => {
     }
   });
 
-  it("is told from other texts", () => {
+  it("is distinguished from other texts", () => {
     expect(isErrorCode("LOCK_LOST")).toBe(true);
     expect(isErrorCode("toString")).toBe(false);
     expect(isErrorCode("__proto__")).toBe(false);
   });
 });
 
-describe("an error of ours", () => {
-  it("answers and retries as its code says, and keeps its cause", () => {
+describe("a HoldfastError", () => {
+  it("has the HTTP status and retryability of its code, and keeps its cause", () => {
     const cause = new TypeError("socket closed");
 
     const error = new HoldfastError("STORE_UNAVAILABLE", "away", { cause, retryAfterMs: 1_000 });
@@ -45,7 +45,7 @@ describe("an error of ours", () => {
       retryable: true,
       cause,
       retryAfterMs: 1_000,
-      offences: [],
+      issues: [],
     });
   });
 });

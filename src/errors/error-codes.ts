@@ -1,14 +1,17 @@
 /**
- * Every code that Holdfast can answer or throw, in one table.
+ * Every code that Holdfast answers or throws.
  *
- * `httpStatus` is what the API answers; `retryable` says whether the same request, or the same job, can
- * succeed when tried again unchanged. `docs/errors.md` explains each code; a test fails when one is missing
- * there, or stands here and is never used.
+ * `httpStatus` is what the API answers. `retryable` says whether the same request or job can succeed unchanged. A test
+ * fails if a code is unused, or not explained in `docs/errors.md`.
  */
 export const errorCodes = {
   // A request that cannot be accepted. Nothing was stored.
   INVALID_REQUEST: { httpStatus: 400, retryable: false, title: "The request is malformed" },
-  INVALID_PAYLOAD: { httpStatus: 400, retryable: false, title: "The payload does not fit the job's schema" },
+  INVALID_PAYLOAD: {
+    httpStatus: 400,
+    retryable: false,
+    title: "The payload does not match the job's schema",
+  },
   UNKNOWN_JOB_TYPE: { httpStatus: 400, retryable: false, title: "No such job type" },
   IDEMPOTENCY_KEY_MISSING: { httpStatus: 400, retryable: false, title: "An idempotency key is required" },
   IDEMPOTENCY_KEY_INVALID: { httpStatus: 400, retryable: false, title: "The idempotency key is not valid" },
@@ -23,7 +26,7 @@ export const errorCodes = {
   ROUTE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such resource" },
   EFFECT_NOT_IN_DOUBT: { httpStatus: 409, retryable: false, title: "The effect is not in doubt" },
   JOB_NOT_FAILED: { httpStatus: 409, retryable: false, title: "Only a failed job can be retried" },
-  JOB_ENDED: { httpStatus: 409, retryable: false, title: "The job has ended already" },
+  JOB_ENDED: { httpStatus: 409, retryable: false, title: "The job has already ended" },
   METHOD_NOT_ALLOWED: {
     httpStatus: 405,
     retryable: false,
@@ -33,52 +36,52 @@ export const errorCodes = {
   BODY_TOO_LARGE: { httpStatus: 413, retryable: false, title: "The body is too large" },
   UNSUPPORTED_MEDIA_TYPE: { httpStatus: 415, retryable: false, title: "The body must be JSON" },
 
-  // The service cannot do its part just now. The same request, with the same key, is safe to send again.
-  STORE_UNAVAILABLE: { httpStatus: 503, retryable: true, title: "The store cannot be reached" },
-  STORE_FULL: { httpStatus: 503, retryable: true, title: "The store has no room for new jobs" },
+  // The service cannot do its part now. The same request with the same key is safe to send again.
+  STORE_UNAVAILABLE: { httpStatus: 503, retryable: true, title: "Redis cannot be reached" },
+  STORE_FULL: { httpStatus: 503, retryable: true, title: "Redis has no room for new jobs" },
   STORE_ROLLED_BACK: {
     httpStatus: 503,
     retryable: true,
-    title: "The store has lost something that it had acknowledged",
+    title: "Redis has lost data that it had acknowledged",
   },
   CLOCK_WRONG: { httpStatus: 503, retryable: true, title: "The process's clock differs from Redis's" },
-  TOO_MANY_FOLLOWERS: { httpStatus: 503, retryable: true, title: "Too many clients follow what goes on" },
-  DECRYPTION_FAILED: { httpStatus: 500, retryable: true, title: "What is stored cannot be decrypted" },
-  INTERNAL: { httpStatus: 500, retryable: true, title: "Something went wrong inside" },
+  TOO_MANY_FOLLOWERS: { httpStatus: 503, retryable: true, title: "Too many subscribers" },
+  DECRYPTION_FAILED: { httpStatus: 500, retryable: true, title: "Stored data cannot be decrypted" },
+  INTERNAL: { httpStatus: 500, retryable: true, title: "Something went wrong in Holdfast" },
 
-  // Why an attempt, and at last a job, failed.
+  // Why an attempt or a job failed.
   HANDLER_FAILED: { httpStatus: 500, retryable: true, title: "The handler threw an error" },
-  PERMANENT_FAILURE: { httpStatus: 500, retryable: false, title: "The handler refused the job for good" },
+  PERMANENT_FAILURE: { httpStatus: 500, retryable: false, title: "The handler failed the job for good" },
   ATTEMPT_TIMED_OUT: { httpStatus: 500, retryable: true, title: "The attempt exceeded its time-out" },
-  LOCK_LOST: { httpStatus: 500, retryable: true, title: "The worker lost its hold on the job" },
+  LOCK_LOST: { httpStatus: 500, retryable: true, title: "The worker lost its lock on the job" },
   WORKER_STOPPING: { httpStatus: 500, retryable: true, title: "The worker was stopped during the attempt" },
-  STARTS_EXHAUSTED: { httpStatus: 500, retryable: false, title: "The job ended its worker too often" },
+  STARTS_EXHAUSTED: { httpStatus: 500, retryable: false, title: "The job failed or crashed too often" },
   CANCELLED: { httpStatus: 500, retryable: false, title: "The job was cancelled" },
   EFFECT_IN_DOUBT: {
     httpStatus: 500,
     retryable: false,
     title: "Nobody can know whether a side effect happened",
   },
-  EFFECT_BUSY: { httpStatus: 500, retryable: true, title: "Another worker may still be at this side effect" },
+  EFFECT_BUSY: { httpStatus: 500, retryable: true, title: "Another worker may still run this side effect" },
   EFFECT_TIMED_OUT: { httpStatus: 500, retryable: true, title: "The side effect exceeded its time-out" },
-  RESULT_INVALID: { httpStatus: 500, retryable: false, title: "The result does not fit the job's schema" },
+  RESULT_INVALID: { httpStatus: 500, retryable: false, title: "The result does not match the job's schema" },
 
   // The process cannot start, or the command was wrong.
   CONFIG_INVALID: { httpStatus: 500, retryable: false, title: "The environment is not valid" },
   APPLICATION_INVALID: { httpStatus: 500, retryable: false, title: "The application is not valid" },
-  QUEUE_CHANGED: { httpStatus: 500, retryable: false, title: "A job's queue is another than it was" },
-  STORE_REFUSED: { httpStatus: 503, retryable: false, title: "The store does not let this process in" },
-  STORE_UNFIT: { httpStatus: 500, retryable: false, title: "The store cannot give the promised durability" },
+  QUEUE_CHANGED: { httpStatus: 500, retryable: false, title: "A job type has changed its queue" },
+  STORE_REFUSED: { httpStatus: 503, retryable: false, title: "Redis rejects this process" },
+  STORE_UNFIT: { httpStatus: 500, retryable: false, title: "Redis cannot give the promised durability" },
   START_FAILED: { httpStatus: 500, retryable: true, title: "The process could not start" },
-  WORKER_DEAF: { httpStatus: 500, retryable: true, title: "The worker does not hear of jobs any more" },
+  WORKER_STUCK: { httpStatus: 500, retryable: true, title: "Jobs wait, and the worker claims none" },
   EVENT_LOOP_BLOCKED: { httpStatus: 500, retryable: true, title: "The process's event loop was blocked" },
-  USAGE: { httpStatus: 500, retryable: false, title: "The command was used wrongly" },
+  USAGE: { httpStatus: 500, retryable: false, title: "Wrong usage of the command" },
 } as const satisfies Record<string, { httpStatus: number; retryable: boolean; title: string }>;
 
-/** A stable, documented name of one kind of failure. */
+/** A stable name of one kind of failure. */
 export type ErrorCode = keyof typeof errorCodes;
 
-/** Narrows a string, e.g. one read back from the store, to a known code. */
+/** Narrows a string, e.g. one read from Redis, to a known code. */
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(errorCodes, text);
 }

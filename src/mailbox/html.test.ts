@@ -11,14 +11,14 @@ describe("html", () => {
     expect(markup.match(/"/g)).toHaveLength(2);
   });
 
-  it("leaves markup alone that a template made", () => {
+  it("leaves the markup of other templates alone", () => {
     const items = ["<1>", "<2>"].map((item) => html`<li>${item}</li>`);
 
     expect(html`<ul>${items}</ul>`.markup).toBe("<ul><li>&#60;1&#62;</li><li>&#60;2&#62;</li></ul>");
     expect(html`${new Html("<hr>")}`.markup).toBe("<hr>");
   });
 
-  it("shows nothing for what is absent, and numbers as they are", () => {
+  it("shows undefined as nothing, and numbers as they are", () => {
     expect(html`[${undefined}][${0}]`.markup).toBe("[][0]");
   });
 });

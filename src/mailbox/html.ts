@@ -1,11 +1,11 @@
-/** Text that is already HTML. Only `html` makes it, so whatever is a plain string is not yet safe. */
+/** Text that is already HTML. Plain strings still need escaping. */
 export class Html {
   constructor(readonly markup: string) {}
 }
 
 type Piece = string | number | undefined | Html | readonly Html[];
 
-/** A template whose every value is escaped, unless it is itself `Html`: forgetting to escape is not possible. */
+/** A template that escapes every value that is not `Html`. */
 export function html(strings: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
   return new Html(String.raw({ raw: strings }, ...pieces.map(markupOf)));
 }

@@ -9,16 +9,16 @@ function server() {
   return made;
 }
 
-it("takes another port where the preferred one is taken", async () => {
-  const taken = await listenOnLoopback(server(), 0);
+it("listens on another port if the preferred one is in use", async () => {
+  const inUse = await listenOnLoopback(server(), 0);
 
-  const address = await listenOnLoopback(server(), Number(taken.split(":")[1]));
+  const address = await listenOnLoopback(server(), Number(inUse.split(":")[1]));
 
   expect(address).toMatch(/^127\.0\.0\.1:\d+$/);
-  expect(address).not.toBe(taken);
+  expect(address).not.toBe(inUse);
 });
 
-it("takes the preferred port where that is free", async () => {
+it("listens on the preferred port if it is free", async () => {
   const probe = createServer();
   const free = await listenOnLoopback(probe, 0);
   await new Promise((resolve) => probe.close(resolve));
@@ -26,7 +26,7 @@ it("takes the preferred port where that is free", async () => {
   expect(await listenOnLoopback(server(), Number(free.split(":")[1]))).toBe(free);
 });
 
-it("says that it could not start where it can listen nowhere", async () => {
+it("reports START_FAILED if it can listen on neither", async () => {
   const running = server();
   await listenOnLoopback(running, 0);
 

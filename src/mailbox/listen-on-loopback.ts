@@ -5,16 +5,16 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 const loopback = "127.0.0.1";
 
 /**
- * Listens where this machine alone can connect: on the preferred port or, when that is taken, on any free one.
+ * Listens on loopback: on the preferred port, or on any free one if that is in use.
  *
- * @param preferredPort 0 for any free one
- * @returns host and port, as they stand in a URL
- * @throws HoldfastError `START_FAILED` when it can listen on neither
+ * @param preferredPort 0 for any free port
+ * @returns `host:port`
+ * @throws HoldfastError `START_FAILED` if it can listen on neither
  */
 export async function listenOnLoopback(server: Server, preferredPort: number): Promise<string> {
   try {
     return await listen(server, preferredPort).catch((error: unknown) => {
-      if (!isPortTaken(error)) throw error;
+      if (!isPortInUse(error)) throw error;
       return listen(server, 0);
     });
   } catch (cause) {
@@ -31,6 +31,6 @@ async function listen(server: Server, port: number): Promise<string> {
   return `${loopback}:${typeof address === "object" ? address?.port : address}`;
 }
 
-function isPortTaken(error: unknown): boolean {
+function isPortInUse(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }

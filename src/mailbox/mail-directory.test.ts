@@ -12,7 +12,7 @@ describe("the mail directory", () => {
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  it("keeps a message byte for byte, as one file with nothing beside it", async () => {
+  it("stores a message byte for byte, as one file and no other", async () => {
     const message = Buffer.from([0, 13, 10, 46, 255, 254]);
     const mails = await openMailDirectory(directory);
 
@@ -22,7 +22,7 @@ describe("the mail directory", () => {
     expect(await mails.read(id)).toEqual(message);
   });
 
-  it("names mails so that they sort as they arrived, however fast they do", async () => {
+  it("names mails so that they sort in order of arrival, however quickly they arrive", async () => {
     const mails = await openMailDirectory(directory);
 
     const ids = await Promise.all(
@@ -33,7 +33,7 @@ describe("the mail directory", () => {
     expect(new Set(ids).size).toBe(50);
   });
 
-  it("tells from a mail's id when it arrived", async () => {
+  it("reads from a mail's id when it arrived", async () => {
     const before = Date.now();
 
     const id = await (await openMailDirectory(directory)).store(Buffer.from("x"));
@@ -42,7 +42,7 @@ describe("the mail directory", () => {
     expect(arrivalOf(id).getTime()).toBeLessThanOrEqual(Date.now());
   });
 
-  it("lists the newest first and tells how many there are, whoever else keeps files there", async () => {
+  it("lists the newest first with their number, and ignores other files", async () => {
     const mails = await openMailDirectory(directory);
     const first = await mails.store(Buffer.from("1"));
     const second = await mails.store(Buffer.from("2"));
@@ -53,7 +53,7 @@ describe("the mail directory", () => {
     expect(await mails.newest(2)).toEqual({ ids: [third, second], total: 3 });
   });
 
-  it("shows one process what another stored", async () => {
+  it("shows mails that another process stored", async () => {
     const [here, there] = await Promise.all([openMailDirectory(directory), openMailDirectory(directory)]);
 
     const id = await here.store(Buffer.from("x"));
@@ -61,7 +61,7 @@ describe("the mail directory", () => {
     expect(await there.read(id)).toEqual(Buffer.from("x"));
   });
 
-  it("reads no more of a mail than it is asked to", async () => {
+  it("reads no more of a mail than asked for", async () => {
     const mails = await openMailDirectory(directory);
     const id = await mails.store(Buffer.from("0123456789"));
 
@@ -69,7 +69,7 @@ describe("the mail directory", () => {
     expect(String(await mails.read(id, 40))).toBe("0123456789");
   });
 
-  it("finds no mail under a name that is not an id, whatever the path would lead to", async () => {
+  it("finds no mail under a name that is not an id, wherever the path would lead", async () => {
     const mails = await openMailDirectory(join(directory, "mailbox"));
     await writeFile(join(directory, "secret.eml"), "secret");
 

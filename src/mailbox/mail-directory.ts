@@ -1,35 +1,35 @@
 import { randomBytes } from "node:crypto";
 import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../service/private-files.ts";
+import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../lib/private-files.ts";
 
-/** What identifies a mail: the name of its file without the ending, e.g. `20261124T140912123Z-9f86d081`. */
+/** A mail's file name without the extension, e.g. `20261124T140912123Z-9f86d081`. */
 export type MailId = string;
 
 /** The mails on disk, one `.eml` file each. Several processes may share a directory. */
 export interface MailDirectory {
-  /** Keeps a message. When this resolves, it survives a crash of the machine. */
+  /** Stores a message. Once this resolves, it survives a crash of the machine. */
   store(message: Buffer): Promise<MailId>;
   /** The newest mails, newest first, and how many there are in all. */
   newest(limit: number): Promise<{ ids: MailId[]; total: number }>;
-  /** The message as it was received, or at most its first `maxBytes`; undefined when there is no such mail. */
+  /** The message as received, or its first `maxBytes`; undefined if there is no such mail. */
   read(id: MailId, maxBytes?: number): Promise<Buffer | undefined>;
 }
 
 const idShape = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z-[0-9a-f]{8}$/;
 const ending = ".eml";
 
-/** Whether a text has the shape of an id. Nothing of another shape ever becomes part of a path. */
+/** Whether a text has the shape of an id. Only such texts become part of a path. */
 export function isMailId(text: string): text is MailId {
   return idShape.test(text);
 }
 
-/** When a mail had arrived in full, as its id tells. */
+/** When a mail had arrived in full. */
 export function arrivalOf(id: MailId): Date {
   return new Date(id.replace(idShape, "$1-$2-$3T$4:$5:$6.$7Z"));
 }
 
-/** Opens a directory of mails, and makes it where it is missing. */
+/** Opens a directory of mails, and creates it if it is missing. */
 export async function openMailDirectory(directory: string): Promise<MailDirectory> {
   makePrivateDirectory(directory);
   const nextArrivalMs = arrivalClock();
@@ -68,7 +68,7 @@ export async function openMailDirectory(directory: string): Promise<MailDirector
   };
 }
 
-/** Milliseconds since the epoch that never repeat in this process, so that its mails sort as they arrived. */
+/** Times that never repeat in this process, so that mails sort in order of arrival. */
 function arrivalClock(): () => number {
   let lastMs = 0;
   return () => {
@@ -77,7 +77,7 @@ function arrivalClock(): () => number {
   };
 }
 
-/** The random part keeps processes apart that share the directory. */
+/** The random part separates processes that share the directory. */
 function mailId(arrivalMs: number): MailId {
   const instant = new Date(arrivalMs).toISOString().replace(/[-:.]/g, "");
   return `${instant}-${randomBytes(4).toString("hex")}`;
@@ -93,7 +93,7 @@ async function writeDurably(path: string, content: Buffer): Promise<void> {
   }
 }
 
-/** A rename is on disk only once its directory is. */
+/** A rename is durable only once its directory is synced. */
 async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, "r");
   try {

@@ -1,23 +1,23 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Logger } from "../observe/logger.ts";
-import { createHostGuard, type HostGuard } from "../service/host-guard.ts";
-import { type Running, stopOnce } from "../service/running.ts";
+import { createHostGuard, type HostGuard } from "../lib/host-guard.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import { listenOnLoopback } from "./listen-on-loopback.ts";
 import type { MailDirectory, MailId } from "./mail-directory.ts";
 import { pageStyle } from "./page-style.ts";
 import { mailListPage, mailPage, messagePage } from "./page-templates.ts";
 import { openMail, summarizeMail } from "./read-mail.ts";
 
-/** The most mails the list shows. */
+/** The most mails that the list shows. */
 const listedMails = 200;
 
-/** The only paths below the list. What does not match never comes near the file system. */
+/** The only paths below the list. Nothing else reaches the file system. */
 const mailPath = /^\/mails\/(\d{8}T\d{9}Z-[0-9a-f]{8})(\.eml|\/html)?$/;
 
 const styleHash = createHash("sha256").update(pageStyle).digest("base64");
 
-/** What each kind of answer may do in a browser: as close to nothing as it can do its work with. */
+/** What each kind of answer may do in a browser: as little as possible. */
 const policies = {
   page: `default-src 'none'; style-src 'sha256-${styleHash}'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   mailHtml:
@@ -39,7 +39,7 @@ interface PageServerOptions {
   readonly log: Pick<Logger, "warn"> | undefined;
 }
 
-/** Shows the mails to a browser on this machine. Read-only. */
+/** Shows the mails to browsers on this machine. Read-only. */
 export async function startPageServer({
   mails,
   port,
@@ -50,7 +50,7 @@ export async function startPageServer({
   const server = createServer({ requestTimeout: 10_000 }, async (request, response) => {
     const answer = await answerTo(request, mails, guard).catch((error: unknown) => {
       log?.warn({ err: error }, "mailbox page failed");
-      return refusal(500, "This page could not be made.");
+      return refusal(500, "This page failed.");
     });
     send(response, answer);
   });
@@ -68,7 +68,7 @@ async function answerTo(request: IncomingMessage, mails: MailDirectory, guard: H
   const stranger = guard(request);
   if (stranger !== undefined) return refusal(stranger.httpStatus, `${stranger.message}.`);
   if (request.method !== "GET" && request.method !== "HEAD")
-    return refusal(405, "Mail can only be read here.");
+    return refusal(405, "These pages are read-only.");
   const [path = ""] = (request.url ?? "").split("?");
   if (path === "/") return mailList(mails);
   const [, id, part] = mailPath.exec(path) ?? [];

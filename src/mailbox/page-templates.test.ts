@@ -26,17 +26,17 @@ const hostileMail: OpenedMail = {
 };
 
 describe("the mailbox pages", () => {
-  it("say so where there is no mail yet", () => {
+  it("say that there is no mail yet", () => {
     expect(mailListPage([], 0)).toContain("No mail yet.");
   });
 
-  it("count the mails, and say when not all of them are shown", () => {
+  it("count the mails, and say if not all of them are shown", () => {
     expect(mailListPage([mail], 1)).toContain("1 mail.");
     expect(mailListPage([mail, mail], 2)).toContain("2 mails.");
     expect(mailListPage([mail], 300)).toContain("The newest 1 of 300 mails.");
   });
 
-  it("look for new mail by themselves on the list, but leave an opened mail as it is", () => {
+  it("reload the list, but not an opened mail", () => {
     expect(mailListPage([mail], 1)).toContain(`http-equiv="refresh"`);
     expect(mailPage(mail)).not.toContain(`http-equiv="refresh"`);
   });
@@ -45,19 +45,19 @@ describe("the mailbox pages", () => {
     ["the list", mailListPage([hostileMail], 1)],
     ["an opened mail", mailPage(hostileMail)],
     ["a message", messagePage(hostile)],
-  ])("hold no markup of a hostile mail: %s", (_, page) => {
+  ])("contain no markup of a hostile mail: %s", (_, page) => {
     expect(page).toContain("&#60;script&#62;");
     expect(page).not.toContain("<script");
   });
 
-  it("never place a mail's HTML in the page itself, only in a frame that may do nothing", () => {
+  it("show a mail's HTML only in a frame that may do nothing", () => {
     const page = mailPage({ ...mail, text: undefined, html: "<p>marker</p>" });
 
     expect(page).not.toContain("marker");
     expect(page).toContain(`sandbox="" src="/mails/${mail.id}/html"`);
   });
 
-  it("say so where a mail has neither text nor HTML", () => {
+  it("say that a mail has neither text nor HTML", () => {
     expect(mailPage({ ...mail, text: undefined, html: undefined })).toContain("No text to show.");
   });
 });

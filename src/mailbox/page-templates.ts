@@ -2,7 +2,7 @@ import { Html, html } from "./html.ts";
 import { pageStyle } from "./page-style.ts";
 import type { MailSummary, OpenedMail } from "./read-mail.ts";
 
-/** How often the list looks for new mail. */
+/** How often the list reloads. */
 const refreshSeconds = 5;
 
 export function mailListPage(mails: readonly MailSummary[], total: number): string {
@@ -25,7 +25,7 @@ export function mailPage(mail: OpenedMail): string {
     </dl>
     ${mail.text === undefined ? undefined : html`<h2>Text</h2><pre class="sheet" dir="auto">${mail.text}</pre>`}
     ${mail.html === undefined ? undefined : html`<h2>HTML</h2>${htmlFrame(mail)}`}
-    ${mail.text === undefined && mail.html === undefined ? html`<p>No text to show. The file holds all that was received.</p>` : undefined}`;
+    ${mail.text === undefined && mail.html === undefined ? html`<p>No text to show. The file has everything that was received.</p>` : undefined}`;
   return page({ title: mail.subject, body });
 }
 
@@ -37,7 +37,7 @@ export function messagePage(message: string): string {
 const emptyList = html`
   <div class="sheet empty">
     <h1>No mail yet.</h1>
-    <p>What the jobs send appears here within ${refreshSeconds} seconds.</p>
+    <p>Mail from the jobs appears here within ${refreshSeconds} seconds.</p>
   </div>`;
 
 function mailList(mails: readonly MailSummary[], total: number): Html {
@@ -63,7 +63,7 @@ function headerRow(name: string, value: Html): Html {
   return html`<dt>${name}</dt><dd>${value}</dd>`;
 }
 
-/** `sandbox=""` takes from the mail's HTML all it could do: scripts, forms, pop-ups, navigating this page. */
+/** `sandbox=""` forbids the mail's HTML everything: scripts, forms, pop-ups, navigation. */
 function htmlFrame(mail: OpenedMail): Html {
   return html`<iframe class="sheet" sandbox="" src="/mails/${mail.id}/html" title="The HTML of this mail"></iframe>`;
 }
@@ -85,7 +85,7 @@ function page({ title, head, body }: { title: string; head?: Html; body: Html })
   <style>${new Html(pageStyle)}</style>
 </head>
 <body>
-  <header><a href="/">Mailbox</a><p>Development mail. It is kept here, and delivered to nobody.</p></header>
+  <header><a href="/">Mailbox</a><p>Development mail: stored here, delivered to nobody.</p></header>
   <main>${body}</main>
 </body>
 </html>

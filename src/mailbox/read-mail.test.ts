@@ -44,7 +44,7 @@ describe("reading a mail", () => {
     });
   });
 
-  it("makes no HTML of a text, and no text of an HTML", async () => {
+  it("does not convert text to HTML, or HTML to text", async () => {
     const id = await store("Content-Type: text/html", "", "<p>Hello</p>");
 
     const mail = await openMail(mails, id);
@@ -53,7 +53,7 @@ describe("reading a mail", () => {
     expect(mail?.html?.trim()).toBe("<p>Hello</p>");
   });
 
-  it("names what is absent", async () => {
+  it("names absent headers", async () => {
     const id = await store("X-Nothing: here", "", "");
 
     expect(await summarizeMail(mails, id)).toMatchObject({
@@ -63,14 +63,14 @@ describe("reading a mail", () => {
     });
   });
 
-  it("shows even what is no mail, rather than failing", async () => {
+  it("shows even bytes that are not a mail", async () => {
     const headers = Array.from({ length: 3_000 }, (_, index) => `X-${index}: ${"x".repeat(500)}`);
     const id = await store(...headers, "", "");
 
     expect(await openMail(mails, id)).toMatchObject({ subject: "(not readable as a mail)", headers: [] });
   });
 
-  it("knows when there is no such mail", async () => {
+  it("returns undefined for an unknown mail", async () => {
     expect(await openMail(mails, "20261124T140912123Z-00000000")).toBeUndefined();
     expect(await summarizeMail(mails, "20261124T140912123Z-00000000")).toBeUndefined();
   });

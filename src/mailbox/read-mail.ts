@@ -1,7 +1,7 @@
 import { type AddressObject, type ParsedMail, simpleParser } from "mailparser";
 import { arrivalOf, type MailDirectory, type MailId } from "./mail-directory.ts";
 
-/** A mail as one line of the list. */
+/** A mail in the list. */
 export interface MailSummary {
   readonly id: MailId;
   readonly arrivedAt: Date;
@@ -10,25 +10,25 @@ export interface MailSummary {
   readonly subject: string;
 }
 
-/** A mail as it is read. */
+/** A mail on its own page. */
 export interface OpenedMail extends MailSummary {
-  /** The headers a person looks for, in order; those that are absent are left out. */
+  /** The headers that people look for, in order, without absent ones. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
   readonly text: string | undefined;
-  /** As the sender wrote it: hostile until shown otherwise. */
+  /** As the sender wrote it: assume it is hostile. */
   readonly html: string | undefined;
 }
 
-/** Enough for the headers of any sane mail; the list never reads more of one. */
+/** Enough for the headers of any usual mail. The list reads no more. */
 const headBytes = 64 * 1024;
 
-/** Reads only the head of a mail. Undefined when there is no such mail. */
+/** Reads only the headers of a mail. @returns undefined if there is no such mail */
 export async function summarizeMail(mails: MailDirectory, id: MailId): Promise<MailSummary | undefined> {
   const start = await mails.read(id, headBytes);
   return start && summaryOf(id, await parse(headOf(start)));
 }
 
-/** Reads a whole mail. Undefined when there is no such mail. */
+/** Reads a whole mail. @returns undefined if there is no such mail */
 export async function openMail(mails: MailDirectory, id: MailId): Promise<OpenedMail | undefined> {
   const message = await mails.read(id);
   if (message === undefined) return undefined;
@@ -41,7 +41,7 @@ export async function openMail(mails: MailDirectory, id: MailId): Promise<Opened
   };
 }
 
-/** Undefined where the bytes are no mail that can be parsed: anyone may have sent anything. */
+/** @returns undefined if the bytes cannot be parsed as a mail */
 async function parse(message: Buffer): Promise<ParsedMail | undefined> {
   return simpleParser(message, { skipHtmlToText: true, skipTextToHtml: true }).catch(() => undefined);
 }

@@ -1,15 +1,15 @@
 import type { Socket } from "node:net";
 import { SMTPServer, type SMTPServerDataStream } from "smtp-server";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { Logger } from "../observe/logger.ts";
-import { type Running, stopOnce } from "../service/running.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import { listenOnLoopback } from "./listen-on-loopback.ts";
 import type { MailDirectory } from "./mail-directory.ts";
 
-/** The largest message the mailbox takes. */
+/** The largest message that the mailbox accepts. */
 const maxMessageBytes = 10 * 1024 * 1024;
 
-/** How long a client may take to end its session once the listener is stopped. */
+/** How long a client gets to end its session once the listener stops. */
 const stopGraceMs = 1_000;
 
 interface SmtpListenerOptions {
@@ -18,7 +18,7 @@ interface SmtpListenerOptions {
   readonly log: Pick<Logger, "debug" | "info" | "warn"> | undefined;
 }
 
-/** Takes mail from anyone on this machine, and answers 250 only once a message is safe on disk. */
+/** Accepts mail from anyone on this machine. Answers 250 only once a message is safe on disk. */
 export async function startSmtpListener(options: SmtpListenerOptions): Promise<Running & { url: string }> {
   const { mails, port, log } = options;
   const receiving = new Set<Promise<void>>();
@@ -32,12 +32,12 @@ export async function startSmtpListener(options: SmtpListenerOptions): Promise<R
     rejectOversized: true,
     closeTimeout: stopGraceMs,
     onData(stream, _session, answer) {
-      const work = receive(stream, mails, log).then((said) => answer(null, said), answer);
+      const work = receive(stream, mails, log).then((text) => answer(null, text), answer);
       receiving.add(work);
       work.finally(() => receiving.delete(work));
     },
   });
-  // A client that hangs up is its own business; without a listener it would end this process.
+  // Without a listener, a broken connection would end this process.
   smtp.on("error", (error) => log?.debug({ err: error }, "smtp connection failed"));
   const openSockets = trackSockets(smtp);
   const address = await listenOnLoopback(smtp.server, port);
@@ -57,17 +57,17 @@ async function receive(
 ): Promise<string> {
   try {
     const message = await collect(stream);
-    if (message === undefined) return "too large"; // `rejectOversized` answers 552 in its place
+    if (message === undefined) return "too large"; // `rejectOversized` answers 552 instead
     const id = await mails.store(message);
     log?.info({ mail: id, bytes: message.length }, "mail received");
-    return `OK: kept as ${id}`;
+    return `OK: stored as ${id}`;
   } catch (error) {
-    log?.warn({ err: error }, "mail could not be kept");
-    throw new HoldfastError("INTERNAL", "The mailbox could not keep the message", { cause: error });
+    log?.warn({ err: error }, "mail could not be stored");
+    throw new HoldfastError("INTERNAL", "The mailbox could not store the message", { cause: error });
   }
 }
 
-/** The whole message, or undefined where it is too large: then it is read to its end, but not held. */
+/** The whole message. If it is too large, reads it to its end without keeping it, and returns undefined. */
 async function collect(stream: SMTPServerDataStream): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;

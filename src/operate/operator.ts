@@ -1,165 +1,147 @@
-import type { Settings } from "../config/settings.ts";
-import type { Application } from "../contract/define-config.ts";
-import { jobNotFound, parseJobId } from "../contract/job-id.ts";
-import { countDoubts, type Doubt, type DoubtCount, listDoubts } from "../effect/doubts.ts";
-import { type CountEffect, declaredName } from "../effect/effect-metrics.ts";
-import { openLedgers, type Resolution, type ResolvedJob } from "../effect/ledger.ts";
+import { type Environment, readSettings, type Settings } from "../config/settings.ts";
+import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
+import { retryJob } from "../effect/retry-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type JobPage, type JobQuery, listJobs } from "../status/list-jobs.ts";
-import type { StoreAccess } from "../store/connect.ts";
-import { acceptLoss } from "../store/epoch.ts";
-import { inTime } from "../store/fault.ts";
-import { queueKey } from "../store/keys.ts";
-import { type AuditEntry, readAuditTrail } from "../watch/audit-trail.ts";
-import { type FailureGroups, readFailureGroups } from "../watch/failure-groups.ts";
-import type { FailedQuery } from "./failed-query.ts";
-import { type OperatedQueue, type OperatedQueues, openOperatedQueues } from "./operated-queue.ts";
-import { type RetriedFailed, retryFailed } from "./retry-failed.ts";
+import type { Application } from "../job/define-config.ts";
+import { jobNotFound, queueOfId } from "../job/job-id.ts";
+import type { Running } from "../lib/running.ts";
+import { cancelJob } from "../queue/cancel-job.ts";
+import { acceptLoss } from "../queue/data-loss.ts";
+import { openQueueStores, type QueueStore, type QueueStores } from "../queue/queue-store.ts";
+import { connectRedis } from "../redis/connect.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { createEvents } from "../telemetry/events.ts";
+import { type AuditEntry, readAuditLog } from "./audit-log.ts";
+import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
+import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
+import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
+import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
 
-/** On what grounds a loss is accepted, and by whom. Both are kept. */
+/** Why a loss is accepted, and by whom. The audit log keeps both. */
 export interface Acceptance {
   readonly evidence: string;
   readonly by: string;
 }
 
 /**
- * A person's hand on jobs and doubts. Each call fails as a whole with `STORE_UNAVAILABLE` when the store does not answer in
- * time, however many steps it takes.
+ * What a person can do with jobs and doubts. Each call fails with `STORE_UNAVAILABLE` if Redis does not answer in time,
+ * however many steps it takes.
  */
 export interface Operator {
-  /** Lists jobs: finished ones the latest first, the others the next to run first. */
+  /** Lists jobs: ended ones with the latest first, the others with the next to run first. */
   list(query: JobQuery): Promise<JobPage>;
   /**
-   * Puts a failed job back in the queue with all its attempts before it; effects that are done stay done.
+   * Returns a failed job to its queue with all its attempts before it. Effects that are done stay done.
    *
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`
    */
   retry(id: string): Promise<void>;
   /**
-   * Ends a job: at once where it waits; where it runs, its attempt is told to end.
+   * Cancels a job: a waiting one at once; a running one by aborting its attempt.
    *
-   * @returns whether it has ended already
+   * @returns `cancelled` if the job has ended
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
    */
   cancel(id: string): Promise<"cancelled" | "cancelling">;
-  /** Groups failed jobs by type and reason. */
+  /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /**
-   * Retries many failed jobs, those that failed first first; cancelled jobs and jobs in doubt only where their code is given.
+   * Retries failed jobs, the oldest failure first. Cancelled jobs and jobs in doubt are retried only if their code is given.
    *
-   * @throws HoldfastError `INVALID_REQUEST` without a filter, and for a cursor that is not one
+   * @throws HoldfastError `INVALID_REQUEST` without a filter, and for an invalid cursor
    */
   retryFailed(query: FailedQuery): Promise<RetriedFailed>;
-  /** Lists effects in doubt, oldest first within each queue. */
+  /** Lists effects in doubt, the oldest first. */
   doubts(offset: number, limit: number): Promise<Doubt[]>;
   doubtCounts(): Promise<ReadonlyMap<string, DoubtCount>>;
   /**
-   * Resolves an effect that is in doubt, and lets its job go on where there is one that waits for it.
+   * Resolves an effect in doubt. If its job waits for that, the job continues.
    *
-   * @returns what becomes of the job
+   * @returns what happens to the job
    * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
    */
   resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob>;
   /**
-   * Accepts that the store has lost something that it had acknowledged: jobs are taken again, and effects begin.
+   * Accepts that Redis has lost data that it acknowledged: jobs are claimed again, and effects begin.
    *
-   * @returns the queues of which something was lost; none where all is well
+   * @returns the queues that had lost data
    */
   acceptLoss(acceptance: Acceptance): Promise<string[]>;
-  /** Who settled which doubt, or accepted which loss, the latest first. */
+  /** Who resolved which doubt or accepted which loss, the latest first. */
   auditTrail(limit: number): Promise<AuditEntry[]>;
 }
 
-/** Of a job that is gone only the list of doubts knows the ledger; so far it is searched. */
-const DOUBTS_SEARCHED_MAX = 100_000;
+/** An operator with its own connection. */
+export interface StandaloneOperator extends Operator, Running, AsyncDisposable {}
 
-/** Opens an operator's hand on a connection. */
+/**
+ * Connects an operator to the Redis that the environment names.
+ *
+ * @param application the default export of `holdfast.config.ts`
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`
+ */
+export async function createOperator(
+  application: Application,
+  env?: Environment,
+): Promise<StandaloneOperator> {
+  const settings = readSettings(env);
+  const redis = await connectRedis(settings, "fail-fast");
+  const operator = openOperator(application, openQueueStores(redis, settings.HOLDFAST_PREFIX), settings);
+  const { stop } = redis;
+  return { ...operator, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Opens an operator on a connection. */
 export function openOperator(
   application: Application,
-  access: StoreAccess,
+  stores: QueueStores,
   settings: Settings,
-  countEffect?: CountEffect,
+  events = createEvents(),
 ): Operator {
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const { client } = access;
-  const queues = openOperatedQueues(prefix, application.queues, client);
-  /** The claim stands with the job that asked for the effect; when the job is gone, with its doubt. */
-  async function findClaim(id: string, queue: string, effect: string): Promise<string> {
-    const claim = await client.hget(queueKey(prefix, queue, id), "claim");
-    if (claim !== null) return claim;
-    const doubts = await listDoubts(access, prefix, queue, 0, DOUBTS_SEARCHED_MAX);
-    const doubt = doubts.find((candidate) => candidate.jobId === id && candidate.effect === effect);
-    if (doubt === undefined) throw jobNotFound();
-    return doubt.claim;
-  }
-
-  async function resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob> {
-    const { name } = queueOf(queues, id);
-    const [claim, type] = await Promise.all([
-      findClaim(id, name, effect),
-      client.hget(queueKey(prefix, name, id), "name"),
-    ]);
-    const ledger = openLedgers(access, { prefix, queue: name }, retentionMs)(claim);
-    const resolved = await ledger.resolve(effect, resolution);
-    if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
-    countEffect?.(type ?? "", declaredName(effect), "settled");
-    return resolved.job;
-  }
-
+  const { queues } = application;
+  const declared = queues.map(stores.of);
+  const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
   return {
-    list: (query) => inTime(listJobs(access, prefix, application.jobs, query)),
+    list: (query) => inTime(listJobs(stores, application, query)),
     async retry(id) {
-      const outcome = await inTime(queueOf(queues, id).queue.retry(id));
+      const outcome = await inTime(retryJob(storeOf(stores, id), id));
       if (outcome === "missing") throw jobNotFound();
       if (outcome === "not-failed")
         throw new HoldfastError("JOB_NOT_FAILED", "Only a failed job can be retried");
     },
     async cancel(id) {
-      const outcome = await inTime(queueOf(queues, id).queue.cancel(id));
+      const outcome = await inTime(cancelJob(storeOf(stores, id), id));
       if (outcome === "missing") throw jobNotFound();
       if (outcome === "ended")
         throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
       return outcome;
     },
-    failures: () => inTime(readFailureGroups(access, prefix, queues.names)),
-    retryFailed: (query) => inTime(retryFailed(client, prefix, queues, query)),
+    failures: () => inTime(readFailureGroups(declared)),
+    retryFailed: (query) => inTime(retryFailed(stores, queues, query)),
     async doubts(offset, limit) {
-      const lists = await inTime(
-        Promise.all(queues.names.map((name) => listDoubts(access, prefix, name, 0, offset + limit))),
-      );
+      const lists = await inTime(Promise.all(declared.map((store) => listDoubts(store, 0, offset + limit))));
       return lists
         .flat()
         .sort((a, b) => a.since.localeCompare(b.since))
         .slice(offset, offset + limit);
     },
     async doubtCounts() {
-      const counts = queues.names.map(
-        async (name) => [name, await countDoubts(client, prefix, name)] as const,
-      );
+      const counts = declared.map(async (store) => [store.queue, await countDoubts(store)] as const);
       return new Map(await inTime(Promise.all(counts)));
     },
-    resolve: async (id, effect, resolution) => await inTime(resolve(id, effect, resolution)),
+    resolve: async (id, effect, resolution) =>
+      await inTime(resolveDoubt(storeOf(stores, id), id, effect, resolution)),
     async acceptLoss(acceptance) {
-      const { names } = queues;
-      const accepted = await inTime(
-        Promise.all(names.map((queue) => acceptLoss(access, { prefix, queue }, acceptance))),
-      );
-      return names.filter((_, index) => accepted[index] !== undefined);
+      const accepted = await inTime(Promise.all(declared.map((store) => acceptLoss(store, acceptance))));
+      return queues.filter((_, index) => accepted[index] !== undefined);
     },
-    auditTrail: (limit) => readAuditTrail(access, prefix, queues.names, limit),
+    auditTrail: (limit) => readAuditLog(declared, limit),
   };
 }
 
-function queueOf(queues: OperatedQueues, id: string): { name: string; queue: OperatedQueue } {
-  const name = parseJobId(id)?.queue;
-  if (name === undefined) throw jobNotFound();
-  return { name, queue: queues.get(name) };
-}
-
-function notInDoubt(effect: string, state: string | null): HoldfastError {
-  const found = state === null ? "it is not in the ledger" : `it is ${state}`;
-  return new HoldfastError(
-    "EFFECT_NOT_IN_DOUBT",
-    `Effect ${JSON.stringify(effect)} of this job is not in doubt: ${found}`,
-  );
+/** The store of a job's queue, even if no job of the application names that queue any more. */
+function storeOf(stores: QueueStores, id: string): QueueStore {
+  const queue = queueOfId(id);
+  if (queue === undefined) throw jobNotFound();
+  return stores.of(queue);
 }

@@ -1,102 +1,101 @@
 --[[
-  Adds jobs to one queue, each unless its claim is held. What it leaves in the store is what BullMQ's own scripts for one
-  job would leave, job by job; only what concerns the queue as a whole is read and written once for all of them.
-  Atomic, so that there is no moment at which a claim is held and its job does not exist.
+  Adds jobs to a queue, each unless another job has its deduplication key. Leaves in Redis what BullMQ's own scripts leave for
+  each job; what concerns the whole queue is read and written once. Atomic: no key is held without its job.
 
-  KEYS[1] wait   KEYS[2] delayed   KEYS[3] prioritized   KEYS[4] pc (BullMQ's counter of priorities)   KEYS[5] active
-  KEYS[6] marker   KEYS[7] events   KEYS[8] meta   KEYS[9] id (BullMQ's counter of jobs)   KEYS[10] epoch
-  ARGV[1] how the keys of the queue begin; the jobs' own keys lie in the same slot
-  ARGV[2] the id of the epoch that the producer has seen, and   ARGV[3] the count: a store that has less has lost keys, too
-  ARGV[4…] for each job: id, name, data, options, claim, milliseconds to hold the claim, delay in milliseconds, priority
+  KEYS[1] epoch   KEYS[2] jobs added since the last memory check; all other keys share their slot
+  ARGV[1] what all keys of the queue begin with   ARGV[2], ARGV[3] id and count of the epoch that the producer has seen
+  ARGV[4] how many jobs may be added between two memory checks
+  ARGV[5…] for each job: id, name, data, options, deduplication key and its milliseconds, delay in milliseconds, priority
 
-  Returns for each job the id of the one that holds its claim, or false where that is the job itself, now added; 0 where
-  there is no room for it. After them the epoch's count. "other-epoch" where nothing was done.
+  Returns for each job the id of the job that has its key: false where it is this one, now added; 0 where there is no room.
+  Then the epoch's count. "other-epoch" where nothing was done.
 ]]
-local FIELDS = 8
-local FIRST = 4
+local FIRST, FIELDS = 5, 8
 local prefix = ARGV[1]
-local time = redis.call("TIME")
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local submittedAt = string.format("%.0f", now)
 
-local epoch, count, unlooked = unpack(redis.call("HMGET", KEYS[10], "id", "count", "unlooked"))
-if epoch ~= ARGV[2] or tonumber(count) < tonumber(ARGV[3]) then return "other-epoch" end
+local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])
+if not isSeen then return "other-epoch" end
 
--- To look takes longer than to add a job, so that while there is room only one in eight jobs is looked for: what comes in
--- between, at most 7 MiB, is less than what is left.
-local UNLOOKED_MAX = 7
-unlooked = (unlooked or UNLOOKED_MAX) + (#ARGV - FIRST + 1) / FIELDS
-local isDue = unlooked > UNLOOKED_MAX
-local holders = {}
-if isDue and not hasRoom() then
-  -- Who repeats a request learns of the first job all the same: that takes no room.
+-- A duplicate still gets the first job's id; reading needs no memory.
+local function answerWithoutRoom()
+  local answers = {}
   for at = FIRST, #ARGV, FIELDS do
-    holders[#holders + 1] = redis.call("GET", prefix .. "de:" .. ARGV[at + 4]) or 0
+    answers[#answers + 1] = redis.call("GET", prefix .. "de:" .. ARGV[at + 4]) or 0
   end
-  holders[#holders + 1] = tonumber(count)
-  return holders
+  answers[#answers + 1] = count
+  return answers
 end
 
-local meta = redis.call("HMGET", KEYS[8], "opts.maxLenEvents", "paused", "concurrency")
-local maxEvents = meta[1]
+-- A check takes longer than adding a job, so only some jobs pay for one. The unchecked ones fit in the headroom.
+local sinceCheck = (redis.call("GET", KEYS[2]) or ARGV[4]) + (#ARGV - FIRST + 1) / FIELDS
+local isCheckDue = sinceCheck > tonumber(ARGV[4])
+if isCheckDue and not hasRoom() then return answerWithoutRoom() end
+
+local now = nowMs()
+local submittedAt = string.format("%.0f", now)
+local isOpen, maxEvents = readMeta(prefix)
 if not maxEvents then
-  maxEvents = 10000
-  redis.call("HSET", KEYS[8], "opts.maxLenEvents", maxEvents)
+  maxEvents = MAX_EVENTS
+  redis.call("HSET", prefix .. "meta", "opts.maxLenEvents", maxEvents)
 end
-local takesNone = meta[2] or (meta[3] and redis.call("LLEN", KEYS[5]) >= tonumber(meta[3]))
-
-local function emit(...)
-  redis.call("XADD", KEYS[7], "MAXLEN", "~", maxEvents, "*", "event", ...)
-end
-
--- Up to 4096 jobs of one millisecond keep their order.
-local function delayUntil(due, id)
-  local least, most = due * 4096, due * 4096 + 4095
-  local last = redis.call("ZREVRANGEBYSCORE", KEYS[2], most, least, "WITHSCORES", "LIMIT", 0, 1)[2]
-  redis.call("ZADD", KEYS[2], last and math.min(tonumber(last) + 1, most) or least, id)
-  emit("delayed", "jobId", id, "delay", due)
-end
-
 local waiting, hasReady, hasDelayed = {}, false, false
 
-local function enqueue(id, delay, priority)
-  if delay > 0 then
-    hasDelayed = true
-    return delayUntil(now + delay, id)
-  end
-  hasReady = true
+local function writeJob(id, name, data, options, delay, priority)
+  redis.call("HSET", prefix .. id, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
+  -- BullMQ writes a 0, too, and reads an absent one as that. The two fields are a tenth of a job's memory.
+  if delay > 0 then redis.call("HSET", prefix .. id, "delay", delay) end
+  if priority > 0 then redis.call("HSET", prefix .. id, "priority", priority) end
+  redis.call("XADD", prefix .. "events", "*", "event", "added", "jobId", id, "name", name)
+end
+
+-- Behind the jobs of the same millisecond.
+local function addDelayed(id, delay)
+  local due = now + delay
+  local least, most = due * DUE_SCALE, due * DUE_SCALE + DUE_SCALE - 1
+  local last = redis.call("ZREVRANGEBYSCORE", prefix .. "delayed", most, least, "WITHSCORES", "LIMIT", 0, 1)[2]
+  redis.call("ZADD", prefix .. "delayed", last and math.min(tonumber(last) + 1, most) or least, id)
+  emit(prefix, maxEvents, "delayed", "jobId", id, "delay", due)
+  hasDelayed = true
+end
+
+local function addReady(id, priority)
   if priority > 0 then
-    local turn = redis.call("INCR", KEYS[4]) % 0x100000000
-    redis.call("ZADD", KEYS[3], priority * 0x100000000 + turn, id)
+    addPrioritized(prefix, id, priority)
   else
     waiting[#waiting + 1] = id
   end
-  emit("waiting", "jobId", id)
+  emit(prefix, maxEvents, "waiting", "jobId", id)
+  hasReady = true
 end
 
-for at = FIRST, #ARGV, FIELDS do
-  local id, name, data, options, claim, claimMs, delay, priority = unpack(ARGV, at, at + FIELDS - 1)
-  local holder = redis.call("SET", prefix .. "de:" .. claim, id, "PX", claimMs, "NX", "GET")
-  holders[#holders + 1] = holder
-  if not holder then
-    redis.call("HSET", prefix .. id, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
-    -- BullMQ writes them also where there is none, and reads an absent one as that; two fields are a tenth of a job.
-    if delay ~= "0" then redis.call("HSET", prefix .. id, "delay", delay) end
-    if priority ~= "0" then redis.call("HSET", prefix .. id, "priority", priority) end
-    redis.call("XADD", KEYS[7], "*", "event", "added", "jobId", id, "name", name)
-    enqueue(id, tonumber(delay), tonumber(priority))
-  else
-    emit("deduplicated", "jobId", holder, "deduplicationId", claim, "deduplicatedJobId", id)
+local function addJob(id, name, data, options, dedupKey, dedupKeyMs, delayMs, priority)
+  local holder = redis.call("SET", prefix .. "de:" .. dedupKey, id, "PX", dedupKeyMs, "NX", "GET")
+  if holder then
+    emit(prefix, maxEvents, "deduplicated", "jobId", holder, "deduplicationId", dedupKey, "deduplicatedJobId", id)
+    return holder
+  end
+  local delay, order = tonumber(delayMs), tonumber(priority)
+  writeJob(id, name, data, options, delay, order)
+  if delay > 0 then addDelayed(id, delay) else addReady(id, order) end
+  return false
+end
+
+-- What BullMQ would write after each job.
+local function finish(added)
+  redis.call("INCRBY", prefix .. "id", added)
+  redis.call("SET", KEYS[2], isCheckDue and 0 or sinceCheck)
+  if #waiting > 0 then redis.call("LPUSH", prefix .. "wait", unpack(waiting)) end
+  if hasReady and isOpen then wakeWorker(prefix) end
+  if hasDelayed then
+    local due = redis.call("ZRANGE", prefix .. "delayed", 0, 0, "WITHSCORES")[2]
+    redis.call("ZADD", prefix .. "marker", tonumber(due) / DUE_SCALE, "1")
   end
 end
 
-redis.call("INCRBY", KEYS[9], #holders)
-redis.call("HSET", KEYS[10], "unlooked", isDue and 0 or unlooked)
-if #waiting > 0 then redis.call("LPUSH", KEYS[1], unpack(waiting)) end
-if hasReady and not takesNone then redis.call("ZADD", KEYS[6], 0, "0") end
-if hasDelayed then
-  local due = redis.call("ZRANGE", KEYS[2], 0, 0, "WITHSCORES")[2]
-  redis.call("ZADD", KEYS[6], tonumber(due) / 4096, "1")
+local answers = {}
+for at = FIRST, #ARGV, FIELDS do
+  answers[#answers + 1] = addJob(unpack(ARGV, at, at + FIELDS - 1))
 end
-holders[#holders + 1] = redis.call("HINCRBY", KEYS[10], "count", 1)
-return holders
+finish(#answers)
+answers[#answers + 1] = countChange(KEYS[1])
+return answers

@@ -1,9 +1,8 @@
 import { z } from "zod";
-import type { StoreClient } from "../store/client.ts";
-import { queueKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
+import { loadScript } from "../redis/script.ts";
+import type { QueueStore } from "./queue-store.ts";
 
-/** How an attempt failed. BullMQ keeps only the latest; these stay with the job for whoever looks into it. */
+/** How an attempt failed. BullMQ keeps only the latest failure. */
 export interface AttemptRecord {
   /** From 1. */
   readonly attempt: number;
@@ -12,29 +11,24 @@ export interface AttemptRecord {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly code: string;
-  /** Perhaps sealed. */
   readonly message: string;
 }
 
-/** How the names of their fields in the job begin. */
+/** Prefix of the fields of a job that hold them. */
 const FIELD = "attempt:";
-/** A job can have many attempts; the latest tell most. */
+/** The latest say most. */
 const KEPT_MAX = 50;
 
 const script = loadScript(import.meta.url, "keep-attempt.lua");
 
-/** Writes it down in a field of the job's own, so that it goes when the job goes. */
-export async function keepAttempt(
-  client: StoreClient,
-  place: { readonly prefix: string; readonly queue: string; readonly jobId: string },
-  record: AttemptRecord,
-): Promise<void> {
-  const job = queueKey(place.prefix, place.queue, place.jobId);
+/** Stores it in a field of the job, so that it goes with the job. */
+export async function keepAttempt(store: QueueStore, jobId: string, record: AttemptRecord): Promise<void> {
   const field = `${FIELD}${record.attempt % KEPT_MAX}`;
-  await script.run(client, [job], [field, JSON.stringify(record)]);
+  const encrypted = { ...record, message: store.encryptText(jobId, "attempt", record.message) };
+  await script.run(store.client, [store.keys.job(jobId)], [field, JSON.stringify(encrypted)]);
 }
 
-/** Reads them from the fields of a job, the first first. What is no record is left out. */
+/** Reads them from the fields of a job, the first first, their messages perhaps encrypted. Anything else is skipped. */
 export function attemptRecords(job: Readonly<Record<string, string>>): AttemptRecord[] {
   return Object.entries(job)
     .filter(([field]) => field.startsWith(FIELD))

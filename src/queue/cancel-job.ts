@@ -1,21 +1,16 @@
-import { formatFailure } from "../contract/failure.ts";
-import type { StoreClient } from "../store/client.ts";
-import { cancelChannel, queueKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
+import { formatFailure } from "../job/failure.ts";
+import { nowLua } from "../redis/includes.ts";
+import { loadScript } from "../redis/script.ts";
+import { jobStateLua } from "./includes.ts";
+import type { QueueStore } from "./queue-store.ts";
 
-/** What a cancellation found. */
 export type CancelOutcome = "cancelled" | "cancelling" | "ended" | "missing";
 
-const script = loadScript(import.meta.url, "cancel.lua");
+const script = loadScript(import.meta.url, "cancel.lua", nowLua, jobStateLua);
 const CANCELLED = formatFailure({ code: "CANCELLED", message: "Cancelled by an operator", retryable: false });
-const lists = ["wait", "paused", "active", "delayed", "prioritized", "completed", "failed", "events"];
 
-/** Ends a job that waits, and tells the worker of one that is active to end it. */
-export async function cancelJob(
-  client: StoreClient,
-  place: { readonly prefix: string; readonly queue: string; readonly jobId: string },
-): Promise<CancelOutcome> {
-  const { prefix, queue, jobId } = place;
-  const keys = [jobId, ...lists].map((key) => queueKey(prefix, queue, key));
-  return (await script.run(client, keys, [jobId, CANCELLED, cancelChannel(prefix, queue)])) as CancelOutcome;
+/** Ends a waiting job, and notifies the worker of an active one. */
+export async function cancelJob({ client, keys }: QueueStore, jobId: string): Promise<CancelOutcome> {
+  const args = [keys.start, jobId, CANCELLED, keys.cancelChannel];
+  return (await script.run(client, [keys.job(jobId)], args)) as CancelOutcome;
 }

@@ -1,30 +1,32 @@
 #!lua
 --[[
-  Cancels a job. One that waits is failed at once, without a worker. One that is active is marked: BullMQ fails a job
-  that bears `defa` the next time it is taken; its worker is told over the channel to end this attempt.
+  Cancels a job. A waiting job fails at once, without a worker. An active one is marked, and its worker notified: BullMQ fails a
+  job with this mark the next time it is claimed.
 
-  KEYS[1] the job's hash   KEYS[2] wait   KEYS[3] paused   KEYS[4] active   KEYS[5] delayed   KEYS[6] prioritized
-  KEYS[7] completed        KEYS[8] failed   KEYS[9] events
-  ARGV[1] job id   ARGV[2] the reason, as it is kept with the job   ARGV[3] channel of the queue's cancellations
+  KEYS[1] the job; all other keys share its slot
+  ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] the reason, as it is stored with the job
+  ARGV[4] channel of the queue's cancellations
 
   Returns "cancelled", "cancelling", "ended" or "missing"
 ]]
-local id = ARGV[1]
-if redis.call("EXISTS", KEYS[1]) == 0 then return "missing" end
-if redis.call("ZSCORE", KEYS[7], id) or redis.call("ZSCORE", KEYS[8], id) then return "ended" end
-if redis.call("LPOS", KEYS[4], id) then
-  redis.call("HSET", KEYS[1], "defa", ARGV[2])
-  redis.call("PUBLISH", ARGV[3], id)
+local prefix, id, reason = ARGV[1], ARGV[2], ARGV[3]
+if not jobExists(prefix, id) then return "missing" end
+local state = jobState(prefix, id)
+if hasEnded(state) then return "ended" end
+if state == "active" then
+  redis.call("HSET", KEYS[1], "defa", reason)
+  redis.call("PUBLISH", ARGV[4], id)
   return "cancelling"
 end
 
-local removed = redis.call("ZREM", KEYS[5], id) + redis.call("ZREM", KEYS[6], id)
--- Long lists are searched from the end where the next jobs are taken.
-if removed == 0 then removed = redis.call("LREM", KEYS[2], -1, id) end
-if removed == 0 then redis.call("LREM", KEYS[3], -1, id) end
-local time = redis.call("TIME")
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call("ZADD", KEYS[8], now, id)
-redis.call("HSET", KEYS[1], "failedReason", ARGV[2], "finishedOn", now)
-redis.call("XADD", KEYS[9], "*", "event", "failed", "jobId", id, "failedReason", ARGV[2], "prev", "waiting")
+if state ~= "waiting" then
+  redis.call("ZREM", prefix .. state, id)
+elseif redis.call("LREM", prefix .. "wait", -1, id) == 0 then
+  -- Long lists are searched from the end that workers take from.
+  redis.call("LREM", prefix .. "paused", -1, id)
+end
+local now = nowMs()
+redis.call("ZADD", prefix .. "failed", now, id)
+redis.call("HSET", KEYS[1], "failedReason", reason, "finishedOn", now)
+redis.call("XADD", prefix .. "events", "*", "event", "failed", "jobId", id, "failedReason", reason, "prev", "waiting")
 return "cancelled"

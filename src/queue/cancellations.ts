@@ -1,68 +1,61 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type Running, stopOnce } from "../service/running.ts";
-import { duplicate, type StoreClient } from "../store/client.ts";
-import { cancelChannel, queueKey } from "../store/keys.ts";
-import type { Holds } from "./hold.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import { duplicate } from "../redis/connection.ts";
+import type { Leases } from "./lease.ts";
+import type { QueueStore } from "./queue-store.ts";
 
-export interface CancellationsOptions {
-  readonly prefix: string;
-  readonly queue: string;
-  readonly connection: StoreClient;
-  readonly holds: Holds;
-  /** How long a message is remembered whose job is not held here, in milliseconds: as long as the claim's lock lasts. */
-  readonly lockMs: number;
-}
-
-/** Ends attempts whose job is cancelled. A cancelled job bears a mark; a message says when to look for it. */
+/** Aborts attempts whose job is cancelled. The job has a mark; a message says when to look for it. */
 export interface Cancellations extends Running {
-  /** Called when a job is claimed: the message can have come before the reply to the claim. */
+  /** Called when a job is claimed: the message can precede the reply to the claim. */
   claimed(jobId: string): void;
-  /** Looks for the mark, whether or not a message came. */
+  /** Looks for the mark. */
   look(jobIds: readonly string[]): Promise<void>;
 }
 
-/** In one look for the mark at each job: nothing else bounds how many jobs of other workers are cancelled at once. */
+/** Bounds the memory for messages about jobs of other workers. */
 const EARLY_MAX = 10_000;
 
 /**
- * Listens for cancellations.
+ * Listens for cancellations. A message can be lost while the connection is away, so the claimed jobs are checked after each
+ * reconnect, and whenever locks are renewed.
  *
- * A message can be lost while the connection is away or hangs. So the jobs held here are looked at each time it is
- * subscribed again, and whenever locks are renewed.
+ * @param lockMs how long a message is remembered whose job is not claimed here yet
  */
-export function followCancellations(options: CancellationsOptions): Cancellations {
-  const { prefix, queue, connection, holds, lockMs } = options;
+export function watchCancellations(
+  { client, keys }: QueueStore,
+  leases: Leases,
+  lockMs: number,
+): Cancellations {
   const early = createMemory(lockMs);
-  const subscriber = duplicate(connection);
-  const channel = cancelChannel(prefix, queue);
+  const subscriber = duplicate(client);
   const end = (jobId: string) =>
-    holds.abort(jobId, new HoldfastError("CANCELLED", "Cancelled by an operator"));
+    leases.abort(jobId, new HoldfastError("CANCELLED", "Cancelled by an operator"));
 
   async function look(jobIds: readonly string[]): Promise<void> {
     if (jobIds.length === 0) return;
-    const pipeline = connection.pipeline();
-    for (const jobId of jobIds) pipeline.hexists(queueKey(prefix, queue, jobId), "defa");
+    const pipeline = client.pipeline();
+    for (const jobId of jobIds) pipeline.hexists(keys.job(jobId), "defa");
     const marks = (await pipeline.exec()) ?? [];
     for (const [index, [, isMarked]] of marks.entries()) if (isMarked === 1) end(jobIds[index] ?? "");
   }
 
-  function hear(jobId: string): void {
-    if (holds.has(jobId)) end(jobId);
+  function onMessage(jobId: string): void {
+    if (leases.has(jobId)) end(jobId);
     else early.add(jobId);
   }
 
   const lookQuietly = (jobIds: readonly string[]) => look(jobIds).catch(() => {});
   const subscribe = async () => {
-    await subscriber.subscribe(channel);
-    await look(holds.jobIds());
+    await subscriber.subscribe(keys.cancelChannel);
+    await look(leases.jobIds());
   };
-  // The client reports its connection's errors; this one shares its fate.
+  // The other connection's owner reports errors.
   subscriber.on("error", () => {});
-  subscriber.on("message", (_channel: string, jobId: string) => hear(jobId));
+  subscriber.on("message", (_channel: string, jobId: string) => onMessage(jobId));
   subscriber.on("ready", () => void subscribe().catch(() => {}));
   return {
     claimed(jobId) {
-      // The mark decides: the job may have been retried since.
+      // The mark decides: the job may have been retried since the message.
       if (early.take(jobId)) void lookQuietly([jobId]);
     },
     look: lookQuietly,
@@ -72,19 +65,19 @@ export function followCancellations(options: CancellationsOptions): Cancellation
   };
 }
 
-/** Remembers jobs for a while, the latest of them. */
+/** Remembers jobs for a while, the latest ones. */
 function createMemory(forMs: number) {
-  const heardAt = new Map<string, number>();
+  const addedAt = new Map<string, number>();
   return {
     add(jobId: string): void {
       const now = performance.now();
-      heardAt.delete(jobId);
-      heardAt.set(jobId, now);
-      for (const [oldest, at] of heardAt) {
-        if (heardAt.size <= EARLY_MAX && now - at <= forMs) return;
-        heardAt.delete(oldest);
+      addedAt.delete(jobId);
+      addedAt.set(jobId, now);
+      for (const [oldest, at] of addedAt) {
+        if (addedAt.size <= EARLY_MAX && now - at <= forMs) return;
+        addedAt.delete(oldest);
       }
     },
-    take: (jobId: string) => heardAt.delete(jobId),
+    take: (jobId: string) => addedAt.delete(jobId),
   };
 }

@@ -1,43 +1,43 @@
 import type { Job, JobJson, Processor, Worker } from "bullmq";
-import { withDeadline } from "../service/deadline.ts";
-import type { Clock } from "../store/clock.ts";
-import { Hold, type Holds } from "./hold.ts";
-import { LastingJob } from "./lasting-job.ts";
-import { TimedWorker, type TimedWorkerOptions } from "./timed-worker.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import type { Clock } from "../redis/clock.ts";
+import { Lease, type Leases } from "./lease.ts";
+import { RedisClockWorker, type RedisClockWorkerOptions } from "./redis-clock-worker.ts";
+import { ReportingJob } from "./reporting-job.ts";
 
 export interface ClaimingOptions {
-  readonly holds: Holds;
+  readonly leases: Leases;
   readonly lockMs: number;
-  /** Called when a job is this worker's, before its attempt. */
+  /** Called before the attempt. */
   readonly onClaimed: (jobId: string) => void;
-  /** Called when an attempt ended with its job waiting until it is due. */
+  /** Called when an attempt has ended and its job is delayed. */
   readonly onDelayed: (jobId: string) => Promise<void>;
   readonly onRefused: (jobId: string, error: unknown) => void;
 }
 
 type AnyJob = Job<unknown, unknown, string>;
-/** BullMQ hands on the job that it claimed with the end of this one. */
+/** BullMQ claims the next job as it finishes this one. */
 type NextJob = Awaited<ReturnType<Worker<unknown, unknown, string>["processJob"]>>;
 
-/** Long enough for most attempts to end whose lock is lost, and short beside the shortest lock. */
+/** Enough for most attempts that lost their lock, and short beside the shortest lock. */
 const ENDS_WITHIN_MS = 100;
 const DEFERRED_MS = 250;
 
 /**
- * A BullMQ worker that has a job once at a time, and writes down for certain how its attempt ended.
+ * A BullMQ worker that runs one attempt of a job at a time, and surely stores how it ended.
  *
- * After a stall of this process a job can be claimed again while its older attempt is still ending here. BullMQ renews
- * locks by the job's id: the end of the older would leave the newer without its lock. So a job waits until BullMQ is done
- * with the older attempt, a moment here and then in the queue.
+ * After a stall of this process a job can be claimed again while its older attempt is still ending here. BullMQ renews locks by
+ * job id, so the end of the older attempt would stop the renewal for the newer one. So the newer one waits, a moment here and
+ * then in the queue.
  */
-export class ClaimingWorker extends TimedWorker {
+export class ClaimingWorker extends RedisClockWorker {
   readonly #options: ClaimingOptions;
   readonly #attempts = new Map<string, Promise<unknown>>();
 
   constructor(
     queue: string,
     attempt: Processor<unknown, unknown, string>,
-    workerOptions: TimedWorkerOptions,
+    workerOptions: RedisClockWorkerOptions,
     clock: Clock,
     options: ClaimingOptions,
   ) {
@@ -46,10 +46,10 @@ export class ClaimingWorker extends TimedWorker {
   }
 
   protected override get Job(): typeof Job {
-    return LastingJob as typeof Job;
+    return ReportingJob as typeof Job;
   }
 
-  /** A job whose fields are not what BullMQ writes is run without them, and fails: it would be claimed and lost for ever. */
+  /** A job with unreadable fields runs without them and fails; otherwise it would be claimed and lost for ever. */
   protected override createJob(fields: JobJson, jobId: string): AnyJob {
     try {
       return super.createJob(fields, jobId);
@@ -59,35 +59,35 @@ export class ClaimingWorker extends TimedWorker {
   }
 
   override async processJob(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
-    const { holds, lockMs } = this.#options;
+    const { leases, lockMs } = this.#options;
     const id = job.id ?? "";
     const older = this.#attempts.get(id);
-    if (older !== undefined) await endOf(older, () => holds.lost([id]));
-    const hold = holds.take(id);
-    this.#claim(job, hold ?? new Hold(lockMs));
-    if (hold === undefined) return await this.#defer(job, token);
+    if (older !== undefined) await endOf(older, () => leases.lost([id]));
+    const lease = leases.claim(id);
+    this.#claim(job, lease ?? new Lease(lockMs));
+    if (lease === undefined) return await this.#defer(job, token);
     const attempt = this.#attempt(job, () => super.processJob(job, token, fetchNext));
     this.#attempts.set(id, attempt);
     return await attempt;
   }
 
   async #attempt(job: AnyJob, run: () => Promise<NextJob>): Promise<NextJob> {
-    const { holds, onClaimed, onDelayed } = this.#options;
+    const { leases, onClaimed, onDelayed } = this.#options;
     const id = job.id ?? "";
     onClaimed(id);
     try {
       return await run();
     } finally {
-      holds.release(id);
+      leases.release(id);
       this.#attempts.delete(id);
       if (isDelayed(job)) await onDelayed(id);
     }
   }
 
-  #claim(job: AnyJob, hold: Hold): void {
+  #claim(job: AnyJob, lease: Lease): void {
     const { lockMs, onRefused } = this.#options;
-    if (job instanceof LastingJob)
-      job.claimedBy({ hold, lockMs, onRefused: (error) => onRefused(job.id ?? "", error) });
+    if (job instanceof ReportingJob)
+      job.claimedBy({ lease, lockMs, onRefused: (error) => onRefused(job.id ?? "", error) });
   }
 
   async #defer(job: AnyJob, token: string): Promise<undefined> {
@@ -99,7 +99,7 @@ export class ClaimingWorker extends TimedWorker {
   }
 }
 
-/** Waits for an older attempt, but not for long. Its job was claimed anew, so its lock is lost. */
+/** Waits a moment for an older attempt. Its job was claimed again, so its lock is lost. */
 async function endOf(older: Promise<unknown>, lose: () => void): Promise<void> {
   lose();
   await withDeadline(older, ENDS_WITHIN_MS, () => new Error("still ending")).catch(() => {});

@@ -1,8 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { jobPlace } from "../store/places.ts";
-import type { Sealer } from "../store/sealer.ts";
+import type { QueueStore } from "./queue-store.ts";
 
-/** What BullMQ keeps as a job's `data`, perhaps sealed. */
+/** A job's `data`. */
 export interface JobEnvelope {
   /** The client's idempotency key. */
   readonly key: string;
@@ -10,18 +9,11 @@ export interface JobEnvelope {
   readonly payload: unknown;
 }
 
-/**
- * Reads a job's `data`.
- *
- * @throws HoldfastError `DECRYPTION_FAILED`, `INVALID_PAYLOAD` for what no submission of ours can have left
- */
-export function openEnvelope(sealer: Sealer, jobId: string, data: unknown): JobEnvelope {
-  const envelope = sealer.openValue(data, jobPlace(jobId, "data"));
+/** @throws HoldfastError `DECRYPTION_FAILED`, `INVALID_PAYLOAD` for data that Holdfast did not write */
+export function openEnvelope(store: QueueStore, jobId: string, data: unknown): JobEnvelope {
+  const envelope = store.decryptValue(jobId, "data", data);
   if (isEnvelope(envelope)) return envelope;
-  throw new HoldfastError(
-    "INVALID_PAYLOAD",
-    "What is stored of this job's submission is not what Holdfast writes",
-  );
+  throw new HoldfastError("INVALID_PAYLOAD", "The stored submission of this job is not what Holdfast writes");
 }
 
 function isEnvelope(value: unknown): value is JobEnvelope {

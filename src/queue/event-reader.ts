@@ -1,32 +1,27 @@
 import { once } from "node:events";
-import { withDeadline } from "../service/deadline.ts";
-import { type Running, stopOnce } from "../service/running.ts";
-import { wait } from "../service/wait.ts";
-import { duplicate, type StoreClient } from "../store/client.ts";
-import { storeUnavailable } from "../store/fault.ts";
-import { queueKey } from "../store/keys.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import { wait } from "../lib/wait.ts";
+import { duplicate, type RedisConnection } from "../redis/connection.ts";
+import { redisUnavailable } from "../redis/redis-errors.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 export interface EventReaderOptions {
-  readonly prefix: string;
-  readonly queue: string;
-  /** The reader opens another connection like this one. */
-  readonly client: StoreClient;
+  /** The reader opens another connection like its. */
+  readonly store: QueueStore;
   /**
-   * Every event from here on is told; what happened before this may have been missed. Called again after a lost
-   * connection, and when events were trimmed away before they were read: BullMQ keeps about 10,000.
+   * From here on every event is reported; earlier ones may have been missed. Called again after a lost connection, and when
+   * events were trimmed before they were read: BullMQ keeps about 10,000.
    */
   readonly onCaughtUp: () => void;
-  /** Something happened to these jobs; by id, whether that may have been their end. */
+  /** @param jobs by id, whether the event may have been the job's end */
   readonly onEvents: (jobs: ReadonlyMap<string, boolean>) => void;
 }
 
-/** The store answers by then even if nothing happens, so that a connection that died silently is noticed. */
+/** Redis answers by then even if nothing happens, so a dead connection is noticed. */
 const BLOCK_MS = 10_000;
 const ANSWER_MARGIN_MS = 2_000;
-/**
- * After a read so many milliseconds go by as it brought events, at most these: where little happens it is told at once,
- * and where much happens it is told together.
- */
+/** Pause 1 ms per event read, capped: a few events are reported at once, many together. */
 const PAUSE_MAX_MS = 25;
 const BATCH_MAX = 1_000;
 const RETRY_MS = 250;
@@ -34,15 +29,15 @@ const RETRY_MS = 250;
 type Entry = readonly [id: string, fields: readonly string[]];
 
 /**
- * Reads what happens to the jobs of one queue from BullMQ's stream of events, over one connection of its own.
+ * Reads BullMQ's stream of events of one queue, over its own connection.
  *
- * BullMQ's `QueueEvents` reads the same stream, but cannot be closed while the store is away (`close()` then never
- * ends), waits 5 s after a lost connection, and does not tell that it was lost.
+ * BullMQ's `QueueEvents` reads the same stream, but its `close()` hangs while Redis is away, it waits 5 s after a lost connection,
+ * and it does not report the loss.
  */
 export function startEventReader(options: EventReaderOptions): Running {
-  const connection = duplicate(options.client, { socketTimeout: BLOCK_MS + ANSWER_MARGIN_MS });
+  const connection = duplicate(options.store.client, { socketTimeout: BLOCK_MS + ANSWER_MARGIN_MS });
   const stopping = new AbortController();
-  // The client reports its connection's errors; this one shares its fate.
+  // The other connection's owner reports errors.
   connection.on("error", () => {});
   void readUntilStopped(connection, options, stopping.signal);
   return {
@@ -53,27 +48,31 @@ export function startEventReader(options: EventReaderOptions): Running {
   };
 }
 
-async function readUntilStopped(connection: StoreClient, options: EventReaderOptions, signal: AbortSignal) {
+async function readUntilStopped(
+  connection: RedisConnection,
+  options: EventReaderOptions,
+  signal: AbortSignal,
+) {
   while (!signal.aborted) {
     await readWhileConnected(connection, options, signal).catch(() => {});
-    // Whatever failed on a connection that seems to work: it may be dead without either end having been told.
+    // A connection that seems to work may be dead without either end knowing.
     if (connection.status === "ready" && !signal.aborted) connection.disconnect(true);
     await wait(RETRY_MS, signal);
   }
 }
 
 async function readWhileConnected(
-  connection: StoreClient,
-  { prefix, queue, onCaughtUp, onEvents }: EventReaderOptions,
+  connection: RedisConnection,
+  { store, onCaughtUp, onEvents }: EventReaderOptions,
   signal: AbortSignal,
 ): Promise<void> {
   if (connection.status !== "ready") await once(connection, "ready", { signal });
-  const key = queueKey(prefix, queue, "events");
+  const key = store.keys.events;
   const answered = <T>(reply: Promise<T>) =>
-    withDeadline(reply, BLOCK_MS + ANSWER_MARGIN_MS, storeUnavailable);
+    withDeadline(reply, BLOCK_MS + ANSWER_MARGIN_MS, redisUnavailable);
 
   async function beginAtEnd(): Promise<string> {
-    // Named, not `$`: what is added between two reads must not fall between them.
+    // An id, not `$`: events between two reads must not be missed.
     const [[position] = ["0-0"]] = await answered(connection.xrevrange(key, "+", "-", "COUNT", 1));
     onCaughtUp();
     return position;
@@ -89,13 +88,13 @@ async function readWhileConnected(
       await wait(Math.min(entries.length, PAUSE_MAX_MS), signal);
       continue;
     }
-    // So far behind that what came next may have been trimmed: it was not while something older is still there.
+    // Far behind: the next events were trimmed unless an older one is still there.
     const older = await answered(connection.xrange(key, "-", position, "COUNT", 1));
     position = older.length > 0 ? (entries.at(-1)?.[0] ?? position) : await beginAtEnd();
   }
 }
 
-/** The events of BullMQ's after which a job goes on. */
+/** BullMQ's events after which a job goes on. */
 const ongoing: ReadonlySet<string | undefined> = new Set([
   "added",
   "waiting",

@@ -1,48 +1,45 @@
-import { oneAtATime } from "../service/one-at-a-time.ts";
-import { type Running, stopOnce } from "../service/running.ts";
-import type { StoreClient } from "../store/client.ts";
-import { workersKey, workersSeenKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
+import { oneAtATime } from "../lib/one-at-a-time.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import { nowLua } from "../redis/includes.ts";
+import { loadScript } from "../redis/script.ts";
+import type { QueueStore } from "./queue-store.ts";
 
-/** What a worker tells of itself, for those who watch. Nothing rests on it: jobs are held by their locks. */
-export interface WorkerSign {
+/** What a worker reports of itself. No guarantee rests on it: jobs are protected by their locks. */
+export interface WorkerHeartbeat {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly concurrency: number;
-  /** How many jobs it is at. */
+  /** How many jobs it runs. */
   readonly running: number;
-  /** When it took a job last, in milliseconds since 1970; null before the first. */
-  readonly takenAt: number | null;
+  /** When it last claimed a job, in milliseconds since 1970; null before the first. */
+  readonly claimedAt: number | null;
   /** Milliseconds by which its clock is ahead of Redis's. */
   readonly clockOffsetMs: number;
+  /** How long it may claim nothing while jobs wait, before it counts as stuck. */
+  readonly stuckAfterMs: number;
 }
 
-export interface HeartbeatOptions {
-  readonly client: StoreClient;
-  readonly prefix: string;
-  readonly queue: string;
-  readonly workerName: string;
-  /** Read at each beat. */
-  readonly sign: () => WorkerSign;
-}
-
-/** How often a worker gives a sign of life. */
 const HEARTBEAT_MS = 5_000;
-/** Three signs missed: it is gone, or cannot reach the store. */
+/** Three heartbeats missed: the worker is gone, or cannot reach Redis. */
 export const SILENT_AFTER_MS = 3 * HEARTBEAT_MS;
-/** After how long a silent worker is forgotten: time enough for an operator to see that it went silent. */
+/** Until then an operator can see that the worker went silent. */
 const FORGOTTEN_AFTER_MS = 10 * 60_000;
 
-const script = loadScript(import.meta.url, "heartbeat.lua");
+const script = loadScript(import.meta.url, "heartbeat.lua", nowLua);
 
-/** Gives signs of life until stopped, then takes leave. */
-export function startHeartbeat({ client, prefix, queue, workerName, sign }: HeartbeatOptions): Running {
-  const keys = [workersKey(prefix, queue), workersSeenKey(prefix, queue)] as const;
+/**
+ * Sends heartbeats until stopped, then removes the worker.
+ *
+ * @param read called at each heartbeat
+ */
+export function startHeartbeat(store: QueueStore, workerName: string, read: () => WorkerHeartbeat): Running {
+  const { client } = store;
+  const keys = [store.keys.workers, store.keys.workersSeen] as const;
   const beat = oneAtATime(async () => {
     try {
-      await script.run(client, keys, [workerName, JSON.stringify(sign()), FORGOTTEN_AFTER_MS]);
+      await script.run(client, keys, [workerName, JSON.stringify(read()), FORGOTTEN_AFTER_MS]);
     } catch {
-      // The connection's owner hears of its errors; the next beat comes soon.
+      // The connection's owner reports errors; the next heartbeat comes soon.
     }
   });
 

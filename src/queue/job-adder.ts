@@ -1,103 +1,79 @@
-import type { RetryPolicy } from "../contract/retry-policy.ts";
-import { batchByTurn } from "../service/batch-by-turn.ts";
-import { type CountedReply, type Epoch, inEpoch, OTHER_EPOCH } from "../store/epoch.ts";
-import { inTime, storeFull } from "../store/fault.ts";
-import { queueKey } from "../store/keys.ts";
-import { jobPlace } from "../store/places.ts";
-import { replicasMissing, type Written } from "../store/replicas.ts";
-import { loadScript } from "../store/script.ts";
-import type { Sealer } from "../store/sealer.ts";
-import type { JobEnvelope } from "./envelope.ts";
+import type { RetryPolicy } from "../job/retry-policy.ts";
+import { batchByTurn } from "../lib/batch-by-turn.ts";
+import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
+import { epochLua, memoryLua, nowLua } from "../redis/includes.ts";
+import { inTime, redisFull } from "../redis/redis-errors.ts";
+import { replicasMissing, type Written } from "../redis/replicas.ts";
+import { loadScript } from "../redis/script.ts";
+import { enqueueLua } from "./includes.ts";
+import type { NewJob } from "./new-job.ts";
+import type { WritableQueueStore } from "./queue-store.ts";
 
-/** A job about to be enqueued. */
-export interface NewJob {
-  readonly id: string;
-  readonly type: string;
-  readonly envelope: JobEnvelope;
-  readonly retry: RetryPolicy;
-  /** Milliseconds until it may run. */
-  readonly delayMs: number;
-  /** 0: none; else 1 (first) to 2,097,151 (last), all behind the jobs without priority. */
-  readonly priority: number;
-  /** What its attempts join a trace by; undefined where nothing is traced. */
-  readonly trace: string | undefined;
-  /** Hash of the job's type and idempotency key. */
-  readonly claim: string;
-  /** Milliseconds for which the claim holds, whatever becomes of the job. */
-  readonly claimMs: number;
-}
-
-export interface JobAdderOptions {
-  readonly prefix: string;
-  readonly queue: string;
-  readonly sealer: Sealer;
-  /** Shown to the store, which takes nothing when it has lost something. */
-  readonly epoch: Epoch;
-}
-
-/** Enqueues jobs. */
+/** Adds jobs to one queue. */
 export interface JobAdder {
   /**
-   * Enqueues a job unless its claim is held, in one atomic step of the store.
+   * Enqueues a job unless another job has its deduplication key, in one atomic step.
    *
-   * @returns the id of the job that holds the claim: the new job's own, or that of the first one
+   * @returns the id of the job that has the key: this one's, or the first one's
    * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`
    */
   add(job: NewJob): Promise<string>;
 }
 
-/** About as many as the store reads at once. */
+/** About as many commands as Redis reads at once. */
 const TOGETHER_MAX = 32;
-/** One command holds up everybody else in the store: so many characters take some milliseconds. */
+/** A command blocks Redis for everybody: this many characters take some milliseconds. */
 const CHARACTERS_MAX = 1_048_576;
+/** Jobs added without a look at Redis's memory: at most 7 MiB. */
+const UNCHECKED_MAX = 7;
 
-const script = loadScript(import.meta.url, "add-jobs.lua", ["has-room.lua"]);
-const lists = ["wait", "delayed", "prioritized", "pc", "active", "marker", "events", "meta", "id", "epoch"];
+const script = loadScript(import.meta.url, "add-jobs.lua", nowLua, epochLua, memoryLua, enqueueLua);
 
-/**
- * Adds jobs to one queue. Those that come within one turn of the event loop travel in one command, which is most of what
- * a submission costs under load.
- */
-export function createJobAdder({ prefix, queue, sealer, epoch }: JobAdderOptions): JobAdder {
-  const keys = lists.map((name) => queueKey(prefix, queue, name));
-  const start = queueKey(prefix, queue, "");
-
-  async function addTogether(jobs: readonly ScriptArgs[]): Promise<Holder[]> {
-    const args: (string | number)[] = [];
-    // `flat()` is no option here: it takes half a microsecond for each job.
-    for (const job of jobs) args.push(...job);
-    const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
-      const written = await epoch.write(script, keys, [start, id, count, ...args]);
-      return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
-    });
-    if (!isConfirmed) throw replicasMissing();
-    return result;
-  }
-
+/** Jobs of one turn of the event loop travel in one command: most of what a submission costs under load. */
+export function createJobAdder(store: WritableQueueStore): JobAdder {
   const add = batchByTurn({
-    run: (jobs: readonly ScriptArgs[]) => inTime(addTogether(jobs)),
+    run: (jobs: readonly ScriptArgs[]) => inTime(addAll(store, jobs)),
     itemsMax: TOGETHER_MAX,
     weightOf: ([, , data]) => data.length,
     weightMax: CHARACTERS_MAX,
   });
   return {
     async add(job) {
-      const { id, type, claim, claimMs, delayMs, priority } = job;
-      const data = JSON.stringify(sealer.sealValue(job.envelope, jobPlace(id, "data")));
-      const holder = await add([id, type, data, bullmqOptions(job), claim, claimMs, delayMs, priority]);
-      if (holder === 0) throw storeFull();
+      const { id, type, timing, dedup } = job;
+      const data = JSON.stringify(store.encryptValue(id, "data", job.envelope));
+      const claim = [dedup.key, dedup.holdMs] as const;
+      const holder = await add([
+        id,
+        type,
+        data,
+        bullmqOptions(job),
+        ...claim,
+        timing.delayMs,
+        timing.priority,
+      ]);
+      if (holder === 0) throw redisFull();
       return holder ?? id;
     },
   };
 }
 
-/** The store's count stands behind the holders. */
+async function addAll({ epoch, keys }: WritableQueueStore, jobs: readonly ScriptArgs[]): Promise<Holder[]> {
+  const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
+    const args = [keys.start, id, count, UNCHECKED_MAX, ...jobs.flat()];
+    const written = await epoch.write(script, [keys.epoch, keys.jobsSinceMemoryCheck], args);
+    return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
+  });
+  if (!isConfirmed) throw replicasMissing();
+  return result;
+}
+
+/** The epoch's count follows the holders. */
 function counted({ reply, isConfirmed }: Written): CountedReply<Holder[]> {
   const holders = reply as [...Holder[], number];
   return { count: Number(holders.at(-1)), result: holders.slice(0, -1) as Holder[], isConfirmed };
 }
 
-/** The job that holds a claim: null is the one that was added, 0 says that there was no room for it. */
+/** The job that has the key: null for the added one, 0 where there was no room. */
 type Holder = string | null | 0;
 
 /** One job, as the script reads it. */
@@ -106,35 +82,24 @@ type ScriptArgs = readonly [
   name: string,
   data: string,
   options: string,
-  claim: string,
-  claimMs: number,
+  dedupKey: string,
+  dedupKeyMs: number,
   delayMs: number,
   priority: number,
 ];
 
-/** The options of the jobs with nothing to say but how they are retried: most jobs of a type. */
-const retryOptions = new WeakMap<RetryPolicy, string>();
-
-/** What workers need to know, as JSON. BullMQ would put id and claim here, too, which stand elsewhere. */
-function bullmqOptions({ retry, delayMs, priority, trace }: NewJob): string {
-  if (delayMs > 0 || priority > 0 || trace !== undefined) {
-    return JSON.stringify({
-      ...retryOf(retry),
-      ...(delayMs > 0 && { delay: delayMs }),
-      ...(priority > 0 && { priority }),
-      // BullMQ's short name for the context of its telemetry.
-      ...(trace !== undefined && { tm: trace }),
-    });
-  }
-  let options = retryOptions.get(retry);
-  if (options === undefined) {
-    options = JSON.stringify(retryOf(retry));
-    retryOptions.set(retry, options);
-  }
-  return options;
+/** The options that workers need, as JSON. BullMQ would repeat id and deduplication key here. */
+function bullmqOptions({ retry, timing: { delayMs, priority }, trace }: NewJob): string {
+  return JSON.stringify({
+    ...bullmqRetry(retry),
+    ...(delayMs > 0 && { delay: delayMs }),
+    ...(priority > 0 && { priority }),
+    // BullMQ's short name for the context of its telemetry.
+    ...(trace !== undefined && { tm: trace }),
+  });
 }
 
-function retryOf({ attempts, backoff }: RetryPolicy) {
+function bullmqRetry({ attempts, backoff }: RetryPolicy) {
   const { kind: type, delayMs: delay } = backoff;
   const jitter = backoff.kind === "exponential" ? { jitter: backoff.jitter ?? 0 } : {};
   return { attempts, backoff: { type, delay, ...jitter } };

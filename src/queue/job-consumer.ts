@@ -1,228 +1,215 @@
-import { DelayedError, type Job, UnrecoverableError, WaitingError } from "bullmq";
+import type { Job } from "bullmq";
 import { BullMQOtel } from "bullmq-otel";
-import { type Failure, failureOf, formatFailure } from "../contract/failure.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { faultPoint } from "../observe/fault-points.ts";
-import { isTraced } from "../observe/tracing.ts";
-import { withDeadline } from "../service/deadline.ts";
-import { type Running, stopAll, stopOnce } from "../service/running.ts";
-import type { StoreClient } from "../store/client.ts";
-import type { Clock } from "../store/clock.ts";
-import { storeFault } from "../store/fault.ts";
-import { bullmqQueueName, queueKey } from "../store/keys.ts";
-import { jobPlace } from "../store/places.ts";
-import type { Sealer } from "../store/sealer.ts";
+import { failureOf } from "../job/failure.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import type { Clock } from "../redis/clock.ts";
+import { redisFault } from "../redis/redis-errors.ts";
+import { failpoint } from "../telemetry/failpoints.ts";
+import { isTraced } from "../telemetry/tracing.ts";
 import { keepAttempt } from "./attempt-record.ts";
+import { BullmqJob } from "./bullmq-job.ts";
 import { cancelJob } from "./cancel-job.ts";
-import { followCancellations } from "./cancellations.ts";
+import { watchCancellations } from "./cancellations.ts";
+import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
 import { ClaimingWorker } from "./claiming-worker.ts";
-import { ConsumedJob } from "./consumed-job.ts";
-import { startHeartbeat } from "./heartbeat.ts";
-import { createHolds, Hold } from "./hold.ts";
-import { createSuspects, type Suspects } from "./suspects.ts";
-import type { AttemptOutcome, TakenJob } from "./taken-job.ts";
-import { startWatchdog } from "./watchdog.ts";
+import { finishAttempt } from "./finish-attempt.ts";
+import { startHeartbeat, type WorkerHeartbeat } from "./heartbeat.ts";
+import { createLeases, Lease, type Leases } from "./lease.ts";
+import { createPoisonJobs } from "./poison-jobs.ts";
+import { bullmqQueueName } from "./queue-keys.ts";
+import type { QueueStore } from "./queue-store.ts";
+import { startWatchdog } from "./stuck-worker.ts";
 
 export interface ConsumerOptions {
-  readonly prefix: string;
-  readonly queue: string;
-  /** Names this worker in the jobs it takes. */
+  readonly store: QueueStore;
+  /** BullMQ stores it with the jobs that this worker claims. */
   readonly workerName: string;
-  readonly connection: StoreClient;
   readonly clock: Clock;
-  readonly sealer: Sealer;
-  readonly concurrency: number;
-  readonly lockMs: number;
-  readonly stopGraceMs: number;
-  readonly keepCompleted: Retention;
-  readonly keepFailed: Retention;
-  /** How long it may take no job, with slots free and jobs waiting, in milliseconds. */
-  readonly deafAfterMs: number;
-  /** Told once, when it has taken none for so long. */
-  readonly onDeaf: () => void;
-  readonly onError: (error: Error) => void;
-  /** Told when the store refuses to write down how an attempt ended. */
-  readonly onRefused: (jobId: string, error: unknown) => void;
+  readonly limits: ConsumerLimits;
+  readonly retention: { readonly completed: Retention; readonly failed: Retention };
+  readonly events: ConsumerEvents;
 }
 
+export interface ConsumerLimits {
+  readonly concurrency: number;
+  /** How long a lock lasts that is not renewed, in milliseconds. */
+  readonly lockMs: number;
+  /** How long running attempts may go on after a stop, in milliseconds. */
+  readonly stopGraceMs: number;
+  /** How long the worker may claim nothing, with slots free and jobs waiting, in milliseconds. */
+  readonly stuckAfterMs: number;
+}
+
+/** How many finished jobs are kept, and for how long. */
 export interface Retention {
   readonly count: number;
   readonly ageMs: number;
 }
 
-/** How long attempts that were aborted by a stop get to hand their jobs back. */
+export interface ConsumerEvents {
+  /** Called once, when the worker is stuck. */
+  onStuck(): void;
+  onError(error: Error): void;
+  /** Redis refused to store how an attempt ended; it is sent again. */
+  onRefused(jobId: string, error: unknown): void;
+}
+
+type Attempt = (job: ClaimedJob) => Promise<AttemptOutcome>;
+
+/** How long attempts that a stop has aborted may take to release their jobs. */
 const ABORT_GRACE_MS = 2_000;
-const STACK_LINES_MAX = 8;
 
 /**
- * Takes jobs from one queue and runs `attempt` on each; BullMQ runs the retries.
+ * Claims jobs from one queue and runs `attempt` on each; BullMQ runs the retries.
  *
- * Stopping takes no more jobs, lets running attempts finish inside the grace time, then aborts the rest, whose jobs
- * go back to the queue.
+ * A stop claims no more jobs, lets running attempts finish within the grace, then aborts the rest and releases their jobs.
  */
-export function startConsumer(
-  options: ConsumerOptions,
-  attempt: (job: TakenJob) => Promise<AttemptOutcome>,
-): Running {
-  const holds = createHolds(options.lockMs);
-  const suspects = createSuspects(options);
-  const startedAt = Date.now();
-  let takenAt: number | null = null;
-  const cancellations = followCancellations({ ...options, holds });
+export function startConsumer(options: ConsumerOptions, attempt: Attempt): Running {
+  const { store, workerName, limits } = options;
+  const leases = createLeases(limits.lockMs);
+  const cancellations = watchCancellations(store, leases, limits.lockMs);
+  let claimedAt: number | null = null;
+  const run = attemptRunner(options, leases, attempt);
   const worker = new ClaimingWorker(
-    bullmqQueueName(options.queue),
-    async (job, token = "") => {
-      takenAt = job.processedOn ?? null;
-      const hold = holds.get(job.id ?? "") ?? new Hold(options.lockMs);
-      const taken = new ConsumedJob(job, token, hold, options.sealer);
-      const outcome = await outcomeOf(taken, suspects, attempt).catch(unexpected);
-      if (outcome.kind === "failed") await keepFailure(options, job, outcome.failure);
-      return await settle(job, token, outcome, options.sealer);
+    bullmqQueueName(store.queue),
+    (job, token = "") => {
+      claimedAt = job.processedOn ?? null;
+      return run(job, token);
     },
     workerOptions(options),
     options.clock,
     {
-      holds,
-      lockMs: options.lockMs,
+      leases,
+      lockMs: limits.lockMs,
       onClaimed: cancellations.claimed,
       onDelayed: (jobId) => finishCancellation(options, jobId),
-      onRefused: options.onRefused,
+      onRefused: options.events.onRefused,
     },
   );
-  worker.on("lockRenewalFailed", (ids) => holds.lost(ids));
+  const heartbeat = heartbeatOf(options, leases, () => claimedAt);
+  const heartbeats = startHeartbeat(store, workerName, heartbeat);
+  const mayClaim = () => !worker.isPaused();
+  const watchdog = startWatchdog({ store, heartbeat, mayClaim, onStuck: options.events.onStuck });
+  worker.on("lockRenewalFailed", (ids) => leases.lost(ids));
   worker.on("locksRenewed", ({ jobIds }) => {
-    holds.renewed(jobIds);
+    leases.renewed(jobIds);
     void cancellations.look(jobIds);
   });
-  worker.on("completed", (job) => void faultPoint("finish:after", job.id ?? ""));
-  worker.on("failed", (job) => void faultPoint("finish:after", job?.id ?? ""));
+  worker.on("completed", (job) => void failpoint("finish:after", job.id ?? ""));
+  worker.on("failed", (job) => void failpoint("finish:after", job?.id ?? ""));
   worker.on("error", (error) => {
-    if (error.name === "ReplyError") watchdog.excuse();
-    options.onError(error);
+    if (error.name === "ReplyError") watchdog.reset();
+    options.events.onError(error);
   });
-  const sign = () => ({
-    startedAt,
-    concurrency: options.concurrency,
-    running: holds.jobIds().length,
-    takenAt,
-    clockOffsetMs: Math.round(options.clock.offsetMs()),
-  });
-  const heartbeat = startHeartbeat({ ...options, client: options.connection, sign });
-  const mayClaim = () => !worker.isPaused();
-  const watchdog = startWatchdog({ ...options, client: options.connection, sign, mayClaim });
   return {
     stop: stopOnce(async () => {
       await watchdog.stop();
-      await stopWorker(worker, () => holds.abortAll(stopping()), options.stopGraceMs).finally(() => {
-        // What is not written down by now is left to whoever finds the job.
-        holds.lost(holds.jobIds());
-        return stopAll([cancellations, heartbeat]);
+      await stopWorker(worker, () => leases.abortAll(stopping()), limits.stopGraceMs).finally(() => {
+        // What is not stored by now is left to the worker that finds the job.
+        leases.lost(leases.jobIds());
+        return stopAll([cancellations, heartbeats]);
       });
     }),
   };
 }
 
-function workerOptions(options: ConsumerOptions) {
-  const { prefix, connection, concurrency, lockMs, workerName: name, keepCompleted, keepFailed } = options;
+function heartbeatOf(
+  { clock, limits }: ConsumerOptions,
+  leases: Leases,
+  claimedAt: () => number | null,
+): () => WorkerHeartbeat {
+  const startedAt = Date.now();
+  return () => ({
+    startedAt,
+    concurrency: limits.concurrency,
+    running: leases.jobIds().length,
+    claimedAt: claimedAt(),
+    clockOffsetMs: Math.round(clock.offsetMs()),
+    stuckAfterMs: limits.stuckAfterMs,
+  });
+}
+
+function workerOptions({ store, workerName, limits, retention }: ConsumerOptions) {
   return {
-    prefix,
-    connection,
-    concurrency,
-    name,
-    // Only where an SDK takes the spans: making them costs a short job a good part of its time.
+    prefix: store.prefix,
+    connection: store.client,
+    concurrency: limits.concurrency,
+    name: workerName,
+    // Only where an SDK collects the spans: making them costs a short job much of its time.
     ...(isTraced() && { telemetry: new BullMQOtel({ tracerName: "holdfast" }) }),
-    lockDuration: lockMs,
+    lockDuration: limits.lockMs,
     // A dead worker's jobs are found within the lock's time and two of these.
-    stalledInterval: Math.ceil(lockMs / 3),
-    // After a failed command; the default of 15 s would be most of a recovery.
+    stalledInterval: Math.ceil(limits.lockMs / 3),
+    // After a failed command. The default of 15 s would be most of a recovery.
     runRetryDelay: 500,
-    // The attempt itself bounds crashes, for each type, and says so in our terms.
+    // The attempt itself bounds crashes, by job type.
     maxStalledCount: Number.MAX_SAFE_INTEGER,
-    removeOnComplete: { count: keepCompleted.count, age: Math.ceil(keepCompleted.ageMs / 1_000) },
-    removeOnFail: { count: keepFailed.count, age: Math.ceil(keepFailed.ageMs / 1_000) },
+    removeOnComplete: bullmqRetention(retention.completed),
+    removeOnFail: bullmqRetention(retention.failed),
   };
 }
 
-/** How an attempt ended. A cancelled job does not wait for another one. */
-async function outcomeOf(
-  job: TakenJob,
-  suspects: Suspects,
-  attempt: (job: TakenJob) => Promise<AttemptOutcome>,
-): Promise<AttemptOutcome> {
-  const outcome = (await suspects.setAside(job)) ?? (await attempt(job));
-  const { reason } = job.hold;
+function bullmqRetention({ count, ageMs }: Retention) {
+  return { count, age: Math.ceil(ageMs / 1_000) };
+}
+
+/** Runs one claimed job from its delivery to BullMQ's idea of its end. */
+function attemptRunner(options: ConsumerOptions, leases: Leases, attempt: Attempt) {
+  const { store, limits } = options;
+  const poisonJobs = createPoisonJobs(store, limits.lockMs);
+
+  async function outcomeOf(job: ClaimedJob): Promise<AttemptOutcome> {
+    const outcome = (await poisonJobs.defer(job)) ?? (await attempt(job));
+    return job.lease.reason === undefined ? outcome : orCancelled(outcome, job.lease.reason);
+  }
+
+  return async (job: Job, token: string): Promise<unknown> => {
+    const lease = leases.get(job.id ?? "") ?? new Lease(limits.lockMs);
+    const outcome = await outcomeOf(new BullmqJob(job, token, lease, store)).catch(unexpected);
+    if (outcome.kind === "failed") await keepFailure(options, job, outcome);
+    return await finishAttempt(store, job, token, outcome);
+  };
+}
+
+/** A cancelled job has no further attempt. */
+function orCancelled(outcome: AttemptOutcome, reason: unknown): AttemptOutcome {
   const isFinal = outcome.kind === "completed" || (outcome.kind === "failed" && !outcome.failure.retryable);
-  if (isFinal || !isCancelled(reason)) return outcome;
-  return { kind: "failed", failure: failureOf(reason), stack: "" };
+  const isCancelled = reason instanceof HoldfastError && reason.code === "CANCELLED";
+  return isFinal || !isCancelled ? outcome : { kind: "failed", failure: failureOf(reason), stack: "" };
 }
 
-/** An attempt never throws; what is left is the store. */
+/** An attempt never throws: this is Redis's fault. */
 function unexpected(error: unknown): AttemptOutcome {
-  return { kind: "failed", failure: failureOf(storeFault(error)), stack: "" };
+  return { kind: "failed", failure: failureOf(redisFault(error)), stack: "" };
 }
 
-function isCancelled(reason: unknown): boolean {
-  return reason instanceof HoldfastError && reason.code === "CANCELLED";
-}
-
-/** A job can be cancelled while its attempt is ending, and would then be found as cancelled only when it is due. */
-async function finishCancellation(options: ConsumerOptions, jobId: string): Promise<void> {
-  const { connection, prefix, queue } = options;
+/** A job cancelled while its attempt was ending would be found as cancelled only when it is due. */
+async function finishCancellation({ store, events }: ConsumerOptions, jobId: string): Promise<void> {
   try {
-    const isMarked = await connection.hexists(queueKey(prefix, queue, jobId), "defa");
-    if (isMarked === 1) await cancelJob(connection, { prefix, queue, jobId });
+    const isMarked = await store.client.hexists(store.keys.job(jobId), "defa");
+    if (isMarked === 1) await cancelJob(store, jobId);
   } catch (error) {
-    if (error instanceof Error) options.onError(error);
+    if (error instanceof Error) events.onError(error);
   }
 }
 
-async function settle(job: Job, token: string, outcome: AttemptOutcome, sealer: Sealer): Promise<unknown> {
-  const id = job.id ?? "";
-  switch (outcome.kind) {
-    case "completed":
-      return sealer.sealValue(outcome.result, jobPlace(id, "result"));
-    case "failed":
-      // BullMQ computes the next delay from these options; this copy of them lives for this attempt only.
-      if (outcome.retryAfterMs !== undefined)
-        job.opts.backoff = { type: "fixed", delay: outcome.retryAfterMs };
-      throw bullmqError(outcome, id, sealer);
-    case "returned":
-      await job.moveToWait(token);
-      throw new WaitingError();
-    case "postponed":
-      await job.moveToDelayed(Date.now() + outcome.delayMs, token);
-      throw new DelayedError();
-  }
-}
-
-/** It is for whoever looks into the job later; a store that does not take it must not change how the attempt ended. */
-async function keepFailure(options: ConsumerOptions, job: Job, { code, message }: Failure): Promise<void> {
-  const jobId = job.id ?? "";
+/** For people who look into the job later: an error here must not change how the attempt ended. */
+async function keepFailure(
+  { store, workerName, events }: ConsumerOptions,
+  job: Job,
+  { failure }: Extract<AttemptOutcome, { kind: "failed" }>,
+): Promise<void> {
   const record = {
     attempt: job.attemptsMade + 1,
-    worker: options.workerName,
+    worker: workerName,
     startedAt: job.processedOn ?? job.timestamp,
     endedAt: Date.now(),
-    code,
-    message: options.sealer.seal(message, jobPlace(jobId, "attempt")),
+    code: failure.code,
+    message: failure.message,
   };
-  const place = { ...options, jobId };
-  await keepAttempt(options.connection, place, record).catch(options.onError);
-}
-
-function bullmqError(
-  { failure, stack }: Extract<AttemptOutcome, { kind: "failed" }>,
-  jobId: string,
-  sealer: Sealer,
-): Error {
-  const told = sealer.seal(failure.message, jobPlace(jobId, "failure"));
-  const message = formatFailure({ ...failure, message: told });
-  const error = failure.retryable
-    ? new HoldfastError(failure.code, message)
-    : new UnrecoverableError(message);
-  const trace = stack.split("\n").slice(0, STACK_LINES_MAX).join("\n");
-  error.stack = sealer.seal(trace, jobPlace(jobId, "trace"));
-  return error;
+  await keepAttempt(store, job.id ?? "", record).catch(events.onError);
 }
 
 async function stopWorker(worker: ClaimingWorker, abortAll: () => void, graceMs: number): Promise<void> {
@@ -240,5 +227,5 @@ async function stopWorker(worker: ClaimingWorker, abortAll: () => void, graceMs:
 }
 
 function stopping(): HoldfastError {
-  return new HoldfastError("WORKER_STOPPING", "The worker is stopping; the job goes back to the queue");
+  return new HoldfastError("WORKER_STOPPING", "The worker is stopping; the job returns to its queue");
 }

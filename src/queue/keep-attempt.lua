@@ -1,5 +1,5 @@
 --[[
-  Keeps with a job how one of its attempts failed, unless the job is gone.
+  Stores with a job how one of its attempts failed, unless the job is gone.
 
   KEYS[1] the job   ARGV[1] field   ARGV[2] JSON
 ]]

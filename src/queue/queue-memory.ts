@@ -1,25 +1,25 @@
-import type { Application } from "../contract/define-config.ts";
-import type { JobContract } from "../contract/define-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { StoreClient } from "../store/client.ts";
-import type { Store } from "../store/connect.ts";
-import { inTime } from "../store/fault.ts";
-import { queueMemoryKey } from "../store/keys.ts";
-import { loadScript } from "../store/script.ts";
+import type { Application } from "../job/define-config.ts";
+import type { JobContract } from "../job/define-job.ts";
+import type { ConnectedRedis } from "../redis/connect.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { queueMemoryKey } from "../redis/keys.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { loadScript } from "../redis/script.ts";
 
 const rememberScript = loadScript(import.meta.url, "remember-queue.lua");
 
-/** Remembers in the store which queue each type is submitted to. */
+/** Remembers in Redis which queue each type is submitted to. */
 export interface QueueMemory {
-  /** Whether the store knows it already, as far as this process can tell without asking. */
+  /** Whether Redis remembers it already, as far as this process knows. */
   knows(contract: JobContract): boolean;
-  /** Written before a type's first submission. @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_FULL` */
+  /** Called before a type's first submission. @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_FULL` */
   remember(contract: JobContract): Promise<void>;
-  /** The store may have lost it: each type is written anew with its next submission. */
+  /** Redis may have lost it: each type is remembered again with its next submission. */
   forget(): void;
 }
 
-export function openQueueMemory(client: StoreClient, prefix: string): QueueMemory {
+export function openQueueMemory(client: RedisConnection, prefix: string): QueueMemory {
   const known = new Set<string>();
   const forget = () => known.clear();
   client.on("ready", forget);
@@ -34,16 +34,16 @@ export function openQueueMemory(client: StoreClient, prefix: string): QueueMemor
   };
 }
 
-/** The queues that each type was submitted to, the last one first. */
+/** Reads the queues that each type was submitted to, the latest first. */
 export async function readQueueMemory(
-  client: StoreClient,
+  client: RedisConnection,
   prefix: string,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const known = await client.hgetall(queueMemoryKey(prefix));
   return new Map(Object.entries(known).map(([type, names]) => [type, names.split(" ")]));
 }
 
-/** A contract whose queue is another than the one that its type was last submitted to, and does not say so. */
+/** A contract whose queue differs from the one its type was last submitted to, without declaring it. */
 export interface ChangedQueue {
   readonly type: string;
   readonly queue: string;
@@ -65,14 +65,14 @@ export function changedQueues(
 }
 
 /**
- * Refuses an application in which a type has another queue than it was last submitted to: its keys would be forgotten, and
- * its jobs left behind. The connection of a process that is refused is closed.
+ * Refuses an application in which a type has another queue than before: its keys would be forgotten, and its jobs left behind. The
+ * connection is then closed.
  *
  * @throws HoldfastError `QUEUE_CHANGED` with a line for each such type, `STORE_UNAVAILABLE`
  */
 export async function requireKnownQueues(
   application: Application,
-  store: Store,
+  store: ConnectedRedis,
   prefix: string,
 ): Promise<void> {
   try {

@@ -1,19 +1,16 @@
-import type { StoreClient } from "../store/client.ts";
+import type { RedisConnection } from "../redis/connection.ts";
 
 /**
- * BullMQ's scripts of a worker that judge or write down a time. Each is handed its caller's `Date.now()` as ARGV[2]: with it
- * they trim kept jobs by age, make delayed ones ready, and note when a job was claimed and finished.
+ * BullMQ's scripts that use a worker's `Date.now()`, which they get as ARGV[2]: to trim kept jobs by age, to make delayed ones
+ * ready, and to store when a job was claimed and finished.
  */
 const timed = ["moveToActive", "moveToFinished", "moveToDelayed", "retryJob"];
 
 const REDIS_TIME =
   'do local t = redis.call("TIME") ARGV[2] = string.format("%.0f", t[1] * 1000 + math.floor(t[2] / 1000)) end\n';
 
-/**
- * Has BullMQ's scripts on this connection go by Redis's clock, whatever their caller's shows: then no clock that is wrong,
- * or that jumps between two looks at it, deletes a kept job or runs a delayed one early.
- */
-export function onRedisTime(client: StoreClient): StoreClient {
+/** Makes BullMQ's scripts on this connection use Redis's clock: a wrong clock deletes no kept job and runs no delayed one early. */
+export function onRedisTime(client: RedisConnection): RedisConnection {
   const define = client.defineCommand.bind(client);
   client.defineCommand = (name, definition) => {
     // BullMQ defines them as `moveToActive:6.7.0`.

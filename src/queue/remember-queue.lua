@@ -1,8 +1,8 @@
 --[[
-  Remembers which queue a job type is submitted to, and which ones it was submitted to before.
-  Atomic, so that an old version of an application, which submits at the same moment, cannot undo what a new one has written.
+  Remembers which queue a job type is submitted to, and which ones before. Atomic: an old version of an application that
+  submits at the same moment cannot undo what a new one has written.
 
-  KEYS[1] queues: for each type the names of its queues, joined by blanks, the last one first
+  KEYS[1] queues: for each type the names of its queues, joined by blanks, the latest first
   ARGV[1] type   ARGV[2] its queue   ARGV[3…] its former queues, as its contract declares them
 
   Returns "OK"

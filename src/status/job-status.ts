@@ -1,23 +1,22 @@
 import { z } from "zod";
 import { errorCodes } from "../errors/error-codes.ts";
-
-/** BullMQ's own words. */
-export const jobStates = ["waiting", "delayed", "prioritized", "active", "completed", "failed"] as const;
-export type JobState = (typeof jobStates)[number];
+import { jobStates } from "../queue/job-state.ts";
 
 /** `reserved`: it may be under way. `in-doubt`: nobody knows whether it happened. */
 export const effectStates = ["reserved", "done", "in-doubt"] as const;
 
 const instant = z.iso.datetime();
 
-/** A job as anyone may see it. Times are ISO 8601 in UTC; absent things are null. */
+/** A job as anyone may see it. Times are ISO 8601 in UTC. */
 export const jobStatusSchema = z.object({
   id: z.string(),
   type: z.string(),
   state: z.enum(jobStates),
   attemptsMade: z.int().meta({ description: "Attempts that ended, the successful one included." }),
   maxAttempts: z.int(),
-  progress: z.unknown().meta({ description: "What the handler told last; null before it told anything." }),
+  progress: z
+    .unknown()
+    .meta({ description: "The latest progress that the handler reported; null before that." }),
   submittedAt: instant,
   startedAt: instant.nullable().meta({ description: "When the latest attempt began." }),
   finishedAt: instant.nullable(),
@@ -47,8 +46,8 @@ export const jobStatusSchema = z.object({
 
 export type JobStatus = Readonly<z.output<typeof jobStatusSchema>>;
 
-/** Whether nothing more will happen to it by itself. */
-export function hasEnded({ state }: JobStatus): boolean {
+/** Whether nothing more happens to it by itself. */
+export function hasEnded({ state }: Pick<JobStatus, "state">): boolean {
   return state === "completed" || state === "failed";
 }
 

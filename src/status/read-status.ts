@@ -1,74 +1,50 @@
-import { type Failure, failureOf, parseFailure } from "../contract/failure.ts";
-import { parseJobId, submittedAt } from "../contract/job-id.ts";
-import { openStoredName } from "../effect/stored-name.ts";
+import { entriesLua } from "../effect/includes.ts";
+import { effectName } from "../effect/ledger-texts.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { batchByTurn } from "../service/batch-by-turn.ts";
-import { isoTime } from "../service/iso-time.ts";
-import type { StoreAccess } from "../store/connect.ts";
-import { storeFault } from "../store/fault.ts";
-import { ledgerKey, queueKey } from "../store/keys.ts";
-import { jobPlace } from "../store/places.ts";
-import { loadScript } from "../store/script.ts";
-import { openedOrWhyNot, type Sealer } from "../store/sealer.ts";
-import { effectStates, type JobState, type JobStatus } from "./job-status.ts";
+import { failureOf } from "../job/failure.ts";
+import { parseJobId, submittedAt } from "../job/job-id.ts";
+import { batchByTurn } from "../lib/batch-by-turn.ts";
+import { isoTime } from "../lib/iso-time.ts";
+import { readFailure } from "../queue/failed-jobs.ts";
+import { readJobLua } from "../queue/includes.ts";
+import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
+import { decryptedOrWhyNot } from "../queue/readable.ts";
+import {
+  type JobOptions,
+  type JobValues,
+  jobOptions,
+  type StoredJob,
+  storedJob,
+} from "../queue/stored-job.ts";
+import { nowLua } from "../redis/includes.ts";
+import { redisFault } from "../redis/redis-errors.ts";
+import { loadScript } from "../redis/script.ts";
+import { effectStates, hasEnded, type JobStatus } from "./job-status.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
 
-const script = loadScript(import.meta.url, "read-status.lua");
-
-const lists = ["completed", "failed", "delayed", "prioritized", "active"];
-
-/** The fields of a job's hash in the order of `Values`, all of BullMQ's but the claim; the script relies on the first two. */
-const fields = [
-  "name",
-  "claim",
-  "timestamp",
-  "opts",
-  "atm",
-  "progress",
-  "processedOn",
-  "finishedOn",
-  "returnvalue",
-  "failedReason",
-];
-
-type Value = string | null;
-type Values = [
-  name: Value,
-  claim: Value,
-  timestamp: Value,
-  opts: Value,
-  attemptsMade: Value,
-  progress: Value,
-  processedOn: Value,
-  finishedOn: Value,
-  returnvalue: Value,
-  failedReason: Value,
-];
-
-/** BullMQ multiplies due times by this, to keep jobs of one millisecond in order. */
-export const DUE_SCALE = 4096;
+const script = loadScript(import.meta.url, "read-jobs.lua", readJobLua, nowLua, entriesLua);
 
 const TOGETHER_MAX = 32;
 
 /**
  * Reads the status of a job.
  *
- * @param id anything: what is not an id of ours is simply no job
- * @returns undefined when there is no such job, or no longer
+ * @param id anything: a text that is no job id is no job
+ * @returns undefined when there is no such job any more
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
 export type ReadStatus = (id: string) => Promise<JobStatus | undefined>;
 
 /**
- * Reads statuses, each in one atomic step, at a cost that does not depend on how many jobs wait. Those that are asked for
- * within one turn of the event loop travel in one command for each queue.
+ * Reads statuses, each in one atomic step, at the same cost at any depth. Reads of one turn of the event loop travel in one command
+ * per queue.
  */
-export function openStatusReader(access: StoreAccess, prefix: string): ReadStatus {
+export function openStatusReader(stores: QueueStores): ReadStatus {
   async function readTogether(jobs: readonly WantedJob[]): Promise<(JobStatus | undefined)[]> {
     const queues = [...new Set(jobs.map(({ queue }) => queue))];
     const read = queues.map((queue) => {
       const ids = jobs.filter((job) => job.queue === queue).map(({ id }) => id);
-      return readFromQueue(access, prefix, queue, ids);
+      return readFromQueue(stores.of(queue), ids);
     });
     const known = new Map((await Promise.all(read)).flatMap((statuses) => [...statuses]));
     return jobs.map(({ id }) => known.get(id));
@@ -86,59 +62,63 @@ interface WantedJob {
   readonly queue: string;
 }
 
-/** What the script tells of a job: its state, when it is due, its effects, and the fields. */
-type Told = [state: JobState, due: Value, effects: string[], ...values: Values];
+/** A job as the script returns it, with its effects: name, entry, name, entry, … */
+type JobReply = readonly [job: JobValues, effects: readonly string[]];
 
 async function readFromQueue(
-  { client, sealer }: StoreAccess,
-  prefix: string,
-  queue: string,
+  store: QueueStore,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, JobStatus>> {
-  const keys = lists.map((name) => queueKey(prefix, queue, name));
-  const starts = [queueKey(prefix, queue, ""), ledgerKey(prefix, queue, "")];
+  const { start, ledgerStart, completed } = store.keys;
   const reply = await script
-    .run(client, keys, [...starts, fields.length, ...fields, ...ids])
+    .run(store.client, [completed], [start, ledgerStart, ...ids])
     .catch((error: unknown) => {
-      throw storeFault(error);
+      throw redisFault(error);
     });
-  const found = (reply as (Told | null)[]).map((told, index) => [ids[index] ?? "", told] as const);
-  return new Map(found.flatMap(([id, told]) => (told === null ? [] : [[id, statusOf(sealer, id, told)]])));
+  const statuses = (reply as (JobReply | null)[]).flatMap((found, index) =>
+    found === null ? [] : [statusOf(store, storedJob(ids[index] ?? "", found[0]), found[1])],
+  );
+  return new Map(statuses.map((status) => [status.id, status]));
 }
 
-function statusOf(sealer: Sealer, id: string, [state, due, effects, ...values]: Told): JobStatus {
-  const [name, claim, timestamp, opts, attemptsMade, progress, processedOn, finishedOn, result, reason] =
-    values;
-  const open = (value: unknown, part: "progress" | "result") => sealer.openValue(value, jobPlace(id, part));
-  const isFinished = state === "completed" || state === "failed";
+function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[]): JobStatus {
+  const { id, state } = job;
   const reading = new Reading();
-  const submitted = reading.time("submittedAt", timestamp, isoTime(submittedAt(id)));
+  const submitted = reading.time("submittedAt", job.submittedAt, isoTime(submittedAt(id)));
   const status = {
     id,
-    type: name ?? "",
+    type: job.type,
     state,
-    attemptsMade: reading.int("attemptsMade", attemptsMade, 0),
-    maxAttempts: reading.int("maxAttempts", optionsIn(reading, opts).attempts, 1),
+    attemptsMade: reading.int("attemptsMade", job.attemptsMade, 0),
+    maxAttempts: reading.int("maxAttempts", optionsIn(reading, job.options).attempts, 1),
     progress: reading.value(
       "progress",
-      () => openedOrWhyNot(() => open(parseJson(progress), "progress")),
+      () => decryptedOrWhyNot(() => store.decryptValue(id, "progress", parseJson(job.progress))),
       UNREADABLE,
     ),
     submittedAt: submitted,
-    startedAt: reading.time("startedAt", processedOn, null),
-    finishedAt: isFinished ? reading.time("finishedAt", finishedOn, null) : null,
-    nextAttemptAt:
-      due === null ? null : reading.time("nextAttemptAt", Math.floor(Number(due) / DUE_SCALE), null),
-    // BullMQ keeps the last reason when a later attempt succeeds; only the state tells whether it still counts.
-    ...(state === "completed"
-      ? resultOf(reading, () => open(parseJson(result), "result"))
-      : { result: null, error: reason === null ? null : openFailure(sealer, id, reason) }),
-    effects: toEffects(reading, effects, submitted, (stored) => openStoredName(sealer, claim ?? "", stored)),
+    startedAt: reading.time("startedAt", job.startedAt, null),
+    finishedAt: hasEnded(job) ? reading.time("finishedAt", job.finishedAt, null) : null,
+    nextAttemptAt: job.dueAt === null ? null : reading.time("nextAttemptAt", job.dueAt, null),
+    ...outcomeOf(reading, store, job),
+    effects: toEffects(reading, effects, submitted, (name) =>
+      effectName(store, { dedupKey: job.dedupKey ?? "", name }),
+    ),
   };
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
 }
 
-/** Says what could not be read where people look for what is wrong with a job. */
+function outcomeOf(
+  reading: Reading,
+  store: QueueStore,
+  { id, state, result, failure }: StoredJob,
+): Pick<JobStatus, "result" | "error"> {
+  if (state === "completed")
+    return resultOf(reading, () => store.decryptValue(id, "result", parseJson(result)));
+  return { result: null, error: failure === null ? null : readFailure(store, id, failure) };
+}
+
+/** Says what could not be read, where people look for what is wrong with a job. */
 function withNote(status: JobStatus, unreadable: readonly string[]): JobStatus {
   const note = `Unreadable in the store: ${[...new Set(unreadable)].join(", ")}`;
   const { error } = status;
@@ -151,13 +131,11 @@ function withNote(status: JobStatus, unreadable: readonly string[]): JobStatus {
   };
 }
 
-/** @returns BullMQ's options of a job */
-export function optionsIn(reading: Reading, opts: string | null | undefined): Record<string, unknown> {
-  const parsed = reading.json("options", opts);
-  return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
+export function optionsIn(reading: Reading, json: string | null | undefined): JobOptions {
+  return reading.value("options", () => jobOptions(json ?? null), {});
 }
 
-/** A result that cannot be opened must not be taken for one. */
+/** A result that cannot be decrypted is an error, not a result. */
 function resultOf(reading: Reading, open: () => unknown): Pick<JobStatus, "result" | "error"> {
   try {
     return { result: open(), error: null };
@@ -167,26 +145,19 @@ function resultOf(reading: Reading, open: () => unknown): Pick<JobStatus, "resul
   }
 }
 
-/** Why a job failed, from BullMQ's `failedReason`. */
-export function openFailure(sealer: Sealer, jobId: string, reason: string): Failure {
-  return parseFailure(reason, (message) =>
-    openedOrWhyNot(() => sealer.open(message, jobPlace(jobId, "failure"))),
-  );
-}
-
-/** @param earliest stands where it cannot be read since when an effect is as it is */
+/** @param earliest is used where an effect's time cannot be read */
 function toEffects(
   reading: Reading,
-  told: readonly string[],
+  stored: readonly string[],
   earliest: string,
   nameOf: (stored: string) => string,
 ): JobStatus["effects"] {
   const effects: JobStatus["effects"] = [];
-  for (let index = 0; index < told.length; index += 2) {
-    const stored = told[index] ?? "";
-    const entry = Object(reading.json("effects", told[index + 1])) as { state?: unknown; at?: unknown };
+  for (let index = 0; index < stored.length; index += 2) {
+    const name = stored[index] ?? "";
+    const entry = Object(reading.json("effects", stored[index + 1])) as { state?: unknown; at?: unknown };
     effects.push({
-      name: reading.value("effects", () => nameOf(stored), stored),
+      name: reading.value("effects", () => nameOf(name), name),
       state: reading.value("effects", () => effectStateOf(entry.state), "reserved"),
       at: reading.time("effects", entry.at ?? Number.NaN, earliest),
     });

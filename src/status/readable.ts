@@ -1,16 +1,16 @@
-import { isoTime, TIME_MAX_MS } from "../service/iso-time.ts";
+import { isoTime, TIME_MAX_MS } from "../lib/iso-time.ts";
 
-/** What stands in place of a text that cannot be read. */
+/** Shown instead of a text that cannot be read. */
 export const UNREADABLE = "[unreadable]";
 
 /**
- * Reads stored values that may be anything: written by an older version, or by hand. What cannot be read is noted, and something
- * else stands in its place, so that one value never keeps a reader from the rest.
+ * Reads stored values that may be anything: written by an older version, or by hand. An unreadable value is noted and replaced, so
+ * that it never keeps a reader from the rest.
  */
 export class Reading {
   readonly #unreadable: string[] = [];
 
-  /** What could not be read, by name. */
+  /** The names of what could not be read. */
   get unreadable(): readonly string[] {
     return this.#unreadable;
   }

@@ -1,25 +1,20 @@
 import { openEnvelope } from "../queue/envelope.ts";
-import { openedOrWhyNot, type Sealer } from "../store/sealer.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
+import { decryptedOrWhyNot } from "../queue/readable.ts";
 import { UNREADABLE } from "./readable.ts";
 
-/** What a client submitted, from a job's `data`; why not, in its place, where it cannot be read. */
+/** What a client submitted, from the JSON of the job's envelope; or why that cannot be read. */
 export function submitted(
-  sealer: Sealer,
+  store: QueueStore,
   jobId: string,
-  data: string,
+  envelope: string,
 ): { readonly idempotencyKey: string; readonly payload: unknown } {
   try {
-    const opened = openedOrWhyNot(() => openEnvelope(sealer, jobId, JSON.parse(data)));
+    const opened = decryptedOrWhyNot(() => openEnvelope(store, jobId, JSON.parse(envelope)));
     return typeof opened === "string"
       ? { idempotencyKey: opened, payload: opened }
       : { idempotencyKey: opened.key, payload: opened.payload };
   } catch {
     return { idempotencyKey: UNREADABLE, payload: UNREADABLE };
   }
-}
-
-/** For a key of the store that holds something else than it should: as if it were not there. */
-export function unlessWrongType(error: Error): null {
-  if (error.message.startsWith("WRONGTYPE")) return null;
-  throw error;
 }

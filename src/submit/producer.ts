@@ -1,8 +1,8 @@
 import { type Environment, readSettings } from "../config/settings.ts";
-import type { Application } from "../contract/define-config.ts";
-import type { JobContract } from "../contract/define-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { Running } from "../service/running.ts";
+import type { Application } from "../job/define-config.ts";
+import type { JobContract } from "../job/define-job.ts";
+import type { Running } from "../lib/running.ts";
 import type { JobStatus } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { openSubmitPath } from "./submit-path.ts";
@@ -19,7 +19,7 @@ export interface SubmitOptions {
   readonly priority?: number;
 }
 
-/** One of many: the payload with its options. */
+/** A payload with its options. */
 export interface Submission<PayloadIn> extends SubmitOptions {
   readonly payload: PayloadIn;
 }
@@ -38,12 +38,12 @@ export interface Producer extends Running, AsyncDisposable {
     payload: NoInfer<PayloadIn>,
     options: SubmitOptions,
   ): Promise<Receipt>;
-  /** Creates many; each has its own result, in order, and one that is refused does not touch the others. */
+  /** Creates many jobs. Each has its own result, in order; a refused one does not affect the others. */
   submitMany<PayloadIn>(
     job: ProducibleJob<PayloadIn>,
     submissions: readonly Submission<NoInfer<PayloadIn>>[],
   ): Promise<SubmitResult[]>;
-  /** @returns undefined when there is no such job, or no longer */
+  /** @returns undefined when there is no such job any more */
   status(id: string): Promise<JobStatus | undefined>;
 }
 
@@ -55,7 +55,7 @@ export type ProducibleJob<PayloadIn> = Pick<JobContract<string, PayloadIn>, "typ
 const IN_FLIGHT_MAX = 128;
 
 /**
- * Connects a producer to the store that the environment names.
+ * Connects a producer to the Redis that the environment names.
  *
  * @param application the default export of `holdfast.config.ts`
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
@@ -78,13 +78,13 @@ export async function createProducer(application: Application, env?: Environment
         submitOne(job, payload, options).catch(asHoldfastError),
       );
     },
-    status: openStatusReader(path, settings.HOLDFAST_PREFIX),
+    status: openStatusReader(path.stores),
     stop,
     [Symbol.asyncDispose]: stop,
   };
 }
 
-/** Maps in order, with at most `limit` at work at a time. */
+/** Maps in order, with at most `limit` calls at a time. */
 async function mapInFlight<T, R>(
   items: readonly T[],
   limit: number,

@@ -1,9 +1,7 @@
 import { z } from "zod";
+import { PRIORITY_MAX, type Timing } from "../queue/new-job.ts";
 
 const YEAR_MS = 366 * 24 * 60 * 60 * 1000;
-
-/** BullMQ's own limit. */
-const PRIORITY_MAX = 2_097_151;
 
 export const submissionOptionsSchema = z
   .strictObject({
@@ -40,7 +38,7 @@ export const submissionOptionsSchema = z
     path: ["runAt"],
     message: "expected either delayMs or runAt, got both",
   })
-  // Written so that what is no instant at all, which is told already, passes here.
+  // An invalid instant passes here: it is reported already.
   .refine(({ runAt }) => !(runAt !== undefined && Date.parse(runAt) - Date.now() > YEAR_MS), {
     path: ["runAt"],
     message: "expected an instant at most a year ahead",
@@ -62,12 +60,6 @@ export const submissionSchema = z.strictObject({
 });
 
 export type SubmissionOptions = z.output<typeof submissionOptionsSchema>;
-
-/** When and how urgently a job runs, in milliseconds and BullMQ's priorities. */
-export interface Timing {
-  readonly delayMs: number;
-  readonly priority: number;
-}
 
 export function timingOf(options: SubmissionOptions, now: number): Timing {
   const { delayMs = 0, runAt, priority = 0 } = options;

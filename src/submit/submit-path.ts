@@ -1,43 +1,22 @@
 import type { Settings } from "../config/settings.ts";
-import type { Application } from "../contract/define-config.ts";
-import type { Logger } from "../observe/logger.ts";
-import type { Metrics } from "../observe/metrics.ts";
-import { requireKnownQueues } from "../queue/queue-memory.ts";
-import { stopAll, stopOnce } from "../service/running.ts";
-import { type Clock, openClock } from "../store/clock.ts";
-import { connectStore, type Store } from "../store/connect.ts";
-import { openEpochs } from "../store/epochs.ts";
-import { watchSubmissions } from "./submission-metrics.ts";
+import type { Application } from "../job/define-config.ts";
+import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
+import { createEvents } from "../telemetry/events.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
-/** All that a process needs to submit jobs, connected. */
-export interface SubmitPath extends Store {
+/** Everything a process needs to submit jobs, connected. */
+export interface SubmitPath extends ConnectedQueues {
   readonly submitter: Submitter;
-  readonly clock: Clock;
 }
 
-/**
- * Connects to the store, and builds the submit path over it.
- *
- * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
- */
+/** @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG` */
 export async function openSubmitPath(
   application: Application,
   settings: Settings,
   log?: Logger,
-  metrics?: Metrics,
+  events = createEvents(),
 ): Promise<SubmitPath> {
-  const store = await connectStore(settings, "prompt", log);
-  await requireKnownQueues(application, store, settings.HOLDFAST_PREFIX);
-  const clock = await openClock(store, log);
-  const { queues } = application;
-  const epochs = await openEpochs({ client: store.client, queues, settings, log });
-  const submitter = createSubmitter(application, store, {
-    prefix: settings.HOLDFAST_PREFIX,
-    retentionMs: settings.HOLDFAST_RETENTION_MS,
-    epochs,
-    clock,
-    watch: metrics && watchSubmissions(metrics, [...application.jobs.keys()]),
-  });
-  return { ...store, submitter, clock, stop: stopOnce(() => stopAll([store, clock, epochs])) };
+  const queues = await connectQueues(application, settings, "fail-fast", log);
+  return { ...queues, submitter: createSubmitter(application, queues, settings, events) };
 }

@@ -1,20 +1,22 @@
-import { claimOf } from "../contract/claim.ts";
-import type { Application } from "../contract/define-config.ts";
-import type { JobContract } from "../contract/define-job.ts";
-import { isSameContent, newJobId, queueOfId } from "../contract/job-id.ts";
+import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { traceCarrier } from "../observe/tracing.ts";
-import { createJobAdder, type NewJob } from "../queue/job-adder.ts";
-import { createKeyClaimer } from "../queue/key-claimer.ts";
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import type { Application } from "../job/define-config.ts";
+import type { JobContract } from "../job/define-job.ts";
+import { newJobId, queueOfId } from "../job/job-id.ts";
+import type { ConnectedQueues } from "../queue/connect-queues.ts";
+import { openDedupKeys } from "../queue/dedup-keys.ts";
+import { createJobAdder } from "../queue/job-adder.ts";
+import type { NewJob } from "../queue/new-job.ts";
 import { openQueueMemory } from "../queue/queue-memory.ts";
-import type { Clock } from "../store/clock.ts";
-import type { StoreAccess } from "../store/connect.ts";
-import type { Epochs } from "../store/epochs.ts";
-import { inTime } from "../store/fault.ts";
-import { openClaimTrail, type QueueSlot } from "./claim-trail.ts";
-import { fingerprintOf, fingerprintSecret } from "./fingerprint.ts";
+import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { openSharedSecret } from "../redis/shared-secret.ts";
+import type { Events } from "../telemetry/events.ts";
+import { traceCarrier } from "../telemetry/tracing.ts";
+import { DedupTrail, type TrailQueue } from "./dedup-trail.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
-import type { SubmissionWatch } from "./submission-metrics.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 
 /** What the producer of a job gets back. */
@@ -22,117 +24,107 @@ export interface Receipt {
   readonly id: string;
   readonly type: string;
   readonly idempotencyKey: string;
-  /** True when the key had been used before with the same content: `id` is then the first job's. */
+  /** True when the key was used before with the same content: `id` is then the first job's. */
   readonly duplicate: boolean;
 }
 
-export interface SubmitterOptions {
-  readonly prefix: string;
-  /** Milliseconds a key is remembered, counted from when its job may run. */
-  readonly retentionMs: number;
-  readonly epochs: Pick<Epochs, "of" | "onLoss">;
-  /** Where it is wrong nothing is submitted: delays, and what a handler makes of the time, would be wrong. */
-  readonly clock: Pick<Clock, "assertRight" | "now">;
-  readonly watch: SubmissionWatch | undefined;
-}
-
-/** The one path by which jobs come in: HTTP, CLI, library and scheduler all use it. */
+/** The one path by which jobs come in: HTTP, command line, library and scheduler. */
 export interface Submitter {
   /**
    * Creates a job, unless its key was used before.
    *
    * @param input type, payload, idempotencyKey and options, as in the body of `POST /jobs`
-   * @param request what was asked for, where the payload is made anew each time: then this, and not the payload, says
-   *   whether the key was used for the same before
+   * @param request what was requested, if the payload is made anew each time: then this decides whether a key is reused for other
+   *   content, not the payload
    * @returns when the job is durable to the configured level
    * @throws HoldfastError `INVALID_REQUEST`, `INVALID_PAYLOAD`, `UNKNOWN_JOB_TYPE`, `IDEMPOTENCY_KEY_MISSING`,
    *   `IDEMPOTENCY_KEY_INVALID`, `IDEMPOTENCY_KEY_REUSED`: refused, nothing was stored
-   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`, `CLOCK_WRONG`, `DECRYPTION_FAILED`: the
-   *   same key is safe to send again
+   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`, `CLOCK_WRONG`,
+   *   `DECRYPTION_FAILED`: the same key is safe to send again
    */
   submit(input: unknown, request?: string): Promise<Receipt>;
 }
 
 export function createSubmitter(
   application: Application,
-  { client, sealer }: StoreAccess,
-  options: SubmitterOptions,
+  queues: ConnectedQueues,
+  { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
+  events: Events,
 ): Submitter {
-  const { prefix, epochs, clock, watch } = options;
-  const secret = fingerprintSecret(client, prefix, sealer);
+  const { client, stores, epochs, clock } = queues;
+  const secret = openSharedSecret(queues, prefix);
   const memory = openQueueMemory(client, prefix);
   epochs.onLoss(async () => {
     secret.offerAgain();
     memory.forget();
   });
-  const slots = new Map<string, QueueSlot>();
-  const slotOf = (queue: string) => {
-    const known = slots.get(queue);
-    if (known !== undefined) return known;
-    const parts = { prefix, queue, client, sealer, epoch: epochs.of(queue) };
-    const slot = { adder: createJobAdder(parts), claimer: createKeyClaimer(parts) };
-    slots.set(queue, slot);
-    return slot;
-  };
-  const trail = openClaimTrail(slotOf, isSameContent);
+  const add = jobAdder(stores);
 
-  /** @returns the id of the job that has the key */
-  async function add(job: NewJob, contract: JobContract): Promise<string> {
-    if (contract.formerQueues.length > 0) return await inTime(trail.walk(job, contract));
-    const holder = await slotOf(contract.queue).adder.add(job);
-    if (holder === job.id || queueOfId(holder) === contract.queue) return holder;
-    return await inTime(trail.follow(job, holder, contract.queue));
-  }
-
-  async function enqueue(submission: ValidSubmission, content: string, key: string): Promise<Receipt> {
-    const { contract, payload, idempotencyKey } = submission;
-    const claim = claimOf(contract.type, idempotencyKey);
-    const fingerprint = fingerprintOf(key, claim, content);
+  async function enqueue(submission: ValidSubmission, content: string, secret: string): Promise<Receipt> {
+    const { contract, idempotencyKey } = submission;
+    const dedupKey = dedupKeyOf(contract.type, idempotencyKey);
+    const fingerprint = fingerprintOf(secret, dedupKey, content);
     const id = newJobId(contract.queue, fingerprint);
     const timing = timingOf(submission.options, clock.now());
-    const job = {
-      id,
-      type: contract.type,
-      envelope: { key: idempotencyKey, payload },
-      retry: contract.retry,
-      delayMs: timing.delayMs,
-      priority: timing.priority,
-      trace: traceCarrier(),
-      claim,
-      claimMs: options.retentionMs + timing.delayMs,
-    };
-    const holder = await add(job, contract);
+    const dedup = { key: dedupKey, holdMs: retentionMs + timing.delayMs };
+    const holder = await add({ id, timing, dedup, ...jobOf(submission) }, contract);
     if (!holder.endsWith(fingerprint)) throw keyReused();
     return { id: holder, type: contract.type, idempotencyKey, duplicate: holder !== id };
   }
 
-  async function prepared(contract: JobContract): Promise<string> {
-    const [key] = await Promise.all([secret.get(), memory.remember(contract)]);
-    return key;
+  async function prepare(contract: JobContract): Promise<string> {
+    const [read] = await Promise.all([secret.get(), memory.remember(contract)]);
+    return read;
   }
 
   return {
     async submit(input, request) {
       try {
         const submission = validateSubmission(application, input);
+        // With a wrong clock, delays and what handlers make of the time would be wrong.
         clock.assertRight();
         const content = request ?? submission.content;
         const known = memory.knows(submission.contract) ? secret.known() : undefined;
-        // What has to be read or written first must be done in the time that somebody waits for all of it.
+        // All of it together must be done in time.
         const receipt = await (known === undefined
-          ? inTime(prepared(submission.contract).then((read) => enqueue(submission, content, read)))
+          ? inTime(prepare(submission.contract).then((read) => enqueue(submission, content, read)))
           : enqueue(submission, content, known));
-        watch?.taken(receipt.type, receipt.duplicate);
+        events.emit("job.submitted", receipt);
         return receipt;
       } catch (error) {
-        watch?.refused(input, error);
+        events.emit("submission.refused", input, error);
         throw advised(error);
       }
     },
   };
 }
 
-/** Tells a client whose job may or may not be in what to do about it. */
+function jobOf({ contract, payload, idempotencyKey }: ValidSubmission) {
+  const { type, retry } = contract;
+  return { type, retry, envelope: { key: idempotencyKey, payload }, trace: traceCarrier() };
+}
+
+/** Returns a function that adds a job, and returns the id of the job that has its key. */
+function jobAdder(stores: QueueStores<WritableQueueStore>) {
+  const queues = new Map<string, TrailQueue>();
+  const open = (queue: string) => {
+    const known = queues.get(queue);
+    if (known !== undefined) return known;
+    const store = stores.of(queue);
+    const opened = { adder: createJobAdder(store), dedupKeys: openDedupKeys(store) };
+    queues.set(queue, opened);
+    return opened;
+  };
+  const trail = new DedupTrail(open);
+  return async (job: NewJob, contract: JobContract): Promise<string> => {
+    if (contract.formerQueues.length > 0) return await inTime(trail.walk(job, contract));
+    const holder = await open(contract.queue).adder.add(job);
+    if (holder === job.id || queueOfId(holder) === contract.queue) return holder;
+    return await inTime(trail.follow(job, { candidate: holder, foundIn: contract.queue }));
+  };
+}
+
+/** Says whether the job may have been accepted, and that the request is safe to repeat. */
 function advised(fault: unknown): unknown {
   if (!(fault instanceof HoldfastError && fault.retryable)) return fault;
   const outcome =

@@ -1,14 +1,14 @@
 import type { z } from "zod";
-import { canonicalJson } from "../contract/canonical-json.ts";
-import type { Application } from "../contract/define-config.ts";
-import type { JobContract } from "../contract/define-job.ts";
-import { keyFault } from "../contract/idempotency-key.ts";
-import { schemaOffences } from "../contract/schema-offences.ts";
 import type { ErrorCode } from "../errors/error-codes.ts";
-import { HoldfastError, type Offence } from "../errors/holdfast-error.ts";
+import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
+import type { Application } from "../job/define-config.ts";
+import type { JobContract } from "../job/define-job.ts";
+import { keyFault } from "../job/idempotency-key.ts";
+import { schemaIssues } from "../job/schema-issues.ts";
+import { canonicalJson } from "../lib/canonical-json.ts";
 import { canonicalOptions, type SubmissionOptions, submissionSchema } from "./submission.ts";
 
-/** A submission in which nothing is wrong. */
+/** A submission without issues. */
 export interface ValidSubmission {
   readonly contract: JobContract;
   readonly payload: unknown;
@@ -18,7 +18,7 @@ export interface ValidSubmission {
   readonly content: string;
 }
 
-/** Which code the answer bears when several things are wrong; the offences name them all. */
+/** The code of the error when several things are wrong; its issues name them all. */
 const precedence: readonly ErrorCode[] = [
   "INVALID_REQUEST",
   "UNKNOWN_JOB_TYPE",
@@ -27,13 +27,13 @@ const precedence: readonly ErrorCode[] = [
   "INVALID_PAYLOAD",
 ];
 
-type Fault = Offence & { readonly code: ErrorCode };
+type Fault = Issue & { readonly code: ErrorCode };
 
 /**
- * Checks everything about a submission that can be checked without the store.
+ * Checks everything about a submission that can be checked without Redis.
  *
  * @param input what the client sent, parsed from JSON
- * @throws HoldfastError with the gravest code and every offence found
+ * @throws HoldfastError with the gravest code and every issue
  */
 export function validateSubmission(application: Application, input: unknown): ValidSubmission {
   const sent = isObject(input) ? input : {};
@@ -45,15 +45,15 @@ export function validateSubmission(application: Application, input: unknown): Va
     payload: sent.payload,
     options: canonicalOptions(options),
   });
-  // A value that cannot be written as JSON may be too deep for the payload's own schema, too.
+  // A value that JSON cannot hold may also be too deep for the payload's schema.
   const payload = content.kind === "json" ? contract?.payload.safeParse(sent.payload) : undefined;
-  const keyOffence = keyFaults(sent.idempotencyKey);
+  const keyIssue = keyFaults(sent.idempotencyKey);
   if (
     shape.success &&
     contract !== undefined &&
     content.kind === "json" &&
     payload?.success &&
-    keyOffence.length === 0
+    keyIssue.length === 0
   ) {
     const { idempotencyKey = "" } = shape.data;
     return { contract, payload: shape.data.payload, idempotencyKey, options, content: content.text };
@@ -61,14 +61,14 @@ export function validateSubmission(application: Application, input: unknown): Va
   throw refusal([
     ...shapeFaults(shape.error),
     ...typeFaults(sent.type, contract, application),
-    ...keyOffence,
+    ...keyIssue,
     ...contentFaults(content),
     ...payloadFaults(payload?.error),
   ]);
 }
 
 function shapeFaults(error: z.ZodError | undefined): Fault[] {
-  return schemaOffences(error).map((offence) => ({ code: "INVALID_REQUEST", ...offence }));
+  return schemaIssues(error).map((issue) => ({ code: "INVALID_REQUEST", ...issue }));
 }
 
 function typeFaults(type: unknown, contract: JobContract | undefined, application: Application): Fault[] {
@@ -87,24 +87,24 @@ function keyFaults(key: unknown): Fault[] {
 
 function contentFaults(content: ReturnType<typeof canonicalJson>): Fault[] {
   if (content.kind === "json") return [];
-  return content.offences.map((offence) => ({
-    code: offence.pointer.startsWith("/payload") ? "INVALID_PAYLOAD" : "INVALID_REQUEST",
-    ...offence,
+  return content.issues.map((issue) => ({
+    code: issue.pointer.startsWith("/payload") ? "INVALID_PAYLOAD" : "INVALID_REQUEST",
+    ...issue,
   }));
 }
 
 function payloadFaults(error: z.ZodError | undefined): Fault[] {
-  return schemaOffences(error, ["payload"]).map((offence) => ({ code: "INVALID_PAYLOAD", ...offence }));
+  return schemaIssues(error, ["payload"]).map((issue) => ({ code: "INVALID_PAYLOAD", ...issue }));
 }
 
 function refusal(faults: readonly Fault[]): HoldfastError {
   const code =
     precedence.find((candidate) => faults.some((fault) => fault.code === candidate)) ?? "INVALID_REQUEST";
-  const offences = faults.map(({ pointer, message }) => ({ pointer, message }));
+  const issues = faults.map(({ pointer, message }) => ({ pointer, message }));
   const [first] = faults.filter((fault) => fault.code === code);
-  const more = offences.length > 1 ? ` (and ${offences.length - 1} more)` : "";
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
   return new HoldfastError(code, `${first?.pointer || "/"}: ${first?.message ?? "malformed"}${more}`, {
-    offences,
+    issues,
   });
 }
 

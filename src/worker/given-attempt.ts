@@ -1,18 +1,17 @@
-import type { Attempt, AttemptLog } from "../contract/define-job.ts";
-import { asItIs, type Scrub, scrubFields } from "../contract/redaction.ts";
 import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { Logger } from "../observe/logger.ts";
-import type { TakenJob } from "../queue/taken-job.ts";
-import type { Abort } from "../service/abort.ts";
-import { messageOf, textOf } from "../service/thrown.ts";
+import type { Attempt, AttemptLog } from "../job/attempt.ts";
+import { asItIs, type Scrub, scrubFields } from "../job/redaction.ts";
+import type { Abort } from "../lib/abort.ts";
+import { messageOf, textOf } from "../lib/thrown.ts";
+import type { ClaimedJob } from "../queue/claimed-job.ts";
+import type { Logger } from "../telemetry/logger.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
 const LOG_LINE_MAX = 1_000;
 
-/** What an attempt is made of. */
 interface Parts {
-  readonly job: TakenJob;
+  readonly job: ClaimedJob;
   readonly payload: unknown;
   readonly abort: Abort;
   readonly effects: Effects;
@@ -20,11 +19,7 @@ interface Parts {
   readonly scrub: Scrub;
 }
 
-/**
- * What a handler is given. What it takes out of it works by itself, too.
- *
- * A class for the same reason as `ConsumedJob` is one.
- */
+/** What a handler gets. Its functions work without it, too. */
 export class GivenAttempt implements Attempt {
   readonly #parts: Parts;
   readonly payload: unknown;
@@ -32,7 +27,7 @@ export class GivenAttempt implements Attempt {
   readonly idempotencyKey: string;
   readonly attempt: number;
   readonly effect: Effects["effect"];
-  readonly progress = (value: number | object): Promise<void> => tellProgress(this.#parts, value);
+  readonly progress = (value: number | object): Promise<void> => reportProgress(this.#parts, value);
 
   constructor(parts: Parts) {
     const { job, payload, effects } = parts;
@@ -53,10 +48,10 @@ export class GivenAttempt implements Attempt {
   }
 }
 
-async function tellProgress({ job, abort }: Parts, value: number | object): Promise<void> {
+async function reportProgress({ job, abort }: Parts, value: number | object): Promise<void> {
   abort.throwIfAborted();
-  // BullMQ accepts progress from a worker that has lost its lock; it must not overwrite that of the job's new one.
-  job.hold.assert();
+  // BullMQ accepts progress from a worker that has lost its lock: it must not overwrite the new worker's.
+  job.lease.assert();
   const json = progressJson(value);
   const size = Buffer.byteLength(json);
   if (size > PROGRESS_MAX_BYTES)
@@ -81,7 +76,7 @@ function badProgress(what: string): HoldfastError {
 }
 
 function attemptLog({ job, log, scrub }: Parts): AttemptLog {
-  // What a handler logs must not fail its job, whatever it is.
+  // Nothing that a handler logs may fail its job.
   const write = (level: keyof AttemptLog, text: string, fields: unknown) => {
     try {
       log()[level](readableFields(fields, scrub), text);
@@ -94,7 +89,7 @@ function attemptLog({ job, log, scrub }: Parts): AttemptLog {
       const text = scrub(textOf(message));
       write(level, text, fields);
       const line = `${new Date().toISOString()} ${level} ${text}`.slice(0, LOG_LINE_MAX).toWellFormed();
-      // A line that cannot be kept must not fail the job; the process's own log has it.
+      // The process's own log has the line.
       job.keepLog(line).catch(() => {});
     };
   };

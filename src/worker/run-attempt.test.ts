@@ -1,10 +1,12 @@
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { defineJob } from "../contract/define-job.ts";
 import { openEffects } from "../effect/effects.ts";
-import { Hold } from "../queue/hold.ts";
-import type { TakenJob } from "../queue/taken-job.ts";
+import { defineJob } from "../job/define-job.ts";
+import type { ClaimedJob } from "../queue/claimed-job.ts";
+import { Lease } from "../queue/lease.ts";
+import { createEvents } from "../telemetry/events.ts";
+import { logAttempts } from "../telemetry/log-events.ts";
 import { runAttempt } from "./run-attempt.ts";
 
 const job = defineJob({
@@ -16,24 +18,26 @@ const job = defineJob({
   redact: { payload: ["/token"] },
 });
 
-const taken: TakenJob = {
+const claimed: ClaimedJob = {
   id: "default_1",
   type: job.type,
   envelope: { key: "k", payload: { token: "hunter2-and-more" } },
   attemptsMade: 0,
   crashes: 0,
   readyAt: undefined,
-  start: 1,
-  hold: new Hold(10_000),
+  delivery: 1,
+  lease: new Lease(10_000),
   lockToken: "token",
   progress: async () => {},
   keepLog: async () => {},
 };
 
 describe("the process's log of a job with secrets", () => {
-  it("has none of them: not in a line's text, not in its fields, not in what is told of its failure", async () => {
+  it("has none of them: not in a line's text, not in its fields, not in its failure", async () => {
     const lines: string[] = [];
     const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
+    const events = createEvents();
+    logAttempts(events, log);
     const handler = job.handler(async ({ payload: { token }, log }) => {
       for (const level of ["debug", "info", "warn", "error"] as const)
         log[level](`with ${token}`, { deep: { token } });
@@ -44,13 +48,13 @@ describe("the process's log of a job with secrets", () => {
       {
         handlers: new Map([[job.type, handler]]),
         log,
-        watch: undefined,
+        events,
         openEffects: (_job, { effects }) =>
           openEffects(effects, () => {
             throw new Error("the job has no effects");
           }),
       },
-      taken,
+      claimed,
     );
 
     expect(lines).toHaveLength(5);

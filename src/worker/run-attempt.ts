@@ -1,50 +1,51 @@
-import { InDoubtError, PermanentError } from "../contract/attempt-errors.ts";
-import type { JobContract, JobHandler } from "../contract/define-job.ts";
-import { failureOf } from "../contract/failure.ts";
-import { asItIs, type Scrub, scrubberOf } from "../contract/redaction.ts";
-import { startsAllowed } from "../contract/retry-policy.ts";
+import type { EffectContext } from "../effect/effect-run.ts";
 import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { faultPoint } from "../observe/fault-points.ts";
-import type { Logger } from "../observe/logger.ts";
-import type { AttemptOutcome, TakenJob } from "../queue/taken-job.ts";
-import { Abort } from "../service/abort.ts";
-import { delayMsOf } from "../service/delay-ms.ts";
-import { asError, foreign, messageOf } from "../service/thrown.ts";
-import { underDeadline } from "../service/under-deadline.ts";
-import type { AttemptWatch } from "./attempt-metrics.ts";
+import { InDoubtError, PermanentError } from "../job/attempt-errors.ts";
+import type { JobContract, JobHandler } from "../job/define-job.ts";
+import { failureOf } from "../job/failure.ts";
+import { asItIs, type Scrub, scrubberOf } from "../job/redaction.ts";
+import { startsAllowed } from "../job/retry-policy.ts";
+import { Abort } from "../lib/abort.ts";
+import { delayMsOf } from "../lib/delay-ms.ts";
+import { asError, foreign, messageOf } from "../lib/thrown.ts";
+import { underDeadline } from "../lib/under-deadline.ts";
+import type { AttemptOutcome, ClaimedJob } from "../queue/claimed-job.ts";
+import type { Events } from "../telemetry/events.ts";
+import { failpoint } from "../telemetry/failpoints.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import { GivenAttempt } from "./given-attempt.ts";
 
 const RESULT_MAX_BYTES = 64 * 1_024;
 
-/** What attempts run with. */
 export interface AttemptTools {
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly log: Logger;
-  readonly watch: AttemptWatch | undefined;
-  openEffects(job: TakenJob, contract: JobContract, abort: Abort, log: () => Logger, scrub: Scrub): Effects;
+  readonly events: Events;
+  openEffects(
+    job: ClaimedJob,
+    contract: JobContract,
+    attempt: Pick<EffectContext, "abort" | "log" | "scrub">,
+  ): Effects;
 }
 
 /**
- * One attempt, from the job that was taken to how it ended. Never throws: every fault is an outcome.
+ * Runs one attempt. Never throws: every fault is an outcome.
  *
- * The steps: find the handler, bound the starts, check the payload against the contract, run under the deadline, check
- * the result, settle.
+ * The steps: find the handler, bound the starts, check the payload, run under the deadline, check the result.
  */
-export async function runAttempt(tools: AttemptTools, job: TakenJob): Promise<AttemptOutcome> {
+export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<AttemptOutcome> {
   const begun = performance.now();
-  tools.watch?.started(job);
+  tools.events.emit("attempt.started", job);
   const outcome = await attemptSteps(tools, job).then(completed, (thrown: unknown) =>
     failed(thrown, scrubOf(tools.handlers.get(job.type)?.job, job)),
   );
-  const tookMs = performance.now() - begun;
-  tools.watch?.ended(job, outcome, tookMs);
-  report(tools.log, job, outcome, tookMs);
-  await faultPoint("finish:before", job.id);
+  tools.events.emit("attempt.ended", job, outcome, performance.now() - begun);
+  await failpoint("finish:before", job.id);
   return outcome;
 }
 
-async function attemptSteps(tools: AttemptTools, job: TakenJob): Promise<unknown> {
+async function attemptSteps(tools: AttemptTools, job: ClaimedJob): Promise<unknown> {
   const handler = findHandler(tools.handlers, job);
   boundStarts(handler.job, job);
   const payload = checkPayload(handler.job, job);
@@ -52,7 +53,7 @@ async function attemptSteps(tools: AttemptTools, job: TakenJob): Promise<unknown
   return checkResult(handler.job, result);
 }
 
-function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: TakenJob): JobHandler {
+function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: ClaimedJob): JobHandler {
   const handler = handlers.get(job.type);
   if (handler !== undefined) return handler;
   throw new HoldfastError(
@@ -61,9 +62,9 @@ function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: TakenJob): 
   );
 }
 
-function boundStarts(contract: JobContract, job: TakenJob): void {
+function boundStarts(contract: JobContract, job: ClaimedJob): void {
   const allowed = startsAllowed(contract.retry);
-  // Being put back, or waiting for another worker, is no fault of the job's and does not count.
+  // A release or a deferral is not the job's fault and does not count.
   if (job.attemptsMade + job.crashes < allowed) return;
   throw new HoldfastError(
     "STARTS_EXHAUSTED",
@@ -71,7 +72,7 @@ function boundStarts(contract: JobContract, job: TakenJob): void {
   );
 }
 
-function checkPayload(contract: JobContract, job: TakenJob): unknown {
+function checkPayload(contract: JobContract, job: ClaimedJob): unknown {
   const parsed = contract.payload.safeParse(job.envelope.payload);
   if (parsed.success) return parsed.data;
   throw new HoldfastError(
@@ -82,7 +83,7 @@ function checkPayload(contract: JobContract, job: TakenJob): unknown {
 
 function runHandler(
   handler: JobHandler,
-  job: TakenJob,
+  job: ClaimedJob,
   payload: unknown,
   tools: AttemptTools,
 ): Promise<unknown> {
@@ -92,9 +93,9 @@ function runHandler(
   const log = logOf(tools.log, job);
   const effectsEnd = new Abort();
   const scrub = scrubOf(handler.job, job);
-  const effects = tools.openEffects(job, handler.job, effectsEnd, log, scrub);
+  const effects = tools.openEffects(job, handler.job, { abort: effectsEnd, log, scrub });
   return withEffects(effects, () =>
-    underDeadline(job.hold, timeoutMs, late, (abort) => {
+    underDeadline(job.lease, timeoutMs, late, (abort) => {
       abort.onAbort((reason) => effectsEnd.abort(reason));
       const attempt = new GivenAttempt({ job, payload, abort, effects, log, scrub });
       return foreign(() => handler.run(attempt));
@@ -102,10 +103,7 @@ function runHandler(
   );
 }
 
-/**
- * Runs the handler with its effects, and lets none of them be left open. What an effect said of itself outranks what
- * the handler made of it: a doubt that was swallowed is still a doubt.
- */
+/** Runs the handler, and leaves none of its effects open. An effect's outcome outranks the handler's: a swallowed doubt is a doubt. */
 async function withEffects(effects: Effects, run: () => Promise<unknown>): Promise<unknown> {
   try {
     const result = await run();
@@ -120,23 +118,20 @@ async function withEffects(effects: Effects, run: () => Promise<unknown>): Promi
   }
 }
 
-/** A doubt can be listed and resolved only where an effect is in doubt: a handler's own words put none there. */
+/** Only an effect can be in doubt. A handler's own `InDoubtError` leaves nothing to list or resolve. */
 function withoutDoubt(error: unknown): unknown {
   if (!(error instanceof InDoubtError)) return error;
-  return new PermanentError(
-    `Thrown outside of an effect, so that nothing can be in doubt: ${error.message}`,
-    {
-      cause: error,
-    },
-  );
+  return new PermanentError(`Thrown outside of an effect, so nothing can be in doubt: ${error.message}`, {
+    cause: error,
+  });
 }
 
 function isCancelled(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === "CANCELLED";
 }
 
-/** The attempt's own log, made when something is logged. */
-function logOf(log: Logger, job: TakenJob): () => Logger {
+/** The attempt's own log, made on first use. */
+function logOf(log: Logger, job: ClaimedJob): () => Logger {
   let own: Logger | undefined;
   return () => {
     own ??= log.child({ jobId: job.id, type: job.type, attempt: job.attemptsMade + 1 });
@@ -144,8 +139,8 @@ function logOf(log: Logger, job: TakenJob): () => Logger {
   };
 }
 
-/** The job's secrets are looked up when there is a text that could quote them. */
-function scrubOf(contract: JobContract | undefined, job: TakenJob): Scrub {
+/** Looks up the job's secrets when a text could quote them. */
+function scrubOf(contract: JobContract | undefined, job: ClaimedJob): Scrub {
   const pointers = contract?.redact.payload ?? [];
   if (pointers.length === 0) return asItIs;
   let scrub: Scrub | undefined;
@@ -155,8 +150,8 @@ function scrubOf(contract: JobContract | undefined, job: TakenJob): Scrub {
   };
 }
 
-/** What cannot be decrypted no handler has seen, so that nothing can quote it. */
-function readPayload(job: TakenJob): unknown {
+/** No handler has seen a payload that cannot be decrypted, so nothing can quote it. */
+function readPayload(job: ClaimedJob): unknown {
   try {
     return job.envelope.payload;
   } catch {
@@ -203,9 +198,9 @@ function completed(result: unknown): AttemptOutcome {
 
 function failed(thrown: unknown, scrub: Scrub): AttemptOutcome {
   if (thrown instanceof HoldfastError) {
-    if (thrown.code === "WORKER_STOPPING") return { kind: "returned" };
+    if (thrown.code === "WORKER_STOPPING") return { kind: "released" };
     if (thrown.code === "EFFECT_BUSY" || thrown.code === "STORE_ROLLED_BACK")
-      return { kind: "postponed", delayMs: delayMsOf(thrown.retryAfterMs) };
+      return { kind: "deferred", delayMs: delayMsOf(thrown.retryAfterMs) };
   }
   return {
     kind: "failed",
@@ -219,18 +214,3 @@ function askedDelay(thrown: unknown): number | undefined {
   if (!(thrown instanceof HoldfastError) || thrown.retryAfterMs === undefined) return undefined;
   return delayMsOf(thrown.retryAfterMs);
 }
-
-/** What went as it should is for whoever looks for it: at thousands of jobs a second it would be most of the log. */
-function report(log: Logger, job: TakenJob, outcome: AttemptOutcome, ms: number): void {
-  const { id: jobId, type, attemptsMade } = job;
-  const fields = { jobId, type, attempt: attemptsMade + 1, durationMs: Math.round(ms) };
-  if (outcome.kind === "failed") log.warn({ ...fields, ...outcome.failure }, "attempt failed");
-  else if (outcome.kind === "completed") log.debug(fields, told.completed);
-  else log.info(fields, told[outcome.kind]);
-}
-
-const told = {
-  completed: "attempt completed",
-  returned: "job put back",
-  postponed: "job waits until its effect may begin",
-};

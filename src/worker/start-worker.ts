@@ -1,77 +1,55 @@
 import { hostname } from "node:os";
 import { type Environment, readSettings, requireVariables, type Settings } from "../config/settings.ts";
 import type { Concurrency } from "../config/variables.ts";
-import { claimOf } from "../contract/claim.ts";
-import { type Application, requiredVariables } from "../contract/define-config.ts";
-import type { JobContract, JobHandler } from "../contract/define-job.ts";
-import type { EffectOwner } from "../effect/effect-run.ts";
-import { openEffects } from "../effect/effects.ts";
-import { createHeldEffects } from "../effect/held-effects.ts";
-import { openLedgers } from "../effect/ledger.ts";
-import { startLedgerSweep } from "../effect/ledger-sweep.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { createLogger, type Logger } from "../observe/logger.ts";
-import type { MeasuredRole } from "../observe/metrics-server.ts";
-import { startConsumer } from "../queue/job-consumer.ts";
-import { requireKnownQueues } from "../queue/queue-memory.ts";
-import { atWork } from "../service/loop-watch.ts";
-import { type Running, stopAll, stopOnce } from "../service/running.ts";
-import { type Clock, openClock } from "../store/clock.ts";
-import { connectStore, type StoreAccess } from "../store/connect.ts";
-import { type Epochs, openEpochs } from "../store/epochs.ts";
-import { type AttemptTools, runAttempt } from "./run-attempt.ts";
-import { startWorkerMetrics, type WorkerMetrics } from "./worker-metrics.ts";
+import { type Application, requiredVariables } from "../job/define-config.ts";
+import { stopAll, stopOnce } from "../lib/running.ts";
+import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
+import { createEvents, type Events } from "../telemetry/events.ts";
+import { logAttempts } from "../telemetry/log-events.ts";
+import { createLogger, type Logger } from "../telemetry/logger.ts";
+import type { MeasuredRole, MetricsServer } from "../telemetry/metrics-server.ts";
+import { consumeQueue, type WorkerParts } from "./consume-queue.ts";
+import { loadHandlers } from "./load-handlers.ts";
+import { startWorkerMetrics } from "./worker-metrics.ts";
 
-/** A worker that runs. */
+/** A running worker. */
 export interface WorkerRole extends MeasuredRole {
   /**
-   * Rejects with `WORKER_DEAF` when it does not hear of jobs any more. Nothing it does then can be relied on: stop it, end
-   * the process, and let a supervisor start another. Where nobody looks at it, Node.js ends the process.
+   * Rejects with `WORKER_STUCK` when the worker no longer receives jobs. Then nothing it does can be relied on: stop it, end
+   * the process, and let a supervisor start another. If you don't handle it, Node.js ends the process.
    */
   readonly failed: Promise<never>;
 }
 
 /**
- * Starts a worker: takes jobs from every queue of the application and runs their handlers.
+ * Starts a worker: claims jobs from every queue of the application and runs their handlers.
  *
- * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port
- *   for its metrics is taken
+ * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
+ *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
  */
 export async function startWorker(application: Application, env?: Environment): Promise<WorkerRole> {
   const settings = readSettings(env);
   const log = createLogger(settings.LOG_LEVEL, "worker");
+  const events = createEvents();
+  logAttempts(events, log);
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   const handlers = await loadHandlers(application);
-  const store = await connectStore(settings, "patient", log);
-  await requireKnownQueues(application, store, settings.HOLDFAST_PREFIX);
-  const clock = await openClock(store, log);
-  const metrics = await startWorkerMetrics(application, store.client, settings, clock).catch(
-    async (error: unknown) => {
-      await stopAll([store, clock]);
-      throw error;
-    },
-  );
-  const { queues } = application;
-  const epochs = await openEpochs({ client: store.client, queues, settings, log });
-  let onDeaf = (_queue: string) => {};
-  const failed = new Promise<never>((_, reject) => {
-    onDeaf = (queue) => reject(deaf(queue, settings.HOLDFAST_DEAF_AFTER_MS, log));
-  });
+  const queues = await connectQueues(application, settings, "retrying", log);
+  const metrics = await openMetrics(application, queues, settings, events);
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
-    handlers,
-    client: store.client,
-    clock,
-    sealer: store.sealer,
     settings,
     log,
-    metrics,
-    onDeaf,
-    epochs,
+    events,
+    queues,
+    handlers,
   };
-  const consumers = queues.map((queue) => consume(queue, worker));
-  const sweeps = queues.map((queue) => sweepLedgers(queue, worker));
+  const { failed, fail } = failure();
+  const consumers = application.queues.map((queue) =>
+    consumeQueue(queue, worker, () => fail(stuck(queue, settings.HOLDFAST_STUCK_AFTER_MS, log))),
+  );
   log.info(
     { queues: application.queues, types: [...handlers.keys()], metricsUrl: metrics?.url },
     "worker ready",
@@ -82,71 +60,38 @@ export async function startWorker(application: Application, env?: Environment): 
     stop: stopOnce(async () => {
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
-      await stopAll([store, clock, epochs, ...sweeps, ...(metrics === undefined ? [] : [metrics])]);
+      await stopAll(metrics === undefined ? [queues] : [queues, metrics]);
     }),
   };
 }
 
-interface WorkerParts extends StoreAccess {
-  /** Tells this process apart in what it takes and reserves. */
-  readonly name: string;
-  readonly handlers: ReadonlyMap<string, JobHandler>;
-  readonly clock: Clock;
-  readonly settings: Settings;
-  readonly log: Logger;
-  readonly metrics: WorkerMetrics | undefined;
-  readonly epochs: Epochs;
-  readonly onDeaf: (queue: string) => void;
+/** If the metrics cannot be served, nothing stays open. */
+async function openMetrics(
+  application: Application,
+  queues: ConnectedQueues,
+  settings: Settings,
+  events: Events,
+): Promise<MetricsServer | undefined> {
+  try {
+    return await startWorkerMetrics(application, queues, settings, events);
+  } catch (error) {
+    await queues.stop();
+    throw error;
+  }
 }
 
-function deaf(queue: string, afterMs: number, log: Logger): HoldfastError {
-  const message = `Jobs wait in the queue ${queue}, and with slots free this worker took none for ${afterMs} ms`;
-  log.fatal({ queue, code: "WORKER_DEAF" }, message);
-  return new HoldfastError("WORKER_DEAF", message);
+function failure() {
+  let fail: (error: HoldfastError) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  return { failed, fail: (error: HoldfastError) => fail(error) };
 }
 
-function consume(queue: string, worker: WorkerParts): Running {
-  const { name, handlers, client, clock, sealer, settings, log, metrics, onDeaf } = worker;
-  const ageMs = settings.HOLDFAST_RETENTION_MS;
-  const tools: AttemptTools = {
-    handlers,
-    log,
-    watch: metrics?.attempts,
-    openEffects: effectsOpener(queue, worker),
-  };
-  return startConsumer(
-    {
-      prefix: settings.HOLDFAST_PREFIX,
-      queue,
-      workerName: name,
-      connection: client,
-      clock,
-      sealer,
-      concurrency: concurrencyOf(queue, settings.HOLDFAST_CONCURRENCY),
-      lockMs: settings.HOLDFAST_LOCK_MS,
-      stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
-      keepCompleted: { count: settings.HOLDFAST_KEEP_COMPLETED, ageMs },
-      keepFailed: { count: settings.HOLDFAST_KEEP_FAILED, ageMs },
-      deafAfterMs: settings.HOLDFAST_DEAF_AFTER_MS,
-      onDeaf: () => onDeaf(queue),
-      onError: (error) => log.debug({ queue, reason: error.message }, "queue error"),
-      onRefused: (jobId, error) =>
-        log.warn(
-          { queue, jobId, reason: String(error) },
-          "the store refused how an attempt ended; sent again",
-        ),
-    },
-    (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
-  );
-}
-
-function sweepLedgers(queue: string, { client, settings, log }: WorkerParts): Running {
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  return startLedgerSweep({ client, prefix, queue, retentionMs, log });
-}
-
-function concurrencyOf(queue: string, { each, named }: Concurrency): number {
-  return named.get(queue) ?? each;
+function stuck(queue: string, afterMs: number, log: Logger): HoldfastError {
+  const message = `Jobs wait in the queue ${queue}, and with slots free this worker claimed none for ${afterMs} ms`;
+  log.fatal({ queue, code: "WORKER_STUCK" }, message);
+  return new HoldfastError("WORKER_STUCK", message);
 }
 
 /** @throws HoldfastError `CONFIG_INVALID` for a queue that no job of the application is in */
@@ -155,72 +100,4 @@ function checkConcurrency({ named }: Concurrency, queues: readonly string[]): vo
   if (unknown === undefined) return;
   const expected = `expected queues of the application (${queues.join(", ")}), got "${unknown}"`;
   throw new HoldfastError("CONFIG_INVALID", `HOLDFAST_CONCURRENCY: ${expected}`);
-}
-
-function effectsOpener(
-  queue: string,
-  { name, client, sealer, settings, metrics, epochs }: WorkerParts,
-): AttemptTools["openEffects"] {
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const epoch = epochs.of(queue);
-  const held = createHeldEffects(client, prefix, queue);
-  epochs.onLoss(async (lost) => {
-    if (lost === queue) await held.putInDoubt();
-  });
-  const ledgerOf = openLedgers({ client, sealer }, { prefix, queue }, retentionMs, { epoch, held });
-  return (job, contract, abort, log, scrub) =>
-    openEffects(
-      contract.effects,
-      () => {
-        const claim = claimOf(job.type, job.envelope.key);
-        const { id: jobId, lockToken, start } = job;
-        const assertHeld = () => job.hold.assert();
-        const mayReport = () => job.hold.isLocked();
-        const count = metrics && countEffectsOf(job.type, metrics);
-        const owner = {
-          jobId,
-          claim,
-          lockToken,
-          start,
-          worker: name,
-          abort,
-          log,
-          scrub,
-          count,
-          assertHeld,
-          mayReport,
-        };
-        return { ledger: ledgerOf(claim, otherQueuesOf(contract, queue)), owner };
-      },
-      job.start,
-    );
-}
-
-/** Where the same key may have been used before its type moved, or after. */
-function otherQueuesOf(contract: JobContract, queue: string): readonly string[] | undefined {
-  if (contract.formerQueues.length === 0) return undefined;
-  return [contract.queue, ...contract.formerQueues].filter((name) => name !== queue);
-}
-
-function countEffectsOf(type: string, { countEffect }: WorkerMetrics): EffectOwner["count"] {
-  return (effect, transition) => countEffect(type, effect, transition);
-}
-
-/** @throws HoldfastError `APPLICATION_INVALID` with a line for each job without a handler, and each handler without a job */
-async function loadHandlers(application: Application): Promise<ReadonlyMap<string, JobHandler>> {
-  const loaded = await application.handlers().catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new HoldfastError("APPLICATION_INVALID", `the handlers cannot be loaded: ${reason}`, { cause });
-  });
-  const handlers = new Map(loaded.map((handler) => [handler.job.type, handler]));
-  const faults = [
-    ...[...application.jobs.keys()]
-      .filter((type) => !handlers.has(type))
-      .map((type) => `job "${type}": has no handler`),
-    ...[...handlers.keys()]
-      .filter((type) => !application.jobs.has(type))
-      .map((type) => `handler "${type}": its job is not listed in jobs`),
-  ];
-  if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
-  return handlers;
 }

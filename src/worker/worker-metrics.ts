@@ -1,31 +1,25 @@
 import type { Settings } from "../config/settings.ts";
-import type { Application } from "../contract/define-config.ts";
-import { type CountEffect, effectCounter } from "../effect/effect-metrics.ts";
-import { createMetrics } from "../observe/metrics.ts";
-import { type MetricsServer, startMetricsServer } from "../observe/metrics-server.ts";
-import type { StoreClient } from "../store/client.ts";
-import type { Clock } from "../store/clock.ts";
-import { measureClock, measureStore } from "../watch/store-metrics.ts";
-import { type AttemptWatch, watchAttempts } from "./attempt-metrics.ts";
+import type { Application } from "../job/define-config.ts";
+import type { ConnectedQueues } from "../queue/connect-queues.ts";
+import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
+import { measureAttempts } from "../telemetry/attempt-metrics.ts";
+import { measureEffects } from "../telemetry/effect-metrics.ts";
+import type { Events } from "../telemetry/events.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
 
-/** What a worker tells Prometheus, and where. */
-export interface WorkerMetrics extends MetricsServer {
-  readonly attempts: AttemptWatch;
-  readonly countEffect: CountEffect;
-}
-
-/** @returns undefined where `HOLDFAST_METRICS_PORT` is not set: then attempts pay nothing for being measured */
+/** @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure */
 export async function startWorkerMetrics(
   application: Application,
-  client: StoreClient,
+  { stores, clock }: ConnectedQueues,
   settings: Settings,
-  clock: Clock,
-): Promise<WorkerMetrics | undefined> {
+  events: Events,
+): Promise<MetricsServer | undefined> {
   if (settings.HOLDFAST_METRICS_PORT === undefined) return undefined;
   const metrics = createMetrics();
-  measureStore(metrics, { client, prefix: settings.HOLDFAST_PREFIX, queues: application.queues });
+  measureRedis(metrics, stores, application.queues);
   measureClock(metrics, clock);
-  const attempts = watchAttempts(metrics, [...application.jobs.keys()]);
-  const countEffect = effectCounter(metrics, application.jobs.values());
-  return { attempts, countEffect, ...(await startMetricsServer(metrics, settings)) };
+  measureAttempts(events, metrics, [...application.jobs.keys()]);
+  measureEffects(events, metrics, application.jobs.values());
+  return await startMetricsServer(metrics, settings);
 }

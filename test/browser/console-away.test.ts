@@ -2,7 +2,7 @@ import { type Api, startApi } from "holdfast";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
-import { accessibilityFaults, openConsole, settled } from "../support/console-page.ts";
+import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { createService, type Service } from "../support/service.ts";
 import { shopIn, trade } from "../support/shop.ts";
@@ -42,7 +42,7 @@ afterAll(async () => {
 const note = (page: Page) => page.getByRole("status").filter({ hasText: "has been away since" });
 const isLive = (page: Page) => page.getByText("Live", { exact: true }).waitFor();
 
-/** Opens every page, each with connections of its own, and a phone's. */
+/** Opens every page, each with its own connections, and one on a phone. */
 async function openAll(): Promise<Page[]> {
   const { jobs } = (await (await fetch(`${api.url}/jobs?limit=1`)).json()) as { jobs: { id: string }[] };
   const paths = ["", "jobs", `jobs/${jobs[0]?.id}`, "failed", "doubts", "schedules"];
@@ -54,13 +54,13 @@ async function openAll(): Promise<Page[]> {
     },
   ]);
   for (const { open, path } of consoles) await open(path);
-  for (const { page } of consoles) await settled(page);
+  for (const { page } of consoles) await untilLoaded(page);
   return consoles.map(({ page }) => page);
 }
 
 const textOf = (page: Page) => page.locator("main h1").textContent();
 
-/** Whether anything on the page still has one of the colours of things that are well, or bad, now. */
+/** Whether anything on the page still has a colour that means good or bad. */
 function coloured(page: Page): Promise<string[]> {
   return page.evaluate<string[]>(`(() => {
     const root = getComputedStyle(document.documentElement);
@@ -76,14 +76,14 @@ function coloured(page: Page): Promise<string[]> {
   })()`);
 }
 
-describe("the console of a service that is not there any more", { timeout: 120_000 }, () => {
-  it("greys what is no longer so on every page while the store is silent, and is live again by itself", async () => {
+describe("the console of a service that is gone", { timeout: 120_000 }, () => {
+  it("greys outdated facts on every page while Redis is silent, and becomes live again by itself", async () => {
     const pages = await openAll();
     const before = await Promise.all(pages.map(textOf));
     process.kill(store.pid, "SIGSTOP");
     try {
       for (const page of pages) {
-        await note(page).filter({ hasText: "The store has been away" }).waitFor();
+        await note(page).filter({ hasText: "Redis has been away" }).waitFor();
         expect(await page.locator("main.stale").count()).toBe(1);
         expect(await coloured(page)).toEqual([]);
         expect(await sidewaysScroll(page)).toBe(0);
@@ -106,11 +106,11 @@ describe("the console of a service that is not there any more", { timeout: 120_0
     await pages[0]?.getByText("all hold").waitFor();
   });
 
-  it("says so of a store that was killed, also on pages that are opened after that", async () => {
+  it("reports that Redis was killed, also on pages opened later", async () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("");
     await store.kill();
-    await note(page).filter({ hasText: "The store has been away" }).waitFor();
+    await note(page).filter({ hasText: "Redis has been away" }).waitFor();
 
     await page.getByRole("link", { name: "Schedules" }).click();
     await page.getByRole("heading", { name: "Schedules" }).waitFor();
@@ -121,10 +121,10 @@ describe("the console of a service that is not there any more", { timeout: 120_0
     await note(page).waitFor({ state: "detached" });
   });
 
-  it("says that it is the API, where that is gone, and is live again with the next one", async () => {
+  it("reports that the API is gone, and becomes live again with the next one", async () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("jobs");
-    await settled(page);
+    await untilLoaded(page);
     const { port } = new URL(api.url);
     await api.stop();
     await note(page).filter({ hasText: "The API has been away" }).waitFor();

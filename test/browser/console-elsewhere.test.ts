@@ -27,8 +27,8 @@ afterAll(async () => {
   for (const stop of stops) await stop();
 });
 
-describe("the console behind a proxy that takes a prefix off", () => {
-  it("opens a deep link, and goes on from there", async () => {
+describe("the console behind a proxy that strips a prefix", () => {
+  it("opens a deep link, and navigates from there", async () => {
     const proxy = await startStrippingProxy(api.url, "/ops/jobs");
     onTestFinished(proxy.stop);
     const { id } = await placeOrder(producer, 1, 3_600_000);
@@ -45,7 +45,7 @@ describe("the console behind a proxy that takes a prefix off", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("is found without its last slash", async () => {
+  it("works without its trailing slash", async () => {
     const proxy = await startStrippingProxy(api.url, "/ops");
     onTestFinished(proxy.stop);
     const { page } = await openConsole(browser, proxy.url);
@@ -56,7 +56,7 @@ describe("the console behind a proxy that takes a prefix off", () => {
     expect(page.url()).toBe(`${proxy.url}/console/`);
   });
 
-  it("says when it is cut off, and is live again by itself", async () => {
+  it("reports a lost connection, and becomes live again by itself", async () => {
     const proxy = await startStrippingProxy(api.url, "");
     onTestFinished(proxy.stop);
     const { page, open } = await openConsole(browser, proxy.url);
@@ -73,10 +73,10 @@ describe("the console behind a proxy that takes a prefix off", () => {
   });
 });
 
-describe("the console of a service that asks for keys", () => {
+describe("the console of a service with API keys", () => {
   const names = ["reader:read", "operator:read+operate"];
   const keys = names.map((name) => `${name}:${sha256(name)}`).join(",");
-  // Behind a prefix, as the cookie has to find its way there as well.
+  // Behind a prefix, because the cookie must work there, too.
   async function openGuarded(path: string) {
     const guarded = await createService(application, { HOLDFAST_API_KEYS: keys }).startApi();
     const proxy = await startStrippingProxy(guarded.url, "/ops");
@@ -90,7 +90,7 @@ describe("the console of a service that asks for keys", () => {
     return { page, signIn, url: proxy.url };
   }
 
-  it("asks for one, says when it is not known, and trades it for a cookie that no script can read", async () => {
+  it("asks for a key, rejects an unknown one, and exchanges it for a cookie that no script can read", async () => {
     const { page, signIn, url } = await openGuarded("schedules");
 
     await signIn("guessed");
@@ -139,7 +139,7 @@ describe("the console of a service that asks for keys", () => {
 });
 
 describe("the console's files", () => {
-  it("are kept for ever, but the page that names them is not", async () => {
+  it("are cached forever, but the page that names them is not", async () => {
     const page = await fetch(`${api.url}/console/jobs/some-job`);
     const [asset = ""] = /assets\/[^"]+\.js/.exec(await page.text()) ?? [];
     const script = await fetch(`${api.url}/console/${asset}`, { headers: { "accept-encoding": "br" } });
@@ -157,13 +157,13 @@ describe("the console's files", () => {
     ["/console/jobs/", "../"],
     ["/console/jobs/a%2Fb", "../"],
     ["/console/a/b/c?d=/e/f", "../../"],
-  ])("are named by %s so that it finds them: %s", async (path, base) => {
+  ])("have addresses that work from %s: %s", async (path, base) => {
     const page = await fetch(`${api.url}${path}`);
 
     expect(await page.text()).toContain(`<base href="${base}" />`);
   });
 
-  it("that are not there are not found, rather than the page", async () => {
+  it("return 404 if they do not exist, not the page", async () => {
     const response = await fetch(`${api.url}/console/assets/gone.js`);
 
     expect(response.status).toBe(404);

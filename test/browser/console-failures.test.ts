@@ -1,9 +1,9 @@
 import type { Api } from "holdfast";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { queueKey } from "../../src/store/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { launchBrowser } from "../support/browser.ts";
-import { openConsole, settled } from "../support/console-page.ts";
+import { openConsole, untilLoaded } from "../support/console-page.ts";
 import { addFailedCopies } from "../support/failed-copies.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
@@ -34,7 +34,7 @@ afterAll(async () => {
   for (const stop of stops.reverse()) await stop();
 });
 
-/** What a page asks the service for, its stream aside. */
+/** What a page requests, without its stream. */
 function requestsOf(page: Page): string[] {
   const asked: string[] = [];
   page.on("request", (request) => {
@@ -44,19 +44,19 @@ function requestsOf(page: Page): string[] {
   return asked;
 }
 
-/** Whether the page has come to rest with everything looked at; otherwise a person lets it look further. */
+/** Whether the page is idle with everything loaded; otherwise there is more for a person to load. */
 async function isThrough(page: Page): Promise<boolean> {
-  const further = page.getByRole("button", { name: "Look further" });
+  const further = page.getByRole("button", { name: "Search further" });
   if ((await further.count()) === 0) return true;
   expect(await page.getByText(/among the first [\d,]+/).count()).toBeGreaterThan(0);
   await further.click();
   return false;
 }
 
-/** Waits until a page asks for nothing more by itself. */
+/** Waits until a page makes no more requests by itself. */
 async function untilQuiet(page: Page, asked: readonly string[]): Promise<void> {
-  await settled(page);
-  await until("it asks for no more", async () => {
+  await untilLoaded(page);
+  await until("it requests no more", async () => {
     const before = asked.length;
     await page.evaluate("new Promise((idle) => requestIdleCallback(idle))");
     return asked.length === before && (await page.getByText("Loading more…").count()) === 0;
@@ -68,7 +68,7 @@ describe(`the page of one reason, with ${FAILED.toLocaleString("en")} failed job
     ["PERMANENT_FAILURE", /^5 jobs/],
     ["HANDLER_FAILED", /^(The first )?100 jobs/],
     ["ATTEMPT_TIMED_OUT", /^0 jobs/],
-  ])("finds what failed with %s, with at most three requests a screen", async (code, text) => {
+  ])("finds jobs that failed with %s, with at most three requests a screen", async (code, text) => {
     const { page, open } = await openConsole(browser, api.url);
     const asked = requestsOf(page);
 

@@ -2,9 +2,9 @@ import type { Api } from "holdfast";
 import type { Redis } from "ioredis";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { queueKey } from "../../src/store/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { launchBrowser } from "../support/browser.ts";
-import { openConsole, settled } from "../support/console-page.ts";
+import { openConsole, untilLoaded } from "../support/console-page.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
 import { placeOrder, shopIn } from "../support/shop.ts";
@@ -19,7 +19,7 @@ let api: Api;
 let browser: Browser;
 let store: Redis;
 
-/** Half of them wait, a quarter each are completed and failed; copies of one that was really submitted. */
+/** Half of them wait, a quarter each are completed and failed; all are copies of a submitted one. */
 const copies = `
   local from, to = tonumber(ARGV[3]), tonumber(ARGV[4])
   for number = from, to do
@@ -53,26 +53,26 @@ afterAll(async () => {
   for (const stop of stops.reverse()) await stop();
 });
 
-describe(`the console with ${JOBS.toLocaleString("en")} jobs in the store`, () => {
+describe(`the console with ${JOBS.toLocaleString("en")} jobs in Redis`, () => {
   it.each(["", "jobs", "jobs?state=failed", "failed", "doubts", "schedules"])(
     "opens /console/%s within a second",
     async (path) => {
       const { page, open } = await openConsole(browser, api.url);
-      await open("schedules"); // the browser has the program then, as it has on every visit but the first
+      await open("schedules"); // the browser has cached the program, as on every visit but the first
       // Other tests run beside this one, so it gets several tries.
       await until("it opened in time", async () => {
         const began = performance.now();
         await open(path);
-        await settled(page);
+        await untilLoaded(page);
         return performance.now() - began < OPENS_WITHIN_MS;
       });
     },
   );
 
-  it("stays live, and takes less than a twentieth of the store's time", async () => {
+  it("stays live, and takes less than a twentieth of Redis's time", async () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("");
-    await settled(page);
+    await untilLoaded(page);
     await store.config("RESETSTAT");
     const began = performance.now();
     const views = await page.evaluate(async (url) => {
@@ -83,7 +83,7 @@ describe(`the console with ${JOBS.toLocaleString("en")} jobs in the store`, () =
       await reader?.cancel();
       return seen;
     }, `${api.url}/overview`);
-    const busyMs = await until("the store tells its time", async () => {
+    const busyMs = await until("Redis reports its time", async () => {
       const stats = await store.info("commandstats");
       return [...stats.matchAll(/usec=(\d+)/g)].reduce((sum, [, usec]) => sum + Number(usec), 0) / 1_000;
     });

@@ -2,7 +2,7 @@ import type { Api, Producer } from "holdfast";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cutTexts, launchBrowser, sidewaysScroll } from "../support/browser.ts";
-import { accessibilityFaults, openConsole, settled } from "../support/console-page.ts";
+import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
 import { placeOrder, ranBySchedule, shopIn, trade, type World } from "../support/shop.ts";
@@ -66,7 +66,7 @@ async function oldestDoubt(): Promise<{ jobId: string; effect: string }> {
 }
 
 describe("an operator", () => {
-  it("finds a job by its key, and sees its life", async () => {
+  it("finds a job by its key, and sees its history", async () => {
     const { page, open, complaints } = await openConsole(browser, api.url);
     await open("jobs");
     await page.getByLabel("Job id or idempotency key").fill("shipped-41007");
@@ -97,7 +97,7 @@ describe("an operator", () => {
     await page.waitForURL(`**/console/jobs/${jobId}`);
   });
 
-  it("filters jobs, and the address says how", async () => {
+  it("filters jobs, and the address contains the filter", async () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("jobs");
 
@@ -152,7 +152,7 @@ describe("an operator", () => {
 
     await page.getByText(`Done: ${HOOKS} jobs retried.`).waitFor();
     await page.getByRole("button", { name: "Close" }).click();
-    await page.getByText("None is left.").waitFor();
+    await page.getByText("None left.").waitFor();
     await until("all are done", async () => (await groupOf("partner-webhook")) === undefined);
     expect(complaints).toEqual([]);
   });
@@ -171,21 +171,21 @@ describe("an operator", () => {
     await until("it has failed again", async () => (await groupOf("invoice-pdf"))?.count === before?.count);
   });
 
-  it("settles a doubt with evidence, which the trail keeps", async () => {
+  it("resolves a doubt with evidence, which the audit log keeps", async () => {
     const { jobId, effect } = await oldestDoubt();
     const { page, open, complaints } = await openConsole(browser, api.url);
     await open("doubts");
-    await page.getByRole("button", { name: `Settle ${effect} of ${jobId}` }).click();
-    const settle = page.getByRole("button", { name: "Settle as done" });
+    await page.getByRole("button", { name: `Resolve ${effect} of ${jobId}` }).click();
+    const resolveButton = page.getByRole("button", { name: "Resolve as done" });
     await page.getByText("It happened.").click();
-    expect(await settle.isDisabled()).toBe(true);
+    expect(await resolveButton.isDisabled()).toBe(true);
 
     await page.getByLabel("Evidence").fill("Seen in the outbox of the mail server");
     await page.getByLabel("Result, as JSON").fill('"<seen@shop.example>"');
-    await settle.click();
+    await resolveButton.click();
 
-    await page.getByText(`“${effect}” is settled as done`).waitFor();
-    await page.getByRole("link", { name: "Settled" }).click();
+    await page.getByText(`“${effect}” is resolved as done`).waitFor();
+    await page.getByRole("link", { name: "Resolved" }).click();
     const entry = page.getByRole("row").filter({ hasText: "Seen in the outbox of the mail server" });
     await entry.getByRole("link", { name: jobId }).click();
     await page.locator(".timeline").getByText("Completed").waitFor();
@@ -208,7 +208,7 @@ describe("an operator", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("learns what became of a tick", async () => {
+  it("sees the outcome of a tick", async () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("schedules");
     const ticks = page.getByRole("listbox", { name: "Past ticks of stock-sync" });
@@ -218,7 +218,7 @@ describe("an operator", () => {
     await page.getByText("no scheduler submitted it in time").waitFor();
   });
 
-  it("cancels a job after having been asked", async () => {
+  it("confirms before a job is cancelled", async () => {
     const { id } = await placeOrder(producer, 90_001, 3_600_000);
     const { page, open } = await openConsole(browser, api.url);
     await open(`jobs/${id}`);
@@ -230,7 +230,7 @@ describe("an operator", () => {
     await page.getByText("CANCELLED").first().waitFor();
   });
 
-  it("sees what becomes of a job without touching anything", async () => {
+  it("sees a job progress without doing anything", async () => {
     const { id } = await placeOrder(producer, 90_002, 3_600_000);
     const { page, open } = await openConsole(browser, api.url);
     await open(`jobs/${id}`);
@@ -241,7 +241,7 @@ describe("an operator", () => {
     await page.getByText("Failed for good").waitFor();
   });
 
-  it("is told of what is not there", async () => {
+  it("gets an error for a missing job", async () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("jobs/nonsense");
     expect(await page.getByRole("alert").textContent()).toContain("JOB_NOT_FOUND");
@@ -266,44 +266,44 @@ async function everyPage(): Promise<string[]> {
     "failed",
     "failed?type=invoice-pdf&code=PERMANENT_FAILURE",
     "doubts",
-    "doubts?view=settled",
+    "doubts?view=resolved",
     "schedules",
   ];
 }
 
 describe("the console", () => {
-  it("has no barrier on any page", { timeout: 60_000 }, async () => {
+  it("is accessible on every page", { timeout: 60_000 }, async () => {
     const { page, open, complaints } = await openConsole(browser, api.url, { colorScheme: "light" });
     for (const path of await everyPage()) {
       await open(path);
-      await settled(page);
+      await untilLoaded(page);
       expect.soft(await accessibilityFaults(page), path).toEqual([]);
       await page.emulateMedia({ colorScheme: "dark" });
       expect.soft(await accessibilityFaults(page, ["color-contrast"]), `${path}, dark`).toEqual([]);
       await page.emulateMedia({ colorScheme: "light" });
     }
     await open("doubts");
-    await page.getByRole("button", { name: "Settle" }).first().click();
+    await page.getByRole("button", { name: "Resolve" }).first().click();
     await page.getByText("It happened.").click();
-    expect.soft(await accessibilityFaults(page), "settling").toEqual([]);
+    expect.soft(await accessibilityFaults(page), "resolving").toEqual([]);
     await page.emulateMedia({ colorScheme: "dark" });
-    expect.soft(await accessibilityFaults(page, ["color-contrast"]), "settling, dark").toEqual([]);
+    expect.soft(await accessibilityFaults(page, ["color-contrast"]), "resolving, dark").toEqual([]);
     expect(complaints).toEqual([]);
   });
 
-  it("neither scrolls sideways nor cuts anything off on a phone", { timeout: 60_000 }, async () => {
+  it("neither scrolls sideways nor truncates anything on a phone", { timeout: 60_000 }, async () => {
     const { page, open, complaints } = await openConsole(browser, api.url, {
       viewport: { width: 360, height: 640 },
     });
     for (const path of [...(await everyPage()), "jobs?idempotencyKey=never-used"]) {
       await open(path);
-      await settled(page);
+      await untilLoaded(page);
       expect.soft(await sidewaysScroll(page), path).toBe(0);
       expect.soft(await cutTexts(page), path).toEqual([]);
     }
     await open("doubts");
-    await page.getByRole("button", { name: "Settle" }).first().click();
-    expect.soft(await sidewaysScroll(page), "settling").toBe(0);
+    await page.getByRole("button", { name: "Resolve" }).first().click();
+    expect.soft(await sidewaysScroll(page), "resolving").toBe(0);
     expect(await accessibilityFaults(page)).toEqual([]);
     expect(complaints).toEqual([]);
   });
@@ -331,7 +331,7 @@ describe("the console", () => {
     await page.getByRole("heading", { name: "order-41001" }).waitFor();
   });
 
-  it("keeps in the page only the rows in sight of a long list", async () => {
+  it("only renders the visible rows of a long list", async () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("jobs?state=completed");
     const table = page.getByRole("grid", { name: "Jobs" });
@@ -344,7 +344,7 @@ describe("the console", () => {
     expect(await page.getByRole("row").count()).toBeLessThan(80);
   });
 
-  it("shows what is hostile as text", async () => {
+  it("shows hostile content as text", async () => {
     const key = `<img src=x onerror="document.title='executed'">\u202E${"wide".repeat(40)}`;
     const { id } = await placeOrder(producer, 90_003, 3_600_000, key);
     const { page, open, complaints } = await openConsole(browser, api.url, {

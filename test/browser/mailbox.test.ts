@@ -45,7 +45,7 @@ const sendWelcome = (name: string) =>
     composeWelcomeEmail({ email: "anoop@example.com", name, message: "Your job system is live." }, "job-1"),
   );
 
-/** Everything the page and its frames asked the network for, outside the mailbox. */
+/** Requests of the page and its frames outside the mailbox. */
 function foreignRequests(): string[] {
   const urls: string[] = [];
   page.on("request", (request) => {
@@ -61,13 +61,13 @@ describe.each(["desktop", "phone"] as const)("the mailbox on a %s", (device) => 
     page = await context.newPage();
   });
 
-  it("says that there is no mail yet", async () => {
+  it("shows that there is no mail yet", async () => {
     await page.goto(mailbox.pageUrl);
 
     expect(await page.getByRole("heading").textContent()).toBe("No mail yet.");
   });
 
-  it("lists a mail, and opens it with text, HTML and file", async () => {
+  it("lists a mail, and opens its text, HTML and file", async () => {
     await sendWelcome("Anoop");
     await page.goto(mailbox.pageUrl);
     expect(await sidewaysScroll(page)).toBe(0);
@@ -83,7 +83,7 @@ describe.each(["desktop", "phone"] as const)("the mailbox on a %s", (device) => 
     expect(await page.textContent("body")).toContain("Subject: Welcome, Anoop");
   });
 
-  it("fits the width whatever a mail holds", async () => {
+  it("fits the width whatever the mail contains", async () => {
     await send({
       to: "a@example.com",
       subject: "wide".repeat(100),
@@ -112,7 +112,7 @@ describe("the mailbox in a browser", () => {
     await page.getByText("Welcome, Anoop").waitFor({ timeout: 20_000 });
   });
 
-  it("executes nothing that a mail brings along, and fetches nothing it asks for", async () => {
+  it("executes nothing from a mail, and fetches nothing for it", async () => {
     const foreign = foreignRequests();
     await send({
       to: { name: script, address: "a@example.com" },
@@ -132,7 +132,7 @@ describe("the mailbox in a browser", () => {
     expect(foreign).toEqual([]);
   });
 
-  it.each(["light", "dark"] as const)("follows the %s colours of the reader", async (colorScheme) => {
+  it.each(["light", "dark"] as const)("uses the reader's %s colours", async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
     await page.goto(mailbox.pageUrl);
 

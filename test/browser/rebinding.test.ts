@@ -16,14 +16,14 @@ beforeAll(async () => {
       "--no-sandbox",
       "--disable-gpu",
       "--disable-dev-shm-usage",
-      // What a rebound name looks like to the browser once its owner has changed the DNS.
+      // A rebound name after its owner changed the DNS, as the browser sees it.
       "--host-resolver-rules=MAP evil.example 127.0.0.1",
     ],
   });
 });
 afterAll(() => browser.close());
 
-/** Opens a server under the attacker's name, so that its pages are of one origin with it. */
+/** Opens a server under the attacker's name, so that its pages have the same origin. */
 async function openAsEvil(url: string): Promise<{ page: Page; status: number | undefined }> {
   const page = await browser.newPage();
   const evil = new URL(url);

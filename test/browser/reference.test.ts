@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import application from "../../holdfast.config.ts";
-import { type Api, startApi } from "../../src/api/start-api.ts";
+import { type Api, startApi } from "../../src/http/start-api.ts";
 import { launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
 
 let browser: Browser;
@@ -29,21 +29,21 @@ function start(more: Record<string, string> = {}): Promise<Api> {
   });
 }
 
-/** Fills up with all that the page complains of, and all that it fetches from elsewhere. */
+/** Collects the page's complaints, and its fetches from other origins. */
 function watchComplaints(): string[] {
-  const told: string[] = [];
+  const complaints: string[] = [];
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) told.push(message.text());
+    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
   });
-  page.on("pageerror", (error) => told.push(error.message));
+  page.on("pageerror", (error) => complaints.push(error.message));
   page.on("response", (response) => {
-    if (response.status() >= 400) told.push(`${response.status()} ${response.url()}`);
+    if (response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`);
   });
   page.on("request", (request) => {
     const { protocol, origin } = new URL(request.url());
-    if (protocol !== "data:" && origin !== api.url) told.push(`fetched ${request.url()}`);
+    if (protocol !== "data:" && origin !== api.url) complaints.push(`fetched ${request.url()}`);
   });
-  return told;
+  return complaints;
 }
 
 async function openReference(url = api.url): Promise<void> {
@@ -51,7 +51,7 @@ async function openReference(url = api.url): Promise<void> {
   await page.locator(".opblock").first().waitFor();
 }
 
-/** All operations, e.g. `GET /jobs`, as the page shows them. */
+/** All operations that the page shows, such as `GET /jobs`. */
 async function operationsShown(): Promise<string[]> {
   const blocks = await page.locator(".opblock").all();
   const names = blocks.map(async (block) => {
@@ -62,7 +62,7 @@ async function operationsShown(): Promise<string[]> {
   return (await Promise.all(names)).sort();
 }
 
-/** All operations that `/openapi.json` describes. */
+/** All operations in `/openapi.json`. */
 async function operationsDescribed(): Promise<string[]> {
   const response = await fetch(`${api.url}/openapi.json`);
   const { paths } = (await response.json()) as { paths: Record<string, object> };
@@ -76,7 +76,7 @@ describe.each(["desktop", "phone"] as const)("the reference on a %s", (device) =
     page = await (await browser.newContext({ viewport: viewports[device] })).newPage();
   });
 
-  it("shows every operation inside the screen's width, complains of nothing, fetches nothing from elsewhere", async () => {
+  it("shows every operation within the screen's width, without complaints and without fetches from elsewhere", async () => {
     const complaints = watchComplaints();
     await openReference();
 
@@ -99,7 +99,7 @@ describe("the reference", () => {
     page = await browser.newPage();
   });
 
-  it("submits its example as it stands", async () => {
+  it("submits its example unchanged", async () => {
     const complaints = watchComplaints();
     await openReference();
     await page.locator(".opblock-post .opblock-summary-control").first().click();
@@ -114,7 +114,7 @@ describe("the reference", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("can be read without a key where keys are required", async () => {
+  it("can be read without a key even if keys are required", async () => {
     const sha256 = createHash("sha256").update("secret").digest("hex");
     const guarded = await start({ HOLDFAST_API_KEYS: `shop:submit:${sha256}` });
     try {

@@ -2,10 +2,10 @@ import diagnostics from "node:diagnostics_channel";
 import fastify, { type FastifyInstance, type RouteOptions } from "fastify";
 import type { HoldfastError } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { guardRoutes } from "../../src/api/access.ts";
-import { openSessions } from "../../src/api/sessions.ts";
 import { readSettings } from "../../src/config/settings.ts";
-import { createSealer } from "../../src/store/sealer.ts";
+import { guardRoutes } from "../../src/http/access.ts";
+import { openSessions } from "../../src/http/sessions.ts";
+import { createCodec } from "../../src/redis/codec.ts";
 import { application } from "../support/application.ts";
 import { bearer, keyEntry, signIn } from "../support/keys.ts";
 import { createService } from "../support/service.ts";
@@ -17,7 +17,7 @@ const service = createService(application, { HOLDFAST_API_KEYS: keys }, afterAll
 const routes: RouteOptions[] = [];
 let root: string;
 
-/** Every route of every server that is made from now on, whoever adds it. */
+/** Every route of every server, whoever adds it. */
 function watchRoutes(message: unknown): void {
   const { fastify: server } = message as { fastify: FastifyInstance };
   server.addHook("onRoute", (route) => void routes.push(route));
@@ -29,7 +29,7 @@ beforeAll(async () => {
   diagnostics.unsubscribe("fastify.initialization", watchRoutes);
 });
 
-/** The headers that a caller sends, by how the table calls them. */
+/** A caller's headers, by its name in the table. */
 async function callers(): Promise<Readonly<Record<string, Readonly<Record<string, string>>>>> {
   const sessionOf = async (key: string) => ({ ...(await signIn(root, key)), "x-holdfast-console": "1" });
   return {
@@ -43,7 +43,7 @@ async function callers(): Promise<Readonly<Record<string, Readonly<Record<string
   };
 }
 
-/** Allowed is whatever gets past the guard, be it to a complaint about the request. */
+/** Everything that gets past the guard counts as allowed, even if the request is refused later. */
 async function attempt(method: string, path: string, headers: Readonly<Record<string, string>>) {
   const url = root + path.replaceAll(/:\w+|\*/g, "x");
   const { status, body } = await fetch(url, { method, headers, redirect: "manual" });
@@ -54,11 +54,11 @@ async function attempt(method: string, path: string, headers: Readonly<Record<st
 
 const INTRODUCTION = `# Who may call what
 
-Each caller tried on each route, where [API keys](operating.md#api-keys) are configured: ✓ gets past the guard, 401 and 403 do not.
-A test tries them all and writes this page; a route that is missing here, or answers otherwise, makes it fail.
+Every caller tried on every route, with [API keys](secure.md#how-do-i-give-somebody-access) configured: ✓ passes the guard, 401 and 403 do not.
+A test writes this page, and fails if a route is missing here or answers differently.
 `;
 
-/** What each caller is answered, by route; methods of a path that are answered alike share a row. */
+/** Each caller's answer by route; methods of a path with equal answers share a row. */
 async function tryAll(known: readonly Readonly<Record<string, string>>[]): Promise<string[]> {
   const methodsOf = new Map<string, string[]>();
   const named = routes.flatMap(({ method, url }) => [method].flat().map((name) => [url, name] as const));
@@ -73,7 +73,7 @@ async function tryAll(known: readonly Readonly<Record<string, string>>[]): Promi
 }
 
 describe("every route", () => {
-  it("lets in those callers whose key has its scope, and nobody else", async () => {
+  it("accepts callers whose key has its scope, and nobody else", async () => {
     const known = await callers();
     const names = Object.keys(known);
     const rows = await tryAll(Object.values(known));
@@ -82,14 +82,14 @@ describe("every route", () => {
     await expect([INTRODUCTION, head, ...rows, ""].join("\n")).toMatchFileSnapshot("../../docs/access.md");
   });
 
-  it("that does not say who may call it is closed to everybody", async () => {
+  it("without declared callers is closed to everybody", async () => {
     const settings = readSettings(service.env);
     const server = fastify();
     server.setErrorHandler((error: HoldfastError, _request, reply) => reply.code(error.httpStatus).send());
     guardRoutes(
       server,
       settings.HOLDFAST_API_KEYS,
-      openSessions({ settings, client: service.connect(), sealer: createSealer([]) }),
+      openSessions({ settings, client: service.connect(), codec: createCodec([]) }),
     );
     server.get("/new", async () => "open");
 

@@ -1,14 +1,13 @@
-/**
- * Our script that adds many jobs leaves in the store what BullMQ's own would leave for each of them. An upgrade of BullMQ
- * that changes what it writes goes red here.
- */
+/** The script that adds many jobs writes what BullMQ would write for each of them. A BullMQ upgrade that writes something else fails here. */
+
 import type { Queue } from "bullmq";
 import { beforeEach, describe, expect, it } from "vitest";
-import { createJobAdder, type JobAdder, type NewJob } from "../../src/queue/job-adder.ts";
-import { createEpoch, OTHER_EPOCH } from "../../src/store/epoch.ts";
-import { bullmqQueueName } from "../../src/store/keys.ts";
-import { createSealer } from "../../src/store/sealer.ts";
+import { createJobAdder, type JobAdder } from "../../src/queue/job-adder.ts";
+import type { NewJob } from "../../src/queue/new-job.ts";
+import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
+import { createEpoch, OTHER_EPOCH } from "../../src/redis/epoch.ts";
 import { application } from "../support/application.ts";
+import { plainStores } from "../support/queue-stores.ts";
 import { createService, type Service } from "../support/service.ts";
 
 let service: Service;
@@ -23,10 +22,10 @@ beforeEach(async () => {
   ours = service.openBareQueue("ours");
   written = 0;
   const client = service.connect();
+  const store = plainStores(client, service.env.HOLDFAST_PREFIX).of("ours");
   const epoch = createEpoch({
     client,
-    prefix: service.env.HOLDFAST_PREFIX,
-    queue: "ours",
+    key: store.keys.epoch,
     durability: { level: "disk", replicas: 0 },
     write: async (script, keys, args) => {
       const reply = await script.run(client, keys, args);
@@ -36,12 +35,7 @@ beforeEach(async () => {
     remembered: undefined,
     onLoss: async () => {},
   });
-  adder = createJobAdder({
-    prefix: service.env.HOLDFAST_PREFIX,
-    queue: "ours",
-    sealer: createSealer([]),
-    epoch,
-  });
+  adder = createJobAdder({ ...store, epoch });
   await Promise.all([theirs.waitUntilReady(), ours.waitUntilReady()]);
 });
 
@@ -50,36 +44,35 @@ const newJob = (id: string, changes: Partial<NewJob> = {}): NewJob => ({
   type: "mail",
   envelope: { key: `key of ${id}`, payload: { text: "Grüße, 🌊", list: [1, null] } },
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 2_000 } },
-  delayMs: 0,
-  priority: 0,
+  timing: { delayMs: 0, priority: 0 },
   trace: undefined,
-  claim: `claim-${id}`,
-  claimMs: 600_000,
+  dedup: { key: `claim-${id}`, holdMs: 600_000 },
   ...changes,
 });
 
 /** The same job, added by BullMQ. */
 function addTheirs(job: NewJob) {
-  const { id, type, envelope, retry, delayMs, priority, trace, claim, claimMs } = job;
+  const { id, type, envelope, retry, timing, trace, dedup } = job;
+  const { delayMs, priority } = timing;
   const { attempts, backoff } = retry;
   const jitter = backoff.kind === "exponential" ? { jitter: backoff.jitter ?? 0 } : {};
   return theirs.add(type, envelope, {
     jobId: id,
     attempts,
     backoff: { type: backoff.kind, delay: backoff.delayMs, ...jitter },
-    deduplication: { id: claim, ttl: claimMs },
+    deduplication: { id: dedup.key, ttl: dedup.holdMs },
     ...(delayMs > 0 && { delay: delayMs }),
     ...(priority > 0 && { priority }),
     ...(trace !== undefined && { telemetry: { metadata: trace } }),
   });
 }
 
-/** Everything that is kept of a queue, with what depends on the moment blurred, and what we leave out made equal. */
+/** All keys of a queue, with times replaced and our known differences evened out. */
 async function keptOf(queue: Queue): Promise<Record<string, unknown>> {
   const store = service.connect();
   const start = `${service.env.HOLDFAST_PREFIX}:${queue.name}:`;
   const names = (await store.keys(`${start.replace(/[{}]/g, "\\$&")}*`)).sort();
-  const theirsToo = names.filter((name) => !name.endsWith(":epoch"));
+  const theirsToo = names.filter((name) => !/:(epoch|jobs-since-memory-check)$/.test(name));
   const values = await Promise.all(
     theirsToo.map(async (name) => [name.slice(start.length), await read(name)]),
   );
@@ -101,7 +94,7 @@ async function keptOf(queue: Queue): Promise<Record<string, unknown>> {
   }
 }
 
-/** Scores of times cannot be compared; their order can, and that they are times. */
+/** Scores of times are replaced; their order is kept. */
 function scores(replies: readonly string[], areExact: boolean): unknown[] {
   return replies.map((reply, index) =>
     index % 2 === 0 || areExact || Number(reply) < 1e9
@@ -117,7 +110,7 @@ function event(fields: readonly string[]): string[] {
 function hash(fields: Record<string, string>): unknown {
   if (fields.opts === undefined) return fields;
   const { jobId: _, de: __, ...opts } = JSON.parse(fields.opts);
-  // Our jobs do not name their claim: for one that does, BullMQ looks at two more keys when it ends.
+  // Our jobs do not name their deduplication key: BullMQ reads two more keys at the end of one that does.
   const { deid: ___, ...others } = fields;
   return { delay: "0", priority: "0", ...others, opts, timestamp: Number(fields.timestamp) > 1e12 };
 }
@@ -128,19 +121,19 @@ async function addToBoth(jobs: readonly NewJob[]): Promise<void> {
 }
 
 describe("jobs added together", () => {
-  it("leave what BullMQ's own scripts leave", async () => {
+  it("leave the same data as BullMQ's own scripts", async () => {
     await addToBoth([
       newJob("plain"),
       newJob("other", {
         type: "digest",
         retry: { attempts: 3, backoff: { kind: "exponential", delayMs: 10, jitter: 0.5 } },
       }),
-      newJob("urgent", { priority: 1 }),
-      newJob("less urgent", { priority: 7 }),
-      newJob("as urgent", { priority: 1 }),
-      newJob("later", { delayMs: 60_000 }),
-      newJob("just as late", { delayMs: 60_000, priority: 2 }),
-      newJob("twice", { claim: "claim-plain" }),
+      newJob("urgent", { timing: { delayMs: 0, priority: 1 } }),
+      newJob("less urgent", { timing: { delayMs: 0, priority: 7 } }),
+      newJob("as urgent", { timing: { delayMs: 0, priority: 1 } }),
+      newJob("later", { timing: { delayMs: 60_000, priority: 0 } }),
+      newJob("just as late", { timing: { delayMs: 60_000, priority: 2 } }),
+      newJob("twice", { dedup: { key: "claim-plain", holdMs: 600_000 } }),
       newJob("traced", {
         trace: '{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}',
       }),
@@ -150,19 +143,19 @@ describe("jobs added together", () => {
     expect(await keptOf(ours)).toEqual(await keptOf(theirs));
   });
 
-  it("leave it also in a queue that is paused", async () => {
+  it("leave it in a paused queue, too", async () => {
     await Promise.all([theirs.pause(), ours.pause()]);
 
     await addToBoth([
       newJob("plain"),
-      newJob("urgent", { priority: 1 }),
-      newJob("later", { delayMs: 60_000 }),
+      newJob("urgent", { timing: { delayMs: 0, priority: 1 } }),
+      newJob("later", { timing: { delayMs: 60_000, priority: 0 } }),
     ]);
 
     expect(await keptOf(ours)).toEqual(await keptOf(theirs));
   });
 
-  it("leave it also in a queue that has as many jobs at work as it may", async () => {
+  it("leave it in a queue at its concurrency limit, too", async () => {
     await Promise.all([theirs.setGlobalConcurrency(1), ours.setGlobalConcurrency(1)]);
     const store = service.connect();
     for (const { name } of [theirs, ours])
@@ -173,7 +166,7 @@ describe("jobs added together", () => {
     expect(await keptOf(ours)).toEqual(await keptOf(theirs));
   });
 
-  it("leave it also where nobody has opened the queue with BullMQ before", async () => {
+  it("leave it in a queue that BullMQ has never opened, too", async () => {
     const store = service.connect();
     for (const { name } of [theirs, ours]) await store.del(`${service.env.HOLDFAST_PREFIX}:${name}:meta`);
 
@@ -182,7 +175,7 @@ describe("jobs added together", () => {
     expect(await keptOf(ours)).toEqual(await keptOf(theirs));
   });
 
-  it("are run in the order in which they came, however many commands they took", async () => {
+  it("run in the order of submission, over any number of commands", async () => {
     const ids = Array.from({ length: 1_000 }, (_, index) => `job-${index}`);
 
     await Promise.all(ids.map((id) => adder.add(newJob(id))));
@@ -193,21 +186,23 @@ describe("jobs added together", () => {
     expect(waiting.reverse()).toEqual(ids);
   });
 
-  it("keep their claim when one of BullMQ's own tools removes them", async () => {
+  it("keep their deduplication key when a BullMQ tool removes them", async () => {
     await adder.add(newJob("removed"));
 
     await ours.remove("removed");
 
-    expect(await adder.add(newJob("again", { claim: "claim-removed" }))).toBe("removed");
+    expect(await adder.add(newJob("again", { dedup: { key: "claim-removed", holdMs: 600_000 } }))).toBe(
+      "removed",
+    );
   });
 
-  it("travel in one command, up to 32, and are confirmed as one", async () => {
+  it("share one command, up to 32, and are acknowledged together", async () => {
     await Promise.all(Array.from({ length: 32 }, (_, index) => adder.add(newJob(`job-${index}`))));
 
     expect(written).toBe(1);
   });
 
-  it("hold up the store no longer than a megabyte takes", async () => {
+  it("block Redis no longer than a megabyte takes", async () => {
     const large = { key: "large", payload: "x".repeat(400_000) };
 
     await Promise.all(

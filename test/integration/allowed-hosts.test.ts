@@ -19,7 +19,7 @@ beforeAll(async () => {
   diagnostics.unsubscribe("fastify.initialization", watchRoutes);
 });
 
-/** Sends a request line and headers as they are; `fetch` lets nobody choose a Host. */
+/** Sends a raw request line and headers, because `fetch` forbids choosing a Host. */
 async function ask(line: string, headers: readonly string[], url = root) {
   const request = `${[line, ...headers, "Connection: close"].join("\r\n")}\r\n\r\n`;
   const answer = await sendRaw(url, request);
@@ -29,7 +29,7 @@ async function ask(line: string, headers: readonly string[], url = root) {
 
 const EVIL = "Host: evil.example:3000";
 
-describe("without API keys a page that lets its own name lead here (DNS rebinding)", () => {
+describe("without API keys, a page that rebinds its own name to this machine", () => {
   it("is refused on every route, with every method", async () => {
     const wanted = routes.flatMap(({ method, url }) => [method].flat().map((name) => `${name} ${url}`));
     expect(wanted.length).toBeGreaterThan(50);
@@ -55,7 +55,7 @@ describe("without API keys a page that lets its own name lead here (DNS rebindin
     expect(await ask(line, [EVIL])).toMatchObject({ status: 421 });
   });
 
-  it("is told what was found and what to set, as a problem", async () => {
+  it("gets a problem that names what was found and what to set", async () => {
     const headers = [
       EVIL,
       "X-Forwarded-Host: localhost",
@@ -81,7 +81,7 @@ describe("without API keys a page that lets its own name lead here (DNS rebindin
     expect({ status, body }).toMatchObject({ status: 421, body: expect.not.stringContaining("event:") });
   });
 
-  it("is refused where it names two hosts, or none", async () => {
+  it("is refused if it names two hosts, or none", async () => {
     expect((await ask("GET /jobs HTTP/1.1", ["Host: localhost", EVIL])).status).toBe(400);
     expect((await ask("GET /jobs HTTP/1.0", [])).status).toBe(421);
     expect((await ask("GET /jobs HTTP/1.1", ["Host:"])).status).toBe(421);
@@ -89,7 +89,7 @@ describe("without API keys a page that lets its own name lead here (DNS rebindin
   });
 });
 
-describe("without API keys the service", () => {
+describe("without API keys, the service", () => {
   it.each(["localhost", "LOCALHOST.:3000", "app.localhost:3000", "127.1.2.3", "[::1]:3000"])(
     "answers under the name %s",
     async (host) => {
@@ -113,8 +113,8 @@ describe("without API keys the service", () => {
   });
 });
 
-describe("with API keys the service", () => {
-  it("answers under every name, since a stranger's page has no key", async () => {
+describe("with API keys, the service", () => {
+  it("answers under every name, because a stranger's page has no key", async () => {
     const { url } = await createService(application, {
       HOLDFAST_API_KEYS: keyEntry("reader", "read", "reader-key"),
     }).startApi();

@@ -32,7 +32,7 @@ describe("an API with keys", () => {
     { authorization: "Basic w-token" },
     { authorization: "w-token" },
     { authorization: `Bearer ${"w".repeat(8_000)}` },
-  ])("answers 401 to who shows no valid one: %j", async (headers) => {
+  ])("answers 401 without a valid one: %j", async (headers) => {
     for (const refused of [await submit(headers), await read(headers)]) {
       expect(refused).toMatchObject({ status: 401, body: { code: "UNAUTHENTICATED" } });
       expect(refused.headers.get("www-authenticate")).toBe("Bearer");
@@ -47,7 +47,7 @@ describe("an API with keys", () => {
     expect(await read({ authorization: "bearer a-token" })).toMatchObject({ status: 404 });
   });
 
-  it("tells anyone whether it lives and is ready, and what it is", async () => {
+  it("shows its health and its reference to everybody", async () => {
     for (const path of ["/health/live", "/health/ready", "/openapi.json"]) {
       expect(await get(root + path)).toMatchObject({ status: 200 });
     }

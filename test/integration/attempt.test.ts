@@ -1,7 +1,7 @@
 import { type AttemptFunction, defineConfig, type JobContract, startWorker } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { queueKey } from "../../src/store/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { anyJob } from "../support/application.ts";
 import { latch } from "../support/latch.ts";
 import {
@@ -13,7 +13,7 @@ import {
 } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
-/** Submits one job to a service whose worker runs it as `handle` says. */
+/** Submits one job to a service whose worker runs it with `handle`. */
 async function start(job: JobContract, handle: AttemptFunction<unknown, unknown>, variables: Variables = {}) {
   const service = createService(applicationOf(job.handler(handle)), variables);
   const producer = await service.createProducer();
@@ -30,7 +30,7 @@ async function runToEnd(job: JobContract, handle: AttemptFunction<unknown, unkno
 const forEver = () => new Promise<never>(() => {});
 
 describe("an attempt", () => {
-  it("is given the payload as the contract parsed it, and who it is", async () => {
+  it("gets the parsed payload, and its own identity", async () => {
     const job = anyJob({ payload: z.strictObject({ n: z.number(), unit: z.string().default("m") }) });
 
     const { status } = await runToEnd(job, async ({ payload, jobId, idempotencyKey, attempt }) => {
@@ -45,7 +45,7 @@ describe("an attempt", () => {
     });
   });
 
-  it("that takes too long has its signal aborted, and is tried again", async () => {
+  it("that takes too long has its signal aborted, and is retried", async () => {
     const reasons: unknown[] = [];
     const job = anyJob({ timeoutMs: 50 });
 
@@ -60,7 +60,7 @@ describe("an attempt", () => {
     expect(status).toMatchObject({ state: "completed", attemptsMade: 2, result: "in time" });
   });
 
-  it("that ignores its signal is not waited for any longer", async () => {
+  it("that ignores its signal is abandoned", async () => {
     const job = anyJob({ timeoutMs: 50, retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 0 } } });
 
     const { status } = await runToEnd(job, forEver);
@@ -76,7 +76,7 @@ describe("an attempt", () => {
     });
   });
 
-  it("may tell how far it is, in 4 kB at most", async () => {
+  it("may report progress, in 4 kB at most", async () => {
     const { status } = await runToEnd(anyJob(), async ({ progress }) => {
       await progress(42);
       return await progress({ text: "x".repeat(4_096) }).catch((error: unknown) => String(error));
@@ -121,7 +121,7 @@ describe("a result that does not fit", () => {
     });
   });
 
-  it("because it is larger than 64 KiB fails the job too", async () => {
+  it("because it is larger than 64 KiB fails the job, too", async () => {
     const { status } = await runToEnd(anyJob(), async () => "x".repeat(65_536));
 
     expect(status.error).toMatchObject({
@@ -134,7 +134,7 @@ describe("a result that does not fit", () => {
 describe("a worker that is older or newer than the producer", () => {
   const job = anyJob();
 
-  it("fails a job whose payload it does not know, without another attempt", async () => {
+  it("fails a job whose payload does not fit its contract, without another attempt", async () => {
     const service = createService(defineConfig({ jobs: [job], handlers: async () => [] }));
     const producer = await service.createProducer();
     const { id } = await producer.submit(job, { n: "one" }, { idempotencyKey: "k" });
@@ -152,7 +152,7 @@ describe("a worker that is older or newer than the producer", () => {
     expect(runs).toBe(0);
   });
 
-  it("tries a job again whose type it does not know, for another worker might", async () => {
+  it("retries a job of an unknown type, because another worker might know it", async () => {
     const newer = anyJob({ type: "newer" });
     const service = createService(defineConfig({ jobs: [newer], handlers: async () => [] }));
     const producer = await service.createProducer();
@@ -167,7 +167,7 @@ describe("a worker that is older or newer than the producer", () => {
     });
   });
 
-  it("does not start with a job that has no handler, or a handler that has no job", async () => {
+  it("does not start with a job without a handler, or a handler without a job", async () => {
     const handlers = async () => [anyJob({ type: "b" }).handler(async () => 1)];
     const faulty = defineConfig({ jobs: [anyJob({ type: "a" })], handlers });
 
@@ -179,7 +179,7 @@ describe("a worker that is older or newer than the producer", () => {
 });
 
 describe("a job whose lock is lost", () => {
-  it("has its attempt aborted, keeps its attempts, and is run again", async () => {
+  it("has its attempt aborted, keeps its attempts, and runs again", async () => {
     const [begun, aborted] = [latch(), latch()];
     const seen: unknown[] = [];
     let runs = 0;
@@ -239,7 +239,7 @@ describe("a worker", () => {
     expect(most).toBe(3);
   });
 
-  it("runs as many of each queue as are configured for it", async () => {
+  it("runs as many jobs of each queue as configured", async () => {
     const release = latch();
     const most = new Map<string, number>();
     const running = new Map<string, number>();
@@ -265,7 +265,7 @@ describe("a worker", () => {
     expect(Object.fromEntries(most)).toEqual({ wide: 4, narrow: 2 });
   });
 
-  it("does not start where the configuration names a queue that is not there", async () => {
+  it("does not start if the configuration names an unknown queue", async () => {
     const service = createService(applicationOf(anyJob().handler(async () => "fine")), {
       HOLDFAST_CONCURRENCY: "20,repots=2",
     });
@@ -276,7 +276,7 @@ describe("a worker", () => {
     });
   });
 
-  it("goes on with other jobs, and other queues, while one fails and one hangs", async () => {
+  it("keeps running other jobs and other queues while one fails and one hangs", async () => {
     const job = anyJob({ timeoutMs: 60_000 });
     const slow = anyJob({ type: "slow", queue: "slow" });
     const service = createService(

@@ -160,7 +160,7 @@ describe("bad input", () => {
       "INVALID_REQUEST",
       ["/options/delayMs", "/options/x", "/x", "/type", "/payload", "/idempotencyKey"],
     ],
-  ])("with %s is refused whole, with a pointer to each fault", async (_, body, code, pointers) => {
+  ])("with %s is refused as a whole, with a pointer to each issue", async (_, body, code, pointers) => {
     const before = await contents();
 
     const refused = await post(jobs, body);
@@ -186,7 +186,7 @@ describe("bad input", () => {
     expect(JSON.stringify(refused.body)).not.toMatch(/position|token|SyntaxError|node_modules/);
   });
 
-  it("that is not UTF-8 is refused, and not mended", async () => {
+  it("that is not UTF-8 is refused, not repaired", async () => {
     const body = Buffer.from(JSON.stringify(submission({ payload: "\xe4" })), "latin1");
 
     const refused = await call(jobs, "POST", body, { "content-type": "application/json" });
@@ -200,7 +200,7 @@ describe("bad input", () => {
     ["content-encoding", "identity, br"],
     ["content-type", "application/json; charset=iso-8859-1"],
     ["content-type", 'application/json; x=1; charset="UTF-16"'],
-  ])("with %s: %s is refused before it is read", async (name, value) => {
+  ])("with %s: %s is refused before its body is read", async (name, value) => {
     const refused = await call(jobs, "POST", "not read", {
       "content-type": "application/json",
       [name]: value,
@@ -242,7 +242,7 @@ describe("a path or method that does not exist", () => {
     ["DELETE", "/jobs", "GET, HEAD, POST"],
     ["POST", "/jobs/x/status", "GET, HEAD"],
     ["DELETE", "/health/live", "GET, HEAD"],
-  ])("%s %s is answered 405, with the methods that do", async (method, path, allowed) => {
+  ])("%s %s is answered 405, with the allowed methods", async (method, path, allowed) => {
     const refused = await call(root + path, method);
 
     expect(refused).toMatchObject({ status: 405, body: { code: "METHOD_NOT_ALLOWED" } });
@@ -254,7 +254,7 @@ describe("a connection", () => {
   const head = (...lines: string[]) => `POST /jobs HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`;
   const json = "Content-Type: application/json";
 
-  it("that brings a good request and then nonsense gets the answer to the first, and no other", async () => {
+  it("with a good request and then nonsense gets the answer to the first, and no other", async () => {
     const body = JSON.stringify(submission());
     const good = `${head("Host: localhost", json, `Content-Length: ${body.length}`)}${body}`;
 

@@ -6,21 +6,21 @@ import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
 const LOCK_MS = 1_000;
-/** How long one that is blocked may stay so: its lock, its time-out, and a little. */
+/** How long a loop may stay blocked: the lock, the time-out, and a margin. */
 const ENDED_WITHIN_MS = 15_000;
 
 function lastLine(text: string): Readonly<Record<string, unknown>> {
   return JSON.parse(text.trimEnd().split("\n").at(-1) ?? "");
 }
 
-describe("a handler that never gives way", withProcesses, () => {
-  it("costs its worker the process, which names the jobs that it held", async () => {
+describe("a handler that blocks the event loop forever", withProcesses, () => {
+  it("ends its worker's process, which names the jobs it was running", async () => {
     const service = createService(application, { HOLDFAST_LOCK_MS: String(LOCK_MS) });
     const producer = await service.createProducer();
     const worker = await launchRole("worker", service.env);
     const beside = await producer.submit(gated, service.env.REDIS_URL, { idempotencyKey: "beside" });
     await untilState(producer, beside.id, "active");
-    // Its neighbour may run for a minute; so the loop may be blocked for as long.
+    // Its neighbour may run for a minute, so the loop may be blocked for as long.
     await openGate(service.env.REDIS_URL, beside.id);
     await untilState(producer, beside.id, "completed");
     const { id } = await producer.submit(blocking, null, { idempotencyKey: "culprit" });
@@ -28,10 +28,10 @@ describe("a handler that never gives way", withProcesses, () => {
     const { code, stderr }: Ended = await worker.ended;
 
     expect(code).toBeNull();
-    const told = lastLine(stderr);
-    expect(told).toMatchObject({ level: 60, role: "worker", code: "EVENT_LOOP_BLOCKED", jobs: [id] });
-    expect(told.silentMs).toBeGreaterThan(2 * LOCK_MS);
-    expect(told.silentMs).toBeLessThan(ENDED_WITHIN_MS);
+    const entry = lastLine(stderr);
+    expect(entry).toMatchObject({ level: 60, role: "worker", code: "EVENT_LOOP_BLOCKED", jobs: [id] });
+    expect(entry.silentMs).toBeGreaterThan(2 * LOCK_MS);
+    expect(entry.silentMs).toBeLessThan(ENDED_WITHIN_MS);
   });
 
   it("ends as STARTS_EXHAUSTED under up, and its neighbours complete", async () => {
@@ -52,8 +52,8 @@ describe("a handler that never gives way", withProcesses, () => {
   });
 });
 
-describe("a handler that gives way again", withProcesses, () => {
-  it("is not ended for as long as its time-out and the lock allow, nor is an idle process that was stopped", async () => {
+describe("a handler that blocks the event loop for a while", withProcesses, () => {
+  it("is not ended within its time-out and the lock, nor is a stopped idle process", async () => {
     const service = createService(application, { HOLDFAST_LOCK_MS: "1000" });
     const producer = await service.createProducer();
     const worker = await launchRole("worker", service.env);

@@ -1,20 +1,21 @@
 import { spawn } from "node:child_process";
 import { createOperator } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openOperatedQueues } from "../../src/operate/operated-queue.ts";
-import { queueKey } from "../../src/store/keys.ts";
-import type { Overview } from "../../src/watch/overview.ts";
+import { retryJob } from "../../src/effect/retry-job.ts";
+import type { Overview } from "../../src/operate/overview.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { application, echo } from "../support/application.ts";
 import { addFailedCopies } from "../support/failed-copies.ts";
 import { get, post } from "../support/http.ts";
 import { BIN, CONFIG, run, withProcesses } from "../support/processes.ts";
+import { plainStores } from "../support/queue-stores.ts";
 import { createService } from "../support/service.ts";
 
 const FAILED = 12;
 const CANCELLED = 5;
 const IN_DOUBT = 3;
 
-/** Jobs that failed, that were cancelled, and that are in doubt; no worker, so that what is retried waits. */
+/** Failed, cancelled and in-doubt jobs; without a worker, so retried jobs keep waiting. */
 async function failures() {
   const service = createService(application);
   const producer = await service.createProducer();
@@ -32,7 +33,7 @@ async function failures() {
   return {
     service,
     operator,
-    /** What is failed, by code, and how many were put back. */
+    /** The number of failed jobs by code, and of waiting ones. */
     async left() {
       const { groups } = await operator.failures();
       const counts = Object.fromEntries(groups.map(({ code, count }) => [code, count]));
@@ -50,7 +51,7 @@ const untouched = {
 const before = "2099-01-01T00:00:00Z";
 
 describe("a bulk retry over HTTP", withProcesses, () => {
-  it("of everything leaves alone what was cancelled or is in doubt, and a dry run says so first", async () => {
+  it("of everything skips cancelled jobs and jobs in doubt, as a dry run announces", async () => {
     const { service, left } = await failures();
     const { url } = await service.startApi();
     const retry = async (body: object) => (await post(`${url}/failures/retry`, { before, ...body })).body;
@@ -71,7 +72,7 @@ describe("a bulk retry over HTTP", withProcesses, () => {
     expect(await left()).toEqual({ CANCELLED, EFFECT_IN_DOUBT: IN_DOUBT, retried: FAILED });
   });
 
-  it("by type leaves them alone, too; by their code it retries them", async () => {
+  it("by type skips them, too; by their code it retries them", async () => {
     const { service, left } = await failures();
     const { url } = await service.startApi();
     const retry = async (body: object) => (await post(`${url}/failures/retry`, { before, ...body })).body;
@@ -92,12 +93,12 @@ describe("a bulk retry over HTTP", withProcesses, () => {
     }
     await expect(operator.retryFailed({ before: Date.now(), limit: 100 })).rejects.toMatchObject({
       code: "INVALID_REQUEST",
-      offences: [{ pointer: "", message: expect.stringMatching(/type, code or both/) }],
+      issues: [{ pointer: "", message: expect.stringMatching(/type, code or both/) }],
     });
     expect(await left()).toEqual(untouched);
   });
 
-  it("goes by the store's clock where the caller's is ahead", async () => {
+  it("uses Redis's clock if the caller's is ahead", async () => {
     const { service } = await failures();
     const { url } = await service.startApi();
     const { body } = await post(`${url}/failures/retry`, { before, all: true, dryRun: true });
@@ -106,7 +107,7 @@ describe("a bulk retry over HTTP", withProcesses, () => {
 });
 
 describe("holdfast failures retry", withProcesses, () => {
-  it("without a filter, or without somebody to ask, is a wrong usage that changes nothing", async () => {
+  it("without a filter, or without a terminal to confirm in, is wrong usage and changes nothing", async () => {
     const { service, left } = await failures();
     const retry = (...args: string[]) => run(["failures", "retry", ...args], service.env);
 
@@ -138,7 +139,7 @@ describe("holdfast failures retry", withProcesses, () => {
     expect(await left()).toEqual({ CANCELLED, EFFECT_IN_DOUBT: IN_DOUBT, retried: FAILED });
   });
 
-  it("shows the count on a terminal and asks; only a yes retries", async () => {
+  it("shows the count in a terminal and asks; only a yes retries", async () => {
     const { service, left } = await failures();
     const ask = (answer: string) =>
       onTerminal(["failures", "retry", "--code", "HANDLER_FAILED"], service.env, answer);
@@ -155,7 +156,7 @@ describe("holdfast failures retry", withProcesses, () => {
   });
 });
 
-/** Runs a command on a terminal, and answers its question. */
+/** Runs a command in a terminal, and answers its question. */
 async function onTerminal(args: readonly string[], env: NodeJS.ProcessEnv, answer: string) {
   const command = [process.execPath, BIN, ...args];
   const line = command.map((word) => `'${word}'`).join(" ");
@@ -174,22 +175,20 @@ async function onTerminal(args: readonly string[], env: NodeJS.ProcessEnv, answe
   return { code, output: seen.replaceAll("\r", "") };
 }
 
-describe("a job that was looked at for a bulk retry", () => {
-  it("is left alone when it was cancelled before its turn came", async () => {
+describe("a job selected for a bulk retry", () => {
+  it("is skipped if it was cancelled before its turn", async () => {
     const { service, operator } = await failures();
     const { jobs } = await operator.list({ state: "failed", code: "CANCELLED", limit: 1 });
     const [id = ""] = jobs.map((job) => job.id);
-    const queue = openOperatedQueues(service.env.HOLDFAST_PREFIX, ["default"], service.connect()).get(
-      "default",
-    );
+    const store = plainStores(service.connect(), service.env.HOLDFAST_PREFIX).of("default");
 
-    expect(await queue.retry(id, "HANDLER_FAILED: it broke")).toBe("not-failed");
-    expect(await queue.retry(id, "CANCELLED: Cancelled by an operator")).toBe("retried");
+    expect(await retryJob(store, id, "HANDLER_FAILED: it broke")).toBe("not-failed");
+    expect(await retryJob(store, id, "CANCELLED: Cancelled by an operator")).toBe("retried");
   });
 });
 
 describe("cancelled jobs", withProcesses, () => {
-  it("are grouped last, and counted apart from what is to be looked at", async () => {
+  it("are grouped last, and counted separately from failures", async () => {
     const { service, operator } = await failures();
     const { groups } = await operator.failures();
     expect(groups.map(({ code }) => code)).toEqual(["HANDLER_FAILED", "EFFECT_IN_DOUBT", "CANCELLED"]);

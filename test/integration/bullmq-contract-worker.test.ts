@@ -1,7 +1,4 @@
-/**
- * The facts about BullMQ that the worker rests on and that BullMQ does not promise. Each was seen in 6.7.0; an upgrade
- * that changes one goes red here.
- */
+/** Facts about BullMQ that the worker relies on but BullMQ does not promise. Seen in 6.7.0; an upgrade that changes one fails here. */
 import { DelayedError, Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { onRedisTime } from "../../src/queue/redis-time.ts";
@@ -12,8 +9,8 @@ import { until } from "../support/until.ts";
 const bare = useBareQueue();
 const soon = { type: "fixed", delay: 10 };
 
-describe("how an attempt ends, on which the consumer rests", () => {
-  it("moveToWait and WaitingError put a job back without using up an attempt", async () => {
+describe("how an attempt ends, which the consumer relies on", () => {
+  it("moveToWait and WaitingError release a job without using up an attempt", async () => {
     const states: unknown[] = [];
     bare.work(async (job, token = "") => {
       if (job.attemptsStarted > 1) return "done";
@@ -32,7 +29,7 @@ describe("how an attempt ends, on which the consumer rests", () => {
     expect(states).toEqual(["waiting", 0]);
   });
 
-  it("moveToDelayed and DelayedError postpone a job without using up an attempt", async () => {
+  it("moveToDelayed and DelayedError delay a job without using up an attempt", async () => {
     bare.work(async (job, token = "") => {
       if (job.attemptsStarted > 1) return "done";
       await job.moveToDelayed(Date.now() + 20, token);
@@ -44,7 +41,7 @@ describe("how an attempt ends, on which the consumer rests", () => {
     expect(await bare.untilFinished("a")).toMatchObject({ attemptsMade: 1, attemptsStarted: 2 });
   });
 
-  it("a job that bears a deferred failure fails when it is taken, without being run", async () => {
+  it("a job with a deferred failure fails when it is claimed, without running", async () => {
     let runs = 0;
     await bare.queue.add("job", 1, { jobId: "a", attempts: 5 });
     await bare.store.hset(bare.key("a"), "defa", "as asked");
@@ -55,7 +52,7 @@ describe("how an attempt ends, on which the consumer rests", () => {
     expect(runs).toBe(0);
   });
 
-  it("retrying a failed job by hand can give it all its attempts and starts anew", async () => {
+  it("retrying a failed job by hand can reset its attempts and starts", async () => {
     let isMended = false;
     bare.work(async () => {
       if (!isMended) throw new Error("broken");
@@ -85,7 +82,7 @@ describe("how an attempt ends, on which the consumer rests", () => {
     expect((await bare.queue.getJob("a"))?.opts.backoff).toEqual(soon);
   });
 
-  it("keepLogs changed in memory bounds the log, to the newest lines", async () => {
+  it("keepLogs changed in memory limits the log to the newest lines", async () => {
     bare.work(async (job) => {
       job.opts.keepLogs = 2;
       for (const line of ["one", "two", "three"]) await job.log(line);
@@ -97,7 +94,7 @@ describe("how an attempt ends, on which the consumer rests", () => {
     expect(await bare.queue.getJobLogs("a")).toMatchObject({ logs: ["two", "three"] });
   });
 
-  it("UnrecoverableError ends a job that has attempts left", async () => {
+  it("UnrecoverableError ends a job with attempts left", async () => {
     bare.work(() => Promise.reject(new UnrecoverableError("no use")));
 
     await bare.queue.add("job", 1, { jobId: "a", attempts: 5 });
@@ -105,7 +102,7 @@ describe("how an attempt ends, on which the consumer rests", () => {
     expect(await bare.untilFinished("a")).toMatchObject({ attemptsMade: 1, failedReason: "no use" });
   });
 
-  it("closing a worker waits for what runs, and takes nothing new", async () => {
+  it("closing a worker waits for running jobs, and claims no new ones", async () => {
     const [begun, release] = [latch(), latch()];
     const worker = bare.work(async () => {
       begun.open();
@@ -124,31 +121,31 @@ describe("how an attempt ends, on which the consumer rests", () => {
   });
 });
 
-describe("locks and stalled jobs, on which recovery rests", () => {
+describe("locks and stalled jobs, which recovery relies on", () => {
   const fast = { lockDuration: 400, stalledInterval: 50 };
 
-  it("a job's lock is a key beside it, and its renewal is told", async () => {
+  it("a job's lock is a key beside it, and its renewal is reported", async () => {
     const [renewed, release] = [latch(), latch()];
-    const told: string[] = [];
+    const reported: string[] = [];
     const worker = bare.work(() => release.opened, fast);
     worker.on("locksRenewed", ({ jobIds }) => {
-      told.push(...jobIds);
+      reported.push(...jobIds);
       renewed.open();
     });
 
     await bare.queue.add("job", 1, { jobId: "a" });
     await renewed.opened;
 
-    expect(told).toContain("a");
+    expect(reported).toContain("a");
     expect(await bare.store.pttl(bare.key("a:lock"))).toBeGreaterThan(0);
     release.open();
     await bare.untilFinished("a");
     expect(await bare.store.exists(bare.key("a:lock"))).toBe(0);
   });
 
-  it("a lock that is gone is told as lockRenewalFailed, and its job cannot be completed any more", async () => {
+  it("a lost lock is reported as lockRenewalFailed, and its job cannot complete any more", async () => {
     const [begun, lost, release] = [latch(), latch(), latch()];
-    const told: string[] = [];
+    const reported: string[] = [];
     const worker = bare.work(
       async () => {
         begun.open();
@@ -158,7 +155,7 @@ describe("locks and stalled jobs, on which recovery rests", () => {
       { ...fast, stalledInterval: 60_000 },
     );
     worker.on("lockRenewalFailed", (ids) => {
-      told.push(...ids);
+      reported.push(...ids);
       lost.open();
     });
     await bare.queue.add("job", 1, { jobId: "a" });
@@ -169,21 +166,21 @@ describe("locks and stalled jobs, on which recovery rests", () => {
     release.open();
     await worker.close();
 
-    expect(told).toEqual(["a"]);
+    expect(reported).toEqual(["a"]);
     expect(await bare.queue.getJobState("a")).toBe("active");
   });
 
-  /** Takes a job and lets its lock run out, as a worker that died would. */
+  /** Claims a job and lets its lock expire, as a dead worker would. */
   async function abandon(id: string): Promise<void> {
     const dead = bare.work(async () => {}, { autorun: false, skipLockRenewal: true, skipStalledCheck: true });
     await until(
-      `job ${id} was taken`,
+      `job ${id} was claimed`,
       async () => (await dead.getNextJob("token", { block: false }))?.id === id,
     );
     await bare.store.del(bare.key(`${id}:lock`));
   }
 
-  it("a stalled job is run again without using up an attempt, and its starts are counted", async () => {
+  it("a stalled job runs again without using up an attempt, and its starts are counted", async () => {
     await bare.queue.add("job", 1, { jobId: "a" });
     await abandon("a");
 
@@ -196,7 +193,7 @@ describe("locks and stalled jobs, on which recovery rests", () => {
     });
   });
 
-  it("a job that stalled more often than maxStalledCount fails without being run", async () => {
+  it("a job that stalled more often than maxStalledCount fails without running", async () => {
     let runs = 0;
     await bare.queue.add("job", 1, { jobId: "a" });
     await abandon("a");
@@ -210,10 +207,10 @@ describe("locks and stalled jobs, on which recovery rests", () => {
   });
 });
 
-describe("what a worker can be given of ours, on which the claiming worker rests", () => {
+describe("the extension points of a worker, which the claiming worker relies on", () => {
   const timed = ["moveToActive", "moveToFinished", "moveToDelayed", "retryJob"];
 
-  it("the scripts that judge a time are defined under these names, before the first claim", async () => {
+  it("the scripts that compare times are defined under these names before the first claim", async () => {
     const defined: string[] = [];
     const connection = bare.store.duplicate();
     onTestFinished(() => connection.disconnect());
@@ -229,7 +226,7 @@ describe("what a worker can be given of ours, on which the claiming worker rests
     expect(defined.sort()).toEqual([...timed].sort());
   });
 
-  it("each job that is claimed is made by createJob of the worker's own class, and goes through processJob", async () => {
+  it("each claimed job is made by createJob of the worker's own class, and passes processJob", async () => {
     class OwnJob extends Job {}
     const [made, processed, tracked]: [string[], boolean[], number[]] = [[], [], []];
     class OwnWorker extends Worker {
@@ -243,7 +240,7 @@ describe("what a worker can be given of ours, on which the claiming worker rests
       override async processJob(...args: Parameters<Worker["processJob"]>) {
         processed.push(args[0] instanceof OwnJob);
         const next = await super.processJob(...args);
-        // Only what was claimed with this one's end may be there by now, and it is not tracked yet.
+        // Only jobs claimed together with this one's end may be there, and it is not tracked yet.
         tracked.push(this.lockManager.getActiveJobCount());
         return next;
       }
@@ -256,7 +253,7 @@ describe("what a worker can be given of ours, on which the claiming worker rests
     });
     onTestFinished(() => worker.close());
     await bare.untilFinished("c");
-    await until("all are through", () => tracked.length === 3);
+    await until("all have finished", () => tracked.length === 3);
 
     expect(made).toEqual(["a", "b", "c"]);
     expect(processed).toEqual([true, true, true]);

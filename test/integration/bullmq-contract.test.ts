@@ -1,7 +1,4 @@
-/**
- * The facts about BullMQ that submit and status rest on and that BullMQ does not promise. Each was seen in 6.7.0; an
- * upgrade that changes one goes red here.
- */
+/** Facts about BullMQ that submit and status rely on but BullMQ does not promise. Seen in 6.7.0; an upgrade that changes one fails here. */
 import { readFileSync } from "node:fs";
 import type { WorkerOptions } from "bullmq";
 import { describe, expect, it } from "vitest";
@@ -15,17 +12,17 @@ const packageFile = (path: string) =>
   JSON.parse(readFileSync(new URL(`../../${path}package.json`, import.meta.url), "utf8"));
 
 describe("the version of BullMQ", () => {
-  it("is pinned to the one whose facts these are", () => {
+  it("is pinned to the one that these facts were seen in", () => {
     expect(packageFile("").dependencies.bullmq).toBe("6.7.0");
     expect(packageFile("node_modules/bullmq/").version).toBe("6.7.0");
   });
 });
 
-describe("deduplication with a ttl, on which submit rests", () => {
+describe("deduplication with a ttl, which submit relies on", () => {
   const add = (jobId: string, ttl = 60_000) =>
     bare.queue.add("job", { of: jobId }, { jobId, deduplication: { id: "claim", ttl } });
 
-  it("adds nothing while the claim is held, and returns the holder's id", async () => {
+  it("adds nothing while a job has the key, and returns that job's id", async () => {
     expect((await add("first")).id).toBe("first");
     expect((await add("second")).id).toBe("first");
 
@@ -34,7 +31,7 @@ describe("deduplication with a ttl, on which submit rests", () => {
     expect(await bare.queue.getJobCounts()).toMatchObject({ waiting: 1 });
   });
 
-  it("gives the claim to one of many that ask at once", async () => {
+  it("gives the key to one of many that ask at once", async () => {
     const jobs = await Promise.all(Array.from({ length: 100 }, (_, index) => add(`job-${index}`)));
 
     expect(new Set(jobs.map(({ id }) => id)).size).toBe(1);
@@ -45,7 +42,7 @@ describe("deduplication with a ttl, on which submit rests", () => {
     ["at once", { removeOnComplete: { count: 0 } }],
     ["by count", { removeOnComplete: { count: 1 } }],
     ["by age", { removeOnComplete: { age: 0, count: 10 } }],
-  ])("keeps the claim when the job is removed %s", async (_, options) => {
+  ])("keeps the key when the job is removed %s", async (_, options) => {
     await add("first");
     await bare.queue.add("job", 1, { jobId: "next" });
 
@@ -55,7 +52,7 @@ describe("deduplication with a ttl, on which submit rests", () => {
     expect((await add("second")).id).toBe("first");
   });
 
-  it("keeps the claim where the job itself asks to be removed", async () => {
+  it("keeps the key if the job's own options remove it", async () => {
     await bare.queue.add("job", 1, {
       jobId: "first",
       removeOnComplete: true,
@@ -68,21 +65,21 @@ describe("deduplication with a ttl, on which submit rests", () => {
     expect((await add("second")).id).toBe("first");
   });
 
-  it("gives the claim up after the ttl, even while the job is kept", async () => {
+  it("releases the key after the ttl, even while the job is kept", async () => {
     await add("first", 50);
 
-    await until("the claim is free", async () => (await add("second", 50)).id === "second");
+    await until("the key is free", async () => (await add("second", 50)).id === "second");
 
     expect(await bare.queue.getJobCounts()).toMatchObject({ waiting: 2 });
   });
 
-  it("gives the claim up where somebody removes the job by hand", async () => {
+  it("releases the key if the job is removed by hand", async () => {
     await (await add("first")).remove();
 
     expect((await add("second")).id).toBe("second");
   });
 
-  it("adds no second job for an id that exists, as when a lost reply makes a client send again", async () => {
+  it("adds no second job for an existing id, as when a client retries after a lost reply", async () => {
     await bare.queue.add("job", 1, { jobId: "same" });
     await bare.queue.add("job", 2, { jobId: "same" });
 
@@ -130,7 +127,7 @@ describe("the keys and fields that the status is read from", () => {
     expect(await bare.store.hget(bare.key("a"), "failedReason")).toBe("first try");
   });
 
-  it("are the sorted sets, and the list of active jobs, that states are named after", async () => {
+  it("are the sorted sets, and the list of active jobs, named after the states", async () => {
     const release = latch();
     await bare.queue.add("job", 1, { jobId: "later", delay: 60_000 });
     await bare.queue.add("job", 1, { jobId: "urgent", priority: 3 });
@@ -159,7 +156,7 @@ describe("the keys and fields that the status is read from", () => {
     release.open();
   });
 
-  it("share their names with jobs: an id from outside could ruin a queue, which is why ours never is", async () => {
+  it("share a namespace with jobs, so an id from outside could ruin a queue, and ours never is", async () => {
     await expect(bare.queue.add("job", 1, { jobId: "wait" })).rejects.toThrow("WRONGTYPE");
 
     await expect(bare.queue.add("job", 1, { jobId: "innocent" })).rejects.toThrow("WRONGTYPE");

@@ -1,6 +1,6 @@
 import { createOperator, startWorker } from "holdfast";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
-import { cancelChannel, queueKey } from "../../src/store/keys.ts";
+import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { anyJob } from "../support/application.ts";
 import { type ReplyProxy, startReplyProxy } from "../support/reply-proxy.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
@@ -9,7 +9,7 @@ import { until } from "../support/until.ts";
 const job = anyJob({ timeoutMs: 120_000 });
 const cancelled = { state: "failed", attemptsMade: 1, error: { code: "CANCELLED" } };
 
-/** A worker whose store can be slow to answer, and whose job runs until it is told to end. */
+/** A worker whose Redis can be slow, and whose job runs until it is aborted. */
 async function withWorker(variables: Variables) {
   const ends: unknown[] = [];
   const endless = job.handler(async ({ signal }) => {
@@ -27,7 +27,7 @@ async function withWorker(variables: Variables) {
   const proxy = await startReplyProxy(inject("redisUrl"));
   const worker = await startWorker(application, { ...service.env, REDIS_URL: proxy.url });
   onTestFinished(() => worker.stop());
-  const channel = cancelChannel(service.env.HOLDFAST_PREFIX, "default");
+  const channel = queueKeys(service.env.HOLDFAST_PREFIX, "default").cancelChannel;
   const store = service.connect();
   await until("the worker listens", async () => {
     const [, listeners] = (await store.call("PUBSUB", "NUMSUB", channel)) as [string, number];
@@ -41,7 +41,7 @@ async function withWorker(variables: Variables) {
   return { service, producer, operator, proxy, ends };
 }
 
-const claims = (sent: string) => !/subscribe|bzpopmin/i.test(sent);
+const dedupKeys = (sent: string) => !/subscribe|bzpopmin/i.test(sent);
 const messages = (sent: string) => /subscribe/i.test(sent);
 
 async function passedOn(proxy: ReplyProxy, id: string): Promise<void> {
@@ -49,9 +49,9 @@ async function passedOn(proxy: ReplyProxy, id: string): Promise<void> {
 }
 
 describe("a cancellation", () => {
-  it("that arrives before the worker hears that it has the job ends the attempt", async () => {
+  it("that arrives before the reply to the claim ends the attempt", async () => {
     const { producer, operator, proxy, ends } = await withWorker({ HOLDFAST_LOCK_MS: "120000" });
-    proxy.holdBack(claims);
+    proxy.holdBack(dedupKeys);
     const { id } = await producer.submit(job, 1, { idempotencyKey: "k" });
     await untilState(producer, id, "active");
 
@@ -75,7 +75,7 @@ describe("a cancellation", () => {
     expect(ends).toEqual(["CANCELLED"]);
   });
 
-  it("ends the attempt in which the job was cancelled, and not the one of a retry right behind it", async () => {
+  it("ends the attempt in which the job was cancelled, not the one of a retry right after it", async () => {
     const { producer, operator, ends } = await withWorker({ HOLDFAST_LOCK_MS: "120000" });
     const { id } = await producer.submit(job, 1, { idempotencyKey: "k" });
     await untilState(producer, id, "active");

@@ -10,13 +10,14 @@ import {
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { readSettings } from "../../src/config/settings.ts";
-import { claimOf } from "../../src/contract/claim.ts";
-import { onFaultPoint } from "../../src/observe/fault-points.ts";
-import { claimKey, doubtsKey } from "../../src/store/keys.ts";
-import { diagnose } from "../../src/watch/diagnose.ts";
-import type { Finding } from "../../src/watch/finding.ts";
+import { dedupKeyOf } from "../../src/job/dedup-key.ts";
+import { diagnose } from "../../src/operate/doctor.ts";
+import type { Finding } from "../../src/operate/finding.ts";
+import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { onFailpoint } from "../../src/telemetry/failpoints.ts";
 import { get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
+import { plainStores } from "../support/queue-stores.ts";
 import {
   createService,
   type Service,
@@ -31,7 +32,7 @@ interface Version {
   readonly formerQueues?: readonly string[];
 }
 
-/** One version of an application in which orders are charged, and what was charged. */
+/** One version of an application that charges orders, and its charges. */
 function versionOf({ queue, formerQueues = [] }: Version, charged: string[]) {
   const order = defineJob({
     type: "order",
@@ -60,7 +61,7 @@ function versionOf({ queue, formerQueues = [] }: Version, charged: string[]) {
   };
 }
 
-/** Versions of one application on one store. */
+/** Versions of one application on one Redis. */
 function deploy(variables: Variables = {}) {
   const charged: string[] = [];
   let env = variables;
@@ -82,25 +83,25 @@ const undeclared: Version = { queue: "orders-2" };
 const after: Version = { queue: "orders-2", formerQueues: ["orders"] };
 const back: Version = { queue: "orders", formerQueues: ["orders-2"] };
 
-afterEach(() => onFaultPoint(async () => {}));
+afterEach(() => onFailpoint(async () => {}));
 
-/** As if the producer had been killed when it had claimed the key, and before it added the job. */
+/** As if the producer had been killed after it claimed the key and before it added the job. */
 async function killedBetweenClaimAndJob(submit: () => Promise<unknown>): Promise<void> {
-  onFaultPoint(async (point) => {
+  onFailpoint(async (point) => {
     if (point === "submit:claimed") throw new Error("killed");
   });
   await expect(submit()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
-  onFaultPoint(async () => {});
+  onFailpoint(async () => {});
 }
 
-/** Lets so many submissions claim the key before any of them adds its job. */
+/** Lets this many submissions claim the key before any of them adds its job. */
 function allClaimFirst(many: number): void {
   let release = () => {};
   const all = new Promise<void>((resolve) => {
     release = resolve;
   });
   let arrived = 0;
-  onFaultPoint(async (point) => {
+  onFailpoint(async (point) => {
     if (point !== "submit:claimed") return;
     arrived += 1;
     if (arrived === many) release();
@@ -118,7 +119,7 @@ async function untilCompleted(producer: Producer, ids: Iterable<string>): Promis
 }
 
 describe("a contract whose queue has changed", () => {
-  it("does not start while it does not say so: the error names both queues, the line to write and the page", async () => {
+  it("does not start undeclared: the error names both queues, the line to add and the page", async () => {
     const { version } = deploy();
     const old = version(before);
     await old.submit(await old.service.createProducer(), "k");
@@ -137,7 +138,7 @@ describe("a contract whose queue has changed", () => {
     expect(await jobsIn(service, "orders", "orders-2")).toEqual([1, 0]);
   });
 
-  it("names in that line the former queues that are declared already, too", async () => {
+  it("includes already declared former queues in that line", async () => {
     const { version } = deploy();
     const old = version(after);
     await old.submit(await old.service.createProducer(), "k");
@@ -146,7 +147,7 @@ describe("a contract whose queue has changed", () => {
     await expect(service.createProducer()).rejects.toThrow('formerQueues: ["orders", "orders-2"]');
   });
 
-  it("starts beside the old version, which is refused once the new one has submitted, and not before", async () => {
+  it("starts beside the old version, which is refused only after the new one has submitted", async () => {
     const { version } = deploy();
     const [old, next] = [version(before), version(after)];
     await old.submit(await old.service.createProducer(), "k");
@@ -161,7 +162,7 @@ describe("a contract whose queue has changed", () => {
     await expect(version(back).service.createProducer()).resolves.toBeDefined();
   });
 
-  it("stays changed, although a process of the old version submits for the first time after the new one", async () => {
+  it("stays changed even if an old process first submits after the new one", async () => {
     const { version } = deploy();
     const [old, next] = [version(before), version(after)];
     const producers = [await old.service.createProducer(), await next.service.createProducer()] as const;
@@ -174,7 +175,7 @@ describe("a contract whose queue has changed", () => {
 });
 
 describe("a key that was used before the change", () => {
-  it("gets the first job's id, and no new job nor effect; other content is refused", async () => {
+  it("gets the first job's id, without a new job or effect; other content is refused", async () => {
     const { version, charged } = deploy();
     const old = version(before);
     const first = await old.submit(await old.service.createProducer(), "k");
@@ -216,7 +217,7 @@ describe("a key that was used before the change", () => {
     });
   });
 
-  it("is forgotten after the retention, as it would be without a change", async () => {
+  it("is forgotten after the retention, as without a change", async () => {
     const { version } = deploy({ HOLDFAST_RETENTION_MS: "1000" });
     const { service, submit } = version(after);
     const producer = await service.createProducer();
@@ -279,14 +280,14 @@ describe("two versions of an application, each with its own queue for a type", (
     },
   );
 
-  it("add the job of a claim once, although its producer was only slow", async () => {
+  it("add the job of a claimed key once, even if its producer was only slow", async () => {
     const { version } = deploy();
     const [old, next] = [version(before), version(after)];
     const producers = [await old.service.createProducer(), await next.service.createProducer()] as const;
     await old.submit(producers[0], "else");
     let goOn = () => {};
     const claimed = new Promise<void>((resolve) => {
-      onFaultPoint(async (point) => {
+      onFailpoint(async (point) => {
         if (point !== "submit:claimed") return;
         resolve();
         await new Promise<void>((release) => {
@@ -304,7 +305,7 @@ describe("two versions of an application, each with its own queue for a type", (
     expect(await jobsIn(next.service, "orders", "orders-2")).toEqual([1, 1]);
   });
 
-  it("agree also where each calls the other's queue its former one, and both have claimed the key", async () => {
+  it("agree even if each names the other's queue as former, and both have claimed the key", async () => {
     const { version, charged } = deploy();
     const [next, undone] = [version(after), version(back)];
     const producers = [await next.service.createProducer(), await undone.service.createProducer()] as const;
@@ -322,7 +323,7 @@ describe("two versions of an application, each with its own queue for a type", (
     expect(charged).toHaveLength(1);
   });
 
-  it("agree where both were killed between claim and job, and one comes again", async () => {
+  it("agree if both were killed between claim and job, and one returns", async () => {
     const { version } = deploy();
     const [next, undone] = [version(after), version(back)];
     const producers = [await next.service.createProducer(), await undone.service.createProducer()] as const;
@@ -340,7 +341,7 @@ describe("two versions of an application, each with its own queue for a type", (
     expect((await jobsIn(next.service, "orders", "orders-2")).sort()).toEqual([0, 1]);
   });
 
-  it("agree in the second change as in the first", async () => {
+  it("agree in a second change, too", async () => {
     const { version } = deploy();
     const versions = [
       version(after),
@@ -361,15 +362,15 @@ describe("two versions of an application, each with its own queue for a type", (
     expect(jobs.reduce((sum, many) => sum + many)).toBe(keys.length);
   });
 
-  it("do not run a job again whose key is remembered longer where it points from than where it points to", async () => {
+  it("do not repeat a job whose key is remembered longer in the former queue than in the new one", async () => {
     const { version, charged } = deploy();
     const { service, submit } = version(after);
     const producer = await service.createProducer();
     const { id } = await submit(producer, "k");
     await service.startWorker();
     const ended = await untilState(producer, id, "completed");
-    const claim = claimOf("order", "k");
-    await service.connect().del(claimKey(service.env.HOLDFAST_PREFIX, "orders-2", claim));
+    const dedupKey = dedupKeyOf("order", "k");
+    await service.connect().del(queueKeys(service.env.HOLDFAST_PREFIX, "orders-2").dedupKey(dedupKey));
 
     expect(await submit(producer, "k")).toMatchObject({ id, duplicate: true });
     expect(await producer.status(id)).toEqual(ended);
@@ -378,7 +379,7 @@ describe("two versions of an application, each with its own queue for a type", (
 });
 
 describe("a schedule whose job has changed its queue", () => {
-  it("does not catch up ticks again that ran before, and tells which job ran them", async () => {
+  it("does not catch up ticks that already ran, and shows which job ran them", async () => {
     const { version, charged } = deploy();
     const old = version(before);
     const producer = await old.service.createProducer();
@@ -409,16 +410,17 @@ describe("a schedule whose job has changed its queue", () => {
   });
 });
 
-describe("a queue that no contract names any more", () => {
+describe("a queue that no contract names", () => {
   const findingsOf = async (
     version: ReturnType<ReturnType<typeof deploy>["version"]>,
   ): Promise<Finding[]> => {
     const settings = readSettings(version.service.env);
-    const findings = await diagnose(version.application, version.service.connect(), settings);
+    const stores = plainStores(version.service.connect(), version.service.env.HOLDFAST_PREFIX);
+    const findings = await diagnose(version.application, stores, settings);
     return findings.filter(({ name }) => name.startsWith("queue"));
   };
 
-  it("is bad to the doctor while jobs wait in it, with the line to write", async () => {
+  it("fails the doctor's check while jobs wait in it, with the line to add", async () => {
     const { version } = deploy();
     const old = version(before);
     const producer = await old.service.createProducer();
@@ -443,7 +445,7 @@ describe("a queue that no contract names any more", () => {
     expect(await findingsOf(version(after))).toMatchObject([{ name: "queues of types", verdict: "ok" }]);
   });
 
-  it("is well once it is empty, and bad again while somebody must look at its doubts", async () => {
+  it("passes once it is empty, and fails again while it has doubts to resolve", async () => {
     const { version } = deploy();
     const old = version(before);
     const next = version(after);
@@ -459,7 +461,7 @@ describe("a queue that no contract names any more", () => {
     ]);
     await next.service
       .connect()
-      .zadd(doubtsKey(next.service.env.HOLDFAST_PREFIX, "orders"), Date.now(), "x/charge");
+      .zadd(queueKeys(next.service.env.HOLDFAST_PREFIX, "orders").doubts, Date.now(), "x/charge");
     expect(await findingsOf(version(undeclared))).toContainEqual(
       expect.objectContaining({
         name: "queue orders",
@@ -473,7 +475,7 @@ describe("a queue that no contract names any more", () => {
 describe("the command line, and roles as processes of their own", withProcesses, () => {
   const config = fileURLToPath(new URL("../support/fixtures/moved.config.ts", import.meta.url));
 
-  it("end with 1 and the whole message where a queue has changed, and go on where that is declared", async () => {
+  it("exit with 1 and the whole message if a queue has changed, and start if that is declared", async () => {
     const env = { ...testEnvironment(), HOLDFAST_CONFIG: config, LOG_LEVEL: "info" } as const;
     const submit = ["submit", "moved", "--key", "k", "--payload", "1"];
     const [moved, declared] = [

@@ -2,8 +2,8 @@ import { fileURLToPath } from "node:url";
 import { type Processor, UnrecoverableError, Worker } from "bullmq";
 import { createProducer, startApi, startScheduler, startWorker } from "holdfast";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
 import { onRedisTime } from "../../src/queue/redis-time.ts";
-import { bullmqQueueName } from "../../src/store/keys.ts";
 import { application, echo, failing, gated } from "../support/application.ts";
 import { openGate } from "../support/gate.ts";
 import { get, post } from "../support/http.ts";
@@ -15,7 +15,7 @@ const DAY_MS = 24 * 60 * 60_000;
 const HOUR_MS = 60 * 60_000;
 const FIXTURE = fileURLToPath(new URL("../support/fixtures/jumping-clock.mjs", import.meta.url));
 
-/** The environment of a process whose clock is off. */
+/** The environment of a process with a shifted clock. */
 const shifted = (env: Variables, shiftMs: number, more: Readonly<Record<string, string>> = {}) =>
   ({
     ...env,
@@ -24,7 +24,7 @@ const shifted = (env: Variables, shiftMs: number, more: Readonly<Record<string, 
     ...more,
   }) as Variables;
 
-/** Sets this process's own clock, until the test ends or `mend` is called. */
+/** Shifts this process's clock until the test ends or `mend` is called. */
 function setClockWrong(shiftMs: number): () => void {
   const realNow = Date.now.bind(Date);
   const spy = vi.spyOn(Date, "now").mockImplementation(() => realNow() + shiftMs);
@@ -48,7 +48,7 @@ describe("a process whose clock is wrong", withProcesses, () => {
     expect(stderr).toMatch(WRONG);
   });
 
-  it("does not start inside another program either, nor does a producer", async () => {
+  it("does not start inside another program, and neither does a producer", async () => {
     setClockWrong(-5_000);
     for (const start of [startApi, startWorker, startScheduler, createProducer]) {
       await expect(start(application, testEnvironment())).rejects.toMatchObject({
@@ -58,7 +58,7 @@ describe("a process whose clock is wrong", withProcesses, () => {
     }
   });
 
-  it("starts where it is off by less than 2 s", async () => {
+  it("starts if it is off by less than 2 s", async () => {
     const service = createService(application);
     setClockWrong(1_500);
     const producer = await service.createProducer();
@@ -74,7 +74,7 @@ describe("a worker whose clock goes wrong while it runs", withProcesses, () => {
   it.each([8 * DAY_MS, -8 * DAY_MS])(
     "claims no more jobs, deletes and hurries none, and goes on by itself when it is right: %d ms",
     async (shiftMs) => {
-      const service = createService(application, { HOLDFAST_DEAF_AFTER_MS: "3000" });
+      const service = createService(application, { HOLDFAST_STUCK_AFTER_MS: "3000" });
       const { url } = await service.startApi();
       const producer = await service.createProducer();
       const worker = await launchRole("worker", shifted(service.env, shiftMs, { TEST_CLOCK_JUMPS: "yes" }));
@@ -90,14 +90,14 @@ describe("a worker whose clock goes wrong while it runs", withProcesses, () => {
       for (const { id } of [running, cancelled]) await untilState(producer, id, "active");
 
       worker.kill("SIGUSR2");
-      await until("it says so", () => worker.stderr.includes('"code":"CLOCK_WRONG"'));
+      await until("it reports that", () => worker.stderr.includes('"code":"CLOCK_WRONG"'));
       const waiting = await producer.submit(echo, 1, { idempotencyKey: "waiting" });
-      // Ends of both kinds trim what is kept by its age.
+      // Both completed and failed jobs are trimmed by age.
       await post(`${url}/jobs/${cancelled.id}/cancel`, {});
       await openGate(service.env.REDIS_URL, running.id);
       await untilState(producer, cancelled.id, "failed");
       await untilState(producer, running.id, "completed");
-      await until("everybody who looks sees it", async () => {
+      await until("every view shows it", async () => {
         const { body } = await get(`${url}/overview`);
         return (body.workers as { isClockWrong: boolean }[]).some(({ isClockWrong }) => isClockWrong);
       });
@@ -108,13 +108,13 @@ describe("a worker whose clock goes wrong while it runs", withProcesses, () => {
       worker.kill("SIGUSR2");
       await untilState(producer, waiting.id, "completed");
       expect(worker.stderr).toContain("the clock is right again");
-      expect(worker.stderr).not.toContain("WORKER_DEAF");
+      expect(worker.stderr).not.toContain("WORKER_STUCK");
     },
   );
 });
 
 describe("an API whose clock goes wrong while it runs", () => {
-  it("is not ready, takes no jobs, says why, and answers reads; it goes on when it is right", async () => {
+  it("is not ready, refuses jobs with the reason, and answers reads; it resumes when the clock is right", async () => {
     const service = createService(application);
     const { url } = await service.startApi();
     const submission = (key: string) => ({ type: "echo", payload: 1, idempotencyKey: key });
@@ -146,8 +146,8 @@ describe("an API whose clock goes wrong while it runs", () => {
   });
 });
 
-describe("BullMQ's scripts on a connection by Redis's time", () => {
-  it("write down and compare Redis's time, whatever their caller's clock shows", async () => {
+describe("BullMQ's scripts on a connection that uses Redis's time", () => {
+  it("record and compare Redis's time, whatever their caller's clock shows", async () => {
     const service = createService(application);
     const queue = service.openBareQueue("timed");
     const client = service.connect();

@@ -22,7 +22,7 @@ async function temporaryFile(name: string, content: string): Promise<string> {
 describe("what commands print of jobs", withProcesses, () => {
   const hostile = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\nstate          completed\u202e";
 
-  it("commands no terminal and forges no line, in the status as in lists", async () => {
+  it("controls no terminal and forges no line, in the status or in lists", async () => {
     const shouting = defineJob({
       type: "shouting",
       payload: z.unknown(),
@@ -84,7 +84,7 @@ describe("holdfast submit", withProcesses, () => {
     expect(reused.stderr).toMatch(/^This idempotency key was used before with other content; [^\n]+\n$/);
   });
 
-  it("takes the payload from a file or standard input, and options with it", async () => {
+  it("reads the payload from a file or standard input, and accepts options", async () => {
     const service = createService(application);
     const producer = await service.createProducer();
     const file = await temporaryFile("payload.json", '{"from":"a file"}');
@@ -108,7 +108,7 @@ describe("holdfast submit", withProcesses, () => {
     });
   });
 
-  it("enqueues each good line of a file, tells of each bad one, and can be run again", async () => {
+  it("enqueues each good line of a file, reports each bad one, and can run again", async () => {
     const service = createService(application);
     const line = (n: number) => JSON.stringify({ type: "echo", payload: n, idempotencyKey: `line-${n}` });
     const lines = [
@@ -141,7 +141,7 @@ describe("holdfast submit", withProcesses, () => {
     expect(await service.openBareQueue().getJobCounts()).toMatchObject({ waiting: 3 });
   });
 
-  it("takes many lines from standard input, and all of them again as duplicates", async () => {
+  it("accepts many lines from standard input, and the same lines again as duplicates", async () => {
     const service = createService(application);
     const lines = Array.from(
       { length: 500 },
@@ -156,7 +156,7 @@ describe("holdfast submit", withProcesses, () => {
 });
 
 describe("holdfast status", withProcesses, () => {
-  it("tells the status of a job, to people and to programs", async () => {
+  it("prints the status of a job, for people and for programs", async () => {
     const service = createService(application);
     const producer = await service.createProducer();
     const { id } = await producer.submit(echo, 1, { idempotencyKey: "k" });
@@ -178,19 +178,19 @@ describe("holdfast status", withProcesses, () => {
     const producer = await service.createProducer();
     const { id } = await producer.submit(echo, { n: 1 }, { idempotencyKey: "k" });
     const watching = launch(["status", id, "--watch", "--json"], service.env);
-    await until("it tells that the job waits", () => watching.stdout.includes("waiting"), START_MS);
+    await until("it shows that the job waits", () => watching.stdout.includes("waiting"), START_MS);
 
     await service.startWorker();
 
     const { code, stdout } = await watching.ended;
-    const told = stdout
+    const statuses = stdout
       .trimEnd()
       .split("\n")
       .map((line): unknown => JSON.parse(line));
     expect(code).toBe(0);
-    expect(told[0]).toMatchObject({ id, state: "waiting" });
-    expect(told.at(-1)).toMatchObject({ id, state: "completed", result: { n: 1 } });
-    expect(new Set(told.map((status) => JSON.stringify(status))).size).toBe(told.length);
+    expect(statuses[0]).toMatchObject({ id, state: "waiting" });
+    expect(statuses.at(-1)).toMatchObject({ id, state: "completed", result: { n: 1 } });
+    expect(new Set(statuses.map((status) => JSON.stringify(status))).size).toBe(statuses.length);
   });
 
   it("exits with 1 after watching a job that failed", async () => {
@@ -198,7 +198,7 @@ describe("holdfast status", withProcesses, () => {
     const producer = await service.createProducer();
     const payload = { to: "anoop@example.com", name: "Anoop" };
     const { id } = await producer.submit(greeting, payload, { idempotencyKey: "k" });
-    // What no contract allows, put there behind our back.
+    // Added outside of every contract.
     await (await service.openBareQueue().getJob(id))?.updateData({ key: "k", payload: {} });
     await service.startWorker();
 
@@ -217,11 +217,11 @@ describe("an exit code", withProcesses, () => {
     ]);
 
     expect([unknown.code, unfit.code]).toEqual([1, 1]);
-    expect(unknown.stderr).toBe('There is no job "nope", or no longer\n');
+    expect(unknown.stderr).toBe('There is no job "nope", or it was removed\n');
     expect(unfit.stderr).toBe("/idempotencyKey: expected at least one character (and 2 more)\n");
   });
 
-  it("is 2 for wrong usage, told in a line or two", async () => {
+  it("is 2 for wrong usage, explained in a line or two", async () => {
     const wrong = [
       ["nope"],
       ["status", "--nope"],
@@ -239,17 +239,17 @@ describe("an exit code", withProcesses, () => {
     }
   });
 
-  it("is 3 where the store is out of reach", async () => {
+  it("is 3 if Redis cannot be reached", async () => {
     const env = testEnvironment({ REDIS_URL: "redis://:hunter2@127.0.0.1:1" });
 
     const outcomes = await Promise.all([run(["status", "nope"], env), run(["api"], env)]);
 
     for (const { code, stdout, stderr } of outcomes) {
-      expect([code, stdout, stderr]).toEqual([3, "", "The store cannot be reached\n"]);
+      expect([code, stdout, stderr]).toEqual([3, "", "Redis cannot be reached\n"]);
     }
   });
 
-  it("is 1 for a faulty environment or application, one line for each fault", async () => {
+  it("is 1 for a faulty environment or application, with one line per fault", async () => {
     const env = { ...testEnvironment(), PORT: "http", LOG_LEVEL: "loud", HOLDFAST_NOPE: "1" };
     const absent = testEnvironment({ HOLDFAST_CONFIG: "/no/such/config.ts" });
     const [faulty, missing, throwing] = await Promise.all([
@@ -309,7 +309,7 @@ describe("holdfast keys create", withProcesses, () => {
     [["--name", "a:b", "--scope", "read"], /^--name: expected 1 to 64 letters, .*, got "a:b"$/m],
     [["--name", "shop", "--scope", "read+admin"], /^--scope: expected submit, .*, got "read\+admin"$/m],
     [["--name", "shop"], /^error: required option '--scope <scopes>' not specified$/m],
-  ])("refuses %j and says what it expected", async (args, line) => {
+  ])("refuses %j and prints what it expected", async (args, line) => {
     const { code, stdout, stderr } = await bin("keys", "create", ...args);
 
     expect([code, stdout]).toEqual([2, ""]);

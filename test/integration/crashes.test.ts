@@ -6,7 +6,7 @@ import { launch, launchRole, START_MS, urlOf, withProcesses } from "../support/p
 import { createService, untilState, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
-/** Starts a worker again whenever it dies, as a supervisor would. */
+/** Restarts a worker whenever it dies, as a supervisor would. */
 function keepWorkerRunning(env: Variables) {
   const supervised = { deaths: 0 };
   let isOver = false;
@@ -23,32 +23,35 @@ function keepWorkerRunning(env: Variables) {
   return supervised;
 }
 
-describe("a worker in which a fault reaches nobody", withProcesses, () => {
-  it.each(["rejection", "exception"])("ends at once, loudly, and its jobs run again: %s", async (kind) => {
-    const service = createService(application, { HOLDFAST_LOCK_MS: "1000" });
-    const producer = await service.createProducer();
-    const worker = await launchRole("worker", { ...service.env, TEST_STRAYS: kind } as Variables);
-    const bystander = await producer.submit(gated, service.env.REDIS_URL, { idempotencyKey: "k" });
-    await untilState(producer, bystander.id, "active");
-    const { id } = await producer.submit(stray, "what nobody may read", { idempotencyKey: "k" });
+describe("a worker with an unhandled fault", withProcesses, () => {
+  it.each(["rejection", "exception"])(
+    "ends at once with a fatal log line, and its jobs run again: %s",
+    async (kind) => {
+      const service = createService(application, { HOLDFAST_LOCK_MS: "1000" });
+      const producer = await service.createProducer();
+      const worker = await launchRole("worker", { ...service.env, TEST_STRAYS: kind } as Variables);
+      const bystander = await producer.submit(gated, service.env.REDIS_URL, { idempotencyKey: "k" });
+      await untilState(producer, bystander.id, "active");
+      const { id } = await producer.submit(stray, "what nobody may read", { idempotencyKey: "k" });
 
-    const { code, stderr } = await worker.ended;
+      const { code, stderr } = await worker.ended;
 
-    expect(code).toBe(1);
-    expect(stderr).not.toContain("what nobody may read");
-    const last = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "");
-    expect(last).toMatchObject({ level: 60, role: "worker", fault: "TypeError" });
-    expect(last.at[0]).toContain("test/support/application.ts");
-    await openGate(service.env.REDIS_URL, bystander.id);
-    await service.startWorker();
-    for (const job of [id, bystander.id]) {
-      expect(await untilState(producer, job, "completed")).toMatchObject({ error: null });
-    }
-  });
+      expect(code).toBe(1);
+      expect(stderr).not.toContain("what nobody may read");
+      const last = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "");
+      expect(last).toMatchObject({ level: 60, role: "worker", fault: "TypeError" });
+      expect(last.at[0]).toContain("test/support/application.ts");
+      await openGate(service.env.REDIS_URL, bystander.id);
+      await service.startWorker();
+      for (const job of [id, bystander.id]) {
+        expect(await untilState(producer, job, "completed")).toMatchObject({ error: null });
+      }
+    },
+  );
 });
 
-describe("a worker that is killed in mid-job", withProcesses, () => {
-  it("loses nothing: another worker completes the job, and no attempt is used up", async () => {
+describe("a worker that is killed during a job", withProcesses, () => {
+  it("loses nothing: another worker completes the job without using up an attempt", async () => {
     const service = createService(application, { HOLDFAST_LOCK_MS: "1000" });
     const producer = await service.createProducer();
     const worker = await launchRole("worker", service.env);
@@ -65,7 +68,7 @@ describe("a worker that is killed in mid-job", withProcesses, () => {
     expect(await service.openBareQueue().getJob(id)).toMatchObject({ attemptsStarted: 2 });
   });
 
-  it("by the job itself, every time, ends that job as failed while others complete", async () => {
+  it("by a poison job ends that job as failed while others complete", async () => {
     const service = createService(application, { HOLDFAST_LOCK_MS: "500" });
     const producer = await service.createProducer();
     const { id } = await producer.submit(deadly, 1, { idempotencyKey: "k" });
@@ -93,7 +96,7 @@ describe("a worker that is killed in mid-job", withProcesses, () => {
 });
 
 describe("an API that is killed", withProcesses, () => {
-  it("does not stop the workers, and another one takes over where it was", async () => {
+  it("does not stop the workers, and another one takes over", async () => {
     const service = createService(application);
     const api = await launchRole("api", service.env);
     const producer = await service.createProducer();
@@ -117,7 +120,7 @@ describe("an API that is killed", withProcesses, () => {
 });
 
 describe("jobs while no worker runs", () => {
-  it("wait, and are all run once one does", async () => {
+  it("wait, and all run once one starts", async () => {
     const service = createService(application);
     const producer = await service.createProducer();
     const receipts = await Promise.all(

@@ -12,7 +12,7 @@ import { startMailbox } from "../../src/mailbox/start-mailbox.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 import { type SmtpScript, startScriptedSmtp } from "../support/smtp-script.ts";
 
-/** The real jobs with little patience. */
+/** The real jobs with short time-outs. */
 const welcomeEmail = defineJob({
   type: realWelcomeEmail.type,
   payload: realWelcomeEmail.payload,
@@ -42,7 +42,7 @@ let producer: Producer;
 
 beforeEach(async () => {
   const service = createService(application);
-  // The digest opens an operator of its own, on the store that its worker's environment names.
+  // The digest opens its own operator, on the Redis of its worker's environment.
   vi.stubEnv("REDIS_URL", service.env.REDIS_URL);
   vi.stubEnv("HOLDFAST_PREFIX", service.env.HOLDFAST_PREFIX);
   vi.stubEnv("HOLDFAST_OPERATOR_EMAIL", "ops@example.com");
@@ -89,7 +89,7 @@ async function sendDigest(from: string, to: string) {
 }
 
 describe("the daily digest", () => {
-  it("tells what completed, what failed and why, what waits, and what is in doubt", async () => {
+  it("lists what completed, what failed and why, what waits, and what is in doubt", async () => {
     await mailServer(
       {},
       {},
@@ -121,7 +121,7 @@ describe("the daily digest", () => {
     for (const text of [mail?.text, String(mail?.html)]) expect(text).not.toContain(secret);
   });
 
-  it("says that nothing happened in a span in which nothing did", async () => {
+  it("reports a time span without jobs", async () => {
     const box = await mailbox();
 
     await sendDigest(hoursFromNow(-48), hoursFromNow(-24));
@@ -134,7 +134,7 @@ describe("the daily digest", () => {
     ]);
   });
 
-  it("is one mail through retries", async () => {
+  it("is one mail, even with retries", async () => {
     const server = await mailServer({ greeting: "close" }, { RCPT: "450 greylisted" });
 
     expect(await sendDigest(hoursFromNow(-1), hoursFromNow(1))).toMatchObject({
@@ -145,7 +145,7 @@ describe("the daily digest", () => {
     expect(server.received).toHaveLength(1);
   });
 
-  it("is in doubt, and not sent again, where nobody knows whether the server took it", async () => {
+  it("is in doubt, and not sent again, if nobody knows whether the server accepted it", async () => {
     const server = await mailServer({ message: "close" });
 
     expect(await sendDigest(hoursFromNow(-1), hoursFromNow(1))).toMatchObject({

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { readSettings } from "../../src/config/settings.ts";
-import { reachStore } from "../../src/store/connect.ts";
-import { diagnose } from "../../src/watch/diagnose.ts";
-import type { Finding } from "../../src/watch/finding.ts";
+import { diagnose } from "../../src/operate/doctor.ts";
+import type { Finding } from "../../src/operate/finding.ts";
+import { openQueueStores } from "../../src/queue/queue-store.ts";
+import { reachRedis } from "../../src/redis/connect.ts";
 import { application, echo } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
@@ -28,19 +29,19 @@ async function configure(name: string, value: string): Promise<void> {
   store.disconnect();
 }
 
-/** What `holdfast doctor` prints, without a process of its own. */
+/** The output of `holdfast doctor`, without a process. */
 async function findingsOf(env: Variables): Promise<Finding[]> {
   const settings = readSettings(env);
-  const store = await reachStore(settings, "prompt");
+  const store = await reachRedis(settings, "fail-fast");
   try {
-    return await diagnose(application, store.client, settings);
+    return await diagnose(application, openQueueStores(store, settings.HOLDFAST_PREFIX), settings);
   } finally {
     await store.stop();
   }
 }
 
 describe("holdfast doctor", withProcesses, () => {
-  it("finds nothing bad in a store that is set up well, and says what it looked at", async () => {
+  it("finds no fault in a well-configured Redis, and lists its checks", async () => {
     const { code, stdout } = await run(["doctor"], environment());
     expect(code).toBe(0);
     for (const name of [
@@ -54,10 +55,10 @@ describe("holdfast doctor", withProcesses, () => {
       "stop grace",
     ])
       expect(stdout).toMatch(new RegExp(`^ok {4}${name} `, "m"));
-    expect(stdout).toMatch(/\d+ well, 0 to look at, 0 bad\n$/);
+    expect(stdout).toMatch(/\d+ ok, 0 to look at, 0 bad\n$/);
   });
 
-  it("says on one line each what is bad, what that can lead to and how to mend it, and ends with 1", async () => {
+  it("prints one line per fault, with its consequence and remedy, and exits with 1", async () => {
     await configure("appendfsync", "everysec");
     const { code, stdout } = await run(["doctor", "--json"], environment());
     expect(code).toBe(1);
@@ -70,7 +71,7 @@ describe("holdfast doctor", withProcesses, () => {
     ["maxmemory-policy", "allkeys-lru", /deletes jobs and keys/],
     ["appendonly", "no", /loses jobs that were acknowledged/],
     ["appendfsync", "everysec", /last second of acknowledged jobs/],
-  ])("says what is lost with %s %s, and how to mend it", async (name, value, reason) => {
+  ])("explains what can be lost with %s %s, and the remedy", async (name, value, reason) => {
     await configure(name, value);
     const bad = (await findingsOf(environment())).filter(({ verdict }) => verdict === "bad");
     expect(bad).toMatchObject([
@@ -83,25 +84,25 @@ describe("holdfast doctor", withProcesses, () => {
     ]);
   });
 
-  it("says what a durability of memory lets go", async () => {
+  it("explains what durability memory can lose", async () => {
     await configure("appendonly", "no");
     expect(await findingsOf(environment({ HOLDFAST_DURABILITY: "memory" }))).toContainEqual(
       expect.objectContaining({
         name: "persistence",
         verdict: "ok",
-        found: expect.stringContaining("a restart of the store may lose everything"),
+        found: expect.stringContaining("a restart of Redis may lose everything"),
       }),
     );
   });
 
-  it("sees that the store is nearly full", async () => {
+  it("detects that Redis is nearly full", async () => {
     await configure("maxmemory", "500kb");
     expect(await findingsOf(environment())).toContainEqual(
       expect.objectContaining({ name: "memory", verdict: "bad" }),
     );
   });
 
-  it("sees jobs that wait with no worker there, and doubts that wait for a person", async () => {
+  it("detects jobs that wait without a worker, and doubts that wait for a person", async () => {
     const env = environment({ HOLDFAST_STOP_GRACE_MS: "500" });
     const service = createService(application, env);
     const producer = await service.createProducer();
@@ -126,7 +127,7 @@ describe("holdfast doctor", withProcesses, () => {
     );
   });
 
-  it("names the keys that the next jobs are sealed with and that are not configured", async () => {
+  it("names the missing keys that waiting jobs are encrypted with", async () => {
     const key = (id: string) => `${id}:${randomBytes(32).toString("base64")}`;
     const env = environment({ HOLDFAST_ENCRYPTION_KEYS: key("2025") });
     const producer = await createService(application, env).createProducer();
@@ -147,7 +148,7 @@ describe("holdfast doctor", withProcesses, () => {
     );
   });
 
-  it("ends with 3 when the store cannot be reached", async () => {
+  it("exits with 3 if Redis cannot be reached", async () => {
     const { code, stderr } = await run(["doctor"], environment({ REDIS_URL: "redis://127.0.0.1:1" }));
     expect(code).toBe(3);
     expect(stderr).toContain("store");
@@ -155,7 +156,7 @@ describe("holdfast doctor", withProcesses, () => {
 });
 
 describe("GET /health/ready", () => {
-  it("tells each thing it looked at with its verdict, and stays public", async () => {
+  it("shows each check with its verdict, and is public", async () => {
     const { url } = await createService(application, environment()).startApi();
     const { status, body } = await get(`${url}/health/ready`);
     expect(status).toBe(200);

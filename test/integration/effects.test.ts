@@ -10,9 +10,9 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
 import { readSettings } from "../../src/config/settings.ts";
-import { claimOf } from "../../src/contract/claim.ts";
+import { dedupKeyOf } from "../../src/job/dedup-key.ts";
 import { openOperator } from "../../src/operate/operator.ts";
-import { auditKey, doubtsKey, ledgerKey, queueKey } from "../../src/store/keys.ts";
+import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { openSubmitPath } from "../../src/submit/submit-path.ts";
 
 const prefix = `effects-${process.pid}`;
@@ -24,7 +24,7 @@ const env = {
 };
 const settings = readSettings(env);
 
-/** What the jobs of these tests do is decided by each test, under its idempotency key. */
+/** Each test decides what its jobs do, by their idempotency key. */
 type Behaviour = (effect: RunEffect<"act" | "probed" | "repeated">, attempt: number) => Promise<number>;
 const behaviours = new Map<string, Behaviour>();
 
@@ -79,7 +79,7 @@ async function ended(id: string) {
 }
 
 async function operator() {
-  return openOperator(application, await started.path, settings);
+  return openOperator(application, (await started.path).stores, settings);
 }
 
 function unanswered(): Error {
@@ -87,7 +87,7 @@ function unanswered(): Error {
 }
 
 function ledgerOf(key: string): string {
-  return ledgerKey(prefix, "default", claimOf("acting", key));
+  return queueKeys(prefix, "default").ledger(dedupKeyOf("acting", key));
 }
 
 describe("an effect that ran to its end", () => {
@@ -107,7 +107,7 @@ describe("an effect that ran to its end", () => {
     const act: Behaviour = async (effect) => (await effect("act", async () => ++runs)) ?? 0;
     const first = await submit("again", act);
     await ended(first);
-    await redis.del(queueKey(prefix, "default", `de:${claimOf("acting", "again")}`));
+    await redis.del(queueKey(prefix, "default", `de:${dedupKeyOf("acting", "again")}`));
     const second = await submit("again", act);
     expect(second).not.toBe(first);
     expect(await ended(second)).toMatchObject({
@@ -118,7 +118,7 @@ describe("an effect that ran to its end", () => {
     expect(runs).toBe(1);
   });
 
-  it("is one of several, told apart by an index, each with its own fate", async () => {
+  it("is one of several, distinguished by an index, each with its own outcome", async () => {
     const runs: string[] = [];
     const id = await submit("indexed", async (effect, attempt) => {
       for (const index of ["a", "b", "c"]) {
@@ -149,7 +149,7 @@ describe("an effect that ran to its end", () => {
     expect(ttl).toBeLessThanOrEqual(settings.HOLDFAST_RETENTION_MS);
   });
 
-  it("counts as done even where its result cannot be stored, and says so", async () => {
+  it("counts as done even if its result cannot be stored, and reports that", async () => {
     let runs = 0;
     const id = await submit("huge", async (effect) => {
       await effect("act", async () => `${++runs}`.padEnd(20_000));
@@ -192,7 +192,7 @@ describe("an effect that provably did not happen", () => {
     });
   });
 
-  it("may be named so by the handler's own classifier", async () => {
+  it("may be recognised by the handler's own classifier", async () => {
     let runs = 0;
     const id = await submit("classified", async (effect) => {
       const act = async () => {
@@ -206,7 +206,7 @@ describe("an effect that provably did not happen", () => {
   });
 });
 
-describe("an effect of which nobody can know whether it happened", () => {
+describe("an effect in doubt", () => {
   const inDoubt = { state: "failed", attemptsMade: 1, error: { code: "EFFECT_IN_DOUBT", retryable: false } };
 
   it("fails its job visibly at once, and never expires", async () => {
@@ -226,7 +226,7 @@ describe("an effect of which nobody can know whether it happened", () => {
     expect(runs).toBe(1);
   });
 
-  it("is what a time-out leaves", async () => {
+  it("is the result of a time-out", async () => {
     const id = await submit("slow", async (effect) => {
       await effect("act", () => new Promise<never>(() => {}));
       return 0;
@@ -261,7 +261,7 @@ describe("an effect of which nobody can know whether it happened", () => {
     expect(runs).toBe(1);
   });
 
-  it("completes its job without another run once settled as done, with the result that was given", async () => {
+  it("completes its job without another run once resolved as done, with the given result", async () => {
     let runs = 0;
     const act: Behaviour = async (effect) => {
       const run = async () => {
@@ -284,7 +284,7 @@ describe("an effect of which nobody can know whether it happened", () => {
     expect(runs).toBe(2);
   });
 
-  it("runs exactly once more once settled as not done", async () => {
+  it("runs exactly once more once resolved as not done", async () => {
     let runs = 0;
     const id = await submit("not-done", async (effect) => {
       const run = async () => {
@@ -308,28 +308,28 @@ describe("an effect of which nobody can know whether it happened", () => {
     });
   });
 
-  it("is settled once: of several who settle it at once the others are told", async () => {
+  it("is resolved once: concurrent attempts to resolve it are refused", async () => {
     const id = await submit(
       "raced",
       async (effect) => (await effect<number>("act", () => Promise.reject(unanswered()))) ?? 5,
     );
     await ended(id);
-    const settle = async () =>
+    const resolveDoubt = async () =>
       (await operator()).resolve(id, "act", { as: "done", evidence: "log", by: "test" });
-    const results = await Promise.allSettled(Array.from({ length: 10 }, settle));
+    const results = await Promise.allSettled(Array.from({ length: 10 }, resolveDoubt));
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
     const refused = results.filter((result) => result.status === "rejected").map(({ reason }) => reason.code);
     expect(new Set(refused)).toEqual(new Set(["EFFECT_NOT_IN_DOUBT"]));
   });
 
-  it("leaves who settled it, and on what evidence, in the audit list", async () => {
+  it("leaves who resolved it, and on what evidence, in the audit log", async () => {
     const id = await submit(
       "audited",
       async (effect) => (await effect<number>("act", () => Promise.reject(unanswered()))) ?? 5,
     );
     await ended(id);
     await (await operator()).resolve(id, "act", { as: "done", evidence: "receipt 4711", by: "Ada" });
-    const entries = await redis.xrange(auditKey(prefix, "default"), "-", "+");
+    const entries = await redis.xrange(queueKeys(prefix, "default").audit, "-", "+");
     expect(entries.map(([, fields]) => fields)).toContainEqual([
       "job",
       id,
@@ -341,12 +341,12 @@ describe("an effect of which nobody can know whether it happened", () => {
       "receipt 4711",
       "by",
       "Ada",
-      "claim",
-      claimOf("acting", "audited"),
+      "dedupKey",
+      dedupKeyOf("acting", "audited"),
     ]);
   });
 
-  it("can be settled by a probe that knows", async () => {
+  it("can be resolved by a probe that knows", async () => {
     let runs = 0;
     const probing = (answer: "not-done" | { done: number }): Behaviour => {
       let calls = 0;
@@ -369,7 +369,7 @@ describe("an effect of which nobody can know whether it happened", () => {
     expect(runs).toBe(3);
   });
 
-  it("stays in doubt, through all attempts, while the probe cannot tell", async () => {
+  it("stays in doubt through all attempts while the probe does not know", async () => {
     let asked = 0;
     const id = await submit("probe-unknown", async (effect) => {
       const probe = async () => {
@@ -387,7 +387,7 @@ describe("an effect of which nobody can know whether it happened", () => {
     expect(asked).toBe(3);
   });
 
-  it("is repeated with the same key where downstream recognises it", async () => {
+  it("is repeated with the same key if downstream recognises it", async () => {
     const keys: string[] = [];
     const id = await submit("repeated", async (effect) => {
       const run = async ({ key }: { key: string }) => {
@@ -400,7 +400,7 @@ describe("an effect of which nobody can know whether it happened", () => {
     expect(await ended(id)).toMatchObject({ state: "completed", result: { value: 3 } });
     expect(new Set(keys).size).toBe(1);
     expect(
-      await redis.zscore(doubtsKey(prefix, "default"), `${claimOf("acting", "repeated")}/repeated`),
+      await redis.zscore(queueKeys(prefix, "default").doubts, `${dedupKeyOf("acting", "repeated")}/repeated`),
     ).toBeNull();
   });
 
@@ -425,17 +425,17 @@ describe("an effect of which nobody can know whether it happened", () => {
   });
 });
 
-describe("an effect that another worker may still be at", () => {
+describe("an effect that another worker may still be running", () => {
   function reservedElsewhere(deadlineMs: number): string {
     const now = Date.now();
     const entry = {
       state: "reserved",
-      owner: "x",
+      reservationId: "x",
       deadline: now + deadlineMs,
       firstAt: now,
       at: now,
       job: "j",
-      start: 1,
+      delivery: 1,
       worker: "w",
     };
     return JSON.stringify(entry);
@@ -451,7 +451,7 @@ describe("an effect that another worker may still be at", () => {
     expect(runs).toBe(0);
   });
 
-  it("hands its result over when it ends in time", async () => {
+  it("shares its result if it ends in time", async () => {
     let runs = 0;
     await redis.hset(ledgerOf("in-time"), "e:act", reservedElsewhere(500), "open", 1);
     const id = await submit("in-time", async (effect) => (await effect("act", async () => ++runs)) ?? 0);
@@ -466,13 +466,13 @@ describe("an effect that another worker may still be at", () => {
 });
 
 describe("a worker that has lost its job", () => {
-  it("cannot reserve an effect, so nothing begins", async () => {
+  it("cannot reserve an effect, so none begins", async () => {
     const refusals: unknown[] = [];
     let runs = 0;
     const id = await submit("fenced", async (effect) => {
-      const jobId = await redis.get(queueKey(prefix, "default", `de:${claimOf("acting", "fenced")}`));
+      const jobId = await redis.get(queueKey(prefix, "default", `de:${dedupKeyOf("acting", "fenced")}`));
       const lock = queueKey(prefix, "default", `${jobId}:lock`);
-      // As if another worker had taken the job over while this one was paused.
+      // As if another worker had claimed the job while this one was paused.
       await redis.set(lock, "another worker's token", "PX", 300);
       const value = await effect("act", async () => ++runs).catch((error) => {
         refusals.push(error.code);
@@ -488,7 +488,7 @@ describe("a worker that has lost its job", () => {
 });
 
 describe("a worker that reports too late", () => {
-  /** As if the deadline had passed while the effect ran, and another worker had found it so. */
+  /** As if the deadline had passed while the effect ran, and another worker had noticed. */
   async function declareInDoubt(key: string): Promise<void> {
     const entry = JSON.parse((await redis.hget(ledgerOf(key), "e:act")) ?? "{}");
     await redis.hset(
@@ -496,14 +496,14 @@ describe("a worker that reports too late", () => {
       "e:act",
       JSON.stringify({ ...entry, state: "in-doubt", reason: "not heard of" }),
     );
-    await redis.zadd(doubtsKey(prefix, "default"), entry.at, `${claimOf("acting", key)}/act`);
+    await redis.zadd(queueKeys(prefix, "default").doubts, entry.at, `${dedupKeyOf("acting", key)}/act`);
   }
 
   async function reportOf(id: string) {
     return (await (await operator()).doubts(0, 1_000)).find(({ jobId }) => jobId === id)?.report;
   }
 
-  it("does not settle the doubt with its commit, but its report and result are kept for whoever does", async () => {
+  it("does not resolve the doubt with its commit, but its report and result are kept for an operator", async () => {
     const id = await submit("late-commit", async (effect) => {
       const run = async () => {
         await declareInDoubt("late-commit");
@@ -522,7 +522,7 @@ describe("a worker that reports too late", () => {
     );
   });
 
-  it("does not settle the doubt with its refusal either", async () => {
+  it("does not resolve the doubt with its release, either", async () => {
     const id = await submit("late-release", async (effect) => {
       const run = async () => {
         await declareInDoubt("late-release");
@@ -534,14 +534,14 @@ describe("a worker that reports too late", () => {
     expect(await reportOf(id)).toBe("not-done");
   });
 
-  it("cannot commit what another owner has reserved since", async () => {
-    const id = await submit("taken-over", async (effect) => {
+  it("cannot commit what another attempt has reserved since", async () => {
+    const id = await submit("reclaimed", async (effect) => {
       const run = async () => {
-        const entry = JSON.parse((await redis.hget(ledgerOf("taken-over"), "e:act")) ?? "{}");
+        const entry = JSON.parse((await redis.hget(ledgerOf("reclaimed"), "e:act")) ?? "{}");
         await redis.hset(
-          ledgerOf("taken-over"),
+          ledgerOf("reclaimed"),
           "e:act",
-          JSON.stringify({ ...entry, owner: "somebody else" }),
+          JSON.stringify({ ...entry, reservationId: "somebody else" }),
         );
         return 1;
       };
@@ -555,7 +555,7 @@ describe("a worker that reports too late", () => {
 });
 
 describe("a handler that asks for an effect its contract does not declare", () => {
-  it("fails for good", async () => {
+  it("fails permanently", async () => {
     const id = await submit("undeclared", async (effect) => {
       await effect("toString" as "act", async () => 1);
       return 0;

@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { startLimitedStore } from "../support/limited-store.ts";
 import { launchRole, run, withProcesses } from "../support/processes.ts";
 
-/** A certificate for 127.0.0.1 that vouches for itself. */
+/** A self-signed certificate for 127.0.0.1. */
 async function makeCertificate(): Promise<{ readonly key: string; readonly certificate: string }> {
   const folder = await mkdtemp(path.join(tmpdir(), "holdfast-tls-"));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -20,8 +20,8 @@ async function makeCertificate(): Promise<{ readonly key: string; readonly certi
   return { key, certificate };
 }
 
-describe("a store that listens by TLS alone", withProcesses, () => {
-  it("is reached by rediss:// where its certificate is vouched for, and not at all where it is not", async () => {
+describe("a Redis that only listens with TLS", withProcesses, () => {
+  it("is reached by rediss:// if its certificate is trusted, and not otherwise", async () => {
     const { key, certificate } = await makeCertificate();
     const port = randomInt(20_000, 32_000);
     const files = ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate];

@@ -5,8 +5,9 @@ import path from "node:path";
 import { createOperator, defineConfig, defineJob, defineSchedule, InDoubtError } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { fingerprintSecretKey, queueKey } from "../../src/store/keys.ts";
-import { keyIdOf } from "../../src/store/sealer.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
+import { keyIdOf } from "../../src/redis/codec.ts";
+import { fingerprintSecretKey } from "../../src/redis/keys.ts";
 import { echo, application as fixtures } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { startRedisServer } from "../support/redis-server.ts";
@@ -23,7 +24,7 @@ import { until } from "../support/until.ts";
 const newKey = (id: string) => `${id}:${randomBytes(32).toString("base64")}`;
 const [oldKey, key] = [newKey("old"), newKey("new")];
 
-/** One text for each place that a job's secrets can get to. */
+/** A text for each place that a job's secrets can reach. */
 const texts = {
   key: "TEXT-IN-THE-KEY",
   payload: "TEXT-IN-THE-PAYLOAD",
@@ -38,7 +39,7 @@ const texts = {
   error: "TEXT-IN-AN-ERROR",
   doubt: "TEXT-IN-A-DOUBT",
   evidence: "TEXT-IN-THE-EVIDENCE",
-  settledResult: "TEXT-IN-A-SETTLED-RESULT",
+  resolvedResult: "TEXT-IN-A-RESOLVED-RESULT",
 };
 
 const job = defineJob({
@@ -61,8 +62,8 @@ const handler = job.handler(async ({ payload, attempt, effect, progress, log }) 
     const fail = async (): Promise<string> => {
       throw new InDoubtError(texts.doubt);
     };
-    const settled = await effect("act", fail, { index: texts.index });
-    return `${texts.result} ${settled}`;
+    const outcome = await effect("act", fail, { index: texts.index });
+    return `${texts.result} ${outcome}`;
   }
   await effect("act", async () => texts.effectResult, { index: texts.index });
   return { text: texts.result, acted: await act() };
@@ -76,7 +77,7 @@ const nightly = defineSchedule({
 });
 const application = defineConfig({ jobs: [job], schedules: [nightly], handlers: async () => [handler] });
 
-/** Does all that can be done with jobs; resolves to what readers are told. */
+/** Uses every feature; resolves to what readers see. */
 async function useEverything(service: Service) {
   const { url } = await service.startApi();
   await service.startWorker();
@@ -108,7 +109,7 @@ async function useEverything(service: Service) {
   await post(`${url}/jobs/${doubted}/effects/act%2F${texts.index}/resolve`, {
     as: "done",
     evidence: texts.evidence,
-    result: texts.settledResult,
+    result: texts.resolvedResult,
   });
   await until("all jobs have ended", async () => {
     const { body } = await get(`${url}/jobs?state=completed`);
@@ -128,27 +129,27 @@ async function useEverything(service: Service) {
   };
 }
 
-async function inStoreOfItsOwn(keys: string) {
-  const directory = await mkdtemp(path.join(tmpdir(), "holdfast-sealed-"));
+async function onNewRedis(keys: string) {
+  const directory = await mkdtemp(path.join(tmpdir(), "holdfast-encrypted-"));
   const server = await startRedisServer({ directory });
   onTestFinished(async () => {
     await server.stop();
     await rm(directory, { recursive: true, force: true });
   });
   const variables = { REDIS_URL: server.url, HOLDFAST_ENCRYPTION_KEYS: keys };
-  const told = await useEverything(createService(application, variables));
+  const seen = await useEverything(createService(application, variables));
   const bytes = await storedBytes(directory);
   const found = Object.values(texts).filter((text) => bytes.includes(text));
-  return { told, found };
+  return { seen, found };
 }
 
 describe("under encryption", () => {
-  it("no text of payload, result, progress, log, error, effect, doubt or evidence is ever written", async () => {
-    const { told, found } = await inStoreOfItsOwn(key);
+  it("no text of payload, result, progress, log, error, effect, doubt or evidence is ever stored", async () => {
+    const { seen, found } = await onNewRedis(key);
 
     expect(found).toEqual([]);
     const result = { text: texts.result, acted: texts.effectResult };
-    expect(told.done).toMatchObject({
+    expect(seen.done).toMatchObject({
       idempotencyKey: texts.key,
       payload: { text: texts.payload },
       progress: { text: texts.progress },
@@ -156,38 +157,38 @@ describe("under encryption", () => {
       logs: [expect.stringContaining(texts.log)],
       effects: expect.arrayContaining([expect.objectContaining({ name: `act/${texts.index}` })]),
     });
-    expect(told.listed).toMatchObject({ jobs: [{ id: told.done.id, idempotencyKey: texts.key, result }] });
-    expect(told.failed).toMatchObject({
+    expect(seen.listed).toMatchObject({ jobs: [{ id: seen.done.id, idempotencyKey: texts.key, result }] });
+    expect(seen.failed).toMatchObject({
       error: { code: "HANDLER_FAILED", message: `${texts.error} 2` },
       attempts: [{ message: `${texts.error} 1` }, { message: `${texts.error} 2` }],
     });
-    expect(told.failures).toMatchObject({
+    expect(seen.failures).toMatchObject({
       groups: [{ code: "HANDLER_FAILED", count: 1, message: `${texts.error} 2` }],
     });
-    expect(told.doubts).toMatchObject([{ effect: `act/${texts.index}`, reason: texts.doubt }]);
-    expect(told.doubted).toMatchObject({ result: `${texts.result} ${texts.settledResult}` });
-    expect(told.audit).toMatchObject({
+    expect(seen.doubts).toMatchObject([{ effect: `act/${texts.index}`, reason: texts.doubt }]);
+    expect(seen.doubted).toMatchObject({ result: `${texts.result} ${texts.resolvedResult}` });
+    expect(seen.audit).toMatchObject({
       entries: [{ effect: `act/${texts.index}`, evidence: texts.evidence }],
     });
-    expect(told.again).toMatchObject({ id: told.done.id, duplicate: true });
+    expect(seen.again).toMatchObject({ id: seen.done.id, duplicate: true });
   });
 
-  it("is what keeps them from being found: without keys each of them is", async () => {
-    const { found } = await inStoreOfItsOwn("");
+  it("is needed for that: without keys every text is stored", async () => {
+    const { found } = await onNewRedis("");
 
     expect(found).toEqual(Object.values(texts));
   });
 });
 
 describe("turning encryption on", () => {
-  it("leaves older jobs readable and runnable, and lets keys go on matching", async () => {
+  it("leaves older jobs readable and runnable, and their idempotency keys matching", async () => {
     const env = testEnvironment();
     const plain = await createService(fixtures, env).createProducer();
     const waiting = await plain.submit(echo, "from before", { idempotencyKey: "k" });
 
-    const sealed = createService(fixtures, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
-    const producer = await sealed.createProducer();
-    await sealed.startWorker();
+    const encrypted = createService(fixtures, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
+    const producer = await encrypted.createProducer();
+    await encrypted.startWorker();
 
     expect(await untilState(producer, waiting.id, "completed")).toMatchObject({ result: "from before" });
     expect(await producer.submit(echo, "from before", { idempotencyKey: "k" })).toEqual({
@@ -197,11 +198,11 @@ describe("turning encryption on", () => {
     await expect(producer.submit(echo, "other", { idempotencyKey: "k" })).rejects.toMatchObject({
       code: "IDEMPOTENCY_KEY_REUSED",
     });
-    const secret = await sealed.connect().get(fingerprintSecretKey(env.HOLDFAST_PREFIX));
+    const secret = await encrypted.connect().get(fingerprintSecretKey(env.HOLDFAST_PREFIX));
     expect(keyIdOf(secret ?? "")).toBe("new");
   });
 
-  it("does not repeat what was done before, with or without an index", async () => {
+  it("does not repeat earlier effects, with or without an index", async () => {
     const runs: string[] = [];
     const acting = defineJob({
       type: "acting",
@@ -222,14 +223,14 @@ describe("turning encryption on", () => {
     const plain = createService(application, env);
     const worker = await plain.startWorker();
     const { id } = await (await plain.createProducer()).submit(acting, 1, { idempotencyKey: "k" });
-    const sealed = createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
-    const producer = await sealed.createProducer();
+    const encrypted = createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
+    const producer = await encrypted.createProducer();
     await untilState(producer, id, "failed");
     await worker.stop();
 
     isMended = true;
-    await sealed.startWorker();
-    await (await createOperator(application, sealed.env)).retry(id);
+    await encrypted.startWorker();
+    await (await createOperator(application, encrypted.env)).retry(id);
 
     expect(await untilState(producer, id, "completed")).toMatchObject({
       effects: expect.arrayContaining([expect.objectContaining({ name: "act/a" })]),
@@ -252,7 +253,7 @@ describe("what cannot be decrypted", () => {
     return { before, after, completed, waiting };
   }
 
-  it("is never run: the job fails, and runs when the key is back and it is retried", async () => {
+  it("never runs: the job fails, and runs when it is retried with the key", async () => {
     const { before, after, waiting } = await withoutItsKey();
     const worker = await after.startWorker();
     const { url } = await after.startApi();
@@ -264,8 +265,8 @@ describe("what cannot be decrypted", () => {
     );
     expect((await get(`${url}/jobs/${waiting.id}`)).body).toMatchObject({
       error: { code: "DECRYPTION_FAILED" },
-      payload: expect.stringContaining('sealed with key "old"'),
-      idempotencyKey: expect.stringContaining('sealed with key "old"'),
+      payload: expect.stringContaining('encrypted with key "old"'),
+      idempotencyKey: expect.stringContaining('encrypted with key "old"'),
     });
     await worker.stop();
     await before.startWorker();
@@ -273,7 +274,7 @@ describe("what cannot be decrypted", () => {
     expect(await untilState(producer, waiting.id, "completed")).toMatchObject({ result: "waiting" });
   });
 
-  it("is no result: the status says so, and lists go on telling of the rest", async () => {
+  it("is not a result: the status reports it, and lists still show the rest", async () => {
     const { after, completed, waiting } = await withoutItsKey();
     const { url } = await after.startApi();
 
@@ -285,7 +286,7 @@ describe("what cannot be decrypted", () => {
     expect((await get(`${url}/jobs`)).body.jobs).toMatchObject([{ id: waiting.id }, { id: completed.id }]);
   });
 
-  it("keeps submissions out: without the fingerprints' secret a reused key could not be told", async () => {
+  it("refuses submissions: without the fingerprints' secret a reused key could not be detected", async () => {
     const { after } = await withoutItsKey();
     const { url } = await after.startApi();
     const submission = { type: "echo", payload: 1, idempotencyKey: "k" };
@@ -301,7 +302,7 @@ describe("what cannot be decrypted", () => {
     expect(await post(`${plain}/jobs`, submission)).toMatchObject({ status: 500 });
   });
 
-  it("is what was moved to another job, too", async () => {
+  it("includes text moved to another job", async () => {
     const env = testEnvironment();
     const service = createService(fixtures, { ...env, HOLDFAST_ENCRYPTION_KEYS: key });
     const producer = await service.createProducer();

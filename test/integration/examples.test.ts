@@ -3,12 +3,12 @@ import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { countdown } from "../../examples/countdown/contract.ts";
 import countdownApplication from "../../examples/countdown/holdfast.config.ts";
-import { settleInvoice, settleInvoiceHandler } from "../../examples/effects.ts";
+import { payInvoice, payInvoiceHandler } from "../../examples/effects.ts";
 import { withProcesses } from "../support/processes.ts";
 import { applicationOf, createService, testEnvironment, untilState } from "../support/service.ts";
 
 describe("the producer in the examples", () => {
-  it("submits its job once, however often it is run", withProcesses, async () => {
+  it("submits its job once, however often it runs", withProcesses, async () => {
     const env = { ...process.env, ...testEnvironment() };
     const runProducer = () => {
       const args = ["--import", "tsx", "examples/producer.ts"];
@@ -21,7 +21,7 @@ describe("the producer in the examples", () => {
 });
 
 describe("the countdown in the examples", () => {
-  it("fails as often as it is asked to, then counts down and launches", async () => {
+  it("fails as often as requested, then counts down and launches", async () => {
     const service = createService(countdownApplication);
     const producer = await service.createProducer();
     await service.startWorker();
@@ -43,9 +43,9 @@ describe("the countdown in the examples", () => {
 });
 
 describe("the invoice in the examples", () => {
-  it("is charged once and told to each recipient once, although the bank's first answer is lost", async () => {
+  it("is charged once and mailed to each recipient once, although the bank's first answer is lost", async () => {
     const charges = new Map<string, { chargeId: string }>();
-    const told: string[] = [];
+    const mailed: string[] = [];
     const bank = {
       async charge(_cents: number, key: string) {
         charges.set(key, { chargeId: `charge-${charges.size + 1}` });
@@ -53,13 +53,13 @@ describe("the invoice in the examples", () => {
       },
       find: async (key: string) => charges.get(key),
     };
-    const mail = { send: async (to: string) => void told.push(to) };
-    const service = createService(applicationOf(settleInvoiceHandler(bank, mail)));
+    const mail = { send: async (to: string) => void mailed.push(to) };
+    const service = createService(applicationOf(payInvoiceHandler(bank, mail)));
     const producer = await service.createProducer();
     await service.startWorker();
 
     const { id } = await producer.submit(
-      settleInvoice,
+      payInvoice,
       { cents: 4_200, recipients: ["a@example.com", "b@example.com"] },
       { idempotencyKey: "invoice-42" },
     );
@@ -70,6 +70,6 @@ describe("the invoice in the examples", () => {
       result: { chargeId: "charge-1" },
     });
     expect(charges.size).toBe(1);
-    expect(told).toEqual(["a@example.com", "b@example.com"]);
+    expect(mailed).toEqual(["a@example.com", "b@example.com"]);
   });
 });

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createOperator, type Operator } from "holdfast";
 import type { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { queueKey } from "../../src/store/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { application, echo, gated } from "../support/application.ts";
 import { addFailedCopies } from "../support/failed-copies.ts";
 import { get } from "../support/http.ts";
@@ -27,7 +27,7 @@ async function failedJobs(variables: Variables = {}) {
   return { service, producer, operator, store, start };
 }
 
-/** Every page of a list, and how many there were. */
+/** Every page of a list, and the number of pages. */
 async function pagesOf(operator: Operator, query: Omit<Query, "cursor">) {
   const ids: string[] = [];
   let [pages, scanned] = [0, 0];
@@ -45,8 +45,8 @@ async function readCalls(store: Redis): Promise<number> {
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
 }
 
-describe("a list of jobs that is filtered by why they failed", withProcesses, () => {
-  it("finds rare ones among thousands in one page, and says how many it looked at", async () => {
+describe("a list of jobs filtered by the reason of failure", withProcesses, () => {
+  it("finds rare ones among thousands in one page, and reports how many it read", async () => {
     const { operator, store } = await failedJobs();
     const rare = { state: "failed", type: "echo", code: "PERMANENT_FAILURE" } as const;
     const before = await readCalls(store);
@@ -60,7 +60,7 @@ describe("a list of jobs that is filtered by why they failed", withProcesses, ()
     expect(ids).toEqual(page.jobs.map(({ id }) => id));
   });
 
-  it("lists each of the others once, page after page", async () => {
+  it("lists each of the others once, over several pages", async () => {
     const { operator } = await failedJobs();
     const { ids, pages } = await pagesOf(operator, { state: "failed", code: "HANDLER_FAILED", limit: 200 });
     expect(new Set(ids).size).toBe(FAILED - RARE);
@@ -68,7 +68,7 @@ describe("a list of jobs that is filtered by why they failed", withProcesses, ()
     expect(pages).toBeLessThanOrEqual((FAILED - RARE) / 200 + 1);
   });
 
-  it("counts a reason that is not ours as the handler's failure, as everywhere else", async () => {
+  it("counts an unknown reason as the handler's failure, as everywhere else", async () => {
     const { operator, store, start } = await failedJobs();
     const [first = "", second = "", third = ""] = await store.zrange(`${start}failed`, "1", "3");
     await store.hset(`${start}${first}`, "failedReason", "job stalled more than allowable limit");
@@ -80,7 +80,7 @@ describe("a list of jobs that is filtered by why they failed", withProcesses, ()
     expect([first, second, third].map((id) => ids.includes(id))).toEqual([true, true, false]);
   });
 
-  it("finds them in an encrypted store: what is sealed is the message", async () => {
+  it("finds them in an encrypted Redis, because only the message is encrypted", async () => {
     const { operator } = await failedJobs({
       HOLDFAST_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString("base64")}`,
     });
@@ -88,7 +88,7 @@ describe("a list of jobs that is filtered by why they failed", withProcesses, ()
     expect(jobs).toHaveLength(RARE);
   });
 
-  it("goes on where it was when jobs that were listed have left the list", async () => {
+  it("continues correctly after listed jobs have left the list", async () => {
     const { operator } = await failedJobs();
     const query = { state: "failed", code: "PERMANENT_FAILURE", limit: 2 } as const;
     const all = await pagesOf(operator, { ...query, limit: 200 });
@@ -98,7 +98,7 @@ describe("a list of jobs that is filtered by why they failed", withProcesses, ()
     expect(second.jobs.map(({ id }) => id)).toEqual(all.ids.slice(2, 4));
   });
 
-  it("passes over what is no job, or has no time that can be read", async () => {
+  it("skips entries without a job or without a readable time", async () => {
     const { operator, store, start } = await failedJobs();
     const [odd = "", timeless = ""] = await store.zrange(`${start}failed`, "1", "2");
     await store.set(`${start}${odd}`, "no hash");
@@ -114,7 +114,7 @@ describe("a list of jobs that is filtered by why they failed", withProcesses, ()
     expect(matching.reduce((sum, { count }) => sum + count, 0)).toBe(FAILED - 1);
   });
 
-  it("is empty of completed jobs, whatever failed before they completed", async () => {
+  it("contains no completed job, even after failed attempts", async () => {
     const { operator } = await failedJobs();
     expect(await operator.list({ state: "completed", code: "HANDLER_FAILED", limit: 50 })).toEqual({
       jobs: [],
@@ -135,7 +135,7 @@ describe("a list of jobs that is filtered by why they failed", withProcesses, ()
     expect(none).toMatchObject({ jobs: [], nextCursor: null });
   });
 
-  it("is there over HTTP and from the command line", async () => {
+  it("works over HTTP and from the command line", async () => {
     const { service } = await failedJobs();
     const { url } = await service.startApi();
     const { body } = await get(`${url}/jobs?state=failed&code=PERMANENT_FAILURE`);

@@ -7,7 +7,7 @@ import { applicationOf, createService, untilState, type Variables } from "../sup
 
 const job = anyJob({ timeoutMs: 60_000 });
 
-/** A service with one running attempt that ends when the test says so, unless its signal ends it before. */
+/** A service with one running attempt that ends when the test says so, or when its signal aborts it. */
 async function withRunningAttempt(variables: Variables, heedsSignal = true) {
   const [begun, release] = [latch(), latch()];
   const reasons: unknown[] = [];
@@ -32,7 +32,7 @@ async function withRunningAttempt(variables: Variables, heedsSignal = true) {
 }
 
 describe("a worker that is stopped", () => {
-  it("lets a running attempt finish inside the grace time, and leaves further jobs to others", async () => {
+  it("lets a running attempt finish within the grace time, and leaves further jobs to others", async () => {
     const { service, producer, worker, id, release, reasons } = await withRunningAttempt({
       HOLDFAST_STOP_GRACE_MS: "20000",
     });
@@ -49,7 +49,7 @@ describe("a worker that is stopped", () => {
     expect(reasons).toEqual([]);
   });
 
-  it("aborts an attempt that does not, and gives its job back without using up an attempt", async () => {
+  it("aborts an attempt that does not, and releases its job without using up an attempt", async () => {
     const { service, producer, worker, id, release, reasons } = await withRunningAttempt({
       HOLDFAST_STOP_GRACE_MS: "50",
     });
@@ -63,7 +63,7 @@ describe("a worker that is stopped", () => {
     expect(await untilState(producer, id, "completed")).toMatchObject({ attemptsMade: 1, result: "done" });
   });
 
-  it("does not wait for an attempt that ignores its signal; its job is given back all the same", async () => {
+  it("does not wait for an attempt that ignores its signal, but still releases its job", async () => {
     const { producer, worker, id } = await withRunningAttempt({ HOLDFAST_STOP_GRACE_MS: "50" }, false);
 
     await worker.stop();
@@ -82,7 +82,7 @@ describe("a worker process that gets SIGTERM", withProcesses, () => {
     return { service, producer, worker, id };
   }
 
-  it("finishes what runs inside the grace time, and exits with 0", async () => {
+  it("finishes running jobs within the grace time, and exits with 0", async () => {
     const { service, producer, worker, id } = await withGatedJob("20000");
 
     worker.kill("SIGTERM");
@@ -92,7 +92,7 @@ describe("a worker process that gets SIGTERM", withProcesses, () => {
     expect(await producer.status(id)).toMatchObject({ state: "completed", attemptsMade: 1 });
   });
 
-  it("gives back what does not finish; another worker completes it", async () => {
+  it("releases a job that does not finish; another worker completes it", async () => {
     const { service, producer, worker, id } = await withGatedJob("50");
 
     worker.kill("SIGTERM");

@@ -2,13 +2,13 @@ import { randomBytes } from "node:crypto";
 import { createOperator, defineJob, type EffectCall, InDoubtError, type Producer } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { claimOf } from "../../src/contract/claim.ts";
-import { claimKey } from "../../src/store/keys.ts";
+import { dedupKeyOf } from "../../src/job/dedup-key.ts";
+import { queueKeys } from "../../src/queue/queue-keys.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
 
 type Act = (call: EffectCall) => Promise<string>;
 
-/** One version of a job with an effect; the queue is all that differs. */
+/** One version of a job with an effect; only the queue differs. */
 function versionOf(queue: string, formerQueues: readonly string[], act: Act, variables: Variables) {
   const order = defineJob({
     type: "order",
@@ -30,7 +30,7 @@ function versionOf(queue: string, formerQueues: readonly string[], act: Act, var
   return { application, service, submit };
 }
 
-/** Runs the job in the old queue; then its key is forgotten, as it is before its ledger is. */
+/** Runs the job in the old queue and forgets its key, which expires before its ledger. */
 async function runBefore(act: Act, variables: Variables, state: "completed" | "failed") {
   const { service, submit } = versionOf("orders", [], act, variables);
   const producer = await service.createProducer();
@@ -38,8 +38,10 @@ async function runBefore(act: Act, variables: Variables, state: "completed" | "f
   const id = await submit(producer);
   await untilState(producer, id, state);
   await worker.stop();
-  const claim = claimOf("order", "k");
-  expect(await service.connect().del(claimKey(service.env.HOLDFAST_PREFIX, "orders", claim))).toBe(1);
+  const dedupKey = dedupKeyOf("order", "k");
+  expect(
+    await service.connect().del(queueKeys(service.env.HOLDFAST_PREFIX, "orders").dedupKey(dedupKey)),
+  ).toBe(1);
   return { id, env: service.env };
 }
 
@@ -47,8 +49,8 @@ const never: Act = async () => {
   throw new Error("the effect ran again");
 };
 
-describe("an effect that a job of the same key has begun in a former queue", () => {
-  it("is not run again where it was done: the job gets its result", async () => {
+describe("an effect that a job with the same key has begun in a former queue", () => {
+  it("does not run again if it was done: the job gets its result", async () => {
     const { id, env } = await runBefore(async () => "charged", {}, "completed");
     const { service, submit } = versionOf("orders-2", ["orders"], never, env);
     const producer = await service.createProducer();
@@ -64,7 +66,7 @@ describe("an effect that a job of the same key has begun in a former queue", () 
     });
   });
 
-  it("is found also under another encryption key than the one that is used now", async () => {
+  it("is found under another encryption key than the current one, too", async () => {
     const [old, now] = [2025, 2026].map((name) => `${name}:${randomBytes(32).toString("base64")}`);
     const { env } = await runBefore(
       async () => "charged",
@@ -119,10 +121,10 @@ describe("an effect that a job of the same key has begun in a former queue", () 
     },
   );
 
-  it("is run where the former queue's ledger knows nothing of it", async () => {
+  it("runs if the former queue's ledger does not have it", async () => {
     const { env } = await runBefore(async () => "charged", {}, "completed");
     const { service, submit } = versionOf("orders-2", ["another"], async () => "charged again", env);
-    // What no contract declares is not looked at: it would not have started.
+    // An undeclared queue is not read: the process would not have started.
     await service.connect().del(`${env.HOLDFAST_PREFIX}:queues`);
     const producer = await service.createProducer();
     await service.startWorker();

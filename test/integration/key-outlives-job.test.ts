@@ -4,7 +4,7 @@ import { get, post } from "../support/http.ts";
 import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
-describe("a key whose job retention has removed", () => {
+describe("a key whose job was removed by retention", () => {
   it.each(["0", "1"])(
     "still gives the first job's id, and no new job, where %s are kept",
     async (keepCompleted) => {
@@ -36,8 +36,8 @@ describe("a key whose job retention has removed", () => {
   );
 });
 
-describe("the time for which a key is remembered", () => {
-  it("ends after the retention: then the key makes a new job", async () => {
+describe("the time that a key is remembered", () => {
+  it("ends after the retention, and then the key makes a new job", async () => {
     const service = createService(application, { HOLDFAST_RETENTION_MS: "1000" });
     const producer = await service.createProducer();
     const submit = () => producer.submit(echo, 1, { idempotencyKey: "k" });
@@ -51,7 +51,7 @@ describe("the time for which a key is remembered", () => {
     expect(second.duplicate).toBe(false);
   });
 
-  it("begins when the job may run, so that a long delay does not use it up", async () => {
+  it("begins when the job may run, so a long delay does not use it up", async () => {
     const service = createService(application, { HOLDFAST_RETENTION_MS: "1000" });
     const producer = await service.createProducer();
     await service.startWorker();

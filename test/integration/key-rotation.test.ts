@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { fingerprintSecretKey, queueKey } from "../../src/store/keys.ts";
-import { keyIdOf } from "../../src/store/sealer.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
+import { keyIdOf } from "../../src/redis/codec.ts";
+import { fingerprintSecretKey } from "../../src/redis/keys.ts";
 import { application } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { launchRole, urlOf, withProcesses } from "../support/processes.ts";
@@ -14,7 +15,7 @@ const [oldKey, key] = [newKey("old"), newKey("new")];
 
 const PACE_MS = 10;
 
-/** In the order of docs/operating.md: known everywhere before anything is sealed with it. */
+/** In the order of docs/secure.md: every process knows a key before anything is encrypted with it. */
 const steps = [oldKey, `${oldKey},${key}`, `${key},${oldKey}`];
 
 it("keys are rotated under load without one failed submission or read", withProcesses, async () => {
@@ -29,10 +30,10 @@ it("keys are rotated under load without one failed submission or read", withProc
   const anyUrl = () => urls[Math.floor(Math.random() * urls.length)] ?? "";
   const load = new AbortController();
 
-  /** Again and again submits a job, reads it, and repeats an earlier submission. */
+  /** Repeatedly submits a job, reads it, and repeats an earlier submission. */
   async function use() {
     while (!load.signal.aborted) {
-      // Not as fast as it goes: the processes that start want the machine, too.
+      // Not at full speed, because processes that start need the machine, too.
       await sleep(PACE_MS);
       const n = ids.push("") - 1;
       const submit = (number: number) =>
@@ -54,18 +55,18 @@ it("keys are rotated under load without one failed submission or read", withProc
 
   const used = async (times: number) => {
     const before = ids.length;
-    await until("it is used as it is now", () => ids.length >= before + times);
+    await until("the load has used it", () => ids.length >= before + times);
   };
 
   await used(20);
   for (const keys of steps.slice(1)) {
-    // One by one: for a while there are an old and a new one of each, and each meets what the other has sealed.
+    // One by one: old and new processes coexist, and each reads what the others have encrypted.
     const [oldApi, oldWorker] = [api, worker];
     api = await start("api", keys);
     urls = [urlOf(oldApi), urlOf(api)];
     await used(20);
     urls = [urlOf(api)];
-    await used(5); // whoever was about to call the old one has called it
+    await used(5); // calls to the old one have been made
     oldApi.kill("SIGTERM");
     worker = await start("worker", keys);
     await used(20);

@@ -10,7 +10,7 @@ import {
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { bullmqQueueName } from "../../src/store/keys.ts";
+import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
 import { anyJob } from "../support/application.ts";
 import { call } from "../support/http.ts";
 import { bearer, keyEntry, signIn } from "../support/keys.ts";
@@ -55,8 +55,8 @@ beforeAll(async () => {
 });
 afterAll(() => store.stop());
 
-describe("a store that knows only the documented user", () => {
-  it("is enough for all that API, worker and scheduler do", async () => {
+describe("a Redis with only the documented user", () => {
+  it("is enough for everything that API, worker and scheduler do", async () => {
     const service = createService(application, {
       REDIS_URL: store.url,
       HOLDFAST_PREFIX: PREFIX,
@@ -84,7 +84,7 @@ describe("a store that knows only the documented user", () => {
     const reaches = (id: string, state: string) =>
       until(`${id} is ${state}`, async () => (await ask("GET", `/jobs/${id}/status`)).state === state);
 
-    // What a lost worker leaves behind.
+    // As a lost worker leaves it.
     const lost = await submit("well", { delayMs: 0 });
     await abandon(store);
 
@@ -109,10 +109,10 @@ describe("a store that knows only the documented user", () => {
     await reaches(hopeless!, "failed");
     await reaches(doubtful!, "failed");
     await reaches(slow!, "active");
-    const followed = await follow(`/jobs/${slow}/status`);
+    const subscribed = await follow(`/jobs/${slow}/status`);
     await ask("POST", `/jobs/${slow}/cancel`);
     await reaches(slow!, "failed");
-    expect(await followed.text()).toContain("CANCELLED");
+    expect(await subscribed.text()).toContain("CANCELLED");
     await ask("POST", `/jobs/${later}/cancel`);
     await ask("POST", `/jobs/${hopeless}/retry`);
     await reaches(hopeless!, "failed");
@@ -166,7 +166,7 @@ describe("a store that knows only the documented user", () => {
   });
 });
 
-/** Takes the only job with BullMQ alone, and forgets it. */
+/** Claims the only job with plain BullMQ, and forgets it. */
 async function abandon({ admin }: LimitedStore): Promise<void> {
   const options = { prefix: PREFIX, connection: admin.duplicate({ maxRetriesPerRequest: null }) };
   const worker = new Worker(bullmqQueueName("default"), null, { ...options, lockDuration: 100 });

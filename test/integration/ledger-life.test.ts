@@ -1,8 +1,8 @@
 import { defineJob } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { claimOf } from "../../src/contract/claim.ts";
-import { joinedJobsKey, ledgerKey, queueKey } from "../../src/store/keys.ts";
+import { dedupKeyOf } from "../../src/job/dedup-key.ts";
+import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -20,7 +20,7 @@ function actingJob(attempts: number, delayMs: number) {
   });
 }
 
-/** A service whose only job acts once and then does as `after` says. */
+/** A service whose only job acts once and then does what `after` says. */
 async function start(after: (attempt: number) => unknown, attempts = 1, delayMs = 0) {
   const job = actingJob(attempts, delayMs);
   const acted: string[] = [];
@@ -33,12 +33,12 @@ async function start(after: (attempt: number) => unknown, attempts = 1, delayMs 
   const redis = service.connect();
   const { HOLDFAST_PREFIX: prefix } = service.env;
   const submit = async (key: string) => (await producer.submit(job, null, { idempotencyKey: key })).id;
-  const ledger = (key: string) => ledgerKey(prefix, "default", claimOf("acting", key));
+  const ledger = (key: string) => queueKeys(prefix, "default").ledger(dedupKeyOf("acting", key));
   return { service, producer, redis, prefix, acted, submit, ledger };
 }
 
 describe("the ledger of a job", () => {
-  it("outlives any pause between two attempts: the effect is not repeated, however short the retention", async () => {
+  it("outlives any pause between two attempts, so the effect is not repeated however short the retention", async () => {
     const { service, producer, acted, submit } = await start(
       (attempt) => {
         if (attempt < 3) throw new Error("not yet");
@@ -57,7 +57,7 @@ describe("the ledger of a job", () => {
     expect(acted).toEqual(["k"]);
   });
 
-  it("never expires while its job lives, and is remembered for the retention from its end on", async () => {
+  it("never expires while its job lives, and is kept for the retention after its end", async () => {
     const { service, producer, redis, submit, ledger } = await start(() => {
       throw new Error("not yet");
     }, 2);
@@ -75,7 +75,7 @@ describe("the ledger of a job", () => {
     await until("it has expired", async () => (await redis.exists(ledger("k"))) === 0);
   });
 
-  it("is kept again as soon as its failed job is retried by hand", async () => {
+  it("stops expiring as soon as its failed job is retried by hand", async () => {
     let isHealed = false;
     const { service, producer, redis, acted, submit, ledger } = await start(() => {
       if (!isHealed) throw new Error("not yet");
@@ -97,7 +97,7 @@ describe("the ledger of a job", () => {
     expect(acted).toEqual(["k"]);
   });
 
-  it("is kept again where another tool has retried the job, once that job asks for its effect", async () => {
+  it("stops expiring after another tool's retry, once that job asks for its effect", async () => {
     let isHealed = false;
     const { service, producer, redis, acted, submit, ledger } = await start(() => {
       if (!isHealed) throw new Error("not yet");
@@ -114,13 +114,16 @@ describe("the ledger of a job", () => {
     await until("it may expire again", async () => (await redis.hget(ledger("k"), "jobs")) === "0");
   });
 
-  it("leaves nothing behind: no job that has ended, or is gone, is joined to it", async () => {
+  it("leaves nothing behind: no ended or missing job is joined to it", async () => {
     const { service, producer, redis, prefix, submit } = await start(() => "done");
     await service.startWorker();
     const ids = await Promise.all(["a", "b", "c"].map(submit));
     for (const id of ids) await untilState(producer, id, "completed");
 
-    await until("none is joined", async () => (await redis.zcard(joinedJobsKey(prefix, "default"))) === 0);
+    await until(
+      "none is joined",
+      async () => (await redis.zcard(queueKeys(prefix, "default").joinedJobs)) === 0,
+    );
     await until(
       "all ledgers are gone",
       async () => (await redis.keys(`${prefix}:{default}:ledger:*`)).length === 0,
@@ -147,7 +150,7 @@ describe("the ledger of a job", () => {
 });
 
 describe("a retry by hand", () => {
-  it("that is refused changes nothing of the job", async () => {
+  it("that is refused does not change the job", async () => {
     const { service, redis, prefix, submit } = await start(() => "done");
     const api = await service.startApi();
     const id = await submit("k");
@@ -161,7 +164,7 @@ describe("a retry by hand", () => {
     expect(await redis.hgetall(key)).toEqual(before);
   });
 
-  it("of a job that is gone leaves nothing behind", async () => {
+  it("of a missing job leaves nothing behind", async () => {
     const { service, redis, prefix, submit } = await start(() => "done");
     const api = await service.startApi();
     const id = await submit("k");
@@ -173,7 +176,7 @@ describe("a retry by hand", () => {
     expect(await redis.exists(queueKey(prefix, "default", id))).toBe(0);
   });
 
-  it("gives the job its attempts and crashes again, in the order of its priority", async () => {
+  it("resets the job's attempts and crashes, and keeps its priority", async () => {
     const { service, producer, redis, prefix } = await start(() => "done");
     const api = await service.startApi();
     const job = actingJob(1, 0);

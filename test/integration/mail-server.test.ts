@@ -15,19 +15,19 @@ const refusal =
   "SMTP_URL: expected smtp:// or smtps:// (required by welcome-email, daily-digest), got nothing";
 
 describe("a worker whose jobs send mail", withProcesses, () => {
-  it("does not start without a mail server, and says in one line what is missing", async () => {
+  it("does not start without a mail server, and prints one line with what is missing", async () => {
     for (const nothing of [{}, { SMTP_URL: "" }]) {
       const { code, stderr } = await run(["worker"], environment(nothing));
       expect({ code, stderr }).toEqual({ code: 1, stderr: `${refusal}\n` });
     }
   });
 
-  it("does not start without one from the library either", async () => {
+  it("does not start without one from the library, either", async () => {
     vi.stubEnv("SMTP_URL", "");
     await expect(startWorker(application, environment())).rejects.toMatchObject({
       code: "CONFIG_INVALID",
       message: refusal,
-      offences: [{ pointer: "SMTP_URL" }],
+      issues: [{ pointer: "SMTP_URL" }],
     });
     vi.unstubAllEnvs();
   });
@@ -57,7 +57,7 @@ describe("holdfast doctor, for jobs that send mail", withProcesses, () => {
     return findings.find(({ name }) => name === "SMTP_URL");
   };
 
-  it("warns where no mail server is named, since their worker would not start", async () => {
+  it("warns without a mail server, because their worker would not start", async () => {
     expect(await mailFinding({})).toMatchObject({
       verdict: "warn",
       found: "not set; required by welcome-email, daily-digest",
@@ -66,7 +66,7 @@ describe("holdfast doctor, for jobs that send mail", withProcesses, () => {
     });
   });
 
-  it("names the server without its password where one is", async () => {
+  it("names the server without its password", async () => {
     expect(await mailFinding({ SMTP_URL: "smtps://user:secret@mail.example:465" })).toEqual({
       name: "SMTP_URL",
       verdict: "ok",

@@ -42,7 +42,7 @@ async function onlyMail() {
   return simpleParser(await readFile(join(directory, name)));
 }
 
-/** One HTTP exchange with nothing tidied up: path and headers go out as they are given. */
+/** One raw HTTP exchange: path and headers are sent unchanged. */
 async function get(path: string, { host, method = "GET" }: { host?: string; method?: string } = {}) {
   const { hostname, port, host: own } = new URL(mailbox.pageUrl);
   const outgoing = request({ hostname, port, path, method, headers: { host: host ?? own } }).end();
@@ -50,7 +50,7 @@ async function get(path: string, { host, method = "GET" }: { host?: string; meth
   return { status: response.statusCode, headers: response.headers, body: await text(response) };
 }
 
-/** A client that speaks SMTP by hand, for what a well-behaved one never does. */
+/** A hand-written SMTP client, for behaviour that good clients never show. */
 async function dial() {
   const { hostname, port } = new URL(mailbox.smtpUrl);
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
@@ -72,7 +72,7 @@ async function dialToData() {
 }
 
 describe("mail that arrives", () => {
-  it("has become one file by the time the sender hears that it was accepted", async () => {
+  it("is one file when the sender gets the acceptance", async () => {
     await send(composeWelcomeEmail(anoop, "job-1"));
 
     expect(await keptFiles()).toEqual([expect.stringMatching(/^\d{8}T\d{9}Z-[0-9a-f]{8}\.eml$/)]);
@@ -82,18 +82,18 @@ describe("mail that arrives", () => {
     expect(mail.messageId).toBe(composeWelcomeEmail(anoop, "job-1").messageId);
   });
 
-  it("is kept as it was received, dots at the start of a line included", async () => {
+  it("is kept as received, with dots at the start of a line", async () => {
     const { socket, hears } = await dialToData();
 
     socket.write("Subject: dots\r\n\r\n..one\r\n...two\r\n.\r\n");
-    await hears(/^250 OK: kept as /m);
+    await hears(/^250 OK: stored as /m);
     socket.destroy();
 
     const [name = ""] = await keptFiles();
     expect(await readFile(join(directory, name), "utf8")).toBe("Subject: dots\r\n\r\n.one\r\n..two\r\n");
   });
 
-  it("gives one file per message when many come at once", async () => {
+  it("gives one file per message when many arrive at once", async () => {
     await Promise.all(
       Array.from({ length: 30 }, (_, index) => send({ to: "a@example.com", subject: `mail ${index}` })),
     );
@@ -118,7 +118,7 @@ describe("mail that arrives", () => {
     "\u202Egro.elpmaxe@mitciv",
     "👩‍👩‍👧".repeat(25),
     "A".repeat(200),
-  ])("goes to the intended person alone, under the name %j", async (name) => {
+  ])("only goes to the intended person, under the name %j", async (name) => {
     const plain = await headerNamesOf({ ...anoop, name: "Anoop" });
     const hostile = await headerNamesOf({ ...anoop, name });
 
@@ -145,7 +145,7 @@ describe("mail that is refused leaves no file", () => {
     expect(await keptFiles()).toEqual([]);
   });
 
-  it("when it is too large and did not say so", async () => {
+  it("when it is too large without announcing it", async () => {
     const { socket, hears } = await dialToData();
 
     socket.write(`${`${"x".repeat(1022)}\r\n`.repeat(10 * 1024 + 1)}.\r\n`);
@@ -155,7 +155,7 @@ describe("mail that is refused leaves no file", () => {
     socket.destroy();
   });
 
-  it("when the sender hangs up in the middle of it", async () => {
+  it("when the sender hangs up in the middle", async () => {
     const { socket } = await dialToData();
 
     socket.write("Subject: half\r\n\r\nhal");
@@ -173,7 +173,7 @@ describe("mail that is refused leaves no file", () => {
 });
 
 describe("starting and stopping", () => {
-  it("takes other ports where the preferred ones are taken, and can share the directory", async () => {
+  it("uses other ports if the preferred ones are in use, and can share the directory", async () => {
     const [smtpPort, pagePort] = [mailbox.smtpUrl, mailbox.pageUrl].map((url) => Number(new URL(url).port));
 
     const other = await startMailbox({ directory, smtpPort: smtpPort ?? 0, pagePort: pagePort ?? 0 });
@@ -186,7 +186,7 @@ describe("starting and stopping", () => {
     await other.stop();
   });
 
-  it("can be stopped twice, and then answers nobody", async () => {
+  it("can be stopped twice, and then does not answer", async () => {
     await Promise.all([mailbox.stop(), mailbox.stop()]);
     await mailbox.stop();
 
@@ -229,7 +229,7 @@ describe("the pages", () => {
     return `/mails/${name.replace(".eml", "")}`;
   }
 
-  it("say that there is no mail yet", async () => {
+  it("show that there is no mail yet", async () => {
     expect(await get("/")).toMatchObject({ status: 200, body: expect.stringContaining("No mail yet.") });
   });
 
@@ -246,7 +246,7 @@ describe("the pages", () => {
     expect(body).toContain("The newest 200 of 201 mails.");
   });
 
-  it("escape what a mail holds, and give its HTML only to a frame that may do nothing", async () => {
+  it("escape a mail's content, and show its HTML only in a sandboxed frame", async () => {
     const path = await keepHostileMail();
 
     for (const page of [await get("/"), await get(path)]) {
@@ -259,7 +259,7 @@ describe("the pages", () => {
     expect(frame.headers["content-security-policy"]).toMatch(/^default-src 'none';.*; sandbox$/);
   });
 
-  it("give the raw message as plain text that no browser takes for anything else", async () => {
+  it("serve the raw message as plain text that no browser interprets", async () => {
     const path = await keepHostileMail();
     const [name = ""] = await keptFiles();
 
@@ -285,7 +285,7 @@ describe("the pages", () => {
     "//",
     "/index.html",
     "*",
-  ])("know no mail at %s", async (path) => {
+  ])("have no mail at %s", async (path) => {
     expect(await get(path)).toMatchObject({ status: 404, headers: { "x-content-type-options": "nosniff" } });
   });
 
@@ -299,12 +299,12 @@ describe("the pages", () => {
     expect(await get("/", { host })).toMatchObject({ status: 421 });
   });
 
-  it("are shown under the names of this machine", async () => {
+  it("are shown under this machine's names", async () => {
     expect(await get("/", { host: "localhost:8025" })).toMatchObject({ status: 200 });
     expect(await get("/", { host: "127.0.0.1" })).toMatchObject({ status: 200 });
   });
 
-  it("can only be read", async () => {
+  it("are read-only", async () => {
     expect(await get("/", { method: "POST" })).toMatchObject({
       status: 405,
       headers: { allow: "GET, HEAD" },

@@ -31,7 +31,7 @@ async function runningMailbox() {
   return { mailbox, mails };
 }
 
-/** A mail server that takes the call and then says nothing. */
+/** A mail server that accepts the connection and then says nothing. */
 async function silentServer() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -41,7 +41,7 @@ async function silentServer() {
 }
 
 describe("the mailer", () => {
-  it("sends one mail to the server and from the sender that the environment names", async () => {
+  it("sends one mail to the server and from the sender in the environment", async () => {
     const { mailbox, mails } = await runningMailbox();
     vi.stubEnv("SMTP_URL", mailbox.smtpUrl);
     vi.stubEnv("HOLDFAST_MAIL_FROM", "Sender <sender@example.com>");
@@ -55,7 +55,7 @@ describe("the mailer", () => {
     expect(mail?.from?.value).toEqual([{ name: "Sender", address: "sender@example.com" }]);
   });
 
-  it("names the variable that is missing when there is no mail server to send with", async () => {
+  it("names the missing variable if there is no mail server", async () => {
     vi.stubEnv("SMTP_URL", "");
 
     await expect(mailer.send(message, never)).rejects.toMatchObject({
@@ -87,7 +87,7 @@ describe("the mailer", () => {
     expect(await mails()).toEqual([]);
   });
 
-  it("gives up on a mail server that takes the call and says nothing", async () => {
+  it("gives up on a mail server that accepts the connection and says nothing", async () => {
     const { url } = await silentServer();
 
     const sending = createMailer(url, "holdfast@localhost").send(message, never);
@@ -95,7 +95,7 @@ describe("the mailer", () => {
     await expect(sending).rejects.toMatchObject({ code: "ETIMEDOUT" });
   });
 
-  it("never reads a file or an address in place of a text", async () => {
+  it("never reads a file or an address instead of a text", async () => {
     const { mailbox } = await runningMailbox();
     const smuggled = { ...message, text: { path: "/etc/hostname" } as unknown as string };
 

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { metricDefinitions } from "../../src/observe/metric-definitions.ts";
+import { metricDefinitions } from "../../src/telemetry/metric-definitions.ts";
 import { post } from "../support/http.ts";
 import { scrape } from "../support/metrics.ts";
 import { launchRole, urlOf, withProcesses } from "../support/processes.ts";
@@ -13,14 +13,14 @@ const read = (name: string) => readFileSync(path(name), "utf8");
 const alerts = read("ops/prometheus/alerts.yml");
 const roles = ["api", "worker", "scheduler"] as const;
 
-/** Runs promtool; what it says where it finds something is the failure. */
+/** Runs promtool; its findings are the failure. */
 function promtool(args: readonly string[], input = ""): string {
   const { status, stdout, stderr, error } = spawnSync("promtool", args, { input, encoding: "utf8" });
   if (error !== undefined) throw new Error("promtool is not there: npm test installs it", { cause: error });
   return status === 0 ? "passed" : stdout + stderr;
 }
 
-/** Starts a role; resolves to what its `/metrics` tells. */
+/** Starts a role; resolves to its `/metrics`. */
 async function metricsOf(role: (typeof roles)[number], env: ReturnType<typeof testEnvironment>) {
   const child = await launchRole(role, { ...env, HOLDFAST_METRICS_PORT: "0" });
   if (role !== "api") return scrape(/"metricsUrl":"([^"]+)"/.exec(child.stderr)?.[1] ?? "");
@@ -28,7 +28,7 @@ async function metricsOf(role: (typeof roles)[number], env: ReturnType<typeof te
   return scrape(`${urlOf(child)}/metrics`);
 }
 
-/** The metrics that a query, or a text full of queries, names. */
+/** The metrics named in a query, or in a text full of queries. */
 function metricsIn(text: string): string[] {
   const names = text.match(/\b(?:holdfast|nodejs|process)_[a-z0-9_]+\b/g) ?? [];
   return [...new Set(names.map((name) => name.replace(/_(bucket|count|sum)$/, "")))];
@@ -38,20 +38,20 @@ const expressionsIn = (rules: string) =>
   [...rules.matchAll(/expr: (.+?)\n {8}(?:for|labels):/gs)].map(([, expression = ""]) => expression);
 
 describe("API, worker and scheduler as processes", withProcesses, () => {
-  it("tell just what the reference says, well-formed, and all that alerts and dashboard ask for", async () => {
+  it("report exactly what the reference lists, well-formed, and everything that alerts and dashboard query", async () => {
     const env = testEnvironment();
-    const told = await Promise.all(roles.map((role) => metricsOf(role, env)));
+    const metrics = await Promise.all(roles.map((role) => metricsOf(role, env)));
 
     for (const [index, role] of roles.entries()) {
-      const { names, text } = told[index]!;
+      const { names, text } = metrics[index]!;
       const ours = [...names].filter((name) => name.startsWith("holdfast_")).sort();
-      const expected = Object.entries(metricDefinitions).filter(([, { toldBy }]) =>
-        (toldBy as readonly string[]).includes(role),
+      const expected = Object.entries(metricDefinitions).filter(([, { reportedBy }]) =>
+        (reportedBy as readonly string[]).includes(role),
       );
       expect(ours, role).toEqual(expected.map(([name]) => name).sort());
       expect(promtool(["check", "metrics"], text), role).toBe("passed");
     }
-    const all = new Set(told.flatMap(({ names }) => [...names]));
+    const all = new Set(metrics.flatMap(({ names }) => [...names]));
     const { panels, templating } = JSON.parse(read("ops/grafana/holdfast.json"));
     const asked = metricsIn(expressionsIn(alerts).join("\n") + JSON.stringify([panels, templating]));
     expect(asked.length).toBeGreaterThan(10);
@@ -67,9 +67,9 @@ describe("the alerts", () => {
     expect(promtool(["test", "rules", path("ops/prometheus/alerts.test.yml")])).toBe("passed");
   });
 
-  it.each(names)("each have a test, and a section of the runbook: %s", (name) => {
-    expect(alerts).toContain(`runbook: docs/operating.md#${name.toLowerCase()}\n`);
-    expect(read("docs/operating.md")).toContain(`\n### ${name}\n`);
+  it.each(names)("each have a test, and a section in the runbook: %s", (name) => {
+    expect(alerts).toContain(`runbook: docs/runbook.md#${name.toLowerCase()}\n`);
+    expect(read("docs/runbook.md")).toContain(`\n### ${name}\n`);
     expect(read("ops/prometheus/alerts.test.yml")).toMatch(
       new RegExp(`alertname: ${name}\\n.*\\n +exp_alerts:\\n +- exp_labels`),
     );

@@ -10,7 +10,7 @@ import {
 } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import type { MeasuredRole } from "../../src/observe/metrics-server.ts";
+import type { MeasuredRole } from "../../src/telemetry/metrics-server.ts";
 import { anyJob } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
@@ -44,15 +44,15 @@ async function measured(starting: Promise<MeasuredRole>): Promise<string> {
   return role.metricsUrl ?? "";
 }
 
-/** Waits until the metrics tell it: an attempt is told a moment before its job's state, and a request a moment after. */
-const untilTold = (read: () => Promise<Scrape>, what: string, test: (told: Scrape) => boolean) =>
-  until(`the metrics tell ${what}`, async () => {
-    const told = await read();
-    return test(told) && told;
+/** Waits for the metrics: an attempt appears a moment before its job's state, and a request a moment after. */
+const untilReported = (read: () => Promise<Scrape>, what: string, test: (reading: Scrape) => boolean) =>
+  until(`the metrics show ${what}`, async () => {
+    const reading = await read();
+    return test(reading) && reading;
   });
 
-describe("the numbers of a job", () => {
-  it("move as it is submitted, submitted again, refused, run and completed", async () => {
+describe("the metrics of a job", () => {
+  it("count its submissions, duplicates, refusals, attempts and completion", async () => {
     const echo = anyJob({ type: "echo", payload: z.number() });
     const { submit, producer, ofApi, ofWorker } = await startMeasured(
       applicationOf(echo.handler(async ({ payload }) => payload)),
@@ -82,17 +82,17 @@ describe("the numbers of a job", () => {
     expect(worker.value("holdfast_attempts_total", completed)).toBe(1);
     expect(worker.value("holdfast_attempt_duration_seconds_count", { type: "echo" })).toBe(1);
     expect(worker.value("holdfast_time_to_start_seconds_count", { type: "echo" })).toBe(1);
-    for (const told of [api, worker]) {
-      expect(told.value("holdfast_jobs", { queue, state: "completed" })).toBe(1);
-      expect(told.value("holdfast_jobs", { queue, state: "waiting" })).toBe(0);
-      expect(told.value("holdfast_oldest_waiting_age_seconds", { queue })).toBe(0);
-      expect(told.value("holdfast_workers", { queue })).toBe(1);
-      expect(told.value("holdfast_store_up")).toBe(1);
-      expect(told.value("holdfast_store_ping_seconds")).toBeGreaterThan(0);
+    for (const reading of [api, worker]) {
+      expect(reading.value("holdfast_jobs", { queue, state: "completed" })).toBe(1);
+      expect(reading.value("holdfast_jobs", { queue, state: "waiting" })).toBe(0);
+      expect(reading.value("holdfast_oldest_waiting_age_seconds", { queue })).toBe(0);
+      expect(reading.value("holdfast_workers", { queue })).toBe(1);
+      expect(reading.value("holdfast_store_up")).toBe(1);
+      expect(reading.value("holdfast_store_ping_seconds")).toBeGreaterThan(0);
     }
   });
 
-  it("tell each failed attempt by its code, and its time to start once", async () => {
+  it("count each failed attempt by its code, and its time to start once", async () => {
     const failing = anyJob({ type: "failing" });
     const handler = failing.handler(async ({ attempt }) => {
       if (attempt === 1) throw new Error("once");
@@ -102,43 +102,43 @@ describe("the numbers of a job", () => {
     const { id } = await producer.submit(failing, 1, { idempotencyKey: "k" });
     await untilState(producer, id, "failed");
 
-    const told = await ofWorker();
+    const reading = await ofWorker();
 
     const failed = (code: string) =>
-      told.value("holdfast_attempts_total", { type: "failing", outcome: "failed", code });
+      reading.value("holdfast_attempts_total", { type: "failing", outcome: "failed", code });
     expect([failed("HANDLER_FAILED"), failed("PERMANENT_FAILURE")]).toEqual([1, 1]);
-    expect(told.value("holdfast_time_to_start_seconds_count", { type: "failing" })).toBe(1);
-    expect(told.value("holdfast_jobs", { queue, state: "failed" })).toBe(1);
+    expect(reading.value("holdfast_time_to_start_seconds_count", { type: "failing" })).toBe(1);
+    expect(reading.value("holdfast_jobs", { queue, state: "failed" })).toBe(1);
   });
 
-  it("do not count the delay that was asked for as time to start", async () => {
+  it("do not count a requested delay as time to start", async () => {
     const late = anyJob({ type: "late" });
     const { producer, ofWorker } = await startMeasured(applicationOf(late.handler(async () => "fine")));
     const { id } = await producer.submit(late, 1, { idempotencyKey: "k", delayMs: 1_500 });
     await untilState(producer, id, "completed");
 
-    const told = await ofWorker();
+    const reading = await ofWorker();
 
-    expect(told.value("holdfast_time_to_start_seconds_count", { type: "late" })).toBe(1);
-    expect(told.value("holdfast_time_to_start_seconds_sum", { type: "late" })).toBeLessThan(1.4);
+    expect(reading.value("holdfast_time_to_start_seconds_count", { type: "late" })).toBe(1);
+    expect(reading.value("holdfast_time_to_start_seconds_sum", { type: "late" })).toBeLessThan(1.4);
   });
 
-  it("tell how many wait, and for how long the next one has", async () => {
+  it("show how many wait, and for how long the next one has", async () => {
     const release = latch();
     const slow = anyJob({ type: "slow", timeoutMs: 60_000 });
     const handler = slow.handler(async () => release.opened);
     const { producer, ofApi } = await startMeasured(applicationOf(handler), { HOLDFAST_CONCURRENCY: "1" });
     await producer.submit(slow, 0, { idempotencyKey: "first" });
-    await untilTold(
+    await untilReported(
       ofApi,
       "one active",
-      (told) => told.value("holdfast_jobs", { queue, state: "active" }) === 1,
+      (reading) => reading.value("holdfast_jobs", { queue, state: "active" }) === 1,
     );
     await producer.submit(slow, 1, { idempotencyKey: "waiting" });
     await producer.submit(slow, 2, { idempotencyKey: "prioritized", priority: 5 });
     await producer.submit(slow, 3, { idempotencyKey: "delayed", delayMs: 3_600_000 });
 
-    const told = await untilTold(
+    const reading = await untilReported(
       ofApi,
       "a wait of more than a quarter of a second",
       (some) => (some.value("holdfast_oldest_waiting_age_seconds", { queue }) ?? 0) > 0.25,
@@ -146,31 +146,31 @@ describe("the numbers of a job", () => {
     release.open();
 
     const counts = ["active", "waiting", "prioritized", "delayed"].map((state) =>
-      told.value("holdfast_jobs", { queue, state }),
+      reading.value("holdfast_jobs", { queue, state }),
     );
     expect(counts).toEqual([1, 1, 1, 1]);
-    expect(told.value("holdfast_oldest_waiting_age_seconds", { queue })).toBeLessThan(60);
+    expect(reading.value("holdfast_oldest_waiting_age_seconds", { queue })).toBeLessThan(60);
   });
 
-  it("tell a delayed job that nobody takes from when it was due", async () => {
+  it("count a delayed job that nobody claims from when it was due", async () => {
     const job = anyJob();
     const service = createService(applicationOf(job.handler(async () => "never")));
     const { url } = await service.startApi();
     const producer = await service.createProducer();
     await producer.submit(job, 1, { idempotencyKey: "k", delayMs: 50 });
 
-    const told = await untilTold(
+    const reading = await untilReported(
       () => scrape(`${url}/metrics`),
       "that it is overdue",
       (some) => (some.value("holdfast_oldest_waiting_age_seconds", { queue }) ?? 0) > 0.1,
     );
 
-    expect(told.value("holdfast_jobs", { queue, state: "delayed" })).toBe(1);
-    expect(told.value("holdfast_workers", { queue })).toBe(0);
+    expect(reading.value("holdfast_jobs", { queue, state: "delayed" })).toBe(1);
+    expect(reading.value("holdfast_workers", { queue })).toBe(0);
   });
 });
 
-describe("the numbers of an effect", () => {
+describe("the metrics of an effect", () => {
   const acting = defineJob({
     type: "acting",
     payload: z.enum(["done", "refused", "lost"]),
@@ -191,17 +191,17 @@ describe("the numbers of an effect", () => {
     ),
   );
 
-  it("move as it is reserved, done, released, in doubt and settled", async () => {
+  it("count its reservations, commits, releases, doubts and resolutions", async () => {
     const { producer, ofWorker, ofApi, url } = await startMeasured(applicationOf(handler));
     const run = async (payload: "done" | "refused" | "lost", state: "completed" | "failed") => {
       const { id } = await producer.submit(acting, payload, { idempotencyKey: payload });
       await untilState(producer, id, state);
       return id;
     };
-    const transition = (told: Scrape, name: string) =>
-      told.value("holdfast_effects_total", { type: "acting", effect: "act", transition: name });
-    const transitions = (told: Scrape) =>
-      ["reserved", "done", "released", "in_doubt", "settled"].map((name) => transition(told, name));
+    const transition = (reading: Scrape, name: string) =>
+      reading.value("holdfast_effects_total", { type: "acting", effect: "act", transition: name });
+    const transitions = (reading: Scrape) =>
+      ["reserved", "done", "released", "in_doubt", "resolved"].map((name) => transition(reading, name));
 
     await run("done", "completed");
     await run("refused", "completed");
@@ -221,12 +221,12 @@ describe("the numbers of an effect", () => {
     const after = await ofApi();
     expect(after.value("holdfast_effects_in_doubt", { queue })).toBe(0);
     expect(after.value("holdfast_effects_in_doubt_oldest_age_seconds", { queue })).toBe(0);
-    expect(transition(after, "settled")).toBe(1);
+    expect(transition(after, "resolved")).toBe(1);
   });
 });
 
-describe("the numbers of a schedule", () => {
-  it("move with each tick, also with one that fails", async () => {
+describe("the metrics of a schedule", () => {
+  it("count each tick, including failed ones", async () => {
     const ticked = anyJob({ type: "ticked", payload: z.strictObject({ at: z.string() }) });
     const payload = ({ at }: { at: Date }) => ({ at: at.toISOString() });
     let isBroken = false; // not from the start: a scheduler tries each schedule before it begins
@@ -249,28 +249,28 @@ describe("the numbers of a schedule", () => {
     const service = createService(application, { HOLDFAST_METRICS_PORT: "0" });
     const url = await measured(startScheduler(application, service.env));
     isBroken = true;
-    const ticks = (told: Scrape, schedule: string, outcome: string) =>
-      told.value("holdfast_schedule_ticks_total", { schedule, outcome }) ?? 0;
+    const ticks = (reading: Scrape, schedule: string, outcome: string) =>
+      reading.value("holdfast_schedule_ticks_total", { schedule, outcome }) ?? 0;
 
-    const told = await untilTold(
+    const reading = await untilReported(
       () => scrape(url),
       "ticks of both",
       (some) => ticks(some, "good", "enqueued") > 0 && ticks(some, "bad", "failed") > 0,
     );
 
-    expect(ticks(told, "good", "failed") + ticks(told, "bad", "enqueued")).toBe(0);
+    expect(ticks(reading, "good", "failed") + ticks(reading, "bad", "enqueued")).toBe(0);
     const late = { schedule: "good" };
-    expect(told.value("holdfast_schedule_lateness_seconds_count", late)).toBe(
-      ticks(told, "good", "enqueued"),
+    expect(reading.value("holdfast_schedule_lateness_seconds_count", late)).toBe(
+      ticks(reading, "good", "enqueued"),
     );
-    expect(told.value("holdfast_submissions_total", { type: "ticked", outcome: "accepted" })).toBe(
-      ticks(told, "good", "enqueued"),
+    expect(reading.value("holdfast_submissions_total", { type: "ticked", outcome: "accepted" })).toBe(
+      ticks(reading, "good", "enqueued"),
     );
   });
 });
 
-describe("what hostile clients make up", () => {
-  it("grows no series", async () => {
+describe("names invented by hostile clients", () => {
+  it("create no series", async () => {
     const known = anyJob({ type: "known" });
     const { url, submit, service, ofApi, ofWorker } = await startMeasured(
       applicationOf(known.handler(async () => 1)),
@@ -283,15 +283,15 @@ describe("what hostile clients make up", () => {
     }
     for (const body of [[], "text", { type: { a: 1 } }, { type: "__proto__" }]) await submit(body as object);
     await fetch(`${url}/jobs/x/status`, { method: "DELETE" });
-    // Whoever reaches the store can add jobs of any name.
+    // Anyone with access to Redis can add jobs of any name.
     for (const name of made)
       await service.openBareQueue().add(name, { key: name, payload: 1 }, { attempts: 1 });
 
-    const worker = await untilTold(
+    const worker = await untilReported(
       ofWorker,
       "the attempts at all of them",
-      (told) =>
-        told.value("holdfast_attempts_total", {
+      (reading) =>
+        reading.value("holdfast_attempts_total", {
           type: "other",
           outcome: "failed",
           code: "HANDLER_FAILED",
@@ -313,8 +313,8 @@ describe("what hostile clients make up", () => {
   });
 });
 
-describe("while the store is away", () => {
-  it("a scrape is answered in time, tells just that, and tells all again when it is back", async () => {
+describe("while Redis is down", () => {
+  it("a scrape is answered in time and only shows that, and shows everything again when it is back", async () => {
     const server = await startRedisServer();
     onTestFinished(() => server.stop());
     const job = anyJob();
@@ -322,21 +322,21 @@ describe("while the store is away", () => {
     const { ofApi, ofWorker, submit } = await startMeasured(application, { REDIS_URL: server.url });
     await submit({ type: "any", payload: 1, idempotencyKey: "k" });
     for (const read of [ofApi, ofWorker]) {
-      expect((await read()).labelValues("holdfast_jobs", "queue")).toEqual([queue]); // numbers that will be old
+      expect((await read()).labelValues("holdfast_jobs", "queue")).toEqual([queue]); // soon outdated numbers
     }
     const timed = async (read: () => Promise<Scrape>) => {
       const askedAt = performance.now();
-      return { told: await read(), tookMs: performance.now() - askedAt };
+      return { reading: await read(), tookMs: performance.now() - askedAt };
     };
     const isAway = async () => {
-      for (const { told, tookMs } of await Promise.all([timed(ofApi), timed(ofWorker)])) {
-        expect(told.status).toBe(200);
+      for (const { reading, tookMs } of await Promise.all([timed(ofApi), timed(ofWorker)])) {
+        expect(reading.status).toBe(200);
         expect(tookMs).toBeLessThan(2_000);
-        expect(told.value("holdfast_store_up")).toBe(0);
-        expect(told.text).not.toMatch(
+        expect(reading.value("holdfast_store_up")).toBe(0);
+        expect(reading.text).not.toMatch(
           /^holdfast_(jobs|workers|oldest_waiting\w*|effects_in_doubt|store_ping\w*)[ {]/m,
         );
-        expect(told.text).toMatch(/^holdfast_\w+_total\{/m);
+        expect(reading.text).toMatch(/^holdfast_\w+_total\{/m);
       }
     };
 
@@ -348,14 +348,18 @@ describe("while the store is away", () => {
     await server.restart();
 
     for (const read of [ofApi, ofWorker]) {
-      await untilTold(read, "that the store is back", (told) => told.value("holdfast_store_up") === 1);
+      await untilReported(
+        read,
+        "that the store is back",
+        (reading) => reading.value("holdfast_store_up") === 1,
+      );
     }
     expect((await ofApi()).labelValues("holdfast_jobs", "queue")).toEqual([queue]);
   });
 });
 
-describe("a worker that is not asked for metrics", () => {
-  it("tells none", async () => {
+describe("a worker without a metrics port", () => {
+  it("serves none", async () => {
     const application = applicationOf(anyJob().handler(async () => "fine"));
     const service = createService(application);
     const worker = await startWorker(application, service.env);

@@ -3,8 +3,8 @@ import { type Attempt, defineJob, InDoubtError } from "holdfast";
 import type { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { claimOf } from "../../src/contract/claim.ts";
-import { ledgerKey, queueKey } from "../../src/store/keys.ts";
+import { dedupKeyOf } from "../../src/job/dedup-key.ts";
+import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { startRedisServer } from "../support/redis-server.ts";
@@ -47,7 +47,7 @@ async function start(handle: Handle, variables: Variables = {}) {
   return { service, worker, producer, api, id, resolve, doubts, prefix, redis: service.connect() };
 }
 
-/** The same on a store of its own, whose refusals of writes are the test's to switch. */
+/** The same on its own Redis, whose refusals of writes the test can switch. */
 async function startOnOwnStore(
   handle: (attempt: Parameters<Handle>[0], refusals: Refusals) => Promise<unknown>,
   lockMs = 5_000,
@@ -69,7 +69,7 @@ async function startOnOwnStore(
 interface Refusals {
   begin(): Promise<void>;
   end(): Promise<void>;
-  /** How many commands were answered with NOREPLICAS so far. */
+  /** Commands answered with NOREPLICAS so far. */
   count(): Promise<number>;
 }
 
@@ -85,7 +85,7 @@ function refusalsOf(redis: Redis): Refusals {
 }
 
 describe("a doubt that is resolved", () => {
-  it("while another effect of the attempt still runs does not strand the job", async () => {
+  it("while another effect of the attempt still runs does not leave the job stuck", async () => {
     const gate = latch();
     let acts = 0;
     const { producer, id, resolve, doubts } = await start(async ({ effect }) => {
@@ -105,7 +105,7 @@ describe("a doubt that is resolved", () => {
     expect(await doubts()).toEqual([]);
   });
 
-  it("puts its job back in the same step: nobody can die in between", async () => {
+  it("releases its job in the same atomic step", async () => {
     let acts = 0;
     const { service, worker, producer, id, resolve, redis } = await start(async ({ effect }) => {
       acts += 1;
@@ -149,13 +149,13 @@ describe("a doubt that is resolved", () => {
 
     await until(
       "its ledger may expire",
-      async () => (await redis.pttl(ledgerKey(prefix, "default", claimOf("acting", "k")))) > 0,
+      async () => (await redis.pttl(queueKeys(prefix, "default").ledger(dedupKeyOf("acting", "k")))) > 0,
     );
     expect(await producer.status(id)).toMatchObject({ state: "failed", error: { code: "CANCELLED" } });
     expect(runs).toBe(1);
   });
 
-  it("of a job that the retention has removed says so", async () => {
+  it("of a job removed by retention reports that it is gone", async () => {
     const { producer, id, resolve, redis, prefix } = await start(({ effect }) => effect("act", unanswered));
     await untilState(producer, id, "failed");
     await redis
@@ -167,7 +167,7 @@ describe("a doubt that is resolved", () => {
     expect(await resolve("act", "not-done")).toMatchObject({ status: 200, body: { job: "gone" } });
   });
 
-  it("lets its job wait for the other doubts of it", async () => {
+  it("keeps its job waiting for its other doubts", async () => {
     let runs = 0;
     const { producer, id, resolve } = await start(async ({ effect }) => {
       runs += 1;
@@ -185,7 +185,7 @@ describe("a doubt that is resolved", () => {
   });
 });
 
-describe("a Redis that answers with errors", () => {
+describe("a Redis that replies with errors", () => {
   it("while an effect is reported done delays the attempt's end, and changes nothing else", async () => {
     const { producer, id, refusals } = await startOnOwnStore(async ({ effect }, refusals) => {
       await effect("act", refusals.begin);
@@ -203,7 +203,7 @@ describe("a Redis that answers with errors", () => {
     });
   });
 
-  it("while an effect is put in doubt delays that, and it is listed", async () => {
+  it("while an effect is put in doubt delays that, and the doubt is listed", async () => {
     const { producer, id, refusals, doubts, resolve } = await startOnOwnStore(
       async ({ effect }, refusals) => {
         await effect("act", async () => {
@@ -277,18 +277,18 @@ describe("a Redis that answers with errors", () => {
 });
 
 describe("a job whose later attempt no longer asks for an effect", () => {
-  it("does not complete over what an earlier one left open: it is in doubt, and listed", async () => {
+  it("does not complete over an effect that an earlier one left open: it is in doubt, and listed", async () => {
     const { producer, id, doubts, redis, prefix } = await start(async ({ effect, idempotencyKey, jobId }) => {
-      const ledger = ledgerKey(prefix, "default", claimOf("acting", idempotencyKey));
+      const ledger = queueKeys(prefix, "default").ledger(dedupKeyOf("acting", idempotencyKey));
       if ((await redis.hexists(ledger, "e:act")) === 1) return "without it";
       const entry = {
         state: "reserved",
-        owner: "gone",
+        reservationId: "gone",
         deadline: 1,
         firstAt: 1,
         at: 1,
         job: jobId,
-        start: 1,
+        delivery: 1,
         worker: "w",
       };
       await effect("other", async () => {});
@@ -305,8 +305,8 @@ describe("a job whose later attempt no longer asks for an effect", () => {
   });
 });
 
-describe("a job that has ended with an effect reserved", () => {
-  it("has it put in doubt once its worker's time is up, for someone to resolve", async () => {
+describe("a job that ended with a reserved effect", () => {
+  it("has it put in doubt after its deadline, for someone to resolve", async () => {
     const { producer, id, doubts, resolve, redis, prefix } = await start(async ({ effect }) => {
       await effect("other", async () => {});
       throw new Error("no more");
@@ -314,15 +314,15 @@ describe("a job that has ended with an effect reserved", () => {
     await untilState(producer, id, "failed");
     const entry = {
       state: "reserved",
-      owner: "gone",
+      reservationId: "gone",
       deadline: 1,
       firstAt: 1,
       at: 1,
       job: id,
-      start: 1,
+      delivery: 1,
       worker: "w",
     };
-    const ledger = ledgerKey(prefix, "default", claimOf("acting", "k"));
+    const ledger = queueKeys(prefix, "default").ledger(dedupKeyOf("acting", "k"));
     await redis.hset(ledger, "e:act", JSON.stringify(entry), "open", 1);
 
     await until("it is listed", async () => (await doubts()).includes("act"));
@@ -330,8 +330,8 @@ describe("a job that has ended with an effect reserved", () => {
   });
 });
 
-describe("a handler that says in doubt outside of any effect", () => {
-  it("fails for good instead: there would be nothing to list, and nothing to resolve", async () => {
+describe("a handler that throws InDoubtError outside of any effect", () => {
+  it("fails permanently instead, because there would be nothing to list or resolve", async () => {
     const { producer, id } = await start(() => Promise.reject(new InDoubtError("who knows")));
 
     expect(await untilState(producer, id, "completed", "failed")).toMatchObject({

@@ -2,17 +2,17 @@ import { fileURLToPath } from "node:url";
 import { defineConfig, defineJob, defineSchedule, PermanentError } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { Overview } from "../../src/watch/overview.ts";
+import type { Overview } from "../../src/operate/overview.ts";
 import { openStream } from "../support/event-stream.ts";
 import { get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
-/** Knows the queue, which is all that an operator's hand needs. */
+/** An operator that only knows the queue. */
 const fixture = fileURLToPath(new URL("../support/fixtures/holdfast.config.ts", import.meta.url));
 
-/** What it does is decided by its payload. */
+/** Its payload decides what it does. */
 const job = defineJob({
   type: "obeying",
   payload: z.strictObject({
@@ -30,7 +30,7 @@ const held = new Promise<void>((resolve) => {
   letGo = resolve;
 });
 const handler = job.handler(async ({ payload: { order }, effect, log }) => {
-  log.info(`told to ${order}`);
+  log.info(`asked to ${order}`);
   if (order === "hold") await held;
   if (order === "refuse" && !isHealed) throw new PermanentError("refused");
   if (order === "fail" && !isHealed) throw new Error("failed");
@@ -74,7 +74,7 @@ async function submit(order: Order): Promise<string> {
 }
 
 describe("GET /overview", () => {
-  it("tells what is waiting, done, failed and in doubt, and which worker holds what", async () => {
+  it("shows what is waiting, done, failed and in doubt, and which worker runs what", async () => {
     const holding = await submit("hold");
     await untilState(producer, await submit("succeed"), "completed");
     await untilState(producer, await submit("refuse"), "failed");
@@ -82,8 +82,8 @@ describe("GET /overview", () => {
 
     const view = await until("the worker is seen at its job", async () => {
       const { body } = await get(`${url}/overview`);
-      const told = body as unknown as Overview;
-      return told.queues[0]?.inDoubt === 1 && told.workers[0]?.holds.length === 1 && told;
+      const overview = body as unknown as Overview;
+      return overview.queues[0]?.inDoubt === 1 && overview.workers[0]?.holds.length === 1 && overview;
     });
 
     expect(view.queues).toMatchObject([
@@ -91,14 +91,40 @@ describe("GET /overview", () => {
     ]);
     expect(view.queues[0]?.oldestDoubtSince).not.toBeNull();
     expect(view.workers).toMatchObject([
-      { queue: "default", isSilent: false, isDeaf: false, holds: [{ jobId: holding }] },
+      { queue: "default", isSilent: false, isStuck: false, holds: [{ jobId: holding }] },
     ]);
     expect(view.timeToStart.count).toBeGreaterThan(0);
     expect(view.store).toMatchObject({ durability: "disk", maxBytes: null });
     expect(view.store.guarantees.every(({ holds }) => holds)).toBe(true);
   });
 
-  it("streams a view every two seconds, with the rate of what was submitted; no point of it twice", async () => {
+  it("calls a worker stuck after the time that the worker itself reports", async () => {
+    const { connect, createProducer, env, startApi } = createService(application);
+    const [client, { url }, producer] = [connect(), await startApi(), await createProducer()];
+    const beat = { startedAt: 0, concurrency: 1, running: 0, claimedAt: null, clockOffsetMs: 0 };
+    for (const [name, stuckAfterMs] of [
+      ["impatient", 1],
+      ["willing-to-wait", 600_000],
+    ] as const) {
+      await client.hset(
+        `${env.HOLDFAST_PREFIX}:{default}:workers`,
+        name,
+        JSON.stringify({ ...beat, stuckAfterMs }),
+      );
+      await client.zadd(`${env.HOLDFAST_PREFIX}:{default}:workers:seen`, Date.now(), name);
+    }
+    await producer.submit(job, { order: "succeed" }, { idempotencyKey: "waits" });
+
+    const stuck = await until("one is stuck", async () => {
+      const { workers } = (await get(`${url}/overview`)).body as unknown as Overview;
+      const found = workers.filter(({ isStuck }) => isStuck).map(({ name }) => name);
+      return found.length > 0 && found;
+    });
+
+    expect(stuck).toEqual(["impatient"]);
+  });
+
+  it("streams a view every two seconds, with the submission rate, and no point twice", async () => {
     const stream = await openStream(`${url}/overview`);
     const histories = () => stream.events.map(({ data }) => (data as unknown as Overview).history);
     await submit("succeed");
@@ -115,13 +141,13 @@ describe("GET /overview", () => {
       .map(({ at }) => at);
     expect(points).toEqual([...new Set(points)].sort());
     const later = await openStream(`${url}/overview`);
-    const [first] = await until("it is told something", () => later.events.length > 0 && later.events);
+    const [first] = await until("a view arrives", () => later.events.length > 0 && later.events);
     const { history } = first!.data as unknown as Overview;
     expect(history.length).toBeGreaterThanOrEqual(points.length);
   });
 
-  it("has streams count among those who follow", async () => {
-    const { url } = await createService(application, { HOLDFAST_FOLLOWERS_MAX: "1" }).startApi();
+  it("counts streams as subscribers", async () => {
+    const { url } = await createService(application, { HOLDFAST_SUBSCRIBERS_MAX: "1" }).startApi();
     const stream = await openStream(`${url}/overview`);
 
     const refused = await openStream(`${url}/overview`);
@@ -132,7 +158,7 @@ describe("GET /overview", () => {
 });
 
 describe("GET /jobs/:id", () => {
-  it("tells the payload, each failed attempt with its worker, and the log", async () => {
+  it("shows the payload, each failed attempt with its worker, and the log", async () => {
     const id = await submit("fail");
     await untilState(producer, id, "failed");
 
@@ -168,7 +194,7 @@ describe("failed jobs", () => {
     (await get(`${url}/failures`)).body.groups as { type: string; code: string; count: number }[];
   const countOf = async (code: string) => (await groups()).find((group) => group.code === code)?.count ?? 0;
 
-  it("are grouped by type and reason, and retried by reason, so many at a time", async () => {
+  it("are grouped by type and reason, and retried by reason, in batches", async () => {
     const [refusedBefore, failedBefore] = [
       await countOf("PERMANENT_FAILURE"),
       await countOf("HANDLER_FAILED"),
@@ -211,7 +237,7 @@ describe("failed jobs", () => {
     isHealed = false;
   });
 
-  it("that failed after the given instant are left alone", async () => {
+  it("that failed after the given instant are skipped", async () => {
     const before = new Date(Date.now() - 60_000).toISOString();
     await untilState(producer, await submit("refuse"), "failed");
     const { body } = await post(`${url}/failures/retry`, { all: true, before });
@@ -235,18 +261,18 @@ describe("failed jobs", () => {
 });
 
 describe("GET /audit", () => {
-  it("tells who settled which doubt, on what evidence, the latest first", async () => {
+  it("shows who resolved which doubt, on what evidence, the latest first", async () => {
     const id = await submit("doubt");
     await untilState(producer, id, "failed");
-    const settled = { as: "done", evidence: "seen in the mailbox" };
-    await post(`${url}/jobs/${id}/effects/act/resolve`, settled);
+    const resolution = { as: "done", evidence: "seen in the mailbox" };
+    await post(`${url}/jobs/${id}/effects/act/resolve`, resolution);
     const { body } = await get(`${url}/audit?limit=1`);
-    expect(body.entries).toMatchObject([{ jobId: id, effect: "act", by: "API", ...settled }]);
+    expect(body.entries).toMatchObject([{ jobId: id, effect: "act", by: "API", ...resolution }]);
   });
 });
 
 describe("GET /jobs with times", () => {
-  it("lists what was submitted in between", async () => {
+  it("lists jobs submitted in between", async () => {
     const first = await submit("succeed");
     const { submittedAt } = await untilState(producer, first, "completed");
     const after = new Date(Date.parse(submittedAt) + 1).toISOString();
@@ -259,7 +285,7 @@ describe("GET /jobs with times", () => {
 });
 
 describe("a schedule", () => {
-  it("runs now when it is told to, once for each request, whatever its payload is by then", async () => {
+  it("runs now on request, once per request, whatever its payload then", async () => {
     const request = () => post(`${url}/schedules/hourly/run`, undefined, { "idempotency-key": "once" });
     const [first, second] = [await request(), await request()];
     expect([first.status, second.status]).toEqual([202, 200]);
@@ -269,7 +295,7 @@ describe("a schedule", () => {
     expect(third.body.id).not.toBe(first.body.id);
   });
 
-  it("tells its past ticks, the latest first, and explains each", async () => {
+  it("lists its past ticks, the latest first, and explains each", async () => {
     const { body } = await get(`${url}/schedules/hourly/ticks?limit=3`);
     const ticks = body.ticks as { at: string }[];
     expect(ticks).toHaveLength(3);

@@ -32,7 +32,7 @@ async function run(handle: Parameters<typeof job.handler>[0]) {
   return await untilState(producer, id, "completed", "failed");
 }
 
-describe("what a handler gives", () => {
+describe("an odd value from a handler", () => {
   it.each(Object.entries(odd))(
     "as progress, is refused in words of ours where it is no JSON: %s",
     async (_, value) => {

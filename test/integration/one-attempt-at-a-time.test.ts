@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { queueKey } from "../../src/store/keys.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { anyJob } from "../support/application.ts";
 import { latch } from "../support/latch.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
@@ -8,7 +8,7 @@ import { until } from "../support/until.ts";
 const lockMs = 1_000;
 const job = anyJob({ timeoutMs: 60_000 });
 
-/** A job each of whose attempts ends when the test says so, whatever its signal says. */
+/** A job whose attempts end when the test says so, whatever their signal says. */
 async function withAttempts(variables = {}) {
   const ends = Array.from({ length: 8 }, latch);
   let hasBlocked = false;
@@ -45,7 +45,7 @@ async function withAttempts(variables = {}) {
   };
 }
 
-/** What whoever finds a stalled job does with it. */
+/** What finding a stalled job does with it. */
 const giveBack = `
   redis.call("DEL", KEYS[1] .. ":lock")
   redis.call("LREM", KEYS[2], 1, ARGV[1])
@@ -60,7 +60,7 @@ function block(ms: number): string {
 }
 
 describe("a job that a worker claims again while its older attempt is still ending there", () => {
-  it("keeps its lock for as long as it runs", async () => {
+  it("keeps its lock while it runs", async () => {
     const test = await withAttempts();
     const { producer, store, key, ends } = test;
     await test.startWorker();
@@ -82,7 +82,7 @@ describe("a job that a worker claims again while its older attempt is still endi
     expect(await test.crashes(id)).toBe(1);
   });
 
-  it("never crashes twice for one stall of the process, whatever ran beside it", async () => {
+  it("counts one crash for one stall of the process, whatever ran beside it", async () => {
     const test = await withAttempts({ HOLDFAST_CONCURRENCY: "8" });
     const { producer, ends } = test;
     await test.startWorker();
@@ -98,7 +98,7 @@ describe("a job that a worker claims again while its older attempt is still endi
       performance.now(),
       () => Promise.all(neighbours.map(({ id }) => test.crashes(id))),
     ];
-    await until("a while has passed for their locks", () => performance.now() - since > 4 * lockMs);
+    await until("several lock times have passed", () => performance.now() - since > 4 * lockMs);
     for (const end of ends) end.open();
 
     for (const { id } of neighbours) await untilState(producer, id, "completed");

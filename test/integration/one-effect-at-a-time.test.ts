@@ -42,7 +42,7 @@ describe("an effect that is called twice at once in one attempt", () => {
     expect(runs).toBe(1);
   });
 
-  it("and is refused downstream uses up the job's attempts, and no more", async () => {
+  it("and is refused downstream only uses up the job's attempts", async () => {
     let runs = 0;
     const act = () => {
       runs += 1;
@@ -73,7 +73,7 @@ describe("an effect that is called from inside itself", () => {
   it.each([
     ["at once", async () => {}],
     ["later", () => new Promise<void>((resolve) => setImmediate(resolve))],
-  ])("is refused clearly, %s, instead of waiting for itself", async (_when, before) => {
+  ])("is refused with a clear error, %s, instead of waiting for itself", async (_when, before) => {
     const status = await run(async ({ effect }) =>
       effect("act", async () => {
         await before();
@@ -110,7 +110,7 @@ describe("an effect that is called from inside itself", () => {
     });
   });
 
-  it("joins it where another effect calls it that runs beside it", async () => {
+  it("joins it if a concurrent effect calls it", async () => {
     let runs = 0;
     const status = await run(async ({ effect }) => {
       const act = () =>
@@ -126,7 +126,7 @@ describe("an effect that is called from inside itself", () => {
     expect(runs).toBe(1);
   });
 
-  it("may be called with another index there", async () => {
+  it("may be called with another index", async () => {
     const status = await run(async ({ effect }) =>
       effect("act", async () => effect("act", async () => "inner", { index: "b" }), { index: "a" }),
     );
@@ -151,7 +151,7 @@ describe("a thousand indexes of one effect", () => {
 });
 
 describe("a probe", () => {
-  /** What untyped code may answer. */
+  /** Answers of untyped code. */
   const oddAnswers: readonly [string, unknown][] = [
     ["false", false],
     ["true", true],
@@ -163,7 +163,7 @@ describe("a probe", () => {
     ["0", 0],
   ];
 
-  it.each(oddAnswers)("that answers %s could not tell", async (_name, answer) => {
+  it.each(oddAnswers)("that answers %s counts as unknown", async (_name, answer) => {
     let runs = 0;
     const act = () => {
       runs += 1;
@@ -182,7 +182,7 @@ describe("a probe", () => {
     expect(runs).toBe(1);
   });
 
-  it("that throws, is no function of promises or hangs could not tell either", async () => {
+  it("that throws, returns no promise or hangs counts as unknown, too", async () => {
     const probes = [
       () => {
         throw new Error("at once");
@@ -202,7 +202,7 @@ describe("a probe", () => {
   });
 });
 
-describe("a classifier that throws, or answers nonsense", () => {
+describe("a classifier that throws or answers nonsense", () => {
   it.each([
     [
       "throws",
@@ -222,7 +222,7 @@ describe("a classifier that throws, or answers nonsense", () => {
 });
 
 describe("an effect's fence", () => {
-  it("is a number that grows with each reservation, whatever became of the one before", async () => {
+  it("grows with each reservation, whatever the outcome of the one before", async () => {
     const fences: number[] = [];
     const keys = new Set<string>();
 

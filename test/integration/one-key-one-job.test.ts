@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 const key = "the-only-key";
 const each = 50;
 
-/** Two CLI processes that are connected and wait for lines, so that they take part in the race from its start. */
+/** Two CLI processes that are connected and wait for lines, so they take part in the race from its start. */
 async function launchTwoSubmitters(service: Service) {
   const store = service.connect();
   const connections = async () => Number(/connected_clients:(\d+)/.exec(await store.info("clients"))?.[1]);
@@ -20,7 +20,7 @@ async function launchTwoSubmitters(service: Service) {
   return submitters;
 }
 
-/** Sends every payload `each` times under one key, over everything that can submit, at once. */
+/** Sends every payload `each` times with one key, in every possible way, at once. */
 async function race(payloads: readonly unknown[]) {
   const server = await startRedisServer();
   onTestFinished(() => server.stop());
@@ -46,14 +46,14 @@ async function race(payloads: readonly unknown[]) {
 
 type Race = Awaited<ReturnType<typeof race>>;
 
-/** What came of all submissions, over whichever way they went. */
+/** The outcomes of all submissions. */
 function tally({ answers, results, ended }: Race) {
   const counts = { accepted: 0, duplicate: 0, refused: 0 };
   for (const outcome of [...answers.map(outcomeOfAnswer), ...results.map(outcomeOfResult)])
     counts[outcome] += 1;
   for (const { stdout } of ended) {
-    const told = JSON.parse(stdout) as typeof counts;
-    for (const outcome of ["accepted", "duplicate", "refused"] as const) counts[outcome] += told[outcome];
+    const printed = JSON.parse(stdout) as typeof counts;
+    for (const outcome of ["accepted", "duplicate", "refused"] as const) counts[outcome] += printed[outcome];
   }
   return counts;
 }
@@ -81,7 +81,7 @@ function idsOf({ answers, results }: Race): Set<string> {
 }
 
 describe("200 submissions of one key at once, over API, command line and library", withProcesses, () => {
-  it("give one job and one id", async () => {
+  it("make one job with one id", async () => {
     const raced = await race([{ n: 1 }]);
 
     expect(tally(raced)).toEqual({ accepted: 1, duplicate: 199, refused: 0 });
@@ -96,7 +96,7 @@ describe("200 submissions of one key at once, over API, command line and library
     expect(await raced.queue.getJob(id)).toMatchObject({ data: { key, payload: { n: 1 } } });
   });
 
-  it("with two contents let one content win, and refuse all of the other", async () => {
+  it("with two contents accept one content, and refuse the other", async () => {
     const raced = await race([{ n: 1 }, { n: 2 }]);
 
     expect(tally(raced)).toEqual({ accepted: 1, duplicate: 99, refused: 100 });

@@ -10,7 +10,7 @@ const env = {
   PORT: "0",
 };
 
-/** What a job does is decided by its payload. */
+/** The payload decides what a job does. */
 const job = defineJob({
   type: "obeying",
   payload: z.strictObject({ order: z.enum(["wait", "fail", "succeed", "doubt"]) }),
@@ -22,7 +22,7 @@ const job = defineJob({
 let isHealed = false;
 const runs = new Map<string, number>();
 const aborted: unknown[] = [];
-/** The key of the effect that is in doubt. */
+/** The key of the effect in doubt. */
 let passedOn = "";
 const handler = job.handler(async ({ payload, signal, effect, idempotencyKey }) => {
   runs.set(idempotencyKey, (runs.get(idempotencyKey) ?? 0) + 1);
@@ -91,7 +91,7 @@ async function withWorker<T>(use: () => Promise<T>): Promise<T> {
 describe("cancelling a job", () => {
   const cancelled = { state: "failed", error: { code: "CANCELLED", retryable: false } };
 
-  it("ends one that waits at once, without any worker, in whatever way it waits", async () => {
+  it("ends any waiting one at once, without a worker", async () => {
     const waiting = await submit("waiting", "succeed");
     const delayed = await submit("delayed", "succeed", { delayMs: 60_000 });
     const prioritized = await submit("prioritized", "succeed", { priority: 5 });
@@ -109,7 +109,7 @@ describe("cancelling a job", () => {
     expect([...runs.keys()]).not.toEqual(expect.arrayContaining(["waiting"]));
   });
 
-  it("signals one that runs, in whichever process, and ends it as failed", async () => {
+  it("signals a running one in any process, and ends it as failed", async () => {
     await withWorker(async () => {
       const id = await submit("running", "wait");
       await inState(id, "active");
@@ -122,7 +122,7 @@ describe("cancelling a job", () => {
     });
   });
 
-  it("is refused for a job that has ended, or never was", async () => {
+  it("is refused for an ended or unknown job", async () => {
     const id = await withWorker(async () => {
       const done = await submit("over", "succeed");
       await inState(done, "completed");
@@ -164,7 +164,7 @@ describe("retrying a job", () => {
     });
   });
 
-  it("gives a cancelled one its run after all", async () => {
+  it("runs a cancelled one after all", async () => {
     const id = await submit("cancelled-then-retried", "succeed");
     await call("POST", `/jobs/${id}/cancel`);
     await call("POST", `/jobs/${id}/retry`);
@@ -195,7 +195,7 @@ describe("listing jobs", () => {
     );
   });
 
-  it("lists finished jobs the latest first, also while more finish", async () => {
+  it("lists the latest finished jobs first, even while more finish", async () => {
     const { body: first } = await call("GET", "/jobs?state=completed&limit=5");
     await withWorker(async () => inState(await submit("meanwhile", "succeed"), "completed"));
     const { body: second } = await call("GET", `/jobs?state=completed&limit=5&cursor=${first.nextCursor}`);
@@ -203,7 +203,7 @@ describe("listing jobs", () => {
     expect(new Set(ids).size).toBe(10);
   });
 
-  it("refuses what it does not know, with a pointer to it", async () => {
+  it("refuses unknown parameters, with a pointer to each", async () => {
     const { status, body } = await call("GET", "/jobs?state=lost&limit=0&colour=red");
     expect(status).toBe(400);
     expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(
@@ -216,8 +216,8 @@ describe("listing jobs", () => {
   });
 });
 
-describe("settling a doubt over HTTP", () => {
-  it("lists it, counts it in the metrics, settles it once with evidence, and lets the job go on", async () => {
+describe("resolving a doubt over HTTP", () => {
+  it("lists it, counts it in the metrics, resolves it once with evidence, and lets the job go on", async () => {
     await withWorker(async () => {
       const id = await submit("doubtful", "doubt");
       await inState(id, "failed");

@@ -18,7 +18,7 @@ async function pack() {
   return { folder, tarball: join(folder, filename), files: files.map(({ path }) => path) };
 }
 
-/** Unpacks it into an application's `node_modules`, beside the packages it depends on, and none that it only develops with. */
+/** Unpacks it into an application's `node_modules`, with its dependencies but no development dependencies. */
 async function unpack(folder: string, tarball: string): Promise<void> {
   const modules = join(folder, "node_modules");
   await mkdir(join(modules, "holdfast"), { recursive: true });
@@ -41,14 +41,14 @@ describe("the published package", withProcesses, () => {
   });
   afterAll(() => rm(packed.folder, { recursive: true }));
 
-  it("names every module by the name that it has in the build", async () => {
+  it("exports every module under its name in the build", async () => {
     const { stdout } = await exec("tar", ["-xOzf", packed.tarball, "--wildcards", "package/dist/*.js"], {
       maxBuffer: 2 ** 26,
     });
     expect(stdout.match(/\b(?:from|import\()\s*"\.[^"]*\.ts"/g)).toBeNull();
   });
 
-  it("holds what it runs with and what is read about it, and nothing else", async () => {
+  it("contains only what it needs to run, and its documentation", async () => {
     const { files } = packed;
     const stages = (await readdir(join(root, "src"), { withFileTypes: true })).filter((one) =>
       one.isDirectory(),
@@ -72,7 +72,7 @@ describe("the published package", withProcesses, () => {
     expect(inside.filter((file) => /test|\.env|\.config\./.test(file))).toEqual([]);
   });
 
-  it("works from an application's own folder, with nothing that it is developed with", async () => {
+  it("works in an application's folder, without development dependencies", async () => {
     const { folder, tarball } = packed;
     await unpack(folder, tarball);
     await writeFile(

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { claimDataDirectory } from "../../src/cli/data-directory.ts";
 import { startMailbox } from "../../src/mailbox/start-mailbox.ts";
-import { spawnEmbeddedStore } from "../../src/store/embedded.ts";
-import { epochFile } from "../../src/store/epoch-file.ts";
+import { spawnEmbeddedStore } from "../../src/redis/embedded.ts";
+import { epochFile } from "../../src/redis/epoch-file.ts";
 import { until } from "../support/until.ts";
 
 async function parentDirectory(): Promise<string> {
@@ -14,7 +14,7 @@ async function parentDirectory(): Promise<string> {
   return directory;
 }
 
-/** Everything that Holdfast writes into its data directory. */
+/** All files that Holdfast writes to its data directory. */
 async function writeAll(dataDir: string): Promise<void> {
   const claim = claimDataDirectory(dataDir);
   onTestFinished(() => claim.stop());
@@ -23,14 +23,14 @@ async function writeAll(dataDir: string): Promise<void> {
   await mailbox.stop();
   const store = spawnEmbeddedStore(dataDir);
   const ended = new Promise((resolve) => store.once("close", resolve));
-  await until("the store has its socket", async () =>
+  await until("Redis has its socket", async () =>
     (await readdir(join(dataDir, "store"))).includes("redis.sock"),
   );
   store.kill();
   await ended;
 }
 
-/** What others than its owner may do: none of it in private files; below a private directory nobody else gets. */
+/** Permissions of others: none on private files, and no access below a private directory. */
 async function openToOthers(directory: string): Promise<string[]> {
   const { mode } = await stat(directory);
   const open = (mode & 0o077) === 0 ? [] : [directory];
@@ -46,8 +46,8 @@ async function openToOthers(directory: string): Promise<string[]> {
   ];
 }
 
-describe("what Holdfast writes into its data directory", () => {
-  it.each([0o000, 0o022])("is for its user alone, with a umask of %o", async (umask) => {
+describe("files that Holdfast writes to its data directory", () => {
+  it.each([0o000, 0o022])("are private to its user, with a umask of %o", async (umask) => {
     const dataDir = join(await parentDirectory(), "data");
     const before = process.umask(umask);
     onTestFinished(() => void process.umask(before));
@@ -58,7 +58,7 @@ describe("what Holdfast writes into its data directory", () => {
     expect(await openToOthers(dataDir)).toEqual([]);
   });
 
-  it("is tightened where an earlier version has left it open, but not the directory that was there before", async () => {
+  it("become private if an earlier version left them open, but an existing directory does not", async () => {
     const dataDir = await parentDirectory();
     await chmod(dataDir, 0o755);
     for (const name of ["epochs", "mailbox", "store"]) {

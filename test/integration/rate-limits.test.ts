@@ -23,7 +23,7 @@ const ann = bearer("ann-key");
 const refused = { status: 429, body: { code: "RATE_LIMITED" } };
 
 describe("a limit of an API key", () => {
-  it("holds over all API processes together, tells what is left, and when to come again", async () => {
+  it("applies to all API processes together, and shows what is left and when to retry", async () => {
     const service = limited("ann=3/60");
     const [one, other] = [await service.startApi(), await service.startApi()];
 
@@ -43,7 +43,7 @@ describe("a limit of an API key", () => {
     expect(Number(tooMany.headers.get("retry-after"))).toBeLessThanOrEqual(60);
   });
 
-  it("never lets through more than it allows, however many come at once", async () => {
+  it("never accepts more than it allows, however many requests arrive at once", async () => {
     const service = limited("ann=20/60");
     const [one, other] = [await service.startApi(), await service.startApi()];
 
@@ -55,7 +55,7 @@ describe("a limit of an API key", () => {
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(40);
   });
 
-  it("is the key's own, and begins again when its window is over", async () => {
+  it("is per key, and resets when its window is over", async () => {
     const { url } = await limited("*=1/1").startApi();
 
     expect(await list(url, ann)).toMatchObject({ status: 200 });
@@ -73,31 +73,31 @@ describe("a limit of an API key", () => {
   it("can be for one scope, and several count together", async () => {
     const { url } = await limited("ann=100/1,ann:submit=5/86400").startApi();
 
-    const taken = await submit(url, ann, 4);
+    const accepted = await submit(url, ann, 4);
     const tooMany = await submit(url, ann, 2);
 
-    expect(taken.headers.get("ratelimit-policy")).toBe('"all-1s";q=100;w=1, "submit-86400s";q=5;w=86400');
-    expect(taken.headers.get("ratelimit")).toMatch(/^"all-1s";r=96;t=\d, "submit-86400s";r=1;t=86400$/);
+    expect(accepted.headers.get("ratelimit-policy")).toBe('"all-1s";q=100;w=1, "submit-86400s";q=5;w=86400');
+    expect(accepted.headers.get("ratelimit")).toMatch(/^"all-1s";r=96;t=\d, "submit-86400s";r=1;t=86400$/);
     expect(tooMany).toMatchObject(refused);
     expect(Number(tooMany.headers.get("retry-after"))).toBeGreaterThan(80_000);
     expect(await submit(url, ann, 1)).toMatchObject({ status: 200 });
     expect(await list(url, ann)).toMatchObject({ status: 200 });
   });
 
-  it("counts each job of a batch, and says so where it can never take as many", async () => {
+  it("counts each job of a batch, and reports a batch that can never fit", async () => {
     const { url } = await limited("ann=10/60").startApi();
 
     const answer = await submit(url, ann, 11);
 
     expect(answer).toMatchObject({
       status: 429,
-      body: { detail: "This request counts 11, and 10 in 60 s are the most: send smaller batches" },
+      body: { detail: "This request counts 11, but the limit is 10 in 60 s: send smaller batches" },
     });
     expect(answer.headers.get("retry-after")).toBeNull();
     expect(await submit(url, ann, 10)).toMatchObject({ status: 200 });
   });
 
-  it("costs a key without limits nothing, and public routes and metrics are not counted", async () => {
+  it("does not affect keys without limits, public routes or metrics", async () => {
     const service = limited("ann=1/60");
     const { url } = await service.startApi();
 
@@ -109,7 +109,7 @@ describe("a limit of an API key", () => {
     expect(await service.connect().keys(`${service.env.HOLDFAST_PREFIX}:used:*`)).toEqual([]);
   });
 
-  it("is a 503 in time while the store does not answer", async () => {
+  it("is a 503 in time while Redis does not answer", async () => {
     const server = await startRedisServer();
     onTestFinished(() => server.stop());
     const { url } = await limited("*=100/1", { REDIS_URL: server.url }).startApi();

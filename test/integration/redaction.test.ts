@@ -43,7 +43,7 @@ async function withJobs() {
 }
 
 describe("what a contract declares secret", () => {
-  it("is nowhere in what operators see, and the rest is", async () => {
+  it("is hidden from operators, who see the rest", async () => {
     const { url, done, failed } = await withJobs();
     const seen = await Promise.all(
       [`jobs/${done.id}`, `jobs/${failed.id}`, "jobs", "failures", "doubts", `jobs/${failed.id}/status`].map(
@@ -64,13 +64,13 @@ describe("what a contract declares secret", () => {
     expect(seen[4]).toMatchObject({ doubts: [{ reason: "no answer to [redacted]" }] });
   });
 
-  it("is told to whoever asks for the result by the status route: a client needs what it asked for", async () => {
+  it("is visible in the status route, because clients need their results", async () => {
     const { url, done } = await withJobs();
 
     expect((await get(`${url}/jobs/${done.id}/status`)).body).toMatchObject({ result: { token: SECRET } });
   });
 
-  it("is hidden as a whole by an API that does not know the type", async () => {
+  it("is hidden completely by an API that does not know the type", async () => {
     const { service, done } = await withJobs();
     const older = createService(applicationOf(anyJob().handler(async () => null)), service.env);
     const { url } = await older.startApi();
@@ -81,7 +81,7 @@ describe("what a contract declares secret", () => {
     });
   });
 
-  it("is not quoted by the answer that refuses it", async () => {
+  it("is not quoted in a refusal", async () => {
     const { url } = await createService(application).startApi();
     const payload = { user: { name: 1, password: "hunter2" }, fails: "hunter2" };
     const { status, body } = await post(`${url}/jobs`, { type: "secretive", idempotencyKey: "k", payload });

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterEach(() => server.restart());
 
-/** Sends one command to the store that the test is about. */
+/** Sends one command to the Redis under test. */
 async function configure(...command: readonly [string, ...string[]]): Promise<void> {
   const store = createService(application, { REDIS_URL: server.url }).connect();
   await store.call(...command);
@@ -29,7 +29,7 @@ async function configure(...command: readonly [string, ...string[]]): Promise<vo
 
 const withUser = (user: string) => server.url.replace("//", `//${user}@`);
 
-/** What a start says, and that it does not wait for what cannot come. */
+/** The output of a start, which must not wait for something that cannot happen. */
 async function refusalOf(url: string) {
   const begun = performance.now();
   const error: unknown = await createProducer(application, testEnvironment({ REDIS_URL: url })).then(
@@ -43,35 +43,35 @@ async function refusalOf(url: string) {
 
 const named = (code: string, message: RegExp) => ({ code, message: expect.stringMatching(message) });
 
-describe("a store that does not let a process in is named at once, with the remedy", withProcesses, () => {
+describe("a Redis that rejects a process is reported at once, with the remedy", withProcesses, () => {
   it("because of a wrong password", async () => {
     await configure("CONFIG", "SET", "requirepass", "secret");
     const wrong = withUser(":wrong-one");
 
     expect(await refusalOf(wrong)).toMatchObject(
-      named("STORE_REFUSED", /^the store does not accept the user and password of REDIS_URL\. Remedy: /),
+      named("STORE_REFUSED", /^Redis does not accept the user and password of REDIS_URL\. Remedy: /),
     );
     const { code, stderr } = await run(
       ["worker"],
       testEnvironment({ REDIS_URL: wrong, SMTP_URL: "smtp://x" }),
     );
     expect(code).toBe(3);
-    expect(stderr).toMatch(/^the store does not accept the user and password of REDIS_URL\. Remedy: .+\.\n$/);
+    expect(stderr).toMatch(/^Redis does not accept the user and password of REDIS_URL\. Remedy: .+\.\n$/);
   });
 
   it("because of a missing password", async () => {
     await configure("CONFIG", "SET", "requirepass", "secret");
 
     expect(await refusalOf(server.url)).toMatchObject(
-      named("STORE_REFUSED", /^the store asks for a password, and REDIS_URL has none\. Remedy: /),
+      named("STORE_REFUSED", /^Redis asks for a password, and REDIS_URL has none\. Remedy: /),
     );
   });
 
-  it("because its user lacks a right", async () => {
+  it("because its user lacks a permission", async () => {
     await configure("ACL", "SETUSER", "limited", "on", ">secret", "~*", "&*", "+@all", "-info");
 
     expect(await refusalOf(withUser("limited:secret"))).toMatchObject(
-      named("STORE_REFUSED", /^the store does not allow this user what Holdfast needs\. Remedy: /),
+      named("STORE_REFUSED", /^Redis does not allow this user what Holdfast needs\. Remedy: /),
     );
   });
 
@@ -83,18 +83,18 @@ describe("a store that does not let a process in is named at once, with the reme
     );
   });
 
-  it("because it is no Redis", async () => {
+  it("because it is not Redis", async () => {
     const web = createServer().listen(0, "127.0.0.1");
     await once(web, "listening");
     onTestFinished(() => void web.close());
     const { port } = web.address() as AddressInfo;
 
     expect(await refusalOf(`redis://127.0.0.1:${port}`)).toMatchObject(
-      named("STORE_REFUSED", /^what answers at REDIS_URL does not speak the protocol of Redis\. Remedy: /),
+      named("STORE_REFUSED", /^the server at REDIS_URL does not speak the protocol of Redis\. Remedy: /),
     );
   });
 
-  it("because it is one node of a cluster, or a cluster is expected and it is none", async () => {
+  it("because it is one node of a cluster, or is not the expected cluster", async () => {
     const node = await startRedisServer({ args: ["--cluster-enabled", "yes"] });
     onTestFinished(() => node.stop());
 
@@ -102,13 +102,13 @@ describe("a store that does not let a process in is named at once, with the reme
       named("STORE_UNFIT", /^cluster: .*expects one server, found a node of a Redis Cluster; .* Remedy: /m),
     );
     expect(await refusalOf(`${server.url},${other.url}`)).toMatchObject(
-      named("STORE_REFUSED", /^REDIS_URL names several nodes, and the store is no Redis Cluster\. Remedy: /),
+      named("STORE_REFUSED", /^REDIS_URL names several nodes, and this is no Redis Cluster\. Remedy: /),
     );
   });
 });
 
-describe("a store that no longer lets a running API in", () => {
-  it("is named by its health, and used again when it does", async () => {
+describe("a Redis that begins to reject a running API", () => {
+  it("is reported by its health check, and used again later", async () => {
     const { url } = await createService(application, { REDIS_URL: server.url }).startApi();
     const store = createService(application, { REDIS_URL: server.url }).connect();
     await store.config("SET", "requirepass", "secret");
@@ -119,16 +119,16 @@ describe("a store that no longer lets a running API in", () => {
       const health = await get(`${url}/health/ready`);
       return /asks for a password/.test(String(health.body.reasons)) && health;
     });
-    expect(body.reasons).toEqual([expect.stringMatching(/^the store asks for a password/)]);
+    expect(body.reasons).toEqual([expect.stringMatching(/^Redis asks for a password/)]);
 
     await server.restart();
     await until("the API is ready", async () => (await get(`${url}/health/ready`)).status === 200);
   });
 });
 
-describe("a store that reads its data", () => {
-  it("is waited for by a role", async () => {
-    // Longer than a process waits for a store that is away: so many keys, each of which takes 100 ms to read back.
+describe("a Redis that is loading its data", () => {
+  it("makes a role wait", async () => {
+    // Longer than a process waits for a Redis that is down: this many keys take 100 ms each to read back.
     const slow = await startRedisServer({
       args: ["--key-load-delay", "100000", "--loading-process-events-interval-bytes", "1024"],
     });
@@ -137,13 +137,13 @@ describe("a store that reads its data", () => {
     const store = createService(application, env).connect();
     for (let count = 0; count < 56; count += 1) await store.set(`key-${count}`, randomBytes(2_048));
     await store.bgrewriteaof();
-    await until("they are on the disk", async () =>
+    await until("they are on disk", async () =>
       /aof_rewrite_in_progress:0.*aof_rewrites:1/s.test(await store.info("persistence")),
     );
     store.disconnect();
 
     const restarted = slow.restart();
-    await until("the store listens", () => isReached(slow.port));
+    await until("Redis listens", () => isReached(slow.port));
     const worker = await startWorker(application, env);
 
     await Promise.all([restarted, worker.stop()]);

@@ -15,7 +15,7 @@ afterEach(() => server.restart());
 const lockMs = 3_000;
 const job = anyJob({ retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 0 } } });
 
-/** A worker whose store refuses all writes from the end of the first attempt on. */
+/** A worker whose Redis refuses all writes from the end of the first attempt on. */
 async function withRefusedEnd(variables: Variables = {}) {
   let runs = 0;
   const handler = job.handler(async ({ payload }) => {
@@ -49,12 +49,12 @@ async function withRefusedEnd(variables: Variables = {}) {
   };
 }
 
-describe("how an attempt ended, where Redis refuses to write it down", () => {
+describe("the end of an attempt that Redis refuses to record", () => {
   it.each([
     ["return", { state: "completed", attemptsMade: 1, result: 1, error: null }, 1],
     ["fail", { state: "completed", attemptsMade: 2, result: 2, error: null }, 2],
     ["later", { state: "completed", attemptsMade: 2, result: 2, error: null }, 2],
-  ])("is written down once Redis takes it: %s", async (payload, end, starts) => {
+  ])("is recorded once Redis accepts it: %s", async (payload, end, starts) => {
     const { producer, refusals, allowWrites, queue } = await withRefusedEnd();
     const { id } = await producer.submit(job, payload, { idempotencyKey: "k" });
     await until("the end was refused more than once", async () => (await refusals()) >= 3);
@@ -67,7 +67,7 @@ describe("how an attempt ended, where Redis refuses to write it down", () => {
     expect((await queue.getJob(id))?.stacktrace).toHaveLength(starts - 1);
   });
 
-  it("does not keep a worker from stopping in time, and is left to whoever finds the job", async () => {
+  it("does not keep a worker from stopping in time, and is left to the next worker", async () => {
     const { producer, worker, refusals, allowWrites } = await withRefusedEnd();
     const { id } = await producer.submit(job, "return", { idempotencyKey: "k" });
     await until("the end was refused", async () => (await refusals()) >= 1);

@@ -41,7 +41,7 @@ const [alpha] = plain as [(typeof plain)[number]];
 const SUBMISSIONS = 30;
 const GUARDED = 10;
 
-/** Submits each in a turn of its own, so that each travels alone. @returns how many were accepted, and the faults */
+/** Submits one after another, so that each travels alone. @returns the number of accepted jobs, and the faults */
 async function submitMany(producer: Producer, name: string) {
   const submitted: Promise<unknown>[] = [];
   for (let index = 0; index < SUBMISSIONS; index += 1) {
@@ -72,14 +72,14 @@ const service = (variables: Variables = {}) =>
   createService(application, { REDIS_URL: cluster.url, HOLDFAST_DURABILITY: "replica:1", ...variables });
 
 describe("durability replica:N on a Redis Cluster", withProcesses, () => {
-  it("accepts no job that the replica of its queue's master has not, and all of them once it is back", async () => {
+  it("accepts no job that the replica of its queue's master does not have, and all of them once it is back", async () => {
     const { env, createProducer } = service();
     const producer = await createProducer();
     const shard = await cluster.shardOf(env.HOLDFAST_PREFIX, "alpha");
     expect(await submitMany(producer, "before")).toEqual({ accepted: SUBMISSIONS, faults: [] });
 
     const goOn = paused(shard.replica);
-    const { accepted, faults } = await submitMany(producer, "deaf");
+    const { accepted, faults } = await submitMany(producer, "paused");
 
     expect(accepted).toBe(0);
     for (const fault of faults) expect(fault).toMatchObject({ code: "STORE_UNAVAILABLE" });
@@ -88,10 +88,10 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
     await until("jobs are accepted again", () =>
       producer.submit(alpha, null, { idempotencyKey: "again" }).catch(() => false),
     );
-    expect(await submitMany(producer, "deaf")).toMatchObject({ accepted: SUBMISSIONS });
+    expect(await submitMany(producer, "paused")).toMatchObject({ accepted: SUBMISSIONS });
   });
 
-  it("goes on where another master's replica is away, and answers reads of the one whose is", async () => {
+  it("keeps working while another master's replica is down, and answers reads for the affected one", async () => {
     const { env, startApi } = service();
     const { url } = await startApi();
     const away = await cluster.shardOf(env.HOLDFAST_PREFIX, "alpha");
@@ -115,7 +115,7 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
     }
   });
 
-  it("begins no effect whose reservation the replica has not", async () => {
+  it("begins no effect whose reservation the replica does not have", async () => {
     const { env, createProducer, startWorker } = service({ HOLDFAST_LOCK_MS: "1000" });
     const producer = await createProducer();
     const keys = Array.from({ length: GUARDED }, (_, index) => ({
@@ -126,7 +126,7 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
     const goOn = paused((await cluster.shardOf(env.HOLDFAST_PREFIX, "alpha")).replica);
     await startWorker();
 
-    await until("the handler asked for its effect again and again", () => begun > 2 * GUARDED);
+    await until("the handler has asked for its effect repeatedly", () => begun > 2 * GUARDED);
     expect(acted).toBe(0);
     goOn();
     for (const receipt of receipts) {
@@ -139,7 +139,7 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
 });
 
 describe("durability replica:N on one server", withProcesses, () => {
-  it("accepts no job that the replica has not, and does not take a new connection for a confirmation", async () => {
+  it("accepts no job that the replica does not have, and does not mistake a new connection for a confirmation", async () => {
     const master = await startRedisServer();
     onTestFinished(() => master.stop());
     const args = ["--replicaof", "127.0.0.1", String(master.port), "--repl-diskless-sync-delay", "0"];
@@ -147,16 +147,19 @@ describe("durability replica:N on one server", withProcesses, () => {
     onTestFinished(() => replica.stop());
     const { createProducer, connect } = service({ REDIS_URL: master.url });
     const store = connect();
-    await until("the replica follows", async () =>
+    await until("the replica is in sync", async () =>
       (await store.info("replication")).includes("state=online"),
     );
     const producer = await createProducer();
     expect(await submitMany(producer, "before")).toMatchObject({ accepted: SUBMISSIONS });
 
     const goOn = paused(replica);
-    const cuts = setInterval(() => void store.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"), 50);
-    const { accepted } = await submitMany(producer, "deaf");
-    clearInterval(cuts);
+    const mutations = setInterval(
+      () => void store.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
+      50,
+    );
+    const { accepted } = await submitMany(producer, "paused");
+    clearInterval(mutations);
 
     expect(accepted).toBe(0);
     goOn();

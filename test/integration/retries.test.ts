@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { anyJob } from "../support/application.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 
-/** Runs one job to its end; tells its status, and how many milliseconds each pause between two attempts took. */
+/** Runs one job to its end; resolves to its status, and the milliseconds of each pause between attempts. */
 async function runToEnd(retry: RetryPolicy, handle: AttemptFunction<unknown, unknown>) {
   const times: { began: number; ended: number }[] = [];
   const job = anyJob({ retry });
@@ -29,7 +29,7 @@ const fixed = (attempts: number, delayMs: number): RetryPolicy => ({
   backoff: { kind: "fixed", delayMs },
 });
 
-/** BullMQ counts in whole milliseconds of a clock that is not ours; a busy machine starts an attempt late. */
+/** BullMQ counts whole milliseconds of another clock; a busy machine starts an attempt late. */
 function expectPauses(pausesMs: readonly number[], expectedMs: readonly number[]) {
   expect(pausesMs).toHaveLength(expectedMs.length);
   for (const [index, expected] of expectedMs.entries()) {
@@ -58,7 +58,7 @@ describe("a handler that fails twice, then succeeds", () => {
     expectPauses(pausesMs, [250, 250]);
   });
 
-  it("completes after delays that double, where the backoff is exponential", async () => {
+  it("completes after doubling delays with exponential backoff", async () => {
     const { status, pausesMs } = await runToEnd(
       { attempts: 5, backoff: { kind: "exponential", delayMs: 150 } },
       failTwice,
@@ -68,13 +68,13 @@ describe("a handler that fails twice, then succeeds", () => {
     expectPauses(pausesMs, [150, 300]);
   });
 
-  it("is tried again at once, where the delay is none", async () => {
+  it("is retried at once without a delay", async () => {
     const { status } = await runToEnd(fixed(3, 0), failTwice);
 
     expect(status).toMatchObject({ state: "completed", attemptsMade: 3 });
   });
 
-  it("hands the jitter to BullMQ, which spreads the delays", async () => {
+  it("passes the jitter to BullMQ, which spreads the delays", async () => {
     const { stored } = await runToEnd(
       { attempts: 3, backoff: { kind: "exponential", delayMs: 10, jitter: 0.5 } },
       failTwice,
@@ -88,7 +88,7 @@ describe("a handler that fails twice, then succeeds", () => {
 });
 
 describe("a handler that always fails", () => {
-  it("ends as failed after its last attempt, with the reason of that one", async () => {
+  it("ends as failed after its last attempt, with that attempt's reason", async () => {
     const { status, runs, stored } = await runToEnd(fixed(3, 10), async ({ attempt }) => {
       throw new TypeError(`attempt ${attempt} failed`);
     });
@@ -109,7 +109,7 @@ describe("a handler that always fails", () => {
     }
   });
 
-  it("is told apart even if what it throws is no error", async () => {
+  it("fails even if it throws something that is not an error", async () => {
     const { status } = await runToEnd(fixed(1, 0), () => Promise.reject("just a text"));
 
     expect(status).toMatchObject({

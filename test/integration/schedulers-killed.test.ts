@@ -2,9 +2,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { createOperator, type Operator } from "holdfast";
 import { describe, expect, it } from "vitest";
 import application, { everySecond } from "../../examples/every-second/holdfast.config.ts";
-import { createRandom, type Random } from "../../faults/lib/random.ts";
-import { tickKey } from "../../src/contract/define-schedule.ts";
+import { tickKey } from "../../src/job/define-schedule.ts";
 import { launch, START_MS, withProcesses } from "../support/processes.ts";
+import { createRandom, type Random } from "../support/random.ts";
 import { testEnvironment, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -12,7 +12,7 @@ const config = "examples/every-second/holdfast.config.ts";
 const LASTS_MS = 12_000;
 const seed = Math.floor(Math.random() * 2 ** 32);
 
-describe("three schedulers, each killed again and again at random moments", () => {
+describe("three schedulers, each killed repeatedly at random moments", () => {
   it(`enqueue each tick once: none missed, none twice (seed ${seed})`, withProcesses, async () => {
     const env = { ...testEnvironment(), HOLDFAST_CONFIG: config };
     await using operator = await createOperator(application, env);
@@ -40,20 +40,20 @@ describe("three schedulers, each killed again and again at random moments", () =
   });
 });
 
-/** Runs one scheduler after the other, the last one for good. @returns how many were killed */
+/** Runs one scheduler after another, the last one until the end. @returns how many were killed */
 async function dieAgainAndAgain(env: Variables, random: Random, deadline: number): Promise<number> {
   for (let kills = 0; ; kills += 1) {
     const scheduler = launch(["scheduler"], env);
     const lifeMs = random.between(1_000, 4_000);
     if (Date.now() + lifeMs > deadline) return kills;
-    // The moments are what the test is about: nothing is waited for.
+    // Random moments are the point, so nothing is waited for.
     await pause(lifeMs);
     scheduler.kill("SIGKILL");
     expect(await scheduler.ended).toMatchObject({ code: null });
   }
 }
 
-/** The idempotency keys of all jobs there are; nobody runs them. */
+/** The idempotency keys of all jobs; none of them runs. */
 async function keysOf(operator: Operator): Promise<string[]> {
   const { jobs } = await operator.list({ state: "waiting", limit: 200 });
   return jobs.map(({ idempotencyKey }) => idempotencyKey);

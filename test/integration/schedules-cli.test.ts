@@ -1,8 +1,8 @@
 import { createProducer, type Producer } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import application, { everySecond } from "../../examples/every-second/holdfast.config.ts";
-import { tickKey } from "../../src/contract/define-schedule.ts";
-import type { ScheduleStatus } from "../../src/status/schedule-status.ts";
+import { tickKey } from "../../src/job/define-schedule.ts";
+import type { ScheduleStatus } from "../../src/schedule/schedule-status.ts";
 import { type Ended, run, withProcesses } from "../support/processes.ts";
 import { testEnvironment } from "../support/service.ts";
 
@@ -21,7 +21,7 @@ function schedules(...args: string[]): Promise<Ended> {
   return run(["schedules", ...args], env);
 }
 
-/** A tick so many milliseconds ago. */
+/** A tick this many milliseconds ago. */
 const tickAgo = (ms: number) => Math.floor((Date.now() - ms) / 1_000) * 1_000;
 const iso = (at: number) => new Date(at).toISOString();
 
@@ -32,7 +32,7 @@ async function enqueue(at: number): Promise<string> {
 }
 
 describe("holdfast schedules list", withProcesses, () => {
-  it("prints a table with as many of the next ticks as asked for", async () => {
+  it("prints a table with the requested number of next ticks", async () => {
     const { code, stdout } = await schedules("list", "--next", "3");
     expect(code).toBe(0);
     const [head, first, ...others] = stdout.trimEnd().split("\n");
@@ -47,12 +47,14 @@ describe("holdfast schedules list", withProcesses, () => {
   it("prints one JSON object a line", async () => {
     const { code, stdout } = await schedules("list", "--next", "3", "--json");
     expect(code).toBe(0);
-    const told = stdout
+    const listed = stdout
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line) as ScheduleStatus);
-    expect(told).toMatchObject([{ name: "every-second", jobType: "beat", catchUp: "all", timeZone: "UTC" }]);
-    expect(told[0]?.next).toHaveLength(3);
+    expect(listed).toMatchObject([
+      { name: "every-second", jobType: "beat", catchUp: "all", timeZone: "UTC" },
+    ]);
+    expect(listed[0]?.next).toHaveLength(3);
   });
 
   it.each(["0", "1001", "1.5", "few"])("refuses --next %s", async (next) => {
@@ -69,19 +71,19 @@ describe("holdfast schedules explain", withProcesses, () => {
     return stdout;
   };
 
-  it("tells of an instant that is not a tick, and the ones around it", async () => {
+  it("shows that an instant is not a tick, and the ticks around it", async () => {
     expect(await explain(Date.parse("2026-03-29T01:00:00.500Z"))).toBe(
       "every-second at 2026-03-29T01:00:00.500Z: not a tick; " +
         "the one before is 2026-03-29T01:00:00.000Z, the next 2026-03-29T01:00:01.000Z\n",
     );
   });
 
-  it("tells of a tick that is not due", async () => {
+  it("shows a tick that is not due yet", async () => {
     const at = tickAgo(-HOUR_MS);
     expect(await explain(at)).toMatch(/: not due yet, in (59 min|1 h)( \d+ s)?\n$/);
   });
 
-  it("tells of a tick that was enqueued in time, and what became of its job", async () => {
+  it("shows a tick that was enqueued in time, and its job's outcome", async () => {
     const at = tickAgo(1_000);
     const id = await enqueue(at);
     expect(await explain(at)).toBe(`every-second at ${iso(at)}: enqueued as job ${id} (waiting)\n`);
@@ -93,28 +95,28 @@ describe("holdfast schedules explain", withProcesses, () => {
     });
   });
 
-  it("tells of a tick that was caught up late, and by how much", async () => {
+  it("shows a tick that was caught up late, and by how much", async () => {
     const at = tickAgo(30_000);
     const id = await enqueue(at);
-    const told = await explain(at);
-    expect(told).toMatch(new RegExp(`: caught up 3\\d s late as job ${id} \\(waiting\\)\n$`));
+    const explanation = await explain(at);
+    expect(explanation).toMatch(new RegExp(`: caught up 3\\d s late as job ${id} \\(waiting\\)\n$`));
   });
 
-  it("tells of a tick that was skipped, and why", async () => {
+  it("shows a skipped tick, and why", async () => {
     expect(await explain(tickAgo(90_000))).toMatch(/: skipped: .* catch-up window of 1 min\n$/);
   });
 
-  it("tells of a tick that a scheduler would still enqueue", async () => {
+  it("shows a tick that a scheduler would still enqueue", async () => {
     expect(await explain(tickAgo(20_000))).toMatch(/: not enqueued yet: it is due/);
   });
 
-  it("does not pretend to know what is longer ago than keys are remembered", async () => {
+  it("admits that it cannot know about ticks older than the key retention", async () => {
     expect(await explain(Date.parse("2026-01-01T00:00:00Z"))).toMatch(
       /: unknown: it is longer ago than keys/,
     );
   });
 
-  it("refuses a schedule that does not exist, and names those that do", async () => {
+  it("refuses an unknown schedule, and names the known ones", async () => {
     const { code, stdout, stderr } = await schedules("explain", "nightly", "--at", "2026-12-01T09:00:00Z");
     expect({ code, stdout, stderr }).toEqual({
       code: 2,
@@ -133,7 +135,7 @@ describe("holdfast schedules explain", withProcesses, () => {
     expect((await schedules("explain", "every-second")).code).toBe(2);
   });
 
-  it("says that the store is out of reach", async () => {
+  it("reports that Redis cannot be reached", async () => {
     const away = { ...env, REDIS_URL: "redis://127.0.0.1:1" };
     expect(await run(["schedules", "list"], away)).toMatchObject({ code: 3, stdout: "" });
   });

@@ -2,10 +2,10 @@ import { createProducer, defineConfig, defineJob, defineSchedule, startApi, star
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
-import { tickKey } from "../../src/contract/define-schedule.ts";
+import { tickKey } from "../../src/job/define-schedule.ts";
+import { explainTick, type ScheduleReader, type ScheduleStatus } from "../../src/schedule/schedule-status.ts";
 import { openStatusReader } from "../../src/status/read-status.ts";
-import { explainTick, type ScheduleReader, type ScheduleStatus } from "../../src/status/schedule-status.ts";
-import { createSealer } from "../../src/store/sealer.ts";
+import { plainStores } from "../support/queue-stores.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const env = {
@@ -40,10 +40,10 @@ const application = defineConfig({
 });
 
 const redis = new Redis(env.REDIS_URL);
+const stores = plainStores(redis, env.HOLDFAST_PREFIX);
 const reader: ScheduleReader = {
-  client: redis,
-  prefix: env.HOLDFAST_PREFIX,
-  readStatus: openStatusReader({ client: redis, sealer: createSealer([]) }, env.HOLDFAST_PREFIX),
+  stores,
+  readStatus: openStatusReader(stores),
   retentionMs: 2 * DAY,
 };
 const producer = createProducer(application, env);
@@ -56,7 +56,7 @@ afterAll(async () => {
 const lastMinute = (minutesAgo: number) => (Math.floor(Date.now() / 60_000) - minutesAgo) * 60_000;
 
 describe("any number of schedulers", () => {
-  it("enqueue each tick once between them", async () => {
+  it("together enqueue each tick once", async () => {
     const schedulers = await Promise.all([1, 2, 3].map(() => startScheduler(application, env)));
     const from = Math.ceil(Date.now() / 1_000) * 1_000;
     const ticks = [from, from + 1_000, from + 2_000];
@@ -78,7 +78,7 @@ describe("any number of schedulers", () => {
     );
   });
 
-  it("catch up what was missed before they started, as each schedule says", async () => {
+  it("catch up ticks missed before they started, as each schedule says", async () => {
     expect(await explainTick(reader, latest, lastMinute(3))).toMatchObject({ kind: "skipped" });
     expect(await explainTick(reader, all, lastMinute(3))).toMatchObject({
       kind: "caught-up",
@@ -89,7 +89,7 @@ describe("any number of schedulers", () => {
 });
 
 describe("the explanation of a tick", () => {
-  it("tells what is not a tick, with the ones around it", async () => {
+  it("shows that an instant is not a tick, with the ticks around it", async () => {
     expect(await explainTick(reader, daily, Date.parse("2026-03-29T08:00:00Z"))).toEqual({
       kind: "not-a-tick",
       previous: "2026-03-29T07:00:00.000Z",
@@ -97,12 +97,12 @@ describe("the explanation of a tick", () => {
     });
   });
 
-  it("tells what is not due yet", async () => {
+  it("shows a tick that is not due yet", async () => {
     const next = daily.timetable.next(Date.now()) ?? 0;
     expect(await explainTick(reader, daily, next)).toMatchObject({ kind: "not-due" });
   });
 
-  it("tells which job a tick was enqueued as, and what became of it", async () => {
+  it("shows which job a tick was enqueued as, and its outcome", async () => {
     const at = Math.floor(Date.now() / 1_000) * 1_000;
     const submitted = { idempotencyKey: tickKey(everySecond, at) };
     const { id } = await (await producer).submit(job, payload({ at: new Date(at) }), submitted);
@@ -119,7 +119,7 @@ describe("the explanation of a tick", () => {
     });
   });
 
-  it("tells by how much a tick was caught up late", async () => {
+  it("shows how late a tick was caught up", async () => {
     const at = lastMinute(30);
     await (await producer).submit(job, payload({ at: new Date(at) }), { idempotencyKey: tickKey(all, at) });
     const explained = await explainTick(reader, all, at);
@@ -127,7 +127,7 @@ describe("the explanation of a tick", () => {
     expect(explained.kind === "caught-up" && explained.lateMs).toBeGreaterThanOrEqual(30 * 60_000);
   });
 
-  it("tells why a tick was skipped, or is still awaited", async () => {
+  it("shows why a tick was skipped, or is still awaited", async () => {
     const secondsAgo = Math.floor(Date.now() / 1_000) * 1_000 - 60_000;
     expect(await explainTick(reader, everySecond, secondsAgo)).toMatchObject({
       kind: "skipped",
@@ -136,13 +136,13 @@ describe("the explanation of a tick", () => {
     expect(await explainTick(reader, all, lastMinute(120))).toMatchObject({ kind: "skipped", why: /window/ });
     expect(await explainTick(reader, all, lastMinute(20))).toMatchObject({
       kind: "skipped",
-      why: /latest 5 only/,
+      why: /only the latest 5/,
     });
     const awaited = { ...all, name: "never-followed" };
     expect(await explainTick(reader, awaited, lastMinute(1))).toMatchObject({ kind: "awaited" });
   });
 
-  it("does not pretend to know what is longer ago than keys are remembered", async () => {
+  it("admits that it cannot know about ticks older than the key retention", async () => {
     expect(await explainTick(reader, daily, Date.parse("2026-03-29T07:00:00Z"))).toMatchObject({
       kind: "forgotten",
     });
@@ -150,7 +150,7 @@ describe("the explanation of a tick", () => {
 });
 
 describe("GET /schedules", () => {
-  it("tells the next ticks, and the job of the last one", async () => {
+  it("lists the next ticks, and the job of the last one", async () => {
     const api = await startApi(application, env);
     const response = await fetch(`${api.url}/schedules?next=3`);
     const { schedules } = (await response.json()) as { schedules: ScheduleStatus[] };
@@ -167,7 +167,7 @@ describe("GET /schedules", () => {
 });
 
 describe("a scheduler that starts", () => {
-  it("refuses, with a line each, payloads that do not fit and windows longer than keys are remembered", async () => {
+  it("refuses invalid payloads and windows longer than the key retention, with a line for each", async () => {
     const unfit = defineSchedule({ name: "unfit", everyMs: 1_000, job, payload: () => ({ at: "noon" }) });
     const long = defineSchedule({
       name: "long",
@@ -196,7 +196,7 @@ describe("a scheduler that starts", () => {
     expect(() => defineSchedule({ job, payload, ...times })).toThrow(message);
   });
 
-  it("is never reached with a name declared twice, or a job that is not listed", () => {
+  it("is never reached with a duplicate name or an unlisted job", () => {
     const other = { ...job, type: "other" };
     const stray = defineSchedule({ name: "stray", everyMs: 1_000, job: other, payload });
     expect(() =>

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Redis } from "ioredis";
 import { afterEach, describe, expect, it } from "vitest";
-import { loadScript } from "../../src/store/script.ts";
+import { loadScript } from "../../src/redis/script.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 
 const append = loadScript(import.meta.url, "../support/fixtures/append.lua");
@@ -19,7 +19,7 @@ function connect(url: string): Redis {
 }
 
 describe("a script", () => {
-  it("is not overtaken by what is sent behind it, although the store has never seen it", async () => {
+  it("is not overtaken by later commands, even if Redis has never seen it", async () => {
     const server = await startRedisServer();
     ends.push(() => server.stop());
     const client = connect(server.url);
@@ -30,7 +30,7 @@ describe("a script", () => {
     expect(await client.lrange("list", 0, -1)).toEqual(["script", "behind"]);
   });
 
-  it("is sent whole once, then by its digest", async () => {
+  it("is sent in full once, then by its digest", async () => {
     const server = await startRedisServer();
     ends.push(() => server.stop());
     const client = connect(server.url);
@@ -42,7 +42,7 @@ describe("a script", () => {
     expect(stats).toMatch(/^cmdstat_evalsha:calls=4,.*failed_calls=0/m);
   });
 
-  it("is sent whole again after the connection was lost, and where scripts were flushed", async () => {
+  it("is sent in full again after a lost connection, and after SCRIPT FLUSH", async () => {
     const server = await startRedisServer();
     ends.push(() => server.stop());
     const client = connect(server.url);

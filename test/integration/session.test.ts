@@ -25,7 +25,7 @@ async function startWith(...entries: readonly string[]): Promise<Api> {
 }
 
 describe("POST /session", () => {
-  it("trades a key for a cookie that scripts cannot read, other sites cannot use, and that ends", async () => {
+  it("exchanges a key for a cookie that expires, and that neither scripts nor other sites can use", async () => {
     const answer = await ask("POST", "/session", bearer("ann-key"));
 
     expect(answer).toMatchObject({ status: 200, body: { name: "ann", scopes: ["read", "operate"] } });
@@ -43,7 +43,7 @@ describe("POST /session", () => {
     },
   );
 
-  it("opens no session for who shows no valid key, or no more than a session", async () => {
+  it("opens no session without a valid key, or with only a session", async () => {
     const session = await signIn(root, "ann-key");
 
     for (const headers of [{}, bearer("guessed"), { ...session, ...fromConsole }]) {
@@ -55,7 +55,7 @@ describe("POST /session", () => {
 });
 
 describe("a session", () => {
-  it("is asked who it is, and may do what its key may, at every process of the service", async () => {
+  it("identifies itself, and may do what its key may, in every process of the service", async () => {
     const session = await signIn(root, "ann-key");
     const { url } = await startWith(...keys);
 
@@ -70,7 +70,7 @@ describe("a session", () => {
     });
   });
 
-  it("follows streams of events", async () => {
+  it("may open event streams", async () => {
     const session = await signIn(root, "ann-key");
     const over = new AbortController();
     const stream = await fetch(`${root}/overview`, {
@@ -83,7 +83,7 @@ describe("a session", () => {
     expect(stream.headers.get("content-type")).toMatch(/^text\/event-stream/);
   });
 
-  it("ends when its key is taken out of the configuration, replaced, or loses a scope", async () => {
+  it("ends when its key is removed from the configuration, replaced, or loses a scope", async () => {
     const session = await signIn(root, "ann-key");
     const without = await startWith(keyEntry("bob", "submit+read", "bob-key"));
     const replaced = await startWith(keyEntry("ann", "read+operate", "another-key"));
@@ -102,7 +102,7 @@ describe("a session", () => {
     expect(await ask("GET", "/jobs", session)).toMatchObject({ status: 401 });
   });
 
-  it("cannot be stretched, or made somebody else's", async () => {
+  it("can neither be extended nor changed to another name", async () => {
     const { cookie } = await signIn(root, "ann-key");
     const [, name = "", expires = "", mac = ""] = /=(\w+)\.(\d+)\.(.+)$/.exec(cookie) ?? [];
     const forged = [
@@ -118,13 +118,13 @@ describe("a session", () => {
     }
   });
 
-  it("does not stand in for a key that is shown and not known", async () => {
+  it("does not replace an unknown key in the same request", async () => {
     const session = await signIn(root, "ann-key");
 
     expect(await ask("GET", "/jobs", { ...session, ...bearer("guessed") })).toMatchObject({ status: 401 });
   });
 
-  it("is taken away by DELETE /session, also when it has ended already", async () => {
+  it("is ended by DELETE /session, even if it has ended already", async () => {
     const answer = await ask("DELETE", "/session", {});
 
     expect(answer.status).toBe(204);
@@ -132,12 +132,12 @@ describe("a session", () => {
   });
 });
 
-describe("what changes something", () => {
+describe("a request that changes something", () => {
   const retry = "/jobs/default_019ab3c2-7c1e-7d3a-9a54-0123456789ab/retry";
   const refused = { status: 403, body: { code: "CROSS_SITE_REQUEST" } };
   const passed = { status: 404, body: { code: "JOB_NOT_FOUND" } };
 
-  it("is done with a session only where a browser or the console says that the page is ours", async () => {
+  it("needs a browser's or the console's statement that the page is ours, if it uses a session", async () => {
     const session = await signIn(root, "ann-key");
 
     expect(await ask("POST", retry, session)).toMatchObject(refused);
@@ -150,7 +150,7 @@ describe("what changes something", () => {
     expect(await ask("POST", retry, { ...session, ...fromConsole })).toMatchObject(passed);
   });
 
-  it("is not done for a page of another site, not even without keys or with one", async () => {
+  it("is refused for a page of another site, even without keys or with one", async () => {
     const open = await createService(application).startApi();
     const site = { "sec-fetch-site": "cross-site" };
 
@@ -161,7 +161,7 @@ describe("what changes something", () => {
 });
 
 describe("a service without keys", () => {
-  it("has no sessions, and tells that everything is allowed", async () => {
+  it("has no sessions, and reports that everything is allowed", async () => {
     const { url } = await createService(application).startApi();
     const everything = { name: null, scopes: ["submit", "read", "operate"] };
 

@@ -8,7 +8,7 @@ import { storeContents } from "../support/store-contents.ts";
 
 const isoTime = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
-/** A job that was never touched. */
+/** A job without any change. */
 const fresh = {
   type: "any",
   attemptsMade: 0,
@@ -44,7 +44,7 @@ describe("a job's status", () => {
     expect(await queue.getJobCounts()).toMatchObject({ waiting: 1 });
   });
 
-  it("is delayed until its time, and tells that time", async () => {
+  it("is delayed until its time, and shows that time", async () => {
     const { submit, producer, queue } = await serviceThat(async () => 1);
     const runAt = new Date(Date.now() + 60_000);
 
@@ -58,7 +58,7 @@ describe("a job's status", () => {
     expect(await queue.getJobCounts()).toMatchObject({ delayed: 1 });
   });
 
-  it("is prioritized where it waits with a priority", async () => {
+  it("is prioritized if it waits with a priority", async () => {
     const { submit, producer, queue } = await serviceThat(async () => 1);
 
     const { id } = await submit({ priority: 5 });
@@ -68,17 +68,17 @@ describe("a job's status", () => {
     expect(await queue.getJobCounts()).toMatchObject({ prioritized: 1 });
   });
 
-  it("is active while an attempt runs, and tells what the handler told", async () => {
-    const [told, release] = [latch(), latch()];
+  it("is active while an attempt runs, and shows the handler's progress", async () => {
+    const [reported, release] = [latch(), latch()];
     const { service, submit, producer, queue } = await serviceThat(async ({ progress }) => {
       await progress({ percent: 40 });
-      told.open();
+      reported.open();
       await release.opened;
     });
     const { id } = await submit();
 
     await service.startWorker();
-    await told.opened;
+    await reported.opened;
 
     expect(await producer.status(id)).toEqual({
       ...fresh,
@@ -140,7 +140,7 @@ describe("a job's status", () => {
     expect(await queue.getJobCounts()).toMatchObject({ failed: 1 });
   });
 
-  it("tells of the latest failure between two attempts, and forgets it once one succeeds", async () => {
+  it("shows the latest failure between two attempts, and forgets it once one succeeds", async () => {
     const job = anyJob({ retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 60_000 } } });
     const handler = job.handler(async ({ attempt }) => {
       if (attempt === 1) throw new Error("first try");
@@ -165,7 +165,7 @@ describe("a job's status", () => {
     });
   });
 
-  it("follows what is done to the job with BullMQ's own tools", async () => {
+  it("reflects changes made with BullMQ's own tools", async () => {
     let isMended = false;
     const { service, submit, producer, queue } = await serviceThat(async () => {
       if (!isMended) throw new PermanentError("broken");
@@ -183,7 +183,7 @@ describe("a job's status", () => {
     expect(await producer.status(id)).toBeUndefined();
   });
 
-  it("of many jobs in many states is what BullMQ itself says", async () => {
+  it("of many jobs in many states equals BullMQ's own", async () => {
     const service = createService(
       applicationOf(
         job.handler(async ({ payload, signal }) => {
@@ -215,7 +215,7 @@ describe("a job's status", () => {
   });
 });
 
-describe("the status of an id that is none", () => {
+describe("the status of an invalid id", () => {
   const service = createService(application, {}, afterAll);
   let root: string;
   let ours: string;
@@ -246,7 +246,7 @@ describe("the status of an id that is none", () => {
     "\u{1f511}",
     "x".repeat(10_240),
     "é".repeat(2_000),
-  ])("is 404, and nothing is broken by asking: %j", async (id) => {
+  ])("is 404, and the request breaks nothing: %j", async (id) => {
     const before = await storeContents(service);
 
     const { status, headers, body } = await get(`${root}/jobs/${encodeURIComponent(id)}/status`);
@@ -261,13 +261,13 @@ describe("the status of an id that is none", () => {
     });
   });
 
-  it("is 404 for what is added to an id of ours", async () => {
+  it("is 404 for a suffix to one of our ids", async () => {
     for (const added of [":lock", ":logs", "%20", "%0A", "x"]) {
       expect(await get(`${root}/jobs/${ours}${added}/status`)).toMatchObject({ status: 404 });
     }
   });
 
-  it("is not kept by any cache", async () => {
+  it("is not cached", async () => {
     expect((await get(`${root}/jobs/${ours}/status`)).headers.get("cache-control")).toBe("no-store");
   });
 });

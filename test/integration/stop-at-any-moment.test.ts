@@ -7,7 +7,6 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Producer } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createRandom, type Random } from "../../faults/lib/random.ts";
 import acting, { actedKey } from "../support/fixtures/acting.config.ts";
 import { call, post } from "../support/http.ts";
 import {
@@ -20,6 +19,7 @@ import {
   urlOf,
   withProcesses,
 } from "../support/processes.ts";
+import { createRandom, type Random } from "../support/random.ts";
 import { createService, testEnvironment, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -36,12 +36,12 @@ function environment() {
   return { ...testEnvironment(), ...variables, SMTP_URL: "smtp://127.0.0.1:9" };
 }
 
-/** Where the API is just now; clients ask again after each failure. */
+/** The current API; clients ask again after each failure. */
 interface Door {
   url: string;
 }
 
-/** Runs a role one life after the other, each ended by SIGTERM at a moment of its start or of its work. */
+/** Runs a role one process after another, each ended by SIGTERM during its start or its work. */
 async function stopAgainAndAgain(role: Role, env: Environment, random: Random, door: Door): Promise<void> {
   for (let life = 0; life < LIVES; life += 1) {
     const child = launch([role], { ...env, TEST_LOADS_SLOWLY: "yes" } as typeof env);
@@ -49,7 +49,7 @@ async function stopAgainAndAgain(role: Role, env: Environment, random: Random, d
     const stage = life === 0 ? "loading" : ' ready"';
     await until(`the ${role} says ${stage}`, () => child.stderr.includes(stage), START_MS);
     if (role === "api" && life > 0) door.url = urlOf(child);
-    // The moments are what the test is about: nothing is waited for.
+    // Random moments are the point, so nothing is waited for.
     await pause(random.between(0, 800));
     const stoppedAt = performance.now();
     child.kill("SIGTERM");
@@ -60,10 +60,10 @@ async function stopAgainAndAgain(role: Role, env: Environment, random: Random, d
   }
 }
 
-/** What clients were told: the job's id for each key. */
+/** Accepted jobs: the id for each key. */
 type Accepted = Map<string, string>;
 
-/** Submits one job after the other, and follows them in all the ways there are; tries again where no answer came. */
+/** Submits one job after another and subscribes in every way; retries after a missing answer. */
 async function beClient(name: string, door: Door, accepted: Accepted, isOver: () => boolean): Promise<void> {
   for (let number = 0; !isOver(); number += 1) {
     const keys = [0, 1, 2].map((index) => `${name}-${number}-${index}`);
@@ -73,17 +73,17 @@ async function beClient(name: string, door: Door, accepted: Accepted, isOver: ()
   }
 }
 
-/** By one call, or by one for each. @returns whether every answer came */
+/** In one call, or one for each. @returns whether every answer came */
 async function submit(url: string, keys: readonly string[], accepted: Accepted): Promise<boolean> {
   const jobs = keys.map((idempotencyKey) => ({ type: "act", idempotencyKey, payload: { ms: 60 } }));
   const answers =
     keys[0]?.startsWith("batch") === true
       ? [post(`${url}/jobs/batch`, { jobs })]
       : jobs.map((job) => post(`${url}/jobs`, job));
-  const told = await Promise.allSettled(answers);
-  for (const [index, answer] of told.entries()) {
+  const results = await Promise.allSettled(answers);
+  for (const [index, answer] of results.entries()) {
     if (answer.status === "rejected") continue;
-    // Also the last answer of a process that ends is whole, and says what is true.
+    // Even the last answer of a process that ends is complete and true.
     const { status, body } = answer.value;
     const results = (body.results ?? [{ status, ...body }]) as { status: number; id: string }[];
     for (const [place, result] of results.entries()) {
@@ -93,7 +93,7 @@ async function submit(url: string, keys: readonly string[], accepted: Accepted):
       accepted.set(key, result.id);
     }
   }
-  return told.every(({ status }) => status === "fulfilled");
+  return results.every(({ status }) => status === "fulfilled");
 }
 
 async function follow(url: string, number: number): Promise<void> {
@@ -101,7 +101,7 @@ async function follow(url: string, number: number): Promise<void> {
   await call(url, "GET", undefined, ways[number % ways.length]);
 }
 
-/** Whether there is a tick for each second from then to the last. What was due before may be too old to be caught up. */
+/** Whether there is a tick for each second from `from` to the last. Earlier ones may be too old to catch up. */
 function hasEachTickSince(from: number, keys: readonly string[]): boolean {
   const prefix = "schedule:each-second:";
   const instants = keys
@@ -120,8 +120,8 @@ async function untilAllCompleted(producer: Producer, accepted: Accepted): Promis
   }
 }
 
-describe("API, worker and scheduler, each stopped by SIGTERM again and again", () => {
-  it(`end with 0 and lose nothing, whatever they are at (seed ${seed})`, withProcesses, async () => {
+describe("API, worker and scheduler, each stopped by SIGTERM repeatedly", () => {
+  it(`exit with 0 and lose nothing, whatever they are doing (seed ${seed})`, withProcesses, async () => {
     const env = environment();
     const firstTick = Math.ceil(Date.now() / 1_000) * 1_000;
     const random = createRandom(seed);
@@ -145,7 +145,7 @@ describe("API, worker and scheduler, each stopped by SIGTERM again and again", (
     await untilAllCompleted(producer, accepted);
     const store = service.connect();
     const actedSoFar = () => store.lrange(actedKey(env.HOLDFAST_PREFIX), 0, -1);
-    // One that was stopped while it caught up leaves the rest to the next.
+    // A scheduler stopped during its catch-up leaves the rest to the next.
     await until("each tick has acted", async () => hasEachTickSince(firstTick, await actedSoFar()));
     const acted = await actedSoFar();
     expect(new Set(acted).size).toBe(acted.length);
@@ -153,7 +153,7 @@ describe("API, worker and scheduler, each stopped by SIGTERM again and again", (
   });
 });
 
-describe("holdfast up, stopped together with all that it has started so far", () => {
+describe("holdfast up, stopped together with its processes", () => {
   it(
     `ends with 0 while it still starts, and leaves no process behind (seed ${seed})`,
     withProcesses,
@@ -172,19 +172,19 @@ describe("holdfast up, stopped together with all that it has started so far", ()
       );
       await pause(createRandom(seed).between(0, 1_500));
 
-      // As systemd does, which tells every process of a service.
+      // As systemd does, which signals every process of a service.
       const all = [...new Set([...children, ...childrenOf(up.pid)].map(({ pid }) => pid))];
       for (const pid of [up.pid, ...all]) if (isAlive(pid)) process.kill(pid, "SIGTERM");
 
       const { code, stderr } = await up.ended;
       expect({ code, stderr }).toMatchObject({ code: 0 });
-      await until("none of them is left", () => !all.some(isAlive));
+      await until("none of them runs", () => !all.some(isAlive));
     },
   );
 });
 
-describe("a role whose supervisor is gone before it can look", () => {
-  it("ends with 0, and does not go on alone", withProcesses, async () => {
+describe("a role whose supervisor is gone at once", () => {
+  it("exits with 0, and does not run alone", withProcesses, async () => {
     const { PATH, HOME } = process.env;
     const child = fork(BIN, ["scheduler"], { env: { PATH, HOME, ...environment() }, silent: true });
     onTestFinished(() => void child.kill("SIGKILL"));

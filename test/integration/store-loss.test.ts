@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { defineJob } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { claimOf } from "../../src/contract/claim.ts";
-import { epochKey, ledgerKey, queueKey } from "../../src/store/keys.ts";
+import { dedupKeyOf } from "../../src/job/dedup-key.ts";
+import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { run, withProcesses } from "../support/processes.ts";
@@ -23,7 +23,7 @@ const noting = defineJob({
   effects: { note: { timeoutMs: 30_000, inDoubt: "hold" } },
 });
 
-/** A service whose one job notes outside the store that its effect ran; each effect ends when the gate is open. */
+/** A service whose job records outside Redis that its effect ran; each effect ends when the gate is open. */
 async function notingService(variables: Variables = {}, server?: RedisServer) {
   const store = server ?? (await startRedisServer());
   onTestFinished(() => store.stop());
@@ -47,8 +47,8 @@ async function notingService(variables: Variables = {}, server?: RedisServer) {
 const submission = (idempotencyKey: string) => ({ type: "noting", payload: null, idempotencyKey });
 const rolledBack = { status: 503, body: { code: "STORE_ROLLED_BACK" } };
 
-describe("a store that loses something while an effect runs", withProcesses, () => {
-  it("takes nothing until a person accepts it, and then says in doubt, and does not repeat", async () => {
+describe("a Redis that loses data while an effect runs", withProcesses, () => {
+  it("accepts nothing until a person accepts the loss; the effect is then in doubt, not repeated", async () => {
     const { gate, noted, service } = await notingService();
     const { url } = await service.startApi();
     await service.startWorker();
@@ -67,8 +67,8 @@ describe("a store that loses something while an effect runs", withProcesses, () 
       body: { reasons: [expect.stringMatching(/^what default has acknowledged: .*emptied.*accept-loss/)] },
     });
     await until("the effect is in doubt", async () => {
-      const told = JSON.stringify((await get(`${url}/doubts`)).body);
-      return told.includes(first.body.id) && told.includes("lost what it knew");
+      const doubts = JSON.stringify((await get(`${url}/doubts`)).body);
+      return doubts.includes(first.body.id) && doubts.includes("lost its reservation");
     });
     expect(await submit("other")).toMatchObject(rolledBack);
     gate.open();
@@ -79,7 +79,7 @@ describe("a store that loses something while an effect runs", withProcesses, () 
     expect(await post(`${url}/store/accept-loss`, { evidence: "again" })).toMatchObject({
       body: { accepted: [] },
     });
-    const again = await until("jobs are taken", async () => {
+    const again = await until("jobs are accepted", async () => {
       const answer = await submit("k");
       return answer.status === 202 && answer;
     });
@@ -94,7 +94,7 @@ describe("a store that loses something while an effect runs", withProcesses, () 
     expect(await get(`${url}/health/ready`)).toMatchObject({ status: 200 });
   });
 
-  it("is accepted by itself where only memory is promised, and the effect is in doubt all the same", async () => {
+  it("is accepted automatically if only memory is promised, and the effect is still in doubt", async () => {
     const { gate, noted, service } = await notingService({ HOLDFAST_DURABILITY: "memory" });
     const producer = await service.createProducer();
     await service.startWorker();
@@ -104,14 +104,14 @@ describe("a store that loses something while an effect runs", withProcesses, () 
     await service.connect().flushall();
     gate.open();
 
-    const { id } = await until("jobs are taken", () =>
+    const { id } = await until("jobs are accepted", () =>
       producer.submit(noting, null, { idempotencyKey: "k" }).catch(() => undefined),
     );
     expect(await untilState(producer, id, "failed")).toMatchObject({ error: { code: "EFFECT_IN_DOUBT" } });
     expect(noted).toEqual(["k"]);
   });
 
-  it("shows the doubt with the job, where that is still there", async () => {
+  it("shows the doubt with the job if the job still exists", async () => {
     const { gate, noted, service } = await notingService();
     const { url } = await service.startApi();
     await service.startWorker();
@@ -120,10 +120,10 @@ describe("a store that loses something while an effect runs", withProcesses, () 
     const store = service.connect();
     const prefix = service.env.HOLDFAST_PREFIX;
 
-    // As if the store had gone back to when the job was there and its effect was not.
-    await store.del(ledgerKey(prefix, "default", claimOf("noting", "k")));
-    await store.hdel(queueKey(prefix, "default", body.id), "claim");
-    await store.hset(epochKey(prefix, "default"), "count", 0);
+    // As if Redis had returned to a state with the job and without its effect.
+    await store.del(queueKeys(prefix, "default").ledger(dedupKeyOf("noting", "k")));
+    await store.hdel(queueKey(prefix, "default", body.id), "dedupKey");
+    await store.hset(queueKeys(prefix, "default").epoch, "count", 0);
 
     await until("its effect is in doubt", async () => {
       const { effects } = (await get(`${url}/jobs/${body.id}/status`)).body;
@@ -133,8 +133,8 @@ describe("a store that loses something while an effect runs", withProcesses, () 
   });
 });
 
-describe("a store that is put back to an older copy of its data", withProcesses, () => {
-  it("is noticed by processes that ran through it, and by those that start after it", async () => {
+describe("a Redis that is restored from an older copy of its data", withProcesses, () => {
+  it("is noticed by processes that ran meanwhile, and by those that start later", async () => {
     const directory = await mkdtemp(join(tmpdir(), "holdfast-loss-"));
     onTestFinished(() => rm(directory, { recursive: true, force: true }));
     const older = await mkdtemp(join(tmpdir(), "holdfast-older-"));
@@ -150,7 +150,7 @@ describe("a store that is put back to an older copy of its data", withProcesses,
     await server.kill();
     await cp(directory, older, { recursive: true });
     await server.restart();
-    const { body } = await until("jobs are taken", async () => {
+    const { body } = await until("jobs are accepted", async () => {
       const answer = await submit("between");
       return answer.status === 202 && answer;
     });
@@ -162,7 +162,7 @@ describe("a store that is put back to an older copy of its data", withProcesses,
     await cp(older, directory, { recursive: true });
     await server.restart();
 
-    await until("the store is back", async () => (await submit("between")).body.code === "STORE_ROLLED_BACK");
+    await until("Redis is back", async () => (await submit("between")).body.code === "STORE_ROLLED_BACK");
     expect(await get(`${url}/health/ready`)).toMatchObject({
       status: 503,
       body: { reasons: [expect.stringMatching(/: found \d changes are lost/)] },
@@ -183,11 +183,11 @@ describe("a store that is put back to an older copy of its data", withProcesses,
       code: 0,
       stdout: expect.stringMatching(/^accepted for default/),
     });
-    await until("jobs are taken", async () => (await submit("after")).status === 202);
+    await until("jobs are accepted", async () => (await submit("after")).status === 202);
     await until("and run", () => noted.includes("after"));
   });
 
-  it("is noticed by a process that was not there when it happened", async () => {
+  it("is noticed by a process that did not run when it happened", async () => {
     const { server, gate, service } = await notingService();
     gate.open();
     const api = await service.startApi();

@@ -10,7 +10,7 @@ import { startRedisServer } from "../support/redis-server.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
-/** A service on a store of its own, which the test may hurt. */
+/** A service on its own Redis, which the test may damage. */
 async function serviceOnOwnStore(variables: Variables = {}) {
   const server = await startRedisServer();
   onTestFinished(() => server.stop());
@@ -28,14 +28,14 @@ const guarded = defineJob({
   effects: { note: { timeoutMs: 10_000, inDoubt: "hold" } },
 });
 
-/** The answer, and how long it took. */
+/** The answer, and its time. */
 async function timed(asking: Promise<Answer>) {
   const asked = performance.now();
   const answer = await asking;
   return { ...answer, tookMs: performance.now() - asked };
 }
 
-/** Clients that each send one submission after another, and each again until it is acknowledged. */
+/** Clients that each send one submission after another, and retry until it is acknowledged. */
 function startLoad(url: string, clients: number) {
   const acknowledged = new Map<string, string>();
   let isOver = false;
@@ -46,7 +46,7 @@ function startLoad(url: string, clients: number) {
         const { status, body } = await post(`${url}/jobs`, submission(key));
         isIn = status === 202 || status === 200;
         if (isIn) acknowledged.set(key, body.id);
-        else await sleep(20); // a client's own pause before it asks again
+        else await sleep(20); // a client's pause before a retry
       }
     }
   };
@@ -58,7 +58,7 @@ function startLoad(url: string, clients: number) {
   return { acknowledged, end };
 }
 
-describe("a store that is killed and started again, under load", () => {
+describe("a Redis that is killed and restarted under load", () => {
   it("costs no acknowledged job, and API and worker resume by themselves", async () => {
     const { server, service } = await serviceOnOwnStore({ HOLDFAST_LOCK_MS: "1000" });
     const { url } = await service.startApi();
@@ -82,7 +82,7 @@ describe("a store that is killed and started again, under load", () => {
 
     await server.restart();
     const before = load.acknowledged.size;
-    await until("the load goes on", () => load.acknowledged.size >= before + 100);
+    await until("the load continues", () => load.acknowledged.size >= before + 100);
     await load.end();
 
     expect(await get(`${url}/health/ready`)).toMatchObject({ status: 200, body: { status: "ready" } });
@@ -96,8 +96,8 @@ describe("a store that is killed and started again, under load", () => {
   });
 });
 
-describe("a store that is there but does not answer", () => {
-  it("gets clients a 503 within 2 s, and makes one job of what they send again", async () => {
+describe("a Redis that does not answer", () => {
+  it("gives clients a 503 within 2 s, and makes one job of their retries", async () => {
     const { server, service } = await serviceOnOwnStore();
     const { url } = await service.startApi();
     const { id } = (await post(`${url}/jobs`, submission("before"))).body;
@@ -116,7 +116,7 @@ describe("a store that is there but does not answer", () => {
     for (const { tookMs } of [refused, unread, notReady]) expect(tookMs).toBeLessThan(2_000);
 
     process.kill(server.pid, "SIGCONT");
-    const again = await until("the store answers", async () => {
+    const again = await until("Redis answers", async () => {
       const answer = await post(`${url}/jobs`, submission("k"));
       return answer.status < 300 && answer;
     });
@@ -128,8 +128,8 @@ describe("a store that is there but does not answer", () => {
   });
 });
 
-describe("a store that is nearly full", () => {
-  it("takes no new jobs, answers repetitions, and lets those that run end with their effects", async () => {
+describe("a Redis that is nearly full", () => {
+  it("refuses new jobs, answers duplicates, and lets running jobs end with their effects", async () => {
     const gate = latch();
     const noted: string[] = [];
     const handler = guarded.handler(async ({ effect, jobId }) => {
@@ -165,7 +165,7 @@ describe("a store that is nearly full", () => {
     expect(await submit("first")).toMatchObject({ status: 200, body: { id: first.body.id } });
     expect(await get(`${url}/health/ready`)).toMatchObject({
       status: 503,
-      body: { reasons: [expect.stringMatching(/^memory: .*new jobs are taken up to 56 MiB/)] },
+      body: { reasons: [expect.stringMatching(/^memory: .*new jobs are accepted up to 56 MiB/)] },
     });
     gate.open();
     const producer = await service.createProducer();
@@ -176,8 +176,8 @@ describe("a store that is nearly full", () => {
   });
 });
 
-describe("a store that is full to the brim", () => {
-  it("gets clients a 503 that says so, and takes jobs again once there is room", async () => {
+describe("a Redis that is completely full", () => {
+  it("gives clients a 503 with the reason, and accepts jobs again once there is room", async () => {
     const { service } = await serviceOnOwnStore();
     const { url } = await service.startApi();
     await post(`${url}/jobs`, submission("before"));
@@ -194,7 +194,7 @@ describe("a store that is full to the brim", () => {
   });
 });
 
-describe("while the store is away", withProcesses, () => {
+describe("while Redis is down", withProcesses, () => {
   it("API and worker can be stopped", async () => {
     const { server, service } = await serviceOnOwnStore({ HOLDFAST_STOP_GRACE_MS: "100" });
     const [api, worker] = [await service.startApi(), await service.startWorker()];

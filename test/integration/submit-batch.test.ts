@@ -59,7 +59,7 @@ describe("a batch", () => {
     expect(states.map(({ body }) => body.state)).toEqual(["waiting", "delayed", "prioritized"]);
   });
 
-  it("answers each bad item as the single call would, and takes the others", async () => {
+  it("answers each bad item as the single call would, and accepts the others", async () => {
     const bad = [
       submission({ type: "unheard-of" }),
       submission({ idempotencyKey: "" }),
@@ -79,7 +79,7 @@ describe("a batch", () => {
     expect(results.slice(1, -1)).toEqual(alone.map(({ body }) => body));
   });
 
-  it("answers items that two readers could understand differently one by one, too, and takes the others", async () => {
+  it("also refuses ambiguous items one by one, and accepts the others", async () => {
     const good = JSON.stringify(submission());
     const bad = [
       good.replace("{", '{"type":"other",'),
@@ -95,7 +95,7 @@ describe("a batch", () => {
     expect(alone.map((answer) => answer.status)).toEqual([400, 400, 400]);
   });
 
-  it("takes 1000 items and returns as many results", async () => {
+  it("accepts 1000 items and returns as many results", async () => {
     const results = await resultsOf(Array.from({ length: 1_000 }, () => submission()));
 
     expect(new Set(results.map(({ id }) => id)).size).toBe(1_000);
@@ -104,7 +104,7 @@ describe("a batch", () => {
 });
 
 describe("keys in a batch", () => {
-  it("make one job of items that say the same, whichever order their members are in", async () => {
+  it("make one job of items with equal content, in any order of members", async () => {
     const job = submission({ payload: { a: 1, b: 2 } });
 
     const [first, second] = await resultsOf([job, { ...job, payload: { b: 2, a: 1 } }]);
@@ -113,7 +113,7 @@ describe("keys in a batch", () => {
     expect(second).toMatchObject({ status: 200, duplicate: true, id: first?.id });
   });
 
-  it("refuse other content, and another type is another job", async () => {
+  it("refuse other content, while another type is another job", async () => {
     const job = submission();
 
     const results = await resultsOf([job, { ...job, payload: { a: 2 } }, { ...job, type: "deadly" }]);
@@ -121,14 +121,14 @@ describe("keys in a batch", () => {
     expect(results.map(({ status, code }) => code ?? status)).toEqual([202, "IDEMPOTENCY_KEY_REUSED", 202]);
   });
 
-  it("are those of single submissions, too", async () => {
+  it("are shared with single submissions", async () => {
     const job = submission();
     const { body } = await post(`${root}/jobs`, job);
 
     expect(await resultsOf([job])).toMatchObject([{ status: 200, duplicate: true, id: body.id }]);
   });
 
-  it("give one job where many batches with the same items come at once", async () => {
+  it("make one job of equal items in many concurrent batches", async () => {
     const jobs = Array.from({ length: 50 }, () => submission());
 
     const answers = await Promise.all(Array.from({ length: 10 }, () => resultsOf(jobs)));
@@ -158,7 +158,7 @@ describe("a batch that is refused as a whole", () => {
     expect(await contents()).toEqual(before);
   });
 
-  it("with a key in the header, which cannot stand for many", async () => {
+  it("with a key in the header, which cannot apply to many", async () => {
     const before = await contents();
 
     const answer = await send([submission()], { "idempotency-key": "one" });

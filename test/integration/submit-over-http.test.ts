@@ -28,7 +28,7 @@ const submission = (changes: Readonly<Record<string, unknown>> = {}) => ({
 });
 
 describe("a submission with a new key", () => {
-  it("is accepted with the job's id, and with where to ask for its status", async () => {
+  it("is accepted with the job's id and the URL of its status", async () => {
     const sent = submission();
 
     const { status, headers, body } = await post(jobs, sent);
@@ -48,7 +48,7 @@ describe("a submission with a new key", () => {
     expect(await get(root + body.statusUrl)).toMatchObject({ status: 200, body: { id, state: "waiting" } });
   });
 
-  it("becomes one plain BullMQ job with its payload as it was sent", async () => {
+  it("becomes one plain BullMQ job with an unchanged payload", async () => {
     const sent = submission();
 
     const { body } = await post(jobs, sent);
@@ -62,7 +62,7 @@ describe("a submission with a new key", () => {
 });
 
 describe("a submission whose key was used before", () => {
-  it("with the same content is answered with the first job's id, however often it comes", async () => {
+  it("with the same content is answered with the first job's id, however often it is sent", async () => {
     const sent = submission();
     const first = await post(jobs, sent);
     const before = await queue.getJobCounts();
@@ -156,7 +156,7 @@ describe("a submission whose key was used before", () => {
     ["a space at its end", "key", "key "],
     ["its Unicode normal form", "é", "e\u0301"],
     ["what joins type and key inside a hash", "echo\u00a0x", "echo x"],
-  ])("in all but %s is another key", async (_, one, other) => {
+  ])("that differs only in %s is another key", async (_, one, other) => {
     const unique = newKey();
 
     const answers = [
@@ -175,7 +175,7 @@ describe("the Idempotency-Key header", () => {
   it.each([
     ["bare", (key: string) => key],
     ["quoted", (key: string) => `"${key}"`],
-  ])("holds the key, %s, as well as the body does", async (_, write) => {
+  ])("can carry the key, %s, like the body", async (_, write) => {
     const key = newKey();
 
     const first = await post(jobs, keyless, { "Idempotency-Key": write(key) });
@@ -185,7 +185,7 @@ describe("the Idempotency-Key header", () => {
     expect(second).toMatchObject({ status: 200, body: { id: first.body.id } });
   });
 
-  it("may hold any Unicode, as UTF-8", async () => {
+  it("may contain any Unicode, as UTF-8", async () => {
     const key = `ключ-🔑-${randomUUID()}`;
 
     const first = await post(jobs, keyless, { "Idempotency-Key": asHeader(key) });

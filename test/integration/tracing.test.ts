@@ -23,7 +23,7 @@ interface OtlpRequest {
   readonly resourceSpans: readonly { readonly scopeSpans: readonly { readonly spans: readonly Span[] }[] }[];
 }
 
-/** What collectors do: takes spans as OTLP over HTTP. */
+/** An OTLP collector over HTTP. */
 async function startCollector() {
   const spans: Span[] = [];
   const server = createServer(async (request, response) => {
@@ -34,7 +34,7 @@ async function startCollector() {
   return { spans, url: await listen(server) };
 }
 
-/** Takes webhooks: refuses the first, takes the others. */
+/** A webhook receiver that refuses the first delivery and accepts the others. */
 async function startReceiver() {
   const deliveries: IncomingHttpHeaders[] = [];
   const server = createServer(async (request, response) => {
@@ -58,7 +58,7 @@ async function listen(server: ReturnType<typeof createServer>): Promise<string> 
 const traceIdOf = (header: unknown) => /^00-([0-9a-f]{32})-[0-9a-f]{16}-01$/.exec(String(header))?.[1];
 
 describe("with an OpenTelemetry SDK loaded", withProcesses, () => {
-  it("one trace goes from the client's request over the queue to each attempt, its effect and the webhook", async () => {
+  it("one trace leads from the client's request through the queue to each attempt, its effect and the webhook", async () => {
     const [collector, receiver] = [await startCollector(), await startReceiver()];
     const env = {
       ...testEnvironment({
@@ -80,7 +80,7 @@ describe("with an OpenTelemetry SDK loaded", withProcesses, () => {
       { traceparent: `00-${clientsTrace}-00f067aa0ba902b7-01` },
     );
     const state = async () => (await get(`${urlOf(api)}/jobs/${accepted.body.id}/status`)).body.state;
-    await until("the second delivery is taken", async () => (await state()) === "completed", START_MS);
+    await until("the second delivery is accepted", async () => (await state()) === "completed", START_MS);
 
     expect(traceIdOf(accepted.headers.get("traceresponse"))).toBe(clientsTrace);
     expect(receiver.deliveries.map(({ traceparent }) => traceIdOf(traceparent))).toEqual([
@@ -102,7 +102,7 @@ describe("with an OpenTelemetry SDK loaded", withProcesses, () => {
 });
 
 describe("without one", withProcesses, () => {
-  it("nothing is traced, and nothing about traces is stored or told", async () => {
+  it("nothing is traced, and no trace data is stored or sent", async () => {
     const env = testEnvironment({ HOLDFAST_CONFIG: config });
     const api = await launchRole("api", env);
     const payload = { email: "a@example.com", name: "A", message: "Hello" };

@@ -20,7 +20,7 @@ const good = {
   "maxmemory-policy": "noeviction",
 };
 
-/** Changes the running server's settings, until the test ends. */
+/** Changes the running server's settings until the test ends. */
 async function configure(settings: Readonly<Record<string, string>>) {
   const store = createService(application, { REDIS_URL: server.url }).connect();
   for (const [name, value] of Object.entries(settings)) await store.config("SET", name, value);
@@ -38,7 +38,7 @@ const flaws = [
   ["maxmemory-policy", "allkeys-lru", "noeviction"],
 ] as const;
 
-describe("a store that cannot give the promised durability", withProcesses, () => {
+describe("a Redis that cannot give the promised durability", withProcesses, () => {
   it.each(flaws)(
     "because of %s %s is refused at the start, with the remedy",
     async (name, value, expected) => {
@@ -71,7 +71,7 @@ describe("a store that cannot give the promised durability", withProcesses, () =
     ]);
   });
 
-  it("because it has no replica is refused where replicas are promised", async () => {
+  it("because it has no replica is refused if replicas are promised", async () => {
     const env = environment({ HOLDFAST_DURABILITY: "replica:2" });
 
     await expect(startApi(application, env)).rejects.toMatchObject({
@@ -80,7 +80,7 @@ describe("a store that cannot give the promised durability", withProcesses, () =
     });
   });
 
-  it("is good enough where only memory is promised, unless it evicts", async () => {
+  it("is good enough if only memory is promised, unless it evicts", async () => {
     const env = { HOLDFAST_DURABILITY: "memory" };
     await configure({ appendonly: "no" });
     await createService(application, environment(env)).startApi();
@@ -89,14 +89,14 @@ describe("a store that cannot give the promised durability", withProcesses, () =
     await expect(startApi(application, environment(env))).rejects.toMatchObject({ code: "STORE_UNFIT" });
   });
 
-  it("because it does not let us look at its settings is refused, with the remedy", async () => {
+  it("because its settings cannot be read is refused, with the remedy", async () => {
     const store = createService(application, { REDIS_URL: server.url }).connect();
     await store.call("ACL", "SETUSER", "limited", "on", ">secret", "~*", "&*", "+@all", "-config");
     const url = server.url.replace("//", "//limited:secret@");
 
     await expect(startApi(application, environment({ REDIS_URL: url }))).rejects.toMatchObject({
       code: "STORE_UNFIT",
-      message: expect.stringContaining("found (the store does not tell)"),
+      message: expect.stringContaining("found (Redis does not say)"),
     });
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { jobDetailSchema } from "../../src/operate/job-detail.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { listedJobSchema } from "../../src/status/job-status.ts";
-import { jobDetailSchema } from "../../src/status/read-detail.ts";
-import { queueKey } from "../../src/store/keys.ts";
 import { anyJob } from "../support/application.ts";
 import { garbage } from "../support/garbage-fields.ts";
 import { get } from "../support/http.ts";
@@ -58,7 +58,7 @@ describe("a job that cannot be read", () => {
     },
   );
 
-  it("says what cannot be read, in its error or in its place", async () => {
+  it("shows what cannot be read, in its error or in the field's place", async () => {
     const { api, ids } = await withGarbage({ data: "{", opts: "}", progress: "][", timestamp: "1e20" });
     const read = async (id: string | undefined) => (await get(`${api.url}/jobs/${id}`)).body;
     const note = expect.stringContaining("Unreadable in the store: submittedAt, options, progress");
@@ -72,7 +72,7 @@ describe("a job that cannot be read", () => {
     expect(waiting).toMatchObject({ ...inPlace, state: "waiting", maxAttempts: 1 });
   });
 
-  it("is no job where its key holds something else, and its logs are none where they are no list", async () => {
+  it("counts as missing if its key has another type, and has no logs if those are not a list", async () => {
     const { api, store, key, ids, sound } = await withGarbage({});
     const [gone = "", logged = ""] = ids;
     await store.set(key(gone), "a text");
@@ -86,7 +86,7 @@ describe("a job that cannot be read", () => {
     for (const path of ["/failures", "/overview"]) expect((await get(api.url + path)).status).toBe(200);
   });
 
-  it("fails when it is run, and its neighbours complete", async () => {
+  it("fails when it runs, and its neighbours complete", async () => {
     const { service, producer, ids, sound } = await withGarbage({ data: "{" });
     await service.startWorker();
 

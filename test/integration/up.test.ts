@@ -22,7 +22,7 @@ import { until } from "../support/until.ts";
 const CONFIG = fileURLToPath(new URL("../../holdfast.config.ts", import.meta.url));
 const roles = ["api", "worker", "scheduler", "mailbox", "store"] as const;
 
-/** Waits as long as processes may take to start. */
+/** Waits as long as a start may take. */
 const slowly = <T>(what: string, probe: () => T | Promise<T>) => until(what, probe, START_MS);
 
 async function freePort(): Promise<number> {
@@ -54,11 +54,11 @@ async function startUp(folder: string) {
     HOLDFAST_STOP_GRACE_MS: "2000",
   };
   const up = launch(["up"], env, { cwd: folder, detached: true });
-  // What outlives an `up` that has ended is nobody's child any more, so they are remembered.
+  // Processes that outlive their `up` lose their parent, so remember them.
   let children: ProcessEntry[] = [];
   onTestFinished(() => {
     const left = [...children, ...childrenOf(up.pid)];
-    up.kill("SIGKILL"); // first, or it would start the others again
+    up.kill("SIGKILL"); // first, or it would restart the others
     killAll(left);
   });
   const ended = up.ended.then(({ stderr }) => Promise.reject(new Error(`up ended:\n${stderr}`)));
@@ -68,7 +68,7 @@ async function startUp(folder: string) {
   return { up, jobs: `http://127.0.0.1:${port}/jobs` };
 }
 
-/** The request of the `curl` command that a newcomer is shown. */
+/** The request in the `curl` command that a newcomer sees. */
 function requestOnScreen({ stdout }: HoldfastProcess) {
   const [, url = "", body = ""] =
     /curl -s (\S+) -H 'content-type: application\/json' -d '([^']+)'/.exec(stdout) ?? [];
@@ -90,14 +90,14 @@ async function mailsIn(folder: string) {
   return Promise.all(names.map(async (name) => simpleParser(await readFile(join(directory, name)))));
 }
 
-/** The process that does a role's work now, if one does. */
+/** The running process of a role, if any. */
 function childOf(up: HoldfastProcess, role: (typeof roles)[number]): number | undefined {
   const pattern = role === "store" ? /(redis|valkey)-server/ : new RegExp(`holdfast ${role}\\b`);
   return childrenOf(up.pid).find(({ command }) => pattern.test(command))?.pid;
 }
 
 describe("holdfast up in an empty folder", withProcesses, () => {
-  it("carries the request on its screen to one mail, however often it is sent", async () => {
+  it("turns the request on its screen into one mail, however often it is sent", async () => {
     const folder = await emptyFolder();
     const { up, jobs } = await startUp(folder);
     const { url, body } = requestOnScreen(up);
@@ -121,7 +121,7 @@ describe("holdfast up in an empty folder", withProcesses, () => {
     expect(status.result).toEqual({ messageId: mail?.messageId });
   });
 
-  it("starts again whatever dies, and says so", async () => {
+  it("restarts whatever dies, and reports it", async () => {
     const folder = await emptyFolder();
     const { up, jobs } = await startUp(folder);
     const { body } = requestOnScreen(up);
@@ -133,7 +133,7 @@ describe("holdfast up in an empty folder", withProcesses, () => {
         const now = childOf(up, role);
         return now !== undefined && now !== pid;
       });
-      const notice = new RegExp(`"msg":"${role} ended; starting it again"`, "i");
+      const notice = new RegExp(`"msg":"${role} ended; restarting it"`, "i");
       await slowly(`up says that the ${role} ended`, () => notice.test(up.stderr));
     }
 
@@ -145,7 +145,7 @@ describe("holdfast up in an empty folder", withProcesses, () => {
     expect(await mailsIn(folder)).toHaveLength(1);
   });
 
-  it("has its data directory to itself, and leaves it with all jobs to the next, however it ended", async () => {
+  it("has its data directory to itself, and leaves it with all jobs to the next one, however it ended", async () => {
     const folder = await emptyFolder();
     const first = await startUp(folder);
     const { body } = requestOnScreen(first.up);
@@ -166,7 +166,7 @@ describe("holdfast up in an empty folder", withProcesses, () => {
 
     const { code, stdout } = await first.up.ended;
     expect(code).toBe(0);
-    expect(stdout).toMatch(/Stopped\. Everything that was accepted is kept\.\n$/);
+    expect(stdout).toMatch(/Stopped\. Accepted jobs are kept\.\n$/);
     expect(started.filter(isAlive)).toEqual([]);
 
     const second = await startUp(folder);

@@ -18,7 +18,7 @@ import { until } from "../support/until.ts";
 const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 const event = { type: "invoice.paid", timestamp: "2026-11-24T09:00:00Z", data: { invoice: "in-42" } };
 
-/** Of the job as it is; the other one with little patience. */
+/** Of the real job; the other one has short time-outs. */
 let producer: Producer;
 let quickProducer: Producer;
 const quick = createService(quickApplication, {}, afterAll);
@@ -51,7 +51,7 @@ const replies = (status: number, headers: Record<string, string> = {}): Reply =>
   return (response) => void response.writeHead(status, headers).end("thank you");
 };
 
-/** A program that takes webhooks: it answers the first delivery with the first reply, and so on; then with 204. */
+/** A webhook receiver: it sends these replies in order, then 204. */
 async function startReceiver(...script: Reply[]) {
   const deliveries: Delivery[] = [];
   const server = createServer(async (request, response) => {
@@ -117,7 +117,7 @@ describe("a webhook", () => {
     });
   });
 
-  it("comes again with the same key and a fresh signature until it is taken, when the receiver wants it", async () => {
+  it("is repeated with the same key and a new signature until it is accepted, at the receiver's pace", async () => {
     const { url, deliveries } = await startReceiver(replies(500), replies(429, { "retry-after": "2" }));
 
     expect(await outcome(producer, url)).toMatchObject({
@@ -139,7 +139,7 @@ describe("a webhook", () => {
     expect(afterBusy).toBeLessThan(6_000);
   });
 
-  it.each([400, 404, 410, 422])("fails for good where the receiver answers %d", async (status) => {
+  it.each([400, 404, 410, 422])("fails permanently if the receiver answers %d", async (status) => {
     const { url, deliveries } = await startReceiver(replies(status));
 
     expect(await outcome(producer, url)).toMatchObject({
@@ -151,7 +151,7 @@ describe("a webhook", () => {
     expect(deliveries).toHaveLength(1);
   });
 
-  it("fails after its last attempt where nobody listens, with nothing in doubt", async () => {
+  it("fails after its last attempt if nobody listens, with nothing in doubt", async () => {
     expect(await outcome(quickProducer, "http://127.0.0.1:1/")).toMatchObject({
       state: "failed",
       attemptsMade: 3,
@@ -160,7 +160,7 @@ describe("a webhook", () => {
     });
   });
 
-  it("is delivered by its status alone, however much the receiver has to say after it", async () => {
+  it("counts as delivered by the status, however long the rest of the answer is", async () => {
     const chatter: Reply = (response) => {
       response.writeHead(200);
       const talk = () => {
@@ -176,7 +176,7 @@ describe("a webhook", () => {
     expect(await outcome(producer, quiet.url)).toMatchObject({ result: { status: 201 } });
   });
 
-  it("goes nowhere without a secret to sign it with", async () => {
+  it("is not sent without a secret to sign it", async () => {
     vi.stubEnv("HOLDFAST_WEBHOOK_SECRET", "");
     const { url, deliveries } = await startReceiver();
 
@@ -189,12 +189,12 @@ describe("a webhook", () => {
   });
 });
 
-describe("a webhook of which nobody knows whether it arrived", () => {
+describe("a webhook that may have arrived", () => {
   it.each<[string, Reply]>([
     ["says nothing", () => {}],
     ["hangs up instead of answering", (response) => response.socket?.destroy()],
     ["answers half a line", (response) => response.socket?.end("HTTP/1.1 20")],
-  ])("is in doubt and comes again with the same key where the receiver %s", async (reason, reply) => {
+  ])("is in doubt and is repeated with the same key if the receiver %s", async (reason, reply) => {
     const { url, deliveries } = await startReceiver(reply);
     const id = await submit(quickProducer, url, reason);
 
@@ -214,7 +214,7 @@ describe("a webhook of which nobody knows whether it arrived", () => {
   });
 });
 
-describe("a webhook that leads inside is refused for good, and nothing is connected", () => {
+describe("a webhook to an internal address is refused permanently, without a connection", () => {
   it.each([
     ["http://169.254.169.254/", "refused: 169.254.169.254 is a link-local address"],
     ["http://127.0.0.1:PORT/", "refused: 127.0.0.1 is a loopback address"],
@@ -276,7 +276,7 @@ describe("the connection to a receiver", () => {
     expect(deliveries[0]?.headers.host).toBe(`receiver.example:${port}`);
   });
 
-  it("asks for the certificate of the name in the URL", async () => {
+  it("requires a certificate for the name in the URL", async () => {
     const trap = await startTrap();
 
     const posting = post(
@@ -299,14 +299,14 @@ describe("the receivers in the examples", () => {
   ] as const;
   const installed = languages.filter(([program]) => spawnSync(program, ["--version"]).error === undefined);
 
-  it.each(installed)("take a genuine webhook, in %s", withProcesses, async (program, args) => {
+  it.each(installed)("accept a genuine webhook, in %s", withProcesses, async (program, args) => {
     const receiver = await startProgram(program, args, secret);
 
     expect(await outcome(producer, receiver.url)).toMatchObject({
       state: "completed",
       result: { status: 204 },
     });
-    await until("it has told", () => receiver.printed.includes(`took ${JSON.stringify(event)}`));
+    await until("it has printed the event", () => receiver.printed.includes(`took ${JSON.stringify(event)}`));
   });
 
   it.each(installed)(

@@ -17,12 +17,12 @@ import { until } from "../support/until.ts";
 const payload = { email: "anoop@example.com", name: "Anoop", message: "Congratulations!" };
 const quickConfig = fileURLToPath(new URL("../support/fixtures/quick-jobs.config.ts", import.meta.url));
 
-/** Of the job as it is; the other one with little patience. */
+/** Of the real job; the other one has short time-outs. */
 let producer: Producer;
 let quickProducer: Producer;
 
 beforeAll(async () => {
-  // Each test names its own server in the environment of this process, which is what a handler reads.
+  // Each test sets its own server in this process's environment, which the handler reads.
   producer = await startJobs(createService(application, { SMTP_URL: "smtp://127.0.0.1:9" }, afterAll));
   quickProducer = await startJobs(createService(quickApplication, {}, afterAll));
 });
@@ -35,7 +35,7 @@ async function startJobs(service: Service): Promise<Producer> {
   return await service.createProducer();
 }
 
-/** A mail server that every mail of this test goes to. */
+/** The mail server for every mail of this test. */
 async function mailServer(...scripts: SmtpScript[]): Promise<ScriptedSmtp> {
   const server = await startScriptedSmtp(...scripts);
   onTestFinished(() => server.stop());
@@ -52,7 +52,7 @@ async function outcome(of: Producer, key: string) {
 }
 
 describe("the welcome email", () => {
-  it("arrives once, and its job tells under which Message-ID", async () => {
+  it("arrives once, and its job has the Message-ID", async () => {
     const directory = await mkdtemp(join(tmpdir(), "holdfast-mailbox-"));
     const mailbox = await startMailbox({ directory, smtpPort: 0, pagePort: 0 });
     onTestFinished(async () => {
@@ -78,7 +78,7 @@ describe("the welcome email", () => {
     });
   });
 
-  it("is sent after two seconds where the server refused it for now", async () => {
+  it("is sent after two seconds if the server refused it temporarily", async () => {
     const server = await mailServer({ message: "451 try later" });
     const start = performance.now();
 
@@ -91,7 +91,7 @@ describe("the welcome email", () => {
   });
 });
 
-describe("a welcome email that the server did not take", () => {
+describe("a welcome email that the server did not accept", () => {
   it.each<[string, SmtpScript]>([
     ["the server hangs up instead of greeting", { greeting: "close" }],
     ["the greeting does not come in time", { greeting: "stall" }],
@@ -99,7 +99,7 @@ describe("a welcome email that the server did not take", () => {
     ["the connection is reset before the message was begun", { DATA: "reset" }],
     ["the time is up before the message was begun", { DATA: "stall" }],
     ["the message is refused for now", { message: "451 try later" }],
-  ])("is tried again where %s", async (reason, script) => {
+  ])("is retried if %s", async (reason, script) => {
     const server = await mailServer(script);
 
     expect(await outcome(quickProducer, reason)).toMatchObject({
@@ -114,7 +114,7 @@ describe("a welcome email that the server did not take", () => {
   it.each<[string, SmtpScript, string]>([
     ["the recipient is refused", { RCPT: "550 no such mailbox" }, "550 no such mailbox"],
     ["the message is refused", { message: "554 5.7.1 looks like spam" }, "554 5.7.1 looks like spam"],
-  ])("fails for good where %s", async (reason, script, reply) => {
+  ])("fails permanently if %s", async (reason, script, reply) => {
     const server = await mailServer(script);
 
     expect(await outcome(quickProducer, reason)).toMatchObject({
@@ -126,7 +126,7 @@ describe("a welcome email that the server did not take", () => {
     expect(server.connections).toBe(1);
   });
 
-  it("fails after its last attempt where nobody listens, with nothing in doubt", async () => {
+  it("fails after its last attempt if nobody listens, with nothing in doubt", async () => {
     const server = await mailServer();
     await server.stop();
 
@@ -139,13 +139,13 @@ describe("a welcome email that the server did not take", () => {
   });
 });
 
-describe("a welcome email of which nobody knows whether the server took it", () => {
+describe("a welcome email that the server may have accepted", () => {
   it.each<[string, SmtpScript]>([
     ["closes the connection after it", { message: "close" }],
     ["resets the connection after it", { message: "reset" }],
     ["says nothing after it", { message: "stall" }],
     ["closes the connection in the middle of it", { content: "close" }],
-  ])("is held where the server %s", async (reason, script) => {
+  ])("is held if the server %s", async (reason, script) => {
     const server = await mailServer(script);
 
     expect(await outcome(quickProducer, reason)).toMatchObject({
@@ -158,11 +158,11 @@ describe("a welcome email of which nobody knows whether the server took it", () 
   });
 });
 
-describe("a welcome email whose worker is killed while the server has it and says nothing", () => {
-  it("is in doubt; settled as done its job completes without a second mail", withProcesses, async () => {
-    const { id, server, settle } = await killedInTheMiddle();
+describe("a welcome email whose worker is killed before the server answers", () => {
+  it("is in doubt; resolved as done, its job completes without a second mail", withProcesses, async () => {
+    const { id, server, resolve } = await killedInTheMiddle();
 
-    const status = await settle("done");
+    const status = await resolve("done");
 
     const mail = await simpleParser(server.received[0] ?? "");
     expect(status).toMatchObject({ id, state: "completed", result: { messageId: mail.messageId } });
@@ -170,15 +170,19 @@ describe("a welcome email whose worker is killed while the server has it and say
     expect(server.connections).toBe(1);
   });
 
-  it("is in doubt; settled as not done the same mail is sent exactly once more", withProcesses, async () => {
-    const { id, server, settle } = await killedInTheMiddle();
+  it(
+    "is in doubt; resolved as not done, the same mail is sent exactly once more",
+    withProcesses,
+    async () => {
+      const { id, server, resolve } = await killedInTheMiddle();
 
-    expect(await settle("not-done")).toMatchObject({ id, state: "completed" });
+      expect(await resolve("not-done")).toMatchObject({ id, state: "completed" });
 
-    expect(server.connections).toBe(2);
-    const [first, second] = await Promise.all(server.received.map((mail) => simpleParser(mail)));
-    expect(second?.messageId).toBe(first?.messageId);
-  });
+      expect(server.connections).toBe(2);
+      const [first, second] = await Promise.all(server.received.map((mail) => simpleParser(mail)));
+      expect(second?.messageId).toBe(first?.messageId);
+    },
+  );
 
   async function killedInTheMiddle() {
     const service = createService(quickApplication, { HOLDFAST_LOCK_MS: "500" });
@@ -206,7 +210,7 @@ describe("a welcome email whose worker is killed while the server has it and say
     return {
       id,
       server,
-      async settle(as: "done" | "not-done") {
+      async resolve(as: "done" | "not-done") {
         await using operator = await createOperator(quickApplication, service.env);
         await operator.resolve(id, "send", { as, evidence: "the mail server's log", by: "test" });
         return await untilState(submitter, id, "completed");

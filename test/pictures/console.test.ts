@@ -5,7 +5,7 @@ import type { Api, Producer } from "holdfast";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { launchBrowser, viewports } from "../support/browser.ts";
-import { openConsole, settled } from "../support/console-page.ts";
+import { openConsole, untilLoaded } from "../support/console-page.ts";
 import { createService } from "../support/service.ts";
 import { placeOrder, ranBySchedule, shopIn, trade } from "../support/shop.ts";
 import { until } from "../support/until.ts";
@@ -13,10 +13,10 @@ import { until } from "../support/until.ts";
 /** Where to put the pictures. */
 const folder = process.env.CONSOLE_PICTURES ?? "docs/console";
 
-/** For so long orders come in before the pictures, so that the chart has something to show. */
+/** How long orders come in before the pictures, so that the chart has data. */
 const TRADED_MS = 150_000;
 const BEAT_MS = 500;
-const patience = 600_000;
+const timeout = 600_000;
 
 const screens = Object.keys(viewports).flatMap((device) =>
   (["light", "dark"] as const).map((colorScheme) => ({
@@ -30,7 +30,7 @@ let api: Api;
 let browser: Browser;
 let producer: Producer;
 
-describe("pictures of the console", { timeout: patience }, () => {
+describe("pictures of the console", { timeout }, () => {
   beforeAll(async () => {
     const service = createService(
       shopIn({ isPartnerDown: true }),
@@ -47,9 +47,9 @@ describe("pictures of the console", { timeout: patience }, () => {
       Array.from({ length: 24 }, (_, index) => placeOrder(producer, 60_000 + index, 7_200_000)),
     );
     await until("the day's work is done", async () => (await waitingOrders()).length === 0);
-    await ask("overview"); // what goes on is measured from the first look on
+    await ask("overview"); // measures from here on
     await takeOrders(TRADED_MS);
-  }, patience);
+  }, timeout);
   afterAll(async () => {
     await browser.close();
     for (const stop of stops) await stop();
@@ -70,17 +70,17 @@ describe("pictures of the console", { timeout: patience }, () => {
       });
     for (const [name, path] of await everyPage()) {
       await open(path);
-      await settled(page);
+      await untilLoaded(page);
       await take(name);
     }
     await openRetry(page, open);
     await take("retry");
     await openSettling(page, open);
-    await take("settle");
+    await take("resolve");
   });
 });
 
-/** Orders come, now more, now fewer. */
+/** Orders arrive at a varying rate. */
 async function takeOrders(forMs: number): Promise<void> {
   const end = performance.now() + forMs;
   let order = 70_000;
@@ -120,7 +120,7 @@ async function openRetry(page: Page, open: (path: string) => Promise<void>): Pro
 
 async function openSettling(page: Page, open: (path: string) => Promise<void>): Promise<void> {
   await open("doubts");
-  await page.getByRole("button", { name: "Settle" }).first().click();
+  await page.getByRole("button", { name: "Resolve" }).first().click();
   await page.getByText("It happened.").click();
   await page.getByLabel("Evidence").fill("The customer has forwarded us the mail.");
 }

@@ -8,7 +8,7 @@ type Changes = Partial<
   Pick<JobContract, "type" | "queue" | "formerQueues" | "payload" | "result" | "retry" | "timeoutMs">
 >;
 
-/** A job that takes anything and returns anything, for a test that gives it a handler of its own. */
+/** A job that accepts and returns anything, for tests with their own handler. */
 export function anyJob(changes: Changes = {}) {
   return defineJob({
     type: "any",
@@ -20,10 +20,9 @@ export function anyJob(changes: Changes = {}) {
   });
 }
 
-/** Returns its payload. */
 export const echo = anyJob({ type: "echo" });
 
-/** Returns once the gate with the job's id is open, on the store at this URL. */
+/** Returns once the gate with the job's id is open, on the Redis at this URL. */
 export const gated = defineJob({
   type: "gated",
   payload: z.url(),
@@ -32,10 +31,10 @@ export const gated = defineJob({
   timeoutMs: 60_000,
 });
 
-/** Ends the process it runs in, whenever it runs. */
+/** Kills its process on every run. */
 export const deadly = anyJob({ type: "deadly", retry: { ...quick, attempts: 1, maxStarts: 2 } });
 
-/** Blocks the event loop for as many milliseconds as its payload says; null: for ever. */
+/** Blocks the event loop for the payload's milliseconds; null: forever. */
 export const blocking = anyJob({
   type: "blocking",
   timeoutMs: 1_000,
@@ -45,10 +44,10 @@ export const blocking = anyJob({
 /** Fails at once. */
 export const failing = anyJob({ type: "failing", retry: { ...quick, attempts: 1 } });
 
-/** Leaves behind a fault that reaches nobody, where `TEST_STRAYS` says of which kind; the text in it is the payload. */
+/** Leaves an unhandled fault of the kind in `TEST_STRAYS`, with the payload as its text. */
 export const stray = anyJob({ type: "stray" });
 
-/** Has a payload that much can be wrong with. */
+/** A payload that can be wrong in many ways. */
 export const greeting = defineJob({
   type: "greeting",
   payload: z.strictObject({
@@ -61,7 +60,7 @@ export const greeting = defineJob({
   timeoutMs: 10_000,
 });
 
-/** What the processes that a test starts run; tests inside one process often bring their own handlers. */
+/** The application of processes started by tests. */
 export const application = defineConfig({
   jobs: [echo, gated, deadly, blocking, failing, stray, greeting],
   handlers: async () => [
@@ -77,7 +76,7 @@ export const application = defineConfig({
       return "gave way";
     }),
     failing.handler(async () => {
-      throw new Error("as it was told");
+      throw new Error("on request");
     }),
     stray.handler(async ({ payload }) => {
       const fault = new TypeError(String(payload));

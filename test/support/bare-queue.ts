@@ -6,7 +6,7 @@ import { until } from "./until.ts";
 
 const name = "{bare}";
 
-/** BullMQ with nothing of ours around it: for each test of a file a new queue, and workers that end with the test. */
+/** Plain BullMQ: a new queue for each test of a file, and workers that end with the test. */
 export function useBareQueue() {
   let prefix: string;
   let connection: Redis;

@@ -1,12 +1,12 @@
 import { type Browser, chromium, type Page } from "playwright-core";
 
-/** Viewports that every page must work at. */
+/** Viewports that every page must support. */
 export const viewports = {
   desktop: { width: 1280, height: 800 },
   phone: { width: 390, height: 844 },
 } as const;
 
-/** Starts the machine's own Chromium, or the one `CHROMIUM_PATH` names. */
+/** Starts the machine's Chromium, or the one `CHROMIUM_PATH` names. */
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
@@ -14,7 +14,7 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** Texts that do not fit into their place and are not shortened with "…" either. */
+/** Texts that overflow without being shortened with "…". */
 export function cutTexts(page: Page): Promise<string[]> {
   return page.evaluate<
     string[]
@@ -24,7 +24,7 @@ export function cutTexts(page: Page): Promise<string[]> {
     .map((element) => element.textContent.slice(0, 100))`);
 }
 
-/** By how many pixels a page is wider than its viewport; 0 where nobody has to scroll sideways. */
+/** By how many pixels a page is wider than its viewport; 0 without sideways scrolling. */
 export function sidewaysScroll(page: Page): Promise<number> {
   return page.evaluate<number>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
 }

@@ -3,27 +3,27 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { onTestFinished } from "vitest";
 import { until } from "./until.ts";
 
-const PATIENCE_MS = 15_000;
+const TIMEOUT_MS = 15_000;
 
-/** A page of the console in a browser of its own, closed with the test. */
+/** A console page in its own browser, closed with the test. */
 export interface ConsolePage {
   readonly page: Page;
-  /** What the browser complained of, and what it fetched from elsewhere. */
+  /** The browser's complaints, and fetches from other origins. */
   readonly complaints: readonly string[];
-  /** Opens a page by its path in the console, e.g. `jobs?state=failed`, and waits until it is live. */
+  /** Opens a page by its path in the console, such as `jobs?state=failed`, and waits until it is live. */
   open(path: string): Promise<void>;
 }
 
 export async function openConsole(
   browser: Browser,
-  /** Of the service, e.g. `http://127.0.0.1:3000`. */
+  /** Of the service, such as `http://127.0.0.1:3000`. */
   url: string,
   options: BrowserContextOptions = {},
 ): Promise<ConsolePage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   onTestFinished(() => context.close());
   const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS); // sooner than the test's own, since it tells what was waited for
+  page.setDefaultTimeout(TIMEOUT_MS); // sooner than the test's own, because it says what was missing
   return {
     page,
     complaints: watch(page, new URL(url).origin),
@@ -34,32 +34,32 @@ export async function openConsole(
   };
 }
 
-/** Waits until what a page shows has come. */
-export async function settled(page: Page): Promise<void> {
+/** Waits until the page has loaded its content. */
+export async function untilLoaded(page: Page): Promise<void> {
   await until("nothing is loading", async () => (await page.getByText("Loading…").count()) === 0);
   await page.locator("[role=row], [role=listbox], .timeline, .overview, .empty").first().waitFor();
 }
 
 function watch(page: Page, home: string): string[] {
-  const told: string[] = [];
+  const complaints: string[] = [];
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) told.push(message.text());
+    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
   });
-  page.on("pageerror", (error) => told.push(error.message));
+  page.on("pageerror", (error) => complaints.push(error.message));
   page.on("request", (request) => {
     const { protocol, origin } = new URL(request.url());
-    if (protocol !== "data:" && origin !== home) told.push(`fetched ${request.url()}`);
+    if (protocol !== "data:" && origin !== home) complaints.push(`fetched ${request.url()}`);
   });
-  return told;
+  return complaints;
 }
 
 /**
- * What axe has against a page as it is now: a line for each element.
+ * The issues that axe finds on a page, one line per element.
  *
  * @param rules only these
  */
 export async function accessibilityFaults(page: Page, rules?: readonly string[]): Promise<string[]> {
-  // It is half a megabyte, and stays in a page until that loads another.
+  // Half a megabyte; it stays in a page until the next navigation.
   if (await page.evaluate("typeof axe === 'undefined'")) await page.evaluate(axe.source);
   const options = {
     resultTypes: ["violations"],

@@ -9,22 +9,22 @@ export interface StatusEvent {
   readonly data: JobStatus;
 }
 
-/** A client of a stream of events, as it sees it. */
+/** A client of an event stream. */
 export interface StreamClient {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** What has come so far. */
+  /** The events so far. */
   readonly events: readonly StatusEvent[];
   readonly comments: readonly string[];
-  /** The states in the order they came. */
+  /** The states in order. */
   readonly states: readonly string[];
-  /** Resolves when the stream has ended, by whomever. */
+  /** Resolves when the stream has ended, on either side. */
   readonly ended: Promise<unknown>;
   /** Hangs up. */
   close(): void;
 }
 
-/** Opens a stream over a connection of its own, closed at the latest when the test ends. */
+/** Opens a stream on a new connection, closed when the test ends. */
 export async function openStream(
   url: string,
   headers: Readonly<Record<string, string>> = {},
@@ -48,7 +48,7 @@ function readStream(asked: ClientRequest, response: IncomingMessage): StreamClie
       else if (block.includes("data: ")) events.push(parseEvent(block));
     }
   });
-  response.on("error", () => {}); // a stream that is cut has ended, too
+  response.on("error", () => {}); // a broken stream has ended, too
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,

@@ -14,15 +14,15 @@ const AT_ONCE = 5_000;
 
 export interface Copies {
   readonly count: number;
-  /** One of so many failed for this reason, the oldest first; the others with `HANDLER_FAILED`. */
+  /** One in `each` failed for this reason, the oldest first; the others with `HANDLER_FAILED`. */
   readonly every: number;
   readonly reason: string;
 }
 
 /**
- * Makes failed copies of a job that was really submitted.
+ * Makes failed copies of a submitted job.
  *
- * @param start how the keys of its queue begin
+ * @param start prefix of its queue's keys
  */
 export async function addFailedCopies(
   store: Redis,

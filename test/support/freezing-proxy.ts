@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** Stands between a client and its store, and can make single connections of it hang. */
+/** A proxy to Redis that can make single connections hang. */
 export interface FreezingProxy {
   readonly url: string;
-  /** From now on, connections that carry this text hang, and so do all new ones: they stay open, and nothing passes. */
+  /** From now on, connections that carry this text hang, and so do all new ones. */
   freeze(text: string): void;
   /** How many connections hang. */
   readonly frozen: number;

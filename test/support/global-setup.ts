@@ -7,9 +7,9 @@ import { startRedisServer } from "./redis-server.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** The run's shared server: `inject("redisUrl")`. Each test takes a key prefix of its own on it. */
+    /** The run's shared server: `inject("redisUrl")`. Each test uses its own key prefix. */
     redisUrl: string;
-    /** What processes keep outside the store; a store that another run left behind must not be remembered. */
+    /** Data that processes keep outside Redis; it must not survive the run. */
     dataDir: string;
   }
 }

@@ -5,11 +5,11 @@ import { text } from "node:stream/consumers";
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** Parsed where it is JSON. Most have an id; a test says what else it expects. */
+  /** Parsed if it is JSON. Most have an id; a test states what else it expects. */
   readonly body: { readonly id: string; readonly [member: string]: unknown };
 }
 
-/** One exchange of JSON. A body that is text or bytes goes out as it is. */
+/** One exchange of JSON. A text or byte body is sent as it is. */
 export async function call(
   url: string,
   method: string,
@@ -34,7 +34,7 @@ export const get = (url: string) => call(url, "GET");
 export const post = (url: string, body: unknown, headers?: Readonly<Record<string, string>>) =>
   call(url, "POST", body, headers);
 
-/** Sends bytes that no well-behaved client would; resolves to all that comes back until the server hangs up. */
+/** Sends raw bytes; resolves to everything that comes back until the server hangs up. */
 export async function sendRaw(url: string, request: string | Buffer): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);

@@ -7,16 +7,16 @@ import { startRedisServer } from "./redis-server.ts";
 
 const ACL = fileURLToPath(new URL("../../ops/redis/holdfast.acl", import.meta.url));
 
-/** A store that knows the documented user alone, beside one with all rights for the test to look with. */
+/** A Redis with only the documented user, and a second connection with all rights. */
 export interface LimitedStore {
   /** With the user's name and password. */
   readonly url: string;
-  /** With all rights; connects when it is used. */
+  /** With all rights; connects when used. */
   readonly admin: Redis;
   stop(): Promise<void>;
 }
 
-/** @param tls the port that it listens on by TLS alone, and the files that it needs for that */
+/** @param tls the TLS-only port, and its files */
 export async function startLimitedStore(tls?: {
   readonly port: number;
   readonly args: readonly string[];

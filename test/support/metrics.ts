@@ -2,11 +2,11 @@
 export interface Scrape {
   readonly status: number;
   readonly text: string;
-  /** Of the series with just these labels; undefined where there is none. */
+  /** Of the series with exactly these labels; undefined if there is none. */
   value(name: string, labels?: Readonly<Record<string, string>>): number | undefined;
-  /** The values that a label has in the series of a metric. */
+  /** A label's values in the series of a metric. */
   labelValues(name: string, label: string): string[];
-  /** Of all metrics, also of those that have no series yet. */
+  /** Of all metrics, including those without series. */
   readonly names: ReadonlySet<string>;
 }
 
@@ -14,13 +14,13 @@ const SERIES = /^([a-z_]\w*)(?:\{(.*)\})? (\S+)$/;
 const LABEL = /([a-z_]\w*)="((?:[^"\\]|\\.)*)"/g;
 
 export async function scrape(url: string): Promise<Scrape> {
-  // On a connection of its own: one that is kept can be to a process that has died.
+  // A new connection: a kept one may lead to a dead process.
   const response = await fetch(url, { headers: { connection: "close" } });
   const text = await response.text();
   const series = text.split("\n").flatMap((line) => {
-    const [, name = "", told = "", value] = SERIES.exec(line) ?? [];
+    const [, name = "", given = "", value] = SERIES.exec(line) ?? [];
     if (value === undefined) return [];
-    const labels = [...told.matchAll(LABEL)].map(([, label = "", text = ""]) => [label, text] as const);
+    const labels = [...given.matchAll(LABEL)].map(([, label = "", text = ""]) => [label, text] as const);
     return [{ name, labels: Object.fromEntries(labels), value: Number(value) }];
   });
   return {

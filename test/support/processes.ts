@@ -5,21 +5,21 @@ import { onTestFinished } from "vitest";
 import type { Variables } from "./service.ts";
 import { until } from "./until.ts";
 
-/** The command as it is in a checkout. */
+/** The command of a checkout. */
 export const BIN = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
 export const CONFIG = fileURLToPath(new URL("fixtures/holdfast.config.ts", import.meta.url));
 
-/** Starting takes a second on an idle machine, and many on one that runs every test at once. */
+/** A start takes a second on an idle machine, and many when all tests run at once. */
 export const START_MS = 60_000;
 
-/** For tests that start processes, some of them one after the other. */
+/** For tests that start processes, some one after another. */
 export const withProcesses = { timeout: 3 * START_MS };
 
-/** A `holdfast` command in a process of its own, killed when the test ends. */
+/** A `holdfast` process, killed when the test ends. */
 export interface HoldfastProcess {
   readonly pid: number;
   readonly stdin: ChildProcessWithoutNullStreams["stdin"];
-  /** What it has printed so far. */
+  /** Its output so far. */
   readonly stdout: string;
   readonly stderr: string;
   kill(signal: NodeJS.Signals): void;
@@ -27,7 +27,7 @@ export interface HoldfastProcess {
 }
 
 export interface Ended {
-  /** Null when a signal ended it. */
+  /** Null if a signal ended it. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -35,7 +35,7 @@ export interface Ended {
 
 export interface LaunchOptions {
   readonly cwd?: string;
-  /** In a process group of its own, so that `pressCtrlC` reaches it and not the test. */
+  /** In its own process group, so that `pressCtrlC` does not hit the test. */
   readonly detached?: boolean;
 }
 
@@ -72,7 +72,7 @@ export function launch(
   };
 }
 
-/** Starts a role; resolves when it says in its log that it is ready. */
+/** Starts a role; resolves when its log says that it is ready. */
 export async function launchRole(
   role: "api" | "worker" | "scheduler",
   env: Variables,
@@ -89,7 +89,7 @@ export async function launchRole(
   return child;
 }
 
-/** The URL that an API process told in its log. */
+/** The URL in an API process's log. */
 export function urlOf(api: HoldfastProcess): string {
   const [, url = ""] = /"url":"([^"]+)"/.exec(api.stderr) ?? [];
   return url;
@@ -102,7 +102,7 @@ export function run(args: readonly string[], env: Variables, stdin = ""): Promis
   return child.ended;
 }
 
-/** Does what a terminal does: tells every process of the group. */
+/** Signals every process of the group, as a terminal does. */
 export function pressCtrlC({ pid }: HoldfastProcess): void {
   process.kill(-pid, "SIGINT");
 }
@@ -113,7 +113,7 @@ export interface ProcessEntry {
   readonly command: string;
 }
 
-/** The processes that a process has started and that still run. */
+/** The running child processes of a process. */
 export function childrenOf(parent: number): ProcessEntry[] {
   return runningProcesses().filter(({ ppid }) => ppid === parent);
 }
@@ -122,7 +122,7 @@ export function isAlive(pid: number): boolean {
   return runningProcesses().some((entry) => entry.pid === pid);
 }
 
-/** Without those that have ended and whose parent has not taken notice. */
+/** Without zombies. */
 function runningProcesses(): (ProcessEntry & { readonly ppid: number })[] {
   const listed = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8" });
   return listed.split("\n").flatMap((line) => {

@@ -8,11 +8,11 @@ export interface Shard {
   readonly replica: RedisServer;
 }
 
-/** A Redis Cluster of three masters with a replica each, of a test's own. */
+/** A Redis Cluster of three masters with a replica each. */
 export interface RedisCluster {
   /** Names its masters, as `REDIS_URL` does. */
   readonly url: string;
-  /** Those that hold a queue's keys. */
+  /** The servers that hold a queue's keys. */
   shardOf(prefix: string, queue: string): Promise<Shard>;
   readonly shards: readonly Shard[];
   stop(): Promise<void>;
@@ -20,7 +20,7 @@ export interface RedisCluster {
 
 const SLOTS = 16_384;
 
-/** Starts six servers, makes them one cluster, and waits until its replicas follow. */
+/** Starts six servers, joins them, and waits until the replicas are in sync. */
 export async function startRedisCluster(): Promise<RedisCluster> {
   const args = [
     "--cluster-enabled",
@@ -78,7 +78,7 @@ async function join(servers: readonly RedisServer[], clients: readonly Redis[]):
     return known.every((info) => /cluster_known_nodes:6\b/.test(String(info)));
   });
   for (const index of [3, 4, 5]) await clients[index]?.call("CLUSTER", "REPLICATE", ids[index - 3] ?? "");
-  await until("the cluster is whole and its replicas follow", async () => {
+  await until("the cluster is complete and its replicas are in sync", async () => {
     const known = await Promise.all(clients.map((client) => client.call("CLUSTER", "INFO")));
     const masters = await Promise.all(clients.slice(0, 3).map((client) => client.info("replication")));
     return (

@@ -8,31 +8,31 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 
 export interface RedisServerOptions {
-  /** Where its files are kept. @default a new temporary folder, which `stop()` removes */
+  /** Where its files are. @default a new temporary folder, which `stop()` removes */
   readonly directory?: string;
   /** @default a free one */
   readonly port?: number;
-  /** More arguments, e.g. `["--maxmemory", "10mb"]`; they override the defaults below. */
+  /** More arguments, such as `["--maxmemory", "10mb"]`; they override the defaults below. */
   readonly args?: readonly string[];
   /** Added to its environment. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** A Redis or Valkey server of a test's own, which the test may hurt. */
+/** A Redis or Valkey server that a test may damage. */
 export interface RedisServer {
   readonly url: string;
   readonly port: number;
-  /** Of the process that runs now: another one after `restart()`. */
+  /** Of the running process; it changes with `restart()`. */
   readonly pid: number;
-  /** Ends it with SIGKILL, as a crash would, even if it is paused; resolves when it is gone. Its files stay. */
+  /** Ends it with SIGKILL, even if it is paused; resolves when it is gone. Its files stay. */
   kill(): Promise<void>;
   /** Kills it and removes its temporary folder. Safe to call twice. */
   stop(): Promise<void>;
-  /** Kills it, where it still runs, and starts it on the same port and files; resolves when it answers. */
+  /** Kills it if it runs, and starts it on the same port and files; resolves when it answers. */
   restart(): Promise<void>;
 }
 
-/** What is acknowledged is on the disk, and nothing is ever evicted. */
+/** Acknowledged means on disk, and nothing is ever evicted. */
 const durable = [
   ["--appendonly", "yes"],
   ["--appendfsync", "always"],
@@ -41,7 +41,7 @@ const durable = [
   ["--save", ""],
 ].flat();
 
-/** Below the range from which the system picks the near ends of connections, so that a port stays ours over a restart. */
+/** Below the range of ephemeral ports, so that a port stays ours over a restart. */
 const ports = { from: 20_000, to: 32_000 };
 const portTries = 20;
 
@@ -79,12 +79,12 @@ async function launchOnFreePort(args: readonly string[], wantedPort?: number, en
   for (let tries = 0; tries < portTries; tries += 1) {
     const port = wantedPort ?? randomInt(ports.from, ports.to);
     const server = await launch(["--bind", "127.0.0.1", "--port", String(port), ...args], env);
-    if (server !== "port taken") return { server, port };
+    if (server !== "port in use") return { server, port };
   }
   throw new Error(`No free port for a Redis server: tried ${wantedPort ?? "random ones"} ${portTries} times`);
 }
 
-/** Resolves when the server says that it is ready: another server's answer on the same port cannot be mistaken for it. */
+/** Resolves when the server itself reports that it is ready, so another server on the port is not mistaken for it. */
 async function launch(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn(findServer(), args, {
     stdio: ["ignore", "pipe", "inherit"],
@@ -105,11 +105,11 @@ async function launch(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     return { pid: child.pid!, kill };
   }
   await exited;
-  if (printed.some((line) => line.includes("Address already in use"))) return "port taken";
+  if (printed.some((line) => line.includes("Address already in use"))) return "port in use";
   throw new Error(`The Redis server did not start:\n${printed.join("\n")}`);
 }
 
-/** However this process ends, even by SIGKILL, its end of the pipe closes, and the guard ends the server. */
+/** The guard ends the server however this process ends, even by SIGKILL, because its pipe closes. */
 function endWithUs(server: ChildProcess) {
   const guard = spawn("sh", ["-c", `read _; kill -9 ${server.pid}`], {
     stdio: ["pipe", "ignore", "ignore"],

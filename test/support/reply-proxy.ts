@@ -2,14 +2,14 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** Stands between clients and their store, and holds replies back: the store has run the commands. */
+/** A proxy to Redis that holds replies back: Redis has run the commands. */
 export interface ReplyProxy {
   readonly url: string;
-  /** Holds back what the store says to some connections, by all that they have sent, until `pass()`. */
+  /** Holds back the replies to some connections, chosen by what they have sent, until `pass()`. */
   holdBack(isMeant: (sent: string) => boolean): void;
-  /** Lets through what was held back, and all that follows. */
+  /** Lets everything through again. */
   pass(): void;
-  /** Whether the store has said this to anyone, and it was let through. */
+  /** Whether this reply was let through. */
   hasPassed(text: string): boolean;
 }
 

@@ -25,7 +25,7 @@ export function markdownTable({ head, rows }: Table): string {
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
-/** When and on what a laboratory measured, by name. */
+/** When and on what was measured, by name. */
 export function commonFacts(): Record<string, string> {
   const [cpu] = cpus();
   return {
@@ -45,7 +45,7 @@ export function versionOf(name: string): string {
   return versionIn(join(root, "node_modules", name));
 }
 
-/** What a command prints; empty where there is none. */
+/** What a command prints; empty if it does not exist. */
 export function outputOf(command: string, ...args: string[]): string {
   return spawnSync(command, args, { encoding: "utf8" }).stdout ?? "";
 }

@@ -16,13 +16,13 @@ import {
 import { Redis } from "ioredis";
 import { inject, onTestFinished } from "vitest";
 import type { VariableName } from "../../src/config/variables.ts";
-import { stopAll } from "../../src/service/running.ts";
-import { bullmqQueueName } from "../../src/store/keys.ts";
+import { stopAll } from "../../src/lib/running.ts";
+import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
 import { until } from "./until.ts";
 
 export type Variables = Readonly<Partial<Record<VariableName, string>>>;
 
-/** The environment of one test: the shared store, and a key prefix of its own on it. */
+/** The environment of one test: the shared Redis, and a new key prefix. */
 export function testEnvironment(variables: Variables = {}) {
   return {
     REDIS_URL: inject("redisUrl"),
@@ -34,13 +34,13 @@ export function testEnvironment(variables: Variables = {}) {
   };
 }
 
-/** A whole service in this process. What it started ends with the test, or with what `whenOver` waits for. */
+/** A whole service in this process. It ends with the test, or with what `whenOver` waits for. */
 export interface Service {
   readonly env: ReturnType<typeof testEnvironment>;
   startApi(): Promise<Api>;
   startWorker(): Promise<Running>;
   createProducer(): Promise<Producer>;
-  /** The queue as a user of BullMQ sees it, with nothing of ours in between. */
+  /** The queue as a user of BullMQ sees it. */
   openBareQueue(name?: string): Queue;
   connect(): Redis;
 }
@@ -78,7 +78,7 @@ export function createService(
   };
 }
 
-/** An application of just these handlers' jobs. */
+/** An application of these handlers' jobs. */
 export function applicationOf(...handlers: readonly JobHandler[]): Application {
   return defineConfig({ jobs: handlers.map(({ job }) => job), handlers: async () => handlers });
 }

@@ -8,7 +8,7 @@ import {
   type Producer,
 } from "holdfast";
 import { z } from "zod";
-import { tickKey } from "../../src/contract/define-schedule.ts";
+import { tickKey } from "../../src/job/define-schedule.ts";
 
 const order = z.strictObject({ order: z.int(), email: z.email() });
 const inTime = { attempts: 3, backoff: { kind: "fixed", delayMs: 20 } } as const;
@@ -78,13 +78,13 @@ const schedules = [
   }),
 ];
 
-/** What happens outside of the jobs, and changes. */
+/** The changing world outside of the jobs. */
 export interface World {
   /** Whether the partner's receiver is out of order. */
   isPartnerDown: boolean;
 }
 
-/** A web shop whose jobs fail, and are in doubt, as they are in life. */
+/** A web shop whose jobs fail and are in doubt, as in real life. */
 export function shopIn(world: World) {
   return defineConfig({
     jobs: [confirmation, invoice, partnerHook, videoPreview, stockSync, nightlyReport],
@@ -94,7 +94,7 @@ export function shopIn(world: World) {
         log.info("composed", { order: payload.order });
         const messageId = await effect("send", async ({ key }) => {
           if (payload.order % 90 === 0)
-            throw new InDoubtError("the mail server hung up after it had taken the message");
+            throw new InDoubtError("the mail server hung up after it had accepted the message");
           return `<order-confirmation.${key}@shop.example>`;
         });
         return { messageId: messageId ?? "unknown" };
@@ -124,7 +124,7 @@ export function shopIn(world: World) {
   });
 }
 
-/** How many jobs there are of each kind. */
+/** Jobs of each kind. */
 export interface Trade {
   readonly confirmations: number;
   readonly invoices: number;
@@ -132,7 +132,7 @@ export interface Trade {
   readonly videos: number;
 }
 
-/** Submits what a busy day brings. */
+/** Submits the jobs of a busy day. */
 export async function trade(
   producer: Producer,
   { confirmations, invoices, hooks, videos }: Trade,
@@ -167,12 +167,12 @@ export async function trade(
   ]);
 }
 
-/** One more order, with a key of its own or another. */
+/** One more order, with a new key by default. */
 export function placeOrder(producer: Producer, order: number, delayMs = 0, key = `order-${order}`) {
   return producer.submit(confirmation, confirmationOf(order).payload, { idempotencyKey: key, delayMs });
 }
 
-/** As if a scheduler had been there in the past hours, but for a while. */
+/** As if a scheduler had run for a part of the past hours. */
 export async function ranBySchedule(producer: Producer): Promise<void> {
   for (const schedule of schedules) {
     const { job, payload, timetable } = schedule;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 
-/** Where a mail server's part in a delivery can go wrong. `content`: while it receives the message; `message`: after it. */
+/** Stages at which a delivery can fail. `content`: while the server receives the message; `message`: after it. */
 export type SmtpStage =
   | "greeting"
   | "EHLO"
@@ -15,20 +15,20 @@ export type SmtpStage =
 
 type Reply = `${number} ${string}` | `${number}-${string}`;
 
-/** What the server does at a stage: a reply, silence, a FIN, a RST, or a reply that breaks off without a line break. */
+/** What the server does at a stage: a reply, silence, a FIN, a RST, or a reply without its line break. */
 export type SmtpMove = Reply | "stall" | "close" | "reset" | { readonly brokenOff: string };
 
-/** What the server does otherwise than a good one. */
+/** How the server differs from a good one. */
 export type SmtpScript = Partial<Record<SmtpStage, SmtpMove>>;
 
 export interface ScriptedSmtp extends AsyncDisposable {
   /** For `SMTP_URL`. */
   readonly url: string;
-  /** How many connections it has seen. */
+  /** Connections so far. */
   readonly connections: number;
-  /** The commands that it was given, without their arguments. */
+  /** The commands it got, without arguments. */
   readonly commands: readonly string[];
-  /** Messages that were received up to their final dot, whatever was answered to that. */
+  /** Messages received up to their final dot, whatever the answer. */
   readonly received: readonly string[];
   /** Ends it and all its connections. */
   stop(): Promise<void>;
@@ -42,10 +42,10 @@ const goodReplies: Record<Exclude<SmtpStage, "content">, Reply> = {
   MAIL: "250 ok",
   RCPT: "250 ok",
   DATA: "354 go ahead",
-  message: "250 taken",
+  message: "250 accepted",
 };
 
-/** A mail server that follows a script: the first connection the first one, and so on; after the last it is a good one. */
+/** A mail server with a script for each connection; after the last script it behaves well. */
 export async function startScriptedSmtp(...scripts: readonly SmtpScript[]): Promise<ScriptedSmtp> {
   const seen: Seen = { commands: [], received: [] };
   const sockets = new Set<Socket>();
@@ -119,7 +119,7 @@ function serve(socket: Socket, script: SmtpScript, { commands, received }: Seen)
     return true;
   }
 
-  // What becomes of the connection after its script is over is the client's business.
+  // After its script, the client decides about the connection.
   socket.on("error", () => {});
   socket.setEncoding("latin1").on("data", (chunk: string) => {
     unread += chunk;

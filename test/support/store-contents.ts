@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Service } from "./service.ts";
 
-/** All that the store holds under a service's prefix, counters and streams of events included, as one text to compare. */
+/** Everything under a service's prefix in Redis, as one text to compare. */
 export async function storeContents(service: Service): Promise<string> {
   const client = service.connect();
   const keys = (await client.keys(`${service.env.HOLDFAST_PREFIX}:*`)).sort();

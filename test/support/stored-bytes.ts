@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 
-/** All that a store with an append-only file ever wrote, commands that were undone since included. */
+/** Everything that a Redis with an append-only file ever wrote. */
 export async function storedBytes(directory: string): Promise<string> {
   const log = path.join(directory, "appendonlydir");
   const files = (await readdir(log)).filter((name) => name.endsWith(".aof"));

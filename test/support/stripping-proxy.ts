@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A proxy that shows a service under a path of its own. */
+/** A proxy that serves a service under a path. */
 export interface StrippingProxy {
-  /** Where the service is seen, e.g. `http://127.0.0.1:1234/ops`. */
+  /** The service's URL, such as `http://127.0.0.1:1234/ops`. */
   readonly url: string;
   /** Hangs up on everybody, and answers 502 until `goOn()`. */
   cut(): void;
@@ -12,13 +12,13 @@ export interface StrippingProxy {
   stop(): Promise<void>;
 }
 
-/** Takes a prefix off each path, as reverse proxies do; of what it hides from the service, nothing else tells. */
+/** Strips a prefix off each path, as reverse proxies do, and leaves no other trace. */
 export async function startStrippingProxy(target: string, prefix: string): Promise<StrippingProxy> {
-  let isCut = false;
+  let isMutated = false;
   const server = createServer((asked, answer) => {
     const path = asked.url ?? "";
-    if (isCut || !path.startsWith(prefix)) {
-      answer.writeHead(isCut ? 502 : 404, { "content-type": "text/html" }).end("<h1>Not here</h1>");
+    if (isMutated || !path.startsWith(prefix)) {
+      answer.writeHead(isMutated ? 502 : 404, { "content-type": "text/html" }).end("<h1>Not here</h1>");
       return;
     }
     const { method, headers } = asked;
@@ -40,11 +40,11 @@ export async function startStrippingProxy(target: string, prefix: string): Promi
   return {
     url: `http://127.0.0.1:${port}${prefix}`,
     cut() {
-      isCut = true;
+      isMutated = true;
       server.closeAllConnections();
     },
     goOn() {
-      isCut = false;
+      isMutated = false;
     },
     async stop() {
       const closed = once(server, "close");

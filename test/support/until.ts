@@ -6,8 +6,8 @@ const EVERY_MS = 10;
  * Waits until a condition holds.
  *
  * @param what completes "waited in vain until …"
- * @param probe gives what the test waits for; anything falsy means not yet
- * @returns what the probe gave
+ * @param probe returns what the test waits for; anything falsy means not yet
+ * @returns the probe's result
  */
 export async function until<T>(
   what: string,

@@ -1,4 +1,4 @@
-/** Compiled, not run: each line under a `@ts-expect-error` must be a compile error, and all others must not. */
+/** Compiled, not run: each line under a `@ts-expect-error` must be a compile error, and no other may be. */
 import { defineJob, defineSchedule, type JobContract } from "holdfast";
 import { z } from "zod";
 
@@ -13,7 +13,7 @@ const report = defineJob({
 export const isAnyContract: JobContract = report;
 export const keepsItsType: "report" = report.type;
 
-// A handler is given the payload as it was parsed, with defaults filled in…
+// A handler gets the parsed payload, with defaults…
 report.handler(async ({ payload, attempt, signal, jobId, idempotencyKey, log, progress }) => {
   const copies: number = payload.copies;
   const month: string = payload.month;
@@ -81,7 +81,7 @@ const mailing = defineJob({
 
 mailing.handler(async ({ effect }) => {
   const sent = await effect("send", async ({ key }) => ({ messageId: key }));
-  // @ts-expect-error an effect that an operator settled as done may have no result
+  // @ts-expect-error an effect that an operator resolved as done may have no result
   sent.messageId;
   sent?.messageId satisfies string | undefined;
   // @ts-expect-error no such effect is declared
@@ -91,7 +91,7 @@ mailing.handler(async ({ effect }) => {
 report.handler(async ({ effect }) => effect("send", async () => ({ pages: 1 })));
 // @ts-expect-error what to do in doubt must be said
 defineJob({ ...wellFormed, effects: { send: { timeoutMs: 1_000 } } });
-// @ts-expect-error repeating is safe only for as long as downstream remembers
+// @ts-expect-error repeating is only safe while downstream remembers
 defineJob({ ...wellFormed, effects: { send: { timeoutMs: 1_000, inDoubt: "repeat" } } });
 
 const secretive = {
@@ -104,5 +104,5 @@ const secretive = {
 defineJob({ ...secretive, redact: { payload: ["/user/password", "/tokens/*/value", "/tokens"] } });
 // @ts-expect-error the payload has no such member
 defineJob({ ...secretive, redact: { payload: ["/user/pasword"] } });
-// @ts-expect-error an element has a number, or stands for all of them
+// @ts-expect-error an element has a number, or means all of them
 defineJob({ ...secretive, redact: { payload: ["/tokens/value"] } });

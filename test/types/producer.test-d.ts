@@ -1,4 +1,4 @@
-/** Compiled, not run: each line under a `@ts-expect-error` must be a compile error, and all others must not. */
+/** Compiled, not run: each line under a `@ts-expect-error` must be a compile error, and no other may be. */
 import {
   defineJob,
   type ErrorCode,
@@ -55,11 +55,11 @@ producer.submitMany(report, [{ payload, ...options }]).then((results) => {
     } else {
       result.id satisfies string;
     }
-    // @ts-expect-error one that was refused has no id
+    // @ts-expect-error a refused one has no id
     result.id;
   }
 });
-// @ts-expect-error one of many needs a key of its own, too
+// @ts-expect-error each of many needs its own key, too
 producer.submitMany(report, [{ payload }]);
 // @ts-expect-error one of many has the wrong payload
 producer.submitMany(report, [{ payload: { month: 5 }, ...options }]);

@@ -1,9 +1,9 @@
-// A producer in a process of its own, which does what the laboratory orders: `driver.ts MODULE`.
+// A producer in its own process: `driver.ts MODULE`. It takes orders as messages.
 import { randomUUID } from "node:crypto";
 import type { Driven, Order } from "../driver.ts";
 import { latencyOf } from "../statistics.ts";
 import type { Open, Producer } from "./contestant.ts";
-import { now } from "./tell-start.ts";
+import { now } from "./report-start.ts";
 
 const [, , module = ""] = process.argv;
 const { open } = (await import(new URL(`../../${module}.js`, import.meta.url).href)) as { open: Open };
@@ -49,7 +49,7 @@ function expectState(state: string | undefined): void {
   if (state !== "waiting") throw new Error(`Expected a job that waits, got ${state}`);
 }
 
-/** Keeps so many operations in flight until the time is up, and lets those in flight end. */
+/** Keeps `inFlight` operations in flight until the time is up, and lets the last ones finish. */
 async function forSeconds(
   { inFlight, seconds }: { readonly inFlight: number; readonly seconds: number },
   operation: () => Promise<unknown>,
@@ -72,7 +72,7 @@ async function forSeconds(
 const FILL_AT_ONCE = 500;
 const FILL_LANES = 4;
 
-/** Not measured, so by whatever way is quickest. */
+/** Not measured, so the fastest way will do. */
 async function fill(producer: Producer, { count, type = "plain-email" }: FillOrder): Promise<Driven> {
   const startedAt = performance.now();
   let left = count;

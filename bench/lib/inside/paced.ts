@@ -1,5 +1,5 @@
-// Submits jobs at a steady pace, in a process of its own: `paced.ts URL PER_SECOND WARM_UP_SECONDS SECONDS`. Each job's
-// time counts from when it was due to be sent, whether or not the answers before it had come.
+// Submits jobs at a steady pace, in its own process: `paced.ts URL PER_SECOND WARM_UP_SECONDS SECONDS`. A job's time counts from
+// when it was due, even if earlier answers were late.
 import { Pool } from "undici";
 import { latencyOf } from "../statistics.ts";
 import { payload } from "./contestant.ts";
@@ -9,7 +9,7 @@ const CONNECTIONS = 64;
 
 const pool = new Pool(url, { connections: CONNECTIONS });
 const pace = Number(perSecond);
-/** Of these nothing is measured: connections are made, and code is compiled. */
+/** Not measured: connections are opened and code is compiled. */
 const first = pace * Number(warmUpSeconds);
 const total = first + pace * Number(seconds);
 const took: number[] = [];

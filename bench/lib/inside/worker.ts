@@ -1,4 +1,4 @@
-// An opponent's worker in a process of its own: `worker.ts MODULE CONCURRENCY KEEP_COMPLETED`.
+// An opponent's worker in its own process: `worker.ts MODULE CONCURRENCY KEEP_COMPLETED`.
 import type { Work } from "./contestant.ts";
 
 const [, , module = "", concurrency, keepCompleted] = process.argv;

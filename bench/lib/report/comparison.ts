@@ -4,7 +4,7 @@ import { goal, latency, number, ratio, withRange } from "./numbers.ts";
 
 const MICROSECONDS = 1_000_000;
 
-/** The comparison as a table: two lines a row, one for each side. @param nameOf how a row is called */
+/** The comparison as a table: two lines per row, one for each side. @param nameOf names a row */
 export function comparison(results: readonly Result[], nameOf: (result: Result) => string): Table {
   return {
     head: [
@@ -36,13 +36,13 @@ export function comparison(results: readonly Result[], nameOf: (result: Result) 
   };
 }
 
-/** Where the time of one job went, on each side of which that was counted. */
+/** Where the time of one job went, for each side that counted it. */
 export function spendingTable(results: readonly Result[]): Table {
   const sides = new Map(
     results.flatMap(({ holdfast, opponent }) => [holdfast, opponent]).map((side) => [side.name, side]),
   );
   return {
-    head: ["", "µs a job", "process", "store", "of it commands", "jobs a turn of the store"],
+    head: ["", "µs a job", "process", "Redis", "of it commands", "jobs a turn of Redis"],
     rows: [...sides.values()].flatMap(({ name, value, spent }) => {
       if (spent === undefined) return [];
       const parts = [spent.process, spent.store, spent.commands, spent.jobsPerTurn];
@@ -51,7 +51,7 @@ export function spendingTable(results: readonly Result[]): Table {
   };
 }
 
-/** How Holdfast does at each depth: what was measured, and its ratio to the shallowest. */
+/** Holdfast at each depth: the value, and its ratio to the shallowest. */
 export function growthTable(results: readonly Result[]): Table {
   return {
     head: ["", "waiting jobs", "median (min–max)", "unit", "ratio (min–max)"],
@@ -68,7 +68,7 @@ export function growthTable(results: readonly Result[]): Table {
 
 export interface Series {
   readonly what: string;
-  /** From the shallower to the deeper. */
+  /** From shallow to deep. */
   readonly points: readonly Result[];
 }
 

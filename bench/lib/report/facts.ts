@@ -22,7 +22,7 @@ export function collectFacts({ rounds, seconds, warmUpSeconds }: Form): Record<s
 
 const FSYNCS = 200;
 
-/** What each acknowledgement waits for, where the stores of the measurements keep their files. */
+/** What each acknowledgement waits for, on the disk that the measurements use. */
 function fsyncMs(): number {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-fsync-"));
   const file = openSync(join(directory, "log"), "a");

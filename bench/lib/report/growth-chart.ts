@@ -10,7 +10,7 @@ const SHALLOWEST = 1_000;
 const strokes = ["one", "two", "three"];
 const LABEL_GAP = 16;
 
-/** What Holdfast does at growing depths, as its ratio to what it does at the shallowest: flat lines are what is wanted. */
+/** Holdfast at growing depths, relative to the shallowest. Flat lines are good. */
 export function growthChart(results: readonly Result[]): string {
   const series = growthSeries(results);
   const depths = [SHALLOWEST, ...new Set(results.flatMap(({ row }) => row.growth?.depth ?? []))];
@@ -47,7 +47,7 @@ export function growthChart(results: readonly Result[]): string {
   });
 }
 
-/** Each at the end of its line, and none on another. */
+/** Labels at the ends of the lines, without overlaps. */
 function labels(series: readonly Series[], y: (ratio: number) => number): string[] {
   const ends = series
     .map(({ what, points }, index) => ({

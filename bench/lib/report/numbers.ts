@@ -1,7 +1,7 @@
 import type { Latency, Row } from "../row.ts";
 import type { Spread } from "../statistics.ts";
 
-/** Three digits that count, whole numbers above: "23,400", "7.14", "0.0812". */
+/** Three significant digits: "23,400", "7.14", "0.0812". */
 export function number(value: number): string {
   if (!Number.isFinite(value)) return "–";
   const digits = Number(value.toPrecision(3));
@@ -21,7 +21,7 @@ export function latency(latency: Latency | undefined): string {
   return [latency.p50, latency.p90, latency.p99].map(number).join(" / ");
 }
 
-/** What is to be reached, e.g. "≥ 5 ×". */
+/** A row's goal, such as "≥ 5 ×". */
 export function goal({ reach, better }: Row): string {
   return reach === undefined ? "" : `${better === "higher" ? "≥" : "≤"} ${number(reach)} ×`;
 }

@@ -14,7 +14,7 @@ export interface Run {
   readonly results: readonly Result[];
 }
 
-/** Writes the report, all that was measured, and the charts into docs/. */
+/** Writes the report, all results, and the charts to docs/. */
 export function publish(run: Run): void {
   const growth = run.results.filter(({ row }) => row.growth !== undefined);
   const compared = run.results.filter(({ row }) => row.growth === undefined);
@@ -24,7 +24,7 @@ export function publish(run: Run): void {
   write("performance-growth.svg", growthChart(growth));
 }
 
-/** All that was measured, each round by itself. */
+/** All results, round by round. */
 export function json({ facts, minutes, results }: Run): string {
   const rows = results.map(({ row, ...measured }) => {
     const { name, title, unit, better, reach, note } = row;
@@ -41,10 +41,10 @@ function report({ facts, minutes }: Run, compared: readonly Result[], growth: re
   );
   return `# Performance: Holdfast against its opponents
 
-Written by \`npm run bench\`; do not edit by hand. \`bench/README.md\` tells how it is measured.
+Written by \`npm run bench\`; do not edit by hand. \`bench/README.md\` says how it is measured.
 
 **${reached.length} of ${judged.length} goals reached, in ${minutes} minutes.** Ratios are Holdfast's value to the opponent's, both measured in turn on the
-same machine, on a store at the same durability. They carry over to other machines better than the values do.
+same machine, on Redis at the same durability. Ratios carry over to other machines better than values.
 
 ![Holdfast's ratio to its opponents](performance.svg)
 
@@ -52,7 +52,7 @@ ${markdownTable({ head: ["", ""], rows: Object.entries(facts) })}
 
 ## The comparison
 
-Medians over all rounds, with the least and the most; times are the medians of the rounds' percentiles.
+Medians over all rounds, with minimum and maximum; times are the medians of the rounds' percentiles.
 
 ${markdownTable(comparison(compared, ({ row }) => row.title))}
 
@@ -60,15 +60,15 @@ ${notes.join("\n")}
 
 ## Where the time goes
 
-Of one job, in microseconds: of the clock, of a processor in the measured process, and for which the store was busy, its
-waiting for the disk included. Where the store is busy all the time, nothing but less work for the store makes it faster;
-[what stands in the way](../bench/README.md#what-stands-in-the-way) reads these numbers.
+Of one job, in microseconds: on the clock, on a processor in the measured process, and while Redis was busy, its
+waits for the disk included. If Redis is busy all the time, only less work for Redis makes it faster;
+[What limits it](../bench/README.md#what-limits-it) reads these numbers.
 
 ${markdownTable(spendingTable(compared))}
 
 ## Growth
 
-The same of Holdfast's at more and more waiting jobs.
+Holdfast with more and more waiting jobs.
 
 ![Holdfast at growing numbers of waiting jobs](performance-growth.svg)
 

@@ -6,14 +6,14 @@ const WIDTH = 960;
 const ROW = 34;
 const TOP = 56;
 const BAR = 14;
-/** Where the bars may be; left of it stand the titles, right of it the ratios. */
+/** The area of the bars, with titles to the left and ratios to the right. */
 const PLOT = { left: 420, right: 770 };
-/** One row is a thousandfold; drawn in full, it would leave the others no room. */
+/** One ratio is a thousand; at full length the others would be invisible. */
 const MOST = 12;
 
 const classes = { reached: "good", missed: "bad", invalid: "bad", "for orientation": "other" } as const;
 
-/** Bars of each row's ratio to its opponent, on a logarithmic axis that ends: to the right is better in every row. */
+/** Bars of each row's ratio on a truncated logarithmic axis: further right is better in every row. */
 export function ratioChart(results: readonly Result[]): string {
   const ratios = results.flatMap(({ row, ratio }) =>
     [ratio.median, row.reach ?? 1].map((times) => advantage(row.better, times)),
@@ -53,7 +53,7 @@ function rowElements({ row, ratio, verdict }: Result, top: number, x: (value: nu
   ];
 }
 
-/** How many times better, whether more or less is. */
+/** How many times better, whether higher or lower is better. */
 function advantage(better: "higher" | "lower", ratio: number): number {
   const times = better === "higher" ? ratio : 1 / ratio;
   return Number.isFinite(times) && times > 0 ? times : 1;

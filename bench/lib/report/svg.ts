@@ -1,4 +1,4 @@
-/** The look of all charts, in light and in dark. The page's background shows through. */
+/** The style of all charts, light and dark, on a transparent background. */
 const style = `
   svg { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; --ink: #1f2328; --faint: #59636e; --line: #d1d9e0;
     --good: #1a7f64; --bad: #bc4c00; --other: #8c959f; --one: #1a7f64; --two: #0969da; --three: #8250df; }
@@ -15,7 +15,7 @@ const style = `
 interface Chart {
   readonly width: number;
   readonly height: number;
-  /** Read out where the chart cannot be seen. */
+  /** For readers who cannot see the chart. */
   readonly title: string;
   readonly elements: readonly string[];
 }
@@ -38,7 +38,7 @@ export function line(x1: number, y1: number, x2: number, y2: number, classes: st
   return `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" class="${classes}"/>`;
 }
 
-/** A bar between two places, whichever is further left. */
+/** A bar between two points, in any order. */
 export function bar(from: number, to: number, y: number, height: number, classes: string): string {
   const width = Math.max(1, Math.abs(to - from));
   return `<rect x="${round(Math.min(from, to))}" y="${round(y)}" width="${round(width)}" height="${height}" rx="2" class="${classes}"/>`;

@@ -1,5 +1,5 @@
 import { startApi } from "holdfast";
-import type { onFaultPoint } from "../../../src/observe/fault-points.ts";
+import type { onFailpoint } from "../../../src/telemetry/failpoints.ts";
 import application from "./application.ts";
 import { live } from "./live.ts";
 
@@ -8,11 +8,11 @@ const lastClaim = Number(process.env.LAB_DIE_AT_CLAIM ?? 0);
 let claims = 0;
 
 if (lastClaim > 0) {
-  // The hook is no part of the public surface, so it is taken from the build by its path.
-  const hooks: { onFaultPoint: typeof onFaultPoint } = await import(
-    new URL("../dist/observe/fault-points.js", import.meta.url).href
+  // The hook is not public, so import it from the build by its path.
+  const hooks: { onFailpoint: typeof onFailpoint } = await import(
+    new URL("../dist/telemetry/failpoints.js", import.meta.url).href
   );
-  hooks.onFaultPoint(async (point) => {
+  hooks.onFailpoint(async (point) => {
     if (point === "submit:claimed") claims += 1;
     if (claims < lastClaim) return;
     process.kill(process.pid, "SIGKILL");

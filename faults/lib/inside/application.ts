@@ -1,90 +1,90 @@
 import { defineConfig, defineJob, defineSchedule } from "holdfast";
 import { z } from "zod";
 import { oddKinds } from "./odd-kinds.ts";
-import { strikeKinds, strikePoints } from "./points.ts";
+import { injectionKinds, injectionPoints } from "./points.ts";
 
-/** How long a guarded effect may take; others wait a second longer before they call it in doubt. */
+/** An effect's deadline; other workers call it in doubt one second later. */
 export const EFFECT_TIMEOUT_MS = 2_000;
 
 const payload = z.strictObject({
-  /** Milliseconds the effect takes before and after the witness is told. */
+  /** Milliseconds before and after the witness is notified. */
   beforeMs: z.int().min(0),
   afterMs: z.int().min(0),
-  strike: z.strictObject({ at: z.enum(strikePoints), how: z.enum(strikeKinds) }).optional(),
+  inject: z.strictObject({ at: z.enum(injectionPoints), how: z.enum(injectionKinds) }).optional(),
 });
 export type ActPayload = z.output<typeof payload>;
 
 const result = z.strictObject({});
-const patientRetry = {
+const manyAttempts = {
   attempts: 100,
   backoff: { kind: "fixed", delayMs: 100 },
   maxStarts: 1_000,
 } as const;
 
-/** Where jobs wait: two versions of the application differ in that. */
-const place = {
+/** Two versions of the application differ in their queue. */
+const queues = {
   queue: process.env.LAB_QUEUE ?? "default",
   formerQueues: (process.env.LAB_FORMER_QUEUES ?? "").split(",").filter(Boolean),
 };
 
-/** Tells the witness, as a guarded effect. */
+/** Notifies the witness, as a guarded effect. */
 export const act = defineJob({
-  ...place,
+  ...queues,
   type: "act",
   payload,
   result,
-  retry: patientRetry,
+  retry: manyAttempts,
   timeoutMs: 60_000,
-  effects: { tell: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
 });
 
-/** Acts like `act`, and then fails as often as it is asked to. */
+/** Like `act`, but then fails `failures` times. */
 export const late = defineJob({
-  ...place,
+  ...queues,
   type: "late",
   payload: z.strictObject({ failures: z.int().min(0), delayMs: z.int().min(0) }),
   result,
-  retry: patientRetry,
+  retry: manyAttempts,
   timeoutMs: 60_000,
-  effects: { tell: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
 });
 
-/** Calls one effect as its payload says, where downstream refuses it each time: what must not become a loop without end. */
+/** Calls one effect in an odd way while downstream always refuses. It must not loop forever. */
 export const refused = defineJob({
-  ...place,
+  ...queues,
   type: "refused",
   payload: z.strictObject({ how: z.enum(["twice", "nested", "many"]) }),
   result,
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
   timeoutMs: 60_000,
   effects: {
-    // Short: who finds it reserved waits until that is over.
-    tell: { timeoutMs: 500, inDoubt: "hold" },
+    // Short: another attempt waits that long for a reserved effect.
+    notify: { timeoutMs: 500, inDoubt: "hold" },
     many: { timeoutMs: 30_000, inDoubt: "hold" },
   },
 });
 
-/** Its effect is never heard of again; what its probe answers is the payload. */
+/** Its effect never answers; its probe answers with the payload. */
 export const probed = defineJob({
-  ...place,
+  ...queues,
   type: "probed",
   payload: z.strictObject({ answer: z.unknown() }),
   result,
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
   timeoutMs: 10_000,
-  effects: { tell: { timeoutMs: 300, inDoubt: "probe" } },
+  effects: { notify: { timeoutMs: 300, inDoubt: "probe" } },
 });
 
-/** Ends its worker each time it is run. */
-export const deadly = defineJob({
-  type: "deadly",
+/** Kills its worker on every run. */
+export const poison = defineJob({
+  type: "poison",
   payload: z.strictObject({}),
   result,
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
   timeoutMs: 10_000,
 });
 
-/** Never gives the event loop back, or where it is `once`, does so after two locks, and only at its first start. */
+/** Blocks the event loop forever; with `once`, for two locks on its first start only. */
 export const blocking = defineJob({
   type: "blocking",
   payload: z.strictObject({ once: z.boolean() }),
@@ -93,7 +93,7 @@ export const blocking = defineJob({
   timeoutMs: 1_000,
 });
 
-/** Fails for good, after a while. */
+/** Fails permanently after `ms`. */
 export const declined = defineJob({
   type: "declined",
   payload: z.strictObject({ ms: z.int().min(0) }),
@@ -102,7 +102,7 @@ export const declined = defineJob({
   timeoutMs: 60_000,
 });
 
-/** Does nothing for a while, with the default bound on its starts. */
+/** Does nothing for `ms`, with the default limit of starts. */
 export const bystander = defineJob({
   type: "bystander",
   payload: z.strictObject({ ms: z.int().min(0) }),
@@ -111,7 +111,7 @@ export const bystander = defineJob({
   timeoutMs: 10_000,
 });
 
-/** Gives back, throws or reports what no handler should. */
+/** Returns, throws or reports invalid values. */
 export const odd = defineJob({
   type: "odd",
   payload: z.strictObject({ kind: z.enum(oddKinds) }),
@@ -120,18 +120,18 @@ export const odd = defineJob({
   timeoutMs: 10_000,
 });
 
-/** What the schedule enqueues each second. */
+/** Enqueued by the schedule each second. */
 export const tick = defineJob({
   type: "tick",
   payload: z.strictObject({ at: z.string() }),
   result,
-  retry: patientRetry,
+  retry: manyAttempts,
   timeoutMs: 60_000,
-  effects: { tell: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
 });
 
 export default defineConfig({
-  jobs: [act, late, refused, probed, deadly, blocking, declined, bystander, odd, tick],
+  jobs: [act, late, refused, probed, poison, blocking, declined, bystander, odd, tick],
   handlers: async () => (await import("./handlers.ts")).handlers,
   schedules: [
     defineSchedule({

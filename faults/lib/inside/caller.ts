@@ -1,36 +1,36 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Calls an API as its clients do, from a process of its own: what else the laboratory does must not show in the times. */
+/** Calls an API as its clients do, in its own process so that the laboratory's load does not show in the times. */
 
 export interface Call {
-  /** Method and path as the API's reference has them, and how it differs from the plain call. */
+  /** Method and path as in the API's reference, and any variation. */
   readonly name: string;
   readonly method: string;
-  /** `KEY` in path or body becomes another key each time. */
+  /** `KEY` in path or body becomes a new key each time. */
   readonly path: string;
   readonly headers?: Record<string, string>;
   readonly body?: object;
-  /** Milliseconds that the call itself asks the API to wait. */
+  /** Milliseconds that the call asks the API to wait. */
   readonly waitMs?: number;
 }
 
 export interface Answer {
   readonly call: string;
-  /** 0: there was none within 10 s. */
+  /** 0: none within 10 s. */
   readonly status: number;
-  /** Until the answer was there; of a stream, until it began. Without what the call itself asked to wait. */
+  /** Until the answer came, or a stream began, minus `waitMs`. */
   readonly ms: number;
 }
 
 export interface Order {
   readonly url: string;
   readonly calls: readonly Call[];
-  /** Each call is made again and again for so long, and at least once. */
+  /** Each call is repeated for that long, at least once. */
   readonly forMs: number;
 }
 
 const GIVE_UP_MS = 10_000;
-/** Between two calls of a kind: what is asked for is the time of an answer, not how many there can be. */
+/** Between two calls of a kind: this measures latency, not throughput. */
 const PAUSE_MS = 100;
 
 let keys = 0;
@@ -69,7 +69,7 @@ async function once(url: string, call: Call): Promise<Answer> {
     else await response.arrayBuffer();
     status = response.status;
   } catch {
-    // It stays 0.
+    // The status stays 0.
   }
   const ms = performance.now() - begun;
   return { call: call.name, status, ms: Math.max(0, ms - (call.waitMs ?? 0)) };

@@ -1,7 +1,7 @@
 import type { main } from "../../../src/cli/main.ts";
 import { openTrace } from "./trace.ts";
 
-/** `holdfast worker` as it is shipped: what watches over a process belongs to the command, and not to the library. */
+/** `holdfast worker` as shipped: the event-loop watch belongs to the command, not to the library. */
 openTrace();
 const cli: { readonly main: typeof main } = await import(
   new URL("../dist/cli/main.js", import.meta.url).href

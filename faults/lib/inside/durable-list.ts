@@ -1,8 +1,8 @@
 import { type FileHandle, open } from "node:fs/promises";
 
-/** A file of JSON lines, of which each is on the disk before it counts. */
+/** A file of JSON lines, each on disk before it counts. */
 export interface DurableList {
-  /** Resolves when the line is on the disk. */
+  /** Resolves when the line is on disk. */
   append(line: object): Promise<void>;
   close(): Promise<void>;
 }
@@ -14,7 +14,7 @@ export async function openDurableList(path: string): Promise<DurableList> {
   return {
     async append(line) {
       waiting.push(`${JSON.stringify(line)}\n`);
-      // Whoever comes during a flush shares the next one.
+      // Lines that arrive during a flush share the next one.
       if (flushing !== undefined) await flushing;
       flushing ??= flush(file, () => waiting.splice(0)).finally(() => {
         flushing = undefined;
@@ -29,7 +29,7 @@ export async function openDurableList(path: string): Promise<DurableList> {
   };
 }
 
-async function flush(file: FileHandle, take: () => string[]): Promise<void> {
-  await file.appendFile(take().join(""));
+async function flush(file: FileHandle, takeLines: () => string[]): Promise<void> {
+  await file.appendFile(takeLines().join(""));
   await file.datasync();
 }

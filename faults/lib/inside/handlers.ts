@@ -7,39 +7,39 @@ import {
   act,
   blocking,
   bystander,
-  deadly,
   declined,
   late,
   odd,
+  poison,
   probed,
   refused,
   tick,
 } from "./application.ts";
+import { arm, pass } from "./injection.ts";
 import { oddValues } from "./odd-values.ts";
-import { arm, pass } from "./strike.ts";
 import { trace } from "./trace.ts";
 
-/** Grows with each refusal: a worker that takes blows gets the job before its attempts are used up. */
+/** Grows with each attempt, so that a worker with faults gets the job before its attempts are used up. */
 const DECLINED_MS = 300;
 
 const actHandler = act.handler(async ({ payload, jobId, idempotencyKey, attempt, effect }) => {
   trace("begun", jobId);
-  if (!arm(jobId, payload.strike)) throw new RetryAfterError(DECLINED_MS * attempt);
-  await traced(jobId, () => effect("tell", (call) => tell(call, jobId, idempotencyKey, payload)));
+  if (!arm(jobId, payload.inject)) throw new RetryAfterError(DECLINED_MS * attempt);
+  await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, payload)));
   return {};
 });
 
 const tickHandler = tick.handler(async ({ jobId, idempotencyKey, effect }) => {
   trace("begun", jobId);
   const payload = { beforeMs: 0, afterMs: 0 };
-  await traced(jobId, () => effect("tell", (call) => tell(call, jobId, idempotencyKey, payload)));
+  await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, payload)));
   return {};
 });
 
 const lateHandler = late.handler(async ({ payload, jobId, idempotencyKey, attempt, effect }) => {
   trace("begun", jobId);
   const quick = { beforeMs: 0, afterMs: 0 };
-  await traced(jobId, () => effect("tell", (call) => tell(call, jobId, idempotencyKey, quick)));
+  await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, quick)));
   if (attempt <= payload.failures) throw new RetryAfterError(payload.delayMs);
   return {};
 });
@@ -49,8 +49,8 @@ const INDEXES = 1_000;
 const refusedHandler = refused.handler(async ({ payload, jobId, effect }) => {
   trace("begun", jobId);
   const refuse = () => Promise.reject(new Error("refused downstream"));
-  if (payload.how === "twice") await Promise.all([effect("tell", refuse), effect("tell", refuse)]);
-  if (payload.how === "nested") await effect("tell", async () => effect("tell", refuse));
+  if (payload.how === "twice") await Promise.all([effect("notify", refuse), effect("notify", refuse)]);
+  if (payload.how === "nested") await effect("notify", async () => effect("notify", refuse));
   const indexes = Array.from({ length: INDEXES }, (_, index) => ({ index: String(index) }));
   if (payload.how === "many") await Promise.all(indexes.map((options) => effect("many", refuse, options)));
   return {};
@@ -59,26 +59,26 @@ const refusedHandler = refused.handler(async ({ payload, jobId, effect }) => {
 const probedHandler = probed.handler(async ({ payload, jobId, effect }) => {
   trace("begun", jobId);
   const hangUp = () => Promise.reject(Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }));
-  // What code without types may answer, or never does.
+  // Answers that the types forbid, or none.
   const probe = async () =>
     payload.answer === "hangs" ? await new Promise<never>(() => {}) : payload.answer;
-  await effect("tell", hangUp, { probe: probe as () => Promise<"unknown"> });
+  await effect("notify", hangUp, { probe: probe as () => Promise<"unknown"> });
   return {};
 });
 
-const deadlyHandler = deadly.handler(async ({ jobId }) => {
+const poisonHandler = poison.handler(async ({ jobId }) => {
   trace("begun", jobId);
-  trace("struck", jobId, "kill@begun");
+  trace("injected", jobId, "kill@begun");
   process.kill(process.pid, "SIGKILL");
   return await new Promise(() => {});
 });
 
-/** Two locks of the laboratory's. */
+/** Two lock times. */
 const BLOCKED_MS = 2_000;
 
 const blockingHandler = blocking.handler(async ({ payload, jobId }) => {
   trace("begun", jobId);
-  const mark = join(process.env.LAB_DIR ?? "", "struck", jobId);
+  const mark = join(process.env.LAB_DIR ?? "", "injected", jobId);
   if (payload.once && existsSync(mark)) return {};
   writeFileSync(mark, "");
   const until = performance.now() + (payload.once ? BLOCKED_MS : Number.POSITIVE_INFINITY);
@@ -106,25 +106,30 @@ export const handlers = [
   refusedHandler,
   probedHandler,
   tickHandler,
-  deadlyHandler,
+  poisonHandler,
   blockingHandler,
   declinedHandler,
   bystanderHandler,
   oddHandler,
 ];
 
-/** The effect: the witness is told, with some time before and after. */
-async function tell(call: EffectCall, jobId: string, job: string, payload: ActPayload): Promise<void> {
+/** The effect: notifies the witness, with a pause before and after. */
+async function notifyWitness(
+  call: EffectCall,
+  jobId: string,
+  job: string,
+  payload: ActPayload,
+): Promise<void> {
   await pass("effect:begun", jobId);
   await sleep(payload.beforeMs);
   const body = JSON.stringify({ key: call.key, job, life: process.env.LAB_LIFE });
   const answer = await fetch(process.env.LAB_WITNESS ?? "", { method: "POST", body, signal: call.signal });
   await answer.arrayBuffer();
-  await pass("effect:told", jobId);
+  await pass("effect:recorded", jobId);
   await sleep(payload.afterMs);
 }
 
-/** Notes what became of the effect, also where nobody hears of it any more, as with a worker that was paused. */
+/** Traces the effect's outcome, even if nobody else can see it, as in a paused worker. */
 async function traced(jobId: string, run: () => Promise<unknown>): Promise<void> {
   try {
     await run();

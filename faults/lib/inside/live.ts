@@ -1,6 +1,6 @@
 import type { Running } from "holdfast";
 
-/** A role's life: started, told to the laboratory, ended by SIGTERM or when the laboratory is gone. */
+/** Runs a role: reports that it is ready, and ends on SIGTERM or when the laboratory is gone. */
 export async function live(start: () => Promise<Running>): Promise<void> {
   process.on("disconnect", () => process.exit(1));
   let stop = () => process.exit(0);

@@ -1,4 +1,4 @@
-/** Each by what a handler does wrong. */
+/** What a handler does wrong. */
 export const oddKinds = [
   "retryHuge",
   "retryInfinite",

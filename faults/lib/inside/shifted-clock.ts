@@ -1,12 +1,9 @@
-/**
- * Sets this process's clock wrong, before anything else can read it. Only `Date` tells a program the time of day, so
- * that no library needs to be loaded under it.
- */
+/** Shifts this process's clock. Import it first. Programs read the time of day only from `Date`, so no other module needs patching. */
 const shiftMs = Number(process.env.LAB_CLOCK_SHIFT_MS ?? 0);
-/** So often it jumps from ahead to behind and back, in milliseconds; 0: never. */
+/** Milliseconds after which the shift changes its sign; 0 for never. */
 const jumpEveryMs = Number(process.env.LAB_CLOCK_JUMP_EVERY_MS ?? 0);
 
-/** It is right until the process has run for so long, in milliseconds. */
+/** Milliseconds before the shift begins. */
 const rightForMs = Number(process.env.LAB_CLOCK_RIGHT_FOR_MS ?? 0);
 
 const realNow = Date.now;

@@ -4,7 +4,7 @@ import application from "./application.ts";
 import { live } from "./live.ts";
 import { openTrace } from "./trace.ts";
 
-/** The role that the laboratory names, with a clock of its own. */
+/** The role named by `LAB_ROLE`, with a shifted clock. */
 const roles = { api: startApi, worker: startWorker, scheduler: startScheduler };
 
 openTrace();

@@ -3,10 +3,7 @@ import { defineConfig, defineSchedule, startScheduler } from "holdfast";
 import { tick } from "./application.ts";
 import { live } from "./live.ts";
 
-/**
- * Unlike the laboratory's other schedule, this one catches up, over more than the whole experiment: a tick at which no
- * scheduler lives must not be missed.
- */
+/** Catches up over more than the whole experiment: a tick without a living scheduler must not be missed. */
 const application = defineConfig({
   jobs: [tick],
   handlers: async () => [],

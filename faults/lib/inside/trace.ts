@@ -2,10 +2,9 @@ import { openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Where each attempt got to, one line per step: `time life event job detail`.
+ * How far each attempt got, one line per step: `time life event job detail`.
  *
- * Written straight to the file: what a process wrote before it was killed is there, without an fsync, since the system
- * lives on.
+ * Written without a buffer, so it survives a kill. It needs no fsync because the system keeps running.
  */
 let file: number | undefined;
 

@@ -2,11 +2,11 @@ import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { openDurableList } from "./durable-list.ts";
 
-/** Writes down each effect it is told of, and knows of nothing else. Its answer means that the line is on the disk. */
+/** Records each effect it receives, and knows nothing else. It answers when the line is on disk. */
 const list = await openDurableList(process.env.LAB_WITNESS_FILE ?? "");
 const server = createServer(async (request, response) => {
-  const told: object = JSON.parse(await text(request));
-  await list.append({ ...told, at: Date.now() });
+  const effect: object = JSON.parse(await text(request));
+  await list.append({ ...effect, at: Date.now() });
   response.end("written");
 });
 server.keepAliveTimeout = 60_000;

@@ -1,20 +1,18 @@
 import type { Command } from "commander";
 import { readSettings } from "../../config/settings.ts";
-import { loadApplication } from "../../contract/load-application.ts";
-import { stopAll } from "../../service/running.ts";
-import { inTime } from "../../store/fault.ts";
-import type { Finding } from "../../watch/finding.ts";
+import { stopAll } from "../../lib/running.ts";
+import type { Finding } from "../../operate/finding.ts";
+import { inTime } from "../../redis/redis-errors.ts";
 import { exitCode } from "../exit-code.ts";
+import { loadApplication } from "../load-application.ts";
 import { print, printJson } from "../output.ts";
 import { printable } from "../table.ts";
 
-/** What stands in the way of the promises, and what to do about it. */
+/** `holdfast doctor`: which guarantees are not met, and what to do about it. */
 export function addDoctorCommand(program: Command): void {
   program
     .command("doctor")
-    .description(
-      "check the store, the configuration and the guarantees they allow; exit 1 where one is not met",
-    )
+    .description("check Redis, the configuration and the guarantees they allow; exit 1 if one is not met")
     .option("--json", "print one JSON object a line")
     .action(doctor);
 }
@@ -22,20 +20,22 @@ export function addDoctorCommand(program: Command): void {
 async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const settings = readSettings();
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
-  const { reachStore } = await import("../../store/connect.ts");
-  const { openEpochs } = await import("../../store/epochs.ts");
-  const { diagnose } = await import("../../watch/diagnose.ts");
-  const store = await reachStore(settings, "prompt");
+  const { reachRedis } = await import("../../redis/connect.ts");
+  const { openEpochs } = await import("../../queue/epochs.ts");
+  const { openQueueStores } = await import("../../queue/queue-store.ts");
+  const { diagnose } = await import("../../operate/doctor.ts");
+  const redis = await reachRedis(settings, "fail-fast");
   const { queues } = application;
-  // Looks by itself: it may be that no process runs that would have found a loss.
-  const epochs = await openEpochs({ client: store.client, queues, settings, log: undefined });
+  // Checks for data loss itself, because no other process may be running.
+  const epochs = await openEpochs({ client: redis.client, queues, settings, log: undefined });
   try {
-    const findings = await inTime(diagnose(application, store.client, settings));
+    const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX);
+    const findings = await inTime(diagnose(application, stores, settings));
     if (json) printJson(...findings);
     else print(describe(findings));
     if (findings.some(({ verdict }) => verdict === "bad")) process.exitCode = exitCode.failed;
   } finally {
-    await stopAll([store, epochs]);
+    await stopAll([redis, epochs]);
   }
 }
 
@@ -48,5 +48,5 @@ function describe(findings: readonly Finding[]): string {
   ]);
   const count = (verdict: Finding["verdict"]) =>
     findings.filter((finding) => finding.verdict === verdict).length;
-  return `${lines.join("\n")}\n\n${count("ok")} well, ${count("warn")} to look at, ${count("bad")} bad`;
+  return `${lines.join("\n")}\n\n${count("ok")} ok, ${count("warn")} to look at, ${count("bad")} bad`;
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import type { Doubt } from "../../effect/doubts.ts";
-import type { ResolvedJob } from "../../effect/ledger.ts";
+import type { ResolvedJob } from "../../effect/resolve-doubt.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import type { Doubt } from "../../operate/doubts.ts";
 import { withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 import { table } from "../table.ts";
@@ -15,24 +15,24 @@ interface ResolveOptions {
 
 const LISTED_MAX = 1_000;
 
-/** The operator's hand on effects in doubt. */
+/** `holdfast doubts`. */
 export function addDoubtsCommands(program: Command): void {
-  const doubts = program.command("doubts").description("list and settle side effects that are in doubt");
+  const doubts = program.command("doubts").description("list and resolve side effects in doubt");
   doubts
     .command("list")
-    .description("list side effects of which nobody can know whether they happened, oldest first")
+    .description("list side effects that may or may not have happened, oldest first")
     .option("--json", "print one JSON object a line")
     .action(list);
   doubts
     .command("resolve")
-    .description("settle one, and let its job go on")
+    .description("resolve one, so that its job continues")
     .argument("<id>", "the job's id")
     .argument("<effect>", "the effect, as the list names it")
     .requiredOption(
       "--as <done|not-done>",
-      "done: it happened, and is not run again; not-done: it did not, and may run",
+      "done: it happened, and is not run again; not-done: it did not happen, and may run",
     )
-    .requiredOption("--evidence <text>", "how you know; kept in the audit list")
+    .requiredOption("--evidence <text>", "how you know; kept in the audit log")
     .option("--result <json>", "what the effect would have returned; only with --as done")
     .action(resolve);
 }
@@ -51,7 +51,7 @@ function describe(doubts: readonly Doubt[]): string {
     jobId,
     effect,
     since,
-    reason + (report === null ? "" : ` (its worker reported it ${report}, too late)`),
+    reason + (report === null ? "" : ` (its worker reported ${report}, too late)`),
   ]);
   return table(["job", "effect", "since", "why"], rows);
 }
@@ -67,12 +67,12 @@ async function resolve(id: string, effect: string, { as, evidence, result }: Res
 }
 
 const fates: Readonly<Record<ResolvedJob, string>> = {
-  retried: "the job goes on",
-  running: "the job goes on",
-  "in-doubt": "another effect of the job is in doubt: it goes on when that is resolved",
+  retried: "the job continues",
+  running: "the job continues",
+  "in-doubt": "another effect of the job is in doubt: it continues once that is resolved",
   cancelled: "the job stays cancelled",
   completed: "the job had completed",
-  gone: "the job itself is gone: the retention has removed it, and nothing goes on",
+  gone: "the retention has removed the job, so nothing continues",
 };
 
 function compactJson(text: string): string {

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import type { FailedQuery, MatchingGroup } from "../../operate/failed-query.ts";
+import type { FailureGroups } from "../../operate/failure-groups.ts";
 import type { Operator } from "../../operate/operator.ts";
-import type { FailureGroups } from "../../watch/failure-groups.ts";
+import type { FailedQuery, MatchingGroup } from "../../operate/retry-failed.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
@@ -17,10 +17,10 @@ interface RetryOptions {
   readonly yes?: true;
 }
 
-/** What a bulk retry acts on: a filter, and until when a job must have failed. */
+/** Which jobs a bulk retry retries: a filter, and by when they must have failed. */
 type Wanted = Pick<FailedQuery, "type" | "code" | "all" | "before">;
 
-/** What matches, counted before anything is changed. */
+/** What matches, counted before anything changes. */
 interface Preview {
   readonly groups: readonly MatchingGroup[];
   readonly total: number;
@@ -28,29 +28,29 @@ interface Preview {
   readonly before: number;
 }
 
-/** So many a call; the bar moves with each. */
+/** Jobs per call. The progress bar moves with each call. */
 const AT_ONCE = 200;
 
-/** The operator's hand on many failed jobs at once. */
+/** `holdfast failures`: many failed jobs at once. */
 export function addFailuresCommands(program: Command): void {
   const failures = program
     .command("failures")
     .description("group failed jobs by reason, and retry whole groups");
   failures
     .command("list")
-    .description("group failed jobs by type and code, the most frequent first")
+    .description("group failed jobs by type and code, most frequent first")
     .option("--json", "print one JSON object a line")
     .action(list);
   failures
     .command("retry")
     .description(
-      "retry failed jobs by type, code or all, those that failed first first, after a question; effects that are done stay done",
+      "retry failed jobs by type, code or all, oldest failure first, after asking; effects that are done stay done",
     )
     .option("--type <type>", "only jobs of this type")
     .option("--code <code>", "only jobs that failed with this code, e.g. HANDLER_FAILED")
     .option("--all", "every failed job; cancelled ones and those in doubt only by --code")
     .option("--dry-run", "print what would be retried, and change nothing")
-    .option("--yes", "do not ask; needed where there is no terminal")
+    .option("--yes", "do not ask; needed without a terminal")
     .action(retry);
 }
 
@@ -72,8 +72,8 @@ function describe({ groups, scanned, isComplete }: FailureGroups): string {
     exampleId,
     message,
   ]);
-  const told = table(["jobs", "type", "code", "latest", "example", "message"], rows);
-  return isComplete ? told : `${told}\n(of the latest ${scanned} that failed)`;
+  const text = table(["jobs", "type", "code", "latest", "example", "message"], rows);
+  return isComplete ? text : `${text}\n(of the latest ${scanned} that failed)`;
 }
 
 async function retry({ dryRun, yes, ...filter }: RetryOptions): Promise<void> {
@@ -81,10 +81,10 @@ async function retry({ dryRun, yes, ...filter }: RetryOptions): Promise<void> {
   if (!dryRun && !yes && !canAsk())
     throw new HoldfastError(
       "USAGE",
-      "failures retry: expected --yes where nobody can be asked, or --dry-run",
+      "failures retry: expected --yes, or --dry-run: there is no terminal to ask on",
     );
   await withOperator(async (operator) => {
-    // What fails again meanwhile, or was not there to be counted, is not retried.
+    // Jobs that fail after this moment are neither counted nor retried.
     const preview = await previewOf(operator, { ...filter, before: Date.now() });
     const { total, before } = preview;
     print(describePreview(preview));
@@ -119,7 +119,7 @@ async function previewOf(operator: Operator, wanted: Wanted): Promise<Preview> {
     before = step.before;
     cursor = step.nextCursor;
   }
-  const { mergeGroups } = await import("../../operate/failed-query.ts");
+  const { mergeGroups } = await import("../../operate/retry-failed.ts");
   const groups = mergeGroups(found);
   return { groups, total: groups.reduce((sum, { count }) => sum + count, 0), leftAlone, before };
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { type JobState, jobStates, type ListedJob } from "../../status/job-status.ts";
+import { type JobState, jobStates } from "../../queue/job-state.ts";
+import type { ListedJob } from "../../status/job-status.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
 import { print, printError, printJson } from "../output.ts";
@@ -17,27 +18,27 @@ interface ListOptions {
 
 const PAGE = 200;
 
-/** The operator's hand on jobs. */
+/** `holdfast jobs`. */
 export function addJobsCommands(program: Command): void {
   const jobs = program.command("jobs").description("list, retry and cancel jobs");
   jobs
     .command("list")
-    .description("list jobs: finished ones the latest first, the others the next to run first")
+    .description("list jobs: finished ones newest first, others in the order in which they will run")
     .option("--state <state>", `one of ${jobStates.join(", ")}`)
     .option("--type <type>", "only jobs of this type")
     .option("--code <code>", "only jobs that failed with this code, e.g. HANDLER_FAILED")
-    .option("--key <key>", "only the job of each type that has this idempotency key")
+    .option("--key <key>", "only each type's job with this idempotency key")
     .option("--limit <n>", "how many at most", "50")
     .option("--json", "print one JSON object a line")
     .action(list);
   jobs
     .command("retry")
-    .description("put failed jobs back in the queue; effects that are done stay done")
+    .description("retry failed jobs; effects that are done stay done")
     .argument("<id...>", "the jobs' ids")
     .action(retry);
   jobs
     .command("cancel")
-    .description("end a job: at once where it waits; where it runs, its attempt is told to end")
+    .description("cancel a job: a waiting one ends at once, a running one's signal is aborted")
     .argument("<id>", "the job's id")
     .action(cancel);
 }
@@ -77,18 +78,18 @@ function describe(jobs: readonly ListedJob[]): string {
 
 async function retry(ids: readonly string[]): Promise<void> {
   await withOperator(async (operator) => {
-    for (const id of ids) await told(id, () => operator.retry(id).then(() => "retried"));
+    for (const id of ids) await printOutcome(id, () => operator.retry(id).then(() => "retried"));
   });
 }
 
 async function cancel(id: string): Promise<void> {
   await withOperator(async (operator) => {
-    await told(id, () => operator.cancel(id));
+    await printOutcome(id, () => operator.cancel(id));
   });
 }
 
-/** One of several: what is refused is told, and does not keep the others from being done. */
-async function told(id: string, act: () => Promise<string>): Promise<void> {
+/** Prints a refusal instead of throwing it, so that the other jobs go on. */
+async function printOutcome(id: string, act: () => Promise<string>): Promise<void> {
   try {
     print(`${id}: ${await act()}`);
   } catch (error) {

@@ -10,23 +10,23 @@ interface CreateOptions {
   readonly json?: true;
 }
 
-/** What scanners for leaked secrets, and people, know a key of ours by. */
+/** Lets people and secret scanners recognise our keys. */
 const KEY_PREFIX = "hf_";
 const KEY_BYTES = 32;
 
-/** Making API keys. Nothing is stored: what the service needs to know of a key is in its configuration. */
+/** `holdfast keys`. Nothing is stored: the service needs only what its configuration says. */
 export function addKeysCommands(program: Command): void {
   const keys = program.command("keys").description("API keys");
   keys
     .command("create")
-    .description("make an API key, and print it once, with what to configure")
+    .description("create an API key and print it once, with the entry to configure")
     .requiredOption("--name <name>", "whose key it is: 1 to 64 letters, digits, dots, - or _")
     .requiredOption("--scope <scopes>", "what it allows: submit, read, operate, or several as submit+read")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
       `
-The service never needs the key itself: HOLDFAST_API_KEYS takes its hash, and nobody can print it again.
+HOLDFAST_API_KEYS holds only the key's hash, so the key cannot be printed again.
 To replace a key without a gap, configure both entries, comma-separated, until its owner uses the new one.
 
 Example:
@@ -49,5 +49,5 @@ function create({ name, scope, json }: CreateOptions): void {
 }
 
 function describe(key: string, entry: string): string {
-  return `The key, for its owner; it is not shown again:\n  ${key}\n\nIts entry for HOLDFAST_API_KEYS, comma-separated from others:\n  ${entry}`;
+  return `The key, for its owner. It is not shown again:\n  ${key}\n\nIts entry for HOLDFAST_API_KEYS, comma-separated from others:\n  ${entry}`;
 }

@@ -1,44 +1,37 @@
-import cluster from "node:cluster";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { readSettings } from "../../config/settings.ts";
-import type { Application } from "../../contract/define-config.ts";
-import { loadApplication } from "../../contract/load-application.ts";
-import { createLogger } from "../../observe/logger.ts";
-import { endOnFault } from "../../service/end-on-fault.ts";
-import { endOnBlockedLoop } from "../../service/loop-watch.ts";
-import { type Running, stopAll } from "../../service/running.ts";
-import { tellReady } from "../../service/supervisor.ts";
-import { untilStopRequested } from "../../service/until-signal.ts";
+import type { Application } from "../../job/define-config.ts";
+import { type Running, stopAll } from "../../lib/running.ts";
+import { createLogger } from "../../telemetry/logger.ts";
+import { endOnBlockedLoop } from "../../worker/loop-watch.ts";
 import { setUpCollector } from "../collector.ts";
-import { wholeNumber } from "../whole-number.ts";
+import { endOnFault } from "../end-on-fault.ts";
+import { loadApplication } from "../load-application.ts";
+import { notifyReady } from "../supervisor.ts";
+import { untilStopRequested } from "../until-signal.ts";
 
-/** The roles, each with a life of its own. Their code is loaded when they run, so that other commands start quickly. */
+/** The roles, each in its own process. Their code is loaded when they run, so that other commands start quickly. */
 export function addRoleCommands(program: Command): void {
   program
     .command("api")
     .description("run the HTTP API alone")
-    .option("--processes <n>", "how many processes share its port, 1 to 64", wholeNumber(1, 64), 1)
-    .action(({ processes }: { processes: number }) =>
-      processes > 1
-        ? runUntilStopped("api", async () => [await openApiProcesses(processes)])
-        : runRole("api", loadApi),
-    );
+    .action(() => runRole("api", loadApi));
   program
     .command("worker")
     .description("run a worker alone; start as many as you like, anywhere")
     .action(() => runRole("worker", async () => (await import("../../worker/start-worker.ts")).startWorker));
   program
     .command("scheduler")
-    .description("run a scheduler alone; more than one does no harm")
+    .description("run a scheduler alone; several do no harm")
     .action(() =>
-      runRole("scheduler", async () => (await import("../../scheduler/start-scheduler.ts")).startScheduler),
+      runRole("scheduler", async () => (await import("../../schedule/start-scheduler.ts")).startScheduler),
     );
   program
     .command("mailbox")
     .description("run the development mailbox alone: a mail server that keeps every mail as a file")
-    .option("--smtp-port <port>", "where it takes mail (another one if that is in use)", "1025")
-    .option("--page-port <port>", "where its page is (another one if that is in use)", "8025")
+    .option("--smtp-port <port>", "where it receives mail; another port if this one is in use", "1025")
+    .option("--page-port <port>", "where its page is; another port if this one is in use", "8025")
     .action((options: { smtpPort: string; pagePort: string }) =>
       runUntilStopped("mailbox", async () => [
         await openMailbox(Number(options.smtpPort), Number(options.pagePort)),
@@ -48,7 +41,7 @@ export function addRoleCommands(program: Command): void {
 
 type StartRole = (application: Application) => Promise<Running>;
 
-/** @param load the role's own code comes first: once the application is loaded, every module passes tsx, which takes as long again */
+/** @param load runs before the application is loaded: afterwards every module passes through tsx, and takes twice as long */
 function runRole(role: string, load: () => Promise<StartRole>): Promise<void> {
   return runUntilStopped(role, async () => {
     const start = await load();
@@ -57,19 +50,19 @@ function runRole(role: string, load: () => Promise<StartRole>): Promise<void> {
 }
 
 /**
- * Runs what `start` starts until this process is asked to end, or a part cannot go on.
+ * Runs parts until this process is asked to end, or a part fails.
  *
- * @param role what the process is called in its log
+ * @param role the process's name in its log
  */
 async function runUntilStopped(role: string, start: () => Promise<Running[]>): Promise<void> {
-  // First of all: whoever asks this process to end while it still starts is heard, too.
+  // First, so that a signal during the start counts too.
   const stopRequested = untilStopRequested();
   const { LOG_LEVEL, HOLDFAST_LOCK_MS } = readSettings();
   endOnFault(createLogger(LOG_LEVEL, role));
   const parts = await start();
-  // Not before: what a process loads when it starts can take longer than a short lock.
+  // Only now: loading code can block the loop for longer than a short lock.
   endOnBlockedLoop({ role, silentMs: HOLDFAST_LOCK_MS });
-  tellReady(Object.assign({}, ...parts));
+  notifyReady(Object.assign({}, ...parts));
   try {
     await Promise.race([stopRequested, ...parts.flatMap(({ failed }) => failed ?? [])]);
   } finally {
@@ -79,17 +72,7 @@ async function runUntilStopped(role: string, start: () => Promise<Running[]>): P
 
 async function loadApi(): Promise<StartRole> {
   setUpCollector();
-  const { startApiTelling } = await import("../../api/start-api.ts");
-  const { createMetrics } = await import("../../observe/metrics.ts");
-  const { shareMetrics } = await import("../../observe/metrics-of-all.ts");
-  // One of those that `openApiProcesses` started.
-  const metrics = cluster.isWorker ? shareMetrics(createMetrics()) : createMetrics();
-  return (application) => startApiTelling(metrics, application);
-}
-
-async function openApiProcesses(count: number) {
-  const { startApiProcesses } = await import("../api-processes.ts");
-  return await startApiProcesses(count, createLogger(readSettings().LOG_LEVEL, "api"));
+  return (await import("../../http/start-api.ts")).startApi;
 }
 
 async function openMailbox(smtpPort: number, pagePort: number) {

@@ -1,28 +1,26 @@
 import type { Command } from "commander";
 import type { Settings } from "../../config/settings.ts";
-import type { Application } from "../../contract/define-config.ts";
-import type { Schedule } from "../../contract/define-schedule.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import type { ScheduleReader, ScheduleStatus } from "../../status/schedule-status.ts";
-import type { Store } from "../../store/connect.ts";
+import type { Application } from "../../job/define-config.ts";
+import type { Schedule } from "../../job/define-schedule.ts";
+import type { ConnectedRedis } from "../../redis/connect.ts";
+import type { ScheduleReader, ScheduleStatus } from "../../schedule/schedule-status.ts";
 import { withApplication } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 import { table } from "../table.ts";
 
-/** What will run by the clock, and why a tick did or did not. */
+/** `holdfast schedules`. */
 export function addSchedulesCommands(program: Command): void {
-  const schedules = program
-    .command("schedules")
-    .description("list schedules, and explain what became of a tick");
+  const schedules = program.command("schedules").description("list schedules, and explain ticks");
   schedules
     .command("list")
     .description("list schedules with their next ticks and the job of the last one")
-    .option("--next <n>", "how many of the next ticks to tell", "1")
+    .option("--next <n>", "how many future ticks to list", "1")
     .option("--json", "print one JSON object a line")
     .action(list);
   schedules
     .command("explain")
-    .description("tell why a tick did or did not run")
+    .description("explain why a tick did or did not run")
     .argument("<name>", "the schedule's name")
     .requiredOption("--at <iso>", "the instant, e.g. 2026-12-01T09:00:00Z")
     .option("--json", "print the explanation as JSON")
@@ -35,13 +33,13 @@ async function list({ next, json }: { readonly next: string; readonly json?: tru
     throw new HoldfastError("USAGE", `--next: expected a number from 1 to 1000, got "${next}"`);
   }
   await withApplication(async (application, store, settings) => {
-    const { readSchedule } = await import("../../status/schedule-status.ts");
+    const { readSchedule } = await import("../../schedule/schedule-status.ts");
     const reader = await readerOf(store, settings);
-    const told = await Promise.all(
+    const found = await Promise.all(
       application.schedules.map((schedule) => readSchedule(reader, schedule, count)),
     );
-    if (json) printJson(...told);
-    else print(describe(told));
+    if (json) printJson(...found);
+    else print(describe(found));
   });
 }
 
@@ -68,7 +66,7 @@ async function explain(
   if (Number.isNaN(instant))
     throw new HoldfastError("USAGE", `--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
   await withApplication(async (application, store, settings) => {
-    const { describeExplanation, explainTick } = await import("../../status/schedule-status.ts");
+    const { describeExplanation, explainTick } = await import("../../schedule/schedule-status.ts");
     const schedule = findSchedule(application, name);
     const explanation = await explainTick(await readerOf(store, settings), schedule, instant);
     if (json) printJson(explanation);
@@ -83,8 +81,9 @@ function findSchedule({ schedules }: Application, name: string): Schedule {
   throw new HoldfastError("USAGE", `there is no schedule "${name}"; declared: ${known}`);
 }
 
-async function readerOf(store: Store, settings: Settings): Promise<ScheduleReader> {
+async function readerOf(store: ConnectedRedis, settings: Settings): Promise<ScheduleReader> {
   const { openStatusReader } = await import("../../status/read-status.ts");
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  return { client: store.client, prefix, retentionMs, readStatus: openStatusReader(store, prefix) };
+  const { openQueueStores } = await import("../../queue/queue-store.ts");
+  const stores = openQueueStores(store, settings.HOLDFAST_PREFIX);
+  return { stores, retentionMs: settings.HOLDFAST_RETENTION_MS, readStatus: openStatusReader(stores) };
 }

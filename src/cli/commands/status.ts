@@ -18,25 +18,26 @@ const WATCH_EVERY_MS = 500;
 export function addStatusCommand(program: Command): void {
   program
     .command("status")
-    .description("tell the status of one job")
-    .argument("<id>", "the id that the submission was answered with")
-    .option("--watch", "go on until the job has ended; then exit 0 if it completed, 1 if it failed")
+    .description("print the status of one job")
+    .argument("<id>", "the id from the answer to the submission")
+    .option("--watch", "print each change until the job ends; then exit 0 if it completed, 1 if it failed")
     .option("--json", "print the status as JSON, one line for each change")
-    .action(tellStatus);
+    .action(printStatus);
 }
 
-async function tellStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
+async function printStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
   const format = json ? jsonLine : describe;
   const { openStatusReader } = await import("../../status/read-status.ts");
-  await withStore(async (store, { HOLDFAST_PREFIX: prefix }) => {
-    const readStatus = openStatusReader(store, prefix);
+  const { openQueueStores } = await import("../../queue/queue-store.ts");
+  await withStore(async (redis, { HOLDFAST_PREFIX: prefix }) => {
+    const readStatus = openStatusReader(openQueueStores(redis, prefix));
     let status = await requireStatus(readStatus, id);
     print(format(status));
     if (!watch) return;
-    for (let told = format(status); !hasEnded(status); told = format(status)) {
+    for (let printed = format(status); !hasEnded(status); printed = format(status)) {
       await sleep(WATCH_EVERY_MS);
       status = await requireStatus(readStatus, id);
-      if (format(status) !== told) print(`${json ? "" : "\n"}${format(status)}`);
+      if (format(status) !== printed) print(`${json ? "" : "\n"}${format(status)}`);
     }
     if (status.state === "failed") process.exitCode = exitCode.failed;
   });
@@ -45,7 +46,7 @@ async function tellStatus(id: string, { watch, json }: StatusOptions): Promise<v
 async function requireStatus(readStatus: ReadStatus, id: string): Promise<JobStatus> {
   const status = await readStatus(id);
   if (status !== undefined) return status;
-  throw new HoldfastError("JOB_NOT_FOUND", `There is no job ${JSON.stringify(id)}, or no longer`);
+  throw new HoldfastError("JOB_NOT_FOUND", `There is no job ${JSON.stringify(id)}, or it was removed`);
 }
 
 function describe(status: JobStatus): string {

@@ -4,14 +4,14 @@ import { withOperator } from "../connections.ts";
 import { print } from "../output.ts";
 import { username } from "../username.ts";
 
-/** The operator's hand on the store. */
-export function addStoreCommands(program: Command): void {
+/** `holdfast store`. */
+export function addRedisCommands(program: Command): void {
   program
     .command("store")
-    .description("go on with a store that has lost something")
+    .description("continue after Redis has lost data")
     .command("accept-loss")
-    .description("let jobs be taken and effects begin again, after you have looked at what was lost")
-    .requiredOption("--evidence <text>", "what was lost, and why it may go on; kept in the audit list")
+    .description("let workers claim jobs and effects begin again, after you have checked what was lost")
+    .requiredOption("--evidence <text>", "what was lost, and why work may continue; kept in the audit log")
     .action(accept);
 }
 
@@ -20,7 +20,7 @@ async function accept({ evidence }: { readonly evidence: string }): Promise<void
   const accepted = await withOperator((operator) => operator.acceptLoss({ evidence, by: username() }));
   print(
     accepted.length === 0
-      ? "the store has lost nothing that is known"
-      : `accepted for ${accepted.join(", ")}; every process goes on within a second`,
+      ? "no data loss is known"
+      : `accepted for ${accepted.join(", ")}; every process continues within a second`,
   );
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
-import { malformed, parseJson } from "../../contract/parse-json.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { malformed, parseJson } from "../../lib/parse-json.ts";
 import { withSubmitter } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 
@@ -19,21 +19,21 @@ interface SubmitCommandOptions {
 export function addSubmitCommand(program: Command): void {
   program
     .command("submit")
-    .description("enqueue jobs without HTTP, by the same rules")
-    .argument("[type]", "the job's type; with --from, that of the lines that name none")
+    .description("submit jobs without HTTP, by the same rules")
+    .argument("[type]", "the job's type; with --from, the type of lines without one")
     .option("--key <key>", "the idempotency key: what this request means")
-    .option("--payload <json|@file|->", "the payload: JSON, a file that holds it, or - for standard input")
-    .option("--from <file.ndjson|->", "submit many: one JSON object a line, as in the body of POST /jobs")
+    .option("--payload <json|@file|->", "the payload: JSON, @ and a file with it, or - for standard input")
+    .option("--from <file.ndjson|->", "submit many: one JSON object a line, like the body of POST /jobs")
     .option("--delay-ms <ms>", "milliseconds until the job may run")
     .option("--run-at <iso>", "the instant from which the job may run, e.g. 2026-12-01T09:00:00Z")
-    .option("--priority <n>", "0: none; else the lower the sooner")
-    .option("--json", "print what came of it as JSON")
+    .option("--priority <n>", "0: none; otherwise lower runs sooner")
+    .option("--json", "print the outcome as JSON")
     .addHelpText(
       "after",
       `
 Examples:
   holdfast submit welcome-email --key signup-42 --payload '{"email":"anoop@example.com","name":"Anoop","message":"Hello"}'
-  holdfast submit --from signups.ndjson        # safe to run again: keys make it resumable`,
+  holdfast submit --from signups.ndjson        # safe to run again: accepted jobs are duplicates`,
     )
     .action(submit);
 }
@@ -84,8 +84,8 @@ async function readSource(source: string): Promise<string> {
 
 function readPayload(source: string): unknown {
   try {
-    const { value, offences } = parseJson(source);
-    if (offences.length > 0) throw malformed(offences);
+    const { value, issues } = parseJson(source);
+    if (issues.length > 0) throw malformed(issues);
     return value;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : "unreadable";

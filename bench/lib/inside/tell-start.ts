@@ -1,9 +1,0 @@
-/** Tells the laboratory that a job begins now, by the clock that all processes of a machine share. */
-export function tellStart(): void {
-  process.send?.({ startedAt: now() });
-}
-
-/** Milliseconds on the machine's monotonic clock: comparable between its processes. */
-export function now(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
-}

@@ -1,0 +1,117 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useState } from "react";
+import { Button } from "react-aria-components";
+import { jobQuery } from "../jobs/queries.ts";
+import { Window } from "../parts/dialog.tsx";
+import { Json } from "../parts/json.tsx";
+import { Text } from "../parts/link.tsx";
+import { Instant } from "../parts/time.tsx";
+import type { Doubt } from "../service/answers.ts";
+import { useMay } from "../service/session.ts";
+import { doubtsQuery } from "./queries.ts";
+import { ResolveForm } from "./resolve-form.tsx";
+import "./resolve.css";
+
+/** An effect in doubt, with its entry of the list of doubts if it was opened from there. */
+export interface DoubtToResolve {
+  readonly jobId: string;
+  readonly effect: string;
+  readonly doubt?: Doubt;
+}
+
+const ResolveContext = createContext<(doubt: DoubtToResolve) => void>(() => {});
+
+export function ResolveProvider({ children }: { readonly children: ReactNode }) {
+  const [open, setOpen] = useState<DoubtToResolve | null>(null);
+  return (
+    <ResolveContext value={setOpen}>
+      {children}
+      {open !== null && (
+        <Window title={`Resolve “${open.effect}”`} isOpen onClose={() => setOpen(null)}>
+          <Known {...open} />
+          <ResolveForm jobId={open.jobId} effect={open.effect} onClose={() => setOpen(null)} />
+        </Window>
+      )}
+    </ResolveContext>
+  );
+}
+
+/** Opens the window, which stays open even if the row disappears. */
+export function ResolveButton(doubtToResolve: DoubtToResolve) {
+  const open = useContext(ResolveContext);
+  if (!useMay("operate")) return null;
+  return (
+    <Button
+      className="button small"
+      aria-label={`Resolve ${doubtToResolve.effect} of ${doubtToResolve.jobId}`}
+      onPress={() => open(doubtToResolve)}
+    >
+      Resolve…
+    </Button>
+  );
+}
+
+/** What is known about it. */
+function Known({ jobId, effect, doubt }: DoubtToResolve) {
+  const job = useQuery(jobQuery(jobId));
+  const listed = useInfiniteQuery({ ...doubtsQuery(), enabled: doubt === undefined });
+  const found = doubt ?? listed.data?.find((row) => row.jobId === jobId && row.effect === effect);
+  return (
+    <dl className="facts known">
+      <dt>Job</dt>
+      <dd>
+        <Text of={jobId} isCode />
+      </dd>
+      {job.data !== undefined && (
+        <>
+          <dt>Type and key</dt>
+          <dd>
+            <Text of={job.data.type} /> · <Text of={job.data.idempotencyKey} isCode />
+          </dd>
+        </>
+      )}
+      {found !== undefined && <FromTheList doubt={found} />}
+      {job.data !== undefined && (
+        <>
+          <dt>Payload</dt>
+          <dd>
+            <Json value={job.data.payload} label="Payload" />
+          </dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+function FromTheList({ doubt }: { readonly doubt: Doubt }) {
+  const { effectKey, since, reason, worker, start, report } = doubt;
+  return (
+    <>
+      <dt>Key downstream</dt>
+      <dd>
+        {effectKey === null ? "not known: its name cannot be decrypted" : <Text of={effectKey} isCode />}
+      </dd>
+      <dt>In doubt since</dt>
+      <dd>
+        <Instant at={since} />
+      </dd>
+      <dt>Why</dt>
+      <dd>
+        <Text of={reason} />
+      </dd>
+      <dt>Who ran it</dt>
+      <dd>
+        <Text of={worker} isCode />, at start {start} of the job
+      </dd>
+      {report !== null && (
+        <>
+          <dt>Reported later</dt>
+          <dd>
+            Its worker reported <b>{report === "done" ? "done" : "not done"}</b>: too late to count, but good
+            evidence.
+          </dd>
+        </>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,151 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import {
+  Button,
+  FieldError,
+  Label,
+  Radio,
+  RadioGroup,
+  Text,
+  TextArea,
+  TextField,
+} from "react-aria-components";
+import { count } from "../parts/format.ts";
+import { useNotice } from "../parts/notice.tsx";
+import { ProblemNote } from "../parts/states.tsx";
+import { send } from "../service/call.ts";
+
+const EVIDENCE_MAX = 2_000;
+
+type As = "done" | "not-done";
+
+interface Props {
+  readonly jobId: string;
+  readonly effect: string;
+  readonly onClose: () => void;
+}
+
+/** Asks what happened, and how the person knows. */
+export function ResolveForm({ jobId, effect, onClose }: Props) {
+  const [as, setAs] = useState<As | null>(null);
+  const [evidence, setEvidence] = useState("");
+  const [result, setResult] = useState("");
+  const resolve = useResolve({ jobId, effect, onClose });
+  const parsed = parseResult(result);
+  const isReady = as !== null && evidence.trim() !== "" && parsed !== "invalid";
+
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    if (!isReady) return;
+    resolve.mutate({ as, evidence: evidence.trim(), ...(as === "done" && parsed) });
+  }
+
+  return (
+    <form onSubmit={submit} className="resolve-form">
+      <Choice as={as} onChange={setAs} />
+      <Evidence text={evidence} onChange={setEvidence} />
+      {as === "done" && <Result text={result} isInvalid={parsed === "invalid"} onChange={setResult} />}
+      {resolve.error !== null && <ProblemNote thrown={resolve.error} />}
+      <div className="window-actions">
+        <Button className="button" onPress={onClose}>
+          Not now
+        </Button>
+        <Button type="submit" className="button main" isDisabled={!isReady} isPending={resolve.isPending}>
+          {as === null ? "Resolve" : `Resolve as ${as === "done" ? "done" : "not done"}`}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function Choice({ as, onChange }: { readonly as: As | null; readonly onChange: (as: As) => void }) {
+  return (
+    <RadioGroup
+      validationBehavior="aria"
+      className="choices"
+      value={as}
+      onChange={(value) => onChange(value as As)}
+      isRequired
+    >
+      <Label>What happened?</Label>
+      <Radio value="done" className="choice">
+        <b>Done</b> It happened. It is not run again, and the job continues.
+      </Radio>
+      <Radio value="not-done" className="choice">
+        <b>Not done</b> It did not happen. The job continues and runs it again.
+      </Radio>
+    </RadioGroup>
+  );
+}
+
+interface FieldProps {
+  readonly text: string;
+  readonly onChange: (text: string) => void;
+}
+
+function Evidence({ text, onChange }: FieldProps) {
+  return (
+    <TextField
+      validationBehavior="aria"
+      className="field"
+      value={text}
+      onChange={onChange}
+      isRequired
+      maxLength={EVIDENCE_MAX}
+    >
+      <Label>Evidence</Label>
+      <TextArea rows={3} />
+      <Text slot="description">
+        How you know. Kept in the audit log; {count(EVIDENCE_MAX - text.length)} characters left.
+      </Text>
+    </TextField>
+  );
+}
+
+function Result({ text, isInvalid, onChange }: FieldProps & { readonly isInvalid: boolean }) {
+  return (
+    <TextField
+      validationBehavior="aria"
+      className="field json-field"
+      value={text}
+      onChange={onChange}
+      isInvalid={isInvalid}
+    >
+      <Label>Result, as JSON (optional)</Label>
+      <TextArea rows={2} spellCheck={false} />
+      <Text slot="description">What the effect would have returned to the handler.</Text>
+      <FieldError>This is not JSON.</FieldError>
+    </TextField>
+  );
+}
+
+interface Resolution {
+  readonly as: As;
+  readonly evidence: string;
+  readonly result?: unknown;
+}
+
+function useResolve({ jobId, effect, onClose }: Props) {
+  const client = useQueryClient();
+  const notice = useNotice();
+  return useMutation({
+    mutationFn: (resolution: Resolution) =>
+      send(`jobs/${encodeURIComponent(jobId)}/effects/${encodeURIComponent(effect)}/resolve`, resolution),
+    onSuccess: async (_answer, { as }) => {
+      onClose();
+      notice(`“${effect}” is resolved as ${as === "done" ? "done" : "not done"}. The job continues.`);
+      const touched = ["doubts", "audit", "job", "jobs", "failures"];
+      await Promise.all(touched.map((name) => client.invalidateQueries({ queryKey: [name] })));
+    },
+  });
+}
+
+/** Empty if the field is empty. */
+function parseResult(text: string): { readonly result?: unknown } | "invalid" {
+  if (text.trim() === "") return {};
+  try {
+    return { result: JSON.parse(text) as unknown };
+  } catch {
+    return "invalid";
+  }
+}

@@ -1,0 +1,169 @@
+import type { Edit, Mutation } from "./installation.ts";
+
+/** Removes one protection from a copy of the build, for a positive control. */
+function mutation(name: string, ...edits: readonly Edit[]): Mutation {
+  return { name, edits };
+}
+
+/** Grants every reservation. */
+export const withoutReservation = mutation("reservation", [
+  "effect/reserve.lua",
+  "if not isLeased then",
+  'do return { "reserved" } end\n  if not isLeased then',
+]);
+
+/** Treats an error reply to a commit as success. */
+const acceptsErrors: Edit = [
+  "effect/report-effect.js",
+  "untilAnswered(() => ledger.commit(reservedEffect(effect, context), json), {",
+  'untilAnswered(() => ledger.commit(reservedEffect(effect, context), json).catch(() => "done"), {',
+];
+
+/** Leaves what a crash left behind. */
+const sweepsNothing: Edit = [
+  "effect/sweep.lua",
+  'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])',
+  "{}",
+];
+
+const ignoresPauses: Edit = [
+  "queue/lease.js",
+  "if (performance.now() - this.#renewedAt > this.#lockMs)",
+  "if (false)",
+];
+
+/** A worker does not notice that it was paused; Redis still refuses it. */
+export const withoutPauseCheck = mutation("pause check", ignoresPauses);
+
+/** Neither the worker nor Redis checks who has the job. */
+export const withoutFence = mutation(
+  "fence",
+  ignoresPauses,
+  ["queue/lease.js", "                lease.lost();", "                void lease;"],
+  ["effect/reserve.lua", 'if not isLeased then return { "not-leased" } end', ""],
+);
+
+/** A ledger expires the retention after its latest commit, even while its job goes on. */
+export const withoutLedgerLife = mutation("ledger's life", [
+  "effect/commit.lua",
+  'if open == "1" and (jobs or "0") == "0" then',
+  'if open == "1" then',
+]);
+
+/** An error reply to a commit counts as success, and nothing is swept. */
+export const withoutRepetition = mutation(
+  "repetition of reports, and the sweep",
+  acceptsErrors,
+  sweepsNothing,
+);
+
+/** A resolution does not release its job, and nothing is swept. */
+export const withoutGoingOn = mutation(
+  "going on, and the sweep",
+  ["effect/resolve.lua", "  retryFailedJob(prefix, id)\n", ""],
+  sweepsNothing,
+);
+
+/** A second call of one effect does not join the first. */
+export const withoutJoining = mutation("joining of calls", [
+  "effect/effects.js",
+  "if (first !== undefined)",
+  "if (false)",
+]);
+
+/** A key claims nothing. */
+export const withoutKey = mutation("key", [
+  "queue/add-jobs.lua",
+  'redis.call("SET", prefix .. "de:" .. dedupKey, id, "PX", dedupKeyMs, "NX", "GET")',
+  "false",
+]);
+
+/** A key is not looked up in the former queue. */
+export const withoutFormerClaim = mutation("claim in the former queue", [
+  "submit/dedup-trail.js",
+  "for (const slot of [...formerQueues, queue]) {",
+  "for (const slot of [queue]) {",
+]);
+
+/** A claimed key whose producer died before adding the job stays without one. */
+export const withoutFinish = mutation("job of an unfinished claim", [
+  "submit/dedup-trail.js",
+  "return await adder.add({ ...job, id: candidate });",
+  "return candidate;",
+]);
+
+/** Calls to Redis have no deadline, and connections no time-out. */
+export const withoutDeadline = mutation(
+  "deadline",
+  ["redis/redis-errors.js", "await withDeadline(work, ms, redisUnavailable)", "await work"],
+  ["redis/connection.js", "socketTimeout: 2_000,", ""],
+);
+
+/** A script that Redis does not know is not loaded again. */
+export const withoutScripts = mutation("scripts", [
+  "redis/script.js",
+  'answer.message.startsWith("NOSCRIPT")',
+  "false",
+]);
+
+/** Jobs are accepted until Redis itself refuses. */
+export const withoutAdmission = mutation("admission control", [
+  "queue/add-jobs.lua",
+  "if isCheckDue and not hasRoom() then",
+  "if false then",
+]);
+
+/** A full Redis refuses commits, nothing repeats them, and nothing is swept. */
+export const withoutRoomForCommits = mutation(
+  "room for commits",
+  ["effect/commit.lua", "#!lua flags=allow-oom", "#!lua"],
+  acceptsErrors,
+  sweepsNothing,
+);
+
+/** Nothing notices that Redis was replaced or has lost data. */
+export const withoutEpoch = mutation(
+  "epoch",
+  ["queue/add-jobs.lua", 'if not isSeen then return "other-epoch" end', ""],
+  ["effect/reserve.lua", 'if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end', ""],
+  ["effect/unreported-effects.js", "[...effects.values()].map", "[].map"],
+);
+
+/** Nothing watches the event loop. */
+export const withoutLoopWatch = mutation("watch over the event loop", [
+  "cli/commands/roles.js",
+  "endOnBlockedLoop({ role, silentMs: HOLDFAST_LOCK_MS });",
+  "",
+]);
+
+/** Each process trusts its own clock, and so do BullMQ's scripts. */
+export const withoutClocks = mutation(
+  "check of the clock, and Redis's time in BullMQ's scripts",
+  [
+    "redis/clock.js",
+    "const isRight = () => Math.abs(offsetMs()) - reading.uncertainMs <= CLOCK_TOLERANCE_MS;",
+    "const isRight = () => true;",
+  ],
+  ["queue/redis-time.js", "lua: REDIS_TIME + definition.lua", "lua: definition.lua"],
+);
+
+/** Schedulers read their own clock instead of Redis's. */
+export const withoutRedisClock = mutation("Redis's clock", [
+  "redis/clock.js",
+  "const now = () => performance.now() + reading.aheadMs;",
+  "const now = () => Date.now();",
+]);
+
+/** A cancellation that precedes its job is forgotten, and nobody looks for it later. */
+export const withoutKeptCancellations = mutation(
+  "memory of early cancellations, and look for them when locks are renewed",
+  ["queue/cancellations.js", "early.add(jobId);", "{}"],
+  ["queue/job-consumer.js", "void cancellations.look(jobIds);", ""],
+);
+
+/** One unreadable stored value fails the whole read. */
+export const withoutReadingGuard = mutation("guard around stored values", [
+  "status/readable.js",
+  "catch {",
+  "catch (error) {\n            throw error;",
+]);

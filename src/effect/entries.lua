@@ -1,0 +1,37 @@
+--[[
+  The entries of a ledger: one for each effect, as JSON. Included by other scripts. Needs now.lua.
+
+  An entry has state ("reserved", "in-doubt", "done"), reservationId, job, delivery, worker, firstAt, at, and where they apply
+  fence, deadline, isRepeat, reason, report, lateResult, resolvedBy.
+]]
+
+local function readEntry(ledger, effect)
+  local json = redis.call("HGET", ledger, "e:" .. effect)
+  return json and cjson.decode(json)
+end
+
+local function writeEntry(ledger, effect, entry)
+  redis.call("HSET", ledger, "e:" .. effect, cjson.encode(entry))
+end
+
+-- The effect that a field of a ledger is about; nil for the other fields.
+local function effectIn(field)
+  return string.match(field, "^e:(.+)$")
+end
+
+-- Reads every entry, by effect.
+local function readEntries(ledger)
+  local entries = {}
+  for _, field in ipairs(redis.call("HKEYS", ledger)) do
+    local effect = effectIn(field)
+    if effect then entries[effect] = readEntry(ledger, effect) end
+  end
+  return entries
+end
+
+-- Nobody can know whether the effect happened.
+local function putInDoubt(doubts, ledger, dedupKey, effect, entry, reason)
+  entry.state, entry.at, entry.reason = "in-doubt", nowMs(), reason
+  writeEntry(ledger, effect, entry)
+  redis.call("ZADD", doubts, entry.at, dedupKey .. "/" .. effect)
+end

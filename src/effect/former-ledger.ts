@@ -1,0 +1,38 @@
+import type { QueueStore } from "../queue/queue-store.ts";
+import { findStoredName } from "./ledger-texts.ts";
+
+/** What the ledger of another queue knows of an effect, as it is stored. */
+export interface FormerEntry {
+  /** The effect's name in that ledger. */
+  readonly name: string;
+  /** JSON. */
+  readonly entry: string;
+  /** "" for none. */
+  readonly result: string;
+}
+
+/**
+ * Looks for an effect in the ledgers of the other queues of its type: the key may have been used there, and a key is
+ * forgotten before its ledger.
+ *
+ * @returns one that is done before any other
+ */
+export async function findFormerEntry(
+  others: readonly QueueStore[],
+  dedupKey: string,
+  effect: string,
+): Promise<FormerEntry | undefined> {
+  const found = await Promise.all(others.map((store) => findEntry(store, dedupKey, effect)));
+  const entries = found.flat();
+  return entries.find(({ entry }) => isDone(entry)) ?? entries[0];
+}
+
+async function findEntry(store: QueueStore, dedupKey: string, effect: string): Promise<FormerEntry[]> {
+  const name = await findStoredName(store, dedupKey, effect);
+  const [entry, result] = await store.client.hmget(store.keys.ledger(dedupKey), `e:${name}`, `r:${name}`);
+  return entry == null ? [] : [{ name, entry: String(entry), result: String(result ?? "") }];
+}
+
+function isDone(entry: string): boolean {
+  return (JSON.parse(entry) as { readonly state: string }).state === "done";
+}

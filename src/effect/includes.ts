@@ -1,0 +1,5 @@
+import { loadInclude } from "../redis/script.ts";
+
+/** Lua functions about ledgers and their entries. */
+export const ledgerLua = loadInclude(import.meta.url, "ledger.lua");
+export const entriesLua = loadInclude(import.meta.url, "entries.lua");

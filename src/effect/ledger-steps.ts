@@ -1,0 +1,103 @@
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { batchByTurn } from "../lib/batch-by-turn.ts";
+import { leaseLua } from "../queue/includes.ts";
+import type { WritableQueueStore } from "../queue/queue-store.ts";
+import { inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
+import { epochLua, nowLua } from "../redis/includes.ts";
+import { redisFault } from "../redis/redis-errors.ts";
+import { loadScript } from "../redis/script.ts";
+import { ledgerLua } from "./includes.ts";
+
+export type Reservation =
+  /**
+   * @param isConfirmed false: Redis may lose it, so nothing may begin, and it must be released
+   * @param fence grows with each reservation of the effect
+   */
+  | { readonly kind: "reserved"; readonly isConfirmed: boolean; readonly fence: number }
+  | { readonly kind: "done"; readonly result: string | null }
+  /** @param times how often the job was deferred for it */
+  | { readonly kind: "busy"; readonly ms: number; readonly times: number }
+  | { readonly kind: "in-doubt" }
+  | { readonly kind: "not-leased" }
+  | { readonly kind: "cancelled" };
+
+export type Committed = "done" | "in-doubt" | "refused";
+
+/** The arguments of one effect, as the scripts' heads list them. */
+export type StepArgs = readonly (string | number)[];
+
+/** The steps of a queue's ledgers that each attempt pays for: many travel in one command, each is atomic. */
+export interface LedgerSteps {
+  reserve(args: StepArgs): Promise<Reservation>;
+  commit(args: StepArgs): Promise<Committed>;
+}
+
+const reserveScript = loadScript(import.meta.url, "reserve.lua", nowLua, epochLua, leaseLua, ledgerLua);
+const commitScript = loadScript(import.meta.url, "commit.lua", nowLua, leaseLua);
+
+/** Batch size. 4 and 8 measured fastest at concurrency 50. */
+const TOGETHER_MAX = 8;
+
+/** @param retentionMs how long a ledger is kept that no job uses and in which nothing is open */
+export function openLedgerSteps(store: WritableQueueStore, retentionMs: number): LedgerSteps {
+  return {
+    reserve: batchByTurn({
+      itemsMax: TOGETHER_MAX,
+      run: (requests: readonly StepArgs[]) => reserveAll(store, requests),
+    }),
+    commit: batchByTurn({
+      itemsMax: TOGETHER_MAX,
+      run: (reports: readonly StepArgs[]) => commitAll(store, retentionMs, reports),
+    }),
+  };
+}
+
+// One text each way: profiles showed the client's work for each argument and each element of a reply.
+
+async function reserveAll(
+  { keys, epoch }: WritableQueueStore,
+  requests: readonly StepArgs[],
+): Promise<Reservation[]> {
+  const items = JSON.stringify(requests);
+  const { result, isConfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
+    const used = [keys.epoch, keys.doubts, keys.joinedJobs];
+    const args = [keys.ledgerStart, keys.start, id, count, items];
+    const written = await epoch.write(reserveScript, used, args).catch(throwRedisFault);
+    if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;
+    const [counted, result] = JSON.parse(String(written.reply)) as [number, unknown[]];
+    return { count: counted, result, isConfirmed: written.isConfirmed };
+  });
+  return result.map((reply) => reservationOf(reply, isConfirmed));
+}
+
+async function commitAll(
+  { client, keys }: WritableQueueStore,
+  retentionMs: number,
+  reports: readonly StepArgs[],
+): Promise<Committed[]> {
+  const args = [keys.ledgerStart, keys.start, retentionMs, JSON.stringify(reports)];
+  const reply = await commitScript.run(client, [keys.doubts], args).catch(throwRedisFault);
+  return JSON.parse(String(reply)) as Committed[];
+}
+
+export function throwRedisFault(error: unknown): never {
+  throw redisFault(error);
+}
+
+function reservationOf(reply: unknown, isConfirmed: boolean): Reservation {
+  const [kind, detail, times] = reply as [Reservation["kind"], (string | number | null)?, number?];
+  switch (kind) {
+    case "done":
+      return { kind, result: detail == null ? null : String(detail) };
+    case "busy":
+      return { kind, ms: Number(detail), times: Number(times) };
+    case "reserved":
+      return { kind, isConfirmed, fence: Number(detail) };
+    case "in-doubt":
+    case "not-leased":
+    case "cancelled":
+      return { kind };
+    default:
+      throw new HoldfastError("INTERNAL", "The ledger returned an unknown answer");
+  }
+}

@@ -1,0 +1,85 @@
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
+import { effectAssociatedData, indexAssociatedData } from "../redis/associated-data.ts";
+import { keyIdOf } from "../redis/codec.ts";
+import { inTime } from "../redis/redis-errors.ts";
+
+type TextPart = Parameters<typeof effectAssociatedData>[2];
+
+/** An effect in a ledger: the deduplication key that the ledger belongs to, and the name that the effect has in it. */
+export interface StoredEffect {
+  readonly dedupKey: string;
+  readonly name: string;
+}
+
+/** The empty text stays empty: it says that there is none. */
+export function encryptEffectText(
+  { codec }: QueueStore,
+  { dedupKey, name }: StoredEffect,
+  part: TextPart,
+  text: string,
+): string {
+  return text === "" ? "" : codec.encrypt(text, effectAssociatedData(dedupKey, name, part));
+}
+
+/** @throws HoldfastError `DECRYPTION_FAILED` */
+export function decryptEffectText(
+  { codec }: QueueStore,
+  { dedupKey, name }: StoredEffect,
+  part: TextPart,
+  text: string,
+): string {
+  return codec.decrypt(text, effectAssociatedData(dedupKey, name, part));
+}
+
+/**
+ * Finds the name of an effect in a ledger. An index comes from the payload, so it is encrypted; always to the same text,
+ * since a later attempt must find it again. A name from before a change of keys stays: it is looked for first.
+ *
+ * @param effect as declared, with `/index` where it has one; a stored name is returned as it is
+ * @throws HoldfastError `STORE_UNAVAILABLE`
+ */
+export async function findStoredName(
+  { client, codec, keys }: QueueStore,
+  dedupKey: string,
+  effect: string,
+): Promise<string> {
+  const { name, index } = partsOf(effect);
+  if (index === undefined || keyIdOf(index) !== undefined) return effect;
+  const [newest, ...older] = codec
+    .formsOf(index, indexAssociatedData(dedupKey, name))
+    .map((form) => `${name}/${form}`);
+  if (newest === undefined || older.length === 0) return effect;
+  const fields = older.map((form) => `e:${form}`);
+  const known = await inTime(client.hmget(keys.ledger(dedupKey), ...fields));
+  return older.find((_, at) => known[at] !== null) ?? newest;
+}
+
+/** Returns an effect's name as people know it; the stored name where it cannot be decrypted. */
+export function effectName({ codec }: QueueStore, { dedupKey, name: stored }: StoredEffect): string {
+  const { name, index } = partsOf(stored);
+  if (index === undefined) return stored;
+  try {
+    return `${name}/${codec.decrypt(index, indexAssociatedData(dedupKey, name))}`;
+  } catch (error) {
+    if (error instanceof HoldfastError) return stored;
+    throw error;
+  }
+}
+
+/** An effect's name without its index. */
+export function declaredName(effect: string): string {
+  return partsOf(effect).name;
+}
+
+/** Whether a name is a stored one that could not be decrypted. */
+export function isEncryptedName(effect: string): boolean {
+  return keyIdOf(partsOf(effect).index ?? "") !== undefined;
+}
+
+function partsOf(effect: string): { name: string; index: string | undefined } {
+  const cut = effect.indexOf("/");
+  return cut < 0
+    ? { name: effect, index: undefined }
+    : { name: effect.slice(0, cut), index: effect.slice(cut + 1) };
+}

@@ -1,0 +1,51 @@
+import { retryFailedJobLua } from "../queue/includes.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
+import { nowLua } from "../redis/includes.ts";
+import { redisFault } from "../redis/redis-errors.ts";
+import { loadScript } from "../redis/script.ts";
+import { entriesLua, ledgerLua } from "./includes.ts";
+import { encryptEffectText, findStoredName } from "./ledger-texts.ts";
+
+/** What somebody found out about an effect in doubt. */
+export interface Resolution {
+  readonly as: "done" | "not-done";
+  /** JSON; where it is absent, the late report of the effect's own worker counts. */
+  readonly result?: string | undefined;
+  readonly evidence: string;
+  readonly by: string;
+}
+
+/** What becomes of a job when a doubt of it is resolved, as resolve.lua explains. */
+export const resolvedJobs = ["retried", "in-doubt", "running", "cancelled", "completed", "gone"] as const;
+export type ResolvedJob = (typeof resolvedJobs)[number];
+
+export type Resolved =
+  | { readonly kind: "resolved"; readonly jobId: string; readonly job: ResolvedJob }
+  | { readonly kind: "not-in-doubt"; readonly state: string | null };
+
+const script = loadScript(import.meta.url, "resolve.lua", nowLua, retryFailedJobLua, ledgerLua, entriesLua);
+
+/**
+ * Resolves an effect that is in doubt, and lets its job go on.
+ *
+ * @param retentionMs how long a ledger is kept that no job uses and in which nothing is open
+ */
+export async function resolveDoubt(
+  store: QueueStore,
+  retentionMs: number,
+  { dedupKey, effect }: { readonly dedupKey: string; readonly effect: string },
+  { as, result = "", evidence, by }: Resolution,
+): Promise<Resolved> {
+  const { client, keys } = store;
+  const name = await findStoredName(store, dedupKey, effect);
+  const encrypt = (part: "result" | "evidence", text: string) =>
+    encryptEffectText(store, { dedupKey, name }, part, text);
+  const used = [keys.ledger(dedupKey), keys.doubts, keys.audit, keys.joinedJobs];
+  const texts = [encrypt("result", result), encrypt("evidence", evidence)];
+  const args = [name, as, ...texts, by, retentionMs, dedupKey, keys.start];
+  const reply = await script.run(client, used, args).catch((error: unknown) => {
+    throw redisFault(error);
+  });
+  const [kind, detail, job] = reply as [string, string | null, ResolvedJob];
+  return kind === "resolved" ? { kind, jobId: detail ?? "", job } : { kind: "not-in-doubt", state: detail };
+}

@@ -1,0 +1,19 @@
+import { retryFailedJobLua } from "../queue/includes.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
+import { nowLua } from "../redis/includes.ts";
+import { loadScript } from "../redis/script.ts";
+import { ledgerLua } from "./includes.ts";
+
+export type Retried = "retried" | "not-failed" | "missing";
+
+const script = loadScript(import.meta.url, "retry.lua", nowLua, retryFailedJobLua, ledgerLua);
+
+/**
+ * Returns a failed job to its queue with all its attempts before it, and keeps its ledger.
+ *
+ * @param reason only if it is still failed for this reason, as Redis holds it
+ */
+export async function retryJob({ client, keys }: QueueStore, id: string, reason = ""): Promise<Retried> {
+  const args = [keys.start, id, keys.ledgerStart, reason];
+  return (await script.run(client, [keys.joinedJobs], args)) as Retried;
+}

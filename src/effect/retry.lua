@@ -1,0 +1,21 @@
+#!lua
+--[[
+  Retries a failed job by hand, with all its attempts before it, and keeps its ledger alive, if it has one. Atomic: a job that is
+  not failed stays as it is, and none is retried without its ledger.
+
+  KEYS[1] jobs joined to ledgers; all other keys share its slot
+  ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] ledger key prefix
+  ARGV[4] for which reason it must have failed; empty for any
+
+  Returns "retried", "not-failed" or "missing"
+]]
+local prefix, id = ARGV[1], ARGV[2]
+if not jobExists(prefix, id) then return "missing" end
+if ARGV[4] ~= "" and failureReason(prefix, id) ~= ARGV[4] then return "not-failed" end
+if not retryFailedJob(prefix, id) then return "not-failed" end
+local dedupKey = dedupKeyOf(prefix, id)
+local ledger = dedupKey and ARGV[3] .. dedupKey
+if ledger and redis.call("EXISTS", ledger) == 1 then
+  join(KEYS[1], ledger, redis.call("HGET", ledger, "jobs"), id, dedupKey, nowMs())
+end
+return "retried"

@@ -1,0 +1,71 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readKeyHeader } from "./key-header.ts";
+
+const server = createServer((_request, response) => response.end());
+
+beforeAll(async () => {
+  await once(server.listen(0, "127.0.0.1"), "listening");
+});
+afterAll(() => void server.close());
+
+/** A request with these header values, byte for byte, as Node's server gives it. */
+async function received(...values: readonly string[]): Promise<IncomingMessage> {
+  const { port } = server.address() as AddressInfo;
+  const headers = values.map((value) => Buffer.from(value, "utf8").toString("latin1"));
+  const arrival = once(server, "request") as Promise<[IncomingMessage]>;
+  const outgoing = request({ port, host: "127.0.0.1", headers: { "Idempotency-Key": headers } }).end();
+  const [incoming] = await arrival;
+  await once(outgoing, "response");
+  return incoming;
+}
+
+const invalid = (message: string) =>
+  expect.objectContaining({
+    code: "IDEMPOTENCY_KEY_INVALID",
+    issues: [{ pointer: "/idempotencyKey", message }],
+  });
+
+describe("the Idempotency-Key header", () => {
+  it("may be absent", async () => {
+    expect(readKeyHeader(await received())).toBeUndefined();
+  });
+
+  it.each([
+    ["bare", "signup-42", "signup-42"],
+    ["quoted", '"signup-42"', "signup-42"],
+    ["quoted, with quotes and backslashes inside", String.raw`"say \"a\\b\""`, String.raw`say "a\b"`],
+    ["bare, with a quote inside", 'a"b', 'a"b'],
+    ["empty", "", ""],
+    ["quoted and empty", '""', ""],
+    ["beyond Latin-1", "ключ-🔑", "ключ-🔑"],
+    ["quoted and beyond Latin-1", '"é"', "é"],
+  ])("may be %s", async (_, sent, key) => {
+    expect(readKeyHeader(await received(sent))).toBe(key);
+  });
+
+  it.each(['"', '"a', '"a"b"', '"a"; b=1', String.raw`"a\"`, String.raw`"a\b"`])(
+    "must be quoted correctly if at all: not %s",
+    async (sent) => {
+      const incoming = await received(sent);
+
+      expect(() => readKeyHeader(incoming)).toThrow(
+        invalid("expected a closing quote in the Idempotency-Key header"),
+      );
+    },
+  );
+
+  it("may not be sent twice, not even with the same key", async () => {
+    const incoming = await received("a", "a");
+
+    expect(() => readKeyHeader(incoming)).toThrow(invalid("expected one Idempotency-Key header"));
+  });
+
+  it("must be UTF-8", async () => {
+    const latin1 = { rawHeaders: ["Idempotency-Key", "\xe9"] } as unknown as IncomingMessage;
+
+    expect(() => readKeyHeader(latin1)).toThrow(invalid("expected UTF-8 in the Idempotency-Key header"));
+  });
+});

@@ -1,0 +1,14 @@
+import type { z } from "zod";
+import { schemaIssues } from "../job/schema-issues.ts";
+import { malformed } from "../lib/parse-json.ts";
+
+/**
+ * Checks a query or body against its schema.
+ *
+ * @throws HoldfastError `INVALID_REQUEST` with every issue
+ */
+export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw malformed(schemaIssues(parsed.error));
+}

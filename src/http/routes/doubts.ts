@@ -1,0 +1,121 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { resolvedJobs } from "../../effect/resolve-doubt.ts";
+import { auditEntrySchema } from "../../operate/audit-log.ts";
+import { parseInput } from "../parse-input.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+
+const PAGE_MAX = 200;
+
+const querySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
+  offset: z.coerce.number().int().min(0).max(100_000).default(0),
+});
+const doubtSchema = z.object({
+  jobId: z.string(),
+  effect: z.string().meta({ description: "With /index if the effect has one." }),
+  effectKey: z.string().nullable().meta({
+    description:
+      "The effect's key, which it may have passed downstream: look for it there. Null if the effect's name cannot be decrypted.",
+  }),
+  queue: z.string(),
+  since: z.iso.datetime(),
+  reason: z.string().meta({ description: "Why nobody can know." }),
+  start: z.int().meta({ description: "The job's start that ran it." }),
+  worker: z.string(),
+  report: z
+    .enum(["done", "not-done"])
+    .nullable()
+    .meta({ description: "What its worker reported afterwards: too late to count, but good evidence." }),
+});
+const pageSchema = z.object({ doubts: z.array(doubtSchema) });
+
+const auditQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
+});
+const trailSchema = z.object({ entries: z.array(auditEntrySchema) });
+
+const resolutionSchema = z
+  .strictObject({
+    as: z.enum(["done", "not-done"]),
+    evidence: z.string().min(1).max(2_000).meta({ description: "How you know. Kept in the audit log." }),
+    result: z
+      .unknown()
+      .optional()
+      .meta({ description: "What the effect would have returned; only with done." }),
+  })
+  .meta({ examples: [{ as: "done", evidence: "Seen in the recipient's mailbox" }] });
+
+const resolvedSchema = z.object({
+  id: z.string(),
+  effect: z.string(),
+  as: z.enum(["done", "not-done"]),
+  job: z.enum(resolvedJobs).meta({
+    description:
+      "What happens to the job. retried: it continues; running: it has not ended, and uses the answer; in-doubt: another of its effects is in doubt, and it continues once that is resolved; cancelled: it stays cancelled; completed: it had completed; gone: the retention has removed it, so nothing continues.",
+  }),
+});
+
+const listDoubtsSchema = {
+  summary: "List effects in doubt",
+  description: "Side effects that may or may not have happened, oldest first.",
+  tags: ["operate"],
+  querystring: z.toJSONSchema(querySchema, { io: "input" }),
+  response: {
+    200: { ...z.toJSONSchema(pageSchema), description: "Oldest first." },
+    ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+  },
+};
+
+const listAuditSchema = {
+  summary: "List who resolved which doubt",
+  tags: ["operate"],
+  querystring: z.toJSONSchema(auditQuerySchema, { io: "input" }),
+  response: {
+    200: { ...z.toJSONSchema(trailSchema), description: "Newest first." },
+    ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+  },
+};
+
+const resolveEffectSchema = {
+  summary: "Resolve an effect in doubt",
+  description:
+    "`done`: it happened, and is not run again. `not-done`: it did not happen, and may run. Either way, a job that waits for it continues; `job` says what happens to it.",
+  tags: ["operate"],
+  params: {
+    type: "object",
+    properties: {
+      id: { type: "string", description: "The job's id." },
+      name: { type: "string", description: "The effect, as the list of doubts names it." },
+    },
+  },
+  body: z.toJSONSchema(resolutionSchema, { io: "input" }),
+  response: {
+    200: { ...z.toJSONSchema(resolvedSchema), description: "Resolved." },
+    ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "EFFECT_NOT_IN_DOUBT", "STORE_UNAVAILABLE"),
+  },
+};
+
+/** `GET /doubts`, `GET /audit`, `POST /jobs/:id/effects/:name/resolve`. */
+export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts): void {
+  server.get("/doubts", { config: { scope: "read" }, schema: listDoubtsSchema }, async ({ query }) => {
+    const { offset, limit } = parseInput(querySchema, query);
+    const doubts = await operator.doubts(offset, limit);
+    return { doubts: doubts.map(({ dedupKey: _, ...shown }) => shown) };
+  });
+  server.get("/audit", { config: { scope: "read" }, schema: listAuditSchema }, async ({ query }) => {
+    const { limit } = parseInput(auditQuerySchema, query);
+    return { entries: await operator.auditTrail(limit) };
+  });
+  server.post<{ Params: { id: string; name: string } }>(
+    "/jobs/:id/effects/:name/resolve",
+    { config: { scope: "operate" }, schema: resolveEffectSchema },
+    async ({ params: { id, name: effect }, body, apiKey }) => {
+      const { as, evidence, result } = parseInput(resolutionSchema, body);
+      const json = result === undefined ? undefined : JSON.stringify(result);
+      const resolution = { as, evidence, result: json, by: apiKey?.name ?? "API" };
+      return { id, effect, as, job: await operator.resolve(id, effect, resolution) };
+    },
+  );
+}

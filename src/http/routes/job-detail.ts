@@ -1,0 +1,33 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { jobNotFound } from "../../job/job-id.ts";
+import { jobDetailSchema, readDetail } from "../../operate/job-detail.ts";
+import { openStatusReader } from "../../status/read-status.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+
+/** `GET /jobs/:id`: everything known about a job. */
+export function addJobDetailRoute(server: FastifyInstance, parts: ApiParts): void {
+  const readStatus = openStatusReader(parts.stores);
+  server.get<{ Params: { id: string } }>(
+    "/jobs/:id",
+    {
+      config: { scope: "read" },
+      schema: {
+        summary: "Read everything known about a job",
+        description: "Its status, its payload, each failed attempt, and its log.",
+        tags: ["operate"],
+        params: { type: "object", properties: { id: { type: "string", description: "The job's id." } } },
+        response: {
+          200: { ...z.toJSONSchema(jobDetailSchema), description: "The job." },
+          ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE"),
+        },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const detail = await readDetail(parts.stores, parts.application.jobs, readStatus, id);
+      if (detail === undefined) throw jobNotFound();
+      return reply.header("Cache-Control", "no-store").send(detail);
+    },
+  );
+}

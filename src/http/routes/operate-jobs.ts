@@ -1,0 +1,92 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { jobStates } from "../../queue/job-state.ts";
+import { listedJobSchema } from "../../status/job-status.ts";
+import { parseInput } from "../parse-input.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+
+const querySchema = z.strictObject({
+  type: z.string().max(64).optional(),
+  state: z.enum(jobStates).optional(),
+  code: z.string().max(64).optional().meta({ description: "Why they failed, e.g. HANDLER_FAILED." }),
+  idempotencyKey: z
+    .string()
+    .max(512)
+    .optional()
+    .meta({ description: "Finds each type's job with this key." }),
+  from: z.iso.datetime().optional().meta({ description: "Submitted at or after this." }),
+  to: z.iso.datetime().optional().meta({ description: "Submitted before this." }),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(1_024).optional().meta({ description: "nextCursor of the previous page." }),
+});
+const pageSchema = z.object({
+  jobs: z.array(listedJobSchema),
+  nextCursor: z
+    .string()
+    .nullable()
+    .meta({ description: "Null on the last page. Other pages can be short, even empty." }),
+  scanned: z.int().meta({ description: "How many jobs were searched for this page." }),
+});
+const outcomeSchema = z.object({ id: z.string(), outcome: z.enum(["retried", "cancelled", "cancelling"]) });
+
+const idParam = { type: "object", properties: { id: { type: "string", description: "The job's id." } } };
+
+const listJobsSchema = {
+  summary: "List jobs",
+  description: "Finished jobs newest first; others in the order in which they will run.",
+  tags: ["operate"],
+  querystring: z.toJSONSchema(querySchema, { io: "input" }),
+  response: {
+    200: { ...z.toJSONSchema(pageSchema), description: "One page of jobs." },
+    ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+  },
+};
+
+const retryJobSchema = {
+  summary: "Retry a failed job",
+  description: "It gets all its attempts again and keeps its key. Effects that are done stay done.",
+  tags: ["operate"],
+  params: idParam,
+  response: {
+    200: { ...z.toJSONSchema(outcomeSchema), description: "It waits in its queue again." },
+    ...problemResponses("JOB_NOT_FOUND", "JOB_NOT_FAILED", "STORE_UNAVAILABLE"),
+  },
+};
+
+const cancelJobSchema = {
+  summary: "Cancel a job",
+  description:
+    "A waiting job fails with CANCELLED at once (`cancelled`). A running job's signal is aborted, wherever it runs (`cancelling`).",
+  tags: ["operate"],
+  params: idParam,
+  response: {
+    200: { ...z.toJSONSchema(outcomeSchema), description: "It has ended, or is about to." },
+    ...problemResponses("JOB_NOT_FOUND", "JOB_ENDED", "STORE_UNAVAILABLE"),
+  },
+};
+
+/** `GET /jobs`, `POST /jobs/:id/retry`, `POST /jobs/:id/cancel`. */
+export function addJobOperationRoutes(server: FastifyInstance, { operator }: ApiParts): void {
+  server.get("/jobs", { config: { scope: "read" }, schema: listJobsSchema }, async ({ query }) => {
+    const { from, to, ...wanted } = parseInput(querySchema, query);
+    return await operator.list({ ...wanted, from: instantOf(from), to: instantOf(to) });
+  });
+  server.post<{ Params: { id: string } }>(
+    "/jobs/:id/retry",
+    { config: { scope: "operate" }, schema: retryJobSchema },
+    async ({ params: { id } }) => {
+      await operator.retry(id);
+      return { id, outcome: "retried" };
+    },
+  );
+  server.post<{ Params: { id: string } }>(
+    "/jobs/:id/cancel",
+    { config: { scope: "operate" }, schema: cancelJobSchema },
+    async ({ params: { id } }) => ({ id, outcome: await operator.cancel(id) }),
+  );
+}
+
+function instantOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text);
+}

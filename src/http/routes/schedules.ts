@@ -1,0 +1,141 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import type { Application } from "../../job/define-config.ts";
+import type { Schedule } from "../../job/define-schedule.ts";
+import { inTime } from "../../redis/redis-errors.ts";
+import { runNow } from "../../schedule/run-now.ts";
+import {
+  describeExplanation,
+  explainTick,
+  pastTickSchema,
+  readPastTicks,
+  readSchedule,
+  scheduleStatusSchema,
+} from "../../schedule/schedule-status.ts";
+import { openStatusReader } from "../../status/read-status.ts";
+import { readKeyHeader } from "../key-header.ts";
+import { parseInput } from "../parse-input.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+import { receiptBody, receiptSchema, receiptStatus } from "../receipt.ts";
+
+const count = (max: number, fallback: number, description: string) =>
+  z.coerce.number().int().min(1).max(max).default(fallback).meta({ description });
+const listQuerySchema = z.strictObject({ next: count(100, 5, "How many future ticks to list.") });
+const ticksQuerySchema = z.strictObject({ limit: count(500, 48, "How many ticks at most.") });
+const instantSchema = z.iso.datetime({ offset: true });
+const explanationSchema = z
+  .object({ kind: z.string(), text: z.string().meta({ description: "The explanation as a sentence." }) })
+  .loose();
+
+const nameParam = {
+  type: "object",
+  properties: { name: { type: "string", description: "The schedule's name." } },
+};
+
+const listSchedulesSchema = {
+  summary: "List schedules",
+  description: "Each schedule's next ticks, and the job of its last one.",
+  tags: ["operate"],
+  querystring: z.toJSONSchema(listQuerySchema, { io: "input" }),
+  response: {
+    200: z.toJSONSchema(z.object({ schedules: z.array(scheduleStatusSchema) })),
+    ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+  },
+};
+
+const listTicksSchema = {
+  summary: "List what became of a schedule's ticks",
+  tags: ["operate"],
+  params: nameParam,
+  querystring: z.toJSONSchema(ticksQuerySchema, { io: "input" }),
+  response: {
+    200: {
+      ...z.toJSONSchema(z.object({ ticks: z.array(pastTickSchema) })),
+      description: "Past ticks, newest first.",
+    },
+    ...problemResponses("INVALID_REQUEST", "SCHEDULE_NOT_FOUND", "STORE_UNAVAILABLE"),
+  },
+};
+
+const explainTickSchema = {
+  summary: "Explain why a tick did or did not run",
+  tags: ["operate"],
+  params: {
+    type: "object",
+    properties: {
+      ...nameParam.properties,
+      at: { type: "string", description: "The instant, e.g. 2026-12-01T09:00:00Z." },
+    },
+  },
+  response: {
+    200: { ...z.toJSONSchema(explanationSchema), description: "What became of it, and why." },
+    ...problemResponses("INVALID_REQUEST", "SCHEDULE_NOT_FOUND", "STORE_UNAVAILABLE"),
+  },
+};
+
+const runScheduleSchema = {
+  summary: "Run a schedule's job now",
+  description:
+    "This does not change its ticks. With an `Idempotency-Key` header the request is safe to send again.",
+  tags: ["operate"],
+  params: nameParam,
+  headers: { type: "object", properties: { "Idempotency-Key": { type: "string" } } },
+  response: {
+    202: { ...z.toJSONSchema(receiptSchema), description: "The job is accepted." },
+    200: { ...z.toJSONSchema(receiptSchema), description: "It was accepted before." },
+    ...problemResponses(
+      "IDEMPOTENCY_KEY_INVALID",
+      "SCHEDULE_NOT_FOUND",
+      "IDEMPOTENCY_KEY_REUSED",
+      "STORE_UNAVAILABLE",
+      "STORE_FULL",
+    ),
+  },
+};
+
+/** `/schedules`: what will run, what became of each tick, and a run out of turn. */
+export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): void {
+  const { application, stores, settings, submitter } = parts;
+  const { HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const reader = { stores, retentionMs, readStatus: openStatusReader(stores) };
+  server.get("/schedules", { config: { scope: "read" }, schema: listSchedulesSchema }, async ({ query }) => {
+    const { next } = parseInput(listQuerySchema, query);
+    const schedules = application.schedules.map((schedule) => readSchedule(reader, schedule, next));
+    return { schedules: await inTime(Promise.all(schedules)) };
+  });
+  server.get<{ Params: { name: string } }>(
+    "/schedules/:name/ticks",
+    { config: { scope: "read" }, schema: listTicksSchema },
+    async ({ params, query }) => {
+      const { limit } = parseInput(ticksQuerySchema, query);
+      const ticks = readPastTicks(reader, scheduleOf(application, params.name), limit);
+      return { ticks: await inTime(ticks) };
+    },
+  );
+  server.get<{ Params: { name: string; at: string } }>(
+    "/schedules/:name/ticks/:at",
+    { config: { scope: "read" }, schema: explainTickSchema },
+    async ({ params: { name, at } }) => {
+      const instant = Date.parse(parseInput(instantSchema, at));
+      const explanation = await inTime(explainTick(reader, scheduleOf(application, name), instant));
+      return { ...explanation, text: describeExplanation(explanation) };
+    },
+  );
+  server.post<{ Params: { name: string } }>(
+    "/schedules/:name/run",
+    { config: { scope: "operate" }, schema: runScheduleSchema },
+    async ({ params: { name }, raw }, reply) => {
+      const schedule = scheduleOf(application, name);
+      const receipt = await runNow(submitter, schedule, readKeyHeader(raw));
+      return reply.code(receiptStatus(receipt)).send(receiptBody(receipt));
+    },
+  );
+}
+
+function scheduleOf({ schedules }: Application, name: string): Schedule {
+  const schedule = schedules.find((candidate) => candidate.name === name);
+  if (schedule === undefined) throw new HoldfastError("SCHEDULE_NOT_FOUND", "No schedule has this name");
+  return schedule;
+}

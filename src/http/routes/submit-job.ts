@@ -1,0 +1,76 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { readKeyHeader } from "../key-header.ts";
+import type { ApiParts } from "../parts.ts";
+import { problemResponses } from "../problem.ts";
+import { receiptBody, receiptSchema, receiptStatus } from "../receipt.ts";
+import { submissionBody } from "../submission-body.ts";
+
+/** `POST /jobs`: submits one job. */
+export function addSubmitRoute(server: FastifyInstance, { application, submitter }: ApiParts): void {
+  server.post(
+    "/jobs",
+    {
+      config: { scope: "submit" },
+      schema: {
+        summary: "Submit a job",
+        description:
+          "Accepted (202) means durable. The same key and content again answers 200 with the first job's id; the same key with other content, 422. After a 503 the request is safe to send again.",
+        tags: ["jobs"],
+        headers: {
+          type: "object",
+          properties: {
+            "Idempotency-Key": {
+              type: "string",
+              description: "Instead of `idempotencyKey`; if both are given, they must agree.",
+            },
+          },
+        },
+        body: submissionBody(application),
+        response: {
+          200: {
+            ...z.toJSONSchema(receiptSchema),
+            description: "The key was used before with the same content.",
+          },
+          202: { ...z.toJSONSchema(receiptSchema), description: "Accepted, and durable." },
+          ...problemResponses(
+            "INVALID_REQUEST",
+            "INVALID_PAYLOAD",
+            "UNKNOWN_JOB_TYPE",
+            "IDEMPOTENCY_KEY_MISSING",
+            "IDEMPOTENCY_KEY_INVALID",
+            "BODY_TOO_LARGE",
+            "UNSUPPORTED_MEDIA_TYPE",
+            "IDEMPOTENCY_KEY_REUSED",
+            "STORE_UNAVAILABLE",
+            "STORE_FULL",
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const receipt = await submitter.submit(withHeaderKey(request));
+      if (receipt.duplicate) reply.header("Idempotency-Replayed", "true");
+      const body = receiptBody(receipt);
+      return reply.code(receiptStatus(receipt)).header("Location", body.statusUrl).send(body);
+    },
+  );
+}
+
+/** The body, with the key from the header if it has none. */
+function withHeaderKey({ raw, body }: FastifyRequest): unknown {
+  const key = readKeyHeader(raw);
+  if (key === undefined || typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  if (!("idempotencyKey" in body)) return { ...body, idempotencyKey: key };
+  if (body.idempotencyKey === key) return body;
+  throw new HoldfastError(
+    "IDEMPOTENCY_KEY_INVALID",
+    "The Idempotency-Key header and idempotencyKey in the body differ",
+    {
+      issues: [
+        { pointer: "/idempotencyKey", message: "expected the same key as in the Idempotency-Key header" },
+      ],
+    },
+  );
+}

@@ -1,0 +1,75 @@
+import { type Environment, readSettings } from "../config/settings.ts";
+import type { Application } from "../job/define-config.ts";
+import { cannotListen, urlOf } from "../lib/listening.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { openOperator } from "../operate/operator.ts";
+import { openOverviewWatch } from "../operate/watch-overview.ts";
+import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
+import { openSubscribers } from "../status/subscribers.ts";
+import { openSubmitPath } from "../submit/submit-path.ts";
+import { measureEffects } from "../telemetry/effect-metrics.ts";
+import { createEvents } from "../telemetry/events.ts";
+import { createLogger } from "../telemetry/logger.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import { measureSubmissions } from "../telemetry/submission-metrics.ts";
+import { createServer } from "./server.ts";
+
+const SWEEP_MS = 100;
+
+/** A running API. */
+export interface Api extends Running {
+  /** Where it listens, e.g. `http://127.0.0.1:3000`. */
+  readonly url: string;
+}
+
+/**
+ * Starts the HTTP API.
+ *
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`,
+ *   `START_FAILED` if the port is in use
+ */
+export async function startApi(application: Application, env?: Environment): Promise<Api> {
+  const metrics = createMetrics();
+  const events = createEvents();
+  measureSubmissions(events, metrics, [...application.jobs.keys()]);
+  measureEffects(events, metrics, application.jobs.values());
+  const settings = readSettings(env);
+  const log = createLogger(settings.LOG_LEVEL, "api");
+  const path = await openSubmitPath(application, settings, log, events);
+  measureRedis(metrics, path.stores, application.queues);
+  measureClock(metrics, path.clock);
+  const operator = openOperator(application, path.stores, settings, events);
+  const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
+  const overview = openOverviewWatch({
+    stores: path.stores,
+    queues: application.queues,
+    durability: settings.HOLDFAST_DURABILITY,
+    clock: path.clock,
+  });
+  const server = await createServer({
+    application,
+    settings,
+    log,
+    ...path,
+    subscribers,
+    operator,
+    overview,
+    metrics,
+  });
+  const stop = stopOnce(async () => {
+    // Node closes idle connections once when closing begins, but not those that become idle afterwards.
+    const sweep = setInterval(() => server.server.closeIdleConnections(), SWEEP_MS);
+    await server.close().finally(() => clearInterval(sweep));
+    await stopAll([path, subscribers, overview]);
+  });
+  try {
+    await server.listen({ host: settings.HOST, port: settings.PORT });
+  } catch (error) {
+    await stop();
+    throw cannotListen(settings.HOST, settings.PORT, "PORT", error);
+  }
+  const [address] = server.addresses();
+  const url = urlOf(settings.HOST, typeof address === "object" ? address.port : settings.PORT);
+  log.info({ url }, "API ready");
+  return { url, stop };
+}

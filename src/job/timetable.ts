@@ -1,0 +1,72 @@
+import { Cron } from "croner";
+import { openZone, type Zone } from "./zone.ts";
+
+/** When a schedule is due. Instants are milliseconds since 1970-01-01T00:00:00Z. */
+export interface Timetable {
+  /** The first tick after an instant; undefined if there is none within four years. */
+  next(after: number): number | undefined;
+  /** The latest ticks at or before an instant, the latest first. */
+  latest(count: number, until: number): number[];
+}
+
+const HORIZON_MS = 4 * 366 * 24 * 60 * 60 * 1000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const BATCH = 16;
+
+/** Ticks at whole multiples of a period since 1970. */
+export function everyTimetable(everyMs: number): Timetable {
+  const bucket = (instant: number) => Math.floor(instant / everyMs);
+  return {
+    next: (after) => (bucket(after) + 1) * everyMs,
+    latest: (count, until) => Array.from({ length: count }, (_, index) => (bucket(until) - index) * everyMs),
+  };
+}
+
+/**
+ * Ticks once for each clock time of a zone that the pattern matches.
+ *
+ * It matches clock times first and converts them to instants after, so `instantOf` alone decides what a change of the clocks
+ * means.
+ *
+ * @param pattern five fields: minute, hour, day of month, month, day of week
+ * @throws Error when the pattern or the zone is not valid
+ */
+export function cronTimetable(pattern: string, timeZone: string): Timetable {
+  const zone = openZone(timeZone);
+  // Croner matches clock times written as UTC, and converts nothing.
+  const cron = new Cron(pattern, { timezone: "UTC", mode: "5-part", paused: true });
+  return {
+    next: (after) => nextTick(cron, zone, after),
+    latest: (count, until) => latestTicks(cron, zone, count, until),
+  };
+}
+
+function nextTick(cron: Cron, zone: Zone, after: number): number | undefined {
+  // The earliest time that the zone's clocks show near this instant.
+  let wall =
+    after + Math.min(zone.offsetAt(after - DAY_MS), zone.offsetAt(after), zone.offsetAt(after + DAY_MS));
+  while (wall - after < HORIZON_MS) {
+    const match = cron.nextRun(new Date(wall));
+    if (match === null) return undefined;
+    wall = match.getTime();
+    const instant = zone.instantOf(wall);
+    if (instant > after) return instant;
+  }
+  return undefined;
+}
+
+function latestTicks(cron: Cron, zone: Zone, count: number, until: number): number[] {
+  const ticks = new Set<number>();
+  // The latest time that the zone's clocks show near this instant, plus 1: `previousRuns` excludes its argument.
+  let wall =
+    1 + until + Math.max(zone.offsetAt(until - DAY_MS), zone.offsetAt(until), zone.offsetAt(until + DAY_MS));
+  while (ticks.size < count && until - wall < HORIZON_MS) {
+    const matches = cron.previousRuns(BATCH, new Date(wall)).map((match) => match.getTime());
+    for (const instant of matches.map((match) => zone.instantOf(match)))
+      if (instant <= until) ticks.add(instant);
+    const earliest = matches.at(-1);
+    if (earliest === undefined) break;
+    wall = earliest;
+  }
+  return [...ticks].slice(0, count);
+}

@@ -1,0 +1,55 @@
+/** `wall` is the time that a zone's clocks show, written as if it were UTC, in milliseconds. */
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** A time zone of the runtime's IANA database. */
+export interface Zone {
+  /** Milliseconds by which its clocks are ahead of UTC. */
+  offsetAt(instant: number): number;
+  /**
+   * The instant at which its clocks show a time.
+   *
+   * A skipped time is the first instant after the gap. Of a time that is shown twice, the first counts.
+   */
+  instantOf(wall: number): number;
+}
+
+/** @throws RangeError for a zone that the runtime does not know */
+export function openZone(timeZone: string): Zone {
+  const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
+  const offsetAt = (instant: number) => parseOffset(format.formatToParts(instant));
+  return {
+    offsetAt,
+    instantOf(wall) {
+      // No zone changes its clocks twice within two days, so these are the offsets before and after a change.
+      const before = offsetAt(wall - DAY_MS);
+      const after = offsetAt(wall + DAY_MS);
+      const candidates = [wall - before, wall - after].filter(
+        (instant) => instant + offsetAt(instant) === wall,
+      );
+      return candidates.length > 0
+        ? Math.min(...candidates)
+        : endOfGap(wall - after, wall - before, offsetAt);
+    },
+  };
+}
+
+/** "GMT+10:30" → 37,800,000; "GMT" → 0 */
+function parseOffset(parts: readonly Intl.DateTimeFormatPart[]): number {
+  const text = parts.find(({ type }) => type === "timeZoneName")?.value ?? "GMT";
+  const [, sign = "+", hours = "0", minutes = "0"] = /^GMT(?:([+-])(\d{2}):(\d{2}))?/.exec(text) ?? [];
+  const ms = (Number(hours) * 60 + Number(minutes)) * 60_000;
+  return sign === "-" ? -ms : ms;
+}
+
+/** The instant of the change of clocks between two instants, by bisection. */
+function endOfGap(early: number, late: number, offsetAt: (instant: number) => number): number {
+  const old = offsetAt(early);
+  let [before, after] = [early, late];
+  while (after - before > 1) {
+    const middle = Math.floor((before + after) / 2);
+    if (offsetAt(middle) === old) before = middle;
+    else after = middle;
+  }
+  return after;
+}

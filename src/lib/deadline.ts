@@ -1,0 +1,17 @@
+/**
+ * Waits for a promise, but no longer than `ms`. Its work is not stopped, and a late failure is ignored.
+ *
+ * @param late makes the error thrown when the time is up
+ */
+export async function withDeadline<T>(work: Promise<T>, ms: number, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ms);
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => {});
+  }
+}

@@ -1,0 +1,41 @@
+const units = [
+  [86_400_000, "d"],
+  [3_600_000, "h"],
+  [60_000, "min"],
+  [1_000, "s"],
+  [1, "ms"],
+] as const;
+
+/** From here on milliseconds do not matter. */
+const LONG_MS = 10_000;
+
+/** A measured duration: "250 ms", "4 s 100 ms", "44 s", "2 min 5 s", "1 d 4 h". @param ms milliseconds, not negative */
+export function durationText(ms: number): string {
+  const parts = partsOf(ms < LONG_MS ? Math.round(ms) : Math.floor(ms / 1_000) * 1_000);
+  const first = parts.findIndex(({ count }) => count > 0);
+  return textOf(parts.slice(first, first + 2));
+}
+
+/** A configured duration, exactly: "15 min", "1 h 30 min 5 s 250 ms", "7 d". @param ms whole milliseconds */
+export function exactDurationText(ms: number): string {
+  return textOf(partsOf(ms));
+}
+
+interface Part {
+  readonly count: number;
+  readonly unit: string;
+}
+
+function partsOf(ms: number): Part[] {
+  let rest = ms;
+  return units.map(([size, unit]) => {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    return { count, unit };
+  });
+}
+
+function textOf(parts: readonly Part[]): string {
+  const texts = parts.filter(({ count }) => count > 0).map(({ count, unit }) => `${count} ${unit}`);
+  return texts.join(" ") || "0 s";
+}

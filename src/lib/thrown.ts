@@ -1,0 +1,60 @@
+import { inspect, types } from "node:util";
+
+const SHOWN_MAX = 500;
+const UNREADABLE = "something that cannot be shown";
+
+/** A value as text. Avoids running its own code, and never throws. */
+export function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  return attempt(() => shown(value)) ?? UNREADABLE;
+}
+
+/** The message of anything thrown. Never throws. */
+export function messageOf(thrown: unknown): string {
+  if (typeof thrown === "string" && thrown !== "") return thrown;
+  const message = attempt(() => (thrown as { message?: unknown }).message);
+  if (typeof message === "string" && message !== "") return message;
+  if (!types.isNativeError(thrown)) return `A value was thrown that is no error: ${textOf(thrown)}`;
+  const name = attempt(() => thrown.name);
+  return `An error was thrown without a message: ${typeof name === "string" ? name : textOf(thrown)}`;
+}
+
+/** Runs foreign code. What it throws becomes an error whose message and stack are texts, safe to read. */
+export async function foreign<T>(run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (thrown) {
+    throw asError(thrown);
+  }
+}
+
+/** @returns the same error with message and stack as texts; a new one for anything else */
+export function asError(thrown: unknown): Error {
+  if (!types.isNativeError(thrown)) return new Error(messageOf(thrown));
+  try {
+    mend(thrown, "message", messageOf(thrown));
+    mend(thrown, "stack", "");
+    return thrown;
+  } catch {
+    return new Error(messageOf(thrown));
+  }
+}
+
+function mend(error: Error, name: "message" | "stack", text: string): void {
+  const value = attempt(() => error[name]);
+  if (typeof value === "string" && (value !== "" || name === "stack")) return;
+  Object.defineProperty(error, name, { value: text, configurable: true, writable: true });
+}
+
+function shown(value: unknown): string {
+  const text = inspect(value, { depth: 2, breakLength: Number.POSITIVE_INFINITY, customInspect: false });
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX - 1)}…` : text;
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,138 @@
+import type { EncryptionKey } from "../config/encryption-keys.ts";
+import type { Settings } from "../config/settings.ts";
+import { findStuckDoubts } from "../effect/stuck-doubts.ts";
+import { isoTime } from "../lib/iso-time.ts";
+import { readLoss } from "../queue/data-loss.ts";
+import { countEncryptionKeys } from "../queue/encryption-in-use.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
+import { countOverdue } from "../queue/read-backlog.ts";
+import { type Finding, finding, ok } from "./finding.ts";
+import { type QueueReading, readQueue } from "./queue-overview.ts";
+
+const OVERDUE_AFTER_MS = 30_000;
+
+/** Checks one queue: its workers, delayed jobs, doubts, and whether its jobs can be decrypted. */
+export async function diagnoseQueue(store: QueueStore, settings: Settings): Promise<Finding[]> {
+  const reading = await readQueue(store);
+  return [
+    workers(reading),
+    ...brokenWorkers(reading),
+    ...pause(reading),
+    await delayedJobs(store, reading),
+    doubts(reading),
+    await stuckDoubts(store),
+    await encryption(store, settings.HOLDFAST_ENCRYPTION_KEYS),
+  ];
+}
+
+/** Checks whether Redis has everything that it acknowledged, as far as any process remembers. */
+export async function diagnoseLoss(store: QueueStore): Promise<Finding> {
+  const name = `what ${store.queue} has acknowledged`;
+  const loss = await readLoss(store);
+  if (loss === undefined) return ok(name, "is there");
+  const { since, known, found } = loss;
+  const lost =
+    known.id === found.id
+      ? `${known.count - found.count} changes are lost`
+      : "it is another Redis, or one that was emptied";
+  return finding(name, "bad", `${lost}, known since ${isoTime(since)}`, {
+    reason: "keys and effects are forgotten, so no job is claimed and no effect begins",
+    remedy:
+      'restore the lost data, or find out what was lost, then holdfast store accept-loss --evidence "…"',
+  });
+}
+
+function workers({ queue, liveWorkers }: QueueReading): Finding {
+  const waiting = queue.waiting + queue.prioritized;
+  const isAbandoned = liveWorkers === 0 && waiting > 0 && !queue.isPaused;
+  const found = `${liveWorkers} alive, ${counted(waiting, "job")} waiting`;
+  return finding(`workers of ${queue.name}`, isAbandoned ? "bad" : "ok", found, {
+    reason: "jobs wait, and no worker runs them",
+    remedy: "start one: holdfast worker",
+  });
+}
+
+function brokenWorkers({ workers: known }: QueueReading): Finding[] {
+  return known
+    .filter(({ isStuck, isClockWrong }) => isStuck || isClockWrong)
+    .map(({ name, isClockWrong }) =>
+      isClockWrong
+        ? finding(`worker ${name}`, "bad", "its clock is more than 2 s off Redis's", {
+            reason: "CLOCK_WRONG: it claims no jobs until its clock is right",
+            remedy: "synchronise its machine's clock (NTP)",
+          })
+        : finding(`worker ${name}`, "bad", "alive, with free slots, and claims no jobs", {
+            reason: "its connection may be stuck: jobs wait longer than they should",
+            remedy: "restart it; its jobs are safe",
+          }),
+    );
+}
+
+function pause({ queue }: QueueReading): Finding[] {
+  if (!queue.isPaused) return [];
+  const advice = {
+    reason: "none of its jobs runs until it is resumed",
+    remedy: "resume it with the tool that paused it",
+  };
+  return [finding(`queue ${queue.name}`, "warn", "paused", advice)];
+}
+
+async function delayedJobs(store: QueueStore, { now, queue }: QueueReading): Promise<Finding> {
+  const overdue = await countOverdue(store, now - OVERDUE_AFTER_MS);
+  const found = `${overdue} of ${queue.delayed} overdue`;
+  return finding(`delayed jobs of ${queue.name}`, overdue > 0 ? "bad" : "ok", found, {
+    reason: "due jobs are not made ready, which workers do when they look for the next job",
+    remedy: "make sure that a worker of this queue runs and can reach Redis",
+  });
+}
+
+function doubts({ queue }: QueueReading): Finding {
+  const name = `doubts of ${queue.name}`;
+  if (queue.inDoubt === 0) return ok(name, "none");
+  return finding(name, "warn", `${queue.inDoubt}, the oldest since ${queue.oldestDoubtSince}`, {
+    reason: "nobody can know whether these side effects happened, and their jobs wait for a person",
+    remedy: "holdfast doubts list, then holdfast doubts resolve",
+  });
+}
+
+/** Checks that every doubt can be resolved and its job continues then. */
+async function stuckDoubts(store: QueueStore): Promise<Finding> {
+  const { unlisted, stale, open } = await findStuckDoubts(store);
+  const parts = [
+    [unlisted, "say in doubt with nothing to resolve"],
+    [stale, "are listed and cannot be resolved"],
+    [open, "have completed with an effect still open"],
+  ] as const;
+  const found = parts
+    .filter(([ids]) => ids.length > 0)
+    .map(([ids, what]) => `${ids.length} ${what} (${ids[0]})`);
+  const name = `resolving doubts of ${store.queue}`;
+  if (found.length === 0) return ok(name, "nothing is stuck");
+  return finding(name, "bad", found.join("; "), {
+    reason: "a job waits for an answer that nobody can give",
+    remedy:
+      "make sure that a worker of this queue runs, which repairs what a crash left; else retry the jobs by hand",
+  });
+}
+
+/** Checks whether the configured keys decrypt the next jobs. */
+async function encryption(store: QueueStore, keys: readonly EncryptionKey[]): Promise<Finding> {
+  const counts = [...(await countEncryptionKeys(store))].sort(([a], [b]) => a.localeCompare(b));
+  const isMissing = (id: string) => id !== "" && !keys.some((key) => key.id === id);
+  const missing = counts.map(([id]) => id).filter(isMissing);
+  const found = counts.map(([id, count]) => `${count} ${id === "" ? "not encrypted" : `with key ${id}`}`);
+  return finding(
+    `encryption of ${store.queue}`,
+    missing.length === 0 ? "ok" : "bad",
+    found.length === 0 ? "no job waits" : `of the next jobs ${found.join(", ")}`,
+    {
+      reason: "a job whose key is missing fails with DECRYPTION_FAILED and does not run",
+      remedy: `add the keys ${missing.join(", ")} to HOLDFAST_ENCRYPTION_KEYS of every process`,
+    },
+  );
+}
+
+/** @param noun singular */
+export function counted(count: number, noun: string): string {
+  return `${count} ${count === 1 ? noun : `${noun}s`}`;
+}

@@ -1,0 +1,136 @@
+import { declaredName, decryptEffectText, effectName, isEncryptedName } from "../effect/ledger-texts.ts";
+import { type Resolution, type ResolvedJob, resolveDoubt } from "../effect/resolve-doubt.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { effectKeyOf } from "../job/dedup-key.ts";
+import { jobNotFound } from "../job/job-id.ts";
+import { nearestTime } from "../lib/iso-time.ts";
+import { readIdentity } from "../queue/job-record.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
+import { decryptedOrWhyNot } from "../queue/readable.ts";
+import type { Events } from "../telemetry/events.ts";
+
+/** An effect in doubt: nobody can know whether it happened. */
+export interface Doubt {
+  readonly jobId: string;
+  /** The effect's name, with `/index` if it has one. */
+  readonly effect: string;
+  /** The effect's identity downstream; null if its name cannot be decrypted. */
+  readonly effectKey: string | null;
+  readonly queue: string;
+  readonly dedupKey: string;
+  readonly since: string;
+  /** Why nobody can know. */
+  readonly reason: string;
+  /** The delivery of the job that ran it. */
+  readonly start: number;
+  readonly worker: string;
+  /** What its worker reported too late. It counts as evidence, not as fact. */
+  readonly report: "done" | "not-done" | null;
+}
+
+interface Entry {
+  readonly job: string;
+  readonly at: number;
+  readonly reason?: string;
+  readonly delivery: number;
+  readonly worker: string;
+  readonly report?: "done" | "not-done";
+}
+
+/**
+ * Lists the doubts of one queue, the oldest first.
+ *
+ * @param offset how many to skip
+ */
+export async function listDoubts(store: QueueStore, offset: number, limit: number): Promise<Doubt[]> {
+  const { client, keys } = store;
+  const members = await client.zrange(keys.doubts, String(offset), String(offset + limit - 1));
+  const doubts = await Promise.all(members.map((member) => readDoubt(store, member)));
+  return doubts.filter((doubt) => doubt !== undefined);
+}
+
+async function readDoubt(store: QueueStore, member: string): Promise<Doubt | undefined> {
+  const { client, keys, queue } = store;
+  const cut = member.indexOf("/");
+  const dedupKey = member.slice(0, cut);
+  const name = member.slice(cut + 1);
+  const json = await client.hget(keys.ledger(dedupKey), `e:${name}`);
+  // It was resolved after the list was read.
+  if (json === null) return undefined;
+  const entry = entryIn(json);
+  const effect = effectName(store, { dedupKey, name });
+  return {
+    jobId: entry.job,
+    effect,
+    effectKey: isEncryptedName(effect) ? null : effectKeyOf(dedupKey, effect),
+    queue,
+    dedupKey,
+    since: nearestTime(entry.at),
+    reason: decryptedOrWhyNot(() =>
+      decryptEffectText(store, { dedupKey, name }, "reason", entry.reason ?? ""),
+    ),
+    start: entry.delivery,
+    worker: entry.worker,
+    report: entry.report ?? null,
+  };
+}
+
+/** Reads an entry. An unreadable one is listed, too: the doubt exists. */
+function entryIn(json: string): Entry {
+  const unknown = { job: "", at: 0, reason: "[unreadable]", delivery: 0, worker: "" };
+  try {
+    return { ...unknown, ...JSON.parse(json) };
+  } catch {
+    return unknown;
+  }
+}
+
+export interface DoubtCount {
+  readonly count: number;
+  /** Since when the oldest is in doubt, in milliseconds since 1970; undefined if there is none. */
+  readonly oldestAt: number | undefined;
+}
+
+export async function countDoubts({ client, keys }: QueueStore): Promise<DoubtCount> {
+  const key = keys.doubts;
+  const [count, [oldest]] = await Promise.all([client.zcard(key), client.zrange(key, "0", "0")]);
+  const score = oldest === undefined ? null : await client.zscore(key, oldest);
+  return { count, oldestAt: score === null ? undefined : Number(score) };
+}
+
+const DOUBTS_SEARCHED_MAX = 100_000;
+
+/** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT` */
+export type ResolveDoubtOfJob = (
+  store: QueueStore,
+  jobId: string,
+  effect: string,
+  resolution: Resolution,
+) => Promise<ResolvedJob>;
+
+export function openDoubtResolver(retentionMs: number, events: Events): ResolveDoubtOfJob {
+  return async (store, jobId, effect, resolution) => {
+    const identity = await readIdentity(store, jobId);
+    const dedupKey = identity.dedupKey ?? (await findDedupKey(store, jobId, effect));
+    const resolved = await resolveDoubt(store, retentionMs, { dedupKey, effect }, resolution);
+    if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
+    events.emit("effect.resolved", identity.type ?? "", declaredName(effect));
+    return resolved.job;
+  };
+}
+
+/** Once a job is gone, only the list of doubts has its deduplication key. */
+async function findDedupKey(store: QueueStore, jobId: string, effect: string): Promise<string> {
+  const doubts = await listDoubts(store, 0, DOUBTS_SEARCHED_MAX);
+  const doubt = doubts.find((candidate) => candidate.jobId === jobId && candidate.effect === effect);
+  if (doubt === undefined) throw jobNotFound();
+  return doubt.dedupKey;
+}
+
+function notInDoubt(effect: string, state: string | null): HoldfastError {
+  const found = state === null ? "it is not in the ledger" : `it is ${state}`;
+  return new HoldfastError(
+    "EFFECT_NOT_IN_DOUBT",
+    `Effect ${JSON.stringify(effect)} of this job is not in doubt: ${found}`,
+  );
+}

@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { queueOfId } from "../job/job-id.ts";
+import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
+import { readJobRecord } from "../queue/job-record.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { listedJobSchema } from "../status/job-status.ts";
+import { optionsIn, type ReadStatus } from "../status/read-status.ts";
+import { Reading } from "../status/readable.ts";
+import { submitted } from "../status/submitted.ts";
+
+const instant = z.iso.datetime();
+
+/** Everything that Redis knows of a job. */
+export const jobDetailSchema = listedJobSchema.extend({
+  queue: z.string(),
+  payload: z.unknown().meta({ description: "As it was submitted, secrets redacted." }),
+  priority: z.int(),
+  delayMs: z.int().meta({ description: "The delay that was asked for, in milliseconds." }),
+  crashes: z.int().meta({ description: "How often its worker was lost during an attempt." }),
+  worker: z.string().nullable().meta({ description: "The worker that claimed it last." }),
+  attempts: z
+    .array(
+      z.object({
+        attempt: z.int(),
+        worker: z.string(),
+        startedAt: instant,
+        endedAt: instant,
+        code: z.string(),
+        message: z.string(),
+      }),
+    )
+    .meta({ description: "The latest 50 attempts that failed, in order." }),
+  logs: z.array(z.string()).meta({ description: "The latest 100 lines that its handler logged." }),
+});
+export type JobDetail = Readonly<z.output<typeof jobDetailSchema>>;
+
+/**
+ * Reads everything that Redis knows of a job.
+ *
+ * @returns undefined if there is no such job, or no longer
+ * @throws HoldfastError `STORE_UNAVAILABLE`
+ */
+export async function readDetail(
+  stores: QueueStores,
+  types: ReadonlyMap<string, { readonly redact: Redaction }>,
+  readStatus: ReadStatus,
+  id: string,
+): Promise<JobDetail | undefined> {
+  const queue = queueOfId(id);
+  if (queue === undefined) return undefined;
+  const store = stores.of(queue);
+  const [status, record] = await inTime(Promise.all([readStatus(id), readJobRecord(store, id)]));
+  if (status === undefined || record?.envelope === undefined) return undefined;
+  const reading = new Reading();
+  const redaction = redactionOf(types, status.type);
+  const { idempotencyKey, payload } = submitted(store, id, record.envelope);
+  return {
+    ...status,
+    result: redact(status.result, redaction.result),
+    idempotencyKey,
+    payload: redact(payload, redaction.payload),
+    queue,
+    priority: reading.int("priority", record.priority, 0),
+    delayMs: reading.int("delayMs", optionsIn(reading, record.options).delay, 0),
+    crashes: reading.int("crashes", record.crashes, 0),
+    worker: record.worker ?? null,
+    attempts: record.attempts.map((attempt) => ({
+      ...attempt,
+      startedAt: reading.time("attempts", attempt.startedAt, status.submittedAt),
+      endedAt: reading.time("attempts", attempt.endedAt, status.submittedAt),
+    })),
+    logs: [...record.logs],
+  };
+}

@@ -1,0 +1,88 @@
+import { z } from "zod";
+
+const instant = z.iso.datetime();
+
+const percentilesSchema = z.object({
+  count: z.int().meta({ description: "How many jobs they are computed from." }),
+  p50: z.number().nullable(),
+  p90: z.number().nullable(),
+  p99: z.number().nullable(),
+});
+export type Percentiles = Readonly<z.output<typeof percentilesSchema>>;
+
+const queueOverviewSchema = z.object({
+  name: z.string(),
+  waiting: z.int(),
+  prioritized: z.int(),
+  delayed: z.int(),
+  active: z.int(),
+  completed: z.int().meta({ description: "While they are kept." }),
+  failed: z.int().meta({ description: "While they are kept." }),
+  cancelled: z.int().meta({
+    description: "How many of the failed jobs were cancelled; counted every ten seconds at most.",
+  }),
+  inDoubt: z.int().meta({ description: "Side effects in doubt: nobody can know whether they happened." }),
+  oldestWaitingSince: instant.nullable(),
+  oldestDoubtSince: instant.nullable(),
+  completedPerSecond: z.number(),
+  failedPerSecond: z.number(),
+  isPaused: z.boolean(),
+});
+export type QueueOverview = Readonly<z.output<typeof queueOverviewSchema>>;
+
+const workerOverviewSchema = z.object({
+  name: z.string(),
+  queue: z.string(),
+  startedAt: instant,
+  seenAt: instant,
+  concurrency: z.int(),
+  running: z.int(),
+  lastClaimedAt: instant.nullable(),
+  isSilent: z.boolean().meta({ description: "No recent heartbeat: it is gone, or cut off from Redis." }),
+  isStuck: z.boolean().meta({ description: "Alive, with free slots, and claims none of the waiting jobs." }),
+  isClockWrong: z.boolean().meta({
+    description: "Its clock is more than 2 s off Redis's: it claims no jobs until its clock is right.",
+  }),
+  holds: z.array(z.object({ jobId: z.string(), type: z.string(), since: instant })),
+});
+export type WorkerOverview = Readonly<z.output<typeof workerOverviewSchema>>;
+
+const guaranteeSchema = z.object({
+  name: z.string(),
+  holds: z.boolean(),
+  detail: z
+    .string()
+    .meta({ description: "What was found; if it does not hold, what can happen and what to do." }),
+});
+
+const redisOverviewSchema = z.object({
+  version: z.string(),
+  usedBytes: z.int(),
+  maxBytes: z.int().nullable().meta({ description: "Null if Redis has no limit." }),
+  pingMs: z.number(),
+  durability: z.string(),
+  guarantees: z.array(guaranteeSchema),
+});
+export type RedisOverview = Readonly<z.output<typeof redisOverviewSchema>>;
+
+const samplePointSchema = z.object({
+  at: instant,
+  submitted: z.number(),
+  completed: z.number(),
+  failed: z.number(),
+});
+export type SamplePoint = Readonly<z.output<typeof samplePointSchema>>;
+
+/** What happens now. Rates are per second, durations milliseconds. */
+export const overviewSchema = z.object({
+  at: instant,
+  queues: z.array(queueOverviewSchema),
+  history: z
+    .array(samplePointSchema)
+    .meta({ description: "Rates of all queues together, the oldest first." }),
+  timeToStart: percentilesSchema.meta({ description: "From when a job could run to its first start." }),
+  runTime: percentilesSchema,
+  workers: z.array(workerOverviewSchema),
+  store: redisOverviewSchema,
+});
+export type Overview = Readonly<z.output<typeof overviewSchema>>;

@@ -1,0 +1,78 @@
+import type { Job, JobProgress } from "bullmq";
+import { jobNotFound } from "../job/job-id.ts";
+import { redisFault } from "../redis/redis-errors.ts";
+import type { ClaimedJob } from "./claimed-job.ts";
+import { type JobEnvelope, openEnvelope } from "./envelope.ts";
+import type { Lease } from "./lease.ts";
+import type { QueueStore } from "./queue-store.ts";
+
+const LOGS_MAX = 100;
+
+/** A job as BullMQ delivered it to this worker. */
+export class BullmqJob implements ClaimedJob {
+  readonly id: string;
+  readonly lease: Lease;
+  readonly lockToken: string;
+  readonly #job: Job<unknown, unknown, string>;
+  readonly #store: QueueStore;
+  #envelope: JobEnvelope | undefined;
+
+  constructor(job: Job<unknown, unknown, string>, lockToken: string, lease: Lease, store: QueueStore) {
+    this.id = job.id ?? "";
+    this.lease = lease;
+    this.lockToken = lockToken;
+    this.#job = job;
+    this.#store = store;
+  }
+
+  get type(): string {
+    return this.#job.name;
+  }
+
+  get envelope(): JobEnvelope {
+    this.#envelope ??= openEnvelope(this.#store, this.id, this.#job.data);
+    return this.#envelope;
+  }
+
+  get attemptsMade(): number {
+    return this.#job.attemptsMade;
+  }
+
+  get crashes(): number {
+    return this.#job.stalledCounter;
+  }
+
+  get readyAt(): number | undefined {
+    return isFirstDelivery(this.#job) ? this.#job.timestamp + (this.#job.opts.delay ?? 0) : undefined;
+  }
+
+  get delivery(): number {
+    return this.#job.attemptsStarted;
+  }
+
+  async progress(value: number | object): Promise<void> {
+    const encrypted = this.#store.encryptValue(this.id, "progress", value) as JobProgress;
+    await inOurWords(this.#job.updateProgress(encrypted));
+  }
+
+  async keepLog(line: string): Promise<void> {
+    this.#job.opts.keepLogs = LOGS_MAX;
+    await inOurWords(this.#job.log(this.#store.encryptText(this.id, "log", line)));
+  }
+}
+
+/** The texts of BullMQ and Redis name keys and addresses: they must not become a job's error. */
+async function inOurWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    // BullMQ numbers its own refusals: here, that the job is gone.
+    if (error instanceof Error && "code" in error && typeof error.code === "number") throw jobNotFound();
+    throw redisFault(error);
+  }
+}
+
+/** An operator's retry resets the counts, but leaves the stack traces. */
+function isFirstDelivery({ attemptsStarted, stacktrace }: Job): boolean {
+  return attemptsStarted === 1 && (stacktrace === null || stacktrace.length === 0);
+}

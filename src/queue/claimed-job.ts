@@ -1,0 +1,39 @@
+import type { Failure } from "../job/failure.ts";
+import type { JobEnvelope } from "./envelope.ts";
+import type { Lease } from "./lease.ts";
+
+/** A job that this worker has claimed. */
+export interface ClaimedJob {
+  readonly id: string;
+  readonly type: string;
+  /** @throws HoldfastError `DECRYPTION_FAILED`, `INVALID_PAYLOAD`, when it is read */
+  readonly envelope: JobEnvelope;
+  /** Failed attempts before this one. */
+  readonly attemptsMade: number;
+  /** How often its worker was lost during an attempt. */
+  readonly crashes: number;
+  /** From when it could run, in milliseconds since 1970; undefined where it has run before. */
+  readonly readyAt: number | undefined;
+  /** BullMQ's delivery count; unique per attempt. */
+  readonly delivery: number;
+  readonly lease: Lease;
+  readonly lockToken: string;
+  progress(value: number | object): Promise<void>;
+  /** Stores a line with the job; the newest 100 are kept. */
+  keepLog(line: string): Promise<void>;
+}
+
+/** How an attempt ended. */
+export type AttemptOutcome =
+  | { readonly kind: "completed"; readonly result: unknown }
+  | {
+      readonly kind: "failed";
+      readonly failure: Failure;
+      readonly stack: string;
+      /** Milliseconds to the next attempt, instead of the retry policy's. */
+      readonly retryAfterMs?: number | undefined;
+    }
+  /** Returned to the queue for another worker; uses up no attempt. */
+  | { readonly kind: "released" }
+  /** Claimed again after a delay; uses up no attempt. */
+  | { readonly kind: "deferred"; readonly delayMs: number };

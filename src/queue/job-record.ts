@@ -1,0 +1,58 @@
+import { type AttemptRecord, attemptRecords } from "./attempt-record.ts";
+import type { QueueStore } from "./queue-store.ts";
+import { decryptedOrWhyNot, unlessWrongType } from "./readable.ts";
+
+/** What is stored of a job beside its status. Texts may be absent, and anything. */
+export interface JobRecord {
+  /** JSON of the envelope, perhaps encrypted. */
+  readonly envelope: string | undefined;
+  readonly priority: string | undefined;
+  /** JSON, for `jobOptions`. */
+  readonly options: string | undefined;
+  /** How often its worker was lost during an attempt. */
+  readonly crashes: string | undefined;
+  /** The worker that claimed it last. */
+  readonly worker: string | undefined;
+  /** The attempts that failed, the first first. */
+  readonly attempts: readonly AttemptRecord[];
+  /** What its handler logged. */
+  readonly logs: readonly string[];
+}
+
+const LOG_LINES_MAX = 100;
+
+/** Reads a job's record; undefined where its key holds no job. */
+export async function readJobRecord(store: QueueStore, id: string): Promise<JobRecord | undefined> {
+  const { client, keys } = store;
+  const [fields, logs] = await Promise.all([
+    client.hgetall(keys.job(id)).catch(unlessWrongType),
+    client.lrange(keys.jobLogs(id), -LOG_LINES_MAX, -1).catch(unlessWrongType),
+  ]);
+  if (fields === null) return undefined;
+  return {
+    envelope: fields.data,
+    priority: fields.priority,
+    options: fields.opts,
+    crashes: fields.stc,
+    worker: fields.pb,
+    attempts: attemptRecords(fields).map((record) => ({
+      ...record,
+      message: decryptedOrWhyNot(() => store.decryptText(id, "attempt", record.message)),
+    })),
+    logs: (logs ?? []).map((line) => decryptedOrWhyNot(() => store.decryptText(id, "log", line))),
+  };
+}
+
+/** Reads the JSON of a job's envelope, perhaps encrypted; null where there is none. */
+export async function readEnvelopeJson({ client, keys }: QueueStore, id: string): Promise<string | null> {
+  return await client.hget(keys.job(id), "data").catch(unlessWrongType);
+}
+
+/** Reads a job's type and deduplication key; null where the job is gone, or has asked for no effect. */
+export async function readIdentity(
+  { client, keys }: QueueStore,
+  id: string,
+): Promise<{ readonly type: string | null; readonly dedupKey: string | null }> {
+  const [type = null, dedupKey = null] = await client.hmget(keys.job(id), "name", "dedupKey");
+  return { type, dedupKey };
+}

@@ -1,0 +1,48 @@
+--[[
+  What BullMQ's keys say of a job. Included by scripts of every room, so that none of them spells a name of BullMQ's.
+  `prefix` is what all keys of the queue begin with. Needs encodings.lua.
+]]
+
+local function jobExists(prefix, id)
+  return redis.call("EXISTS", prefix .. id) == 1
+end
+
+-- The state of a job that exists, and when it is due where it is delayed. Found by elimination: the list of waiting jobs can
+-- hold millions and is never searched.
+local function jobState(prefix, id)
+  if redis.call("ZSCORE", prefix .. "completed", id) then return "completed" end
+  if redis.call("ZSCORE", prefix .. "failed", id) then return "failed" end
+  if redis.call("LPOS", prefix .. "active", id) then return "active" end
+  if redis.call("ZSCORE", prefix .. "prioritized", id) then return "prioritized" end
+  local due = redis.call("ZSCORE", prefix .. "delayed", id)
+  if due then return "delayed", due / DUE_SCALE end
+  return "waiting"
+end
+
+local function hasEnded(state)
+  return state == "completed" or state == "failed"
+end
+
+-- Jobs that ended in this state, the latest first, each followed by when it ended.
+local function latestEnded(prefix, state, first, last)
+  return redis.call("ZREVRANGE", prefix .. state, first, last, "WITHSCORES")
+end
+
+local function failureReason(prefix, id)
+  return redis.call("HGET", prefix .. id, "failedReason") or ""
+end
+
+-- The code that a failure's text begins with; nil where it is none of ours.
+local function failureCode(reason)
+  return string.match(reason, "^([A-Z_]+): ")
+end
+
+-- How often the job was delivered to a worker.
+local function deliveryCount(prefix, id)
+  return tonumber(redis.call("HGET", prefix .. id, "ats") or 0)
+end
+
+-- A job has it once it has asked for an effect.
+local function dedupKeyOf(prefix, id)
+  return redis.call("HGET", prefix .. id, "dedupKey")
+end

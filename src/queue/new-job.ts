@@ -1,0 +1,32 @@
+import type { RetryPolicy } from "../job/retry-policy.ts";
+import type { JobEnvelope } from "./envelope.ts";
+
+/** BullMQ's limit. */
+export const PRIORITY_MAX = 2_097_151;
+
+/** A job about to be enqueued. */
+export interface NewJob {
+  readonly id: string;
+  readonly type: string;
+  readonly envelope: JobEnvelope;
+  readonly retry: RetryPolicy;
+  readonly timing: Timing;
+  /** Context of the trace that its attempts join; undefined where nothing is traced. */
+  readonly trace: string | undefined;
+  readonly dedup: Deduplication;
+}
+
+/** When and how urgently a job runs. */
+export interface Timing {
+  /** Milliseconds until it may run. */
+  readonly delayMs: number;
+  /** 0: none; else 1 (first) to `PRIORITY_MAX` (last), all behind the jobs without priority. */
+  readonly priority: number;
+}
+
+export interface Deduplication {
+  /** Hash of the job's type and idempotency key. */
+  readonly key: string;
+  /** Milliseconds for which the job keeps the key, whatever becomes of it. */
+  readonly holdMs: number;
+}

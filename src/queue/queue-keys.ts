@@ -1,0 +1,49 @@
+/** The name under which BullMQ's own tools find a queue. The braces are Redis Cluster's hash tag: one queue, one slot. */
+export function bullmqQueueName(queue: string): string {
+  return `{${queue}}`;
+}
+
+export function queueKey(prefix: string, queue: string, name: string): string {
+  return `${prefix}:${bullmqQueueName(queue)}:${name}`;
+}
+
+/** The names of all keys of one queue, BullMQ's and ours. */
+export function queueKeys(prefix: string, queue: string) {
+  const key = (name: string) => queueKey(prefix, queue, name);
+  return {
+    /** What all keys of the queue begin with. Scripts complete it. */
+    start: key(""),
+    job: (id: string) => key(id),
+    jobLogs: (id: string) => key(`${id}:logs`),
+    waiting: key("wait"),
+    paused: key("paused"),
+    prioritized: key("prioritized"),
+    delayed: key("delayed"),
+    active: key("active"),
+    completed: key("completed"),
+    failed: key("failed"),
+    events: key("events"),
+    meta: key("meta"),
+    /** Holds the id of the job that has a deduplication key. */
+    dedupKey: (dedupKey: string) => key(`de:${dedupKey}`),
+    /** The effects of one deduplication key. */
+    ledger: (dedupKey: string) => key(`ledger:${dedupKey}`),
+    ledgerStart: key("ledger:"),
+    /** Living jobs that use a ledger, as `<job id>/<deduplication key>`, scored by when the sweep looks at them next. */
+    joinedJobs: key("ledgers"),
+    /** Effects in doubt, scored by since when. */
+    doubts: key("doubts"),
+    /** Who resolved which doubt, when, and on what evidence. */
+    audit: key("audit"),
+    /** The latest heartbeat of each worker. */
+    workers: key("workers"),
+    workersSeen: key("workers:seen"),
+    /** Redis's count of changes and the id it counts under, by which data loss is noticed. */
+    epoch: key("epoch"),
+    jobsSinceMemoryCheck: key("jobs-since-memory-check"),
+    /** Workers subscribe here for cancellations. */
+    cancelChannel: key("cancel"),
+  };
+}
+
+export type QueueKeys = Readonly<ReturnType<typeof queueKeys>>;

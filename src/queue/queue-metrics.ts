@@ -1,0 +1,70 @@
+import { oneAtATime } from "../lib/one-at-a-time.ts";
+import type { Clock } from "../redis/clock.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { inTime, redisUnavailable } from "../redis/redis-errors.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { QueueStore, QueueStores } from "./queue-store.ts";
+import { type Backlog, readBacklog } from "./read-backlog.ts";
+
+interface Reading {
+  readonly pingMs: number;
+  readonly backlogs: readonly Backlog[];
+}
+
+/** Reads Redis at each scrape. While it is away, only that is reported, within 1.5 s: an old number would look like a new one. */
+export function measureRedis(metrics: Metrics, { client, of }: QueueStores, queues: readonly string[]): void {
+  const up = metrics.gauge("holdfast_store_up").labels();
+  const report = backlogReporter(metrics, queues);
+  const stores = queues.map(of);
+  const read = oneAtATime(() => readRedis(client, stores));
+  metrics.beforeScrape(async () => {
+    const reading = await inTime(read()).catch(() => undefined);
+    up.set(reading === undefined ? 0 : 1);
+    report(reading);
+  });
+}
+
+/** Reports how far this process's clock is off Redis's. */
+export function measureClock(metrics: Metrics, clock: Pick<Clock, "offsetMs">): void {
+  const offset = metrics.gauge("holdfast_clock_offset_seconds").labels();
+  metrics.beforeScrape(() => offset.set(clock.offsetMs() / 1_000));
+}
+
+function backlogReporter(
+  metrics: Metrics,
+  queues: readonly string[],
+): (reading: Reading | undefined) => void {
+  const ping = metrics.gauge("holdfast_store_ping_seconds");
+  const jobs = metrics.gauge("holdfast_jobs");
+  const waitingAge = metrics.gauge("holdfast_oldest_waiting_age_seconds");
+  const workers = metrics.gauge("holdfast_workers");
+  const doubts = metrics.gauge("holdfast_effects_in_doubt");
+  const doubtAge = metrics.gauge("holdfast_effects_in_doubt_oldest_age_seconds");
+  return (reading) => {
+    ping.remove(); // `reset` would set it to 0: it has no labels
+    for (const gauge of [jobs, waitingAge, workers, doubts, doubtAge]) gauge.reset();
+    if (reading === undefined) return;
+    ping.labels().set(reading.pingMs / 1_000);
+    for (const [index, backlog] of reading.backlogs.entries()) {
+      const queue = queues[index] ?? "";
+      for (const [state, count] of Object.entries(backlog.jobs)) jobs.labels(queue, state).set(count);
+      waitingAge.labels(queue).set(backlog.oldestWaitingMs / 1_000);
+      workers.labels(queue).set(backlog.workers);
+      doubts.labels(queue).set(backlog.doubts);
+      doubtAge.labels(queue).set(backlog.oldestDoubtMs / 1_000);
+    }
+  };
+}
+
+async function readRedis(client: RedisConnection, stores: readonly QueueStore[]): Promise<Reading> {
+  // A retrying connection would keep the command until Redis is back.
+  if (client.status !== "ready") throw redisUnavailable();
+  const [pingMs, ...backlogs] = await Promise.all([timePing(client), ...stores.map(readBacklog)]);
+  return { pingMs, backlogs };
+}
+
+async function timePing(client: RedisConnection): Promise<number> {
+  const asked = performance.now();
+  await client.ping();
+  return performance.now() - asked;
+}

@@ -1,0 +1,17 @@
+import { HoldfastError } from "../errors/holdfast-error.ts";
+
+/** What decryption returns, or why it fails: one text must not keep a reader from the rest. */
+export function decryptedOrWhyNot<T>(decrypt: () => T): T | string {
+  try {
+    return decrypt();
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === "DECRYPTION_FAILED") return `[${error.message}]`;
+    throw error;
+  }
+}
+
+/** A key that holds another type than it should reads as absent. */
+export function unlessWrongType(error: Error): null {
+  if (error.message.startsWith("WRONGTYPE")) return null;
+  throw error;
+}

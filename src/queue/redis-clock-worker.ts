@@ -1,0 +1,43 @@
+import { type Processor, Worker, type WorkerOptions } from "bullmq";
+import type { Clock } from "../redis/clock.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { onRedisTime } from "./redis-time.ts";
+
+type Process = Processor<unknown, unknown, string>;
+export type RedisClockWorkerOptions = WorkerOptions & { readonly connection: RedisConnection };
+
+/**
+ * BullMQ's worker, by Redis's clock. While this process's clock is wrong it claims nothing, since handlers use that clock; it goes on
+ * by itself.
+ */
+export class RedisClockWorker extends Worker<unknown, unknown, string> {
+  readonly #clock: Clock;
+  readonly #connection: RedisConnection;
+
+  constructor(name: string, attempt: Process, options: RedisClockWorkerOptions, clock: Clock) {
+    super(name, attempt, { ...options, connection: onRedisTime(options.connection), autorun: false });
+    this.#clock = clock;
+    this.#connection = options.connection;
+    clock.onMeasure((isRight) => void (isRight ? this.#goOn() : this.pause(true)));
+    this.run().catch((error: Error) => this.emit("error", error));
+  }
+
+  /** A paused worker still receives the job that it waited for before, and would claim it. */
+  protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
+    if (this.#clock.isRight() && !this.isPaused()) return await super.moveToActive(...args);
+    await this.pause(true);
+    this.#clock.look();
+    // It has removed the marker that wakes another worker.
+    await this.#connection.zadd(this.toKey("marker"), 0, "0");
+    return undefined as never;
+  }
+
+  /** A clock that is ahead would find the next delayed job due and poll without a pause. */
+  protected override getBlockTimeout(blockUntil: number): number {
+    return super.getBlockTimeout(blockUntil > 0 ? blockUntil + this.#clock.offsetMs() : blockUntil);
+  }
+
+  async #goOn(): Promise<void> {
+    if (this.isPaused()) await this.resume();
+  }
+}

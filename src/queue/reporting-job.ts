@@ -1,0 +1,88 @@
+import { Job, UnrecoverableError } from "bullmq";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { formatFailure, isFailureLine } from "../job/failure.ts";
+import { isUnanswered, untilAnswered } from "../redis/until-answered.ts";
+import type { Lease } from "./lease.ts";
+
+/** How a worker has claimed a job. */
+export interface Claim {
+  readonly lease: Lease;
+  readonly lockMs: number;
+  /** Called with the first error when Redis refuses to store how the attempt ended; it is sent again. */
+  readonly onRefused: (error: unknown) => void;
+}
+
+/** BullMQ's codes for a job that is no longer this worker's: missing, without lock, with another's lock, not active. */
+const NOT_OURS: ReadonlySet<unknown> = new Set([-1, -2, -3, -6]);
+
+/**
+ * A job whose attempt is stored as it ended. BullMQ treats an error reply to a completion as a failure of the job; here each outcome
+ * is sent again until Redis answers, while the lock is renewed, and nothing else is stored instead.
+ */
+export class ReportingJob extends Job<unknown, unknown, string> {
+  #claim: Claim | undefined;
+  #unstored: unknown;
+
+  /** Called by the worker before the attempt. */
+  claimedBy(claim: Claim): void {
+    this.#claim = claim;
+  }
+
+  override async moveToCompleted(result: unknown, token: string, fetchNext?: boolean) {
+    return await this.#end(token, () => super.moveToCompleted(result, token, fetchNext));
+  }
+
+  override async moveToWait(token = ""): Promise<number> {
+    return await this.#end(token, () => super.moveToWait(token));
+  }
+
+  override async moveToDelayed(timestamp: number, token = ""): Promise<void> {
+    await this.#end(token, () => super.moveToDelayed(timestamp, token));
+  }
+
+  override async moveToFailed<E extends Error>(error: E, token: string, fetchNext?: boolean) {
+    // The real outcome could not be stored. The next attempt finds its effects done.
+    if (this.#unstored !== undefined) throw this.#unstored;
+    const stacktrace = this.stacktrace ?? [];
+    const shown = isFailureLine(error.message) ? error : inOurWords(error);
+    return await this.#end(token, () => {
+      // Each try appends the trace.
+      this.stacktrace = [...stacktrace];
+      return super.moveToFailed(shown, token, fetchNext);
+    });
+  }
+
+  async #end<T>(token: string, move: () => Promise<T>): Promise<T> {
+    const claim = this.#claim;
+    if (claim === undefined) return await move();
+    const { onRefused } = claim;
+    try {
+      return await untilAnswered(move, { isLeased: () => this.#isLeased(claim, token), onRefused });
+    } catch (error) {
+      if (isUnanswered(error) || NOT_OURS.has(codeOf(error))) this.#unstored = error;
+      throw error;
+    }
+  }
+
+  /** Renews the lock, because BullMQ has stopped renewing it. */
+  async #isLeased({ lease, lockMs }: Claim, token: string): Promise<boolean> {
+    if (!lease.isLocked()) return false;
+    const extended = await this.extendLock(token, lockMs).catch(() => undefined);
+    if (extended === 0) lease.lost();
+    if (extended === 1) lease.renewed();
+    return lease.isLocked();
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** The texts of Redis and BullMQ name keys: they belong in the worker's log, not in a status. */
+function inOurWords(error: Error): Error {
+  const message = "The outcome could not be stored; the worker's log says why";
+  const line = formatFailure({ code: "INTERNAL", message, retryable: true });
+  return error instanceof UnrecoverableError
+    ? new UnrecoverableError(line)
+    : new HoldfastError("INTERNAL", line, { cause: error });
+}

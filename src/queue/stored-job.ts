@@ -1,0 +1,75 @@
+import type { JobState } from "./job-state.ts";
+
+type Text = string | null;
+
+/** A job as Redis holds it. Texts may be encrypted, and anything may be unreadable: written by hand, or by another version. */
+export interface StoredJob {
+  readonly id: string;
+  readonly state: JobState;
+  /** When a delayed job is due, in milliseconds since 1970. */
+  readonly dueAt: number | null;
+  readonly type: string;
+  /** Null until the job asks for an effect. */
+  readonly dedupKey: Text;
+  /** Milliseconds since 1970, as are `startedAt` and `finishedAt`. */
+  readonly submittedAt: Text;
+  /** JSON, for `jobOptions`. */
+  readonly options: Text;
+  readonly attemptsMade: Text;
+  /** JSON. */
+  readonly progress: Text;
+  readonly startedAt: Text;
+  readonly finishedAt: Text;
+  /** JSON. */
+  readonly result: Text;
+  /** Why an attempt failed. BullMQ keeps it when a later attempt succeeds. */
+  readonly failure: Text;
+}
+
+/** The values that read-job.lua returns. */
+export type JobValues = readonly [
+  state: JobState,
+  dueAt: number | null,
+  type: string,
+  dedupKey: Text,
+  submittedAt: Text,
+  options: Text,
+  attemptsMade: Text,
+  progress: Text,
+  startedAt: Text,
+  finishedAt: Text,
+  result: Text,
+  failure: Text,
+];
+
+export function storedJob(id: string, values: JobValues): StoredJob {
+  const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;
+  const [progress, startedAt, finishedAt, result, failure] = more;
+  return {
+    id,
+    state,
+    dueAt,
+    type,
+    dedupKey,
+    submittedAt,
+    options,
+    attemptsMade,
+    progress,
+    startedAt,
+    finishedAt,
+    result,
+    failure,
+  };
+}
+
+/** What Holdfast reads of a job's options; anything, where they are not what it wrote. */
+export interface JobOptions {
+  readonly attempts?: unknown;
+  readonly delay?: unknown;
+}
+
+/** @throws SyntaxError for what is no JSON */
+export function jobOptions(json: Text): JobOptions {
+  const parsed: unknown = json === null ? null : JSON.parse(json);
+  return typeof parsed === "object" && parsed !== null ? parsed : {};
+}

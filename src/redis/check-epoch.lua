@@ -1,0 +1,37 @@
+#!lua flags=allow-oom
+--[[
+  Compares Redis's epoch with the one that a process remembers, and marks a data loss. Atomic: all processes agree on what
+  was found. Allowed when Redis is full: it only stores what is known already.
+
+  KEYS[1] epoch
+  ARGV[1] the id that the process remembers ("" for none)   ARGV[2] the count that it has seen
+  ARGV[3] an id for a new epoch   ARGV[4] milliseconds after which a loss is accepted without an operator (-1: never)
+
+  Returns { id, count }, or { "lost", since, the id and count remembered, the id and count found }
+]]
+local EARLIER_MAX = 400
+local known, seen = ARGV[1], tonumber(ARGV[2])
+local epoch = redis.call("HMGET", KEYS[1], "id", "count", "earlier", "since", "knownId", "knownCount", "foundId", "foundCount")
+local id, count, earlier, since = epoch[1], tonumber(epoch[2] or 0), epoch[3] or "", epoch[4]
+local now = nowMs()
+
+local function begin(names)
+  redis.call("DEL", KEYS[1])
+  redis.call("HSET", KEYS[1], "id", ARGV[3], "count", 0, "earlier", string.sub(names, 1, EARLIER_MAX))
+  return { ARGV[3], 0 }
+end
+
+if id == "lost" then
+  local acceptMs = tonumber(ARGV[4])
+  if acceptMs >= 0 and now - since >= acceptMs then return begin(epoch[5] .. " " .. epoch[7] .. " " .. earlier) end
+  return { "lost", since, epoch[5], epoch[6], epoch[7], epoch[8] }
+end
+if known == "" then return id and { id, count } or begin("") end
+if id == known and count >= seen then return { id, count } end
+-- A loss was accepted while this process was away.
+if id and id ~= known and string.find(earlier, known, 1, true) then return { id, count } end
+
+local found = id or "none"
+redis.call("HSET", KEYS[1], "id", "lost", "since", now, "earlier", earlier,
+  "knownId", known, "knownCount", seen, "foundId", found, "foundCount", count)
+return { "lost", tostring(now), known, tostring(seen), found, tostring(count) }

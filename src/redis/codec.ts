@@ -1,0 +1,85 @@
+import type { EncryptionKey } from "../config/encryption-keys.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Cipher } from "./cipher.ts";
+
+/**
+ * Encrypts what jobs carry right before it goes to Redis, and decrypts it right after it comes back. Without keys texts stay
+ * as they are.
+ *
+ * An encrypted text names its key: `hf1.<key id>.<base64url>`. It decrypts only with the associated data that it was encrypted
+ * for, so that nobody can move it to another job. A plain text decrypts to itself: jobs from before there were keys stay
+ * readable.
+ */
+export interface Codec {
+  encrypt(text: string, associatedData: string): string;
+  /** @throws HoldfastError `DECRYPTION_FAILED` without the key, or where the text is not what was encrypted here */
+  decrypt(text: string, associatedData: string): string;
+  /** The same for any JSON value. Encrypted, it is a text. */
+  encryptValue(value: unknown, associatedData: string): unknown;
+  /** @throws HoldfastError as `decrypt` does */
+  decryptValue(value: unknown, associatedData: string): unknown;
+  /**
+   * All forms in which a name can be stored, first the one that new names get. A name is encrypted to the same text each time,
+   * so a reader of Redis sees which names are equal.
+   */
+  formsOf(name: string, associatedData: string): readonly [string, ...string[]];
+  /** Whether a stored text has the form that it would get now. */
+  isCurrent(text: string): boolean;
+}
+
+const ENCRYPTED = /^hf1\.([\w-]{1,32})\.([\w-]{54,})$/;
+
+/** The cipher is loaded only where there are keys. @param keys the first encrypts, all decrypt */
+export async function openCodec(keys: readonly EncryptionKey[]): Promise<Codec> {
+  if (keys.length === 0) return createCodec([]);
+  const { createCipher } = await import("./cipher.ts");
+  return createCodec(keys.map(createCipher));
+}
+
+/** @param ciphers the first encrypts, all decrypt */
+export function createCodec(ciphers: readonly Cipher[]): Codec {
+  const [first] = ciphers;
+  const encrypt = (text: string, associatedData: string) =>
+    first === undefined ? text : `hf1.${first.id}.${first.encrypt(text, associatedData)}`;
+
+  function decrypt(text: string, associatedData: string): string {
+    const [, id, body] = (text.startsWith("hf1.") && ENCRYPTED.exec(text)) || [];
+    if (id === undefined || body === undefined) return text;
+    const cipher = ciphers.find((candidate) => candidate.id === id);
+    if (cipher === undefined)
+      throw failed(`encrypted with key "${id}", which HOLDFAST_ENCRYPTION_KEYS does not hold`);
+    try {
+      return cipher.decrypt(body, associatedData);
+    } catch (cause) {
+      throw failed("changed since it was encrypted, or moved from where it belongs", cause);
+    }
+  }
+
+  return {
+    encrypt,
+    decrypt,
+    encryptValue(value, associatedData) {
+      if (first === undefined || value === undefined) return value;
+      return encrypt(JSON.stringify(value), associatedData);
+    },
+    decryptValue(value, associatedData) {
+      if (typeof value !== "string" || keyIdOf(value) === undefined) return value;
+      return JSON.parse(decrypt(value, associatedData));
+    },
+    formsOf(name, associatedData) {
+      const forms = ciphers.map((cipher) => `hf1.${cipher.id}.${cipher.encryptName(name, associatedData)}`);
+      const [newest = name, ...older] = forms;
+      return forms.length === 0 ? [name] : [newest, ...older, name];
+    },
+    isCurrent: (text) => keyIdOf(text) === first?.id,
+  };
+}
+
+/** Returns the id of the key that a text is encrypted with; undefined for a plain text. */
+export function keyIdOf(text: string): string | undefined {
+  return text.startsWith("hf1.") ? ENCRYPTED.exec(text)?.[1] : undefined;
+}
+
+function failed(why: string, cause?: unknown): HoldfastError {
+  return new HoldfastError("DECRYPTION_FAILED", `Cannot be decrypted: ${why}`, { cause });
+}

@@ -1,0 +1,148 @@
+import type { Settings } from "../config/settings.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { type Codec, openCodec } from "./codec.ts";
+import {
+  type ConnectionMode,
+  isLoading,
+  openConnection,
+  type RedisConnection,
+  whenReady,
+} from "./connection.ts";
+import { embeddedStoreUrl } from "./embedded.ts";
+import { redisUnavailable } from "./redis-errors.ts";
+import { rejectionIn } from "./rejection.ts";
+import { requireFitRedis } from "./requirements.ts";
+
+/** A connection, and the encryption of what goes over it. */
+export interface RedisAccess {
+  readonly client: RedisConnection;
+  readonly codec: Codec;
+}
+
+export interface ConnectedRedis extends RedisAccess, Running {
+  /** Why Redis rejects this process now, in one line; undefined while it does not. */
+  readonly rejection: () => string | undefined;
+}
+
+/** How long a process waits for Redis at its start. */
+const START_TIMEOUT_MS = 5_000;
+/** A rejection is logged again this often, so that the end of the log shows why nothing goes on. */
+const REPEAT_AFTER_MS = 60_000;
+
+/**
+ * Connects to the configured Redis, or the embedded one, and checks that it can keep the promised durability.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s, `STORE_REFUSED`, `STORE_UNFIT`
+ */
+export async function connectRedis(
+  settings: Settings,
+  mode: ConnectionMode,
+  log?: Logger,
+): Promise<ConnectedRedis> {
+  const redis = await reachRedis(settings, mode, log);
+  try {
+    const check = requireFitRedis(redis.client, settings.HOLDFAST_DURABILITY);
+    await withDeadline(check, START_TIMEOUT_MS, redisUnavailable);
+    return redis;
+  } catch (error) {
+    await redis.stop();
+    throw orRejection(error);
+  }
+}
+
+/**
+ * Connects without that check.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s, `STORE_REFUSED` at once
+ */
+export async function reachRedis(
+  settings: Settings,
+  mode: ConnectionMode,
+  log?: Logger,
+): Promise<ConnectedRedis> {
+  const reporter = createReporter(log);
+  const client = openConnection(redisUrl(settings), mode, reporter.onError);
+  try {
+    await Promise.race([untilReady(client, log), reporter.rejected]);
+  } catch (error) {
+    client.disconnect();
+    throw error;
+  }
+  client.on("close", () => log?.warn("Redis is away; reconnecting"));
+  client.on("ready", () => {
+    reporter.onReady();
+    log?.info("Redis is back");
+  });
+  return {
+    client,
+    codec: await openCodec(settings.HOLDFAST_ENCRYPTION_KEYS),
+    rejection: reporter.rejection,
+    stop: stopOnce(async () => {
+      client.removeAllListeners("close");
+      client.disconnect();
+    }),
+  };
+}
+
+/** `REDIS_URL`, or the embedded server's. */
+export function redisUrl(settings: Settings): string {
+  return settings.REDIS_URL ?? embeddedStoreUrl(settings.HOLDFAST_DATA_DIR);
+}
+
+/** A role waits for a Redis that is loading its data; a command, which has no log, does not. */
+async function untilReady(client: RedisConnection, log: Logger | undefined): Promise<void> {
+  for (;;) {
+    try {
+      return await whenReady(client, START_TIMEOUT_MS);
+    } catch (error) {
+      if (!(await isLoading(client))) throw error;
+      if (log === undefined)
+        throw redisUnavailable(error, "Redis is loading its data; try again when it is done");
+      log.info("Redis is loading its data; waiting");
+    }
+  }
+}
+
+function orRejection(error: unknown): unknown {
+  const rejection = error instanceof HoldfastError ? undefined : rejectionIn(error);
+  return rejection === undefined ? error : redisRefused(rejection);
+}
+
+function redisRefused(rejection: string): HoldfastError {
+  return new HoldfastError("STORE_REFUSED", rejection);
+}
+
+/** Reconnecting meets the same error many times a second: each kind is logged once until Redis is back. */
+function createReporter(log: Logger | undefined) {
+  let logged = "";
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  let rejection: string | undefined;
+  let reject: (error: HoldfastError) => void = () => {};
+  const rejected = new Promise<never>((_, rejectPromise) => {
+    reject = rejectPromise;
+  });
+  rejected.catch(() => {});
+  return {
+    /** Rejects when Redis first rejects this process. */
+    rejected,
+    rejection: () => rejection,
+    onReady() {
+      logged = "";
+      rejection = undefined;
+    },
+    onError(error: Error) {
+      rejection = rejectionIn(error);
+      if (rejection !== undefined) reject(redisRefused(rejection));
+      const kind = rejection ?? ("code" in error ? String(error.code) : error.name);
+      const isDue = rejection !== undefined && performance.now() - loggedAt > REPEAT_AFTER_MS;
+      if (kind === logged && !isDue) return;
+      logged = kind;
+      loggedAt = performance.now();
+      if (rejection === undefined) log?.warn({ reason: kind }, "cannot reach Redis");
+      else log?.error({ code: "STORE_REFUSED" }, rejection);
+    },
+  };
+}

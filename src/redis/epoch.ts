@@ -1,0 +1,151 @@
+import { randomUUID } from "node:crypto";
+import type { Durability } from "../config/variables.ts";
+import { oneAtATime } from "../lib/one-at-a-time.ts";
+import type { RedisConnection } from "./connection.ts";
+import { nowLua } from "./includes.ts";
+import { redisRolledBack } from "./redis-errors.ts";
+import type { Writer } from "./replicas.ts";
+import { loadScript } from "./script.ts";
+
+/** What a process has seen of an epoch: its id, and how many changes Redis has counted in it. */
+export interface SeenEpoch {
+  readonly id: string;
+  readonly count: number;
+}
+
+/** A script returns this when it was shown another epoch than Redis's: it did nothing. */
+export const OTHER_EPOCH = "other-epoch";
+
+/** What a script returns that was shown the epoch. */
+export interface CountedReply<T> {
+  readonly result: T;
+  /** How many changes Redis has counted. */
+  readonly count: number;
+  /** Whether they are as durable as configured. */
+  readonly isConfirmed: boolean;
+}
+
+/** What is known of a data loss. */
+export interface Loss {
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly known: SeenEpoch;
+  /** Its id is `none` where Redis had no epoch at all. */
+  readonly found: SeenEpoch;
+}
+
+/**
+ * A queue's epoch, as this process knows it.
+ *
+ * Redis has an id, and counts each change that a guarantee rests on: jobs added, effects reserved. After a data loss it has
+ * another id, or a lower count than somebody has seen.
+ */
+export interface Epoch {
+  /** The arguments for each script that adds a job or reserves an effect. */
+  shown(): readonly [id: string, count: number];
+  /** Runs a script that counts a change. */
+  readonly write: Writer;
+  /**
+   * Remembers the count that a script returned, with the id that it was shown. What the replicas have not confirmed may be lost
+   * without breaking a promise, so it is not remembered.
+   */
+  seen(id: string, count: number, isConfirmed: boolean): void;
+  /**
+   * Compares with Redis: each second, and when a script was refused.
+   *
+   * @throws HoldfastError `STORE_ROLLED_BACK` while Redis has lost data and nobody has accepted it
+   */
+  check(): Promise<void>;
+  /** What this process remembers. */
+  readonly remembered: SeenEpoch;
+}
+
+export interface EpochOptions {
+  readonly client: RedisConnection;
+  /** Its key in Redis. */
+  readonly key: string;
+  readonly durability: Durability;
+  readonly write: Writer;
+  /** What was seen before this process started. */
+  readonly remembered: SeenEpoch | undefined;
+  /** Called before a loss is reported, and before a new epoch is accepted. */
+  readonly onLoss: (loss: Loss | undefined) => Promise<void>;
+}
+
+/** With durability `memory` a loss is expected: workers have this long to put their running effects in doubt. */
+const ACCEPTED_AFTER_MS = 3_000;
+
+const checkScript = loadScript(import.meta.url, "check-epoch.lua", nowLua);
+
+export function createEpoch(options: EpochOptions): Epoch {
+  const { client, key, durability, write, onLoss } = options;
+  const acceptMs = durability.level === "memory" ? ACCEPTED_AFTER_MS : -1;
+  let remembered = options.remembered ?? { id: "", count: 0 };
+  let knownLoss = 0;
+
+  async function check(): Promise<void> {
+    const asked = remembered;
+    const reply = await checkScript.run(client, [key], [asked.id, asked.count, randomUUID(), acceptMs]);
+    const [id, ...details] = reply as [string, ...(string | number)[]];
+    if (id === "lost") {
+      const loss = lossIn(details);
+      if (knownLoss !== loss.since) await onLoss(loss);
+      knownLoss = loss.since;
+      throw redisRolledBack();
+    }
+    const count = Number(details[0]);
+    if (id !== asked.id) {
+      if (asked.id !== "") await onLoss(undefined);
+      remembered = { id, count };
+    }
+    raise(count);
+    knownLoss = 0;
+  }
+
+  function raise(count: number): void {
+    if (count > remembered.count) remembered = { ...remembered, count };
+  }
+
+  return {
+    shown: () => [remembered.id, remembered.count],
+    write,
+    seen(id, count, isConfirmed) {
+      // A reply from before the epoch changed is about the previous one.
+      if (isConfirmed && id === remembered.id) raise(count);
+    },
+    check: oneAtATime(check),
+    get remembered() {
+      return remembered;
+    },
+  };
+}
+
+/**
+ * Runs a script that is shown the epoch; once more if a new epoch has begun.
+ *
+ * @throws HoldfastError `STORE_ROLLED_BACK`
+ */
+export async function inEpoch<T>(
+  epoch: Epoch,
+  run: (id: string, count: number) => Promise<CountedReply<T> | typeof OTHER_EPOCH>,
+): Promise<CountedReply<T>> {
+  for (let tries = 0; tries < 2; tries += 1) {
+    const [id, count] = epoch.shown();
+    const reply = await run(id, count);
+    if (reply !== OTHER_EPOCH) {
+      epoch.seen(id, reply.count, reply.isConfirmed);
+      return reply;
+    }
+    await epoch.check();
+  }
+  throw redisRolledBack();
+}
+
+export function lossIn(details: readonly (string | number | null | undefined)[]): Loss {
+  const [since, knownId, knownCount, foundId, foundCount] = details;
+  return {
+    since: Number(since),
+    known: { id: String(knownId), count: Number(knownCount) },
+    found: { id: String(foundId), count: Number(foundCount) },
+  };
+}

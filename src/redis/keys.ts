@@ -1,0 +1,16 @@
+/** The names of the keys that belong to no queue. */
+
+/** The secret that keys content fingerprints. */
+export function fingerprintSecretKey(prefix: string): string {
+  return `${prefix}:fingerprint-secret`;
+}
+
+/** The queues that each job type was submitted to. */
+export function queueMemoryKey(prefix: string): string {
+  return `${prefix}:queues`;
+}
+
+/** How much an API key has used of one of its limits. One API key, one slot: its limits are counted together. */
+export function allowanceKey(prefix: string, name: string, limit: string): string {
+  return `${prefix}:used:{${name}}:${limit}`;
+}

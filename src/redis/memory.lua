@@ -1,0 +1,23 @@
+--[[
+  Redis's memory, and how much of it new jobs may use. Included by other scripts.
+
+  New jobs leave a headroom for the running ones, which must still renew their locks and store results: a tenth of the limit,
+  at least 8 MiB, at most a quarter.
+]]
+local HEADROOM_SHARE, HEADROOM_MIN, HEADROOM_SHARE_MAX = 1 / 10, 8 * 1024 * 1024, 1 / 4
+
+-- Returns in bytes: what is used, the limit (0: none), and up to where new jobs are accepted.
+local function readMemory()
+  local info = redis.call("INFO", "memory")
+  local field = function(name) return tonumber(string.match(info, "\n" .. name .. ":(%d+)") or 0) end
+  -- Redis leaves buffers for replicas and the log out of its own comparison, too.
+  local used = field("used_memory") - field("mem_not_counted_for_evict")
+  local limit = field("maxmemory")
+  local headroom = math.min(math.max(limit * HEADROOM_SHARE, HEADROOM_MIN), limit * HEADROOM_SHARE_MAX)
+  return used, limit, limit - headroom
+end
+
+local function hasRoom()
+  local used, limit, acceptsUntil = readMemory()
+  return limit == 0 or used <= acceptsUntil
+end

@@ -1,0 +1,60 @@
+/** Why a Redis that answers rejects this process, and the remedy: trying again does not help. */
+interface Rejection {
+  readonly sign: RegExp;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+const rejections: readonly Rejection[] = [
+  {
+    sign: /^NOAUTH/,
+    meaning: "Redis asks for a password, and REDIS_URL has none",
+    remedy: "REDIS_URL=redis://USER:PASSWORD@…",
+  },
+  {
+    sign: /^WRONGPASS|invalid password|invalid username-password/,
+    meaning: "Redis does not accept the user and password of REDIS_URL",
+    remedy: "correct them; ACL LIST shows Redis's users",
+  },
+  {
+    sign: /NOPERM|^DENIED/,
+    meaning: "Redis does not allow this user what Holdfast needs",
+    remedy: "ACL SETUSER … +@all with the application's keys and channels (~PREFIX:* &PREFIX:*)",
+  },
+  {
+    sign: /Unknown RESP type|Protocol error/,
+    meaning: "the server at REDIS_URL does not speak the protocol of Redis",
+    remedy: "check host, port and scheme (rediss:// for TLS)",
+  },
+  {
+    sign: /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL|EPROTO/,
+    meaning: "TLS with Redis failed",
+    remedy: "check the scheme of REDIS_URL and Redis's certificate (NODE_EXTRA_CA_CERTS for one of your own)",
+  },
+  {
+    sign: /cluster support disabled/,
+    meaning: "REDIS_URL names several nodes, and this is no Redis Cluster",
+    remedy: "name one node; a Sentinel set is sentinel://…",
+  },
+  {
+    sign: /^(MOVED|CROSSSLOT|CLUSTERDOWN)/,
+    meaning: "this is a Redis Cluster that cannot be used with this REDIS_URL",
+    remedy: "name several of its nodes, comma-separated, and see CLUSTER INFO",
+  },
+];
+
+/** Returns why Redis rejects this process, in one line without addresses and secrets; undefined if it is only out of reach. */
+export function rejectionIn(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = causeOf(cause)) {
+    const code = "code" in cause ? String(cause.code) : "";
+    const message = cause.message.replace(/^(ERR|-)\s*/, "");
+    const found = rejections.find(({ sign }) => sign.test(code) || sign.test(message));
+    if (found !== undefined) return `${found.meaning}. Remedy: ${found.remedy}.`;
+  }
+  return undefined;
+}
+
+/** A cluster's client only says that all nodes failed; what one of them said is behind that. */
+function causeOf(error: Error): unknown {
+  return "lastNodeError" in error ? error.lastNodeError : error.cause;
+}

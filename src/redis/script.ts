@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { RedisConnection } from "./connection.ts";
+
+/** A Lua script, run in Redis as one atomic step. */
+export interface Script {
+  run(client: RedisConnection, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  /** Runs it and then one more command, on the same connection and the same node of a cluster. */
+  runBefore(
+    command: readonly (string | number)[],
+    client: RedisConnection,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<ReplyPair>;
+}
+
+/** The replies to two commands in a row. An error reply is returned, not thrown. */
+export type ReplyPair = readonly [script: unknown, command: unknown];
+
+/** The scripts that were sent as a whole over each connection. */
+const sent = new WeakMap<RedisConnection, Set<string>>();
+
+function sentOver(client: RedisConnection): Set<string> {
+  const known = sent.get(client);
+  if (known !== undefined) return known;
+  const none = new Set<string>();
+  sent.set(client, none);
+  // It may reconnect to another Redis.
+  client.on("close", () => none.clear());
+  return none;
+}
+
+/** Must stay the first line of a script. */
+const SHEBANG = /^#!lua.*\n/;
+
+/**
+ * Reads a file of Lua functions that scripts include.
+ *
+ * @param moduleUrl the caller's `import.meta.url`
+ */
+export function loadInclude(moduleUrl: string, file: string): string {
+  return readFileSync(new URL(file, moduleUrl), "utf8");
+}
+
+/**
+ * Loads a script file.
+ *
+ * A connection sends it as a whole once, and its digest from then on. Trying the digest first would save those bytes, but if Redis
+ * did not know it, the next command would overtake it; an effect's report must not be overtaken.
+ *
+ * @param moduleUrl the caller's `import.meta.url`
+ * @param file the script's name in the same folder
+ * @param includes sources of the functions that it uses, in order
+ */
+export function loadScript(moduleUrl: string, file: string, ...includes: readonly string[]): Script {
+  const own = loadInclude(moduleUrl, file);
+  const [shebang = ""] = SHEBANG.exec(own) ?? [];
+  const source = shebang + includes.join("") + own.slice(shebang.length);
+  const sha1 = createHash("sha1").update(source).digest("hex");
+  return {
+    async run(client, keys, args) {
+      const known = sentOver(client);
+      if (!known.has(sha1)) {
+        known.add(sha1);
+        return await client.eval(source, keys.length, ...keys, ...args);
+      }
+      try {
+        return await client.evalsha(sha1, keys.length, ...keys, ...args);
+      } catch (error) {
+        // Redis's scripts were flushed, or it is another node of a cluster.
+        if (!isNoScript(error)) throw error;
+        return await client.eval(source, keys.length, ...keys, ...args);
+      }
+    },
+    async runBefore(command, client, keys, args) {
+      const parts = [keys.length, ...keys, ...args];
+      const pair = await inRow(client, ["evalsha", sha1, ...parts], command);
+      return isNoScript(pair[0]) ? await inRow(client, ["eval", source, ...parts], command) : pair;
+    },
+  };
+}
+
+function isNoScript(answer: unknown): boolean {
+  return answer instanceof Error && answer.message.startsWith("NOSCRIPT");
+}
+
+/** In a cluster a pipeline goes as a whole to the node of its first key. */
+async function inRow(
+  client: RedisConnection,
+  first: readonly (string | number)[],
+  second: readonly (string | number)[],
+): Promise<ReplyPair> {
+  const answers = await client.pipeline([[...first], [...second]]).exec();
+  const [script, command] = (answers ?? []).map(([error, reply]) => error ?? reply);
+  return [script, command];
+}

@@ -1,0 +1,168 @@
+import { z } from "zod";
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import { type Schedule, tickKey } from "../job/define-schedule.ts";
+import { submittedAt } from "../job/job-id.ts";
+import { durationText, exactDurationText } from "../lib/duration-text.ts";
+import { isoOrNull, isoTime } from "../lib/iso-time.ts";
+import { jobStates } from "../queue/job-state.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
+import { redisNow } from "../redis/clock.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
+import type { ReadStatus } from "../status/read-status.ts";
+
+const instant = z.iso.datetime();
+
+/** A tick that was due, and its job. */
+export const pastTickSchema = z.object({
+  at: instant,
+  jobId: z.string().nullable().meta({ description: "Null when the tick was not enqueued." }),
+  state: z.enum(jobStates).nullable().meta({ description: "Null when there is no job, or no longer." }),
+});
+export type PastTick = Readonly<z.output<typeof pastTickSchema>>;
+
+/** A schedule with its next and last ticks. None of it is stored: it is computed from keys and jobs. */
+export const scheduleStatusSchema = z.object({
+  name: z.string(),
+  when: z.string(),
+  timeZone: z.string(),
+  jobType: z.string(),
+  catchUp: z.enum(["none", "latest", "all"]),
+  next: z.array(instant).meta({ description: "The next ticks, the earliest first." }),
+  last: pastTickSchema.nullable().meta({ description: "The latest tick that was due." }),
+});
+export type ScheduleStatus = Readonly<z.output<typeof scheduleStatusSchema>>;
+
+/** Why a tick did or did not run. */
+export type TickExplanation =
+  | { readonly kind: "not-a-tick"; readonly previous: string | null; readonly next: string | null }
+  | { readonly kind: "not-due"; readonly inMs: number }
+  | {
+      readonly kind: "enqueued" | "caught-up";
+      readonly jobId: string;
+      readonly state: string | null;
+      readonly lateMs: number;
+    }
+  | { readonly kind: "forgotten" | "skipped" | "awaited"; readonly why: string };
+
+export interface ScheduleReader {
+  readonly stores: QueueStores;
+  readonly readStatus: ReadStatus;
+  readonly retentionMs: number;
+}
+
+/** A tick that was enqueued later than this was caught up. */
+const LATE_MS = 10_000;
+
+/** @param next how many of the next ticks to list */
+export async function readSchedule(
+  reader: ScheduleReader,
+  schedule: Schedule,
+  next: number,
+): Promise<ScheduleStatus> {
+  const { name, when, timeZone, job, catchUp } = schedule;
+  const now = await inTime(redisNow(reader.stores.client));
+  const [last] = schedule.timetable.latest(1, now);
+  return {
+    name,
+    when,
+    timeZone,
+    jobType: job.type,
+    catchUp: catchUp.mode,
+    next: upcoming(schedule, now, next),
+    last: last === undefined ? null : await readTick(reader, schedule, last),
+  };
+}
+
+/** @returns the ticks that were due, the latest first */
+export async function readPastTicks(
+  reader: ScheduleReader,
+  schedule: Schedule,
+  limit: number,
+): Promise<PastTick[]> {
+  const now = await inTime(redisNow(reader.stores.client));
+  return await Promise.all(schedule.timetable.latest(limit, now).map((at) => readTick(reader, schedule, at)));
+}
+
+/** @param at milliseconds since 1970 */
+export async function explainTick(
+  reader: ScheduleReader,
+  schedule: Schedule,
+  at: number,
+): Promise<TickExplanation> {
+  const { timetable } = schedule;
+  if (timetable.next(at - 1) !== at) {
+    return {
+      kind: "not-a-tick",
+      previous: isoOrNull(timetable.latest(1, at)[0]),
+      next: isoOrNull(timetable.next(at)),
+    };
+  }
+  const now = await inTime(redisNow(reader.stores.client));
+  const { jobId, state } = await readTick(reader, schedule, at);
+  if (jobId === null) return explainAbsence(reader, schedule, at, now);
+  const lateMs = Math.max(0, submittedAt(jobId) - at);
+  return { kind: lateMs > LATE_MS ? "caught-up" : "enqueued", jobId, state, lateMs };
+}
+
+function explainAbsence(
+  { retentionMs }: ScheduleReader,
+  { catchUp: { mode, max, windowMs }, timetable }: Schedule,
+  at: number,
+  now: number,
+): TickExplanation {
+  if (at > now) return { kind: "not-due", inMs: Math.round(at - now) };
+  const ageMs = now - at;
+  if (ageMs > retentionMs)
+    return {
+      kind: "forgotten",
+      why: `it is longer ago than keys are remembered (${exactDurationText(retentionMs)})`,
+    };
+  const skipped = (why: string): TickExplanation => ({ kind: "skipped", why });
+  if (mode === "none") return skipped("no scheduler submitted it in time, and catch-up is none");
+  if (ageMs > windowMs)
+    return skipped(`no scheduler ran within the catch-up window of ${exactDurationText(windowMs)}`);
+  const kept = mode === "all" ? max : 1;
+  if (!timetable.latest(kept, now).includes(at))
+    return skipped(`catch-up runs only the latest ${kept}, and later ones were due`);
+  return { kind: "awaited", why: "it is due, and a running scheduler will enqueue it" };
+}
+
+/** An explanation as a sentence. */
+export function describeExplanation(explanation: TickExplanation): string {
+  switch (explanation.kind) {
+    case "not-a-tick":
+      return `not a tick; the one before is ${explanation.previous ?? "never"}, the next ${explanation.next ?? "never"}`;
+    case "not-due":
+      return `not due yet, in ${durationText(explanation.inMs)}`;
+    case "enqueued":
+      return `enqueued as job ${explanation.jobId} (${explanation.state ?? "no longer stored"})`;
+    case "caught-up":
+      return `caught up ${durationText(explanation.lateMs)} late as job ${explanation.jobId} (${explanation.state ?? "no longer stored"})`;
+    case "skipped":
+      return `skipped: ${explanation.why}`;
+    case "awaited":
+      return `not enqueued yet: ${explanation.why}`;
+    case "forgotten":
+      return `unknown: ${explanation.why}`;
+  }
+}
+
+async function readTick(
+  { stores, readStatus }: ScheduleReader,
+  schedule: Schedule,
+  at: number,
+): Promise<PastTick> {
+  const dedupKey = dedupKeyOf(schedule.job.type, tickKey(schedule, at));
+  const jobId = await inTime(findDedupKeyHolder(stores, dedupKey, schedule.job));
+  const status = jobId === null ? undefined : await inTime(readStatus(jobId));
+  return { at: isoTime(at), jobId, state: status?.state ?? null };
+}
+
+function upcoming({ timetable }: Schedule, after: number, count: number): string[] {
+  const ticks: string[] = [];
+  for (let at = timetable.next(after); at !== undefined && ticks.length < count; at = timetable.next(at)) {
+    ticks.push(isoTime(at));
+  }
+  return ticks;
+}

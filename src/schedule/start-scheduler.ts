@@ -1,0 +1,67 @@
+import { type Environment, readSettings, type Settings } from "../config/settings.ts";
+import type { Application } from "../job/define-config.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
+import { openSubmitPath } from "../submit/submit-path.ts";
+import { createEvents } from "../telemetry/events.ts";
+import { logTicks } from "../telemetry/log-events.ts";
+import { createLogger } from "../telemetry/logger.ts";
+import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
+import { type MeasuredRole, type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
+import { measureSubmissions } from "../telemetry/submission-metrics.ts";
+import { measureTicks } from "../telemetry/tick-metrics.ts";
+import { checkSchedules } from "./check-schedules.ts";
+import { runSchedule } from "./run-schedule.ts";
+
+/**
+ * Starts a scheduler: it submits each schedule's job at each of its ticks.
+ *
+ * It keeps no state. A tick's idempotency key makes any number of schedulers, and any restart, harmless.
+ *
+ * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
+ *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
+ */
+export async function startScheduler(application: Application, env?: Environment): Promise<MeasuredRole> {
+  const settings = readSettings(env);
+  const { schedules, queues } = application;
+  checkSchedules(schedules, settings.HOLDFAST_RETENTION_MS);
+  const log = createLogger(settings.LOG_LEVEL, "scheduler");
+  const events = createEvents();
+  logTicks(events, log);
+  const names = schedules.map(({ name }) => name);
+  const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
+  const path = await openSubmitPath(application, settings, log, events);
+  if (metrics !== undefined) {
+    measureSubmissions(events, metrics, [...application.jobs.keys()]);
+    measureTicks(events, metrics, names);
+    measureRedis(metrics, path.stores, queues);
+    measureClock(metrics, path.clock);
+  }
+  const metricsServer = await serveMetrics(metrics, settings, path);
+  const stop = new AbortController();
+  const tools = { submitter: path.submitter, clock: path.clock, events, stopping: stop.signal };
+  const running = schedules.map((schedule) => runSchedule(schedule, tools));
+  const metricsUrl = metricsServer?.url;
+  log.info({ schedules: names, metricsUrl }, "scheduler ready");
+  return {
+    metricsUrl,
+    stop: stopOnce(async () => {
+      stop.abort();
+      await Promise.all(running);
+      await stopAll(metricsServer === undefined ? [path] : [path, metricsServer]);
+    }),
+  };
+}
+
+async function serveMetrics(
+  metrics: Metrics | undefined,
+  settings: Settings,
+  path: Running,
+): Promise<MetricsServer | undefined> {
+  try {
+    return await (metrics && startMetricsServer(metrics, settings));
+  } catch (error) {
+    await path.stop();
+    throw error;
+  }
+}

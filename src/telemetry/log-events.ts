@@ -1,0 +1,27 @@
+import type { AttemptEnd, Events } from "./events.ts";
+import type { Logger } from "./logger.ts";
+
+const ends: Readonly<Record<Exclude<AttemptEnd["kind"], "failed">, string>> = {
+  completed: "attempt completed",
+  released: "job released",
+  deferred: "job deferred until its effect may begin",
+};
+
+/** Logs how attempts end: failures at warn, completed ones at debug, since they would flood the log. */
+export function logAttempts(events: Events, log: Logger): void {
+  events.on("attempt.ended", ({ id: jobId, type, attemptsMade }, end, durationMs) => {
+    const fields = { jobId, type, attempt: attemptsMade + 1, durationMs: Math.round(durationMs) };
+    if (end.kind === "failed") log.warn({ ...fields, ...end.failure }, "attempt failed");
+    else log[end.kind === "completed" ? "debug" : "info"](fields, ends[end.kind]);
+  });
+}
+
+export function logTicks(events: Events, log: Logger): void {
+  events.on("tick.enqueued", (tick) => log.info(tick, "tick enqueued"));
+  events.on("tick.duplicate", (tick) => log.debug(tick, "tick was enqueued before"));
+  events.on("tick.failed", (tick, err) => log.error({ ...tick, err }, "tick cannot be enqueued"));
+  events.on("tick.retried", (tick, { code, message }) => {
+    // The clock logs this once. Here it would be a line for each tick, twice a second.
+    if (code !== "CLOCK_WRONG") log.warn({ ...tick, code }, message);
+  });
+}

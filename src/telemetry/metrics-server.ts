@@ -1,0 +1,87 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Settings } from "../config/settings.ts";
+import { isLoopback } from "../lib/allowed-hosts.ts";
+import { createHostGuard, type HostGuard } from "../lib/host-guard.ts";
+import { cannotListen, urlOf } from "../lib/listening.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import { METRICS_TYPE, type Metrics } from "./metrics.ts";
+
+/** Serves metrics for a role that has no other server. */
+export interface MetricsServer extends Running {
+  /** E.g. `http://127.0.0.1:9464/metrics`. */
+  readonly url: string;
+}
+
+/** A role that can serve metrics. */
+export interface MeasuredRole extends Running {
+  /** Undefined unless `HOLDFAST_METRICS_PORT` is set. */
+  readonly metricsUrl: string | undefined;
+}
+
+const REQUEST_MAX_MS = 5_000;
+
+/**
+ * Serves `/metrics` and `/health/live` at `HOLDFAST_METRICS_HOST` and `HOLDFAST_METRICS_PORT`.
+ *
+ * On loopback it answers to this machine's names and `HOLDFAST_ALLOWED_HOSTS`. Elsewhere somebody has opened it to the network, so it
+ * answers to every name.
+ *
+ * @throws HoldfastError `START_FAILED` when the port is in use
+ */
+export async function startMetricsServer(
+  metrics: Metrics,
+  { HOLDFAST_METRICS_HOST: host, HOLDFAST_METRICS_PORT: port = 0, HOLDFAST_ALLOWED_HOSTS: allowed }: Settings,
+): Promise<MetricsServer> {
+  const limits = { requestTimeout: REQUEST_MAX_MS, headersTimeout: REQUEST_MAX_MS };
+  const guard = isLoopback(host) ? createHostGuard(allowed) : () => undefined;
+  const server = createServer(limits, (request, response) => {
+    void answerTo(request, metrics, guard).then((answer) => send(response, answer));
+  });
+  server.listen(port, host);
+  await once(server, "listening").catch((error: unknown) => {
+    throw cannotListen(host, port, "HOLDFAST_METRICS_PORT", error);
+  });
+  const address = server.address();
+  const bound = address !== null && typeof address === "object" ? address.port : port;
+  return {
+    url: `${urlOf(host, bound)}/metrics`,
+    stop: stopOnce(async () => {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    }),
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+function send(response: ServerResponse, { status, type, body }: Answer): void {
+  response.writeHead(status, {
+    "content-type": type,
+    "content-length": Buffer.byteLength(body),
+    "cache-control": "no-store",
+    ...(status === 405 && { allow: "GET, HEAD" }),
+  });
+  response.end(body); // Node.js sends no body for HEAD
+}
+
+async function answerTo(request: IncomingMessage, metrics: Metrics, guard: HostGuard): Promise<Answer> {
+  const { method, url = "" } = request;
+  const stranger = guard(request);
+  if (stranger !== undefined) return plain(stranger.httpStatus, `${stranger.message}\n`);
+  if (method !== "GET" && method !== "HEAD") return plain(405, "Expected GET or HEAD\n");
+  const [path] = url.split("?");
+  if (path === "/metrics") return { status: 200, type: METRICS_TYPE, body: await metrics.scrape() };
+  if (path === "/health/live") return { status: 200, type: "application/json", body: '{"status":"live"}' };
+  return plain(404, "This server has /metrics and /health/live only\n");
+}
+
+function plain(status: number, body: string): Answer {
+  return { status, type: "text/plain; charset=utf-8", body };
+}

@@ -1,0 +1,65 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { type LabelOf, type MetricDefinition, metricDefinitions, type NameOf } from "./metric-definitions.ts";
+
+/** What one process reports: the metrics that its parts have created, and prom-client's of the process. */
+export interface Metrics {
+  counter<Name extends NameOf<"counter">>(name: Name): Counter<LabelOf<Name>>;
+  gauge<Name extends NameOf<"gauge">>(name: Name): Gauge<LabelOf<Name>>;
+  histogram<Name extends NameOf<"histogram">>(name: Name): Histogram<LabelOf<Name>>;
+  /** Runs `read` at each scrape, to set gauges. It must end in time and not throw. */
+  beforeScrape(read: () => Promise<void> | void): void;
+  /** @returns all metrics, as text of the type `METRICS_TYPE` */
+  scrape(): Promise<string>;
+}
+
+export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+
+/** The metrics of one role. A process can run several roles. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const processMetrics = metricsOfProcess();
+  const reads: (() => Promise<void> | void)[] = [];
+  return {
+    counter: (name) => new Counter(configOf(name, registry)),
+    gauge: (name) => new Gauge(configOf(name, registry)),
+    histogram(name) {
+      const { buckets }: MetricDefinition = metricDefinitions[name];
+      return new Histogram({ ...configOf(name, registry), ...(buckets && { buckets: [...buckets] }) });
+    },
+    beforeScrape: (read) => void reads.push(read),
+    async scrape() {
+      await Promise.all(reads.map((read) => read()));
+      return `${await registry.metrics()}\n${await processMetrics.metrics()}`;
+    },
+  };
+}
+
+function configOf<Name extends keyof typeof metricDefinitions>(name: Name, registry: Registry) {
+  const { help, labels } = metricDefinitions[name];
+  return { name, help, labelNames: labels as readonly LabelOf<Name>[], registers: [registry] };
+}
+
+/** Gauges with a counter's name, which promtool refuses. Other metrics report their parts. */
+const MISNAMED = [
+  "nodejs_active_handles_total",
+  "nodejs_active_requests_total",
+  "nodejs_active_resources_total",
+];
+
+let processRegistry: Registry | undefined;
+
+/** One registry for the whole process: prom-client's observers cannot be stopped, so they start once. */
+function metricsOfProcess(): Registry {
+  if (processRegistry === undefined) {
+    processRegistry = new Registry();
+    collectDefaultMetrics({ register: processRegistry });
+    for (const name of MISNAMED) processRegistry.removeSingleMetric(name);
+  }
+  return processRegistry;
+}
+
+/** Maps names outside a closed set to `other`, so that invented names cannot add series. */
+export function closedSet(names: Iterable<string>): (name: string) => string {
+  const known = new Set(names);
+  return (name) => (known.has(name) ? name : "other");
+}

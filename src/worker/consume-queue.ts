@@ -1,0 +1,101 @@
+import type { Settings } from "../config/settings.ts";
+import { openEffects } from "../effect/effects.ts";
+import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger.ts";
+import { startLedgerSweep } from "../effect/ledger-sweep.ts";
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import type { JobContract, JobHandler } from "../job/define-job.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import type { ConnectedQueues } from "../queue/connect-queues.ts";
+import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
+import type { Events } from "../telemetry/events.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { atWork } from "./loop-watch.ts";
+import { type AttemptTools, runAttempt } from "./run-attempt.ts";
+
+/** What one worker process runs its queues with. */
+export interface WorkerParts {
+  /** Unique to this process. */
+  readonly name: string;
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly queues: ConnectedQueues;
+  readonly handlers: ReadonlyMap<string, JobHandler>;
+  readonly events: Events;
+}
+
+/** Claims the jobs of one queue and runs them, and sweeps its ledgers. */
+export function consumeQueue(queue: string, worker: WorkerParts, onStuck: () => void): Running {
+  const { name, settings, log, events, queues, handlers } = worker;
+  const store = queues.stores.of(queue);
+  const retentionMs = settings.HOLDFAST_RETENTION_MS;
+  const ledgers = openQueueLedgers(store, name, retentionMs);
+  queues.epochs.onLoss(async (lost) => {
+    if (lost === queue) await ledgers.unreported.putInDoubt();
+  });
+  const tools: AttemptTools = {
+    handlers,
+    log,
+    events,
+    openEffects: effectsOpener(ledgers, worker),
+  };
+  const consumer = startConsumer(
+    { ...consumerOptions(store, worker), events: eventsOf(queue, log, onStuck) },
+    (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
+  );
+  const sweep = startLedgerSweep(store, retentionMs, log);
+  return { stop: stopOnce(() => consumer.stop().finally(sweep.stop)) };
+}
+
+function consumerOptions(
+  store: QueueStore,
+  { name, settings, queues }: WorkerParts,
+): Omit<ConsumerOptions, "events"> {
+  const { HOLDFAST_CONCURRENCY: concurrency, HOLDFAST_RETENTION_MS: ageMs } = settings;
+  return {
+    store,
+    workerName: name,
+    clock: queues.clock,
+    limits: {
+      concurrency: concurrency.named.get(store.queue) ?? concurrency.each,
+      lockMs: settings.HOLDFAST_LOCK_MS,
+      stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
+      stuckAfterMs: settings.HOLDFAST_STUCK_AFTER_MS,
+    },
+    retention: {
+      completed: { count: settings.HOLDFAST_KEEP_COMPLETED, ageMs },
+      failed: { count: settings.HOLDFAST_KEEP_FAILED, ageMs },
+    },
+  };
+}
+
+function eventsOf(queue: string, log: Logger, onStuck: () => void): ConsumerEvents {
+  return {
+    onStuck,
+    onError: (error) => log.debug({ queue, reason: error.message }, "queue error"),
+    onRefused: (jobId, error) =>
+      log.warn(
+        { queue, jobId, reason: String(error) },
+        "Redis refused to store how an attempt ended; sending it again",
+      ),
+  };
+}
+
+function effectsOpener(ledgers: QueueLedgers, { queues, events }: WorkerParts): AttemptTools["openEffects"] {
+  return (job, contract, attempt) => {
+    const open = () => ({
+      job,
+      ledger: new Ledger(ledgers, dedupKeyOf(job.type, job.envelope.key), otherQueues(contract)),
+      ...attempt,
+      events,
+    });
+    return openEffects(contract.effects, open, job.delivery);
+  };
+
+  /** Where the same key may have been used before its type moved, or after. */
+  function otherQueues({ queue, formerQueues }: JobContract): QueueStore[] {
+    if (formerQueues.length === 0) return [];
+    const names = [queue, ...formerQueues].filter((name) => name !== ledgers.store.queue);
+    return names.map(queues.stores.of);
+  }
+}
