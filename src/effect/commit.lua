@@ -14,7 +14,7 @@
 
   Returns JSON, for each
           "done"      also when this reservation recorded it before
-          "in-doubt"  it was put in doubt meanwhile; the report is kept for whoever resolves it
+          "in-doubt"  it was put in doubt before; the report is kept with it
           "refused"   the effect is no longer reserved by this attempt
 ]]
 local now = nowMs()

@@ -7,7 +7,7 @@
   ARGV[4] deduplication key
 
   Returns "released"
-          "in-doubt"  it was put in doubt meanwhile, and the report is kept for whoever resolves it; or it was a repetition, and
+          "in-doubt"  it was put in doubt before, and the report is kept with it; or it was a repetition, and
                       this run proves nothing about the earlier one
           "refused"   the effect is no longer reserved by this attempt
 ]]

@@ -13,7 +13,7 @@
   Returns "other-epoch" where nothing was done, or JSON: [the epoch's count, for each
           { "reserved", fence }    the effect may start; the fence grows with each reservation
           { "done", result }       it is done; result is JSON as text, or null
-          { "busy", ms, times }    another attempt may still be at it, for so long; how often this job was deferred for that
+          { "busy", ms, times }    another attempt may still run it, for this long; how often this job was deferred for that
           { "in-doubt" }           nobody can know whether it happened
           { "not-leased" }         this worker has lost the job
           { "cancelled" }          the job is cancelled
@@ -82,7 +82,7 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   if entry and not mayRepeat then return doubt(entry, ledger, dedupKey, effect, jobId, openNow) end
 
   if entry then redis.call("ZREM", KEYS[2], dedupKey .. "/" .. effect) end
-  -- At least the time, so that it also grows where the ledger has expired and starts anew.
+  -- At least the time, so that it also grows after the ledger has expired.
   fence = math.max(now, (fence or 0) + 1, (entry and entry.fence or 0) + 1)
   local reservation = {
     state = "reserved",

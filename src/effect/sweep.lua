@@ -23,7 +23,7 @@ local function nextLook(state, due)
   return now + (state == "active" and ACTIVE_MS or WAITING_MS)
 end
 
--- A completion proves that the effects of its own attempt are done: with any other end of one it could not complete.
+-- A completion proves that its own attempt's effects are done: an attempt with any other outcome cannot complete.
 local function markDone(ledger, effect, entry)
   entry.state, entry.at, entry.deadline = "done", now, nil
   writeEntry(ledger, effect, entry)

@@ -107,7 +107,7 @@ describe("what JSON cannot hold", () => {
     ["a map", new Map()],
     ["bytes", Buffer.from("a")],
     ["an instance of a class", new (class Payload {})()],
-  ])("%s, is refused where it stands", (_, value) => {
+  ])("%s, is refused with a pointer to it", (_, value) => {
     expect(issuesOf({ "a/b~c": [1, value] })).toEqual([
       { pointer: "/a~1b~0c/1", message: "expected a JSON value" },
     ]);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { oneAtATime } from "./one-at-a-time.ts";
 
 describe("oneAtATime", () => {
-  it("gives all who ask while an answer is under way that answer, and asks anew after it", async () => {
+  it("gives concurrent callers one answer, and later callers a new one", async () => {
     let asked = 0;
     const ask = oneAtATime(async () => {
       asked += 1;

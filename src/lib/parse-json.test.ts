@@ -7,7 +7,7 @@ const pointersOf = (text: string, partsAt?: number) => issuesOf(text, partsAt).m
 
 const isHarmless = (name: string) => name !== "__proto__" && name !== "constructor";
 
-/** Names in which much stands that the scan must not take for structure. */
+/** Names with characters that the scan must not confuse with structure. */
 const names = fc.oneof(
   fc.constantFrom("a", "b", "", '"', "\\", '\\"', "{", "}", ",", ":", "1e999"),
   fc.string(),

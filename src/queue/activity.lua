@@ -1,5 +1,5 @@
 --[[
-  What goes on in a queue, at the same cost at any depth.
+  Reads a queue's activity, at the same cost at any depth.
 
   KEYS[1] workers   KEYS[2] workers seen; all other keys share their slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] milliseconds over which rates are measured

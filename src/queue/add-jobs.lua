@@ -42,7 +42,7 @@ local waiting, hasReady, hasDelayed = {}, false, false
 
 local function writeJob(id, name, data, options, delay, priority)
   redis.call("HSET", prefix .. id, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
-  -- BullMQ writes a 0, too, and reads an absent one as that. The two fields are a tenth of a job's memory.
+  -- BullMQ also writes zeros, and reads an absent field as zero. The two fields are a tenth of a job's memory.
   if delay > 0 then redis.call("HSET", prefix .. id, "delay", delay) end
   if priority > 0 then redis.call("HSET", prefix .. id, "priority", priority) end
   redis.call("XADD", prefix .. "events", "*", "event", "added", "jobId", id, "name", name)

@@ -1,5 +1,5 @@
 --[[
-  Counts the next jobs of a queue by the key that they are encrypted with; "" stands for those that are not encrypted.
+  Counts the next jobs of a queue by the key that they are encrypted with; "" for those that are not encrypted.
 
   KEYS[1] any key of the queue, for its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] how many to read of each list

@@ -94,7 +94,7 @@ async function readWhileConnected(
   }
 }
 
-/** BullMQ's events after which a job goes on. */
+/** BullMQ's events that do not end a job. */
 const ongoing: ReadonlySet<string | undefined> = new Set([
   "added",
   "waiting",

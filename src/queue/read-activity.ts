@@ -2,7 +2,7 @@ import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-/** What goes on in a queue. Times are milliseconds since 1970. */
+/** A queue's activity. Times are milliseconds since 1970. */
 export interface Activity {
   /** Redis's clock. */
   readonly now: number;
@@ -52,7 +52,7 @@ interface Reply extends Omit<Activity, "times" | "active" | "workers"> {
 /** Lua's empty list becomes an object in JSON. */
 type FlatList = string[] | Record<string, never>;
 
-/** Reads what goes on in a queue. Occupies Redis for about a millisecond. */
+/** Reads a queue's activity. Occupies Redis for about a millisecond. */
 export async function readActivity({ client, keys }: QueueStore): Promise<Activity> {
   const args = [keys.start, RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS];
   const reply = await script.run(client, [keys.workers, keys.workersSeen], args);

@@ -7,8 +7,8 @@ type Process = Processor<unknown, unknown, string>;
 export type RedisClockWorkerOptions = WorkerOptions & { readonly connection: RedisConnection };
 
 /**
- * BullMQ's worker, by Redis's clock. While this process's clock is wrong it claims nothing, since handlers use that clock; it goes on
- * by itself.
+ * BullMQ's worker, by Redis's clock. While this process's clock is wrong it claims nothing, since handlers use that clock; it
+ * resumes by itself.
  */
 export class RedisClockWorker extends Worker<unknown, unknown, string> {
   readonly #clock: Clock;

@@ -29,7 +29,7 @@ export interface ConnectedRedis extends RedisAccess, Running {
 
 /** How long a process waits for Redis at its start. */
 const START_TIMEOUT_MS = 5_000;
-/** A rejection is logged again this often, so that the end of the log shows why nothing goes on. */
+/** A rejection is logged again this often, so that the end of the log shows why nothing works. */
 const REPEAT_AFTER_MS = 60_000;
 
 /**

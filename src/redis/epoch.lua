@@ -3,7 +3,7 @@
 ]]
 
 -- Whether this is the epoch that a process has seen. Another id, or a lower count, means that Redis has lost data.
--- Returns the present count, too.
+-- Also returns the present count.
 local function isEpoch(key, id, count)
   local known, counted = unpack(redis.call("HMGET", key, "id", "count"))
   return known == id and tonumber(counted) >= tonumber(count), tonumber(counted)

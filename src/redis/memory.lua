@@ -10,7 +10,7 @@ local HEADROOM_SHARE, HEADROOM_MIN, HEADROOM_SHARE_MAX = 1 / 10, 8 * 1024 * 1024
 local function readMemory()
   local info = redis.call("INFO", "memory")
   local field = function(name) return tonumber(string.match(info, "\n" .. name .. ":(%d+)") or 0) end
-  -- Redis leaves buffers for replicas and the log out of its own comparison, too.
+  -- Redis's own comparison leaves out buffers for replicas and the log.
   local used = field("used_memory") - field("mem_not_counted_for_evict")
   local limit = field("maxmemory")
   local headroom = math.min(math.max(limit * HEADROOM_SHARE, HEADROOM_MIN), limit * HEADROOM_SHARE_MAX)

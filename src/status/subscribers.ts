@@ -150,7 +150,7 @@ function once(run: () => void): () => void {
 }
 
 function tooMany(): HoldfastError {
-  return new HoldfastError("TOO_MANY_FOLLOWERS", "Too many clients subscribe here just now", {
+  return new HoldfastError("TOO_MANY_FOLLOWERS", "This process has as many subscribers as it may have", {
     retryAfterMs: RETRY_AFTER_MS,
   });
 }

@@ -4,8 +4,8 @@ import { hash } from "node:crypto";
  * Distinguishes equal content from other content.
  *
  * Keyed with a secret, since it is part of the job id and travels far: nobody can test guesses of a payload against it. The
- * deduplication key is hashed in, so equal payloads under different keys look unrelated. A secret prefix is enough: what HMAC adds
- * concerns whoever sees a whole digest, and this is a fifth of one.
+ * deduplication key is hashed in, so equal payloads under different keys look unrelated. A secret prefix is enough: HMAC
+ * protects whole digests, and this is a fifth of one.
  *
  * @returns 12 hexadecimal digits, 48 bits
  */
