@@ -37,12 +37,12 @@ export const errorCodes = {
   UNSUPPORTED_MEDIA_TYPE: { httpStatus: 415, retryable: false, title: "The body must be JSON" },
 
   // The service cannot do its part now. The same request with the same key is safe to send again.
-  STORE_UNAVAILABLE: { httpStatus: 503, retryable: true, title: "Redis cannot be reached" },
-  STORE_FULL: { httpStatus: 503, retryable: true, title: "Redis has no room for new jobs" },
+  STORE_UNAVAILABLE: { httpStatus: 503, retryable: true, title: "The store cannot be reached" },
+  STORE_FULL: { httpStatus: 503, retryable: true, title: "The store has no room for new jobs" },
   STORE_ROLLED_BACK: {
     httpStatus: 503,
     retryable: true,
-    title: "Redis has lost data that it had acknowledged",
+    title: "The store has lost data that it had acknowledged",
   },
   CLOCK_WRONG: { httpStatus: 503, retryable: true, title: "The process's clock differs from Redis's" },
   TOO_MANY_FOLLOWERS: { httpStatus: 503, retryable: true, title: "Too many subscribers" },
@@ -70,8 +70,8 @@ export const errorCodes = {
   CONFIG_INVALID: { httpStatus: 500, retryable: false, title: "The environment is not valid" },
   APPLICATION_INVALID: { httpStatus: 500, retryable: false, title: "The application is not valid" },
   QUEUE_CHANGED: { httpStatus: 500, retryable: false, title: "A job type has changed its queue" },
-  STORE_REFUSED: { httpStatus: 503, retryable: false, title: "Redis rejects this process" },
-  STORE_UNFIT: { httpStatus: 500, retryable: false, title: "Redis cannot give the promised durability" },
+  STORE_REFUSED: { httpStatus: 503, retryable: false, title: "The store rejects this process" },
+  STORE_UNFIT: { httpStatus: 500, retryable: false, title: "The store cannot give the promised durability" },
   START_FAILED: { httpStatus: 500, retryable: true, title: "The process could not start" },
   WORKER_STUCK: { httpStatus: 500, retryable: true, title: "Jobs wait, and the worker claims none" },
   EVENT_LOOP_BLOCKED: { httpStatus: 500, retryable: true, title: "The process's event loop was blocked" },

@@ -6,18 +6,18 @@ const RETRY_AFTER_MS = 1_000;
 const ROLLED_BACK_RETRY_AFTER_MS = 5_000;
 
 /** Redis did not answer in time: whether it did the work is unknown. */
-export function redisUnavailable(cause?: unknown, message = "Redis cannot be reached"): HoldfastError {
+export function redisUnavailable(cause?: unknown, message = "The store cannot be reached"): HoldfastError {
   return new HoldfastError("STORE_UNAVAILABLE", message, { cause, retryAfterMs: RETRY_AFTER_MS });
 }
 
 /** The rest of the memory is for running jobs, or Redis refused to write. */
 export function redisFull(cause?: unknown): HoldfastError {
-  return new HoldfastError("STORE_FULL", "Redis has no room", { cause, retryAfterMs: RETRY_AFTER_MS });
+  return new HoldfastError("STORE_FULL", "The store has no room", { cause, retryAfterMs: RETRY_AFTER_MS });
 }
 
 /** Redis has lost acknowledged data, and nobody has accepted that. */
 export function redisRolledBack(): HoldfastError {
-  const message = "Redis has lost data that it had acknowledged; an operator must look at it first";
+  const message = "The store has lost data that it had acknowledged; an operator must look at it first";
   return new HoldfastError("STORE_ROLLED_BACK", message, { retryAfterMs: ROLLED_BACK_RETRY_AFTER_MS });
 }
 

@@ -245,7 +245,7 @@ describe("an exit code", withProcesses, () => {
     const outcomes = await Promise.all([run(["status", "nope"], env), run(["api"], env)]);
 
     for (const { code, stdout, stderr } of outcomes) {
-      expect([code, stdout, stderr]).toEqual([3, "", "Redis cannot be reached\n"]);
+      expect([code, stdout, stderr]).toEqual([3, "", "The store cannot be reached\n"]);
     }
   });
 

@@ -69,7 +69,7 @@ describe("holdfast doctor", withProcesses, () => {
 
   it.each([
     ["maxmemory-policy", "allkeys-lru", /deletes jobs and keys/],
-    ["appendonly", "no", /loses jobs that were acknowledged/],
+    ["appendonly", "no", /loses acknowledged jobs/],
     ["appendfsync", "everysec", /last second of acknowledged jobs/],
   ])("explains what can be lost with %s %s, and the remedy", async (name, value, reason) => {
     await configure(name, value);

@@ -116,7 +116,9 @@ describe("a doubt that is resolved", () => {
     const monitor = await redis.duplicate().monitor();
     onTestFinished(() => monitor.disconnect());
     const steps: string[] = [];
+    let hasSeenAll = false;
     monitor.on("monitor", (_time: string, [name = "", ...args]: string[], source: string) => {
+      hasSeenAll ||= args.includes("resolved");
       const isOfJob = args.some((arg) => arg.includes(id)) || args.includes("act");
       if (source !== "lua" && isOfJob && /^eval/i.test(name)) steps.push(name);
     });
@@ -124,8 +126,10 @@ describe("a doubt that is resolved", () => {
 
     expect(await resolve("act", "not-done")).toMatchObject({ status: 200, body: { job: "retried" } });
 
+    await redis.echo("resolved");
+    await until("every command until here was seen", () => hasSeenAll);
+    expect(steps).toHaveLength(1);
     expect((await producer.status(id))?.state).toBe("waiting");
-    expect(await until("the step was seen", () => steps.length > 0 && steps)).toHaveLength(1);
     await service.startWorker();
     expect(await untilState(producer, id, "completed")).toMatchObject({ result: 2 });
   });

@@ -38,7 +38,7 @@ export function addHealthRoutes(
       const bad = checks.filter(({ verdict }) => verdict === "bad");
       return { reasons: bad.map(inOneLine), checks };
     } catch {
-      return { reasons: [rejection() ?? "Redis cannot be reached"], checks: [] };
+      return { reasons: [rejection() ?? "The store cannot be reached"], checks: [] };
     }
   }
 
