@@ -25,7 +25,7 @@ const upward = ranks.flatMap((folders, rank) => {
       comment: `${folders.join(", ")} must not import from a later stage`,
       severity: "error",
       from: { path: `^src/(${folders.join("|")})/` },
-      to: { path: `^src/((${above.join("|")})/|index\\.ts)` },
+      to: { path: `^src/((${above.join("|")})/|(index|worker|server)\\.ts)` },
     },
   ];
 });
@@ -72,7 +72,7 @@ module.exports = {
       name: "no-dev-dependency-in-src",
       severity: "error",
       from: { path: "^src/", pathNot: "\\.test\\.ts$" },
-      to: { dependencyTypes: ["npm-dev"] },
+      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["npm-peer"] },
     },
     {
       name: "console-only-knows-types",

@@ -1,9 +1,14 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-const shared = {
-  resolve: { alias: { holdfast: fileURLToPath(new URL("src/index.ts", import.meta.url)) } },
-};
+/** The package's own entries, as sources. */
+const entries = ["worker", "server"].map((name) => ({ find: `holdfast/${name}`, replacement: source(name) }));
+
+const shared = { resolve: { alias: [...entries, { find: /^holdfast$/, replacement: source("index") }] } };
+
+function source(name: string): string {
+  return fileURLToPath(new URL(`src/${name}.ts`, import.meta.url));
+}
 
 /** What every project sets; `globalSetup` is not among it, since one server serves the whole run. */
 function project(name: string, include: string[]) {

@@ -1,15 +1,13 @@
 /**
- * Holdfast's public surface, and the only one: what is not exported here may change at any time.
+ * Holdfast's public surface for every process: contracts, producer, operator, scheduler. `holdfast/worker` and `holdfast/server` have
+ * the rest, apart, because bundlers also follow dynamic imports. What none of them exports may change at any time.
  */
-import type { startApi as StartApi } from "./http/start-api.ts";
 import type { createOperator as CreateOperator } from "./operate/operator.ts";
 import type { startScheduler as StartScheduler } from "./schedule/start-scheduler.ts";
 import type { createProducer as CreateProducer } from "./submit/producer.ts";
-import type { startWorker as StartWorker } from "./worker/start-worker.ts";
 
 export type { ErrorCode } from "./errors/error-codes.ts";
 export { HoldfastError, type Issue } from "./errors/holdfast-error.ts";
-export type { Api } from "./http/start-api.ts";
 export type { Attempt, AttemptFunction, AttemptLog } from "./job/attempt.ts";
 export { InDoubtError, PermanentError, RetryAfterError } from "./job/attempt-errors.ts";
 export { type Application, type ApplicationDefinition, defineConfig } from "./job/define-config.ts";
@@ -36,10 +34,9 @@ export type { JobState } from "./queue/job-state.ts";
 export type { JobStatus } from "./status/job-status.ts";
 export type { Producer, Submission, SubmitOptions, SubmitResult } from "./submit/producer.ts";
 export type { Receipt } from "./submit/submitter.ts";
-export type { WorkerRole } from "./worker/start-worker.ts";
+export type { Logger, WithLogger } from "./telemetry/logger.ts";
 
-// What connects and listens is loaded when it is called: an application imports its contracts from here in every process,
-// and a producer must not pay for the API, nor a worker for a page.
+// What connects is loaded when it is called: an application imports its contracts from here in every process.
 
 /** See {@link Producer}. @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG` */
 export const createProducer: typeof CreateProducer = async (...args) =>
@@ -48,14 +45,6 @@ export const createProducer: typeof CreateProducer = async (...args) =>
 /** See {@link StandaloneOperator}. @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT` */
 export const createOperator: typeof CreateOperator = async (...args) =>
   (await import("./operate/operator.ts")).createOperator(...args);
-
-/** Starts the HTTP API. @throws HoldfastError as `createProducer`, and `START_FAILED` when its port is in use */
-export const startApi: typeof StartApi = async (...args) =>
-  (await import("./http/start-api.ts")).startApi(...args);
-
-/** Starts a worker on every queue of the application. @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED` */
-export const startWorker: typeof StartWorker = async (...args) =>
-  (await import("./worker/start-worker.ts")).startWorker(...args);
 
 /** Submits each schedule's job at each of its ticks. @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED` */
 export const startScheduler: typeof StartScheduler = async (...args) =>

@@ -133,8 +133,8 @@ function environment(directory: string, concurrency = 8): NodeJS.ProcessEnv {
     HOLDFAST_CONCURRENCY: String(concurrency),
     HOLDFAST_KEEP_COMPLETED: "1000000",
     HOLDFAST_KEEP_FAILED: "1000000",
-    LOG_LEVEL: "error",
-    PORT: "0",
+    HOLDFAST_LOG_LEVEL: "error",
+    HOLDFAST_PORT: "0",
     LAB_DIR: directory,
   };
 }

@@ -1,9 +1,10 @@
 // Builds dist/: the compiled src/, and the console.
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { filesUnder } from "./files.mjs";
 import { must } from "./run.mjs";
+import { Failure } from "./script.mjs";
 
 /** Kept in dist/, so that removing dist/ also resets incremental builds. */
 const buildInfo = "dist/.tsbuildinfo";
@@ -15,7 +16,7 @@ const parts = [
     sources: () => [...sourcesUnder("src"), "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
     make: async () => {
       await compile();
-      copyAssets();
+      inlineLua();
     },
   },
   {
@@ -52,16 +53,36 @@ async function make({ stampFile, sources, make }) {
 }
 
 async function compile() {
+  // The compiler writes only modules that changed, and these contain the text of Lua files.
+  if (
+    existsSync(buildInfo) &&
+    luaFiles().some((file) => statSync(file).mtimeMs > statSync(buildInfo).mtimeMs)
+  )
+    rmSync(buildInfo);
   const incremental = ["--incremental", "--tsBuildInfoFile", buildInfo];
   const args = ["-p", "tsconfig.build.json", "--noEmitOnError", ...incremental];
   await must("node_modules/.bin/tsc", args, "The build failed: see above.");
 }
 
-/** Files that the compiler ignores and the program reads at run time: Lua scripts, pages, style sheets. */
-function copyAssets() {
-  for (const file of filesUnder("src").filter((file) => !/\.(ts|md)$/.test(file))) {
-    cpSync(file, path.join("dist", path.relative("src", file)));
+function luaFiles() {
+  return filesUnder("src").filter((file) => file.endsWith(".lua"));
+}
+
+/** Writes Lua scripts into the modules that load them: bundlers need no files beside. See `src/redis/read-lua.ts`. */
+function inlineLua() {
+  const names = /(?<=\bload(?:Script|Include)\(\s*)import\.meta\.url(,\s*)"([\w-]+\.lua)"/g;
+  for (const file of filesUnder("dist").filter((file) => file.endsWith(".js"))) {
+    const text = readFileSync(file, "utf8");
+    const folder = path.join("src", path.dirname(path.relative("dist", file)));
+    const inlined = text.replace(
+      names,
+      (_call, comma, name) => `""${comma}${JSON.stringify(readFileSync(path.join(folder, name), "utf8"))}`,
+    );
+    if (/\.lua"/.test(inlined))
+      throw new Failure(`${file} names a Lua file otherwise than loadScript(import.meta.url, "NAME.lua")`);
+    if (inlined !== text) writeFileSync(file, inlined);
   }
+  writeFileSync("dist/redis/read-lua.js", "export const readLua = (_moduleUrl, text) => text;\n");
 }
 
 function isFresh({ stampFile, sources }) {

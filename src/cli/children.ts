@@ -21,7 +21,7 @@ export function apiChild(): ChildSpec<{ url: string }> {
     start: () => forkRole(["api"], replaced),
     async whenReady(child) {
       const ready = await readyMessage<{ url: string }>(child);
-      replaced = { PORT: new URL(ready.url).port };
+      replaced = { HOLDFAST_PORT: new URL(ready.url).port };
       return ready;
     },
     stopMs: STOP_MS,

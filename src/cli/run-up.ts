@@ -1,23 +1,24 @@
-import { readSettings, type Settings } from "../config/settings.ts";
+import { readRoleSettings, type Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopAll } from "../lib/running.ts";
-import { createLogger, type Logger } from "../telemetry/logger.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import { apiChild, mailboxChild, nextMetricsPort, roleChild, storeChild } from "./children.ts";
 import { claimDataDirectory } from "./data-directory.ts";
 import { endOnFault } from "./end-on-fault.ts";
 import { firstScreen } from "./first-screen.ts";
 import { loadApplication } from "./load-application.ts";
+import { openProcessLog } from "./process-log.ts";
 import { supervise } from "./supervisor.ts";
 import { untilStopRequested } from "./until-signal.ts";
 
 /** Runs everything on this machine until the process is asked to end. */
 export async function runUp(): Promise<void> {
-  const settings = readSettings();
+  const settings = readRoleSettings();
   let isStopping = false;
   const stopRequested = untilStopRequested().then(() => {
     isStopping = true;
   });
-  const log = createLogger(settings.LOG_LEVEL, "up");
+  const log = await openProcessLog(settings.HOLDFAST_LOG_LEVEL, "up");
   endOnFault(log);
   // Loaded only to report errors in it once, before any child starts.
   await loadApplication(settings.HOLDFAST_CONFIG);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { isLoopback } from "../lib/allowed-hosts.ts";
-import { type Environment, readSettings } from "./settings.ts";
+import { type Environment, readSettings, roleEnvironment } from "./settings.ts";
 import { variables } from "./variables.ts";
 
 const digest = "ab".repeat(32);
@@ -19,8 +19,8 @@ function refusalOf(env: Environment): HoldfastError {
 describe("an environment without any variable", () => {
   it("gives the documented defaults", () => {
     expect(readSettings({})).toMatchObject({
-      HOST: "127.0.0.1",
-      PORT: 3000,
+      HOLDFAST_HOST: "127.0.0.1",
+      HOLDFAST_PORT: 3000,
       HOLDFAST_DATA_DIR: ".holdfast",
       HOLDFAST_CONFIG: "holdfast.config.ts",
       HOLDFAST_API_KEYS: [],
@@ -33,7 +33,7 @@ describe("an environment without any variable", () => {
       HOLDFAST_LOCK_MS: 15_000,
       HOLDFAST_STOP_GRACE_MS: 20_000,
       HOLDFAST_MAIL_FROM: "Holdfast <holdfast@localhost>",
-      LOG_LEVEL: "info",
+      HOLDFAST_LOG_LEVEL: "info",
     });
   });
 
@@ -42,7 +42,9 @@ describe("an environment without any variable", () => {
   });
 
   it("is the same as one with empty values", () => {
-    expect(readSettings({ PORT: "", REDIS_URL: "", HOLDFAST_API_KEYS: "" })).toEqual(readSettings({}));
+    expect(readSettings({ HOLDFAST_PORT: "", REDIS_URL: "", HOLDFAST_API_KEYS: "" })).toEqual(
+      readSettings({}),
+    );
   });
 
   it("may have other programs' variables", () => {
@@ -68,8 +70,8 @@ describe("a good value", () => {
         ]),
       },
     ],
-    ["PORT", "0", 0],
-    ["PORT", "65535", 65_535],
+    ["HOLDFAST_PORT", "0", 0],
+    ["HOLDFAST_PORT", "65535", 65_535],
     ["HOLDFAST_DURABILITY", "memory", { level: "memory", replicas: 0 }],
     ["HOLDFAST_DURABILITY", "replica", { level: "replica", replicas: 1 }],
     ["HOLDFAST_DURABILITY", "replica:3", { level: "replica", replicas: 3 }],
@@ -77,7 +79,7 @@ describe("a good value", () => {
     ["HOLDFAST_STOP_GRACE_MS", "0", 0],
     ["HOLDFAST_RETENTION_MS", "1000", 1_000],
     ["SMTP_URL", "smtps://user:secret@mail.example", "smtps://user:secret@mail.example"],
-    ["LOG_LEVEL", "silent", "silent"],
+    ["HOLDFAST_LOG_LEVEL", "silent", "silent"],
   ] as const)("of %s, %s, is read", (name, text, value) => {
     expect(readSettings({ [name]: text })[name]).toEqual(value);
   });
@@ -114,9 +116,9 @@ describe("a good value", () => {
 
 describe("a bad value", () => {
   it.each([
-    ["PORT", "65536", 'PORT: expected a port, 0 to 65535 (0: any free one), got "65536"'],
-    ["PORT", "3e3", 'PORT: expected a port, 0 to 65535 (0: any free one), got "3e3"'],
-    ["PORT", "-1", 'PORT: expected a port, 0 to 65535 (0: any free one), got "-1"'],
+    ["HOLDFAST_PORT", "65536", 'HOLDFAST_PORT: expected a port, 0 to 65535 (0: any free one), got "65536"'],
+    ["HOLDFAST_PORT", "3e3", 'HOLDFAST_PORT: expected a port, 0 to 65535 (0: any free one), got "3e3"'],
+    ["HOLDFAST_PORT", "-1", 'HOLDFAST_PORT: expected a port, 0 to 65535 (0: any free one), got "-1"'],
     ["HOLDFAST_RETENTION_MS", "999", /^HOLDFAST_RETENTION_MS: expected milliseconds, 1000 .*, got "999"$/],
     ["HOLDFAST_KEEP_COMPLETED", "1.5", /^HOLDFAST_KEEP_COMPLETED: expected a number of jobs, .* got "1.5"$/],
     ["HOLDFAST_KEEP_FAILED", "0", /^HOLDFAST_KEEP_FAILED: expected a number of jobs, 1 .* got "0"$/],
@@ -135,7 +137,7 @@ describe("a bad value", () => {
     ["HOLDFAST_RATE_LIMITS", "ci:admin=1/1", /^HOLDFAST_RATE_LIMITS: .* got "ci:admin=1\/1"$/],
     ["HOLDFAST_RATE_LIMITS", "typo=1/1", /^HOLDFAST_RATE_LIMITS: expected names of keys .* got "typo"$/],
     ["HOLDFAST_RATE_LIMITS", "*=1/1", /^HOLDFAST_RATE_LIMITS: .* got limits and no keys$/],
-    ["LOG_LEVEL", "verbose", /^LOG_LEVEL: expected trace, debug, .* got "verbose"$/],
+    ["HOLDFAST_LOG_LEVEL", "verbose", /^HOLDFAST_LOG_LEVEL: expected trace, debug, .* got "verbose"$/],
   ])("of %s, %s, is reported with what was expected and what was found", (name, text, line) => {
     const refusal = refusalOf({ [name]: text });
 
@@ -158,17 +160,22 @@ describe("a bad value", () => {
   });
 
   it("is reported with all others, one line each", () => {
-    const refusal = refusalOf({ PORT: "x", LOG_LEVEL: "y", HOLDFAST_PREFIX: "z!", HOLDFAST_NOPE: "1" });
+    const refusal = refusalOf({
+      HOLDFAST_PORT: "x",
+      HOLDFAST_LOG_LEVEL: "y",
+      HOLDFAST_PREFIX: "z!",
+      HOLDFAST_NOPE: "1",
+    });
 
     expect(refusal.message.split("\n")).toHaveLength(4);
     expect(new Set(refusal.issues.map(({ pointer }) => pointer))).toEqual(
-      new Set(["HOLDFAST_NOPE", "PORT", "HOLDFAST_PREFIX", "LOG_LEVEL"]),
+      new Set(["HOLDFAST_NOPE", "HOLDFAST_PORT", "HOLDFAST_PREFIX", "HOLDFAST_LOG_LEVEL"]),
     );
   });
 });
 
 describe("an unknown name", () => {
-  it.each(["HOLDFAST_RETENTION", "HOLDFAST_PORT", "HOLDFAST_", "HOLDFAST_constructor"])(
+  it.each(["HOLDFAST_RETENTION", "HOLDFAST_GATE_PORT", "HOLDFAST_", "HOLDFAST_constructor"])(
     "that looks like ours, %s, is refused",
     (name) => {
       expect(refusalOf({ [name]: "hunter2" }).message).toBe(
@@ -182,21 +189,21 @@ describe("listening beyond loopback", () => {
   it.each(["0.0.0.0", "::", "192.168.1.5", "example.com", "127.0.0.1.example.com", "1270.0.0.1"])(
     "on %s is refused without API keys",
     (host) => {
-      expect(refusalOf({ HOST: host }).message).toBe(
-        `HOST: expected a loopback address while HOLDFAST_API_KEYS is not set, got "${host}"`,
+      expect(refusalOf({ HOLDFAST_HOST: host }).message).toBe(
+        `HOLDFAST_HOST: expected a loopback address while HOLDFAST_API_KEYS is not set, got "${host}"`,
       );
     },
   );
 
   it("is allowed with an API key", () => {
-    const env = { HOST: "0.0.0.0", HOLDFAST_API_KEYS: `ci:submit:${digest}` };
+    const env = { HOLDFAST_HOST: "0.0.0.0", HOLDFAST_API_KEYS: `ci:submit:${digest}` };
 
-    expect(readSettings(env).HOST).toBe("0.0.0.0");
+    expect(readSettings(env).HOLDFAST_HOST).toBe("0.0.0.0");
   });
 
   it.each(["127.0.0.1", "127.8.8.8", "::1", "localhost"])("does not include %s", (host) => {
     expect(isLoopback(host)).toBe(true);
-    expect(readSettings({ HOST: host }).HOST).toBe(host);
+    expect(readSettings({ HOLDFAST_HOST: host }).HOLDFAST_HOST).toBe(host);
   });
 });
 
@@ -227,5 +234,50 @@ describe("the hosts that are served besides loopback names", () => {
     "::1",
   ])("are not %s", (text) => {
     expect(() => read(text)).toThrow(/^HOLDFAST_ALLOWED_HOSTS: expected host names .* got "/);
+  });
+});
+
+describe("the host's own variables", () => {
+  const host = { HOST: "0.0.0.0", PORT: "http", LOG_LEVEL: "verbose" };
+
+  it("are not read where Holdfast is a guest", () => {
+    expect(readSettings(host)).toEqual(readSettings({}));
+  });
+
+  it("are read by the command's roles, and checked under their own names", () => {
+    expect(() => readSettings(host, "bare-too")).toThrow(/^PORT: expected .*\nLOG_LEVEL: expected /);
+    expect(() => readSettings({ HOST: "0.0.0.0" }, "bare-too")).toThrow(/^HOST: expected a loopback address/);
+    expect(readSettings({ PORT: "8080" }, "bare-too").HOLDFAST_PORT).toBe(8080);
+    expect(readSettings(roleEnvironment({ PORT: "8080" })).HOLDFAST_PORT).toBe(8080);
+  });
+
+  it("come after Holdfast's own", () => {
+    const env = { PORT: "8080", HOLDFAST_PORT: "9090" };
+
+    expect(readSettings(env, "bare-too").HOLDFAST_PORT).toBe(9090);
+    expect(readSettings(roleEnvironment(env)).HOLDFAST_PORT).toBe(9090);
+  });
+});
+
+describe("what Kubernetes says of its services", () => {
+  const of = (name: string) => ({
+    [`${name}_SERVICE_HOST`]: "10.0.0.1",
+    [`${name}_SERVICE_PORT`]: "3000",
+    [`${name}_SERVICE_PORT_HTTP`]: "3000",
+    [`${name}_PORT`]: "tcp://10.0.0.1:3000",
+    [`${name}_PORT_3000_TCP`]: "tcp://10.0.0.1:3000",
+    [`${name}_PORT_3000_TCP_PROTO`]: "tcp",
+    [`${name}_PORT_3000_TCP_PORT`]: "3000",
+    [`${name}_PORT_3000_TCP_ADDR`]: "10.0.0.1",
+  });
+
+  it.each(["HOLDFAST", "HOLDFAST_API", "HOLDFAST_METRICS", "HOLDFAST_2"])("is ignored, as of %s", (name) => {
+    expect(readSettings(of(name))).toEqual(readSettings({}));
+    expect(readSettings({ ...of(name), PORT: "8080" }, "bare-too").HOLDFAST_PORT).toBe(8080);
+  });
+
+  it("does not allow a port that a person mistyped", () => {
+    expect(() => readSettings({ HOLDFAST_API_PORT: "3000" })).toThrow(/^HOLDFAST_API_PORT: expected a known/);
+    expect(() => readSettings({ HOLDFAST_PORT: "tcp" })).toThrow(/^HOLDFAST_PORT: expected a port/);
   });
 });

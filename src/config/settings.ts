@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 import { isLoopback } from "../lib/allowed-hosts.ts";
-import { type VariableName, variables } from "./variables.ts";
+import { type Variable, type VariableName, variables } from "./variables.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,28 +12,50 @@ export type Settings = {
   readonly [Name in VariableName]: z.output<(typeof variables)[Name]["schema"]>;
 };
 
+/** Whose variables are read: Holdfast's own names, or for a role of the command also `HOST`, `PORT` and `LOG_LEVEL`. */
+type Names = "own" | "bare-too";
+
 /**
  * Reads and checks the whole environment.
  *
  * @param env the variables; by default those of this process
  * @throws HoldfastError `CONFIG_INVALID` with one issue per faulty variable
  */
-export function readSettings(env: Environment = process.env): Settings {
+export function readSettings(env: Environment = process.env, names: Names = "own"): Settings {
   const issues = unknownNames(env);
   const values: Partial<Record<VariableName, unknown>> = {};
-  for (const [name, { schema, expected, secret }] of Object.entries(variables)) {
-    const found = env[name];
-    const parsed = schema.safeParse(found === "" ? undefined : found);
-    if (parsed.success) values[name as VariableName] = parsed.data;
-    else
-      issues.push({
-        pointer: name,
-        message: `expected ${expected}, got ${secret ? "(hidden)" : `"${found}"`}`,
-      });
+  for (const [name, { schema, expected, secret }] of entries) {
+    const { pointer, text } = find(name, env, names);
+    const parsed = schema.safeParse(text);
+    if (parsed.success) values[name] = parsed.data;
+    else issues.push({ pointer, message: `expected ${expected}, got ${secret ? "(hidden)" : `"${text}"`}` });
   }
-  if (issues.length === 0) issues.push(...crossChecks(values as Settings));
+  const hostName = find("HOLDFAST_HOST", env, names).pointer;
+  if (issues.length === 0) issues.push(...crossChecks(values as Settings, hostName));
   if (issues.length > 0) throw invalid(issues);
   return values as Settings;
+}
+
+/** Reads the environment of one of the command's own roles. @throws HoldfastError as `readSettings` */
+export function readRoleSettings(): Settings {
+  return readSettings(process.env, "bare-too");
+}
+
+/** The environment of a role of the command: the bare names' values under Holdfast's own. */
+export function roleEnvironment(env: Environment = process.env): Environment {
+  const found = entries.map(([name]) => [name, find(name, env, "bare-too").text] as const);
+  return { ...env, ...Object.fromEntries(found) };
+}
+
+const entries = Object.entries(variables) as [VariableName, Variable<unknown>][];
+
+/** Finds a variable's text, and the name that it is set under. Empty is not set. */
+function find(name: VariableName, env: Environment, names: Names): { pointer: string; text?: string } {
+  const own = env[name];
+  if (own && !isInjected(name, own)) return { pointer: name, text: own };
+  const { bare }: Variable<unknown> = variables[name];
+  const other = bare !== undefined && names === "bare-too" ? env[bare] : undefined;
+  return bare !== undefined && other ? { pointer: bare, text: other } : { pointer: name };
 }
 
 /** Reads `.env` in the working directory, if there is one. It never overrides a variable that is set. */
@@ -76,20 +98,32 @@ export function environmentWith(replaced: Partial<Record<VariableName, string>>)
 }
 
 function unknownNames(env: Environment): Issue[] {
-  return Object.keys(env)
-    .filter((name) => name.startsWith("HOLDFAST_") && !Object.hasOwn(variables, name))
-    .map((name) => ({
+  return Object.entries(env)
+    .filter(([name]) => name.startsWith("HOLDFAST_") && !Object.hasOwn(variables, name))
+    .filter(([name, text = ""]) => !isInjected(name, text))
+    .map(([name]) => ({
       pointer: name,
       message: `expected a known variable, got a name that Holdfast does not know`,
     }));
 }
 
-function crossChecks({ HOST, HOLDFAST_API_KEYS: keys, HOLDFAST_RATE_LIMITS: limits }: Settings): Issue[] {
+/** Kubernetes sets variables for each service in each pod. They look like ours if a service's name begins with `holdfast`. */
+const INJECTED =
+  /^HOLDFAST_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;
+
+function isInjected(name: string, text: string): boolean {
+  return INJECTED.test(name) || (name.endsWith("_PORT") && /^(tcp|udp|sctp):\/\//.test(text));
+}
+
+function crossChecks(
+  { HOLDFAST_HOST: host, HOLDFAST_API_KEYS: keys, HOLDFAST_RATE_LIMITS: limits }: Settings,
+  hostName: string,
+): Issue[] {
   const issues: Issue[] = [];
-  if (!isLoopback(HOST) && keys.length === 0) {
+  if (!isLoopback(host) && keys.length === 0) {
     issues.push({
-      pointer: "HOST",
-      message: `expected a loopback address while HOLDFAST_API_KEYS is not set, got "${HOST}"`,
+      pointer: hostName,
+      message: `expected a loopback address while HOLDFAST_API_KEYS is not set, got "${host}"`,
     });
   }
   const names = new Set(["*", ...keys.map(({ name }) => name)]);

@@ -5,7 +5,7 @@ import { encryptionKeysSchema } from "./encryption-keys.ts";
 import { rateLimits } from "./rate-limits.ts";
 
 /** One environment variable: how its text becomes a value, and its reference. */
-interface Variable<T> {
+export interface Variable<T> {
   readonly schema: z.ZodType<T, string | undefined>;
   /** Completes "expected …" when the text does not parse. */
   readonly expected: string;
@@ -13,6 +13,8 @@ interface Variable<T> {
   readonly meaning: string;
   /** The default as a person would write it; empty if there is none. */
   readonly fallback: string;
+  /** A name that the command's own roles read instead where this one is not set. Embedded, it is the host's. */
+  readonly bare?: string;
   /** The value must never be shown, not even in an error. */
   readonly secret?: true;
 }
@@ -111,16 +113,18 @@ export const variables = {
     fallback: "",
     secret: true,
   }),
-  HOST: variable({
+  HOLDFAST_HOST: variable({
     schema: text("127.0.0.1"),
     expected: "an address to listen on",
     meaning: "Where the API listens. Other than loopback only with API keys.",
+    bare: "HOST",
     fallback: "127.0.0.1",
   }),
-  PORT: variable({
+  HOLDFAST_PORT: variable({
     schema: wholeNumber(0, 65_535, 3000),
     expected: "a port, 0 to 65535 (0: any free one)",
     meaning: "The port the API listens on.",
+    bare: "PORT",
     fallback: "3000",
   }),
   HOLDFAST_ALLOWED_HOSTS: variable({
@@ -277,11 +281,12 @@ export const variables = {
     meaning: "Addresses that are not public and that webhooks may call.",
     fallback: "",
   }),
-  LOG_LEVEL: variable({
+  HOLDFAST_LOG_LEVEL: variable({
     schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
     expected: "trace, debug, info, warn, error, fatal or silent",
     meaning:
       "The least severe level that is logged. Logs are JSON lines on standard error, pretty in a terminal.",
+    bare: "LOG_LEVEL",
     fallback: "info",
   }),
 };

@@ -34,7 +34,9 @@ export async function addConsole(server: FastifyInstance, log: Logger): Promise<
       immutable: true,
       maxAge: YEAR_MS,
       preCompressed: true,
-      setHeaders: (reply) => void reply.headers(headers),
+      setHeaders: (reply) => {
+        for (const [name, value] of Object.entries(headers)) reply.setHeader(name, value);
+      },
     });
     // Relative, because a proxy may have stripped a prefix.
     console.get("/console", (_request, reply) => reply.redirect("console/"));

@@ -9,7 +9,7 @@ import { openSubscribers } from "../status/subscribers.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
 import { createEvents } from "../telemetry/events.ts";
-import { createLogger } from "../telemetry/logger.ts";
+import { createLogger, type WithLogger } from "../telemetry/logger.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 import { createServer } from "./server.ts";
@@ -25,16 +25,21 @@ export interface Api extends Running {
 /**
  * Starts the HTTP API.
  *
+ * @param env the variables @default process.env
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`,
  *   `START_FAILED` if the port is in use
  */
-export async function startApi(application: Application, env?: Environment): Promise<Api> {
+export async function startApi(
+  application: Application,
+  env?: Environment,
+  { logger }: WithLogger = {},
+): Promise<Api> {
   const metrics = createMetrics();
   const events = createEvents();
   measureSubmissions(events, metrics, [...application.jobs.keys()]);
   measureEffects(events, metrics, application.jobs.values());
   const settings = readSettings(env);
-  const log = createLogger(settings.LOG_LEVEL, "api");
+  const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "api");
   const path = await openSubmitPath(application, settings, log, events);
   measureRedis(metrics, path.stores, application.queues);
   measureClock(metrics, path.clock);
@@ -62,14 +67,15 @@ export async function startApi(application: Application, env?: Environment): Pro
     await server.close().finally(() => clearInterval(sweep));
     await stopAll([path, subscribers, overview]);
   });
+  const { HOLDFAST_HOST: host, HOLDFAST_PORT: port } = settings;
   try {
-    await server.listen({ host: settings.HOST, port: settings.PORT });
+    await server.listen({ host, port });
   } catch (error) {
     await stop();
-    throw cannotListen(settings.HOST, settings.PORT, "PORT", error);
+    throw cannotListen(host, port, "HOLDFAST_PORT", error);
   }
   const [address] = server.addresses();
-  const url = urlOf(settings.HOST, typeof address === "object" ? address.port : settings.PORT);
+  const url = urlOf(host, typeof address === "object" ? address.port : port);
   log.info({ url }, "API ready");
   return { url, stop };
 }

@@ -1,6 +1,7 @@
 import { inspect, types } from "node:util";
 
 const SHOWN_MAX = 500;
+const FRAMES_MAX = 10;
 const UNREADABLE = "something that cannot be shown";
 
 /** A value as text. Avoids running its own code, and never throws. */
@@ -38,6 +39,14 @@ export function asError(thrown: unknown): Error {
   } catch {
     return new Error(messageOf(thrown));
   }
+}
+
+/** A thrown value's name, code and place for the log, without its text, which may hold personal data. */
+export function placeOf(fault: unknown): Readonly<Record<string, unknown>> {
+  if (!(fault instanceof Error)) return { fault: typeof fault };
+  const code = "code" in fault ? { code: String(fault.code) } : {};
+  const frames = (fault.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  return { fault: fault.name, ...code, at: frames.slice(0, FRAMES_MAX).map((line) => line.trim()) };
 }
 
 function mend(error: Error, name: "message" | "stack", text: string): void {

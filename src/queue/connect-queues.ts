@@ -16,18 +16,28 @@ export interface ConnectedQueues extends ConnectedRedis {
   readonly stores: QueueStores<WritableQueueStore>;
 }
 
-/** @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG` */
+/**
+ * @param as a guest in another process writes no files
+ * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
+ */
 export async function connectQueues(
   application: Application,
   settings: Settings,
   mode: ConnectionMode,
   log?: Logger,
+  as: "role" | "guest" = "role",
 ): Promise<ConnectedQueues> {
   const { HOLDFAST_PREFIX: prefix } = settings;
   const redis = await connectRedis(settings, mode, log);
   await requireKnownQueues(application, redis, prefix);
   const clock = await openClock(redis, log);
-  const epochs = await openEpochs({ client: redis.client, queues: application.queues, settings, log });
+  const epochs = await openEpochs({
+    client: redis.client,
+    queues: application.queues,
+    settings,
+    log,
+    isKept: log !== undefined && as === "role",
+  });
   const stores = openQueueStores(redis, prefix, epochs);
   return { ...redis, clock, epochs, stores, stop: stopOnce(() => stopAll([redis, clock, epochs])) };
 }

@@ -14,8 +14,9 @@ export interface EpochsOptions {
   readonly client: RedisConnection;
   readonly queues: readonly string[];
   readonly settings: Settings;
-  /** A role's. A role runs for long, so the epochs it sees are kept for its successors. */
   readonly log: Logger | undefined;
+  /** Whether the epochs that are seen are kept in the data directory: a role runs for long, and has successors. */
+  readonly isKept: boolean;
 }
 
 /** The epochs of an application's queues. In a Redis Cluster each is stored with its queue, and can be lost alone. */
@@ -29,7 +30,8 @@ export interface Epochs extends Running {
 const CHECK_EVERY_MS = 1_000;
 
 /** Starts comparing Redis with what this process, or one before it, has seen. */
-export async function openEpochs({ client, queues, settings, log }: EpochsOptions): Promise<Epochs> {
+export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
+  const { client, queues, settings, log, isKept } = options;
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_DURABILITY: durability, HOLDFAST_DATA_DIR: dataDir } = settings;
   const file = epochFile(dataDir, redisUrl(settings), prefix);
   const before = file.read();
@@ -48,7 +50,7 @@ export async function openEpochs({ client, queues, settings, log }: EpochsOption
       },
     });
   const epochs = new Map(queues.map((queue) => [queue, open(queue)]));
-  const keep = log && createKeeper(file, log);
+  const keep = isKept && log ? createKeeper(file, log) : undefined;
 
   async function beat(): Promise<void> {
     // A retrying connection would keep the command until Redis is back; it checks then anyway.

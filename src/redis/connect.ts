@@ -45,7 +45,7 @@ export async function connectRedis(
   const redis = await reachRedis(settings, mode, log);
   try {
     const check = requireFitRedis(redis.client, settings.HOLDFAST_DURABILITY);
-    await withDeadline(check, START_TIMEOUT_MS, redisUnavailable);
+    await withDeadline(check, START_TIMEOUT_MS, () => unreachable(settings));
     return redis;
   } catch (error) {
     await redis.stop();
@@ -66,7 +66,7 @@ export async function reachRedis(
   const reporter = createReporter(log);
   const client = openConnection(redisUrl(settings), mode, reporter.onError);
   try {
-    await Promise.race([untilReady(client, log), reporter.rejected]);
+    await Promise.race([untilReady(client, settings, log), reporter.rejected]);
   } catch (error) {
     client.disconnect();
     throw error;
@@ -92,13 +92,35 @@ export function redisUrl(settings: Settings): string {
   return settings.REDIS_URL ?? embeddedStoreUrl(settings.HOLDFAST_DATA_DIR);
 }
 
+/** Names the store, without its password, and why it is this one. */
+function unreachable(
+  { REDIS_URL: url, HOLDFAST_DATA_DIR: dataDir }: Settings,
+  cause?: unknown,
+): HoldfastError {
+  const which =
+    url === undefined
+      ? `${embeddedStoreUrl(dataDir).slice("unix://".length)}, the embedded server of \`holdfast up\`, because REDIS_URL is not set`
+      : `${addressIn(url)}, from REDIS_URL`;
+  return redisUnavailable(cause, `The store cannot be reached: ${which}`);
+}
+
+/** Host and port, or the socket. All up to the last `@` can be a password, and so can a query. */
+export function addressIn(url: string): string {
+  if (url.startsWith("unix://")) return url.slice("unix://".length);
+  return url.replace(/^[a-z]+:\/\/(?:.*@)?/s, "").replace(/\?.*$/s, "");
+}
+
 /** A role waits for a Redis that is loading its data; a command, which has no log, does not. */
-async function untilReady(client: RedisConnection, log: Logger | undefined): Promise<void> {
+async function untilReady(
+  client: RedisConnection,
+  settings: Settings,
+  log: Logger | undefined,
+): Promise<void> {
   for (;;) {
     try {
       return await whenReady(client, START_TIMEOUT_MS);
     } catch (error) {
-      if (!(await isLoading(client))) throw error;
+      if (!(await isLoading(client))) throw unreachable(settings, error);
       if (log === undefined)
         throw redisUnavailable(error, "Redis is loading its data; try again when it is done");
       log.info("Redis is loading its data; waiting");

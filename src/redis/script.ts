@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { RedisConnection } from "./connection.ts";
+import { readLua } from "./read-lua.ts";
 
 /** A Lua script, run in Redis as one atomic step. */
 export interface Script {
@@ -39,7 +39,7 @@ const SHEBANG = /^#!lua.*\n/;
  * @param moduleUrl the caller's `import.meta.url`
  */
 export function loadInclude(moduleUrl: string, file: string): string {
-  return readFileSync(new URL(file, moduleUrl), "utf8");
+  return readLua(moduleUrl, file);
 }
 
 /**

@@ -5,7 +5,7 @@ import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { logTicks } from "../telemetry/log-events.ts";
-import { createLogger } from "../telemetry/logger.ts";
+import { createLogger, type WithLogger } from "../telemetry/logger.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { type MeasuredRole, type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
@@ -18,14 +18,19 @@ import { runSchedule } from "./run-schedule.ts";
  *
  * It keeps no state. A tick's idempotency key makes any number of schedulers, and any restart, harmless.
  *
+ * @param env the variables @default process.env
  * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
  *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
  */
-export async function startScheduler(application: Application, env?: Environment): Promise<MeasuredRole> {
+export async function startScheduler(
+  application: Application,
+  env?: Environment,
+  { logger }: WithLogger = {},
+): Promise<MeasuredRole> {
   const settings = readSettings(env);
   const { schedules, queues } = application;
   checkSchedules(schedules, settings.HOLDFAST_RETENTION_MS);
-  const log = createLogger(settings.LOG_LEVEL, "scheduler");
+  const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "scheduler");
   const events = createEvents();
   logTicks(events, log);
   const names = schedules.map(({ name }) => name);

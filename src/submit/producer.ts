@@ -3,10 +3,12 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import type { Running } from "../lib/running.ts";
+import { connectQueues } from "../queue/connect-queues.ts";
 import type { JobStatus } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
-import { openSubmitPath } from "./submit-path.ts";
-import type { Receipt } from "./submitter.ts";
+import { createEvents } from "../telemetry/events.ts";
+import type { WithLogger } from "../telemetry/logger.ts";
+import { createSubmitter, type Receipt } from "./submitter.ts";
 
 export interface SubmitOptions {
   /** What this request means, 1 to 255 characters; the same key of the same type never makes a second job. */
@@ -58,12 +60,19 @@ const IN_FLIGHT_MAX = 128;
  * Connects a producer to the Redis that the environment names.
  *
  * @param application the default export of `holdfast.config.ts`
+ * @param env the variables @default process.env
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
  */
-export async function createProducer(application: Application, env?: Environment): Promise<Producer> {
+export async function createProducer(
+  application: Application,
+  env?: Environment,
+  { logger }: WithLogger = {},
+): Promise<Producer> {
   const settings = readSettings(env);
-  const path = await openSubmitPath(application, settings);
-  const { submitter, stop } = path;
+  const events = createEvents();
+  const queues = await connectQueues(application, settings, "fail-fast", logger, "guest");
+  const submitter = createSubmitter(application, queues, settings, events);
+  const { stop } = queues;
   const submitOne: Producer["submit"] = ({ type }, payload, { idempotencyKey, runAt, ...options }) =>
     submitter.submit({
       type,
@@ -78,7 +87,7 @@ export async function createProducer(application: Application, env?: Environment
         submitOne(job, payload, options).catch(asHoldfastError),
       );
     },
-    status: openStatusReader(path.stores),
+    status: openStatusReader(queues.stores),
     stop,
     [Symbol.asyncDispose]: stop,
   };

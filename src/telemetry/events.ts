@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import type { ErrorCode } from "../errors/error-codes.ts";
 import type { HoldfastError } from "../errors/holdfast-error.ts";
 
 /** A claimed job, as far as telemetry needs it. */
@@ -11,13 +12,17 @@ export interface AttemptedJob {
   readonly readyAt: number | undefined;
 }
 
+/** Why an attempt failed, without the job's secrets. */
+export interface AttemptFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+}
+
 /** How an attempt ended. */
 export type AttemptEnd =
   | { readonly kind: "completed" | "released" | "deferred" }
-  | {
-      readonly kind: "failed";
-      readonly failure: { readonly code: string; readonly message: string; readonly retryable: boolean };
-    };
+  | { readonly kind: "failed"; readonly failure: AttemptFailure };
 
 /** A tick of a schedule. */
 export interface TickEvent {
@@ -36,6 +41,8 @@ export interface EventMap {
   /** Nothing was accepted, as far as is known. The input can be anything. */
   "submission.refused": [input: unknown, error: unknown];
   "attempt.started": [job: AttemptedJob];
+  /** Before `attempt.ended`. What was thrown can quote secrets. */
+  "attempt.failed": [job: AttemptedJob, failure: AttemptFailure, thrown: unknown];
   "attempt.ended": [job: AttemptedJob, end: AttemptEnd, durationMs: number];
   "effect.reserved": EffectEvent;
   "effect.done": EffectEvent;

@@ -1,18 +1,33 @@
-import { type Logger as PinoLogger, pino } from "pino";
-import pretty from "pino-pretty";
+import { pino } from "pino";
 import { traceId } from "./tracing.ts";
 
-/** A structured log. Each line has a message and fields. */
-export type Logger = Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "fatal" | "child">;
+type Write = ((fields: object, message?: string) => void) & ((message: string) => void);
 
-/**
- * The log of one process: JSON lines on standard error, or pretty ones if that is a terminal.
- *
- * @param level the least severe level that is written
- * @param role on every line: `api`, `worker`, `scheduler`, …
- */
-export function createLogger(level: string, role: string): Logger {
-  const options = {
+/** A structured log, such as [pino](https://getpino.io)'s. Each line has a message and fields. */
+export interface Logger {
+  readonly debug: Write;
+  readonly info: Write;
+  readonly warn: Write;
+  readonly error: Write;
+  readonly fatal: Write;
+  /** A log whose lines all have these fields. */
+  child(fields: object): Logger;
+}
+
+/** What everything that connects accepts. */
+export interface WithLogger {
+  /**
+   * Where log lines go instead: a pino logger, or one with the same methods. It filters by its own level.
+   *
+   * @default JSON lines on standard error, from `HOLDFAST_LOG_LEVEL` on; a producer logs nothing
+   * @example fastify.log
+   */
+  readonly logger?: Logger;
+}
+
+/** What every line of our own logs has. */
+export function loggerOptions(level: string, role: string) {
+  return {
     level,
     base: { role },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -21,26 +36,14 @@ export function createLogger(level: string, role: string): Logger {
       return id === undefined ? {} : { traceId: id };
     },
   };
-  if (!process.stderr.isTTY) return pino(options, pino.destination({ fd: 2, sync: true }));
-  const hooks = { streamWrite: withoutControls };
-  const stream = pretty({
-    destination: 2,
-    sync: true,
-    translateTime: "HH:MM:ss.l",
-    ignore: "role",
-    messageFormat: "{role} · {msg}",
-  });
-  return pino({ ...options, hooks }, stream);
 }
 
 /**
- * Replaces control characters, also escaped ones, in a line of JSON: errors quote hostile texts, which could command a terminal.
+ * The log of one role: JSON lines on standard error.
  *
- * Line ends and tabs stay, because stacks have them.
+ * @param level the least severe level that is written
+ * @param role on every line: `api`, `worker`, `scheduler`, …
  */
-export function withoutControls(line: string): string {
-  const text = line.replace(/\\(?:u00(?:[01][0-9a-f]|7f)|.)/gi, (found) =>
-    /^\\(?:u00|[bfr])/i.test(found) ? "·" : found,
-  );
-  return text.replace(/(?!\n$)[\p{Cc}\p{Cf}\u2028\u2029]/gu, "·");
+export function createLogger(level: string, role: string): Logger {
+  return pino(loggerOptions(level, role), pino.destination({ fd: 2, sync: true }));
 }

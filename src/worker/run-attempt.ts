@@ -37,9 +37,11 @@ export interface AttemptTools {
 export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<AttemptOutcome> {
   const begun = performance.now();
   tools.events.emit("attempt.started", job);
-  const outcome = await attemptSteps(tools, job).then(completed, (thrown: unknown) =>
-    failed(thrown, scrubOf(tools.handlers.get(job.type)?.job, job)),
-  );
+  const outcome = await attemptSteps(tools, job).then(completed, (thrown: unknown) => {
+    const end = failed(thrown, scrubOf(tools.handlers.get(job.type)?.job, job));
+    if (end.kind === "failed") tools.events.emit("attempt.failed", job, end.failure, thrown);
+    return end;
+  });
   tools.events.emit("attempt.ended", job, outcome, performance.now() - begun);
   await failpoint("finish:before", job.id);
   return outcome;

@@ -10,6 +10,7 @@ import { logAttempts } from "../telemetry/log-events.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
 import type { MeasuredRole, MetricsServer } from "../telemetry/metrics-server.ts";
 import { consumeQueue, type WorkerParts } from "./consume-queue.ts";
+import { openHooks, type WorkerOptions } from "./hooks.ts";
 import { loadHandlers } from "./load-handlers.ts";
 import { startWorkerMetrics } from "./worker-metrics.ts";
 
@@ -25,14 +26,20 @@ export interface WorkerRole extends MeasuredRole {
 /**
  * Starts a worker: claims jobs from every queue of the application and runs their handlers.
  *
+ * @param env the variables @default process.env
  * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
  *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
  */
-export async function startWorker(application: Application, env?: Environment): Promise<WorkerRole> {
+export async function startWorker(
+  application: Application,
+  env?: Environment,
+  { logger, ...hooks }: WorkerOptions = {},
+): Promise<WorkerRole> {
   const settings = readSettings(env);
-  const log = createLogger(settings.LOG_LEVEL, "worker");
+  const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
   const events = createEvents();
   logAttempts(events, log);
+  const { stop: stopHooks } = openHooks(hooks, application, events, log);
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   const handlers = await loadHandlers(application);
@@ -60,6 +67,7 @@ export async function startWorker(application: Application, env?: Environment): 
     stop: stopOnce(async () => {
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
+      await stopHooks();
       await stopAll(metrics === undefined ? [queues] : [queues, metrics]);
     }),
   };

@@ -1,4 +1,4 @@
-import { type Api, startApi } from "holdfast";
+import { type Api, startApi } from "holdfast/server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
@@ -130,7 +130,7 @@ describe("the console of a service that is gone", { timeout: 120_000 }, () => {
     await note(page).filter({ hasText: "The API has been away" }).waitFor();
     expect(await page.locator("main.stale [role=row]").count()).toBeGreaterThan(5);
 
-    api = await startApi(shop, { ...service.env, PORT: port });
+    api = await startApi(shop, { ...service.env, HOLDFAST_PORT: port });
     await isLive(page);
     await note(page).waitFor({ state: "detached" });
   });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Api, Producer } from "holdfast";
+import type { Producer } from "holdfast";
+import type { Api } from "holdfast/server";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { launchBrowser } from "../support/browser.ts";

@@ -1,4 +1,4 @@
-import type { Api } from "holdfast";
+import type { Api } from "holdfast/server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queueKey } from "../../src/queue/queue-keys.ts";

@@ -1,4 +1,4 @@
-import type { Api } from "holdfast";
+import type { Api } from "holdfast/server";
 import type { Redis } from "ioredis";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -1,4 +1,5 @@
-import type { Api, Producer } from "holdfast";
+import type { Producer } from "holdfast";
+import type { Api } from "holdfast/server";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cutTexts, launchBrowser, sidewaysScroll } from "../support/browser.ts";

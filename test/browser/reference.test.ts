@@ -23,8 +23,8 @@ function start(more: Record<string, string> = {}): Promise<Api> {
   return startApi(application, {
     REDIS_URL: inject("redisUrl"),
     HOLDFAST_PREFIX: `reference-${randomUUID()}`,
-    PORT: "0",
-    LOG_LEVEL: "silent",
+    HOLDFAST_PORT: "0",
+    HOLDFAST_LOG_LEVEL: "silent",
     ...more,
   });
 }

@@ -1,4 +1,5 @@
-import { type AttemptFunction, defineConfig, type JobContract, startWorker } from "holdfast";
+import { type AttemptFunction, defineConfig, type JobContract } from "holdfast";
+import { startWorker } from "holdfast/worker";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { queueKey } from "../../src/queue/queue-keys.ts";

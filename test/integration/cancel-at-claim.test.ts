@@ -1,4 +1,5 @@
-import { createOperator, startWorker } from "holdfast";
+import { createOperator } from "holdfast";
+import { startWorker } from "holdfast/worker";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { anyJob } from "../support/application.ts";

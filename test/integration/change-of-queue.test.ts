@@ -476,7 +476,7 @@ describe("the command line, and roles as processes of their own", withProcesses,
   const config = fileURLToPath(new URL("../support/fixtures/moved.config.ts", import.meta.url));
 
   it("exit with 1 and the whole message if a queue has changed, and start if that is declared", async () => {
-    const env = { ...testEnvironment(), HOLDFAST_CONFIG: config, LOG_LEVEL: "info" } as const;
+    const env = { ...testEnvironment(), HOLDFAST_CONFIG: config, HOLDFAST_LOG_LEVEL: "info" } as const;
     const submit = ["submit", "moved", "--key", "k", "--payload", "1"];
     const [moved, declared] = [
       { TEST_QUEUE: "orders-2" },

@@ -1,6 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { type Processor, UnrecoverableError, Worker } from "bullmq";
-import { createProducer, startApi, startScheduler, startWorker } from "holdfast";
+import { createProducer, startScheduler } from "holdfast";
+import { startApi } from "holdfast/server";
+import { startWorker } from "holdfast/worker";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
 import { onRedisTime } from "../../src/queue/redis-time.ts";

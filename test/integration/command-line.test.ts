@@ -245,12 +245,16 @@ describe("an exit code", withProcesses, () => {
     const outcomes = await Promise.all([run(["status", "nope"], env), run(["api"], env)]);
 
     for (const { code, stdout, stderr } of outcomes) {
-      expect([code, stdout, stderr]).toEqual([3, "", "The store cannot be reached\n"]);
+      expect([code, stdout, stderr]).toEqual([
+        3,
+        "",
+        "The store cannot be reached: 127.0.0.1:1, from REDIS_URL\n",
+      ]);
     }
   });
 
   it("is 1 for a faulty environment or application, with one line per fault", async () => {
-    const env = { ...testEnvironment(), PORT: "http", LOG_LEVEL: "loud", HOLDFAST_NOPE: "1" };
+    const env = { HOLDFAST_NOPE: "1", PORT: "http", LOG_LEVEL: "loud" };
     const absent = testEnvironment({ HOLDFAST_CONFIG: "/no/such/config.ts" });
     const [faulty, missing, throwing] = await Promise.all([
       run(["api"], env),

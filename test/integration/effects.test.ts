@@ -1,11 +1,5 @@
-import {
-  createProducer,
-  defineConfig,
-  defineJob,
-  type EffectDeclaration,
-  type RunEffect,
-  startWorker,
-} from "holdfast";
+import { createProducer, defineConfig, defineJob, type EffectDeclaration, type RunEffect } from "holdfast";
+import { startWorker } from "holdfast/worker";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
@@ -19,7 +13,7 @@ const prefix = `effects-${process.pid}`;
 const env = {
   REDIS_URL: inject("redisUrl"),
   HOLDFAST_PREFIX: prefix,
-  LOG_LEVEL: "silent",
+  HOLDFAST_LOG_LEVEL: "silent",
   HOLDFAST_LOCK_MS: "1000",
 };
 const settings = readSettings(env);

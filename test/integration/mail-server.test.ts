@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startWorker } from "holdfast";
+import { startWorker } from "holdfast/worker";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import application from "../../holdfast.config.ts";
 import { startMailbox } from "../../src/mailbox/start-mailbox.ts";

@@ -6,8 +6,8 @@ import {
   type JobHandler,
   PermanentError,
   startScheduler,
-  startWorker,
 } from "holdfast";
+import { startWorker } from "holdfast/worker";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import type { MeasuredRole } from "../../src/telemetry/metrics-server.ts";

@@ -1,13 +1,15 @@
-import { createProducer, defineConfig, defineJob, PermanentError, startApi, startWorker } from "holdfast";
+import { createProducer, defineConfig, defineJob, PermanentError } from "holdfast";
+import { startApi } from "holdfast/server";
+import { startWorker } from "holdfast/worker";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
 
 const env = {
   REDIS_URL: inject("redisUrl"),
   HOLDFAST_PREFIX: `operate-${process.pid}`,
-  LOG_LEVEL: "silent",
+  HOLDFAST_LOG_LEVEL: "silent",
   HOLDFAST_LOCK_MS: "1000",
-  PORT: "0",
+  HOLDFAST_PORT: "0",
 };
 
 /** The payload decides what a job does. */

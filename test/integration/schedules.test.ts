@@ -1,4 +1,5 @@
-import { createProducer, defineConfig, defineJob, defineSchedule, startApi, startScheduler } from "holdfast";
+import { createProducer, defineConfig, defineJob, defineSchedule, startScheduler } from "holdfast";
+import { startApi } from "holdfast/server";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
@@ -11,8 +12,8 @@ const DAY = 24 * 60 * 60 * 1000;
 const env = {
   REDIS_URL: inject("redisUrl"),
   HOLDFAST_PREFIX: `schedules-${process.pid}`,
-  LOG_LEVEL: "silent",
-  PORT: "0",
+  HOLDFAST_LOG_LEVEL: "silent",
+  HOLDFAST_PORT: "0",
   HOLDFAST_RETENTION_MS: String(2 * DAY),
 };
 const job = defineJob({

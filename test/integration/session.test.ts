@@ -1,4 +1,4 @@
-import { type Api, startApi } from "holdfast";
+import { type Api, startApi } from "holdfast/server";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { application } from "../support/application.ts";
 import { call } from "../support/http.ts";

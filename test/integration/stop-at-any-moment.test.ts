@@ -32,7 +32,11 @@ type Role = "api" | "worker" | "scheduler";
 type Environment = ReturnType<typeof environment>;
 
 function environment() {
-  const variables = { HOLDFAST_STOP_GRACE_MS: String(GRACE_MS), LOG_LEVEL: "info", HOLDFAST_CONFIG: CONFIG };
+  const variables = {
+    HOLDFAST_STOP_GRACE_MS: String(GRACE_MS),
+    HOLDFAST_LOG_LEVEL: "info",
+    HOLDFAST_CONFIG: CONFIG,
+  };
   return { ...testEnvironment(), ...variables, SMTP_URL: "smtp://127.0.0.1:9" };
 }
 

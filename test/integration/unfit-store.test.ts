@@ -1,4 +1,6 @@
-import { createProducer, startApi, startWorker } from "holdfast";
+import { createProducer } from "holdfast";
+import { startApi } from "holdfast/server";
+import { startWorker } from "holdfast/worker";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { application } from "../support/application.ts";
 import { get } from "../support/http.ts";

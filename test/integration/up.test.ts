@@ -48,8 +48,8 @@ function killAll(processes: readonly ProcessEntry[]) {
 async function startUp(folder: string) {
   const port = await freePort();
   const env = {
-    PORT: String(port),
-    LOG_LEVEL: "warn",
+    HOLDFAST_PORT: String(port),
+    HOLDFAST_LOG_LEVEL: "warn",
     HOLDFAST_CONFIG: CONFIG,
     HOLDFAST_STOP_GRACE_MS: "2000",
   };
@@ -154,7 +154,7 @@ describe("holdfast up in an empty folder", withProcesses, () => {
     const started = childrenOf(first.up.pid).map(({ pid }) => pid);
     expect(started).toHaveLength(roles.length);
 
-    const intruder = launch(["up"], { PORT: "0", HOLDFAST_CONFIG: CONFIG }, { cwd: folder });
+    const intruder = launch(["up"], { HOLDFAST_PORT: "0", HOLDFAST_CONFIG: CONFIG }, { cwd: folder });
     expect(await intruder.ended).toMatchObject({
       code: 1,
       stdout: "",

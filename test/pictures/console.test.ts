@@ -1,7 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Api, Producer } from "holdfast";
+import type { Producer } from "holdfast";
+import type { Api } from "holdfast/server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { launchBrowser, viewports } from "../support/browser.ts";

@@ -77,7 +77,7 @@ export async function launchRole(
   role: "api" | "worker" | "scheduler",
   env: Variables,
 ): Promise<HoldfastProcess> {
-  const child = launch([role], { ...env, LOG_LEVEL: "info" });
+  const child = launch([role], { ...env, HOLDFAST_LOG_LEVEL: "info" });
   const ended = child.ended.then(({ stderr }) => {
     throw new Error(`The ${role} ended before it was ready:\n${stderr}`);
   });

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Queue } from "bullmq";
 import {
-  type Api,
   type Application,
   createProducer,
   defineConfig,
@@ -10,9 +9,9 @@ import {
   type JobStatus,
   type Producer,
   type Running,
-  startApi,
-  startWorker,
 } from "holdfast";
+import { type Api, startApi } from "holdfast/server";
+import { startWorker } from "holdfast/worker";
 import { Redis } from "ioredis";
 import { inject, onTestFinished } from "vitest";
 import type { VariableName } from "../../src/config/variables.ts";
@@ -20,7 +19,7 @@ import { stopAll } from "../../src/lib/running.ts";
 import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
 import { until } from "./until.ts";
 
-export type Variables = Readonly<Partial<Record<VariableName, string>>>;
+export type Variables = Readonly<Partial<Record<VariableName | "HOST" | "PORT" | "LOG_LEVEL", string>>>;
 
 /** The environment of one test: the shared Redis, and a new key prefix. */
 export function testEnvironment(variables: Variables = {}) {
@@ -28,8 +27,8 @@ export function testEnvironment(variables: Variables = {}) {
     REDIS_URL: inject("redisUrl"),
     HOLDFAST_PREFIX: `test-${randomUUID()}`,
     HOLDFAST_DATA_DIR: inject("dataDir"),
-    PORT: "0",
-    LOG_LEVEL: "silent",
+    HOLDFAST_PORT: "0",
+    HOLDFAST_LOG_LEVEL: "silent",
     ...variables,
   };
 }

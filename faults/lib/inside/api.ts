@@ -1,4 +1,4 @@
-import { startApi } from "holdfast";
+import { startApi } from "holdfast/server";
 import type { onFailpoint } from "../../../src/telemetry/failpoints.ts";
 import application from "./application.ts";
 import { live } from "./live.ts";

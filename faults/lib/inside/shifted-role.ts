@@ -1,5 +1,7 @@
 import "./shifted-clock.ts";
-import { startApi, startScheduler, startWorker } from "holdfast";
+import { startScheduler } from "holdfast";
+import { startApi } from "holdfast/server";
+import { startWorker } from "holdfast/worker";
 import application from "./application.ts";
 import { live } from "./live.ts";
 import { openTrace } from "./trace.ts";

@@ -1,4 +1,4 @@
-import { startWorker } from "holdfast";
+import { startWorker } from "holdfast/worker";
 import type { onFailpoint } from "../../../src/telemetry/failpoints.ts";
 import application from "./application.ts";
 import { pass } from "./injection.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { readSettings } from "../../config/settings.ts";
+import { readRoleSettings } from "../../config/settings.ts";
 import { stopAll } from "../../lib/running.ts";
 import type { Finding } from "../../operate/finding.ts";
 import { inTime } from "../../redis/redis-errors.ts";
@@ -18,7 +18,7 @@ export function addDoctorCommand(program: Command): void {
 }
 
 async function doctor({ json }: { readonly json?: true }): Promise<void> {
-  const settings = readSettings();
+  const settings = readRoleSettings();
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
   const { reachRedis } = await import("../../redis/connect.ts");
   const { openEpochs } = await import("../../queue/epochs.ts");
@@ -27,7 +27,7 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const redis = await reachRedis(settings, "fail-fast");
   const { queues } = application;
   // Checks for data loss itself, because no other process may be running.
-  const epochs = await openEpochs({ client: redis.client, queues, settings, log: undefined });
+  const epochs = await openEpochs({ client: redis.client, queues, settings, log: undefined, isKept: false });
   try {
     const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX);
     const findings = await inTime(diagnose(application, stores, settings));

@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import type { Command } from "commander";
-import { readSettings } from "../../config/settings.ts";
+import { type Environment, readRoleSettings, readSettings, roleEnvironment } from "../../config/settings.ts";
 import type { Application } from "../../job/define-config.ts";
 import { type Running, stopAll } from "../../lib/running.ts";
-import { createLogger } from "../../telemetry/logger.ts";
+import type { Logger, WithLogger } from "../../telemetry/logger.ts";
 import { endOnBlockedLoop } from "../../worker/loop-watch.ts";
 import { setUpCollector } from "../collector.ts";
 import { endOnFault } from "../end-on-fault.ts";
 import { loadApplication } from "../load-application.ts";
+import { openProcessLog } from "../process-log.ts";
 import { notifyReady } from "../supervisor.ts";
 import { untilStopRequested } from "../until-signal.ts";
 
@@ -33,19 +34,20 @@ export function addRoleCommands(program: Command): void {
     .option("--smtp-port <port>", "where it receives mail; another port if this one is in use", "1025")
     .option("--page-port <port>", "where its page is; another port if this one is in use", "8025")
     .action((options: { smtpPort: string; pagePort: string }) =>
-      runUntilStopped("mailbox", async () => [
-        await openMailbox(Number(options.smtpPort), Number(options.pagePort)),
+      runUntilStopped("mailbox", async (log) => [
+        await openMailbox(Number(options.smtpPort), Number(options.pagePort), log),
       ]),
     );
 }
 
-type StartRole = (application: Application) => Promise<Running>;
+type StartRole = (application: Application, env: Environment, options: WithLogger) => Promise<Running>;
 
 /** @param load runs before the application is loaded: afterwards every module passes through tsx, and takes twice as long */
 function runRole(role: string, load: () => Promise<StartRole>): Promise<void> {
-  return runUntilStopped(role, async () => {
+  return runUntilStopped(role, async (logger) => {
     const start = await load();
-    return [await start(await loadApplication(readSettings().HOLDFAST_CONFIG))];
+    const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
+    return [await start(application, roleEnvironment(), { logger })];
   });
 }
 
@@ -54,12 +56,13 @@ function runRole(role: string, load: () => Promise<StartRole>): Promise<void> {
  *
  * @param role the process's name in its log
  */
-async function runUntilStopped(role: string, start: () => Promise<Running[]>): Promise<void> {
+async function runUntilStopped(role: string, start: (log: Logger) => Promise<Running[]>): Promise<void> {
   // First, so that a signal during the start counts too.
   const stopRequested = untilStopRequested();
-  const { LOG_LEVEL, HOLDFAST_LOCK_MS } = readSettings();
-  endOnFault(createLogger(LOG_LEVEL, role));
-  const parts = await start();
+  const { HOLDFAST_LOG_LEVEL: level, HOLDFAST_LOCK_MS } = readRoleSettings();
+  const log = await openProcessLog(level, role);
+  endOnFault(log);
+  const parts = await start(log);
   // Only now: loading code can block the loop for longer than a short lock.
   endOnBlockedLoop({ role, silentMs: HOLDFAST_LOCK_MS });
   notifyReady(Object.assign({}, ...parts));
@@ -75,10 +78,9 @@ async function loadApi(): Promise<StartRole> {
   return (await import("../../http/start-api.ts")).startApi;
 }
 
-async function openMailbox(smtpPort: number, pagePort: number) {
+async function openMailbox(smtpPort: number, pagePort: number, log: Logger) {
   const { startMailbox } = await import("../../mailbox/start-mailbox.ts");
   const settings = readSettings();
-  const log = createLogger(settings.LOG_LEVEL, "mailbox");
   return await startMailbox({
     directory: join(settings.HOLDFAST_DATA_DIR, "mailbox"),
     smtpPort,

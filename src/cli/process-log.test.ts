@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { prettyFactory } from "pino-pretty";
 import { describe, expect, it } from "vitest";
-import { withoutControls } from "./logger.ts";
+import { withoutControls } from "./process-log.ts";
 
 const pretty = prettyFactory({ colorize: false, messageFormat: "{role} · {msg}" });
 const hostile = fc.oneof(

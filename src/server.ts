@@ -1,0 +1,2 @@
+/** The public surface of the HTTP API, for a process that serves it: it loads Fastify, the console and the reference. */
+export { type Api, startApi } from "./http/start-api.ts";

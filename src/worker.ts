@@ -1,0 +1,3 @@
+/** The public surface of a worker. Import it only where a worker runs: it loads BullMQ. */
+export type { FailedAttempt, WorkerHooks, WorkerOptions } from "./worker/hooks.ts";
+export { startWorker, type WorkerRole } from "./worker/start-worker.ts";
