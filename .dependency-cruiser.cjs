@@ -72,7 +72,12 @@ module.exports = {
       name: "no-dev-dependency-in-src",
       severity: "error",
       from: { path: "^src/", pathNot: "\\.test\\.ts$" },
-      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["npm-peer"] },
+      // The build makes Fastify a part of dist/.
+      to: {
+        dependencyTypes: ["npm-dev"],
+        dependencyTypesNot: ["npm-peer"],
+        pathNot: "node_modules/fastify/",
+      },
     },
     {
       name: "console-only-knows-types",

@@ -27,6 +27,7 @@ export type {
   RunEffect,
 } from "./job/effect.ts";
 export type { Backoff, RetryPolicy } from "./job/retry-policy.ts";
+export type { Schema } from "./job/schema.ts";
 export type { Running } from "./lib/running.ts";
 export type { Doubt } from "./operate/doubts.ts";
 export type { Operator, StandaloneOperator } from "./operate/operator.ts";

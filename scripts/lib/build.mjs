@@ -1,6 +1,6 @@
 // Builds dist/: the compiled src/, and the console.
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { filesUnder } from "./files.mjs";
 import { must } from "./run.mjs";
@@ -8,6 +8,7 @@ import { Failure } from "./script.mjs";
 
 /** Kept in dist/, so that removing dist/ also resets incremental builds. */
 const buildInfo = "dist/.tsbuildinfo";
+const fastifyBundle = "dist/vendor/fastify.js";
 
 /** Independent parts of the build; `stampFile` records the sources of the last build. */
 const parts = [
@@ -17,6 +18,7 @@ const parts = [
     make: async () => {
       await compile();
       inlineLua();
+      await inlineFastify();
     },
   },
   {
@@ -83,6 +85,51 @@ function inlineLua() {
     if (inlined !== text) writeFileSync(file, inlined);
   }
   writeFileSync("dist/redis/read-lua.js", "export const readLua = (_moduleUrl, text) => text;\n");
+}
+
+/**
+ * Bundles Fastify into one module. Installed as a dependency it brings a package that refuses Node.js 20 under `--engine-strict` and
+ * Yarn 1, which no range of ours can prevent.
+ */
+async function inlineFastify() {
+  const { build } = await import("esbuild"); // not installed yet when this file is first loaded
+  const { metafile } = await build({
+    stdin: { contents: 'export { fastify as default } from "fastify";', resolveDir: "." },
+    outfile: fastifyBundle,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20.19",
+    external: ["pino"],
+    minifyWhitespace: true,
+    metafile: true,
+    logLevel: "error",
+    // Fastify is CommonJS.
+    banner: {
+      js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);',
+    },
+  });
+  const packages = new Set(
+    Object.keys(metafile.inputs).flatMap(
+      (file) => /^node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(file) ?? [],
+    ),
+  );
+  writeFileSync(
+    path.join(path.dirname(fastifyBundle), "licenses.md"),
+    [...packages].sort().map(licenceOf).join("\n"),
+  );
+  for (const file of filesUnder("dist/http").filter((file) => file.endsWith(".js"))) {
+    const text = readFileSync(file, "utf8");
+    const linked = text.replace('from "fastify"', 'from "../vendor/fastify.js"');
+    if (linked !== text) writeFileSync(file, linked);
+  }
+}
+
+function licenceOf(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+  const text = file === undefined ? license : readFileSync(path.join(folder, file), "utf8").trim();
+  return `## ${name} ${version}\n\n${text}\n`;
 }
 
 function isFresh({ stampFile, sources }) {

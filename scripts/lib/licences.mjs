@@ -1,4 +1,4 @@
-// The packages that `package-lock.json` installs in production, and their licences.
+// The packages that Holdfast needs in production, from `package-lock.json`, and their licences.
 import { readFileSync } from "node:fs";
 
 /** Licences that only require attribution. */
@@ -19,19 +19,38 @@ const allowed = new Set([
  */
 const needlessScripts = new Set(["esbuild", "msgpackr-extract", "fsevents"]);
 
-/** Each version of each package, ordered by name. */
+/** Each version of each package that is installed with Holdfast or, as Fastify, built into it; ordered by name. */
 function productionPackages() {
   const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
-  const found = Object.entries(packages)
-    .filter(([path, { dev, devOptional }]) => path !== "" && !dev && !devOptional)
-    .map(([path, { version, license = "unknown", hasInstallScript = false }]) => ({
-      name: path.replace(/^.*node_modules\//, ""),
-      version,
-      license,
-      hasInstallScript,
-    }));
+  const found = reachedFrom(packages).map((path) => {
+    const { version, license = "unknown", hasInstallScript = false } = packages[path];
+    return { name: path.replace(/^.*node_modules\//, ""), version, license, hasInstallScript };
+  });
   const unique = new Map(found.map((one) => [`${one.name} ${one.version}`, one]));
   return [...unique.values()].sort((a, b) => a.name.localeCompare(b.name, "en"));
+}
+
+/** The paths of the packages that the root needs in production, and those that they need. */
+function reachedFrom(packages) {
+  const { dependencies, peerDependencies } = packages[""];
+  const names = [...Object.keys({ ...dependencies, ...peerDependencies }), "fastify"];
+  const reached = new Set(names.map((name) => `node_modules/${name}`));
+  for (const path of reached) {
+    const { dependencies, optionalDependencies } = packages[path];
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
+      const found = nearest(packages, path, name);
+      if (found !== undefined) reached.add(found);
+    }
+  }
+  return [...reached];
+}
+
+/** Where Node.js finds a package from another one. */
+function nearest(packages, from, name) {
+  for (let folder = `${from}/`; ; folder = folder.replace(/node_modules\/(@[^/]+\/)?[^/]+\/$/, "")) {
+    if (Object.hasOwn(packages, `${folder}node_modules/${name}`)) return `${folder}node_modules/${name}`;
+    if (folder === "") return undefined;
+  }
 }
 
 /** The table in `docs/licences.md`. */

@@ -10,5 +10,5 @@ import { malformed } from "../lib/parse-json.ts";
 export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  throw malformed(schemaIssues(parsed.error));
+  throw malformed(schemaIssues(parsed.error.issues));
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
+import { jsonSchemaOf } from "../job/schema.ts";
 import { submissionSchema } from "../submit/submission.ts";
 
 /**
@@ -32,7 +33,7 @@ function variantsOf({ jobs }: Application) {
 
 function variant(job: JobContract) {
   const { $schema: _, ...envelope } = z.toJSONSchema(submissionSchema, { io: "input" });
-  const { $schema: __, ...payload } = z.toJSONSchema(job.payload, { io: "input", unrepresentable: "any" });
+  const { $schema: __, ...payload } = { $schema: "", ...jsonSchemaOf(job.payload, "input") };
   const [example] = payload.examples ?? [];
   const schema = {
     ...envelope,

@@ -4,6 +4,7 @@ import type { AttemptFunction } from "./attempt.ts";
 import { type EffectDeclaration, type EffectDeclarations, effectDeclarationSchema } from "./effect.ts";
 import { type PointerInto, type Redaction, strayPointers } from "./redaction.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
+import { isSchema, type Schema } from "./schema.ts";
 
 /** What a job is. It holds no handler code, so every process may load it. */
 export interface JobContract<
@@ -14,8 +15,8 @@ export interface JobContract<
   EffectName extends string = never,
 > {
   readonly type: Type;
-  readonly payload: z.ZodType<Payload, PayloadIn>;
-  readonly result: z.ZodType<unknown, Result>;
+  readonly payload: Schema<PayloadIn, Payload>;
+  readonly result: Schema<Result, unknown>;
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
   readonly effects: EffectDeclarations;
@@ -40,10 +41,10 @@ export interface JobHandler {
 export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, EffectName extends string> {
   /** 1 to 64 lower-case letters, digits and dashes, starting with a letter. */
   readonly type: Type;
-  /** What clients send: a Zod schema of JSON, checked on submission and again before each attempt. */
-  readonly payload: z.ZodType<Payload, PayloadIn>;
-  /** What the handler returns: a Zod schema of JSON, checked before the job completes. At most 64 KiB as JSON. */
-  readonly result: z.ZodType<unknown, Result>;
+  /** What clients send: a schema of JSON, Zod's or any Standard Schema, checked on submission and again before each attempt. */
+  readonly payload: Schema<PayloadIn, Payload>;
+  /** What the handler returns: a schema of JSON, checked before the job completes. At most 64 KiB as JSON. */
+  readonly result: Schema<Result, unknown>;
   /** @example { attempts: 5, backoff: { kind: "exponential", delayMs: 1_000, jitter: 0.2 } } */
   readonly retry: RetryPolicy;
   /** Milliseconds that one attempt may take, 1 to 86,400,000 (a day). */
@@ -98,10 +99,12 @@ export const nameSchema = z
 const DAY_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_QUEUE = "default";
 
+const standardSchema = z.custom<Schema>(isSchema, "expected a schema of Zod, or any Standard Schema");
+
 const definitionSchema = z.strictObject({
   type: nameSchema,
-  payload: z.instanceof(z.ZodType),
-  result: z.instanceof(z.ZodType),
+  payload: standardSchema,
+  result: standardSchema,
   retry: retryPolicySchema,
   timeoutMs: z.number().int().min(1).max(DAY_MS),
   effects: z.record(nameSchema, effectDeclarationSchema).optional(),

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { type JsonSchema, jsonSchemaOf, type Schema } from "./schema.ts";
 
 /** Where a job's secrets are, as JSON pointers (RFC 6901). A step `*` is every member or element. */
 export interface Redaction {
@@ -77,29 +77,15 @@ export function scrubFields<T>(fields: T, scrub: Scrub): T | Record<string, unkn
   return json(fields) as T | Record<string, unknown>;
 }
 
-/** @returns the pointers that lead nowhere in this schema: a mistyped one would expose its secret */
-export function strayPointers(
-  schema: z.ZodType,
-  io: "input" | "output",
-  pointers: readonly string[],
-): string[] {
+/**
+ * @returns the pointers that lead nowhere in this schema: a mistyped one would expose its secret. If nothing is known of the
+ *   schema's values, any pointer may lead somewhere.
+ */
+export function strayPointers(schema: Schema, io: "input" | "output", pointers: readonly string[]): string[] {
   if (pointers.length === 0) return [];
-  const root = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as JsonSchema;
-  return pointers.filter(
-    (pointer) => (pointer !== "" && !pointer.startsWith("/")) || !leadsIn(root, stepsOf(pointer), root),
-  );
-}
-
-interface JsonSchema {
-  readonly $ref?: string;
-  readonly $defs?: Readonly<Record<string, JsonSchema>>;
-  readonly anyOf?: readonly JsonSchema[];
-  readonly oneOf?: readonly JsonSchema[];
-  readonly allOf?: readonly JsonSchema[];
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly additionalProperties?: JsonSchema | boolean;
-  readonly items?: JsonSchema | boolean;
-  readonly prefixItems?: readonly JsonSchema[];
+  const root = jsonSchemaOf(schema, io);
+  const leads = (pointer: string) => root === undefined || leadsIn(root, stepsOf(pointer), root);
+  return pointers.filter((pointer) => (pointer !== "" && !pointer.startsWith("/")) || !leads(pointer));
 }
 
 /** References can be circular. */

@@ -1,5 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Schedule } from "../job/define-schedule.ts";
+import { check } from "../job/schema.ts";
+import { pathOf } from "../job/schema-issues.ts";
 
 /**
  * Checks each schedule's next payload against its job, and its catch-up window against the keys' retention.
@@ -26,9 +28,9 @@ function payloadFaults({ name, job, payload, timetable }: Schedule): string[] {
   const at = timetable.next(Date.now());
   if (at === undefined) return [];
   try {
-    const { error } = job.payload.safeParse(payload({ at: new Date(at) }));
-    return (error?.issues ?? []).map(
-      ({ path, message }) => `schedule "${name}": payload.${path.join(".")}: ${message}`,
+    const { issues = [] } = check(job.payload, payload({ at: new Date(at) }));
+    return issues.map(
+      (issue) => `schedule "${name}": payload.${pathOf(issue).map(String).join(".")}: ${issue.message}`,
     );
   } catch (error) {
     return [`schedule "${name}": payload: threw ${error instanceof Error ? error.message : String(error)}`];

@@ -51,7 +51,7 @@ export interface Producer extends Running, AsyncDisposable {
 
 /** The part of a contract that a producer needs. */
 export type ProducibleJob<PayloadIn> = Pick<JobContract<string, PayloadIn>, "type"> & {
-  readonly payload: { readonly _zod: { readonly input: PayloadIn } };
+  readonly payload: { readonly "~standard": { readonly types?: { readonly input: PayloadIn } | undefined } };
 };
 
 const IN_FLIGHT_MAX = 128;

@@ -4,6 +4,7 @@ import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { keyFault } from "../job/idempotency-key.ts";
+import { check, type SchemaIssue } from "../job/schema.ts";
 import { schemaIssues } from "../job/schema-issues.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { canonicalOptions, type SubmissionOptions, submissionSchema } from "./submission.ts";
@@ -46,13 +47,14 @@ export function validateSubmission(application: Application, input: unknown): Va
     options: canonicalOptions(options),
   });
   // A value that JSON cannot hold may also be too deep for the payload's schema.
-  const payload = content.kind === "json" ? contract?.payload.safeParse(sent.payload) : undefined;
+  const payload = content.kind === "json" ? contract && check(contract.payload, sent.payload) : undefined;
   const keyIssue = keyFaults(sent.idempotencyKey);
   if (
     shape.success &&
     contract !== undefined &&
     content.kind === "json" &&
-    payload?.success &&
+    payload !== undefined &&
+    payload.issues === undefined &&
     keyIssue.length === 0
   ) {
     const { idempotencyKey = "" } = shape.data;
@@ -63,12 +65,12 @@ export function validateSubmission(application: Application, input: unknown): Va
     ...typeFaults(sent.type, contract, application),
     ...keyIssue,
     ...contentFaults(content),
-    ...payloadFaults(payload?.error),
+    ...payloadFaults(payload?.issues),
   ]);
 }
 
 function shapeFaults(error: z.ZodError | undefined): Fault[] {
-  return schemaIssues(error).map((issue) => ({ code: "INVALID_REQUEST", ...issue }));
+  return schemaIssues(error?.issues).map((issue) => ({ code: "INVALID_REQUEST", ...issue }));
 }
 
 function typeFaults(type: unknown, contract: JobContract | undefined, application: Application): Fault[] {
@@ -93,8 +95,8 @@ function contentFaults(content: ReturnType<typeof canonicalJson>): Fault[] {
   }));
 }
 
-function payloadFaults(error: z.ZodError | undefined): Fault[] {
-  return schemaIssues(error, ["payload"]).map((issue) => ({ code: "INVALID_PAYLOAD", ...issue }));
+function payloadFaults(issues: readonly SchemaIssue[] | undefined): Fault[] {
+  return schemaIssues(issues, ["payload"]).map((issue) => ({ code: "INVALID_PAYLOAD", ...issue }));
 }
 
 function refusal(faults: readonly Fault[]): HoldfastError {

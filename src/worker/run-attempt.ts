@@ -6,6 +6,8 @@ import type { JobContract, JobHandler } from "../job/define-job.ts";
 import { failureOf } from "../job/failure.ts";
 import { asItIs, type Scrub, scrubberOf } from "../job/redaction.ts";
 import { startsAllowed } from "../job/retry-policy.ts";
+import { check } from "../job/schema.ts";
+import { pathOf } from "../job/schema-issues.ts";
 import { Abort } from "../lib/abort.ts";
 import { delayMsOf } from "../lib/delay-ms.ts";
 import { asError, foreign, messageOf } from "../lib/thrown.ts";
@@ -75,8 +77,8 @@ function boundStarts(contract: JobContract, job: ClaimedJob): void {
 }
 
 function checkPayload(contract: JobContract, job: ClaimedJob): unknown {
-  const parsed = contract.payload.safeParse(job.envelope.payload);
-  if (parsed.success) return parsed.data;
+  const checked = check(contract.payload, job.envelope.payload);
+  if (checked.issues === undefined) return checked.value;
   throw new HoldfastError(
     "INVALID_PAYLOAD",
     "The stored payload does not fit the contract that this worker knows",
@@ -162,26 +164,27 @@ function readPayload(job: ClaimedJob): unknown {
 }
 
 function checkResult(contract: JobContract, result: unknown): unknown {
-  const parsed = parsedResult(contract, result);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const place = issue?.path.join(".") || "the result";
+  const checked = checkedResult(contract, result);
+  if (checked.issues !== undefined) {
+    const [issue] = checked.issues;
+    const place = (issue && pathOf(issue).map(String).join(".")) || "the result";
     throw new HoldfastError("RESULT_INVALID", `${place}: ${issue?.message ?? "does not fit the contract"}`);
   }
-  const size = Buffer.byteLength(jsonOf(parsed.data));
+  const size = Buffer.byteLength(jsonOf(checked.value));
   if (size > RESULT_MAX_BYTES) {
     throw new HoldfastError(
       "RESULT_INVALID",
       `expected a result of at most ${RESULT_MAX_BYTES} bytes, got ${size}`,
     );
   }
-  return parsed.data;
+  return checked.value;
 }
 
-function parsedResult(contract: JobContract, result: unknown) {
+function checkedResult(contract: JobContract, result: unknown) {
   try {
-    return contract.result.safeParse(result);
+    return check(contract.result, result);
   } catch (thrown) {
+    if (thrown instanceof HoldfastError) throw thrown;
     throw new HoldfastError("RESULT_INVALID", `the result cannot be read: ${messageOf(thrown)}`);
   }
 }

@@ -13,10 +13,11 @@ import { until } from "../support/until.ts";
 const fixture = fileURLToPath(new URL("../support/fixtures/holdfast.config.ts", import.meta.url));
 
 /** Its payload decides what it does. */
+const orders = z.enum(["fail", "refuse", "succeed", "doubt", "hold"]);
 const job = defineJob({
   type: "obeying",
   payload: z.strictObject({
-    order: z.enum(["fail", "refuse", "succeed", "doubt", "hold"]),
+    order: orders,
     made: z.int().optional(),
   }),
   result: z.unknown(),
@@ -66,7 +67,7 @@ afterAll(async () => {
   for (const stop of parts) await stop();
 });
 
-type Order = z.output<typeof job.payload>["order"];
+type Order = z.output<typeof orders>;
 let keys = 0;
 async function submit(order: Order): Promise<string> {
   keys += 1;

@@ -1,0 +1,82 @@
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
+import { z } from "zod";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+
+/** A [Standard Schema](https://standardschema.dev) of JSON: Zod's, Valibot's, ArkType's, and others. */
+export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>;
+
+/** One thing that a schema found wrong. Zod's says more than the standard asks for. */
+export interface SchemaIssue extends StandardSchemaV1.Issue {
+  readonly code?: string | undefined;
+  readonly keys?: readonly string[];
+}
+
+export type Checked<Output> =
+  | { readonly issues?: undefined; readonly value: Output }
+  | { readonly issues: readonly SchemaIssue[] };
+
+/** Of which only what is read here. */
+export interface JsonSchema {
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, JsonSchema>>;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly allOf?: readonly JsonSchema[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema | boolean;
+  readonly prefixItems?: readonly JsonSchema[];
+  readonly examples?: readonly unknown[];
+}
+
+/** Schemas are objects, or with ArkType functions. */
+export function isSchema(value: unknown): value is Schema {
+  if (value === null || (typeof value !== "object" && typeof value !== "function")) return false;
+  return typeof (value as Partial<Schema>)["~standard"]?.validate === "function";
+}
+
+/**
+ * Checks a value against a schema.
+ *
+ * @throws HoldfastError `APPLICATION_INVALID` if the schema is asynchronous: a payload is checked at once, wherever it is
+ */
+export function check<Output>(schema: Schema<unknown, Output>, value: unknown): Checked<Output> {
+  // Through the standard, Zod hides what a value throws when it is read.
+  if (isZod(schema)) {
+    const parsed = schema.safeParse(value);
+    return parsed.success ? { value: parsed.data as Output } : { issues: parsed.error.issues };
+  }
+  const checked = schema["~standard"].validate(value);
+  if (!(checked instanceof Promise)) return checked;
+  checked.catch(() => {});
+  const expected = "expected a schema that checks at once, got an asynchronous one";
+  throw new HoldfastError("APPLICATION_INVALID", `${expected} (${schema["~standard"].vendor})`);
+}
+
+/** @returns undefined if the schema cannot be written as JSON Schema: then nothing is known of its values */
+export function jsonSchemaOf(schema: Schema, io: "input" | "output"): JsonSchema | undefined {
+  return asZod(schema, io) ?? asStandard(schema, io);
+}
+
+function isZod(schema: Schema): schema is Schema & z.ZodType {
+  return "_zod" in schema && "safeParse" in schema;
+}
+
+/** Another version of Zod than ours may not be readable. */
+function asZod(schema: Schema, io: "input" | "output"): JsonSchema | undefined {
+  if (!isZod(schema)) return undefined;
+  try {
+    return z.toJSONSchema(schema, { io, unrepresentable: "any" }) as JsonSchema;
+  } catch {
+    return undefined;
+  }
+}
+
+function asStandard(schema: Schema, io: "input" | "output"): JsonSchema | undefined {
+  const { jsonSchema }: Partial<StandardJSONSchemaV1.Props> = schema["~standard"];
+  try {
+    return jsonSchema?.[io]({ target: "draft-2020-12" });
+  } catch {
+    return undefined;
+  }
+}
