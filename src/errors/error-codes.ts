@@ -63,6 +63,7 @@ export const errorCodes = {
     title: "Nobody can know whether a side effect happened",
   },
   EFFECT_BUSY: { httpStatus: 500, retryable: true, title: "Another worker may still run this side effect" },
+  NO_HANDLER: { httpStatus: 500, retryable: true, title: "This worker has no handler for the job's type" },
   EFFECT_TIMED_OUT: { httpStatus: 500, retryable: true, title: "The side effect exceeded its time-out" },
   RESULT_INVALID: { httpStatus: 500, retryable: false, title: "The result does not match the job's schema" },
 
