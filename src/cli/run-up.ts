@@ -2,7 +2,7 @@ import { readRoleSettings, type Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopAll } from "../lib/running.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { apiChild, mailboxChild, nextMetricsPort, roleChild, storeChild } from "./children.ts";
+import { apiChild, laterMetricsPort, mailboxChild, roleChild, storeChild } from "./children.ts";
 import { claimDataDirectory } from "./data-directory.ts";
 import { endOnFault } from "./end-on-fault.ts";
 import { firstScreen } from "./first-screen.ts";
@@ -49,12 +49,12 @@ async function startParts(settings: Settings, parts: Running[], log: Logger): Pr
   const mailbox = settings.SMTP_URL === undefined ? await start(mailboxChild()) : undefined;
   const smtp = mailbox === undefined ? {} : { SMTP_URL: mailbox.smtpUrl };
   const started = await Promise.allSettled([
-    start(apiChild()),
+    start(apiChild(laterMetricsPort(settings.HOLDFAST_METRICS_PORT, 2))),
     start(roleChild("worker", smtp, settings.HOLDFAST_STOP_GRACE_MS)),
     start(
       roleChild(
         "scheduler",
-        { ...smtp, ...nextMetricsPort(settings.HOLDFAST_METRICS_PORT) },
+        { ...smtp, ...laterMetricsPort(settings.HOLDFAST_METRICS_PORT, 1) },
         settings.HOLDFAST_STOP_GRACE_MS,
       ),
     ),

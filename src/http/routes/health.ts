@@ -28,12 +28,10 @@ export function addHealthRoutes(
   server: FastifyInstance,
   { application, client, rejection, settings, stores }: ApiParts,
 ): void {
-  const durability = settings.HOLDFAST_DURABILITY;
-
   async function diagnose(): Promise<{ reasons: string[]; checks: Finding[] }> {
     try {
       const losses = application.queues.map((queue) => diagnoseLoss(stores.of(queue)));
-      const [redis, ...others] = await inTime(Promise.all([diagnoseRedis(client, durability), ...losses]));
+      const [redis, ...others] = await inTime(Promise.all([diagnoseRedis(client, settings), ...losses]));
       const checks = [...redis, ...others];
       const bad = checks.filter(({ verdict }) => verdict === "bad");
       return { reasons: bad.map(inOneLine), checks };
