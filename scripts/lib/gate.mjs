@@ -4,6 +4,7 @@ import { bullmqNamesOutside } from "./bullmq-names.mjs";
 import { filesUnder } from "./files.mjs";
 import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
+import { packageFaults } from "./publishing.mjs";
 import { capture } from "./run.mjs";
 import { oldWordsIn } from "./words.mjs";
 
@@ -26,6 +27,7 @@ const checks = [
   { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs"])) },
   { name: "BullMQ's names in src/queue alone", run: () => faultsOf(bullmqNamesOutside()) },
   { name: "licences and install scripts", run: checkSupply },
+  { name: "package", run: async () => faultsOf(await packageFaults()) },
 ];
 
 /** Runs every check and prints a line for each, and the output of a failing one. Returns whether all passed. */
