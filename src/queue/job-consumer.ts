@@ -162,7 +162,7 @@ function attemptRunner(options: ConsumerOptions, leases: Leases, attempt: Attemp
 
   async function outcomeOf(job: ClaimedJob): Promise<AttemptOutcome> {
     try {
-      const deferral = poisonJobs.isSuspect(job) ? await poisonJobs.defer(job) : undefined;
+      const deferral = poisonJobs.mayBePoison(job) ? await poisonJobs.defer(job) : undefined;
       const outcome = deferral ?? (await attempt(job));
       return job.lease.reason === undefined ? outcome : orCancelled(outcome, job.lease.reason);
     } catch (error) {
