@@ -48,7 +48,7 @@ export function pauseAfter(failures: number): number {
 }
 
 /** @throws the signal's reason, when it is aborted */
-export async function pause(ms: number, signal = neverAborted): Promise<void> {
-  await wait(ms, signal);
-  signal.throwIfAborted();
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await wait(ms, signal ?? neverAborted);
+  signal?.throwIfAborted();
 }

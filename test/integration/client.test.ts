@@ -16,7 +16,7 @@ import { until } from "../support/until.ts";
 
 type Contracts = typeof echo | typeof failing | typeof greeting;
 
-const keyed = (idempotencyKey = randomUUID()) => ({ idempotencyKey });
+const keyed = (idempotencyKey: string = randomUUID()) => ({ idempotencyKey });
 
 /** A `fetch` that sends each request, and loses the first answers. */
 function losing(answers: number) {
