@@ -1,6 +1,7 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import { describeAccess, shareComponents } from "./openapi.ts";
 
 /** Hides the empty links column, which makes the page wider than a phone. */
 const NARROW_CSS = ".response-col_links { display: none; }";
@@ -8,6 +9,8 @@ const NARROW_CSS = ".response-col_links { display: none; }";
 /** Describes every route added later: `/openapi.json` for programs, `/docs` for people. */
 export async function addDocs(server: FastifyInstance): Promise<void> {
   await server.register(swagger, {
+    transform: describeAccess,
+    transformObject: shareComponents,
     openapi: {
       openapi: "3.1.0",
       info: {
@@ -28,7 +31,11 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
       ],
       components: {
         securitySchemes: {
-          key: { type: "http", scheme: "bearer", description: "Needed if HOLDFAST_API_KEYS is set." },
+          key: {
+            type: "http",
+            scheme: "bearer",
+            description: "An API key. Needed if HOLDFAST_API_KEYS is set.",
+          },
         },
       },
     },

@@ -21,6 +21,7 @@ export async function bundleForBrowser(file: string): Promise<string> {
     },
   })) as Rolldown.RolldownOutput[];
   const [chunk, ...others] = bundle?.output ?? [];
-  if (chunk === undefined || others.length > 0) throw new Error(`Expected one file, got ${others.length + 1}`);
+  if (chunk === undefined || others.length > 0)
+    throw new Error(`Expected one file, got ${others.length + 1}`);
   return chunk.code;
 }
