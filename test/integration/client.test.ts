@@ -282,7 +282,15 @@ describe("a followed job", () => {
     const [api] = await Promise.all([service.startApi(), service.startWorker()]);
     const proxy = await startStrippingProxy(api.url, "");
     onTestFinished(proxy.stop);
-    const client = createClient({ url: proxy.url });
+    let streams = 0;
+    const client = createClient({
+      url: proxy.url,
+      fetch: async (input, init) => {
+        const response = await fetch(input, init);
+        if (response.headers.get("content-type")?.startsWith("text/event-stream")) streams += 1;
+        return response;
+      },
+    });
     const { id } = await client.submit(job, null, keyed());
     const seen: JobStatus[] = [];
     const following = (async () => {
@@ -291,6 +299,9 @@ describe("a followed job", () => {
     const waiting = client.wait(id);
 
     await until("the first step is seen", () => seen.at(-1)?.progress === 0);
+    proxy.cut();
+    proxy.goOn();
+    await until("the same state can be read again", () => streams === 2);
     proxy.cut();
     steps[0].open();
     await until("the second step is reached", async () => {
