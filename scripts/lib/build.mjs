@@ -66,7 +66,7 @@ function copyAssets() {
   }
 }
 
-/** The program of the reference page, compressed once for all browsers. */
+/** The program of the reference page, compressed once for all browsers. Version 1.44 is the last one that installs on Node.js 20. */
 function copyReference() {
   const scalar = "node_modules/@scalar/fastify-api-reference";
   const program = readFileSync(`${scalar}/dist/js/standalone.js`);
