@@ -2,7 +2,7 @@
 import { createProducer, defineConfig } from "holdfast";
 import { welcome } from "./contract.js";
 
-const application = defineConfig({ jobs: [welcome], handlers: async () => [] });
+const application = defineConfig({ jobs: [welcome] });
 
 /** Submits one job and returns its id. */
 export async function submitOnce(idempotencyKey: string): Promise<string> {

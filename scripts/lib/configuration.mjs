@@ -3,7 +3,12 @@
 /** Every variable with its documentation. */
 async function readVariables() {
   const { variables } = await import("../../dist/config/variables.js");
-  return Object.entries(variables).map(([name, variable]) => ({ name, ...variable }));
+  return Object.entries(variables).map(([name, { bare, meaning, ...variable }]) => ({
+    name,
+    ...variable,
+    meaning:
+      bare === undefined ? meaning : `${meaning} Where it is not set, the command's roles read \`${bare}\`.`,
+  }));
 }
 
 /** The text of `.env.example`. */

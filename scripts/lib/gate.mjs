@@ -4,6 +4,7 @@ import { bullmqNamesOutside } from "./bullmq-names.mjs";
 import { filesUnder } from "./files.mjs";
 import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
+import { packageFaults } from "./publishing.mjs";
 import { capture } from "./run.mjs";
 import { oldWordsIn } from "./words.mjs";
 
@@ -22,10 +23,12 @@ const checks = [
   { name: "dead code", run: () => tool("knip") },
   { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
+  { name: "OpenAPI", run: lintOpenApi },
   { name: "size", run: findLongFiles },
   { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs"])) },
   { name: "BullMQ's names in src/queue alone", run: () => faultsOf(bullmqNamesOutside()) },
   { name: "licences and install scripts", run: checkSupply },
+  { name: "package", run: async () => faultsOf(await packageFaults()) },
 ];
 
 /** Runs every check and prints a line for each, and the output of a failing one. Returns whether all passed. */
@@ -51,6 +54,16 @@ async function passes({ name, run }) {
 
 function tool(name, ...args) {
   return capture(`node_modules/.bin/${name}`, args);
+}
+
+/** Its warnings count as errors. */
+function lintOpenApi() {
+  const quiet = { REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" };
+  return capture(
+    "node_modules/.bin/redocly",
+    ["lint", "docs/openapi.json", "--extends=recommended-strict"],
+    quiet,
+  );
 }
 
 function checkTypes(project, cache) {

@@ -8,9 +8,10 @@ export interface ApplicationDefinition {
   /**
    * Imports the handlers. Only the worker calls it.
    *
+   * @default none, for a process that only submits
    * @example async () => (await import("./jobs/handlers.js")).handlers
    */
-  readonly handlers: () => Promise<readonly JobHandler[]>;
+  readonly handlers?: () => Promise<readonly JobHandler[]>;
   /** Schedules from `defineSchedule`. @default none */
   readonly schedules?: readonly Schedule[];
 }
@@ -51,7 +52,7 @@ export function defineConfig(definition: ApplicationDefinition): Application {
     queues: [
       ...new Set([...jobs.map(({ queue }) => queue), ...jobs.flatMap(({ formerQueues }) => formerQueues)]),
     ],
-    handlers: definition.handlers,
+    handlers: definition.handlers ?? (async () => []),
     schedules,
   };
 }

@@ -62,9 +62,7 @@ describe("the published package", withProcesses, () => {
       [".", "bin", "dist", "dist/console", "dist/vendor", ...stages.map(({ name }) => `dist/${name}`)].sort(),
     );
     expect(files.filter((file) => !file.includes("/")).sort()).toEqual([
-      "ARCHITECTURE.md",
       "CHANGELOG.md",
-      "GLOSSARY.md",
       "LICENSE",
       "README.md",
       "package.json",

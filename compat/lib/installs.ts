@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { newFolder, run, writeProject } from "./folder.ts";
+
+/** What came of one install into an empty project. */
+export interface Installed {
+  readonly folder: string;
+  readonly seconds: number;
+  /** Lines that a user would read as trouble; none is as it should be. */
+  readonly warnings: readonly string[];
+  readonly packages: number;
+  readonly bytes: number;
+}
+
+/** Of trees and boxes, which name packages. */
+const DRAWN = /^[├└│╭╰]/;
+/** Newer npm and pnpm list every install script. BullMQ's and tsx's packages work without theirs, so that is no trouble of ours. */
+const ABOUT_SCRIPTS = /install-scripts|[Bb]uild scripts|approve-builds|to run scripts/;
+const TROUBLE = /\bwarn(ing)?\b|\berr(or)?\b|unsupported|deprecated|incompatible|ERESOLVE|unmet/i;
+
+const clients = {
+  npm: (what: readonly string[]) =>
+    ["npm", ["install", "--engine-strict", "--no-audit", "--no-fund", ...what]] as const,
+  yarn: (what: readonly string[]) => {
+    // It remembers a tarball by its version.
+    const args = ["--yes", "yarn@1.22.22", "add", "--no-progress", "--cache-folder", newFolder("yarn")];
+    return ["npx", [...args, ...what.map((one) => (one.startsWith("/") ? `file:${one}` : one))]] as const;
+  },
+  pnpm: (what: readonly string[]) =>
+    ["npx", ["--yes", "pnpm@10", "add", "--engine-strict", "--reporter=append-only", ...what]] as const,
+};
+
+export type Client = keyof typeof clients;
+
+/** Installs packages into an empty project. */
+export async function install(client: Client, what: readonly string[]): Promise<Installed> {
+  const folder = newFolder(client);
+  writeProject(folder);
+  const [command, args] = clients[client](what);
+  const { code, output, seconds } = await run(folder, command, args);
+  const lines = output
+    .split("\n")
+    .filter((line) => TROUBLE.test(line) && !ABOUT_SCRIPTS.test(line) && !DRAWN.test(line));
+  const warnings = code === 0 ? lines : [`ended with ${code ?? "a signal"}`, ...lines];
+  return { folder, seconds, warnings, ...sizeOf(join(folder, "node_modules")) };
+}
+
+function sizeOf(modules: string): { packages: number; bytes: number } {
+  let packages = 0;
+  let bytes = 0;
+  for (const entry of readdirSync(modules, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    bytes += statSync(path).size;
+    if (entry.name === "package.json" && isPackage(entry.parentPath, path)) packages += 1;
+  }
+  return { packages, bytes };
+}
+
+function isPackage(folder: string, file: string): boolean {
+  if (!/node_modules\/(@[^/]+\/)?[^/@.][^/]*$/.test(folder)) return false;
+  return typeof JSON.parse(readFileSync(file, "utf8")).version === "string";
+}

@@ -1,0 +1,92 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runCommand, say } from "../test/support/command.ts";
+import { startRedisServer } from "../test/support/redis-server.ts";
+import { markdownTable, plainTable, type Table } from "../test/support/report.ts";
+import { type Bundled, bundlers, openBundledProject } from "./lib/bundles.ts";
+import { checkout, pack } from "./lib/folder.ts";
+import { type Client, type Installed, install } from "./lib/installs.ts";
+import { bundleWithNext } from "./lib/next.ts";
+import { compatibilityPage, type Results } from "./lib/page.ts";
+import { checkTypes, openTypedProject, resolutions, type TypeCheck } from "./lib/types.ts";
+
+const usage = `npm run compat
+
+Packs Holdfast and uses the package as other people do: installs it with npm, Yarn 1 and pnpm where every warning fails, checks
+types with TypeScript 5.4 to 7 beside another copy of Zod, and runs a producer that esbuild, Vite, webpack and Next.js bundled.
+Needs the npm registry; takes about three minutes, and writes docs/compatibility.md if nothing failed.
+
+  --help  shows this text
+
+Exit codes: 0 all of it works, 1 something does not, 2 wrong usage.`;
+
+const compilers = ["5.4", "5.9", "6", "7"];
+/** The oldest that the peer range allows and that compiles, and the newest. */
+const zods = ["4.0.17", "4"];
+const SLOWEST_S = 10;
+
+await runCommand(usage, {}, async () => {
+  const faults: string[] = [];
+  const packed = await pack();
+  const installs = await tryInstalls(packed.tarball, faults);
+  const types = await tryTypes(packed.tarball, faults);
+  const bundles = await tryBundlers(packed.tarball, faults);
+  const results: Results = { packed, installs, types, bundles };
+  const page = compatibilityPage(results);
+  for (const table of Object.values(page.tables)) say(`${plainTable(table)}\n`);
+  if (faults.length > 0) say(faults.join("\n"));
+  else
+    writeFileSync(
+      join(checkout, "docs/compatibility.md"),
+      page.text((table: Table) => markdownTable(table)),
+    );
+  return faults.length === 0 ? 0 : 1;
+});
+
+async function tryInstalls(tarball: string, faults: string[]): Promise<[string, Installed][]> {
+  const clients: Client[] = ["npm", "yarn", "pnpm"];
+  const results: [string, Installed][] = [];
+  for (const client of clients) {
+    const installed = await install(client, [tarball, "zod@^4"]);
+    faults.push(...installed.warnings.map((warning) => `${client}: ${warning}`));
+    results.push([`Holdfast, ${client}`, installed]);
+  }
+  results.push(["BullMQ and Zod, npm", await install("npm", ["bullmq@6.7.0", "zod@^4"])]);
+  return results;
+}
+
+async function tryTypes(tarball: string, faults: string[]): Promise<TypeCheck[]> {
+  const checks: TypeCheck[] = [];
+  const packages = compilers.map((version) => `typescript-${version}@npm:typescript@${version}`);
+  for (const [zod = "", other = ""] of [zods, zods.toReversed()]) {
+    const project = await openTypedProject(tarball, zod, other, packages);
+    for (const version of compilers)
+      for (const resolution of Object.keys(resolutions) as (keyof typeof resolutions)[])
+        checks.push(await checkTypes(project, version, `typescript-${version}`, resolution));
+  }
+  for (const { typescript, resolution, project, seconds, faults: found } of checks) {
+    const cell = `TypeScript ${typescript}, ${resolution}, Zod ${project.zod}`;
+    if (found !== "") faults.push(`${cell}: ${found}`);
+    if (seconds > SLOWEST_S) faults.push(`${cell}: took ${seconds.toFixed(1)} s`);
+  }
+  return checks;
+}
+
+async function tryBundlers(tarball: string, faults: string[]): Promise<Bundled[]> {
+  const redis = await startRedisServer();
+  const results: Bundled[] = [];
+  const attempt = async (work: () => Promise<Bundled>) => {
+    try {
+      results.push(await work());
+    } catch (error) {
+      faults.push(error instanceof Error ? error.message : String(error));
+    }
+  };
+  for (const { packages, bundles } of Object.values(bundlers)) {
+    const folder = await openBundledProject(tarball, packages);
+    for (const bundle of bundles) await attempt(() => bundle(folder, redis.url));
+  }
+  await attempt(() => bundleWithNext(tarball, redis.url));
+  await redis.stop();
+  return results;
+}
