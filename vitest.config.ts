@@ -2,7 +2,12 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const shared = {
-  resolve: { alias: { holdfast: fileURLToPath(new URL("src/index.ts", import.meta.url)) } },
+  resolve: {
+    alias: {
+      "holdfast/testing": fileURLToPath(new URL("src/testing/index.ts", import.meta.url)),
+      holdfast: fileURLToPath(new URL("src/index.ts", import.meta.url)),
+    },
+  },
 };
 
 /** What every project sets; `globalSetup` is not among it, since one server serves the whole run. */
