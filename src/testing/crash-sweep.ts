@@ -57,9 +57,13 @@ export async function crashSweep<PayloadIn, Result, EffectName extends string>(
   try {
     const file = application instanceof URL ? fileURLToPath(application) : application;
     const swept = { job, payload, sweep: randomUUID(), application: file, env, mayRepeat, timeoutMs, store };
-    for (let lane = 0; lane < LANES; lane += 1) lanes.push(new SweepLane(swept));
-    const [first] = lanes;
-    const boundaries = (await first?.rehearse()) ?? [];
+    const openLane = () => {
+      const lane = new SweepLane(swept);
+      lanes.push(lane);
+      return lane;
+    };
+    const boundaries = await openLane().rehearse();
+    while (lanes.length < Math.min(LANES, boundaries.length)) openLane();
     return new SweepReport(job.type, await sweepAll(lanes, boundaries));
   } finally {
     await Promise.all(lanes.map((lane) => lane.stop()));
@@ -73,10 +77,12 @@ async function sweepAll(
   boundaries: readonly string[],
 ): Promise<SweptBoundary[]> {
   const found: SweptBoundary[] = [];
-  const remaining = boundaries.entries();
+  const remaining = [...boundaries.entries()];
+  const hasMore = () => remaining.length > 0;
   await Promise.all(
     lanes.map(async (lane) => {
-      for (const [index, at] of remaining) found[index] = await lane.sweep(at);
+      for (let next = remaining.shift(); next !== undefined; next = remaining.shift())
+        found[next[0]] = await lane.sweep(next[1], hasMore);
     }),
   );
   return found;

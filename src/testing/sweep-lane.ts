@@ -46,10 +46,13 @@ const DYING_MS = 1_000;
 export class SweepLane {
   readonly #swept: Swept;
   readonly #survivor: SweepProcess;
+  /** The next to die. It loads the application while others work. */
+  #victim: SweepProcess;
 
   constructor(swept: Swept) {
     this.#swept = swept;
     this.#survivor = this.#start();
+    this.#victim = this.#start();
   }
 
   /** Runs the job without a crash. @returns the boundaries that it passes */
@@ -66,10 +69,12 @@ export class SweepLane {
     }
   }
 
-  async sweep(at: string): Promise<SweptBoundary> {
+  /** @param hasMore whether there are boundaries that no lane has begun */
+  async sweep(at: string, hasMore: () => boolean): Promise<SweptBoundary> {
     const job = await this.#submit();
     try {
       const first = readTrace(await this.#runUntilKilled(job, at));
+      if (hasMore()) this.#victim = this.#start();
       const second = await this.#takeOver(job);
       const status = await job.until(hasEnded, `ended after the crash ${at}`);
       return boundaryOf(this.#swept, at, status, [first, readTrace(second)]);
@@ -78,8 +83,8 @@ export class SweepLane {
     }
   }
 
-  stop(): Promise<void> {
-    return this.#survivor.kill();
+  async stop(): Promise<void> {
+    await Promise.all([this.#survivor.kill(), this.#victim.kill()]);
   }
 
   #start(): SweepProcess {
@@ -96,16 +101,12 @@ export class SweepLane {
   /** @returns its trace */
   async #runUntilKilled(job: OneJob, at: string): Promise<string> {
     const traceFile = this.#newTrace();
-    const victim = this.#start();
-    try {
-      await victim.run({ env: job.env, jobId: job.id, killAt: at, traceFile });
-      await job.until((status) => victim.hasEnded || hasEnded(status), `at the boundary ${at}`);
-      // It may die in the moment after the job's end.
-      const missed = () => `The handler does not always do the same: it did not get ${at} again`;
-      await until(() => victim.hasEnded, DYING_MS, missed);
-    } finally {
-      await victim.kill();
-    }
+    const victim = this.#victim;
+    await victim.run({ env: job.env, jobId: job.id, killAt: at, traceFile });
+    await job.until((status) => victim.hasEnded || hasEnded(status), `at the boundary ${at}`);
+    // It may die in the moment after the job's end.
+    const missed = () => `The handler does not always do the same: it did not get ${at} again`;
+    await until(() => victim.hasEnded, DYING_MS, missed);
     return traceFile;
   }
 

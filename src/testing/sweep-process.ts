@@ -12,10 +12,8 @@ export interface SweepProcess {
   kill(): Promise<void>;
 }
 
-// From the sources, which only Holdfast's own tests run, a TypeScript loader is needed.
-const isSource = import.meta.url.endsWith(".ts");
-const SCRIPT = fileURLToPath(new URL(isSource ? "./swept/worker.ts" : "./swept/worker.js", import.meta.url));
-const EXEC_ARGV = isSource ? ["--conditions=holdfast-source", "--import", "tsx"] : [];
+/** From the build, also where this file is run from its source. */
+const SCRIPT = fileURLToPath(new URL("../../dist/testing/swept/worker.js", import.meta.url));
 
 /**
  * Starts one, and lets it load the application.
@@ -25,7 +23,7 @@ const EXEC_ARGV = isSource ? ["--conditions=holdfast-source", "--import", "tsx"]
 export function startSweepProcess(application: string, env: NodeJS.ProcessEnv): SweepProcess {
   const child = fork(SCRIPT, [application], {
     env,
-    execArgv: EXEC_ARGV,
+    execArgv: [],
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   const errors: string[] = [];
