@@ -1,5 +1,5 @@
 /**
- * Holdfast's public surface, and the only one: what is not exported here may change at any time.
+ * Holdfast's public surface, with `holdfast/testing`: what neither exports may change at any time.
  */
 import type { startApi as StartApi } from "./http/start-api.ts";
 import type { createOperator as CreateOperator } from "./operate/operator.ts";

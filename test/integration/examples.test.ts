@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { countdown } from "../../examples/countdown/contract.ts";
@@ -17,6 +18,16 @@ describe("the producer in the examples", () => {
 
     expect(await runProducer()).toContain("duplicate: false");
     expect(await runProducer()).toContain("duplicate: true");
+  });
+});
+
+describe("the tests in the examples", () => {
+  it("pass, crash sweep included", withProcesses, async () => {
+    const args = ["--import", "tsx", "--test", "examples/testing/welcome-email.test.ts"];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const [printed] = await Promise.all([text(child.stdout), once(child, "close")]);
+    expect(printed).toContain("# fail 0");
+    expect(child.exitCode).toBe(0);
   });
 });
 
