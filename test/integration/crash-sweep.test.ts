@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { crashSweep } from "holdfast/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { welcomeEmailHandler } from "../../jobs/welcome-email/handler.ts";
 import { unsafeMailHandler } from "../support/fixtures/unsafe-mail.config.ts";
 import { withProcesses } from "../support/processes.ts";
 import { startScriptedSmtp } from "../support/smtp-script.ts";
@@ -17,25 +16,6 @@ async function mailServer() {
 }
 
 describe("a crash sweep", withProcesses, () => {
-  it("finds the welcome email safe at each boundary, as the docs show", async () => {
-    const { server, env } = await mailServer();
-
-    const report = await crashSweep(welcomeEmailHandler, { email, name: "Anoop", message: "Live!" }, { env });
-
-    expect(docs).toContain(String(report));
-    report.assertSafe();
-    expect(report.boundaries.map(({ at, outcome }) => `${at}: ${outcome}`)).toEqual([
-      "before reserve of send: completed",
-      "after reserve of send: in doubt",
-      "inside send: in doubt",
-      "before commit of send: in doubt",
-      "after commit of send: completed",
-      "before the end: completed",
-    ]);
-    const ids = server.received.map((mail) => /^Message-ID: (.*)$/im.exec(mail)?.[1]);
-    expect(new Set(ids).size).toBe(ids.length);
-  });
-
   it("catches a mail that is sent outside of an effect, as the docs show", async () => {
     const { server, env } = await mailServer();
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { countdown } from "../../examples/countdown/contract.ts";
@@ -22,12 +23,14 @@ describe("the producer in the examples", () => {
 });
 
 describe("the tests in the examples", () => {
-  it("pass, crash sweep included", withProcesses, async () => {
-    const args = ["--import", "tsx", "--test", "examples/testing/welcome-email.test.ts"];
+  it("pass, and find the welcome email safe in each crash, as the docs show", withProcesses, async () => {
+    const tests = "examples/testing/welcome-email.test.ts";
+    const args = ["--import", "tsx", "--test", "--test-reporter=spec", tests];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     const [printed] = await Promise.all([text(child.stdout), once(child, "close")]);
-    expect(printed).toContain("# fail 0");
-    expect(child.exitCode).toBe(0);
+    expect(child.exitCode, printed).toBe(0);
+    const [report = "no report"] = /Crash sweep of welcome-email[\s\S]*?before the end.*/.exec(printed) ?? [];
+    expect(await readFile("docs/testing.md", "utf8")).toContain(report);
   });
 });
 

@@ -5,7 +5,7 @@ import { z } from "zod";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** What an effect's function does in the first attempt; in later ones it returns "done". */
+/** What an effect's function does in the first attempt, and in later ones if the answer is "unknown"; otherwise it returns "done". */
 const behaviours = {
   "returns a value": () => ({ sent: true }),
   "returns what is no JSON": () => 10n,
@@ -36,7 +36,8 @@ const act = defineJob({
 });
 
 const actHandler = act.handler(async ({ payload, attempt, effect }) => {
-  const body = async (): Promise<unknown> => (attempt === 1 ? await behaviours[payload.behaviour]() : "done");
+  const isBad = attempt === 1 || payload.answer === "unknown";
+  const body = async (): Promise<unknown> => (isBad ? await behaviours[payload.behaviour]() : "done");
   const asked = effect(payload.effect, body, { probe: async () => answers[payload.answer] });
   return payload.isSwallowed ? await asked.catch(() => "swallowed") : await asked;
 });
