@@ -5,6 +5,7 @@ const shared = {
   resolve: {
     alias: {
       "holdfast/testing": fileURLToPath(new URL("src/testing/index.ts", import.meta.url)),
+      "holdfast/client": fileURLToPath(new URL("src/client/index.ts", import.meta.url)),
       holdfast: fileURLToPath(new URL("src/index.ts", import.meta.url)),
     },
   },

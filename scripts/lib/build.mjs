@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { brotliCompressSync, constants } from "node:zlib";
 import { filesUnder } from "./files.mjs";
 import { must } from "./run.mjs";
 
@@ -16,6 +17,7 @@ const parts = [
     make: async () => {
       await compile();
       copyAssets();
+      copyReference();
     },
   },
   {
@@ -62,6 +64,18 @@ function copyAssets() {
   for (const file of filesUnder("src").filter((file) => !/\.(ts|md)$/.test(file))) {
     cpSync(file, path.join("dist", path.relative("src", file)));
   }
+}
+
+/** The program of the reference page, compressed once for all browsers. Version 1.44 is the last one that installs on Node.js 20. */
+function copyReference() {
+  const scalar = "node_modules/@scalar/fastify-api-reference";
+  const program = readFileSync(`${scalar}/dist/js/standalone.js`);
+  writeFileSync("dist/http/reference/scalar.js", program);
+  writeFileSync(
+    "dist/http/reference/scalar.js.br",
+    brotliCompressSync(program, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
+  );
+  cpSync(`${scalar}/LICENSE`, "dist/http/reference/licenses.md");
 }
 
 function isFresh({ stampFile, sources }) {

@@ -49,6 +49,10 @@ export const errorCodes = {
   DECRYPTION_FAILED: { httpStatus: 500, retryable: true, title: "Stored data cannot be decrypted" },
   INTERNAL: { httpStatus: 500, retryable: true, title: "Something went wrong in Holdfast" },
 
+  // What a client of the API throws by itself.
+  API_UNREACHABLE: { httpStatus: 503, retryable: true, title: "The API cannot be reached" },
+  ANSWER_INVALID: { httpStatus: 502, retryable: false, title: "The answer is not Holdfast's" },
+
   // Why an attempt or a job failed.
   HANDLER_FAILED: { httpStatus: 500, retryable: true, title: "The handler threw an error" },
   PERMANENT_FAILURE: { httpStatus: 500, retryable: false, title: "The handler failed the job for good" },

@@ -161,13 +161,18 @@ function attemptRunner(options: ConsumerOptions, leases: Leases, attempt: Attemp
   const poisonJobs = createPoisonJobs(store, limits.lockMs);
 
   async function outcomeOf(job: ClaimedJob): Promise<AttemptOutcome> {
-    const outcome = (await poisonJobs.defer(job)) ?? (await attempt(job));
-    return job.lease.reason === undefined ? outcome : orCancelled(outcome, job.lease.reason);
+    try {
+      const deferral = poisonJobs.mayBePoison(job) ? await poisonJobs.defer(job) : undefined;
+      const outcome = deferral ?? (await attempt(job));
+      return job.lease.reason === undefined ? outcome : orCancelled(outcome, job.lease.reason);
+    } catch (error) {
+      return unexpected(error);
+    }
   }
 
   return async (job: Job, token: string): Promise<unknown> => {
     const lease = leases.get(job.id ?? "") ?? new Lease(limits.lockMs);
-    const outcome = await outcomeOf(new BullmqJob(job, token, lease, store)).catch(unexpected);
+    const outcome = await outcomeOf(new BullmqJob(job, token, lease, store));
     if (outcome.kind === "failed") await keepFailure(options, job, outcome);
     return await finishAttempt(store, job, token, outcome);
   };

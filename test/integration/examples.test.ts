@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { countdown } from "../../examples/countdown/contract.ts";
 import countdownApplication from "../../examples/countdown/holdfast.config.ts";
 import { payInvoice, payInvoiceHandler } from "../../examples/effects.ts";
+import { welcomeEmail } from "../../jobs/welcome-email/contract.ts";
 import { withProcesses } from "../support/processes.ts";
 import { applicationOf, createService, testEnvironment, untilState } from "../support/service.ts";
 
@@ -31,6 +32,22 @@ describe("the tests in the examples", () => {
     expect(child.exitCode, printed).toBe(0);
     const [report = "no report"] = /Crash sweep of welcome-email[\s\S]*?before the end.*/.exec(printed) ?? [];
     expect(await readFile("docs/testing.md", "utf8")).toContain(report);
+  });
+});
+
+describe("the client in the examples", () => {
+  it("submits its job and follows it to its end", withProcesses, async () => {
+    const handler = welcomeEmail.handler(async () => ({ messageId: "<1@example.com>" }));
+    const service = createService(applicationOf(handler), { SMTP_URL: "smtp://127.0.0.1:1" });
+    const [api] = await Promise.all([service.startApi(), service.startWorker()]);
+
+    const args = ["--import", "tsx", "examples/client.ts"];
+    const env = { ...process.env, API_URL: api.url };
+    const printed = await text(
+      spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] }).stdout,
+    );
+
+    expect(printed).toMatch(/completed null\ncompleted \{ messageId: '<1@example.com>' \}\n$/);
   });
 });
 

@@ -5,13 +5,17 @@ import { z } from "zod";
 
 const HOUR_MS = 60 * 60 * 1000;
 
+const lost = Object.assign(new Error("lost"), { code: "ECONNRESET" });
+
 /** What an effect's function does in the first attempt, and in later ones if the answer is "unknown"; otherwise it returns "done". */
 const behaviours = {
   "returns a value": () => ({ sent: true }),
   "returns what is no JSON": () => 10n,
   "is refused": () => Promise.reject(new Error("refused")),
   "is refused for good": () => Promise.reject(new PermanentError("never")),
-  "loses its connection": () => Promise.reject(Object.assign(new Error("lost"), { code: "ECONNRESET" })),
+  "loses its connection": () => Promise.reject(lost),
+  "loses its connection, then is refused": (attempt: number) =>
+    Promise.reject(attempt === 1 ? lost : new Error("refused")),
   "cannot know": () => Promise.reject(new InDoubtError("who knows?")),
 };
 type Behaviour = keyof typeof behaviours;
@@ -37,7 +41,7 @@ const act = defineJob({
 
 const actHandler = act.handler(async ({ payload, attempt, effect }) => {
   const isBad = attempt === 1 || payload.answer === "unknown";
-  const body = async (): Promise<unknown> => (isBad ? await behaviours[payload.behaviour]() : "done");
+  const body = async (): Promise<unknown> => (isBad ? await behaviours[payload.behaviour](attempt) : "done");
   const asked = effect(payload.effect, body, { probe: async () => answers[payload.answer] });
   return payload.isSwallowed ? await asked.catch(() => "swallowed") : await asked;
 });

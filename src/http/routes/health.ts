@@ -47,6 +47,7 @@ export function addHealthRoutes(
     {
       config: { scope: "public" },
       schema: {
+        operationId: "readLiveness",
         summary: "Is the process alive?",
         tags: ["health"],
         response: { 200: { ...z.toJSONSchema(liveSchema), description: "It is." } },
@@ -59,6 +60,7 @@ export function addHealthRoutes(
     {
       config: { scope: "public" },
       schema: {
+        operationId: "readReadiness",
         summary: "Can it keep its promises now?",
         tags: ["health"],
         response: {
