@@ -14,6 +14,7 @@ const ranks = [
   ["schedule", "operate"],
   ["http", "mailbox", "client"],
   ["cli"],
+  ["testing"],
 ];
 
 const upward = ranks.flatMap((folders, rank) => {

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 /** The package's own entries, as sources. */
-const entries = ["worker", "server", "client/index"].map((name) => ({
+const entries = ["worker", "server", "client/index", "testing/index"].map((name) => ({
   find: `holdfast/${name.replace("/index", "")}`,
   replacement: source(name),
 }));

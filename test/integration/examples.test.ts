@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { countdown } from "../../examples/countdown/contract.ts";
@@ -18,6 +20,18 @@ describe("the producer in the examples", () => {
 
     expect(await runProducer()).toContain("duplicate: false");
     expect(await runProducer()).toContain("duplicate: true");
+  });
+});
+
+describe("the tests in the examples", () => {
+  it("pass, and find the welcome email safe in each crash, as the docs show", withProcesses, async () => {
+    const tests = "examples/testing/welcome-email.test.ts";
+    const args = ["--import", "tsx", "--test", "--test-reporter=spec", tests];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const [printed] = await Promise.all([text(child.stdout), once(child, "close")]);
+    expect(child.exitCode, printed).toBe(0);
+    const [report = "no report"] = /Crash sweep of welcome-email[\s\S]*?before the end.*/.exec(printed) ?? [];
+    expect(await readFile("docs/testing.md", "utf8")).toContain(report);
   });
 });
 
