@@ -29,6 +29,8 @@ export type EffectOptionsInUse<T> = EffectOptions<T> & {
 export interface AttemptEnd {
   /** Ends the attempt with this error, even if its handler catches it. */
   block(error: unknown): void;
+  /** An effect of this attempt is in doubt, and its handler may swallow that: the attempt must not complete. */
+  leaveOpen(): void;
   /** Redis answered this report with an error: the attempt may not end before it is answered otherwise. */
   waitFor(report: Promise<unknown>): void;
 }

@@ -51,6 +51,7 @@ class AttemptEffects implements Effects, AttemptEnd {
   readonly #refused = new Set<Promise<unknown>>();
   #blocked: HoldfastError | undefined;
   #isClosed = false;
+  #hasLeftOpen = false;
 
   constructor(declarations: EffectDeclarations, open: () => EffectContext, delivery: number) {
     this.#declarations = declarations;
@@ -100,6 +101,10 @@ class AttemptEffects implements Effects, AttemptEnd {
     this.#refused.add(report);
   }
 
+  leaveOpen(): void {
+    this.#hasLeftOpen = true;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     if (this.#underWay.size > 0) await Promise.allSettled(this.#underWay.values());
@@ -107,14 +112,24 @@ class AttemptEffects implements Effects, AttemptEnd {
   }
 
   async checkLeftOpen(): Promise<void> {
-    if (this.#delivery === 1 || Object.keys(this.#declarations).length === 0) return;
+    const mayBeOpen = this.#hasLeftOpen || this.#delivery > 1;
+    if (!mayBeOpen || Object.keys(this.#declarations).length === 0) return;
     const { job, ledger } = this.#context();
     const left = await untilAnswered(() => ledger.leftOpen(job.id, this.#delivery), {
       isLeased: () => job.lease.isLocked(),
     });
     if (left.kind === "busy") this.block(effectBusy(left.effect, left));
-    if (left.kind === "in-doubt")
-      this.block(inDoubt(left.effect, "an earlier attempt never reported, and this one did not ask for it"));
+    if (left.kind === "in-doubt") this.block(this.#leftInDoubt(left.effect));
+  }
+
+  #leftInDoubt(id: string): HoldfastError {
+    const [name = ""] = id.split("/");
+    const mayRepeat = this.#hasLeftOpen && this.#declarations[name]?.inDoubt === "repeat";
+    return mayRepeat
+      ? inDoubt(id, "its run failed, and its handler went on; the next attempt repeats it", {
+          retryable: true,
+        })
+      : inDoubt(id, "an earlier attempt never reported, and this one did not ask for it");
   }
 
   #context(): EffectContext {

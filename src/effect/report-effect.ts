@@ -36,7 +36,10 @@ export async function afterFailure<T>(
   if (doubt === "in-doubt") emit(effect, context, "effect.in-doubt");
   log().warn({ effect: id, reason }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
-  if (declaration.inDoubt === "repeat") return error;
+  if (declaration.inDoubt === "repeat") {
+    effect.end.leaveOpen();
+    return error;
+  }
   return inDoubt(id, reason, { cause: error, retryable: declaration.inDoubt === "probe" });
 }
 

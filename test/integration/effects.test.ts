@@ -381,6 +381,26 @@ describe("an effect in doubt", () => {
     expect(asked).toBe(3);
   });
 
+  it("is repeated if the handler swallows its error, and never left in doubt by a job that completes", async () => {
+    let runs = 0;
+    const id = await submit("swallowing", async (effect) => {
+      const run = async () => {
+        runs += 1;
+        if (runs === 1) throw unanswered();
+        return 7;
+      };
+      return (await effect("repeated", run).catch(() => 0)) ?? 0;
+    });
+
+    expect(await ended(id)).toMatchObject({
+      state: "completed",
+      attemptsMade: 2,
+      result: { value: 7 },
+      effects: [{ name: "repeated", state: "done" }],
+    });
+    expect(runs).toBe(2);
+  });
+
   it("is repeated with the same key if downstream recognises it", async () => {
     const keys: string[] = [];
     const id = await submit("repeated", async (effect) => {
