@@ -14,6 +14,7 @@ const ranks = [
   ["schedule", "operate"],
   ["http", "mailbox"],
   ["cli"],
+  ["testing"],
 ];
 
 const upward = ranks.flatMap((folders, rank) => {

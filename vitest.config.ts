@@ -2,7 +2,10 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 /** The package's own entries, as sources. */
-const entries = ["worker", "server"].map((name) => ({ find: `holdfast/${name}`, replacement: source(name) }));
+const entries = ["worker", "server", "testing/index"].map((file) => ({
+  find: `holdfast/${file.replace("/index", "")}`,
+  replacement: source(file),
+}));
 
 const shared = { resolve: { alias: [...entries, { find: /^holdfast$/, replacement: source("index") }] } };
 

@@ -93,8 +93,13 @@ export function requireVariables(
 }
 
 /** The environment for a child process: this one's, with some variables replaced. */
-export function environmentWith(replaced: Partial<Record<VariableName, string>>): NodeJS.ProcessEnv {
+export function environmentWith(replaced: Environment): NodeJS.ProcessEnv {
   return { ...process.env, ...replaced };
+}
+
+/** Replaces some variables of this process, for handlers that read `process.env` themselves. */
+export function replaceVariables(replaced: Environment): void {
+  for (const [name, value] of Object.entries(replaced)) if (value !== undefined) process.env[name] = value;
 }
 
 function unknownNames(env: Environment): Issue[] {

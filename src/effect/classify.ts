@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { InDoubtError, PermanentError, RetryAfterError } from "../job/attempt-errors.ts";
 import type { EffectVerdict } from "../job/effect.ts";
@@ -63,7 +64,11 @@ export function classify(error: unknown): EffectVerdict {
 /** The error and its causes: clients wrap the one that matters. */
 function causes(error: unknown): Error[] {
   const chain: Error[] = [];
-  for (let next = error; next instanceof Error && chain.length < CAUSES_MAX; next = next.cause)
-    chain.push(next);
+  for (let next = error; isError(next) && chain.length < CAUSES_MAX; next = next.cause) chain.push(next);
   return chain;
+}
+
+/** In a test runner that gives tests globals of their own, Node's errors are no instances of their `Error`. */
+function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value);
 }

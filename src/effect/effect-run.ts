@@ -4,14 +4,14 @@ import type { Abort } from "../lib/abort.ts";
 import type { ClaimedJob } from "../queue/claimed-job.ts";
 import type { EffectEventName, Events } from "../telemetry/events.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { Ledger, ReservedEffect } from "./ledger.ts";
+import type { EffectLedger, ReservedEffect } from "./ledger.ts";
 
 export const EFFECT_RESULT_MAX_BYTES = 16 * 1_024;
 
 /** The attempt that effects run for. */
 export interface EffectContext {
   readonly job: Pick<ClaimedJob, "id" | "type" | "lockToken" | "delivery" | "lease">;
-  readonly ledger: Ledger;
+  readonly ledger: EffectLedger;
   /** Aborted when the attempt must end. */
   readonly abort: Abort;
   /** Made when it is needed: most effects log nothing. */

@@ -66,6 +66,9 @@ export function openQueueLedgers(
   };
 }
 
+/** What an attempt asks of its ledger. */
+export type EffectLedger = Pick<Ledger, keyof Ledger>;
+
 const releaseScript = loadScript(import.meta.url, "release.lua", nowLua, ledgerLua, entriesLua);
 const doubtScript = loadScript(import.meta.url, "doubt.lua", nowLua, entriesLua);
 const leftOpenScript = loadScript(import.meta.url, "left-open.lua", nowLua, leaseLua, entriesLua);

@@ -29,13 +29,19 @@ export interface JobContract<
    *
    * @example export const reportHandler = report.handler(async ({ payload, effect }) => { … });
    */
-  handler(run: AttemptFunction<Payload, Result, EffectName>): JobHandler;
+  handler(run: AttemptFunction<Payload, Result, EffectName>): JobHandler<PayloadIn, Result, EffectName>;
 }
 
 /** A contract and the function that does the job. */
-export interface JobHandler {
+export interface JobHandler<PayloadIn = unknown, Result = unknown, EffectName extends string = never> {
   readonly job: JobContract;
   readonly run: AttemptFunction<unknown, unknown>;
+  /** For the compiler alone: it is never set. */
+  readonly types?: {
+    readonly payload: PayloadIn;
+    readonly result: Result;
+    readonly effect: (name: EffectName) => void;
+  };
 }
 
 export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, EffectName extends string> {

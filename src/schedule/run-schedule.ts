@@ -52,10 +52,10 @@ async function submitAll(
 }
 
 /** @returns false to try again */
-async function submitTick(
+export async function submitTick(
   schedule: Schedule,
   at: number,
-  { submitter, clock, events }: SchedulerTools,
+  { submitter, clock, events }: Omit<SchedulerTools, "stopping">,
 ): Promise<boolean> {
   const instant = new Date(at);
   const tick = { schedule: schedule.name, tick: instant.toISOString() };

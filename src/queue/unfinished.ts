@@ -1,0 +1,21 @@
+import { nowLua } from "../redis/includes.ts";
+import { loadScript } from "../redis/script.ts";
+import { encodingsLua } from "./includes.ts";
+import type { QueueStore } from "./queue-store.ts";
+
+const script = loadScript(import.meta.url, "unfinished.lua", nowLua, encodingsLua);
+
+/** What a queue has to do now. */
+export interface Unfinished {
+  /** Jobs that wait, run, or are delayed and due. */
+  readonly jobs: number;
+  /** Differs after each submission and each end of a job. */
+  readonly stamp: number;
+}
+
+/** Reads it in one step. */
+export async function readUnfinished({ client, keys }: QueueStore): Promise<Unfinished> {
+  const reply = await script.run(client, [keys.delayed], [keys.start]);
+  const [jobs, stamp] = reply as [number, number];
+  return { jobs, stamp };
+}

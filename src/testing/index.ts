@@ -1,0 +1,10 @@
+/** What people's own tests use: `import { runHandler } from "holdfast/testing"`. */
+export { type CrashSweepOptions, crashSweep } from "./crash-sweep.ts";
+export type { EffectScript, RecordedEffect } from "./recorded-effects.ts";
+export type { LoggedLine } from "./recording-log.ts";
+export { type HandlerError, type HandlerRun, type RunHandlerOptions, runHandler } from "./run-handler.ts";
+export type { SubmittedJob } from "./submitted-jobs.ts";
+export type { RepeatedCall, SweepReport, SweptBoundary } from "./sweep-report.ts";
+export type { TestClock } from "./test-clock.ts";
+export { startTestHoldfast, type TestHoldfast, type TestHoldfastOptions } from "./test-holdfast.ts";
+export type { TestJob } from "./test-jobs.ts";

@@ -1,0 +1,109 @@
+import type { Effects } from "../effect/effects.ts";
+import { effectKeyOf } from "../job/dedup-key.ts";
+import type { EffectCall, EffectOptions, RunEffect } from "../job/effect.ts";
+import type { KnownEffect, MemoryLedger } from "./memory-ledger.ts";
+
+/**
+ * What becomes of an effect in a test, instead of running its function.
+ *
+ * `done`: an earlier attempt did it, and this is its result; `undefined` if a person resolved it as done and nobody knows the result.
+ * `inDoubt`: an earlier attempt left it in doubt. `throws`: its function throws this.
+ */
+export type EffectScript =
+  | { readonly done: unknown }
+  | { readonly inDoubt: true }
+  | { readonly throws: unknown };
+
+/** By effect, with `/index` where it has one. */
+export type EffectScripts = Readonly<Record<string, EffectScript | undefined>>;
+
+/** One effect that a handler asked for. */
+export interface RecordedEffect {
+  readonly name: string;
+  readonly index: string | undefined;
+  /** What the effect passes downstream as idempotency key. */
+  readonly key: string;
+  /** What the ledger says in the end. `not-done`: it may run again in the next attempt. */
+  readonly state: "done" | "not-done" | "in-doubt";
+  /** Whether its function ran in this attempt. */
+  readonly ran: boolean;
+  /** What the handler got. */
+  readonly result?: unknown;
+  /** What was thrown at the handler. */
+  readonly error?: unknown;
+}
+
+type Recording = Omit<RecordedEffect, "state"> & { readonly id: string };
+
+/** The effects of one attempt, with what a test scripts for them; each is recorded once. */
+export class RecordedEffects implements Effects {
+  readonly #inner: Effects;
+  readonly #ledger: MemoryLedger;
+  readonly #scripts: EffectScripts;
+  readonly #recordings = new Map<string, Recording>();
+  readonly blocked: Effects["blocked"];
+  readonly close: Effects["close"];
+  readonly checkLeftOpen: Effects["checkLeftOpen"];
+
+  constructor(inner: Effects, ledger: MemoryLedger, scripts: EffectScripts) {
+    this.#inner = inner;
+    this.#ledger = ledger;
+    this.#scripts = scripts;
+    this.blocked = () => inner.blocked();
+    this.close = () => inner.close();
+    this.checkLeftOpen = () => inner.checkLeftOpen();
+  }
+
+  readonly effect: RunEffect<string> = async <T>(
+    name: string,
+    run: (call: EffectCall) => Promise<T>,
+    options: EffectOptions<T> = {},
+  ): Promise<T | undefined> => {
+    const { index } = options;
+    const id = index === undefined ? name : `${name}/${index}`;
+    const known = this.#recordings.get(id);
+    const record = { id, name, index, key: effectKeyOf(this.#ledger.dedupKey, id), ran: known?.ran ?? false };
+    const script = this.#scripts[id];
+    const body = async (call: EffectCall): Promise<T> => {
+      if (script !== undefined && "throws" in script) throw script.throws;
+      record.ran = true;
+      return await run(call);
+    };
+    // Also while it runs: the handler need not wait for it.
+    this.#recordings.set(id, record);
+    try {
+      const result = await this.#inner.effect(name, body, options);
+      this.#recordings.set(id, { ...record, result });
+      return result;
+    } catch (error) {
+      this.#recordings.set(id, { ...record, error });
+      throw error;
+    }
+  };
+
+  /** What was recorded so far, in the order in which the handler first asked. */
+  recorded(): RecordedEffect[] {
+    return [...this.#recordings.values()].map(({ id, ...record }) => ({
+      ...record,
+      state: stateOf(this.#ledger.get(id)),
+    }));
+  }
+}
+
+/** What earlier attempts have left in the ledger. */
+export function knownEffects(scripts: EffectScripts): Map<string, KnownEffect> {
+  return new Map(
+    Object.entries(scripts).flatMap(([id, script]): [string, KnownEffect][] => {
+      if (script !== undefined && "done" in script) {
+        const { done } = script;
+        return [[id, { state: "done", result: done === undefined ? null : JSON.stringify(done) }]];
+      }
+      return script !== undefined && "inDoubt" in script ? [[id, { state: "in-doubt" }]] : [];
+    }),
+  );
+}
+
+function stateOf(known: KnownEffect | undefined): RecordedEffect["state"] {
+  if (known === undefined) return "not-done";
+  return known.state === "done" ? "done" : "in-doubt";
+}

@@ -1,0 +1,156 @@
+import { openEffects } from "../effect/effects.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import type { JobHandler } from "../job/define-job.ts";
+import type { Failure } from "../job/failure.ts";
+import { newJobId } from "../job/job-id.ts";
+import { canonicalJson } from "../lib/canonical-json.ts";
+import type { AttemptOutcome, ClaimedJob } from "../queue/claimed-job.ts";
+import { Lease } from "../queue/lease.ts";
+import { createEvents } from "../telemetry/events.ts";
+import { runAttempt } from "../worker/run-attempt.ts";
+import { MemoryLedger } from "./memory-ledger.ts";
+import { type EffectScript, knownEffects, type RecordedEffect, RecordedEffects } from "./recorded-effects.ts";
+import { type LoggedLine, recordingLog } from "./recording-log.ts";
+
+export interface RunHandlerOptions<EffectName extends string = string> {
+  /** The number of the attempt, from 1. @default 1 */
+  readonly attempt?: number;
+  /** @default "test" */
+  readonly idempotencyKey?: string;
+  /**
+   * What becomes of effects instead of running them, by name, with `/index` where they have one. The others run.
+   *
+   * @default none
+   * @example { send: { done: { messageId: "<1@example.com>" } } }
+   * @example { charge: { throws: new Error("the card is declined") }, "notify/ann": { inDoubt: true } }
+   */
+  readonly effects?: { readonly [Name in EffectName | `${EffectName}/${string}`]?: EffectScript };
+}
+
+/** How an attempt ended in a test, as a worker would report it. */
+export type HandlerRun<Result = unknown> = Readonly<{
+  /** The effects that the handler asked for, in that order. */
+  effects: readonly RecordedEffect[];
+  /** What it reported as progress. */
+  progress: readonly unknown[];
+  /** What it logged, and what Holdfast logged about its effects. */
+  logs: readonly LoggedLine[];
+}> &
+  (
+    | { readonly state: "completed"; readonly result: Result; readonly error?: undefined }
+    | {
+        /** `delayed`: there would be another attempt. */
+        readonly state: "delayed" | "failed";
+        readonly error: HandlerError;
+        readonly result?: undefined;
+      }
+  );
+
+export interface HandlerError extends Failure {
+  readonly stack: string;
+  /** Milliseconds to the next attempt, if the handler asked for them with a `RetryAfterError`. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/**
+ * Runs a handler once, without a store. It is checked, bounded and reported by the code that workers run; only the ledger of its
+ * effects is in memory. A bad payload or result is therefore an `error` with the code that the job would fail with.
+ *
+ * @param payload as a client would send it
+ * @example
+ * const { result, effects } = await runHandler(welcomeEmailHandler, payload, { effects: { send: { done: { messageId } } } });
+ */
+export async function runHandler<PayloadIn, Result, EffectName extends string>(
+  handler: JobHandler<PayloadIn, Result, EffectName>,
+  payload: NoInfer<PayloadIn>,
+  options: RunHandlerOptions<NoInfer<EffectName>> = {},
+): Promise<HandlerRun<Result>> {
+  const { attempt = 1, idempotencyKey = "test", effects: scripts = {} } = options;
+  requireDeclared(handler.job.effects, scripts);
+  const progress: unknown[] = [];
+  const logs: LoggedLine[] = [];
+  const job = claimedJob(handler, { payload, attempt, idempotencyKey, progress });
+  const ledger = new MemoryLedger(dedupKeyOf(job.type, idempotencyKey), knownEffects(scripts));
+  const events = createEvents();
+  const effects: RecordedEffects[] = [];
+  const outcome = await runAttempt(
+    {
+      handlers: new Map([[job.type, handler]]),
+      log: recordingLog(logs),
+      events,
+      openEffects(_, contract, parts) {
+        const inner = openEffects(contract.effects, () => ({ job, ledger, events, ...parts }), job.delivery);
+        const recorded = new RecordedEffects(inner, ledger, scripts);
+        effects.push(recorded);
+        return recorded;
+      },
+    },
+    job,
+  );
+  const recorded = effects.flatMap((all) => all.recorded());
+  return { ...endOf<Result>(handler, attempt, outcome), effects: recorded, progress, logs };
+}
+
+/** @throws HoldfastError `APPLICATION_INVALID` for a script of an effect that the job does not declare */
+function requireDeclared(declared: object, scripts: object): void {
+  const unknown = Object.keys(scripts).find((id) => !Object.hasOwn(declared, id.split("/")[0] ?? ""));
+  if (unknown === undefined) return;
+  const names = Object.keys(declared).join(", ") || "none";
+  throw new HoldfastError(
+    "APPLICATION_INVALID",
+    `effects: expected effects of the job (${names}), got "${unknown}"`,
+  );
+}
+
+interface JobParts {
+  readonly payload: unknown;
+  readonly attempt: number;
+  readonly idempotencyKey: string;
+  readonly progress: unknown[];
+}
+
+function claimedJob(
+  { job: contract }: JobHandler,
+  { payload, attempt, idempotencyKey, progress }: JobParts,
+): ClaimedJob {
+  return {
+    id: newJobId(contract.queue, "000000000000"),
+    type: contract.type,
+    get envelope() {
+      return { key: idempotencyKey, payload: asStored(payload) };
+    },
+    attemptsMade: attempt - 1,
+    crashes: 0,
+    readyAt: undefined,
+    // Not the first: what the ledger knows was left by an earlier one.
+    delivery: attempt + 1,
+    lease: new Lease(Number.POSITIVE_INFINITY),
+    lockToken: "",
+    progress: async (value) => void progress.push(value),
+    keepLog: async () => {},
+  };
+}
+
+/** A handler gets what JSON has kept of the payload. */
+function asStored(payload: unknown): unknown {
+  const json = canonicalJson(payload);
+  if (json.kind === "json") return JSON.parse(json.text);
+  const [issue] = json.issues;
+  throw new HoldfastError("INVALID_PAYLOAD", `${issue?.pointer || "/"}: ${issue?.message}`);
+}
+
+function endOf<Result>({ job: { retry } }: JobHandler, attempt: number, outcome: AttemptOutcome) {
+  switch (outcome.kind) {
+    case "completed":
+      return { state: "completed", result: outcome.result as Result } as const;
+    case "failed": {
+      const { failure, stack, retryAfterMs } = outcome;
+      const state = failure.retryable && attempt < retry.attempts ? "delayed" : "failed";
+      return { state, error: { ...failure, stack, retryAfterMs } } as const;
+    }
+    default:
+      // Only other attempts, or a worker that stops, could cause that.
+      throw new HoldfastError("INTERNAL", `The attempt was ${outcome.kind}`);
+  }
+}

@@ -1,0 +1,174 @@
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Environment, environmentWith, readSettings } from "../config/settings.ts";
+import { defineConfig } from "../job/define-config.ts";
+import type { JobContract } from "../job/define-job.ts";
+import { hasEnded, type JobStatus } from "../status/job-status.ts";
+import { openStatusReader } from "../status/read-status.ts";
+import { openSubmitPath } from "../submit/submit-path.ts";
+import { type SweepProcess, startSweepProcess } from "./sweep-process.ts";
+import type { SweptBoundary } from "./sweep-report.ts";
+import type { TraceLine } from "./swept/orders.ts";
+import { boundariesIn, repeatedCalls, repeatedEffects } from "./swept-calls.ts";
+import { passTime } from "./test-clock.ts";
+import type { ThrowAwayStore } from "./throw-away-store.ts";
+import { until } from "./until.ts";
+
+/** What a crash sweep runs. */
+export interface Swept {
+  readonly job: JobContract;
+  readonly payload: unknown;
+  /** Unique to the sweep: downstream must not take its jobs for those of another. */
+  readonly sweep: string;
+  /** The path of the application. */
+  readonly application: string;
+  readonly env: Environment;
+  readonly mayRepeat: readonly RegExp[];
+  readonly timeoutMs: number;
+  readonly store: ThrowAwayStore;
+}
+
+/** An installation with one job in it. */
+interface OneJob {
+  readonly env: Environment;
+  readonly id: string;
+  /** Waits for the end of the job, or of something else. Whatever it is delayed for passes at once. */
+  until(isOver: (status: JobStatus) => boolean, what: string): Promise<JobStatus>;
+  close(): Promise<void>;
+}
+
+/** A dead worker's job is found within this time and two thirds of it. Shorter locks are lost on a busy machine. */
+const LOCK_MS = "1000";
+const DYING_MS = 1_000;
+
+/** Sweeps one boundary after the other. Its survivor takes over the jobs of all the workers that die. */
+export class SweepLane {
+  readonly #swept: Swept;
+  readonly #survivor: SweepProcess;
+  /** The next to die. It loads the application while others work. */
+  #victim: SweepProcess;
+
+  constructor(swept: Swept) {
+    this.#swept = swept;
+    this.#survivor = this.#start();
+    this.#victim = this.#start();
+  }
+
+  /** Runs the job without a crash. @returns the boundaries that it passes */
+  async rehearse(): Promise<string[]> {
+    const job = await this.#submit();
+    try {
+      const traceFile = await this.#takeOver(job);
+      const { state, error } = await job.until(hasEnded, "ended without a crash");
+      const why = `${error?.code}: ${error?.message}`;
+      if (state !== "completed") throw new Error(`The job does not complete, even without a crash: ${why}`);
+      return boundariesIn(readTrace(traceFile));
+    } finally {
+      await job.close();
+    }
+  }
+
+  /** @param hasMore whether there are boundaries that no lane has begun */
+  async sweep(at: string, hasMore: () => boolean): Promise<SweptBoundary> {
+    const job = await this.#submit();
+    try {
+      const first = readTrace(await this.#runUntilKilled(job, at));
+      if (hasMore()) this.#victim = this.#start();
+      const second = await this.#takeOver(job);
+      const status = await job.until(hasEnded, `ended after the crash ${at}`);
+      return boundaryOf(this.#swept, at, status, [first, readTrace(second)]);
+    } finally {
+      await job.close();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#survivor.kill(), this.#victim.kill()]);
+  }
+
+  #start(): SweepProcess {
+    const { application, env } = this.#swept;
+    return startSweepProcess(application, environmentWith(env));
+  }
+
+  async #takeOver({ env, id }: OneJob): Promise<string> {
+    const traceFile = this.#newTrace();
+    await this.#survivor.run({ env, jobId: id, killAt: undefined, traceFile });
+    return traceFile;
+  }
+
+  /** @returns its trace */
+  async #runUntilKilled(job: OneJob, at: string): Promise<string> {
+    const traceFile = this.#newTrace();
+    const victim = this.#victim;
+    await victim.run({ env: job.env, jobId: job.id, killAt: at, traceFile });
+    await job.until((status) => victim.hasEnded || hasEnded(status), `at the boundary ${at}`);
+    // It may die in the moment after the job's end.
+    const missed = () => `The handler does not always do the same: it did not get ${at} again`;
+    await until(() => victim.hasEnded, DYING_MS, missed);
+    return traceFile;
+  }
+
+  #newTrace(): string {
+    return join(this.#swept.store.directory, `${randomUUID()}.trace`);
+  }
+
+  async #submit(): Promise<OneJob> {
+    const { job, payload, sweep, env: more, timeoutMs, store } = this.#swept;
+    const env = store.environment({ HOLDFAST_LOCK_MS: LOCK_MS, ...more });
+    const application = defineConfig({ jobs: [job], handlers: async () => [] });
+    const path = await openSubmitPath(application, readSettings(env));
+    const idempotencyKey = `${sweep}-${env.HOLDFAST_PREFIX}`;
+    const { id } = await path.submitter.submit({ type: job.type, payload, idempotencyKey });
+    const readStatus = openStatusReader(path.stores);
+    const stores = application.queues.map(path.stores.of);
+    return {
+      env,
+      id,
+      async until(isOver, what) {
+        const look = async () => {
+          const status = await readStatus(id);
+          if (status === undefined) throw new Error(`The job is gone before it is ${what}`);
+          if (isOver(status)) return status;
+          const { nextAttemptAt } = status;
+          if (nextAttemptAt !== null) await passTime(stores, msUntil(nextAttemptAt));
+          return false;
+        };
+        return await until(look, timeoutMs, () => `After ${timeoutMs} ms the job is not ${what}`);
+      },
+      close: path.stop,
+    };
+  }
+}
+
+/** A millisecond later, so that it is due, whatever was rounded. */
+function msUntil(instant: string): number {
+  return Math.max(0, Date.parse(instant) - Date.now()) + 1;
+}
+
+/** A process that was killed before its worker was ready has none. */
+function readTrace(file: string): TraceLine[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, "utf8").split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as TraceLine);
+}
+
+function boundaryOf(
+  { store, mayRepeat }: Swept,
+  at: string,
+  { state, error }: JobStatus,
+  [first, second]: readonly [TraceLine[], TraceLine[]],
+): SweptBoundary {
+  const again = {
+    repeatedEffects: repeatedEffects(first, second),
+    repeatedCalls: repeatedCalls(first, second, { storeUrl: store.url, mayRepeat }),
+  };
+  if (error !== null && state === "failed") {
+    const { code, message } = error;
+    const outcome = code === "EFFECT_IN_DOUBT" ? "in doubt" : "failed";
+    return { at, outcome, error: { code, message }, ...again };
+  }
+  const isRepeated = again.repeatedEffects.length + again.repeatedCalls.length > 0;
+  return { at, outcome: isRepeated ? "repeated" : "completed", ...again };
+}

@@ -1,0 +1,65 @@
+import { AssertionError } from "node:assert";
+import { table } from "../cli/table.ts";
+
+/** What became of a job whose worker was killed at one boundary. */
+export interface SweptBoundary {
+  /** Where the worker was killed. @example "after reserve of send" */
+  readonly at: string;
+  /**
+   * `completed`: by the second worker, and nothing happened twice. `repeated`: something did. `in doubt`: a person has to look.
+   * `failed`: the second worker could not complete it.
+   */
+  readonly outcome: "completed" | "repeated" | "in doubt" | "failed";
+  /** Why it is in doubt or failed. */
+  readonly error?: { readonly code: string; readonly message: string };
+  /** Effects that ran in both workers, which their declarations allow: `probe`, or `repeat`. */
+  readonly repeatedEffects: readonly string[];
+  /** Calls outside of all effects that both workers made. */
+  readonly repeatedCalls: readonly RepeatedCall[];
+}
+
+export interface RepeatedCall {
+  /** @example "POST http://127.0.0.1:4000/charges" @example "connection to 127.0.0.1:1025" */
+  readonly call: string;
+  /** How often it was made, over both workers. */
+  readonly times: number;
+}
+
+/** What a crash sweep found. `String(report)` is a table of it. */
+export class SweepReport {
+  readonly type: string;
+  readonly boundaries: readonly SweptBoundary[];
+
+  constructor(type: string, boundaries: readonly SweptBoundary[]) {
+    this.type = type;
+    this.boundaries = boundaries;
+  }
+
+  /** Whether every job completed or is in doubt, and no call outside of effects was repeated. */
+  get ok(): boolean {
+    return this.boundaries.every(isSafe);
+  }
+
+  /** @throws AssertionError with the report, unless it is `ok` */
+  assertSafe(): void {
+    if (!this.ok) throw new AssertionError({ message: String(this), operator: "assertSafe" });
+  }
+
+  toString(): string {
+    const rows = this.boundaries.map((boundary) => [boundary.at, boundary.outcome, notesOn(boundary)]);
+    const verdict = this.ok ? "safe" : "NOT SAFE";
+    return `Crash sweep of ${this.type}: ${verdict}\n\n${table(["killed", "outcome", "notes"], rows)}\n`;
+  }
+}
+
+function isSafe({ outcome, repeatedCalls }: SweptBoundary): boolean {
+  return outcome !== "failed" && repeatedCalls.length === 0;
+}
+
+function notesOn({ outcome, error, repeatedEffects, repeatedCalls }: SweptBoundary): string {
+  return [
+    ...repeatedCalls.map(({ call, times }) => `outside of an effect, ${times} times: ${call}`),
+    ...repeatedEffects.map((effect) => `${effect} ran again, as declared`),
+    ...(outcome === "failed" && error !== undefined ? [`${error.code}: ${error.message}`] : []),
+  ].join("; ");
+}

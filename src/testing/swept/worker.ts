@@ -1,0 +1,100 @@
+/**
+ * A process of a crash sweep: a real worker of the application, which notes each boundary that its job passes, and dies at the one
+ * that it is ordered to.
+ */
+import { openSync, writeSync } from "node:fs";
+import { setImmediate as endOfTurn } from "node:timers/promises";
+import { loadApplication } from "../../cli/load-application.ts";
+import { replaceVariables } from "../../config/settings.ts";
+import type { Application } from "../../job/define-config.ts";
+import type { Running } from "../../lib/running.ts";
+import { messageOf } from "../../lib/thrown.ts";
+import { type Failpoint, onFailpoint } from "../../telemetry/failpoints.ts";
+import { startWorker } from "../../worker/start-worker.ts";
+import { END, type OutsideCall, type SweepAnswer, type SweepOrder, type TraceLine } from "./orders.ts";
+import { watchOutsideCalls } from "./outside-calls.ts";
+import { currentPlace, type Place, watched } from "./watched-handler.ts";
+
+const boundaries: Partial<Record<Failpoint, string>> = {
+  "reserve:before": "before reserve of",
+  "reserve:after": "after reserve of",
+  "commit:before": "before commit of",
+  "commit:after": "after commit of",
+  "finish:before": END,
+};
+
+let order: SweepOrder | undefined;
+let trace = -1;
+let worker: Running | undefined;
+
+// Its parent is gone.
+process.on("disconnect", () => process.exit(1));
+
+const application = await load(process.argv[2] ?? "");
+process.on("message", (next: SweepOrder) => {
+  carryOut(next).then(() => answer({ kind: "ready" }), fail);
+});
+onFailpoint(async (point, jobId) => {
+  const name = boundaries[point];
+  if (name === undefined || jobId !== order?.jobId) return;
+  const effect = currentPlace()?.effect;
+  await reach(name.endsWith(" of") ? `${name} ${effect}` : name);
+});
+watchOutsideCalls(noteCall);
+answer({ kind: "loaded" });
+
+async function load(file: string): Promise<Application> {
+  const { handlers, ...rest } = await loadApplication(file).catch(fail);
+  return {
+    ...rest,
+    handlers: async () => (await handlers()).map((handler) => watched(handler, noteEffect)),
+  };
+}
+
+async function carryOut(next: SweepOrder): Promise<void> {
+  await worker?.stop();
+  trace = openSync(next.traceFile, "a");
+  order = next;
+  // A handler may open a producer or an operator of its own.
+  replaceVariables(next.env);
+  worker = await startWorker(application, next.env);
+}
+
+function noteEffect({ jobId, effect }: Required<Place>): Promise<void> | undefined {
+  if (jobId !== order?.jobId) return undefined;
+  note({ kind: "effect", effect });
+  return reach(`inside ${effect}`);
+}
+
+/** The store's own connections are no calls of the handler. */
+function noteCall(call: OutsideCall): void {
+  const place = currentPlace();
+  if (place === undefined || place.jobId !== order?.jobId) return;
+  note({ kind: "call", call, effect: place.effect });
+}
+
+function reach(at: string): Promise<void> | undefined {
+  note({ kind: "boundary", at });
+  return at === order?.killAt ? die() : undefined;
+}
+
+/** After this turn of the event loop, so that what was begun in it is on its way. */
+async function die(): Promise<void> {
+  await endOfTurn();
+  process.kill(process.pid, "SIGKILL");
+  await new Promise(() => {});
+}
+
+/** Without a buffer, so that it survives the kill. */
+function note(line: TraceLine): void {
+  writeSync(trace, `${JSON.stringify(line)}\n`);
+}
+
+function answer(message: SweepAnswer): void {
+  process.send?.(message);
+}
+
+function fail(error: unknown): never {
+  process.send?.({ kind: "failed", why: messageOf(error) } satisfies SweepAnswer, () => process.exit(1));
+  throw error;
+}

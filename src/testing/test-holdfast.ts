@@ -1,0 +1,139 @@
+import { randomUUID } from "node:crypto";
+import { type Environment, readSettings } from "../config/settings.ts";
+import type { Application } from "../job/define-config.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { checkSchedules } from "../schedule/check-schedules.ts";
+import { openStatusReader } from "../status/read-status.ts";
+import type { ProducibleJob, SubmitOptions } from "../submit/producer.ts";
+import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
+import type { Receipt } from "../submit/submitter.ts";
+import { startWorker } from "../worker/start-worker.ts";
+import { matches, type PartOf } from "./partial-match.ts";
+import { findSubmitted, type SubmittedJob } from "./submitted-jobs.ts";
+import { createTestClock, type TestClock } from "./test-clock.ts";
+import { openTestJobs, type TestJob } from "./test-jobs.ts";
+import { openThrowAwayStore } from "./throw-away-store.ts";
+
+export interface TestHoldfastOptions {
+  /**
+   * A running Redis, in which the test has a key prefix of its own.
+   *
+   * @default an embedded server in a temporary directory
+   * @example "redis://127.0.0.1:6379"
+   */
+  readonly redisUrl?: string;
+  /** More of Holdfast's variables. @default none @example { HOLDFAST_CONCURRENCY: "1" } */
+  readonly env?: Environment;
+  /**
+   * Milliseconds that waiting may take: `drain()`, `completed()`, `failed()`.
+   *
+   * @default 4_000, less than the five seconds that Vitest and Jest give a test
+   */
+  readonly timeoutMs?: number;
+}
+
+/** A whole Holdfast for a test: a throw-away store, and a worker in this process. */
+export interface TestHoldfast extends Running, AsyncDisposable {
+  /**
+   * Submits a job, as a producer does.
+   *
+   * @param options as for a producer; without `idempotencyKey` the job gets a new key
+   * @throws HoldfastError as `createProducer`'s `submit`
+   */
+  submit<PayloadIn>(
+    job: ProducibleJob<PayloadIn>,
+    payload: NoInfer<PayloadIn>,
+    options?: Partial<SubmitOptions>,
+  ): Promise<Receipt>;
+  /**
+   * Waits until no job waits, runs or is due. Jobs that are delayed until later stay: move the clock.
+   *
+   * @throws Error that lists the jobs which did not end in time
+   */
+  drain(): Promise<void>;
+  job(id: string): TestJob;
+  /**
+   * The jobs of a type that anybody submitted, the first first: the test, a handler or a schedule. Their payloads must have what `match`
+   * has, at any depth. Call it when nothing runs.
+   */
+  submitted<PayloadIn>(
+    job: ProducibleJob<PayloadIn>,
+    match?: PartOf<NoInfer<PayloadIn>>,
+  ): Promise<SubmittedJob<PayloadIn>[]>;
+  readonly clock: TestClock;
+  /** For other roles on the same store. @example await createOperator(application, holdfast.env) */
+  readonly env: Environment;
+}
+
+const TIMEOUT_MS = 4_000;
+
+/**
+ * Starts a Holdfast for tests: a throw-away store and a real worker in this process.
+ *
+ * @param application the default export of `holdfast.config.ts`
+ * @throws HoldfastError as `startWorker`, and `START_FAILED` where no Redis or Valkey server is on this machine
+ * @example
+ * await using holdfast = await startTestHoldfast(application);
+ * const { id } = await holdfast.submit(welcomeEmail, payload);
+ * expect(await holdfast.job(id).completed()).toEqual({ messageId: "…" });
+ */
+export async function startTestHoldfast(
+  application: Application,
+  { redisUrl, env: more, timeoutMs = TIMEOUT_MS }: TestHoldfastOptions = {},
+): Promise<TestHoldfast> {
+  const store = await openThrowAwayStore(redisUrl);
+  const parts: Running[] = [store];
+  try {
+    const env = store.environment(more);
+    const settings = readSettings(env);
+    checkSchedules(application.schedules, settings.HOLDFAST_RETENTION_MS);
+    const path = await openSubmitPath(application, settings);
+    parts.push(path);
+    const worker = await startWorker(application, env);
+    parts.push(worker);
+    // A stuck worker shows in what does not end.
+    worker.failed.catch(() => {});
+    return testHoldfast(application, { path, parts, env, timeoutMs });
+  } catch (error) {
+    await stopAll(parts);
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly path: SubmitPath;
+  readonly parts: readonly Running[];
+  readonly env: Environment;
+  readonly timeoutMs: number;
+}
+
+function testHoldfast(
+  { queues, schedules }: Application,
+  { path, parts, env, timeoutMs }: Parts,
+): TestHoldfast {
+  const stores = queues.map(path.stores.of);
+  const clock = createTestClock({ stores, schedules, submitter: path.submitter });
+  const jobs = openTestJobs(stores, openStatusReader(path.stores), timeoutMs);
+  const stop = stopOnce(() => stopAll(parts));
+  return {
+    clock,
+    env,
+    drain: jobs.drain,
+    job: jobs.of,
+    async submit({ type }, payload, { idempotencyKey = randomUUID(), runAt, ...options } = {}) {
+      const at = runAt && clock.machineTime(runAt).toISOString();
+      return await path.submitter.submit({
+        type,
+        payload,
+        idempotencyKey,
+        options: { ...options, ...(at !== undefined && { runAt: at }) },
+      });
+    },
+    async submitted<PayloadIn>({ type }: ProducibleJob<PayloadIn>, match: unknown = {}) {
+      const all = await findSubmitted(stores, type);
+      return all.filter(({ payload }) => matches(payload, match)) as SubmittedJob<PayloadIn>[];
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}

@@ -1,0 +1,101 @@
+import type { QueueStore } from "../queue/queue-store.ts";
+import { readUnfinished } from "../queue/unfinished.ts";
+import { hasEnded, type JobStatus } from "../status/job-status.ts";
+import type { ReadStatus } from "../status/read-status.ts";
+import { findIds } from "./submitted-jobs.ts";
+import { until } from "./until.ts";
+
+/** One job in a test. */
+export interface TestJob {
+  /** @throws Error when there is no such job */
+  status(): Promise<JobStatus>;
+  /**
+   * Waits until it has completed.
+   *
+   * @returns its result
+   * @throws Error when it fails, or does not end in time
+   */
+  completed(): Promise<unknown>;
+  /**
+   * Waits until it has failed for good.
+   *
+   * @returns why
+   * @throws Error when it completes, or does not end in time
+   */
+  failed(): Promise<NonNullable<JobStatus["error"]>>;
+}
+
+export interface TestJobs {
+  of(id: string): TestJob;
+  drain(): Promise<void>;
+}
+
+const LISTED_MAX = 20;
+
+/** @param timeoutMs how long waiting may take */
+export function openTestJobs(
+  stores: readonly QueueStore[],
+  readStatus: ReadStatus,
+  timeoutMs: number,
+): TestJobs {
+  async function status(id: string): Promise<JobStatus> {
+    const found = await readStatus(id);
+    if (found === undefined) throw new Error(`There is no job ${id}`);
+    return found;
+  }
+
+  async function ended(id: string): Promise<JobStatus> {
+    const isOver = async () => {
+      const found = await status(id);
+      return hasEnded(found) && found;
+    };
+    const late = async () => `After ${timeoutMs} ms this job has not ended:\n${line(await status(id))}`;
+    return await until(isOver, timeoutMs, late);
+  }
+
+  async function listUnfinished(): Promise<string> {
+    const states = ["active", "waiting", "prioritized", "delayed"] as const;
+    const ids = (await Promise.all(stores.map((store) => findIds(store, states)))).flatMap((all) => [...all]);
+    const found = await Promise.all(ids.slice(0, LISTED_MAX).map(readStatus));
+    const lines = found.filter((job) => job !== undefined).map(line);
+    const more = ids.length > LISTED_MAX ? [`… and ${ids.length - LISTED_MAX} more`] : [];
+    return [`After ${timeoutMs} ms these jobs have not ended:`, ...lines, ...more].join("\n");
+  }
+
+  return {
+    of: (id) => ({
+      status: () => status(id),
+      async completed() {
+        const job = await ended(id);
+        if (job.state !== "completed") throw new Error(`The job failed:\n${line(job)}`);
+        return job.result;
+      },
+      async failed() {
+        const job = await ended(id);
+        if (job.state === "failed" && job.error !== null) return job.error;
+        throw new Error(`The job completed:\n${line(job)}\nresult: ${JSON.stringify(job.result)}`);
+      },
+    }),
+    drain: () => until(idleTwice(stores), timeoutMs, listUnfinished).then(() => {}),
+  };
+}
+
+/** A job may submit another one to a queue that was looked at before: only a second look shows that nothing has changed. */
+function idleTwice(stores: readonly QueueStore[]): () => Promise<boolean> {
+  let before = "";
+  return async () => {
+    const found = await Promise.all(stores.map(readUnfinished));
+    const isIdle = found.every(({ jobs }) => jobs === 0);
+    const stamp = found.map(({ stamp }) => stamp).join();
+    const isUnchanged = isIdle && stamp === before;
+    before = isIdle ? stamp : "";
+    return isUnchanged;
+  };
+}
+
+function line({ id, type, state, attemptsMade, maxAttempts, nextAttemptAt, error }: JobStatus): string {
+  const attempts = `attempts ${attemptsMade} of ${maxAttempts}`;
+  const due = nextAttemptAt === null ? "" : `, due ${nextAttemptAt} (clock.advance moves that nearer)`;
+  const why = error === null ? "" : `, ${error.code}: ${error.message}`;
+  return `  ${id} ${type}: ${state}, ${attempts}${due}${why}`;
+}
