@@ -5,6 +5,7 @@ import { addDevCommand } from "./commands/dev.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDoubtsCommands } from "./commands/doubts.ts";
 import { addFailuresCommands } from "./commands/failures.ts";
+import { addInitCommand } from "./commands/init.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addKeysCommands } from "./commands/keys.ts";
 import { addRoleCommands } from "./commands/roles.ts";
@@ -48,6 +49,7 @@ function program(): Command {
     .exitOverride()
     .showHelpAfterError("(add --help for help)")
     .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Redis out of reach.");
+  addInitCommand(holdfast);
   addDevCommand(holdfast);
   addUpCommand(holdfast);
   addRoleCommands(holdfast);
