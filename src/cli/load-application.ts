@@ -16,8 +16,7 @@ export async function loadApplication(file: string, onImport?: (url: string) => 
   const path = findConfig(file);
   if (!existsSync(path))
     throw new HoldfastError("APPLICATION_INVALID", `HOLDFAST_CONFIG: there is no file ${path}`);
-  const { register } = await import("tsx/esm/api");
-  register(onImport && { onImport });
+  await registerTypeScript(onImport);
   const exported = await importDefault(path);
   if (!isApplication(exported)) {
     throw new HoldfastError("APPLICATION_INVALID", `${path}: expected "export default defineConfig({ … })"`);
@@ -39,15 +38,28 @@ export function findConfig(file: string): string {
   return names.find((name) => existsSync(name)) ?? path;
 }
 
+/** Also for CommonJS, which `.ts` files are where no `package.json` says `"type": "module"`. */
+async function registerTypeScript(onImport?: (url: string) => void): Promise<void> {
+  const [esm, commonJs] = await Promise.all([import("tsx/esm/api"), import("tsx/cjs/api")]);
+  commonJs.register();
+  esm.register(onImport && { onImport });
+}
+
 async function importDefault(path: string): Promise<unknown> {
   try {
     const loaded: { default?: unknown } = await import(pathToFileURL(path).href);
-    return loaded.default;
+    return unwrapped(loaded.default);
   } catch (error) {
     if (error instanceof HoldfastError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new HoldfastError("APPLICATION_INVALID", `${path}: cannot be loaded: ${reason}`, { cause: error });
   }
+}
+
+/** Of CommonJS, Node.js gives the whole module as its default export. */
+function unwrapped(exported: unknown): unknown {
+  const isModule = typeof exported === "object" && exported !== null && "__esModule" in exported;
+  return isModule && "default" in exported ? exported.default : exported;
 }
 
 function isApplication(value: unknown): value is Application {
