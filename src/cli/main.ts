@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { readDotEnv } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { addCompletionCommand } from "./commands/completion.ts";
 import { addDevCommand } from "./commands/dev.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDoubtsCommands } from "./commands/doubts.ts";
@@ -62,5 +63,6 @@ function program(): Command {
   addKeysCommands(holdfast);
   addRedisCommands(holdfast);
   addDoctorCommand(holdfast);
+  addCompletionCommand(holdfast);
   return holdfast;
 }
