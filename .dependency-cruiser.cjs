@@ -12,7 +12,7 @@ const ranks = [
   ["status", "effect"],
   ["submit", "worker"],
   ["schedule", "operate"],
-  ["http", "mailbox"],
+  ["http", "mailbox", "client"],
   ["cli"],
   ["testing"],
 ];
@@ -39,8 +39,16 @@ module.exports = {
       name: "edges-apart",
       comment: "edges call the stages, never each other",
       severity: "error",
-      from: { path: "^src/(http|mailbox)/" },
-      to: { path: "^src/(http|mailbox|cli)/", pathNot: "^src/$1/" },
+      from: { path: "^src/(http|mailbox|client)/" },
+      to: { path: "^src/(http|mailbox|client|cli)/", pathNot: "^src/$1/" },
+    },
+    {
+      name: "client-runs-on-fetch-alone",
+      comment:
+        "the client runs in browsers: of the other rooms it knows types, of packages and Node.js nothing",
+      severity: "error",
+      from: { path: "^src/client/", pathNot: "\\.test\\.ts$" },
+      to: { pathNot: "^src/(client|errors)/|^src/lib/wait\\.ts$", dependencyTypesNot: ["type-only"] },
     },
     {
       name: "mailbox-on-demand",

@@ -2,9 +2,9 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 /** The package's own entries, as sources. */
-const entries = ["worker", "server", "testing/index"].map((file) => ({
-  find: `holdfast/${file.replace("/index", "")}`,
-  replacement: source(file),
+const entries = ["worker", "server", "client/index", "testing/index"].map((name) => ({
+  find: `holdfast/${name.replace("/index", "")}`,
+  replacement: source(name),
 }));
 
 const shared = { resolve: { alias: [...entries, { find: /^holdfast$/, replacement: source("index") }] } };

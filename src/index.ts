@@ -1,6 +1,6 @@
 /**
- * Holdfast's public surface for every process: contracts, producer, operator, scheduler. `holdfast/worker` and `holdfast/server` have
- * the rest, apart, because bundlers also follow dynamic imports. What none of them exports may change at any time.
+ * Holdfast's public surface for every process: contracts, producer, operator, scheduler. `holdfast/worker`, `holdfast/server` and
+ * `holdfast/testing` have the rest, apart, because bundlers also follow dynamic imports. What none of them exports may change at any time.
  */
 import type { createOperator as CreateOperator } from "./operate/operator.ts";
 import type { startScheduler as StartScheduler } from "./schedule/start-scheduler.ts";

@@ -1,4 +1,5 @@
 import { createProducer, type JobStatus, type Receipt } from "holdfast";
+import { createClient } from "holdfast/client";
 import { type Api, startApi } from "holdfast/server";
 import { startWorker, type WorkerRole } from "holdfast/worker";
 import application from "./application.js";
@@ -18,3 +19,10 @@ export async function submit(): Promise<Receipt> {
 export const api = (): Promise<Api> => startApi(application);
 export const worker = (): Promise<WorkerRole> =>
   startWorker(application, process.env, { onFailed: ({ error, jobId }) => console.error(jobId, error) });
+
+export async function submitOverHttp(): Promise<string> {
+  const client = createClient({ url: "http://127.0.0.1:3000" });
+  // @ts-expect-error a number is no address
+  await client.submit(welcome, { to: 1 }, { idempotencyKey: "k" }).catch(() => {});
+  return (await client.submit(welcome, { to: "li@example.com" }, { idempotencyKey: "k" })).id;
+}

@@ -15,11 +15,18 @@ export interface Ended {
   readonly seconds: number;
 }
 
-/** A temporary folder of somebody else's project. It goes with this process. */
+const folders: string[] = [];
+process.on("exit", removeFolders);
+
+/** A temporary folder of somebody else's project. It is removed with this process at the latest. */
 export function newFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `holdfast-${name}-`));
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  folders.push(folder);
   return folder;
+}
+
+export function removeFolders(): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
 /** Writes a project that depends on nothing yet. */

@@ -15,7 +15,7 @@ interface Props {
 export function JobTimeline({ job, resolve }: Props) {
   return (
     <ol className="timeline">
-      {lifeOf(job).map(({ id, at, mark, title, said, facts = [], doubt }) => (
+      {lifeOf(job).map(({ id, at, mark, title, said, trace, facts = [], doubt }) => (
         <li key={id} className={toneOf(mark)}>
           <Glyph of={mark} />
           <div className="moment">
@@ -31,6 +31,14 @@ export function JobTimeline({ job, resolve }: Props) {
               <p>
                 <Text of={said} />
               </p>
+            )}
+            {trace !== undefined && (
+              <details className="trace">
+                <summary>Stack</summary>
+                <pre>
+                  <Text of={trace} />
+                </pre>
+              </details>
             )}
             {facts.length > 0 && (
               <p className="quiet">

@@ -11,6 +11,8 @@ export interface Moment {
   readonly title: string;
   /** Text from outside, e.g. an error's message. */
   readonly said?: string;
+  /** Where it came from, e.g. an error's stack. */
+  readonly trace?: string;
   /** Who did it, how long it took. */
   readonly facts?: readonly string[];
   /** The name of an effect that is in doubt. */
@@ -42,7 +44,7 @@ function crashes({ crashes: count }: JobDetail): Moment[] {
 }
 
 function failedAttempt(failure: JobDetail["attempts"][number]): Moment {
-  const { attempt, worker, startedAt, endedAt, code, message } = failure;
+  const { attempt, worker, startedAt, endedAt, code, message, stack } = failure;
   const facts = [code, `after ${duration(Date.parse(endedAt) - Date.parse(startedAt))}`, `on ${worker}`];
   return {
     id: `attempt ${attempt} ${endedAt}`,
@@ -50,6 +52,7 @@ function failedAttempt(failure: JobDetail["attempts"][number]): Moment {
     mark: "failed",
     title: `Attempt ${attempt} failed`,
     said: message,
+    ...(stack !== null && { trace: stack }),
     facts,
   };
 }

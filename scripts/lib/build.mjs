@@ -1,7 +1,8 @@
 // Builds dist/: the compiled src/, and the console.
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { brotliCompressSync, constants } from "node:zlib";
 import { filesUnder } from "./files.mjs";
 import { must } from "./run.mjs";
 import { Failure } from "./script.mjs";
@@ -18,7 +19,9 @@ const parts = [
     make: async () => {
       await compile();
       inlineLua();
+      copyAssets();
       await inlineFastify();
+      copyReference();
     },
   },
   {
@@ -130,6 +133,25 @@ function licenceOf(folder) {
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
   const text = file === undefined ? license : readFileSync(path.join(folder, file), "utf8").trim();
   return `## ${name} ${version}\n\n${text}\n`;
+}
+
+/** Files that the compiler ignores and the program reads at run time: pages, style sheets. */
+function copyAssets() {
+  for (const file of filesUnder("src").filter((file) => !/\.(ts|md|lua)$/.test(file))) {
+    cpSync(file, path.join("dist", path.relative("src", file)));
+  }
+}
+
+/** The program of the reference page, compressed once for all browsers. Version 1.44 is the last one that installs on Node.js 20. */
+function copyReference() {
+  const scalar = "node_modules/@scalar/fastify-api-reference";
+  const program = readFileSync(`${scalar}/dist/js/standalone.js`);
+  writeFileSync("dist/http/reference/scalar.js", program);
+  writeFileSync(
+    "dist/http/reference/scalar.js.br",
+    brotliCompressSync(program, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
+  );
+  cpSync(`${scalar}/LICENSE`, "dist/http/reference/licenses.md");
 }
 
 function isFresh({ stampFile, sources }) {

@@ -5,7 +5,12 @@ import { register } from "tsx/esm/api";
 /** Holdfast's variables with their documentation. */
 async function readVariables() {
   const { variables } = await import("../../dist/config/variables.js");
-  return Object.entries(variables).map(([name, variable]) => ({ name, ...variable }));
+  return Object.entries(variables).map(([name, { bare, meaning, ...variable }]) => ({
+    name,
+    ...variable,
+    meaning:
+      bare === undefined ? meaning : `${meaning} Where it is not set, the command's roles read \`${bare}\`.`,
+  }));
 }
 
 /** The variables of the jobs in jobs/. */

@@ -5,8 +5,8 @@ import path from "node:path";
 import { packagedPage, pages } from "./pages.mjs";
 import { capture } from "./run.mjs";
 
-/** In bytes. Raise it only with a reason. */
-const budget = { packed: 1_300_000, unpacked: 3_500_000 };
+/** In bytes; the reference page is two thirds. Raise it only with a reason. */
+const budget = { packed: 3_200_000, unpacked: 8_000_000 };
 
 /** What is wrong with the package, one line each. */
 export async function packageFaults() {

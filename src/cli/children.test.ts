@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { nextMetricsPort } from "./children.ts";
+import { laterMetricsPort } from "./children.ts";
 
-describe("the port for the scheduler's metrics", () => {
+describe("the port for the metrics of scheduler and API", () => {
   it.each([
-    { port: undefined, next: {} },
-    { port: 0, next: {} },
-    { port: 9_464, next: { HOLDFAST_METRICS_PORT: "9465" } },
-    { port: 65_535, next: { HOLDFAST_METRICS_PORT: "0" } },
-  ])("is not the worker's: $port", ({ port, next }) => {
-    expect(nextMetricsPort(port)).toEqual(next);
+    { port: undefined, later: 1, next: {} },
+    { port: 0, later: 1, next: {} },
+    { port: 9_464, later: 1, next: { HOLDFAST_METRICS_PORT: "9465" } },
+    { port: 9_464, later: 2, next: { HOLDFAST_METRICS_PORT: "9466" } },
+    { port: 65_535, later: 1, next: { HOLDFAST_METRICS_PORT: "0" } },
+  ] as const)("is not the worker's: $port, $later later", ({ port, later, next }) => {
+    expect(laterMetricsPort(port, later)).toEqual(next);
   });
 });

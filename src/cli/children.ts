@@ -14,14 +14,14 @@ const STOP_MS = 10_000;
 type Replaced = Partial<Record<VariableName, string>>;
 
 /** A restarted API keeps its port, even if it was chosen at random. */
-export function apiChild(): ChildSpec<{ url: string }> {
-  let replaced: Replaced = {};
+export function apiChild(metricsPort: Replaced): ChildSpec<{ url: string }> {
+  let replaced = metricsPort;
   return {
     name: "API",
     start: () => forkRole(["api"], replaced),
     async whenReady(child) {
       const ready = await readyMessage<{ url: string }>(child);
-      replaced = { HOLDFAST_PORT: new URL(ready.url).port };
+      replaced = { ...metricsPort, HOLDFAST_PORT: new URL(ready.url).port };
       return ready;
     },
     stopMs: STOP_MS,
@@ -42,10 +42,10 @@ export function roleChild(
   };
 }
 
-/** The scheduler's metrics port: the one after the worker's. 0 gives each a free port. */
-export function nextMetricsPort(port: number | undefined): Replaced {
+/** The metrics ports of the scheduler and the API: those after the worker's. 0 gives each a free port. */
+export function laterMetricsPort(port: number | undefined, later: 1 | 2): Replaced {
   if (port === undefined || port === 0) return {};
-  return { HOLDFAST_METRICS_PORT: String((port + 1) % 65_536) };
+  return { HOLDFAST_METRICS_PORT: String((port + later) % 65_536) };
 }
 
 interface MailboxReady {

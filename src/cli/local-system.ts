@@ -2,7 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Running } from "../lib/running.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { apiChild, mailboxChild, nextMetricsPort, roleChild, storeChild } from "./children.ts";
+import { apiChild, laterMetricsPort, mailboxChild, roleChild, storeChild } from "./children.ts";
 import { claimDataDirectory } from "./data-directory.ts";
 import { type ChildSpec, type Supervised, supervise } from "./supervisor.ts";
 
@@ -34,11 +34,11 @@ export async function startLocalSystem(
     settings.SMTP_URL === undefined ? (await startChild(mailboxChild(), parts, log)).ready : undefined;
   const variables = mailbox === undefined ? {} : { SMTP_URL: mailbox.smtpUrl };
   const graceMs = settings.HOLDFAST_STOP_GRACE_MS;
-  const metricsPort = nextMetricsPort(settings.HOLDFAST_METRICS_PORT);
-  const api = apiChild();
+  const { HOLDFAST_METRICS_PORT: port } = settings;
+  const api = apiChild(laterMetricsPort(port, 2));
   const others = [
     roleChild("worker", variables, graceMs),
-    roleChild("scheduler", { ...variables, ...metricsPort }, graceMs),
+    roleChild("scheduler", { ...variables, ...laterMetricsPort(port, 1) }, graceMs),
   ];
   return {
     mailboxUrl: mailbox?.pageUrl,

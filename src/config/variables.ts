@@ -3,6 +3,7 @@ import { allowedHosts } from "../lib/allowed-hosts.ts";
 import { apiKeys } from "./api-keys.ts";
 import { encryptionKeysSchema } from "./encryption-keys.ts";
 import { rateLimits } from "./rate-limits.ts";
+import { requiredSettings, statedSettings } from "./stated-settings.ts";
 
 /** One environment variable: how its text becomes a value, and its reference. */
 export interface Variable<T> {
@@ -151,6 +152,12 @@ export const variables = {
     meaning: "What acknowledged means: in memory, fsynced to disk, or also on N replicas.",
     fallback: "disk",
   }),
+  HOLDFAST_STORE_TRUST: variable({
+    schema: statedSettings,
+    expected: `settings as NAME=VALUE, comma-separated, of ${requiredSettings.join(", ")}`,
+    meaning: "Settings of a hosted Redis that forbids CONFIG GET, as its provider states them.",
+    fallback: "",
+  }),
   HOLDFAST_RETENTION_MS: variable({
     schema: wholeNumber(1_000, 366 * DAY_MS, 7 * DAY_MS),
     expected: "milliseconds, 1000 (a second) to 31622400000 (a year)",
@@ -210,7 +217,7 @@ export const variables = {
     schema: optionalPort,
     expected: "a port, 0 to 65535 (0: any free one)",
     meaning:
-      "Where worker and scheduler serve metrics; without it they serve none. The API serves its own at its port.",
+      "Where each role serves /metrics, /health/live and /health/ready. The API also serves them at its own port; without this, worker and scheduler serve none.",
     fallback: "",
   }),
   HOLDFAST_METRICS_HOST: variable({

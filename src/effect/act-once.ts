@@ -1,13 +1,13 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import type { Abort } from "../lib/abort.ts";
-import { foreign } from "../lib/thrown.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
 import { replicasMissing } from "../redis/replicas.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { inSpan } from "../telemetry/tracing.ts";
 import { askProbe } from "./ask-probe.ts";
-import { type EffectContext, type EffectRun, emit, reservedEffect } from "./effect-run.ts";
+import { type EffectContext, type EffectRun, emit, frameOf, reservedEffect } from "./effect-run.ts";
+import { runAs } from "./inside.ts";
 import type { Reservation } from "./ledger-steps.ts";
 import { afterFailure, sendCommit } from "./report-effect.ts";
 
@@ -123,7 +123,8 @@ function callEffect<T>(
     },
   };
   const attributes = { "holdfast.job.id": context.job.id, "holdfast.effect": id };
-  return inSpan(`effect ${name}`, attributes, () => foreign(() => run(call)), context.scrub);
+  const runOnce = () => runAs(frameOf(id), () => run(call));
+  return inSpan(`effect ${name}`, attributes, runOnce, context.scrub);
 }
 
 function storedResult<T>(

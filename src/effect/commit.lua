@@ -39,7 +39,7 @@ local function commit(dedupKey, effect, reservationId, result)
     written[5], written[6] = "r:" .. effect, result
   end
   redis.call("HSET", ledger, unpack(written))
-  if open == "1" and (jobs or "0") == "0" then redis.call("PEXPIRE", ledger, ARGV[3]) end
+  if open == "1" and jobs == "0" then redis.call("PEXPIRE", ledger, ARGV[3]) end
   return "done"
 end
 

@@ -13,6 +13,7 @@ local effect, dedupKey, id, prefix = ARGV[1], ARGV[4], ARGV[5], ARGV[8]
 local known = readEntry(KEYS[1], effect)
 if known and not (known.state == "reserved" and known.reservationId == ARGV[2]) then return "known" end
 
+keep(KEYS[1])
 local now = nowMs()
 local entry = {
   reservationId = ARGV[2],
@@ -23,9 +24,8 @@ local entry = {
 }
 putInDoubt(KEYS[2], KEYS[1], dedupKey, effect, entry, ARGV[3])
 if not known then redis.call("HINCRBY", KEYS[1], "open", 1) end
-redis.call("PERSIST", KEYS[1])
 if jobExists(prefix, id) then
   setDedupKey(prefix, id, dedupKey)
-  join(KEYS[3], KEYS[1], redis.call("HGET", KEYS[1], "jobs"), id, dedupKey, now)
+  join(KEYS[3], KEYS[1], id, dedupKey, now)
 end
 return "in-doubt"

@@ -6,8 +6,14 @@ import { keyFault } from "../job/idempotency-key.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { untilAnswered } from "../redis/until-answered.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
-import { type AttemptEnd, type EffectContext, type EffectOptionsInUse, inDoubt } from "./effect-run.ts";
-import { isInside, withName } from "./inside.ts";
+import {
+  type AttemptEnd,
+  type EffectContext,
+  type EffectOptionsInUse,
+  frameOf,
+  inDoubt,
+} from "./effect-run.ts";
+import { isInside } from "./inside.ts";
 
 /** The effects of one attempt. */
 export interface Effects {
@@ -40,7 +46,7 @@ class AttemptEffects implements Effects, AttemptEnd {
   readonly #delivery: number;
   #opened: EffectContext | undefined;
   /** By effect and index. */
-  readonly #underWay = new Map<string, { readonly reservationId: string; readonly work: Promise<unknown> }>();
+  readonly #underWay = new Map<string, Promise<unknown>>();
   /** Reports that Redis answered with an error, and that are sent again. */
   readonly #refused = new Set<Promise<unknown>>();
   #blocked: HoldfastError | undefined;
@@ -61,22 +67,25 @@ class AttemptEffects implements Effects, AttemptEnd {
     const id = effectId(name, options.index);
     const first = this.#underWay.get(id);
     if (first !== undefined) {
-      if (isInside(first.reservationId))
+      if (isInside(frameOf(id)))
         throw new HoldfastError("PERMANENT_FAILURE", `Effect "${id}" is called from inside itself`);
-      return (await first.work) as T | undefined;
+      return (await first) as T | undefined;
     }
-    const reservationId = randomUUID();
     const work = this.#act<T>({
       id,
       name,
-      reservationId,
+      reservationId: randomUUID(),
       declaration,
       options,
-      run: withName(reservationId, run),
+      run,
       end: this,
     });
-    this.#underWay.set(id, { reservationId, work });
-    return await work.finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, work);
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(id);
+    }
   };
 
   blocked(): HoldfastError | undefined {
@@ -93,8 +102,7 @@ class AttemptEffects implements Effects, AttemptEnd {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#underWay.size > 0)
-      await Promise.allSettled([...this.#underWay.values()].map(({ work }) => work));
+    if (this.#underWay.size > 0) await Promise.allSettled(this.#underWay.values());
     if (this.#refused.size > 0) await Promise.allSettled([...this.#refused]);
   }
 

@@ -1,9 +1,28 @@
-/** The same function, under a name by which `isInside` finds it. */
-export function withName<In, Out>(
-  name: string,
-  run: (input: In) => Promise<Out>,
-): (input: In) => Promise<Out> {
-  return Object.defineProperty(async (input: In) => await run(input), "name", { value: name });
+import { asError } from "../lib/thrown.ts";
+
+type Wrapper = <T>(run: () => Promise<T>) => Promise<T>;
+
+/** Naming a function is dear (row `work-effect`). */
+const wrappers = new Map<string, Wrapper>();
+const WRAPPERS_MAX = 1_000;
+
+/** Runs foreign code, as `foreign` does, under a name by which `isInside` finds it. */
+export function runAs<T>(name: string, run: () => Promise<T>): Promise<T> {
+  const wrapper = wrappers.get(name) ?? wrapperNamed(name);
+  return wrapper(run);
+}
+
+function wrapperNamed(name: string): Wrapper {
+  const wrapper: Wrapper = async (run) => {
+    try {
+      return await run();
+    } catch (thrown) {
+      throw asError(thrown);
+    }
+  };
+  Object.defineProperty(wrapper, "name", { value: name });
+  if (wrappers.size < WRAPPERS_MAX) wrappers.set(name, wrapper);
+  return wrapper;
 }
 
 /**

@@ -60,7 +60,7 @@ async function reserveAll(
 ): Promise<Reservation[]> {
   const items = JSON.stringify(requests);
   const { result, isConfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
-    const used = [keys.epoch, keys.doubts, keys.joinedJobs];
+    const used = [keys.epoch, keys.doubts, keys.joinedJobs, keys.newLedgers];
     const args = [keys.ledgerStart, keys.start, id, count, items];
     const written = await epoch.write(reserveScript, used, args).catch(throwRedisFault);
     if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;

@@ -21,7 +21,7 @@ const script = loadScript(import.meta.url, "sweep.lua", nowLua, retryFailedJobLu
  */
 export function startLedgerSweep(store: QueueStore, retentionMs: number, log: Logger): Running {
   const { client, queue } = store;
-  const keys = [store.keys.joinedJobs, store.keys.doubts];
+  const keys = [store.keys.joinedJobs, store.keys.doubts, store.keys.newLedgers];
   const args = [store.keys.ledgerStart, store.keys.start, JOBS_MAX, retentionMs];
   let isStopping = false;
 

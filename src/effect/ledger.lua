@@ -3,25 +3,45 @@
   is joined, or an effect is reserved or in doubt, the ledger never expires. After that it is kept for the retention.
 
   Included by other scripts. `joined` is the sorted set of "<job id>/<deduplication key>", scored by when the sweep looks at the
-  job next, in milliseconds.
+  job next, in milliseconds. Jobs that begin a ledger wait in a list for their first look: most have ended by then (row
+  `work-effect`).
 ]]
 
--- Joins a job that is not joined yet. `jobs` is how many the ledger says are joined, false where it says nothing.
--- Returns how many are joined now, for the caller to write; false where nothing changed.
-local function countJoined(joined, jobs, jobId, dedupKey, lookAt)
-  local isNew = redis.call("ZADD", joined, "NX", lookAt, jobId .. "/" .. dedupKey) == 1
-  if not isNew and jobs and jobs ~= "0" then return false end
-  return (jobs or 0) + 1
+-- How many jobs are joined to a ledger; `jobs` is its field, false where it has none. Most ledgers only ever have one job, and
+-- do not say so (row `work-effect`): without the field it is one, or none once the ledger expires.
+local function countJoined(ledger, jobs)
+  if jobs then return tonumber(jobs) end
+  return redis.call("PTTL", ledger) == -1 and 1 or 0
 end
 
-local function join(joined, ledger, jobs, jobId, dedupKey, lookAt)
-  local count = countJoined(joined, jobs, jobId, dedupKey, lookAt)
-  if not count then return end
-  redis.call("HSET", ledger, "jobs", count)
+local function join(joined, ledger, jobId, dedupKey, lookAt)
+  local isNew = redis.call("ZADD", joined, "NX", lookAt, jobId .. "/" .. dedupKey) == 1
+  local count = countJoined(ledger, redis.call("HGET", ledger, "jobs"))
+  if not isNew and count > 0 then return end
+  redis.call("HSET", ledger, "jobs", count + 1)
   redis.call("PERSIST", ledger)
+end
+
+-- Keeps a ledger to which no job may be joined.
+local function keep(ledger)
+  local hasNone = redis.call("EXISTS", ledger) == 0 or redis.call("PERSIST", ledger) == 1
+  if hasNone then redis.call("HSET", ledger, "jobs", 0) end
+end
+
+-- Called when one of the ledger's jobs has ended. `open` is how many of its effects are.
+local function leave(ledger, jobs, open, retentionMs)
+  local left = (jobs or 1) - 1
+  if jobs or open ~= "0" then redis.call("HSET", ledger, "jobs", left) end
+  if left == 0 and open == "0" then redis.call("PEXPIRE", ledger, retentionMs) end
 end
 
 local function letExpire(ledger, retentionMs)
   local open, jobs = unpack(redis.call("HMGET", ledger, "open", "jobs"))
-  if (open or "0") == "0" and (jobs or "0") == "0" then redis.call("PEXPIRE", ledger, retentionMs) end
+  if (open or "0") == "0" and jobs == "0" then redis.call("PEXPIRE", ledger, retentionMs) end
+end
+
+-- Removes an effect's entry. Its fence stays, since the next one must be higher.
+local function removeEntry(ledger, effect, fence)
+  redis.call("HDEL", ledger, "e:" .. effect)
+  if fence then redis.call("HSET", ledger, "fence", fence) end
 end

@@ -23,7 +23,7 @@ if entry.isRepeat then
   putInDoubt(KEYS[2], KEYS[1], ARGV[4], ARGV[1], entry, "an earlier run never reported")
   return "in-doubt"
 end
-redis.call("HDEL", KEYS[1], "e:" .. ARGV[1])
+removeEntry(KEYS[1], ARGV[1], entry.fence)
 redis.call("HINCRBY", KEYS[1], "open", -1)
 letExpire(KEYS[1], ARGV[3])
 return "released"

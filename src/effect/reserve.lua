@@ -3,7 +3,8 @@
   Reserves effects, each for one attempt, before they start. Each reservation is atomic: between a check and a write another
   worker could claim the job and begin the same effect. Batching only saves time.
 
-  KEYS[1] epoch   KEYS[2] doubts   KEYS[3] jobs joined to ledgers; all other keys share their slot
+  KEYS[1] epoch   KEYS[2] doubts   KEYS[3] jobs joined to ledgers   KEYS[4] those that began one; all other keys share
+    their slot
   ARGV[1] ledger key prefix   ARGV[2] what all keys of the queue begin with
   ARGV[3], ARGV[4] id and count of the epoch that the worker has seen
   ARGV[5] JSON, for each effect: [deduplication key, effect, reservation id, lock token, delivery count as text, milliseconds
@@ -24,6 +25,8 @@ if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end
 local now = nowMs()
 -- When the sweep looks at a job first: most have ended by then.
 local LOOK_AFTER_MS = 1000
+-- Jobs that begin a ledger with this call.
+local begun = {}
 local NO_REPORT = "its worker did not report before the deadline"
 
 -- An entry is inherited once: afterwards this ledger counts, not the other one.
@@ -61,14 +64,14 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   if isCancelled then return { "cancelled" } end
   if not noted then setDedupKey(ARGV[2], jobId, dedupKey) end
   local ledger, field = ARGV[1] .. dedupKey, "e:" .. effect
-  local known, open, jobs, fence = unpack(redis.call("HMGET", ledger, field, "open", "jobs", "fence"))
-  local mustJoin = not noted or not jobs or jobs == "0"
-  -- A new ledger is written once, below.
-  local isNew = not open and not elsewhere
-  if mustJoin and isNew then
-    jobs = countJoined(KEYS[3], jobs, jobId, dedupKey, now + LOOK_AFTER_MS)
-  elseif mustJoin then
-    join(KEYS[3], ledger, jobs, jobId, dedupKey, now + LOOK_AFTER_MS)
+  local known, open = unpack(redis.call("HMGET", ledger, field, "open"))
+  local jobs, fence
+  if open then jobs, fence = unpack(redis.call("HMGET", ledger, "jobs", "fence")) end
+  -- A new ledger is written below.
+  if not open and not elsewhere then
+    begun[#begun + 1] = now .. "/" .. jobId .. "/" .. dedupKey
+  elseif not noted or countJoined(ledger, jobs) == 0 then
+    join(KEYS[3], ledger, jobId, dedupKey, now + LOOK_AFTER_MS)
   end
   local entry = known and cjson.decode(known) or inherit(ledger, effect, elsewhere)
   local isInherited = entry and not known
@@ -96,9 +99,7 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
     delivery = tonumber(delivery),
     worker = worker,
   }
-  local written = { field, cjson.encode(reservation), "open", openNow, "fence", fence }
-  if isNew then written[7], written[8] = "jobs", jobs end
-  redis.call("HSET", ledger, unpack(written))
+  redis.call("HSET", ledger, field, cjson.encode(reservation), "open", openNow)
   return { "reserved", fence }
 end
 
@@ -106,4 +107,5 @@ local outcomes = {}
 for index, request in ipairs(cjson.decode(ARGV[5])) do
   outcomes[index] = reserve(unpack(request))
 end
+if #begun > 0 then redis.call("RPUSH", KEYS[4], unpack(begun)) end
 return cjson.encode({ countChange(KEYS[1]), outcomes })

@@ -35,7 +35,7 @@ local function letJobGoOn()
   end
   if failureCode(failureReason(prefix, id)) == "CANCELLED" then return "cancelled" end
   if redis.call("HGET", KEYS[1], "open") ~= "0" then return "in-doubt" end
-  join(KEYS[4], KEYS[1], redis.call("HGET", KEYS[1], "jobs"), id, dedupKey, nowMs())
+  join(KEYS[4], KEYS[1], id, dedupKey, nowMs())
   retryFailedJob(prefix, id)
   return "retried"
 end
@@ -46,7 +46,7 @@ if ARGV[2] == "done" then
   writeEntry(KEYS[1], effect, entry)
   if result then redis.call("HSET", KEYS[1], "r:" .. effect, result) end
 else
-  redis.call("HDEL", KEYS[1], "e:" .. effect)
+  removeEntry(KEYS[1], effect, entry.fence)
 end
 redis.call("ZREM", KEYS[2], dedupKey .. "/" .. effect)
 redis.call("HINCRBY", KEYS[1], "open", -1)

@@ -16,6 +16,6 @@ if not retryFailedJob(prefix, id) then return "not-failed" end
 local dedupKey = dedupKeyOf(prefix, id)
 local ledger = dedupKey and ARGV[3] .. dedupKey
 if ledger and redis.call("EXISTS", ledger) == 1 then
-  join(KEYS[1], ledger, redis.call("HGET", ledger, "jobs"), id, dedupKey, nowMs())
+  join(KEYS[1], ledger, id, dedupKey, nowMs())
 end
 return "retried"

@@ -7,14 +7,14 @@
     - a ledger expires once no living job uses it and nothing in it is open.
   Atomic: a job cannot move between the look and the write. Any number of workers may run it at once.
 
-  KEYS[1] jobs joined to ledgers   KEYS[2] doubts
-  ARGV[1] ledger key prefix   ARGV[2] what all keys of the queue begin with   ARGV[3] how many jobs to look at
+  KEYS[1] jobs joined to ledgers   KEYS[2] doubts   KEYS[3] jobs that began a ledger
+  ARGV[1] ledger key prefix   ARGV[2] what all keys of the queue begin with   ARGV[3] how many jobs of each kind to look at
   ARGV[4] milliseconds to keep a ledger
 
-  Returns { how many it looked at, how many jobs went on, how many effects it put in doubt }
+  Returns { how many it looked at, of the more numerous kind, how many jobs went on, how many effects it put in doubt }
 ]]
--- When to look again at a job that runs, that waits, that is in doubt.
-local ACTIVE_MS, WAITING_MS, DOUBT_MS = 1000, 15000, 5000
+-- When to look at a job first: most have ended by then. And again, where it runs, waits, is in doubt.
+local NEW_MS, ACTIVE_MS, WAITING_MS, DOUBT_MS = 1000, 1000, 15000, 5000
 local prefix, now = ARGV[2], nowMs()
 local wentOn, doubted = 0, 0
 
@@ -49,10 +49,17 @@ local function closeReserved(ledger, dedupKey, id, isCompleted)
   return reportsUntil
 end
 
+-- Most have completed, and many of those are trimmed already.
+local function stateNow(id)
+  if hasCompleted(prefix, id) then return "completed" end
+  if not jobExists(prefix, id) then return "gone" end
+  return jobState(prefix, id)
+end
+
 -- Returns when to look at the job again, false when it may leave its ledger; and how many effects are open now.
 local function look(ledger, id, dedupKey, open)
-  local state, due = jobState(prefix, id)
-  if not hasEnded(state) and jobExists(prefix, id) then return nextLook(state, due) end
+  local state, due = stateNow(id)
+  if state ~= "gone" and not hasEnded(state) then return nextLook(state, due) end
   if open ~= "0" then
     local reportsUntil = closeReserved(ledger, dedupKey, id, state == "completed")
     if reportsUntil then return reportsUntil end
@@ -66,25 +73,45 @@ local function look(ledger, id, dedupKey, open)
   return now + ACTIVE_MS
 end
 
-local function leave(ledger, jobs, open)
-  redis.call("HSET", ledger, "jobs", jobs - 1)
-  if jobs == "1" and open == "0" then redis.call("PEXPIRE", ledger, ARGV[4]) end
-end
-
-local members = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])
-local ended = {}
-for _, member in ipairs(members) do
-  local id, dedupKey = string.match(member, "^([^/]+)/(.+)$")
+-- Returns when to look at the job again, false when it has left its ledger.
+local function visit(id, dedupKey)
   local ledger = ARGV[1] .. dedupKey
   local known, jobs = unpack(redis.call("HMGET", ledger, "open", "jobs"))
   local lookAt, open = look(ledger, id, dedupKey, known or "0")
-  if lookAt then
-    redis.call("ZADD", KEYS[1], lookAt, member)
-  else
-    ended[#ended + 1] = member
-    -- The ledger is gone where an operator has deleted it.
-    if jobs then leave(ledger, jobs, open) end
-  end
+  if lookAt then return lookAt end
+  -- The ledger is gone where an operator has deleted it.
+  if known or jobs then leave(ledger, jobs, open, ARGV[4]) end
+  return false
 end
-if #ended > 0 then redis.call("ZREM", KEYS[1], unpack(ended)) end
-return { #members, wentOn, doubted }
+
+local function visitJoined()
+  local members = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])
+  local left = {}
+  for _, member in ipairs(members) do
+    local lookAt = visit(string.match(member, "^([^/]+)/(.+)$"))
+    if lookAt then
+      redis.call("ZADD", KEYS[1], lookAt, member)
+    else
+      left[#left + 1] = member
+    end
+  end
+  if #left > 0 then redis.call("ZREM", KEYS[1], unpack(left)) end
+  return #members
+end
+
+local function visitNew()
+  local visited = 0
+  for _, member in ipairs(redis.call("LRANGE", KEYS[3], 0, ARGV[3] - 1)) do
+    local begunAt, id, dedupKey = string.match(member, "^(%d+)/([^/]+)/(.+)$")
+    if now - begunAt < NEW_MS then break end
+    visited = visited + 1
+    local lookAt = visit(id, dedupKey)
+    local isJoinedTwice = lookAt and redis.call("ZADD", KEYS[1], "NX", lookAt, id .. "/" .. dedupKey) == 0
+    if isJoinedTwice then redis.call("HINCRBY", ARGV[1] .. dedupKey, "jobs", -1) end
+  end
+  if visited > 0 then redis.call("LPOP", KEYS[3], visited) end
+  return visited
+end
+
+local looked = math.max(visitJoined(), visitNew())
+return { looked, wentOn, doubted }

@@ -49,6 +49,10 @@ export const errorCodes = {
   DECRYPTION_FAILED: { httpStatus: 500, retryable: true, title: "Stored data cannot be decrypted" },
   INTERNAL: { httpStatus: 500, retryable: true, title: "Something went wrong in Holdfast" },
 
+  // What a client of the API throws by itself.
+  API_UNREACHABLE: { httpStatus: 503, retryable: true, title: "The API cannot be reached" },
+  ANSWER_INVALID: { httpStatus: 502, retryable: false, title: "The answer is not Holdfast's" },
+
   // Why an attempt or a job failed.
   HANDLER_FAILED: { httpStatus: 500, retryable: true, title: "The handler threw an error" },
   PERMANENT_FAILURE: { httpStatus: 500, retryable: false, title: "The handler failed the job for good" },
@@ -63,6 +67,7 @@ export const errorCodes = {
     title: "Nobody can know whether a side effect happened",
   },
   EFFECT_BUSY: { httpStatus: 500, retryable: true, title: "Another worker may still run this side effect" },
+  NO_HANDLER: { httpStatus: 500, retryable: true, title: "This worker has no handler for the job's type" },
   EFFECT_TIMED_OUT: { httpStatus: 500, retryable: true, title: "The side effect exceeded its time-out" },
   RESULT_INVALID: { httpStatus: 500, retryable: false, title: "The result does not match the job's schema" },
 

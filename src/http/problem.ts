@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { component } from "./component.ts";
 
 /** RFC 9457 problem details. */
 export interface Problem {
@@ -92,7 +93,23 @@ export function problemResponses(...codes: readonly ErrorCode[]): Record<number,
 
 function problemResponse(codes: readonly ErrorCode[]): Record<string, unknown> {
   const description = codes.map((code) => `\`${code}\`: ${errorCodes[code].title}.`).join(" ");
-  const examples = codes.map((code) => toProblem(new HoldfastError(code, errorCodes[code].title)));
-  const schema = { ...z.toJSONSchema(problemSchema), examples };
-  return { description, content: { "application/problem+json": { schema } } };
+  const examples = codes.map((code) => [
+    code,
+    { value: toProblem(new HoldfastError(code, errorCodes[code].title)) },
+  ]);
+  const isPassing = codes.some((code) => [429, 503].includes(errorCodes[code].httpStatus));
+  return {
+    description,
+    ...(isPassing && { headers: retryAfter }),
+    content: {
+      "application/problem+json": {
+        schema: component("Problem", problemSchema),
+        examples: Object.fromEntries(examples),
+      },
+    },
+  };
 }
+
+const retryAfter = {
+  "Retry-After": { type: "integer", description: "Seconds to wait before sending the request again." },
+};

@@ -5,12 +5,14 @@ import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { openOperator } from "../operate/operator.ts";
 import { openOverviewWatch } from "../operate/watch-overview.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
+import { openReadiness } from "../queue/readiness.ts";
 import { openSubscribers } from "../status/subscribers.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { createLogger, type WithLogger } from "../telemetry/logger.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
+import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 import { createServer } from "./server.ts";
 
@@ -48,7 +50,7 @@ export async function startApi(
   const overview = openOverviewWatch({
     stores: path.stores,
     queues: application.queues,
-    durability: settings.HOLDFAST_DURABILITY,
+    expectations: settings,
     clock: path.clock,
   });
   const server = await createServer({
@@ -61,21 +63,28 @@ export async function startApi(
     overview,
     metrics,
   });
+  let health: MetricsServer | undefined;
   const stop = stopOnce(async () => {
     // Node closes idle connections once when closing begins, but not those that become idle afterwards.
     const sweep = setInterval(() => server.server.closeIdleConnections(), SWEEP_MS);
     await server.close().finally(() => clearInterval(sweep));
-    await stopAll([path, subscribers, overview]);
+    await stopAll(
+      health === undefined ? [path, subscribers, overview] : [path, subscribers, overview, health],
+    );
   });
   const { HOLDFAST_HOST: host, HOLDFAST_PORT: port } = settings;
   try {
-    await server.listen({ host, port });
+    await server.listen({ host, port }).catch((error: unknown) => {
+      throw cannotListen(host, port, "HOLDFAST_PORT", error);
+    });
+    if (settings.HOLDFAST_METRICS_PORT !== undefined)
+      health = await startMetricsServer(metrics, settings, openReadiness(path, application.queues, settings));
   } catch (error) {
     await stop();
-    throw cannotListen(host, port, "HOLDFAST_PORT", error);
+    throw error;
   }
   const [address] = server.addresses();
   const url = urlOf(host, typeof address === "object" ? address.port : port);
-  log.info({ url }, "API ready");
+  log.info({ url, metricsUrl: health?.url }, "API ready");
   return { url, stop };
 }

@@ -3,28 +3,35 @@ import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { jsonSchemaOf } from "../job/schema.ts";
 import { submissionSchema } from "../submit/submission.ts";
+import { namedComponent } from "./component.ts";
 
 /**
- * The body of a submission as JSON Schema: one variant for each job type, with its payload.
+ * The body of a submission as JSON Schema: a component for each job type, with its payload.
  *
  * Payload schemas with an example (Zod's `meta({ examples: […] })`) are shown with it.
  */
 export function submissionBody(application: Application): Record<string, unknown> {
-  const variants = variantsOf(application);
-  const examples = variants.flatMap(({ schema, example }) =>
+  const examples = variantsOf(application).flatMap(({ schema, example }) =>
     example === undefined ? [] : [[schema.title, { value: example }]],
   );
   return {
-    // The key may come in a header instead.
-    oneOf: variants.map(({ schema }) => ({ ...schema, required: ["type", "payload"] })),
+    ...submissions(application),
     ...(examples.length > 0 && { "x-examples": Object.fromEntries(examples) }),
   };
 }
 
 /** A submission in a batch, whose key cannot come in a header. */
 export function batchedSubmission(application: Application): Record<string, unknown> {
-  const required = ["type", "payload", "idempotencyKey"];
-  return { oneOf: variantsOf(application).map(({ schema }) => ({ ...schema, required })) };
+  return { ...submissions(application), required: ["idempotencyKey"] };
+}
+
+/** The components have the names of the types, so that `type` says which of them applies. */
+function submissions(application: Application) {
+  return {
+    type: "object",
+    oneOf: variantsOf(application).map(({ schema }) => namedComponent(schema.title, schema)),
+    discriminator: { propertyName: "type" },
+  };
 }
 
 function variantsOf({ jobs }: Application) {
@@ -38,6 +45,8 @@ function variant(job: JobContract) {
   const schema = {
     ...envelope,
     title: job.type,
+    // The key may come in a header instead.
+    required: ["type", "payload"],
     properties: {
       ...envelope.properties,
       type: { const: job.type, description: "The job's type." },

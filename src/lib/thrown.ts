@@ -49,6 +49,31 @@ export function placeOf(fault: unknown): Readonly<Record<string, unknown>> {
   return { fault: fault.name, ...code, at: frames.slice(0, FRAMES_MAX).map((line) => line.trim()) };
 }
 
+const CAUSES_MAX = 5;
+const TRACE_MAX = 4_000;
+
+/** The stack of an error and those of its causes, at most 4,000 characters. Never throws. */
+export function traceOf(thrown: unknown): string {
+  const stacks: string[] = [];
+  let error: unknown = thrown;
+  while (error !== undefined && stacks.length <= CAUSES_MAX) {
+    const { stack, message } = asError(error);
+    stacks.push(stackLines(stack || message));
+    const { cause }: { cause?: unknown } = types.isNativeError(error) ? error : {};
+    error = cause;
+  }
+  const trace = stacks.join("\ncaused by: ").toWellFormed();
+  return trace.length > TRACE_MAX ? `${trace.slice(0, TRACE_MAX - 1)}…` : trace;
+}
+
+/** All lines of the message, and the first frames. */
+function stackLines(stack: string): string {
+  const lines = stack.split("\n");
+  const isFrame = (line: string) => /^\s+at /.test(line);
+  const frames = lines.filter(isFrame).slice(0, FRAMES_MAX);
+  return [...lines.filter((line) => !isFrame(line)), ...frames].join("\n");
+}
+
 function mend(error: Error, name: "message" | "stack", text: string): void {
   const value = attempt(() => error[name]);
   if (typeof value === "string" && (value !== "" || name === "stack")) return;

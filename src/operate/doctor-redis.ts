@@ -3,15 +3,23 @@ import { durationText } from "../lib/duration-text.ts";
 import { CLOCK_TOLERANCE_MS, type ClockReading, clockWrong, sampleClock } from "../redis/clock.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { type RedisMemory, readMemory } from "../redis/memory.ts";
-import { checkRedis, type Info, onlineReplicas, type RedisCheck, readInfo } from "../redis/requirements.ts";
+import {
+  checkRedis,
+  type Expectations,
+  type Info,
+  onlineReplicas,
+  type RedisCheck,
+  readInfo,
+} from "../redis/requirements.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
 const PINGS = 9;
 const MEBIBYTE = 1_048_576;
 
 /** Checks Redis: the settings that durability needs, its disk, memory, latency and clock. */
-export async function diagnoseRedis(client: RedisConnection, durability: Durability): Promise<Finding[]> {
-  const checks = await checkRedis(client, durability);
+export async function diagnoseRedis(client: RedisConnection, expectations: Expectations): Promise<Finding[]> {
+  const { HOLDFAST_DURABILITY: durability } = expectations;
+  const checks = await checkRedis(client, expectations);
   const info = await readInfo(client);
   const samples = await sampleClocks(client);
   return [
@@ -25,8 +33,9 @@ export async function diagnoseRedis(client: RedisConnection, durability: Durabil
 }
 
 function requirement(check: RedisCheck, { level }: Durability): Finding {
-  const { setting, expected, found, holds, risk, remedy } = check;
-  return finding(setting, holds ? "ok" : "bad", found, {
+  const { setting, expected, found, holds, isStated, risk, remedy } = check;
+  const shown = isStated ? `${found} (stated, not seen)` : found;
+  return finding(setting, holds ? "ok" : "bad", shown, {
     reason: `HOLDFAST_DURABILITY=${level} expects ${expected}: ${risk}`,
     remedy,
   });

@@ -19,7 +19,7 @@ export async function diagnose(
 ): Promise<Finding[]> {
   const queues = application.queues.map(stores.of);
   return [
-    ...(await diagnoseRedis(stores.client, settings.HOLDFAST_DURABILITY)),
+    ...(await diagnoseRedis(stores.client, settings)),
     ...(await Promise.all(queues.map(diagnoseLoss))),
     ...(await diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX)),
     ...diagnoseSettings(application, settings),

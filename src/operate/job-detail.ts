@@ -28,6 +28,9 @@ export const jobDetailSchema = listedJobSchema.extend({
         endedAt: instant,
         code: z.string(),
         message: z.string(),
+        stack: z.string().nullable().meta({
+          description: "The stack of what was thrown, and of its causes, without the job's secrets.",
+        }),
       }),
     )
     .meta({ description: "The latest 50 attempts that failed, in order." }),
@@ -65,8 +68,9 @@ export async function readDetail(
     delayMs: reading.int("delayMs", optionsIn(reading, record.options).delay, 0),
     crashes: reading.int("crashes", record.crashes, 0),
     worker: record.worker ?? null,
-    attempts: record.attempts.map((attempt) => ({
+    attempts: record.attempts.map(({ trace, ...attempt }) => ({
       ...attempt,
+      stack: trace || null,
       startedAt: reading.time("attempts", attempt.startedAt, status.submittedAt),
       endedAt: reading.time("attempts", attempt.endedAt, status.submittedAt),
     })),

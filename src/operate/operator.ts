@@ -10,10 +10,12 @@ import { acceptLoss } from "../queue/data-loss.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../queue/queue-store.ts";
 import { connectRedis } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
+import { openStatusReader } from "../status/read-status.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { type AuditEntry, readAuditLog } from "./audit-log.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
+import { type JobDetail, readDetail } from "./job-detail.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
 import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
 
@@ -30,6 +32,12 @@ export interface Acceptance {
 export interface Operator {
   /** Lists jobs: ended ones with the latest first, the others with the next to run first. */
   list(query: JobQuery): Promise<JobPage>;
+  /**
+   * Reads everything known about a job, its secrets redacted.
+   *
+   * @returns undefined when there is no such job, or no longer
+   */
+  detail(id: string): Promise<JobDetail | undefined>;
   /**
    * Returns a failed job to its queue with all its attempts before it. Effects that are done stay done.
    *
@@ -99,10 +107,12 @@ export function openOperator(
   events = createEvents(),
 ): Operator {
   const { queues } = application;
+  const readStatus = openStatusReader(stores);
   const declared = queues.map(stores.of);
   const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
   return {
     list: (query) => inTime(listJobs(stores, application, query)),
+    detail: (id) => readDetail(stores, application.jobs, readStatus, id),
     async retry(id) {
       const outcome = await inTime(retryJob(storeOf(stores, id), id));
       if (outcome === "missing") throw jobNotFound();

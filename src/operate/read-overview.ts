@@ -1,8 +1,8 @@
-import type { Durability } from "../config/variables.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { CLOCK_TOLERANCE_MS, type Clock } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
+import type { Expectations } from "../redis/requirements.ts";
 import { openCancelledCounter } from "./count-cancelled.ts";
 import type { Overview, RedisOverview, SamplePoint, WorkerOverview } from "./overview.ts";
 import { percentilesOf, type QueueReading, readQueue } from "./queue-overview.ts";
@@ -11,7 +11,7 @@ import { openRedisReader } from "./redis-overview.ts";
 export interface OverviewOptions {
   readonly stores: QueueStores;
   readonly queues: readonly string[];
-  readonly durability: Durability;
+  readonly expectations: Expectations;
   readonly clock: Pick<Clock, "offsetMs">;
 }
 
@@ -26,8 +26,8 @@ const HISTORY_MAX = 300;
 const SHORTEST_STEP_S = 0.5;
 
 /** Reads overviews. Each one adds a point to the history. */
-export function openOverviewReader({ stores, queues, durability, clock }: OverviewOptions): OverviewReader {
-  const readRedis = openRedisReader(stores.client, durability);
+export function openOverviewReader({ stores, queues, expectations, clock }: OverviewOptions): OverviewReader {
+  const readRedis = openRedisReader(stores.client, expectations);
   const countCancelled = openCancelledCounter();
   const declared = queues.map(stores.of);
   const history = createHistory();

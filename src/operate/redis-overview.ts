@@ -1,6 +1,5 @@
-import type { Durability } from "../config/variables.ts";
 import type { RedisConnection } from "../redis/connection.ts";
-import { checkRedis, type RedisCheck, readInfo } from "../redis/requirements.ts";
+import { checkRedis, type Expectations, type RedisCheck, readInfo } from "../redis/requirements.ts";
 import type { RedisOverview } from "./overview.ts";
 
 const CHECK_EVERY_MS = 10_000;
@@ -19,8 +18,9 @@ const names: Readonly<Record<string, string>> = {
 /** @returns a reader of Redis's state. It rereads the settings every 10 s at most. */
 export function openRedisReader(
   client: RedisConnection,
-  durability: Durability,
+  expectations: Expectations,
 ): () => Promise<RedisOverview> {
+  const { HOLDFAST_DURABILITY: durability } = expectations;
   let checks: readonly RedisCheck[] = [];
   let checkedAt = Number.NEGATIVE_INFINITY;
   return async () => {
@@ -28,7 +28,7 @@ export function openRedisReader(
     await client.ping();
     const pingMs = Math.round((performance.now() - askedAt) * 100) / 100;
     if (askedAt - checkedAt > CHECK_EVERY_MS) {
-      checks = await checkRedis(client, durability);
+      checks = await checkRedis(client, expectations);
       checkedAt = askedAt;
     }
     const info = await readInfo(client);

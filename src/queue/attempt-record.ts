@@ -12,6 +12,8 @@ export interface AttemptRecord {
   readonly endedAt: number;
   readonly code: string;
   readonly message: string;
+  /** The stack of what was thrown, and of its causes; "" where there is none. */
+  readonly trace: string;
 }
 
 /** Prefix of the fields of a job that hold them. */
@@ -24,7 +26,11 @@ const script = loadScript(import.meta.url, "keep-attempt.lua");
 /** Stores it in a field of the job, so that it goes with the job. */
 export async function keepAttempt(store: QueueStore, jobId: string, record: AttemptRecord): Promise<void> {
   const field = `${FIELD}${record.attempt % KEPT_MAX}`;
-  const encrypted = { ...record, message: store.encryptText(jobId, "attempt", record.message) };
+  const encrypted = {
+    ...record,
+    message: store.encryptText(jobId, "attempt", record.message),
+    trace: store.encryptText(jobId, "trace", record.trace),
+  };
   await script.run(store.client, [store.keys.job(jobId)], [field, JSON.stringify(encrypted)]);
 }
 
@@ -43,6 +49,7 @@ const recordSchema = z.object({
   endedAt: z.number(),
   code: z.string(),
   message: z.string(),
+  trace: z.string().default(""),
 });
 
 function recordIn(json: string): AttemptRecord[] {

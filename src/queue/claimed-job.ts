@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../errors/error-codes.ts";
 import type { Failure } from "../job/failure.ts";
 import type { JobEnvelope } from "./envelope.ts";
 import type { Lease } from "./lease.ts";
@@ -29,11 +30,12 @@ export type AttemptOutcome =
   | {
       readonly kind: "failed";
       readonly failure: Failure;
-      readonly stack: string;
+      /** The stack of what was thrown, and of its causes. */
+      readonly trace: string;
       /** Milliseconds to the next attempt, instead of the retry policy's. */
       readonly retryAfterMs?: number | undefined;
     }
   /** Returned to the queue for another worker; uses up no attempt. */
   | { readonly kind: "released" }
   /** Claimed again after a delay; uses up no attempt. */
-  | { readonly kind: "deferred"; readonly delayMs: number };
+  | { readonly kind: "deferred"; readonly delayMs: number; readonly code?: ErrorCode };

@@ -58,36 +58,45 @@ export class ClaimingWorker extends RedisClockWorker {
     }
   }
 
-  override async processJob(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
-    const { leases, lockMs } = this.#options;
-    const id = job.id ?? "";
-    const older = this.#attempts.get(id);
-    if (older !== undefined) await endOf(older, () => leases.lost([id]));
-    const lease = leases.claim(id);
-    this.#claim(job, lease ?? new Lease(lockMs));
-    if (lease === undefined) return await this.#defer(job, token);
-    const attempt = this.#attempt(job, () => super.processJob(job, token, fetchNext));
-    this.#attempts.set(id, attempt);
-    return await attempt;
+  override processJob(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
+    const older = this.#attempts.get(job.id ?? "");
+    return older === undefined
+      ? this.#process(job, token, fetchNext)
+      : this.#processAfter(older, job, token, fetchNext);
   }
 
-  async #attempt(job: AnyJob, run: () => Promise<NextJob>): Promise<NextJob> {
+  async #processAfter(
+    older: Promise<unknown>,
+    job: AnyJob,
+    token: string,
+    fetchNext?: () => boolean,
+  ): Promise<NextJob> {
+    await endOf(older, () => this.#options.leases.lost([job.id ?? ""]));
+    return await this.#process(job, token, fetchNext);
+  }
+
+  #process(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
+    const { leases, lockMs, onRefused } = this.#options;
+    const id = job.id ?? "";
+    const lease = leases.claim(id);
+    if (job instanceof ReportingJob) job.claimedBy({ lease: lease ?? new Lease(lockMs), lockMs, onRefused });
+    if (lease === undefined) return this.#defer(job, token);
+    const attempt = this.#attempt(job, token, fetchNext);
+    this.#attempts.set(id, attempt);
+    return attempt;
+  }
+
+  async #attempt(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
     const { leases, onClaimed, onDelayed } = this.#options;
     const id = job.id ?? "";
     onClaimed(id);
     try {
-      return await run();
+      return await super.processJob(job, token, fetchNext);
     } finally {
       leases.release(id);
       this.#attempts.delete(id);
       if (isDelayed(job)) await onDelayed(id);
     }
-  }
-
-  #claim(job: AnyJob, lease: Lease): void {
-    const { lockMs, onRefused } = this.#options;
-    if (job instanceof ReportingJob)
-      job.claimedBy({ lease, lockMs, onRefused: (error) => onRefused(job.id ?? "", error) });
   }
 
   async #defer(job: AnyJob, token: string): Promise<undefined> {

@@ -39,7 +39,7 @@ export async function finishAttempt(
 function bullmqError(
   store: QueueStore,
   jobId: string,
-  { failure, stack }: Extract<AttemptOutcome, { kind: "failed" }>,
+  { failure, trace }: Extract<AttemptOutcome, { kind: "failed" }>,
 ): Error {
   const message = formatFailure({
     ...failure,
@@ -48,7 +48,7 @@ function bullmqError(
   const error = failure.retryable
     ? new HoldfastError(failure.code, message)
     : new UnrecoverableError(message);
-  const trace = stack.split("\n").slice(0, STACK_LINES_MAX).join("\n");
-  error.stack = store.encryptText(jobId, "trace", trace);
+  const stack = trace.split("\n").slice(0, STACK_LINES_MAX).join("\n");
+  error.stack = store.encryptText(jobId, "trace", stack);
   return error;
 }

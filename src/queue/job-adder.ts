@@ -1,4 +1,4 @@
-import type { RetryPolicy } from "../job/retry-policy.ts";
+import type { Backoff } from "../job/retry-policy.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
 import { epochLua, memoryLua, nowLua } from "../redis/includes.ts";
@@ -59,7 +59,9 @@ export function createJobAdder(store: WritableQueueStore): JobAdder {
 
 async function addAll({ epoch, keys }: WritableQueueStore, jobs: readonly ScriptArgs[]): Promise<Holder[]> {
   const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
-    const args = [keys.start, id, count, UNCHECKED_MAX, ...jobs.flat()];
+    const args: (string | number)[] = [keys.start, id, count, UNCHECKED_MAX];
+    // `flat()` takes longer (row `http-submit`).
+    for (const job of jobs) args.push(...job);
     const written = await epoch.write(script, [keys.epoch, keys.jobsSinceMemoryCheck], args);
     return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
   });
@@ -91,16 +93,16 @@ type ScriptArgs = readonly [
 /** The options that workers need, as JSON. BullMQ would repeat id and deduplication key here. */
 function bullmqOptions({ retry, timing: { delayMs, priority }, trace }: NewJob): string {
   return JSON.stringify({
-    ...bullmqRetry(retry),
-    ...(delayMs > 0 && { delay: delayMs }),
-    ...(priority > 0 && { priority }),
+    attempts: retry.attempts,
+    backoff: bullmqBackoff(retry.backoff),
+    delay: delayMs > 0 ? delayMs : undefined,
+    priority: priority > 0 ? priority : undefined,
     // BullMQ's short name for the context of its telemetry.
-    ...(trace !== undefined && { tm: trace }),
+    tm: trace,
   });
 }
 
-function bullmqRetry({ attempts, backoff }: RetryPolicy) {
+function bullmqBackoff(backoff: Backoff) {
   const { kind: type, delayMs: delay } = backoff;
-  const jitter = backoff.kind === "exponential" ? { jitter: backoff.jitter ?? 0 } : {};
-  return { attempts, backoff: { type, delay, ...jitter } };
+  return { type, delay, jitter: backoff.kind === "exponential" ? (backoff.jitter ?? 0) : undefined };
 }

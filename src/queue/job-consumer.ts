@@ -161,13 +161,18 @@ function attemptRunner(options: ConsumerOptions, leases: Leases, attempt: Attemp
   const poisonJobs = createPoisonJobs(store, limits.lockMs);
 
   async function outcomeOf(job: ClaimedJob): Promise<AttemptOutcome> {
-    const outcome = (await poisonJobs.defer(job)) ?? (await attempt(job));
-    return job.lease.reason === undefined ? outcome : orCancelled(outcome, job.lease.reason);
+    try {
+      const deferral = poisonJobs.mayBePoison(job) ? await poisonJobs.defer(job) : undefined;
+      const outcome = deferral ?? (await attempt(job));
+      return job.lease.reason === undefined ? outcome : orCancelled(outcome, job.lease.reason);
+    } catch (error) {
+      return unexpected(error);
+    }
   }
 
   return async (job: Job, token: string): Promise<unknown> => {
     const lease = leases.get(job.id ?? "") ?? new Lease(limits.lockMs);
-    const outcome = await outcomeOf(new BullmqJob(job, token, lease, store)).catch(unexpected);
+    const outcome = await outcomeOf(new BullmqJob(job, token, lease, store));
     if (outcome.kind === "failed") await keepFailure(options, job, outcome);
     return await finishAttempt(store, job, token, outcome);
   };
@@ -177,12 +182,12 @@ function attemptRunner(options: ConsumerOptions, leases: Leases, attempt: Attemp
 function orCancelled(outcome: AttemptOutcome, reason: unknown): AttemptOutcome {
   const isFinal = outcome.kind === "completed" || (outcome.kind === "failed" && !outcome.failure.retryable);
   const isCancelled = reason instanceof HoldfastError && reason.code === "CANCELLED";
-  return isFinal || !isCancelled ? outcome : { kind: "failed", failure: failureOf(reason), stack: "" };
+  return isFinal || !isCancelled ? outcome : { kind: "failed", failure: failureOf(reason), trace: "" };
 }
 
 /** An attempt never throws: this is Redis's fault. */
 function unexpected(error: unknown): AttemptOutcome {
-  return { kind: "failed", failure: failureOf(redisFault(error)), stack: "" };
+  return { kind: "failed", failure: failureOf(redisFault(error)), trace: "" };
 }
 
 /** A job cancelled while its attempt was ending would be found as cancelled only when it is due. */
@@ -199,7 +204,7 @@ async function finishCancellation({ store, events }: ConsumerOptions, jobId: str
 async function keepFailure(
   { store, workerName, events }: ConsumerOptions,
   job: Job,
-  { failure }: Extract<AttemptOutcome, { kind: "failed" }>,
+  { failure, trace }: Extract<AttemptOutcome, { kind: "failed" }>,
 ): Promise<void> {
   const record = {
     attempt: job.attemptsMade + 1,
@@ -208,6 +213,7 @@ async function keepFailure(
     endedAt: Date.now(),
     code: failure.code,
     message: failure.message,
+    trace,
   };
   await keepAttempt(store, job.id ?? "", record).catch(events.onError);
 }

@@ -38,6 +38,7 @@ export async function readJobRecord(store: QueueStore, id: string): Promise<JobR
     attempts: attemptRecords(fields).map((record) => ({
       ...record,
       message: decryptedOrWhyNot(() => store.decryptText(id, "attempt", record.message)),
+      trace: decryptedOrWhyNot(() => store.decryptText(id, "trace", record.trace)),
     })),
     logs: (logs ?? []).map((line) => decryptedOrWhyNot(() => store.decryptText(id, "log", line))),
   };

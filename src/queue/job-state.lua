@@ -7,10 +7,14 @@ local function jobExists(prefix, id)
   return redis.call("EXISTS", prefix .. id) == 1
 end
 
+local function hasCompleted(prefix, id)
+  return redis.call("ZSCORE", prefix .. "completed", id) and true
+end
+
 -- The state of a job that exists, and when it is due where it is delayed. Found by elimination: the list of waiting jobs can
 -- hold millions and is never searched.
 local function jobState(prefix, id)
-  if redis.call("ZSCORE", prefix .. "completed", id) then return "completed" end
+  if hasCompleted(prefix, id) then return "completed" end
   if redis.call("ZSCORE", prefix .. "failed", id) then return "failed" end
   if redis.call("LPOS", prefix .. "active", id) then return "active" end
   if redis.call("ZSCORE", prefix .. "prioritized", id) then return "prioritized" end

@@ -4,6 +4,8 @@ import type { QueueStore } from "./queue-store.ts";
 
 /** Jobs that were active at more than one crash of a worker. */
 export interface PoisonJobs {
+  /** Whether the job may be what crashed its workers. */
+  mayBePoison(job: Pick<ClaimedJob, "crashes">): boolean;
   /** @returns undefined when the job may run now */
   defer(job: Pick<ClaimedJob, "id" | "crashes" | "lease">): Promise<AttemptOutcome | undefined>;
 }
@@ -18,8 +20,8 @@ const CRASHES_MIN = 2;
  */
 export function createPoisonJobs({ client, keys }: QueueStore, lockMs: number): PoisonJobs {
   return {
+    mayBePoison: ({ crashes }) => crashes >= CRASHES_MIN,
     async defer({ id, crashes, lease }) {
-      if (crashes < CRASHES_MIN) return undefined;
       const isNewCrash = async () => {
         const deferredAt = await client.hget(keys.job(id), "deferredAtCrash");
         if (Number(deferredAt ?? 0) >= crashes) return false;

@@ -31,6 +31,8 @@ export function queueKeys(prefix: string, queue: string) {
     ledgerStart: key("ledger:"),
     /** Living jobs that use a ledger, as `<job id>/<deduplication key>`, scored by when the sweep looks at them next. */
     joinedJobs: key("ledgers"),
+    /** Jobs that have just begun a ledger, the oldest first, as `<milliseconds>/<job id>/<deduplication key>`. */
+    newLedgers: key("ledgers:new"),
     /** Effects in doubt, scored by since when. */
     doubts: key("doubts"),
     /** Who resolved which doubt, when, and on what evidence. */

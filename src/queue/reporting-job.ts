@@ -8,8 +8,8 @@ import type { Lease } from "./lease.ts";
 export interface Claim {
   readonly lease: Lease;
   readonly lockMs: number;
-  /** Called with the first error when Redis refuses to store how the attempt ended; it is sent again. */
-  readonly onRefused: (error: unknown) => void;
+  /** Called with the first error when Redis refuses to store how an attempt ended; it is sent again. */
+  readonly onRefused: (jobId: string, error: unknown) => void;
 }
 
 /** BullMQ's codes for a job that is no longer this worker's: missing, without lock, with another's lock, not active. */
@@ -28,16 +28,16 @@ export class ReportingJob extends Job<unknown, unknown, string> {
     this.#claim = claim;
   }
 
-  override async moveToCompleted(result: unknown, token: string, fetchNext?: boolean) {
-    return await this.#end(token, () => super.moveToCompleted(result, token, fetchNext));
+  override moveToCompleted(result: unknown, token: string, fetchNext?: boolean) {
+    return this.#end(token, () => super.moveToCompleted(result, token, fetchNext));
   }
 
-  override async moveToWait(token = ""): Promise<number> {
-    return await this.#end(token, () => super.moveToWait(token));
+  override moveToWait(token = ""): Promise<number> {
+    return this.#end(token, () => super.moveToWait(token));
   }
 
-  override async moveToDelayed(timestamp: number, token = ""): Promise<void> {
-    await this.#end(token, () => super.moveToDelayed(timestamp, token));
+  override moveToDelayed(timestamp: number, token = ""): Promise<void> {
+    return this.#end(token, () => super.moveToDelayed(timestamp, token));
   }
 
   override async moveToFailed<E extends Error>(error: E, token: string, fetchNext?: boolean) {
@@ -52,16 +52,15 @@ export class ReportingJob extends Job<unknown, unknown, string> {
     });
   }
 
-  async #end<T>(token: string, move: () => Promise<T>): Promise<T> {
+  #end<T>(token: string, move: () => Promise<T>): Promise<T> {
     const claim = this.#claim;
-    if (claim === undefined) return await move();
-    const { onRefused } = claim;
-    try {
-      return await untilAnswered(move, { isLeased: () => this.#isLeased(claim, token), onRefused });
-    } catch (error) {
+    if (claim === undefined) return move();
+    const isLeased = () => this.#isLeased(claim, token);
+    const onRefused = (error: unknown) => claim.onRefused(this.id ?? "", error);
+    return untilAnswered(move, { isLeased, onRefused }).catch((error: unknown) => {
       if (isUnanswered(error) || NOT_OURS.has(codeOf(error))) this.#unstored = error;
       throw error;
-    }
+    });
   }
 
   /** Renews the lock, because BullMQ has stopped renewing it. */

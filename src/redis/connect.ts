@@ -44,7 +44,7 @@ export async function connectRedis(
 ): Promise<ConnectedRedis> {
   const redis = await reachRedis(settings, mode, log);
   try {
-    const check = requireFitRedis(redis.client, settings.HOLDFAST_DURABILITY);
+    const check = requireFitRedis(redis.client, settings);
     await withDeadline(check, START_TIMEOUT_MS, () => unreachable(settings));
     return redis;
   } catch (error) {

@@ -1,5 +1,5 @@
 import { Cluster, type Redis } from "ioredis";
-import type { Durability } from "../config/variables.ts";
+import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type RedisConnection, serversOf } from "./connection.ts";
 
@@ -9,6 +9,8 @@ export interface RedisCheck {
   readonly expected: string;
   readonly found: string;
   readonly holds: boolean;
+  /** Whether it cannot be read, and an operator states it. */
+  readonly isStated?: true;
   /** What can happen otherwise. */
   readonly risk: string;
   readonly remedy: string;
@@ -16,10 +18,13 @@ export interface RedisCheck {
 
 const OLDEST_VERSION = 7;
 
+/** What a configuration expects of Redis. */
+export type Expectations = Pick<Settings, "HOLDFAST_DURABILITY" | "HOLDFAST_STORE_TRUST">;
+
 /** Checks what the configured durability rests on. In a cluster every master is checked, and the worst is returned. */
-export async function checkRedis(client: RedisConnection, durability: Durability): Promise<RedisCheck[]> {
+export async function checkRedis(client: RedisConnection, expectations: Expectations): Promise<RedisCheck[]> {
   const [first = [], ...others] = await Promise.all(
-    serversOf(client).map((server) => checkServer(server, durability, client instanceof Cluster)),
+    serversOf(client).map((server) => checkServer(server, expectations, client instanceof Cluster)),
   );
   return first.map((check, index) =>
     check.holds ? (others.map((checks) => checks[index]).find((other) => !other?.holds) ?? check) : check,
@@ -28,7 +33,7 @@ export async function checkRedis(client: RedisConnection, durability: Durability
 
 async function checkServer(
   client: Redis,
-  durability: Durability,
+  { HOLDFAST_DURABILITY: durability, HOLDFAST_STORE_TRUST: stated }: Expectations,
   isClusterExpected: boolean,
 ): Promise<RedisCheck[]> {
   const info = await readInfo(client);
@@ -37,22 +42,24 @@ async function checkServer(
     checkVersion(info),
     checkRole(info),
     checkTopology(info, isClusterExpected),
-    ...(await Promise.all(settings.map((setting) => checkSetting(client, setting)))),
+    ...(await Promise.all(
+      settings.map((setting) => checkSetting(client, setting, stated.get(setting.name))),
+    )),
     ...(durability.level === "replica" ? [checkReplicas(info, durability.replicas)] : []),
   ];
 }
 
 /** @throws HoldfastError `STORE_UNFIT` that names every flaw, its risk and its remedy */
-export async function requireFitRedis(client: RedisConnection, durability: Durability): Promise<void> {
-  const flaws = (await checkRedis(client, durability)).filter(({ holds }) => !holds);
+export async function requireFitRedis(client: RedisConnection, expectations: Expectations): Promise<void> {
+  const flaws = (await checkRedis(client, expectations)).filter(({ holds }) => !holds);
   if (flaws.length === 0) return;
-  throw new HoldfastError("STORE_UNFIT", flaws.map((flaw) => describeFlaw(flaw, durability)).join("\n"));
+  throw new HoldfastError("STORE_UNFIT", flaws.map((flaw) => describeFlaw(flaw, expectations)).join("\n"));
 }
 
 /** The flaw as one line for an operator. */
-function describeFlaw(flaw: RedisCheck, durability: Durability): string {
+function describeFlaw(flaw: RedisCheck, { HOLDFAST_DURABILITY: { level } }: Expectations): string {
   const { setting, expected, found, risk, remedy } = flaw;
-  return `${setting}: HOLDFAST_DURABILITY=${durability.level} expects ${expected}, found ${found}; ${risk}. Remedy: ${remedy}.`;
+  return `${setting}: HOLDFAST_DURABILITY=${level} expects ${expected}, found ${found}; ${risk}. Remedy: ${remedy}.`;
 }
 
 interface Setting {
@@ -81,20 +88,24 @@ const persistence: readonly Setting[] = [
   },
 ];
 
-async function checkSetting(client: RedisConnection, setting: Setting): Promise<RedisCheck> {
-  const { name, expected, risk } = setting;
+async function checkSetting(
+  client: RedisConnection,
+  { name, expected, risk }: Setting,
+  stated: string | undefined,
+): Promise<RedisCheck> {
   const found = await readSetting(client, name);
-  const remedy =
-    found === undefined
-      ? `allow the user CONFIG GET, and set ${name} ${expected}`
-      : `CONFIG SET ${name} ${expected}`;
+  const known = found ?? stated;
   return {
     setting: name,
     expected,
-    found: found ?? "(Redis does not say)",
-    holds: found === expected,
+    found: known ?? "(Redis does not say)",
+    holds: known === expected,
+    ...(found === undefined && stated !== undefined && { isStated: true }),
     risk,
-    remedy,
+    remedy:
+      found === undefined
+        ? `allow the user CONFIG GET, or see that the provider gives ${name} ${expected} and state it: HOLDFAST_STORE_TRUST=${name}=${expected}`
+        : `CONFIG SET ${name} ${expected}`,
   };
 }
 

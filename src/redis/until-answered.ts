@@ -37,18 +37,29 @@ export interface UntilAnsweredOptions {
  *
  * @throws the error of the last try, when it is an answer or `isLeased` returned false
  */
-export async function untilAnswered<T>(
+export function untilAnswered<T>(work: () => Promise<T>, options: UntilAnsweredOptions): Promise<T> {
+  // Most are answered at once: no more than this is in their way (row `work`).
+  return work().catch((error: unknown) => {
+    if (!isUnanswered(error)) throw error;
+    options.onRefused?.(error);
+    return repeat(work, options, error);
+  });
+}
+
+async function repeat<T>(
   work: () => Promise<T>,
-  { isLeased, onRefused }: UntilAnsweredOptions,
+  { isLeased }: UntilAnsweredOptions,
+  firstError: unknown,
 ): Promise<T> {
+  let unanswered = firstError;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+    await pause(pauseMs);
+    if (!(await isLeased())) throw unanswered;
     try {
       return await work();
     } catch (error) {
       if (!isUnanswered(error)) throw error;
-      if (pauseMs === FIRST_PAUSE_MS) onRefused?.(error);
-      await pause(pauseMs);
-      if (!(await isLeased())) throw error;
+      unanswered = error;
     }
   }
 }

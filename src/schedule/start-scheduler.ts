@@ -1,8 +1,9 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
-import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { stopAll, stopOnce } from "../lib/running.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
-import { openSubmitPath } from "../submit/submit-path.ts";
+import { openReadiness } from "../queue/readiness.ts";
+import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { logTicks } from "../telemetry/log-events.ts";
 import { createLogger, type WithLogger } from "../telemetry/logger.ts";
@@ -42,7 +43,7 @@ export async function startScheduler(
     measureRedis(metrics, path.stores, queues);
     measureClock(metrics, path.clock);
   }
-  const metricsServer = await serveMetrics(metrics, settings, path);
+  const metricsServer = await serveMetrics(metrics, settings, path, queues);
   const stop = new AbortController();
   const tools = { submitter: path.submitter, clock: path.clock, events, stopping: stop.signal };
   const running = schedules.map((schedule) => runSchedule(schedule, tools));
@@ -61,10 +62,11 @@ export async function startScheduler(
 async function serveMetrics(
   metrics: Metrics | undefined,
   settings: Settings,
-  path: Running,
+  path: SubmitPath,
+  queues: readonly string[],
 ): Promise<MetricsServer | undefined> {
   try {
-    return await (metrics && startMetricsServer(metrics, settings));
+    return await (metrics && startMetricsServer(metrics, settings, openReadiness(path, queues, settings)));
   } catch (error) {
     await path.stop();
     throw error;

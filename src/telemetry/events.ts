@@ -21,8 +21,9 @@ export interface AttemptFailure {
 
 /** How an attempt ended. */
 export type AttemptEnd =
-  | { readonly kind: "completed" | "released" | "deferred" }
-  | { readonly kind: "failed"; readonly failure: AttemptFailure };
+  | { readonly kind: "completed" | "released" }
+  | { readonly kind: "deferred"; readonly code?: ErrorCode }
+  | { readonly kind: "failed"; readonly failure: AttemptFailure; readonly trace: string };
 
 /** A tick of a schedule. */
 export interface TickEvent {

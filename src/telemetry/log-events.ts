@@ -1,17 +1,18 @@
 import type { AttemptEnd, Events } from "./events.ts";
 import type { Logger } from "./logger.ts";
 
-const ends: Readonly<Record<Exclude<AttemptEnd["kind"], "failed">, string>> = {
+const ends: Readonly<Record<Exclude<AttemptEnd["kind"], "failed" | "deferred">, string>> = {
   completed: "attempt completed",
   released: "job released",
-  deferred: "job deferred until its effect may begin",
 };
 
 /** Logs how attempts end: failures at warn, completed ones at debug, since they would flood the log. */
 export function logAttempts(events: Events, log: Logger): void {
   events.on("attempt.ended", ({ id: jobId, type, attemptsMade }, end, durationMs) => {
     const fields = { jobId, type, attempt: attemptsMade + 1, durationMs: Math.round(durationMs) };
-    if (end.kind === "failed") log.warn({ ...fields, ...end.failure }, "attempt failed");
+    if (end.kind === "failed")
+      log.warn({ ...fields, ...end.failure, err: { stack: end.trace } }, "attempt failed");
+    else if (end.kind === "deferred") log.info({ ...fields, code: end.code }, "job deferred");
     else log[end.kind === "completed" ? "debug" : "info"](fields, ends[end.kind]);
   });
 }

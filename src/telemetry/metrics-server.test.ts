@@ -4,10 +4,16 @@ import { type Environment, readSettings } from "../config/settings.ts";
 import { createMetrics } from "./metrics.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 
+let reasons: string[] = [];
+
 async function serve(port = "0", more: Environment = {}) {
   const metrics = createMetrics();
   metrics.gauge("holdfast_subscribers").set(7);
-  const server = await startMetricsServer(metrics, readSettings({ HOLDFAST_METRICS_PORT: port, ...more }));
+  const server = await startMetricsServer(
+    metrics,
+    readSettings({ HOLDFAST_METRICS_PORT: port, ...more }),
+    async () => reasons,
+  );
   onTestFinished(server.stop);
   return server;
 }
@@ -24,11 +30,17 @@ describe("the server for metrics", () => {
     expect(await answer.text()).toContain("holdfast_subscribers 7\n");
   });
 
-  it("answers that the process lives, and serves nothing else", async () => {
+  it("answers whether the process lives and is ready, and serves nothing else", async () => {
     const { url } = await serve();
     const at = (path: string, method = "GET") => fetch(new URL(path, url), { method });
 
     expect(await (await at("/health/live")).json()).toEqual({ status: "live" });
+    expect(await (await at("/health/ready")).json()).toEqual({ status: "ready", reasons: [] });
+    reasons = ["Redis is away"];
+    const away = await at("/health/ready");
+    reasons = [];
+    expect(away.status).toBe(503);
+    expect(await away.json()).toEqual({ status: "not ready", reasons: ["Redis is away"] });
     expect((await at("/metrics?name=value")).status).toBe(200);
     expect((await at("/metrics", "HEAD")).status).toBe(200);
     expect((await at("/jobs")).status).toBe(404);

@@ -7,7 +7,7 @@ import { cannotListen, urlOf } from "../lib/listening.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { METRICS_TYPE, type Metrics } from "./metrics.ts";
 
-/** Serves metrics for a role that has no other server. */
+/** Serves a role's metrics and health to what watches it. */
 export interface MetricsServer extends Running {
   /** E.g. `http://127.0.0.1:9464/metrics`. */
   readonly url: string;
@@ -19,24 +19,28 @@ export interface MeasuredRole extends Running {
   readonly metricsUrl: string | undefined;
 }
 
+type NotReady = () => Promise<readonly string[]>;
+
 const REQUEST_MAX_MS = 5_000;
 
 /**
- * Serves `/metrics` and `/health/live` at `HOLDFAST_METRICS_HOST` and `HOLDFAST_METRICS_PORT`.
+ * Serves `/metrics`, `/health/live` and `/health/ready` at `HOLDFAST_METRICS_HOST` and `HOLDFAST_METRICS_PORT`.
  *
  * On loopback it answers to this machine's names and `HOLDFAST_ALLOWED_HOSTS`. Elsewhere somebody has opened it to the network, so it
  * answers to every name.
  *
+ * @param notReady why the role can do nothing now; empty when it is ready
  * @throws HoldfastError `START_FAILED` when the port is in use
  */
 export async function startMetricsServer(
   metrics: Metrics,
   { HOLDFAST_METRICS_HOST: host, HOLDFAST_METRICS_PORT: port = 0, HOLDFAST_ALLOWED_HOSTS: allowed }: Settings,
+  notReady: NotReady,
 ): Promise<MetricsServer> {
   const limits = { requestTimeout: REQUEST_MAX_MS, headersTimeout: REQUEST_MAX_MS };
   const guard = isLoopback(host) ? createHostGuard(allowed) : () => undefined;
   const server = createServer(limits, (request, response) => {
-    void answerTo(request, metrics, guard).then((answer) => send(response, answer));
+    void answerTo(request, { metrics, notReady }, guard).then((answer) => send(response, answer));
   });
   server.listen(port, host);
   await once(server, "listening").catch((error: unknown) => {
@@ -71,15 +75,29 @@ function send(response: ServerResponse, { status, type, body }: Answer): void {
   response.end(body); // Node.js sends no body for HEAD
 }
 
-async function answerTo(request: IncomingMessage, metrics: Metrics, guard: HostGuard): Promise<Answer> {
+async function answerTo(
+  request: IncomingMessage,
+  { metrics, notReady }: { readonly metrics: Metrics; readonly notReady: NotReady },
+  guard: HostGuard,
+): Promise<Answer> {
   const { method, url = "" } = request;
   const stranger = guard(request);
   if (stranger !== undefined) return plain(stranger.httpStatus, `${stranger.message}\n`);
   if (method !== "GET" && method !== "HEAD") return plain(405, "Expected GET or HEAD\n");
   const [path] = url.split("?");
   if (path === "/metrics") return { status: 200, type: METRICS_TYPE, body: await metrics.scrape() };
-  if (path === "/health/live") return { status: 200, type: "application/json", body: '{"status":"live"}' };
-  return plain(404, "This server has /metrics and /health/live only\n");
+  if (path === "/health/live") return json(200, { status: "live" });
+  if (path === "/health/ready") {
+    const reasons = await notReady();
+    return reasons.length === 0
+      ? json(200, { status: "ready", reasons })
+      : json(503, { status: "not ready", reasons });
+  }
+  return plain(404, "This server has /metrics, /health/live and /health/ready only\n");
+}
+
+function json(status: number, body: object): Answer {
+  return { status, type: "application/json", body: JSON.stringify(body) };
 }
 
 function plain(status: number, body: string): Answer {

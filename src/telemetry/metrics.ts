@@ -1,9 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { type LabelOf, type MetricDefinition, metricDefinitions, type NameOf } from "./metric-definitions.ts";
+import { createTally, type Tally } from "./tally.ts";
 
 /** What one process reports: the metrics that its parts have created, and prom-client's of the process. */
 export interface Metrics {
   counter<Name extends NameOf<"counter">>(name: Name): Counter<LabelOf<Name>>;
+  tally(name: NameOf<"counter">): Tally;
   gauge<Name extends NameOf<"gauge">>(name: Name): Gauge<LabelOf<Name>>;
   histogram<Name extends NameOf<"histogram">>(name: Name): Histogram<LabelOf<Name>>;
   /** Runs `read` at each scrape, to set gauges. It must end in time and not throw. */
@@ -21,6 +23,14 @@ export function createMetrics(): Metrics {
   const reads: (() => Promise<void> | void)[] = [];
   return {
     counter: (name) => new Counter(configOf(name, registry)),
+    tally(name) {
+      const { count, flush } = createTally(
+        new Counter(configOf(name, registry)),
+        metricDefinitions[name].labels as readonly LabelOf<typeof name>[],
+      );
+      reads.push(flush);
+      return count;
+    },
     gauge: (name) => new Gauge(configOf(name, registry)),
     histogram(name) {
       const { buckets }: MetricDefinition = metricDefinitions[name];

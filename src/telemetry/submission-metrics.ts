@@ -16,11 +16,10 @@ const outcomes = [
 
 /** Counts submissions by type and outcome. */
 export function measureSubmissions(events: Events, metrics: Metrics, types: readonly string[]): void {
-  const submissions = metrics.counter("holdfast_submissions_total");
+  const submissions = metrics.tally("holdfast_submissions_total");
   const typeLabel = closedSet(types);
-  for (const type of types) for (const outcome of outcomes) submissions.inc({ type, outcome }, 0);
-  const count = (type: string, outcome: (typeof outcomes)[number]) =>
-    submissions.inc({ type: typeLabel(type), outcome });
+  for (const type of types) for (const outcome of outcomes) submissions([type, outcome], 0);
+  const count = (type: string, outcome: (typeof outcomes)[number]) => submissions([typeLabel(type), outcome]);
   events.on("job.submitted", ({ type, duplicate }) => count(type, duplicate ? "duplicate" : "accepted"));
   events.on("submission.refused", (input, error) => count(typeIn(input), outcomeOf(error)));
 }

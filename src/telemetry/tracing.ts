@@ -76,14 +76,14 @@ export function startRequestSpan(
  *
  * @param scrub removes secrets from error messages
  */
-export async function inSpan<T>(
+export function inSpan<T>(
   name: string,
   attributes: Attributes,
   work: () => Promise<T>,
   scrub: (text: string) => string,
 ): Promise<T> {
-  if (traceId() === undefined) return await work();
-  return await trace.getTracer(NAME).startActiveSpan(name, { attributes }, async (span) => {
+  if (traceId() === undefined) return work();
+  return trace.getTracer(NAME).startActiveSpan(name, { attributes }, async (span) => {
     try {
       return await work();
     } catch (error) {

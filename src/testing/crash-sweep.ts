@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { Environment } from "../config/settings.ts";
 import type { JobHandler } from "../job/define-job.ts";
@@ -56,7 +55,7 @@ export async function crashSweep<PayloadIn, Result, EffectName extends string>(
   const lanes: SweepLane[] = [];
   try {
     const file = application instanceof URL ? fileURLToPath(application) : application;
-    const swept = { job, payload, sweep: randomUUID(), application: file, env, mayRepeat, timeoutMs, store };
+    const swept = { job, payload, application: file, env, mayRepeat, timeoutMs, store };
     const openLane = () => {
       const lane = new SweepLane(swept);
       lanes.push(lane);

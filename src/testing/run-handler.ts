@@ -70,8 +70,11 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
   requireDeclared(handler.job.effects, scripts);
   const progress: unknown[] = [];
   const logs: LoggedLine[] = [];
-  const job = claimedJob(handler, { payload, attempt, idempotencyKey, progress });
-  const ledger = new MemoryLedger(dedupKeyOf(job.type, idempotencyKey), knownEffects(scripts));
+  const known = knownEffects(scripts);
+  // What the ledger knows was left by an earlier delivery.
+  const delivery = attempt + Math.sign(known.size);
+  const job = claimedJob(handler, { payload, attempt, delivery, idempotencyKey, progress });
+  const ledger = new MemoryLedger(dedupKeyOf(job.type, idempotencyKey), known);
   const events = createEvents();
   const effects: RecordedEffects[] = [];
   const outcome = await runAttempt(
@@ -106,13 +109,14 @@ function requireDeclared(declared: object, scripts: object): void {
 interface JobParts {
   readonly payload: unknown;
   readonly attempt: number;
+  readonly delivery: number;
   readonly idempotencyKey: string;
   readonly progress: unknown[];
 }
 
 function claimedJob(
   { job: contract }: JobHandler,
-  { payload, attempt, idempotencyKey, progress }: JobParts,
+  { payload, attempt, delivery, idempotencyKey, progress }: JobParts,
 ): ClaimedJob {
   return {
     id: newJobId(contract.queue, "000000000000"),
@@ -123,8 +127,7 @@ function claimedJob(
     attemptsMade: attempt - 1,
     crashes: 0,
     readyAt: undefined,
-    // Not the first: what the ledger knows was left by an earlier one.
-    delivery: attempt + 1,
+    delivery,
     lease: new Lease(Number.POSITIVE_INFINITY),
     lockToken: "",
     progress: async (value) => void progress.push(value),
@@ -145,7 +148,7 @@ function endOf<Result>({ job: { retry } }: JobHandler, attempt: number, outcome:
     case "completed":
       return { state: "completed", result: outcome.result as Result } as const;
     case "failed": {
-      const { failure, stack, retryAfterMs } = outcome;
+      const { failure, trace: stack, retryAfterMs } = outcome;
       const state = failure.retryable && attempt < retry.attempts ? "delayed" : "failed";
       return { state, error: { ...failure, stack, retryAfterMs } } as const;
     }

@@ -19,8 +19,6 @@ import { until } from "./until.ts";
 export interface Swept {
   readonly job: JobContract;
   readonly payload: unknown;
-  /** Unique to the sweep: downstream must not take its jobs for those of another. */
-  readonly sweep: string;
   /** The path of the application. */
   readonly application: string;
   readonly env: Environment;
@@ -115,11 +113,12 @@ export class SweepLane {
   }
 
   async #submit(): Promise<OneJob> {
-    const { job, payload, sweep, env: more, timeoutMs, store } = this.#swept;
+    const { job, payload, env: more, timeoutMs, store } = this.#swept;
     const env = store.environment({ HOLDFAST_LOCK_MS: LOCK_MS, ...more });
     const application = defineConfig({ jobs: [job], handlers: async () => [] });
     const path = await openSubmitPath(application, readSettings(env));
-    const idempotencyKey = `${sweep}-${env.HOLDFAST_PREFIX}`;
+    // Unique, so that downstream does not take its effects for those of another run.
+    const idempotencyKey = `crash-sweep-${env.HOLDFAST_PREFIX}`;
     const { id } = await path.submitter.submit({ type: job.type, payload, idempotencyKey });
     const readStatus = openStatusReader(path.stores);
     const stores = application.queues.map(path.stores.of);

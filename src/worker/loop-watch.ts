@@ -66,9 +66,16 @@ export function endOnBlockedLoop({ role, silentMs }: LoopWatchOptions): Running 
 }
 
 /** Runs one job. The thread knows of it before it begins: a blocked loop cannot report anything. */
-export async function atWork<T>(jobId: string, timeoutMs: number, run: () => Promise<T>): Promise<T> {
-  const known = table;
-  if (known === undefined) return await run();
+export function atWork<T>(jobId: string, timeoutMs: number, run: () => Promise<T>): Promise<T> {
+  return table === undefined ? run() : watched(table, jobId, timeoutMs, run);
+}
+
+async function watched<T>(
+  known: WorkTable,
+  jobId: string,
+  timeoutMs: number,
+  run: () => Promise<T>,
+): Promise<T> {
   const slot = known.enter(jobId, timeoutMs);
   try {
     return await run();

@@ -1,5 +1,6 @@
 import type { EffectContext } from "../effect/effect-run.ts";
 import type { Effects } from "../effect/effects.ts";
+import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { InDoubtError, PermanentError } from "../job/attempt-errors.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
@@ -7,10 +8,10 @@ import { failureOf } from "../job/failure.ts";
 import { asItIs, type Scrub, scrubberOf } from "../job/redaction.ts";
 import { startsAllowed } from "../job/retry-policy.ts";
 import { check } from "../job/schema.ts";
-import { pathOf } from "../job/schema-issues.ts";
+import { pathOf, schemaIssues } from "../job/schema-issues.ts";
 import { Abort } from "../lib/abort.ts";
 import { delayMsOf } from "../lib/delay-ms.ts";
-import { asError, foreign, messageOf } from "../lib/thrown.ts";
+import { foreign, messageOf, traceOf } from "../lib/thrown.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
 import type { AttemptOutcome, ClaimedJob } from "../queue/claimed-job.ts";
 import type { Events } from "../telemetry/events.ts";
@@ -18,6 +19,11 @@ import { failpoint } from "../telemetry/failpoints.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { GivenAttempt } from "./given-attempt.ts";
 
+/** How long a job waits for a worker that has its handler. */
+const NO_HANDLER_FIRST_MS = 500;
+const NO_HANDLER_MOST_MS = 30_000;
+
+const ISSUES_NAMED_MAX = 5;
 const RESULT_MAX_BYTES = 64 * 1_024;
 
 export interface AttemptTools {
@@ -60,10 +66,9 @@ async function attemptSteps(tools: AttemptTools, job: ClaimedJob): Promise<unkno
 function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: ClaimedJob): JobHandler {
   const handler = handlers.get(job.type);
   if (handler !== undefined) return handler;
-  throw new HoldfastError(
-    "HANDLER_FAILED",
-    `This worker has no handler for "${job.type}"; is it older than the producer?`,
-  );
+  throw new HoldfastError("NO_HANDLER", `This worker has no handler for "${job.type}"`, {
+    retryAfterMs: Math.min(NO_HANDLER_FIRST_MS * 2 ** job.delivery, NO_HANDLER_MOST_MS),
+  });
 }
 
 function boundStarts(contract: JobContract, job: ClaimedJob): void {
@@ -79,9 +84,12 @@ function boundStarts(contract: JobContract, job: ClaimedJob): void {
 function checkPayload(contract: JobContract, job: ClaimedJob): unknown {
   const checked = check(contract.payload, job.envelope.payload);
   if (checked.issues === undefined) return checked.value;
+  const issues = schemaIssues(checked.issues).slice(0, ISSUES_NAMED_MAX);
+  const fields = issues.map(({ pointer, message }) => `${pointer || "the payload"}: ${message}`);
   throw new HoldfastError(
     "INVALID_PAYLOAD",
-    "The stored payload does not fit the contract that this worker knows",
+    `The stored payload does not fit the contract that this worker knows: ${fields.join("; ")}`,
+    { issues },
   );
 }
 
@@ -201,16 +209,19 @@ function completed(result: unknown): AttemptOutcome {
   return { kind: "completed", result };
 }
 
+/** Another worker, or this one later, may run the job; it has begun nothing. */
+const deferring = new Set<ErrorCode>(["EFFECT_BUSY", "STORE_ROLLED_BACK", "NO_HANDLER"]);
+
 function failed(thrown: unknown, scrub: Scrub): AttemptOutcome {
   if (thrown instanceof HoldfastError) {
     if (thrown.code === "WORKER_STOPPING") return { kind: "released" };
-    if (thrown.code === "EFFECT_BUSY" || thrown.code === "STORE_ROLLED_BACK")
-      return { kind: "deferred", delayMs: delayMsOf(thrown.retryAfterMs) };
+    if (deferring.has(thrown.code))
+      return { kind: "deferred", delayMs: delayMsOf(thrown.retryAfterMs), code: thrown.code };
   }
   return {
     kind: "failed",
     failure: failureOf(thrown, scrub),
-    stack: scrub(asError(thrown).stack ?? ""),
+    trace: scrub(traceOf(thrown)),
     retryAfterMs: askedDelay(thrown),
   };
 }

@@ -2,6 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
+import { openReadiness } from "../queue/readiness.ts";
 import { measureAttempts } from "../telemetry/attempt-metrics.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
 import type { Events } from "../telemetry/events.ts";
@@ -11,15 +12,16 @@ import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-ser
 /** @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure */
 export async function startWorkerMetrics(
   application: Application,
-  { stores, clock }: ConnectedQueues,
+  connected: ConnectedQueues,
   settings: Settings,
   events: Events,
 ): Promise<MetricsServer | undefined> {
   if (settings.HOLDFAST_METRICS_PORT === undefined) return undefined;
+  const { stores, clock } = connected;
   const metrics = createMetrics();
   measureRedis(metrics, stores, application.queues);
   measureClock(metrics, clock);
   measureAttempts(events, metrics, [...application.jobs.keys()]);
   measureEffects(events, metrics, application.jobs.values());
-  return await startMetricsServer(metrics, settings);
+  return await startMetricsServer(metrics, settings, openReadiness(connected, application.queues, settings));
 }

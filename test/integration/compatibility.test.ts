@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { bundlers, jobId, openBundledProject } from "../../compat/lib/bundles.ts";
-import { checkout, pack } from "../../compat/lib/folder.ts";
+import { checkout, pack, removeFolders } from "../../compat/lib/folder.ts";
 import { install } from "../../compat/lib/installs.ts";
 import { checkTypes, openTypedProject } from "../../compat/lib/types.ts";
 
@@ -11,6 +11,8 @@ describe("in somebody else's project the package", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     ({ tarball } = await pack());
   });
+
+  afterAll(removeFolders);
 
   it("installs without a warning, and without a dependency that this Node.js is too old for", async () => {
     expect((await install("npm", [tarball])).warnings).toEqual([]);

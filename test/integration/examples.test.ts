@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { countdown } from "../../examples/countdown/contract.ts";
 import countdownApplication from "../../examples/countdown/holdfast.config.ts";
 import { payInvoice, payInvoiceHandler } from "../../examples/effects.ts";
+import { welcomeEmail } from "../../jobs/welcome-email/contract.ts";
 import { withProcesses } from "../support/processes.ts";
 import { applicationOf, createService, testEnvironment, untilState } from "../support/service.ts";
 
@@ -17,6 +20,34 @@ describe("the producer in the examples", () => {
 
     expect(await runProducer()).toContain("duplicate: false");
     expect(await runProducer()).toContain("duplicate: true");
+  });
+});
+
+describe("the tests in the examples", () => {
+  it("pass, and find the welcome email safe in each crash, as the docs show", withProcesses, async () => {
+    const tests = "examples/testing/welcome-email.test.ts";
+    const args = ["--import", "tsx", "--test", "--test-reporter=spec", tests];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const [printed] = await Promise.all([text(child.stdout), once(child, "close")]);
+    expect(child.exitCode, printed).toBe(0);
+    const [report = "no report"] = /Crash sweep of welcome-email[\s\S]*?before the end.*/.exec(printed) ?? [];
+    expect(await readFile("docs/testing.md", "utf8")).toContain(report);
+  });
+});
+
+describe("the client in the examples", () => {
+  it("submits its job and follows it to its end", withProcesses, async () => {
+    const handler = welcomeEmail.handler(async () => ({ messageId: "<1@example.com>" }));
+    const service = createService(applicationOf(handler), { SMTP_URL: "smtp://127.0.0.1:1" });
+    const [api] = await Promise.all([service.startApi(), service.startWorker()]);
+
+    const args = ["--import", "tsx", "examples/client.ts"];
+    const env = { ...process.env, API_URL: api.url };
+    const printed = await text(
+      spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] }).stdout,
+    );
+
+    expect(printed).toMatch(/completed null\ncompleted \{ messageId: '<1@example.com>' \}\n$/);
   });
 });
 

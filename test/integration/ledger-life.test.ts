@@ -120,10 +120,8 @@ describe("the ledger of a job", () => {
     const ids = await Promise.all(["a", "b", "c"].map(submit));
     for (const id of ids) await untilState(producer, id, "completed");
 
-    await until(
-      "none is joined",
-      async () => (await redis.zcard(queueKeys(prefix, "default").joinedJobs)) === 0,
-    );
+    const { joinedJobs, newLedgers } = queueKeys(prefix, "default");
+    await until("none is joined", async () => (await redis.exists(joinedJobs, newLedgers)) === 0);
     await until(
       "all ledgers are gone",
       async () => (await redis.keys(`${prefix}:{default}:ledger:*`)).length === 0,

@@ -71,7 +71,7 @@ describe("the published package", withProcesses, () => {
     expect(
       inside.filter((file) => !/^bin\/holdfast$|\.(js|d\.ts|css|html|gz|br)$|\/licenses\.md$/.test(file)),
     ).toEqual([]);
-    expect(inside.filter((file) => /test|\.env|\.config\./.test(file))).toEqual([]);
+    expect(inside.filter((file) => /\.test\.|\.env|\.config\./.test(file))).toEqual([]);
   });
 
   it("works in an application's folder, without development dependencies", async () => {

@@ -102,6 +102,44 @@ describe("a Redis that cannot give the promised durability", withProcesses, () =
     });
   });
 
+  it("because its settings cannot be read starts if its operator states them, and says so", async () => {
+    const store = createService(application, { REDIS_URL: server.url }).connect();
+    await store.call("ACL", "SETUSER", "hosted", "on", ">secret", "~*", "&*", "+@all", "-config");
+    const REDIS_URL = server.url.replace("//", "//hosted:secret@");
+    const stated = Object.entries(good).map((setting) => setting.join("="));
+
+    const env = environment({ REDIS_URL, HOLDFAST_STORE_TRUST: stated.join(",") });
+    await createService(application, env).startApi();
+    const { stdout } = await run(["doctor", "--json"], env);
+    const partly = environment({ REDIS_URL, HOLDFAST_STORE_TRUST: stated.slice(1).join(",") });
+    const wrongly = environment({ REDIS_URL, HOLDFAST_STORE_TRUST: "appendonly=no" });
+
+    expect(stdout).toContain("always (stated, not seen)");
+    await expect(startApi(application, partly)).rejects.toMatchObject({
+      message: expect.stringMatching(/^appendonly: .*state it: HOLDFAST_STORE_TRUST=appendonly=yes\.$/),
+    });
+    await expect(startApi(application, wrongly)).rejects.toMatchObject({
+      message: expect.stringContaining("appendonly: HOLDFAST_DURABILITY=disk expects yes, found no"),
+    });
+  });
+
+  it("whose settings can be read is judged by them, whatever is stated", async () => {
+    await configure({ appendonly: "no" });
+    const env = environment({ HOLDFAST_STORE_TRUST: "appendonly=yes" });
+
+    await expect(startApi(application, env)).rejects.toMatchObject({ code: "STORE_UNFIT" });
+  });
+
+  it.each(["appendonly", "appendonly=yes;x", "databases=16", "appendonly=yes,"])(
+    "is not described by HOLDFAST_STORE_TRUST=%s",
+    async (text) => {
+      await expect(startApi(application, environment({ HOLDFAST_STORE_TRUST: text }))).rejects.toMatchObject({
+        code: "CONFIG_INVALID",
+        message: expect.stringContaining("HOLDFAST_STORE_TRUST: expected settings as NAME=VALUE"),
+      });
+    },
+  );
+
   it("only later makes the API not ready, with the reason", async () => {
     const { url } = await createService(application, environment()).startApi();
 

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { jobNotFound } from "../../job/job-id.ts";
 import { type JobState, jobStates } from "../../queue/job-state.ts";
 import type { ListedJob } from "../../status/job-status.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
+import { describeJob } from "../job-text.ts";
 import { print, printError, printJson } from "../output.ts";
 import { printable, table } from "../table.ts";
 
@@ -31,6 +33,14 @@ export function addJobsCommands(program: Command): void {
     .option("--limit <n>", "how many at most", "50")
     .option("--json", "print one JSON object a line")
     .action(list);
+  jobs
+    .command("show")
+    .description(
+      "print everything known about a job: payload, each failed attempt with its stack, effects, log",
+    )
+    .argument("<id>", "the job's id")
+    .option("--json", "print it as JSON")
+    .action(show);
   jobs
     .command("retry")
     .description("retry failed jobs; effects that are done stay done")
@@ -74,6 +84,15 @@ function describe(jobs: readonly ListedJob[]): string {
     ],
   );
   return table(["id", "type", "state", "attempts", "submitted", "key", "error"], rows);
+}
+
+async function show(id: string, { json }: { readonly json?: true }): Promise<void> {
+  await withOperator(async (operator) => {
+    const job = await operator.detail(id);
+    if (job === undefined) throw jobNotFound();
+    if (json) printJson(job);
+    else print(describeJob(job));
+  });
 }
 
 async function retry(ids: readonly string[]): Promise<void> {

@@ -5,8 +5,8 @@ import { hasEnded, type JobStatus } from "../../status/job-status.ts";
 import type { ReadStatus } from "../../status/read-status.ts";
 import { withStore } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
+import { describeStatus } from "../job-text.ts";
 import { jsonLine, print } from "../output.ts";
-import { printable } from "../table.ts";
 
 interface StatusOptions {
   readonly watch?: true;
@@ -26,7 +26,7 @@ export function addStatusCommand(program: Command): void {
 }
 
 async function printStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
-  const format = json ? jsonLine : describe;
+  const format = json ? jsonLine : describeStatus;
   const { openStatusReader } = await import("../../status/read-status.ts");
   const { openQueueStores } = await import("../../queue/queue-store.ts");
   await withStore(async (redis, { HOLDFAST_PREFIX: prefix }) => {
@@ -47,22 +47,4 @@ async function requireStatus(readStatus: ReadStatus, id: string): Promise<JobSta
   const status = await readStatus(id);
   if (status !== undefined) return status;
   throw new HoldfastError("JOB_NOT_FOUND", `There is no job ${JSON.stringify(id)}, or it was removed`);
-}
-
-function describe(status: JobStatus): string {
-  const lines: [string, string | null][] = [
-    ["job", `${status.id} (${status.type})`],
-    ["state", status.state],
-    ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
-    ["submitted", status.submittedAt],
-    ["started", status.startedAt],
-    ["finished", status.finishedAt],
-    ["next attempt", status.nextAttemptAt],
-    ["progress", status.progress === null ? null : JSON.stringify(status.progress)],
-    ["result", status.state === "completed" ? JSON.stringify(status.result) : null],
-    ["error", status.error && `${status.error.code}: ${status.error.message}`],
-  ];
-  return lines
-    .flatMap(([name, value]) => (value === null ? [] : `${name.padEnd(13)} ${printable(value)}`))
-    .join("\n");
 }

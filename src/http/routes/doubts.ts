@@ -58,6 +58,7 @@ const resolvedSchema = z.object({
 });
 
 const listDoubtsSchema = {
+  operationId: "listDoubts",
   summary: "List effects in doubt",
   description: "Side effects that may or may not have happened, oldest first.",
   tags: ["operate"],
@@ -69,6 +70,7 @@ const listDoubtsSchema = {
 };
 
 const listAuditSchema = {
+  operationId: "listAudit",
   summary: "List who resolved which doubt",
   tags: ["operate"],
   querystring: z.toJSONSchema(auditQuerySchema, { io: "input" }),
@@ -79,6 +81,7 @@ const listAuditSchema = {
 };
 
 const resolveEffectSchema = {
+  operationId: "resolveEffect",
   summary: "Resolve an effect in doubt",
   description:
     "`done`: it happened, and is not run again. `not-done`: it did not happen, and may run. Either way, a job that waits for it continues; `job` says what happens to it.",

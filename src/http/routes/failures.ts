@@ -48,6 +48,7 @@ export function addFailureRoutes(server: FastifyInstance, { operator }: ApiParts
     {
       config: { scope: "read" },
       schema: {
+        operationId: "groupFailures",
         summary: "Group failed jobs",
         description: "By type and reason, most frequent first.",
         tags: ["operate"],
@@ -64,6 +65,7 @@ export function addFailureRoutes(server: FastifyInstance, { operator }: ApiParts
     {
       config: { scope: "operate" },
       schema: {
+        operationId: "retryFailures",
         summary: "Retry failed jobs",
         description:
           "By type, code, or all. Retries up to `limit` jobs, oldest failure first; call again with `nextCursor` until it is null. Effects that are done stay done. Cancelled jobs and jobs in doubt stay as they are unless their code is given.",

@@ -28,12 +28,10 @@ export function addHealthRoutes(
   server: FastifyInstance,
   { application, client, rejection, settings, stores }: ApiParts,
 ): void {
-  const durability = settings.HOLDFAST_DURABILITY;
-
   async function diagnose(): Promise<{ reasons: string[]; checks: Finding[] }> {
     try {
       const losses = application.queues.map((queue) => diagnoseLoss(stores.of(queue)));
-      const [redis, ...others] = await inTime(Promise.all([diagnoseRedis(client, durability), ...losses]));
+      const [redis, ...others] = await inTime(Promise.all([diagnoseRedis(client, settings), ...losses]));
       const checks = [...redis, ...others];
       const bad = checks.filter(({ verdict }) => verdict === "bad");
       return { reasons: bad.map(inOneLine), checks };
@@ -47,6 +45,7 @@ export function addHealthRoutes(
     {
       config: { scope: "public" },
       schema: {
+        operationId: "readLiveness",
         summary: "Is the process alive?",
         tags: ["health"],
         response: { 200: { ...z.toJSONSchema(liveSchema), description: "It is." } },
@@ -59,6 +58,7 @@ export function addHealthRoutes(
     {
       config: { scope: "public" },
       schema: {
+        operationId: "readReadiness",
         summary: "Can it keep its promises now?",
         tags: ["health"],
         response: {

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
-import { z } from "zod";
 import { jobNotFound } from "../../job/job-id.ts";
 import { jobDetailSchema, readDetail } from "../../operate/job-detail.ts";
 import { openStatusReader } from "../../status/read-status.ts";
+import { answer, component } from "../component.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 
@@ -14,12 +14,13 @@ export function addJobDetailRoute(server: FastifyInstance, parts: ApiParts): voi
     {
       config: { scope: "read" },
       schema: {
+        operationId: "readJob",
         summary: "Read everything known about a job",
         description: "Its status, its payload, each failed attempt, and its log.",
         tags: ["operate"],
         params: { type: "object", properties: { id: { type: "string", description: "The job's id." } } },
         response: {
-          200: { ...z.toJSONSchema(jobDetailSchema), description: "The job." },
+          200: answer("The job.", component("JobDetail", jobDetailSchema)),
           ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE"),
         },
       },

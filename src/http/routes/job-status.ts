@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { z } from "zod";
 import { jobNotFound } from "../../job/job-id.ts";
 import { inTime } from "../../redis/redis-errors.ts";
 import { type JobStatus, jobStatusSchema } from "../../status/job-status.ts";
 import { openStatusReader } from "../../status/read-status.ts";
 import { acceptsEventStream } from "../accept-header.ts";
+import { component } from "../component.ts";
 import { createOpenRequests } from "../open-requests.ts";
 import type { ApiParts } from "../parts.ts";
 import { preferredWaitSeconds } from "../prefer-header.ts";
@@ -54,6 +54,7 @@ const eventStream = {
 };
 
 const readJobStatusSchema = {
+  operationId: "readJobStatus",
   summary: "Read a job's state",
   description,
   tags: ["jobs"],
@@ -69,7 +70,7 @@ const readJobStatusSchema = {
       description: "The job now, or as it changes.",
       headers: preferenceApplied,
       content: {
-        "application/json": { schema: z.toJSONSchema(jobStatusSchema) },
+        "application/json": { schema: component("JobStatus", jobStatusSchema) },
         "text/event-stream": eventStream,
       },
     },

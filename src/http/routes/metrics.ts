@@ -12,6 +12,7 @@ export function addMetricsRoute(server: FastifyInstance, { metrics, subscribers 
       // Costs nothing, because counting needs Redis.
       config: { scope: "read", cost: 0 },
       schema: {
+        operationId: "readMetrics",
         summary: "Metrics for Prometheus",
         description: "While Redis is away, `holdfast_store_up` is 0 and metrics read from Redis are absent.",
         tags: ["health"],

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { jobStates } from "../../queue/job-state.ts";
 import { listedJobSchema } from "../../status/job-status.ts";
+import { COMPONENT_NAME } from "../component.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
@@ -21,7 +22,7 @@ const querySchema = z.strictObject({
   cursor: z.string().max(1_024).optional().meta({ description: "nextCursor of the previous page." }),
 });
 const pageSchema = z.object({
-  jobs: z.array(listedJobSchema),
+  jobs: z.array(listedJobSchema.meta({ [COMPONENT_NAME]: "ListedJob" })),
   nextCursor: z
     .string()
     .nullable()
@@ -33,6 +34,7 @@ const outcomeSchema = z.object({ id: z.string(), outcome: z.enum(["retried", "ca
 const idParam = { type: "object", properties: { id: { type: "string", description: "The job's id." } } };
 
 const listJobsSchema = {
+  operationId: "listJobs",
   summary: "List jobs",
   description: "Finished jobs newest first; others in the order in which they will run.",
   tags: ["operate"],
@@ -44,6 +46,7 @@ const listJobsSchema = {
 };
 
 const retryJobSchema = {
+  operationId: "retryJob",
   summary: "Retry a failed job",
   description: "It gets all its attempts again and keeps its key. Effects that are done stay done.",
   tags: ["operate"],
@@ -55,6 +58,7 @@ const retryJobSchema = {
 };
 
 const cancelJobSchema = {
+  operationId: "cancelJob",
   summary: "Cancel a job",
   description:
     "A waiting job fails with CANCELLED at once (`cancelled`). A running job's signal is aborted, wherever it runs (`cancelling`).",

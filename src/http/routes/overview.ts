@@ -20,6 +20,7 @@ function overviewEvents(): (view: Overview) => string {
 const typesSchema = z.object({ types: z.array(z.object({ type: z.string(), queue: z.string() })) });
 
 const readOverviewSchema = {
+  operationId: "readOverview",
   summary: "Read the overview",
   description:
     "Queue depths, ages, rates, times, workers and Redis. With `Accept: text/event-stream`, an `overview` event every two seconds: `history` is complete in the first event, and has only the new points in each later one.",
@@ -37,6 +38,7 @@ const readOverviewSchema = {
 };
 
 const listTypesSchema = {
+  operationId: "listTypes",
   summary: "List the job types",
   tags: ["operate"],
   response: {

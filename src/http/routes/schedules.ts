@@ -14,6 +14,7 @@ import {
   scheduleStatusSchema,
 } from "../../schedule/schedule-status.ts";
 import { openStatusReader } from "../../status/read-status.ts";
+import { answer, component } from "../component.ts";
 import { readKeyHeader } from "../key-header.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
@@ -35,6 +36,7 @@ const nameParam = {
 };
 
 const listSchedulesSchema = {
+  operationId: "listSchedules",
   summary: "List schedules",
   description: "Each schedule's next ticks, and the job of its last one.",
   tags: ["operate"],
@@ -46,6 +48,7 @@ const listSchedulesSchema = {
 };
 
 const listTicksSchema = {
+  operationId: "listTicks",
   summary: "List what became of a schedule's ticks",
   tags: ["operate"],
   params: nameParam,
@@ -60,6 +63,7 @@ const listTicksSchema = {
 };
 
 const explainTickSchema = {
+  operationId: "explainTick",
   summary: "Explain why a tick did or did not run",
   tags: ["operate"],
   params: {
@@ -76,6 +80,7 @@ const explainTickSchema = {
 };
 
 const runScheduleSchema = {
+  operationId: "runSchedule",
   summary: "Run a schedule's job now",
   description:
     "This does not change its ticks. With an `Idempotency-Key` header the request is safe to send again.",
@@ -83,8 +88,8 @@ const runScheduleSchema = {
   params: nameParam,
   headers: { type: "object", properties: { "Idempotency-Key": { type: "string" } } },
   response: {
-    202: { ...z.toJSONSchema(receiptSchema), description: "The job is accepted." },
-    200: { ...z.toJSONSchema(receiptSchema), description: "It was accepted before." },
+    202: answer("The job is accepted.", component("Receipt", receiptSchema)),
+    200: answer("It was accepted before.", component("Receipt", receiptSchema)),
     ...problemResponses(
       "IDEMPOTENCY_KEY_INVALID",
       "SCHEDULE_NOT_FOUND",

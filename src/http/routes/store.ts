@@ -24,6 +24,7 @@ export function addRedisRoutes(server: FastifyInstance, { operator }: ApiParts):
     {
       config: { scope: "operate" },
       schema: {
+        operationId: "acceptLoss",
         summary: "Accept that Redis has lost data",
         description:
           "If Redis comes back with less than it had acknowledged, no job is accepted and no effect begins until an operator accepts the loss. Effects that were running at the time are in doubt either way.",

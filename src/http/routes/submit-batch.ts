@@ -4,6 +4,7 @@ import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Application } from "../../job/define-config.ts";
 import { malformed } from "../../lib/parse-json.ts";
 import type { Receipt } from "../../submit/submitter.ts";
+import { component } from "../component.ts";
 import { readKeyHeader } from "../key-header.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
@@ -68,9 +69,13 @@ function keyForMany(): HoldfastError {
 
 function describe(application: Application): Record<string, unknown> {
   const status = z.union([z.literal(200), z.literal(202)]);
-  const outcomes = [receiptSchema.extend({ status }), problemSchema];
-  const results = { type: "array", items: { anyOf: outcomes.map((outcome) => z.toJSONSchema(outcome)) } };
+  const outcomes = [
+    component("BatchedReceipt", receiptSchema.extend({ status })),
+    component("Problem", problemSchema),
+  ];
+  const results = { type: "array", items: { anyOf: outcomes } };
   return {
+    operationId: "submitJobs",
     summary: "Submit many jobs",
     description: `1 to ${BATCH_MAX} submissions, answered in order. Each result has its own \`status\` and what \`POST /jobs\` would answer; a bad item does not affect the others. The same rules for keys hold, also between the items of one batch.`,
     tags: ["jobs"],

@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { z } from "zod";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { answer, component } from "../component.ts";
 import { readKeyHeader } from "../key-header.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 import { receiptBody, receiptSchema, receiptStatus } from "../receipt.ts";
 import { submissionBody } from "../submission-body.ts";
+
+const receipt = component("Receipt", receiptSchema);
 
 /** `POST /jobs`: submits one job. */
 export function addSubmitRoute(server: FastifyInstance, { application, submitter }: ApiParts): void {
@@ -14,6 +16,7 @@ export function addSubmitRoute(server: FastifyInstance, { application, submitter
     {
       config: { scope: "submit" },
       schema: {
+        operationId: "submitJob",
         summary: "Submit a job",
         description:
           "Accepted (202) means durable. The same key and content again answers 200 with the first job's id; the same key with other content, 422. After a 503 the request is safe to send again.",
@@ -29,11 +32,8 @@ export function addSubmitRoute(server: FastifyInstance, { application, submitter
         },
         body: submissionBody(application),
         response: {
-          200: {
-            ...z.toJSONSchema(receiptSchema),
-            description: "The key was used before with the same content.",
-          },
-          202: { ...z.toJSONSchema(receiptSchema), description: "Accepted, and durable." },
+          200: answer("The key was used before with the same content.", receipt),
+          202: answer("Accepted, and durable.", receipt),
           ...problemResponses(
             "INVALID_REQUEST",
             "INVALID_PAYLOAD",

@@ -1,12 +1,11 @@
 import { type } from "arktype";
-import { defineJob, type HoldfastError } from "holdfast";
+import { defineConfig, defineJob, type HoldfastError } from "holdfast";
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { submissionBody } from "../http/submission-body.ts";
-import { validateSubmission } from "../submit/validate.ts";
-import { defineConfig } from "./define-config.ts";
-import { check, jsonSchemaOf, type Schema } from "./schema.ts";
+import { submissionBody } from "../../src/http/submission-body.ts";
+import { check, jsonSchemaOf, type Schema } from "../../src/job/schema.ts";
+import { validateSubmission } from "../../src/submit/validate.ts";
 
 const rest = { retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } }, timeoutMs: 1_000 } as const;
 

@@ -1,0 +1,50 @@
+import type { JobDetail } from "../operate/job-detail.ts";
+import type { JobStatus } from "../status/job-status.ts";
+import { printable } from "./table.ts";
+
+/** A job's status as aligned lines, without what it does not have yet. */
+export function describeStatus(status: JobStatus): string {
+  const lines: [string, string | null][] = [
+    ["job", `${status.id} (${status.type})`],
+    ["state", status.state],
+    ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
+    ["submitted", status.submittedAt],
+    ["started", status.startedAt],
+    ["finished", status.finishedAt],
+    ["next attempt", status.nextAttemptAt],
+    ["progress", status.progress === null ? null : JSON.stringify(status.progress)],
+    ["result", status.state === "completed" ? JSON.stringify(status.result) : null],
+    ["error", status.error && `${status.error.code}: ${status.error.message}`],
+  ];
+  return aligned(lines);
+}
+
+/** Everything known about a job: its status, its payload, its effects, each failed attempt with its stack, its log. */
+export function describeJob(job: JobDetail): string {
+  return [
+    describeStatus(job),
+    aligned([
+      ["key", job.idempotencyKey],
+      ["queue", job.queue],
+      ["worker", job.worker],
+      ["crashes", job.crashes === 0 ? null : String(job.crashes)],
+      ["payload", JSON.stringify(job.payload)],
+    ]),
+    ...job.effects.map(({ name, state, at }) => `effect        ${printable(`${name}: ${state}, ${at}`)}`),
+    ...job.attempts.map(describeAttempt),
+    ...(job.logs.length === 0 ? [] : ["", "log", ...job.logs.map((line) => `  ${printable(line)}`)]),
+  ].join("\n");
+}
+
+function describeAttempt({ attempt, worker, endedAt, code, message, stack }: JobDetail["attempts"][number]) {
+  const lines = (stack ?? message).split("\n").map((line) => `  ${printable(line)}`);
+  return ["", printable(`attempt ${attempt} failed at ${endedAt} on ${worker}: ${code}`), ...lines].join(
+    "\n",
+  );
+}
+
+function aligned(lines: readonly (readonly [name: string, value: string | null])[]): string {
+  return lines
+    .flatMap(([name, value]) => (value === null ? [] : `${name.padEnd(13)} ${printable(value)}`))
+    .join("\n");
+}

@@ -1,0 +1,40 @@
+// What the API answers, by its own types, so that a change there fails to compile here.
+import type { ResolvedJob } from "../effect/resolve-doubt.ts";
+import type { AuditEntry } from "../operate/audit-log.ts";
+import type { Doubt as StoredDoubt } from "../operate/doubts.ts";
+import type { FailureGroup, FailureGroups } from "../operate/failure-groups.ts";
+import type { Finding } from "../operate/finding.ts";
+import type { JobDetail } from "../operate/job-detail.ts";
+import type { JobPage } from "../operate/list-jobs.ts";
+import type { MatchingGroup, RetriedFailed } from "../operate/retry-failed.ts";
+import type { PastTick, ScheduleStatus, TickExplanation } from "../schedule/schedule-status.ts";
+import type { ListedJob } from "../status/job-status.ts";
+
+export type {
+  AuditEntry,
+  FailureGroup,
+  FailureGroups,
+  JobDetail,
+  JobPage,
+  ListedJob,
+  MatchingGroup,
+  PastTick,
+  ResolvedJob,
+  ScheduleStatus,
+};
+
+/** An effect in doubt. */
+export type Doubt = Omit<StoredDoubt, "dedupKey">;
+
+/** What was retried, with `before` in ISO 8601. */
+export type RetriedJobs = Omit<RetriedFailed, "before"> & { readonly before: string };
+
+/** Why a tick did or did not run, also as a sentence. */
+export type ExplainedTick = TickExplanation & { readonly text: string };
+
+/** Whether the API can keep its promises now; if not, why. */
+export interface Health {
+  readonly status: "ready" | "not ready";
+  readonly reasons: readonly string[];
+  readonly checks: readonly Finding[];
+}

@@ -1,0 +1,15 @@
+/**
+ * `holdfast/client`: a client of the HTTP API for browsers, edge runtimes, Bun, Deno and Node.js. At run time it needs `fetch`,
+ * and nothing else.
+ */
+export type { ErrorCode } from "../errors/error-codes.ts";
+export { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
+export type { JobState } from "../queue/job-state.ts";
+export type { JobStatus } from "../status/job-status.ts";
+export type { ProducibleJob, Submission, SubmitOptions, SubmitResult } from "../submit/producer.ts";
+export type { Receipt } from "../submit/submitter.ts";
+export type * from "./answers.ts";
+export type { ClientOptions } from "./api.ts";
+export { type Abortable, type Client, createClient, type PayloadOf } from "./client.ts";
+export type { WaitOptions } from "./follow.ts";
+export type { ClientResolution, ListQuery, OperatorCalls, RetryQuery } from "./operator.ts";

@@ -1,0 +1,180 @@
+import type { JobState } from "../queue/job-state.ts";
+import type { Receipt } from "../submit/submitter.ts";
+import { readAnswer } from "./answer.ts";
+import type {
+  AuditEntry,
+  Doubt,
+  ExplainedTick,
+  FailureGroups,
+  Health,
+  JobDetail,
+  JobPage,
+  PastTick,
+  ResolvedJob,
+  RetriedJobs,
+  ScheduleStatus,
+} from "./answers.ts";
+import { type Api, isoText, query } from "./api.ts";
+
+export interface ListQuery {
+  readonly type?: string;
+  readonly state?: JobState;
+  /** Why they failed, e.g. `HANDLER_FAILED`. */
+  readonly code?: string;
+  readonly idempotencyKey?: string;
+  /** Submitted at or after this. */
+  readonly from?: Date;
+  /** Submitted before this. */
+  readonly to?: Date;
+  /** 1 to 200. @default 50 */
+  readonly limit?: number;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string;
+}
+
+/** Which failed jobs to retry. Cancelled jobs and jobs in doubt are retried only if their code is given. */
+export interface RetryQuery {
+  readonly type?: string;
+  /** Why they failed, e.g. `HANDLER_FAILED`. */
+  readonly code?: string;
+  /** Instead of type and code: every failed job. */
+  readonly all?: true;
+  /** Only jobs that failed by then, so that jobs that fail again are not retried for ever. */
+  readonly before: Date;
+  /** 1 to 500. @default 100 */
+  readonly limit?: number;
+  /** `nextCursor` of the answer before. */
+  readonly cursor?: string;
+  /** Changes nothing, and returns what would be retried. @default false */
+  readonly dryRun?: boolean;
+}
+
+export interface ClientResolution {
+  /** `done`: it happened, and is not run again. `not-done`: it did not, and may run. */
+  readonly as: "done" | "not-done";
+  /** How you know, 1 to 2,000 characters. Kept in the audit log. */
+  readonly evidence: string;
+  /** What the effect would have returned; only with `done`. @default none */
+  readonly result?: unknown;
+}
+
+/**
+ * What an operator can do. Reads are sent again as submissions are. What changes something is sent once: after
+ * `API_UNREACHABLE` or `STORE_UNAVAILABLE` it may have been done, so look before you repeat it.
+ */
+export interface OperatorCalls {
+  /** Lists jobs: ended ones with the latest first, the others with the next to run first. */
+  list(query?: ListQuery): Promise<JobPage>;
+  /** Everything known of a job. @throws HoldfastError `JOB_NOT_FOUND` */
+  detail(id: string): Promise<JobDetail>;
+  /** Returns a failed job to its queue with all its attempts. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED` */
+  retry(id: string): Promise<void>;
+  /** Ends a job: `cancelled`, or `cancelling` if it is running. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
+  cancel(id: string): Promise<"cancelled" | "cancelling">;
+  /** Groups failed jobs by type and code. */
+  failures(): Promise<FailureGroups>;
+  /** Retries failed jobs, the oldest failure first; again with `nextCursor` until that is null. */
+  retryFailed(query: RetryQuery): Promise<RetriedJobs>;
+  /** Lists effects in doubt, the oldest first. @param page `limit` is 1 to 200, 50 by default */
+  doubts(page?: { readonly limit?: number; readonly offset?: number }): Promise<readonly Doubt[]>;
+  /**
+   * Resolves an effect in doubt.
+   *
+   * @param effect as the list of doubts names it
+   * @returns what happens to the job
+   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
+   */
+  resolve(id: string, effect: string, resolution: ClientResolution): Promise<ResolvedJob>;
+  /** Who resolved which doubt or accepted which loss, the latest first. @param limit 1 to 200 @default 50 */
+  auditTrail(limit?: number): Promise<readonly AuditEntry[]>;
+  /** Accepts that Redis has lost data. @returns the queues that had lost data */
+  acceptLoss(acceptance: { readonly evidence: string }): Promise<readonly string[]>;
+  /** Lists schedules. @param next how many future ticks of each, 1 to 100 @default 5 */
+  schedules(next?: number): Promise<readonly ScheduleStatus[]>;
+  /** What became of a schedule's ticks, the latest first. @param limit 1 to 500 @default 48 @throws HoldfastError `SCHEDULE_NOT_FOUND` */
+  ticks(schedule: string, limit?: number): Promise<readonly PastTick[]>;
+  /** Why a tick did or did not run. @throws HoldfastError `SCHEDULE_NOT_FOUND` */
+  explainTick(schedule: string, at: Date): Promise<ExplainedTick>;
+  /** Submits a schedule's job now, and like a submission sends it again. @throws HoldfastError `SCHEDULE_NOT_FOUND` */
+  runSchedule(schedule: string, options: { readonly idempotencyKey: string }): Promise<Receipt>;
+  /** Whether the API can keep its promises now. */
+  health(): Promise<Health>;
+}
+
+export function operatorCalls(api: Api): OperatorCalls {
+  const read = <Answer>(path: string) => api.again<Answer>({ path });
+  const change = <Answer>(path: string, body?: object) =>
+    api.once<Answer>({ path, method: "POST", ...(body !== undefined && { body: JSON.stringify(body) }) });
+  return {
+    list: (wanted = {}) => read(`/jobs${query({ ...wanted })}`),
+    detail: (id) => read(jobPath(id)),
+    async retry(id) {
+      await change(`${jobPath(id)}/retry`);
+    },
+    async cancel(id) {
+      const { outcome } = await change<{ outcome: "cancelled" | "cancelling" }>(`${jobPath(id)}/cancel`);
+      return outcome;
+    },
+    failures: () => read("/failures"),
+    retryFailed: ({ before, ...wanted }) =>
+      change("/failures/retry", { ...wanted, before: isoText("before", before) }),
+    async doubts(page = {}) {
+      const { doubts } = await read<{ doubts: Doubt[] }>(`/doubts${query({ ...page })}`);
+      return doubts;
+    },
+    async resolve(id, effect, resolution) {
+      const path = `${jobPath(id)}/effects/${encodeURIComponent(effect)}/resolve`;
+      const { job } = await change<{ job: ResolvedJob }>(path, resolution);
+      return job;
+    },
+    async auditTrail(limit) {
+      const { entries } = await read<{ entries: AuditEntry[] }>(`/audit${query({ limit })}`);
+      return entries;
+    },
+    async acceptLoss(acceptance) {
+      const { accepted } = await change<{ accepted: string[] }>("/store/accept-loss", acceptance);
+      return accepted;
+    },
+    ...scheduleCalls(api),
+    health: () => api.once({ path: "/health/ready" }, undefined, readHealth),
+  };
+}
+
+function scheduleCalls(api: Api): Pick<OperatorCalls, "schedules" | "ticks" | "explainTick" | "runSchedule"> {
+  return {
+    async schedules(next) {
+      const path = `/schedules${query({ next })}`;
+      return (await api.again<{ schedules: ScheduleStatus[] }>({ path })).schedules;
+    },
+    async ticks(schedule, limit) {
+      const path = `${schedulePath(schedule)}/ticks${query({ limit })}`;
+      return (await api.again<{ ticks: PastTick[] }>({ path })).ticks;
+    },
+    explainTick: async (schedule, at) =>
+      await api.again({ path: `${schedulePath(schedule)}/ticks/${isoText("at", at)}` }),
+    async runSchedule(schedule, { idempotencyKey }) {
+      const headers = { "idempotency-key": headerText(idempotencyKey) };
+      return await api.again({ path: `${schedulePath(schedule)}/run`, method: "POST", headers });
+    },
+  };
+}
+
+/** Not ready is an answer, too. */
+async function readHealth(response: Response): Promise<unknown> {
+  const isProblem = response.headers.get("content-type")?.startsWith("application/json") !== true;
+  return isProblem ? await readAnswer(response) : await response.json();
+}
+
+/** A string of RFC 9651 in UTF-8: each character of a header is one byte. */
+function headerText(text: string): string {
+  const bytes = new TextEncoder().encode(`"${text.replaceAll(/["\\]/g, "\\$&")}"`);
+  return String.fromCharCode(...bytes);
+}
+
+function jobPath(id: string): string {
+  return `/jobs/${encodeURIComponent(id)}`;
+}
+
+function schedulePath(name: string): string {
+  return `/schedules/${encodeURIComponent(name)}`;
+}

@@ -1,0 +1,20 @@
+import { z } from "zod";
+
+/** The member by which a schema says its name among the components of the OpenAPI document. */
+export const COMPONENT_NAME = "x-component";
+
+/** A schema that the document has once, under this name. */
+export function component(name: string, schema: z.ZodType): Record<string, unknown> {
+  const { $schema: _, ...described } = z.toJSONSchema(schema);
+  return namedComponent(name, described);
+}
+
+/** The same for what is JSON Schema already. */
+export function namedComponent(name: string, schema: Record<string, unknown>): Record<string, unknown> {
+  return { ...schema, [COMPONENT_NAME]: name };
+}
+
+/** A successful answer in JSON. */
+export function answer(description: string, schema: Record<string, unknown>): Record<string, unknown> {
+  return { description, content: { "application/json": { schema } } };
+}

@@ -1,0 +1,31 @@
+import type { Settings } from "../config/settings.ts";
+import { messageOf } from "../lib/thrown.ts";
+import { clockWrong } from "../redis/clock.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { requireFitRedis } from "../redis/requirements.ts";
+import type { ConnectedQueues } from "./connect-queues.ts";
+import { readLoss } from "./data-loss.ts";
+
+/** Why a role can do nothing now; empty when it is ready. */
+export type ReadReadiness = () => Promise<readonly string[]>;
+
+export function openReadiness(
+  { client, rejection, clock, stores }: ConnectedQueues,
+  queues: readonly string[],
+  settings: Settings,
+): ReadReadiness {
+  async function lossOf(queue: string): Promise<string[]> {
+    const loss = await readLoss(stores.of(queue));
+    return loss === undefined ? [] : [`Redis has lost data of the queue ${queue}: see holdfast doctor`];
+  }
+
+  return async () => {
+    try {
+      const fit = requireFitRedis(client, settings).then(() => []);
+      const reasons = await inTime(Promise.all([fit, ...queues.map(lossOf)]));
+      return [...reasons.flat(), ...(clock.isRight() ? [] : [clockWrong(clock.offsetMs()).message])];
+    } catch (error) {
+      return [rejection() ?? messageOf(error)];
+    }
+  };
+}

@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { readSettings } from "../config/settings.ts";
+import { addressIn, reachRedis } from "./connect.ts";
+
+describe("the address of a store that cannot be reached", () => {
+  it.each([
+    ["redis://127.0.0.1:6379", "127.0.0.1:6379"],
+    ["rediss://default:hunter2@redis.example.com:6380/2", "redis.example.com:6380/2"],
+    ["redis://:hunter2@a:1,b:2,c:3", "a:1,b:2,c:3"],
+    ["redis://a:b/hunter2@x@redis.example.com", "redis.example.com"],
+    ["redis://:hunter2@a:1,redis://:hunter2@b:2", "b:2"],
+    ["redis://redis.example.com?password=hunter2", "redis.example.com"],
+    ["sentinel://user:hunter2@a:1,b:2/main?db=1", "a:1,b:2/main"],
+    ["unix:///run/redis@home/redis.sock", "/run/redis@home/redis.sock"],
+  ])("in %s is %s, whatever a password looks like", (url, address) => {
+    expect(addressIn(url)).toBe(address);
+  });
+
+  it("says that it is the embedded server's where REDIS_URL is not set", async () => {
+    const settings = readSettings({ HOLDFAST_DATA_DIR: "/no/such/directory" });
+
+    await expect(reachRedis(settings, "fail-fast")).rejects.toThrow(
+      "The store cannot be reached: /no/such/directory/store/redis.sock, the embedded server of `holdfast up`, because REDIS_URL is not set",
+    );
+  });
+});

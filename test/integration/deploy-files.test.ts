@@ -1,0 +1,145 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { readSettings } from "../../src/config/settings.ts";
+import { variables } from "../../src/config/variables.ts";
+import { metricDefinitions } from "../../src/telemetry/metric-definitions.ts";
+import { get } from "../support/http.ts";
+import { launchRole, withProcesses } from "../support/processes.ts";
+import { testEnvironment } from "../support/service.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: files of other programs, read as they are
+type Any = any;
+
+const folder = fileURLToPath(new URL("../../ops/deploy/", import.meta.url));
+const read = (name: string) => readFileSync(folder + name, "utf8");
+const roles = ["api", "worker", "scheduler"] as const;
+
+/** The documents of a YAML file, which merges keys as Compose does. */
+function documents(name: string): Any[] {
+  return parseAllDocuments(read(name), { merge: true }).map((document) => {
+    expect(document.errors, name).toEqual([]);
+    return document.toJS();
+  });
+}
+
+const isKnown = (name: string) => Object.hasOwn(variables, name) || name === "NODE_ENV";
+const graceSeconds = readSettings({}).HOLDFAST_STOP_GRACE_MS / 1_000;
+
+/** The variables that the Dockerfile sets. */
+function imageEnvironment(): Record<string, string> {
+  const [, text = ""] = /^ENV ((?:.*\\\n)*.*)$/m.exec(read("Dockerfile")) ?? [];
+  return Object.fromEntries(text.split(/\s+\\?\s*/).map((pair) => pair.split("=", 2)));
+}
+
+describe("the image", withProcesses, () => {
+  it("sets variables that exist, and no user but an unprivileged one", () => {
+    expect(Object.keys(imageEnvironment()).filter((name) => !isKnown(name))).toEqual([]);
+    expect(read("Dockerfile")).toMatch(/^USER node$/m);
+  });
+
+  it.each(roles)("makes the role %s serve health and metrics, which its health check reads", async (role) => {
+    const { HOLDFAST_DATA_DIR: _, ...image } = imageEnvironment();
+    const env = testEnvironment({ ...image, HOLDFAST_HOST: "127.0.0.1", HOLDFAST_METRICS_PORT: "0" });
+    const child = await launchRole(role, env);
+    const { port } = new URL(/"metricsUrl":"([^"]+)"/.exec(child.stderr)?.[1] ?? "");
+    const at = (path: string) => get(`http://127.0.0.1:${port}${path}`);
+
+    expect(await at("/health/live")).toMatchObject({ status: 200, body: { status: "live" } });
+    expect(await at("/health/ready")).toMatchObject({ status: 200, body: { status: "ready", reasons: [] } });
+    expect(await at("/metrics")).toMatchObject({ status: 200 });
+    const [, check = ""] = /CMD \["node", "-e", "(.*)"\]$/m.exec(read("Dockerfile")) ?? [];
+    const run = promisify(execFile);
+    await run(process.execPath, ["-e", check.replace("9464", port)]);
+    await expect(run(process.execPath, ["-e", check.replace("9464", "1")])).rejects.toMatchObject({
+      code: 1,
+    });
+  });
+});
+
+describe("compose.yaml", () => {
+  const [{ services, volumes }] = documents("compose.yaml");
+
+  it("runs each role, with variables that exist, and waits for a worker's grace", () => {
+    for (const role of roles) {
+      const { command, environment, stop_grace_period: grace, read_only: isReadOnly } = services[role];
+      expect(command).toEqual([role]);
+      expect(Object.keys(environment).filter((name) => !isKnown(name))).toEqual([]);
+      expect(Number.parseInt(grace, 10)).toBeGreaterThan(graceSeconds + 2);
+      expect(isReadOnly).toBe(true);
+    }
+  });
+
+  it("gives Redis the settings that `disk` needs, on a volume", () => {
+    for (const setting of ["appendonly yes", "appendfsync always", "maxmemory-policy noeviction"])
+      expect(services.store.command).toContain(`--${setting}`);
+    expect(Object.keys(volumes)).toEqual(["store"]);
+  });
+});
+
+describe("the manifests for Kubernetes", () => {
+  const manifests = documents("kubernetes/roles.yaml");
+  const deployments = manifests.filter(({ kind }) => kind === "Deployment");
+
+  it("run each role without rights, probed at the paths that it serves", () => {
+    expect(deployments.map(({ spec }) => spec.template.spec.containers[0].args)).toEqual(
+      roles.map((role) => [role]),
+    );
+    for (const { spec } of deployments) {
+      const pod = spec.template.spec;
+      const [container] = pod.containers;
+      const ports = container.ports.map(({ name }: { name: string }) => name);
+      expect(spec.selector.matchLabels).toEqual(spec.template.metadata.labels);
+      for (const [probe, path] of [
+        ["startupProbe", "/health/live"],
+        ["livenessProbe", "/health/live"],
+        ["readinessProbe", "/health/ready"],
+      ] as const) {
+        expect(container[probe].httpGet.path).toBe(path);
+        expect(ports).toContain(container[probe].httpGet.port);
+      }
+      expect(pod.securityContext.runAsNonRoot).toBe(true);
+      expect(container.securityContext).toMatchObject({
+        readOnlyRootFilesystem: true,
+        allowPrivilegeEscalation: false,
+      });
+      expect(pod.terminationGracePeriodSeconds ?? 30).toBeGreaterThan(graceSeconds + 2);
+    }
+  });
+
+  it("limit disruptions of pods that exist", () => {
+    const labels = deployments.map(({ spec }) => spec.template.metadata.labels);
+    for (const { spec } of manifests.filter(({ kind }) => kind === "PodDisruptionBudget"))
+      expect(labels).toContainEqual(spec.selector.matchLabels);
+  });
+
+  it("scale a deployment that exists by a metric that exists", () => {
+    const [{ spec }] = documents("kubernetes/keda.yaml");
+    const [, metric = ""] = /^max\((\w+)\)$/.exec(spec.triggers[0].metadata.query) ?? [];
+
+    expect(deployments.map(({ metadata }) => metadata.name)).toContain(spec.scaleTargetRef.name);
+    expect(Object.keys(metricDefinitions)).toContain(metric);
+  });
+});
+
+describe("the units for systemd", () => {
+  it("run each role, with variables that exist, and wait for a worker's grace", () => {
+    const units = readdirSync(`${folder}systemd`);
+    expect(units).toHaveLength(roles.length);
+    for (const unit of units) {
+      const text = read(`systemd/${unit}`);
+      const values = (name: string) =>
+        [...text.matchAll(new RegExp(`^${name}=(.*)$`, "gm"))].map(([, value = ""]) => value);
+      expect(unit).toMatch(new RegExp(`^holdfast-${values("ExecStart")[0]?.split(" ").at(-1)}@?\\.service$`));
+      expect(
+        values("Environment")
+          .map((pair) => pair.split("=")[0] ?? "")
+          .filter((name) => !isKnown(name)),
+      ).toEqual([]);
+      expect(Number(values("TimeoutStopSec")[0])).toBeGreaterThan(graceSeconds + 2);
+    }
+  });
+});
