@@ -93,7 +93,7 @@ compdef _holdfast holdfast
   fish: (completions) => `# holdfast completion fish > ~/.config/fish/completions/holdfast.fish
 function __holdfast_words
   switch "$argv"
-${[...completions].map(([path, words]) => `    case '${path}'\n      string split ' ' '${words.join(" ")}'`).join("\n")}
+${[...completions].map(([path, words]) => `    case '${path}'\n      string split -- ' ' '${words.join(" ")}'`).join("\n")}
   end
 end
 function __holdfast

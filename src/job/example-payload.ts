@@ -11,7 +11,10 @@ const DEPTH_MAX = 8;
 export function examplePayload(job: Pick<JobContract, "payload">): unknown {
   const schema = jsonSchemaOf(job.payload, "input");
   if (schema === undefined) return undefined;
-  const candidates = [...(schema.examples ?? []), leastOf({ ...schema, examples: [] }, schema.$defs ?? {}, 0)];
+  const candidates = [
+    ...(schema.examples ?? []),
+    leastOf({ ...schema, examples: [] }, schema.$defs ?? {}, 0),
+  ];
   return candidates.find((value) => value !== undefined && check(job.payload, value).issues === undefined);
 }
 
