@@ -1,4 +1,5 @@
 import { readRoleSettings } from "../config/settings.ts";
+import { readEnv } from "../job/application-env.ts";
 import { type Running, stopAll } from "../lib/running.ts";
 import { endOnFault } from "./end-on-fault.ts";
 import { firstScreen } from "./first-screen.ts";
@@ -16,8 +17,9 @@ export async function runUp(): Promise<void> {
   });
   const log = await openProcessLog(settings.HOLDFAST_LOG_LEVEL, "up");
   endOnFault(log);
-  // Loaded also to report errors in it once, before any child starts.
+  // Loaded and checked to report errors once, before any child starts.
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
+  if (application.env !== undefined) readEnv(application.env);
   const parts: Running[] = [];
   try {
     const { startRoles, mailboxUrl } = await startLocalSystem(settings, parts, log);
