@@ -76,6 +76,27 @@ describe("holdfast init", withProcesses, () => {
     await exec(process.execPath, [tsc, "--noEmit"], { cwd: folder });
   });
 
+  it("takes what `npm init` and `npm install holdfast` leave for an empty folder", async () => {
+    const left = {
+      name: "shop",
+      scripts: { test: 'echo "Error: no test specified" && exit 1' },
+      dependencies: { holdfast: "file:../holdfast.tgz" },
+    };
+    const folder = newProject({ "package.json": JSON.stringify(left) });
+
+    const { code } = await init(folder);
+
+    expect(code).toBe(0);
+    expect(filesIn(folder)).toEqual(ofEmptyFolder);
+    expect(JSON.parse(read(folder, "package.json"))).toMatchObject({
+      name: "shop",
+      type: "module",
+      scripts: { dev: "holdfast dev", start: "holdfast up", test: expect.stringContaining("--test") },
+      dependencies: left.dependencies,
+    });
+    await exec(process.execPath, [tsc, "--noEmit"], { cwd: folder });
+  });
+
   it("writes nothing in a dry run, and nothing over what is there", async () => {
     const own = {
       "package.json":
@@ -111,7 +132,10 @@ describe("holdfast init", withProcesses, () => {
   });
 
   it("writes plain JavaScript, whose test passes, into a CommonJS project without TypeScript", async () => {
-    const folder = newProject({ "package.json": '{"name":"shop","type":"commonjs"}' });
+    const folder = newProject({
+      "package.json": '{"name":"shop","type":"commonjs"}',
+      "index.js": "",
+    });
 
     await init(folder);
 

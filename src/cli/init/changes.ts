@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { readOwnPackage } from "../own-package.ts";
-import type { PackageJson, Project } from "./project.ts";
+import { NO_TEST, type PackageJson, type Project } from "./project.ts";
 import { applicationFiles, tsconfig } from "./templates.ts";
 
 /** What `init` does to one file. */
@@ -18,7 +18,7 @@ export interface FileChange {
 /** Plans all changes. Writes nothing. */
 export function planChanges(project: Project): FileChange[] {
   const files = Object.entries(applicationFiles(project)).map(([path, text]) => newFile(project, path, text));
-  const isNew = project.packageJson === undefined;
+  const { isNew } = project;
   return [
     ...files,
     changedPackage(project),
@@ -48,14 +48,14 @@ function newFile({ folder }: Project, path: string, text: string): FileChange {
 
 /** Adds what is absent, and changes nothing that is there. */
 function changedPackage(project: Project): FileChange {
-  const { folder, packageJson: found } = project;
+  const { folder, packageJson: found, isNew } = project;
   const old: PackageJson & Record<string, unknown> = {
-    ...(found ?? { name: nameFor(folder), version: "0.0.0", private: true, type: "module" }),
+    ...(found ?? { name: nameFor(folder), version: "0.0.0", private: true }),
   };
   const known = { ...old.dependencies, ...old.devDependencies };
   const dependencies = without(neededDependencies(), known);
   const devDependencies = without(neededForDevelopment(project), known);
-  const scripts = without(scriptsFor(project), old.scripts ?? {});
+  const scripts = without(scriptsFor(project), scriptsIn(old));
   const added = Object.entries({ scripts, dependencies, devDependencies }).filter(
     ([, entries]) => Object.keys(entries).length > 0,
   );
@@ -68,7 +68,7 @@ function changedPackage(project: Project): FileChange {
     path,
     action: found === undefined ? "created" : "changed",
     note: added.map(([part, entries]) => `${part} ${Object.keys(entries).join(", ")}`).join("; "),
-    text: `${JSON.stringify({ ...old, ...merged }, null, indentation(folder))}\n`,
+    text: `${JSON.stringify({ ...old, ...(isNew && { type: old.type ?? "module" }), ...merged }, null, indentation(folder))}\n`,
   };
 }
 
@@ -78,23 +78,27 @@ function neededDependencies(): Record<string, string> {
 }
 
 /** The versions that Holdfast itself is tested with. */
-function neededForDevelopment({ packageJson, extension, testRunner }: Project): Record<string, string> {
+/** Without the one by which `npm init` says that there is no test. */
+function scriptsIn({ scripts = {} }: PackageJson): Record<string, string> {
+  return Object.fromEntries(Object.entries(scripts).filter(([, script]) => !NO_TEST.test(script)));
+}
+
+function neededForDevelopment({ isNew, extension, testRunner }: Project): Record<string, string> {
   const { dependencies, devDependencies } = readOwnPackage();
   const isTypeScript = extension.endsWith("ts");
   return {
     ...(isTypeScript && { "@types/node": devDependencies["@types/node"] ?? "*" }),
     ...(isTypeScript && testRunner === "node" && { tsx: dependencies.tsx ?? "*" }),
-    ...(packageJson === undefined && { typescript: devDependencies.typescript ?? "*" }),
+    ...(isNew && { typescript: devDependencies.typescript ?? "*" }),
   };
 }
 
 /** In a project that has scripts of its own, ours have a prefix. */
-function scriptsFor({ packageJson, extension, sources, testRunner }: Project): Record<string, string> {
+function scriptsFor({ isNew, extension, sources, testRunner }: Project): Record<string, string> {
   const tests = `${sources}jobs/*/*.test.${extension}`;
   const loader = extension.endsWith("ts") ? "--import tsx " : "";
   const test = testRunner === "vitest" ? `vitest run ${sources}jobs` : `node ${loader}--test ${tests}`;
-  if (packageJson === undefined)
-    return { dev: "holdfast dev", start: "holdfast up", test, typecheck: "tsc --noEmit" };
+  if (isNew) return { dev: "holdfast dev", start: "holdfast up", test, typecheck: "tsc --noEmit" };
   return { "jobs:dev": "holdfast dev", "jobs:up": "holdfast up", "jobs:test": test };
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { readVariable } from "../../config/settings.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
@@ -16,6 +16,8 @@ export interface Project {
   readonly folder: string;
   /** Undefined in a folder without one. */
   readonly packageJson: PackageJson | undefined;
+  /** It has no code yet: an empty folder, or what `npm init` and `npm install holdfast` leave in one. */
+  readonly isNew: boolean;
   readonly packageManager: "npm" | "pnpm" | "yarn" | "bun";
   /** Of the files to write: `.mts` and `.mjs` where Node would take the others for CommonJS. */
   readonly extension: "ts" | "mts" | "js" | "mjs";
@@ -30,17 +32,32 @@ export interface Project {
 export function readProject(folder: string): Project {
   const packageJson = readPackageJson(folder);
   const installed = { ...packageJson?.dependencies, ...packageJson?.devDependencies };
-  const isTypeScript =
-    packageJson === undefined || existsSync(join(folder, "tsconfig.json")) || "typescript" in installed;
-  const isModule = packageJson === undefined || packageJson.type === "module";
+  const isNew = packageJson === undefined || hasNoCode(folder, packageJson);
+  const isTypeScript = isNew || existsSync(join(folder, "tsconfig.json")) || "typescript" in installed;
+  const isModule = (packageJson?.type ?? (isNew ? "module" : "commonjs")) === "module";
   return {
     folder,
     packageJson,
+    isNew,
     packageManager: packageManagerOf(folder),
     ...(isTypeScript ? typeScriptFiles(folder, isModule) : javaScriptFiles(isModule)),
     sources: packageJson !== undefined && existsSync(join(folder, "src")) ? "src/" : "",
     testRunner: "vitest" in installed ? "vitest" : "node",
   };
+}
+
+/** What `npm init` writes where somebody has no test. */
+export const NO_TEST = /no test specified/;
+
+function hasNoCode(
+  folder: string,
+  { scripts = {}, dependencies = {}, devDependencies = {} }: PackageJson,
+): boolean {
+  const ours = new Set(["holdfast", "zod"]);
+  const isOurs = Object.keys({ ...dependencies, ...devDependencies }).every((name) => ours.has(name));
+  const hasScripts = Object.values(scripts).some((script) => !NO_TEST.test(script));
+  const hasFiles = readdirSync(folder).some((name) => name === "src" || /\.([cm]?[jt]sx?)$/.test(name));
+  return isOurs && !hasScripts && !hasFiles;
 }
 
 function readPackageJson(folder: string): PackageJson | undefined {

@@ -12,8 +12,8 @@ export function initReport(project: Project, changes: readonly FileChange[], isD
   return `${lines.join("\n")}\n\n${end}`;
 }
 
-function nextSteps({ packageJson, packageManager, sources }: Project): string {
-  const prefix = packageJson === undefined ? "" : "jobs:";
+function nextSteps({ isNew, packageManager, sources }: Project): string {
+  const prefix = isNew ? "" : "jobs:";
   const run = packageManager === "npm" ? "npm run" : `${packageManager} run`;
   const steps = [
     [`${packageManager} install`, "installs what package.json names"],
