@@ -13,6 +13,7 @@ import { postmanCollection } from "./lib/postman.mjs";
 import { runScript } from "./lib/script.mjs";
 import { withGeneratedSections } from "./lib/sections.mjs";
 import { setUpToBuild } from "./lib/setup.mjs";
+import { pagesWithoutRow } from "./lib/site-sidebar.mjs";
 
 /** Generated files: `file`, and `produce`, which returns or resolves to its text. */
 const generated = [
@@ -77,8 +78,9 @@ function report(outdated, pages) {
   const broken = pages.flatMap((file) =>
     brokenLinks(file).map((to) => `${file} links to ${to}, which does not exist`),
   );
-  for (const line of broken) console.error(line);
-  return outdated.length + broken.length === 0 ? 0 : 1;
+  const unlisted = pagesWithoutRow().map((file) => `${file} has no row in docs/README.md`);
+  for (const line of [...broken, ...unlisted]) console.error(line);
+  return outdated.length + broken.length + unlisted.length === 0 ? 0 : 1;
 }
 
 function rewrite(outdated) {

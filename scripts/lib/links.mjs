@@ -24,7 +24,7 @@ function leadsSomewhere(file, target, anchor) {
 }
 
 /** The anchor of a heading. */
-function slug(title) {
+export function slug(title) {
   return title
     .toLowerCase()
     .replace(/[^\p{L}\p{N}\s_-]/gu, "")
