@@ -1,5 +1,6 @@
 import { defineConfig } from "holdfast";
 import { contracts } from "./jobs/contracts.ts";
+import { env } from "./jobs/env.ts";
 import { schedules } from "./jobs/schedules.ts";
 
 export default defineConfig({
@@ -13,4 +14,5 @@ export default defineConfig({
     return [welcomeEmailHandler, webhookHandler, dailyDigestHandler];
   },
   schedules,
+  env,
 });

@@ -1,4 +1,4 @@
-// Receives webhooks without any dependency: `HOLDFAST_WEBHOOK_SECRET=whsec_… PORT=3001 npx tsx examples/webhook-receiver.ts`
+// Receives webhooks without any dependency: `WEBHOOK_SECRET=whsec_… PORT=3001 npx tsx examples/webhook-receiver.ts`
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -21,8 +21,8 @@ function isGenuine(secret: string, headers: IncomingHttpHeaders, body: string): 
 }
 // #endregion
 
-const secret = process.env.HOLDFAST_WEBHOOK_SECRET;
-if (!secret?.startsWith("whsec_")) throw new Error("HOLDFAST_WEBHOOK_SECRET: expected whsec_…");
+const secret = process.env.WEBHOOK_SECRET;
+if (!secret?.startsWith("whsec_")) throw new Error("WEBHOOK_SECRET: expected whsec_…");
 
 // In real life: a unique column, written in the same transaction as the effects of the event.
 const received = new Set<string>();

@@ -1,4 +1,4 @@
-# Receives webhooks without any dependency: `HOLDFAST_WEBHOOK_SECRET=whsec_… PORT=3001 python3 examples/webhook_receiver.py`
+# Receives webhooks without any dependency: `WEBHOOK_SECRET=whsec_… PORT=3001 python3 examples/webhook_receiver.py`
 import base64
 import hashlib
 import hmac
@@ -22,9 +22,9 @@ def is_genuine(secret: str, headers, body: bytes) -> bool:
 # #endregion
 
 
-secret = os.environ["HOLDFAST_WEBHOOK_SECRET"]
+secret = os.environ["WEBHOOK_SECRET"]
 if not secret.startswith("whsec_"):
-    raise SystemExit("HOLDFAST_WEBHOOK_SECRET: expected whsec_…")
+    raise SystemExit("WEBHOOK_SECRET: expected whsec_…")
 
 # In real life: a unique column, written in the same transaction as the effects of the event.
 received = set()

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
-import { HoldfastError } from "holdfast";
+import { HoldfastError, readEnv } from "holdfast";
 import { createTransport, type Transporter } from "nodemailer";
+import { env } from "./env.ts";
 import { type SmtpProgress, smtpFailure } from "./smtp-errors.ts";
 
 /** One mail to one person, without further recipients, headers or attachments. */
@@ -85,7 +86,7 @@ export const mailer: Mailer = {
 };
 
 function mailerFromEnvironment(): Mailer {
-  const { SMTP_URL, HOLDFAST_MAIL_FROM } = process.env;
+  const { SMTP_URL } = process.env;
   if (!SMTP_URL) throw new HoldfastError("CONFIG_INVALID", "SMTP_URL: expected a mail server, got nothing");
-  return createMailer(SMTP_URL, HOLDFAST_MAIL_FROM || "Holdfast <holdfast@localhost>");
+  return createMailer(SMTP_URL, readEnv(env).MAIL_FROM);
 }

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { withCodeFromSources } from "./lib/code-blocks.mjs";
-import { envExample, variablesTable } from "./lib/configuration.mjs";
+import { envExample, jobVariablesTable, variablesTable } from "./lib/configuration.mjs";
 import { errorCodesTable } from "./lib/error-codes.mjs";
 import { filesUnder } from "./lib/files.mjs";
 import { licencesTable } from "./lib/licences.mjs";
@@ -38,6 +38,7 @@ const foldersWithPages = [
 /** Generated sections by the name that pages use. */
 const sections = {
   variables: variablesTable,
+  "job-variables": jobVariablesTable,
   "error-codes": errorCodesTable,
   metrics: metricsTable,
   licences: licencesTable,

@@ -10,6 +10,7 @@ import type { createProducer as CreateProducer } from "./submit/producer.ts";
 
 export type { ErrorCode } from "./errors/error-codes.ts";
 export { HoldfastError, type Issue } from "./errors/holdfast-error.ts";
+export { readEnv } from "./job/application-env.ts";
 export type { Attempt, AttemptFunction, AttemptLog } from "./job/attempt.ts";
 export { InDoubtError, PermanentError, RetryAfterError } from "./job/attempt-errors.ts";
 export { type Application, type ApplicationDefinition, defineConfig } from "./job/define-config.ts";

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Application, createOperator, createProducer } from "holdfast";
 import { compileFile, copyBuild } from "../../test/support/build-copy.ts";
@@ -21,7 +21,7 @@ export interface Library {
   readonly application: Application;
 }
 
-/** A text of a file in `dist/` that occurs exactly once, and its replacement. */
+/** A text that occurs exactly once in a module of `dist/`, or in a Lua script of `src/`, and its replacement. */
 export type Edit = readonly [file: string, from: string, to: string];
 
 /** A change to a copy of the build that removes one protection. */
@@ -40,7 +40,7 @@ const inside = join(root, "faults/lib/inside");
  */
 export function install(directory: string, mutation?: Mutation): Installation {
   copyBuild(root, directory);
-  for (const edit of mutation?.edits ?? []) applyEdit(join(directory, "dist"), edit);
+  for (const edit of mutation?.edits ?? []) applyEdit(directory, edit);
   for (const name of readdirSync(inside)) compileFile(join(inside, name), join(directory, "lab", name));
   return {
     script: (name) => join(directory, "lab", `${name}.js`),
@@ -64,13 +64,40 @@ async function importFile<Module>(directory: string, file: string): Promise<Modu
   return (await import(pathToFileURL(join(directory, file)).href)) as Module;
 }
 
-/** An edit that no longer fits must not pass for a mutation that nobody noticed. */
-function applyEdit(dist: string, [name, from, to]: Edit): void {
-  const file = join(dist, name);
-  const source = readFileSync(file, "utf8");
-  if (source.split(from).length !== 2) throw new Error(`${file}: expected exactly once: ${from}`);
-  writeFileSync(
-    file,
-    source.replace(from, () => to),
-  );
+function applyEdit(directory: string, edit: Edit): void {
+  const { file, text } = edited(directory, edit);
+  writeFileSync(file, text);
+}
+
+/**
+ * The module that an edit changes, and its new text.
+ *
+ * @param directory a checkout with its build, or a copy
+ * @throws Error when the edit does not fit: it must not pass for a mutation that nobody noticed
+ */
+export function edited(
+  directory: string,
+  [name, from, to]: Edit,
+): { readonly file: string; readonly text: string } {
+  const isLua = name.endsWith(".lua");
+  const file = isLua ? moduleWith(directory, name) : join(directory, "dist", name);
+  const [find, replace] = isLua ? [quoted(from), quoted(to)] : [from, to];
+  const text = readFileSync(file, "utf8");
+  if (text.split(find).length !== 2) throw new Error(`${file}: expected exactly once: ${from}`);
+  return { file, text: text.replace(find, () => replace) };
+}
+
+/** The build writes a script into the module beside it that loads it. An edit before may have changed it. */
+function moduleWith(directory: string, script: string): string {
+  const [firstLines = ""] = readFileSync(join(root, "src", script), "utf8").split("]]");
+  const folder = join(directory, "dist", dirname(script));
+  const files = readdirSync(folder).filter((name) => name.endsWith(".js"));
+  const file = files.find((name) => readFileSync(join(folder, name), "utf8").includes(quoted(firstLines)));
+  if (file === undefined) throw new Error(`no module beside ${script} has it`);
+  return join(folder, file);
+}
+
+/** As it stands inside of a string literal. */
+function quoted(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }

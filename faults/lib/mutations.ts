@@ -20,11 +20,7 @@ const acceptsErrors: Edit = [
 ];
 
 /** Leaves what a crash left behind. */
-const sweepsNothing: Edit = [
-  "effect/sweep.lua",
-  'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[3])',
-  "{}",
-];
+const sweepsNothing: Edit = ["effect/sweep.lua", "math.max(visitJoined(), visitNew())", "0"];
 
 const ignoresPauses: Edit = [
   "queue/lease.js",
@@ -46,7 +42,7 @@ export const withoutFence = mutation(
 /** A ledger expires the retention after its latest commit, even while its job goes on. */
 export const withoutLedgerLife = mutation("ledger's life", [
   "effect/commit.lua",
-  'if open == "1" and (jobs or "0") == "0" then',
+  'if open == "1" and jobs == "0" then',
   'if open == "1" then',
 ]);
 

@@ -1,5 +1,6 @@
-import { createOperator, defineConfig } from "holdfast";
+import { createOperator, defineConfig, readEnv } from "holdfast";
 import { contracts } from "../contracts.ts";
+import { env } from "../env.ts";
 import { mailer } from "../mailer.ts";
 import { classifySmtpError, type SmtpProgress } from "../smtp-errors.ts";
 import { collectDigest, type Digest, type Span } from "./collect.ts";
@@ -11,7 +12,7 @@ const application = defineConfig({ jobs: contracts, handlers: async () => [] });
 
 export const dailyDigestHandler = dailyDigest.handler(async ({ payload, effect, log }) => {
   const digest = await readDigest({ from: new Date(payload.from), to: new Date(payload.to) });
-  const to = process.env.HOLDFAST_OPERATOR_EMAIL || "operator@localhost";
+  const to = readEnv(env).OPERATOR_EMAIL;
   const progress: SmtpProgress = { dataBegun: false };
   const { messageId } = await effect(
     "send",

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import fc from "fast-check";
 import { PermanentError } from "holdfast";
 import { describe, expect, it } from "vitest";
-import { variables } from "../../src/config/variables.ts";
+import { env } from "../env.ts";
 import { addressFault, parseRanges, resolvePublic } from "./address-guard.ts";
 
 const nothing = parseRanges("");
@@ -121,7 +121,7 @@ describe("an address that webhooks may call", () => {
 });
 
 describe("the ranges that are allowed", () => {
-  const { schema } = variables.HOLDFAST_WEBHOOK_ALLOW;
+  const schema = env.shape.WEBHOOK_ALLOW;
 
   it("can be read whenever the environment is valid", () => {
     const range = fc.oneof(

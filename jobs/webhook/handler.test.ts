@@ -4,7 +4,7 @@ import { webhookHandler } from "./handler.ts";
 
 const payload = { url: "https://example.com/webhooks", event: { type: "invoice.paid", data: {} } };
 
-beforeEach(() => vi.stubEnv("HOLDFAST_WEBHOOK_SECRET", `whsec_${Buffer.alloc(24).toString("base64")}`));
+beforeEach(() => vi.stubEnv("WEBHOOK_SECRET", `whsec_${Buffer.alloc(24).toString("base64")}`));
 afterEach(() => vi.unstubAllEnvs());
 
 it("does not deliver again what an earlier attempt has delivered", async () => {

@@ -1,3 +1,5 @@
+import { readEnv } from "holdfast";
+import { env } from "../env.ts";
 import { parseRanges, resolvePublic } from "./address-guard.ts";
 import { requireAccepted } from "./answer.ts";
 import { webhook } from "./contract.ts";
@@ -6,8 +8,9 @@ import { readSecret, signatureHeaders } from "./sign.ts";
 import { traceHeaders } from "./trace.ts";
 
 export const webhookHandler = webhook.handler(async ({ payload, effect, log }) => {
-  const secret = readSecret(process.env);
-  const allowed = parseRanges(process.env.HOLDFAST_WEBHOOK_ALLOW ?? "");
+  const variables = readEnv(env);
+  const secret = readSecret(variables);
+  const allowed = parseRanges(variables.WEBHOOK_ALLOW);
   const url = new URL(payload.url);
   const body = JSON.stringify(payload.event);
 

@@ -45,14 +45,14 @@ describe("a signature", () => {
 
 describe("the secret", () => {
   it("is read from the environment", () => {
-    expect(readSecret({ HOLDFAST_WEBHOOK_SECRET: secret })).toBe(secret);
+    expect(readSecret({ WEBHOOK_SECRET: secret })).toBe(secret);
   });
 
-  it.each([{}, { HOLDFAST_WEBHOOK_SECRET: "" }, { HOLDFAST_WEBHOOK_SECRET: "hunter2" }])(
+  it.each([{}, { WEBHOOK_SECRET: "" }, { WEBHOOK_SECRET: "hunter2" }])(
     "must be there: nothing goes out unsigned",
     (env) => {
       expect(() => readSecret(env)).toThrow(PermanentError);
-      expect(() => readSecret(env)).toThrow(/HOLDFAST_WEBHOOK_SECRET/);
+      expect(() => readSecret(env)).toThrow(/WEBHOOK_SECRET/);
       expect(() => readSecret(env)).not.toThrow(/hunter2/);
     },
   );

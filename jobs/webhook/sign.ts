@@ -26,8 +26,8 @@ export function signatureHeaders(secret: string, id: string, at: Date, body: str
 }
 
 /** @throws PermanentError if there is none: no event is sent unsigned */
-export function readSecret(env: NodeJS.ProcessEnv): string {
-  const secret = env.HOLDFAST_WEBHOOK_SECRET ?? "";
+export function readSecret(env: { readonly WEBHOOK_SECRET?: string | undefined }): string {
+  const secret = env.WEBHOOK_SECRET ?? "";
   if (secret.startsWith(SECRET_PREFIX)) return secret;
-  throw new PermanentError("HOLDFAST_WEBHOOK_SECRET: expected whsec_ and a key in base64");
+  throw new PermanentError("WEBHOOK_SECRET: expected whsec_ and a key in base64");
 }

@@ -1,6 +1,8 @@
-// Documents the environment variables, from the table that the code reads them with.
+// Documents the environment variables, from the tables that the code reads them with.
+import { pathToFileURL } from "node:url";
+import { register } from "tsx/esm/api";
 
-/** Every variable with its documentation. */
+/** Holdfast's variables with their documentation. */
 async function readVariables() {
   const { variables } = await import("../../dist/config/variables.js");
   return Object.entries(variables).map(([name, { bare, meaning, ...variable }]) => ({
@@ -11,21 +13,46 @@ async function readVariables() {
   }));
 }
 
+/** The variables of the jobs in jobs/. */
+async function readJobVariables() {
+  const { applicationVariables } = await import("../../dist/job/application-env.js");
+  const unregister = register();
+  const { env } = await import(pathToFileURL("jobs/env.ts").href);
+  await unregister();
+  return applicationVariables(env);
+}
+
 /** The text of `.env.example`. */
 export async function envExample() {
-  const entries = (await readVariables()).map(({ name, expected, meaning, fallback }) => {
-    const value = /\s/.test(fallback) ? `"${fallback}"` : fallback;
-    return `# ${meaning}\n# Expected: ${expected}\n# ${name}=${value}\n`;
-  });
   const head =
     "# Every variable that Holdfast reads, with its default. Copy this file to .env and uncomment what you change.\n" +
     "# .env is for convenience on one machine and never overrides the environment.\n";
-  return [head, ...entries].join("\n");
+  const jobs = "# The variables of the jobs in jobs/.\n";
+  return [
+    head,
+    ...(await readVariables()).map(exampleOf),
+    jobs,
+    ...(await readJobVariables()).map(exampleOf),
+  ].join("\n");
+}
+
+function exampleOf({ name, expected, meaning, fallback }) {
+  const value = /\s/.test(fallback) ? `"${fallback}"` : fallback;
+  return `# ${meaning}\n# Expected: ${expected}\n# ${name}=${value}\n`;
 }
 
 /** The table in `docs/configuration.md`. */
 export async function variablesTable() {
-  const rows = (await readVariables()).map(
+  return tableOf(await readVariables());
+}
+
+/** The table in `jobs/README.md`. */
+export async function jobVariablesTable() {
+  return tableOf(await readJobVariables());
+}
+
+function tableOf(variables) {
+  const rows = variables.map(
     ({ name, expected, meaning, fallback }) =>
       `| \`${name}\` | ${fallback === "" ? "none" : `\`${fallback}\``} | ${meaning} | ${expected} |`,
   );

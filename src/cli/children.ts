@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { environmentWith } from "../config/settings.ts";
+import { childEnvironment } from "../config/settings.ts";
 import type { VariableName } from "../config/variables.ts";
 import { openConnection, whenReady } from "../redis/connection.ts";
 import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../redis/embedded.ts";
@@ -89,7 +89,7 @@ export async function storeChild(dataDir: string): Promise<ChildSpec<void>> {
 /** Detached, so that Ctrl-C reaches only the supervisor, which stops the children in order. */
 function forkRole(args: readonly string[], replaced: Replaced = {}): ChildProcess {
   return fork(BIN, args, {
-    env: environmentWith(replaced),
+    env: childEnvironment(replaced),
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     detached: true,
   });

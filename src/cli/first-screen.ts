@@ -1,14 +1,18 @@
 import { join } from "node:path";
 import type { Settings } from "../config/settings.ts";
+import type { Application } from "../job/define-config.ts";
+import { examplePayload } from "../job/example-payload.ts";
+import { jsonLine } from "./output.ts";
 
 interface FirstScreen {
   readonly settings: Settings;
+  readonly application: Pick<Application, "jobs">;
   readonly apiUrl: string;
   readonly mailboxUrl: string | undefined;
 }
 
 /** What `up` prints: what runs where, and a request to copy. */
-export function firstScreen({ settings, apiUrl, mailboxUrl }: FirstScreen): string {
+export function firstScreen({ settings, application, apiUrl, mailboxUrl }: FirstScreen): string {
   const dataDir = settings.HOLDFAST_DATA_DIR;
   const redis = settings.REDIS_URL === undefined ? `embedded, in ${join(dataDir, "store")}` : "REDIS_URL";
   const key = settings.HOLDFAST_API_KEYS.length === 0 ? "" : "-H 'authorization: Bearer YOUR_KEY' ";
@@ -25,18 +29,35 @@ export function firstScreen({ settings, apiUrl, mailboxUrl }: FirstScreen): stri
     Mail       ${mail}
     Redis      ${redis}, durability "${settings.HOLDFAST_DURABILITY.level}"
 
-  Submit a job:
-
-    curl -s ${apiUrl}/jobs ${key}-H 'content-type: application/json' -d '{
-      "type": "welcome-email",
-      "payload": { "email": "anoop@example.com", "name": "Anoop", "message": "Congratulations! Your background job system is live." },
-      "idempotencyKey": "signup-42" }'
-
-  Then read its status, with the id from the answer:
-
-    curl -s ${key}${apiUrl}/jobs/ID/status
+${requestToCopy(application, apiUrl, key)}
 
   Ctrl-C stops everything cleanly. Accepted jobs are kept.
 
 `;
+}
+
+/** A request for the application's own first job. */
+function requestToCopy({ jobs }: Pick<Application, "jobs">, apiUrl: string, key: string): string {
+  const [job] = jobs.values();
+  if (job === undefined)
+    return "  The application has no jobs yet: list them in defineConfig({ jobs: [ … ] }).";
+  const payload = examplePayload(job);
+  if (payload === undefined)
+    return `  Submit a job: ${apiUrl}/docs shows the payload of "${job.type}". An example in its schema would be shown here:
+  .meta({ examples: [ … ] })`;
+  return `  Submit a job:
+
+    curl -s ${apiUrl}/jobs ${key}-H 'content-type: application/json' -d '{
+      "type": "${job.type}",
+      "payload": ${inSingleQuotes(jsonLine(payload))},
+      "idempotencyKey": "${job.type}-1" }'
+
+  Then read its status, with the id from the answer:
+
+    curl -s ${key}${apiUrl}/jobs/ID/status`;
+}
+
+/** For a POSIX shell, in which nothing ends single quotes but one of them. */
+function inSingleQuotes(text: string): string {
+  return text.replaceAll("'", "'\\''");
 }

@@ -1,9 +1,12 @@
 import { Command, CommanderError } from "commander";
 import { readDotEnv } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { addCompletionCommand } from "./commands/completion.ts";
+import { addDevCommand } from "./commands/dev.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDoubtsCommands } from "./commands/doubts.ts";
 import { addFailuresCommands } from "./commands/failures.ts";
+import { addInitCommand } from "./commands/init.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addKeysCommands } from "./commands/keys.ts";
 import { addRoleCommands } from "./commands/roles.ts";
@@ -14,6 +17,7 @@ import { addSubmitCommand } from "./commands/submit.ts";
 import { addUpCommand } from "./commands/up.ts";
 import { exitCode, exitCodeOf } from "./exit-code.ts";
 import { printError } from "./output.ts";
+import { readOwnPackage } from "./own-package.ts";
 
 /**
  * Runs one command and ends the process.
@@ -42,9 +46,12 @@ async function run(argv: readonly string[]): Promise<number> {
 function program(): Command {
   const holdfast = new Command("holdfast")
     .description("A durable background-job service on BullMQ and Redis.")
+    .version(readOwnPackage().version)
     .exitOverride()
     .showHelpAfterError("(add --help for help)")
     .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Redis out of reach.");
+  addInitCommand(holdfast);
+  addDevCommand(holdfast);
   addUpCommand(holdfast);
   addRoleCommands(holdfast);
   addSubmitCommand(holdfast);
@@ -56,5 +63,6 @@ function program(): Command {
   addKeysCommands(holdfast);
   addRedisCommands(holdfast);
   addDoctorCommand(holdfast);
+  addCompletionCommand(holdfast);
   return holdfast;
 }

@@ -32,7 +32,6 @@ describe("an environment without any variable", () => {
       HOLDFAST_CONCURRENCY: { each: 20, named: new Map() },
       HOLDFAST_LOCK_MS: 15_000,
       HOLDFAST_STOP_GRACE_MS: 20_000,
-      HOLDFAST_MAIL_FROM: "Holdfast <holdfast@localhost>",
       HOLDFAST_LOG_LEVEL: "info",
     });
   });
@@ -148,7 +147,6 @@ describe("a bad value", () => {
   it.each([
     ["REDIS_URL", "http://user:hunter2@store.example"],
     ["SMTP_URL", "hunter2"],
-    ["HOLDFAST_WEBHOOK_SECRET", "hunter2"],
     ["HOLDFAST_API_KEYS", "ci:submit:hunter2"],
     ["HOLDFAST_API_KEYS", `ci:admin:${digest}:hunter2`],
     ["HOLDFAST_API_KEYS", `ci:submit:${digest},hunter2`],

@@ -32,7 +32,7 @@ export function readSettings(env: Environment = process.env, names: Names = "own
   }
   const hostName = find("HOLDFAST_HOST", env, names).pointer;
   if (issues.length === 0) issues.push(...crossChecks(values as Settings, hostName));
-  if (issues.length > 0) throw invalid(issues);
+  if (issues.length > 0) throw invalidEnvironment(issues);
   return values as Settings;
 }
 
@@ -58,10 +58,22 @@ function find(name: VariableName, env: Environment, names: Names): { pointer: st
   return bare !== undefined && other ? { pointer: bare, text: other } : { pointer: name };
 }
 
+/** The variables that `.env` has set. */
+const namesFromFile = new Set<string>();
+
 /** Reads `.env` in the working directory, if there is one. It never overrides a variable that is set. */
 export function readDotEnv(): void {
   const file = resolve(".env");
-  if (existsSync(file)) process.loadEnvFile(file);
+  if (!existsSync(file)) return;
+  const before = new Set(Object.keys(process.env));
+  process.loadEnvFile(file);
+  for (const name of Object.keys(process.env)) if (!before.has(name)) namesFromFile.add(name);
+}
+
+/** The environment for a child process of the command. It reads `.env` itself, so that a change of the file counts. */
+export function childEnvironment(replaced: Environment): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !namesFromFile.has(name));
+  return { ...Object.fromEntries(own), ...replaced };
 }
 
 /**
@@ -89,7 +101,7 @@ export function requireVariables(
     const { expected = "a value" } = new Map(Object.entries(variables)).get(name) ?? {};
     return { pointer: name, message: `expected ${expected} (required by ${types.join(", ")}), got nothing` };
   });
-  if (issues.length > 0) throw invalid(issues);
+  if (issues.length > 0) throw invalidEnvironment(issues);
 }
 
 /** The environment for a child process: this one's, with some variables replaced. */
@@ -143,7 +155,8 @@ function crossChecks(
   return issues;
 }
 
-function invalid(issues: readonly Issue[]): HoldfastError {
+/** `CONFIG_INVALID` with one line an issue. */
+export function invalidEnvironment(issues: readonly Issue[]): HoldfastError {
   const lines = issues.map(({ pointer, message }) => `${pointer}: ${message}`);
   return new HoldfastError("CONFIG_INVALID", lines.join("\n"), { issues });
 }

@@ -44,13 +44,6 @@ const optionalUrl = (protocols: RegExp) =>
     .refine((value) => protocols.test(value))
     .optional();
 
-const mailAddress = (fallback: string) =>
-  z
-    .string()
-    .max(254)
-    .regex(/^[^\s@<>()[\]\\,;:"]+@[^\s@<>()[\]\\,;:"]+$/)
-    .default(fallback);
-
 /** How much must survive before a job is acknowledged. */
 export type Durability =
   | { readonly level: "memory" | "disk"; readonly replicas: 0 }
@@ -87,22 +80,6 @@ const concurrency = z
   })
   .pipe(z.object({ each: attempts, named: z.map(z.string(), attempts) }))
   .default({ each: 20, named: new Map() });
-
-const webhookSecret = z
-  .string()
-  .startsWith("whsec_")
-  .refine((value) => {
-    const base64 = value.slice("whsec_".length);
-    const bytes = Buffer.from(base64, "base64");
-    return bytes.length >= 24 && bytes.length <= 64 && bytes.toString("base64") === base64;
-  })
-  .optional();
-
-const addressRanges = z
-  .string()
-  .transform((value) => value.split(",").map((range) => range.trim()))
-  .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
-  .default([]);
 
 /** Every variable that Holdfast reads. Nothing else in `src/` reads the environment. */
 export const variables = {
@@ -144,7 +121,8 @@ export const variables = {
   HOLDFAST_CONFIG: variable({
     schema: text("holdfast.config.ts"),
     expected: "a file",
-    meaning: "The application: its jobs and schedules.",
+    meaning:
+      "The application: its jobs and schedules. The default may also end in .mts, .js or .mjs, or be in src/.",
     fallback: "holdfast.config.ts",
   }),
   HOLDFAST_API_KEYS: variable({
@@ -261,31 +239,6 @@ export const variables = {
       "The mail server. Without it `holdfast up` starts a development mailbox; a worker alone does not start if its jobs send mail.",
     fallback: "",
     secret: true,
-  }),
-  HOLDFAST_MAIL_FROM: variable({
-    schema: text("Holdfast <holdfast@localhost>"),
-    expected: "a sender, e.g. Name <address@example.com>",
-    meaning: "The sender of the jobs' mails.",
-    fallback: "Holdfast <holdfast@localhost>",
-  }),
-  HOLDFAST_OPERATOR_EMAIL: variable({
-    schema: mailAddress("operator@localhost"),
-    expected: "one mail address, e.g. operator@example.com",
-    meaning: "Who gets the daily digest of what failed and what is in doubt.",
-    fallback: "operator@localhost",
-  }),
-  HOLDFAST_WEBHOOK_SECRET: variable({
-    schema: webhookSecret,
-    expected: "whsec_ and 24 to 64 bytes in base64",
-    meaning: "Signs webhooks; without it they fail.",
-    fallback: "",
-    secret: true,
-  }),
-  HOLDFAST_WEBHOOK_ALLOW: variable({
-    schema: addressRanges,
-    expected: "address ranges like 127.0.0.0/8 or fd00::/8, comma-separated",
-    meaning: "Addresses that are not public and that webhooks may call.",
-    fallback: "",
   }),
   HOLDFAST_LOG_LEVEL: variable({
     schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),

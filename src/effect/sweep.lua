@@ -109,7 +109,7 @@ local function visitNew()
     local isJoinedTwice = lookAt and redis.call("ZADD", KEYS[1], "NX", lookAt, id .. "/" .. dedupKey) == 0
     if isJoinedTwice then redis.call("HINCRBY", ARGV[1] .. dedupKey, "jobs", -1) end
   end
-  if visited > 0 then redis.call("LPOP", KEYS[3], visited) end
+  if visited > 0 then redis.call("LTRIM", KEYS[3], visited, -1) end
   return visited
 end
 

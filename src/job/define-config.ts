@@ -1,6 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { JobContract, JobHandler } from "./define-job.ts";
 import type { Schedule } from "./define-schedule.ts";
+import type { Schema } from "./schema.ts";
 
 export interface ApplicationDefinition {
   /** Contracts from `defineJob`. Every process loads them. */
@@ -14,6 +15,14 @@ export interface ApplicationDefinition {
   readonly handlers?: () => Promise<readonly JobHandler[]>;
   /** Schedules from `defineSchedule`. @default none */
   readonly schedules?: readonly Schedule[];
+  /**
+   * The application's own environment variables: an object schema with one member a variable. A worker does not start if one is
+   * wrong. Handlers read them with `readEnv`.
+   *
+   * @default none
+   * @example z.object({ SHOP_URL: z.url(), SHOP_TOKEN: z.string().meta({ secret: true }) })
+   */
+  readonly env?: Schema;
 }
 
 /** A valid application. */
@@ -23,6 +32,7 @@ export interface Application {
   readonly queues: readonly string[];
   readonly handlers: () => Promise<readonly JobHandler[]>;
   readonly schedules: readonly Schedule[];
+  readonly env?: Schema | undefined;
 }
 
 /**
@@ -54,6 +64,7 @@ export function defineConfig(definition: ApplicationDefinition): Application {
     ],
     handlers: definition.handlers ?? (async () => []),
     schedules,
+    env: definition.env,
   };
 }
 

@@ -1,5 +1,8 @@
 import { readVariable, type Settings } from "../config/settings.ts";
+import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
+import { applicationVariables, readEnv, shownValue } from "../job/application-env.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
+import type { Schema } from "../job/schema.ts";
 import { exactDurationText } from "../lib/duration-text.ts";
 import { changedQueues, readQueueMemory } from "../queue/queue-memory.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
@@ -9,7 +12,12 @@ import { type Finding, finding, ok } from "./finding.ts";
 
 /** Checks the application against the settings and the environment. */
 export function diagnoseSettings(application: Application, settings: Settings): Finding[] {
-  return [...catchUps(application, settings), stopGrace(application, settings), ...variables(application)];
+  return [
+    ...catchUps(application, settings),
+    stopGrace(application, settings),
+    ...variables(application),
+    ...ownVariables(application),
+  ];
 }
 
 /** A tick that is caught up after its key is forgotten would run twice. */
@@ -47,6 +55,31 @@ function variables(application: Application): Finding[] {
       remedy: `set ${name} for every worker${name === "SMTP_URL" ? "; only holdfast up brings a development mailbox" : ""}`,
     });
   });
+}
+
+/** Checks the application's own variables. */
+function ownVariables({ env }: Application): Finding[] {
+  if (env === undefined) return [];
+  const faults = new Map(faultsOf(env).map(({ pointer, message }) => [pointer, message]));
+  const found = applicationVariables(env).map(({ name, fallback, isSecret }) => {
+    const text = readVariable(name);
+    const shown = text === undefined ? `not set${fallback && `; ${fallback}`}` : shownValue(text, isSecret);
+    return finding(name, faults.has(name) ? "bad" : "ok", faults.get(name) ?? shown, {
+      reason: "a worker with this environment does not start",
+      remedy: `set ${name} for every worker as env in the application's configuration expects it`,
+    });
+  });
+  return found;
+}
+
+function faultsOf(env: Schema): readonly Issue[] {
+  try {
+    readEnv(env);
+    return [];
+  } catch (error) {
+    if (error instanceof HoldfastError && error.issues !== undefined) return error.issues;
+    throw error;
+  }
 }
 
 /** A variable can contain a secret, so of a mail server only the address is shown. */

@@ -21,7 +21,7 @@ import { GivenAttempt } from "./given-attempt.ts";
 
 /** How long a job waits for a worker that has its handler. */
 const NO_HANDLER_FIRST_MS = 500;
-const NO_HANDLER_MOST_MS = 30_000;
+const NO_HANDLER_MOST_MS = 10_000;
 
 const ISSUES_NAMED_MAX = 5;
 const RESULT_MAX_BYTES = 64 * 1_024;

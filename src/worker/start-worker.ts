@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { type Environment, readSettings, requireVariables, type Settings } from "../config/settings.ts";
 import type { Concurrency } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { readEnv } from "../job/application-env.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
@@ -44,6 +45,7 @@ export async function startWorker(
   const { stop: stopHooks } = openHooks(hooks, application, events, log);
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
+  if (application.env !== undefined) readEnv(application.env, env);
   const handlers = await loadHandlers(application);
   const queues = await connectQueues(application, settings, "retrying", log);
   const metrics = await openMetrics(application, queues, settings, events);

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -273,6 +274,12 @@ describe("an exit code", withProcesses, () => {
     ).toEqual(["HOLDFAST_NOPE", "PORT", "LOG_LEVEL"]);
     expect(missing.stderr).toBe("HOLDFAST_CONFIG: there is no file /no/such/config.ts\n");
     expect(throwing.stderr).toMatch(/^\S+holdfast\.config\.ts: cannot be loaded: half written\n$/);
+  });
+
+  it("is 0 for the version, which is the package's", async () => {
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+    expect(await bin("--version")).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: "" });
   });
 
   it("is 0 for help, which every command has", async () => {

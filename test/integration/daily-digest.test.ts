@@ -45,7 +45,7 @@ beforeEach(async () => {
   // The digest opens its own operator, on the Redis of its worker's environment.
   vi.stubEnv("REDIS_URL", service.env.REDIS_URL);
   vi.stubEnv("HOLDFAST_PREFIX", service.env.HOLDFAST_PREFIX);
-  vi.stubEnv("HOLDFAST_OPERATOR_EMAIL", "ops@example.com");
+  vi.stubEnv("OPERATOR_EMAIL", "ops@example.com");
   await service.startWorker();
   producer = await service.createProducer();
 });

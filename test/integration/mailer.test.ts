@@ -44,7 +44,7 @@ describe("the mailer", () => {
   it("sends one mail to the server and from the sender in the environment", async () => {
     const { mailbox, mails } = await runningMailbox();
     vi.stubEnv("SMTP_URL", mailbox.smtpUrl);
-    vi.stubEnv("HOLDFAST_MAIL_FROM", "Sender <sender@example.com>");
+    vi.stubEnv("MAIL_FROM", "Sender <sender@example.com>");
 
     const { messageId } = await mailer.send(message, never);
 

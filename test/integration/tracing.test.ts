@@ -64,9 +64,9 @@ describe("with an OpenTelemetry SDK loaded", withProcesses, () => {
       ...testEnvironment({
         HOLDFAST_CONFIG: config,
         SMTP_URL: "smtp://127.0.0.1:9",
-        HOLDFAST_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString("base64")}`,
-        HOLDFAST_WEBHOOK_ALLOW: "127.0.0.1/32",
       }),
+      WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString("base64")}`,
+      WEBHOOK_ALLOW: "127.0.0.1/32",
       NODE_OPTIONS: `--import ${sdk}`,
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     };

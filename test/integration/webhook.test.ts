@@ -28,8 +28,8 @@ beforeAll(async () => {
   quickProducer = await startJobs(quick);
 });
 beforeEach(() => {
-  vi.stubEnv("HOLDFAST_WEBHOOK_SECRET", secret);
-  vi.stubEnv("HOLDFAST_WEBHOOK_ALLOW", "127.0.0.1/32");
+  vi.stubEnv("WEBHOOK_SECRET", secret);
+  vi.stubEnv("WEBHOOK_ALLOW", "127.0.0.1/32");
 });
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -177,13 +177,13 @@ describe("a webhook", () => {
   });
 
   it("is not sent without a secret to sign it", async () => {
-    vi.stubEnv("HOLDFAST_WEBHOOK_SECRET", "");
+    vi.stubEnv("WEBHOOK_SECRET", "");
     const { url, deliveries } = await startReceiver();
 
     expect(await outcome(producer, url)).toMatchObject({
       state: "failed",
       attemptsMade: 1,
-      error: { code: "PERMANENT_FAILURE", message: expect.stringContaining("HOLDFAST_WEBHOOK_SECRET") },
+      error: { code: "PERMANENT_FAILURE", message: expect.stringContaining("WEBHOOK_SECRET") },
     });
     expect(deliveries).toEqual([]);
   });
@@ -225,7 +225,7 @@ describe("a webhook to an internal address is refused permanently, without a con
     ["http://localhost:PORT/", expect.stringMatching(/^refused: localhost is at \S+, a loopback address$/)],
     ["https://localhost:PORT/", expect.stringMatching(/^refused: localhost is at \S+, a loopback address$/)],
   ])("%s", async (url, message) => {
-    vi.stubEnv("HOLDFAST_WEBHOOK_ALLOW", "");
+    vi.stubEnv("WEBHOOK_ALLOW", "");
     const trap = await startTrap();
 
     expect(await outcome(producer, url.replace("PORT", String(trap.port)))).toMatchObject({
@@ -323,7 +323,7 @@ describe("the receivers in the examples", () => {
   );
 
   async function startProgram(program: string, args: readonly string[], knownSecret: string) {
-    const env = { ...process.env, PORT: "0", HOLDFAST_WEBHOOK_SECRET: knownSecret };
+    const env = { ...process.env, PORT: "0", WEBHOOK_SECRET: knownSecret };
     const child = spawn(program === "node" ? process.execPath : program, args, {
       env,
       stdio: ["ignore", "pipe", "inherit"],

@@ -1,0 +1,138 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { readOwnPackage } from "../own-package.ts";
+import type { PackageJson, Project } from "./project.ts";
+import { applicationFiles, tsconfig } from "./templates.ts";
+
+/** What `init` does to one file. */
+export interface FileChange {
+  readonly path: string;
+  /** `kept`: it is there, and stays as it is. */
+  readonly action: "created" | "changed" | "kept";
+  /** What is new in it, or why it is kept; empty for a whole file. */
+  readonly note: string;
+  /** The text to write; undefined if it is kept. */
+  readonly text?: string;
+}
+
+/** Plans all changes. Writes nothing. */
+export function planChanges(project: Project): FileChange[] {
+  const files = Object.entries(applicationFiles(project)).map(([path, text]) => newFile(project, path, text));
+  const isNew = project.packageJson === undefined;
+  return [
+    ...files,
+    changedPackage(project),
+    ignoredFolder(project, isNew ? ["node_modules/", ".env", ".holdfast/"] : [".holdfast/"]),
+    ...(isNew ? [newFile(project, "tsconfig.json", tsconfig)] : []),
+  ];
+}
+
+export function write(folder: string, changes: readonly FileChange[]): void {
+  for (const { path, text } of changes) {
+    if (text === undefined) continue;
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+}
+
+function newFile({ folder }: Project, path: string, text: string): FileChange {
+  if (!existsSync(join(folder, path))) return { path, action: "created", note: "", text };
+  if (path !== ".env.example") return { path, action: "kept", note: "it exists" };
+  const lines = text.split("\n").filter((line) => line.startsWith("# ") && line.includes("="));
+  return {
+    path,
+    action: "kept",
+    note: `it exists; it could have ${lines.map((line) => line.slice(2)).join(", ")}`,
+  };
+}
+
+/** Adds what is absent, and changes nothing that is there. */
+function changedPackage(project: Project): FileChange {
+  const { folder, packageJson: found } = project;
+  const old: PackageJson & Record<string, unknown> = {
+    ...(found ?? { name: nameFor(folder), version: "0.0.0", private: true, type: "module" }),
+  };
+  const known = { ...old.dependencies, ...old.devDependencies };
+  const dependencies = without(neededDependencies(), known);
+  const devDependencies = without(neededForDevelopment(project), known);
+  const scripts = without(scriptsFor(project), old.scripts ?? {});
+  const added = Object.entries({ scripts, dependencies, devDependencies }).filter(
+    ([, entries]) => Object.keys(entries).length > 0,
+  );
+  const path = "package.json";
+  if (added.length === 0) return { path, action: "kept", note: "it has all that is needed" };
+  const merged = Object.fromEntries(
+    added.map(([part, entries]) => [part, { ...Object(old[part as keyof PackageJson]), ...entries }]),
+  );
+  return {
+    path,
+    action: found === undefined ? "created" : "changed",
+    note: added.map(([part, entries]) => `${part} ${Object.keys(entries).join(", ")}`).join("; "),
+    text: `${JSON.stringify({ ...old, ...merged }, null, indentation(folder))}\n`,
+  };
+}
+
+function neededDependencies(): Record<string, string> {
+  const { version, peerDependencies } = readOwnPackage();
+  return { holdfast: `^${version}`, zod: peerDependencies.zod ?? "^4.0.0" };
+}
+
+/** The versions that Holdfast itself is tested with. */
+function neededForDevelopment({ packageJson, extension, testRunner }: Project): Record<string, string> {
+  const { dependencies, devDependencies } = readOwnPackage();
+  const isTypeScript = extension.endsWith("ts");
+  return {
+    ...(isTypeScript && { "@types/node": devDependencies["@types/node"] ?? "*" }),
+    ...(isTypeScript && testRunner === "node" && { tsx: dependencies.tsx ?? "*" }),
+    ...(packageJson === undefined && { typescript: devDependencies.typescript ?? "*" }),
+  };
+}
+
+/** In a project that has scripts of its own, ours have a prefix. */
+function scriptsFor({ packageJson, extension, sources, testRunner }: Project): Record<string, string> {
+  const tests = `${sources}jobs/*/*.test.${extension}`;
+  const loader = extension.endsWith("ts") ? "--import tsx " : "";
+  const test = testRunner === "vitest" ? `vitest run ${sources}jobs` : `node ${loader}--test ${tests}`;
+  if (packageJson === undefined)
+    return { dev: "holdfast dev", start: "holdfast up", test, typecheck: "tsc --noEmit" };
+  return { "jobs:dev": "holdfast dev", "jobs:up": "holdfast up", "jobs:test": test };
+}
+
+function without(
+  wanted: Record<string, string>,
+  known: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(wanted).filter(([name]) => !Object.hasOwn(known, name)));
+}
+
+function nameFor(folder: string): string {
+  return (
+    basename(folder)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]+/g, "-")
+      .replaceAll(/^-+|-+$/g, "") || "jobs"
+  );
+}
+
+/** As in the file that is there. */
+function indentation(folder: string): string {
+  const file = join(folder, "package.json");
+  const [, found] = /^([ \t]+)"/m.exec(existsSync(file) ? readFileSync(file, "utf8") : "") ?? [];
+  return found ?? "  ";
+}
+
+function ignoredFolder({ folder }: Project, wanted: readonly string[]): FileChange {
+  const path = ".gitignore";
+  const file = join(folder, path);
+  const old = existsSync(file) ? readFileSync(file, "utf8") : undefined;
+  const lines = new Set((old ?? "").split("\n").map((line) => line.trim().replace(/^\/|\/$/g, "")));
+  const missing = wanted.filter((line) => !lines.has(line.replace(/\/$/, "")));
+  if (missing.length === 0) return { path, action: "kept", note: "it has all that is needed" };
+  const start = old === undefined || old === "" || old.endsWith("\n") ? (old ?? "") : `${old}\n`;
+  return {
+    path,
+    action: old === undefined ? "created" : "changed",
+    note: missing.join(", "),
+    text: `${start}${missing.join("\n")}\n`,
+  };
+}
