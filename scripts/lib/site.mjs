@@ -2,6 +2,7 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { writeApiPages } from "./api-pages.mjs";
+import { linkFaults } from "./links.mjs";
 import { withLinks } from "./pages.mjs";
 import { capture } from "./run.mjs";
 import { pathOnSite, siteFiles, siteLink } from "./site-pages.mjs";
@@ -9,16 +10,19 @@ import { pathOnSite, siteFiles, siteLink } from "./site-pages.mjs";
 /** What `site/.vitepress/config.mjs` builds, written anew each time. */
 const folder = "site/pages";
 
-/** Builds the site. Returns what is wrong with it, one line each: links of pages and of docstrings that lead nowhere, too. */
-export async function buildSite() {
+/** Writes the pages. Returns which of their links, and of the docstrings', lead nowhere, one line each. */
+export async function writeSitePages() {
   rmSync(folder, { recursive: true, force: true });
-  for (const file of siteFiles) {
-    if (file.endsWith(".md")) write(pathOnSite(file), textOnSite(file));
-    else copy(file);
-  }
-  const faults = await writeApiPages(path.join(folder, "api"));
+  const pages = siteFiles.filter((file) => file.endsWith(".md"));
+  for (const page of pages) write(pathOnSite(page), textOnSite(page));
+  for (const file of siteFiles.filter((file) => !file.endsWith(".md"))) copy(file);
+  return [...linkFaults(pages), ...(await writeApiPages(path.join(folder, "api")))];
+}
+
+/** Builds the site from its pages. Returns what is wrong with them. */
+export async function buildSite() {
   const { code, output } = await capture("node_modules/.bin/vitepress", ["build", "site"]);
-  return code === 0 ? faults : [...faults, output];
+  return code === 0 ? [] : [output];
 }
 
 /** Vite bundles pictures whose path begins with a dot. */
