@@ -6,13 +6,14 @@ import { envExample, jobVariablesTable, variablesTable } from "./lib/configurati
 import { errorCodesTable } from "./lib/error-codes.mjs";
 import { filesUnder } from "./lib/files.mjs";
 import { licencesTable } from "./lib/licences.mjs";
-import { brokenLinks } from "./lib/links.mjs";
+import { linkFaults } from "./lib/links.mjs";
 import { metricsTable } from "./lib/metrics.mjs";
 import { describeApi } from "./lib/openapi.mjs";
 import { postmanCollection } from "./lib/postman.mjs";
 import { runScript } from "./lib/script.mjs";
 import { withGeneratedSections } from "./lib/sections.mjs";
 import { setUpToBuild } from "./lib/setup.mjs";
+import { pagesWithoutRow } from "./lib/site-sidebar.mjs";
 
 /** Generated files: `file`, and `produce`, which returns or resolves to its text. */
 const generated = [
@@ -75,11 +76,10 @@ function json(value) {
 
 function report(outdated, pages) {
   for (const { file } of outdated) console.error(`${file} is out of date: run \`npm run docs\``);
-  const broken = pages.flatMap((file) =>
-    brokenLinks(file).map((to) => `${file} links to ${to}, which does not exist`),
-  );
-  for (const line of broken) console.error(line);
-  return outdated.length + broken.length === 0 ? 0 : 1;
+  const unlisted = pagesWithoutRow().map((file) => `${file} has no row in docs/README.md`);
+  const faults = [...linkFaults(pages), ...unlisted];
+  for (const line of faults) console.error(line);
+  return outdated.length + faults.length === 0 ? 0 : 1;
 }
 
 function rewrite(outdated) {

@@ -1,6 +1,8 @@
 /**
  * Holdfast's public surface for every process: contracts, producer, operator, scheduler. `holdfast/worker`, `holdfast/server` and
  * `holdfast/testing` have the rest, apart, because bundlers also follow dynamic imports. What none of them exports may change at any time.
+ *
+ * @module holdfast
  */
 import type { createOperator as CreateOperator } from "./operate/operator.ts";
 import type { startScheduler as StartScheduler } from "./schedule/start-scheduler.ts";
@@ -40,14 +42,29 @@ export type { Logger, WithLogger } from "./telemetry/logger.ts";
 
 // What connects is loaded when it is called: an application imports its contracts from here in every process.
 
-/** See {@link Producer}. @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG` */
+/**
+ * See {@link Producer}.
+ *
+ * @function
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
+ */
 export const createProducer: typeof CreateProducer = async (...args) =>
   (await import("./submit/producer.ts")).createProducer(...args);
 
-/** See {@link StandaloneOperator}. @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT` */
+/**
+ * See {@link StandaloneOperator}.
+ *
+ * @function
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`
+ */
 export const createOperator: typeof CreateOperator = async (...args) =>
   (await import("./operate/operator.ts")).createOperator(...args);
 
-/** Submits each schedule's job at each of its ticks. @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED` */
+/**
+ * Submits each schedule's job at each of its ticks.
+ *
+ * @function
+ * @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED`
+ */
 export const startScheduler: typeof StartScheduler = async (...args) =>
   (await import("./schedule/start-scheduler.ts")).startScheduler(...args);

@@ -1,2 +1,6 @@
-/** The public surface of the HTTP API, for a process that serves it: it loads Fastify, the console and the reference. */
+/**
+ * The public surface of the HTTP API, for a process that serves it: it loads Fastify, the console and the reference.
+ *
+ * @module holdfast/server
+ */
 export { type Api, startApi } from "./http/start-api.ts";

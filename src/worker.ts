@@ -1,3 +1,7 @@
-/** The public surface of a worker. Import it only where a worker runs: it loads BullMQ. */
+/**
+ * The public surface of a worker. Import it only where a worker runs: it loads BullMQ.
+ *
+ * @module holdfast/worker
+ */
 export type { FailedAttempt, WorkerHooks, WorkerOptions } from "./worker/hooks.ts";
 export { startWorker, type WorkerRole } from "./worker/start-worker.ts";

@@ -23,6 +23,7 @@ const checks = [
   { name: "dead code", run: () => tool("knip") },
   { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
+  { name: "docstrings", run: () => capture(process.execPath, ["scripts/site.mjs", "--check"]) },
   { name: "OpenAPI", run: lintOpenApi },
   { name: "size", run: findLongFiles },
   { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs"])) },

@@ -6,8 +6,14 @@ const link = /\]\((?!https?:|mailto:)(?<target>[^)#\s]*)(?:#(?<anchor>[^)\s]*))?
 const codeBlock = /^(`{3,}).*\n[\s\S]*?^\1$/gm;
 const heading = /^#+ (?<title>.*)$/gm;
 
-/** The links of a Markdown file whose target or heading does not exist. */
-export function brokenLinks(file) {
+/** The links of Markdown files whose target or heading does not exist, one line each. */
+export function linkFaults(files) {
+  return files.flatMap((file) =>
+    brokenLinks(file).map((to) => `${file} links to ${to}, which does not exist`),
+  );
+}
+
+function brokenLinks(file) {
   const text = readFileSync(file, "utf8").replace(codeBlock, "");
   return [...text.matchAll(link)]
     .map(({ groups }) => groups)
@@ -24,7 +30,7 @@ function leadsSomewhere(file, target, anchor) {
 }
 
 /** The anchor of a heading. */
-function slug(title) {
+export function slug(title) {
   return title
     .toLowerCase()
     .replace(/[^\p{L}\p{N}\s_-]/gu, "")

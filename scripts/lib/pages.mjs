@@ -1,5 +1,6 @@
-// The pages of the package: their links lead into the repository, because most of what they link to is not packed.
+// Pages outside the repository: their links lead back into it, because most of what they link to is not beside them.
 import { readFileSync } from "node:fs";
+import path from "node:path";
 
 /** Packed with the build. */
 export const pages = ["README.md", "CHANGELOG.md"];
@@ -8,9 +9,22 @@ const relativeLink = /(?<image>!?)(?<text>\[[^\]]*\])\((?!https?:|#|mailto:)(?<t
 
 /** The text of a page as it is packed. */
 export function packagedPage(page) {
+  return withLinks(page, (target, isImage) => repositoryUrl(page, target, isImage ? "raw" : "blob"));
+}
+
+/** The text of a page, each of its relative links replaced with what `linkTo(target, isImage)` returns. */
+export function withLinks(page, linkTo) {
+  return readFileSync(page, "utf8").replace(
+    relativeLink,
+    (_link, image, text, target) => `${image}${text}(${linkTo(target, image !== "")})`,
+  );
+}
+
+/** The address of what a page links to; of the repository itself without a page. */
+export function repositoryUrl(page = "", target = "", view = "blob") {
   const { homepage } = JSON.parse(readFileSync("package.json", "utf8"));
   const repository = homepage.replace(/#.*$/, "");
-  return readFileSync(page, "utf8").replace(relativeLink, (_link, image, text, target) => {
-    return `${image}${text}(${repository}/${image ? "raw" : "blob"}/main/${target})`;
-  });
+  return page === ""
+    ? repository
+    : `${repository}/${view}/main/${path.posix.join(path.dirname(page), target)}`;
 }

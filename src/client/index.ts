@@ -1,6 +1,8 @@
 /**
  * `holdfast/client`: a client of the HTTP API for browsers, edge runtimes, Bun, Deno and Node.js. At run time it needs `fetch`,
  * and nothing else.
+ *
+ * @module holdfast/client
  */
 export type { ErrorCode } from "../errors/error-codes.ts";
 export { HoldfastError, type Issue } from "../errors/holdfast-error.ts";

@@ -27,7 +27,9 @@ export interface Api extends Running {
 /**
  * Starts the HTTP API.
  *
+ * @param application the default export of `holdfast.config.ts`
  * @param env the variables @default process.env
+ * @param options where it logs
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`,
  *   `START_FAILED` if the port is in use
  */

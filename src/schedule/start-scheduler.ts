@@ -19,7 +19,9 @@ import { runSchedule } from "./run-schedule.ts";
  *
  * It keeps no state. A tick's idempotency key makes any number of schedulers, and any restart, harmless.
  *
+ * @param application the default export of `holdfast.config.ts`
  * @param env the variables @default process.env
+ * @param options where it logs
  * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
  *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
  */

@@ -61,6 +61,7 @@ const IN_FLIGHT_MAX = 128;
  *
  * @param application the default export of `holdfast.config.ts`
  * @param env the variables @default process.env
+ * @param options where it logs
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
  */
 export async function createProducer(

@@ -40,6 +40,7 @@ const TIMEOUT_MS = 30_000;
  * The workers are real, the store is thrown away, and the handler's outside world is the one that its variables name: give it a test
  * server. What the handler does must not depend on chance, since the boundaries are those of a first run without a crash.
  *
+ * @param handler what the swept workers run
  * @param payload the same for each run; the idempotency key differs
  * @returns what became of each job, and which calls outside of effects happened twice
  * @throws Error if the job does not complete without a crash, or a boundary is not reached again

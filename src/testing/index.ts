@@ -1,4 +1,8 @@
-/** What people's own tests use: `import { runHandler } from "holdfast/testing"`. */
+/**
+ * What people's own tests use: `import { runHandler } from "holdfast/testing"`.
+ *
+ * @module holdfast/testing
+ */
 export { type CrashSweepOptions, crashSweep } from "./crash-sweep.ts";
 export type { EffectScript, RecordedEffect } from "./recorded-effects.ts";
 export type { LoggedLine } from "./recording-log.ts";

@@ -71,6 +71,7 @@ const TIMEOUT_MS = 4_000;
  * Starts a Holdfast for tests: a throw-away store and a real worker in this process.
  *
  * @param application the default export of `holdfast.config.ts`
+ * @param options the store, the variables and the time-out
  * @throws HoldfastError as `startWorker`, and `START_FAILED` where no Redis or Valkey server is on this machine
  * @example
  * await using holdfast = await startTestHoldfast(application);

@@ -27,7 +27,9 @@ export interface WorkerRole extends MeasuredRole {
 /**
  * Starts a worker: claims jobs from every queue of the application and runs their handlers.
  *
+ * @param application the default export of `holdfast.config.ts`
  * @param env the variables @default process.env
+ * @param options where it logs, and what it calls
  * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
  *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
  */

@@ -1,0 +1,27 @@
+// The documentation site. Its pages are written by scripts/lib/site.mjs.
+import { defineConfig } from "vitepress";
+import { slug } from "../../scripts/lib/links.mjs";
+import { repositoryUrl } from "../../scripts/lib/pages.mjs";
+import { sidebar } from "../../scripts/lib/site-sidebar.mjs";
+
+export default defineConfig({
+  title: "Holdfast",
+  description: "A durable background-job service on BullMQ and Redis",
+  head: [["link", { rel: "icon", href: "data:," }]],
+  srcDir: "pages",
+  outDir: "../dist-site",
+  cacheDir: "../node_modules/.cache/holdfast/vitepress",
+  appearance: "force-auto", // like the pictures of the console
+  markdown: { anchor: { slugify: slug }, theme: { light: "github-light", dark: "github-dark" } },
+  themeConfig: {
+    search: { provider: "local" },
+    nav: [
+      { text: "Docs", link: "/docs/" },
+      { text: "API", link: "/api/" },
+      { text: "Changes", link: "/CHANGELOG" },
+      { text: "Repository", link: repositoryUrl() },
+    ],
+    sidebar: sidebar(),
+    outline: { level: [2, 3] },
+  },
+});
