@@ -22,8 +22,8 @@ export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
     pool: "forks",
-    // Many tests start processes of their own, so a small CI machine is full with two files at once.
-    ...(process.env.CI ? { maxWorkers: 2 } : {}),
+    // Many tests start processes of their own and wait for them: a CI machine with two processors is full with three files at once.
+    ...(process.env.CI ? { maxWorkers: 3 } : {}),
     projects: [
       project("unit", ["src/**/*.test.ts", "jobs/**/*.test.ts", "soak/**/*.test.ts", "faults/**/*.test.ts"]),
       project("integration", ["test/{integration,fault}/**/*.test.ts"]),
