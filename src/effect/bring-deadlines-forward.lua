@@ -2,11 +2,17 @@
 --[[
   Moves the deadlines of reserved effects, as if time had passed. For tests.
 
-  KEYS[1] jobs joined to ledgers; the ledgers share its slot
+  KEYS[1] jobs joined to ledgers   KEYS[2] those that began one; the ledgers share their slot
   ARGV[1] ledger key prefix   ARGV[2] milliseconds
 ]]
-for _, member in ipairs(redis.call("ZRANGE", KEYS[1], 0, -1)) do
-  local ledger = ARGV[1] .. string.match(member, "/([^/]+)$")
+local ledgers = {}
+local function find(members)
+  for _, member in ipairs(members) do ledgers[ARGV[1] .. string.match(member, "/([^/]+)$")] = true end
+end
+find(redis.call("ZRANGE", KEYS[1], 0, -1))
+find(redis.call("LRANGE", KEYS[2], 0, -1))
+
+for ledger in pairs(ledgers) do
   for effect, entry in pairs(readEntries(ledger)) do
     if entry.state ~= "done" then
       entry.firstAt = entry.firstAt - ARGV[2]

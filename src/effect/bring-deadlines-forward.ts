@@ -7,5 +7,5 @@ const script = loadScript(import.meta.url, "bring-deadlines-forward.lua", nowLua
 
 /** Moves the deadlines of a queue's effects by `ms` milliseconds, as if time had passed. For tests. */
 export async function bringDeadlinesForward({ client, keys }: QueueStore, ms: number): Promise<void> {
-  await script.run(client, [keys.joinedJobs], [keys.ledgerStart, ms]);
+  await script.run(client, [keys.joinedJobs, keys.newLedgers], [keys.ledgerStart, ms]);
 }

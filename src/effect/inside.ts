@@ -2,7 +2,7 @@ import { asError } from "../lib/thrown.ts";
 
 type Wrapper = <T>(run: () => Promise<T>) => Promise<T>;
 
-/** Naming a function is dear (row `work-effect`). */
+/** Kept, because naming a function is slow (row `work-effect`). */
 const wrappers = new Map<string, Wrapper>();
 const WRAPPERS_MAX = 1_000;
 
@@ -27,7 +27,7 @@ function wrapperNamed(name: string): Wrapper {
 
 /**
  * Whether the code that calls this runs inside of a function of that name: V8 knows which async function awaits which. An
- * `AsyncLocalStorage` knows too, but makes every promise of a process dearer on Node 20 to 22 (row `work-effect`).
+ * `AsyncLocalStorage` knows too, but slows every promise of the process on Node 20 to 22 (row `work-effect`).
  */
 export function isInside(name: string): boolean {
   const { stackTraceLimit, prepareStackTrace } = Error;

@@ -22,7 +22,7 @@ local function join(joined, ledger, jobId, dedupKey, lookAt)
   redis.call("PERSIST", ledger)
 end
 
--- Keeps a ledger to which no job may be joined.
+-- Keeps a ledger from expiring, whether a job uses it or not.
 local function keep(ledger)
   local hasNone = redis.call("EXISTS", ledger) == 0 or redis.call("PERSIST", ledger) == 1
   if hasNone then redis.call("HSET", ledger, "jobs", 0) end

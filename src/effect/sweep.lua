@@ -103,7 +103,9 @@ local function visitNew()
   local visited = 0
   for _, member in ipairs(redis.call("LRANGE", KEYS[3], 0, ARGV[3] - 1)) do
     local begunAt, id, dedupKey = string.match(member, "^(%d+)/([^/]+)/(.+)$")
-    if now - begunAt < NEW_MS then break end
+    local ageMs = now - begunAt
+    -- Redis's clock may have been set back.
+    if ageMs >= 0 and ageMs < NEW_MS then break end
     visited = visited + 1
     local lookAt = visit(id, dedupKey)
     local isJoinedTwice = lookAt and redis.call("ZADD", KEYS[1], "NX", lookAt, id .. "/" .. dedupKey) == 0

@@ -38,7 +38,7 @@ export interface UntilAnsweredOptions {
  * @throws the error of the last try, when it is an answer or `isLeased` returned false
  */
 export function untilAnswered<T>(work: () => Promise<T>, options: UntilAnsweredOptions): Promise<T> {
-  // Most are answered at once: no more than this is in their way (row `work`).
+  // Most calls are answered at once, so they take the short way (row `work`).
   return work().catch((error: unknown) => {
     if (!isUnanswered(error)) throw error;
     options.onRefused?.(error);

@@ -128,6 +128,17 @@ describe("the ledger of a job", () => {
     );
   });
 
+  it("expires although Redis's clock was set back since an older one began", async () => {
+    const { service, producer, redis, prefix, submit } = await start(() => "done");
+    const { newLedgers } = queueKeys(prefix, "default");
+    await redis.rpush(newLedgers, `${Date.now() + 3_600_000}/default_older/older-key`);
+    await service.startWorker();
+    const id = await submit("a");
+    await untilState(producer, id, "completed");
+
+    await until("none has begun just now", async () => (await redis.exists(newLedgers)) === 0);
+  });
+
   it("expires after a job that was cancelled between two attempts", async () => {
     const { service, producer, redis, submit, ledger } = await start(
       () => {
