@@ -115,16 +115,17 @@ export class ClaimingWorker extends RedisClockWorker {
   async #attempt(job: AnyJob, token: string, fetchNext = () => true): Promise<NextJob> {
     const { leases, onClaimed, onDelayed } = this.#options;
     const id = job.id ?? "";
-    let next: NextJob;
+    let keepsSlot = false;
     onClaimed(id);
     try {
-      next = await super.processJob(job, token, () => !this.#slots.isAwaited() && fetchNext());
+      const next = await super.processJob(job, token, () => !this.#slots.isAwaited() && fetchNext());
+      keepsSlot = next !== undefined;
       return next;
     } finally {
       leases.release(id);
       this.#attempts.delete(id);
-      // The next job has its slot.
-      if (next === undefined) this.#slots.release();
+      // For the next job.
+      if (!keepsSlot) this.#slots.release();
       if (isDelayed(job)) await onDelayed(id);
     }
   }

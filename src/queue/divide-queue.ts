@@ -1,10 +1,8 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { queueOfId } from "../job/job-id.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { serversOf } from "../redis/connection.ts";
+import { type RedisConnection, serversOf } from "../redis/connection.ts";
 import { readLayout, setLayout } from "./layouts.ts";
 import { changedLayout, type Layout, parseLayout, partitionNames, partitionOf } from "./partitions.ts";
-import { queueKey } from "./queue-keys.ts";
 import type { QueueStore, QueueStores } from "./queue-store.ts";
 import { readBacklog } from "./read-backlog.ts";
 
@@ -104,17 +102,17 @@ async function neededKeys(
   queue: string,
   partitions: number,
 ): Promise<string | undefined> {
-  const start = queueKey(prefix, queue, "").slice(0, -2);
-  const shape = new RegExp(`^(.*):\\{(${queue}(?:\\.\\d+)?)\\}:(de|ledger):(.+)$`, "s");
+  const shape = new RegExp(`^${prefix}:\\{(${queue}(?:\\.\\d+)?)\\}:(de|ledger):(.+)$`);
+  const match = `${prefix}:{${queue}*`;
   for (const server of serversOf(client)) {
-    for await (const names of server.scanStream({ match: `${start}*`, count: 1_000 })) {
-      for (const name of names as string[]) {
-        const [, inPrefix, partition = "", kind, dedupKey = ""] = shape.exec(name) ?? [];
-        if (inPrefix !== prefix || partitionOf(queue, partitions, dedupKey) === partition) continue;
-        // A claim for a job that is where its key belongs now is not needed.
-        if (kind === "de" && queueOfId((await client.get(name)) ?? "") !== partition) continue;
-        return `keys that were used before are remembered in ${partition}`;
-      }
+    for await (const names of server.scanStream({ match, count: 1_000 })) {
+      const keys = (names as string[]).map((name) => shape.exec(name)).filter((found) => found !== null);
+      const moved = keys.filter(
+        ([, partition, , key = ""]) => partitionOf(queue, partitions, key) !== partition,
+      );
+      for (const [name, partition, kind] of moved)
+        if (kind === "ledger" || queueOfId((await client.get(name)) ?? "") === partition)
+          return `keys that were used before are remembered in ${partition}`;
     }
   }
   return undefined;

@@ -10,7 +10,7 @@ export interface Layout {
 const UNDIVIDED: Layout = { partitions: 1, former: [] };
 
 /** A partition is a BullMQ queue. The first one has the plain name, so a queue that is not divided is its own partition. */
-export function partitionName(queue: string, index: number): string {
+function partitionName(queue: string, index: number): string {
   return index === 0 ? queue : `${queue}.${index}`;
 }
 

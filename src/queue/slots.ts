@@ -52,7 +52,7 @@ export class Slots {
 
 /** A partition keeps its slots for so long while others wait: claiming the next job as one finishes saves a command. */
 const TURN_MS = 20;
-/** A slot that is not taken by then goes on to the next. */
+/** A slot that is not used by then goes on to the next. */
 const KEPT_MS = 200;
 
 /** One partition's share of the slots. */
