@@ -42,7 +42,7 @@ export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
       client,
       key: queueKeys(prefix, queue).epoch,
       durability,
-      write: writers.of(),
+      write: writers.write,
       remembered: before.get(queue),
       async onLoss(loss) {
         await Promise.all(listeners.map((listener) => listener(queue)));

@@ -3,9 +3,11 @@ import { BullMQOtel } from "bullmq-otel";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { failureOf } from "../job/failure.ts";
 import { withDeadline } from "../lib/deadline.ts";
+import { delayMsOf } from "../lib/delay-ms.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import type { Clock } from "../redis/clock.ts";
 import { redisFault } from "../redis/redis-errors.ts";
+import { isUnanswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { isTraced } from "../telemetry/tracing.ts";
 import { keepAttempt } from "./attempt-record.ts";
@@ -185,8 +187,10 @@ function orCancelled(outcome: AttemptOutcome, reason: unknown): AttemptOutcome {
   return isFinal || !isCancelled ? outcome : { kind: "failed", failure: failureOf(reason), trace: "" };
 }
 
-/** An attempt never throws: this is Redis's fault. */
+/** An attempt never throws: this is Redis's fault. Where it did not answer, nothing has begun. */
 function unexpected(error: unknown): AttemptOutcome {
+  const { code, retryAfterMs } = redisFault(error);
+  if (isUnanswered(error)) return { kind: "deferred", delayMs: delayMsOf(retryAfterMs), code };
   return { kind: "failed", failure: failureOf(redisFault(error)), trace: "" };
 }
 

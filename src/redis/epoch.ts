@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Durability } from "../config/variables.ts";
+import type { HoldfastError } from "../errors/holdfast-error.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import type { RedisConnection } from "./connection.ts";
 import { nowLua } from "./includes.ts";
 import { redisRolledBack } from "./redis-errors.ts";
-import type { Writer } from "./replicas.ts";
 import { loadScript } from "./script.ts";
+import type { Writer } from "./writer.ts";
 
 /** What a process has seen of an epoch: its id, and how many changes Redis has counted in it. */
 export interface SeenEpoch {
@@ -21,8 +22,8 @@ export interface CountedReply<T> {
   readonly result: T;
   /** How many changes Redis has counted. */
   readonly count: number;
-  /** Whether they are as durable as configured. */
-  readonly isConfirmed: boolean;
+  /** Why they are not as durable as configured; undefined where they are. */
+  readonly unconfirmed: HoldfastError | undefined;
 }
 
 /** What is known of a data loss. */
@@ -133,7 +134,7 @@ export async function inEpoch<T>(
     const [id, count] = epoch.shown();
     const reply = await run(id, count);
     if (reply !== OTHER_EPOCH) {
-      epoch.seen(id, reply.count, reply.isConfirmed);
+      epoch.seen(id, reply.count, reply.unconfirmed === undefined);
       return reply;
     }
     await epoch.check();

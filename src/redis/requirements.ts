@@ -141,10 +141,17 @@ function checkVersion(info: Info): RedisCheck {
   };
 }
 
-/** How many replicas are online. */
+/** A replica reports each second. One that hangs stays "online" for a minute. */
+const SILENT_AFTER_S = 3;
+
+/** How many replicas are online and not silent. */
 export function onlineReplicas(info: Info): number {
-  return [...info].filter(([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"))
-    .length;
+  return [...info].filter(([name, value]) => /^slave\d+$/.test(name) && isOnline(value)).length;
+}
+
+function isOnline(replica: string): boolean {
+  const [, lag = "0"] = /lag=(\d+)/.exec(replica) ?? [];
+  return replica.includes("state=online") && Number(lag) <= SILENT_AFTER_S;
 }
 
 function checkRole(info: Info): RedisCheck {

@@ -30,7 +30,7 @@ beforeEach(async () => {
     write: async (script, keys, args) => {
       const reply = await script.run(client, keys, args);
       if (reply !== OTHER_EPOCH) written++;
-      return { reply, isConfirmed: true };
+      return { reply, unconfirmed: undefined };
     },
     remembered: undefined,
     onLoss: async () => {},
