@@ -11,6 +11,7 @@ import {
   type RedisCheck,
   readInfo,
 } from "../redis/requirements.ts";
+import { findRefusedWrites, type RefusedWrites } from "../redis/write-probe.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
 const PINGS = 9;
@@ -25,6 +26,7 @@ export async function diagnoseRedis(client: RedisConnection, expectations: Expec
   return [
     ...checks.map((check) => requirement(check, durability)),
     ...notRequired(info, durability),
+    writes(await findRefusedWrites(client)),
     lastWrite(info),
     memory(await readMemory(client), info),
     latency(samples),
@@ -47,6 +49,14 @@ function notRequired(info: Info, { level }: Durability): Finding[] {
   const persistence = ok("persistence", `${why}: a restart of Redis may lose everything`);
   const replicas = ok("replicas", `${onlineReplicas(info)} online; ${why}`);
   return [...(level === "memory" ? [persistence] : []), ...(level === "replica" ? [] : [replicas])];
+}
+
+function writes(refused: RefusedWrites | undefined): Finding {
+  if (refused === undefined) return ok("writes", "taken");
+  return finding("writes", "bad", `refused: ${refused.why}`, {
+    reason: "no job can be accepted, claimed or finished",
+    remedy: refused.remedy,
+  });
 }
 
 function lastWrite(info: Info): Finding {

@@ -14,6 +14,7 @@ import { keepAttempt } from "./attempt-record.ts";
 import { BullmqJob } from "./bullmq-job.ts";
 import { cancelJob } from "./cancel-job.ts";
 import { watchCancellations } from "./cancellations.ts";
+import type { ClaimEvents } from "./claim-backoff.ts";
 import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
 import { ClaimingWorker } from "./claiming-worker.ts";
 import { finishAttempt } from "./finish-attempt.ts";
@@ -50,7 +51,7 @@ export interface Retention {
   readonly ageMs: number;
 }
 
-export interface ConsumerEvents {
+export interface ConsumerEvents extends ClaimEvents {
   /** Called once, when the worker is stuck. */
   onStuck(): void;
   onError(error: Error): void;
@@ -88,6 +89,7 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
       onClaimed: cancellations.claimed,
       onDelayed: (jobId) => finishCancellation(options, jobId),
       onRefused: options.events.onRefused,
+      claims: options.events,
     },
   );
   const heartbeat = heartbeatOf(options, leases, () => claimedAt);

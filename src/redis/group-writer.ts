@@ -46,8 +46,8 @@ export function createGroupWriter(options: GroupWriterOptions): Writer {
   const groups = new Map<string, WriteGroup>();
   const send = (write: PendingWrite) => {
     const master = masterOf(options.client, write.keys);
-    let group = groups.get(master);
-    if (group === undefined) groups.set(master, (group = new WriteGroup(options, send)));
+    const group = groups.get(master) ?? new WriteGroup(options, send);
+    groups.set(master, group);
     group.add(write);
   };
   return (script, keys, args) =>
@@ -106,13 +106,17 @@ class WriteGroup {
   }
 
   #answer(write: PendingWrite, reply: unknown, unconfirmed: HoldfastError | undefined): void {
-    if (!(reply instanceof Error)) return write.resolve({ reply, unconfirmed });
-    const again = this.#repair(write, reply);
-    if (again === undefined) return write.reject(reply);
-    again.then(() => this.#sendAgain(write), write.reject);
+    if (reply instanceof Error) this.#repairOrReject(write, reply);
+    else write.resolve({ reply, unconfirmed });
   }
 
-  /** @returns when to send the write again; undefined if not at all */
+  #repairOrReject(write: PendingWrite, error: Error): void {
+    const repaired = this.#repair(write, error);
+    if (repaired === undefined) write.reject(error);
+    else repaired.then(() => this.#sendAgain(write), write.reject);
+  }
+
+  /** @returns resolves when the write can be sent again; undefined if it must not */
   #repair(write: PendingWrite, error: Error): Promise<unknown> | undefined {
     const { client, isRetrying } = this.#options;
     if (isNoScript(error) && !write.isWhole) {

@@ -1,5 +1,6 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import { defineConfig, defineJob, HoldfastError, type Producer } from "holdfast";
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { anyJob } from "../support/application.ts";
@@ -17,7 +18,7 @@ const guarded = defineJob({
   queue: "alpha",
   payload: z.unknown(),
   result: z.unknown(),
-  retry: { attempts: 100, backoff: { kind: "fixed", delayMs: 20 } },
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 20 } },
   timeoutMs: 10_000,
   effects: { act: { timeoutMs: 5_000, inDoubt: "hold" } },
 });
@@ -83,7 +84,7 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
 
     expect(accepted).toBe(0);
     for (const fault of faults) expect(fault).toMatchObject({ code: "STORE_UNAVAILABLE" });
-    expect(String(faults[0])).toMatch(/replicas did not confirm/);
+    expect(String(faults[0])).toMatch(/0 of 1 replica confirmed in time/);
     goOn();
     await until("jobs are accepted again", () =>
       producer.submit(alpha, null, { idempotencyKey: "again" }).catch(() => false),
@@ -112,10 +113,17 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
     expect((await post(`${url}/jobs`, submission(`plain-${other}`, "other"))).status).toBe(202);
     for (const { status, body } of await Promise.all(refused)) {
       expect([status, body.code]).toEqual([503, "STORE_UNAVAILABLE"]);
+      expect(body.detail).toMatch(/0 of 1 replica confirmed in time/);
     }
+    expect(performance.now() - askedAt).toBeLessThan(2_000);
+    const { reasons } = await until("the API names the replica that is silent", async () => {
+      const { status, body } = await get(`${url}/health/ready`);
+      return status === 503 && body;
+    });
+    expect(reasons).toEqual([expect.stringMatching(/^replicas: found 0; /)]);
   });
 
-  it("begins no effect whose reservation the replica does not have", async () => {
+  it("begins no effect whose reservation the replica does not have, and uses up no attempt", async () => {
     const { env, createProducer, startWorker } = service({ HOLDFAST_LOCK_MS: "1000" });
     const producer = await createProducer();
     const keys = Array.from({ length: GUARDED }, (_, index) => ({
@@ -136,7 +144,45 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
     }
     expect(acted).toBe(GUARDED);
   });
+
+  it("follows its queue to the new master of a failover, and accepts jobs once that has a replica", async () => {
+    const { env, createProducer, startWorker } = service();
+    const producer = await createProducer();
+    await startWorker();
+    const { master, replica } = await cluster.shardOf(env.HOLDFAST_PREFIX, "alpha");
+    const shards = await Promise.all(queues.map((queue) => cluster.shardOf(env.HOLDFAST_PREFIX, queue)));
+    const other = plain[shards.findIndex((shard) => shard.master !== master)] ?? alpha;
+    const submit = (job: typeof alpha, key: string) => producer.submit(job, null, { idempotencyKey: key });
+    const fault = (key: string) => submit(alpha, key).then(() => "", String);
+    await failOverSoon(cluster);
+
+    await master.kill();
+    await until("the replica is master", async () => (await infoOf(replica)).includes("role:master"));
+    // Until slots are moved, the cluster is down for everybody.
+    await until("the other queue goes on", () => submit(other, "other").catch(() => false));
+    await until("the new master is asked", async () => (await fault("a")).includes("0 of 1 replica"));
+    for (let index = 0; index < 5; index += 1) await submit(other, `other-${index}`);
+
+    await master.restart();
+    const receipt = await until("alpha goes on", () => submit(alpha, "a").catch(() => undefined));
+    await untilState(producer, receipt.id, "completed");
+  });
 });
+
+async function infoOf({ url }: RedisServer): Promise<string> {
+  const client = new Redis(url);
+  const info = await client.info("replication");
+  client.disconnect();
+  return info;
+}
+
+async function failOverSoon({ shards }: RedisCluster): Promise<void> {
+  for (const { url } of shards.flatMap(({ master, replica }) => [master, replica])) {
+    const client = new Redis(url);
+    await client.config("SET", "cluster-node-timeout", 1_000);
+    client.disconnect();
+  }
+}
 
 describe("durability replica:N on one server", withProcesses, () => {
   it("accepts no job that the replica does not have, and does not mistake a new connection for a confirmation", async () => {
@@ -152,6 +198,8 @@ describe("durability replica:N on one server", withProcesses, () => {
     );
     const producer = await createProducer();
     expect(await submitMany(producer, "before")).toMatchObject({ accepted: SUBMISSIONS });
+    const [, waits] = /cmdstat_wait:calls=(\d+)/.exec(await store.info("commandstats")) ?? [];
+    expect(Number(waits)).toBeLessThan(SUBMISSIONS / 2);
 
     const goOn = paused(replica);
     const mutations = setInterval(
