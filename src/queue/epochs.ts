@@ -44,6 +44,7 @@ export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
       durability,
       write: writers.write,
       remembered: before.get(queue),
+      countOf: file.countOf,
       async onLoss(loss) {
         await Promise.all(listeners.map((listener) => listener(queue)));
         report(log, queue, loss);
@@ -104,7 +105,10 @@ function createKeeper(file: EpochFile, log: Logger): (epochs: ReadonlyMap<string
 
 function report(log: Logger | undefined, queue: string, loss: Loss | undefined): void {
   if (loss === undefined) {
-    log?.warn({ queue }, "the data loss is accepted; going on in a new epoch");
+    log?.warn(
+      { queue },
+      "the data loss is accepted, or nothing was acknowledged yet; going on in a new epoch",
+    );
     return;
   }
   const { since, known, found } = loss;

@@ -69,6 +69,8 @@ export interface EpochOptions {
   readonly write: Writer;
   /** What was seen before this process started. */
   readonly remembered: SeenEpoch | undefined;
+  /** How far the epoch with this id was seen under another address of Redis; 0 where it was not. */
+  readonly countOf: (id: string) => number;
   /** Called before a loss is reported, and before a new epoch is accepted. */
   readonly onLoss: (loss: Loss | undefined) => Promise<void>;
 }
@@ -80,13 +82,15 @@ const checkScript = loadScript(import.meta.url, "check-epoch.lua", nowLua);
 
 export function createEpoch(options: EpochOptions): Epoch {
   const { client, key, durability, write, onLoss } = options;
+  const hasReplicas = durability.level === "replica";
   const acceptMs = durability.level === "memory" ? ACCEPTED_AFTER_MS : -1;
   let remembered = options.remembered ?? { id: "", count: 0 };
   let knownLoss = 0;
 
   async function check(): Promise<void> {
-    const asked = remembered;
-    const reply = await checkScript.run(client, [key], [asked.id, asked.count, randomUUID(), acceptMs]);
+    const asked = hasReplicas && remembered.count === 0 ? { id: "", count: 0 } : remembered;
+    const args = [asked.id, asked.count, randomUUID(), acceptMs, hasReplicas ? 1 : 0];
+    const reply = await checkScript.run(client, [key], args);
     const [id, ...details] = reply as [string, ...(string | number)[]];
     if (id === "lost") {
       const loss = lossIn(details);
@@ -95,12 +99,16 @@ export function createEpoch(options: EpochOptions): Epoch {
       throw redisRolledBack();
     }
     const count = Number(details[0]);
-    if (id !== asked.id) {
-      if (asked.id !== "") await onLoss(undefined);
-      remembered = { id, count };
-    }
+    if (id !== remembered.id) await begin(id, count);
     raise(count);
     knownLoss = 0;
+  }
+
+  async function begin(id: string, count: number): Promise<void> {
+    if (remembered.id !== "") await onLoss(undefined);
+    const seenBefore = options.countOf(id);
+    remembered = { id, count: Math.max(count, seenBefore) };
+    if (seenBefore > count) await check();
   }
 
   function raise(count: number): void {

@@ -33,6 +33,7 @@ beforeEach(async () => {
       return { reply, unconfirmed: undefined };
     },
     remembered: undefined,
+    countOf: () => 0,
     onLoss: async () => {},
   });
   adder = createJobAdder({ ...store, epoch });

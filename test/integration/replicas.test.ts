@@ -1,8 +1,13 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import { defineConfig, defineJob, HoldfastError, type Producer } from "holdfast";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { readSettings } from "../../src/config/settings.ts";
+import { connectQueues } from "../../src/queue/connect-queues.ts";
 import { anyJob } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { withProcesses } from "../support/processes.ts";
@@ -145,6 +150,23 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
     expect(acted).toBe(GUARDED);
   });
 
+  it("notices an emptied cluster whose nodes are named in another order", async () => {
+    const { env, startApi } = service();
+    const submission = { type: "plain-alpha", payload: null, idempotencyKey: "k" };
+    const api = await startApi();
+    expect((await post(`${api.url}/jobs`, submission)).status).toBe(202);
+    await api.stop();
+
+    await Promise.all(cluster.shards.map(({ master }) => command(master, "FLUSHALL")));
+    const reordered = service({ ...env, REDIS_URL: env.REDIS_URL.split(",").reverse().join(",") });
+
+    const { url } = await reordered.startApi();
+    expect(await post(`${url}/jobs`, submission)).toMatchObject({
+      status: 503,
+      body: { code: "STORE_ROLLED_BACK" },
+    });
+  });
+
   it("follows its queue to the new master of a failover, and accepts jobs once that has a replica", async () => {
     const { env, createProducer, startWorker } = service();
     const producer = await createProducer();
@@ -157,7 +179,9 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
     await failOverSoon(cluster);
 
     await master.kill();
-    await until("the replica is master", async () => (await infoOf(replica)).includes("role:master"));
+    await until("the replica is master", async () =>
+      (await command(replica, "INFO", "replication")).includes("role:master"),
+    );
     // Until slots are moved, the cluster is down for everybody.
     await until("the other queue goes on", () => submit(other, "other").catch(() => false));
     await until("the new master is asked", async () => (await fault("a")).includes("0 of 1 replica"));
@@ -169,33 +193,37 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
   });
 });
 
-async function infoOf({ url }: RedisServer): Promise<string> {
+async function command({ url }: RedisServer, name: string, ...args: readonly string[]): Promise<string> {
   const client = new Redis(url);
-  const info = await client.info("replication");
+  const reply = await client.call(name, ...args);
   client.disconnect();
-  return info;
+  return String(reply);
 }
 
 async function failOverSoon({ shards }: RedisCluster): Promise<void> {
-  for (const { url } of shards.flatMap(({ master, replica }) => [master, replica])) {
-    const client = new Redis(url);
-    await client.config("SET", "cluster-node-timeout", 1_000);
-    client.disconnect();
-  }
+  const servers = shards.flatMap(({ master, replica }) => [master, replica]);
+  for (const server of servers) await command(server, "CONFIG", "SET", "cluster-node-timeout", "1000");
+}
+
+async function startPair() {
+  const master = await startRedisServer({ args: ["--repl-diskless-sync-delay", "0"] });
+  onTestFinished(() => master.stop());
+  const directory = await mkdtemp(join(tmpdir(), "holdfast-replica-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const args = ["--replicaof", "127.0.0.1", String(master.port)];
+  const replica = await startRedisServer({ directory, args });
+  onTestFinished(() => replica.stop());
+  await until("the replica is in sync", async () =>
+    (await command(master, "INFO", "replication")).includes("state=online"),
+  );
+  return { master, replica, directory };
 }
 
 describe("durability replica:N on one server", withProcesses, () => {
   it("accepts no job that the replica does not have, and does not mistake a new connection for a confirmation", async () => {
-    const master = await startRedisServer();
-    onTestFinished(() => master.stop());
-    const args = ["--replicaof", "127.0.0.1", String(master.port), "--repl-diskless-sync-delay", "0"];
-    const replica = await startRedisServer({ args });
-    onTestFinished(() => replica.stop());
+    const { master, replica } = await startPair();
     const { createProducer, connect } = service({ REDIS_URL: master.url });
     const store = connect();
-    await until("the replica is in sync", async () =>
-      (await store.info("replication")).includes("state=online"),
-    );
     const producer = await createProducer();
     expect(await submitMany(producer, "before")).toMatchObject({ accepted: SUBMISSIONS });
     const [, waits] = /cmdstat_wait:calls=(\d+)/.exec(await store.info("commandstats")) ?? [];
@@ -215,4 +243,36 @@ describe("durability replica:N on one server", withProcesses, () => {
       producer.submit(alpha, null, { idempotencyKey: "again" }).catch(() => false),
     );
   });
+
+  it("does not call it a loss when what the replicas never confirmed is gone", async () => {
+    const { master, replica, directory } = await startPair();
+    const { env, createProducer } = service({ REDIS_URL: master.url });
+    const producer = await createProducer();
+    const submit = (key: string) => producer.submit(alpha, null, { idempotencyKey: key });
+    const { epochs, stop } = await connectQueues(application, readSettings(env), "fail-fast");
+    onTestFinished(stop);
+    const epoch = epochs.of("alpha");
+    await submit("before");
+    await until("others know what is confirmed", async () => {
+      await epoch.check();
+      return epoch.remembered.count === 1;
+    });
+
+    process.kill(replica.pid, "SIGSTOP");
+    await expect(submit("unconfirmed")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await epoch.check();
+    expect(epoch.remembered.count).toBe(1);
+    await Promise.all([master.kill(), replica.kill()]);
+    const promoted = await startRedisServer({ directory, port: master.port });
+    onTestFinished(() => promoted.stop());
+
+    await until("the replica's data is all there is", () => epoch.check().then(() => true, isOutage));
+    expect(epoch.remembered.count).toBe(1);
+  });
 });
+
+/** @returns false @throws anything but an outage */
+function isOutage(fault: unknown): false {
+  if (fault instanceof HoldfastError) throw fault;
+  return false;
+}
