@@ -156,6 +156,11 @@ export function duplicate(client: RedisConnection, options: ConnectionOptions = 
     : client.duplicate(options);
 }
 
+/** Opens another connection for `SSUBSCRIBE`: in a cluster, to the master that has the channel's slot. */
+export function openSubscriber(client: RedisConnection): RedisConnection {
+  return client instanceof Cluster ? client.duplicate([], { shardedSubscribers: true }) : client.duplicate();
+}
+
 export function modeOf(client: RedisConnection): ConnectionMode {
   const { maxRetriesPerRequest } =
     client instanceof Cluster ? (client.options.redisOptions ?? {}) : client.options;

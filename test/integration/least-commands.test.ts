@@ -156,7 +156,7 @@ describe("a Redis with only the documented user", () => {
     ["GET", "elsewhere:key"],
     ["EVAL", "return redis.call('GET', KEYS[1])", "1", "elsewhere:key"],
     ["EVAL", "return redis.call('FLUSHALL')", "0"],
-    ["PUBLISH", "elsewhere", "x"],
+    ["SPUBLISH", "elsewhere", "x"],
   ])("refuses everything else: %s %s", async (...command) => {
     const user = new Redis(store.url);
     onTestFinished(() => user.disconnect());
