@@ -156,9 +156,14 @@ export function duplicate(client: RedisConnection, options: ConnectionOptions = 
     : client.duplicate(options);
 }
 
+/** A master that hangs closes no connection, so its successor is looked for. */
+const SUCCESSOR_EVERY_MS = 5_000;
+
 /** Opens another connection for `SSUBSCRIBE`: in a cluster, to the master that has the channel's slot. */
 export function openSubscriber(client: RedisConnection): RedisConnection {
-  return client instanceof Cluster ? client.duplicate([], { shardedSubscribers: true }) : client.duplicate();
+  return client instanceof Cluster
+    ? client.duplicate([], { shardedSubscribers: true, slotsRefreshInterval: SUCCESSOR_EVERY_MS })
+    : client.duplicate();
 }
 
 export function modeOf(client: RedisConnection): ConnectionMode {
