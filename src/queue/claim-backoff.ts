@@ -27,7 +27,7 @@ export class ClaimBackoff {
 
   async run<T>(claim: () => Promise<T>): Promise<T> {
     if (this.#refused > 0) await pause(Math.min(FIRST_PAUSE_MS * 2 ** this.#refused, PAUSE_MAX_MS));
-    const waits = setTimeout(() => this.#accepted(), ACCEPTED_AFTER_MS);
+    const waits = this.#refused > 0 ? setTimeout(() => this.#accepted(), ACCEPTED_AFTER_MS) : undefined;
     try {
       const claimed = await claim();
       this.#accepted();
