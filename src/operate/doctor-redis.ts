@@ -52,7 +52,7 @@ function notRequired(info: Info, { level }: Durability): Finding[] {
 }
 
 function writes(refused: RefusedWrites | undefined): Finding {
-  if (refused === undefined) return ok("writes", "taken");
+  if (refused === undefined) return ok("writes", "accepted");
   return finding("writes", "bad", `refused: ${refused.why}`, {
     reason: "no job can be accepted, claimed or finished",
     remedy: refused.remedy,

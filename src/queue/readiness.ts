@@ -6,6 +6,7 @@ import { requireFitRedis } from "../redis/requirements.ts";
 import { findRefusedWrites } from "../redis/write-probe.ts";
 import type { ConnectedQueues } from "./connect-queues.ts";
 import { readLoss } from "./data-loss.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 /** Why a role can do nothing now; empty when it is ready. */
 export type ReadReadiness = () => Promise<readonly string[]>;
@@ -15,9 +16,9 @@ export function openReadiness(
   queues: readonly string[],
   settings: Settings,
 ): ReadReadiness {
-  async function lossOf(queue: string): Promise<string[]> {
-    const loss = await readLoss(stores.of(queue));
-    return loss === undefined ? [] : [`Redis has lost data of the queue ${queue}: see holdfast doctor`];
+  async function lossOf(store: QueueStore): Promise<string[]> {
+    const loss = await readLoss(store);
+    return loss === undefined ? [] : [`Redis has lost data of the queue ${store.queue}: see holdfast doctor`];
   }
 
   async function refusal(): Promise<string[]> {
@@ -28,7 +29,7 @@ export function openReadiness(
   return async () => {
     try {
       const fit = requireFitRedis(client, settings).then(() => []);
-      const reasons = await inTime(Promise.all([fit, refusal(), ...queues.map(lossOf)]));
+      const reasons = await inTime(Promise.all([fit, refusal(), ...stores.partitionsOf(queues).map(lossOf)]));
       return [...reasons.flat(), ...(clock.isRight() ? [] : [clockWrong(clock.offsetMs()).message])];
     } catch (error) {
       return [rejection() ?? messageOf(error)];

@@ -6,21 +6,33 @@
   KEYS[1] epoch
   ARGV[1] the id that the process remembers ("" for none)   ARGV[2] the count that it has seen
   ARGV[3] an id for a new epoch   ARGV[4] milliseconds after which a loss is accepted without an operator (-1: never)
-  ARGV[5] 1 if replicas confirm changes: then the process has only seen confirmed ones
+  ARGV[5] the layout of the queue's partitions that the process remembers ("" for none)
+  ARGV[6] the layout for a queue in which nothing was ever counted ("" for none)
+  ARGV[7] 1 if replicas confirm changes: then the process has only seen confirmed ones
 
-  Returns { id, count to remember }, or { "lost", since, the id and count remembered, the id and count found }
+  Returns { id, count to remember, layout }, or { "lost", since, the id and count remembered, the id and count found }
 ]]
 local EARLIER_MAX = 400
 local known, seen = ARGV[1], tonumber(ARGV[2])
 local epoch = redis.call("HMGET", KEYS[1], "id", "count", "earlier", "since", "knownId", "knownCount", "foundId", "foundCount",
-  "confirmed")
+  "layout", "confirmed")
 local id, count, earlier, since = epoch[1], tonumber(epoch[2] or 0), epoch[3] or "", epoch[4]
 local now = nowMs()
+
+-- The layout that stands here; where there is none, the one that should.
+local function layoutHere()
+  if epoch[9] then return epoch[9] end
+  local layout = ARGV[5]
+  if layout == "" and count == 0 and earlier == "" then layout = ARGV[6] end
+  if layout ~= "" then redis.call("HSET", KEYS[1], "layout", layout) end
+  return layout
+end
 
 local function begin(names)
   redis.call("DEL", KEYS[1])
   redis.call("HSET", KEYS[1], "id", ARGV[3], "count", 0, "earlier", string.sub(names, 1, EARLIER_MAX))
-  return { ARGV[3], 0 }
+  if epoch[9] then redis.call("HSET", KEYS[1], "layout", epoch[9]) end
+  return { ARGV[3], 0, layoutHere() }
 end
 
 if id == "lost" then
@@ -30,11 +42,11 @@ if id == "lost" then
 end
 -- What replicas have not confirmed may be lost without breaking a promise. Whoever has seen more confirmed says so here.
 local function remembered()
-  if ARGV[5] == "0" then return { id, count } end
-  local confirmed = tonumber(epoch[9] or 0)
-  if id ~= known or seen <= confirmed then return { id, confirmed } end
+  if ARGV[7] == "0" then return { id, count, layoutHere() } end
+  local confirmed = tonumber(epoch[10] or 0)
+  if id ~= known or seen <= confirmed then return { id, confirmed, layoutHere() } end
   redis.call("HSET", KEYS[1], "confirmed", seen)
-  return { id, seen }
+  return { id, seen, layoutHere() }
 end
 
 if known == "" then return id and remembered() or begin("") end

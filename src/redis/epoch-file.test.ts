@@ -29,7 +29,7 @@ it.each([
   ["redis://a:1/0", "redis://a:1/1"],
   ["a:1,b:2", "a:1,c:2"],
   ["sentinel://a:1,b:2/main", "sentinel://a:1,b:2/other"],
-])("tells %s from %s, unless the epoch itself is known", (url, other) => {
+])("distinguishes %s from %s, unless the epoch itself is known", (url, other) => {
   const directory = dataDirectory();
   epochFile(directory, url, "p").write(seen);
 

@@ -42,7 +42,7 @@ export interface Loss {
  * another id, or a lower count than somebody has seen.
  */
 export interface Epoch {
-  /** The arguments for each script that adds a job or reserves an effect. */
+  /** The arguments for each script that adds a job or reserves an effect. In a queue with partitions the id names their layout. */
   shown(): readonly [id: string, count: number];
   /** Runs a script that counts a change. */
   readonly write: Writer;
@@ -59,6 +59,18 @@ export interface Epoch {
   check(): Promise<void>;
   /** What this process remembers. */
   readonly remembered: SeenEpoch;
+  /** The layout of the queue's partitions that stood with it at the last check; "" for none. */
+  readonly layout: string;
+}
+
+/** The layout of a queue's partitions, which stands with the epoch of each. */
+export interface KnownLayout {
+  /** "" while it is not known. */
+  known(): string;
+  /** For a queue in which nothing was ever counted; "" for none. */
+  readonly first: string;
+  /** @returns the layout that stands there from now on */
+  agree(found: string): Promise<string>;
 }
 
 export interface EpochOptions {
@@ -71,6 +83,7 @@ export interface EpochOptions {
   readonly remembered: SeenEpoch | undefined;
   /** How far the epoch with this id was seen under another address of Redis; 0 where it was not. */
   readonly countOf: (id: string) => number;
+  readonly layout: KnownLayout;
   /** Called before a loss is reported, and before a new epoch is accepted. */
   readonly onLoss: (loss: Loss | undefined) => Promise<void>;
 }
@@ -85,11 +98,14 @@ export function createEpoch(options: EpochOptions): Epoch {
   const hasReplicas = durability.level === "replica";
   const acceptMs = durability.level === "memory" ? ACCEPTED_AFTER_MS : -1;
   let remembered = options.remembered ?? { id: "", count: 0 };
+  let layout = "";
+  let shownId = remembered.id;
   let knownLoss = 0;
 
   async function check(): Promise<void> {
     const asked = hasReplicas && remembered.count === 0 ? { id: "", count: 0 } : remembered;
-    const args = [asked.id, asked.count, randomUUID(), acceptMs, hasReplicas ? 1 : 0];
+    const layouts = [options.layout.known(), options.layout.first];
+    const args = [asked.id, asked.count, randomUUID(), acceptMs, ...layouts, hasReplicas ? 1 : 0];
     const reply = await checkScript.run(client, [key], args);
     const [id, ...details] = reply as [string, ...(string | number)[]];
     if (id === "lost") {
@@ -101,6 +117,8 @@ export function createEpoch(options: EpochOptions): Epoch {
     const count = Number(details[0]);
     if (id !== remembered.id) await begin(id, count);
     raise(count);
+    layout = await options.layout.agree(String(details[1]));
+    shownId = layout === "" ? id : `${id} ${layout}`;
     knownLoss = 0;
   }
 
@@ -116,15 +134,18 @@ export function createEpoch(options: EpochOptions): Epoch {
   }
 
   return {
-    shown: () => [remembered.id, remembered.count],
+    shown: () => [shownId, remembered.count],
     write,
     seen(id, count, isConfirmed) {
       // A reply from before the epoch changed is about the previous one.
-      if (isConfirmed && id === remembered.id) raise(count);
+      if (isConfirmed && id === shownId) raise(count);
     },
     check: oneAtATime(check),
     get remembered() {
       return remembered;
+    },
+    get layout() {
+      return layout;
     },
   };
 }

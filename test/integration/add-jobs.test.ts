@@ -34,6 +34,7 @@ beforeEach(async () => {
     },
     remembered: undefined,
     countOf: () => 0,
+    layout: { known: () => "", first: "", agree: async () => "" },
     onLoss: async () => {},
   });
   adder = createJobAdder({ ...store, epoch });
