@@ -11,7 +11,7 @@ export type SeenEpochs = ReadonlyMap<string, SeenEpoch>;
 /** The file in which the processes of one data directory remember the epochs of one Redis for their successors. */
 export interface EpochFile {
   read(): SeenEpochs;
-  /** The highest count seen of an epoch, under whichever address Redis had: its id names it. 0 for none. */
+  /** The highest count that earlier processes have seen of an epoch, under whichever address Redis had: its id names it. 0 for none. */
   countOf(id: string): number;
   /** Keeps the higher count where another process has seen more of the same epoch. */
   write(seen: SeenEpochs): void;
@@ -25,6 +25,7 @@ export function epochFile(dataDir: string, url: string, prefix: string): EpochFi
   const pathOf = (address: string) => join(directory, `${digestOf(`${address} ${prefix}`)}.json`);
   const path = pathOf(addressOf(url));
   const formerPath = pathOf(withoutCredentials(url));
+  let counts: ReadonlyMap<string, number> | undefined;
   let isMade = false;
 
   function read(): SeenEpochs {
@@ -35,8 +36,8 @@ export function epochFile(dataDir: string, url: string, prefix: string): EpochFi
   return {
     read,
     countOf(id) {
-      const seen = namesIn(directory).flatMap((name) => [...readEpochs(join(directory, name)).values()]);
-      return Math.max(0, ...seen.filter((epoch) => epoch.id === id).map(({ count }) => count));
+      counts ??= countsIn(directory);
+      return counts.get(id) ?? 0;
     },
     write(seen) {
       const content = new Map(read());
@@ -73,6 +74,14 @@ function namesIn(directory: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** The highest count of each epoch in all files. */
+function countsIn(directory: string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  const seen = namesIn(directory).flatMap((name) => [...readEpochs(join(directory, name)).values()]);
+  for (const { id, count } of seen) counts.set(id, Math.max(count, counts.get(id) ?? 0));
+  return counts;
 }
 
 /** How files were named while the order of nodes counted; for one server they still are. */
