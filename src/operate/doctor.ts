@@ -3,7 +3,8 @@ import type { Application } from "../job/define-config.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
 import { diagnoseLoss, diagnoseQueue } from "./doctor-queue.ts";
-import { diagnoseRedis } from "./doctor-redis.ts";
+import { diagnoseMasters, diagnoseRedis } from "./doctor-redis.ts";
+import { diagnoseTopology } from "./doctor-topology.ts";
 import type { Finding } from "./finding.ts";
 
 /**
@@ -19,7 +20,9 @@ export async function diagnose(
 ): Promise<Finding[]> {
   const queues = application.queues.map(stores.of);
   return [
+    ...(await diagnoseTopology(stores.client, settings.HOLDFAST_DURABILITY)),
     ...(await diagnoseRedis(stores.client, settings)),
+    ...(await diagnoseMasters(stores.client)),
     ...(await Promise.all(queues.map(diagnoseLoss))),
     ...(await diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX)),
     ...diagnoseSettings(application, settings),

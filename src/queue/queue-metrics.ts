@@ -1,6 +1,7 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import type { Clock } from "../redis/clock.ts";
 import type { RedisConnection } from "../redis/connection.ts";
+import { measurePing } from "../redis/ping.ts";
 import { inTime, redisUnavailable } from "../redis/redis-errors.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { QueueStore, QueueStores } from "./queue-store.ts";
@@ -59,12 +60,6 @@ function backlogReporter(
 async function readRedis(client: RedisConnection, stores: readonly QueueStore[]): Promise<Reading> {
   // A retrying connection would keep the command until Redis is back.
   if (client.status !== "ready") throw redisUnavailable();
-  const [pingMs, ...backlogs] = await Promise.all([timePing(client), ...stores.map(readBacklog)]);
+  const [pingMs, ...backlogs] = await Promise.all([measurePing(client), ...stores.map(readBacklog)]);
   return { pingMs, backlogs };
-}
-
-async function timePing(client: RedisConnection): Promise<number> {
-  const asked = performance.now();
-  await client.ping();
-  return performance.now() - asked;
 }
