@@ -10,7 +10,10 @@ import {
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { readSettings } from "../../src/config/settings.ts";
+import { diagnoseTopology } from "../../src/operate/doctor-topology.ts";
 import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
+import { reachRedis } from "../../src/redis/connect.ts";
 import { duplicate } from "../../src/redis/connection.ts";
 import { anyJob } from "../support/application.ts";
 import { call } from "../support/http.ts";
@@ -148,6 +151,9 @@ describe.each([
     await call(`${url}/session`, "GET", undefined, await signIn(url, "key"));
     over.abort();
     await scheduler.stop();
+    const redis = await reachRedis(readSettings(service.env), "fail-fast");
+    onTestFinished(() => redis.stop());
+    await diagnoseTopology(redis.client, readSettings(service.env).HOLDFAST_DURABILITY);
 
     expect(await store.refused()).toEqual([]);
   });
