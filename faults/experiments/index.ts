@@ -24,6 +24,7 @@ import { errorReplies } from "./23-error-replies.ts";
 import { operators } from "./24-operators.ts";
 import { oddEffects } from "./25-odd-effects.ts";
 import { corruptValues } from "./26-corrupt-values.ts";
+import { partitions } from "./28-partitions.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -52,4 +53,5 @@ export const experiments: readonly Experiment[] = [
   operators,
   oddEffects,
   corruptValues,
+  partitions,
 ];

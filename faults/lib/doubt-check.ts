@@ -1,6 +1,7 @@
 import type { Doubt, JobStatus } from "holdfast";
 import { Redis } from "ioredis";
 import { findStuckDoubts } from "../../src/effect/stuck-doubts.ts";
+import { readLayouts } from "../../src/queue/layouts.ts";
 import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { createCodec } from "../../src/redis/codec.ts";
 import type { Testbed } from "./testbed.ts";
@@ -45,15 +46,16 @@ export async function findStuck(
 
 /** @returns what is still stuck after `withinMs` */
 async function stuckFor(redis: Redis, withinMs: number): Promise<string[]> {
-  const store = openQueueStores({ client: redis, codec: createCodec([]) }, "holdfast").of("default");
+  const layouts = await readLayouts(redis, "holdfast", ["default"]);
+  const stores = openQueueStores({ client: redis, codec: createCodec([]) }, "holdfast", layouts);
   let found: string[] = [];
   const look = async () => {
-    const { unlisted, stale, open } = await findStuckDoubts(store, 0);
-    found = [
+    const each = stores.partitionsOf(["default"]).map((store) => findStuckDoubts(store, 0));
+    found = (await Promise.all(each)).flatMap(({ unlisted, stale, open }) => [
       ...unlisted.map((id) => `${id} says in doubt, and nothing of it can be resolved`),
       ...stale.map((member) => `${member} is listed, and cannot be resolved`),
       ...open.map((id) => `${id} has completed with an open effect`),
-    ];
+    ]);
     return found.length === 0;
   };
   await until(look, { withinMs, everyMs: 250 });

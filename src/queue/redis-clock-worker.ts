@@ -25,8 +25,14 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
   /** A paused worker still receives the job that it waited for before, and would claim it. */
   protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
     if (this.#clock.isRight() && !this.isPaused()) return await super.moveToActive(...args);
-    await this.pause(true);
+    const paused = this.sitOut();
     this.#clock.look();
+    return await paused;
+  }
+
+  /** Claims nothing until it is resumed. */
+  protected async sitOut(): Promise<never> {
+    await this.pause(true);
     // It has removed the marker that wakes another worker.
     await this.#connection.zadd(this.toKey("marker"), 0, "0");
     return undefined as never;

@@ -19,7 +19,7 @@ interface Address {
   readonly port: number;
 }
 
-/** Redis ends the hold by itself after this, should this process die. */
+/** Redis ends the hold by itself after this, if this process dies. */
 const HOLD_MS = 30_000;
 const CAUGHT_UP_MS = 5_000;
 const SWITCHED_MS = 20_000;

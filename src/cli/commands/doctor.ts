@@ -27,12 +27,20 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const { requireVersion } = await import("../../redis/requirements.ts");
   const redis = await reachRedis(settings, "fail-fast");
   const parts: Running[] = [redis];
-  const { queues } = application;
+  const { queues, partitions } = application;
   try {
     await requireVersion(redis.client, settings);
     // Checks for data loss itself, because no other process may be running.
-    parts.push(await openEpochs({ client: redis.client, queues, settings, log: undefined, isKept: false }));
-    const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX);
+    const epochs = await openEpochs({
+      client: redis.client,
+      queues,
+      partitions,
+      settings,
+      log: undefined,
+      isKept: false,
+    });
+    parts.push(epochs);
+    const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, epochs.layouts);
     const findings = await inTime(diagnose(application, stores, settings));
     if (json) printJson(...findings);
     else print(describe(findings));
