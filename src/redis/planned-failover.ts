@@ -10,7 +10,7 @@ export interface PlannedFailover {
   /** `host:port` of the old master and of the new one. */
   readonly from: string;
   readonly to: string;
-  /** How long no write was taken, in milliseconds. */
+  /** How long no write was accepted, in milliseconds. */
   readonly heldMs: number;
 }
 
