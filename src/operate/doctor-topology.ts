@@ -76,7 +76,7 @@ function sentinels({ sentinels: count, quorum, downAfterMs, maxLagMs }: Sentinel
     finding("min-replicas-max-lag", isLate ? "warn" : "ok", durationText(maxLagMs ?? 0), {
       reason:
         "a master that is cut off takes writes for longer than it takes to promote another, and they are lost",
-      remedy: `CONFIG SET min-replicas-max-lag ${Math.max(1, Math.floor(downAfterMs / 1_000))}, or a longer down-after-milliseconds`,
+      remedy: `CONFIG SET min-replicas-max-lag ${Math.max(2, Math.floor(downAfterMs / 1_000))}, or a longer down-after-milliseconds`,
     }),
   ];
 }
