@@ -125,7 +125,7 @@ async function readClock(client: RedisConnection): Promise<ClockReading | undefi
 }
 
 /** The server whose clock counts. In a cluster each has its own; the master of the lowest address is asked. */
-export function clockServer(client: RedisConnection): Redis {
+function clockServer(client: RedisConnection): Redis {
   const [server] = serversOf(client);
   if (server === undefined) throw redisUnavailable();
   return server;
