@@ -1,5 +1,4 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runCommand, say } from "../test/support/command.ts";
 import { commonFacts, markdownTable, type Table } from "../test/support/report.ts";

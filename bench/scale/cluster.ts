@@ -63,7 +63,7 @@ export interface Counters {
   readonly misdirected: number;
 }
 
-export async function countersOf(client: Redis): Promise<Counters> {
+async function countersOf(client: Redis): Promise<Counters> {
   const text = await client.info("everything");
   const field = (name: string) => Number(new RegExp(`^${name}:([\\d.]+)`, "m").exec(text)?.[1] ?? 0);
   const errors = (name: string) =>

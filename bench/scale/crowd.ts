@@ -25,12 +25,6 @@ export interface Crowd {
   readonly rssBytes: number;
 }
 
-export interface Crowding {
-  /** Milliseconds for which nothing happens. */
-  readonly idleMs: number;
-  readonly partitions?: number;
-}
-
 /** Processes that are started one after another on one store. */
 export class Processes {
   readonly #masters: Masters;
