@@ -1,6 +1,6 @@
 import type { Durability } from "../config/variables.ts";
 import { durationText } from "../lib/duration-text.ts";
-import type { RedisConnection } from "../redis/connection.ts";
+import { RETRYING_SILENCE_MS, type RedisConnection } from "../redis/connection.ts";
 import { type Master, readTopology, type SentinelFacts, type Topology } from "../redis/topology.ts";
 import { counted } from "./doctor-queue.ts";
 import { type Finding, finding, ok } from "./finding.ts";
@@ -13,7 +13,7 @@ export async function diagnoseTopology(client: RedisConnection, durability: Dura
     ok("topology", `${nameOf(topology)}; ${durabilityText(durability)}: ${survives(topology, durability)}`),
     ...(durability.level === "replica" ? [promotion(topology, durability)] : []),
     ...(sentinel === undefined ? [] : sentinels(sentinel)),
-    ...(topology.kind === "cluster" ? [coverage(masters), openSlots(masters)] : []),
+    ...(topology.kind === "cluster" ? [coverage(masters), ...nodeTimeout(masters), openSlots(masters)] : []),
   ];
 }
 
@@ -92,6 +92,23 @@ function coverage(masters: readonly Master[]): Finding {
       remedy: "CONFIG SET cluster-require-full-coverage no, on every node",
     },
   );
+}
+
+/**
+ * A master that was paused, and has been replaced meanwhile, first acknowledges what was under way when it wakes up. By then a
+ * worker must have given up the connection.
+ */
+function nodeTimeout(masters: readonly Master[]): Finding[] {
+  const known = masters.flatMap(({ replicas, nodeTimeoutMs }) => (replicas > 0 ? (nodeTimeoutMs ?? []) : []));
+  if (known.length === 0) return [];
+  const shortest = Math.min(...known);
+  return [
+    finding("cluster-node-timeout", shortest > RETRYING_SILENCE_MS ? "ok" : "warn", durationText(shortest), {
+      reason:
+        "a master that was paused for longer, and was replaced, acknowledges one write of each worker when it wakes up",
+      remedy: `CONFIG SET cluster-node-timeout 15000, on every node: longer than the ${durationText(RETRYING_SILENCE_MS)} after which workers give up a silent server`,
+    }),
+  ];
 }
 
 /** Half of a slot's keys are on either node, and scripts that reach undeclared keys see the other half as absent. */

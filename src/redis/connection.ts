@@ -47,6 +47,9 @@ export function isReadOnly({ message }: Error): boolean {
   return message.startsWith("READONLY");
 }
 
+/** A retrying connection gives up a server that is silent for this long. Longer than BullMQ waits for the next job: 10 s. */
+export const RETRYING_SILENCE_MS = 12_000;
+
 // Redis may have run a command already that is resent after a reconnect. Where somebody waits, "unknown" is the honest answer;
 // a worker's commands check lock and state, so a second run changes nothing.
 // The socket time-outs notice a connection that a firewall forgot. The system itself would take a quarter of an hour.
@@ -57,8 +60,7 @@ const behaviour: Record<ConnectionMode, ConnectionOptions> = {
     autoResendUnfulfilledCommands: false,
     socketTimeout: 2_000,
   },
-  // Longer than BullMQ waits for the next job: 10 s.
-  retrying: { maxRetriesPerRequest: null, socketTimeout: 12_000 },
+  retrying: { maxRetriesPerRequest: null, socketTimeout: RETRYING_SILENCE_MS },
 };
 
 // 100 ms apart, so that a call ends within its deadline of 1.5 s. Where nobody waits there is no bound, and a pause so that two

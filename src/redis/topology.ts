@@ -15,6 +15,8 @@ export interface Master {
   readonly openSlots: number;
   /** Whether it stops while another master's slots are not served. */
   readonly needsWholeCluster: boolean;
+  /** For how long it must be silent before a replica is promoted, in milliseconds; undefined outside a cluster or if Redis does not say. */
+  readonly nodeTimeoutMs: number | undefined;
 }
 
 /** What the sentinels know of their set. */
@@ -50,12 +52,14 @@ export async function readTopology(client: RedisConnection): Promise<Topology> {
 async function readMaster(server: Redis, isInCluster: boolean): Promise<Master> {
   const info = await readInfo(server);
   const node = isInCluster ? await readClusterNode(server) : undefined;
+  const timeout = isInCluster ? await readSetting(server, "cluster-node-timeout") : undefined;
   return {
     address: addressOf(server),
     online: onlineReplicas(info),
     replicas: Math.max(Number(info.get("connected_slaves") ?? 0), node?.replicas ?? 0),
     openSlots: node?.openSlots ?? 0,
     needsWholeCluster: isInCluster && (await readSetting(server, "cluster-require-full-coverage")) === "yes",
+    nodeTimeoutMs: timeout === undefined ? undefined : Number(timeout),
   };
 }
 

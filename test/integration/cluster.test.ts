@@ -79,8 +79,13 @@ describe("a Redis Cluster", withProcesses, () => {
       },
       { name: "promotion", verdict: "ok" },
       { name: "cluster-require-full-coverage", verdict: "warn", found: "yes" },
+      { name: "cluster-node-timeout", verdict: "ok", found: "15 s" },
       { name: "open slots", verdict: "ok" },
     ]);
+    await configure(masters().slice(0, 1), "cluster-node-timeout", "2000", "15000");
+    expect(await diagnoseTopology(client, settings.HOLDFAST_DURABILITY)).toContainEqual(
+      expect.objectContaining({ name: "cluster-node-timeout", verdict: "warn", found: "2 s" }),
+    );
     expect(lines.map(({ name }) => name)).toEqual(
       masters()
         .map(({ port }) => `master 127.0.0.1:${port}`)
