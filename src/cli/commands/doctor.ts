@@ -27,14 +27,14 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const { requireVersion } = await import("../../redis/requirements.ts");
   const redis = await reachRedis(settings, "fail-fast");
   const parts: Running[] = [redis];
-  const { queues, partitions } = application;
+  const { queues, queueSettings: declared } = application;
   try {
     await requireVersion(redis.client, settings);
     // Checks for data loss itself, because no other process may be running.
     const epochs = await openEpochs({
       client: redis.client,
       queues,
-      partitions,
+      declared,
       settings,
       log: undefined,
       isKept: false,
