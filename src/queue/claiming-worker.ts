@@ -1,6 +1,7 @@
 import type { Job, JobJson, Processor, Worker } from "bullmq";
 import { withDeadline } from "../lib/deadline.ts";
 import type { Clock } from "../redis/clock.ts";
+import type { ClaimEvents } from "./claim-backoff.ts";
 import { Lease, type Leases } from "./lease.ts";
 import { RedisClockWorker, type RedisClockWorkerOptions } from "./redis-clock-worker.ts";
 import { ReportingJob } from "./reporting-job.ts";
@@ -15,6 +16,7 @@ export interface ClaimingOptions {
   /** Called when an attempt has ended and its job is delayed. */
   readonly onDelayed: (jobId: string) => Promise<void>;
   readonly onRefused: (jobId: string, error: unknown) => void;
+  readonly claims: ClaimEvents;
 }
 
 type AnyJob = Job<unknown, unknown, string>;
@@ -44,7 +46,7 @@ export class ClaimingWorker extends RedisClockWorker {
     clock: Clock,
     options: ClaimingOptions,
   ) {
-    super(queue, attempt, workerOptions, clock);
+    super(queue, attempt, workerOptions, clock, options.claims);
     this.#options = options;
     this.#slots = options.slots.share(() => this.#goOnSoon());
   }

@@ -1,6 +1,7 @@
 import { type Processor, Worker, type WorkerOptions } from "bullmq";
 import type { Clock } from "../redis/clock.ts";
 import type { RedisConnection } from "../redis/connection.ts";
+import { ClaimBackoff, type ClaimEvents } from "./claim-backoff.ts";
 import { onRedisTime } from "./redis-time.ts";
 
 type Process = Processor<unknown, unknown, string>;
@@ -8,23 +9,34 @@ export type RedisClockWorkerOptions = WorkerOptions & { readonly connection: Red
 
 /**
  * BullMQ's worker, by Redis's clock. While this process's clock is wrong it claims nothing, since handlers use that clock; it
- * resumes by itself.
+ * resumes by itself. While Redis refuses claims, it asks with a pause.
  */
 export class RedisClockWorker extends Worker<unknown, unknown, string> {
   readonly #clock: Clock;
   readonly #connection: RedisConnection;
+  readonly #backoff: ClaimBackoff;
 
-  constructor(name: string, attempt: Process, options: RedisClockWorkerOptions, clock: Clock) {
+  constructor(
+    name: string,
+    attempt: Process,
+    options: RedisClockWorkerOptions,
+    clock: Clock,
+    events: ClaimEvents,
+  ) {
     super(name, attempt, { ...options, connection: onRedisTime(options.connection), autorun: false });
     this.#clock = clock;
     this.#connection = options.connection;
+    this.#backoff = new ClaimBackoff(events);
+    const waitForJob = this.backend.waitForJob.bind(this.backend);
+    this.backend.waitForJob = (seconds) => this.#backoff.run(() => waitForJob(seconds));
     clock.onMeasure((isRight) => void (isRight ? this.#goOn() : this.pause(true)));
     this.run().catch((error: Error) => this.emit("error", error));
   }
 
   /** A paused worker still receives the job that it waited for before, and would claim it. */
   protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
-    if (this.#clock.isRight() && !this.isPaused()) return await super.moveToActive(...args);
+    if (this.#clock.isRight() && !this.isPaused())
+      return await this.#backoff.run(() => super.moveToActive(...args));
     const paused = this.sitOut();
     this.#clock.look();
     return await paused;

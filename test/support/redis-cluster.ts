@@ -20,9 +20,20 @@ export interface RedisCluster {
 
 const SLOTS = 16_384;
 
+export interface ClusterOptions {
+  /** More arguments of each server, such as `["--aclfile", file]`. */
+  readonly args?: readonly string[];
+  /** With all rights, where the arguments ask for a password, such as `admin:secret`. */
+  readonly admin?: string;
+}
+
 /** Starts six servers, joins them, and waits until the replicas are in sync. */
-export async function startRedisCluster(): Promise<RedisCluster> {
+export async function startRedisCluster({
+  args: more = [],
+  admin,
+}: ClusterOptions = {}): Promise<RedisCluster> {
   const args = [
+    ...more,
     "--cluster-enabled",
     "yes",
     "--cluster-node-timeout",
@@ -31,7 +42,8 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     "0",
   ];
   const servers = await Promise.all(Array.from({ length: 6 }, () => startRedisServer({ args })));
-  const clients = servers.map(({ url }) => new Redis(url));
+  const user = admin === undefined ? "" : `${admin}@`;
+  const clients = servers.map(({ url }) => new Redis(url.replace("//", `//${user}`)));
   const stop = async () => {
     for (const client of clients) client.disconnect();
     await Promise.all(servers.map((server) => server.stop()));
