@@ -98,6 +98,7 @@ describe("an attempt while Redis does not answer", () => {
         handlers: new Map([[acting.type, acting.handler(attempt)]]),
         log,
         events: createEvents(),
+        now: Date.now,
         openEffects: (job, { effects }, given) =>
           openEffects(effects, () => ({ job, ledger, events: createEvents(), ...given })),
       },
