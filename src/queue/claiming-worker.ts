@@ -1,8 +1,11 @@
 import type { Job, JobJson, Processor, Worker } from "bullmq";
+import { Cluster } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
 import type { Clock } from "../redis/clock.ts";
+import type { RedisConnection } from "../redis/connection.ts";
 import { Lease, type Leases } from "./lease.ts";
 import { RedisClockWorker, type RedisClockWorkerOptions } from "./redis-clock-worker.ts";
+import { renewLock } from "./renew-lock.ts";
 import { ReportingJob } from "./reporting-job.ts";
 
 export interface ClaimingOptions {
@@ -32,6 +35,7 @@ const DEFERRED_MS = 250;
  */
 export class ClaimingWorker extends RedisClockWorker {
   readonly #options: ClaimingOptions;
+  readonly #client: RedisConnection;
   readonly #attempts = new Map<string, Promise<unknown>>();
 
   constructor(
@@ -43,6 +47,7 @@ export class ClaimingWorker extends RedisClockWorker {
   ) {
     super(queue, attempt, workerOptions, clock);
     this.#options = options;
+    this.#client = workerOptions.connection;
   }
 
   protected override get Job(): typeof Job {
@@ -56,6 +61,17 @@ export class ClaimingWorker extends RedisClockWorker {
     } catch {
       return super.createJob({ ...fields, data: "null", stacktrace: "[]", returnvalue: "null" }, jobId);
     }
+  }
+
+  /** In a cluster one by one, which works while it moves the queue's slot. @returns the jobs whose locks are lost */
+  override async extendJobLocks(ids: string[], tokens: string[], ms: number): Promise<string[]> {
+    if (!(this.#client instanceof Cluster)) return await super.extendJobLocks(ids, tokens, ms);
+    const renewed = await Promise.all(ids.map((id, at) => this.#renewLock(id, tokens[at] ?? "", ms)));
+    return ids.filter((_, at) => !renewed[at]);
+  }
+
+  #renewLock(id: string, token: string, ms: number): Promise<boolean> {
+    return renewLock(this.#client, this.toKey(`${id}:lock`), token, ms);
   }
 
   override processJob(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
@@ -79,7 +95,9 @@ export class ClaimingWorker extends RedisClockWorker {
     const { leases, lockMs, onRefused } = this.#options;
     const id = job.id ?? "";
     const lease = leases.claim(id);
-    if (job instanceof ReportingJob) job.claimedBy({ lease: lease ?? new Lease(lockMs), lockMs, onRefused });
+    const renewLock = (token: string) => this.#renewLock(id, token, lockMs);
+    if (job instanceof ReportingJob)
+      job.claimedBy({ lease: lease ?? new Lease(lockMs), renewLock, onRefused });
     if (lease === undefined) return this.#defer(job, token);
     const attempt = this.#attempt(job, token, fetchNext);
     this.#attempts.set(id, attempt);

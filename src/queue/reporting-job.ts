@@ -7,7 +7,8 @@ import type { Lease } from "./lease.ts";
 /** How a worker has claimed a job. */
 export interface Claim {
   readonly lease: Lease;
-  readonly lockMs: number;
+  /** @returns whether the job's lock was this token's */
+  readonly renewLock: (token: string) => Promise<boolean>;
   /** Called with the first error when Redis refuses to store how an attempt ended; it is sent again. */
   readonly onRefused: (jobId: string, error: unknown) => void;
 }
@@ -64,11 +65,11 @@ export class ReportingJob extends Job<unknown, unknown, string> {
   }
 
   /** Renews the lock, because BullMQ has stopped renewing it. */
-  async #isLeased({ lease, lockMs }: Claim, token: string): Promise<boolean> {
+  async #isLeased({ lease, renewLock }: Claim, token: string): Promise<boolean> {
     if (!lease.isLocked()) return false;
-    const extended = await this.extendLock(token, lockMs).catch(() => undefined);
-    if (extended === 0) lease.lost();
-    if (extended === 1) lease.renewed();
+    const isRenewed = await renewLock(token).catch(() => undefined);
+    if (isRenewed === false) lease.lost();
+    if (isRenewed === true) lease.renewed();
     return lease.isLocked();
   }
 }
