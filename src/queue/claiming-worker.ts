@@ -97,7 +97,7 @@ export class ClaimingWorker extends RedisClockWorker {
     const lease = leases.claim(id);
     const renewLock = (token: string) => this.#renewLock(id, token, lockMs);
     if (job instanceof ReportingJob)
-      job.claimedBy({ lease: lease ?? new Lease(lockMs), renewLock, onRefused });
+      job.claimedBy({ lease: lease ?? new Lease(lockMs), lockMs, renewLock, onRefused });
     if (lease === undefined) return this.#defer(job, token);
     const attempt = this.#attempt(job, token, fetchNext);
     this.#attempts.set(id, attempt);

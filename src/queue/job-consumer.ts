@@ -100,7 +100,7 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
   worker.on("completed", (job) => void failpoint("finish:after", job.id ?? ""));
   worker.on("failed", (job) => void failpoint("finish:after", job?.id ?? ""));
   worker.on("error", (error) => {
-    if (isErrorReply(error)) watchdog.reset();
+    if (error.name === "ReplyError") watchdog.reset();
     options.events.onError(error);
   });
   return {
@@ -113,11 +113,6 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
       });
     }),
   };
-}
-
-/** Also when a cluster's client has given up repeating the command. */
-function isErrorReply({ name, message }: Error): boolean {
-  return name === "ReplyError" || message.includes("ReplyError: ");
 }
 
 function heartbeatOf(

@@ -10,8 +10,8 @@ import type { RedisConnection } from "./connection.ts";
  * @returns undefined where the key has no hash tag: it belongs to no queue, and its scripts touch nothing else
  */
 function absentKey(key: string): string | undefined {
-  const [tag] = /\{[^}]+\}/.exec(key) ?? [];
-  return tag === undefined ? undefined : `${key.slice(0, key.indexOf(tag))}${tag}:absent`;
+  const [start] = /^[^{]*\{[^}]+\}/.exec(key) ?? [];
+  return start === undefined ? undefined : `${start}:absent`;
 }
 
 /** In a cluster, adds the key that makes Redis refuse a script while its slot is moving. */
@@ -19,4 +19,9 @@ export function withOpenSlotGuard(client: RedisConnection, keys: readonly string
   if (!(client instanceof Cluster)) return keys;
   const guard = absentKey(keys[0] ?? "");
   return guard === undefined ? keys : [...keys, guard];
+}
+
+/** Resolves once the slot of a key is not moving, and at once where there is no cluster. */
+export async function whenSlotIsStill(client: RedisConnection, key: string): Promise<void> {
+  if (client instanceof Cluster) await client.exists(...withOpenSlotGuard(client, [key]));
 }
