@@ -15,6 +15,7 @@ import { time } from "./13-time.ts";
 import { trimmedJob } from "./14-trimmed-job.ts";
 import { rollingRestart } from "./15-rolling-restart.ts";
 import { poisonJob } from "./16-poison-job.ts";
+import { failover } from "./17-failover.ts";
 import { changedQueue } from "./18-changed-queue.ts";
 import { shortRetention } from "./19-short-retention.ts";
 import { wrongClocks } from "./20-wrong-clocks.ts";
@@ -43,6 +44,7 @@ export const experiments: readonly Experiment[] = [
   trimmedJob,
   rollingRestart,
   poisonJob,
+  failover,
   changedQueue,
   shortRetention,
   wrongClocks,

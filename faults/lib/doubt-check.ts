@@ -1,8 +1,8 @@
 import type { Doubt, JobStatus } from "holdfast";
-import { Redis } from "ioredis";
 import { findStuckDoubts } from "../../src/effect/stuck-doubts.ts";
-import { openQueueStores } from "../../src/queue/queue-store.ts";
+import { openQueueStores, type QueueStore } from "../../src/queue/queue-store.ts";
 import { createCodec } from "../../src/redis/codec.ts";
+import { openConnection } from "../../src/redis/connection.ts";
 import type { Testbed } from "./testbed.ts";
 import { inLanes, until } from "./waiting.ts";
 
@@ -32,20 +32,21 @@ export async function findStuck(
   withinMs = WITHIN_MS,
 ): Promise<string[]> {
   if (testbed.workers.length + testbed.immune.length === 0) return [];
-  const redis = new Redis(testbed.store.url);
+  const redis = openConnection(testbed.store.url, "retrying", () => {});
+  const prefix = testbed.env.HOLDFAST_PREFIX ?? "holdfast";
+  const store = openQueueStores({ client: redis, codec: createCodec([]) }, prefix).of("default");
   try {
-    const before = await stuckFor(redis, withinMs);
+    const before = await stuckFor(store, withinMs);
     return before.length > 0
       ? before
-      : [...(await resolveAll(testbed, jobs)), ...(await stuckFor(redis, withinMs))];
+      : [...(await resolveAll(testbed, jobs)), ...(await stuckFor(store, withinMs))];
   } finally {
     redis.disconnect();
   }
 }
 
 /** @returns what is still stuck after `withinMs` */
-async function stuckFor(redis: Redis, withinMs: number): Promise<string[]> {
-  const store = openQueueStores({ client: redis, codec: createCodec([]) }, "holdfast").of("default");
+async function stuckFor(store: QueueStore, withinMs: number): Promise<string[]> {
   let found: string[] = [];
   const look = async () => {
     const { unlisted, stale, open } = await findStuckDoubts(store, 0);

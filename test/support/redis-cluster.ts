@@ -20,8 +20,12 @@ export interface RedisCluster {
 
 const SLOTS = 16_384;
 
-/** Starts six servers, joins them, and waits until the replicas are in sync. */
-export async function startRedisCluster(): Promise<RedisCluster> {
+/**
+ * Starts six servers, joins them, and waits until the replicas are in sync.
+ *
+ * @param more arguments of each server, which override these
+ */
+export async function startRedisCluster(more: readonly string[] = []): Promise<RedisCluster> {
   const args = [
     "--cluster-enabled",
     "yes",
@@ -29,6 +33,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     "15000",
     "--repl-diskless-sync-delay",
     "0",
+    ...more,
   ];
   const servers = await Promise.all(Array.from({ length: 6 }, () => startRedisServer({ args })));
   const clients = servers.map(({ url }) => new Redis(url));

@@ -16,6 +16,8 @@ export interface RedisServerOptions {
   readonly args?: readonly string[];
   /** Added to its environment. */
   readonly env?: NodeJS.ProcessEnv;
+  /** Its configuration file, which makes it a Sentinel. */
+  readonly sentinelFile?: string;
 }
 
 /** A Redis or Valkey server that a test may damage. */
@@ -51,8 +53,10 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   const tidyUp = async () => {
     if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
   };
-  const args = ["--dir", directory, ...durable, ...(options.args ?? [])];
-  let { server, port } = await launchOnFreePort(args, options.port, options.env).catch(async (error) => {
+  const { sentinelFile } = options;
+  const own = sentinelFile === undefined ? ["--dir", directory, ...durable] : ["--sentinel"];
+  const args = [...own, ...(options.args ?? [])];
+  let { server, port } = await launchOnFreePort(args, options).catch(async (error) => {
     await tidyUp();
     throw error;
   });
@@ -70,15 +74,20 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     },
     async restart() {
       await server.kill();
-      ({ server } = await launchOnFreePort(args, port, options.env));
+      ({ server } = await launchOnFreePort(args, { ...options, port }));
     },
   };
 }
 
-async function launchOnFreePort(args: readonly string[], wantedPort?: number, env?: NodeJS.ProcessEnv) {
+async function launchOnFreePort(
+  args: readonly string[],
+  { port: wantedPort, env, sentinelFile }: RedisServerOptions,
+) {
   for (let tries = 0; tries < portTries; tries += 1) {
     const port = wantedPort ?? randomInt(ports.from, ports.to);
-    const server = await launch(["--bind", "127.0.0.1", "--port", String(port), ...args], env);
+    // A configuration file is recognised only as the first argument.
+    const file = sentinelFile === undefined ? [] : [sentinelFile];
+    const server = await launch([...file, "--bind", "127.0.0.1", "--port", String(port), ...args], env);
     if (server !== "port in use") return { server, port };
   }
   throw new Error(`No free port for a Redis server: tried ${wantedPort ?? "random ones"} ${portTries} times`);
@@ -100,7 +109,7 @@ async function launch(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const printed: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
     printed.push(line);
-    if (!line.includes("Ready to accept connections")) continue;
+    if (!/Ready to accept connections|Sentinel ID is/.test(line)) continue;
     child.stdout.resume(); // a full pipe would block the server
     return { pid: child.pid!, kill };
   }
