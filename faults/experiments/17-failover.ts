@@ -3,7 +3,7 @@ import { type SentinelSet, startSentinelSet } from "../../test/support/redis-sen
 import { failOver, killMaster } from "../lib/cluster-roles.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
 import { killSentinelMaster, plannedFailover, promote, splitBrain } from "../lib/sentinel-roles.ts";
-import { type Disturbance, outcomeOf, type Trial, underLoad } from "../lib/under-load.ts";
+import { type Disturbance, outcomeOf, type Trial, underLoad, withServers } from "../lib/under-load.ts";
 
 export const failover: Experiment = {
   number: 17,
@@ -91,16 +91,4 @@ function controlOf(name: string, { verdict: { counts } }: Trial): Control {
     isCaught: lost + repeated > 0,
     seen: `${lost} of ${acknowledged} acknowledged jobs lost, ${repeated} effects repeated`,
   };
-}
-
-async function withServers<Servers extends { stop(): Promise<void> }, T>(
-  starting: Promise<Servers>,
-  use: (servers: Servers) => Promise<T>,
-): Promise<T> {
-  const servers = await starting;
-  try {
-    return await use(servers);
-  } finally {
-    await servers.stop();
-  }
 }

@@ -25,6 +25,7 @@ import { errorReplies } from "./23-error-replies.ts";
 import { operators } from "./24-operators.ts";
 import { oddEffects } from "./25-odd-effects.ts";
 import { corruptValues } from "./26-corrupt-values.ts";
+import { cluster } from "./27-cluster.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -54,4 +55,5 @@ export const experiments: readonly Experiment[] = [
   operators,
   oddEffects,
   corruptValues,
+  cluster,
 ];

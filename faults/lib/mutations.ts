@@ -163,3 +163,17 @@ export const withoutReadingGuard = mutation("guard around stored values", [
   "catch {",
   "catch (error) {\n            throw error;",
 ]);
+
+/** A cluster runs scripts although it moves their slot. The first key, given twice, stands for the one that is absent. */
+export const withoutSlotGuard = mutation("guard while a slot moves", [
+  "redis/open-slot.js",
+  "guard === undefined ? keys : [...keys, guard]",
+  "guard === undefined ? keys : [...keys, keys[0]]",
+]);
+
+/** A write counts although no replica has confirmed it. */
+export const withoutWait = mutation("WAIT", [
+  "redis/replicas.js",
+  'typeof reached === "number" && reached >= replicas',
+  "true",
+]);

@@ -150,3 +150,16 @@ export function outcomeOf(trials: readonly Trial[], controls: readonly Control[]
     controls,
   };
 }
+
+/** Uses servers, and always stops them. */
+export async function withServers<Servers extends { stop(): Promise<void> }, T>(
+  starting: Promise<Servers>,
+  use: (servers: Servers) => Promise<T>,
+): Promise<T> {
+  const servers = await starting;
+  try {
+    return await use(servers);
+  } finally {
+    await servers.stop();
+  }
+}
