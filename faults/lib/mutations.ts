@@ -172,8 +172,8 @@ export const withoutSlotGuard = mutation("guard while a slot moves", [
 ]);
 
 /** A write counts although no replica has confirmed it. */
-export const withoutWait = mutation("WAIT", [
-  "redis/replicas.js",
-  'typeof reached === "number" && reached >= replicas',
-  "true",
-]);
+export const withoutWait = mutation(
+  "WAIT",
+  ["redis/replicas.js", '"wait", replicas, REPLICATION_DEADLINE_MS', '"wait", 0, 1'],
+  ["redis/replicas.js", 'typeof reached === "number" && reached >= replicas', "true"],
+);

@@ -17,26 +17,19 @@ export interface Resharding {
 
 const MOVE_TIMEOUT_MS = 5_000;
 
-/**
- * @param urls of its masters
- * @param replaces whether a key moves although its new master has one of that name, instead of ending the move with `BUSYKEY`
- */
-export function startResharding(urls: readonly string[], replaces = false): Resharding {
+/** @param urls of its masters */
+export function startResharding(urls: readonly string[]): Resharding {
   const clients = urls.map((url) => new Redis(url, { maxRetriesPerRequest: 1 }));
   for (const client of clients) client.on("error", () => {});
   return {
-    open: (key) => openSlot(clients, key, replaces ? ["REPLACE"] : []),
+    open: (key) => openSlot(clients, key),
     stop: () => {
       for (const client of clients) client.disconnect();
     },
   };
 }
 
-async function openSlot(
-  clients: readonly Redis[],
-  key: string,
-  options: readonly string[],
-): Promise<OpenSlot> {
+async function openSlot(clients: readonly Redis[], key: string): Promise<OpenSlot> {
   const slot = Number(await clients[0]?.cluster("KEYSLOT", key));
   const ids = await Promise.all(clients.map((client) => client.call("CLUSTER", "MYID")));
   const owned = await Promise.all(clients.map((client) => owns(client, slot)));
@@ -56,7 +49,6 @@ async function openSlot(
         "",
         0,
         MOVE_TIMEOUT_MS,
-        ...options,
         "KEYS",
         ...keys,
       );
