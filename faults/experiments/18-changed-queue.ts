@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Queue } from "bullmq";
 import { actJob } from "../lib/act-jobs.ts";
+import { type Answers, countJobs, send, sendAgain, submitterOf } from "../lib/answers.ts";
 import { check, type Verdict } from "../lib/checker.ts";
-import { apiSubmitter, type Submission, type Submitter } from "../lib/client.ts";
+import type { Submission, Submitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutFinish, withoutFormerClaim } from "../lib/mutations.ts";
@@ -71,9 +71,6 @@ interface Seen {
   readonly apiDeaths: number;
   readonly broken: readonly string[];
 }
-
-/** All ids that each key was answered with. */
-type Answers = Map<string, Set<string>>;
 
 async function change(context: Context, size: Size): Promise<Seen> {
   return await withTestbed({ workers: 0 }, async (testbed) => {
@@ -162,37 +159,9 @@ async function sideBySide({ testbed, answers, jobs, context, size, ...both }: Bo
   await load;
 }
 
-function submitterOf(api: Role): Submitter {
-  return apiSubmitter(async () => (await api.ready()).url ?? "");
-}
-
-/** Through the client, which records what was acknowledged. */
-function send({ client }: Testbed, answers: Answers, submitter: Submitter) {
-  return async (job: Submission) => note(answers, job, (await client.submit(job, submitter))?.id);
-}
-
-const RETRY_MS = 100;
-const TRIES_MAX = 300;
-
-/** A second submission; the first one records the acknowledgement. */
-function sendAgain(answers: Answers, submitter: Submitter) {
-  return async (job: Submission) => {
-    for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-      const receipt = await submitter(job).catch(() => undefined);
-      if (receipt !== undefined) return note(answers, job, receipt.id);
-      await sleep(RETRY_MS);
-    }
-  };
-}
-
-function note(answers: Answers, { idempotencyKey }: Submission, id: string | undefined): void {
-  if (id === undefined) return;
-  answers.set(idempotencyKey, (answers.get(idempotencyKey) ?? new Set()).add(id));
-}
-
 async function judge(testbed: Testbed, answers: Answers, apiDeaths: number): Promise<Seen> {
   const verdict = await check(testbed, 60_000);
-  const { jobs, stranded } = await countJobs(testbed);
+  const { jobs, stranded } = await countJobs(testbed, ["default", "moved"]);
   const ids = [...answers.values()];
   const twice = ids.filter(({ size }) => size > 1).length;
   verdict.counts.faults = testbed.deaths.length;
@@ -212,26 +181,6 @@ async function judge(testbed: Testbed, answers: Answers, apiDeaths: number): Pro
       ...(apiDeaths === 0 ? ["the new API never died between a claim and its job"] : []),
     ],
   };
-}
-
-async function countJobs(testbed: Testbed): Promise<{ jobs: number; stranded: number }> {
-  const queues = await Promise.all(["default", "moved"].map((name) => statesOf(testbed, name)));
-  return {
-    jobs: queues.reduce((sum, { ended, open }) => sum + ended + open, 0),
-    stranded: queues.reduce((sum, { open }) => sum + open, 0),
-  };
-}
-
-/** Read as a user of BullMQ would. */
-async function statesOf({ store }: Testbed, name: string): Promise<{ ended: number; open: number }> {
-  const queue = new Queue(`{${name}}`, { prefix: "holdfast", connection: { url: store.url } });
-  queue.on("error", () => {});
-  try {
-    const { completed = 0, failed = 0, ...open } = await queue.getJobCounts();
-    return { ended: completed + failed, open: Object.values(open).reduce((sum, many) => sum + many, 0) };
-  } finally {
-    await queue.close();
-  }
 }
 
 interface Noticed {
@@ -259,7 +208,7 @@ async function control(
     const { acknowledged } = testbed.client;
     const found = await Promise.all(acknowledged.map(({ id }) => testbed.client.status(id)));
     const seen = notice({
-      ...(await countJobs(testbed)),
+      ...(await countJobs(testbed, ["default", "moved"])),
       keys: early.length + late.length,
       lost: found.filter((status) => status === undefined).length,
     });

@@ -26,6 +26,7 @@ import { operators } from "./24-operators.ts";
 import { oddEffects } from "./25-odd-effects.ts";
 import { corruptValues } from "./26-corrupt-values.ts";
 import { cluster } from "./27-cluster.ts";
+import { partitions } from "./28-partitions.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -56,4 +57,5 @@ export const experiments: readonly Experiment[] = [
   oddEffects,
   corruptValues,
   cluster,
+  partitions,
 ];

@@ -1,8 +1,9 @@
 import type { Doubt, JobStatus } from "holdfast";
 import { findStuckDoubts } from "../../src/effect/stuck-doubts.ts";
-import { openQueueStores, type QueueStore } from "../../src/queue/queue-store.ts";
+import { readLayouts } from "../../src/queue/layouts.ts";
+import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { createCodec } from "../../src/redis/codec.ts";
-import { openConnection } from "../../src/redis/connection.ts";
+import { openConnection, type RedisConnection } from "../../src/redis/connection.ts";
 import type { Testbed } from "./testbed.ts";
 import { inLanes, until } from "./waiting.ts";
 
@@ -34,27 +35,28 @@ export async function findStuck(
   if (testbed.workers.length + testbed.immune.length === 0) return [];
   const redis = openConnection(testbed.store.url, "retrying", () => {});
   const prefix = testbed.env.HOLDFAST_PREFIX ?? "holdfast";
-  const store = openQueueStores({ client: redis, codec: createCodec([]) }, prefix).of("default");
   try {
-    const before = await stuckFor(store, withinMs);
+    const before = await stuckFor(redis, prefix, withinMs);
     return before.length > 0
       ? before
-      : [...(await resolveAll(testbed, jobs)), ...(await stuckFor(store, withinMs))];
+      : [...(await resolveAll(testbed, jobs)), ...(await stuckFor(redis, prefix, withinMs))];
   } finally {
     redis.disconnect();
   }
 }
 
 /** @returns what is still stuck after `withinMs` */
-async function stuckFor(store: QueueStore, withinMs: number): Promise<string[]> {
+async function stuckFor(redis: RedisConnection, prefix: string, withinMs: number): Promise<string[]> {
+  const layouts = await readLayouts(redis, prefix, ["default"]);
+  const stores = openQueueStores({ client: redis, codec: createCodec([]) }, prefix, layouts);
   let found: string[] = [];
   const look = async () => {
-    const { unlisted, stale, open } = await findStuckDoubts(store, 0);
-    found = [
+    const each = stores.partitionsOf(["default"]).map((store) => findStuckDoubts(store, 0));
+    found = (await Promise.all(each)).flatMap(({ unlisted, stale, open }) => [
       ...unlisted.map((id) => `${id} says in doubt, and nothing of it can be resolved`),
       ...stale.map((member) => `${member} is listed, and cannot be resolved`),
       ...open.map((id) => `${id} has completed with an open effect`),
-    ];
+    ]);
     return found.length === 0;
   };
   await until(look, { withinMs, everyMs: 250 });

@@ -77,8 +77,8 @@ export const withoutKey = mutation("key", [
 /** A key is not looked up in the former queue. */
 export const withoutFormerClaim = mutation("claim in the former queue", [
   "submit/dedup-trail.js",
-  "for (const slot of [...formerQueues, queue]) {",
-  "for (const slot of [queue]) {",
+  "for (const slot of homes) {",
+  "for (const slot of homes.slice(-1)) {",
 ]);
 
 /** A claimed key whose producer died before adding the job stays without one. */

@@ -9,6 +9,7 @@ import { addFailuresCommands } from "./commands/failures.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addKeysCommands } from "./commands/keys.ts";
+import { addQueuesCommands } from "./commands/queues.ts";
 import { addRoleCommands } from "./commands/roles.ts";
 import { addSchedulesCommands } from "./commands/schedules.ts";
 import { addStatusCommand } from "./commands/status.ts";
@@ -61,6 +62,7 @@ function program(): Command {
   addDoubtsCommands(holdfast);
   addSchedulesCommands(holdfast);
   addKeysCommands(holdfast);
+  addQueuesCommands(holdfast);
   addRedisCommands(holdfast);
   addDoctorCommand(holdfast);
   addCompletionCommand(holdfast);

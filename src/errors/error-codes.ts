@@ -75,6 +75,7 @@ export const errorCodes = {
   CONFIG_INVALID: { httpStatus: 500, retryable: false, title: "The environment is not valid" },
   APPLICATION_INVALID: { httpStatus: 500, retryable: false, title: "The application is not valid" },
   QUEUE_CHANGED: { httpStatus: 500, retryable: false, title: "A job type has changed its queue" },
+  PARTITIONS_REFUSED: { httpStatus: 409, retryable: false, title: "The queue cannot be divided now" },
   STORE_REFUSED: { httpStatus: 503, retryable: false, title: "The store rejects this process" },
   STORE_UNFIT: { httpStatus: 500, retryable: false, title: "The store cannot give the promised durability" },
   START_FAILED: { httpStatus: 500, retryable: true, title: "The process could not start" },

@@ -3,6 +3,9 @@ import type { JobContract, JobHandler } from "./define-job.ts";
 import type { Schedule } from "./define-schedule.ts";
 import type { Schema } from "./schema.ts";
 
+/** A worker has a connection for each. */
+export const PARTITIONS_MAX = 64;
+
 export interface ApplicationDefinition {
   /** Contracts from `defineJob`. Every process loads them. */
   readonly jobs: readonly JobContract[];
@@ -13,6 +16,13 @@ export interface ApplicationDefinition {
    * @example async () => (await import("./jobs/handlers.js")).handlers
    */
   readonly handlers?: () => Promise<readonly JobHandler[]>;
+  /**
+   * Settings of queues, by name.
+   *
+   * @default none
+   * @example { mails: { partitions: 8 } }
+   */
+  readonly queues?: Readonly<Record<string, QueueDefinition>>;
   /** Schedules from `defineSchedule`. @default none */
   readonly schedules?: readonly Schedule[];
   /**
@@ -25,11 +35,24 @@ export interface ApplicationDefinition {
   readonly env?: Schema;
 }
 
+/** Settings of one queue. */
+export interface QueueDefinition {
+  /**
+   * How many partitions a new queue gets, 1 to 64: a hot queue spreads over as many slots of a Redis Cluster. A queue that is in use
+   * is divided by `holdfast queues partition`.
+   *
+   * @default 1
+   */
+  readonly partitions?: number;
+}
+
 /** A valid application. */
 export interface Application {
   readonly jobs: ReadonlyMap<string, JobContract>;
   /** The queues of its jobs, then their former queues. */
   readonly queues: readonly string[];
+  /** How many partitions it declares for new queues. */
+  readonly partitions: ReadonlyMap<string, number>;
   readonly handlers: () => Promise<readonly JobHandler[]>;
   readonly schedules: readonly Schedule[];
   readonly env?: Schema | undefined;
@@ -48,24 +71,42 @@ export interface Application {
  * });
  */
 export function defineConfig(definition: ApplicationDefinition): Application {
-  const { jobs, schedules = [] } = definition;
+  const { jobs, schedules = [], queues: declared = {} } = definition;
+  const queues = [
+    ...new Set([...jobs.map(({ queue }) => queue), ...jobs.flatMap(({ formerQueues }) => formerQueues)]),
+  ];
   const faults = [
     ...repeated(jobs.map(({ type }) => type)).map((type) => `job "${type}": declared twice`),
     ...repeated(schedules.map(({ name }) => name)).map((name) => `schedule "${name}": declared twice`),
     ...schedules
       .filter(({ job }) => !jobs.includes(job))
       .map(({ name, job }) => `schedule "${name}": its job "${job.type}" is not listed in jobs`),
+    ...Object.entries(declared).flatMap(([name, settings]) => queueFaults(name, settings, queues)),
   ];
   if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
   return {
     jobs: new Map(jobs.map((job) => [job.type, job])),
-    queues: [
-      ...new Set([...jobs.map(({ queue }) => queue), ...jobs.flatMap(({ formerQueues }) => formerQueues)]),
-    ],
+    queues,
+    partitions: new Map(Object.entries(declared).map(([name, { partitions = 1 }]) => [name, partitions])),
     handlers: definition.handlers ?? (async () => []),
     schedules,
     env: definition.env,
   };
+}
+
+function queueFaults(
+  name: string,
+  { partitions = 1, ...others }: QueueDefinition,
+  queues: readonly string[],
+): string[] {
+  const isCount = Number.isInteger(partitions) && partitions >= 1 && partitions <= PARTITIONS_MAX;
+  return [
+    ...(queues.includes(name) ? [] : [`queue "${name}": no job is in it`]),
+    ...(isCount
+      ? []
+      : [`queue "${name}": partitions: expected 1 to ${PARTITIONS_MAX}, got ${JSON.stringify(partitions)}`]),
+    ...Object.keys(others).map((key) => `queue "${name}": unknown setting "${key}"`),
+  ];
 }
 
 /** The environment variables that jobs require, each with the types that require it. */

@@ -2,17 +2,18 @@ import { randomUUID } from "node:crypto";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 
 /**
- * A job's id: the queue's name, `_`, and a UUIDv7 whose last 48 bits are the fingerprint of the job's content.
+ * A job's id: the name of its queue or partition, `_`, and a UUIDv7 whose last 48 bits are the fingerprint of the job's content.
  *
  * A key still points to the id after the job is gone, so the fingerprint in it shows whether a request repeats the job. Ids of
  * one millisecond differ by 26 random bits and the fingerprint. To clients an id is opaque.
  */
 const SHAPE =
-  /^([a-z][a-z0-9-]{0,63})_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-([0-9a-f]{12})$/;
+  /^([a-z][a-z0-9-]{0,63}(?:\.[1-9][0-9]?)?)_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-([0-9a-f]{12})$/;
 
 const FINGERPRINT_LENGTH = 12;
 
 export interface JobId {
+  /** Or one of its partitions. */
   readonly queue: string;
   /** 12 hexadecimal digits. */
   readonly fingerprint: string;

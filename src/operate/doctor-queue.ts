@@ -4,7 +4,7 @@ import { findStuckDoubts } from "../effect/stuck-doubts.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { readLoss } from "../queue/data-loss.ts";
 import { countEncryptionKeys } from "../queue/encryption-in-use.ts";
-import type { QueueStore } from "../queue/queue-store.ts";
+import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { countOverdue } from "../queue/read-backlog.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 import { type QueueReading, readQueue } from "./queue-overview.ts";
@@ -12,21 +12,40 @@ import { type QueueReading, readQueue } from "./queue-overview.ts";
 const OVERDUE_AFTER_MS = 30_000;
 
 /** Checks one queue: its workers, delayed jobs, doubts, and whether its jobs can be decrypted. */
-export async function diagnoseQueue(store: QueueStore, settings: Settings): Promise<Finding[]> {
-  const reading = await readQueue(store);
+export async function diagnoseQueue(
+  partitions: readonly QueueStore[],
+  settings: Settings,
+): Promise<Finding[]> {
+  const reading = await readQueue(partitions);
   return [
     workers(reading),
     ...brokenWorkers(reading),
     ...pause(reading),
-    await delayedJobs(store, reading),
+    await delayedJobs(partitions, reading),
     doubts(reading),
-    await stuckDoubts(store),
-    await encryption(store, settings.HOLDFAST_ENCRYPTION_KEYS),
+    ...shortened(await Promise.all(partitions.map(stuckDoubts))),
+    ...shortened(
+      await Promise.all(partitions.map((store) => encryption(store, settings.HOLDFAST_ENCRYPTION_KEYS))),
+    ),
   ];
 }
 
+/** One finding of each partition: the first stands for all that are well. */
+function shortened(findings: readonly Finding[]): Finding[] {
+  const wrong = findings.filter(({ verdict }) => verdict !== "ok");
+  return wrong.length > 0 ? wrong : findings.slice(0, 1);
+}
+
+/** Checks whether Redis has everything that it acknowledged, in each queue. */
+export async function diagnoseLosses(stores: QueueStores, queues: readonly string[]): Promise<Finding[]> {
+  const found = queues.map(async (queue) =>
+    shortened(await Promise.all(stores.partitionsOf([queue]).map(diagnoseLoss))),
+  );
+  return (await Promise.all(found)).flat();
+}
+
 /** Checks whether Redis has everything that it acknowledged, as far as any process remembers. */
-export async function diagnoseLoss(store: QueueStore): Promise<Finding> {
+async function diagnoseLoss(store: QueueStore): Promise<Finding> {
   const name = `what ${store.queue} has acknowledged`;
   const loss = await readLoss(store);
   if (loss === undefined) return ok(name, "is there");
@@ -77,8 +96,12 @@ function pause({ queue }: QueueReading): Finding[] {
   return [finding(`queue ${queue.name}`, "warn", "paused", advice)];
 }
 
-async function delayedJobs(store: QueueStore, { now, queue }: QueueReading): Promise<Finding> {
-  const overdue = await countOverdue(store, now - OVERDUE_AFTER_MS);
+async function delayedJobs(
+  partitions: readonly QueueStore[],
+  { now, queue }: QueueReading,
+): Promise<Finding> {
+  const counts = await Promise.all(partitions.map((store) => countOverdue(store, now - OVERDUE_AFTER_MS)));
+  const overdue = counts.reduce((sum, count) => sum + count, 0);
   const found = `${overdue} of ${queue.delayed} overdue`;
   return finding(`delayed jobs of ${queue.name}`, overdue > 0 ? "bad" : "ok", found, {
     reason: "due jobs are not made ready, which workers do when they look for the next job",

@@ -2,7 +2,8 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
-import { diagnoseLoss, diagnoseQueue } from "./doctor-queue.ts";
+import { diagnosePartitions } from "./doctor-partitions.ts";
+import { diagnoseLosses, diagnoseQueue } from "./doctor-queue.ts";
 import { diagnoseRedis } from "./doctor-redis.ts";
 import type { Finding } from "./finding.ts";
 
@@ -17,12 +18,14 @@ export async function diagnose(
   stores: QueueStores,
   settings: Settings,
 ): Promise<Finding[]> {
-  const queues = application.queues.map(stores.of);
+  const { queues } = application;
+  const diagnosed = queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings));
   return [
     ...(await diagnoseRedis(stores.client, settings)),
-    ...(await Promise.all(queues.map(diagnoseLoss))),
+    ...(await diagnoseLosses(stores, queues)),
     ...(await diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX)),
     ...diagnoseSettings(application, settings),
-    ...(await Promise.all(queues.map((queue) => diagnoseQueue(queue, settings)))).flat(),
+    ...(await diagnosePartitions(application, stores)),
+    ...(await Promise.all(diagnosed)).flat(),
   ];
 }

@@ -5,6 +5,7 @@ import { effectKeyOf } from "../job/dedup-key.ts";
 import { jobNotFound } from "../job/job-id.ts";
 import { nearestTime } from "../lib/iso-time.ts";
 import { readIdentity } from "../queue/job-record.ts";
+import { queueOfPartition } from "../queue/partitions.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
 import type { Events } from "../telemetry/events.ts";
@@ -63,7 +64,7 @@ async function readDoubt(store: QueueStore, member: string): Promise<Doubt | und
     jobId: entry.job,
     effect,
     effectKey: isEncryptedName(effect) ? null : effectKeyOf(dedupKey, effect),
-    queue,
+    queue: queueOfPartition(queue),
     dedupKey,
     since: nearestTime(entry.at),
     reason: decryptedOrWhyNot(() =>
@@ -91,7 +92,17 @@ export interface DoubtCount {
   readonly oldestAt: number | undefined;
 }
 
-export async function countDoubts({ client, keys }: QueueStore): Promise<DoubtCount> {
+/** Counts the doubts of a queue. */
+export async function countDoubts(partitions: readonly QueueStore[]): Promise<DoubtCount> {
+  const counts = await Promise.all(partitions.map(countInPartition));
+  const ages = counts.flatMap(({ oldestAt }) => oldestAt ?? []);
+  return {
+    count: counts.reduce((sum, { count }) => sum + count, 0),
+    oldestAt: ages.length === 0 ? undefined : Math.min(...ages),
+  };
+}
+
+async function countInPartition({ client, keys }: QueueStore): Promise<DoubtCount> {
   const key = keys.doubts;
   const [count, [oldest]] = await Promise.all([client.zcard(key), client.zrange(key, "0", "0")]);
   const score = oldest === undefined ? null : await client.zscore(key, oldest);

@@ -5,8 +5,9 @@ import { malformed } from "../lib/parse-json.ts";
 import { findJobs, type JobFilter, type ListPosition } from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
 import { type JobState, jobStates } from "../queue/job-state.ts";
+import type { KeyPlaces } from "../queue/partitions.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
-import { type DedupKeyPlaces, findDedupKeyHolder } from "../status/dedup-key-holder.ts";
+import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
 import type { ListedJob } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { submitted } from "../status/submitted.ts";
@@ -28,7 +29,7 @@ export interface JobPage {
   readonly scanned: number;
 }
 
-/** One list of jobs. A query reads each state of each queue, one after the other. */
+/** One list of jobs. A query reads each state of each partition, one after the other. */
 interface Source {
   readonly queue: string;
   readonly state: JobState;
@@ -40,7 +41,7 @@ const TIME_MAX_MS = 1_000;
 
 /** The part of an application that lists need. */
 interface ListedApplication {
-  readonly jobs: ReadonlyMap<string, DedupKeyPlaces & { readonly redact: Redaction }>;
+  readonly jobs: ReadonlyMap<string, KeyPlaces & { readonly redact: Redaction }>;
   readonly queues: readonly string[];
 }
 
@@ -59,7 +60,8 @@ export async function listJobs(
     const jobs = await readJobs(await idsOfKey(stores, application, query.idempotencyKey, query.type));
     return { jobs: jobs.filter((job) => matches(job, query)), nextCursor: null, scanned: jobs.length };
   }
-  const sources = application.queues.flatMap((queue) => jobStates.map((state) => ({ queue, state })));
+  const partitions = stores.partitionsOf(application.queues).map(({ queue }) => queue);
+  const sources = partitions.flatMap((queue) => jobStates.map((state) => ({ queue, state })));
   // A completed job has no error, though BullMQ keeps that of an earlier attempt.
   const wanted = sources.filter(
     ({ state }) => (query.state ?? state) === state && (query.code === undefined || state !== "completed"),

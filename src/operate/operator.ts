@@ -7,6 +7,7 @@ import { jobNotFound, queueOfId } from "../job/job-id.ts";
 import type { Running } from "../lib/running.ts";
 import { cancelJob } from "../queue/cancel-job.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
+import { readLayouts } from "../queue/layouts.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../queue/queue-store.ts";
 import { connectRedis } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
@@ -94,8 +95,15 @@ export async function createOperator(
 ): Promise<StandaloneOperator> {
   const settings = readSettings(env);
   const redis = await connectRedis(settings, "fail-fast");
-  const operator = openOperator(application, openQueueStores(redis, settings.HOLDFAST_PREFIX), settings);
   const { stop } = redis;
+  const layouts = await readLayouts(redis.client, settings.HOLDFAST_PREFIX, application.queues).catch(
+    async (error: unknown) => {
+      await stop();
+      throw error;
+    },
+  );
+  const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, layouts);
+  const operator = openOperator(application, stores, settings);
   return { ...operator, stop, [Symbol.asyncDispose]: stop };
 }
 
@@ -108,7 +116,7 @@ export function openOperator(
 ): Operator {
   const { queues } = application;
   const readStatus = openStatusReader(stores);
-  const declared = queues.map(stores.of);
+  const partitions = () => stores.partitionsOf(queues);
   const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
   return {
     list: (query) => inTime(listJobs(stores, application, query)),
@@ -126,26 +134,33 @@ export function openOperator(
         throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
       return outcome;
     },
-    failures: () => inTime(readFailureGroups(declared)),
+    failures: () => inTime(readFailureGroups(partitions())),
     retryFailed: (query) => inTime(retryFailed(stores, queues, query)),
     async doubts(offset, limit) {
-      const lists = await inTime(Promise.all(declared.map((store) => listDoubts(store, 0, offset + limit))));
+      const lists = await inTime(
+        Promise.all(partitions().map((store) => listDoubts(store, 0, offset + limit))),
+      );
       return lists
         .flat()
         .sort((a, b) => a.since.localeCompare(b.since))
         .slice(offset, offset + limit);
     },
     async doubtCounts() {
-      const counts = declared.map(async (store) => [store.queue, await countDoubts(store)] as const);
+      const counts = queues.map(
+        async (queue) => [queue, await countDoubts(stores.partitionsOf([queue]))] as const,
+      );
       return new Map(await inTime(Promise.all(counts)));
     },
     resolve: async (id, effect, resolution) =>
       await inTime(resolveDoubt(storeOf(stores, id), id, effect, resolution)),
     async acceptLoss(acceptance) {
-      const accepted = await inTime(Promise.all(declared.map((store) => acceptLoss(store, acceptance))));
-      return queues.filter((_, index) => accepted[index] !== undefined);
+      const accept = async (store: QueueStore) => {
+        const since = await acceptLoss(store, acceptance);
+        return since === undefined ? [] : [store.queue];
+      };
+      return (await inTime(Promise.all(partitions().map(accept)))).flat();
     },
-    auditTrail: (limit) => readAuditLog(declared, limit),
+    auditTrail: (limit) => readAuditLog(partitions(), limit),
   };
 }
 

@@ -1,5 +1,6 @@
 import { nearestTime } from "../lib/iso-time.ts";
 import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../queue/heartbeat.ts";
+import { queueOfPartition } from "../queue/partitions.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { type Activity, readActivity } from "../queue/read-activity.ts";
 import { type Backlog, readBacklog } from "../queue/read-backlog.ts";
@@ -23,12 +24,17 @@ export interface QueueReading {
 
 const HELD_MAX = 20;
 
-/** Reads what happens in a queue. Occupies Redis for about a millisecond. */
+/** Reads what happens in a queue: in all its partitions, each of which occupies Redis for about a millisecond. */
 export async function readQueue(
-  store: QueueStore,
+  partitions: readonly QueueStore[],
   countCancelled: CountCancelled = async () => 0,
 ): Promise<QueueReading> {
-  const name = store.queue;
+  const readings = await Promise.all(partitions.map((store) => readPartition(store, countCancelled)));
+  return readings.reduce(together);
+}
+
+async function readPartition(store: QueueStore, countCancelled: CountCancelled): Promise<QueueReading> {
+  const name = queueOfPartition(store.queue);
   const [backlog, activity] = await Promise.all([readBacklog(store), readActivity(store)]);
   const { now, submitted, completedPerSecond, failedPerSecond, isPaused, times } = activity;
   return {
@@ -49,6 +55,69 @@ export async function readQueue(
     liveWorkers: backlog.workers,
     startMs: times.map(({ startMs }) => startMs),
     runMs: times.map(({ runMs }) => runMs),
+  };
+}
+
+/** Two partitions of one queue. */
+function together(a: QueueReading, b: QueueReading): QueueReading {
+  return {
+    now: a.now,
+    submitted: a.submitted + b.submitted,
+    queue: sumOf(a.queue, b.queue),
+    workers: mergeWorkers([...a.workers, ...b.workers]),
+    liveWorkers: Math.max(a.liveWorkers, b.liveWorkers),
+    startMs: [...a.startMs, ...b.startMs],
+    runMs: [...a.runMs, ...b.runMs],
+  };
+}
+
+function sumOf(a: QueueOverview, b: QueueOverview): QueueOverview {
+  const sums = { ...a };
+  for (const name of summed) sums[name] += b[name];
+  return {
+    ...sums,
+    oldestWaitingSince: earliest(a.oldestWaitingSince, b.oldestWaitingSince),
+    oldestDoubtSince: earliest(a.oldestDoubtSince, b.oldestDoubtSince),
+    isPaused: a.isPaused || b.isPaused,
+  };
+}
+
+const summed = [
+  "waiting",
+  "prioritized",
+  "delayed",
+  "active",
+  "completed",
+  "failed",
+  "cancelled",
+  "inDoubt",
+  "completedPerSecond",
+  "failedPerSecond",
+] as const;
+
+function earliest(a: string | null, b: string | null): string | null {
+  if (a === null || b === null) return a ?? b;
+  return a < b ? a : b;
+}
+
+/** A worker reports itself in each partition, with what it runs in all of them. */
+function mergeWorkers(reports: readonly WorkerOverview[]): WorkerOverview[] {
+  const workers = new Map<string, WorkerOverview>();
+  for (const report of reports) {
+    const known = workers.get(report.name);
+    workers.set(report.name, known === undefined ? report : sameWorker(known, report));
+  }
+  return [...workers.values()];
+}
+
+function sameWorker(a: WorkerOverview, b: WorkerOverview): WorkerOverview {
+  const latest = a.seenAt > b.seenAt ? a : b;
+  return {
+    ...latest,
+    lastClaimedAt: (a.lastClaimedAt ?? "") > (b.lastClaimedAt ?? "") ? a.lastClaimedAt : b.lastClaimedAt,
+    isSilent: a.isSilent && b.isSilent,
+    isStuck: a.isStuck || b.isStuck,
+    holds: [...a.holds, ...b.holds].slice(0, HELD_MAX),
   };
 }
 

@@ -29,13 +29,11 @@ const SHORTEST_STEP_S = 0.5;
 export function openOverviewReader({ stores, queues, expectations, clock }: OverviewOptions): OverviewReader {
   const readRedis = openRedisReader(stores.client, expectations);
   const countCancelled = openCancelledCounter();
-  const declared = queues.map(stores.of);
   const history = createHistory();
   return {
     async read() {
-      const [redis, ...readings] = await inTime(
-        Promise.all([readRedis(), ...declared.map((store) => readQueue(store, countCancelled))]),
-      );
+      const reads = queues.map((queue) => readQueue(stores.partitionsOf([queue]), countCancelled));
+      const [redis, ...readings] = await inTime(Promise.all([readRedis(), ...reads]));
       const now = readings[0]?.now ?? Date.now();
       const workers = readings.flatMap((reading) => reading.workers);
       const guarantees = [...redis.guarantees, clockGuarantee(clock.offsetMs(), workers)];

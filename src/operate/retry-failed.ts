@@ -50,7 +50,7 @@ interface FailedJob extends StoredFailure {
   readonly code: ErrorCode;
 }
 
-/** A position in the lists of failed jobs: a queue by its number, and how many of its jobs were passed. */
+/** A position in the lists of failed jobs: a partition by its number, and how many of its jobs were passed. */
 interface Position {
   readonly queue: number;
   readonly offset: number;
@@ -77,7 +77,8 @@ export async function retryFailed(
   query: FailedQuery,
 ): Promise<RetriedFailed> {
   requireFilter(query);
-  let position: Position | undefined = startOf(query, queues.length);
+  const partitions = stores.partitionsOf(queues);
+  let position: Position | undefined = startOf(query, partitions.length);
   // Redis's clock: with one that is ahead, jobs that fail again at once would be retried again and again.
   const before = Math.min(query.before, Math.floor(await redisNow(stores.client)));
   const limit = query.dryRun ? Number.POSITIVE_INFINITY : query.limit;
@@ -86,7 +87,8 @@ export async function retryFailed(
   const endAt = performance.now() + TIME_MAX_MS;
   const isEnough = () => retried >= limit || scanned >= SCANNED_MAX || performance.now() > endAt;
   while (position !== undefined && !isEnough()) {
-    const store: QueueStore = stores.of(queues[position.queue] ?? "");
+    const store: QueueStore | undefined = partitions[position.queue];
+    if (store === undefined) break;
     const slice = await readSlice(store, before, position.offset);
     const { read, wanted } = select(slice, query, limit - retried);
     const moved = query.dryRun ? 0 : await retryAll(store, wanted);
@@ -98,7 +100,9 @@ export async function retryFailed(
     const isEnd = slice.length < SLICE && read.length === slice.length;
     // Retried and skipped jobs are no longer in the list.
     const passed: number = read.length - (query.dryRun ? 0 : wanted.length);
-    position = isEnd ? nextQueue(position, queues.length) : { ...position, offset: position.offset + passed };
+    position = isEnd
+      ? nextQueue(position, partitions.length)
+      : { ...position, offset: position.offset + passed };
   }
   const nextCursor = position === undefined ? null : formatCursor(position);
   return { retried, skipped, matching: groupsOf(matching), leftAlone, before, nextCursor };

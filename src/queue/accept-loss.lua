@@ -10,12 +10,13 @@
 ]]
 local AUDIT_MAX = 100000
 local EARLIER_MAX = 400
-local id, since, known, found, earlier = unpack(
-  redis.call("HMGET", KEYS[1], "id", "since", "knownId", "foundId", "earlier"))
+local id, since, known, found, earlier, layout = unpack(
+  redis.call("HMGET", KEYS[1], "id", "since", "knownId", "foundId", "earlier", "layout"))
 if id ~= "lost" then return false end
 local names = string.sub(known .. " " .. found .. " " .. (earlier or ""), 1, EARLIER_MAX)
 redis.call("DEL", KEYS[1])
 redis.call("HSET", KEYS[1], "id", ARGV[1], "count", 0, "earlier", names)
+if layout then redis.call("HSET", KEYS[1], "layout", layout) end
 redis.call("XADD", KEYS[2], "MAXLEN", "~", AUDIT_MAX, "*",
   "job", "", "dedupKey", "", "effect", "", "as", "loss-accepted", "evidence", ARGV[2], "by", ARGV[3])
 return since

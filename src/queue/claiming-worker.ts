@@ -7,9 +7,11 @@ import { Lease, type Leases } from "./lease.ts";
 import { RedisClockWorker, type RedisClockWorkerOptions } from "./redis-clock-worker.ts";
 import { renewLock } from "./renew-lock.ts";
 import { ReportingJob } from "./reporting-job.ts";
+import type { SlotShare, Slots } from "./slots.ts";
 
 export interface ClaimingOptions {
   readonly leases: Leases;
+  readonly slots: Slots;
   readonly lockMs: number;
   /** Called before the attempt. */
   readonly onClaimed: (jobId: string) => void;
@@ -36,6 +38,7 @@ const DEFERRED_MS = 250;
 export class ClaimingWorker extends RedisClockWorker {
   readonly #options: ClaimingOptions;
   readonly #client: RedisConnection;
+  readonly #slots: SlotShare;
   readonly #attempts = new Map<string, Promise<unknown>>();
 
   constructor(
@@ -48,6 +51,29 @@ export class ClaimingWorker extends RedisClockWorker {
     super(queue, attempt, workerOptions, clock);
     this.#options = options;
     this.#client = workerOptions.connection;
+    this.#slots = options.slots.share(() => this.#goOnSoon());
+  }
+
+  /** A partition without a slot is paused, because BullMQ's loop does not wait for one while it runs other jobs. */
+  protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
+    if (!this.#slots.take()) return await this.sitOut();
+    let job: AnyJob | undefined;
+    try {
+      job = await super.moveToActive(...args);
+      return job;
+    } finally {
+      if (job === undefined) this.#slots.release();
+    }
+  }
+
+  override close(force?: boolean): Promise<void> {
+    this.#slots.leave();
+    return super.close(force);
+  }
+
+  /** Outside of the turn in which BullMQ's loop may just be ending; again, in case it was. */
+  #goOnSoon(): void {
+    for (const ms of [0, ENDS_WITHIN_MS]) setTimeout(() => void (this.closing ?? this.resume()), ms);
   }
 
   protected override get Job(): typeof Job {
@@ -98,21 +124,26 @@ export class ClaimingWorker extends RedisClockWorker {
     const renewLock = (token: string) => this.#renewLock(id, token, lockMs);
     if (job instanceof ReportingJob)
       job.claimedBy({ lease: lease ?? new Lease(lockMs), lockMs, renewLock, onRefused });
-    if (lease === undefined) return this.#defer(job, token);
+    if (lease === undefined) return this.#defer(job, token).finally(() => this.#slots.release());
     const attempt = this.#attempt(job, token, fetchNext);
     this.#attempts.set(id, attempt);
     return attempt;
   }
 
-  async #attempt(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
+  async #attempt(job: AnyJob, token: string, fetchNext = () => true): Promise<NextJob> {
     const { leases, onClaimed, onDelayed } = this.#options;
     const id = job.id ?? "";
+    let keepsSlot = false;
     onClaimed(id);
     try {
-      return await super.processJob(job, token, fetchNext);
+      const next = await super.processJob(job, token, () => !this.#slots.isAwaited() && fetchNext());
+      keepsSlot = next !== undefined;
+      return next;
     } finally {
       leases.release(id);
       this.#attempts.delete(id);
+      // For the next job.
+      if (!keepsSlot) this.#slots.release();
       if (isDelayed(job)) await onDelayed(id);
     }
   }

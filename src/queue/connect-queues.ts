@@ -7,7 +7,7 @@ import type { ConnectionMode } from "../redis/connection.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
 import { requireKnownQueues } from "./queue-memory.ts";
-import { openQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
+import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
 
 /** The queues of an application, for a process that adds jobs to them or runs their jobs. */
 export interface ConnectedQueues extends ConnectedRedis {
@@ -34,10 +34,11 @@ export async function connectQueues(
   const epochs = await openEpochs({
     client: redis.client,
     queues: application.queues,
+    partitions: application.partitions,
     settings,
     log,
     isKept: log !== undefined && as === "role",
   });
-  const stores = openQueueStores(redis, prefix, epochs);
+  const stores = openWritableQueueStores(redis, prefix, epochs);
   return { ...redis, clock, epochs, stores, stop: stopOnce(() => stopAll([redis, clock, epochs])) };
 }

@@ -4,6 +4,7 @@ import { epochLua, memoryLua } from "../redis/includes.ts";
 import { redisFull } from "../redis/redis-errors.ts";
 import { replicasMissing, type Written } from "../redis/replicas.ts";
 import { loadScript } from "../redis/script.ts";
+import { LayoutChanged } from "./partitions.ts";
 import type { WritableQueueStore } from "./queue-store.ts";
 
 /** The deduplication keys of one queue, for jobs of other queues. */
@@ -13,6 +14,7 @@ export interface DedupKeys {
    *
    * @returns the id of the job that has the key now
    * @throws HoldfastError `STORE_FULL`, `STORE_ROLLED_BACK`, and Redis's own errors
+   * @throws LayoutChanged
    */
   claim(dedupKey: string, id: string, holdMs: number): Promise<string>;
   /** Returns the id of the job that has a key; null where there is none. */
@@ -34,7 +36,9 @@ type Holder = string | null | 0;
 /** Claims of one turn of the event loop travel in one command. */
 export function openDedupKeys({ client, keys, epoch }: WritableQueueStore): DedupKeys {
   async function claimAll(claims: readonly ClaimArgs[]): Promise<Holder[]> {
+    const { layout } = epoch;
     const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
+      if (epoch.layout !== layout) throw new LayoutChanged();
       const args = [keys.start, id, count, ...claims.flat()];
       const written = await epoch.write(claimScript, [keys.epoch], args);
       return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);

@@ -3,59 +3,79 @@ import { isoTime } from "../lib/iso-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { redisUrl } from "../redis/connect.ts";
 import type { RedisConnection } from "../redis/connection.ts";
-import { createEpoch, type Epoch, type Loss } from "../redis/epoch.ts";
+import { createEpoch, type Epoch, type KnownLayout, type Loss } from "../redis/epoch.ts";
 import { type EpochFile, epochFile } from "../redis/epoch-file.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openWriters } from "../redis/replicas.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { setLayout } from "./layouts.ts";
+import { Layouts, partitionNames, queueOfPartition } from "./partitions.ts";
 import { queueKeys } from "./queue-keys.ts";
 
 export interface EpochsOptions {
   readonly client: RedisConnection;
   readonly queues: readonly string[];
+  /** How many partitions the application declares for queues that are new. */
+  readonly partitions: ReadonlyMap<string, number>;
   readonly settings: Settings;
   readonly log: Logger | undefined;
   /** Whether the epochs that are seen are kept in the data directory: a role runs for long, and has successors. */
   readonly isKept: boolean;
 }
 
-/** The epochs of an application's queues. In a Redis Cluster each is stored with its queue, and can be lost alone. */
+/** The epochs of an application's partitions. In a Redis Cluster each is stored with its partition, and can be lost alone. */
 export interface Epochs extends Running {
-  /** Of any queue; one that is not the application's is checked from the first call on. */
-  of(queue: string): Epoch;
-  /** Called when a queue has lost data, and when a new epoch is accepted. */
-  onLoss(listener: (queue: string) => Promise<void>): void;
+  /** Of any partition; one that is not the application's is checked from the first call on. */
+  of(partition: string): Epoch;
+  /** Kept up to date. */
+  readonly layouts: Layouts;
+  /** Called when a partition has lost data, and when a new epoch is accepted. */
+  onLoss(listener: (partition: string) => Promise<void>): void;
 }
 
 const CHECK_EVERY_MS = 1_000;
 
 /** Starts comparing Redis with what this process, or one before it, has seen. */
 export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
-  const { client, queues, settings, log, isKept } = options;
+  const { client, queues, partitions, settings, log, isKept } = options;
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_DURABILITY: durability, HOLDFAST_DATA_DIR: dataDir } = settings;
   const file = epochFile(dataDir, redisUrl(settings), prefix);
   const before = file.read();
   const writers = await openWriters(client, durability);
-  const listeners: ((queue: string) => Promise<void>)[] = [];
-  const open = (queue: string) =>
-    createEpoch({
+  const listeners: ((partition: string) => Promise<void>)[] = [];
+  const epochs = new Map<string, Epoch>();
+  const layouts = new Layouts();
+  const of = (partition: string): Epoch => {
+    const known = epochs.get(partition);
+    if (known !== undefined) return known;
+    const epoch = createEpoch({
       client,
-      key: queueKeys(prefix, queue).epoch,
+      key: queueKeys(prefix, partition).epoch,
       durability,
       write: writers.of(),
-      remembered: before.get(queue),
+      remembered: before.get(partition),
+      layout: knownLayout({ client, prefix, partition, layouts, partitions, first: of }),
       async onLoss(loss) {
-        await Promise.all(listeners.map((listener) => listener(queue)));
-        report(log, queue, loss);
+        await Promise.all(listeners.map((listener) => listener(partition)));
+        report(log, partition, loss);
       },
     });
-  const epochs = new Map(queues.map((queue) => [queue, open(queue)]));
+    epochs.set(partition, epoch);
+    return epoch;
+  };
   const keep = isKept && log ? createKeeper(file, log) : undefined;
+  const checkAll = async (names: readonly string[]) => {
+    await inTime(Promise.allSettled(names.map((name) => of(name).check()))).catch(() => {});
+  };
 
   async function beat(): Promise<void> {
     // A retrying connection would keep the command until Redis is back; it checks then anyway.
     if (client.status !== "ready") return;
-    await inTime(Promise.allSettled([...epochs.values()].map((epoch) => epoch.check()))).catch(() => {});
+    await checkAll([...new Set([...queues, ...epochs.keys()])]);
+    // The others, where the queue has just been divided.
+    await checkAll(
+      queues.flatMap((queue) => partitionNames(queue, layouts.of(queue))).filter((name) => !epochs.has(name)),
+    );
     keep?.(epochs);
   }
 
@@ -64,13 +84,8 @@ export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
   client.on("ready", check);
   await beat();
   return {
-    of(queue) {
-      const known = epochs.get(queue);
-      if (known !== undefined) return known;
-      const epoch = open(queue);
-      epochs.set(queue, epoch);
-      return epoch;
-    },
+    of,
+    layouts,
     onLoss: (listener) => void listeners.push(listener),
     stop: stopOnce(async () => {
       clearInterval(timer);
@@ -78,6 +93,37 @@ export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
       keep?.(epochs);
       await writers.stop();
     }),
+  };
+}
+
+interface PartOfQueue {
+  readonly client: RedisConnection;
+  readonly prefix: string;
+  readonly partition: string;
+  readonly layouts: Layouts;
+  readonly partitions: ReadonlyMap<string, number>;
+  /** The epoch of a queue's first partition, whose layout counts. */
+  readonly first: (queue: string) => Epoch;
+}
+
+/** The first partition's layout counts; the others follow it. */
+function knownLayout({ client, prefix, partition, layouts, partitions, first }: PartOfQueue): KnownLayout {
+  const queue = queueOfPartition(partition);
+  const declared = partition === queue ? (partitions.get(queue) ?? 1) : 1;
+  return {
+    known: () => layouts.textOf(queue),
+    first: declared === 1 ? "" : String(declared),
+    async agree(found) {
+      if (found === layouts.textOf(queue)) return found;
+      if (partition === queue) {
+        layouts.learn(queue, found);
+        return found;
+      }
+      await first(queue).check();
+      const layout = layouts.textOf(queue);
+      if (found === layout) return found;
+      return await setLayout(client, prefix, { partition, found, layout });
+    },
   };
 }
 

@@ -9,7 +9,7 @@ export interface WorkerHeartbeat {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly concurrency: number;
-  /** How many jobs it runs. */
+  /** How many jobs it runs, in all partitions of the queue. */
   readonly running: number;
   /** When it last claimed a job, in milliseconds since 1970; null before the first. */
   readonly claimedAt: number | null;

@@ -7,6 +7,7 @@ import { replicasMissing, type Written } from "../redis/replicas.ts";
 import { loadScript } from "../redis/script.ts";
 import { enqueueLua } from "./includes.ts";
 import type { NewJob } from "./new-job.ts";
+import { LayoutChanged } from "./partitions.ts";
 import type { WritableQueueStore } from "./queue-store.ts";
 
 /** Adds jobs to one queue. */
@@ -16,6 +17,7 @@ export interface JobAdder {
    *
    * @returns the id of the job that has the key: this one's, or the first one's
    * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`
+   * @throws LayoutChanged
    */
   add(job: NewJob): Promise<string>;
 }
@@ -58,7 +60,9 @@ export function createJobAdder(store: WritableQueueStore): JobAdder {
 }
 
 async function addAll({ epoch, keys }: WritableQueueStore, jobs: readonly ScriptArgs[]): Promise<Holder[]> {
+  const { layout } = epoch;
   const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
+    if (epoch.layout !== layout) throw new LayoutChanged();
     const args: (string | number)[] = [keys.start, id, count, UNCHECKED_MAX];
     // `flat()` takes longer (row `http-submit`).
     for (const job of jobs) args.push(...job);

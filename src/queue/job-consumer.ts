@@ -20,6 +20,7 @@ import { createLeases, Lease, type Leases } from "./lease.ts";
 import { createPoisonJobs } from "./poison-jobs.ts";
 import { bullmqQueueName } from "./queue-keys.ts";
 import type { QueueStore } from "./queue-store.ts";
+import type { Slots } from "./slots.ts";
 import { startWatchdog } from "./stuck-worker.ts";
 
 export interface ConsumerOptions {
@@ -33,7 +34,8 @@ export interface ConsumerOptions {
 }
 
 export interface ConsumerLimits {
-  readonly concurrency: number;
+  /** How many attempts may run at a time, in all partitions of the queue. */
+  readonly slots: Slots;
   /** How long a lock lasts that is not renewed, in milliseconds. */
   readonly lockMs: number;
   /** How long running attempts may go on after a stop, in milliseconds. */
@@ -82,13 +84,14 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
     options.clock,
     {
       leases,
+      slots: limits.slots,
       lockMs: limits.lockMs,
       onClaimed: cancellations.claimed,
       onDelayed: (jobId) => finishCancellation(options, jobId),
       onRefused: options.events.onRefused,
     },
   );
-  const heartbeat = heartbeatOf(options, leases, () => claimedAt);
+  const heartbeat = heartbeatOf(options, () => claimedAt);
   const heartbeats = startHeartbeat(store, workerName, heartbeat);
   const mayClaim = () => !worker.isPaused();
   const watchdog = startWatchdog({ store, heartbeat, mayClaim, onStuck: options.events.onStuck });
@@ -117,14 +120,13 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
 
 function heartbeatOf(
   { clock, limits }: ConsumerOptions,
-  leases: Leases,
   claimedAt: () => number | null,
 ): () => WorkerHeartbeat {
   const startedAt = Date.now();
   return () => ({
     startedAt,
-    concurrency: limits.concurrency,
-    running: leases.jobIds().length,
+    concurrency: limits.slots.size,
+    running: limits.slots.used,
     claimedAt: claimedAt(),
     clockOffsetMs: Math.round(clock.offsetMs()),
     stuckAfterMs: limits.stuckAfterMs,
@@ -135,7 +137,7 @@ function workerOptions({ store, workerName, limits, retention }: ConsumerOptions
   return {
     prefix: store.prefix,
     connection: store.client,
-    concurrency: limits.concurrency,
+    concurrency: limits.slots.size,
     name: workerName,
     // Only where an SDK collects the spans: making them costs a short job much of its time.
     ...(isTraced() && { telemetry: new BullMQOtel({ tracerName: "holdfast" }) }),

@@ -3,8 +3,8 @@ import type { Clock } from "../redis/clock.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { inTime, redisUnavailable } from "../redis/redis-errors.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { QueueStore, QueueStores } from "./queue-store.ts";
-import { type Backlog, readBacklog } from "./read-backlog.ts";
+import type { QueueStores } from "./queue-store.ts";
+import { type Backlog, readWholeBacklog } from "./read-backlog.ts";
 
 interface Reading {
   readonly pingMs: number;
@@ -12,11 +12,10 @@ interface Reading {
 }
 
 /** Reads Redis at each scrape. While it is away, only that is reported, within 1.5 s: an old number would look like a new one. */
-export function measureRedis(metrics: Metrics, { client, of }: QueueStores, queues: readonly string[]): void {
+export function measureRedis(metrics: Metrics, stores: QueueStores, queues: readonly string[]): void {
   const up = metrics.gauge("holdfast_store_up").labels();
   const report = backlogReporter(metrics, queues);
-  const stores = queues.map(of);
-  const read = oneAtATime(() => readRedis(client, stores));
+  const read = oneAtATime(() => readRedis(stores, queues));
   metrics.beforeScrape(async () => {
     const reading = await inTime(read()).catch(() => undefined);
     up.set(reading === undefined ? 0 : 1);
@@ -56,10 +55,12 @@ function backlogReporter(
   };
 }
 
-async function readRedis(client: RedisConnection, stores: readonly QueueStore[]): Promise<Reading> {
+async function readRedis(stores: QueueStores, queues: readonly string[]): Promise<Reading> {
+  const { client } = stores;
   // A retrying connection would keep the command until Redis is back.
   if (client.status !== "ready") throw redisUnavailable();
-  const [pingMs, ...backlogs] = await Promise.all([timePing(client), ...stores.map(readBacklog)]);
+  const reads = queues.map((queue) => readWholeBacklog(stores.partitionsOf([queue])));
+  const [pingMs, ...backlogs] = await Promise.all([timePing(client), ...reads]);
   return { pingMs, backlogs };
 }
 

@@ -3,12 +3,14 @@ import type { Codec } from "../redis/codec.ts";
 import type { RedisAccess } from "../redis/connect.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import type { Epoch } from "../redis/epoch.ts";
+import { Layouts, partitionNames } from "./partitions.ts";
 import { type QueueKeys, queueKeys } from "./queue-keys.ts";
 
 type JobPart = Parameters<typeof jobAssociatedData>[1];
 
-/** One queue in Redis: its keys, its connection and its encryption. Every room reaches a queue through this. */
+/** One queue in Redis, or one partition of a queue: its keys, its connection and its encryption. Every room reaches a queue through this. */
 export interface QueueStore {
+  /** Or one of its partitions. */
   readonly queue: string;
   readonly prefix: string;
   readonly client: RedisConnection;
@@ -32,31 +34,55 @@ export interface WritableQueueStore extends QueueStore {
 /** The queues of one Redis, for one process. */
 export interface QueueStores<Store extends QueueStore = QueueStore> {
   readonly client: RedisConnection;
-  of(queue: string): Store;
+  readonly layouts: Layouts;
+  /** @param name of a queue, or of one of its partitions */
+  of(name: string): Store;
+  /** The partitions of these queues, as they are now. */
+  partitionsOf(queues: readonly string[]): Store[];
 }
 
-interface EpochOf {
-  of(queue: string): Epoch;
-}
-
-export function openQueueStores(access: RedisAccess, prefix: string): QueueStores;
+/** Opens queues to read them and to act on their jobs. */
 export function openQueueStores(
   access: RedisAccess,
   prefix: string,
-  epochs: EpochOf,
-): QueueStores<WritableQueueStore>;
-export function openQueueStores(access: RedisAccess, prefix: string, epochs?: EpochOf): QueueStores {
-  const stores = new Map<string, QueueStore>();
+  layouts: Layouts = new Layouts(),
+): QueueStores {
+  return storesOf(access.client, layouts, (queue) => openQueueStore(access, prefix, queue));
+}
+
+/** Opens queues to add jobs to them, and to begin effects. */
+export function openWritableQueueStores(
+  access: RedisAccess,
+  prefix: string,
+  epochs: { readonly layouts: Layouts; of(queue: string): Epoch },
+): QueueStores<WritableQueueStore> {
+  return storesOf(access.client, epochs.layouts, (queue) => ({
+    ...openQueueStore(access, prefix, queue),
+    epoch: epochs.of(queue),
+  }));
+}
+
+/** Anybody can make up a job's id, and it names a queue. */
+const KEPT_MAX = 10_000;
+
+function storesOf<Store extends QueueStore>(
+  client: RedisConnection,
+  layouts: Layouts,
+  open: (queue: string) => Store,
+): QueueStores<Store> {
+  const stores = new Map<string, Store>();
+  const of = (queue: string): Store => {
+    const known = stores.get(queue);
+    if (known !== undefined) return known;
+    const store = open(queue);
+    if (stores.size < KEPT_MAX) stores.set(queue, store);
+    return store;
+  };
   return {
-    client: access.client,
-    of(queue) {
-      const known = stores.get(queue);
-      if (known !== undefined) return known;
-      const store = openQueueStore(access, prefix, queue);
-      const opened = epochs === undefined ? store : { ...store, epoch: epochs.of(queue) };
-      stores.set(queue, opened);
-      return opened;
-    },
+    client,
+    layouts,
+    of,
+    partitionsOf: (queues) => queues.flatMap((queue) => partitionNames(queue, layouts.of(queue)).map(of)),
   };
 }
 

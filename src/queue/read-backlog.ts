@@ -1,4 +1,4 @@
-import type { JobState } from "../queue/job-state.ts";
+import { type JobState, jobStates } from "../queue/job-state.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { SILENT_AFTER_MS } from "./heartbeat.ts";
@@ -20,7 +20,7 @@ export interface Backlog {
 
 const script = loadScript(import.meta.url, "backlog.lua", nowLua, encodingsLua);
 
-/** Reads a queue's backlog in one step, at the same cost at any depth. */
+/** Reads a partition's backlog in one step, at the same cost at any depth. */
 export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog> {
   const args = [keys.start, SILENT_AFTER_MS];
   const reply = await script.run(client, [keys.doubts, keys.workersSeen], args);
@@ -32,6 +32,24 @@ export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog
     oldestWaitingMs: waitingMs,
     doubts,
     oldestDoubtMs: doubtMs,
+  };
+}
+
+/** Reads the backlog of a queue: the sum of its partitions, and the oldest of all. */
+export async function readWholeBacklog(partitions: readonly QueueStore[]): Promise<Backlog> {
+  return (await Promise.all(partitions.map(readBacklog))).reduce(together);
+}
+
+function together(a: Backlog, b: Backlog): Backlog {
+  const jobs = { ...a.jobs };
+  for (const state of jobStates) jobs[state] += b.jobs[state];
+  return {
+    jobs,
+    // Each worker claims from all partitions.
+    workers: Math.max(a.workers, b.workers),
+    oldestWaitingMs: Math.max(a.oldestWaitingMs, b.oldestWaitingMs),
+    doubts: a.doubts + b.doubts,
+    oldestDoubtMs: Math.max(a.oldestDoubtMs, b.oldestDoubtMs),
   };
 }
 

@@ -5,6 +5,7 @@ import { inTime } from "../redis/redis-errors.ts";
 import { requireFitRedis } from "../redis/requirements.ts";
 import type { ConnectedQueues } from "./connect-queues.ts";
 import { readLoss } from "./data-loss.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 /** Why a role can do nothing now; empty when it is ready. */
 export type ReadReadiness = () => Promise<readonly string[]>;
@@ -14,15 +15,15 @@ export function openReadiness(
   queues: readonly string[],
   settings: Settings,
 ): ReadReadiness {
-  async function lossOf(queue: string): Promise<string[]> {
-    const loss = await readLoss(stores.of(queue));
-    return loss === undefined ? [] : [`Redis has lost data of the queue ${queue}: see holdfast doctor`];
+  async function lossOf(store: QueueStore): Promise<string[]> {
+    const loss = await readLoss(store);
+    return loss === undefined ? [] : [`Redis has lost data of the queue ${store.queue}: see holdfast doctor`];
   }
 
   return async () => {
     try {
       const fit = requireFitRedis(client, settings).then(() => []);
-      const reasons = await inTime(Promise.all([fit, ...queues.map(lossOf)]));
+      const reasons = await inTime(Promise.all([fit, ...stores.partitionsOf(queues).map(lossOf)]));
       return [...reasons.flat(), ...(clock.isRight() ? [] : [clockWrong(clock.offsetMs()).message])];
     } catch (error) {
       return [rejection() ?? messageOf(error)];

@@ -30,8 +30,14 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
   /** A paused worker still receives the job that it waited for before, and would claim it. */
   protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
     if (this.#clock.isRight() && !this.isPaused()) return await this.#claim(args);
-    await this.pause(true);
+    const paused = this.sitOut();
     this.#clock.look();
+    return await paused;
+  }
+
+  /** Claims nothing until it is resumed. */
+  protected async sitOut(): Promise<never> {
+    await this.pause(true);
     await this.#wakeAnother();
     return undefined as never;
   }

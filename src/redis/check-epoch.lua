@@ -6,19 +6,31 @@
   KEYS[1] epoch
   ARGV[1] the id that the process remembers ("" for none)   ARGV[2] the count that it has seen
   ARGV[3] an id for a new epoch   ARGV[4] milliseconds after which a loss is accepted without an operator (-1: never)
+  ARGV[5] the layout of the queue's partitions that the process remembers ("" for none)
+  ARGV[6] the layout for a queue in which nothing was ever counted ("" for none)
 
-  Returns { id, count }, or { "lost", since, the id and count remembered, the id and count found }
+  Returns { id, count, layout }, or { "lost", since, the id and count remembered, the id and count found }
 ]]
 local EARLIER_MAX = 400
 local known, seen = ARGV[1], tonumber(ARGV[2])
-local epoch = redis.call("HMGET", KEYS[1], "id", "count", "earlier", "since", "knownId", "knownCount", "foundId", "foundCount")
+local epoch = redis.call("HMGET", KEYS[1], "id", "count", "earlier", "since", "knownId", "knownCount", "foundId", "foundCount", "layout")
 local id, count, earlier, since = epoch[1], tonumber(epoch[2] or 0), epoch[3] or "", epoch[4]
 local now = nowMs()
+
+-- The layout that stands here; where there is none, the one that should.
+local function layoutHere()
+  if epoch[9] then return epoch[9] end
+  local layout = ARGV[5]
+  if layout == "" and count == 0 and earlier == "" then layout = ARGV[6] end
+  if layout ~= "" then redis.call("HSET", KEYS[1], "layout", layout) end
+  return layout
+end
 
 local function begin(names)
   redis.call("DEL", KEYS[1])
   redis.call("HSET", KEYS[1], "id", ARGV[3], "count", 0, "earlier", string.sub(names, 1, EARLIER_MAX))
-  return { ARGV[3], 0 }
+  if epoch[9] then redis.call("HSET", KEYS[1], "layout", epoch[9]) end
+  return { ARGV[3], 0, layoutHere() }
 end
 
 if id == "lost" then
@@ -26,10 +38,10 @@ if id == "lost" then
   if acceptMs >= 0 and now - since >= acceptMs then return begin(epoch[5] .. " " .. epoch[7] .. " " .. earlier) end
   return { "lost", since, epoch[5], epoch[6], epoch[7], epoch[8] }
 end
-if known == "" then return id and { id, count } or begin("") end
-if id == known and count >= seen then return { id, count } end
+if known == "" then return id and { id, count, layoutHere() } or begin("") end
+if id == known and count >= seen then return { id, count, layoutHere() } end
 -- A loss was accepted while this process was away.
-if id and id ~= known and string.find(earlier, known, 1, true) then return { id, count } end
+if id and id ~= known and string.find(earlier, known, 1, true) then return { id, count, layoutHere() } end
 
 local found = id or "none"
 redis.call("HSET", KEYS[1], "id", "lost", "since", now, "earlier", earlier,

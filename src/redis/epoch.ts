@@ -41,7 +41,7 @@ export interface Loss {
  * another id, or a lower count than somebody has seen.
  */
 export interface Epoch {
-  /** The arguments for each script that adds a job or reserves an effect. */
+  /** The arguments for each script that adds a job or reserves an effect. In a queue with partitions the id names their layout. */
   shown(): readonly [id: string, count: number];
   /** Runs a script that counts a change. */
   readonly write: Writer;
@@ -58,6 +58,18 @@ export interface Epoch {
   check(): Promise<void>;
   /** What this process remembers. */
   readonly remembered: SeenEpoch;
+  /** The layout of the queue's partitions that stood with it at the last check; "" for none. */
+  readonly layout: string;
+}
+
+/** The layout of a queue's partitions, which stands with the epoch of each. */
+export interface KnownLayout {
+  /** "" while it is not known. */
+  known(): string;
+  /** For a queue in which nothing was ever counted; "" for none. */
+  readonly first: string;
+  /** @returns the layout that stands there from now on */
+  agree(found: string): Promise<string>;
 }
 
 export interface EpochOptions {
@@ -68,6 +80,7 @@ export interface EpochOptions {
   readonly write: Writer;
   /** What was seen before this process started. */
   readonly remembered: SeenEpoch | undefined;
+  readonly layout: KnownLayout;
   /** Called before a loss is reported, and before a new epoch is accepted. */
   readonly onLoss: (loss: Loss | undefined) => Promise<void>;
 }
@@ -81,11 +94,18 @@ export function createEpoch(options: EpochOptions): Epoch {
   const { client, key, durability, write, onLoss } = options;
   const acceptMs = durability.level === "memory" ? ACCEPTED_AFTER_MS : -1;
   let remembered = options.remembered ?? { id: "", count: 0 };
+  let layout = "";
+  let shownId = remembered.id;
   let knownLoss = 0;
 
   async function check(): Promise<void> {
     const asked = remembered;
-    const reply = await checkScript.run(client, [key], [asked.id, asked.count, randomUUID(), acceptMs]);
+    const layouts = [options.layout.known(), options.layout.first];
+    const reply = await checkScript.run(
+      client,
+      [key],
+      [asked.id, asked.count, randomUUID(), acceptMs, ...layouts],
+    );
     const [id, ...details] = reply as [string, ...(string | number)[]];
     if (id === "lost") {
       const loss = lossIn(details);
@@ -99,6 +119,8 @@ export function createEpoch(options: EpochOptions): Epoch {
       remembered = { id, count };
     }
     raise(count);
+    layout = await options.layout.agree(String(details[1]));
+    shownId = layout === "" ? id : `${id} ${layout}`;
     knownLoss = 0;
   }
 
@@ -107,15 +129,18 @@ export function createEpoch(options: EpochOptions): Epoch {
   }
 
   return {
-    shown: () => [remembered.id, remembered.count],
+    shown: () => [shownId, remembered.count],
     write,
     seen(id, count, isConfirmed) {
       // A reply from before the epoch changed is about the previous one.
-      if (isConfirmed && id === remembered.id) raise(count);
+      if (isConfirmed && id === shownId) raise(count);
     },
     check: oneAtATime(check),
     get remembered() {
       return remembered;
+    },
+    get layout() {
+      return layout;
     },
   };
 }

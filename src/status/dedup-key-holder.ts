@@ -1,26 +1,21 @@
 import { queueOfId } from "../job/job-id.ts";
+import type { KeyPlaces } from "../queue/partitions.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
-
-/** The queues in which the keys of a type are claimed. */
-export interface DedupKeyPlaces {
-  readonly queue: string;
-  readonly formerQueues: readonly string[];
-}
 
 /** Holdfast leaves no longer trail. */
 const STEPS_MAX = 16;
 
 /**
- * Finds the job that has a key: in the type's queue, else in its former queues, the latest first.
+ * Finds the job that has a key: where it belongs now, else where it belonged before, the latest first.
  *
  * @returns null where no job has it, or where its job has not been added yet
  */
 export async function findDedupKeyHolder(
   stores: QueueStores,
   dedupKey: string,
-  { queue: own, formerQueues }: DedupKeyPlaces,
+  places: KeyPlaces,
 ): Promise<string | null> {
-  const queues = [own, ...[...formerQueues].reverse()];
+  const queues = [...stores.layouts.homesOf(places, dedupKey)].reverse();
   const found = await Promise.all(queues.map((queue) => followTrail(stores, dedupKey, queue)));
   return found.find((id) => id !== null) ?? null;
 }

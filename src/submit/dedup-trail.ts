@@ -1,4 +1,3 @@
-import type { JobContract } from "../job/define-job.ts";
 import { isSameContent, queueOfId } from "../job/job-id.ts";
 import type { DedupKeys } from "../queue/dedup-keys.ts";
 import type { JobAdder } from "../queue/job-adder.ts";
@@ -17,11 +16,11 @@ interface Step {
   readonly foundIn: string;
 }
 
-/** A trail visits each queue of a type once, and once more where two versions point at each other. */
+/** A trail visits each queue of a key once, and once more where two versions point at each other. */
 const STEPS_MAX = 32;
 
 /**
- * Finds the one job of a key whose type has moved to another queue.
+ * Finds the one job of a key that has moved to another queue or partition.
  *
  * Each queue remembers one job id for a key. An id of its own queue is that job: key and job are stored in one step. An id of
  * another queue points there, and that job may not exist yet, because its producer died between two steps: the next one to find it
@@ -38,11 +37,12 @@ export class DedupTrail {
   /**
    * Claims the key in the former queues, then adds the job in its own.
    *
+   * @param homes the queues or partitions in which the key can be claimed; the last is the job's own
    * @returns the id of the job that has the key; if its content differs, that job may not exist
    */
-  async walk(job: NewJob, { queue, formerQueues }: JobContract): Promise<string> {
-    let step: Step = { candidate: job.id, foundIn: queue };
-    for (const slot of [...formerQueues, queue]) {
+  async walk(job: NewJob, homes: readonly string[]): Promise<string> {
+    let step: Step = { candidate: job.id, foundIn: homes.at(-1) ?? "" };
+    for (const slot of homes) {
       const { candidate } = step;
       // In its own queue the key is claimed as the job is added.
       if (slot === queueOfId(candidate)) continue;

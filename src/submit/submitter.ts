@@ -8,6 +8,7 @@ import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { openDedupKeys } from "../queue/dedup-keys.ts";
 import { createJobAdder } from "../queue/job-adder.ts";
 import type { NewJob } from "../queue/new-job.ts";
+import { LayoutChanged } from "../queue/partitions.ts";
 import { openQueueMemory } from "../queue/queue-memory.ts";
 import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
@@ -64,10 +65,9 @@ export function createSubmitter(
     const { contract, idempotencyKey } = submission;
     const dedupKey = dedupKeyOf(contract.type, idempotencyKey);
     const fingerprint = fingerprintOf(secret, dedupKey, content);
-    const id = newJobId(contract.queue, fingerprint);
     const timing = timingOf(submission.options, clock.now());
     const dedup = { key: dedupKey, holdMs: retentionMs + timing.delayMs };
-    const holder = await add({ id, timing, dedup, ...jobOf(submission) }, contract);
+    const { id, holder } = await add(contract, fingerprint, { timing, dedup, ...jobOf(submission) });
     if (!holder.endsWith(fingerprint)) throw keyReused();
     return { id: holder, type: contract.type, idempotencyKey, duplicate: holder !== id };
   }
@@ -104,7 +104,10 @@ function jobOf({ contract, payload, idempotencyKey }: ValidSubmission) {
   return { type, retry, envelope: { key: idempotencyKey, payload }, trace: traceCarrier() };
 }
 
-/** Returns a function that adds a job, and returns the id of the job that has its key. */
+/** A queue is not divided again within one submission. */
+const LAYOUTS_MAX = 3;
+
+/** Returns a function that adds a job, and returns its id and that of the job that has its key. */
 function jobAdder(stores: QueueStores<WritableQueueStore>) {
   const queues = new Map<string, TrailQueue>();
   const open = (queue: string) => {
@@ -116,11 +119,24 @@ function jobAdder(stores: QueueStores<WritableQueueStore>) {
     return opened;
   };
   const trail = new DedupTrail(open);
-  return async (job: NewJob, contract: JobContract): Promise<string> => {
-    if (contract.formerQueues.length > 0) return await inTime(trail.walk(job, contract));
-    const holder = await open(contract.queue).adder.add(job);
-    if (holder === job.id || queueOfId(holder) === contract.queue) return holder;
-    return await inTime(trail.follow(job, { candidate: holder, foundIn: contract.queue }));
+  async function addTo(homes: readonly string[], job: NewJob): Promise<string> {
+    const own = homes.at(-1) ?? "";
+    if (homes.length > 1) return await inTime(trail.walk(job, homes));
+    const holder = await open(own).adder.add(job);
+    if (holder === job.id || queueOfId(holder) === own) return holder;
+    return await inTime(trail.follow(job, { candidate: holder, foundIn: own }));
+  }
+
+  return async (contract: JobContract, fingerprint: string, job: Omit<NewJob, "id">) => {
+    for (let tries = 1; ; tries += 1) {
+      const homes = stores.layouts.homesOf(contract, job.dedup.key);
+      const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
+      try {
+        return { id, holder: await addTo(homes, { ...job, id }) };
+      } catch (error) {
+        if (!(error instanceof LayoutChanged) || tries === LAYOUTS_MAX) throw error;
+      }
+    }
   };
 }
 

@@ -121,7 +121,7 @@ export class SweepLane {
     const idempotencyKey = `crash-sweep-${env.HOLDFAST_PREFIX}`;
     const { id } = await path.submitter.submit({ type: job.type, payload, idempotencyKey });
     const readStatus = openStatusReader(path.stores);
-    const stores = application.queues.map(path.stores.of);
+    const stores = path.stores.partitionsOf(application.queues);
     return {
       env,
       id,

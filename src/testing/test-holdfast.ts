@@ -112,7 +112,7 @@ function testHoldfast(
   { queues, schedules }: Application,
   { path, parts, env, timeoutMs }: Parts,
 ): TestHoldfast {
-  const stores = queues.map(path.stores.of);
+  const stores = path.stores.partitionsOf(queues);
   const clock = createTestClock({ stores, schedules, submitter: path.submitter });
   const jobs = openTestJobs(stores, openStatusReader(path.stores), timeoutMs);
   const stop = stopOnce(() => stopAll(parts));

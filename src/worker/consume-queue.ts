@@ -8,6 +8,7 @@ import { type Running, stopOnce } from "../lib/running.ts";
 import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import { Slots } from "../queue/slots.ts";
 import type { Events } from "../telemetry/events.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { atWork } from "./loop-watch.ts";
@@ -24,8 +25,36 @@ export interface WorkerParts {
   readonly events: Events;
 }
 
-/** Claims the jobs of one queue and runs them, and sweeps its ledgers. */
+/** Claims the jobs of one queue and runs them, in each of its partitions, also in those that it gets later. */
 export function consumeQueue(queue: string, worker: WorkerParts, onStuck: () => void): Running {
+  const { stores } = worker.queues;
+  const { HOLDFAST_CONCURRENCY: concurrency } = worker.settings;
+  const slots = new Slots(concurrency.named.get(queue) ?? concurrency.each);
+  const consumers = new Map<string, Running>();
+  let isStopping = false;
+
+  function consumeAll(): void {
+    if (isStopping) return;
+    for (const { queue: partition } of stores.partitionsOf([queue])) {
+      if (!consumers.has(partition))
+        consumers.set(partition, consumePartition(partition, worker, slots, onStuck));
+    }
+  }
+
+  consumeAll();
+  stores.layouts.onChange((changed) => {
+    if (changed === queue) consumeAll();
+  });
+  return {
+    stop: stopOnce(async () => {
+      isStopping = true;
+      await Promise.all([...consumers.values()].map((consumer) => consumer.stop()));
+    }),
+  };
+}
+
+/** Claims the jobs of one partition and runs them, and sweeps its ledgers. */
+function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onStuck: () => void): Running {
   const { name, settings, log, events, queues, handlers } = worker;
   const store = queues.stores.of(queue);
   const retentionMs = settings.HOLDFAST_RETENTION_MS;
@@ -40,7 +69,7 @@ export function consumeQueue(queue: string, worker: WorkerParts, onStuck: () => 
     openEffects: effectsOpener(ledgers, worker),
   };
   const consumer = startConsumer(
-    { ...consumerOptions(store, worker), events: eventsOf(queue, log, onStuck) },
+    { ...consumerOptions(store, worker, slots), events: eventsOf(queue, log, onStuck) },
     (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
   const sweep = startLedgerSweep(store, retentionMs, log);
@@ -50,14 +79,15 @@ export function consumeQueue(queue: string, worker: WorkerParts, onStuck: () => 
 function consumerOptions(
   store: QueueStore,
   { name, settings, queues }: WorkerParts,
+  slots: Slots,
 ): Omit<ConsumerOptions, "events"> {
-  const { HOLDFAST_CONCURRENCY: concurrency, HOLDFAST_RETENTION_MS: ageMs } = settings;
+  const { HOLDFAST_RETENTION_MS: ageMs } = settings;
   return {
     store,
     workerName: name,
     clock: queues.clock,
     limits: {
-      concurrency: concurrency.named.get(store.queue) ?? concurrency.each,
+      slots,
       lockMs: settings.HOLDFAST_LOCK_MS,
       stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
       stuckAfterMs: settings.HOLDFAST_STUCK_AFTER_MS,
@@ -85,17 +115,17 @@ function effectsOpener(ledgers: QueueLedgers, { queues, events }: WorkerParts): 
   return (job, contract, attempt) => {
     const open = () => ({
       job,
-      ledger: new Ledger(ledgers, dedupKeyOf(job.type, job.envelope.key), otherQueues(contract)),
+      ledger: ledgerOf(contract, dedupKeyOf(job.type, job.envelope.key)),
       ...attempt,
       events,
     });
     return openEffects(contract.effects, open, job.delivery);
   };
 
-  /** Where the same key may have been used before its type moved, or after. */
-  function otherQueues({ queue, formerQueues }: JobContract): QueueStore[] {
-    if (formerQueues.length === 0) return [];
-    const names = [queue, ...formerQueues].filter((name) => name !== ledgers.store.queue);
-    return names.map(queues.stores.of);
+  /** The same key may have been used where it belonged before, and where it belongs now. */
+  function ledgerOf(contract: JobContract, dedupKey: string): Ledger {
+    const homes = queues.stores.layouts.homesOf(contract, dedupKey);
+    const others = homes.filter((name) => name !== ledgers.store.queue).map(queues.stores.of);
+    return new Ledger(ledgers, dedupKey, others);
   }
 }

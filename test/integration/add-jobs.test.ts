@@ -33,6 +33,7 @@ beforeEach(async () => {
       return { reply, isConfirmed: true };
     },
     remembered: undefined,
+    layout: { known: () => "", first: "", agree: async () => "" },
     onLoss: async () => {},
   });
   adder = createJobAdder({ ...store, epoch });

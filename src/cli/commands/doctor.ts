@@ -25,11 +25,18 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const { openQueueStores } = await import("../../queue/queue-store.ts");
   const { diagnose } = await import("../../operate/doctor.ts");
   const redis = await reachRedis(settings, "fail-fast");
-  const { queues } = application;
+  const { queues, partitions } = application;
   // Checks for data loss itself, because no other process may be running.
-  const epochs = await openEpochs({ client: redis.client, queues, settings, log: undefined, isKept: false });
+  const epochs = await openEpochs({
+    client: redis.client,
+    queues,
+    partitions,
+    settings,
+    log: undefined,
+    isKept: false,
+  });
   try {
-    const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX);
+    const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, epochs.layouts);
     const findings = await inTime(diagnose(application, stores, settings));
     if (json) printJson(...findings);
     else print(describe(findings));

@@ -34,7 +34,7 @@ async function list({ next, json }: { readonly next: string; readonly json?: tru
   }
   await withApplication(async (application, store, settings) => {
     const { readSchedule } = await import("../../schedule/schedule-status.ts");
-    const reader = await readerOf(store, settings);
+    const reader = await readerOf(application, store, settings);
     const found = await Promise.all(
       application.schedules.map((schedule) => readSchedule(reader, schedule, count)),
     );
@@ -68,7 +68,7 @@ async function explain(
   await withApplication(async (application, store, settings) => {
     const { describeExplanation, explainTick } = await import("../../schedule/schedule-status.ts");
     const schedule = findSchedule(application, name);
-    const explanation = await explainTick(await readerOf(store, settings), schedule, instant);
+    const explanation = await explainTick(await readerOf(application, store, settings), schedule, instant);
     if (json) printJson(explanation);
     else print(`${name} at ${new Date(instant).toISOString()}: ${describeExplanation(explanation)}`);
   });
@@ -81,9 +81,14 @@ function findSchedule({ schedules }: Application, name: string): Schedule {
   throw new HoldfastError("USAGE", `there is no schedule "${name}"; declared: ${known}`);
 }
 
-async function readerOf(store: ConnectedRedis, settings: Settings): Promise<ScheduleReader> {
+async function readerOf(
+  { queues }: Application,
+  store: ConnectedRedis,
+  { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
+): Promise<ScheduleReader> {
   const { openStatusReader } = await import("../../status/read-status.ts");
   const { openQueueStores } = await import("../../queue/queue-store.ts");
-  const stores = openQueueStores(store, settings.HOLDFAST_PREFIX);
-  return { stores, retentionMs: settings.HOLDFAST_RETENTION_MS, readStatus: openStatusReader(stores) };
+  const { readLayouts } = await import("../../queue/layouts.ts");
+  const stores = openQueueStores(store, prefix, await readLayouts(store.client, prefix, queues));
+  return { stores, retentionMs, readStatus: openStatusReader(stores) };
 }

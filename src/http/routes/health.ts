@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { diagnoseLoss } from "../../operate/doctor-queue.ts";
+import { diagnoseLosses } from "../../operate/doctor-queue.ts";
 import { diagnoseRedis } from "../../operate/doctor-redis.ts";
 import type { Finding } from "../../operate/finding.ts";
 import { inTime } from "../../redis/redis-errors.ts";
@@ -30,8 +30,8 @@ export function addHealthRoutes(
 ): void {
   async function diagnose(): Promise<{ reasons: string[]; checks: Finding[] }> {
     try {
-      const losses = application.queues.map((queue) => diagnoseLoss(stores.of(queue)));
-      const [redis, ...others] = await inTime(Promise.all([diagnoseRedis(client, settings), ...losses]));
+      const losses = diagnoseLosses(stores, application.queues);
+      const [redis, others] = await inTime(Promise.all([diagnoseRedis(client, settings), losses]));
       const checks = [...redis, ...others];
       const bad = checks.filter(({ verdict }) => verdict === "bad");
       return { reasons: bad.map(inOneLine), checks };

@@ -1,0 +1,203 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { actJob } from "../lib/act-jobs.ts";
+import { type Answers, countJobs, send, sendAgain, submitterOf } from "../lib/answers.ts";
+import { check, type Verdict } from "../lib/checker.ts";
+import type { Submission } from "../lib/client.ts";
+import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutFinish, withoutFormerClaim } from "../lib/mutations.ts";
+import { neutralEnvironment } from "../lib/processes.ts";
+import { type Testbed, withTestbed } from "../lib/testbed.ts";
+import { inLanes } from "../lib/waiting.ts";
+
+export const partitions: Experiment = {
+  number: 28,
+  title: "A hot queue is divided into partitions",
+  fault:
+    "a queue goes from 1 to 8 partitions, to 3 and to 8 under load, by the command, which is also killed in its middle; SIGKILL of " +
+    "workers and of an API at random; every key goes to two API processes at once, and again at the end",
+  mustHold: "one job and one effect for each key; nothing is left in any partition",
+  async run(context) {
+    const seen = await divide(context, context.isQuick ? quick : full);
+    context.say("controls");
+    const controls = await Promise.all([
+      control(
+        context,
+        withoutFormerClaim,
+        ({ jobs, keys }) => jobs > keys && `${jobs} jobs for ${keys} keys`,
+      ),
+      control(context, withoutFinish, ({ lost }) => lost > 0 && `${lost} acknowledged jobs lost`),
+    ]);
+    return {
+      counts: seen.verdict.counts,
+      table: {
+        head: [
+          "keys",
+          "jobs/s",
+          "jobs",
+          "keys with two ids",
+          "effects twice",
+          "left in a partition",
+          "deaths",
+        ],
+        rows: [
+          [
+            seen.keys,
+            seen.rate,
+            seen.jobs,
+            seen.twice,
+            seen.verdict.counts.repeated,
+            seen.stranded,
+            seen.deaths,
+          ],
+        ],
+      },
+      measured: [`the keys' jobs were in ${seen.used} partitions`],
+      broken: [...seen.broken, ...brokenBy(seen.verdict)],
+      controls,
+    };
+  },
+};
+
+interface Size {
+  readonly workers: number;
+  /** Keys that are submitted at a time. */
+  readonly lanes: number;
+  /** Milliseconds between two faults. */
+  readonly stepMs: number;
+  /** Partitions, one change after the other. */
+  readonly changes: readonly number[];
+}
+
+const quick: Size = { workers: 2, lanes: 8, stepMs: 700, changes: [8, 3] };
+const full: Size = { workers: 3, lanes: 48, stepMs: 4_000, changes: [8, 3, 8] };
+
+const NAMES = Array.from({ length: 8 }, (_, index) => (index === 0 ? "default" : `default.${index}`));
+const ENDS_WITHIN_MS = 120_000;
+
+interface Seen {
+  readonly verdict: Verdict;
+  readonly jobs: number;
+  readonly keys: number;
+  /** Keys a second. */
+  readonly rate: number;
+  /** Keys that were answered with more than one id. */
+  readonly twice: number;
+  readonly stranded: number;
+  /** Partitions that have jobs. */
+  readonly used: number;
+  readonly deaths: number;
+  readonly broken: readonly string[];
+}
+
+async function divide(context: Context, size: Size): Promise<Seen> {
+  return await withTestbed({ workers: size.workers }, async (testbed) => {
+    const apis = ["api-1", "api-2"].map((name) => testbed.startRole("api", name));
+    await Promise.all(apis.map((api) => api.ready()));
+    const answers: Answers = new Map();
+    const jobs: Submission[] = [];
+    const chaos = { isOver: false };
+    const startedAt = performance.now();
+    const load = inLanes(endlessKeys(chaos), size.lanes, async (key) => {
+      const job = actJob(key, context.random);
+      jobs.push(job);
+      const [one, other] = apis.map(submitterOf);
+      if (one !== undefined && other !== undefined)
+        await Promise.all([send(testbed, answers, one)(job), sendAgain(answers, other)(job)]);
+    });
+    for (const count of size.changes) {
+      await sleep(size.stepMs);
+      context.random.pick(testbed.workers).signal("SIGKILL");
+      await partition(testbed, count, context.random.between(300, 900));
+      context.random.pick(apis).signal("SIGKILL");
+      await partition(testbed, count);
+      context.say(`${count} partitions, ${jobs.length} keys`);
+    }
+    await sleep(size.stepMs);
+    context.random.pick(testbed.workers).signal("SIGKILL");
+    chaos.isOver = true;
+    await load;
+    const rate = Math.round((jobs.length * 1_000) / (performance.now() - startedAt));
+    context.say("all keys again");
+    for (const api of apis) await inLanes(jobs, size.lanes, sendAgain(answers, submitterOf(api)));
+    return { ...(await judge(testbed, answers)), rate };
+  });
+}
+
+function* endlessKeys(chaos: { readonly isOver: boolean }): Generator<string> {
+  for (let index = 0; !chaos.isOver; index += 1) yield `key-${index}`;
+}
+
+/** @param killAfterMs when it is killed, in milliseconds */
+async function partition({ installation, env }: Testbed, count: number, killAfterMs?: number): Promise<void> {
+  const command = spawn(
+    process.execPath,
+    [installation.cli, "queues", "partition", "default", String(count)],
+    {
+      env: { ...neutralEnvironment(), ...env },
+      stdio: ["ignore", "ignore", "inherit"],
+    },
+  );
+  const ended = once(command, "exit");
+  if (killAfterMs !== undefined) setTimeout(() => command.kill("SIGKILL"), killAfterMs).unref();
+  const [code] = await ended;
+  if (killAfterMs === undefined && code !== 0)
+    throw new Error(`holdfast queues partition ended with ${code}`);
+}
+
+async function judge(testbed: Testbed, answers: Answers): Promise<Omit<Seen, "rate">> {
+  const verdict = await check(testbed, ENDS_WITHIN_MS);
+  const { jobs, stranded } = await countJobs(testbed, NAMES);
+  const ids = [...answers.values()];
+  const twice = ids.filter(({ size }) => size > 1).length;
+  const used = new Set(ids.flatMap((some) => [...some].map((id) => id.split("_")[0]))).size;
+  verdict.counts.faults = testbed.deaths.length;
+  return {
+    verdict,
+    jobs,
+    keys: answers.size,
+    twice,
+    stranded,
+    used,
+    deaths: testbed.deaths.length,
+    broken: [
+      ...(twice > 0 ? [`${twice} keys were answered with two ids`] : []),
+      ...(jobs > answers.size ? [`${jobs} jobs for ${answers.size} keys`] : []),
+      ...(stranded > 0 ? [`${stranded} jobs are left in a partition`] : []),
+      ...(used < NAMES.length ? [`only ${used} partitions had jobs`] : []),
+    ],
+  };
+}
+
+interface Noticed {
+  readonly jobs: number;
+  readonly keys: number;
+  readonly lost: number;
+}
+
+/** Keys from before and after the change, whose API dies at one of them. No job needs to run. */
+async function control(
+  { random }: Context,
+  mutation: Mutation,
+  notice: (noticed: Noticed) => string | false,
+): Promise<Control> {
+  return await withTestbed({ workers: 0, mutation }, async (testbed) => {
+    const early = Array.from({ length: 8 }, (_, index) => actJob(`early-${index}`, random));
+    const late = Array.from({ length: 8 }, (_, index) => actJob(`late-${index}`, random));
+    for (const job of early) await testbed.client.submit(job);
+    await partition(testbed, 8);
+    const api = testbed.startRole("api", "api", { LAB_DIE_AT_CLAIM: "3" });
+    await api.ready();
+    for (const job of [...early, ...late]) await testbed.client.submit(job, submitterOf(api));
+    const { acknowledged } = testbed.client;
+    const found = await Promise.all(acknowledged.map(({ id }) => testbed.client.status(id)));
+    const seen = notice({
+      ...(await countJobs(testbed, NAMES)),
+      keys: early.length + late.length,
+      lost: found.filter((status) => status === undefined).length,
+    });
+    return { protection: mutation.name, isCaught: seen !== false, seen: seen || "nothing" };
+  });
+}

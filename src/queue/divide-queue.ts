@@ -1,0 +1,128 @@
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { queueOfId } from "../job/job-id.ts";
+import { type RedisConnection, serversOf } from "../redis/connection.ts";
+import { readLayout, setLayout } from "./layouts.ts";
+import { changedLayout, type Layout, parseLayout, partitionNames, partitionOf } from "./partitions.ts";
+import type { QueueStore, QueueStores } from "./queue-store.ts";
+import { readBacklog } from "./read-backlog.ts";
+
+/** What became of the layout of a queue. */
+export interface Division {
+  readonly before: Layout;
+  readonly after: Layout;
+  /** Why earlier partitions are not forgotten yet; undefined if they are, or if there are none. */
+  readonly still: string | undefined;
+}
+
+/** Each earlier number is looked at with every submission. */
+const FORMER_MAX = 4;
+
+/**
+ * Gives a queue another number of partitions, under load: every process follows within a second, keys that were used before are
+ * found where they were, and jobs stay where they are. Given the present number, it forgets the earlier ones if nothing needs them
+ * any more. A call that was cut off is completed by the next one, or by the processes themselves.
+ *
+ * @throws HoldfastError `PARTITIONS_REFUSED` while too many earlier numbers are remembered
+ */
+export async function divideQueue(
+  stores: QueueStores,
+  prefix: string,
+  queue: string,
+  partitions: number,
+): Promise<Division> {
+  const { client } = stores;
+  const found = await readLayout(client, prefix, queue);
+  const before = parseLayout(found);
+  if (before.partitions === partitions) return await forgetEarlier(stores, prefix, { queue, found });
+  const layout = changedLayout(found, partitions);
+  const after = parseLayout(layout);
+  if (after.former.length > FORMER_MAX) throw tooManyEarlier(queue, before);
+  await writeEverywhere(client, prefix, { queue, found, layout });
+  return { before, after, still: undefined };
+}
+
+interface Change {
+  readonly queue: string;
+  readonly found: string;
+  readonly layout: string;
+}
+
+/** The first partition decides; the others may also be written by whoever notices that they differ. */
+async function writeEverywhere(client: RedisConnection, prefix: string, change: Change): Promise<void> {
+  const { queue, found, layout } = change;
+  const stands = await setLayout(client, prefix, { partition: queue, found, layout });
+  if (stands !== layout)
+    throw new HoldfastError(
+      "PARTITIONS_REFUSED",
+      `Somebody else has just changed the partitions of ${queue}`,
+    );
+  const names = new Set([found, layout].flatMap((text) => partitionNames(queue, parseLayout(text))));
+  const others = [...names].filter((name) => name !== queue);
+  await Promise.all(
+    others.map(async (partition) => {
+      const there = await readLayout(client, prefix, partition);
+      await setLayout(client, prefix, { partition, found: there, layout });
+    }),
+  );
+}
+
+async function forgetEarlier(
+  stores: QueueStores,
+  prefix: string,
+  { queue, found }: Omit<Change, "layout">,
+): Promise<Division> {
+  const before = parseLayout(found);
+  if (before.former.length === 0) return { before, after: before, still: undefined };
+  const partitions = partitionNames(queue, before).map(stores.of);
+  const still =
+    (await leftJobs(partitions.slice(before.partitions))) ??
+    (await neededKeys(stores.client, prefix, queue, before.partitions));
+  if (still !== undefined) return { before, after: before, still };
+  const layout = String(before.partitions);
+  await writeEverywhere(stores.client, prefix, { queue, found, layout });
+  return { before, after: parseLayout(layout), still };
+}
+
+/** Jobs and doubts in partitions that the queue no longer has. */
+async function leftJobs(retired: readonly QueueStore[]): Promise<string | undefined> {
+  const backlogs = await Promise.all(retired.map(readBacklog));
+  const left = backlogs.map(({ jobs, doubts }) => {
+    const { completed, ...others } = jobs;
+    return Object.values(others).reduce((sum, count) => sum + count, doubts);
+  });
+  const at = left.findIndex((count) => count > 0);
+  const name = retired[at]?.queue;
+  return name === undefined ? undefined : `${left[at]} jobs or doubts are left in ${name}`;
+}
+
+/** Whether any key, or ledger of one, stands where it would no longer be looked for. */
+async function neededKeys(
+  client: RedisConnection,
+  prefix: string,
+  queue: string,
+  partitions: number,
+): Promise<string | undefined> {
+  const shape = new RegExp(`^${prefix}:\\{(${queue}(?:\\.\\d+)?)\\}:(de|ledger):(.+)$`);
+  const match = `${prefix}:{${queue}*`;
+  for (const server of serversOf(client)) {
+    for await (const names of server.scanStream({ match, count: 1_000 })) {
+      const keys = (names as string[]).map((name) => shape.exec(name)).filter((found) => found !== null);
+      const moved = keys.filter(
+        ([, partition, , key = ""]) => partitionOf(queue, partitions, key) !== partition,
+      );
+      for (const [name, partition, kind] of moved)
+        if (kind === "ledger" || queueOfId((await client.get(name)) ?? "") === partition)
+          return `keys that were used before are remembered in ${partition}`;
+    }
+  }
+  return undefined;
+}
+
+function tooManyEarlier(queue: string, { partitions, former }: Layout): HoldfastError {
+  const numbers = [...former, partitions].join(", then ");
+  return new HoldfastError(
+    "PARTITIONS_REFUSED",
+    `${queue} had ${numbers} partitions, and keys of all these times are remembered. Forget the earlier ones first: ` +
+      `holdfast queues partition ${queue} ${partitions}, once HOLDFAST_RETENTION_MS has passed`,
+  );
+}
