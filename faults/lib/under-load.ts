@@ -3,6 +3,7 @@ import { check, type Verdict } from "./checker.ts";
 import { brokenBy, type Context, type Control, type Outcome, sum } from "./experiment.ts";
 import { startLoad } from "./load.ts";
 import { type Testbed, type TestbedOptions, withTestbed } from "./testbed.ts";
+import { until } from "./waiting.ts";
 
 /** What happened while clients submitted, workers ran, and one kind of fault was injected again and again. */
 export interface Trial {
@@ -25,7 +26,11 @@ export interface Disturbance {
   inject(testbed: Testbed): Promise<void>;
 }
 
-const BETWEEN_MS = 700;
+const BETWEEN_MS = 300;
+/** Acknowledgements after a fault and before the next. */
+const RESUMED = 80;
+const RESUMED_QUICK = 20;
+const RESUMES_WITHIN_MS = 60_000;
 const ENDED_WITHIN_MS = 90_000;
 const SIZE = { workers: 2, concurrency: 12 };
 
@@ -43,6 +48,7 @@ export async function underLoad(
         const { length } = testbed.client.acknowledged;
         context.say(`${name}, ${time} of ${times}, ${length} jobs acknowledged`);
         await testbed.outages.during(() => inject(testbed));
+        await resumed(testbed, context.isQuick ? RESUMED_QUICK : RESUMED);
       }
       await sleep(BETWEEN_MS);
       const seen = await load.end();
@@ -53,6 +59,14 @@ export async function underLoad(
       await load.abandon();
     }
   });
+}
+
+/** A store that is whole again may still need a moment: a master that was away is believed again after twice the node time-out. */
+async function resumed({ client }: Testbed, count: number): Promise<void> {
+  const enough = client.acknowledged.length + count;
+  const isBack = await until(() => client.acknowledged.length >= enough, { withinMs: RESUMES_WITHIN_MS });
+  if (isBack === undefined)
+    throw new Error(`Nothing was accepted within ${RESUMES_WITHIN_MS} ms after a fault`);
 }
 
 const ANSWERED_WITHIN_MS = 2_000;
