@@ -29,17 +29,20 @@ const NODE_TIMEOUT = ["--cluster-node-timeout", "2000"];
 const LOCK = { HOLDFAST_LOCK_MS: "8000" };
 
 async function inCluster(context: Context): Promise<Trial[]> {
-  return await withServers(startRedisCluster([...NODE_TIMEOUT, ...GUARD]), async (cluster: RedisCluster) => {
-    const shard = await cluster.shardOf("holdfast", "default");
-    return await trials(context, cluster.url, [
-      {
-        name: "cluster, master killed",
-        times: context.isQuick ? 1 : 25,
-        inject: () => killMaster(shard),
-      },
-      { name: "cluster, CLUSTER FAILOVER", times: context.isQuick ? 0 : 50, inject: () => failOver(shard) },
-    ]);
-  });
+  return await withServers(
+    startRedisCluster({ args: [...NODE_TIMEOUT, ...GUARD] }),
+    async (cluster: RedisCluster) => {
+      const shard = await cluster.shardOf("holdfast", "default");
+      return await trials(context, cluster.url, [
+        {
+          name: "cluster, master killed",
+          times: context.isQuick ? 1 : 25,
+          inject: () => killMaster(shard),
+        },
+        { name: "cluster, CLUSTER FAILOVER", times: context.isQuick ? 0 : 50, inject: () => failOver(shard) },
+      ]);
+    },
+  );
 }
 
 async function inSentinelSet(context: Context): Promise<Trial[]> {

@@ -37,22 +37,25 @@ const LOCK = { HOLDFAST_LOCK_MS: "8000" };
 
 async function restarted(context: Context): Promise<Trial[]> {
   const random = context.random.fork("restarted");
-  return await withServers(startRedisCluster([...NODE_TIMEOUT, ...GUARD]), async (servers: RedisCluster) => {
-    const shard = await servers.shardOf("holdfast", "default");
-    const disturbance = {
-      name: "master and replica killed",
-      times: context.isQuick ? 1 : 20,
-      inject: () => killBoth(shard, random.between(0, 3_000)),
-    };
-    return [await underLoad(context, disturbance, { servers, env: LOCK })];
-  });
+  return await withServers(
+    startRedisCluster({ args: [...NODE_TIMEOUT, ...GUARD] }),
+    async (servers: RedisCluster) => {
+      const shard = await servers.shardOf("holdfast", "default");
+      const disturbance = {
+        name: "master and replica killed",
+        times: context.isQuick ? 1 : 20,
+        inject: () => killBoth(shard, random.between(0, 3_000)),
+      };
+      return [await underLoad(context, disturbance, { servers, env: LOCK })];
+    },
+  );
 }
 
 /** Short, so that the jobs of killed workers are found soon. */
 const SHORT_LOCK = { HOLDFAST_LOCK_MS: "2000" };
 
 async function moved(context: Context) {
-  return await withServers(startRedisCluster(GUARD), async (servers: RedisCluster) => {
+  return await withServers(startRedisCluster({ args: GUARD }), async (servers: RedisCluster) => {
     const move = async (prefix: string, times: number, mutation?: Mutation) => {
       const move: Move = { servers, context, absent: 0 };
       const inject = (testbed: Testbed) => moveSlot(testbed, move);
@@ -173,7 +176,7 @@ const losses: readonly Loss[] = [
 
 async function replicated(context: Context) {
   const times = context.isQuick ? 1 : 10;
-  return await withServers(startRedisCluster(NODE_TIMEOUT), async (servers: RedisCluster) => {
+  return await withServers(startRedisCluster({ args: NODE_TIMEOUT }), async (servers: RedisCluster) => {
     const shard = await servers.shardOf("holdfast", "default");
     const trials: Trial[] = [];
     let unheld = 0;

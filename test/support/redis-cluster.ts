@@ -20,12 +20,18 @@ export interface RedisCluster {
 
 const SLOTS = 16_384;
 
-/**
- * Starts six servers, joins them, and waits until the replicas are in sync.
- *
- * @param more arguments of each server, which override these
- */
-export async function startRedisCluster(more: readonly string[] = []): Promise<RedisCluster> {
+export interface ClusterOptions {
+  /** More arguments of each server, such as `["--aclfile", file]`. */
+  readonly args?: readonly string[];
+  /** With all rights, where the arguments ask for a password, such as `admin:secret`. */
+  readonly admin?: string;
+}
+
+/** Starts six servers, joins them, and waits until the replicas are in sync. */
+export async function startRedisCluster({
+  args: more = [],
+  admin,
+}: ClusterOptions = {}): Promise<RedisCluster> {
   const args = [
     "--cluster-enabled",
     "yes",
@@ -36,7 +42,8 @@ export async function startRedisCluster(more: readonly string[] = []): Promise<R
     ...more,
   ];
   const servers = await Promise.all(Array.from({ length: 6 }, () => startRedisServer({ args })));
-  const clients = servers.map(({ url }) => new Redis(url));
+  const user = admin === undefined ? "" : `${admin}@`;
+  const clients = servers.map(({ url }) => new Redis(url.replace("//", `//${user}`)));
   const stop = async () => {
     for (const client of clients) client.disconnect();
     await Promise.all(servers.map((server) => server.stop()));

@@ -25,14 +25,17 @@ export interface SentinelSet {
   readonly sentinels: readonly RedisServer[];
   /** The master, according to the first sentinel. */
   master(): Promise<RedisServer>;
+  /** Lets the sentinels look every 10 s, as they do by default, so that an old master is demoted only after that. */
+  slowDown(): Promise<void>;
+  /** Waits until all sentinels see all replicas in sync again. They then look often. */
+  inSync(): Promise<void>;
   /** Sends one command to the first sentinel. */
   askSentinel(...command: readonly string[]): Promise<unknown>;
   stop(): Promise<void>;
 }
 
 const NAME = "main";
-/** The default is 10 s. */
-const INFO_EVERY_MS = "300";
+const OFTEN_MS = 300;
 
 /** Starts all of it, and waits until the sentinels know each other and the replicas. */
 export async function startSentinelSet({
@@ -89,6 +92,8 @@ export async function startSentinelSet({
         const [, port] = (await askSentinel(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME])) as string[];
         return servers.find((server) => String(server.port) === port) as RedisServer;
       },
+      slowDown: () => lookEvery(asking, 10_000),
+      inSync: () => acquainted(asking, replicas),
       askSentinel: (...command) => askSentinel(command),
       stop,
     };
@@ -110,8 +115,7 @@ function configuration(folder: string, masterPort: number, lines: readonly strin
 }
 
 async function acquainted(clients: readonly Redis[], replicas: number): Promise<void> {
-  for (const client of clients)
-    await client.call("SENTINEL", "DEBUG", "INFO-PERIOD", INFO_EVERY_MS, "PUBLISH-PERIOD", INFO_EVERY_MS);
+  await lookEvery(clients, OFTEN_MS);
   await until("the sentinels know each other and the replicas, which are in sync", async () => {
     const masters = (await askAll(clients, "MASTER")) as string[][];
     const known = (await askAll(clients, "REPLICAS")) as string[][][];
@@ -120,6 +124,12 @@ async function acquainted(clients: readonly Redis[], replicas: number): Promise<
       known.every((fields) => fields.filter(isInSync).length === replicas)
     );
   });
+}
+
+async function lookEvery(clients: readonly Redis[], ms: number): Promise<void> {
+  await Promise.all(
+    clients.map((client) => client.call("SENTINEL", "DEBUG", "INFO-PERIOD", ms, "PUBLISH-PERIOD", OFTEN_MS)),
+  );
 }
 
 function askAll(clients: readonly Redis[], command: string): Promise<unknown[]> {
