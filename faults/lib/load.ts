@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { librarySubmitter, type Submission, type Submitter } from "./client.ts";
 import type { Context } from "./experiment.ts";
@@ -16,6 +17,7 @@ export interface Load {
 /** What clients saw. */
 export interface Seen {
   readonly unanswered: number;
+  /** Milliseconds until the slowest submission was answered, without what this process was late itself. */
   readonly slowestMs: number;
   readonly longestGapMs: number;
   readonly changedIds: number;
@@ -76,6 +78,8 @@ function longestGap(instants: readonly number[]): number {
 }
 
 function timedSubmitter(submitter: Submitter) {
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
   let slowest = 0;
   let isRefusing = false;
   return {
@@ -88,10 +92,11 @@ function timedSubmitter(submitter: Submitter) {
         slowest = Math.max(slowest, performance.now() - begun);
       }
     }) satisfies Submitter,
-    slowestMs: () => slowest,
+    slowestMs: () => Math.max(0, slowest - delay.max / 1e6),
     /** From now on nothing is submitted. */
     refuse() {
       isRefusing = true;
+      delay.disable();
     },
   };
 }
