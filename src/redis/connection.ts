@@ -1,6 +1,7 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { withDeadline } from "../lib/deadline.ts";
+import { ignoreRepliesToAsking } from "./asking.ts";
 import { redisUnavailable } from "./redis-errors.ts";
 
 export type RedisConnection = Redis | Cluster;
@@ -37,6 +38,7 @@ export function openConnection(
     reconnectOnError: (error) => (isReadOnly(error) ? 2 : false),
   };
   const client = createClient(url, options);
+  if (client instanceof Cluster) ignoreRepliesToAsking(client);
   client.on("error", onError);
   return client;
 }

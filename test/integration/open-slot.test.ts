@@ -1,6 +1,9 @@
+import { setImmediate as endOfTurn } from "node:timers/promises";
 import { defineConfig, defineJob, HoldfastError } from "holdfast";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Cluster } from "ioredis";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
+import { openConnection } from "../../src/redis/connection.ts";
 import { startResharding } from "../support/open-slot.ts";
 import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";
 import { createService } from "../support/service.ts";
@@ -85,4 +88,44 @@ describe("while a cluster moves a queue's slot", () => {
     });
     expect([...sent.values()].filter((times) => times !== 1)).toEqual([]);
   }, 60_000);
+
+  it("does not end a process whose connection is lost while it asks for a key that has moved", async () => {
+    const unhandled = vi.fn();
+    process.on("unhandledRejection", unhandled);
+    onTestFinished(() => void process.off("unhandledRejection", unhandled));
+    const connection = openConnection(cluster.url, "retrying", () => {}) as Cluster;
+    const resharding = startResharding(cluster.shards.map(({ master }) => master.url));
+    try {
+      await connection.set("{lost}:key", "value");
+      const slot = await resharding.open("{lost}:key");
+      await slot.moveKeys(1);
+      for (const client of [connection, connection.duplicate()]) {
+        expect(await client.get("{lost}:key")).toBe("value");
+        await loseWhileAsking(client, slot.targetPort);
+      }
+      await slot.close();
+    } finally {
+      resharding.stop();
+      connection.disconnect();
+    }
+    expect(unhandled).not.toHaveBeenCalled();
+  }, 60_000);
 });
+
+/** Disconnects a client whose question is under way to a master that hangs. */
+async function loseWhileAsking(client: Cluster, port: number): Promise<void> {
+  const target = cluster.shards.find(({ master }) => master.port === port)?.master;
+  const node = client.nodes().find(({ options }) => options.port === port);
+  if (target === undefined || node === undefined) throw new Error("The target is unknown");
+  process.kill(target.pid, "SIGSTOP");
+  try {
+    const read = client.get("{lost}:key").catch(() => "lost");
+    const asked = () => (node as unknown as { commandQueue: { length: number } }).commandQueue.length > 0;
+    await until("the question is under way", asked);
+    client.disconnect();
+    expect(await read).toBe("lost");
+    await endOfTurn();
+  } finally {
+    process.kill(target.pid, "SIGCONT");
+  }
+}

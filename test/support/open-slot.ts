@@ -2,6 +2,8 @@ import { Redis } from "ioredis";
 
 /** A slot of a cluster while it moves from one master to another. */
 export interface OpenSlot {
+  /** Of the master that gets it. */
+  readonly targetPort: number;
   /** Moves some of its keys. @returns how many */
   moveKeys(count: number): Promise<number>;
   /** Moves the remaining keys, and then the slot itself. */
@@ -55,6 +57,7 @@ async function openSlot(clients: readonly Redis[], key: string): Promise<OpenSlo
     return keys.length;
   };
   return {
+    targetPort: Number(target.options.port),
     moveKeys,
     async close() {
       while ((await moveKeys(100)) > 0);
