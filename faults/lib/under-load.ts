@@ -15,6 +15,8 @@ export interface Trial {
   readonly slowestMs: number;
   /** Milliseconds for which nothing was acknowledged, at the longest. */
   readonly longestGapMs: number;
+  /** Processes that ended although nobody killed them. */
+  readonly ended: number;
   /** Keys that were answered with another job's id when they were sent again. */
   readonly changedIds: number;
 }
@@ -54,7 +56,7 @@ export async function underLoad(
       const seen = await load.end();
       const verdict = await check(testbed, ENDED_WITHIN_MS);
       verdict.counts.faults = times;
-      return { name, verdict, ...seen };
+      return { name, verdict, ended: endedByThemselves(testbed), ...seen };
     } finally {
       await load.abandon();
     }
@@ -67,6 +69,10 @@ async function resumed({ client }: Testbed, count: number): Promise<void> {
   const isBack = await until(() => client.acknowledged.length >= enough, { withinMs: RESUMES_WITHIN_MS });
   if (isBack === undefined)
     throw new Error(`Nothing was accepted within ${RESUMES_WITHIN_MS} ms after a fault`);
+}
+
+function endedByThemselves({ workers, deaths }: Testbed): number {
+  return workers.reduce((ends, { lives }) => ends + lives - 1, 0) - deaths.length;
 }
 
 const ANSWERED_WITHIN_MS = 2_000;
@@ -98,8 +104,9 @@ export function outcomeOf(trials: readonly Trial[], controls: readonly Control[]
       ]),
     },
     measured: [],
-    broken: trials.flatMap(({ name, verdict, slowestMs, changedIds }) => [
+    broken: trials.flatMap(({ name, verdict, slowestMs, changedIds, ended }) => [
       ...brokenBy(verdict).map((what) => `${name}: ${what}`),
+      ...(ended > 0 ? [`${name}: ${ended} workers ended by themselves`] : []),
       ...(changedIds > 0 ? [`${name}: ${changedIds} keys have two ids`] : []),
       ...(slowestMs > ANSWERED_WITHIN_MS ? [`${name}: a call took ${Math.round(slowestMs)} ms`] : []),
     ]),
