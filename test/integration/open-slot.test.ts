@@ -21,7 +21,7 @@ const mail = defineJob({
 
 let cluster: RedisCluster;
 beforeAll(async () => {
-  cluster = await startRedisCluster();
+  cluster = await startRedisCluster({ args: ["--min-replicas-to-write", "1"] });
 }, 60_000);
 afterAll(() => cluster.stop());
 
