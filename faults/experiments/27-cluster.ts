@@ -97,11 +97,14 @@ interface Move {
 }
 
 const BACKLOG = 150;
-const KEYS_AT_ONCE = 40;
+/** However many keys there are. */
+const STEPS = 25;
+/** The share of these steps in which a worker is killed. */
+const KILLED = 0.12;
 
 /** Moves the queue's slot with a backlog in it, kills workers, and reads jobs meanwhile. */
 async function moveSlot(testbed: Testbed, move: Move): Promise<void> {
-  const { random, isQuick } = move.context;
+  const { random } = move.context;
   const from = testbed.client.acknowledged.length;
   const backlog = Array.from({ length: BACKLOG }, (_, index) => actJob(`backlog-${from}-${index}`, random));
   await inLanes(backlog, 16, async (job) => void (await testbed.client.submit(job)));
@@ -109,8 +112,9 @@ async function moveSlot(testbed: Testbed, move: Move): Promise<void> {
   const slot = await resharding.open(`${testbed.env.HOLDFAST_PREFIX}:{default}:`);
   const reading = readWhile(testbed, move);
   try {
-    while ((await slot.moveKeys(KEYS_AT_ONCE)) > 0) {
-      if (random.next() < (isQuick ? 0.1 : 0.05)) random.pick(testbed.workers).signal("SIGKILL");
+    const atOnce = Math.ceil((await slot.countKeys()) / STEPS);
+    while ((await slot.moveKeys(atOnce)) > 0) {
+      if (random.next() < KILLED) random.pick(testbed.workers).signal("SIGKILL");
       await sleep(random.between(0, 60));
     }
     await slot.close();

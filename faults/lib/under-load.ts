@@ -55,7 +55,7 @@ export async function underLoad(
       await sleep(BETWEEN_MS);
       const seen = await load.end();
       const verdict = await check(testbed, ENDED_WITHIN_MS);
-      verdict.counts.faults = times;
+      verdict.counts.faults = times + testbed.deaths.length;
       return { name, verdict, ended: endedByThemselves(testbed), ...seen };
     } finally {
       await load.abandon();

@@ -4,6 +4,8 @@ import { Redis } from "ioredis";
 export interface OpenSlot {
   /** Of the master that gets it. */
   readonly targetPort: number;
+  /** How many keys its old master still has. */
+  countKeys(): Promise<number>;
   /** Moves some of its keys. @returns how many */
   moveKeys(count: number): Promise<number>;
   /** Moves the remaining keys, and then the slot itself. */
@@ -58,6 +60,7 @@ async function openSlot(clients: readonly Redis[], key: string): Promise<OpenSlo
   };
   return {
     targetPort: Number(target.options.port),
+    countKeys: async () => Number(await source.cluster("COUNTKEYSINSLOT", slot)),
     moveKeys,
     async close() {
       while ((await moveKeys(100)) > 0);
