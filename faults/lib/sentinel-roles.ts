@@ -11,10 +11,7 @@ const NAME = "main";
 export async function settled(set: SentinelSet): Promise<RedisServer> {
   const found = await until(
     async () => {
-      const addresses = await Promise.all(
-        set.sentinels.map((sentinel) => ask(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)),
-      );
-      const ports = new Set(addresses.map((address) => (address as string[])[1]));
+      const ports = new Set(await Promise.all(set.sentinels.map(masterPort)));
       const master = set.servers.find(({ port }) => ports.has(String(port)));
       if (ports.size !== 1 || master === undefined) return undefined;
       return (await replicasOf(master)) === set.servers.length - 1 && master;
@@ -25,10 +22,21 @@ export async function settled(set: SentinelSet): Promise<RedisServer> {
   return found;
 }
 
+/** @returns undefined if the sentinel does not answer in time */
+async function masterPort(sentinel: RedisServer): Promise<string | undefined> {
+  try {
+    const address = await ask(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME);
+    return (address as string[])[1];
+  } catch {
+    return undefined;
+  }
+}
+
 async function untilPromoted(set: SentinelSet, before: RedisServer): Promise<void> {
+  const [sentinel] = set.sentinels as [RedisServer];
   const isPromoted = async () => {
-    const address = await ask(set.sentinels[0] as RedisServer, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME);
-    return (address as string[])[1] !== String(before.port);
+    const port = await masterPort(sentinel);
+    return port !== undefined && port !== String(before.port);
   };
   if ((await until(isPromoted, { withinMs: WITHIN_MS })) === undefined)
     throw new Error("Nobody was promoted");
