@@ -109,9 +109,9 @@ async function moveSlot(testbed: Testbed, move: Move): Promise<void> {
   const backlog = Array.from({ length: BACKLOG }, (_, index) => actJob(`backlog-${from}-${index}`, random));
   await inLanes(backlog, 16, async (job) => void (await testbed.client.submit(job)));
   const resharding = startResharding(move.servers.shards.map(({ master }) => master.url));
-  const slot = await resharding.open(`${testbed.env.HOLDFAST_PREFIX}:{default}:`);
-  const reading = readWhile(testbed, move);
+  const reading = await startReading(testbed, move);
   try {
+    const slot = await resharding.open(`${testbed.env.HOLDFAST_PREFIX}:{default}:`);
     const atOnce = Math.ceil((await slot.countKeys()) / STEPS);
     while ((await slot.moveKeys(atOnce)) > 0) {
       if (random.next() < KILLED) random.pick(testbed.workers).signal("SIGKILL");
@@ -127,29 +127,27 @@ async function moveSlot(testbed: Testbed, move: Move): Promise<void> {
 const READERS = 4;
 
 /** Reads the status of acknowledged jobs until it is stopped. */
-function readWhile(testbed: Testbed, move: Move) {
+async function startReading(testbed: Testbed, move: Move) {
+  const { createProducer, application } = await testbed.installation.library();
+  const producer = await createProducer(application, { ...testbed.env, REDIS_URL: testbed.store.url });
+  const { acknowledged } = testbed.client;
   let isOver = false;
-  const reading = (async () => {
-    const { createProducer, application } = await testbed.installation.library();
-    const producer = await createProducer(application, { ...testbed.env, REDIS_URL: testbed.store.url });
-    const { acknowledged } = testbed.client;
-    const chosen = (function* () {
-      while (!isOver) yield acknowledged[move.context.random.between(0, acknowledged.length - 1)]?.id ?? "";
-    })();
-    await inLanes(chosen, READERS, async (id) => {
-      const isAbsent = await producer.status(id).then(
-        (status) => status === undefined,
-        () => false,
-      );
-      if (isAbsent) move.absent += 1;
-      await sleep(READ_PAUSE_MS);
-    });
-    await producer.stop();
+  const chosen = (function* () {
+    while (!isOver) yield acknowledged[move.context.random.between(0, acknowledged.length - 1)]?.id ?? "";
   })();
+  const reading = inLanes(chosen, READERS, async (id) => {
+    const isAbsent = await producer.status(id).then(
+      (status) => status === undefined,
+      () => false,
+    );
+    if (isAbsent) move.absent += 1;
+    await sleep(READ_PAUSE_MS);
+  });
   return {
     async stop() {
       isOver = true;
       await reading;
+      await producer.stop();
     },
   };
 }
