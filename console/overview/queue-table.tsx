@@ -3,6 +3,7 @@ import { count, rate } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { Age } from "../parts/time.tsx";
 import type { QueueOverview } from "../service/answers.ts";
+import { PauseNote, QueueHand } from "./queue-hand.tsx";
 
 interface QueueColumn {
   readonly title: string;
@@ -22,6 +23,7 @@ const columns: readonly QueueColumn[] = [
   { title: "Failed/s", cell: ({ failedPerSecond }) => rate(failedPerSecond) },
   { title: "Failed", cell: ({ failed }) => count(failed) },
   { title: "In doubt", cell: ({ inDoubt }) => count(inDoubt) },
+  { title: "Pause", cell: (queue) => <QueueHand {...queue} /> },
 ];
 
 /** The jobs of each queue by state, and the age of the oldest waiting one. */
@@ -45,7 +47,7 @@ export function QueueTable({ queues }: { readonly queues: readonly QueueOverview
             <tr key={queue.name}>
               <th scope="row">
                 <Text of={queue.name} />
-                {queue.isPaused && <span className="tag"> paused</span>}
+                <PauseNote paused={queue.paused} />
               </th>
               {columns.map(({ title, cell }) => (
                 <td key={title} data-title={title}>

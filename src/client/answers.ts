@@ -6,6 +6,7 @@ import type { FailureGroup, FailureGroups } from "../operate/failure-groups.ts";
 import type { Finding } from "../operate/finding.ts";
 import type { JobDetail } from "../operate/job-detail.ts";
 import type { JobPage } from "../operate/list-jobs.ts";
+import type { QueueView } from "../operate/queues.ts";
 import type { MatchingGroup, RetriedFailed } from "../operate/retry-failed.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "../schedule/schedule-status.ts";
 import type { ListedJob } from "../status/job-status.ts";
@@ -19,6 +20,7 @@ export type {
   ListedJob,
   MatchingGroup,
   PastTick,
+  QueueView,
   ResolvedJob,
   ScheduleStatus,
 };

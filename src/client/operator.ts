@@ -10,6 +10,7 @@ import type {
   JobDetail,
   JobPage,
   PastTick,
+  QueueView,
   ResolvedJob,
   RetriedJobs,
   ScheduleStatus,
@@ -97,8 +98,24 @@ export interface OperatorCalls {
   explainTick(schedule: string, at: Date): Promise<ExplainedTick>;
   /** Submits a schedule's job now, and like a submission sends it again. @throws HoldfastError `SCHEDULE_NOT_FOUND` */
   runSchedule(schedule: string, options: { readonly idempotencyKey: string }): Promise<Receipt>;
+  /** Lists queues: what waits and runs, whether they are paused, and their limits. */
+  queues(): Promise<readonly QueueView[]>;
+  /** Lets no further job of a queue start; running ones go on. @throws HoldfastError `QUEUE_NOT_FOUND` */
+  pauseQueue(name: string, pause: { readonly reason: string }): Promise<QueueView>;
+  /** Lets the jobs of a paused queue start again. @throws HoldfastError `QUEUE_NOT_FOUND` */
+  resumeQueue(name: string): Promise<QueueView>;
+  /** Limits a queue in place of what is declared; without any limit, the declared ones count again. @throws HoldfastError `QUEUE_NOT_FOUND` */
+  limitQueue(name: string, limits: ClientLimits): Promise<QueueView>;
   /** Whether the API can keep its promises now. */
   health(): Promise<Health>;
+}
+
+/** Limits of a queue over all workers. */
+export interface ClientLimits {
+  /** How many jobs may run at a time. */
+  readonly concurrency?: number;
+  /** How many jobs may start in a time, such as `"10/1s"`. */
+  readonly rate?: string;
 }
 
 export function operatorCalls(api: Api): OperatorCalls {
@@ -135,8 +152,23 @@ export function operatorCalls(api: Api): OperatorCalls {
       const { accepted } = await change<{ accepted: string[] }>("/store/accept-loss", acceptance);
       return accepted;
     },
+    ...queueCalls(api),
     ...scheduleCalls(api),
     health: () => api.once({ path: "/health/ready" }, undefined, readHealth),
+  };
+}
+
+function queueCalls(api: Api): Pick<OperatorCalls, "queues" | "pauseQueue" | "resumeQueue" | "limitQueue"> {
+  const path = (name: string, act: string) => `/queues/${encodeURIComponent(name)}/${act}`;
+  return {
+    async queues() {
+      return (await api.again<{ queues: QueueView[] }>({ path: "/queues" })).queues;
+    },
+    pauseQueue: async (name, pause) =>
+      await api.once({ path: path(name, "pause"), method: "POST", body: JSON.stringify(pause) }),
+    resumeQueue: async (name) => await api.once({ path: path(name, "resume"), method: "POST" }),
+    limitQueue: async (name, limits) =>
+      await api.once({ path: path(name, "limits"), method: "PUT", body: JSON.stringify(limits) }),
   };
 }
 

@@ -22,6 +22,7 @@ export const errorCodes = {
   HOST_NOT_ALLOWED: { httpStatus: 421, retryable: false, title: "This host name is not served" },
   RATE_LIMITED: { httpStatus: 429, retryable: true, title: "The API key has used up its limit" },
   JOB_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such job" },
+  QUEUE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such queue" },
   SCHEDULE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such schedule" },
   ROUTE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such resource" },
   EFFECT_NOT_IN_DOUBT: { httpStatus: 409, retryable: false, title: "The effect is not in doubt" },

@@ -21,6 +21,7 @@ import { addJobStatusRoute } from "./routes/job-status.ts";
 import { addMetricsRoute } from "./routes/metrics.ts";
 import { addJobOperationRoutes } from "./routes/operate-jobs.ts";
 import { addOverviewRoutes } from "./routes/overview.ts";
+import { addQueueRoutes } from "./routes/queues.ts";
 import { addScheduleRoutes } from "./routes/schedules.ts";
 import { addSessionRoutes } from "./routes/session.ts";
 import { addRedisRoutes } from "./routes/store.ts";
@@ -86,6 +87,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   addDoubtRoutes(server, parts);
   addScheduleRoutes(server, parts);
   addOverviewRoutes(server, parts);
+  addQueueRoutes(server, parts);
   addRedisRoutes(server, parts);
   addMetricsRoute(server, parts);
   addHealthRoutes(server, parts);

@@ -1,10 +1,8 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { JobContract, JobHandler } from "./define-job.ts";
 import type { Schedule } from "./define-schedule.ts";
+import { type QueueDefinition, type QueueSettings, queueFaults, queueSettings } from "./queue-settings.ts";
 import type { Schema } from "./schema.ts";
-
-/** A worker has a connection for each. */
-export const PARTITIONS_MAX = 64;
 
 export interface ApplicationDefinition {
   /** Contracts from `defineJob`. Every process loads them. */
@@ -20,7 +18,7 @@ export interface ApplicationDefinition {
    * Settings of queues, by name.
    *
    * @default none
-   * @example { mails: { partitions: 8 } }
+   * @example { mails: { concurrency: 50, rate: "100/1s" }, reports: { globalConcurrency: 2 } }
    */
   readonly queues?: Readonly<Record<string, QueueDefinition>>;
   /** Schedules from `defineSchedule`. @default none */
@@ -35,24 +33,13 @@ export interface ApplicationDefinition {
   readonly env?: Schema;
 }
 
-/** Settings of one queue. */
-export interface QueueDefinition {
-  /**
-   * How many partitions a new queue gets, 1 to 64: a hot queue spreads over as many slots of a Redis Cluster. A queue that is in use
-   * is divided by `holdfast queues partition`.
-   *
-   * @default 1
-   */
-  readonly partitions?: number;
-}
-
 /** A valid application. */
 export interface Application {
   readonly jobs: ReadonlyMap<string, JobContract>;
   /** The queues of its jobs, then their former queues. */
   readonly queues: readonly string[];
-  /** How many partitions it declares for new queues. */
-  readonly partitions: ReadonlyMap<string, number>;
+  /** What it declares for queues. */
+  readonly queueSettings: ReadonlyMap<string, QueueSettings>;
   readonly handlers: () => Promise<readonly JobHandler[]>;
   readonly schedules: readonly Schedule[];
   readonly env?: Schema | undefined;
@@ -87,26 +74,13 @@ export function defineConfig(definition: ApplicationDefinition): Application {
   return {
     jobs: new Map(jobs.map((job) => [job.type, job])),
     queues,
-    partitions: new Map(Object.entries(declared).map(([name, { partitions = 1 }]) => [name, partitions])),
+    queueSettings: new Map(
+      Object.entries(declared).map(([name, settings]) => [name, queueSettings(settings)]),
+    ),
     handlers: definition.handlers ?? (async () => []),
     schedules,
     env: definition.env,
   };
-}
-
-function queueFaults(
-  name: string,
-  { partitions = 1, ...others }: QueueDefinition,
-  queues: readonly string[],
-): string[] {
-  const isCount = Number.isInteger(partitions) && partitions >= 1 && partitions <= PARTITIONS_MAX;
-  return [
-    ...(queues.includes(name) ? [] : [`queue "${name}": no job is in it`]),
-    ...(isCount
-      ? []
-      : [`queue "${name}": partitions: expected 1 to ${PARTITIONS_MAX}, got ${JSON.stringify(partitions)}`]),
-    ...Object.keys(others).map((key) => `queue "${name}": unknown setting "${key}"`),
-  ];
 }
 
 /** The environment variables that jobs require, each with the types that require it. */

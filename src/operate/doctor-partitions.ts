@@ -6,11 +6,11 @@ import { type Finding, finding, ok } from "./finding.ts";
 
 /** Checks each queue that has partitions, or should have: how many there are, and which of them share a master. */
 export async function diagnosePartitions(
-  { queues, partitions }: Application,
+  { queues, queueSettings }: Application,
   stores: QueueStores,
 ): Promise<Finding[]> {
   const found = queues.map(async (queue) => [
-    ...declaration(queue, partitions.get(queue), stores),
+    ...declaration(queue, queueSettings.get(queue)?.partitions, stores),
     ...earlier(queue, stores),
     ...(await masters(queue, stores)),
   ]);

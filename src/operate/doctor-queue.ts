@@ -89,11 +89,13 @@ function brokenWorkers({ workers: known }: QueueReading): Finding[] {
 
 function pause({ queue }: QueueReading): Finding[] {
   if (!queue.isPaused) return [];
+  const { reason = "", by = "", since } = queue.paused ?? {};
+  const found = reason === "" ? "paused by another tool" : `paused by ${by} since ${since}: ${reason}`;
   const advice = {
-    reason: "none of its jobs runs until it is resumed",
-    remedy: "resume it with the tool that paused it",
+    reason: "none of its jobs starts until it is resumed",
+    remedy: `holdfast queues resume ${queue.name}`,
   };
-  return [finding(`queue ${queue.name}`, "warn", "paused", advice)];
+  return [finding(`queue ${queue.name}`, "warn", found, advice)];
 }
 
 async function delayedJobs(

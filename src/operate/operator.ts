@@ -18,6 +18,7 @@ import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
+import { openQueueOperator, type QueueOperator } from "./queues.ts";
 import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
 
 /** Why a loss is accepted, and by whom. The audit log keeps both. */
@@ -76,6 +77,8 @@ export interface Operator {
    * @returns the queues that had lost data
    */
   acceptLoss(acceptance: Acceptance): Promise<string[]>;
+  /** Pause, resume and limit queues. */
+  readonly queues: QueueOperator;
   /** Who resolved which doubt or accepted which loss, the latest first. */
   auditTrail(limit: number): Promise<AuditEntry[]>;
 }
@@ -160,7 +163,18 @@ export function openOperator(
       };
       return (await inTime(Promise.all(partitions().map(accept)))).flat();
     },
+    queues: inTimeAll(openQueueOperator(stores, queues)),
     auditTrail: (limit) => readAuditLog(partitions(), limit),
+  };
+}
+
+function inTimeAll(operator: QueueOperator): QueueOperator {
+  return {
+    list: () => inTime(operator.list()),
+    show: (name) => inTime(operator.show(name)),
+    pause: (name, act) => inTime(operator.pause(name, act)),
+    resume: (name) => inTime(operator.resume(name)),
+    limit: (name, limits, by) => inTime(operator.limit(name, limits, by)),
   };
 }
 

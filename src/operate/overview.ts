@@ -10,6 +10,13 @@ const percentilesSchema = z.object({
 });
 export type Percentiles = Readonly<z.output<typeof percentilesSchema>>;
 
+/** Who paused a queue, and why. */
+export const pauseSchema = z.object({
+  reason: z.string().meta({ description: "Empty if another tool paused it." }),
+  by: z.string(),
+  since: instant.nullable(),
+});
+
 const queueOverviewSchema = z.object({
   name: z.string(),
   waiting: z.int(),
@@ -27,6 +34,7 @@ const queueOverviewSchema = z.object({
   completedPerSecond: z.number(),
   failedPerSecond: z.number(),
   isPaused: z.boolean(),
+  paused: pauseSchema.nullable().meta({ description: "By whom and why; null if it is not paused." }),
 });
 export type QueueOverview = Readonly<z.output<typeof queueOverviewSchema>>;
 

@@ -1,12 +1,14 @@
 import { nearestTime } from "../lib/iso-time.ts";
 import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../queue/heartbeat.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
+import { readControl } from "../queue/queue-control.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { type Activity, readActivity } from "../queue/read-activity.ts";
 import { type Backlog, readBacklog } from "../queue/read-backlog.ts";
 import { CLOCK_TOLERANCE_MS } from "../redis/clock.ts";
 import type { CountCancelled } from "./count-cancelled.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
+import { shownPause } from "./queues.ts";
 
 /** One reading of a queue. */
 export interface QueueReading {
@@ -30,7 +32,11 @@ export async function readQueue(
   countCancelled: CountCancelled = async () => 0,
 ): Promise<QueueReading> {
   const readings = await Promise.all(partitions.map((store) => readPartition(store, countCancelled)));
-  return readings.reduce(together);
+  const reading = readings.reduce(together);
+  const [first, ...others] = partitions;
+  if (!reading.queue.isPaused || first === undefined) return reading;
+  const { pause } = await readControl([first, ...others]);
+  return { ...reading, queue: { ...reading.queue, paused: shownPause(pause) } };
 }
 
 async function readPartition(store: QueueStore, countCancelled: CountCancelled): Promise<QueueReading> {
@@ -50,6 +56,7 @@ async function readPartition(store: QueueStore, countCancelled: CountCancelled):
       completedPerSecond,
       failedPerSecond,
       isPaused,
+      paused: null,
     },
     workers: workersOf(name, activity, backlog),
     liveWorkers: backlog.workers,

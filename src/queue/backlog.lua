@@ -6,7 +6,7 @@
   ARGV[1] what all keys of the queue begin with   ARGV[2] milliseconds without a heartbeat after which a worker is not counted
 
   Returns { waiting, prioritized, delayed, active, completed, failed, workers, doubts,
-    milliseconds for which the next job could have run, milliseconds since the oldest doubt }
+    milliseconds for which the next job could have run, milliseconds since the oldest doubt, 1 if it is paused }
 ]]
 local prefix, now = ARGV[1], nowMs()
 local function key(name) return prefix .. name end
@@ -41,4 +41,5 @@ return {
   redis.call("ZCARD", KEYS[1]),
   now - since,
   doubt and now - doubt or 0,
+  redis.call("HEXISTS", key("meta"), "paused"),
 }

@@ -34,7 +34,7 @@ export async function connectQueues(
   const epochs = await openEpochs({
     client: redis.client,
     queues: application.queues,
-    partitions: application.partitions,
+    declared: application.queueSettings,
     settings,
     log,
     isKept: log !== undefined && as === "role",

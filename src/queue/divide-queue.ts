@@ -3,6 +3,7 @@ import { queueOfId } from "../job/job-id.ts";
 import { type RedisConnection, serversOf } from "../redis/connection.ts";
 import { readLayout, setLayout } from "./layouts.ts";
 import { changedLayout, type Layout, parseLayout, partitionNames, partitionOf } from "./partitions.ts";
+import { carryControl, type Partitions } from "./queue-control.ts";
 import type { QueueStore, QueueStores } from "./queue-store.ts";
 import { readBacklog } from "./read-backlog.ts";
 
@@ -37,8 +38,14 @@ export async function divideQueue(
   const layout = changedLayout(found, partitions);
   const after = parseLayout(layout);
   if (after.former.length > FORMER_MAX) throw tooManyEarlier(queue, before);
+  await carryControl(partitionsOf(stores, queue, before), partitionsOf(stores, queue, after));
   await writeEverywhere(client, prefix, { queue, found, layout });
   return { before, after, still: undefined };
+}
+
+function partitionsOf(stores: QueueStores, queue: string, layout: Layout): Partitions {
+  const [, ...others] = partitionNames(queue, layout);
+  return [stores.of(queue), ...others.map(stores.of)];
 }
 
 interface Change {

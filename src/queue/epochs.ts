@@ -1,4 +1,5 @@
 import type { Settings } from "../config/settings.ts";
+import type { QueueSettings } from "../job/queue-settings.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { redisUrl } from "../redis/connect.ts";
@@ -15,8 +16,7 @@ import { queueKeys } from "./queue-keys.ts";
 export interface EpochsOptions {
   readonly client: RedisConnection;
   readonly queues: readonly string[];
-  /** How many partitions the application declares for queues that are new. */
-  readonly partitions: ReadonlyMap<string, number>;
+  readonly declared: ReadonlyMap<string, QueueSettings>;
   readonly settings: Settings;
   readonly log: Logger | undefined;
   /** Whether the epochs that are seen are kept in the data directory: a role runs for long, and has successors. */
@@ -37,7 +37,7 @@ const CHECK_EVERY_MS = 1_000;
 
 /** Starts comparing Redis with what this process, or one before it, has seen. */
 export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
-  const { client, queues, partitions, settings, log, isKept } = options;
+  const { client, queues, declared, settings, log, isKept } = options;
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_DURABILITY: durability, HOLDFAST_DATA_DIR: dataDir } = settings;
   const file = epochFile(dataDir, redisUrl(settings), prefix);
   const before = file.read();
@@ -54,7 +54,7 @@ export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
       durability,
       write: writers.of(),
       remembered: before.get(partition),
-      layout: knownLayout({ client, prefix, partition, layouts, partitions, first: of }),
+      layout: knownLayout({ client, prefix, partition, layouts, declared, first: of }),
       async onLoss(loss) {
         await Promise.all(listeners.map((listener) => listener(partition)));
         report(log, partition, loss);
@@ -101,18 +101,18 @@ interface PartOfQueue {
   readonly prefix: string;
   readonly partition: string;
   readonly layouts: Layouts;
-  readonly partitions: ReadonlyMap<string, number>;
+  readonly declared: ReadonlyMap<string, QueueSettings>;
   /** The epoch of a queue's first partition, whose layout counts. */
   readonly first: (queue: string) => Epoch;
 }
 
 /** The first partition's layout counts; the others follow it. */
-function knownLayout({ client, prefix, partition, layouts, partitions, first }: PartOfQueue): KnownLayout {
+function knownLayout({ client, prefix, partition, layouts, declared, first }: PartOfQueue): KnownLayout {
   const queue = queueOfPartition(partition);
-  const declared = partition === queue ? (partitions.get(queue) ?? 1) : 1;
+  const partitions = partition === queue ? (declared.get(queue)?.partitions ?? 1) : 1;
   return {
     known: () => layouts.textOf(queue),
-    first: declared === 1 ? "" : String(declared),
+    first: partitions === 1 ? "" : String(partitions),
     async agree(found) {
       if (found === layouts.textOf(queue)) return found;
       if (partition === queue) {

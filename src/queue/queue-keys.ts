@@ -22,6 +22,8 @@ export function queueKeys(prefix: string, queue: string) {
     active: key("active"),
     completed: key("completed"),
     failed: key("failed"),
+    /** Who paused the queue or limits it by hand, and what the application declares. */
+    control: key("control"),
     events: key("events"),
     meta: key("meta"),
     /** Holds the id of the job that has a deduplication key. */

@@ -35,18 +35,20 @@ function backlogReporter(
 ): (reading: Reading | undefined) => void {
   const ping = metrics.gauge("holdfast_store_ping_seconds");
   const jobs = metrics.gauge("holdfast_jobs");
+  const paused = metrics.gauge("holdfast_queue_paused");
   const waitingAge = metrics.gauge("holdfast_oldest_waiting_age_seconds");
   const workers = metrics.gauge("holdfast_workers");
   const doubts = metrics.gauge("holdfast_effects_in_doubt");
   const doubtAge = metrics.gauge("holdfast_effects_in_doubt_oldest_age_seconds");
   return (reading) => {
     ping.remove(); // `reset` would set it to 0: it has no labels
-    for (const gauge of [jobs, waitingAge, workers, doubts, doubtAge]) gauge.reset();
+    for (const gauge of [jobs, paused, waitingAge, workers, doubts, doubtAge]) gauge.reset();
     if (reading === undefined) return;
     ping.labels().set(reading.pingMs / 1_000);
     for (const [index, backlog] of reading.backlogs.entries()) {
       const queue = queues[index] ?? "";
       for (const [state, count] of Object.entries(backlog.jobs)) jobs.labels(queue, state).set(count);
+      paused.labels(queue).set(backlog.isPaused ? 1 : 0);
       waitingAge.labels(queue).set(backlog.oldestWaitingMs / 1_000);
       workers.labels(queue).set(backlog.workers);
       doubts.labels(queue).set(backlog.doubts);

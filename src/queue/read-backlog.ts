@@ -16,6 +16,7 @@ export interface Backlog {
   /** Effects in doubt, and the age of the oldest in milliseconds; 0 where there is none. */
   readonly doubts: number;
   readonly oldestDoubtMs: number;
+  readonly isPaused: boolean;
 }
 
 const script = loadScript(import.meta.url, "backlog.lua", nowLua, encodingsLua);
@@ -24,14 +25,26 @@ const script = loadScript(import.meta.url, "backlog.lua", nowLua, encodingsLua);
 export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog> {
   const args = [keys.start, SILENT_AFTER_MS];
   const reply = await script.run(client, [keys.doubts, keys.workersSeen], args);
-  const [waiting, prioritized, delayed, active, completed, failed, workers, doubts, waitingMs, doubtMs] =
-    reply as Numbers;
+  const [
+    waiting,
+    prioritized,
+    delayed,
+    active,
+    completed,
+    failed,
+    workers,
+    doubts,
+    waitingMs,
+    doubtMs,
+    paused,
+  ] = reply as Numbers;
   return {
     jobs: { waiting, prioritized, delayed, active, completed, failed },
     workers,
     oldestWaitingMs: waitingMs,
     doubts,
     oldestDoubtMs: doubtMs,
+    isPaused: paused === 1,
   };
 }
 
@@ -50,10 +63,11 @@ function together(a: Backlog, b: Backlog): Backlog {
     oldestWaitingMs: Math.max(a.oldestWaitingMs, b.oldestWaitingMs),
     doubts: a.doubts + b.doubts,
     oldestDoubtMs: Math.max(a.oldestDoubtMs, b.oldestDoubtMs),
+    isPaused: a.isPaused || b.isPaused,
   };
 }
 
-type Numbers = [number, number, number, number, number, number, number, number, number, number];
+type Numbers = [number, number, number, number, number, number, number, number, number, number, number];
 
 /** BullMQ's score of a due time is milliseconds × 4096; see encodings.lua. */
 const DUE_SCALE = 4096;

@@ -9,8 +9,13 @@ const timed = ["moveToActive", "moveToFinished", "moveToDelayed", "retryJob"];
 const REDIS_TIME =
   'do local t = redis.call("TIME") ARGV[2] = string.format("%.0f", t[1] * 1000 + math.floor(t[2] / 1000)) end\n';
 
+/** All workers of a process share its connection. */
+const onTime = new WeakSet<RedisConnection>();
+
 /** Makes BullMQ's scripts on this connection use Redis's clock: a wrong clock deletes no kept job and runs no delayed one early. */
 export function onRedisTime(client: RedisConnection): RedisConnection {
+  if (onTime.has(client)) return client;
+  onTime.add(client);
   const define = client.defineCommand.bind(client);
   client.defineCommand = (name, definition) => {
     // BullMQ defines them as `moveToActive:6.7.0`.

@@ -56,6 +56,12 @@ export const metricDefinitions = {
     help: "Jobs by BullMQ's state; completed and failed ones while they are kept.",
     reportedBy: everyProcess,
   },
+  holdfast_queue_paused: {
+    kind: "gauge",
+    labels: ["queue"],
+    help: "1 while the queue is paused, 0 otherwise.",
+    reportedBy: everyProcess,
+  },
   holdfast_oldest_waiting_age_seconds: {
     kind: "gauge",
     labels: ["queue"],

@@ -3,11 +3,14 @@ import { openEffects } from "../effect/effects.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger.ts";
 import { startLedgerSweep } from "../effect/ledger-sweep.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
+import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
+import type { QueueLimits } from "../job/queue-settings.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
-import type { QueueStore } from "../queue/queue-store.ts";
+import { declareLimits } from "../queue/queue-control.ts";
+import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { Slots } from "../queue/slots.ts";
 import type { Events } from "../telemetry/events.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -18,6 +21,7 @@ import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 export interface WorkerParts {
   /** Unique to this process. */
   readonly name: string;
+  readonly application: Pick<Application, "queueSettings">;
   readonly settings: Settings;
   readonly log: Logger;
   readonly queues: ConnectedQueues;
@@ -29,7 +33,8 @@ export interface WorkerParts {
 export function consumeQueue(queue: string, worker: WorkerParts, onStuck: () => void): Running {
   const { stores } = worker.queues;
   const { HOLDFAST_CONCURRENCY: concurrency } = worker.settings;
-  const slots = new Slots(concurrency.named.get(queue) ?? concurrency.each);
+  const declared = worker.application.queueSettings.get(queue);
+  const slots = new Slots(concurrency.named.get(queue) ?? declared?.concurrency ?? concurrency.each);
   const consumers = new Map<string, Running>();
   let isStopping = false;
 
@@ -42,6 +47,7 @@ export function consumeQueue(queue: string, worker: WorkerParts, onStuck: () => 
   }
 
   consumeAll();
+  declare(stores, queue, declared?.limits ?? {}, worker.log);
   stores.layouts.onChange((changed) => {
     if (changed === queue) consumeAll();
   });
@@ -51,6 +57,15 @@ export function consumeQueue(queue: string, worker: WorkerParts, onStuck: () => 
       await Promise.all([...consumers.values()].map((consumer) => consumer.stop()));
     }),
   };
+}
+
+/** The limits that stand from before count until these are written. */
+function declare(stores: QueueStores, queue: string, limits: QueueLimits, log: Logger): void {
+  const [first, ...others] = stores.partitionsOf([queue]);
+  if (first === undefined) return;
+  declareLimits([first, ...others], limits).catch((error: unknown) =>
+    log.warn({ queue, reason: String(error) }, "the declared limits could not be written"),
+  );
 }
 
 /** Claims the jobs of one partition and runs them, and sweeps its ledgers. */

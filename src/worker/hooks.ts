@@ -35,7 +35,15 @@ export interface WorkerHooks {
   readonly onStop?: () => void | Promise<void>;
 }
 
-export interface WorkerOptions extends WithLogger, WorkerHooks {}
+/** Which queues a worker claims from. */
+export interface WorkerQueues {
+  /** Only these. @default every queue of the application */
+  readonly queues?: readonly string[] | undefined;
+  /** All but these. @default none */
+  readonly except?: readonly string[] | undefined;
+}
+
+export interface WorkerOptions extends WithLogger, WorkerHooks, WorkerQueues {}
 
 const STOP_HOOK_MS = 5_000;
 

@@ -11,7 +11,7 @@ import { logAttempts } from "../telemetry/log-events.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
 import type { MeasuredRole, MetricsServer } from "../telemetry/metrics-server.ts";
 import { consumeQueue, type WorkerParts } from "./consume-queue.ts";
-import { openHooks, type WorkerOptions } from "./hooks.ts";
+import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
 import { loadHandlers } from "./load-handlers.ts";
 import { startWorkerMetrics } from "./worker-metrics.ts";
 
@@ -36,13 +36,14 @@ export interface WorkerRole extends MeasuredRole {
 export async function startWorker(
   application: Application,
   env?: Environment,
-  { logger, ...hooks }: WorkerOptions = {},
+  { logger, queues: only, except, ...hooks }: WorkerOptions = {},
 ): Promise<WorkerRole> {
   const settings = readSettings(env);
   const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
   const events = createEvents();
   logAttempts(events, log);
   const { stop: stopHooks } = openHooks(hooks, application, events, log);
+  const claimed = chosenQueues(application.queues, { queues: only, except });
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   if (application.env !== undefined) readEnv(application.env, env);
@@ -51,6 +52,7 @@ export async function startWorker(
   const metrics = await openMetrics(application, queues, settings, events);
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
+    application,
     settings,
     log,
     events,
@@ -58,13 +60,10 @@ export async function startWorker(
     handlers,
   };
   const { failed, fail } = failure();
-  const consumers = application.queues.map((queue) =>
+  const consumers = claimed.map((queue) =>
     consumeQueue(queue, worker, () => fail(stuck(queue, settings.HOLDFAST_STUCK_AFTER_MS, log))),
   );
-  log.info(
-    { queues: application.queues, types: [...handlers.keys()], metricsUrl: metrics?.url },
-    "worker ready",
-  );
+  log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");
   return {
     metricsUrl: metrics?.url,
     failed,
@@ -104,6 +103,19 @@ function stuck(queue: string, afterMs: number, log: Logger): HoldfastError {
   const message = `Jobs wait in the queue ${queue}, and with slots free this worker claimed none for ${afterMs} ms`;
   log.fatal({ queue, code: "WORKER_STUCK" }, message);
   return new HoldfastError("WORKER_STUCK", message);
+}
+
+/** @throws HoldfastError `USAGE` for a queue that the application does not have, and if none is left */
+function chosenQueues(
+  queues: readonly string[],
+  { queues: only = queues, except = [] }: WorkerQueues,
+): string[] {
+  const unknown = [...only, ...except].find((queue) => !queues.includes(queue));
+  if (unknown !== undefined)
+    throw new HoldfastError("USAGE", `there is no queue "${unknown}"; declared: ${queues.join(", ")}`);
+  const chosen = queues.filter((queue) => only.includes(queue) && !except.includes(queue));
+  if (chosen.length === 0) throw new HoldfastError("USAGE", "no queue is left for this worker");
+  return chosen;
 }
 
 /** @throws HoldfastError `CONFIG_INVALID` for a queue that no job of the application is in */

@@ -149,6 +149,17 @@ describe("an API whose clock goes wrong while it runs", () => {
 });
 
 describe("BullMQ's scripts on a connection that uses Redis's time", () => {
+  it("ask for it once, however many queues share the connection", async () => {
+    const client = createService(application).connect();
+    const defined: string[] = [];
+    client.defineCommand = (_, { lua }) => void defined.push(lua);
+
+    for (let queues = 0; queues < 8; queues += 1) onRedisTime(client);
+    client.defineCommand("moveToActive:6.7.0", { numberOfKeys: 0, lua: "return ARGV[2]" });
+
+    expect(defined[0]?.match(/"TIME"/g)).toHaveLength(1);
+  });
+
   it("record and compare Redis's time, whatever their caller's clock shows", async () => {
     const service = createService(application);
     const queue = service.openBareQueue("timed");

@@ -25,12 +25,12 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const { openQueueStores } = await import("../../queue/queue-store.ts");
   const { diagnose } = await import("../../operate/doctor.ts");
   const redis = await reachRedis(settings, "fail-fast");
-  const { queues, partitions } = application;
+  const { queues, queueSettings: declared } = application;
   // Checks for data loss itself, because no other process may be running.
   const epochs = await openEpochs({
     client: redis.client,
     queues,
-    partitions,
+    declared,
     settings,
     log: undefined,
     isKept: false,

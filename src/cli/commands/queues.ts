@@ -1,13 +1,61 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { PARTITIONS_MAX } from "../../job/define-config.ts";
+import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../job/queue-settings.ts";
+import type { QueueView } from "../../operate/queues.ts";
 import type { Division } from "../../queue/divide-queue.ts";
-import { withApplication } from "../connections.ts";
+import { withApplication, withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
+import { table } from "../table.ts";
+import { username } from "../username.ts";
+
+interface Json {
+  readonly json?: true;
+}
+
+const AS_JSON = ["--json", "print the queue as JSON"] as const;
 
 /** `holdfast queues`. */
 export function addQueuesCommands(program: Command): void {
-  const queues = program.command("queues").description("divide queues into partitions");
+  const queues = program.command("queues").description("list, pause, resume, limit and divide queues");
+  queues
+    .command("list")
+    .description("list queues: what waits and runs, whether they are paused, and their limits")
+    .option("--json", "print one JSON object a line")
+    .action(list);
+  queues
+    .command("show")
+    .description("show one queue: who paused or limited it, and why")
+    .argument("<name>", "the queue")
+    .option(...AS_JSON)
+    .action((name: string, { json }: Json) => withQueue(json, (operator) => operator.queues.show(name)));
+  queues
+    .command("pause")
+    .description(
+      "let no further job of a queue start, on any worker; running jobs go on, and jobs are still accepted",
+    )
+    .argument("<name>", "the queue")
+    .requiredOption("--reason <text>", "shown while it is paused")
+    .option(...AS_JSON)
+    .action(pause);
+  queues
+    .command("resume")
+    .description("let the jobs of a paused queue start again")
+    .argument("<name>", "the queue")
+    .option(...AS_JSON)
+    .action((name: string, { json }: Json) => withQueue(json, (operator) => operator.queues.resume(name)));
+  queues
+    .command("limit")
+    .description("limit a queue over all workers, in place of what the application declares")
+    .argument("<name>", "the queue")
+    .option("--concurrency <n>", "how many jobs may run at a time")
+    .option("--rate <rate>", 'how many jobs may start in a time, such as "10/1s"')
+    .option("--declared", "go back to what the application declares")
+    .option(...AS_JSON)
+    .action(limit);
+  addPartition(queues);
+}
+
+function addPartition(queues: Command): void {
   queues
     .command("partition")
     .description("give a queue another number of partitions, while jobs are submitted and run")
@@ -23,11 +71,96 @@ each submission one more command; run the command again with the same number onc
     .action(partition);
 }
 
-async function partition(
-  name: string,
-  partitions: string,
-  { json }: { readonly json?: true },
-): Promise<void> {
+async function list({ json }: Json): Promise<void> {
+  await withOperator(async (operator) => {
+    const found = await operator.queues.list();
+    if (json) printJson(...found);
+    else print(listed(found));
+  });
+}
+
+function listed(queues: readonly QueueView[]): string {
+  const rows = queues.map(({ name, waiting, active, delayed, failed, workers, paused, limits, override }) => [
+    name,
+    String(waiting),
+    String(active),
+    String(delayed),
+    String(failed),
+    String(workers),
+    paused === null ? "" : `paused: ${paused.reason || "by another tool"}`,
+    [limits.concurrency === null ? "" : `${limits.concurrency} at a time`, limits.rate ?? ""]
+      .filter(Boolean)
+      .join(", ") + (override === null ? "" : " (by hand)"),
+  ]);
+  return table(["name", "waiting", "active", "delayed", "failed", "workers", "", "limits"], rows);
+}
+
+type Operate = Parameters<typeof withOperator<QueueView>>[0];
+
+async function withQueue(json: true | undefined, act: Operate): Promise<void> {
+  const queue = await withOperator(act);
+  if (json) printJson(queue);
+  else print(described(queue));
+}
+
+function described({ name, partitions, paused, limits, override, declared, ...counts }: QueueView): string {
+  const limitText = ({ concurrency, rate }: QueueView["limits"]) =>
+    [concurrency === null ? "" : `${concurrency} at a time`, rate ?? ""].filter(Boolean).join(", ") || "none";
+  const rows = [
+    ["queue", name],
+    ["partitions", String(partitions)],
+    [
+      "jobs",
+      `${counts.waiting} waiting, ${counts.active} active, ${counts.delayed} delayed, ${counts.failed} failed`,
+    ],
+    ["workers", String(counts.workers)],
+    ["paused", paused === null ? "no" : pausedText(paused)],
+    ["limits", limitText(limits)],
+    ...(override === null
+      ? []
+      : [
+          ["", `by hand: ${limitText(override)}; by ${override.by}, since ${override.since}`],
+          ["", `declared: ${limitText(declared)}; to go back: holdfast queues limit ${name} --declared`],
+        ]),
+  ];
+  return table(
+    [],
+    rows.map(([head = "", text = ""]) => [head.padEnd(12), text]),
+  ).trimStart();
+}
+
+function pausedText({ reason, by, since }: NonNullable<QueueView["paused"]>): string {
+  if (since === null) return "by another tool";
+  return `since ${since} by ${by}: ${reason}`;
+}
+
+async function pause(name: string, { reason, json }: Json & { readonly reason: string }): Promise<void> {
+  if (reason.trim() === "") throw new HoldfastError("USAGE", "--reason: expected a text");
+  await withQueue(json, (operator) => operator.queues.pause(name, { reason, by: username() }));
+}
+
+interface LimitOptions extends Json {
+  readonly concurrency?: string;
+  readonly rate?: string;
+  readonly declared?: true;
+}
+
+async function limit(name: string, { concurrency, rate, declared, json }: LimitOptions): Promise<void> {
+  const isLimited = concurrency !== undefined || rate !== undefined;
+  if (isLimited === (declared === true))
+    throw new HoldfastError("USAGE", "expected --concurrency, --rate or both, or --declared");
+  const count = concurrency === undefined ? undefined : Number(concurrency);
+  if (count !== undefined && !(Number.isSafeInteger(count) && count >= 1))
+    throw new HoldfastError("USAGE", `--concurrency: expected a whole number from 1, got "${concurrency}"`);
+  const parsed = rate === undefined ? undefined : parseRate(rate);
+  if (rate !== undefined && parsed === undefined)
+    throw new HoldfastError("USAGE", `--rate: expected ${RATE_EXPECTED}, got "${rate}"`);
+  await withQueue(json, (operator) =>
+    operator.queues.limit(name, { concurrency: count, rate: parsed }, username()),
+  );
+}
+
+async function partition(name: string, partitions: string, { json }: Json): Promise<void> {
   const count = Number(partitions);
   if (!Number.isInteger(count) || count < 1 || count > PARTITIONS_MAX)
     throw new HoldfastError("USAGE", `<partitions>: expected 1 to ${PARTITIONS_MAX}, got "${partitions}"`);
@@ -38,11 +171,11 @@ async function partition(
     const { openQueueStores } = await import("../../queue/queue-store.ts");
     const division = await divideQueue(openQueueStores(redis, prefix), prefix, name, count);
     if (json) printJson({ queue: name, ...division, still: division.still ?? null });
-    else print(describe(name, division));
+    else print(divided(name, division));
   });
 }
 
-function describe(name: string, { before, after, still }: Division): string {
+function divided(name: string, { before, after, still }: Division): string {
   if (still !== undefined) return `${name} keeps its earlier partitions in mind: ${still}`;
   const now = `${name} has ${after.partitions} ${after.partitions === 1 ? "partition" : "partitions"}`;
   if (before.partitions !== after.partitions) return `${now}; it had ${before.partitions}`;

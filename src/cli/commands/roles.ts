@@ -21,7 +21,15 @@ export function addRoleCommands(program: Command): void {
   program
     .command("worker")
     .description("run a worker alone; start as many as you like, anywhere")
-    .action(() => runRole("worker", async () => (await import("../../worker/start-worker.ts")).startWorker));
+    .option("--queues <names>", "only the jobs of these queues, comma-separated")
+    .option("--except <names>", "not the jobs of these queues, comma-separated")
+    .action(({ queues, except }: { queues?: string; except?: string }) =>
+      runRole("worker", async () => {
+        const { startWorker } = await import("../../worker/start-worker.ts");
+        const chosen = { queues: queues?.split(","), except: except?.split(",") };
+        return (application, env, options) => startWorker(application, env, { ...options, ...chosen });
+      }),
+    );
   program
     .command("scheduler")
     .description("run a scheduler alone; several do no harm")

@@ -1,0 +1,233 @@
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { runCommand, say } from "../test/support/command.ts";
+import { commonFacts, markdownTable, type Table } from "../test/support/report.ts";
+import { type Masters, startMasters } from "./scale/cluster.ts";
+import { type Cost, type CostSize, measureCost } from "./scale/cost.ts";
+import { type Crowd, Processes } from "./scale/crowd.ts";
+import { demand, modelTable, unitOf } from "./scale/model.ts";
+
+const usage = `npm run scale -- [options]
+
+Measures what jobs, partitions, masters, connections and processes cost Redis, and computes from that what a large
+installation needs. Writes docs/SCALE.md.
+
+  --quick  a short form, without the crowd of processes; writes nothing
+  --help   shows this text
+
+The full form takes about eight minutes on two cores, and 12 GB of memory for a hundred processes.
+Exit codes: 0 as promised, 1 a promise does not hold, 2 wrong usage.`;
+
+interface Size extends CostSize {
+  readonly masters: readonly number[];
+  readonly partitions: readonly number[];
+  readonly crowds: readonly number[];
+  readonly crowdIdleMs: number;
+}
+
+const full: Size = {
+  masters: [1, 2, 4],
+  partitions: [1, 8, 64],
+  jobs: 24_000,
+  idleMs: 5_000,
+  crowds: [5, 10, 25, 50],
+  crowdIdleMs: 10_000,
+};
+const quick: Size = {
+  ...full,
+  masters: [1, 2],
+  partitions: [1, 8],
+  jobs: 4_000,
+  idleMs: 2_000,
+  crowds: [2],
+  crowdIdleMs: 2_000,
+};
+
+/** A job costs Redis at most so much more than in one partition on one server. */
+const FLAT = 1.05;
+
+await runCommand(usage, { quick: { type: "boolean", default: false } }, async ({ quick: isQuick }) => {
+  const size = isQuick ? quick : full;
+  const costs = await measureCosts(size);
+  const connections = await measureConnections(size);
+  const crowds = await measureCrowds(size);
+  const [first] = costs;
+  const last = crowds.at(-1);
+  const [one, eight] = connections.filter(({ processes }) => processes.worker === 1);
+  if (first === undefined || last === undefined || one === undefined || eight === undefined) return 1;
+  const model = modelTable(unitOf(first, one, eight, last), demand);
+  const report = describe({ costs, connections, crowds, model });
+  say(report);
+  if (!isQuick) writeFileSync(fileURLToPath(new URL("../docs/SCALE.md", import.meta.url)), report);
+  return costs.every(({ misdirected }) => misdirected === 0) ? 0 : 1;
+});
+
+async function measureCosts(size: Size): Promise<Cost[]> {
+  const costs: Cost[] = [];
+  for (const masters of size.masters)
+    await withMasters(masters, async (cluster) => {
+      for (const partitions of size.partitions) {
+        say(`… ${masters} masters, ${partitions} partitions`);
+        costs.push(await measureCost(cluster, partitions, size));
+      }
+    });
+  return costs;
+}
+
+/** One process of each role alone. */
+async function measureConnections({
+  crowdIdleMs,
+}: Size): Promise<(Crowd & { masters: number; partitions: number })[]> {
+  const found: (Crowd & { masters: number; partitions: number })[] = [];
+  for (const masters of [1, 3])
+    for (const partitions of [1, 8])
+      for (const role of ["worker", "api", "scheduler"] as const)
+        await withMasters(masters, async (cluster) => {
+          say(`… connections: ${role}, ${masters} masters, ${partitions} partitions`);
+          const processes = new Processes(cluster, partitions);
+          try {
+            await processes.grow(role, 1);
+            found.push({ ...(await processes.measure(crowdIdleMs)), masters, partitions });
+          } finally {
+            await processes.stop();
+          }
+        });
+  return found;
+}
+
+/** As many API processes as workers, on one store. */
+async function measureCrowds({ crowds, crowdIdleMs }: Size): Promise<Crowd[]> {
+  return await withMasters(1, async (cluster) => {
+    const processes = new Processes(cluster);
+    const found: Crowd[] = [];
+    try {
+      for (const count of crowds) {
+        say(`… ${count} API processes and ${count} workers`);
+        await processes.grow("api", count);
+        await processes.grow("worker", count);
+        found.push(await processes.measure(crowdIdleMs));
+      }
+      return found;
+    } finally {
+      await processes.stop();
+    }
+  });
+}
+
+async function withMasters<T>(count: number, work: (masters: Masters) => Promise<T>): Promise<T> {
+  const masters = await startMasters(count);
+  try {
+    return await work(masters);
+  } finally {
+    await masters.stop();
+  }
+}
+
+interface Report {
+  readonly costs: readonly Cost[];
+  readonly connections: readonly (Crowd & { masters: number; partitions: number })[];
+  readonly crowds: readonly Crowd[];
+  readonly model: Table;
+}
+
+function describe({ costs, connections, crowds, model }: Report): string {
+  const facts = Object.entries(commonFacts()).map(([name, value]) => `${name} ${value}`);
+  return `# Scale
+
+What jobs, partitions, masters and processes cost Redis. Measured and written by \`npm run scale\`: ${facts.join("; ")}.
+
+## What does a job cost?
+
+Microseconds of Redis's processor (main thread, without the disk) for one job that is submitted and run with one effect, summed over all masters, without what the idle
+processes cost. The load grows with the partitions: each has 8 submissions and 20 attempts under way.
+
+${markdownTable(costTable(costs))}
+
+No command was sent to a wrong server, and none touched two slots: ${costs.reduce((sum, { misdirected }) => sum + misdirected, 0)} refusals (MOVED, ASK, CROSSSLOT) counted at the servers. The goal is at most
+${FLAT} × of one partition on one server: ${isFlat(costs) ? "reached" : "missed"}.
+
+## How many connections does a process have?
+
+${markdownTable({
+  head: [
+    "role",
+    "masters",
+    "partitions",
+    "connections",
+    "Redis's processor while idle, µs/s",
+    "memory of the process, MB",
+  ],
+  rows: connections.map(({ processes, masters, partitions, connections: count, idleUs, rssBytes }) => [
+    Object.entries(processes).find(([, many]) => many > 0)?.[0] ?? "",
+    masters,
+    partitions,
+    count,
+    Math.round(idleUs),
+    Math.round(rssBytes / 2 ** 20),
+  ]),
+})}
+
+## Does anything grow faster than the number of processes?
+
+As many API processes as workers, with one queue on one server, and nothing to do.
+
+${markdownTable({
+  head: [
+    "API processes",
+    "workers",
+    "connections",
+    "each",
+    "Redis's memory for clients, MiB",
+    "KiB each",
+    "Redis's processor, µs/s",
+    "each",
+    "memory of a process, MB",
+  ],
+  rows: crowds.map(({ processes: { api, worker }, connections: count, clientBytes, idleUs, rssBytes }) => [
+    api,
+    worker,
+    count,
+    (count / (api + worker)).toFixed(1),
+    (clientBytes / 2 ** 20).toFixed(1),
+    (clientBytes / count / 1024).toFixed(1),
+    Math.round(idleUs),
+    Math.round(idleUs / (api + worker)),
+    Math.round(rssBytes / 2 ** 20),
+  ]),
+})}
+
+## What would ${demand.jobsPerMinute.toLocaleString("en")} jobs a minute take?
+
+Computed from the numbers above, for ${demand.queues} queues and ${demand.workers.toLocaleString("en")} workers. It was not run.
+
+${markdownTable(model)}
+
+**Connections give out first**, if every worker claims from every queue: each costs a worker connections and some idle polling of Redis. Give groups of workers their own queues, which is also
+what keeps slow jobs from delaying quick ones. Then the masters' processors decide: add masters, and partitions for a queue that is hotter than one master.
+`;
+}
+
+function costTable(costs: readonly Cost[]): Table {
+  return {
+    head: ["masters", "partitions", "submit", "run", "together", "× the first"],
+    rows: costs.map((cost) => {
+      const { masters, partitions, submitUs, runUs } = cost;
+      return [
+        masters,
+        partitions,
+        submitUs.toFixed(0),
+        runUs.toFixed(0),
+        (submitUs + runUs).toFixed(0),
+        ratioOf(cost, costs).toFixed(2),
+      ];
+    }),
+  };
+}
+
+function ratioOf({ submitUs, runUs }: Cost, [first]: readonly Cost[]): number {
+  return (submitUs + runUs) / ((first?.submitUs ?? 0) + (first?.runUs ?? 0));
+}
+
+function isFlat(costs: readonly Cost[]): boolean {
+  return costs.every((cost) => ratioOf(cost, costs) <= FLAT);
+}

@@ -1,0 +1,144 @@
+import { z } from "zod";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { formatRate, type QueueLimits, type Rate } from "../job/queue-settings.ts";
+import { isoTime, nearestTime } from "../lib/iso-time.ts";
+import {
+  type Override,
+  overrideLimits,
+  type Partitions,
+  type Pause,
+  pauseQueue,
+  readControl,
+  resumeQueue,
+} from "../queue/queue-control.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
+import { readWholeBacklog } from "../queue/read-backlog.ts";
+import { redisNow } from "../redis/clock.ts";
+import { pauseSchema } from "./overview.ts";
+
+const instant = z.iso.datetime();
+
+const limitsSchema = z.object({
+  concurrency: z
+    .int()
+    .nullable()
+    .meta({ description: "How many jobs run at a time, in all workers together." }),
+  rate: z.string().nullable().meta({ description: 'How many jobs start in a time, such as "10/1s".' }),
+});
+
+/** A queue, and the hand that an operator has on it. */
+export const queueSchema = z.object({
+  name: z.string(),
+  partitions: z.int(),
+  paused: pauseSchema.nullable().meta({ description: "By whom and why; null if it is not paused." }),
+  limits: limitsSchema.meta({ description: "In force; null where there is none." }),
+  override: limitsSchema
+    .extend({ by: z.string(), since: instant })
+    .nullable()
+    .meta({ description: "Limits set by hand, in place of the declared ones." }),
+  declared: limitsSchema.meta({ description: "As the application declares them." }),
+  waiting: z.int().meta({ description: "Jobs that could run now, prioritized ones included." }),
+  active: z.int(),
+  delayed: z.int(),
+  failed: z.int(),
+  workers: z.int(),
+});
+export type QueueView = Readonly<z.output<typeof queueSchema>>;
+
+/** Limits to set by hand. */
+export interface WantedLimits {
+  readonly concurrency?: number | undefined;
+  readonly rate?: Rate | undefined;
+}
+
+/** An operator's hand on queues. Each call fails with `QUEUE_NOT_FOUND` for a queue that the application does not have. */
+export interface QueueOperator {
+  list(): Promise<QueueView[]>;
+  show(name: string): Promise<QueueView>;
+  /**
+   * Pauses a queue: no further job starts; running ones go on. It stays paused until it is resumed.
+   *
+   * @param reason kept with the pause, and shown with it
+   */
+  pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<QueueView>;
+  resume(name: string): Promise<QueueView>;
+  /**
+   * Limits a queue by hand, in place of what the application declares; without any limit, the declared ones count again.
+   *
+   * @throws HoldfastError `INVALID_REQUEST` for a concurrency below the number of partitions
+   */
+  limit(name: string, limits: WantedLimits, by: string): Promise<QueueView>;
+}
+
+export function openQueueOperator(stores: QueueStores, queues: readonly string[]): QueueOperator {
+  function partitionsOf(name: string): Partitions {
+    const [first, ...others] = queues.includes(name) ? stores.partitionsOf([name]) : [];
+    if (first !== undefined) return [first, ...others];
+    throw new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; there are ${queues.join(", ")}`);
+  }
+
+  async function show(name: string): Promise<QueueView> {
+    const partitions = partitionsOf(name);
+    const [control, { jobs, workers }] = await Promise.all([
+      readControl(partitions),
+      readWholeBacklog(partitions),
+    ]);
+    const { pause, override } = control;
+    return {
+      name,
+      partitions: stores.layouts.of(name).partitions,
+      paused: shownPause(pause),
+      limits: shown(control.limits),
+      override:
+        override === undefined
+          ? null
+          : { ...shown(override), by: override.by, since: isoTime(override.since) },
+      declared: shown(control.declared),
+      waiting: jobs.waiting + jobs.prioritized,
+      active: jobs.active,
+      delayed: jobs.delayed,
+      failed: jobs.failed,
+      workers,
+    };
+  }
+
+  return {
+    list: () => Promise.all(queues.map(show)),
+    show,
+    async pause(name, act) {
+      await pauseQueue(partitionsOf(name), { ...act, at: await redisNow(stores.client) });
+      return await show(name);
+    },
+    async resume(name) {
+      await resumeQueue(partitionsOf(name));
+      return await show(name);
+    },
+    async limit(name, limits, by) {
+      const partitions = partitionsOf(name);
+      if (limits.concurrency !== undefined && limits.concurrency < partitions.length)
+        throw tooFew(name, partitions.length, limits.concurrency);
+      await overrideLimits(partitions, await overrideOf(limits, by));
+      return await show(name);
+    },
+  };
+
+  async function overrideOf({ concurrency, rate }: WantedLimits, by: string): Promise<Override | undefined> {
+    if (concurrency === undefined && rate === undefined) return undefined;
+    return { concurrency, rate, by, since: Math.floor(await redisNow(stores.client)) };
+  }
+}
+
+/** As people see it; null for a queue that is not paused. */
+export function shownPause(pause: Pause | undefined): z.output<typeof pauseSchema> | null {
+  if (pause === undefined) return null;
+  return { ...pause, since: pause.since === undefined ? null : nearestTime(pause.since) };
+}
+
+function shown({ concurrency, rate }: QueueLimits) {
+  return { concurrency: concurrency ?? null, rate: rate === undefined ? null : formatRate(rate) };
+}
+
+function tooFew(name: string, partitions: number, found: number): HoldfastError {
+  const message = `${name} has ${partitions} partitions: expected a concurrency of at least that, got ${found}`;
+  return new HoldfastError("INVALID_REQUEST", message, { issues: [{ pointer: "/concurrency", message }] });
+}

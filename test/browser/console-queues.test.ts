@@ -1,0 +1,44 @@
+import type { Api } from "holdfast/server";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launchBrowser } from "../support/browser.ts";
+import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";
+import { get } from "../support/http.ts";
+import { createService } from "../support/service.ts";
+import { shopIn } from "../support/shop.ts";
+
+const stops: (() => Promise<void>)[] = [];
+let api: Api;
+let browser: Browser;
+
+beforeAll(async () => {
+  const service = createService(shopIn({ isPartnerDown: false }), {}, (stop) => stops.push(stop));
+  [browser, api] = await Promise.all([launchBrowser(), service.startApi()]);
+});
+afterAll(async () => {
+  await browser.close();
+  for (const stop of stops.reverse()) await stop();
+});
+
+describe("the queues of the overview", () => {
+  it.each([1280, 390])("are paused with a reason, and resumed, at %i pixels", async (width) => {
+    const { page, open, complaints } = await openConsole(browser, api.url, {
+      viewport: { width, height: 800 },
+    });
+    await open("");
+    await untilLoaded(page);
+
+    await page.getByRole("button", { name: "Pause…" }).first().click();
+    await page.getByLabel("Reason").fill("bad deploy 7f3a");
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByRole("button", { name: "Pause", exact: true }).click();
+    await page.getByText("bad deploy 7f3a").waitFor();
+    expect(JSON.stringify((await get(`${api.url}/queues`)).body)).toContain("7f3a");
+
+    await page.getByRole("button", { name: "Resume…" }).click();
+    await page.getByRole("button", { name: "Resume", exact: true }).click();
+    await page.getByText("bad deploy 7f3a").waitFor({ state: "detached" });
+    expect(JSON.stringify((await get(`${api.url}/queues`)).body)).not.toContain("7f3a");
+    expect(complaints).toEqual([]);
+  });
+});
