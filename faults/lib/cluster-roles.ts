@@ -1,5 +1,5 @@
 import { Redis } from "ioredis";
-import type { RedisCluster, Shard } from "../../test/support/redis-cluster.ts";
+import type { Shard } from "../../test/support/redis-cluster.ts";
 import type { RedisServer } from "../../test/support/redis-server.ts";
 import { until } from "./waiting.ts";
 
@@ -53,7 +53,7 @@ export async function inSync({ master, replica }: Shard): Promise<Shard> {
 }
 
 /** Waits until a server is a master. */
-export async function untilMaster(server: Pick<RedisServer, "url">): Promise<void> {
+async function untilMaster(server: Pick<RedisServer, "url">): Promise<void> {
   const isMaster = async () => (await replicasOf(server)) !== undefined;
   if ((await until(isMaster, { withinMs: WITHIN_MS })) === undefined)
     throw new Error("No server was promoted");
@@ -85,4 +85,3 @@ export async function killBoth(shard: Shard, downMs: number): Promise<void> {
   await inSync(shard);
 }
 
-export type { RedisCluster, Shard };

@@ -8,7 +8,7 @@ const WITHIN_MS = 60_000;
 const NAME = "main";
 
 /** @returns the master, once all other servers are in sync with it and each sentinel knows it */
-export async function settled(set: SentinelSet): Promise<RedisServer> {
+async function settled(set: SentinelSet): Promise<RedisServer> {
   const found = await until(
     async () => {
       const ports = new Set(await Promise.all(set.sentinels.map(masterPort)));
