@@ -2,6 +2,7 @@ import { type RedisCluster, startRedisCluster } from "../../test/support/redis-c
 import { type SentinelSet, startSentinelSet } from "../../test/support/redis-sentinel.ts";
 import { failOver, killMaster } from "../lib/cluster-roles.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
+import { withoutMasterWatch } from "../lib/mutations.ts";
 import { killSentinelMaster, plannedFailover, promote, splitBrain } from "../lib/sentinel-roles.ts";
 import { type Disturbance, outcomeOf, type Trial, underLoad, withServers } from "../lib/under-load.ts";
 
@@ -59,7 +60,11 @@ async function inSentinelSet(context: Context): Promise<Trial[]> {
         times: context.isQuick ? 0 : 12,
         inject: () => killSentinelMaster(set),
       },
-      { name: "Sentinel, planned", times: context.isQuick ? 0 : 15, inject: () => plannedFailover(set) },
+      {
+        name: "Sentinel, planned",
+        times: context.isQuick ? 0 : 15,
+        inject: (testbed) => plannedFailover(set, testbed),
+      },
     ]),
   );
 }
@@ -79,7 +84,11 @@ async function unguarded(context: Context): Promise<Control[]> {
   return await withServers(startSentinelSet(), async (set: SentinelSet) => {
     const control = async (name: string, inject: () => Promise<void>) => {
       const env = { ...LOCK, HOLDFAST_DURABILITY: "memory", HOLDFAST_PREFIX: name.replaceAll(" ", "-") };
-      const trial = await underLoad(context, { name, times: 1, inject }, { servers: set, env });
+      const trial = await underLoad(
+        context,
+        { name, times: 1, inject },
+        { servers: set, env, mutation: withoutMasterWatch },
+      );
       return controlOf(name, trial);
     };
     const split = await control("split brain", () => splitBrain(set, 3_000));

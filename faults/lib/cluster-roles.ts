@@ -84,4 +84,3 @@ export async function killBoth(shard: Shard, downMs: number): Promise<void> {
   await Promise.all([shard.master.restart(), shard.replica.restart()]);
   await inSync(shard);
 }
-

@@ -174,6 +174,13 @@ export const withoutSlotGuard = mutation("guard while a slot moves", [
 /** A write counts although no replica has confirmed it. */
 export const withoutWait = mutation(
   "WAIT",
-  ["redis/replicas.js", '"wait", replicas, REPLICATION_DEADLINE_MS', '"wait", 0, 1'],
-  ["redis/replicas.js", 'typeof reached === "number" && reached >= replicas', "true"],
+  ["redis/group-writer.js", '"wait", replicas, waitMs', '"wait", 0, 1'],
+  ["redis/group-writer.js", 'typeof reached === "number" && reached >= replicas', "true"],
 );
+
+/** A client stays with its master until that one says that it is none. */
+export const withoutMasterWatch = mutation("watch for a new master", [
+  "redis/sentinel-connector.js",
+  "this.stream.destroy();",
+  "",
+]);

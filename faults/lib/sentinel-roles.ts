@@ -1,6 +1,11 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import type { SentinelSet } from "../../test/support/redis-sentinel.ts";
 import type { RedisServer } from "../../test/support/redis-server.ts";
-import { ask, replicasOf, replication } from "./cluster-roles.ts";
+import { ask, replicasOf } from "./cluster-roles.ts";
+import { neutralEnvironment } from "./processes.ts";
+import type { Testbed } from "./testbed.ts";
 import { until } from "./waiting.ts";
 
 const WITHIN_MS = 60_000;
@@ -61,31 +66,26 @@ export async function splitBrain(set: SentinelSet, moreMs: number): Promise<void
   await settled(set);
 }
 
-const PAUSE_MS = "15000";
-
-/** Promotes a replica as the runbook says: nothing is written while it happens. */
-export async function plannedFailover(set: SentinelSet): Promise<void> {
-  const master = await settled(set);
-  await ask(master, "CLIENT", "PAUSE", PAUSE_MS, "WRITE");
-  const info = await replication(master);
-  const offset = Number(info.get("master_repl_offset"));
-  const others = set.servers.filter((server) => server !== master);
-  await until(
-    async () => {
-      const offsets = await Promise.all(
-        others.map(async (server) => Number((await replication(server)).get("slave_repl_offset"))),
-      );
-      return offsets.every((other) => other >= offset);
-    },
-    { withinMs: 5_000 },
-  );
-  await promote(set);
+/** Promotes a replica as an operator does, with `holdfast store failover`. */
+export async function plannedFailover(set: SentinelSet, { installation, env }: Testbed): Promise<void> {
+  await settled(set);
+  await set.slowDown();
+  const child = spawn(process.execPath, [installation.cli, "store", "failover"], {
+    env: { ...neutralEnvironment(), ...env },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, "exit")]);
+  if (code !== 0) throw new Error(`holdfast store failover: ${said}`);
+  await set.inSync();
+  await settled(set);
 }
 
 /** Promotes a replica while everybody goes on writing to the old master. */
 export async function promote(set: SentinelSet): Promise<void> {
   const master = await settled(set);
+  await set.slowDown();
   await set.askSentinel("SENTINEL", "FAILOVER", NAME);
   await untilPromoted(set, master);
+  await set.inSync();
   await settled(set);
 }

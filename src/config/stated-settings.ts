@@ -9,9 +9,10 @@ export const requiredSettings = [
   "appendonly",
   "appendfsync",
   "no-appendfsync-on-rewrite",
+  "min-replicas-to-write",
 ] as const;
 
-const ENTRY = new RegExp(`^(${requiredSettings.join("|")})=([a-z-]{1,30})$`);
+const ENTRY = new RegExp(`^(${requiredSettings.join("|")})=([a-z0-9-]{1,30})$`);
 
 /** `NAME=VALUE`, comma-separated. */
 export const statedSettings = z

@@ -2,13 +2,14 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import type { Abort } from "../lib/abort.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
-import { replicasMissing } from "../redis/replicas.ts";
+import { isUnanswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { inSpan } from "../telemetry/tracing.ts";
 import { askProbe } from "./ask-probe.ts";
 import { type EffectContext, type EffectRun, emit, frameOf, reservedEffect } from "./effect-run.ts";
 import { runAs } from "./inside.ts";
 import type { Reservation } from "./ledger-steps.ts";
+import { notReserved } from "./not-reserved.ts";
 import { afterFailure, sendCommit } from "./report-effect.ts";
 
 /** The attempt aborts at the effect's time-out; others wait this much longer before they call the effect in doubt. */
@@ -47,7 +48,7 @@ function notBegun<T>(code: "LOCK_LOST" | "CANCELLED", why: string, { id }: Effec
   return new HoldfastError(code, `${why}; effect "${id}" was not begun`);
 }
 
-/** If Redis does not answer, the reservation may exist: the attempt must not complete as if it did not. */
+/** Without a reservation nothing begins, and the attempt must not complete as if the effect had happened. */
 async function reserve<T>(effect: EffectRun<T>, context: EffectContext): Promise<Reservation> {
   const { declaration } = effect;
   try {
@@ -56,8 +57,9 @@ async function reserve<T>(effect: EffectRun<T>, context: EffectContext): Promise
       repeatMs: declaration.inDoubt === "repeat" ? declaration.downstreamRemembersMs : 0,
     });
   } catch (error) {
-    effect.end.block(error);
-    throw error;
+    const fault = isUnanswered(error) ? notReserved(error) : error;
+    effect.end.block(fault);
+    throw fault;
   }
 }
 
@@ -83,7 +85,7 @@ async function runReserved<T>(
   effect: EffectRun<T>,
   context: EffectContext,
   askedAt: number,
-  { isConfirmed, fence }: Extract<Reservation, { kind: "reserved" }>,
+  { unconfirmed, fence }: Extract<Reservation, { kind: "reserved" }>,
 ): Promise<T> {
   const { id, declaration } = effect;
   const timedOut = () =>
@@ -91,7 +93,10 @@ async function runReserved<T>(
   let isBegun = false;
   let result: T;
   try {
-    if (!isConfirmed) throw replicasMissing();
+    if (unconfirmed !== undefined) {
+      effect.end.block(notReserved(unconfirmed));
+      throw unconfirmed;
+    }
     await failpoint("reserve:after", context.job.id);
     context.job.lease.assert();
     const leftMs = declaration.timeoutMs - (performance.now() - askedAt);

@@ -10,10 +10,10 @@ import { ledgerLua } from "./includes.ts";
 
 export type Reservation =
   /**
-   * @param isConfirmed false: Redis may lose it, so nothing may begin, and it must be released
+   * @param unconfirmed why Redis may lose it: then nothing may begin, and it must be released
    * @param fence grows with each reservation of the effect
    */
-  | { readonly kind: "reserved"; readonly isConfirmed: boolean; readonly fence: number }
+  | { readonly kind: "reserved"; readonly unconfirmed: HoldfastError | undefined; readonly fence: number }
   | { readonly kind: "done"; readonly result: string | null }
   /** @param times how often the job was deferred for it */
   | { readonly kind: "busy"; readonly ms: number; readonly times: number }
@@ -59,15 +59,15 @@ async function reserveAll(
   requests: readonly StepArgs[],
 ): Promise<Reservation[]> {
   const items = JSON.stringify(requests);
-  const { result, isConfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
+  const { result, unconfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
     const used = [keys.epoch, keys.doubts, keys.joinedJobs, keys.newLedgers];
     const args = [keys.ledgerStart, keys.start, id, count, items];
     const written = await epoch.write(reserveScript, used, args).catch(throwRedisFault);
     if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;
     const [counted, result] = JSON.parse(String(written.reply)) as [number, unknown[]];
-    return { count: counted, result, isConfirmed: written.isConfirmed };
+    return { count: counted, result, unconfirmed: written.unconfirmed };
   });
-  return result.map((reply) => reservationOf(reply, isConfirmed));
+  return result.map((reply) => reservationOf(reply, unconfirmed));
 }
 
 async function commitAll(
@@ -84,7 +84,7 @@ export function throwRedisFault(error: unknown): never {
   throw redisFault(error);
 }
 
-function reservationOf(reply: unknown, isConfirmed: boolean): Reservation {
+function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): Reservation {
   const [kind, detail, times] = reply as [Reservation["kind"], (string | number | null)?, number?];
   switch (kind) {
     case "done":
@@ -92,7 +92,7 @@ function reservationOf(reply: unknown, isConfirmed: boolean): Reservation {
     case "busy":
       return { kind, ms: Number(detail), times: Number(times) };
     case "reserved":
-      return { kind, isConfirmed, fence: Number(detail) };
+      return { kind, unconfirmed, fence: Number(detail) };
     case "in-doubt":
     case "not-leased":
     case "cancelled":

@@ -80,6 +80,7 @@ export const errorCodes = {
   STORE_REFUSED: { httpStatus: 503, retryable: false, title: "The store rejects this process" },
   STORE_UNFIT: { httpStatus: 500, retryable: false, title: "The store cannot give the promised durability" },
   START_FAILED: { httpStatus: 500, retryable: true, title: "The process could not start" },
+  FAILOVER_FAILED: { httpStatus: 503, retryable: true, title: "The planned failover did not happen" },
   WORKER_STUCK: { httpStatus: 500, retryable: true, title: "Jobs wait, and the worker claims none" },
   EVENT_LOOP_BLOCKED: { httpStatus: 500, retryable: true, title: "The process's event loop was blocked" },
   USAGE: { httpStatus: 500, retryable: false, title: "Wrong usage of the command" },

@@ -1,7 +1,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { parseCookie, stringifySetCookie } from "cookie";
 import type { ApiKey } from "../config/api-keys.ts";
-import { openSharedSecret } from "../redis/shared-secret.ts";
+import { openCommonSecret } from "../queue/fingerprint-secrets.ts";
 import type { ApiParts } from "./parts.ts";
 
 /** How long a sign-in to the console lasts. */
@@ -35,14 +35,19 @@ export interface Sessions {
 
 /** @returns undefined if no keys are configured */
 export function openSessions({
+  application,
   settings,
   client,
   codec,
-}: Pick<ApiParts, "settings" | "client" | "codec">): Sessions | undefined {
+}: Pick<ApiParts, "application" | "settings" | "client" | "codec">): Sessions | undefined {
   const { HOLDFAST_API_KEYS: keys, HOLDFAST_PREFIX: prefix } = settings;
   return keys.length === 0
     ? undefined
-    : createSessions({ keys, prefix, secret: openSharedSecret({ client, codec }, prefix) });
+    : createSessions({
+        keys,
+        prefix,
+        secret: openCommonSecret({ client, codec }, prefix, application.queues),
+      });
 }
 
 interface SessionsOptions {

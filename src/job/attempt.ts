@@ -19,7 +19,7 @@ export interface Attempt<Payload = unknown, EffectName extends string = never> {
   /** Writes log lines with the job's id. The job keeps its newest 100 lines of `info`, `warn` and `error`. */
   readonly log: AttemptLog;
   /**
-   * Shows in the job's status how far the attempt is.
+   * Shows in the job's status how far the attempt is. If Redis does not store it, the attempt goes on.
    *
    * @param value a number, or a JSON object of at most 4 KiB
    * @example await progress({ sent: 40, of: 100 })

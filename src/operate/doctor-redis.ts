@@ -1,35 +1,75 @@
 import type { Durability } from "../config/variables.ts";
 import { durationText } from "../lib/duration-text.ts";
 import { CLOCK_TOLERANCE_MS, type ClockReading, clockWrong, sampleClock } from "../redis/clock.ts";
-import type { RedisConnection } from "../redis/connection.ts";
-import { type RedisMemory, readMemory } from "../redis/memory.ts";
-import {
-  checkRedis,
-  type Expectations,
-  type Info,
-  onlineReplicas,
-  type RedisCheck,
-  readInfo,
-} from "../redis/requirements.ts";
+import { addressOf, type RedisConnection, serversOf } from "../redis/connection.ts";
+import { type Info, onlineReplicas, readInfo, versionOf } from "../redis/info.ts";
+import { fullest, type RedisMemory, readMemory } from "../redis/memory.ts";
+import { redisUnavailable } from "../redis/redis-errors.ts";
+import { checkRedis, type Expectations, type RedisCheck } from "../redis/requirements.ts";
+import { findRefusedWrites, type RefusedWrites } from "../redis/write-probe.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
 const PINGS = 9;
 const MEBIBYTE = 1_048_576;
 
-/** Checks Redis: the settings that durability needs, its disk, memory, latency and clock. */
+/** One server, as it answers now. */
+interface ServerReading {
+  readonly address: string;
+  readonly info: Info;
+  readonly memory: RedisMemory;
+  /** The fastest first. */
+  readonly samples: readonly ClockReading[];
+}
+
+/**
+ * Checks Redis: the settings that durability needs, its disk, memory, latency and clock. In a cluster the worst master decides;
+ * the clock is that of the first one.
+ */
 export async function diagnoseRedis(client: RedisConnection, expectations: Expectations): Promise<Finding[]> {
   const { HOLDFAST_DURABILITY: durability } = expectations;
   const checks = await checkRedis(client, expectations);
-  const info = await readInfo(client);
-  const samples = await sampleClocks(client);
+  const servers = await Promise.all(serversOf(client).map(readServer));
+  const [first] = servers;
+  if (first === undefined) throw redisUnavailable();
+  const [slowest = first] = servers.toSorted((a, b) => pingMsOf(b) - pingMsOf(a));
+  const full = fullest(servers.map(({ memory }) => memory));
   return [
     ...checks.map((check) => requirement(check, durability)),
-    ...notRequired(info, durability),
-    lastWrite(info),
-    memory(await readMemory(client), info),
-    latency(samples),
-    clock(samples),
+    ...notRequired(servers, durability),
+    writes(await findRefusedWrites(client)),
+    lastWrite(servers),
+    memory(full, servers.find((server) => server.memory === full)?.info ?? first.info),
+    latency(slowest),
+    clock(first.samples),
   ];
+}
+
+/** One line for each master of a cluster. */
+export async function diagnoseMasters(client: RedisConnection): Promise<Finding[]> {
+  const servers = await Promise.all(serversOf(client).map(readServer));
+  if (servers.length === 1) return [];
+  return servers.map((server, index) => {
+    const { address, info, memory } = server;
+    const limit = memory.limit === undefined ? "" : ` of ${mebibytes(memory.limit)}`;
+    const facts = [
+      versionOf(info),
+      `${mebibytes(memory.used)}${limit}`,
+      `${pingMsOf(server).toFixed(1)} ms`,
+      `${onlineReplicas(info)} replicas online`,
+      ...(index === 0 ? ["its clock counts"] : []),
+    ];
+    return ok(`master ${address}`, facts.join(", "));
+  });
+}
+
+async function readServer(server: ReturnType<typeof serversOf>[number]): Promise<ServerReading> {
+  const [info, memory] = await Promise.all([readInfo(server), readMemory(server)]);
+  return { address: addressOf(server), info, memory, samples: await sampleClocks(server) };
+}
+
+/** The median of a few round trips, in milliseconds. */
+function pingMsOf({ samples }: ServerReading): number {
+  return 2 * (samples[PINGS >> 1]?.uncertainMs ?? 0);
 }
 
 function requirement(check: RedisCheck, { level }: Durability): Finding {
@@ -42,15 +82,27 @@ function requirement(check: RedisCheck, { level }: Durability): Finding {
 }
 
 /** Names what the configured durability does not need, so that nobody wonders about it. */
-function notRequired(info: Info, { level }: Durability): Finding[] {
+function notRequired(servers: readonly ServerReading[], { level }: Durability): Finding[] {
   const why = `HOLDFAST_DURABILITY=${level} asks for none`;
   const persistence = ok("persistence", `${why}: a restart of Redis may lose everything`);
-  const replicas = ok("replicas", `${onlineReplicas(info)} online; ${why}`);
+  const replicas = ok(
+    "replicas",
+    `${servers.reduce((sum, { info }) => sum + onlineReplicas(info), 0)} online; ${why}`,
+  );
   return [...(level === "memory" ? [persistence] : []), ...(level === "replica" ? [] : [replicas])];
 }
 
-function lastWrite(info: Info): Finding {
-  const status = info.get("aof_last_write_status") ?? "ok";
+function writes(refused: RefusedWrites | undefined): Finding {
+  if (refused === undefined) return ok("writes", "accepted");
+  return finding("writes", "bad", `refused: ${refused.why}`, {
+    reason: "no job can be accepted, claimed or finished",
+    remedy: refused.remedy,
+  });
+}
+
+function lastWrite(servers: readonly ServerReading[]): Finding {
+  const statuses = servers.map(({ info }) => info.get("aof_last_write_status") ?? "ok");
+  const status = statuses.find((found) => found !== "ok") ?? "ok";
   return finding("last write to disk", status === "ok" ? "ok" : "bad", status, {
     reason: "Redis refuses writes until it can write to its disk again",
     remedy: "look at the disk (full?) and at Redis's log",
@@ -72,8 +124,8 @@ function memory({ used, limit, acceptsUntil }: RedisMemory, info: Info): Finding
   });
 }
 
-function latency(samples: readonly ClockReading[]): Finding {
-  const pingMs = 2 * (samples[PINGS >> 1]?.uncertainMs ?? 0);
+function latency(server: ServerReading): Finding {
+  const pingMs = pingMsOf(server);
   const found = `${pingMs.toFixed(1)} ms for a round trip (median of ${PINGS})`;
   return finding("latency", byLimits(pingMs, { warn: 20, bad: 250 }), found, {
     reason: "each submission and each step of a job waits for Redis at least once",
@@ -98,7 +150,7 @@ function clock([best]: readonly ClockReading[]): Finding {
 }
 
 /** @returns the fastest first */
-async function sampleClocks(client: RedisConnection): Promise<ClockReading[]> {
+async function sampleClocks(client: ReturnType<typeof serversOf>[number]): Promise<ClockReading[]> {
   const samples: ClockReading[] = [];
   for (let count = 0; count < PINGS; count += 1) samples.push(await sampleClock(client));
   return samples.sort((a, b) => a.uncertainMs - b.uncertainMs);

@@ -4,7 +4,8 @@ import type { QueueStores } from "../queue/queue-store.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
 import { diagnosePartitions } from "./doctor-partitions.ts";
 import { diagnoseLosses, diagnoseQueue } from "./doctor-queue.ts";
-import { diagnoseRedis } from "./doctor-redis.ts";
+import { diagnoseMasters, diagnoseRedis } from "./doctor-redis.ts";
+import { diagnoseTopology } from "./doctor-topology.ts";
 import type { Finding } from "./finding.ts";
 
 /**
@@ -21,7 +22,9 @@ export async function diagnose(
   const { queues } = application;
   const diagnosed = queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings));
   return [
+    ...(await diagnoseTopology(stores.client, settings.HOLDFAST_DURABILITY)),
     ...(await diagnoseRedis(stores.client, settings)),
+    ...(await diagnoseMasters(stores.client)),
     ...(await diagnoseLosses(stores, queues)),
     ...(await diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX)),
     ...diagnoseSettings(application, settings),

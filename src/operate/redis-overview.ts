@@ -1,5 +1,8 @@
-import type { RedisConnection } from "../redis/connection.ts";
-import { checkRedis, type Expectations, type RedisCheck, readInfo } from "../redis/requirements.ts";
+import { type RedisConnection, serversOf } from "../redis/connection.ts";
+import { readInfo, versionOf } from "../redis/info.ts";
+import { fullest, readMemory } from "../redis/memory.ts";
+import { measurePing } from "../redis/ping.ts";
+import { checkRedis, type Expectations, type RedisCheck } from "../redis/requirements.ts";
 import type { RedisOverview } from "./overview.ts";
 
 const CHECK_EVERY_MS = 10_000;
@@ -24,20 +27,19 @@ export function openRedisReader(
   let checks: readonly RedisCheck[] = [];
   let checkedAt = Number.NEGATIVE_INFINITY;
   return async () => {
-    const askedAt = performance.now();
-    await client.ping();
-    const pingMs = Math.round((performance.now() - askedAt) * 100) / 100;
-    if (askedAt - checkedAt > CHECK_EVERY_MS) {
+    const pingMs = await measurePing(client);
+    if (performance.now() - checkedAt > CHECK_EVERY_MS) {
       checks = await checkRedis(client, expectations);
-      checkedAt = askedAt;
+      checkedAt = performance.now();
     }
-    const info = await readInfo(client);
-    const maxBytes = Number(info.get("maxmemory") ?? 0);
+    const servers = serversOf(client);
+    const [info] = await Promise.all(servers.slice(0, 1).map(readInfo));
+    const { used, limit } = fullest(await Promise.all(servers.map(readMemory)));
     return {
-      version: info.get("redis_version") ?? "",
-      usedBytes: Number(info.get("used_memory") ?? 0),
-      maxBytes: maxBytes === 0 ? null : maxBytes,
-      pingMs,
+      version: info === undefined ? "" : versionOf(info),
+      usedBytes: used,
+      maxBytes: limit ?? null,
+      pingMs: Math.round(pingMs * 100) / 100,
       durability: durability.level === "replica" ? `replica:${durability.replicas}` : durability.level,
       guarantees: checks.map(guaranteeOf),
     };

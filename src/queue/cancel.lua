@@ -5,7 +5,7 @@
 
   KEYS[1] the job; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] the reason, as it is stored with the job
-  ARGV[4] channel of the queue's cancellations
+  ARGV[4] channel of the queue's cancellations, in the same slot
 
   Returns "cancelled", "cancelling", "ended" or "missing"
 ]]
@@ -15,7 +15,7 @@ local state = jobState(prefix, id)
 if hasEnded(state) then return "ended" end
 if state == "active" then
   redis.call("HSET", KEYS[1], "defa", reason)
-  redis.call("PUBLISH", ARGV[4], id)
+  redis.call("SPUBLISH", ARGV[4], id)
   return "cancelling"
 end
 

@@ -1,6 +1,6 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import { duplicate } from "../redis/connection.ts";
+import { openSubscriber } from "../redis/connection.ts";
 import type { Leases } from "./lease.ts";
 import type { QueueStore } from "./queue-store.ts";
 
@@ -16,7 +16,7 @@ export interface Cancellations extends Running {
 const EARLY_MAX = 10_000;
 
 /**
- * Listens for cancellations. A message can be lost while the connection is away, so the claimed jobs are checked after each
+ * Listens for cancellations, at the queue's own master: other nodes of a cluster can hang. A message can be lost while the connection is away, so the claimed jobs are checked after each
  * reconnect, and whenever locks are renewed.
  *
  * @param lockMs how long a message is remembered whose job is not claimed here yet
@@ -27,7 +27,7 @@ export function watchCancellations(
   lockMs: number,
 ): Cancellations {
   const early = createMemory(lockMs);
-  const subscriber = duplicate(client);
+  const subscriber = openSubscriber(client);
   const end = (jobId: string) =>
     leases.abort(jobId, new HoldfastError("CANCELLED", "Cancelled by an operator"));
 
@@ -46,13 +46,15 @@ export function watchCancellations(
 
   const lookQuietly = (jobIds: readonly string[]) => look(jobIds).catch(() => {});
   const subscribe = async () => {
-    await subscriber.subscribe(keys.cancelChannel);
+    await subscriber.ssubscribe(keys.cancelChannel);
     await look(leases.jobIds());
   };
   // The other connection's owner reports errors.
   subscriber.on("error", () => {});
-  subscriber.on("message", (_channel: string, jobId: string) => onMessage(jobId));
+  subscriber.on("smessage", (_channel: string, jobId: string) => onMessage(jobId));
   subscriber.on("ready", () => void subscribe().catch(() => {}));
+  // A cluster's client has followed the channel to another master.
+  subscriber.on("subscribersReady", () => void lookQuietly(leases.jobIds()));
   return {
     claimed(jobId) {
       // The mark decides: the job may have been retried since the message.

@@ -3,6 +3,7 @@ import { Cluster } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
 import type { Clock } from "../redis/clock.ts";
 import type { RedisConnection } from "../redis/connection.ts";
+import type { ClaimEvents } from "./claim-backoff.ts";
 import { Lease, type Leases } from "./lease.ts";
 import { RedisClockWorker, type RedisClockWorkerOptions } from "./redis-clock-worker.ts";
 import { renewLock } from "./renew-lock.ts";
@@ -18,6 +19,7 @@ export interface ClaimingOptions {
   /** Called when an attempt has ended and its job is delayed. */
   readonly onDelayed: (jobId: string) => Promise<void>;
   readonly onRefused: (jobId: string, error: unknown) => void;
+  readonly claims: ClaimEvents;
 }
 
 type AnyJob = Job<unknown, unknown, string>;
@@ -48,7 +50,7 @@ export class ClaimingWorker extends RedisClockWorker {
     clock: Clock,
     options: ClaimingOptions,
   ) {
-    super(queue, attempt, workerOptions, clock);
+    super(queue, attempt, workerOptions, clock, options.claims);
     this.#options = options;
     this.#client = workerOptions.connection;
     this.#slots = options.slots.share(() => this.#goOnSoon());

@@ -2,8 +2,8 @@ import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
 import { epochLua, memoryLua } from "../redis/includes.ts";
 import { redisFull } from "../redis/redis-errors.ts";
-import { replicasMissing, type Written } from "../redis/replicas.ts";
 import { loadScript } from "../redis/script.ts";
+import type { Written } from "../redis/writer.ts";
 import { LayoutChanged } from "./partitions.ts";
 import type { WritableQueueStore } from "./queue-store.ts";
 
@@ -37,13 +37,13 @@ type Holder = string | null | 0;
 export function openDedupKeys({ client, keys, epoch }: WritableQueueStore): DedupKeys {
   async function claimAll(claims: readonly ClaimArgs[]): Promise<Holder[]> {
     const { layout } = epoch;
-    const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
+    const { result, unconfirmed } = await inEpoch(epoch, async (id, count) => {
       if (epoch.layout !== layout) throw new LayoutChanged();
       const args = [keys.start, id, count, ...claims.flat()];
       const written = await epoch.write(claimScript, [keys.epoch], args);
       return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
     });
-    if (!isConfirmed) throw replicasMissing();
+    if (unconfirmed !== undefined) throw unconfirmed;
     return result;
   }
 
@@ -63,7 +63,7 @@ export function openDedupKeys({ client, keys, epoch }: WritableQueueStore): Dedu
 }
 
 /** The epoch's count follows the holders. */
-function counted({ reply, isConfirmed }: Written): CountedReply<Holder[]> {
+function counted({ reply, unconfirmed }: Written): CountedReply<Holder[]> {
   const holders = reply as [...Holder[], number];
-  return { count: Number(holders.at(-1)), result: holders.slice(0, -1) as Holder[], isConfirmed };
+  return { count: Number(holders.at(-1)), result: holders.slice(0, -1) as Holder[], unconfirmed };
 }

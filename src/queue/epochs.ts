@@ -52,8 +52,9 @@ export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
       client,
       key: queueKeys(prefix, partition).epoch,
       durability,
-      write: writers.of(),
+      write: writers.write,
       remembered: before.get(partition),
+      countOf: file.countOf,
       layout: knownLayout({ client, prefix, partition, layouts, declared, first: of }),
       async onLoss(loss) {
         await Promise.all(listeners.map((listener) => listener(partition)));
@@ -150,7 +151,10 @@ function createKeeper(file: EpochFile, log: Logger): (epochs: ReadonlyMap<string
 
 function report(log: Logger | undefined, queue: string, loss: Loss | undefined): void {
   if (loss === undefined) {
-    log?.warn({ queue }, "the data loss is accepted; going on in a new epoch");
+    log?.warn(
+      { queue },
+      "the data loss is accepted, or nothing was acknowledged yet; going on in a new epoch",
+    );
     return;
   }
   const { since, known, found } = loss;

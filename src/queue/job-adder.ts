@@ -3,8 +3,8 @@ import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
 import { epochLua, memoryLua, nowLua } from "../redis/includes.ts";
 import { inTime, redisFull } from "../redis/redis-errors.ts";
-import { replicasMissing, type Written } from "../redis/replicas.ts";
 import { loadScript } from "../redis/script.ts";
+import type { Written } from "../redis/writer.ts";
 import { enqueueLua } from "./includes.ts";
 import type { NewJob } from "./new-job.ts";
 import { LayoutChanged } from "./partitions.ts";
@@ -61,7 +61,7 @@ export function createJobAdder(store: WritableQueueStore): JobAdder {
 
 async function addAll({ epoch, keys }: WritableQueueStore, jobs: readonly ScriptArgs[]): Promise<Holder[]> {
   const { layout } = epoch;
-  const { result, isConfirmed } = await inEpoch(epoch, async (id, count) => {
+  const { result, unconfirmed } = await inEpoch(epoch, async (id, count) => {
     if (epoch.layout !== layout) throw new LayoutChanged();
     const args: (string | number)[] = [keys.start, id, count, UNCHECKED_MAX];
     // `flat()` takes longer (row `http-submit`).
@@ -69,14 +69,14 @@ async function addAll({ epoch, keys }: WritableQueueStore, jobs: readonly Script
     const written = await epoch.write(script, [keys.epoch, keys.jobsSinceMemoryCheck], args);
     return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
   });
-  if (!isConfirmed) throw replicasMissing();
+  if (unconfirmed !== undefined) throw unconfirmed;
   return result;
 }
 
 /** The epoch's count follows the holders. */
-function counted({ reply, isConfirmed }: Written): CountedReply<Holder[]> {
+function counted({ reply, unconfirmed }: Written): CountedReply<Holder[]> {
   const holders = reply as [...Holder[], number];
-  return { count: Number(holders.at(-1)), result: holders.slice(0, -1) as Holder[], isConfirmed };
+  return { count: Number(holders.at(-1)), result: holders.slice(0, -1) as Holder[], unconfirmed };
 }
 
 /** The job that has the key: null for the added one, 0 where there was no room. */

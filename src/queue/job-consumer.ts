@@ -3,15 +3,18 @@ import { BullMQOtel } from "bullmq-otel";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { failureOf } from "../job/failure.ts";
 import { withDeadline } from "../lib/deadline.ts";
+import { delayMsOf } from "../lib/delay-ms.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import type { Clock } from "../redis/clock.ts";
 import { redisFault } from "../redis/redis-errors.ts";
+import { isUnanswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { isTraced } from "../telemetry/tracing.ts";
 import { keepAttempt } from "./attempt-record.ts";
 import { BullmqJob } from "./bullmq-job.ts";
 import { cancelJob } from "./cancel-job.ts";
 import { watchCancellations } from "./cancellations.ts";
+import type { ClaimEvents } from "./claim-backoff.ts";
 import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
 import { ClaimingWorker } from "./claiming-worker.ts";
 import { finishAttempt } from "./finish-attempt.ts";
@@ -50,7 +53,7 @@ export interface Retention {
   readonly ageMs: number;
 }
 
-export interface ConsumerEvents {
+export interface ConsumerEvents extends ClaimEvents {
   /** Called once, when the worker is stuck. */
   onStuck(): void;
   onError(error: Error): void;
@@ -89,6 +92,7 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
       onClaimed: cancellations.claimed,
       onDelayed: (jobId) => finishCancellation(options, jobId),
       onRefused: options.events.onRefused,
+      claims: options.events,
     },
   );
   const heartbeat = heartbeatOf(options, () => claimedAt);
@@ -187,8 +191,10 @@ function orCancelled(outcome: AttemptOutcome, reason: unknown): AttemptOutcome {
   return isFinal || !isCancelled ? outcome : { kind: "failed", failure: failureOf(reason), trace: "" };
 }
 
-/** An attempt never throws: this is Redis's fault. */
+/** An attempt never throws: this is Redis's fault. Where it did not answer, nothing has begun. */
 function unexpected(error: unknown): AttemptOutcome {
+  const { code, retryAfterMs } = redisFault(error);
+  if (isUnanswered(error)) return { kind: "deferred", delayMs: delayMsOf(retryAfterMs), code };
   return { kind: "failed", failure: failureOf(redisFault(error)), trace: "" };
 }
 

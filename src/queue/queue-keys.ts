@@ -44,6 +44,8 @@ export function queueKeys(prefix: string, queue: string) {
     workersSeen: key("workers:seen"),
     /** Redis's count of changes and the id it counts under, by which data loss is noticed. */
     epoch: key("epoch"),
+    /** A copy of the secret that keys content fingerprints. */
+    fingerprintSecret: key("fingerprint-secret"),
     jobsSinceMemoryCheck: key("jobs-since-memory-check"),
     /** Workers subscribe here for cancellations. */
     cancelChannel: key("cancel"),

@@ -1,6 +1,6 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import type { Clock } from "../redis/clock.ts";
-import type { RedisConnection } from "../redis/connection.ts";
+import { measurePing } from "../redis/ping.ts";
 import { inTime, redisUnavailable } from "../redis/redis-errors.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { QueueStores } from "./queue-store.ts";
@@ -62,12 +62,6 @@ async function readRedis(stores: QueueStores, queues: readonly string[]): Promis
   // A retrying connection would keep the command until Redis is back.
   if (client.status !== "ready") throw redisUnavailable();
   const reads = queues.map((queue) => readWholeBacklog(stores.partitionsOf([queue])));
-  const [pingMs, ...backlogs] = await Promise.all([timePing(client), ...reads]);
+  const [pingMs, ...backlogs] = await Promise.all([measurePing(client), ...reads]);
   return { pingMs, backlogs };
-}
-
-async function timePing(client: RedisConnection): Promise<number> {
-  const asked = performance.now();
-  await client.ping();
-  return performance.now() - asked;
 }

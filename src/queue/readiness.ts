@@ -3,6 +3,7 @@ import { messageOf } from "../lib/thrown.ts";
 import { clockWrong } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { requireFitRedis } from "../redis/requirements.ts";
+import { findRefusedWrites } from "../redis/write-probe.ts";
 import type { ConnectedQueues } from "./connect-queues.ts";
 import { readLoss } from "./data-loss.ts";
 import type { QueueStore } from "./queue-store.ts";
@@ -20,10 +21,15 @@ export function openReadiness(
     return loss === undefined ? [] : [`Redis has lost data of the queue ${store.queue}: see holdfast doctor`];
   }
 
+  async function refusal(): Promise<string[]> {
+    const refused = await findRefusedWrites(client);
+    return refused === undefined ? [] : [`Redis takes no writes: ${refused.why}. Remedy: ${refused.remedy}.`];
+  }
+
   return async () => {
     try {
       const fit = requireFitRedis(client, settings).then(() => []);
-      const reasons = await inTime(Promise.all([fit, ...stores.partitionsOf(queues).map(lossOf)]));
+      const reasons = await inTime(Promise.all([fit, refusal(), ...stores.partitionsOf(queues).map(lossOf)]));
       return [...reasons.flat(), ...(clock.isRight() ? [] : [clockWrong(clock.offsetMs()).message])];
     } catch (error) {
       return [rejection() ?? messageOf(error)];

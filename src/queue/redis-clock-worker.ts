@@ -1,6 +1,7 @@
 import { type Processor, Worker, type WorkerOptions } from "bullmq";
 import type { Clock } from "../redis/clock.ts";
 import type { RedisConnection } from "../redis/connection.ts";
+import { ClaimBackoff, type ClaimEvents } from "./claim-backoff.ts";
 import { guardScripts } from "./guarded-scripts.ts";
 import { onRedisTime } from "./redis-time.ts";
 
@@ -9,13 +10,20 @@ export type RedisClockWorkerOptions = WorkerOptions & { readonly connection: Red
 
 /**
  * BullMQ's worker, by Redis's clock. While this process's clock is wrong it claims nothing, since handlers use that clock; it
- * resumes by itself.
+ * resumes by itself. While Redis refuses claims, it asks with a pause.
  */
 export class RedisClockWorker extends Worker<unknown, unknown, string> {
   readonly #clock: Clock;
   readonly #connection: RedisConnection;
+  readonly #backoff: ClaimBackoff;
 
-  constructor(name: string, attempt: Process, options: RedisClockWorkerOptions, clock: Clock) {
+  constructor(
+    name: string,
+    attempt: Process,
+    options: RedisClockWorkerOptions,
+    clock: Clock,
+    events: ClaimEvents,
+  ) {
     super(name, attempt, {
       ...options,
       connection: onRedisTime(guardScripts(options.connection)),
@@ -23,13 +31,16 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
     });
     this.#clock = clock;
     this.#connection = options.connection;
+    this.#backoff = new ClaimBackoff(events);
+    const waitForJob = this.backend.waitForJob.bind(this.backend);
+    this.backend.waitForJob = (seconds) => this.#backoff.run(() => waitForJob(seconds));
     clock.onMeasure((isRight) => void (isRight ? this.#goOn() : this.pause(true)));
     this.run().catch((error: Error) => this.emit("error", error));
   }
 
   /** A paused worker still receives the job that it waited for before, and would claim it. */
   protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
-    if (this.#clock.isRight() && !this.isPaused()) return await this.#claim(args);
+    if (this.#clock.isRight() && !this.isPaused()) return await this.#backoff.run(() => this.#claim(args));
     const paused = this.sitOut();
     this.#clock.look();
     return await paused;

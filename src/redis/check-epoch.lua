@@ -8,12 +8,14 @@
   ARGV[3] an id for a new epoch   ARGV[4] milliseconds after which a loss is accepted without an operator (-1: never)
   ARGV[5] the layout of the queue's partitions that the process remembers ("" for none)
   ARGV[6] the layout for a queue in which nothing was ever counted ("" for none)
+  ARGV[7] 1 if replicas confirm changes: then the process has only seen confirmed ones
 
-  Returns { id, count, layout }, or { "lost", since, the id and count remembered, the id and count found }
+  Returns { id, count to remember, layout }, or { "lost", since, the id and count remembered, the id and count found }
 ]]
 local EARLIER_MAX = 400
 local known, seen = ARGV[1], tonumber(ARGV[2])
-local epoch = redis.call("HMGET", KEYS[1], "id", "count", "earlier", "since", "knownId", "knownCount", "foundId", "foundCount", "layout")
+local epoch = redis.call("HMGET", KEYS[1], "id", "count", "earlier", "since", "knownId", "knownCount", "foundId", "foundCount",
+  "layout", "confirmed")
 local id, count, earlier, since = epoch[1], tonumber(epoch[2] or 0), epoch[3] or "", epoch[4]
 local now = nowMs()
 
@@ -38,10 +40,19 @@ if id == "lost" then
   if acceptMs >= 0 and now - since >= acceptMs then return begin(epoch[5] .. " " .. epoch[7] .. " " .. earlier) end
   return { "lost", since, epoch[5], epoch[6], epoch[7], epoch[8] }
 end
-if known == "" then return id and { id, count, layoutHere() } or begin("") end
-if id == known and count >= seen then return { id, count, layoutHere() } end
+-- What replicas have not confirmed may be lost without breaking a promise. Whoever has seen more confirmed says so here.
+local function remembered()
+  if ARGV[7] == "0" then return { id, count, layoutHere() } end
+  local confirmed = tonumber(epoch[10] or 0)
+  if id ~= known or seen <= confirmed then return { id, confirmed, layoutHere() } end
+  redis.call("HSET", KEYS[1], "confirmed", seen)
+  return { id, seen, layoutHere() }
+end
+
+if known == "" then return id and remembered() or begin("") end
+if id == known and count >= seen then return remembered() end
 -- A loss was accepted while this process was away.
-if id and id ~= known and string.find(earlier, known, 1, true) then return { id, count, layoutHere() } end
+if id and id ~= known and string.find(earlier, known, 1, true) then return remembered() end
 
 local found = id or "none"
 redis.call("HSET", KEYS[1], "id", "lost", "since", now, "earlier", earlier,

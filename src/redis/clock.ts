@@ -1,3 +1,4 @@
+import type { Redis } from "ioredis";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
@@ -5,7 +6,7 @@ import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { ConnectedRedis } from "./connect.ts";
 import { type RedisConnection, serversOf } from "./connection.ts";
-import { inTime } from "./redis-errors.ts";
+import { inTime, redisUnavailable } from "./redis-errors.ts";
 
 /** How far a process's clock may be off Redis's, in milliseconds. */
 export const CLOCK_TOLERANCE_MS = 2_000;
@@ -116,16 +117,22 @@ function report(log: Logger | undefined, offsetMs: number, isRight: boolean): vo
 async function readClock(client: RedisConnection): Promise<ClockReading | undefined> {
   let best: ClockReading | undefined;
   for (let sample = 0; sample < SAMPLES_MAX; sample += 1) {
-    const reading = await sampleClock(client);
+    const reading = await sampleClock(clockServer(client));
     if (best === undefined || reading.uncertainMs < best.uncertainMs) best = reading;
     if (2 * best.uncertainMs < GOOD_ROUND_TRIP_MS) break;
   }
   return best === undefined || 2 * best.uncertainMs > CLOCK_TOLERANCE_MS ? undefined : best;
 }
 
-/** Reads Redis's time once; in a cluster always from the same node, since each has its own clock. */
-export async function sampleClock(client: RedisConnection): Promise<ClockReading> {
-  const [server = client] = serversOf(client).sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
+/** The server whose clock counts. In a cluster each has its own; the master of the lowest address is asked. */
+function clockServer(client: RedisConnection): Redis {
+  const [server] = serversOf(client);
+  if (server === undefined) throw redisUnavailable();
+  return server;
+}
+
+/** Reads Redis's time once. */
+export async function sampleClock(server: Redis): Promise<ClockReading> {
   const asked = performance.now();
   const [seconds, microseconds] = await server.time();
   const uncertainMs = (performance.now() - asked) / 2;
@@ -135,14 +142,8 @@ export async function sampleClock(client: RedisConnection): Promise<ClockReading
 
 /** Redis's time, in milliseconds since 1970. */
 export async function redisNow(client: RedisConnection): Promise<number> {
-  const [seconds, microseconds] = await client.time();
+  const [seconds, microseconds] = await clockServer(client).time();
   return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
-}
-
-function nameOf({
-  options: { host = "", port = 0, path = "" },
-}: ReturnType<typeof serversOf>[number]): string {
-  return `${host}:${port}${path}`;
 }
 
 /** @param offsetMs by which this process's clock is ahead of Redis's */

@@ -11,6 +11,9 @@ describe("the address of a store that cannot be reached", () => {
     ["redis://:hunter2@a:1,redis://:hunter2@b:2", "b:2"],
     ["redis://redis.example.com?password=hunter2", "redis.example.com"],
     ["sentinel://user:hunter2@a:1,b:2/main?db=1", "a:1,b:2/main"],
+    ["sentinel://a:1,b:2/main?sentinelPassword=hunter2&tls=true", "a:1,b:2/main"],
+    ["sentinel://a:1,b:2/main?sentinelPassword=hunter@2", "(hidden)"],
+    ["redis://:hunter?2@a:1", "(hidden)"],
     ["unix:///run/redis@home/redis.sock", "/run/redis@home/redis.sock"],
   ])("in %s is %s, whatever a password looks like", (url, address) => {
     expect(addressIn(url)).toBe(address);

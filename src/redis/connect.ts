@@ -104,9 +104,10 @@ function unreachable(
   return redisUnavailable(cause, `The store cannot be reached: ${which}`);
 }
 
-/** Host and port, or the socket. All up to the last `@` can be a password, and so can a query. */
+/** Host and port, or the socket. All up to the last `@` can be a password, and so can a query, also one with an `@`. */
 export function addressIn(url: string): string {
   if (url.startsWith("unix://")) return url.slice("unix://".length);
+  if (/\?.*@/s.test(url)) return "(hidden)";
   return url.replace(/^[a-z]+:\/\/(?:.*@)?/s, "").replace(/\?.*$/s, "");
 }
 

@@ -1,12 +1,11 @@
-import { Cluster, Redis, type RedisOptions } from "ioredis";
-import { HoldfastError } from "../errors/holdfast-error.ts";
+import { Cluster, type ClusterOptions, Redis } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
 import { ignoreRepliesToAsking } from "./asking.ts";
 import { redisUnavailable } from "./redis-errors.ts";
+import { address, type ConnectionOptions, credentials, parseUrl, sentinelOptions } from "./redis-url.ts";
+import { explainSentinels } from "./sentinels.ts";
 
 export type RedisConnection = Redis | Cluster;
-
-type ConnectionOptions = Omit<RedisOptions, "replyMapping">;
 
 /**
  * What commands do while Redis is away: fail at once, because somebody waits for the answer (API, CLI, producers), or wait until
@@ -22,7 +21,7 @@ const LOADING_ANSWER_MS = 1_000;
  * Opens a connection. It connects, and reconnects for ever, in the background.
  *
  * @param url `redis://`, `rediss://`, `unix://`; several comma-separated nodes are a Redis Cluster;
- *   `sentinel://[user:password@]host:port,host:port/MASTER[?db=N]` is a Sentinel set
+ *   `sentinel://[user:password@]host:port,host:port/MASTER` is a Sentinel set
  * @param onError called for every lost or failed connection, with a text that holds no secret
  */
 export function openConnection(
@@ -34,12 +33,14 @@ export function openConnection(
     ...behaviour[mode],
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
     maxLoadingRetryTime: LOADING_ANSWER_MS,
+    // Redis 7.0 does not know the command, and nobody reads what it says.
+    disableClientInfo: true,
     // A read-only reply means that the master moved: find it, and send the command there.
     reconnectOnError: (error) => (isReadOnly(error) ? 2 : false),
   };
-  const client = createClient(url, options);
+  const client = createClient(url, mode, options);
   if (client instanceof Cluster) ignoreRepliesToAsking(client);
-  client.on("error", onError);
+  client.on("error", kindOf(client) === "sentinel" ? explainSentinels(client as Redis, onError) : onError);
   return client;
 }
 
@@ -47,6 +48,9 @@ export function openConnection(
 export function isReadOnly({ message }: Error): boolean {
   return message.startsWith("READONLY");
 }
+
+/** A retrying connection gives up a server that is silent for this long. Longer than BullMQ waits for the next job: 10 s. */
+export const RETRYING_SILENCE_MS = 12_000;
 
 // Redis may have run a command already that is resent after a reconnect. Where somebody waits, "unknown" is the honest answer;
 // a worker's commands check lock and state, so a second run changes nothing.
@@ -58,57 +62,40 @@ const behaviour: Record<ConnectionMode, ConnectionOptions> = {
     autoResendUnfulfilledCommands: false,
     socketTimeout: 2_000,
   },
-  // Longer than BullMQ waits for the next job: 10 s.
-  retrying: { maxRetriesPerRequest: null, socketTimeout: 12_000 },
+  retrying: { maxRetriesPerRequest: null, socketTimeout: RETRYING_SILENCE_MS },
 };
 
-function createClient(url: string, options: ConnectionOptions): RedisConnection {
+// 100 ms apart, so that a call ends within its deadline of 1.5 s. Where nobody waits there is no bound, and a pause so that two
+// nodes which both deny a slot are not asked in a tight loop.
+const redirections: Record<ConnectionMode, ClusterOptions> = {
+  "fail-fast": { maxRedirections: 12 },
+  retrying: { maxRedirections: Number.POSITIVE_INFINITY, retryDelayOnMoved: 20 },
+};
+/** A process that sends nothing would not notice that another master has its slots. */
+const REFRESH_SLOTS_MS = 5_000;
+
+function createClient(url: string, mode: ConnectionMode, options: ConnectionOptions): RedisConnection {
   if (url.startsWith("sentinel://")) return new Redis({ ...options, ...sentinelOptions(url) });
   if (url.startsWith("unix://")) return new Redis({ ...options, path: url.slice("unix://".length) });
-  if (url.includes(",")) return createCluster(url, options);
+  if (url.includes(",")) return createCluster(url, mode, options);
   return new Redis(url, options);
 }
 
-function createCluster(url: string, redisOptions: ConnectionOptions): Cluster {
+function createCluster(url: string, mode: ConnectionMode, redisOptions: ConnectionOptions): Cluster {
   const nodes = url.split(",").map((node) => parseUrl(node.includes("://") ? node : `redis://${node}`));
   const [first] = nodes;
   const tls = first?.protocol === "rediss:" ? { tls: {} } : {};
   return new Cluster(
-    nodes.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 6379) })),
+    nodes.map((node) => address(node, 6379)),
     {
+      ...redirections[mode],
       redisOptions: { ...redisOptions, ...tls, ...credentials(first) },
       enableOfflineQueue: redisOptions.enableOfflineQueue ?? true,
+      slotsRefreshInterval: REFRESH_SLOTS_MS,
+      // A certificate has the name, not the address that it resolves to.
+      dnsLookup: (name, callback) => callback(null, name),
     },
   );
-}
-
-function sentinelOptions(url: string): ConnectionOptions {
-  const match = /^sentinel:\/\/(?:([^@/]*)@)?([^/?]+)\/([^/?]+)(?:\?db=(\d+))?$/.exec(url);
-  if (match === null)
-    throw unreadable("expected sentinel://[user:password@]host:port,host:port/MASTER[?db=N]");
-  const [, userInfo = "", hosts = "", name = "", db = "0"] = match;
-  const sentinels = hosts.split(",").map((host) => parseUrl(`redis://${host}`));
-  return {
-    sentinels: sentinels.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 26379) })),
-    name,
-    db: Number(db),
-    ...credentials(parseUrl(`redis://${userInfo}@host`)),
-  };
-}
-
-function credentials(url: URL | undefined): Pick<ConnectionOptions, "username" | "password"> {
-  const username = decodeURIComponent(url?.username ?? "");
-  const password = decodeURIComponent(url?.password ?? "");
-  return { ...(username && { username }), ...(password && { password }) };
-}
-
-function parseUrl(text: string): URL {
-  if (!URL.canParse(text)) throw unreadable("expected host:port");
-  return new URL(text);
-}
-
-function unreadable(message: string): HoldfastError {
-  return new HoldfastError("CONFIG_INVALID", `REDIS_URL: ${message}, got (hidden)`);
 }
 
 /**
@@ -142,9 +129,26 @@ export async function isLoading(client: RedisConnection): Promise<boolean> {
   }
 }
 
-/** The servers that hold the data: one, or the masters of a cluster. */
+/** What `REDIS_URL` names. */
+export type TopologyKind = "server" | "sentinel" | "cluster";
+
+export function kindOf(client: RedisConnection): TopologyKind {
+  if (client instanceof Cluster) return "cluster";
+  return client.options.sentinels?.length ? "sentinel" : "server";
+}
+
+/**
+ * The servers that hold the data: one, or the masters of a cluster, by address. Commands without a key go to one of these: a
+ * cluster's client would send them to any.
+ */
 export function serversOf(client: RedisConnection): Redis[] {
-  return client instanceof Cluster ? client.nodes("master") : [client];
+  if (!(client instanceof Cluster)) return [client];
+  return client.nodes("master").sort((a, b) => addressOf(a).localeCompare(addressOf(b)));
+}
+
+/** `host:port` of a server, or its socket. */
+export function addressOf({ options: { host = "", port = 0, path } }: Redis): string {
+  return path ?? `${host}:${port}`;
 }
 
 /**
@@ -156,6 +160,16 @@ export function duplicate(client: RedisConnection, options: ConnectionOptions = 
   return client instanceof Cluster
     ? client.duplicate([], { redisOptions: options })
     : client.duplicate(options);
+}
+
+/** A master that hangs closes no connection, so its successor is looked for. */
+const SUCCESSOR_EVERY_MS = 5_000;
+
+/** Opens another connection for `SSUBSCRIBE`: in a cluster, to the master that has the channel's slot. */
+export function openSubscriber(client: RedisConnection): RedisConnection {
+  return client instanceof Cluster
+    ? client.duplicate([], { shardedSubscribers: true, slotsRefreshInterval: SUCCESSOR_EVERY_MS })
+    : client.duplicate();
 }
 
 export function modeOf(client: RedisConnection): ConnectionMode {

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Durability } from "../config/variables.ts";
+import type { HoldfastError } from "../errors/holdfast-error.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import type { RedisConnection } from "./connection.ts";
 import { nowLua } from "./includes.ts";
 import { redisRolledBack } from "./redis-errors.ts";
-import type { Writer } from "./replicas.ts";
 import { loadScript } from "./script.ts";
+import type { Writer } from "./writer.ts";
 
 /** What a process has seen of an epoch: its id, and how many changes Redis has counted in it. */
 export interface SeenEpoch {
@@ -21,8 +22,8 @@ export interface CountedReply<T> {
   readonly result: T;
   /** How many changes Redis has counted. */
   readonly count: number;
-  /** Whether they are as durable as configured. */
-  readonly isConfirmed: boolean;
+  /** Why they are not as durable as configured; undefined where they are. */
+  readonly unconfirmed: HoldfastError | undefined;
 }
 
 /** What is known of a data loss. */
@@ -80,6 +81,8 @@ export interface EpochOptions {
   readonly write: Writer;
   /** What was seen before this process started. */
   readonly remembered: SeenEpoch | undefined;
+  /** How far the epoch with this id was seen under another address of Redis; 0 where it was not. */
+  readonly countOf: (id: string) => number;
   readonly layout: KnownLayout;
   /** Called before a loss is reported, and before a new epoch is accepted. */
   readonly onLoss: (loss: Loss | undefined) => Promise<void>;
@@ -92,6 +95,7 @@ const checkScript = loadScript(import.meta.url, "check-epoch.lua", nowLua);
 
 export function createEpoch(options: EpochOptions): Epoch {
   const { client, key, durability, write, onLoss } = options;
+  const hasReplicas = durability.level === "replica";
   const acceptMs = durability.level === "memory" ? ACCEPTED_AFTER_MS : -1;
   let remembered = options.remembered ?? { id: "", count: 0 };
   let layout = "";
@@ -99,13 +103,10 @@ export function createEpoch(options: EpochOptions): Epoch {
   let knownLoss = 0;
 
   async function check(): Promise<void> {
-    const asked = remembered;
+    const asked = hasReplicas && remembered.count === 0 ? { id: "", count: 0 } : remembered;
     const layouts = [options.layout.known(), options.layout.first];
-    const reply = await checkScript.run(
-      client,
-      [key],
-      [asked.id, asked.count, randomUUID(), acceptMs, ...layouts],
-    );
+    const args = [asked.id, asked.count, randomUUID(), acceptMs, ...layouts, hasReplicas ? 1 : 0];
+    const reply = await checkScript.run(client, [key], args);
     const [id, ...details] = reply as [string, ...(string | number)[]];
     if (id === "lost") {
       const loss = lossIn(details);
@@ -114,14 +115,18 @@ export function createEpoch(options: EpochOptions): Epoch {
       throw redisRolledBack();
     }
     const count = Number(details[0]);
-    if (id !== asked.id) {
-      if (asked.id !== "") await onLoss(undefined);
-      remembered = { id, count };
-    }
+    if (id !== remembered.id) await begin(id, count);
     raise(count);
     layout = await options.layout.agree(String(details[1]));
     shownId = layout === "" ? id : `${id} ${layout}`;
     knownLoss = 0;
+  }
+
+  async function begin(id: string, count: number): Promise<void> {
+    if (remembered.id !== "") await onLoss(undefined);
+    const seenBefore = options.countOf(id);
+    remembered = { id, count: Math.max(count, seenBefore) };
+    if (seenBefore > count) await check();
   }
 
   function raise(count: number): void {
@@ -158,7 +163,7 @@ export async function inEpoch<T>(
     const [id, count] = epoch.shown();
     const reply = await run(id, count);
     if (reply !== OTHER_EPOCH) {
-      epoch.seen(id, reply.count, reply.isConfirmed);
+      epoch.seen(id, reply.count, reply.unconfirmed === undefined);
       return reply;
     }
     await epoch.check();

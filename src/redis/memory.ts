@@ -1,5 +1,6 @@
-import type { RedisConnection } from "./connection.ts";
+import type { Redis } from "ioredis";
 import { memoryLua } from "./includes.ts";
+import { redisUnavailable } from "./redis-errors.ts";
 import { loadScript } from "./script.ts";
 
 /** Redis's memory, in bytes. */
@@ -13,7 +14,19 @@ export interface RedisMemory {
 
 const script = loadScript(import.meta.url, "read-memory.lua", memoryLua);
 
-export async function readMemory(client: RedisConnection): Promise<RedisMemory> {
-  const [used = 0, limit = 0, acceptsUntil] = (await script.run(client, [], [])) as number[];
+/** Reads one server's memory: in a cluster each master has its own. */
+export async function readMemory(server: Redis): Promise<RedisMemory> {
+  const [used = 0, limit = 0, acceptsUntil] = (await script.run(server, [], [])) as number[];
   return limit === 0 ? { used, limit: undefined, acceptsUntil: undefined } : { used, limit, acceptsUntil };
+}
+
+/** The memory of the server that refuses new jobs first. */
+export function fullest(all: readonly RedisMemory[]): RedisMemory {
+  const [first] = all.toSorted((a, b) => shareUsed(b) - shareUsed(a) || b.used - a.used);
+  if (first === undefined) throw redisUnavailable();
+  return first;
+}
+
+function shareUsed({ used, acceptsUntil }: RedisMemory): number {
+  return acceptsUntil === undefined ? 0 : used / acceptsUntil;
 }

@@ -1,11 +1,23 @@
 /** Why a Redis that answers rejects this process, and the remedy: trying again does not help. */
 interface Rejection {
   readonly sign: RegExp;
+  /** `$1` is what the sign captured. */
   readonly meaning: string;
   readonly remedy: string;
 }
 
 const rejections: readonly Rejection[] = [
+  {
+    sign: /^SENTINELAUTH/,
+    meaning: "the sentinels ask for a password of their own, and REDIS_URL has none or a wrong one",
+    remedy:
+      "REDIS_URL=sentinel://…/MASTER?sentinelPassword=PASSWORD, and sentinelUsername=NAME if they have users",
+  },
+  {
+    sign: /^NOMASTER (.*)/,
+    meaning: "the sentinels answer, and know no master named $1",
+    remedy: "REDIS_URL=sentinel://HOST:PORT/MASTER; SENTINEL MASTERS lists the names",
+  },
   {
     sign: /^NOAUTH/,
     meaning: "Redis asks for a password, and REDIS_URL has none",
@@ -49,7 +61,9 @@ export function rejectionIn(error: unknown): string | undefined {
     const code = "code" in cause ? String(cause.code) : "";
     const message = cause.message.replace(/^(ERR|-)\s*/, "");
     const found = rejections.find(({ sign }) => sign.test(code) || sign.test(message));
-    if (found !== undefined) return `${found.meaning}. Remedy: ${found.remedy}.`;
+    if (found === undefined) continue;
+    const [, named = ""] = found.sign.exec(message) ?? [];
+    return `${found.meaning.replace("$1", () => named)}. Remedy: ${found.remedy}.`;
   }
   return undefined;
 }

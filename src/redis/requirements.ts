@@ -1,7 +1,9 @@
-import { Cluster, type Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type RedisConnection, serversOf } from "./connection.ts";
+import { readClusterNode } from "./cluster-node.ts";
+import { kindOf, type RedisConnection, serversOf, type TopologyKind } from "./connection.ts";
+import { type Info, onlineReplicas, readInfo, versionOf } from "./info.ts";
 
 /** One setting of Redis that the guarantees rest on. */
 export interface RedisCheck {
@@ -23,30 +25,49 @@ export type Expectations = Pick<Settings, "HOLDFAST_DURABILITY" | "HOLDFAST_STOR
 
 /** Checks what the configured durability rests on. In a cluster every master is checked, and the worst is returned. */
 export async function checkRedis(client: RedisConnection, expectations: Expectations): Promise<RedisCheck[]> {
-  const [first = [], ...others] = await Promise.all(
-    serversOf(client).map((server) => checkServer(server, expectations, client instanceof Cluster)),
+  const kind = kindOf(client);
+  const checked = await Promise.all(
+    serversOf(client).map((server) => checkServer(server, expectations, kind)),
   );
+  const [first = [], ...others] = kind === "cluster" ? withoutDemoted(checked) : checked;
   return first.map((check, index) =>
     check.holds ? (others.map((checks) => checks[index]).find((other) => !other?.holds) ?? check) : check,
   );
 }
 
+/** The client learns within seconds that a cluster has another master; until then it still lists the old one. */
+function withoutDemoted(checked: RedisCheck[][]): RedisCheck[][] {
+  const masters = checked.filter((checks) =>
+    checks.every(({ setting, holds }) => setting !== "role" || holds),
+  );
+  return masters.length === 0 ? checked : masters;
+}
+
 async function checkServer(
   client: Redis,
   { HOLDFAST_DURABILITY: durability, HOLDFAST_STORE_TRUST: stated }: Expectations,
-  isClusterExpected: boolean,
+  kind: TopologyKind,
 ): Promise<RedisCheck[]> {
   const info = await readInfo(client);
   const settings = durability.level === "memory" ? [eviction] : [eviction, ...persistence];
+  const fences =
+    durability.level === "disk" && (await canBePromotedAway(client, info, kind)) ? [fencing] : [];
   return [
     checkVersion(info),
     checkRole(info),
-    checkTopology(info, isClusterExpected),
+    checkTopology(info, kind === "cluster"),
     ...(await Promise.all(
-      settings.map((setting) => checkSetting(client, setting, stated.get(setting.name))),
+      [...settings, ...fences].map((setting) => checkSetting(client, setting, stated.get(setting.name))),
     )),
     ...(durability.level === "replica" ? [checkReplicas(info, durability.replicas)] : []),
   ];
+}
+
+/** Whether something promotes a replica by itself. A cluster's master without a replica keeps its role, whatever happens. */
+async function canBePromotedAway(client: Redis, info: Info, kind: TopologyKind): Promise<boolean> {
+  if (kind !== "cluster") return kind === "sentinel";
+  if (Number(info.get("connected_slaves") ?? 0) > 0) return true;
+  return ((await readClusterNode(client))?.replicas ?? 0) > 0;
 }
 
 /** @throws HoldfastError `STORE_UNFIT` that names every flaw, its risk and its remedy */
@@ -54,6 +75,19 @@ export async function requireFitRedis(client: RedisConnection, expectations: Exp
   const flaws = (await checkRedis(client, expectations)).filter(({ holds }) => !holds);
   if (flaws.length === 0) return;
   throw new HoldfastError("STORE_UNFIT", flaws.map((flaw) => describeFlaw(flaw, expectations)).join("\n"));
+}
+
+/**
+ * Checks only the version: on an older one even the check for data loss fails.
+ *
+ * @throws HoldfastError `STORE_UNFIT`
+ */
+export async function requireVersion(client: RedisConnection, expectations: Expectations): Promise<void> {
+  const checks = await Promise.all(
+    serversOf(client).map(async (server) => checkVersion(await readInfo(server))),
+  );
+  const flaw = checks.find(({ holds }) => !holds);
+  if (flaw !== undefined) throw new HoldfastError("STORE_UNFIT", describeFlaw(flaw, expectations));
 }
 
 /** The flaw as one line for an operator. */
@@ -64,33 +98,47 @@ function describeFlaw(flaw: RedisCheck, { HOLDFAST_DURABILITY: { level } }: Expe
 
 interface Setting {
   readonly name: string;
-  readonly expected: string;
+  /** The value that the remedy sets. */
+  readonly value: string;
+  /** Whether another value is as good. @default only that one */
+  readonly accepts?: (found: string) => boolean;
+  /** What is expected, if it is not that value alone. */
+  readonly expected?: string;
   readonly risk: string;
 }
 
 const eviction: Setting = {
   name: "maxmemory-policy",
-  expected: "noeviction",
+  value: "noeviction",
   risk: "under memory pressure Redis deletes jobs and keys",
 };
 
 const persistence: readonly Setting[] = [
-  { name: "appendonly", expected: "yes", risk: "a restart of Redis loses acknowledged jobs" },
+  { name: "appendonly", value: "yes", risk: "a restart of Redis loses acknowledged jobs" },
   {
     name: "appendfsync",
-    expected: "always",
+    value: "always",
     risk: "a crash loses up to the last second of acknowledged jobs",
   },
   {
     name: "no-appendfsync-on-rewrite",
-    expected: "no",
+    value: "no",
     risk: "a crash while the log is rewritten loses acknowledged jobs",
   },
 ];
 
+/** With `replica:N` the replicas' confirmations do the same. */
+const fencing: Setting = {
+  name: "min-replicas-to-write",
+  value: "1",
+  accepts: (found) => Number(found) >= 1,
+  expected: "1 or more",
+  risk: "a master that was cut off or paused still takes writes after a replica was promoted, so effects can run twice",
+};
+
 async function checkSetting(
-  client: RedisConnection,
-  { name, expected, risk }: Setting,
+  client: Redis,
+  { name, value, accepts = (text) => text === value, expected = value, risk }: Setting,
   stated: string | undefined,
 ): Promise<RedisCheck> {
   const found = await readSetting(client, name);
@@ -99,17 +147,18 @@ async function checkSetting(
     setting: name,
     expected,
     found: known ?? "(Redis does not say)",
-    holds: known === expected,
+    holds: known !== undefined && accepts(known),
     ...(found === undefined && stated !== undefined && { isStated: true }),
     risk,
     remedy:
       found === undefined
-        ? `allow the user CONFIG GET, or see that the provider gives ${name} ${expected} and state it: HOLDFAST_STORE_TRUST=${name}=${expected}`
-        : `CONFIG SET ${name} ${expected}`,
+        ? `allow the user CONFIG GET, or see that the provider gives ${name} ${value} and state it: HOLDFAST_STORE_TRUST=${name}=${value}`
+        : `CONFIG SET ${name} ${value}`,
   };
 }
 
-async function readSetting(client: RedisConnection, name: string): Promise<string | undefined> {
+/** @returns undefined where Redis does not say */
+export async function readSetting(client: Redis, name: string): Promise<string | undefined> {
   try {
     const reply = (await client.config("GET", name)) as string[];
     return reply[1];
@@ -120,31 +169,16 @@ async function readSetting(client: RedisConnection, name: string): Promise<strin
   }
 }
 
-/** The reply to INFO, by field. */
-export type Info = ReadonlyMap<string, string>;
-
-export async function readInfo(client: RedisConnection): Promise<Info> {
-  const text = await client.info();
-  const fields = text.split("\r\n").map((line) => line.split(":", 2));
-  return new Map(fields.map(([name = "", value = ""]) => [name, value]));
-}
-
 function checkVersion(info: Info): RedisCheck {
   const version = info.get("redis_version") ?? "0";
   return {
     setting: "version",
     expected: `${OLDEST_VERSION}.0 or newer`,
-    found: version,
+    found: versionOf(info),
     holds: Number.parseInt(version, 10) >= OLDEST_VERSION,
     risk: "older versions lack commands that the guarantees rest on",
     remedy: "upgrade Redis",
   };
-}
-
-/** How many replicas are online. */
-export function onlineReplicas(info: Info): number {
-  return [...info].filter(([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"))
-    .length;
 }
 
 function checkRole(info: Info): RedisCheck {

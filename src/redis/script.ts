@@ -6,17 +6,20 @@ import { readLua } from "./read-lua.ts";
 /** A Lua script, run in Redis as one atomic step. */
 export interface Script {
   run(client: RedisConnection, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
-  /** Runs it and then one more command, on the same connection and the same node of a cluster. */
-  runBefore(
-    command: readonly (string | number)[],
+  /**
+   * Returns the command for a pipeline.
+   *
+   * @param isWhole whether Redis gets the source, because it has answered that it does not know the digest
+   */
+  command(
     client: RedisConnection,
     keys: readonly string[],
     args: readonly (string | number)[],
-  ): Promise<ReplyPair>;
+    isWhole: boolean,
+  ): RedisCommand;
 }
 
-/** The replies to two commands in a row. An error reply is returned, not thrown. */
-export type ReplyPair = readonly [script: unknown, command: unknown];
+export type RedisCommand = readonly (string | number)[];
 
 /** The scripts that were sent as a whole over each connection. */
 const sent = new WeakMap<RedisConnection, Set<string>>();
@@ -87,26 +90,14 @@ function createScript(source: string, keysFor: typeof withOpenSlotGuard): Script
         return await client.eval(source, keys.length, ...keys, ...args);
       }
     },
-    async runBefore(command, client, given, args) {
+    command(client, given, args, isWhole) {
       const keys = keysFor(client, given);
       const parts = [keys.length, ...keys, ...args];
-      const pair = await inRow(client, ["evalsha", sha1, ...parts], command);
-      return isNoScript(pair[0]) ? await inRow(client, ["eval", source, ...parts], command) : pair;
+      return isWhole ? ["eval", source, ...parts] : ["evalsha", sha1, ...parts];
     },
   };
 }
 
-function isNoScript(answer: unknown): boolean {
+export function isNoScript(answer: unknown): boolean {
   return answer instanceof Error && answer.message.startsWith("NOSCRIPT");
-}
-
-/** In a cluster a pipeline goes as a whole to the node of its first key. */
-async function inRow(
-  client: RedisConnection,
-  first: readonly (string | number)[],
-  second: readonly (string | number)[],
-): Promise<ReplyPair> {
-  const answers = await client.pipeline([[...first], [...second]]).exec();
-  const [script, command] = (answers ?? []).map(([error, reply]) => error ?? reply);
-  return [script, command];
 }

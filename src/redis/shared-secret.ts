@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { fingerprintSecretAssociatedData as associatedData } from "./associated-data.ts";
 import type { RedisAccess } from "./connect.ts";
-import { fingerprintSecretKey } from "./keys.ts";
 import { inTime } from "./redis-errors.ts";
 import { loadDeclaringScript } from "./script.ts";
 
@@ -21,9 +20,15 @@ const replace = loadDeclaringScript(import.meta.url, "replace.lua");
  * Reads the secret that the first process stored. It is encrypted with the first encryption key there is, and never changes.
  *
  * It is offered again after each reconnect: if Redis has lost it, all processes agree on one.
+ *
+ * @param key where it is stored
+ * @param find returns the secret if it is not stored there @default a new one
  */
-export function openSharedSecret({ client, codec }: RedisAccess, prefix: string): SharedSecret {
-  const key = fingerprintSecretKey(prefix);
+export function openSharedSecret(
+  { client, codec }: RedisAccess,
+  key: string,
+  find: () => Promise<string> = async () => newSecret(),
+): SharedSecret {
   let latest: string | undefined;
   let reading: Promise<string> | undefined;
   let known: string | undefined;
@@ -33,11 +38,16 @@ export function openSharedSecret({ client, codec }: RedisAccess, prefix: string)
   };
   client.on("ready", offerAgain);
 
+  /** @returns what is stored then, encrypted: somebody else's, if that came first */
+  async function offer(secret: string): Promise<string> {
+    const encrypted = codec.encrypt(secret, associatedData);
+    return (await client.set(key, encrypted, "NX", "GET")) ?? encrypted;
+  }
+
   async function read(): Promise<string> {
-    const offered = latest ?? randomBytes(32).toString("base64url");
-    const found = await client.set(key, codec.encrypt(offered, associatedData), "NX", "GET");
-    latest = found === null ? offered : codec.decrypt(found, associatedData);
-    if (found !== null && !codec.isCurrent(found))
+    const found = (await client.get(key)) ?? (await offer(latest ?? (await find())));
+    latest = codec.decrypt(found, associatedData);
+    if (!codec.isCurrent(found))
       await replace.run(client, [key], [found, codec.encrypt(latest, associatedData)]);
     known = latest;
     return latest;
@@ -54,4 +64,8 @@ export function openSharedSecret({ client, codec }: RedisAccess, prefix: string)
       return reading;
     },
   };
+}
+
+export function newSecret(): string {
+  return randomBytes(32).toString("base64url");
 }

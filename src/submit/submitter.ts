@@ -6,13 +6,13 @@ import type { JobContract } from "../job/define-job.ts";
 import { newJobId, queueOfId } from "../job/job-id.ts";
 import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { openDedupKeys } from "../queue/dedup-keys.ts";
+import { openFingerprintSecrets } from "../queue/fingerprint-secrets.ts";
 import { createJobAdder } from "../queue/job-adder.ts";
 import type { NewJob } from "../queue/new-job.ts";
 import { LayoutChanged } from "../queue/partitions.ts";
 import { openQueueMemory } from "../queue/queue-memory.ts";
 import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
-import { openSharedSecret } from "../redis/shared-secret.ts";
 import type { Events } from "../telemetry/events.ts";
 import { traceCarrier } from "../telemetry/tracing.ts";
 import { DedupTrail, type TrailQueue } from "./dedup-trail.ts";
@@ -53,10 +53,10 @@ export function createSubmitter(
   events: Events,
 ): Submitter {
   const { client, stores, epochs, clock } = queues;
-  const secret = openSharedSecret(queues, prefix);
+  const secrets = openFingerprintSecrets(queues, prefix, application.queues);
   const memory = openQueueMemory(client, prefix);
   epochs.onLoss(async () => {
-    secret.offerAgain();
+    secrets.offerAgain();
     memory.forget();
   });
   const add = jobAdder(stores);
@@ -73,7 +73,7 @@ export function createSubmitter(
   }
 
   async function prepare(contract: JobContract): Promise<string> {
-    const [read] = await Promise.all([secret.get(), memory.remember(contract)]);
+    const [read] = await Promise.all([secrets.of(contract.queue).get(), memory.remember(contract)]);
     return read;
   }
 
@@ -84,10 +84,11 @@ export function createSubmitter(
         // With a wrong clock, delays and what handlers make of the time would be wrong.
         clock.assertRight();
         const content = request ?? submission.content;
-        const known = memory.knows(submission.contract) ? secret.known() : undefined;
+        const { contract } = submission;
+        const known = memory.knows(contract) ? secrets.of(contract.queue).known() : undefined;
         // All of it together must be done in time.
         const receipt = await (known === undefined
-          ? inTime(prepare(submission.contract).then((read) => enqueue(submission, content, read)))
+          ? inTime(prepare(contract).then((read) => enqueue(submission, content, read)))
           : enqueue(submission, content, known));
         events.emit("job.submitted", receipt);
         return receipt;

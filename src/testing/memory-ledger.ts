@@ -50,7 +50,7 @@ export class MemoryLedger implements EffectLedger {
     }
     this.#fence += 1;
     this.#known.set(effect, { state: "reserved", reservationId, isRepeat: known !== undefined });
-    return { kind: "reserved", isConfirmed: true, fence: this.#fence };
+    return { kind: "reserved", unconfirmed: undefined, fence: this.#fence };
   }
 
   async commit({ effect, reservationId }: ReservedEffect, result: string): Promise<Committed> {

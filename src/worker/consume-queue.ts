@@ -117,6 +117,9 @@ function consumerOptions(
 function eventsOf(queue: string, log: Logger, onStuck: () => void): ConsumerEvents {
   return {
     onStuck,
+    onClaimsRefused: (error) =>
+      log.warn({ queue, reason: error.message }, "Redis refuses to hand out jobs; asking until it does"),
+    onClaimsAccepted: () => log.info({ queue }, "Redis hands out jobs again"),
     onError: (error) => log.debug({ queue, reason: error.message }, "queue error"),
     onRefused: (jobId, error) =>
       log.warn(

@@ -5,6 +5,7 @@ import { asItIs, type Scrub, scrubFields } from "../job/redaction.ts";
 import type { Abort } from "../lib/abort.ts";
 import { messageOf, textOf } from "../lib/thrown.ts";
 import type { ClaimedJob } from "../queue/claimed-job.ts";
+import { isUnanswered } from "../redis/until-answered.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
@@ -48,7 +49,8 @@ export class GivenAttempt implements Attempt {
   }
 }
 
-async function reportProgress({ job, abort }: Parts, value: number | object): Promise<void> {
+/** Progress is for people to see: an attempt does not fail because Redis does not store it. */
+async function reportProgress({ job, abort, log }: Parts, value: number | object): Promise<void> {
   abort.throwIfAborted();
   // BullMQ accepts progress from a worker that has lost its lock: it must not overwrite the new worker's.
   job.lease.assert();
@@ -56,7 +58,10 @@ async function reportProgress({ job, abort }: Parts, value: number | object): Pr
   const size = Buffer.byteLength(json);
   if (size > PROGRESS_MAX_BYTES)
     throw badProgress(`expected at most ${PROGRESS_MAX_BYTES} bytes, got ${size}`);
-  await job.progress(JSON.parse(json));
+  await job.progress(JSON.parse(json)).catch((error: unknown) => {
+    if (!isUnanswered(error)) throw error;
+    log().warn({ reason: messageOf(error) }, "progress could not be stored");
+  });
 }
 
 function progressJson(value: unknown): string {

@@ -2,6 +2,8 @@ import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { openEffects } from "../effect/effects.ts";
+import type { EffectLedger } from "../effect/ledger.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
 import { defineJob } from "../job/define-job.ts";
 import type { ClaimedJob } from "../queue/claimed-job.ts";
 import { Lease } from "../queue/lease.ts";
@@ -62,5 +64,63 @@ describe("the process's log of a job with secrets", () => {
     expect(lines[1]).toContain('"deep":{"token":"[redacted]"},"msg":"with [redacted]"');
     expect(outcome).toMatchObject({ failure: { message: "refused [redacted]" } });
     expect(JSON.stringify(outcome)).not.toContain("hunter2");
+  });
+});
+
+describe("an attempt while Redis does not answer", () => {
+  const acting = defineJob({
+    type: "acting",
+    payload: z.unknown(),
+    result: z.unknown(),
+    retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+    timeoutMs: 1_000,
+    effects: { act: { timeoutMs: 1_000, inDoubt: "hold" } },
+  });
+  const away = () => new HoldfastError("STORE_UNAVAILABLE", "away", { retryAfterMs: 1_000 });
+  const log = pino({ level: "silent" });
+
+  /** Runs the attempt of a job whose effects cannot be reserved and whose progress cannot be stored. */
+  function run(attempt: Parameters<typeof acting.handler>[0]) {
+    const ledger = {
+      dedupKey: "k",
+      reserve: async () => {
+        throw away();
+      },
+    } as unknown as EffectLedger;
+    const unstorable: ClaimedJob = { ...claimed, type: acting.type, progress: () => Promise.reject(away()) };
+    return runAttempt(
+      {
+        handlers: new Map([[acting.type, acting.handler(attempt)]]),
+        log,
+        events: createEvents(),
+        openEffects: (job, { effects }, given) =>
+          openEffects(effects, () => ({ job, ledger, events: createEvents(), ...given })),
+      },
+      unstorable,
+    );
+  }
+
+  it("is deferred if an effect could not be reserved, even if the handler swallows that", async () => {
+    const deferred = { kind: "deferred", delayMs: 1_000, code: "STORE_UNAVAILABLE" };
+    expect(await run(({ effect }) => effect("act", async () => null))).toEqual(deferred);
+    expect(await run(({ effect }) => effect("act", async () => null).catch(() => null))).toEqual(deferred);
+  });
+
+  it("fails if its handler throws the same code for reasons of its own", async () => {
+    const failed = { kind: "failed", failure: { code: "STORE_UNAVAILABLE" } };
+    expect(
+      await run(async () => {
+        throw away();
+      }),
+    ).toMatchObject(failed);
+  });
+
+  it("goes on if its progress cannot be stored", async () => {
+    expect(
+      await run(async ({ progress }) => {
+        await progress(50);
+        return "done";
+      }),
+    ).toEqual({ kind: "completed", result: "done" });
   });
 });

@@ -1,5 +1,6 @@
 import type { EffectContext } from "../effect/effect-run.ts";
 import type { Effects } from "../effect/effects.ts";
+import { isNotReserved } from "../effect/not-reserved.ts";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { InDoubtError, PermanentError } from "../job/attempt-errors.ts";
@@ -215,7 +216,7 @@ const deferring = new Set<ErrorCode>(["EFFECT_BUSY", "STORE_ROLLED_BACK", "NO_HA
 function failed(thrown: unknown, scrub: Scrub): AttemptOutcome {
   if (thrown instanceof HoldfastError) {
     if (thrown.code === "WORKER_STOPPING") return { kind: "released" };
-    if (deferring.has(thrown.code))
+    if (deferring.has(thrown.code) || isNotReserved(thrown))
       return { kind: "deferred", delayMs: delayMsOf(thrown.retryAfterMs), code: thrown.code };
   }
   return {

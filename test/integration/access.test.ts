@@ -89,7 +89,7 @@ describe("every route", () => {
     guardRoutes(
       server,
       settings.HOLDFAST_API_KEYS,
-      openSessions({ settings, client: service.connect(), codec: createCodec([]) }),
+      openSessions({ application, settings, client: service.connect(), codec: createCodec([]) }),
     );
     server.get("/new", async () => "open");
 

@@ -30,9 +30,10 @@ beforeEach(async () => {
     write: async (script, keys, args) => {
       const reply = await script.run(client, keys, args);
       if (reply !== OTHER_EPOCH) written++;
-      return { reply, isConfirmed: true };
+      return { reply, unconfirmed: undefined };
     },
     remembered: undefined,
+    countOf: () => 0,
     layout: { known: () => "", first: "", agree: async () => "" },
     onLoss: async () => {},
   });

@@ -31,7 +31,7 @@ async function withWorker(variables: Variables) {
   const channel = queueKeys(service.env.HOLDFAST_PREFIX, "default").cancelChannel;
   const store = service.connect();
   await until("the worker listens", async () => {
-    const [, listeners] = (await store.call("PUBSUB", "NUMSUB", channel)) as [string, number];
+    const [, listeners] = (await store.call("PUBSUB", "SHARDNUMSUB", channel)) as [string, number];
     return listeners === 1;
   });
   const [producer, operator] = await Promise.all([

@@ -1,35 +1,27 @@
-import { execFile } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { promisify } from "node:util";
+import { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { type Certificate, makeCertificate } from "../support/certificate.ts";
 import { startLimitedStore } from "../support/limited-store.ts";
 import { launchRole, run, withProcesses } from "../support/processes.ts";
+import { type RedisServerOptions, startRedisServer } from "../support/redis-server.ts";
+import { until } from "../support/until.ts";
 
-/** A self-signed certificate for 127.0.0.1. */
-async function makeCertificate(): Promise<{ readonly key: string; readonly certificate: string }> {
-  const folder = await mkdtemp(path.join(tmpdir(), "holdfast-tls-"));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const [key, certificate] = [path.join(folder, "key.pem"), path.join(folder, "certificate.pem")];
-  await promisify(execFile)("openssl", [
-    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", "1"],
-    ...["-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-  ]);
-  return { key, certificate };
-}
+/** Another server's port may be chosen. */
+const TRIES_MAX = 5;
 
 describe("a Redis that only listens with TLS", withProcesses, () => {
   it("is reached by rediss:// if its certificate is trusted, and not otherwise", async () => {
-    const { key, certificate } = await makeCertificate();
+    const certificate = await makeCertificate("IP:127.0.0.1");
     const port = randomInt(20_000, 32_000);
-    const files = ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate];
-    const args = ["--port", "0", "--tls-port", String(port), "--tls-auth-clients", "no", ...files];
+    const args = ["--port", "0", "--tls-port", String(port), ...certificate.args];
     const store = await startLimitedStore({ port, args });
     onTestFinished(store.stop);
     const stranger = { REDIS_URL: store.url.replace("redis:", "rediss:") };
-    const env = { ...stranger, NODE_EXTRA_CA_CERTS: certificate };
+    const env = { ...stranger, NODE_EXTRA_CA_CERTS: certificate.file };
 
     const [refused, doctor] = await Promise.all([run(["doctor"], stranger), run(["doctor"], env)]);
     await launchRole("worker", env);
@@ -45,3 +37,76 @@ describe("a Redis that only listens with TLS", withProcesses, () => {
     });
   });
 });
+
+describe("a Redis Cluster that only listens with TLS", withProcesses, () => {
+  it("is reached by its names if its certificates have those, and no addresses", async () => {
+    const certificate = await makeCertificate("DNS:localhost");
+    const ports = await startMasters(certificate);
+    const REDIS_URL = ports.map((port) => `rediss://localhost:${port}`).join(",");
+    const env = { REDIS_URL, NODE_EXTRA_CA_CERTS: certificate.file };
+
+    const doctor = await run(["doctor"], env);
+
+    expect(doctor.stderr).toBe("");
+    expect(doctor.stdout).toMatch(/topology +Redis Cluster: 3 masters \+ 0 replicas; disk: survives a crash/);
+    expect(doctor.code).toBe(0);
+  });
+});
+
+describe("a Sentinel set that only listens with TLS", withProcesses, () => {
+  it("is reached if REDIS_URL says so for the master and for the sentinels", async () => {
+    const certificate = await makeCertificate("IP:127.0.0.1");
+    const { port } = await startWithTls(certificate);
+    const folder = await mkdtemp(path.join(tmpdir(), "holdfast-sentinel-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const sentinelFile = path.join(folder, "sentinel.conf");
+    await writeFile(sentinelFile, `dir ${folder}\nsentinel monitor main 127.0.0.1 ${port} 1\n`);
+    const sentinel = await startWithTls(certificate, { sentinelFile, args: ["--tls-replication", "yes"] });
+    const REDIS_URL = `sentinel://127.0.0.1:${sentinel.port}/main?tls=true&sentinelTls=true`;
+    const env = { REDIS_URL, HOLDFAST_DURABILITY: "memory", NODE_EXTRA_CA_CERTS: certificate.file };
+
+    expect(await run(["doctor"], env)).toMatchObject({ code: 0, stderr: "" });
+  });
+});
+
+/** Starts a server on a free port that only speaks TLS; one more port, for the test itself, does not. */
+async function startWithTls({ args }: Certificate, options: RedisServerOptions = {}) {
+  for (let tries = 1; ; tries += 1) {
+    const port = randomInt(20_000, 32_000);
+    const all = ["--tls-port", String(port), ...args, ...(options.args ?? [])];
+    const server = await startRedisServer({ ...options, args: all }).catch((error: unknown) => {
+      if (tries === TRIES_MAX) throw error;
+    });
+    if (server === undefined) continue;
+    onTestFinished(() => server.stop());
+    return { port, url: server.url };
+  }
+}
+
+/** Starts a cluster of three masters without replicas. @returns their ports, which only speak TLS */
+async function startMasters(certificate: Certificate): Promise<readonly number[]> {
+  const cluster = ["--cluster-enabled", "yes", "--tls-cluster", "yes"];
+  const named = ["--cluster-announce-hostname", "localhost", "--cluster-preferred-endpoint-type", "hostname"];
+  const servers = await Promise.all(
+    [0, 1, 2].map(() => startWithTls(certificate, { args: [...cluster, ...named] })),
+  );
+  const clients = servers.map(({ url }) => new Redis(url));
+  onTestFinished(() => {
+    for (const client of clients) client.disconnect();
+  });
+  const slots = [0, 5_461, 10_923, 16_384];
+  for (const [index, client] of clients.entries()) {
+    await client.call("CLUSTER", "SET-CONFIG-EPOCH", index + 1);
+    await client.call("CLUSTER", "ADDSLOTSRANGE", slots[index] ?? 0, (slots[index + 1] ?? 0) - 1);
+    await clients[0]?.call("CLUSTER", "MEET", "127.0.0.1", servers[index]?.port ?? 0);
+  }
+  await until("the cluster is complete, and its nodes know their names", async () => {
+    const known = await Promise.all(clients.map((client) => client.call("CLUSTER", "INFO")));
+    const names = await Promise.all(clients.map((client) => client.call("CLUSTER", "NODES")));
+    return (
+      known.every((info) => String(info).includes("cluster_state:ok")) &&
+      names.every((nodes) => String(nodes).match(/,localhost/g)?.length === 3)
+    );
+  });
+  return servers.map(({ port }) => port);
+}

@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { dedupKeyOf } from "../../src/job/dedup-key.ts";
 import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
+import { fingerprintSecretKey } from "../../src/redis/keys.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { run, withProcesses } from "../support/processes.ts";
@@ -200,5 +201,41 @@ describe("a Redis that is restored from an older copy of its data", withProcesse
 
     const { url } = await service.startApi();
     expect(await post(`${url}/jobs`, submission("k"))).toMatchObject(rolledBack);
+  });
+
+  it("is noticed although Redis has another address now: its epoch names it", async () => {
+    const { server, service } = await notingService();
+    const api = await service.startApi();
+    await post(`${api.url}/jobs`, submission("k"));
+    await api.stop();
+    await service.connect().hset(queueKeys(service.env.HOLDFAST_PREFIX, "default").epoch, "count", 0);
+
+    const renamed = await notingService({
+      ...service.env,
+      REDIS_URL: server.url.replace("127.0.0.1", "localhost"),
+    });
+
+    const { url } = await renamed.service.startApi();
+    expect(await post(`${url}/jobs`, submission("k"))).toMatchObject(rolledBack);
+  });
+});
+
+describe("a Redis that loses one copy of the fingerprints' secret", withProcesses, () => {
+  it.each(["its own", "the queue's"])("still recognises the content of a used key: %s", async (which) => {
+    const { service } = await notingService();
+    const api = await service.startApi();
+    const { status, body } = await post(`${api.url}/jobs`, submission("k"));
+    expect(status).toBe(202);
+    await api.stop();
+    const { HOLDFAST_PREFIX: prefix } = service.env;
+    const keys = [fingerprintSecretKey(prefix), queueKeys(prefix, "default").fingerprintSecret] as const;
+    const store = service.connect();
+
+    expect(await store.del(which === "its own" ? keys[0] : keys[1])).toBe(1);
+
+    const { url } = await service.startApi();
+    expect(await post(`${url}/jobs`, submission("k"))).toMatchObject({ status: 200, body: { id: body.id } });
+    await until("both copies are there again", async () => (await store.exists(...keys)) === 2);
+    expect(await store.get(keys[0])).toBe(await store.get(keys[1]));
   });
 });

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { readRoleSettings } from "../../config/settings.ts";
-import { stopAll } from "../../lib/running.ts";
+import { type Running, stopAll } from "../../lib/running.ts";
 import type { Finding } from "../../operate/finding.ts";
 import { inTime } from "../../redis/redis-errors.ts";
 import { exitCode } from "../exit-code.ts";
@@ -24,25 +24,29 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const { openEpochs } = await import("../../queue/epochs.ts");
   const { openQueueStores } = await import("../../queue/queue-store.ts");
   const { diagnose } = await import("../../operate/doctor.ts");
+  const { requireVersion } = await import("../../redis/requirements.ts");
   const redis = await reachRedis(settings, "fail-fast");
+  const parts: Running[] = [redis];
   const { queues, queueSettings: declared } = application;
-  // Checks for data loss itself, because no other process may be running.
-  const epochs = await openEpochs({
-    client: redis.client,
-    queues,
-    declared,
-    settings,
-    log: undefined,
-    isKept: false,
-  });
   try {
+    await requireVersion(redis.client, settings);
+    // Checks for data loss itself, because no other process may be running.
+    const epochs = await openEpochs({
+      client: redis.client,
+      queues,
+      declared,
+      settings,
+      log: undefined,
+      isKept: false,
+    });
+    parts.push(epochs);
     const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, epochs.layouts);
     const findings = await inTime(diagnose(application, stores, settings));
     if (json) printJson(...findings);
     else print(describe(findings));
     if (findings.some(({ verdict }) => verdict === "bad")) process.exitCode = exitCode.failed;
   } finally {
-    await stopAll([redis, epochs]);
+    await stopAll(parts);
   }
 }
 

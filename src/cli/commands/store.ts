@@ -1,18 +1,28 @@
 import type { Command } from "commander";
+import { readSettings } from "../../config/settings.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { durationText } from "../../lib/duration-text.ts";
 import { withOperator } from "../connections.ts";
 import { print } from "../output.ts";
 import { username } from "../username.ts";
 
 /** `holdfast store`. */
 export function addRedisCommands(program: Command): void {
-  program
+  const store = program
     .command("store")
-    .description("continue after Redis has lost data")
+    .description("continue after Redis has lost data, or move its master");
+  store
     .command("accept-loss")
     .description("let workers claim jobs and effects begin again, after you have checked what was lost")
     .requiredOption("--evidence <text>", "what was lost, and why work may continue; kept in the audit log")
     .action(accept);
+  store
+    .command("failover")
+    .description(
+      "make a replica of a Sentinel set the master without losing a write: hold all writes (CLIENT PAUSE … WRITE), wait until " +
+        "every replica has them, SENTINEL FAILOVER, REPLICAOF on the old master, release them",
+    )
+    .action(failover);
 }
 
 async function accept({ evidence }: { readonly evidence: string }): Promise<void> {
@@ -23,4 +33,19 @@ async function accept({ evidence }: { readonly evidence: string }): Promise<void
       ? "no data loss is known"
       : `accepted for ${accepted.join(", ")}; every process continues within a second`,
   );
+}
+
+async function failover(): Promise<void> {
+  const settings = readSettings();
+  const { reachRedis } = await import("../../redis/connect.ts");
+  const { failOver } = await import("../../redis/planned-failover.ts");
+  const { client, stop } = await reachRedis(settings, "fail-fast");
+  try {
+    const { from, to, heldMs } = await failOver(client);
+    print(
+      `${to} is the master now, and has every write of ${from}; writes were held for ${durationText(heldMs)}`,
+    );
+  } finally {
+    await stop();
+  }
 }

@@ -1,0 +1,52 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+export interface ClaimEvents {
+  /** Redis refuses to hand out jobs, and goes on refusing. Called once until it does so again. */
+  onClaimsRefused(error: Error): void;
+  onClaimsAccepted(): void;
+}
+
+const FIRST_PAUSE_MS = 20;
+const PAUSE_MAX_MS = 500;
+/** A single refusal can be a slot that moves. */
+const REPORTED_AFTER = 3;
+/** A refusal comes at once. A claim that waits for a job is accepted. */
+const ACCEPTED_AFTER_MS = 1_000;
+
+/**
+ * Paces claims while Redis answers them with an error, such as `NOREPLICAS`, `MISCONF`, `READONLY` or `OOM`. BullMQ only pauses after
+ * connection errors: it would ask again at once, thousands of times a second.
+ */
+export class ClaimBackoff {
+  readonly #events: ClaimEvents;
+  #refused = 0;
+
+  constructor(events: ClaimEvents) {
+    this.#events = events;
+  }
+
+  async run<T>(claim: () => Promise<T>): Promise<T> {
+    if (this.#refused > 0) await pause(Math.min(FIRST_PAUSE_MS * 2 ** this.#refused, PAUSE_MAX_MS));
+    const waits = this.#refused > 0 ? setTimeout(() => this.#accepted(), ACCEPTED_AFTER_MS) : undefined;
+    try {
+      const claimed = await claim();
+      this.#accepted();
+      return claimed;
+    } catch (error) {
+      if (error instanceof Error && error.name === "ReplyError") this.#wasRefused(error);
+      throw error;
+    } finally {
+      clearTimeout(waits);
+    }
+  }
+
+  #wasRefused(error: Error): void {
+    this.#refused += 1;
+    if (this.#refused === REPORTED_AFTER) this.#events.onClaimsRefused(error);
+  }
+
+  #accepted(): void {
+    if (this.#refused >= REPORTED_AFTER) this.#events.onClaimsAccepted();
+    this.#refused = 0;
+  }
+}

@@ -1,0 +1,62 @@
+import { fingerprintSecretAssociatedData } from "../redis/associated-data.ts";
+import type { RedisAccess } from "../redis/connect.ts";
+import { fingerprintSecretKey } from "../redis/keys.ts";
+import { newSecret, openSharedSecret, type SharedSecret } from "../redis/shared-secret.ts";
+import { queueKeys } from "./queue-keys.ts";
+
+/** The secret that keys the fingerprints of each queue: the same for all, unless Redis once lost it. */
+export interface FingerprintSecrets {
+  of(queue: string): SharedSecret;
+  /** Redis may have lost some. */
+  offerAgain(): void;
+}
+
+/**
+ * Each queue has a copy beside its keys. In a cluster the two can only be lost together, so a repeated key never looks used for
+ * other content. Whatever is lost alone is copied again from what is left.
+ */
+export function openFingerprintSecrets(
+  access: RedisAccess,
+  prefix: string,
+  queues: readonly string[],
+): FingerprintSecrets {
+  const common = openCommonSecret(access, prefix, queues);
+  const copies = new Map<string, SharedSecret>();
+  const open = (queue: string): SharedSecret => {
+    const copy = openSharedSecret(access, queueKeys(prefix, queue).fingerprintSecret, common.get);
+    return {
+      ...copy,
+      get() {
+        // Looked after here; the queue's own is enough for a submission.
+        common.get().catch(() => {});
+        return copy.get();
+      },
+    };
+  };
+  return {
+    of(queue) {
+      const known = copies.get(queue);
+      if (known !== undefined) return known;
+      const opened = open(queue);
+      copies.set(queue, opened);
+      return opened;
+    },
+    offerAgain() {
+      for (const secret of [common, ...copies.values()]) secret.offerAgain();
+    },
+  };
+}
+
+/** The secret that belongs to no queue. If Redis has lost it, it is a queue's. */
+export function openCommonSecret(
+  access: RedisAccess,
+  prefix: string,
+  queues: readonly string[],
+): SharedSecret {
+  return openSharedSecret(access, fingerprintSecretKey(prefix), async () => {
+    const keys = queues.map((queue) => queueKeys(prefix, queue).fingerprintSecret);
+    const copies = await Promise.all(keys.map((key) => access.client.get(key)));
+    const copy = copies.find((text) => text !== null);
+    return copy == null ? newSecret() : access.codec.decrypt(copy, fingerprintSecretAssociatedData);
+  });
+}

@@ -1,0 +1,17 @@
+import { describe, expect, it } from "vitest";
+import { parseClusterNodes } from "./cluster-node.ts";
+
+const nodes = [
+  "aa 127.0.0.1:1@10001,a.example myself,master - 0 0 1 connected 0-5460 [93->-bb] [77-<-bb]",
+  "bb 127.0.0.1:2@10002 master - 0 0 2 connected 5461-16383",
+  "cc 127.0.0.1:3@10003 slave aa 0 0 1 connected",
+  "dd 127.0.0.1:4@10004 slave,fail aa 0 0 1 disconnected",
+  "ee 127.0.0.1:5@10005 slave bb 0 0 2 connected",
+  "",
+].join("\n");
+
+describe("what a cluster's node says about itself", () => {
+  it("counts its replicas, also those that are away, and its slots that are being moved", () => {
+    expect(parseClusterNodes(nodes)).toEqual({ replicas: 2, openSlots: 2 });
+  });
+});

@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { epochFile } from "./epoch-file.ts";
+
+const seen = new Map([["mails", { id: "one", count: 7 }]]);
+
+function dataDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), "holdfast-epochs-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+it.each([
+  ["redis://a:1,redis://b:2,c:3", "c:3,redis://user:p%40ss@B:2,redis://a:1"],
+  ["rediss://:old@a:1,rediss://:old@b:2", "rediss://:new@b:2,rediss://:new@a:1"],
+  ["sentinel://:old@a:1,b:2/main?db=1", "sentinel://user:new@b:2,a:1/main?db=1"],
+  ["redis://old@a:1/3", "redis://user:new@a:1/3"],
+])("knows a Redis by its nodes, whatever their order and credentials: %s", (url, same) => {
+  const directory = dataDirectory();
+  epochFile(directory, url, "p").write(seen);
+
+  expect(epochFile(directory, same, "p").read()).toEqual(seen);
+});
+
+it.each([
+  ["redis://a:1", "redis://a:2"],
+  ["redis://a:1/0", "redis://a:1/1"],
+  ["a:1,b:2", "a:1,c:2"],
+  ["sentinel://a:1,b:2/main", "sentinel://a:1,b:2/other"],
+])("distinguishes %s from %s, unless the epoch itself is known", (url, other) => {
+  const directory = dataDirectory();
+  epochFile(directory, url, "p").write(seen);
+
+  const file = epochFile(directory, other, "p");
+  expect(file.read()).toEqual(new Map());
+  expect([file.countOf("one"), file.countOf("two")]).toEqual([7, 0]);
+});

@@ -1,0 +1,25 @@
+import type { Redis } from "ioredis";
+
+/** The reply to INFO, by field. */
+export type Info = ReadonlyMap<string, string>;
+
+export async function readInfo(server: Redis): Promise<Info> {
+  return parseInfo(await server.info());
+}
+
+export function parseInfo(text: string): Info {
+  const fields = text.split("\r\n").map((line) => /^([^:]*):?(.*)$/s.exec(line) ?? []);
+  return new Map(fields.map(([, name = "", value = ""]) => [name, value]));
+}
+
+/** How many replicas are online. */
+export function onlineReplicas(info: Info): number {
+  return [...info].filter(([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"))
+    .length;
+}
+
+/** The server's name and version, e.g. `Valkey 8.1.1`, whose `redis_version` is 7.2.4. */
+export function versionOf(info: Info): string {
+  const valkey = info.get("valkey_version");
+  return valkey === undefined ? `Redis ${info.get("redis_version") ?? "(unknown)"}` : `Valkey ${valkey}`;
+}

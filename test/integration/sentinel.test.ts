@@ -1,0 +1,168 @@
+import { setImmediate as endOfTurn } from "node:timers/promises";
+import { createProducer } from "holdfast";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { readSettings } from "../../src/config/settings.ts";
+import { diagnoseTopology } from "../../src/operate/doctor-topology.ts";
+import { reachRedis } from "../../src/redis/connect.ts";
+import { openConnection } from "../../src/redis/connection.ts";
+import { application } from "../support/application.ts";
+import { run, withProcesses } from "../support/processes.ts";
+import { type SentinelSet, startSentinelSet } from "../support/redis-sentinel.ts";
+import type { RedisServer } from "../support/redis-server.ts";
+import { testEnvironment } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+let set: SentinelSet;
+
+beforeAll(async () => {
+  set = await startSentinelSet({ sentinelLines: ["requirepass sentinel-secret"] });
+});
+afterAll(() => set?.stop());
+
+const url = () => `${set.url}?sentinelPassword=sentinel-secret`;
+
+function connectTo(server: RedisServer): Redis {
+  const client = new Redis(server.url);
+  client.on("error", () => {});
+  onTestFinished(() => client.disconnect());
+  return client;
+}
+
+async function roleOf(server: RedisServer): Promise<string | undefined> {
+  return /role:(\w+)/.exec(await connectTo(server).info("replication"))?.[1];
+}
+
+/** Writes one number after another over one connection, also while a new master lacks replicas. `stop()` returns those that were acknowledged. */
+function startWriting(key: string) {
+  const client = openConnection(url(), "retrying", () => {}) as Redis;
+  onTestFinished(() => client.disconnect());
+  const acknowledged: string[] = [];
+  let isOver = false;
+  const written = (async () => {
+    for (let next = 0; !isOver; next += 1) {
+      const answer = await client.sadd(key, next).catch(() => undefined);
+      if (answer !== undefined) acknowledged.push(String(next));
+      await endOfTurn();
+    }
+  })();
+  return {
+    client,
+    acknowledged,
+    async stop() {
+      isOver = true;
+      await written;
+    },
+  };
+}
+
+describe("a Sentinel set", withProcesses, () => {
+  it("is refused at durability disk if its master takes writes without a replica, with the remedy", async () => {
+    const env = testEnvironment({ REDIS_URL: url() });
+
+    await expect(createProducer(application, env)).rejects.toMatchObject({
+      code: "STORE_UNFIT",
+      message: expect.stringMatching(
+        /^min-replicas-to-write: HOLDFAST_DURABILITY=disk expects 1 or more, found 0; .* Remedy: CONFIG SET min-replicas-to-write 1\.$/,
+      ),
+    });
+    for (const durability of ["memory", "replica:2"]) {
+      const producer = await createProducer(application, { ...env, HOLDFAST_DURABILITY: durability });
+      await producer[Symbol.asyncDispose]();
+    }
+    for (const server of set.servers) await connectTo(server).config("SET", "min-replicas-to-write", "1");
+    await using _ = await createProducer(application, env);
+  });
+
+  it("is named by the doctor, with what it survives", async () => {
+    const found = async (durability: string) => {
+      const settings = readSettings(testEnvironment({ REDIS_URL: url(), HOLDFAST_DURABILITY: durability }));
+      const { client, stop } = await reachRedis(settings, "fail-fast");
+      onTestFinished(() => stop());
+      return await diagnoseTopology(client, settings.HOLDFAST_DURABILITY);
+    };
+
+    expect(await found("replica:2")).toMatchObject([
+      {
+        name: "topology",
+        found:
+          "Sentinel set main: master + 2 replicas; replica:2: survives the loss of a machine, whichever replica is promoted",
+      },
+      { name: "promotion", verdict: "ok" },
+      { name: "sentinels", verdict: "ok", found: "3, quorum 2; they promote a replica after 1 s 500 ms" },
+      { name: "min-replicas-max-lag", verdict: "warn", found: "10 s" },
+    ]);
+    expect((await found("replica:1"))[1]).toMatchObject({
+      verdict: "warn",
+      found: "1 of 2 replicas confirm each write",
+      remedy: expect.stringContaining("replica:2"),
+    });
+  });
+
+  it("says at the start what is wrong, if REDIS_URL names another master or lacks the sentinels' password", async () => {
+    const start = (REDIS_URL: string) => createProducer(application, testEnvironment({ REDIS_URL }));
+
+    await expect(start(url().replace("/main?", "/mian?"))).rejects.toMatchObject({
+      code: "STORE_REFUSED",
+      message: expect.stringMatching(/^the sentinels answer, and know no master named mian\./),
+    });
+    for (const wrong of [set.url, `${set.url}?sentinelPassword=wrong-one`]) {
+      const refused = start(wrong);
+      await expect(refused).rejects.toMatchObject({
+        code: "STORE_REFUSED",
+        message: expect.stringMatching(/sentinels.*sentinelPassword/s),
+      });
+      await expect(refused).rejects.not.toThrow(/wrong-one/);
+    }
+  });
+
+  it("is left by no connection later than its sentinels report another master, although the old one still takes writes", async () => {
+    await set.slowDown();
+    const old = await set.master();
+    const { client, acknowledged, stop } = startWriting("noticed");
+    await until("it writes", () => acknowledged.length > 10);
+
+    await set.askSentinel("SENTINEL", "FAILOVER", "main");
+    await until("there is another master", async () => (await set.master()) !== old);
+    const { port } = await set.master();
+    await until("it is used", () => client.status === "ready" && client.stream.remotePort === port);
+
+    expect(await roleOf(old)).toBe("master");
+    await stop();
+    await connectTo(old).replicaof("127.0.0.1", port);
+    await set.inSync();
+  });
+
+  it("loses nothing in holdfast store failover", async () => {
+    const old = await set.master();
+    const { acknowledged, stop } = startWriting("kept");
+    await until("it writes", () => acknowledged.length > 10);
+
+    const { code, stdout } = await run(["store", "failover"], testEnvironment({ REDIS_URL: url() }));
+
+    expect(code).toBe(0);
+    const master = await set.master();
+    expect(stdout).toMatch(
+      new RegExp(
+        `^127\\.0\\.0\\.1:${master.port} is the master now, and has every write of 127\\.0\\.0\\.1:${old.port};`,
+      ),
+    );
+    const before = acknowledged.length;
+    await until("it writes to the new one", () => acknowledged.length > before + 10);
+    await stop();
+    const kept = new Set(await connectTo(master).smembers("kept"));
+    expect(acknowledged.filter((number) => !kept.has(number))).toEqual([]);
+    expect(await roleOf(old)).toBe("slave");
+  });
+});
+
+describe("holdfast store failover", withProcesses, () => {
+  it("refuses one server, which nobody could promote", async () => {
+    const { code, stderr } = await run(["store", "failover"], testEnvironment());
+
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining("REDIS_URL names one server, not a Sentinel set"),
+    ]);
+  });
+});
