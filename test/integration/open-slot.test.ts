@@ -46,6 +46,8 @@ const application = defineConfig({
 
 const BACKLOG = 50;
 const LOCK_MS = 3_000;
+/** Much less than its grace. */
+const STOPS_WITHIN_MS = 8_000;
 
 describe("while a cluster moves a queue's slot", () => {
   it("does nothing with a half-moved queue, keeps the locks of running jobs, and goes on afterwards", async () => {
@@ -57,7 +59,7 @@ describe("while a cluster moves a queue's slot", () => {
     const producer = await service.createProducer();
     const submit = (idempotencyKey: string) => producer.submit(mail, null, { idempotencyKey });
     const first = await submit("slow");
-    await service.startWorker();
+    const worker = await service.startWorker();
     await until("the slow effect has begun", () => sent.has("slow"));
     const resharding = startResharding(cluster.shards.map(({ master }) => master.url));
     try {
@@ -87,6 +89,9 @@ describe("while a cluster moves a queue's slot", () => {
       return states.every((status) => status?.state === "completed");
     });
     expect([...sent.values()].filter((times) => times !== 1)).toEqual([]);
+    const stoppedAt = performance.now();
+    await worker.stop();
+    expect(performance.now() - stoppedAt).toBeLessThan(STOPS_WITHIN_MS);
   }, 60_000);
 
   it("does not end a process whose connection is lost while it asks for a key that has moved", async () => {
