@@ -8,7 +8,7 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutSlotGuard, withoutWait } from "../lib/mutations.ts";
 import type { Testbed } from "../lib/testbed.ts";
 import { outcomeOf, type Trial, underLoad, withServers } from "../lib/under-load.ts";
-import { inLanes } from "../lib/waiting.ts";
+import { inLanes, until } from "../lib/waiting.ts";
 
 export const cluster: Experiment = {
   number: 27,
@@ -129,7 +129,10 @@ const READERS = 4;
 /** Reads the status of acknowledged jobs until it is stopped. */
 async function startReading(testbed: Testbed, move: Move) {
   const { createProducer, application } = await testbed.installation.library();
-  const producer = await createProducer(application, { ...testbed.env, REDIS_URL: testbed.store.url });
+  const env = { ...testbed.env, REDIS_URL: testbed.store.url };
+  const open = () => createProducer(application, env).catch(() => undefined);
+  const producer = await until(open, { withinMs: 30_000 });
+  if (producer === undefined) throw new Error("No producer could be opened");
   const { acknowledged } = testbed.client;
   let isOver = false;
   const chosen = (function* () {
