@@ -22,7 +22,7 @@ export async function ask(server: Pick<RedisServer, "url">, ...command: string[]
 }
 
 /** The reply to INFO replication, by field. */
-export async function replication(server: Pick<RedisServer, "url">): Promise<ReadonlyMap<string, string>> {
+async function replication(server: Pick<RedisServer, "url">): Promise<ReadonlyMap<string, string>> {
   const text = String(await ask(server, "INFO", "replication"));
   return new Map(text.split("\r\n").map((line) => line.split(":", 2) as [string, string]));
 }
