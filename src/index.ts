@@ -12,7 +12,7 @@ export type { ErrorCode } from "./errors/error-codes.ts";
 export { HoldfastError, type Issue } from "./errors/holdfast-error.ts";
 export { readEnv } from "./job/application-env.ts";
 export type { Attempt, AttemptFunction, AttemptLog } from "./job/attempt.ts";
-export { InDoubtError, PermanentError, RetryAfterError } from "./job/attempt-errors.ts";
+export { InDoubtError, PermanentError, RetryAfterError, SnoozeError } from "./job/attempt-errors.ts";
 export { type Application, type ApplicationDefinition, defineConfig } from "./job/define-config.ts";
 export { defineJob, type JobContract, type JobDefinition, type JobHandler } from "./job/define-job.ts";
 export {

@@ -105,10 +105,16 @@ function isOpen({ result }: Item): boolean {
 /** @throws HoldfastError `INVALID_REQUEST` */
 function jsonOf(
   job: JobName,
-  { payload, idempotencyKey, delayMs, runAt, priority }: Submission<unknown>,
+  { payload, idempotencyKey, delayMs, runAt, priority, startBy, startWithinMs }: Submission<unknown>,
 ): string {
   const type = typeof job === "string" ? job : job.type;
-  const options = { delayMs, runAt: runAt && isoText("options/runAt", runAt), priority };
+  const options = {
+    delayMs,
+    runAt: runAt && isoText("options/runAt", runAt),
+    priority,
+    startBy: startBy && isoText("options/startBy", startBy),
+    startWithinMs,
+  };
   try {
     return JSON.stringify({ type, payload, idempotencyKey, options });
   } catch (cause) {

@@ -61,6 +61,13 @@ export const errorCodes = {
   LOCK_LOST: { httpStatus: 500, retryable: true, title: "The worker lost its lock on the job" },
   WORKER_STOPPING: { httpStatus: 500, retryable: true, title: "The worker was stopped during the attempt" },
   STARTS_EXHAUSTED: { httpStatus: 500, retryable: false, title: "The job failed or crashed too often" },
+  EXPIRED: { httpStatus: 500, retryable: false, title: "No worker began the job in time" },
+  SNOOZED: { httpStatus: 500, retryable: true, title: "The handler asked to be called later" },
+  SNOOZES_EXHAUSTED: {
+    httpStatus: 500,
+    retryable: false,
+    title: "The job was snoozed too often or too long",
+  },
   CANCELLED: { httpStatus: 500, retryable: false, title: "The job was cancelled" },
   EFFECT_IN_DOUBT: {
     httpStatus: 500,

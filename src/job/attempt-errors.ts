@@ -35,6 +35,23 @@ export class RetryAfterError extends HoldfastError {
 }
 
 /**
+ * Thrown by a handler to be called again later, without using up an attempt: what it waits for is not there yet. A job can be snoozed
+ * 100 times, and until 30 days after its submission; then it is `failed` with `SNOOZES_EXHAUSTED`.
+ *
+ * @example if (!(await isUploaded(payload.file))) throw new SnoozeError(60_000);
+ */
+export class SnoozeError extends HoldfastError {
+  override readonly name = "SnoozeError";
+  override readonly retryAfterMs: number;
+
+  /** @param ms milliseconds until the next call, clamped to 0 … a year; what is not a number counts as 0 */
+  constructor(ms: number, message = `The handler asked to be called again in ${delayMsOf(ms)} ms`) {
+    super("SNOOZED", message);
+    this.retryAfterMs = delayMsOf(ms);
+  }
+}
+
+/**
  * Nobody can know whether a side effect happened.
  *
  * `effect(…)` throws it. The function of an effect may throw it too, when it finds out that it cannot know. Thrown outside an

@@ -22,6 +22,7 @@ export interface JobContract<
   readonly effects: EffectDeclarations;
   readonly queue: string;
   readonly formerQueues: readonly string[];
+  readonly startWithinMs: number | undefined;
   readonly redact: Redaction;
   readonly requiredVariables: readonly string[];
   /**
@@ -76,6 +77,14 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    */
   readonly formerQueues?: readonly string[];
   /**
+   * A job that no worker has begun within this time ends `failed`, with `EXPIRED`: milliseconds from when it may run, 1 to a year. A
+   * submission can say otherwise.
+   *
+   * @default it never expires
+   * @example 60 * 60_000
+   */
+  readonly startWithinMs?: number;
+  /**
    * Where secrets are, as JSON pointers. A step `*` is every member or element. Operators see `[redacted]` there; errors and
    * log lines that quote a secret of the payload do not show it.
    *
@@ -103,6 +112,7 @@ export const nameSchema = z
     "expected 1 to 64 lower-case letters, digits and dashes, starting with a letter",
   );
 const DAY_MS = 24 * 60 * 60 * 1000;
+const YEAR_MS = 366 * DAY_MS;
 const DEFAULT_QUEUE = "default";
 
 const standardSchema = z.custom<Schema>(isSchema, "expected a schema of Zod, or any Standard Schema");
@@ -116,6 +126,7 @@ const definitionSchema = z.strictObject({
   effects: z.record(nameSchema, effectDeclarationSchema).optional(),
   queue: nameSchema.optional(),
   formerQueues: z.array(nameSchema).optional(),
+  startWithinMs: z.number().int().min(1).max(YEAR_MS).optional(),
   redact: z
     .strictObject({ payload: z.array(z.string()).optional(), result: z.array(z.string()).optional() })
     .optional(),
@@ -150,6 +161,7 @@ export function defineJob<
     effects: definition.effects ?? {},
     queue: definition.queue ?? DEFAULT_QUEUE,
     formerQueues: definition.formerQueues ?? [],
+    startWithinMs: definition.startWithinMs,
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
     requiredVariables: definition.requiredVariables ?? [],
     // The cast is safe: the worker checks the payload against this contract before it calls `run`.

@@ -46,8 +46,29 @@ export class BullmqJob implements ClaimedJob {
     return isFirstDelivery(this.#job) ? this.#job.timestamp + (this.#job.opts.delay ?? 0) : undefined;
   }
 
+  get startBy(): number | undefined {
+    const { startBy } = this.#job.opts as { readonly startBy?: unknown };
+    return typeof startBy === "number" ? startBy : undefined;
+  }
+
+  get submittedAt(): number {
+    return this.#job.timestamp;
+  }
+
   get delivery(): number {
     return this.#job.attemptsStarted;
+  }
+
+  async hasBegun(): Promise<boolean> {
+    const { attemptsMade, stalledCounter, stacktrace } = this.#job;
+    if (attemptsMade + stalledCounter + (stacktrace?.length ?? 0) > 0) return true;
+    const { client, keys } = this.#store;
+    const [snoozes, dedupKey] = await inOurWords(client.hmget(keys.job(this.id), "snoozes", "dedupKey"));
+    return snoozes != null || dedupKey != null;
+  }
+
+  async countSnooze(): Promise<number> {
+    return await inOurWords(this.#store.client.hincrby(this.#store.keys.job(this.id), "snoozes", 1));
   }
 
   async progress(value: number | object): Promise<void> {

@@ -17,8 +17,16 @@ export interface ClaimedJob {
   readonly readyAt: number | undefined;
   /** BullMQ's delivery count; unique per attempt. */
   readonly delivery: number;
+  /** Until when it must have begun, in milliseconds since 1970 by Redis's clock; undefined where it need not. */
+  readonly startBy: number | undefined;
+  /** When it was submitted, in milliseconds since 1970. */
+  readonly submittedAt: number;
   readonly lease: Lease;
   readonly lockToken: string;
+  /** Whether it has ever failed, crashed, been snoozed or asked for an effect. @throws HoldfastError `STORE_UNAVAILABLE` */
+  hasBegun(): Promise<boolean>;
+  /** @returns how often it was snoozed, this time included @throws HoldfastError `STORE_UNAVAILABLE` */
+  countSnooze(): Promise<number>;
   progress(value: number | object): Promise<void>;
   /** Stores a line with the job; the newest 100 are kept. */
   keepLog(line: string): Promise<void>;

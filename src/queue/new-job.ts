@@ -22,6 +22,8 @@ export interface Timing {
   readonly delayMs: number;
   /** 0: none; else 1 (first) to `PRIORITY_MAX` (last), all behind the jobs without priority. */
   readonly priority: number;
+  /** If no worker has begun it by then, it ends as expired. Milliseconds since 1970; undefined: it never expires. */
+  readonly startBy?: number | undefined;
 }
 
 export interface Deduplication {

@@ -7,7 +7,7 @@
 local function retryFailedJob(prefix, id)
   if redis.call("ZREM", prefix .. "failed", id) == 0 then return false end
   local job = prefix .. id
-  redis.call("HDEL", job, "finishedOn", "processedOn", "failedReason", "defa", "atm", "stc", "deferredAtCrash", "deferrals")
+  redis.call("HDEL", job, "finishedOn", "processedOn", "failedReason", "defa", "atm", "stc", "deferredAtCrash", "deferrals", "snoozes")
   local isOpen, maxEvents = readMeta(prefix)
   local priority = tonumber(redis.call("HGET", job, "priority") or 0)
   if priority > 0 then

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { onlineReplicas, parseInfo, versionOf } from "./info.ts";
 
 const redis =
-  "# Server\r\nredis_version:8.0.2\r\n# Replication\r\nslave0:ip=::1,port=1,state=online,offset=7,lag=0\r\nslave1:ip=::1,port=2,state=wait_bgsave,offset=0,lag=0\r\n";
+  "# Server\r\nredis_version:8.0.2\r\n# Replication\r\nslave0:ip=::1,port=1,state=online,offset=7,lag=0\r\nslave1:ip=::1,port=2,state=wait_bgsave,offset=0,lag=0\r\nslave2:ip=::1,port=3,state=online,offset=0,lag=4\r\n";
 
 describe("the reply to INFO", () => {
   it("names Redis, and Valkey by its own version", () => {

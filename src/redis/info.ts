@@ -12,10 +12,17 @@ export function parseInfo(text: string): Info {
   return new Map(fields.map(([, name = "", value = ""]) => [name, value]));
 }
 
-/** How many replicas are online. */
+/** A replica reports each second. One that hangs stays "online" for a minute. */
+const SILENT_AFTER_S = 3;
+
+/** How many replicas are online and not silent. */
 export function onlineReplicas(info: Info): number {
-  return [...info].filter(([name, value]) => /^slave\d+$/.test(name) && value.includes("state=online"))
-    .length;
+  return [...info].filter(([name, value]) => /^slave\d+$/.test(name) && isOnline(value)).length;
+}
+
+function isOnline(replica: string): boolean {
+  const [, lag = "0"] = /lag=(\d+)/.exec(replica) ?? [];
+  return replica.includes("state=online") && Number(lag) <= SILENT_AFTER_S;
 }
 
 /** The server's name and version, e.g. `Valkey 8.1.1`, whose `redis_version` is 7.2.4. */

@@ -17,6 +17,10 @@ export interface SubmitOptions {
   readonly delayMs?: number;
   /** The instant from which the job may run, at most a year ahead. Excludes `delayMs`. */
   readonly runAt?: Date;
+  /** If no worker has begun the job by then, it ends `failed` with `EXPIRED`. Excludes `startWithinMs`. @default what the contract declares */
+  readonly startBy?: Date;
+  /** The same, in milliseconds from when the job may run, at most a year. Excludes `startBy`. */
+  readonly startWithinMs?: number;
   /** 0: none, runs first. Otherwise 1 to 2,097,151, the lower the sooner. */
   readonly priority?: number;
 }
@@ -74,12 +78,16 @@ export async function createProducer(
   const queues = await connectQueues(application, settings, "fail-fast", logger, "guest");
   const submitter = createSubmitter(application, queues, settings, events);
   const { stop } = queues;
-  const submitOne: Producer["submit"] = ({ type }, payload, { idempotencyKey, runAt, ...options }) =>
+  const submitOne: Producer["submit"] = ({ type }, payload, { idempotencyKey, runAt, startBy, ...options }) =>
     submitter.submit({
       type,
       payload,
       idempotencyKey,
-      options: { ...options, ...(runAt !== undefined && { runAt: runAt.toISOString() }) },
+      options: {
+        ...options,
+        ...(runAt !== undefined && { runAt: runAt.toISOString() }),
+        ...(startBy !== undefined && { startBy: startBy.toISOString() }),
+      },
     });
   return {
     submit: submitOne,

@@ -33,6 +33,28 @@ export const submissionOptionsSchema = z
         description: `0: none, runs first. Otherwise 1 to ${PRIORITY_MAX}, the lower the sooner.`,
         examples: [0],
       }),
+    startBy: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .meta({
+        description:
+          "A job that no worker has begun by then ends failed, with EXPIRED. Excludes startWithinMs. By default what its type declares.",
+        examples: ["2026-12-01T10:00:00Z"],
+      }),
+    startWithinMs: z
+      .number()
+      .int()
+      .min(1)
+      .max(YEAR_MS)
+      .optional()
+      .meta({
+        description: "The same, in milliseconds from when the job may run, at most a year. Excludes startBy.",
+        examples: [3_600_000],
+      }),
+  })
+  .refine(({ startBy, startWithinMs }) => startBy === undefined || startWithinMs === undefined, {
+    path: ["startBy"],
+    message: "expected either startBy or startWithinMs, got both",
   })
   .refine(({ delayMs, runAt }) => delayMs === undefined || runAt === undefined, {
     path: ["runAt"],
@@ -61,18 +83,27 @@ export const submissionSchema = z.strictObject({
 
 export type SubmissionOptions = z.output<typeof submissionOptionsSchema>;
 
-export function timingOf(options: SubmissionOptions, now: number): Timing {
-  const { delayMs = 0, runAt, priority = 0 } = options;
+/**
+ * @param now Redis's clock
+ * @param withinMs what the type declares
+ */
+export function timingOf(options: SubmissionOptions, now: number, withinMs: number | undefined): Timing {
+  const { delayMs = 0, runAt, priority = 0, startBy, startWithinMs = withinMs } = options;
+  const waitMs = runAt === undefined ? delayMs : Math.max(0, Math.round(Date.parse(runAt) - now));
+  const within = startWithinMs === undefined ? undefined : Math.round(now) + waitMs + startWithinMs;
   return {
-    delayMs: runAt === undefined ? delayMs : Math.max(0, Math.round(Date.parse(runAt) - now)),
+    delayMs: waitMs,
     priority,
+    startBy: startBy === undefined ? within : Date.parse(startBy),
   };
 }
 
 /** The options as content: what means the same is written the same. */
 export function canonicalOptions(options: SubmissionOptions): Readonly<Record<string, unknown>> {
-  const { delayMs = 0, runAt, priority = 0 } = options;
+  const { delayMs = 0, runAt, priority = 0, startBy, startWithinMs } = options;
   return {
+    ...(startBy !== undefined && { startBy: new Date(startBy).toISOString() }),
+    ...(startWithinMs !== undefined && { startWithinMs }),
     ...(delayMs > 0 && { delayMs }),
     ...(runAt !== undefined && { runAt: new Date(runAt).toISOString() }),
     ...(priority > 0 && { priority }),

@@ -65,7 +65,7 @@ export function createSubmitter(
     const { contract, idempotencyKey } = submission;
     const dedupKey = dedupKeyOf(contract.type, idempotencyKey);
     const fingerprint = fingerprintOf(secret, dedupKey, content);
-    const timing = timingOf(submission.options, clock.now());
+    const timing = timingOf(submission.options, clock.now(), contract.startWithinMs);
     const dedup = { key: dedupKey, holdMs: retentionMs + timing.delayMs };
     const { id, holder } = await add(contract, fingerprint, { timing, dedup, ...jobOf(submission) });
     if (!holder.endsWith(fingerprint)) throw keyReused();

@@ -82,6 +82,7 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
       handlers: new Map([[job.type, handler]]),
       log: recordingLog(logs),
       events,
+      now: Date.now,
       openEffects(_, contract, parts) {
         const inner = openEffects(contract.effects, () => ({ job, ledger, events, ...parts }), job.delivery);
         const recorded = new RecordedEffects(inner, ledger, scripts);
@@ -128,6 +129,10 @@ function claimedJob(
     crashes: 0,
     readyAt: undefined,
     delivery,
+    startBy: undefined,
+    submittedAt: Date.now(),
+    hasBegun: async () => attempt > 1,
+    countSnooze: async () => 1,
     lease: new Lease(Number.POSITIVE_INFINITY),
     lockToken: "",
     progress: async (value) => void progress.push(value),

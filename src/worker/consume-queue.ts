@@ -81,6 +81,7 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     handlers,
     log,
     events,
+    now: queues.clock.now,
     openEffects: effectsOpener(ledgers, worker),
   };
   const consumer = startConsumer(

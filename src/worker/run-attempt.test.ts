@@ -28,6 +28,10 @@ const claimed: ClaimedJob = {
   crashes: 0,
   readyAt: undefined,
   delivery: 1,
+  startBy: undefined,
+  submittedAt: 0,
+  hasBegun: async () => false,
+  countSnooze: async () => 1,
   lease: new Lease(10_000),
   lockToken: "token",
   progress: async () => {},
@@ -51,6 +55,7 @@ describe("the process's log of a job with secrets", () => {
         handlers: new Map([[job.type, handler]]),
         log,
         events,
+        now: Date.now,
         openEffects: (_job, { effects }) =>
           openEffects(effects, () => {
             throw new Error("the job has no effects");
@@ -93,6 +98,7 @@ describe("an attempt while Redis does not answer", () => {
         handlers: new Map([[acting.type, acting.handler(attempt)]]),
         log,
         events: createEvents(),
+        now: Date.now,
         openEffects: (job, { effects }, given) =>
           openEffects(effects, () => ({ job, ledger, events: createEvents(), ...given })),
       },

@@ -12,6 +12,7 @@ import { check } from "../job/schema.ts";
 import { pathOf, schemaIssues } from "../job/schema-issues.ts";
 import { Abort } from "../lib/abort.ts";
 import { delayMsOf } from "../lib/delay-ms.ts";
+import { isoTime } from "../lib/iso-time.ts";
 import { foreign, messageOf, traceOf } from "../lib/thrown.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
 import type { AttemptOutcome, ClaimedJob } from "../queue/claimed-job.ts";
@@ -31,6 +32,8 @@ export interface AttemptTools {
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly log: Logger;
   readonly events: Events;
+  /** Redis's clock, in milliseconds since 1970. */
+  now(): number;
   openEffects(
     job: ClaimedJob,
     contract: JobContract,
@@ -41,12 +44,13 @@ export interface AttemptTools {
 /**
  * Runs one attempt. Never throws: every fault is an outcome.
  *
- * The steps: find the handler, bound the starts, check the payload, run under the deadline, check the result.
+ * The steps: find the handler, bound the starts, expire, check the payload, run under the deadline, check the result.
  */
 export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<AttemptOutcome> {
   const begun = performance.now();
   tools.events.emit("attempt.started", job);
-  const outcome = await attemptSteps(tools, job).then(completed, (thrown: unknown) => {
+  const outcome = await attemptSteps(tools, job).then(completed, async (error: unknown) => {
+    const thrown: unknown = isSnooze(error) ? await boundSnoozes(error, job, tools.now()) : error;
     const end = failed(thrown, scrubOf(tools.handlers.get(job.type)?.job, job));
     if (end.kind === "failed") tools.events.emit("attempt.failed", job, end.failure, thrown);
     return end;
@@ -59,6 +63,7 @@ export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<
 async function attemptSteps(tools: AttemptTools, job: ClaimedJob): Promise<unknown> {
   const handler = findHandler(tools.handlers, job);
   boundStarts(handler.job, job);
+  await expire(job, tools.now());
   const payload = checkPayload(handler.job, job);
   const result = await runHandler(handler, job, payload, tools);
   return checkResult(handler.job, result);
@@ -80,6 +85,13 @@ function boundStarts(contract: JobContract, job: ClaimedJob): void {
     "STARTS_EXHAUSTED",
     `The job was started ${allowed} times, and its worker did not survive it`,
   );
+}
+
+/** @param now Redis's clock */
+async function expire(job: ClaimedJob, now: number): Promise<void> {
+  const { startBy } = job;
+  if (startBy === undefined || now <= startBy || (await job.hasBegun())) return;
+  throw new HoldfastError("EXPIRED", `No worker had begun the job by ${isoTime(startBy)}`);
 }
 
 function checkPayload(contract: JobContract, job: ClaimedJob): unknown {
@@ -210,8 +222,28 @@ function completed(result: unknown): AttemptOutcome {
   return { kind: "completed", result };
 }
 
-/** Another worker, or this one later, may run the job; it has begun nothing. */
-const deferring = new Set<ErrorCode>(["EFFECT_BUSY", "STORE_ROLLED_BACK", "NO_HANDLER"]);
+const SNOOZES_MAX = 100;
+const SNOOZED_MAX_MS = 30 * 24 * 60 * 60_000;
+
+function isSnooze(thrown: unknown): thrown is HoldfastError {
+  return thrown instanceof HoldfastError && thrown.code === "SNOOZED";
+}
+
+/** A handler that always asks to be called later must not go on for ever. If a worker dies after the count, one more is counted. */
+async function boundSnoozes(snooze: HoldfastError, job: ClaimedJob, now: number): Promise<unknown> {
+  try {
+    const isLate = now + (snooze.retryAfterMs ?? 0) > job.submittedAt + SNOOZED_MAX_MS;
+    if (!isLate && (await job.countSnooze()) <= SNOOZES_MAX) return snooze;
+    const bound = isLate ? "for longer than 30 days" : `${SNOOZES_MAX} times`;
+    const message = `The job was snoozed ${bound}: ${snooze.message}`;
+    return new HoldfastError("SNOOZES_EXHAUSTED", message, { cause: snooze });
+  } catch (fault) {
+    return fault;
+  }
+}
+
+/** Another worker, or this one later, may run the job; it has begun nothing, or asked for it. */
+const deferring = new Set<ErrorCode>(["EFFECT_BUSY", "STORE_ROLLED_BACK", "NO_HANDLER", "SNOOZED"]);
 
 function failed(thrown: unknown, scrub: Scrub): AttemptOutcome {
   if (thrown instanceof HoldfastError) {

@@ -32,6 +32,8 @@ function pauseAllBut({ pid }: RedisServer): void {
 it("cancels a running job at once while every other node of the cluster hangs", async () => {
   const service = createService(application, {
     REDIS_URL: cluster.url,
+    // The replicas are to hang.
+    HOLDFAST_DURABILITY: "memory",
     HOLDFAST_LOCK_MS: "120000",
     HOLDFAST_STOP_GRACE_MS: "100",
   });

@@ -13,6 +13,8 @@ interface SubmitCommandOptions {
   readonly delayMs?: string;
   readonly runAt?: string;
   readonly priority?: string;
+  readonly startBy?: string;
+  readonly startWithinMs?: string;
   readonly json?: true;
 }
 
@@ -26,6 +28,8 @@ export function addSubmitCommand(program: Command): void {
     .option("--from <file.ndjson|->", "submit many: one JSON object a line, like the body of POST /jobs")
     .option("--delay-ms <ms>", "milliseconds until the job may run")
     .option("--run-at <iso>", "the instant from which the job may run, e.g. 2026-12-01T09:00:00Z")
+    .option("--start-by <iso>", "fail the job with EXPIRED if no worker has begun it by then")
+    .option("--start-within-ms <ms>", "the same, in milliseconds from when it may run")
     .option("--priority <n>", "0: none; otherwise lower runs sooner")
     .option("--json", "print the outcome as JSON")
     .addHelpText(
@@ -40,7 +44,11 @@ Examples:
 
 async function submit(type: string | undefined, options: SubmitCommandOptions): Promise<void> {
   if (options.from !== undefined) {
-    refuse(options, ["key", "payload", "delayMs", "runAt", "priority"], "cannot be combined with --from");
+    refuse(
+      options,
+      ["key", "payload", "delayMs", "runAt", "priority", "startBy", "startWithinMs"],
+      "cannot be combined with --from",
+    );
     const file = options.from;
     const { submitFile } = await import("../submit-file.ts");
     await withSubmitter((submitter) => submitFile(submitter, file, type, options.json === true));
@@ -53,7 +61,7 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
 }
 
 async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {
-  const { key, payload, delayMs, runAt, priority } = options;
+  const { key, payload, delayMs, runAt, priority, startBy, startWithinMs } = options;
   if (type === undefined || key === undefined || payload === undefined) {
     throw new HoldfastError(
       "USAGE",
@@ -68,6 +76,8 @@ async function readSubmission(type: string | undefined, options: SubmitCommandOp
       ...(delayMs !== undefined && { delayMs: Number(delayMs) }),
       ...(runAt !== undefined && { runAt }),
       ...(priority !== undefined && { priority: Number(priority) }),
+      ...(startBy !== undefined && { startBy }),
+      ...(startWithinMs !== undefined && { startWithinMs: Number(startWithinMs) }),
     },
   };
 }
