@@ -74,20 +74,20 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => cluster?.stop());
 
-/** A replica that a test has paused reports again within a second. */
-beforeEach(async () => {
-  const masters = cluster.shards.map(({ master }) => new Redis(master.url));
-  await until("every replica reports", async () => {
-    const infos = await Promise.all(masters.map((master) => master.info("replication")));
-    return infos.every((info) => /state=online,.*lag=[01]\b/.test(info));
-  });
-  for (const master of masters) master.disconnect();
-});
-
 const service = (variables: Variables = {}) =>
   createService(application, { REDIS_URL: cluster.url, HOLDFAST_DURABILITY: "replica:1", ...variables });
 
 describe("durability replica:N on a Redis Cluster", withProcesses, () => {
+  /** A replica that a test has paused reports again within a second. */
+  beforeEach(async () => {
+    const masters = cluster.shards.map(({ master }) => new Redis(master.url));
+    await until("every replica reports", async () => {
+      const infos = await Promise.all(masters.map((master) => master.info("replication")));
+      return infos.every((info) => /state=online,.*lag=[01]\b/.test(info));
+    });
+    for (const master of masters) master.disconnect();
+  });
+
   it("accepts no job that the replica of its queue's master does not have, and all of them once it is back", async () => {
     const { env, createProducer } = service();
     const producer = await createProducer();
