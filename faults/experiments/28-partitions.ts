@@ -17,7 +17,7 @@ export const partitions: Experiment = {
   title: "A hot queue is divided into partitions",
   fault:
     "a queue goes from 1 to 8 partitions, to 3 and to 8 under load, by the command, which is also killed in its middle; SIGKILL of " +
-    "workers and of an API at random; every key goes to two API processes at once, and again at the end",
+    "workers and of an API at random; keys go in by a producer, or to two API processes at once, and all again at the end",
   mustHold: "one job and one effect for each key; nothing is left in any partition",
   async run(context) {
     const seen = await divide(context, context.isQuick ? quick : full);
@@ -72,8 +72,10 @@ interface Size {
 }
 
 const quick: Size = { workers: 2, lanes: 8, stepMs: 700, changes: [8, 3] };
-const full: Size = { workers: 3, lanes: 48, stepMs: 4_000, changes: [8, 3, 8] };
+const full: Size = { workers: 3, lanes: 96, stepMs: 4_000, changes: [8, 3, 8] };
 
+/** The share of keys that both API processes get at once; the others go in by a producer. */
+const BY_API = 0.2;
 const NAMES = Array.from({ length: 8 }, (_, index) => (index === 0 ? "default" : `default.${index}`));
 const ENDS_WITHIN_MS = 120_000;
 
@@ -104,8 +106,12 @@ async function divide(context: Context, size: Size): Promise<Seen> {
       const job = actJob(key, context.random);
       jobs.push(job);
       const [one, other] = apis.map(submitterOf);
-      if (one !== undefined && other !== undefined)
-        await Promise.all([send(testbed, answers, one)(job), sendAgain(answers, other)(job)]);
+      if (one === undefined || other === undefined) return;
+      const byApi = context.random.next() < BY_API;
+      const submitted = byApi
+        ? [send(testbed, answers, one)(job), sendAgain(answers, other)(job)]
+        : [note(answers, job, testbed.client.submit(job))];
+      await Promise.all(submitted);
     });
     for (const count of size.changes) {
       await sleep(size.stepMs);
@@ -124,6 +130,11 @@ async function divide(context: Context, size: Size): Promise<Seen> {
     for (const api of apis) await inLanes(jobs, size.lanes, sendAgain(answers, submitterOf(api)));
     return { ...(await judge(testbed, answers)), rate };
   });
+}
+
+async function note(answers: Answers, job: Submission, submitted: ReturnType<Testbed["client"]["submit"]>) {
+  const acknowledged = await submitted;
+  if (acknowledged !== undefined) answers.set(job.idempotencyKey, new Set([acknowledged.id]));
 }
 
 function* endlessKeys(chaos: { readonly isOver: boolean }): Generator<string> {
