@@ -22,7 +22,7 @@ export const metricDefinitions = {
     kind: "counter",
     labels: ["type", "outcome"],
     help: "Submissions by outcome: accepted, duplicate, refused, key_reused, store_full, store_unavailable, store_rolled_back, clock_wrong or failed.",
-    reportedBy: ["api", "scheduler"],
+    reportedBy: ["api", "worker", "scheduler"],
   },
   holdfast_attempts_total: {
     kind: "counter",
