@@ -107,7 +107,7 @@ export const metricDefinitions = {
   holdfast_schedule_ticks_total: {
     kind: "counter",
     labels: ["schedule", "outcome"],
-    help: "Ticks by outcome: enqueued, duplicate (another scheduler was first), retried (Redis did not accept it yet) or failed.",
+    help: "Ticks by outcome: enqueued, duplicate (another scheduler was first), retried (Redis did not accept it yet), skipped (the schedule is paused) or failed.",
     reportedBy: ["scheduler"],
   },
   holdfast_schedule_lateness_seconds: {

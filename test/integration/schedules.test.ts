@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
 import { tickKey } from "../../src/job/define-schedule.ts";
+import { openSchedulePauses } from "../../src/schedule/pauses.ts";
 import { explainTick, type ScheduleReader, type ScheduleStatus } from "../../src/schedule/schedule-status.ts";
 import { openStatusReader } from "../../src/status/read-status.ts";
 import { plainStores } from "../support/queue-stores.ts";
@@ -46,6 +47,7 @@ const reader: ScheduleReader = {
   stores,
   readStatus: openStatusReader(stores),
   retentionMs: 2 * DAY,
+  pauses: openSchedulePauses({ client: redis }, env.HOLDFAST_PREFIX, 2 * DAY),
 };
 const producer = createProducer(application, env);
 beforeAll(() => producer);
