@@ -15,6 +15,7 @@ import { time } from "./13-time.ts";
 import { trimmedJob } from "./14-trimmed-job.ts";
 import { rollingRestart } from "./15-rolling-restart.ts";
 import { poisonJob } from "./16-poison-job.ts";
+import { failover } from "./17-failover.ts";
 import { changedQueue } from "./18-changed-queue.ts";
 import { shortRetention } from "./19-short-retention.ts";
 import { wrongClocks } from "./20-wrong-clocks.ts";
@@ -24,6 +25,7 @@ import { errorReplies } from "./23-error-replies.ts";
 import { operators } from "./24-operators.ts";
 import { oddEffects } from "./25-odd-effects.ts";
 import { corruptValues } from "./26-corrupt-values.ts";
+import { cluster } from "./27-cluster.ts";
 import { partitions } from "./28-partitions.ts";
 
 /** All experiments, in order of their numbers. */
@@ -44,6 +46,7 @@ export const experiments: readonly Experiment[] = [
   trimmedJob,
   rollingRestart,
   poisonJob,
+  failover,
   changedQueue,
   shortRetention,
   wrongClocks,
@@ -53,5 +56,6 @@ export const experiments: readonly Experiment[] = [
   operators,
   oddEffects,
   corruptValues,
+  cluster,
   partitions,
 ];

@@ -1,9 +1,9 @@
 import type { Doubt, JobStatus } from "holdfast";
-import { Redis } from "ioredis";
 import { findStuckDoubts } from "../../src/effect/stuck-doubts.ts";
 import { readLayouts } from "../../src/queue/layouts.ts";
 import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { createCodec } from "../../src/redis/codec.ts";
+import { openConnection, type RedisConnection } from "../../src/redis/connection.ts";
 import type { Testbed } from "./testbed.ts";
 import { inLanes, until } from "./waiting.ts";
 
@@ -33,21 +33,22 @@ export async function findStuck(
   withinMs = WITHIN_MS,
 ): Promise<string[]> {
   if (testbed.workers.length + testbed.immune.length === 0) return [];
-  const redis = new Redis(testbed.store.url);
+  const redis = openConnection(testbed.store.url, "retrying", () => {});
+  const prefix = testbed.env.HOLDFAST_PREFIX ?? "holdfast";
   try {
-    const before = await stuckFor(redis, withinMs);
+    const before = await stuckFor(redis, prefix, withinMs);
     return before.length > 0
       ? before
-      : [...(await resolveAll(testbed, jobs)), ...(await stuckFor(redis, withinMs))];
+      : [...(await resolveAll(testbed, jobs)), ...(await stuckFor(redis, prefix, withinMs))];
   } finally {
     redis.disconnect();
   }
 }
 
 /** @returns what is still stuck after `withinMs` */
-async function stuckFor(redis: Redis, withinMs: number): Promise<string[]> {
-  const layouts = await readLayouts(redis, "holdfast", ["default"]);
-  const stores = openQueueStores({ client: redis, codec: createCodec([]) }, "holdfast", layouts);
+async function stuckFor(redis: RedisConnection, prefix: string, withinMs: number): Promise<string[]> {
+  const layouts = await readLayouts(redis, prefix, ["default"]);
+  const stores = openQueueStores({ client: redis, codec: createCodec([]) }, prefix, layouts);
   let found: string[] = [];
   const look = async () => {
     const each = stores.partitionsOf(["default"]).map((store) => findStuckDoubts(store, 0));

@@ -163,3 +163,24 @@ export const withoutReadingGuard = mutation("guard around stored values", [
   "catch {",
   "catch (error) {\n            throw error;",
 ]);
+
+/** A cluster runs scripts although it moves their slot. The first key, given twice, stands for the one that is absent. */
+export const withoutSlotGuard = mutation("guard while a slot moves", [
+  "redis/open-slot.js",
+  "guard === undefined ? keys : [...keys, guard]",
+  "guard === undefined ? keys : [...keys, keys[0]]",
+]);
+
+/** A write counts although no replica has confirmed it. */
+export const withoutWait = mutation(
+  "WAIT",
+  ["redis/group-writer.js", '"wait", replicas, waitMs', '"wait", 0, 1'],
+  ["redis/group-writer.js", 'typeof reached === "number" && reached >= replicas', "true"],
+);
+
+/** A client stays with its master until that one says that it is none. */
+export const withoutMasterWatch = mutation("watch for a new master", [
+  "redis/sentinel-connector.js",
+  "this.stream.destroy();",
+  "",
+]);

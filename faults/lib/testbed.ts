@@ -24,6 +24,8 @@ export interface TestbedOptions {
   readonly inject?: (store: RedisServer, onInjected: () => void) => Promise<unknown>;
   /** How long Redis stays down then, in milliseconds. @default 0 */
   readonly injectionMs?: () => number;
+  /** Servers that stand in place of the testbed's own Redis, such as a cluster. Whoever started them stops them. */
+  readonly servers?: Pick<RedisServer, "url">;
   /** Overrides of Redis's options, such as `["--appendfsync", "everysec"]`. */
   readonly store?: readonly string[];
   /** Added to Redis's environment. */
@@ -71,7 +73,9 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const directory = scratchFolder("testbed");
   for (const name of ["trace", "injected", "logs"]) mkdirSync(join(directory, name));
   const installation = install(join(directory, "installation"), options.mutation);
-  const store = await startStore(options, join(directory, "store"));
+  const store = options.servers
+    ? severalServers(options.servers.url)
+    : await startStore(options, join(directory, "store"));
   const outages = createOutages(store);
   const proxy = options.proxied ? await startProxy(store.port) : undefined;
   const witness = await startWitness(installation, directory);
@@ -124,6 +128,12 @@ async function startStore(options: TestbedOptions, usualDirectory: string): Prom
   const directory = options.storeDirectory ?? usualDirectory;
   mkdirSync(directory, { recursive: true });
   return await startRedisServer({ directory, args: options.store ?? [], env: options.storeEnv ?? {} });
+}
+
+/** What stands in place of one server cannot be killed as one. */
+function severalServers(url: string): RedisServer {
+  const refuse = () => Promise.reject(new Error("These are several servers"));
+  return { url, port: 0, pid: 0, kill: refuse, restart: refuse, stop: async () => {} };
 }
 
 function environment(directory: string, concurrency = 8): NodeJS.ProcessEnv {

@@ -75,7 +75,7 @@ function luaFiles() {
 
 /** Writes Lua scripts into the modules that load them: bundlers need no files beside. See `src/redis/read-lua.ts`. */
 function inlineLua() {
-  const names = /(?<=\bload(?:Script|Include)\(\s*)import\.meta\.url(,\s*)"([\w-]+\.lua)"/g;
+  const names = /(?<=\bload(?:Script|DeclaringScript|Include)\(\s*)import\.meta\.url(,\s*)"([\w-]+\.lua)"/g;
   for (const file of filesUnder("dist").filter((file) => file.endsWith(".js"))) {
     const text = readFileSync(file, "utf8");
     const folder = path.join("src", path.dirname(path.relative("dist", file)));

@@ -34,7 +34,8 @@ export function hasOwnStore() {
   return Boolean(process.env.REDIS_URL ?? readDotEnv().REDIS_URL);
 }
 
-function isProgram(file) {
+/** Whether it is a file that this user may run. */
+export function isProgram(file) {
   try {
     accessSync(file, constants.X_OK);
     return statSync(file).isFile();
@@ -43,7 +44,8 @@ function isProgram(file) {
   }
 }
 
-function isNewEnough(server) {
+/** Whether a Redis or Valkey server is recent enough. */
+export function isNewEnough(server) {
   const version = execFileSync(server, ["--version"], { encoding: "utf8" }); // "Redis server v=8.0.2 sha=…"
   return Number(/\bv=(\d+)/.exec(version)?.[1]) >= oldestServer;
 }

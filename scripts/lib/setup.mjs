@@ -6,6 +6,7 @@ import { ensureProgram } from "./install.mjs";
 import { alone } from "./lock.mjs";
 import { findChromium, findOnPath, findServer, hasOwnStore } from "./programs.mjs";
 import { step } from "./progress.mjs";
+import { useTestServer } from "./test-server.mjs";
 
 /** For the service: Redis, the dependencies and a build. */
 export async function setUpToRun() {
@@ -15,6 +16,7 @@ export async function setUpToRun() {
 
 /** For every test. Returns the path of Chromium. */
 export async function setUpToTest() {
+  useTestServer();
   await ensureServer();
   const chromium = await ensureChromium();
   await ensurePromtool();
@@ -24,12 +26,14 @@ export async function setUpToTest() {
 
 /** For the fault laboratory, the soak and the fuzzing, which start their own Redis. */
 export async function setUpWithServer() {
+  useTestServer();
   await ensureServer();
   await setUpToBuild();
 }
 
 /** For the benchmarks, which start their own Redis. */
 export async function setUpForBench() {
+  useTestServer();
   await ensureServer();
   await ensureLoadGenerator();
   await setUpToBuild();

@@ -3,7 +3,7 @@ import type { RateLimit } from "../config/rate-limits.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { allowanceKey } from "../redis/keys.ts";
 import { inTime } from "../redis/redis-errors.ts";
-import { loadScript } from "../redis/script.ts";
+import { loadDeclaringScript } from "../redis/script.ts";
 import type { ApiParts } from "./parts.ts";
 
 declare module "fastify" {
@@ -19,7 +19,7 @@ interface Usage extends RateLimit {
   readonly resetMs: number;
 }
 
-const spend = loadScript(import.meta.url, "spend.lua");
+const spend = loadDeclaringScript(import.meta.url, "spend.lua");
 /** Leaves the route the rest of its two seconds. */
 const DEADLINE_MS = 400;
 

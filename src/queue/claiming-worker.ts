@@ -1,9 +1,12 @@
 import type { Job, JobJson, Processor, Worker } from "bullmq";
+import { Cluster } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
 import type { Clock } from "../redis/clock.ts";
+import type { RedisConnection } from "../redis/connection.ts";
 import type { ClaimEvents } from "./claim-backoff.ts";
 import { Lease, type Leases } from "./lease.ts";
 import { RedisClockWorker, type RedisClockWorkerOptions } from "./redis-clock-worker.ts";
+import { renewLock } from "./renew-lock.ts";
 import { ReportingJob } from "./reporting-job.ts";
 import type { SlotShare, Slots } from "./slots.ts";
 
@@ -36,6 +39,7 @@ const DEFERRED_MS = 250;
  */
 export class ClaimingWorker extends RedisClockWorker {
   readonly #options: ClaimingOptions;
+  readonly #client: RedisConnection;
   readonly #slots: SlotShare;
   readonly #attempts = new Map<string, Promise<unknown>>();
 
@@ -48,6 +52,7 @@ export class ClaimingWorker extends RedisClockWorker {
   ) {
     super(queue, attempt, workerOptions, clock, options.claims);
     this.#options = options;
+    this.#client = workerOptions.connection;
     this.#slots = options.slots.share(() => this.#goOnSoon());
   }
 
@@ -86,6 +91,17 @@ export class ClaimingWorker extends RedisClockWorker {
     }
   }
 
+  /** In a cluster one by one, which works while it moves the queue's slot. @returns the jobs whose locks are lost */
+  override async extendJobLocks(ids: string[], tokens: string[], ms: number): Promise<string[]> {
+    if (!(this.#client instanceof Cluster)) return await super.extendJobLocks(ids, tokens, ms);
+    const renewed = await Promise.all(ids.map((id, at) => this.#renewLock(id, tokens[at] ?? "", ms)));
+    return ids.filter((_, at) => !renewed[at]);
+  }
+
+  #renewLock(id: string, token: string, ms: number): Promise<boolean> {
+    return renewLock(this.#client, this.toKey(`${id}:lock`), token, ms);
+  }
+
   override processJob(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
     const older = this.#attempts.get(job.id ?? "");
     return older === undefined
@@ -107,7 +123,9 @@ export class ClaimingWorker extends RedisClockWorker {
     const { leases, lockMs, onRefused } = this.#options;
     const id = job.id ?? "";
     const lease = leases.claim(id);
-    if (job instanceof ReportingJob) job.claimedBy({ lease: lease ?? new Lease(lockMs), lockMs, onRefused });
+    const renewLock = (token: string) => this.#renewLock(id, token, lockMs);
+    if (job instanceof ReportingJob)
+      job.claimedBy({ lease: lease ?? new Lease(lockMs), lockMs, renewLock, onRefused });
     if (lease === undefined) return this.#defer(job, token).finally(() => this.#slots.release());
     const attempt = this.#attempt(job, token, fetchNext);
     this.#attempts.set(id, attempt);

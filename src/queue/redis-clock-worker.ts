@@ -2,6 +2,7 @@ import { type Processor, Worker, type WorkerOptions } from "bullmq";
 import type { Clock } from "../redis/clock.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { ClaimBackoff, type ClaimEvents } from "./claim-backoff.ts";
+import { guardScripts } from "./guarded-scripts.ts";
 import { onRedisTime } from "./redis-time.ts";
 
 type Process = Processor<unknown, unknown, string>;
@@ -23,7 +24,11 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
     clock: Clock,
     events: ClaimEvents,
   ) {
-    super(name, attempt, { ...options, connection: onRedisTime(options.connection), autorun: false });
+    super(name, attempt, {
+      ...options,
+      connection: onRedisTime(guardScripts(options.connection)),
+      autorun: false,
+    });
     this.#clock = clock;
     this.#connection = options.connection;
     this.#backoff = new ClaimBackoff(events);
@@ -35,8 +40,7 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
 
   /** A paused worker still receives the job that it waited for before, and would claim it. */
   protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
-    if (this.#clock.isRight() && !this.isPaused())
-      return await this.#backoff.run(() => super.moveToActive(...args));
+    if (this.#clock.isRight() && !this.isPaused()) return await this.#backoff.run(() => this.#claim(args));
     const paused = this.sitOut();
     this.#clock.look();
     return await paused;
@@ -45,9 +49,23 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
   /** Claims nothing until it is resumed. */
   protected async sitOut(): Promise<never> {
     await this.pause(true);
-    // It has removed the marker that wakes another worker.
-    await this.#connection.zadd(this.toKey("marker"), 0, "0");
+    await this.#wakeAnother();
     return undefined as never;
+  }
+
+  async #claim(args: Parameters<Worker["moveToActive"]>) {
+    try {
+      return await super.moveToActive(...args);
+    } catch (error) {
+      // Redis refuses scripts while it moves the queue's slot, or is full.
+      await this.#wakeAnother().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** This worker has removed the marker that wakes one. */
+  async #wakeAnother(): Promise<void> {
+    await this.#connection.zadd(this.toKey("marker"), 0, "0");
   }
 
   /** A clock that is ahead would find the next delayed job due and poll without a pause. */

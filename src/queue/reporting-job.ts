@@ -8,6 +8,8 @@ import type { Lease } from "./lease.ts";
 export interface Claim {
   readonly lease: Lease;
   readonly lockMs: number;
+  /** @returns whether the job's lock was this token's */
+  readonly renewLock: (token: string) => Promise<boolean>;
   /** Called with the first error when Redis refuses to store how an attempt ended; it is sent again. */
   readonly onRefused: (jobId: string, error: unknown) => void;
 }
@@ -57,18 +59,21 @@ export class ReportingJob extends Job<unknown, unknown, string> {
     if (claim === undefined) return move();
     const isLeased = () => this.#isLeased(claim, token);
     const onRefused = (error: unknown) => claim.onRefused(this.id ?? "", error);
-    return untilAnswered(move, { isLeased, onRefused }).catch((error: unknown) => {
+    // A cluster's client repeats a command by itself while its slot is moving.
+    const renewal = setInterval(() => void isLeased(), claim.lockMs / 3);
+    const moved = untilAnswered(move, { isLeased, onRefused }).catch((error: unknown) => {
       if (isUnanswered(error) || NOT_OURS.has(codeOf(error))) this.#unstored = error;
       throw error;
     });
+    return moved.finally(() => clearInterval(renewal));
   }
 
   /** Renews the lock, because BullMQ has stopped renewing it. */
-  async #isLeased({ lease, lockMs }: Claim, token: string): Promise<boolean> {
+  async #isLeased({ lease, renewLock }: Claim, token: string): Promise<boolean> {
     if (!lease.isLocked()) return false;
-    const extended = await this.extendLock(token, lockMs).catch(() => undefined);
-    if (extended === 0) lease.lost();
-    if (extended === 1) lease.renewed();
+    const isRenewed = await renewLock(token).catch(() => undefined);
+    if (isRenewed === false) lease.lost();
+    if (isRenewed === true) lease.renewed();
     return lease.isLocked();
   }
 }

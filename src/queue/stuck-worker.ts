@@ -1,5 +1,6 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
+import { whenSlotIsStill } from "../redis/open-slot.ts";
 import type { WorkerHeartbeat } from "./heartbeat.ts";
 import type { QueueStore } from "./queue-store.ts";
 
@@ -50,6 +51,8 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
 
 /** Whether there are jobs that a worker could claim. */
 async function jobsWait({ client, keys }: QueueStore): Promise<boolean> {
+  // Meanwhile none is claimed.
+  await whenSlotIsStill(client, keys.meta);
   const [waiting, prioritized, limits] = await Promise.all([
     client.llen(keys.waiting),
     client.zcard(keys.prioritized),

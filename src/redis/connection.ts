@@ -1,5 +1,6 @@
 import { Cluster, type ClusterOptions, Redis } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
+import { prepareForMovingSlots } from "./moving-slots.ts";
 import { redisUnavailable } from "./redis-errors.ts";
 import { address, type ConnectionOptions, credentials, parseUrl, sentinelOptions } from "./redis-url.ts";
 import { explainSentinels } from "./sentinels.ts";
@@ -34,12 +35,25 @@ export function openConnection(
     maxLoadingRetryTime: LOADING_ANSWER_MS,
     // Redis 7.0 does not know the command, and nobody reads what it says.
     disableClientInfo: true,
-    // A read-only reply means that the master moved: find it, and send the command there.
-    reconnectOnError: (error) => (isReadOnly(error) ? 2 : false),
+    reconnectOnError: reconnectOnReadOnly(),
   };
   const client = createClient(url, mode, options);
+  if (client instanceof Cluster) prepareForMovingSlots(client);
   client.on("error", kindOf(client) === "sentinel" ? explainSentinels(client as Redis, onError) : onError);
   return client;
+}
+
+/**
+ * A read-only reply means that the master moved: find it, and send the command there. If there is no other, the reply is an answer:
+ * reconnecting at once would not end.
+ */
+function reconnectOnReadOnly(): (error: Error) => 2 | false {
+  let reconnectedAt = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    if (!isReadOnly(error) || performance.now() - reconnectedAt < RECONNECT_MAX_MS) return false;
+    reconnectedAt = performance.now();
+    return 2;
+  };
 }
 
 /** A master that became a replica replies so to writes. */

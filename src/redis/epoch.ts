@@ -59,7 +59,7 @@ export interface Epoch {
   check(): Promise<void>;
   /** What this process remembers. */
   readonly remembered: SeenEpoch;
-  /** The layout of the queue's partitions that stood with it at the last check; "" for none. */
+  /** The layout of the queue's partitions, as this process knows it; "" for none. */
   readonly layout: string;
 }
 
@@ -98,7 +98,6 @@ export function createEpoch(options: EpochOptions): Epoch {
   const hasReplicas = durability.level === "replica";
   const acceptMs = durability.level === "memory" ? ACCEPTED_AFTER_MS : -1;
   let remembered = options.remembered ?? { id: "", count: 0 };
-  let layout = "";
   let shownId = remembered.id;
   let knownLoss = 0;
 
@@ -117,7 +116,7 @@ export function createEpoch(options: EpochOptions): Epoch {
     const count = Number(details[0]);
     if (id !== remembered.id) await begin(id, count);
     raise(count);
-    layout = await options.layout.agree(String(details[1]));
+    const layout = await options.layout.agree(String(details[1]));
     shownId = layout === "" ? id : `${id} ${layout}`;
     knownLoss = 0;
   }
@@ -145,7 +144,7 @@ export function createEpoch(options: EpochOptions): Epoch {
       return remembered;
     },
     get layout() {
-      return layout;
+      return options.layout.known();
     },
   };
 }

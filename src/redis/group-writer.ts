@@ -97,7 +97,9 @@ class WriteGroup {
     const { client, replicas } = this.#options;
     const waited = performance.now() - Math.min(...writes.map(({ askedAt }) => askedAt));
     const waitMs = Math.round(Math.max(WAIT_LEAST_MS, CONFIRMED_WITHIN_MS - waited));
-    const scripts = writes.map(({ script, keys, args, isWhole }) => script.command(keys, args, isWhole));
+    const scripts = writes.map(({ script, keys, args, isWhole }) =>
+      script.command(client, keys, args, isWhole),
+    );
     const replies = await inRow(client, [...scripts, ["wait", replicas, waitMs]]);
     const reached = replies[writes.length];
     const isConfirmed = typeof reached === "number" && reached >= replicas;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { RedisConnection } from "./connection.ts";
+import { withOpenSlotGuard } from "./open-slot.ts";
 import { readLua } from "./read-lua.ts";
 
 /** A Lua script, run in Redis as one atomic step. */
@@ -10,7 +11,12 @@ export interface Script {
    *
    * @param isWhole whether Redis gets the source, because it has answered that it does not know the digest
    */
-  command(keys: readonly string[], args: readonly (string | number)[], isWhole: boolean): RedisCommand;
+  command(
+    client: RedisConnection,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    isWhole: boolean,
+  ): RedisCommand;
 }
 
 export type RedisCommand = readonly (string | number)[];
@@ -41,7 +47,17 @@ export function loadInclude(moduleUrl: string, file: string): string {
 }
 
 /**
- * Loads a script file.
+ * Loads a script that touches only the keys that it is given. A cluster sends it to where they are, also while their slot is moving.
+ *
+ * @param moduleUrl the caller's `import.meta.url`
+ * @param file the script's name in the same folder
+ */
+export function loadDeclaringScript(moduleUrl: string, file: string): Script {
+  return createScript(readLua(moduleUrl, file), (_client, keys) => keys);
+}
+
+/**
+ * Loads a script file. In a cluster Redis refuses the script while its slot is moving: it may touch keys that it is not given.
  *
  * A connection sends it as a whole once, and its digest from then on. Trying the digest first would save those bytes, but if Redis
  * did not know it, the next command would overtake it; an effect's report must not be overtaken.
@@ -53,10 +69,14 @@ export function loadInclude(moduleUrl: string, file: string): string {
 export function loadScript(moduleUrl: string, file: string, ...includes: readonly string[]): Script {
   const own = loadInclude(moduleUrl, file);
   const [shebang = ""] = SHEBANG.exec(own) ?? [];
-  const source = shebang + includes.join("") + own.slice(shebang.length);
+  return createScript(shebang + includes.join("") + own.slice(shebang.length), withOpenSlotGuard);
+}
+
+function createScript(source: string, keysFor: typeof withOpenSlotGuard): Script {
   const sha1 = createHash("sha1").update(source).digest("hex");
   return {
-    async run(client, keys, args) {
+    async run(client, given, args) {
+      const keys = keysFor(client, given);
       const known = sentOver(client);
       if (!known.has(sha1)) {
         known.add(sha1);
@@ -70,7 +90,8 @@ export function loadScript(moduleUrl: string, file: string, ...includes: readonl
         return await client.eval(source, keys.length, ...keys, ...args);
       }
     },
-    command(keys, args, isWhole) {
+    command(client, given, args, isWhole) {
+      const keys = keysFor(client, given);
       const parts = [keys.length, ...keys, ...args];
       return isWhole ? ["eval", source, ...parts] : ["evalsha", sha1, ...parts];
     },

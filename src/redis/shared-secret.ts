@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { fingerprintSecretAssociatedData as associatedData } from "./associated-data.ts";
 import type { RedisAccess } from "./connect.ts";
 import { inTime } from "./redis-errors.ts";
-import { loadScript } from "./script.ts";
+import { loadDeclaringScript } from "./script.ts";
 
 /** The secret that all processes of one Redis share. */
 export interface SharedSecret {
@@ -14,7 +14,7 @@ export interface SharedSecret {
   offerAgain(): void;
 }
 
-const replace = loadScript(import.meta.url, "replace.lua");
+const replace = loadDeclaringScript(import.meta.url, "replace.lua");
 
 /**
  * Reads the secret that the first process stored. It is encrypted with the first encryption key there is, and never changes.

@@ -3,7 +3,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 
 /** Error replies that mean: not run, and may run later. */
 const NOT_RUN =
-  /\b(?:OOM|MISCONF|NOREPLICAS|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOAUTH|NOPERM)\b/;
+  /\b(?:OOM|MISCONF|NOREPLICAS|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|ASK(?= \d)|BUSY|NOAUTH|NOPERM)\b/;
 /** The client's own errors: the connection was lost, or never made. */
 const NO_REPLY =
   /Connection is closed|Command aborted|max retries per request|Failed to refresh slots cache|None of startup nodes|socket timeout/i;

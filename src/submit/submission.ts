@@ -102,6 +102,9 @@ export function submissionOf<PayloadIn>(
 
 export type SubmissionOptions = z.output<typeof submissionOptionsSchema>;
 
+/** Of most submissions. */
+export const NO_OPTIONS: SubmissionOptions = {};
+
 /**
  * @param now Redis's clock
  * @param withinMs what the type declares
@@ -119,6 +122,7 @@ export function timingOf(options: SubmissionOptions, now: number, withinMs: numb
 
 /** The options as content: what means the same is written the same. */
 export function canonicalOptions(options: SubmissionOptions): Readonly<Record<string, unknown>> {
+  if (options === NO_OPTIONS) return options;
   const { delayMs = 0, runAt, priority = 0, startBy, startWithinMs } = options;
   return {
     ...(startBy !== undefined && { startBy: new Date(startBy).toISOString() }),

@@ -61,9 +61,18 @@ export function createSubmitter(
     const fingerprint = fingerprintOf(secret, dedupKey, content);
     const timing = timingOf(submission.options, clock.now(), contract.startWithinMs);
     const dedup = { key: dedupKey, holdMs: retentionMs + timing.delayMs };
-    const { id, holder } = await add(contract, fingerprint, { timing, dedup, ...jobOf(submission) });
-    if (!holder.endsWith(fingerprint)) throw keyReused();
-    return { id: holder, type: contract.type, idempotencyKey, duplicate: holder !== id };
+    const job = { timing, dedup, ...jobOf(submission) };
+    for (let tries = 1; ; tries += 1) {
+      const homes = stores.layouts.homesOf(contract, dedupKey);
+      const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
+      try {
+        const holder = await add(homes, { id, ...job });
+        if (!holder.endsWith(fingerprint)) throw keyReused();
+        return { id: holder, type: contract.type, idempotencyKey, duplicate: holder !== id };
+      } catch (error) {
+        if (!(error instanceof LayoutChanged) || tries === LAYOUTS_MAX) throw error;
+      }
+    }
   }
 
   async function prepare(contract: JobContract): Promise<string> {
@@ -102,7 +111,7 @@ function jobOf({ contract, payload, idempotencyKey }: ValidSubmission) {
 /** A queue is not divided again within one submission. */
 const LAYOUTS_MAX = 3;
 
-/** Returns a function that adds a job, and returns its id and that of the job that has its key. */
+/** Returns a function that adds a job, and returns the id of the job that has its key. */
 function jobAdder(stores: QueueStores<WritableQueueStore>) {
   const queues = new Map<string, TrailQueue>();
   const open = (queue: string) => {
@@ -114,24 +123,12 @@ function jobAdder(stores: QueueStores<WritableQueueStore>) {
     return opened;
   };
   const trail = new DedupTrail(open);
-  async function addTo(homes: readonly string[], job: NewJob): Promise<string> {
+  return async (homes: readonly string[], job: NewJob): Promise<string> => {
     const own = homes.at(-1) ?? "";
     if (homes.length > 1) return await inTime(trail.walk(job, homes));
     const holder = await open(own).adder.add(job);
     if (holder === job.id || queueOfId(holder) === own) return holder;
     return await inTime(trail.follow(job, { candidate: holder, foundIn: own }));
-  }
-
-  return async (contract: JobContract, fingerprint: string, job: Omit<NewJob, "id">) => {
-    for (let tries = 1; ; tries += 1) {
-      const homes = stores.layouts.homesOf(contract, job.dedup.key);
-      const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
-      try {
-        return { id, holder: await addTo(homes, { ...job, id }) };
-      } catch (error) {
-        if (!(error instanceof LayoutChanged) || tries === LAYOUTS_MAX) throw error;
-      }
-    }
   };
 }
 

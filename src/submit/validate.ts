@@ -7,7 +7,7 @@ import { keyFault } from "../job/idempotency-key.ts";
 import { check, type SchemaIssue } from "../job/schema.ts";
 import { schemaIssues } from "../job/schema-issues.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
-import { canonicalOptions, type SubmissionOptions, submissionSchema } from "./submission.ts";
+import { canonicalOptions, NO_OPTIONS, type SubmissionOptions, submissionSchema } from "./submission.ts";
 
 /** A submission without issues. */
 export interface ValidSubmission {
@@ -40,7 +40,7 @@ export function validateSubmission(application: Pick<Application, "jobs">, input
   const sent = isObject(input) ? input : {};
   const shape = submissionSchema.safeParse(input);
   const contract = typeof sent.type === "string" ? application.jobs.get(sent.type) : undefined;
-  const options = shape.data?.options ?? {};
+  const options = shape.data?.options ?? NO_OPTIONS;
   const content = canonicalJson({
     type: sent.type,
     payload: sent.payload,

@@ -12,7 +12,9 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { z } from "zod";
 import { readSettings } from "../../src/config/settings.ts";
 import { diagnoseTopology } from "../../src/operate/doctor-topology.ts";
+import { divideQueue } from "../../src/queue/divide-queue.ts";
 import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
+import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { reachRedis } from "../../src/redis/connect.ts";
 import { duplicate } from "../../src/redis/connection.ts";
 import { anyJob } from "../support/application.ts";
@@ -127,6 +129,9 @@ describe.each([
     await ask("POST", `/jobs/${doubtful}/effects/act/resolve`, { as: "done", evidence: "seen" });
     await reaches(doubtful!, "completed");
     await ask("POST", "/failures/retry", { all: true, before: new Date().toISOString() });
+    await ask("POST", "/queues/default/pause", { reason: "a test" });
+    await ask("POST", "/queues/default/resume");
+    await ask("PUT", "/queues/default/limits", { concurrency: 50, rate: "1000/1s" });
     const scheduler = await startScheduler(application, service.env);
     await ask("POST", "/schedules/beats/run");
     await until("a tick ran", async () =>
@@ -153,6 +158,8 @@ describe.each([
     await scheduler.stop();
     const redis = await reachRedis(readSettings(service.env), "fail-fast");
     onTestFinished(() => redis.stop());
+    const queues = openQueueStores(redis, PREFIX);
+    for (const partitions of [2, 2]) await divideQueue(queues, PREFIX, "default", partitions);
     await diagnoseTopology(redis.client, readSettings(service.env).HOLDFAST_DURABILITY);
 
     expect(await store.refused()).toEqual([]);

@@ -18,7 +18,8 @@ beforeAll(async () => {
 
 const job = anyJob();
 const application = applicationOf(job.handler(async () => null));
-const REFUSALS = 12;
+/** A refused claim also tries to wake another worker. */
+const REFUSALS = 18;
 
 /** A service on a Redis that can be made to refuse all writes. */
 function refusableService() {
@@ -72,6 +73,34 @@ describe("a worker whose Redis refuses claims", () => {
       expect(texts()).toHaveLength(new Set(texts()).size);
     },
   );
+});
+
+describe("a worker whose Redis became a read-only replica", () => {
+  it("does not reconnect in a loop, says so now and then, and goes on when Redis is a master again", async () => {
+    const lines: LoggedLine[] = [];
+    const service = createService(application, { REDIS_URL: server.url, HOLDFAST_DURABILITY: "memory" });
+    const store = service.connect();
+    const becomeMaster = () => store.call("REPLICAOF", "NO", "ONE");
+    onTestFinished(async () => void (await becomeMaster()));
+    const producer = await service.createProducer();
+    const worker = await startWorker(application, service.env, { logger: recordingLog(lines) });
+    onTestFinished(() => worker.stop());
+    const connections = async () =>
+      Number(/total_connections_received:(\d+)/.exec(await store.info("stats"))?.[1] ?? 0);
+    const before = await connections();
+    const changedAt = performance.now();
+
+    await store.call("REPLICAOF", "127.0.0.1", "1");
+    await until("three seconds have passed", () => performance.now() - changedAt > 3_000);
+    expect((await connections()) - before).toBeLessThan(20);
+    expect(lines.filter(({ level }) => level !== "debug").length).toBeLessThan(20);
+
+    await becomeMaster();
+    const { id } = await until("a job is accepted", () =>
+      producer.submit(job, null, { idempotencyKey: "again" }).catch(() => undefined),
+    );
+    await untilState(producer, id, "completed");
+  });
 });
 
 describe("the readiness of a worker", () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import { defineConfig, defineJob, HoldfastError, type Producer } from "holdfast";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { readSettings } from "../../src/config/settings.ts";
 import { connectQueues } from "../../src/queue/connect-queues.ts";
@@ -73,6 +73,16 @@ beforeAll(async () => {
   cluster = await startRedisCluster();
 }, 60_000);
 afterAll(() => cluster?.stop());
+
+/** A replica that a test has paused reports again within a second. */
+beforeEach(async () => {
+  const masters = cluster.shards.map(({ master }) => new Redis(master.url));
+  await until("every replica reports", async () => {
+    const infos = await Promise.all(masters.map((master) => master.info("replication")));
+    return infos.every((info) => /state=online,.*lag=[01]\b/.test(info));
+  });
+  for (const master of masters) master.disconnect();
+});
 
 const service = (variables: Variables = {}) =>
   createService(application, { REDIS_URL: cluster.url, HOLDFAST_DURABILITY: "replica:1", ...variables });

@@ -33,13 +33,13 @@ export async function startRedisCluster({
   admin,
 }: ClusterOptions = {}): Promise<RedisCluster> {
   const args = [
-    ...more,
     "--cluster-enabled",
     "yes",
     "--cluster-node-timeout",
     "15000",
     "--repl-diskless-sync-delay",
     "0",
+    ...more,
   ];
   const servers = await Promise.all(Array.from({ length: 6 }, () => startRedisServer({ args })));
   const user = admin === undefined ? "" : `${admin}@`;

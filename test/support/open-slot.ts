@@ -1,0 +1,83 @@
+import { Redis } from "ioredis";
+
+/** A slot of a cluster while it moves from one master to another. */
+export interface OpenSlot {
+  /** Of the master that gets it. */
+  readonly targetPort: number;
+  /** How many keys its old master still has. */
+  countKeys(): Promise<number>;
+  /** Moves some of its keys. @returns how many */
+  moveKeys(count: number): Promise<number>;
+  /** Moves the remaining keys, and then the slot itself. */
+  close(): Promise<void>;
+}
+
+/** The masters of a cluster, for moving slots between them as `redis-cli --cluster reshard` does. */
+export interface Resharding {
+  /** Begins to move the slot of a key to another master. */
+  open(key: string): Promise<OpenSlot>;
+  stop(): void;
+}
+
+const MOVE_TIMEOUT_MS = 5_000;
+
+/** @param urls of its masters */
+export function startResharding(urls: readonly string[]): Resharding {
+  const clients = urls.map((url) => new Redis(url, { maxRetriesPerRequest: 1 }));
+  for (const client of clients) client.on("error", () => {});
+  return {
+    open: (key) => openSlot(clients, key),
+    stop: () => {
+      for (const client of clients) client.disconnect();
+    },
+  };
+}
+
+async function openSlot(clients: readonly Redis[], key: string): Promise<OpenSlot> {
+  const slot = Number(await clients[0]?.cluster("KEYSLOT", key));
+  const ids = await Promise.all(clients.map((client) => client.call("CLUSTER", "MYID")));
+  const owned = await Promise.all(clients.map((client) => owns(client, slot)));
+  const from = owned.indexOf(true);
+  const to = (from + 1) % clients.length;
+  const [source, target] = [clients[from], clients[to]];
+  if (source === undefined || target === undefined) throw new Error(`No master has slot ${slot}`);
+  await target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from] as string);
+  await source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[to] as string);
+  const moveKeys = async (count: number) => {
+    const keys = (await source.cluster("GETKEYSINSLOT", slot, count)) as string[];
+    if (keys.length > 0)
+      await source.call(
+        "MIGRATE",
+        "127.0.0.1",
+        Number(target.options.port),
+        "",
+        0,
+        MOVE_TIMEOUT_MS,
+        "KEYS",
+        ...keys,
+      );
+    return keys.length;
+  };
+  return {
+    targetPort: Number(target.options.port),
+    countKeys: async () => Number(await source.cluster("COUNTKEYSINSLOT", slot)),
+    moveKeys,
+    async close() {
+      while ((await moveKeys(100)) > 0);
+      // The new owner first: whoever asks the old one in between is sent there.
+      for (const client of [target, source, ...clients.filter((each) => each !== target && each !== source)])
+        await client.call("CLUSTER", "SETSLOT", slot, "NODE", ids[to] as string);
+    },
+  };
+}
+
+/** Whether a node's own line of the table has the slot. */
+async function owns(client: Redis, slot: number): Promise<boolean> {
+  const table = String(await client.call("CLUSTER", "NODES"));
+  const own = table.split("\n").find((line) => line.includes("myself")) ?? "";
+  return own
+    .split(" ")
+    .slice(8)
+    .map((range) => range.split("-").map(Number))
+    .some(([first = -1, last = first]) => first <= slot && slot <= last);
+}
