@@ -3,6 +3,7 @@ import { Text } from "../parts/link.tsx";
 import { Relative } from "../parts/time.tsx";
 import type { ScheduleStatus } from "../service/answers.ts";
 import { RunNow } from "./run-now.tsx";
+import { ScheduleHand, SchedulePauseNote } from "./schedule-hand.tsx";
 import { TickStrip } from "./tick-strip.tsx";
 
 const catchUps: Readonly<Record<string, string>> = {
@@ -13,15 +14,17 @@ const catchUps: Readonly<Record<string, string>> = {
 
 /** One schedule: its next ticks, and what became of the past ones. */
 export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }) {
-  const { name, when, timeZone, jobType, catchUp, next } = schedule;
+  const { name, when, timeZone, jobType, catchUp, paused, next } = schedule;
   return (
     <section className="section schedule" aria-label={name}>
       <div className="section-head">
         <h2>
           <Text of={name} />
         </h2>
+        <ScheduleHand name={name} paused={paused} />
         <RunNow name={name} jobType={jobType} />
       </div>
+      <SchedulePauseNote paused={paused} />
       <p className="quiet">
         <Text of={when} /> · runs <Text of={jobType} /> · {catchUps[catchUp] ?? catchUp}
       </p>

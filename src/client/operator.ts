@@ -96,6 +96,10 @@ export interface OperatorCalls {
   ticks(schedule: string, limit?: number): Promise<readonly PastTick[]>;
   /** Why a tick did or did not run. @throws HoldfastError `SCHEDULE_NOT_FOUND` */
   explainTick(schedule: string, at: Date): Promise<ExplainedTick>;
+  /** Skips a schedule's ticks until it is resumed; they are not caught up. @throws HoldfastError `SCHEDULE_NOT_FOUND` */
+  pauseSchedule(schedule: string, pause: { readonly reason: string }): Promise<ScheduleStatus>;
+  /** Lets a paused schedule tick again. @throws HoldfastError `SCHEDULE_NOT_FOUND` */
+  resumeSchedule(schedule: string): Promise<ScheduleStatus>;
   /** Submits a schedule's job now, and like a submission sends it again. @throws HoldfastError `SCHEDULE_NOT_FOUND` */
   runSchedule(schedule: string, options: { readonly idempotencyKey: string }): Promise<Receipt>;
   /** Lists queues: what waits and runs, whether they are paused, and their limits. */
@@ -172,7 +176,15 @@ function queueCalls(api: Api): Pick<OperatorCalls, "queues" | "pauseQueue" | "re
   };
 }
 
-function scheduleCalls(api: Api): Pick<OperatorCalls, "schedules" | "ticks" | "explainTick" | "runSchedule"> {
+type ScheduleCalls =
+  | "schedules"
+  | "ticks"
+  | "explainTick"
+  | "runSchedule"
+  | "pauseSchedule"
+  | "resumeSchedule";
+
+function scheduleCalls(api: Api): Pick<OperatorCalls, ScheduleCalls> {
   return {
     async schedules(next) {
       const path = `/schedules${query({ next })}`;
@@ -184,6 +196,14 @@ function scheduleCalls(api: Api): Pick<OperatorCalls, "schedules" | "ticks" | "e
     },
     explainTick: async (schedule, at) =>
       await api.again({ path: `${schedulePath(schedule)}/ticks/${isoText("at", at)}` }),
+    pauseSchedule: async (schedule, pause) =>
+      await api.once({
+        path: `${schedulePath(schedule)}/pause`,
+        method: "POST",
+        body: JSON.stringify(pause),
+      }),
+    resumeSchedule: async (schedule) =>
+      await api.once({ path: `${schedulePath(schedule)}/resume`, method: "POST" }),
     async runSchedule(schedule, { idempotencyKey }) {
       const headers = { "idempotency-key": headerText(idempotencyKey) };
       return await api.again({ path: `${schedulePath(schedule)}/run`, method: "POST", headers });

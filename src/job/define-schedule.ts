@@ -1,8 +1,9 @@
+import { hash } from "node:crypto";
 import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { exactDurationText } from "../lib/duration-text.ts";
 import { type JobContract, nameSchema } from "./define-job.ts";
-import { cronTimetable, everyTimetable, type Timetable } from "./timetable.ts";
+import { between, cronTimetable, everyTimetable, type Timetable } from "./timetable.ts";
 
 /** One due instant of a schedule. */
 export interface Tick {
@@ -31,6 +32,9 @@ export interface Schedule {
   readonly payload: (tick: Tick) => unknown;
   readonly catchUp: CatchUp;
   readonly timetable: Timetable;
+  /** The timetable without `startAt` and `endAt`. */
+  readonly pattern: Timetable;
+  readonly jitterMs: number;
   /** For people, e.g. `0 9 * * 1-5 in Europe/Berlin`, `every 15 min`. */
   readonly when: string;
   /** The zone in which people read its times. */
@@ -54,6 +58,17 @@ interface ScheduleBase<PayloadIn> {
    * @example { mode: "all", max: 24, windowMs: 86_400_000 }
    */
   readonly catchUp?: { readonly mode: CatchUp["mode"]; readonly max?: number; readonly windowMs?: number };
+  /** The first instant at which there can be a tick. @default none */
+  readonly startAt?: Date;
+  /** From this instant on there is no tick. @default none */
+  readonly endAt?: Date;
+  /**
+   * Each tick's job is delayed by 0 to this many milliseconds, at most a day, so that many schedules do not start at once. The delay is
+   * made of the schedule's name and the tick; `tick.at` stays as it is.
+   *
+   * @default 0
+   */
+  readonly jitterMs?: number;
 }
 
 export type ScheduleDefinition<PayloadIn> = ScheduleBase<PayloadIn> &
@@ -84,6 +99,17 @@ const catchUpSchema = z.strictObject({
     .default(DAY_MS),
 });
 
+const limitsSchema = z
+  .object({
+    startAt: z.date().optional(),
+    endAt: z.date().optional(),
+    jitterMs: z.number().int().min(0).max(DAY_MS).default(0),
+  })
+  .refine(({ startAt, endAt }) => startAt === undefined || endAt === undefined || startAt < endAt, {
+    path: ["endAt"],
+    message: "expected an instant after startAt",
+  });
+
 /**
  * Declares a schedule: by `cron` and `timeZone`, or by `everyMs`.
  *
@@ -107,13 +133,57 @@ export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<Payload
     const [issue] = catchUp.error.issues;
     throw invalid(name, `catchUp.${issue?.path.join(".")}: ${issue?.message}`);
   }
-  const base = { name, job, payload, catchUp: catchUp.data };
+  const limits = limitsOf(definition);
+  const { jitterMs, startAt, endAt } = limits;
+  const { pattern, when, timeZone } = patternOf(definition);
+  return {
+    name,
+    job,
+    payload,
+    catchUp: catchUp.data,
+    timetable: between(pattern, startAt?.getTime(), endAt?.getTime()),
+    pattern,
+    jitterMs,
+    when: `${when}${limitsText(limits)}`,
+    timeZone,
+  };
+}
+
+type Limits = z.output<typeof limitsSchema>;
+
+type Bounded = Pick<ScheduleBase<unknown>, "name" | "startAt" | "endAt" | "jitterMs">;
+
+function limitsOf({ name, startAt, endAt, jitterMs }: Bounded): Limits {
+  const limits = limitsSchema.safeParse({ startAt, endAt, jitterMs });
+  if (limits.success) return limits.data;
+  const [issue] = limits.error.issues;
+  throw invalid(name, `${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+function limitsText({ startAt, endAt, jitterMs }: Limits): string {
+  const parts = [
+    startAt && `from ${startAt.toISOString()}`,
+    endAt && `until ${endAt.toISOString()}`,
+    jitterMs > 0 && `spread over ${exactDurationText(jitterMs)}`,
+  ];
+  return parts.map((part) => (part ? `, ${part}` : "")).join("");
+}
+
+function patternOf<PayloadIn>(definition: ScheduleDefinition<PayloadIn>) {
+  const { name } = definition;
   if ("everyMs" in definition) {
-    const timetable = every(name, definition.everyMs);
-    return { ...base, timetable, when: `every ${exactDurationText(definition.everyMs)}`, timeZone: "UTC" };
+    const { everyMs } = definition;
+    return { pattern: every(name, everyMs), when: `every ${exactDurationText(everyMs)}`, timeZone: "UTC" };
   }
   const { cron, timeZone } = definition;
-  return { ...base, timetable: byCron(name, cron, timeZone), when: `${cron} in ${timeZone}`, timeZone };
+  return { pattern: byCron(name, cron, timeZone), when: `${cron} in ${timeZone}`, timeZone };
+}
+
+/** How long a tick's job is delayed: the same for every scheduler. */
+export function jitterOf({ name, jitterMs }: Schedule, at: number): number {
+  if (jitterMs === 0) return 0;
+  const random = Number.parseInt(hash("sha256", `${name}\0${at}`, "hex").slice(0, 12), 16) / 2 ** 48;
+  return Math.floor(random * (jitterMs + 1));
 }
 
 /** A tick's idempotency key. It is a schedule's only state. */

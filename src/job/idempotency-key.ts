@@ -1,3 +1,5 @@
+import { hash } from "node:crypto";
+
 const LENGTH_MAX = 255;
 const CONTROL = /\p{Cc}/u;
 
@@ -9,4 +11,20 @@ export function keyFault(key: string): string | undefined {
   if (!key.isWellFormed()) return "expected well-formed Unicode";
   if (CONTROL.test(key)) return "expected no control characters";
   return undefined;
+}
+
+/**
+ * The idempotency key of a job that another job submits: `<type>:<key>/<name>`. If that is longer than 255 characters, it is
+ * `<type>:sha256:<the SHA-256 of that text, 64 hexadecimal digits>`. Without a slash in the name, no two of them are the same.
+ *
+ * @param key of the job that runs, as its type
+ */
+export function nextKey(type: string, key: string, name: string): string {
+  const whole = `${type}:${key}/${name}`;
+  return [...whole].length > LENGTH_MAX ? `${type}:sha256:${hash("sha256", whole, "hex")}` : whole;
+}
+
+/** @returns what is wrong with the name of a job that another one submits */
+export function nextNameFault(name: string): string | undefined {
+  return name.includes("/") ? "expected no slash" : keyFault(name);
 }

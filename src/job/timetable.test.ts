@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cronTimetable, everyTimetable, type Timetable } from "./timetable.ts";
+import { between, cronTimetable, everyTimetable, type Timetable } from "./timetable.ts";
 
 function ticksBetween(timetable: Timetable, from: string, to: string): string[] {
   const ticks: string[] = [];
@@ -137,6 +137,13 @@ describe("a timetable", () => {
 
   it.each(["", "* * * *", "0 0 0 * * *", "61 * * * *", "every day"])("refuses the pattern %j", (pattern) => {
     expect(() => cronTimetable(pattern, "UTC")).toThrow();
+  });
+
+  it("between two instants ticks at the first and before the second", () => {
+    const bounded = between(everyTimetable(60_000), 60_000, 180_000);
+    expect([0, 60_000, 120_000].map(bounded.next)).toEqual([60_000, 120_000, undefined]);
+    expect(bounded.latest(5, 600_000)).toEqual([120_000, 60_000]);
+    expect(bounded.latest(5, 59_999)).toEqual([]);
   });
 
   it("of a period ticks at its whole multiples since 1970", () => {

@@ -41,6 +41,26 @@ export function cronTimetable(pattern: string, timeZone: string): Timetable {
   };
 }
 
+/**
+ * A timetable's ticks between two instants.
+ *
+ * @param startAt the first instant at which there can be a tick
+ * @param endAt from then on there is none
+ */
+export function between(
+  { next, latest }: Timetable,
+  startAt = Number.NEGATIVE_INFINITY,
+  endAt = Number.POSITIVE_INFINITY,
+): Timetable {
+  return {
+    next(after) {
+      const at = next(Math.max(after, startAt - 1));
+      return at !== undefined && at < endAt ? at : undefined;
+    },
+    latest: (count, until) => latest(count, Math.min(until, endAt - 1)).filter((at) => at >= startAt),
+  };
+}
+
 function nextTick(cron: Cron, zone: Zone, after: number): number | undefined {
   // The earliest time that the zone's clocks show near this instant.
   let wall =

@@ -20,6 +20,7 @@ import { type JobDetail, readDetail } from "./job-detail.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
 import { openQueueOperator, type QueueOperator } from "./queues.ts";
 import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
+import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
 
 /** Why a loss is accepted, and by whom. The audit log keeps both. */
 export interface Acceptance {
@@ -79,6 +80,8 @@ export interface Operator {
   acceptLoss(acceptance: Acceptance): Promise<string[]>;
   /** Pause, resume and limit queues. */
   readonly queues: QueueOperator;
+  /** Pause and resume schedules. */
+  readonly schedules: ScheduleOperator;
   /** Who resolved which doubt or accepted which loss, the latest first. */
   auditTrail(limit: number): Promise<AuditEntry[]>;
 }
@@ -164,6 +167,7 @@ export function openOperator(
       return (await inTime(Promise.all(partitions().map(accept)))).flat();
     },
     queues: inTimeAll(openQueueOperator(stores, queues)),
+    schedules: openScheduleOperator(stores, application.schedules, settings),
     auditTrail: (limit) => readAuditLog(partitions(), limit),
   };
 }

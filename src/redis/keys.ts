@@ -10,6 +10,11 @@ export function queueMemoryKey(prefix: string): string {
   return `${prefix}:queues`;
 }
 
+/** When schedules are or were paused, by whom and why. */
+export function schedulePausesKey(prefix: string): string {
+  return `${prefix}:schedule-pauses`;
+}
+
 /** How much an API key has used of one of its limits. One API key, one slot: its limits are counted together. */
 export function allowanceKey(prefix: string, name: string, limit: string): string {
   return `${prefix}:used:{${name}}:${limit}`;

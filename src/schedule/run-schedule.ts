@@ -1,16 +1,18 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type Schedule, tickKey } from "../job/define-schedule.ts";
+import { jitterOf, type Schedule, tickKey } from "../job/define-schedule.ts";
 import { wait } from "../lib/wait.ts";
 import type { Clock } from "../redis/clock.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import type { Events } from "../telemetry/events.ts";
 import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
+import { pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
 
 /** What schedules run with. */
 export interface SchedulerTools {
   readonly submitter: Pick<Submitter, "submit">;
   /** Redis's clock, so that all schedulers agree on what is due. */
   readonly clock: Pick<Clock, "now">;
+  readonly pauses: Pick<SchedulePauses, "of">;
   readonly events: Events;
   readonly stopping: AbortSignal;
 }
@@ -55,15 +57,21 @@ async function submitAll(
 export async function submitTick(
   schedule: Schedule,
   at: number,
-  { submitter, clock, events }: Omit<SchedulerTools, "stopping">,
+  { submitter, clock, pauses, events }: Omit<SchedulerTools, "stopping">,
 ): Promise<boolean> {
   const instant = new Date(at);
   const tick = { schedule: schedule.name, tick: instant.toISOString() };
   try {
+    const pause = pauseAt(await pauses.of(schedule.name), at);
+    if (pause !== undefined) {
+      events.emit("tick.skipped", { ...tick, why: pauseText(pause) });
+      return true;
+    }
     const { id: jobId, duplicate } = await submitter.submit({
       type: schedule.job.type,
       payload: schedule.payload({ at: instant }),
       idempotencyKey: tickKey(schedule, at),
+      options: { delayMs: jitterOf(schedule, at) },
     });
     if (duplicate) events.emit("tick.duplicate", { ...tick, jobId });
     else events.emit("tick.enqueued", { ...tick, jobId, lateMs: Math.round(clock.now() - at) });

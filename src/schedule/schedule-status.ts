@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Settings } from "../config/settings.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import { type Schedule, tickKey } from "../job/define-schedule.ts";
 import { submittedAt } from "../job/job-id.ts";
@@ -9,7 +10,8 @@ import type { QueueStores } from "../queue/queue-store.ts";
 import { redisNow } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
-import type { ReadStatus } from "../status/read-status.ts";
+import { openStatusReader, type ReadStatus } from "../status/read-status.ts";
+import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
 
 const instant = z.iso.datetime();
 
@@ -21,7 +23,7 @@ export const pastTickSchema = z.object({
 });
 export type PastTick = Readonly<z.output<typeof pastTickSchema>>;
 
-/** A schedule with its next and last ticks. None of it is stored: it is computed from keys and jobs. */
+/** A schedule with its next and last ticks. Only a pause is stored; the rest is computed from keys and jobs. */
 export const scheduleStatusSchema = z.object({
   name: z.string(),
   when: z.string(),
@@ -29,6 +31,10 @@ export const scheduleStatusSchema = z.object({
   jobType: z.string(),
   catchUp: z.enum(["none", "latest", "all"]),
   next: z.array(instant).meta({ description: "The next ticks, the earliest first." }),
+  paused: z
+    .object({ reason: z.string(), by: z.string(), since: instant })
+    .nullable()
+    .meta({ description: "By whom and why; null if it is not paused." }),
   last: pastTickSchema.nullable().meta({ description: "The latest tick that was due." }),
 });
 export type ScheduleStatus = Readonly<z.output<typeof scheduleStatusSchema>>;
@@ -49,6 +55,15 @@ export interface ScheduleReader {
   readonly stores: QueueStores;
   readonly readStatus: ReadStatus;
   readonly retentionMs: number;
+  readonly pauses: SchedulePauses;
+}
+
+export function openScheduleReader(
+  stores: QueueStores,
+  { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
+): ScheduleReader {
+  const pauses = openSchedulePauses(stores, prefix, retentionMs);
+  return { stores, retentionMs, pauses, readStatus: openStatusReader(stores) };
 }
 
 /** A tick that was enqueued later than this was caught up. */
@@ -63,6 +78,7 @@ export async function readSchedule(
   const { name, when, timeZone, job, catchUp } = schedule;
   const now = await inTime(redisNow(reader.stores.client));
   const [last] = schedule.timetable.latest(1, now);
+  const pause = lasting(await reader.pauses.of(name));
   return {
     name,
     when,
@@ -70,6 +86,7 @@ export async function readSchedule(
     jobType: job.type,
     catchUp: catchUp.mode,
     next: upcoming(schedule, now, next),
+    paused: pause === undefined ? null : { reason: pause.reason, by: pause.by, since: isoTime(pause.since) },
     last: last === undefined ? null : await readTick(reader, schedule, last),
   };
 }
@@ -90,8 +107,10 @@ export async function explainTick(
   schedule: Schedule,
   at: number,
 ): Promise<TickExplanation> {
-  const { timetable } = schedule;
+  const { timetable, pattern } = schedule;
   if (timetable.next(at - 1) !== at) {
+    if (pattern.next(at - 1) === at)
+      return { kind: "skipped", why: "it is not between the schedule's startAt and endAt" };
     return {
       kind: "not-a-tick",
       previous: isoOrNull(timetable.latest(1, at)[0]),
@@ -100,7 +119,12 @@ export async function explainTick(
   }
   const now = await inTime(redisNow(reader.stores.client));
   const { jobId, state } = await readTick(reader, schedule, at);
-  if (jobId === null) return explainAbsence(reader, schedule, at, now);
+  if (jobId === null) {
+    const pause = pauseAt(await reader.pauses.of(schedule.name), at);
+    if (pause !== undefined && at <= now)
+      return { kind: "skipped", why: `the schedule was ${pauseText(pause)}` };
+    return explainAbsence(reader, schedule, at, now);
+  }
   const lateMs = Math.max(0, submittedAt(jobId) - at);
   return { kind: lateMs > LATE_MS ? "caught-up" : "enqueued", jobId, state, lateMs };
 }

@@ -12,6 +12,7 @@ import { type MeasuredRole, type MetricsServer, startMetricsServer } from "../te
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 import { measureTicks } from "../telemetry/tick-metrics.ts";
 import { checkSchedules } from "./check-schedules.ts";
+import { openSchedulePauses } from "./pauses.ts";
 import { runSchedule } from "./run-schedule.ts";
 
 /**
@@ -47,7 +48,9 @@ export async function startScheduler(
   }
   const metricsServer = await serveMetrics(metrics, settings, path, queues);
   const stop = new AbortController();
-  const tools = { submitter: path.submitter, clock: path.clock, events, stopping: stop.signal };
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const pauses = openSchedulePauses(path, prefix, retentionMs);
+  const tools = { submitter: path.submitter, clock: path.clock, pauses, events, stopping: stop.signal };
   const running = schedules.map((schedule) => runSchedule(schedule, tools));
   const metricsUrl = metricsServer?.url;
   log.info({ schedules: names, metricsUrl }, "scheduler ready");

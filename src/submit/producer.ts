@@ -1,29 +1,17 @@
 import { type Environment, readSettings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
-import type { JobContract } from "../job/define-job.ts";
+import type { ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
 import type { Running } from "../lib/running.ts";
 import { connectQueues } from "../queue/connect-queues.ts";
 import type { JobStatus } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createEvents } from "../telemetry/events.ts";
 import type { WithLogger } from "../telemetry/logger.ts";
+import { submissionOf } from "./submission.ts";
 import { createSubmitter, type Receipt } from "./submitter.ts";
 
-export interface SubmitOptions {
-  /** What this request means, 1 to 255 characters; the same key of the same type never makes a second job. */
-  readonly idempotencyKey: string;
-  /** Milliseconds until the job may run, at most a year. Excludes `runAt`. */
-  readonly delayMs?: number;
-  /** The instant from which the job may run, at most a year ahead. Excludes `delayMs`. */
-  readonly runAt?: Date;
-  /** If no worker has begun the job by then, it ends `failed` with `EXPIRED`. Excludes `startWithinMs`. @default what the contract declares */
-  readonly startBy?: Date;
-  /** The same, in milliseconds from when the job may run, at most a year. Excludes `startBy`. */
-  readonly startWithinMs?: number;
-  /** 0: none, runs first. Otherwise 1 to 2,097,151, the lower the sooner. */
-  readonly priority?: number;
-}
+export type { ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
 
 /** A payload with its options. */
 export interface Submission<PayloadIn> extends SubmitOptions {
@@ -53,11 +41,6 @@ export interface Producer extends Running, AsyncDisposable {
   status(id: string): Promise<JobStatus | undefined>;
 }
 
-/** The part of a contract that a producer needs. */
-export type ProducibleJob<PayloadIn> = Pick<JobContract<string, PayloadIn>, "type"> & {
-  readonly payload: { readonly "~standard": { readonly types?: { readonly input: PayloadIn } | undefined } };
-};
-
 const IN_FLIGHT_MAX = 128;
 
 /**
@@ -78,17 +61,8 @@ export async function createProducer(
   const queues = await connectQueues(application, settings, "fail-fast", logger, "guest");
   const submitter = createSubmitter(application, queues, settings, events);
   const { stop } = queues;
-  const submitOne: Producer["submit"] = ({ type }, payload, { idempotencyKey, runAt, startBy, ...options }) =>
-    submitter.submit({
-      type,
-      payload,
-      idempotencyKey,
-      options: {
-        ...options,
-        ...(runAt !== undefined && { runAt: runAt.toISOString() }),
-        ...(startBy !== undefined && { startBy: startBy.toISOString() }),
-      },
-    });
+  const submitOne: Producer["submit"] = (job, payload, options) =>
+    submitter.submit(submissionOf(job, payload, options));
   return {
     submit: submitOne,
     async submitMany(job, submissions) {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
 import { PRIORITY_MAX, type Timing } from "../queue/new-job.ts";
 
 const YEAR_MS = 366 * 24 * 60 * 60 * 1000;
@@ -80,6 +81,24 @@ export const submissionSchema = z.strictObject({
     }),
   options: submissionOptionsSchema.optional(),
 });
+
+/** A call's arguments as a client of the API would send them. */
+export function submissionOf<PayloadIn>(
+  { type }: ProducibleJob<PayloadIn>,
+  payload: unknown,
+  { idempotencyKey, runAt, startBy, ...options }: SubmitOptions,
+): z.input<typeof submissionSchema> {
+  return {
+    type,
+    payload,
+    idempotencyKey,
+    options: {
+      ...options,
+      ...(runAt !== undefined && { runAt: runAt.toISOString() }),
+      ...(startBy !== undefined && { startBy: startBy.toISOString() }),
+    },
+  };
+}
 
 export type SubmissionOptions = z.output<typeof submissionOptionsSchema>;
 

@@ -4,6 +4,7 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { newJobId, queueOfId } from "../job/job-id.ts";
+import type { Receipt } from "../job/submit-options.ts";
 import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { openDedupKeys } from "../queue/dedup-keys.ts";
 import { openFingerprintSecrets } from "../queue/fingerprint-secrets.ts";
@@ -20,16 +21,9 @@ import { fingerprintOf } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 
-/** What the producer of a job gets back. */
-export interface Receipt {
-  readonly id: string;
-  readonly type: string;
-  readonly idempotencyKey: string;
-  /** True when the key was used before with the same content: `id` is then the first job's. */
-  readonly duplicate: boolean;
-}
+export type { Receipt } from "../job/submit-options.ts";
 
-/** The one path by which jobs come in: HTTP, command line, library and scheduler. */
+/** The one path by which jobs come in: HTTP, command line, library, scheduler and handlers. */
 export interface Submitter {
   /**
    * Creates a job, unless its key was used before.

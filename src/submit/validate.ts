@@ -36,7 +36,7 @@ type Fault = Issue & { readonly code: ErrorCode };
  * @param input what the client sent, parsed from JSON
  * @throws HoldfastError with the gravest code and every issue
  */
-export function validateSubmission(application: Application, input: unknown): ValidSubmission {
+export function validateSubmission(application: Pick<Application, "jobs">, input: unknown): ValidSubmission {
   const sent = isObject(input) ? input : {};
   const shape = submissionSchema.safeParse(input);
   const contract = typeof sent.type === "string" ? application.jobs.get(sent.type) : undefined;
@@ -73,7 +73,11 @@ function shapeFaults(error: z.ZodError | undefined): Fault[] {
   return schemaIssues(error?.issues).map((issue) => ({ code: "INVALID_REQUEST", ...issue }));
 }
 
-function typeFaults(type: unknown, contract: JobContract | undefined, application: Application): Fault[] {
+function typeFaults(
+  type: unknown,
+  contract: JobContract | undefined,
+  application: Pick<Application, "jobs">,
+): Fault[] {
   if (typeof type !== "string" || contract !== undefined) return [];
   const known = [...application.jobs.keys()].join(", ");
   return [{ code: "UNKNOWN_JOB_TYPE", pointer: "/type", message: `expected one of ${known}` }];

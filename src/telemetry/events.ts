@@ -56,6 +56,8 @@ export interface EventMap {
   "tick.duplicate": [tick: TickEvent & { readonly jobId: string }];
   /** Redis did not accept the tick's job; the scheduler will try again. */
   "tick.retried": [tick: TickEvent, error: HoldfastError];
+  /** The schedule is paused. */
+  "tick.skipped": [tick: TickEvent & { readonly why: string }];
   /** The tick's job cannot be submitted. */
   "tick.failed": [tick: TickEvent, error: unknown];
 }

@@ -22,7 +22,7 @@ export const metricDefinitions = {
     kind: "counter",
     labels: ["type", "outcome"],
     help: "Submissions by outcome: accepted, duplicate, refused, key_reused, store_full, store_unavailable, store_rolled_back, clock_wrong or failed.",
-    reportedBy: ["api", "scheduler"],
+    reportedBy: ["api", "worker", "scheduler"],
   },
   holdfast_attempts_total: {
     kind: "counter",
@@ -107,7 +107,7 @@ export const metricDefinitions = {
   holdfast_schedule_ticks_total: {
     kind: "counter",
     labels: ["schedule", "outcome"],
-    help: "Ticks by outcome: enqueued, duplicate (another scheduler was first), retried (Redis did not accept it yet) or failed.",
+    help: "Ticks by outcome: enqueued, duplicate (another scheduler was first), retried (Redis did not accept it yet), skipped (the schedule is paused) or failed.",
     reportedBy: ["scheduler"],
   },
   holdfast_schedule_lateness_seconds: {

@@ -5,6 +5,7 @@
  */
 export { type CrashSweepOptions, crashSweep } from "./crash-sweep.ts";
 export type { EffectScript, RecordedEffect } from "./recorded-effects.ts";
+export type { RecordedSubmission } from "./recorded-submissions.ts";
 export type { LoggedLine } from "./recording-log.ts";
 export { type HandlerError, type HandlerRun, type RunHandlerOptions, runHandler } from "./run-handler.ts";
 export type { SubmittedJob } from "./submitted-jobs.ts";

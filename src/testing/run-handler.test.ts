@@ -46,6 +46,7 @@ describe("runHandler", () => {
           result: "charge-500",
         },
       ],
+      submitted: [],
       progress: [{ step: 1 }],
       logs: [{ level: "info", message: "charging", fields: { cents: 500, currency: "EUR", attempt: 2 } }],
     });
@@ -145,6 +146,58 @@ describe("runHandler", () => {
     expect(await runHandler(later, { cents: 1 }, { attempt: 3 })).toMatchObject({ state: "failed" });
     const never = charge.handler(async () => Promise.reject(new PermanentError("no")));
     expect(await runHandler(never, { cents: 1 })).toMatchObject({ state: "failed" });
+  });
+
+  it("records the jobs that the handler submits, each once", async () => {
+    const handler = charge.handler(async ({ payload, submit }) => {
+      const first = await submit(charge, { cents: payload.cents + 1 }, { delayMs: 5 });
+      const again = await submit(charge, { cents: payload.cents + 1 }, { delayMs: 5 });
+      await submit(charge, { cents: 9 }, { name: "nine", runAt: new Date(0) });
+      return { chargeId: `${first.duplicate} ${again.duplicate} ${first.id === again.id}` };
+    });
+
+    expect(await runHandler(handler, { cents: 1 })).toMatchObject({
+      result: { chargeId: "false true true" },
+      submitted: [
+        {
+          type: "charge",
+          idempotencyKey: "charge:test/charge",
+          payload: { cents: 2 },
+          options: { delayMs: 5 },
+        },
+        { idempotencyKey: "charge:test/nine", options: { runAt: "1970-01-01T00:00:00.000Z" } },
+      ],
+    });
+  });
+
+  it.each([
+    [
+      "a payload that does not fit",
+      { cents: -1 },
+      {},
+      "INVALID_PAYLOAD",
+      /^submit "charge": \/payload\/cents/,
+    ],
+    ["other content under one name", { cents: 2 }, {}, "IDEMPOTENCY_KEY_REUSED", /a name of its own/],
+    [
+      "a name with a slash",
+      { cents: 1 },
+      { name: "a/b" },
+      "INVALID_REQUEST",
+      /expected no slash, got "a\/b"/,
+    ],
+    ["a bad option", { cents: 3 }, { name: "b", priority: -1 }, "INVALID_REQUEST", /\/options\/priority/],
+  ])("fails a handler that submits %s", async (_, payload, options, code, message) => {
+    const handler = charge.handler(async ({ submit }) => {
+      await submit(charge, { cents: 1 });
+      await submit(charge, payload, options);
+      return { chargeId: "none" };
+    });
+    expect(await runHandler(handler, { cents: 1 })).toMatchObject({
+      state: "failed",
+      error: { code, message: expect.stringMatching(message) },
+      submitted: [{ payload: { cents: 1 } }],
+    });
   });
 
   it("refuses a script for an effect that the job does not declare", async () => {

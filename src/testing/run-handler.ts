@@ -11,6 +11,7 @@ import { createEvents } from "../telemetry/events.ts";
 import { runAttempt } from "../worker/run-attempt.ts";
 import { MemoryLedger } from "./memory-ledger.ts";
 import { type EffectScript, knownEffects, type RecordedEffect, RecordedEffects } from "./recorded-effects.ts";
+import { type RecordedSubmission, recordSubmissions } from "./recorded-submissions.ts";
 import { type LoggedLine, recordingLog } from "./recording-log.ts";
 
 export interface RunHandlerOptions<EffectName extends string = string> {
@@ -32,6 +33,8 @@ export interface RunHandlerOptions<EffectName extends string = string> {
 export type HandlerRun<Result = unknown> = Readonly<{
   /** The effects that the handler asked for, in that order. */
   effects: readonly RecordedEffect[];
+  /** The jobs that it submitted, each once, in that order. */
+  submitted: readonly RecordedSubmission[];
   /** What it reported as progress. */
   progress: readonly unknown[];
   /** What it logged, and what Holdfast logged about its effects. */
@@ -77,12 +80,14 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
   const ledger = new MemoryLedger(dedupKeyOf(job.type, idempotencyKey), known);
   const events = createEvents();
   const effects: RecordedEffects[] = [];
+  const { submit, submitted } = recordSubmissions();
   const outcome = await runAttempt(
     {
       handlers: new Map([[job.type, handler]]),
       log: recordingLog(logs),
       events,
       now: Date.now,
+      submit,
       openEffects(_, contract, parts) {
         const inner = openEffects(contract.effects, () => ({ job, ledger, events, ...parts }), job.delivery);
         const recorded = new RecordedEffects(inner, ledger, scripts);
@@ -92,8 +97,13 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
     },
     job,
   );
-  const recorded = effects.flatMap((all) => all.recorded());
-  return { ...endOf<Result>(handler, attempt, outcome), effects: recorded, progress, logs };
+  return {
+    ...endOf<Result>(handler, attempt, outcome),
+    effects: effects.flatMap((all) => all.recorded()),
+    submitted: submitted(),
+    progress,
+    logs,
+  };
 }
 
 /** @throws HoldfastError `APPLICATION_INVALID` for a script of an effect that the job does not declare */

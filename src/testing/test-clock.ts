@@ -2,6 +2,7 @@ import { bringDeadlinesForward } from "../effect/bring-deadlines-forward.ts";
 import type { Schedule } from "../job/define-schedule.ts";
 import { bringForward } from "../queue/bring-forward.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import type { SchedulePauses } from "../schedule/pauses.ts";
 import { submitTick } from "../schedule/run-schedule.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import { createEvents } from "../telemetry/events.ts";
@@ -30,6 +31,7 @@ interface ClockParts {
   readonly stores: readonly QueueStore[];
   readonly schedules: readonly Schedule[];
   readonly submitter: Pick<Submitter, "submit">;
+  readonly pauses: Pick<SchedulePauses, "of">;
 }
 
 /** Makes what is delayed due earlier, as if time had passed. */
@@ -43,7 +45,7 @@ interface MovableClock extends TestClock {
   machineTime(instant: Date): Date;
 }
 
-export function createTestClock({ stores, schedules, submitter }: ClockParts): MovableClock {
+export function createTestClock({ stores, schedules, submitter, pauses }: ClockParts): MovableClock {
   let aheadMs = 0;
   let seenUntil = Date.now();
   const now = () => Date.now() + aheadMs;
@@ -70,7 +72,7 @@ export function createTestClock({ stores, schedules, submitter }: ClockParts): M
     const faults: unknown[] = [];
     events.on("tick.failed", (_, error) => faults.push(error));
     events.on("tick.retried", (_, error) => faults.push(error));
-    await submitTick(schedule, at, { submitter, clock: { now }, events });
+    await submitTick(schedule, at, { submitter, pauses, clock: { now }, events });
     if (faults.length > 0) throw faults[0];
   }
 

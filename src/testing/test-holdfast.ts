@@ -3,6 +3,7 @@ import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { checkSchedules } from "../schedule/check-schedules.ts";
+import { openSchedulePauses, type SchedulePauses } from "../schedule/pauses.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import type { ProducibleJob, SubmitOptions } from "../submit/producer.ts";
 import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
@@ -94,7 +95,9 @@ export async function startTestHoldfast(
     parts.push(worker);
     // A stuck worker shows in what does not end.
     worker.failed.catch(() => {});
-    return testHoldfast(application, { path, parts, env, timeoutMs });
+    const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+    const pauses = openSchedulePauses(path, prefix, retentionMs);
+    return testHoldfast(application, { path, pauses, parts, env, timeoutMs });
   } catch (error) {
     await stopAll(parts);
     throw error;
@@ -103,6 +106,7 @@ export async function startTestHoldfast(
 
 interface Parts {
   readonly path: SubmitPath;
+  readonly pauses: SchedulePauses;
   readonly parts: readonly Running[];
   readonly env: Environment;
   readonly timeoutMs: number;
@@ -110,10 +114,10 @@ interface Parts {
 
 function testHoldfast(
   { queues, schedules }: Application,
-  { path, parts, env, timeoutMs }: Parts,
+  { path, pauses, parts, env, timeoutMs }: Parts,
 ): TestHoldfast {
   const stores = path.stores.partitionsOf(queues);
-  const clock = createTestClock({ stores, schedules, submitter: path.submitter });
+  const clock = createTestClock({ stores, schedules, submitter: path.submitter, pauses });
   const jobs = openTestJobs(stores, openStatusReader(path.stores), timeoutMs);
   const stop = stopOnce(() => stopAll(parts));
   return {

@@ -7,11 +7,11 @@ import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { QueueLimits } from "../job/queue-settings.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
 import { declareLimits } from "../queue/queue-control.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { Slots } from "../queue/slots.ts";
+import type { SubmitPath } from "../submit/submit-path.ts";
 import type { Events } from "../telemetry/events.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { atWork } from "./loop-watch.ts";
@@ -24,7 +24,7 @@ export interface WorkerParts {
   readonly application: Pick<Application, "queueSettings">;
   readonly settings: Settings;
   readonly log: Logger;
-  readonly queues: ConnectedQueues;
+  readonly queues: SubmitPath;
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly events: Events;
 }
@@ -82,6 +82,7 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     log,
     events,
     now: queues.clock.now,
+    submit: (_, input) => queues.submitter.submit(input),
     openEffects: effectsOpener(ledgers, worker),
   };
   const consumer = startConsumer(

@@ -7,6 +7,7 @@ import { messageOf, textOf } from "../lib/thrown.ts";
 import type { ClaimedJob } from "../queue/claimed-job.ts";
 import { isUnanswered } from "../redis/until-answered.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { type SubmitNext, submitNext } from "./submit-next.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
 const LOG_LINE_MAX = 1_000;
@@ -18,6 +19,7 @@ interface Parts {
   readonly effects: Effects;
   readonly log: () => Logger;
   readonly scrub: Scrub;
+  readonly submit: SubmitNext;
 }
 
 /** What a handler gets. Its functions work without it, too. */
@@ -29,6 +31,8 @@ export class GivenAttempt implements Attempt {
   readonly attempt: number;
   readonly effect: Effects["effect"];
   readonly progress = (value: number | object): Promise<void> => reportProgress(this.#parts, value);
+  readonly submit: Attempt["submit"] = (job, payload, options) =>
+    submitNext(this.#parts, job, payload, options);
 
   constructor(parts: Parts) {
     const { job, payload, effects } = parts;

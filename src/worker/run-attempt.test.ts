@@ -38,6 +38,8 @@ const claimed: ClaimedJob = {
   keepLog: async () => {},
 };
 
+const away = () => new HoldfastError("STORE_UNAVAILABLE", "away", { retryAfterMs: 1_000 });
+
 describe("the process's log of a job with secrets", () => {
   it("has none of them: not in a line's text, not in its fields, not in its failure", async () => {
     const lines: string[] = [];
@@ -56,6 +58,7 @@ describe("the process's log of a job with secrets", () => {
         log,
         events,
         now: Date.now,
+        submit: () => Promise.reject(away()),
         openEffects: (_job, { effects }) =>
           openEffects(effects, () => {
             throw new Error("the job has no effects");
@@ -72,6 +75,69 @@ describe("the process's log of a job with secrets", () => {
   });
 });
 
+describe("a handler that submits a job", () => {
+  const next = { type: "next", payload: z.null() };
+  const receipt = { id: "default_2", type: "next", idempotencyKey: "k", duplicate: false };
+
+  /** Runs a handler that submits; `answers` are Redis's, the last one for ever. */
+  async function submitting(lease: Lease, answers: readonly (() => Promise<typeof receipt>)[]) {
+    let asked = 0;
+    const handler = job.handler(async ({ submit }) => {
+      expect(await submit(next, null)).toEqual(receipt);
+      return null;
+    });
+    const outcome = await runAttempt(
+      {
+        handlers: new Map([[job.type, handler]]),
+        log: pino({ level: "silent" }),
+        events: createEvents(),
+        now: Date.now,
+        submit: async () => {
+          asked += 1;
+          return (await answers[asked - 1]?.()) ?? receipt;
+        },
+        openEffects: () => openEffects({}, () => Promise.reject(new Error("no effects")) as never),
+      },
+      { ...claimed, lease },
+    );
+    return { outcome, asked };
+  }
+  const refuse = (code: "STORE_FULL" | "STORE_ROLLED_BACK" | "STORE_UNAVAILABLE") => () =>
+    Promise.reject(new HoldfastError(code, "no", { retryAfterMs: 1 }));
+
+  it("waits until Redis answers, with the same key", async () => {
+    const answers = [refuse("STORE_UNAVAILABLE"), refuse("STORE_FULL"), async () => receipt];
+    expect(await submitting(new Lease(10_000), answers)).toMatchObject({
+      outcome: { kind: "completed" },
+      asked: 3,
+    });
+  });
+
+  it("stops waiting when the attempt is aborted", async () => {
+    const lease = new Lease(10_000);
+    const stopping = () => {
+      lease.abort(new HoldfastError("WORKER_STOPPING", "stopping"));
+      return refuse("STORE_UNAVAILABLE")();
+    };
+    expect(await submitting(lease, [stopping])).toEqual({ outcome: { kind: "released" }, asked: 1 });
+  });
+
+  it("submits nothing once its lease is over, even if nobody has noticed", async () => {
+    const lease = new Lease(0);
+    expect(await submitting(lease, [])).toMatchObject({
+      outcome: { failure: { code: "LOCK_LOST" } },
+      asked: 0,
+    });
+  });
+
+  it("defers its job, without using up an attempt, where Redis has lost data", async () => {
+    expect(await submitting(new Lease(10_000), [refuse("STORE_ROLLED_BACK")])).toMatchObject({
+      outcome: { kind: "deferred", code: "STORE_ROLLED_BACK" },
+      asked: 1,
+    });
+  });
+});
+
 describe("an attempt while Redis does not answer", () => {
   const acting = defineJob({
     type: "acting",
@@ -81,7 +147,6 @@ describe("an attempt while Redis does not answer", () => {
     timeoutMs: 1_000,
     effects: { act: { timeoutMs: 1_000, inDoubt: "hold" } },
   });
-  const away = () => new HoldfastError("STORE_UNAVAILABLE", "away", { retryAfterMs: 1_000 });
   const log = pino({ level: "silent" });
 
   /** Runs the attempt of a job whose effects cannot be reserved and whose progress cannot be stored. */
@@ -99,6 +164,7 @@ describe("an attempt while Redis does not answer", () => {
         log,
         events: createEvents(),
         now: Date.now,
+        submit: () => Promise.reject(away()),
         openEffects: (job, { effects }, given) =>
           openEffects(effects, () => ({ job, ledger, events: createEvents(), ...given })),
       },

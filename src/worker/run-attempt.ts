@@ -20,6 +20,7 @@ import type { Events } from "../telemetry/events.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { GivenAttempt } from "./given-attempt.ts";
+import type { SubmitNext } from "./submit-next.ts";
 
 /** How long a job waits for a worker that has its handler. */
 const NO_HANDLER_FIRST_MS = 500;
@@ -34,6 +35,7 @@ export interface AttemptTools {
   readonly events: Events;
   /** Redis's clock, in milliseconds since 1970. */
   now(): number;
+  readonly submit: SubmitNext;
   openEffects(
     job: ClaimedJob,
     contract: JobContract,
@@ -113,6 +115,7 @@ function runHandler(
   tools: AttemptTools,
 ): Promise<unknown> {
   const { timeoutMs } = handler.job;
+  const { submit } = tools;
   const late = () =>
     new HoldfastError("ATTEMPT_TIMED_OUT", `The attempt took longer than its ${timeoutMs} ms`);
   const log = logOf(tools.log, job);
@@ -122,7 +125,7 @@ function runHandler(
   return withEffects(effects, () =>
     underDeadline(job.lease, timeoutMs, late, (abort) => {
       abort.onAbort((reason) => effectsEnd.abort(reason));
-      const attempt = new GivenAttempt({ job, payload, abort, effects, log, scrub });
+      const attempt = new GivenAttempt({ job, payload, abort, effects, log, scrub, submit });
       return foreign(() => handler.run(attempt));
     }),
   );

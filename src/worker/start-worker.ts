@@ -6,6 +6,7 @@ import { readEnv } from "../job/application-env.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
+import { createSubmitter } from "../submit/submitter.ts";
 import { createEvents, type Events } from "../telemetry/events.ts";
 import { logAttempts } from "../telemetry/log-events.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
@@ -56,7 +57,7 @@ export async function startWorker(
     settings,
     log,
     events,
-    queues,
+    queues: { ...queues, submitter: createSubmitter(application, queues, settings, events) },
     handlers,
   };
   const { failed, fail } = failure();

@@ -8,6 +8,7 @@ import { measureEffects } from "../telemetry/effect-metrics.ts";
 import type { Events } from "../telemetry/events.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
+import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 
 /** @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure */
 export async function startWorkerMetrics(
@@ -22,6 +23,7 @@ export async function startWorkerMetrics(
   measureRedis(metrics, stores, application.queues);
   measureClock(metrics, clock);
   measureAttempts(events, metrics, [...application.jobs.keys()]);
+  measureSubmissions(events, metrics, [...application.jobs.keys()]);
   measureEffects(events, metrics, application.jobs.values());
   return await startMetricsServer(metrics, settings, openReadiness(connected, application.queues, settings));
 }

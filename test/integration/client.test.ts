@@ -393,6 +393,10 @@ describe("the operator's calls of a client", () => {
     expect(await client.explainTick("stock-sync", new Date(tick!.at))).toMatchObject({
       text: expect.any(String),
     });
+    expect(await client.pauseSchedule("stock-sync", { reason: "moving" })).toMatchObject({
+      paused: { reason: "moving" },
+    });
+    expect(await client.resumeSchedule("stock-sync")).toMatchObject({ paused: null });
     const named = keyed('run "ü" \\');
     const run = await client.runSchedule("stock-sync", named);
     expect(run).toMatchObject({ type: "stock-sync", duplicate: false });

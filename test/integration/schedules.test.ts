@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
 import { tickKey } from "../../src/job/define-schedule.ts";
+import { openSchedulePauses } from "../../src/schedule/pauses.ts";
 import { explainTick, type ScheduleReader, type ScheduleStatus } from "../../src/schedule/schedule-status.ts";
 import { openStatusReader } from "../../src/status/read-status.ts";
 import { plainStores } from "../support/queue-stores.ts";
@@ -46,6 +47,7 @@ const reader: ScheduleReader = {
   stores,
   readStatus: openStatusReader(stores),
   retentionMs: 2 * DAY,
+  pauses: openSchedulePauses({ client: redis }, env.HOLDFAST_PREFIX, 2 * DAY),
 };
 const producer = createProducer(application, env);
 beforeAll(() => producer);
@@ -191,6 +193,9 @@ describe("a scheduler that starts", () => {
     [{ name: "fast", everyMs: 999 }, /everyMs: expected .* at least 1000/],
     [{ name: "never", cron: "0 0 30 2 *", timeZone: "UTC" }, /a date that exists/],
     [{ name: "wrong", cron: "0 0 0 * * *", timeZone: "UTC" }, /five fields/],
+    [{ name: "backwards", everyMs: 1_000, startAt: new Date(1), endAt: new Date(1) }, /endAt: expected/],
+    [{ name: "broken", everyMs: 1_000, startAt: new Date("no") }, /startAt: /],
+    [{ name: "wide", everyMs: 1_000, jitterMs: 86_400_001 }, /jitterMs: /],
     [{ name: "nowhere", cron: "0 0 * * *", timeZone: "Europe/Atlantis" }, /IANA/],
     [{ name: "greedy", everyMs: 1_000, catchUp: { mode: "all" as const, max: 0 } }, /catchUp\.max/],
   ])("is never reached with %j", (times, message) => {

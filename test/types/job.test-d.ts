@@ -74,6 +74,16 @@ defineSchedule({
 // @ts-expect-error the schedule's payload is not the job's
 defineSchedule({ name: "monthly", everyMs: 1_000, job: report, payload: ({ at }) => ({ month: at }) });
 
+report.handler(async ({ submit }) => {
+  (await submit(report, { month: "May" })).id satisfies string;
+  await submit(report, { month: "May" }, { name: "again", delayMs: 5, runAt: new Date() });
+  // @ts-expect-error the payload is not the job's
+  await submit(report, { month: 5 });
+  // @ts-expect-error the key is made of the running job's
+  await submit(report, { month: "May" }, { idempotencyKey: "k" });
+  return { pages: 1 };
+});
+
 const mailing = defineJob({
   ...wellFormed,
   effects: { send: { timeoutMs: 1_000, inDoubt: "hold" }, file: { timeoutMs: 1_000, inDoubt: "probe" } },

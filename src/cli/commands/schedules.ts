@@ -5,13 +5,16 @@ import type { Application } from "../../job/define-config.ts";
 import type { Schedule } from "../../job/define-schedule.ts";
 import type { ConnectedRedis } from "../../redis/connect.ts";
 import type { ScheduleReader, ScheduleStatus } from "../../schedule/schedule-status.ts";
-import { withApplication } from "../connections.ts";
+import { withApplication, withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 import { table } from "../table.ts";
+import { username } from "../username.ts";
 
 /** `holdfast schedules`. */
 export function addSchedulesCommands(program: Command): void {
-  const schedules = program.command("schedules").description("list schedules, and explain ticks");
+  const schedules = program
+    .command("schedules")
+    .description("list, pause and resume schedules, and explain ticks");
   schedules
     .command("list")
     .description("list schedules with their next ticks and the job of the last one")
@@ -25,6 +28,37 @@ export function addSchedulesCommands(program: Command): void {
     .requiredOption("--at <iso>", "the instant, e.g. 2026-12-01T09:00:00Z")
     .option("--json", "print the explanation as JSON")
     .action(explain);
+  schedules
+    .command("pause")
+    .description("skip a schedule's ticks until it is resumed; they are not caught up then")
+    .argument("<name>", "the schedule's name")
+    .requiredOption("--reason <text>", "shown while it is paused")
+    .option("--json", "print the schedule as JSON")
+    .action(pause);
+  schedules
+    .command("resume")
+    .description("let a paused schedule tick again")
+    .argument("<name>", "the schedule's name")
+    .option("--json", "print the schedule as JSON")
+    .action((name: string, { json }: Json) => change(json, ({ schedules }) => schedules.resume(name)));
+}
+
+interface Json {
+  readonly json?: true;
+}
+
+async function pause(name: string, { reason, json }: Json & { readonly reason: string }): Promise<void> {
+  if (reason.trim() === "") throw new HoldfastError("USAGE", "--reason: expected a text");
+  await change(json, ({ schedules }) => schedules.pause(name, { reason, by: username() }));
+}
+
+async function change(
+  json: true | undefined,
+  act: Parameters<typeof withOperator<ScheduleStatus>>[0],
+): Promise<void> {
+  const schedule = await withOperator(act);
+  if (json) printJson(schedule);
+  else print(describe([schedule]));
 }
 
 async function list({ next, json }: { readonly next: string; readonly json?: true }): Promise<void> {
@@ -45,15 +79,15 @@ async function list({ next, json }: { readonly next: string; readonly json?: tru
 
 function describe(schedules: readonly ScheduleStatus[]): string {
   if (schedules.length === 0) return "no schedules are declared";
-  const rows = schedules.flatMap(({ name, when, jobType, next, last }) => [
+  const rows = schedules.flatMap(({ name, when, jobType, paused, next, last }) => [
     [
       name,
       when,
       jobType,
-      next[0] ?? "never",
+      paused === null ? (next[0] ?? "never") : `paused by ${paused.by}: ${paused.reason}`,
       last === null ? "" : `${last.at}: ${last.state ?? (last.jobId === null ? "not enqueued" : "gone")}`,
     ],
-    ...next.slice(1).map((at) => ["", "", "", at, ""]),
+    ...(paused === null ? next.slice(1) : []).map((at) => ["", "", "", at, ""]),
   ]);
   return table(["name", "when", "job", "next", "last"], rows);
 }
@@ -84,11 +118,12 @@ function findSchedule({ schedules }: Application, name: string): Schedule {
 async function readerOf(
   { queues }: Application,
   store: ConnectedRedis,
-  { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
+  settings: Settings,
 ): Promise<ScheduleReader> {
-  const { openStatusReader } = await import("../../status/read-status.ts");
+  const { HOLDFAST_PREFIX: prefix } = settings;
+  const { openScheduleReader } = await import("../../schedule/schedule-status.ts");
   const { openQueueStores } = await import("../../queue/queue-store.ts");
   const { readLayouts } = await import("../../queue/layouts.ts");
   const stores = openQueueStores(store, prefix, await readLayouts(store.client, prefix, queues));
-  return { stores, retentionMs, readStatus: openStatusReader(stores) };
+  return openScheduleReader(stores, settings);
 }

@@ -8,12 +8,12 @@ import { runNow } from "../../schedule/run-now.ts";
 import {
   describeExplanation,
   explainTick,
+  openScheduleReader,
   pastTickSchema,
   readPastTicks,
   readSchedule,
   scheduleStatusSchema,
 } from "../../schedule/schedule-status.ts";
-import { openStatusReader } from "../../status/read-status.ts";
 import { answer, component } from "../component.ts";
 import { readKeyHeader } from "../key-header.ts";
 import { parseInput } from "../parse-input.ts";
@@ -100,11 +100,40 @@ const runScheduleSchema = {
   },
 };
 
+const pauseSchema = z
+  .strictObject({
+    reason: z.string().trim().min(1).max(500).meta({ description: "Shown while it is paused." }),
+  })
+  .meta({ examples: [{ reason: "the warehouse is being moved" }] });
+
+const scheduleAnswer = (description: string) => ({
+  200: { ...z.toJSONSchema(scheduleStatusSchema), description },
+  ...problemResponses("INVALID_REQUEST", "SCHEDULE_NOT_FOUND", "STORE_UNAVAILABLE"),
+});
+
+const pauseScheduleSchema = {
+  operationId: "pauseSchedule",
+  summary: "Pause a schedule",
+  description:
+    "Its ticks are skipped until it is resumed, and not caught up then. Jobs of earlier ticks go on.",
+  tags: ["operate"],
+  params: nameParam,
+  body: z.toJSONSchema(pauseSchema, { io: "input" }),
+  response: scheduleAnswer("It is paused."),
+};
+
+const resumeScheduleSchema = {
+  operationId: "resumeSchedule",
+  summary: "Resume a schedule",
+  tags: ["operate"],
+  params: nameParam,
+  response: scheduleAnswer("It is not paused."),
+};
+
 /** `/schedules`: what will run, what became of each tick, and a run out of turn. */
 export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): void {
-  const { application, stores, settings, submitter } = parts;
-  const { HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const reader = { stores, retentionMs, readStatus: openStatusReader(stores) };
+  const { application, stores, settings, submitter, operator } = parts;
+  const reader = openScheduleReader(stores, settings);
   server.get("/schedules", { config: { scope: "read" }, schema: listSchedulesSchema }, async ({ query }) => {
     const { next } = parseInput(listQuerySchema, query);
     const schedules = application.schedules.map((schedule) => readSchedule(reader, schedule, next));
@@ -136,6 +165,19 @@ export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): voi
       const receipt = await runNow(submitter, schedule, readKeyHeader(raw));
       return reply.code(receiptStatus(receipt)).send(receiptBody(receipt));
     },
+  );
+  server.post<{ Params: { name: string } }>(
+    "/schedules/:name/pause",
+    { config: { scope: "operate" }, schema: pauseScheduleSchema },
+    async ({ params: { name }, body, apiKey }) => {
+      const { reason } = parseInput(pauseSchema, body);
+      return await operator.schedules.pause(name, { reason, by: apiKey?.name ?? "API" });
+    },
+  );
+  server.post<{ Params: { name: string } }>(
+    "/schedules/:name/resume",
+    { config: { scope: "operate" }, schema: resumeScheduleSchema },
+    async ({ params: { name } }) => await operator.schedules.resume(name),
   );
 }
 

@@ -1,0 +1,47 @@
+import type { Settings } from "../config/settings.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Schedule } from "../job/define-schedule.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
+import { openScheduleReader, readSchedule, type ScheduleStatus } from "../schedule/schedule-status.ts";
+
+/** An operator's hand on schedules. Each call fails with `SCHEDULE_NOT_FOUND` for one that the application does not have. */
+export interface ScheduleOperator {
+  /**
+   * Pauses a schedule: its ticks are skipped, and never caught up, until it is resumed. Jobs of earlier ticks go on.
+   *
+   * @param act the reason is kept with the pause, and shown with it
+   */
+  pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<ScheduleStatus>;
+  resume(name: string): Promise<ScheduleStatus>;
+}
+
+/** How many of the next ticks an answer has. */
+const NEXT_SHOWN = 5;
+
+export function openScheduleOperator(
+  stores: QueueStores,
+  schedules: readonly Schedule[],
+  settings: Settings,
+): ScheduleOperator {
+  const reader = openScheduleReader(stores, settings);
+
+  function find(name: string): Schedule {
+    const schedule = schedules.find((candidate) => candidate.name === name);
+    if (schedule !== undefined) return schedule;
+    const known = schedules.map((candidate) => candidate.name).join(", ") || "none";
+    throw new HoldfastError("SCHEDULE_NOT_FOUND", `There is no schedule "${name}"; declared: ${known}`);
+  }
+
+  return {
+    async pause(name, act) {
+      const schedule = find(name);
+      await reader.pauses.pause(name, act);
+      return await readSchedule(reader, schedule, NEXT_SHOWN);
+    },
+    async resume(name) {
+      const schedule = find(name);
+      await reader.pauses.resume(name);
+      return await readSchedule(reader, schedule, NEXT_SHOWN);
+    },
+  };
+}
