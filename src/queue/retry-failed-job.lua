@@ -9,9 +9,10 @@ local function retryFailedJob(prefix, id)
   local job = prefix .. id
   redis.call("HDEL", job, "finishedOn", "processedOn", "failedReason", "defa", "atm", "stc", "deferredAtCrash", "deferrals", "snoozes")
   local isOpen, maxEvents = readMeta(prefix)
-  local priority = tonumber(redis.call("HGET", job, "priority") or 0)
+  local stored, turn = unpack(redis.call("HMGET", job, "priority", "turn"))
+  local priority = tonumber(stored or 0)
   if priority > 0 then
-    addPrioritized(prefix, id, priority)
+    addPrioritized(prefix, id, priority, turn)
   else
     redis.call("LPUSH", prefix .. "wait", id)
   end
