@@ -40,13 +40,18 @@ if not maxEvents then
   redis.call("HSET", prefix .. "meta", "opts.maxLenEvents", maxEvents)
 end
 local waiting, hasReady, hasDelayed = {}, false, false
+-- By class: jobs, and whose turns they take.
+local fair = {}
 
 local function writeJob(id, name, data, options, delay, priority, turn)
   redis.call("HSET", prefix .. id, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
   -- BullMQ also writes zeros, and reads an absent field as zero. The two fields are a tenth of a job's memory.
   if delay > 0 then redis.call("HSET", prefix .. id, "delay", delay) end
-  if priority > 0 then redis.call("HSET", prefix .. id, "priority", priority) end
-  if turn then redis.call("HSET", prefix .. id, "turn", turn) end
+  if turn then
+    redis.call("HSET", prefix .. id, "priority", priority, "turn", turn)
+  elseif priority > 0 then
+    redis.call("HSET", prefix .. id, "priority", priority)
+  end
   redis.call("XADD", prefix .. "events", "*", "event", "added", "jobId", id, "name", name)
 end
 
@@ -61,8 +66,12 @@ local function addDelayed(id, delay)
 end
 
 local function addReady(id, priority, turn)
-  if priority > 0 then
-    addPrioritized(prefix, id, priority, turn)
+  if turn then
+    fair[priority] = fair[priority] or { ids = {}, turns = {} }
+    local ids, turns = fair[priority].ids, fair[priority].turns
+    ids[#ids + 1], turns[#turns + 1] = id, turn
+  elseif priority > 0 then
+    addPrioritized(prefix, id, priority)
   else
     waiting[#waiting + 1] = id
   end
@@ -87,6 +96,7 @@ end
 local function finish(added)
   redis.call("INCRBY", prefix .. "id", added)
   redis.call("SET", KEYS[2], isCheckDue and 0 or sinceCheck)
+  for class, added in pairs(fair) do addFair(prefix, class, added.ids, added.turns) end
   if #waiting > 0 then redis.call("LPUSH", prefix .. "wait", unpack(waiting)) end
   if hasReady and isOpen then wakeWorker(prefix) end
   if hasDelayed then

@@ -1,6 +1,6 @@
 --[[
   How BullMQ puts jobs in line. Included by other scripts. `prefix` is what all keys of the queue begin with.
-  Needs encodings.lua and fairness.lua.
+  Needs encodings.lua.
 ]]
 local MAX_EVENTS = 10000
 
@@ -16,9 +16,7 @@ local function emit(prefix, maxEvents, ...)
   redis.call("XADD", prefix .. "events", "MAXLEN", "~", maxEvents or MAX_EVENTS, "*", "event", ...)
 end
 
--- `turn`: whose turn the job takes, where that is set.
-local function addPrioritized(prefix, id, priority, turn)
-  if turn then return addFair(prefix, id, priority, turn) end
+local function addPrioritized(prefix, id, priority)
   local turn = redis.call("INCR", prefix .. "pc") % PRIORITY_SCALE
   redis.call("ZADD", prefix .. "prioritized", priority * PRIORITY_SCALE + turn, id)
 end

@@ -10,28 +10,32 @@ local FIRST_ROUND = 1
 -- A class that is never empty reaches it after 4 billion rounds; from then on it is first come, first served.
 local LAST_ROUND = PRIORITY_SCALE - 1
 
--- By class. Adding jobs does not change the round that is served.
-local lines = {}
-
--- BullMQ puts retried jobs, and delayed ones that are due, in the round after that in `pc`: in front.
-local function openLine(prefix, class)
-  local score = class * PRIORITY_SCALE
-  local tenants = prefix .. "fair:" .. class
+-- Which round of a class is served. BullMQ puts retried jobs, and delayed ones that are due, in the round after that in `pc`: in front.
+local function openLine(prefix, score, tenants)
   local first = redis.call("ZRANGEBYSCORE", prefix .. "prioritized", score + FIRST_ROUND, score + LAST_ROUND,
     "WITHSCORES", "LIMIT", 0, 1)[2]
   local served = first and first - score or FIRST_ROUND
   redis.call("ZREMRANGEBYSCORE", tenants, "-inf", first and served or "+inf")
   redis.call("SET", prefix .. "pc", math.floor(served))
-  return { score = score, served = served, tenants = tenants }
+  return served
 end
 
--- `turn`: the tenant, and 1 / weight.
-local function addFair(prefix, id, class, turn)
-  lines[class] = lines[class] or openLine(prefix, class)
-  local line = lines[class]
-  local tenant, rounds = string.match(turn, "^(%S+) (%S+)$")
-  local next = tonumber(redis.call("ZSCORE", line.tenants, tenant) or 0)
-  local round = math.min(math.max(line.served, next), LAST_ROUND)
-  redis.call("ZADD", line.tenants, round + rounds, tenant)
-  redis.call("ZADD", prefix .. "prioritized", line.score + round, id)
+-- Puts jobs of one class in line, each in its tenant's turn. `turns`: for each job its tenant and 1 / weight.
+local function addFair(prefix, class, ids, turns)
+  local score, tenants = class * PRIORITY_SCALE, prefix .. "fair:" .. class
+  local served = openLine(prefix, score, tenants)
+  local names, steps = {}, {}
+  for at, turn in ipairs(turns) do
+    names[at], steps[at] = string.match(turn, "^(%S+) (%S+)$")
+  end
+  local jobs, ahead, nexts = {}, {}, {}
+  local stored = redis.call("ZMSCORE", tenants, unpack(names))
+  for at, tenant in ipairs(names) do
+    local round = math.min(math.max(served, nexts[tenant] or tonumber(stored[at] or 0)), LAST_ROUND)
+    nexts[tenant] = round + steps[at]
+    jobs[2 * at - 1], jobs[2 * at] = score + round, ids[at]
+    ahead[2 * at - 1], ahead[2 * at] = nexts[tenant], tenant
+  end
+  redis.call("ZADD", tenants, unpack(ahead))
+  redis.call("ZADD", prefix .. "prioritized", unpack(jobs))
 end
