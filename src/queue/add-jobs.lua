@@ -40,18 +40,17 @@ if not maxEvents then
   redis.call("HSET", prefix .. "meta", "opts.maxLenEvents", maxEvents)
 end
 local waiting, hasReady, hasDelayed = {}, false, false
--- By class: jobs, and whose turns they take.
-local fair = {}
 
 local function writeJob(id, name, data, options, delay, priority, turn)
-  redis.call("HSET", prefix .. id, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
-  -- BullMQ also writes zeros, and reads an absent field as zero. The two fields are a tenth of a job's memory.
-  if delay > 0 then redis.call("HSET", prefix .. id, "delay", delay) end
+  local job = prefix .. id
   if turn then
-    redis.call("HSET", prefix .. id, "priority", priority, "turn", turn)
-  elseif priority > 0 then
-    redis.call("HSET", prefix .. id, "priority", priority)
+    redis.call("HSET", job, "name", name, "data", data, "opts", options, "timestamp", submittedAt, "priority", priority, "turn", turn)
+  else
+    redis.call("HSET", job, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
+    if priority > 0 then redis.call("HSET", job, "priority", priority) end
   end
+  -- BullMQ also writes zeros, and reads an absent field as zero. The two fields are a tenth of a job's memory.
+  if delay > 0 then redis.call("HSET", job, "delay", delay) end
   redis.call("XADD", prefix .. "events", "*", "event", "added", "jobId", id, "name", name)
 end
 
@@ -67,9 +66,7 @@ end
 
 local function addReady(id, priority, turn)
   if turn then
-    fair[priority] = fair[priority] or { ids = {}, turns = {} }
-    local ids, turns = fair[priority].ids, fair[priority].turns
-    ids[#ids + 1], turns[#turns + 1] = id, turn
+    addFair(prefix, id, priority, turn)
   elseif priority > 0 then
     addPrioritized(prefix, id, priority)
   else
@@ -96,7 +93,6 @@ end
 local function finish(added)
   redis.call("INCRBY", prefix .. "id", added)
   redis.call("SET", KEYS[2], isCheckDue and 0 or sinceCheck)
-  for class, added in pairs(fair) do addFair(prefix, class, added.ids, added.turns) end
   if #waiting > 0 then redis.call("LPUSH", prefix .. "wait", unpack(waiting)) end
   if hasReady and isOpen then wakeWorker(prefix) end
   if hasDelayed then

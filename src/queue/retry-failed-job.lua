@@ -12,7 +12,7 @@ local function retryFailedJob(prefix, id)
   local stored, turn = unpack(redis.call("HMGET", job, "priority", "turn"))
   local priority = tonumber(stored or 0)
   if turn then
-    addFair(prefix, priority, { id }, { turn })
+    addFair(prefix, id, priority, turn)
   elseif priority > 0 then
     addPrioritized(prefix, id, priority)
   else
