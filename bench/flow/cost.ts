@@ -28,7 +28,11 @@ const fair = defineJob({ ...common, type: "fair", queue: "fair", fairness: { key
 const application = defineConfig({ jobs: [plain, fair], handlers: async () => [] });
 
 /** @param together how many jobs one command adds */
-export async function measureCost(redisUrl: string, together: number, size: CostSize): Promise<SubmissionCost> {
+export async function measureCost(
+  redisUrl: string,
+  together: number,
+  size: CostSize,
+): Promise<SubmissionCost> {
   const client = new Redis(redisUrl);
   const producer = await createProducer(application, {
     REDIS_URL: redisUrl,
