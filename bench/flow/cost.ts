@@ -41,12 +41,12 @@ export async function measureCost(
     HOLDFAST_LOG_LEVEL: "warn",
   });
   let next = 0;
-  const submit = (job: typeof plain) => {
+  const submit = (job: typeof plain | typeof fair) => {
     next += 1;
     const payload = { tenant: `tenant-${next % size.tenants}` };
     return producer.submit(job, payload, { idempotencyKey: `job-${next}` });
   };
-  const usOf = async (job: typeof plain) => {
+  const usOf = async (job: typeof plain | typeof fair) => {
     await client.config("RESETSTAT");
     for (let done = 0; done < size.jobsEach; done += together)
       await Promise.all(Array.from({ length: together }, () => submit(job)));

@@ -137,12 +137,12 @@ describe("a queue that is shared fairly", () => {
     const store = service.connect();
     const { start, prioritized } = keysOf(service);
     await fill(1, { tenant: "a" });
-    const [tenant = ""] = await store.zrange(`${start}fair:1`, 0, 0);
+    const [tenant = ""] = await store.zrange(`${start}fair:1`, "0", "0");
     await store.zadd(`${start}fair:1`, 2 ** 32 - 2, tenant);
     await fill(20, { tenant: "a" });
     await fill(1, { tenant: "later" }, { priority: 2 });
 
-    const [, score] = await store.zrange(prioritized, -1, -1, "WITHSCORES");
+    const [, score] = await store.zrange(prioritized, "-1", "-1", "WITHSCORES");
     expect(Number(score)).toBe(2 * 2 ** 32 + 1);
     gate.open();
     await service.startWorker();
@@ -157,8 +157,8 @@ describe("a queue that is shared fairly", () => {
     for (let index = 0; index < 50; index += 1) await fill(1, { tenant: `secret-tenant-${index}` });
     const store = service.connect();
     const { start } = keysOf(service);
-    const [id = ""] = await store.zrange(`${start}prioritized`, 0, 0);
-    const members = await store.zrange(`${start}fair:1`, 0, -1);
+    const [id = ""] = await store.zrange(`${start}prioritized`, "0", "0");
+    const members = await store.zrange(`${start}fair:1`, "0", "-1");
     expect(members).toHaveLength(50);
     expect(JSON.stringify([members, await store.hgetall(`${start}${id}`)])).not.toContain("secret-tenant");
 
@@ -281,7 +281,7 @@ describe("fair jobs", () => {
       await until("all have run", async () => (await store.zcard(completed)) === 305, 60_000);
 
       expect(cut).toBeGreaterThan(0);
-      const order = await store.zrange(completed, 0, -1);
+      const order = await store.zrange(completed, "0", "-1");
       expect(new Set(order)).toEqual(new Set([...large, ...small]));
       expect(Math.max(...small.map((id) => order.indexOf(id)))).toBeLessThan(200);
     },
