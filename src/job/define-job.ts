@@ -2,6 +2,7 @@ import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { AttemptFunction } from "./attempt.ts";
 import { type EffectDeclaration, type EffectDeclarations, effectDeclarationSchema } from "./effect.ts";
+import type { Fairness } from "./fairness.ts";
 import { type PointerInto, type Redaction, strayPointers } from "./redaction.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
 import { isSchema, type Schema } from "./schema.ts";
@@ -23,6 +24,7 @@ export interface JobContract<
   readonly queue: string;
   readonly formerQueues: readonly string[];
   readonly startWithinMs: number | undefined;
+  readonly fairness: Fairness<Payload> | undefined;
   readonly redact: Redaction;
   readonly requiredVariables: readonly string[];
   /**
@@ -85,6 +87,14 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    */
   readonly startWithinMs?: number;
   /**
+   * Shares the queue's capacity among tenants, so that many jobs of one do not stand before another's. Give such types a queue of
+   * their own.
+   *
+   * @default first come, first served
+   * @example { key: (payload) => payload.tenantId }
+   */
+  readonly fairness?: Fairness<NoInfer<Payload>>;
+  /**
    * Where secrets are, as JSON pointers. A step `*` is every member or element. Operators see `[redacted]` there; errors and
    * log lines that quote a secret of the payload do not show it.
    *
@@ -115,6 +125,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const YEAR_MS = 366 * DAY_MS;
 const DEFAULT_QUEUE = "default";
 
+const functionSchema = z.custom((value: unknown) => typeof value === "function", "expected a function");
 const standardSchema = z.custom<Schema>(isSchema, "expected a schema of Zod, or any Standard Schema");
 
 const definitionSchema = z.strictObject({
@@ -127,6 +138,7 @@ const definitionSchema = z.strictObject({
   queue: nameSchema.optional(),
   formerQueues: z.array(nameSchema).optional(),
   startWithinMs: z.number().int().min(1).max(YEAR_MS).optional(),
+  fairness: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }).optional(),
   redact: z
     .strictObject({ payload: z.array(z.string()).optional(), result: z.array(z.string()).optional() })
     .optional(),
@@ -162,6 +174,7 @@ export function defineJob<
     queue: definition.queue ?? DEFAULT_QUEUE,
     formerQueues: definition.formerQueues ?? [],
     startWithinMs: definition.startWithinMs,
+    fairness: definition.fairness,
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
     requiredVariables: definition.requiredVariables ?? [],
     // The cast is safe: the worker checks the payload against this contract before it calls `run`.

@@ -5,12 +5,13 @@
   KEYS[1] epoch   KEYS[2] jobs added since the last memory check; all other keys share their slot
   ARGV[1] what all keys of the queue begin with   ARGV[2], ARGV[3] id and count of the epoch that the producer has seen
   ARGV[4] how many jobs may be added between two memory checks
-  ARGV[5…] for each job: id, name, data, options, deduplication key and its milliseconds, delay in milliseconds, priority
+  ARGV[5…] for each job: id, name, data, options, deduplication key and its milliseconds, delay in milliseconds, priority,
+    tenant and 1 / weight ("" where it is not fair)
 
   Returns for each job the id of the job that has its key: false where it is this one, now added; 0 where there is no room.
   Then the epoch's count. "other-epoch" where nothing was done.
 ]]
-local FIRST, FIELDS = 5, 8
+local FIRST, FIELDS = 5, 9
 local prefix = ARGV[1]
 
 local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])
@@ -40,11 +41,16 @@ if not maxEvents then
 end
 local waiting, hasReady, hasDelayed = {}, false, false
 
-local function writeJob(id, name, data, options, delay, priority)
-  redis.call("HSET", prefix .. id, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
+local function writeJob(id, name, data, options, delay, priority, turn)
+  local job = prefix .. id
+  if turn then
+    redis.call("HSET", job, "name", name, "data", data, "opts", options, "timestamp", submittedAt, "priority", priority, "turn", turn)
+  else
+    redis.call("HSET", job, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
+    if priority > 0 then redis.call("HSET", job, "priority", priority) end
+  end
   -- BullMQ also writes zeros, and reads an absent field as zero. The two fields are a tenth of a job's memory.
-  if delay > 0 then redis.call("HSET", prefix .. id, "delay", delay) end
-  if priority > 0 then redis.call("HSET", prefix .. id, "priority", priority) end
+  if delay > 0 then redis.call("HSET", job, "delay", delay) end
   redis.call("XADD", prefix .. "events", "*", "event", "added", "jobId", id, "name", name)
 end
 
@@ -58,8 +64,10 @@ local function addDelayed(id, delay)
   hasDelayed = true
 end
 
-local function addReady(id, priority)
-  if priority > 0 then
+local function addReady(id, priority, turn)
+  if turn then
+    addFair(prefix, id, priority, turn)
+  elseif priority > 0 then
     addPrioritized(prefix, id, priority)
   else
     waiting[#waiting + 1] = id
@@ -68,15 +76,16 @@ local function addReady(id, priority)
   hasReady = true
 end
 
-local function addJob(id, name, data, options, dedupKey, dedupKeyMs, delayMs, priority)
+local function addJob(id, name, data, options, dedupKey, dedupKeyMs, delayMs, priority, turn)
   local holder = redis.call("SET", prefix .. "de:" .. dedupKey, id, "PX", dedupKeyMs, "NX", "GET")
   if holder then
     emit(prefix, maxEvents, "deduplicated", "jobId", holder, "deduplicationId", dedupKey, "deduplicatedJobId", id)
     return holder
   end
   local delay, order = tonumber(delayMs), tonumber(priority)
-  writeJob(id, name, data, options, delay, order)
-  if delay > 0 then addDelayed(id, delay) else addReady(id, order) end
+  if turn == "" then turn = nil end
+  writeJob(id, name, data, options, delay, order, turn)
+  if delay > 0 then addDelayed(id, delay) else addReady(id, order, turn) end
   return false
 end
 

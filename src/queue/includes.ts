@@ -5,6 +5,6 @@ export const encodingsLua = loadInclude(import.meta.url, "encodings.lua");
 export const leaseLua = loadInclude(import.meta.url, "lease.lua");
 export const jobStateLua = encodingsLua + loadInclude(import.meta.url, "job-state.lua");
 export const readJobLua = jobStateLua + loadInclude(import.meta.url, "read-job.lua");
-const enqueue = loadInclude(import.meta.url, "enqueue.lua");
+const enqueue = loadInclude(import.meta.url, "fairness.lua") + loadInclude(import.meta.url, "enqueue.lua");
 export const enqueueLua = encodingsLua + enqueue;
 export const retryFailedJobLua = jobStateLua + enqueue + loadInclude(import.meta.url, "retry-failed-job.lua");

@@ -52,6 +52,7 @@ export function createJobAdder(store: WritableQueueStore): JobAdder {
         ...claim,
         timing.delayMs,
         timing.priority,
+        timing.turn === undefined ? "" : `${timing.turn.tenant} ${timing.turn.rounds}`,
       ]);
       if (holder === 0) throw redisFull();
       return holder ?? id;
@@ -92,6 +93,7 @@ type ScriptArgs = readonly [
   dedupKeyMs: number,
   delayMs: number,
   priority: number,
+  turn: string,
 ];
 
 /** The options that workers need, as JSON. BullMQ would repeat id and deduplication key here. */

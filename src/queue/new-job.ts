@@ -24,6 +24,15 @@ export interface Timing {
   readonly priority: number;
   /** If no worker has begun it by then, it ends as expired. Milliseconds since 1970; undefined: it never expires. */
   readonly startBy?: number | undefined;
+  /** Whose turn it takes among the jobs of its priority, which must not be 0. Undefined: first come, first served. */
+  readonly turn?: Turn | undefined;
+}
+
+export interface Turn {
+  /** Hash of the tenant's name, in letters and digits. */
+  readonly tenant: string;
+  /** Rounds between two of the tenant's jobs: 1 / weight. */
+  readonly rounds: number;
 }
 
 export interface Deduplication {

@@ -1,6 +1,6 @@
 --[[
   Returns a failed job to its queue with all its attempts before it, as BullMQ's reprocessJob does. Its delivery count stays:
-  that must be unique to each attempt. Included by other scripts. Needs enqueue.lua.
+  that must be unique to each attempt. Included by other scripts. Needs enqueue.lua and fairness.lua.
 
   Returns whether the job was failed
 ]]
@@ -9,8 +9,11 @@ local function retryFailedJob(prefix, id)
   local job = prefix .. id
   redis.call("HDEL", job, "finishedOn", "processedOn", "failedReason", "defa", "atm", "stc", "deferredAtCrash", "deferrals", "snoozes")
   local isOpen, maxEvents = readMeta(prefix)
-  local priority = tonumber(redis.call("HGET", job, "priority") or 0)
-  if priority > 0 then
+  local stored, turn = unpack(redis.call("HMGET", job, "priority", "turn"))
+  local priority = tonumber(stored or 0)
+  if turn then
+    addFair(prefix, id, priority, turn)
+  elseif priority > 0 then
     addPrioritized(prefix, id, priority)
   else
     redis.call("LPUSH", prefix .. "wait", id)

@@ -12,3 +12,8 @@ import { hash } from "node:crypto";
 export function fingerprintOf(secret: string, dedupKey: string, content: string): string {
   return hash("sha256", `${secret}\0${dedupKey}\0${content}`, "hex").slice(0, 12);
 }
+
+/** Keyed for the same reason. Jobs of all types in a queue share its tenants. 64 bits: a collision costs two tenants a share. */
+export function tenantHashOf(secret: string, tenant: string): string {
+  return hash("sha256", `${secret}\0tenant\0${tenant}`, "hex").slice(0, 16);
+}

@@ -3,13 +3,14 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
+import type { FairShare } from "../job/fairness.ts";
 import { newJobId, queueOfId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
 import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { openDedupKeys } from "../queue/dedup-keys.ts";
 import { openFingerprintSecrets } from "../queue/fingerprint-secrets.ts";
 import { createJobAdder } from "../queue/job-adder.ts";
-import type { NewJob } from "../queue/new-job.ts";
+import type { NewJob, Timing } from "../queue/new-job.ts";
 import { LayoutChanged } from "../queue/partitions.ts";
 import { openQueueMemory } from "../queue/queue-memory.ts";
 import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
@@ -17,7 +18,7 @@ import { inTime } from "../redis/redis-errors.ts";
 import type { Events } from "../telemetry/events.ts";
 import { traceCarrier } from "../telemetry/tracing.ts";
 import { DedupTrail, type TrailQueue } from "./dedup-trail.ts";
-import { fingerprintOf } from "./fingerprint.ts";
+import { fingerprintOf, tenantHashOf } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 
@@ -59,7 +60,8 @@ export function createSubmitter(
     const { contract, idempotencyKey } = submission;
     const dedupKey = dedupKeyOf(contract.type, idempotencyKey);
     const fingerprint = fingerprintOf(secret, dedupKey, content);
-    const timing = timingOf(submission.options, clock.now(), contract.startWithinMs);
+    const asked = timingOf(submission.options, clock.now(), contract.startWithinMs);
+    const timing = submission.share === undefined ? asked : fairTiming(asked, submission.share, secret);
     const dedup = { key: dedupKey, holdMs: retentionMs + timing.delayMs };
     const job = { timing, dedup, ...jobOf(submission) };
     for (let tries = 1; ; tries += 1) {
@@ -101,6 +103,12 @@ export function createSubmitter(
       }
     },
   };
+}
+
+/** Only jobs with a priority have rounds. 1 is the first. */
+function fairTiming(timing: Timing, { key, weight }: FairShare, secret: string): Timing {
+  const turn = { tenant: tenantHashOf(secret, key), rounds: 1 / weight };
+  return { ...timing, priority: Math.max(1, timing.priority), turn };
 }
 
 function jobOf({ contract, payload, idempotencyKey }: ValidSubmission) {

@@ -3,6 +3,7 @@ import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
+import { type FairShare, fairShareOf } from "../job/fairness.ts";
 import { keyFault } from "../job/idempotency-key.ts";
 import { check, type SchemaIssue } from "../job/schema.ts";
 import { schemaIssues } from "../job/schema-issues.ts";
@@ -17,6 +18,8 @@ export interface ValidSubmission {
   readonly options: SubmissionOptions;
   /** Canonical JSON of type, payload and options: equal exactly when the content is. */
   readonly content: string;
+  /** Undefined: first come, first served. */
+  readonly share: FairShare | undefined;
 }
 
 /** The code of the error when several things are wrong; its issues name them all. */
@@ -58,7 +61,8 @@ export function validateSubmission(application: Pick<Application, "jobs">, input
     keyIssue.length === 0
   ) {
     const { idempotencyKey = "" } = shape.data;
-    return { contract, payload: shape.data.payload, idempotencyKey, options, content: content.text };
+    const share = contract.fairness && fairShareOf(contract.fairness, payload.value);
+    return { contract, payload: shape.data.payload, idempotencyKey, options, content: content.text, share };
   }
   throw refusal([
     ...shapeFaults(shape.error),
