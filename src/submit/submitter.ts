@@ -60,8 +60,7 @@ export function createSubmitter(
     const { contract, idempotencyKey } = submission;
     const dedupKey = dedupKeyOf(contract.type, idempotencyKey);
     const fingerprint = fingerprintOf(secret, dedupKey, content);
-    const asked = timingOf(submission.options, clock.now(), contract.startWithinMs);
-    const timing = submission.share === undefined ? asked : fairTiming(asked, submission.share, secret);
+    const timing = timingIn(submission, clock.now(), secret);
     const dedup = { key: dedupKey, holdMs: retentionMs + timing.delayMs };
     const job = { timing, dedup, ...jobOf(submission) };
     for (let tries = 1; ; tries += 1) {
@@ -109,6 +108,12 @@ export function createSubmitter(
 function fairTiming(timing: Timing, { key, weight }: FairShare, secret: string): Timing {
   const turn = { tenant: tenantHashOf(secret, key), rounds: 1 / weight };
   return { ...timing, priority: Math.max(1, timing.priority), turn };
+}
+
+/** @param now Redis's clock, in milliseconds since 1970 */
+function timingIn({ contract, options, share }: ValidSubmission, now: number, secret: string): Timing {
+  const timing = timingOf(options, now, contract.startWithinMs);
+  return share === undefined ? timing : fairTiming(timing, share, secret);
 }
 
 function jobOf({ contract, payload, idempotencyKey }: ValidSubmission) {

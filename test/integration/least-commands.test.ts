@@ -189,7 +189,9 @@ describe("a Redis with only the documented user", () => {
     onTestFinished(() => user.disconnect());
     const [name = "", ...args] = command;
 
-    await expect(user.call(name, ...args)).rejects.toThrow(/NOPERM|No permissions|ACL failure|can.t run this command/);
+    await expect(user.call(name, ...args)).rejects.toThrow(
+      /NOPERM|No permissions|ACL failure|can.t run this command/,
+    );
   });
 });
 
