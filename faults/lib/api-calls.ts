@@ -24,7 +24,17 @@ const bodies: Record<string, object> = {
   "POST /failures/retry": { type: "tick", before: "2020-01-01T00:00:00Z" },
   "POST /jobs/{id}/effects/{name}/resolve": { as: "done", evidence: "The fault laboratory's" },
   "POST /store/accept-loss": { evidence: "Nothing is lost" },
+  "POST /queues/{name}/pause": { reason: "The fault laboratory's" },
+  "PUT /queues/{name}/limits": { concurrency: 10_000 },
+  "POST /schedules/{name}/pause": { reason: "The fault laboratory's" },
 };
+
+/** What `{name}` is in a path. Nothing is really paused: the experiment's jobs and ticks must run. */
+function nameIn(path: string): string {
+  if (path.endsWith("/pause")) return "absent";
+  if (path.startsWith("/queues")) return "default";
+  return path.startsWith("/schedules") ? "each-second" : "notify";
+}
 
 /**
  * Reads the routes from the API's own reference, so that none is forgotten.
@@ -86,10 +96,9 @@ async function plainCalls(url: string, id: string): Promise<Call[]> {
     const name = `${method.toUpperCase()} ${path}`;
     const body = bodies[name];
     if (requestBody !== undefined && body === undefined) throw new Error(`Add a body for ${name} here`);
-    const resource = path.startsWith("/schedules") ? "each-second" : "notify";
     const filled = path
       .replace("{id}", id)
-      .replace("{name}", resource)
+      .replace("{name}", nameIn(path))
       .replace("{at}", new Date().toISOString());
     return { name, method: method.toUpperCase(), path: filled, ...(body && { body }) };
   });
