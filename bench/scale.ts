@@ -156,7 +156,8 @@ What jobs, partitions, masters and processes cost Redis. Measured and written by
 ## What does a job cost?
 
 Microseconds of Redis's processor (main thread, without the disk) for one job that is submitted and run with one effect, summed over all masters, without what the idle
-processes cost. The load grows with the partitions: each has 8 submissions and 20 attempts under way.
+processes cost. The load grows with the partitions: each has 8 submissions and 20 attempts under way. One worker process on the cores of this
+machine is shared by all masters: with more of them, each gets fewer commands at a time, and reads and answers more often for the same jobs.
 
 ${markdownTable(costTable(costs))}
 
