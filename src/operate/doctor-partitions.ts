@@ -55,7 +55,10 @@ async function masters(queue: string, stores: QueueStores): Promise<Finding[]> {
     finding(`masters of ${queue}`, counts.size > 1 && isEven ? "ok" : "warn", each, {
       reason:
         "partitions that share a master share its processor: the busiest one decides how fast the queue can be",
-      remedy: "move slots to other masters (docs/topologies.md), or choose another number of partitions",
+      remedy:
+        counts.size === 1
+          ? `run a Redis Cluster with several masters; on one, holdfast queues partition ${queue} 1 costs less`
+          : "move slots to other masters (docs/resharding.md), or choose another number of partitions",
     }),
   ];
 }
