@@ -1,9 +1,10 @@
 import type { ReactNode } from "react";
 import { count, rate } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
+import { PauseNote } from "../parts/pause.tsx";
 import { Age } from "../parts/time.tsx";
 import type { QueueOverview } from "../service/answers.ts";
-import { PauseNote, QueueHand } from "./queue-hand.tsx";
+import { QueueHand } from "./queue-hand.tsx";
 
 interface QueueColumn {
   readonly title: string;

@@ -1,9 +1,10 @@
 import { nearInstant, viewersZone } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
+import { PauseNote } from "../parts/pause.tsx";
 import { Relative } from "../parts/time.tsx";
 import type { ScheduleStatus } from "../service/answers.ts";
 import { RunNow } from "./run-now.tsx";
-import { ScheduleHand, SchedulePauseNote } from "./schedule-hand.tsx";
+import { ScheduleHand } from "./schedule-hand.tsx";
 import { TickStrip } from "./tick-strip.tsx";
 
 const catchUps: Readonly<Record<string, string>> = {
@@ -24,7 +25,7 @@ export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }
         <ScheduleHand name={name} paused={paused} />
         <RunNow name={name} jobType={jobType} />
       </div>
-      <SchedulePauseNote paused={paused} />
+      <PauseNote paused={paused} />
       <p className="quiet">
         <Text of={when} /> · runs <Text of={jobType} /> · {catchUps[catchUp] ?? catchUp}
       </p>

@@ -83,7 +83,7 @@ const redirections: Record<ConnectionMode, ClusterOptions> = {
   "fail-fast": { maxRedirections: 12 },
   retrying: { maxRedirections: Number.POSITIVE_INFINITY, retryDelayOnMoved: 20 },
 };
-/** A process that sends nothing would not notice that another master has its slots. */
+/** A process that sends nothing, and a subscriber, would not notice that another master has their slots. */
 const REFRESH_SLOTS_MS = 5_000;
 
 function createClient(url: string, mode: ConnectionMode, options: ConnectionOptions): RedisConnection {
@@ -174,14 +174,9 @@ export function duplicate(client: RedisConnection, options: ConnectionOptions = 
     : client.duplicate(options);
 }
 
-/** A master that hangs closes no connection, so its successor is looked for. */
-const SUCCESSOR_EVERY_MS = 5_000;
-
 /** Opens another connection for `SSUBSCRIBE`: in a cluster, to the master that has the channel's slot. */
 export function openSubscriber(client: RedisConnection): RedisConnection {
-  return client instanceof Cluster
-    ? client.duplicate([], { shardedSubscribers: true, slotsRefreshInterval: SUCCESSOR_EVERY_MS })
-    : client.duplicate();
+  return client instanceof Cluster ? client.duplicate([], { shardedSubscribers: true }) : client.duplicate();
 }
 
 export function modeOf(client: RedisConnection): ConnectionMode {

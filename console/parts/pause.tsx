@@ -1,0 +1,100 @@
+import { type ReactNode, useState } from "react";
+import { Input, Label, TextField } from "react-aria-components";
+import { send } from "../service/call.ts";
+import { useMay } from "../service/session.ts";
+import { ConfirmButton } from "./dialog.tsx";
+import { Text } from "./link.tsx";
+import { useNotice } from "./notice.tsx";
+import { Age } from "./time.tsx";
+
+const REASON_MAX = 500;
+
+interface PauseButtonProps {
+  readonly name: string;
+  /** Its path in the service, without `/pause`. */
+  readonly path: string;
+  readonly isPaused: boolean;
+  /** What happens when it is paused, and when it is resumed. */
+  readonly ifPaused: ReactNode;
+  readonly ifResumed: ReactNode;
+  readonly onChanged?: () => Promise<void>;
+}
+
+/** Pauses something for a reason, or resumes it. */
+export function PauseButton({ name, path, isPaused, ifPaused, ifResumed, onChanged }: PauseButtonProps) {
+  const notice = useNotice();
+  const mayOperate = useMay("operate");
+  const [reason, setReason] = useState("");
+  if (!mayOperate) return null;
+
+  async function act(what: "pause" | "resume", body?: { readonly reason: string }) {
+    await send(`${path}/${what}`, body);
+    setReason("");
+    notice(`${name} is ${what}d.`);
+    await onChanged?.();
+  }
+
+  if (isPaused)
+    return (
+      <ConfirmButton
+        label="Resume…"
+        title={`Resume ${name}?`}
+        action="Resume"
+        onConfirm={() => act("resume")}
+      >
+        <p>{ifResumed}</p>
+      </ConfirmButton>
+    );
+  return (
+    <ConfirmButton
+      label="Pause…"
+      title={`Pause ${name}?`}
+      action="Pause"
+      onConfirm={() => act("pause", { reason: reason.trim() })}
+    >
+      <p>{ifPaused}</p>
+      <TextField
+        validationBehavior="aria"
+        className="field"
+        value={reason}
+        onChange={setReason}
+        isRequired
+        maxLength={REASON_MAX}
+      >
+        <Label>Reason</Label>
+        <Input />
+      </TextField>
+    </ConfirmButton>
+  );
+}
+
+interface Pause {
+  /** "" if another tool paused it. */
+  readonly reason: string;
+  readonly by: string;
+  readonly since: string | null;
+}
+
+/** Who paused it, and why. */
+export function PauseNote({ paused }: { readonly paused: Pause | null }) {
+  if (paused === null) return null;
+  const { reason, by, since } = paused;
+  return (
+    <span className="pause-note">
+      <span className="tag">paused</span>{" "}
+      {reason === "" ? (
+        "by another tool"
+      ) : (
+        <>
+          <Text of={reason} /> (<Text of={by} />
+          {since !== null && (
+            <>
+              , <Age at={since} />
+            </>
+          )}
+          )
+        </>
+      )}
+    </span>
+  );
+}
