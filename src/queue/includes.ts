@@ -7,6 +7,7 @@ export const jobStateLua = encodingsLua + loadInclude(import.meta.url, "job-stat
 export const readJobLua = jobStateLua + loadInclude(import.meta.url, "read-job.lua");
 const enqueue = loadInclude(import.meta.url, "fairness.lua") + loadInclude(import.meta.url, "enqueue.lua");
 export const enqueueLua = encodingsLua + enqueue;
+export const placeJobLua = enqueueLua + loadInclude(import.meta.url, "place-job.lua");
 export const retryFailedJobLua = jobStateLua + enqueue + loadInclude(import.meta.url, "retry-failed-job.lua");
 export const tagsLua = loadInclude(import.meta.url, "tags.lua");
 export const deleteJobLua =
