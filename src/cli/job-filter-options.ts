@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Application } from "../job/define-config.ts";
 import type { JobFilter, JobFilterText } from "../operate/job-filter.ts";
 import { jobStates } from "../queue/job-state.ts";
 
@@ -45,6 +46,16 @@ export async function filterOf(options: FilterOptions): Promise<JobFilter> {
   const [issue] = parsed.error.issues;
   const name = issue?.path[0] as keyof JobFilterText | undefined;
   throw new HoldfastError("USAGE", name === undefined ? "invalid filter" : faultOf(name, options));
+}
+
+/**
+ * Called where no job was found: a misspelled type looks like that, too. Jobs of a type that the application had before are found.
+ *
+ * @throws HoldfastError `USAGE`
+ */
+export function requireKnownType(type: string | undefined, { jobs }: Pick<Application, "jobs">): void {
+  if (type === undefined || jobs.has(type)) return;
+  throw new HoldfastError("USAGE", `--type: expected one of ${[...jobs.keys()].join(", ")}, got "${type}"`);
 }
 
 const flags: Readonly<Record<keyof JobFilterText, readonly [flag: keyof FilterOptions, expected: string]>> = {

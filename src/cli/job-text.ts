@@ -8,6 +8,7 @@ export function describeStatus(status: JobStatus): string {
     ["job", `${status.id} (${status.type})`],
     ["state", status.state],
     ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
+    ["tags", status.tags.join(", ") || null],
     ["submitted", status.submittedAt],
     ["started", status.startedAt],
     ["finished", status.finishedAt],

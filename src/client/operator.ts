@@ -18,15 +18,26 @@ import type {
 import { type Api, isoText, query } from "./api.ts";
 
 export interface ListQuery {
+  readonly queue?: string;
   readonly type?: string;
   readonly state?: JobState;
   /** Why they failed, e.g. `HANDLER_FAILED`. */
   readonly code?: string;
+  /** Submitted with this tag. */
+  readonly tag?: string;
+  /** A part of the error's message, in upper or lower case. */
+  readonly errorText?: string;
   readonly idempotencyKey?: string;
   /** Submitted at or after this. */
   readonly from?: Date;
   /** Submitted before this. */
   readonly to?: Date;
+  /** Ended at or after this. */
+  readonly endedFrom?: Date;
+  /** Ended before this. */
+  readonly endedTo?: Date;
+  /** Also counts all jobs that match. @default false */
+  readonly total?: boolean;
   /** 1 to 200. @default 50 */
   readonly limit?: number;
   /** `nextCursor` of the page before. */

@@ -5,8 +5,8 @@ import { loadScript } from "../redis/script.ts";
 export type Deleted = "deleted" | "missing" | "in-doubt" | "not-ended";
 
 export interface Deletion {
-  /** Only if it ended then, in milliseconds since 1970. @default whenever */
-  readonly endedAt?: number | undefined;
+  /** Only if it ended before this, in milliseconds since 1970. @default whenever */
+  readonly endedBefore?: number | undefined;
   /** Only if it ended so. @default either */
   readonly state?: "completed" | "failed" | undefined;
   /** Who, for an entry in the audit log. @default no entry */
@@ -19,8 +19,8 @@ const script = loadScript(import.meta.url, "delete.lua", deleteJobLua);
 export async function deleteJob(
   { client, keys }: QueueStore,
   id: string,
-  { endedAt, state, by }: Deletion = {},
+  { endedBefore, state, by }: Deletion = {},
 ): Promise<Deleted> {
-  const args = [keys.start, id, keys.ledgerStart, endedAt ?? "", state ?? "", by ?? ""];
+  const args = [keys.start, id, keys.ledgerStart, endedBefore ?? "", state ?? "", by ?? ""];
   return (await script.run(client, [keys.job(id), keys.audit], args)) as Deleted;
 }

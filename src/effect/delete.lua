@@ -5,7 +5,7 @@
 
   KEYS[1] the job   KEYS[2] audit log; all other keys share their slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] ledger key prefix
-  ARGV[4] only if it ended at this, in milliseconds; empty for any   ARGV[5] only if it ended in this state; empty for both
+  ARGV[4] only if it ended before this, in milliseconds; empty for whenever   ARGV[5] only if it ended in this state; empty for both
   ARGV[6] who, for the audit log; empty where that needs no entry
 
   Returns "deleted", "missing", "in-doubt", or "not-ended" where it has not, or not as expected
@@ -23,7 +23,7 @@ end
 
 local function isExpected(state)
   if not hasEnded(state) or ARGV[5] ~= "" and state ~= ARGV[5] then return false end
-  return ARGV[4] == "" or math.floor(tonumber(redis.call("HGET", KEYS[1], "finishedOn")) or 0) == tonumber(ARGV[4])
+  return ARGV[4] == "" or (tonumber(redis.call("HGET", KEYS[1], "finishedOn")) or 0) < tonumber(ARGV[4])
 end
 
 if not jobExists(prefix, id) then return "missing" end

@@ -42,8 +42,10 @@ export const jobFilterSchema = z.strictObject(jobFilterShape);
 export type JobFilter = Readonly<z.output<typeof jobFilterSchema>>;
 export type JobFilterText = Readonly<z.input<typeof jobFilterSchema>>;
 
-type FilteredJob = Pick<ListedJob, "id" | "type" | "state" | "error" | "submittedAt" | "finishedAt"> & {
-  readonly tags?: readonly string[];
+type FilteredJob = Pick<
+  ListedJob,
+  "id" | "type" | "state" | "error" | "tags" | "submittedAt" | "finishedAt"
+> & {
   readonly idempotencyKey?: string;
 };
 
@@ -58,7 +60,7 @@ function matchesKind(job: FilteredJob, { queue, type, state, tag, idempotencyKey
     (type === undefined || job.type === type) &&
     // A job can change its state after its list is read.
     (state === undefined || job.state === state) &&
-    (tag === undefined || job.tags?.includes(tag) === true) &&
+    (tag === undefined || job.tags.includes(tag)) &&
     (idempotencyKey === undefined || job.idempotencyKey === idempotencyKey)
   );
 }

@@ -2,7 +2,7 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { malformed } from "../lib/parse-json.ts";
-import { findJobs, type JobList, LIST_START } from "../queue/find-jobs.ts";
+import { countJobs, findJobs, type JobList, LIST_START } from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
 import { type JobState, jobStates } from "../queue/job-state.ts";
 import type { KeyPlaces } from "../queue/partitions.ts";
@@ -30,6 +30,14 @@ export interface JobLists {
   read(filter: JobFilter, walk: Walk): Promise<Walked<ListedJob>>;
   /** The same without reading the jobs themselves, where Redis alone can decide. */
   ids(filter: JobFilter, walk: Walk): Promise<Walked<string>>;
+  /** Counts jobs that match, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
+  count(filter: JobFilter, states?: readonly JobState[]): Promise<JobTotal>;
+}
+
+export interface JobTotal {
+  readonly count: number;
+  /** If not, there are at least `count`: one call does not read more. */
+  readonly isExact: boolean;
 }
 
 export interface Walk {
@@ -80,9 +88,21 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
     return { found: [...found], nextCursor: null, scanned: ids.length };
   }
 
+  async function count(filter: JobFilter, states: readonly JobState[] = jobStates): Promise<JobTotal> {
+    if (!isByStateAlone(filter)) {
+      const { found, nextCursor } = await walk(filter, { limit: Infinity, states }, idsMatching);
+      return { count: found.length, isExact: nextCursor === null };
+    }
+    requireQueue(application, filter);
+    const lists = listsOf(stores, application, filter, states);
+    const counts = lists.map(({ queue, of }) => ("state" in of ? countJobs(stores.of(queue), of.state) : 0));
+    return { count: (await Promise.all(counts)).reduce((sum, some) => sum + some, 0), isExact: true };
+  }
+
   return {
     read: (filter, options) => walk(filter, options, readMatching),
     ids: (filter, options) => walk(filter, options, idsMatching),
+    count,
   };
 }
 
@@ -111,6 +131,10 @@ async function walkLists<Item>(
     position = slice.isEnd ? startOf(lists, position.list + 1) : { list: position.list, at: slice.next };
   }
   return { found, nextCursor: position === undefined ? null : formatCursor(lists, position), scanned };
+}
+
+function isByStateAlone({ queue: _, state: __, ...others }: JobFilter): boolean {
+  return Object.values(others).every((value) => value === undefined);
 }
 
 function startOf(lists: readonly JobList[], list: number): Position | undefined {

@@ -87,6 +87,11 @@ export async function findJobs(
   return { ids, scanned, isEnd: end === 1, next };
 }
 
+/** How many jobs are in a state. */
+export async function countJobs({ client, keys }: QueueStore, state: JobState): Promise<number> {
+  return lists.has(state) ? await client.llen(keys[state]) : await client.zcard(keys[state]);
+}
+
 function kindOf(of: JobList["of"]): "list" | "ascending" | "descending" | "index" {
   if ("tag" in of) return "index";
   if (lists.has(of.state)) return "list";

@@ -99,7 +99,7 @@ type ScriptArgs = readonly [
 ];
 
 /** The options that workers need, as JSON. BullMQ would repeat id and deduplication key here. */
-function bullmqOptions({ retry, timing: { delayMs, priority, startBy }, trace }: NewJob): string {
+function bullmqOptions({ retry, timing: { delayMs, priority, startBy }, trace, extras }: NewJob): string {
   return JSON.stringify({
     attempts: retry.attempts,
     backoff: bullmqBackoff(retry.backoff),
@@ -107,6 +107,7 @@ function bullmqOptions({ retry, timing: { delayMs, priority, startBy }, trace }:
     priority: priority > 0 ? priority : undefined,
     // Ours: BullMQ passes it on.
     startBy,
+    tags: extras?.tags,
     // BullMQ's short name for the context of its telemetry.
     tm: trace,
   });

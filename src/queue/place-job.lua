@@ -57,6 +57,12 @@ local function placeJob(id, name, data, options, delayMs, priority, turn, extras
   local delay, order = tonumber(delayMs), tonumber(priority)
   if turn == "" then turn = nil end
   writeJob(id, name, data, options, delay, order, turn)
+  if extras ~= "" then
+    for _, tag in ipairs(cjson.decode(extras).tags or {}) do
+      redis.call("ZADD", queueStart .. "tag:" .. tag, submittedAt, id)
+      redis.call("ZADD", queueStart .. "tags", "NX", submittedAt, tag)
+    end
+  end
   if delay > 0 then addDelayed(id, delay) else addReady(id, order, turn) end
 end
 

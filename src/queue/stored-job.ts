@@ -66,6 +66,7 @@ export function storedJob(id: string, values: JobValues): StoredJob {
 export interface JobOptions {
   readonly attempts?: unknown;
   readonly delay?: unknown;
+  readonly tags?: unknown;
 }
 
 /** @throws SyntaxError for what is no JSON */

@@ -116,9 +116,10 @@ function timingIn({ contract, options, share }: ValidSubmission, now: number, se
   return share === undefined ? timing : fairTiming(timing, share, secret);
 }
 
-function jobOf({ contract, payload, idempotencyKey }: ValidSubmission) {
+function jobOf({ contract, payload, idempotencyKey, options: { tags } }: ValidSubmission) {
   const { type, retry } = contract;
-  return { type, retry, envelope: { key: idempotencyKey, payload }, trace: traceCarrier() };
+  const extras = tags === undefined || tags.length === 0 ? undefined : { tags };
+  return { type, retry, envelope: { key: idempotencyKey, payload }, trace: traceCarrier(), extras };
 }
 
 /** A queue is not divided again within one submission. */

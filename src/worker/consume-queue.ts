@@ -6,11 +6,12 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { QueueLimits } from "../job/queue-settings.ts";
-import { type Running, stopOnce } from "../lib/running.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
 import { declareLimits } from "../queue/queue-control.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { Slots } from "../queue/slots.ts";
+import { startTagSweep } from "../queue/tag-sweep.ts";
 import type { SubmitPath } from "../submit/submit-path.ts";
 import type { Events } from "../telemetry/events.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -89,8 +90,8 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     { ...consumerOptions(store, worker, slots), events: eventsOf(queue, log, onStuck) },
     (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
-  const sweep = startLedgerSweep(store, retentionMs, log);
-  return { stop: stopOnce(() => consumer.stop().finally(sweep.stop)) };
+  const sweeps = [startLedgerSweep(store, retentionMs, log), startTagSweep(store, log)];
+  return { stop: stopOnce(() => consumer.stop().finally(() => stopAll(sweeps))) };
 }
 
 function consumerOptions(

@@ -4,10 +4,11 @@ import { jobNotFound } from "../../job/job-id.ts";
 import type { ListedJob } from "../../status/job-status.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
-import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
+import { addFilterOptions, type FilterOptions, filterOf, requireKnownType } from "../job-filter-options.ts";
 import { describeJob } from "../job-text.ts";
 import { print, printError, printJson } from "../output.ts";
 import { printable, table } from "../table.ts";
+import { addCleanCommand } from "./clean-jobs.ts";
 
 interface ListOptions extends FilterOptions {
   readonly limit: string;
@@ -18,7 +19,7 @@ const PAGE = 200;
 
 /** `holdfast jobs`. */
 export function addJobsCommands(program: Command): void {
-  const jobs = program.command("jobs").description("list, retry and cancel jobs");
+  const jobs = program.command("jobs").description("list, retry, cancel and delete jobs");
   addFilterOptions(jobs.command("list"))
     .description("list jobs: finished ones newest first, others in the order in which they will run")
     .option("--limit <n>", "how many at most", "50")
@@ -42,12 +43,13 @@ export function addJobsCommands(program: Command): void {
     .description("cancel a job: a waiting one ends at once, a running one's signal is aborted")
     .argument("<id>", "the job's id")
     .action(cancel);
+  addCleanCommand(jobs);
 }
 
 async function list({ limit, json, ...options }: ListOptions): Promise<void> {
   const wanted = await filterOf(options);
   const most = parseLimit(limit);
-  await withOperator(async (operator) => {
+  await withOperator(async (operator, application) => {
     const found: ListedJob[] = [];
     let cursor: string | undefined;
     do {
@@ -56,6 +58,7 @@ async function list({ limit, json, ...options }: ListOptions): Promise<void> {
       found.push(...page.jobs);
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined && found.length < most);
+    if (found.length === 0) requireKnownType(wanted.type, application);
     if (json) printJson(...found);
     else print(describe(found));
   });

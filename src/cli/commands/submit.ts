@@ -13,6 +13,7 @@ interface SubmitCommandOptions {
   readonly delayMs?: string;
   readonly runAt?: string;
   readonly priority?: string;
+  readonly tag?: readonly string[];
   readonly startBy?: string;
   readonly startWithinMs?: string;
   readonly json?: true;
@@ -31,6 +32,7 @@ export function addSubmitCommand(program: Command): void {
     .option("--start-by <iso>", "fail the job with EXPIRED if no worker has begun it by then")
     .option("--start-within-ms <ms>", "the same, in milliseconds from when it may run")
     .option("--priority <n>", "0: none; otherwise lower runs sooner")
+    .option("--tag <tag...>", "what people find the job by, e.g. customer:42; at most 10")
     .option("--json", "print the outcome as JSON")
     .addHelpText(
       "after",
@@ -46,7 +48,7 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
   if (options.from !== undefined) {
     refuse(
       options,
-      ["key", "payload", "delayMs", "runAt", "priority", "startBy", "startWithinMs"],
+      ["key", "payload", "delayMs", "runAt", "priority", "startBy", "startWithinMs", "tag"],
       "cannot be combined with --from",
     );
     const file = options.from;
@@ -61,7 +63,7 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
 }
 
 async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {
-  const { key, payload, delayMs, runAt, priority, startBy, startWithinMs } = options;
+  const { key, payload, delayMs, runAt, priority, startBy, startWithinMs, tag } = options;
   if (type === undefined || key === undefined || payload === undefined) {
     throw new HoldfastError(
       "USAGE",
@@ -77,6 +79,7 @@ async function readSubmission(type: string | undefined, options: SubmitCommandOp
       ...(runAt !== undefined && { runAt }),
       ...(priority !== undefined && { priority: Number(priority) }),
       ...(startBy !== undefined && { startBy }),
+      ...(tag !== undefined && { tags: tag }),
       ...(startWithinMs !== undefined && { startWithinMs: Number(startWithinMs) }),
     },
   };
