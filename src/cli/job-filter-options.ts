@@ -35,11 +35,16 @@ export function addFilterOptions(command: Command, states: readonly string[] = j
     .option("--ended-to <instant>", "only jobs that ended before this");
 }
 
-/** @throws HoldfastError `USAGE` */
-export async function filterOf(options: FilterOptions): Promise<JobFilter> {
+/** @param states as for `addFilterOptions` @throws HoldfastError `USAGE` */
+export async function filterOf(
+  options: FilterOptions,
+  states: readonly string[] = jobStates,
+): Promise<JobFilter> {
   const { jobFilterSchema } = await import("../operate/job-filter.ts");
   const { queue, type, state, tag, code, error: errorText, key: idempotencyKey } = options;
   const { from, to, endedFrom, endedTo } = options;
+  if (state !== undefined && !states.includes(state))
+    throw new HoldfastError("USAGE", `--state: expected one of ${states.join(", ")}, got "${state}"`);
   const kind = { queue, type, state, tag, code, errorText, idempotencyKey };
   const parsed = jobFilterSchema.safeParse({ ...kind, from, to, endedFrom, endedTo });
   if (parsed.success) return parsed.data;

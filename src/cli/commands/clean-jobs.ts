@@ -19,9 +19,11 @@ interface CleanOptions extends FilterOptions {
 /** Jobs per call: small, so that others get their turn in between. */
 const AT_ONCE = 200;
 
+const ENDED = ["completed", "failed"];
+
 /** `holdfast jobs clean`. */
 export function addCleanCommand(jobs: Command): void {
-  addFilterOptions(jobs.command("clean"), ["completed", "failed"])
+  addFilterOptions(jobs.command("clean"), ENDED)
     .description(
       "delete jobs that have ended, after asking; their keys and effects stay remembered, and jobs in doubt stay",
     )
@@ -33,7 +35,7 @@ export function addCleanCommand(jobs: Command): void {
 }
 
 async function clean({ olderThan, all, dryRun, yes, ...options }: CleanOptions): Promise<void> {
-  const filter = await filterOf(options);
+  const filter = await filterOf(options, ENDED);
   requireFilter({ ...filter, olderThan }, all);
   if (!dryRun && !yes && !canAsk())
     throw new HoldfastError(
