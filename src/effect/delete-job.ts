@@ -1,6 +1,6 @@
-import { deleteJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { loadScript } from "../redis/script.ts";
+import { deleteEndedLua } from "./includes.ts";
 
 export type Deleted = "deleted" | "missing" | "in-doubt" | "not-ended";
 
@@ -13,7 +13,7 @@ export interface Deletion {
   readonly by?: string | undefined;
 }
 
-const script = loadScript(import.meta.url, "delete.lua", deleteJobLua);
+const script = loadScript(import.meta.url, "delete.lua", deleteEndedLua);
 
 /** Deletes a job that has ended and is not in doubt, as the retention would: its idempotency key and its ledger stay. */
 export async function deleteJob(
@@ -22,5 +22,5 @@ export async function deleteJob(
   { endedBefore, state, by }: Deletion = {},
 ): Promise<Deleted> {
   const args = [keys.start, id, keys.ledgerStart, endedBefore ?? "", state ?? "", by ?? ""];
-  return (await script.run(client, [keys.job(id), keys.audit], args)) as Deleted;
+  return (await script.run(client, [keys.audit], args)) as Deleted;
 }

@@ -4,6 +4,7 @@ import type { AttemptFunction } from "./attempt.ts";
 import { type EffectDeclaration, type EffectDeclarations, effectDeclarationSchema } from "./effect.ts";
 import type { Fairness } from "./fairness.ts";
 import { type PointerInto, type Redaction, strayPointers } from "./redaction.ts";
+import { type JobRetention, jobRetentionSchema } from "./retention.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
 import { isSchema, type Schema } from "./schema.ts";
 
@@ -25,6 +26,7 @@ export interface JobContract<
   readonly formerQueues: readonly string[];
   readonly startWithinMs: number | undefined;
   readonly fairness: Fairness<Payload> | undefined;
+  readonly retention: JobRetention;
   readonly redact: Redaction;
   readonly requiredVariables: readonly string[];
   /**
@@ -95,6 +97,14 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    */
   readonly fairness?: Fairness<NoInfer<Payload>>;
   /**
+   * How long its ended jobs and their results can be read, if shorter than `HOLDFAST_RETENTION_MS`, `HOLDFAST_KEEP_COMPLETED` and
+   * `HOLDFAST_KEEP_FAILED` say. Idempotency keys and effects are remembered all the same, and jobs in doubt stay.
+   *
+   * @default as long as all jobs of its queue
+   * @example { completed: { ageMs: 60 * 60_000 }, failed: { count: 1_000 } }
+   */
+  readonly retention?: JobRetention;
+  /**
    * Where secrets are, as JSON pointers. A step `*` is every member or element. Operators see `[redacted]` there; errors and
    * log lines that quote a secret of the payload do not show it.
    *
@@ -139,6 +149,7 @@ const definitionSchema = z.strictObject({
   formerQueues: z.array(nameSchema).optional(),
   startWithinMs: z.number().int().min(1).max(YEAR_MS).optional(),
   fairness: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }).optional(),
+  retention: jobRetentionSchema.optional(),
   redact: z
     .strictObject({ payload: z.array(z.string()).optional(), result: z.array(z.string()).optional() })
     .optional(),
@@ -175,6 +186,7 @@ export function defineJob<
     formerQueues: definition.formerQueues ?? [],
     startWithinMs: definition.startWithinMs,
     fairness: definition.fairness,
+    retention: definition.retention ?? {},
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
     requiredVariables: definition.requiredVariables ?? [],
     // The cast is safe: the worker checks the payload against this contract before it calls `run`.

@@ -10,5 +10,5 @@ export const enqueueLua = encodingsLua + enqueue;
 export const placeJobLua = enqueueLua + loadInclude(import.meta.url, "place-job.lua");
 export const retryFailedJobLua = jobStateLua + enqueue + loadInclude(import.meta.url, "retry-failed-job.lua");
 export const tagsLua = loadInclude(import.meta.url, "tags.lua");
-export const deleteJobLua =
+export const removeEndedJobLua =
   jobStateLua + enqueue + tagsLua + loadInclude(import.meta.url, "remove-ended-job.lua");

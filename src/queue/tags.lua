@@ -9,12 +9,13 @@ local function tagKey(prefix, tag)
 end
 
 -- A job's options name its tags.
-local function tagsIn(options)
+local function tagsOf(prefix, id)
+  local options = redis.call("HGET", prefix .. id, "opts")
   if not options or not string.find(options, '"tags":[', 1, true) then return {} end
   local isJson, decoded = pcall(cjson.decode, options)
   return isJson and type(decoded) == "table" and type(decoded.tags) == "table" and decoded.tags or {}
 end
 
-local function removeFromTags(prefix, id, options)
-  for _, tag in ipairs(tagsIn(options)) do redis.call("ZREM", tagKey(prefix, tostring(tag)), id) end
+local function removeFromTags(prefix, id)
+  for _, tag in ipairs(tagsOf(prefix, id)) do redis.call("ZREM", tagKey(prefix, tostring(tag)), id) end
 end
