@@ -72,7 +72,7 @@ function matchesError({ error }: FilteredJob, { code, errorText }: JobFilter): b
   );
 }
 
-function containsText(text: string, part: string): boolean {
+export function containsText(text: string, part: string): boolean {
   return text.toLowerCase().includes(part.toLowerCase());
 }
 

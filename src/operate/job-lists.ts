@@ -2,6 +2,7 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { malformed } from "../lib/parse-json.ts";
+import { readFailures } from "../queue/failed-jobs.ts";
 import { countJobs, findJobs, type JobList, LIST_START } from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
 import { type JobState, jobStates } from "../queue/job-state.ts";
@@ -12,7 +13,7 @@ import type { ListedJob } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { submitted } from "../status/submitted.ts";
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
-import { type JobFilter, matchesFilter } from "./job-filter.ts";
+import { containsText, type JobFilter, matchesFilter } from "./job-filter.ts";
 
 /** The part of an application that lists need. */
 export interface ListedApplication {
@@ -66,13 +67,20 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
   const readJobs = openListedReader(stores, application);
 
   async function readMatching(ids: readonly string[], filter: JobFilter): Promise<ListedJob[]> {
-    return (await readJobs(ids)).filter((job) => matchesFilter(job, filter));
+    return (await readJobs(await withErrorText(ids, filter))).filter((job) => matchesFilter(job, filter));
   }
 
-  /** Redis cannot decide about encrypted messages. */
+  /** Redis alone decides, except about keys and about errors. */
   async function idsMatching(ids: readonly string[], filter: JobFilter): Promise<readonly string[]> {
-    if (filter.errorText === undefined && filter.idempotencyKey === undefined) return ids;
+    if (filter.idempotencyKey === undefined) return await withErrorText(ids, filter);
     return (await readMatching(ids, filter)).map(({ id }) => id);
+  }
+
+  /** Redis reads neither encrypted messages nor all letters. This is quicker than reading all of the jobs. */
+  async function withErrorText(ids: readonly string[], { errorText }: JobFilter): Promise<readonly string[]> {
+    if (errorText === undefined || ids.length === 0) return ids;
+    const failures = await readFailures(stores, ids);
+    return ids.filter((_, at) => containsText(failures[at]?.message ?? "", errorText));
   }
 
   async function walk<Item>(
