@@ -2,7 +2,7 @@
 --[[
   Removes entries of tags whose jobs are gone: of the tags that were looked at longest ago, a random sample each. A tag in which many
   were gone is looked at again at once, so at most about a quarter of an index is stale. Atomic: a job that is being added is never
-  taken for gone. Any number of workers may run it at once.
+  counted as gone. Any number of workers may run it at once.
 
   KEYS[1] all tags; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] how many tags to look at   ARGV[3] how many entries of each
