@@ -3,6 +3,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { AttemptFunction } from "./attempt.ts";
 import { type EffectDeclaration, type EffectDeclarations, effectDeclarationSchema } from "./effect.ts";
 import type { Fairness } from "./fairness.ts";
+import { KEYED_LIMIT_MAX, type KeyedConcurrency } from "./keyed-concurrency.ts";
 import { type PointerInto, type Redaction, strayPointers } from "./redaction.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
 import { isSchema, type Schema } from "./schema.ts";
@@ -25,6 +26,7 @@ export interface JobContract<
   readonly formerQueues: readonly string[];
   readonly startWithinMs: number | undefined;
   readonly fairness: Fairness<Payload> | undefined;
+  readonly concurrency: KeyedConcurrency<Payload> | undefined;
   readonly redact: Redaction;
   readonly requiredVariables: readonly string[];
   /**
@@ -95,6 +97,14 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    */
   readonly fairness?: Fairness<NoInfer<Payload>>;
   /**
+   * At most `limit` jobs of one key are under way at a time, over all workers; at 1 they run in order of submission, retries included.
+   * Not in a queue that has partitions.
+   *
+   * @default no limit
+   * @example { key: (payload) => payload.customerId, limit: 1 }
+   */
+  readonly concurrency?: KeyedConcurrency<NoInfer<Payload>>;
+  /**
    * Where secrets are, as JSON pointers. A step `*` is every member or element. Operators see `[redacted]` there; errors and
    * log lines that quote a secret of the payload do not show it.
    *
@@ -139,6 +149,9 @@ const definitionSchema = z.strictObject({
   formerQueues: z.array(nameSchema).optional(),
   startWithinMs: z.number().int().min(1).max(YEAR_MS).optional(),
   fairness: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }).optional(),
+  concurrency: z
+    .strictObject({ key: functionSchema, limit: z.number().int().min(1).max(KEYED_LIMIT_MAX) })
+    .optional(),
   redact: z
     .strictObject({ payload: z.array(z.string()).optional(), result: z.array(z.string()).optional() })
     .optional(),
@@ -175,6 +188,7 @@ export function defineJob<
     formerQueues: definition.formerQueues ?? [],
     startWithinMs: definition.startWithinMs,
     fairness: definition.fairness,
+    concurrency: definition.concurrency,
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
     requiredVariables: definition.requiredVariables ?? [],
     // The cast is safe: the worker checks the payload against this contract before it calls `run`.

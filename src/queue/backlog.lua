@@ -31,7 +31,7 @@ local since = math.min(
 local doubt = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")[2]
 
 return {
-  redis.call("LLEN", key("wait")) + redis.call("LLEN", key("paused")),
+  redis.call("LLEN", key("wait")) + redis.call("LLEN", key("paused")) + heldCount(prefix),
   redis.call("ZCARD", key("prioritized")),
   redis.call("ZCARD", key("delayed")),
   redis.call("LLEN", key("active")),

@@ -5,7 +5,7 @@ import { epochLua, memoryLua, nowLua } from "../redis/includes.ts";
 import { inTime, redisFull } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 import type { Written } from "../redis/writer.ts";
-import { enqueueLua } from "./includes.ts";
+import { placeJobLua } from "./includes.ts";
 import type { NewJob } from "./new-job.ts";
 import { LayoutChanged } from "./partitions.ts";
 import type { WritableQueueStore } from "./queue-store.ts";
@@ -29,7 +29,7 @@ const CHARACTERS_MAX = 1_048_576;
 /** Jobs added without a look at Redis's memory: at most 7 MiB. */
 const UNCHECKED_MAX = 7;
 
-const script = loadScript(import.meta.url, "add-jobs.lua", nowLua, epochLua, memoryLua, enqueueLua);
+const script = loadScript(import.meta.url, "add-jobs.lua", nowLua, epochLua, memoryLua, placeJobLua);
 
 /** Jobs of one turn of the event loop travel in one command: most of what a submission costs under load. */
 export function createJobAdder(store: WritableQueueStore): JobAdder {
@@ -53,6 +53,7 @@ export function createJobAdder(store: WritableQueueStore): JobAdder {
         timing.delayMs,
         timing.priority,
         timing.turn === undefined ? "" : `${timing.turn.tenant} ${timing.turn.rounds}`,
+        job.extras === undefined ? "" : JSON.stringify(job.extras),
       ]);
       if (holder === 0) throw redisFull();
       return holder ?? id;
@@ -94,17 +95,20 @@ type ScriptArgs = readonly [
   delayMs: number,
   priority: number,
   turn: string,
+  extras: string,
 ];
 
 /** The options that workers need, as JSON. BullMQ would repeat id and deduplication key here. */
-function bullmqOptions({ retry, timing: { delayMs, priority, startBy }, trace }: NewJob): string {
+function bullmqOptions({ retry, timing, extras, trace }: NewJob): string {
+  const { delayMs, priority, startBy } = timing;
   return JSON.stringify({
     attempts: retry.attempts,
     backoff: bullmqBackoff(retry.backoff),
     delay: delayMs > 0 ? delayMs : undefined,
     priority: priority > 0 ? priority : undefined,
-    // Ours: BullMQ passes it on.
+    // Ours: BullMQ passes them on.
     startBy,
+    lane: extras?.lane?.hash,
     // BullMQ's short name for the context of its telemetry.
     tm: trace,
   });

@@ -1,24 +1,17 @@
 --[[
-  Returns a failed job to its queue with all its attempts before it, as BullMQ's reprocessJob does. Its delivery count stays:
-  that must be unique to each attempt. Included by other scripts. Needs enqueue.lua and fairness.lua.
+  Returns a failed job to its queue with all its attempts before it, as BullMQ's reprocessJob does; a job of a lane joins it again, at its
+  end. Its delivery count stays: that must be unique to each attempt. Included by other scripts. Needs let-in.lua with its own.
 
   Returns whether the job was failed
 ]]
 local function retryFailedJob(prefix, id)
   if redis.call("ZREM", prefix .. "failed", id) == 0 then return false end
-  local job = prefix .. id
-  redis.call("HDEL", job, "finishedOn", "processedOn", "failedReason", "defa", "atm", "stc", "deferredAtCrash", "deferrals", "snoozes")
-  local isOpen, maxEvents = readMeta(prefix)
-  local stored, turn = unpack(redis.call("HMGET", job, "priority", "turn"))
-  local priority = tonumber(stored or 0)
-  if turn then
-    addFair(prefix, id, priority, turn)
-  elseif priority > 0 then
-    addPrioritized(prefix, id, priority)
+  redis.call("HDEL", prefix .. id, "finishedOn", "processedOn", "failedReason", "defa", "atm", "stc", "deferredAtCrash", "deferrals", "snoozes")
+  local lane = laneOf(prefix, id)
+  if lane then
+    rejoinLane(prefix, id, lane, nowMs())
   else
-    redis.call("LPUSH", prefix .. "wait", id)
+    putInLine(prefix, id, 0, 0, "failed")
   end
-  if isOpen then wakeWorker(prefix) end
-  emit(prefix, maxEvents, "waiting", "jobId", id, "prev", "failed")
   return true
 end

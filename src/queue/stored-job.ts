@@ -24,6 +24,17 @@ export interface StoredJob {
   readonly result: Text;
   /** Why an attempt failed. BullMQ keeps it when a later attempt succeeds. */
   readonly failure: Text;
+  /** Undefined unless it is held in its lane. */
+  readonly held: Held | undefined;
+}
+
+/** What a job waits for that is held: until fewer than `limit` jobs of its lane are under way, and it is its turn. */
+export interface Held {
+  /** Hash of its concurrency key. */
+  readonly lane: string;
+  /** How many jobs of the lane are before it, those under way included. */
+  readonly behind: number;
+  readonly limit: number;
 }
 
 /** The values that read-job.lua returns. */
@@ -40,11 +51,12 @@ export type JobValues = readonly [
   finishedAt: Text,
   result: Text,
   failure: Text,
+  held?: readonly [lane: string, behind: number, limit: number],
 ];
 
 export function storedJob(id: string, values: JobValues): StoredJob {
   const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;
-  const [progress, startedAt, finishedAt, result, failure] = more;
+  const [progress, startedAt, finishedAt, result, failure, held] = more;
   return {
     id,
     state,
@@ -59,6 +71,7 @@ export function storedJob(id: string, values: JobValues): StoredJob {
     finishedAt,
     result,
     failure,
+    held: held && { lane: held[0], behind: held[1], limit: held[2] },
   };
 }
 

@@ -10,7 +10,7 @@ import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { openDedupKeys } from "../queue/dedup-keys.ts";
 import { openFingerprintSecrets } from "../queue/fingerprint-secrets.ts";
 import { createJobAdder } from "../queue/job-adder.ts";
-import type { NewJob, Timing } from "../queue/new-job.ts";
+import type { JobExtras, NewJob, Timing } from "../queue/new-job.ts";
 import { LayoutChanged } from "../queue/partitions.ts";
 import { openQueueMemory } from "../queue/queue-memory.ts";
 import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
@@ -18,7 +18,7 @@ import { inTime } from "../redis/redis-errors.ts";
 import type { Events } from "../telemetry/events.ts";
 import { traceCarrier } from "../telemetry/tracing.ts";
 import { DedupTrail, type TrailQueue } from "./dedup-trail.ts";
-import { fingerprintOf, tenantHashOf } from "./fingerprint.ts";
+import { fingerprintOf, laneHashOf, tenantHashOf } from "./fingerprint.ts";
 import { timingOf } from "./submission.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 
@@ -62,7 +62,7 @@ export function createSubmitter(
     const fingerprint = fingerprintOf(secret, dedupKey, content);
     const timing = timingIn(submission, clock.now(), secret);
     const dedup = { key: dedupKey, holdMs: retentionMs + timing.delayMs };
-    const job = { timing, dedup, ...jobOf(submission) };
+    const job = { timing, dedup, extras: extrasOf(submission, secret), ...jobOf(submission) };
     for (let tries = 1; ; tries += 1) {
       const homes = stores.layouts.homesOf(contract, dedupKey);
       const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
@@ -114,6 +114,12 @@ function fairTiming(timing: Timing, { key, weight }: FairShare, secret: string):
 function timingIn({ contract, options, share }: ValidSubmission, now: number, secret: string): Timing {
   const timing = timingOf(options, now, contract.startWithinMs);
   return share === undefined ? timing : fairTiming(timing, share, secret);
+}
+
+/** Undefined for most jobs. */
+function extrasOf({ keyed }: ValidSubmission, secret: string): JobExtras | undefined {
+  if (keyed === undefined) return undefined;
+  return { lane: { hash: laneHashOf(secret, keyed.key), limit: keyed.limit } };
 }
 
 function jobOf({ contract, payload, idempotencyKey }: ValidSubmission) {
