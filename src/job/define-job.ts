@@ -3,6 +3,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { AttemptFunction } from "./attempt.ts";
 import { type EffectDeclaration, type EffectDeclarations, effectDeclarationSchema } from "./effect.ts";
 import type { Fairness } from "./fairness.ts";
+import { type OnChildFailure, onChildFailures } from "./flow.ts";
 import { type PointerInto, type Redaction, strayPointers } from "./redaction.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
 import { isSchema, type Schema } from "./schema.ts";
@@ -25,6 +26,7 @@ export interface JobContract<
   readonly formerQueues: readonly string[];
   readonly startWithinMs: number | undefined;
   readonly fairness: Fairness<Payload> | undefined;
+  readonly onChildFailure: OnChildFailure;
   readonly redact: Redaction;
   readonly requiredVariables: readonly string[];
   /**
@@ -95,6 +97,13 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    */
   readonly fairness?: Fairness<NoInfer<Payload>>;
   /**
+   * What a failed child means, where the job is the parent of a flow: `fail`, it fails at once with `CHILD_FAILED`; `continue`, it runs when
+   * all children have ended, and sees which failed. A flow can say otherwise.
+   *
+   * @default "fail"
+   */
+  readonly onChildFailure?: OnChildFailure;
+  /**
    * Where secrets are, as JSON pointers. A step `*` is every member or element. Operators see `[redacted]` there; errors and
    * log lines that quote a secret of the payload do not show it.
    *
@@ -139,6 +148,7 @@ const definitionSchema = z.strictObject({
   formerQueues: z.array(nameSchema).optional(),
   startWithinMs: z.number().int().min(1).max(YEAR_MS).optional(),
   fairness: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }).optional(),
+  onChildFailure: z.enum(onChildFailures).optional(),
   redact: z
     .strictObject({ payload: z.array(z.string()).optional(), result: z.array(z.string()).optional() })
     .optional(),
@@ -175,6 +185,7 @@ export function defineJob<
     formerQueues: definition.formerQueues ?? [],
     startWithinMs: definition.startWithinMs,
     fairness: definition.fairness,
+    onChildFailure: definition.onChildFailure ?? "fail",
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
     requiredVariables: definition.requiredVariables ?? [],
     // The cast is safe: the worker checks the payload against this contract before it calls `run`.

@@ -6,7 +6,7 @@
   ARGV[1] what all keys of the queue begin with   ARGV[2] milliseconds without a heartbeat after which a worker is not counted
 
   Returns { waiting, prioritized, delayed, active, completed, failed, workers, doubts,
-    milliseconds for which the next job could have run, milliseconds since the oldest doubt, 1 if it is paused }
+    milliseconds for which the next job could have run, milliseconds since the oldest doubt, 1 if it is paused, waiting for children }
 ]]
 local prefix, now = ARGV[1], nowMs()
 local function key(name) return prefix .. name end
@@ -42,4 +42,5 @@ return {
   now - since,
   doubt and now - doubt or 0,
   redis.call("HEXISTS", key("meta"), "paused"),
+  redis.call("ZCARD", key("waiting-children")),
 }

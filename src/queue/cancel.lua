@@ -1,7 +1,7 @@
 #!lua
 --[[
   Cancels a job. A waiting job fails at once, without a worker. An active one is marked, and its worker notified: BullMQ fails a
-  job with this mark the next time it is claimed.
+  job with this mark the next time it is claimed. A parent that is cancelled gets no further children; those that it has go on.
 
   KEYS[1] the job; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] the reason, as it is stored with the job
@@ -29,4 +29,6 @@ local now = nowMs()
 redis.call("ZADD", prefix .. "failed", now, id)
 redis.call("HSET", KEYS[1], "failedReason", reason, "finishedOn", now)
 redis.call("XADD", prefix .. "events", "*", "event", "failed", "jobId", id, "failedReason", reason, "prev", "waiting")
+cancelFlow(KEYS[1])
+failChild(prefix, id, reason, now)
 return "cancelled"

@@ -20,6 +20,10 @@ local function jobState(prefix, id)
   if redis.call("ZSCORE", prefix .. "prioritized", id) then return "prioritized" end
   local due = redis.call("ZSCORE", prefix .. "delayed", id)
   if due then return "delayed", due / DUE_SCALE end
+  -- BullMQ has no state for a job that a limit of its key holds back.
+  if redis.call("ZSCORE", prefix .. "waiting-children", id) and redis.call("HEXISTS", prefix .. id, "heldAs") == 0 then
+    return "waiting-children"
+  end
   return "waiting"
 end
 

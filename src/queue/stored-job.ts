@@ -24,7 +24,14 @@ export interface StoredJob {
   readonly result: Text;
   /** Why an attempt failed. BullMQ keeps it when a later attempt succeeds. */
   readonly failure: Text;
+  /** BullMQ's key of the flow's parent. */
+  readonly parentKey: Text;
+  /** Of a flow's parent. */
+  readonly children: ChildCounts | null;
 }
+
+/** How many children of a parent wait or run, have completed, have failed. */
+export type ChildCounts = readonly [waiting: number, completed: number, failed: number];
 
 /** The values that read-job.lua returns. */
 export type JobValues = readonly [
@@ -40,11 +47,13 @@ export type JobValues = readonly [
   finishedAt: Text,
   result: Text,
   failure: Text,
+  parentKey: Text,
+  children: ChildCounts | null,
 ];
 
 export function storedJob(id: string, values: JobValues): StoredJob {
   const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;
-  const [progress, startedAt, finishedAt, result, failure] = more;
+  const [progress, startedAt, finishedAt, result, failure, parentKey, children] = more;
   return {
     id,
     state,
@@ -59,7 +68,14 @@ export function storedJob(id: string, values: JobValues): StoredJob {
     finishedAt,
     result,
     failure,
+    parentKey,
+    children,
   };
+}
+
+/** The id of the job that a key of BullMQ's is of. */
+export function idInKey(key: string): string {
+  return key.slice(key.lastIndexOf(":") + 1);
 }
 
 /** What Holdfast reads of a job's options; anything, where they are not what it wrote. */
