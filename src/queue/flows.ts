@@ -13,7 +13,14 @@ import { bullmqQueueName } from "./queue-keys.ts";
 import type { QueueStore, WritableQueueStore } from "./queue-store.ts";
 
 const openScript = loadScript(import.meta.url, "open-flow.lua", nowLua, epochLua, memoryLua, placeInFlowLua);
-const addScript = loadScript(import.meta.url, "add-children.lua", nowLua, epochLua, memoryLua, placeInFlowLua);
+const addScript = loadScript(
+  import.meta.url,
+  "add-children.lua",
+  nowLua,
+  epochLua,
+  memoryLua,
+  placeInFlowLua,
+);
 const closeScript = loadScript(import.meta.url, "close-flow.lua", nowLua, epochLua, placeInFlowLua);
 
 /** The flow gets no further children: another submitter has added all of them, or somebody has cancelled its parent. */
@@ -127,9 +134,13 @@ async function write<Result>(
 }
 
 function childOfOtherFlow(): HoldfastError {
-  return new HoldfastError("CHILD_OF_OTHER_FLOW", "Another flow still waits for the job with this child's key", {
-    retryAfterMs: RETRY_AFTER_MS,
-  });
+  return new HoldfastError(
+    "CHILD_OF_OTHER_FLOW",
+    "Another flow still waits for the job with this child's key",
+    {
+      retryAfterMs: RETRY_AFTER_MS,
+    },
+  );
 }
 
 const RETRY_AFTER_MS = 5_000;

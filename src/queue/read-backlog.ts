@@ -76,7 +76,20 @@ function together(a: Backlog, b: Backlog): Backlog {
   };
 }
 
-type Numbers = [number, number, number, number, number, number, number, number, number, number, number, number];
+type Numbers = [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
 
 /** BullMQ's score of a due time is milliseconds × 4096; see encodings.lua. */
 const DUE_SCALE = 4096;

@@ -10,10 +10,10 @@ import { readJobLua } from "../queue/includes.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
 import {
+  idInKey,
   type JobOptions,
   type JobValues,
   jobOptions,
-  idInKey,
   type StoredJob,
   storedJob,
 } from "../queue/stored-job.ts";

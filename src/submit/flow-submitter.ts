@@ -81,7 +81,8 @@ export function createFlowSubmitter(parts: FlowSubmitterParts) {
     await mapInFlight(children, IN_FLIGHT_MAX, async (child, index) => {
       const added = await add(adder, child);
       if (added === undefined) throw childReused(index, "the flow waits for it in vain: cancel the parent");
-      if (queueOfId(added.id) !== own) throw acrossQueues(`the key of /children/${index} belongs to a job of another`);
+      if (queueOfId(added.id) !== own)
+        throw acrossQueues(`the key of /children/${index} belongs to a job of another`);
       await failpoint("flow:child", parentId);
     });
   }
@@ -91,7 +92,12 @@ export function createFlowSubmitter(parts: FlowSubmitterParts) {
     await addChildren(parentId, children, flow);
     await failpoint("flow:added", parentId);
     const { key: dedupKey, holdMs } = parent.job.dedup;
-    await closeFlow(stores.of(flow.parent.contract.queue), { parentId, children: children.length, dedupKey, holdMs });
+    await closeFlow(stores.of(flow.parent.contract.queue), {
+      parentId,
+      children: children.length,
+      dedupKey,
+      holdMs,
+    });
   }
 
   return async (input: unknown): Promise<FlowReceipt> => {
@@ -144,7 +150,9 @@ function requireOneQueue({ parent, children }: ValidFlow, { layouts }: QueueStor
   const other = children.findIndex(({ submission }) => submission.contract.queue !== queue);
   if (other < 0) return;
   const { type, queue: found } = children[other]?.submission.contract ?? {};
-  throw acrossQueues(`the parent's queue is "${queue}", that of "${type}" in /children/${other} is "${found}"`);
+  throw acrossQueues(
+    `the parent's queue is "${queue}", that of "${type}" in /children/${other} is "${found}"`,
+  );
 }
 
 function acrossQueues(found: string): HoldfastError {
@@ -175,5 +183,7 @@ function parentReused(): HoldfastError {
 function childReused(index: number, outcome: string): HoldfastError {
   const pointer = `/children/${index}/idempotencyKey`;
   const message = `was used before with other content; ${outcome}. Use a new key for new content`;
-  return new HoldfastError("IDEMPOTENCY_KEY_REUSED", `${pointer}: ${message}`, { issues: [{ pointer, message }] });
+  return new HoldfastError("IDEMPOTENCY_KEY_REUSED", `${pointer}: ${message}`, {
+    issues: [{ pointer, message }],
+  });
 }

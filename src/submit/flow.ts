@@ -5,7 +5,7 @@ import { type Flow, type OnChildFailure, onChildFailures } from "../job/flow.ts"
 import { nextKey, nextNameFault } from "../job/idempotency-key.ts";
 import { schemaIssues } from "../job/schema-issues.ts";
 import { malformed } from "../lib/parse-json.ts";
-import { submissionOf } from "./submission.ts";
+import { submissionOf, submissionSchema } from "./submission.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 
 export const CHILDREN_MAX = 10_000;
@@ -14,12 +14,27 @@ export const CHILDREN_MAX = 10_000;
 export const flowSchema = z.strictObject({
   parent: z.record(z.string(), z.unknown()),
   children: z.array(z.record(z.string(), z.unknown())).min(1).max(CHILDREN_MAX),
-  onChildFailure: z.enum(onChildFailures).optional(),
+  onChildFailure: z.enum(onChildFailures).optional().meta({
+    description:
+      "`fail`: a failed child fails the parent at once, with CHILD_FAILED. `continue`: the parent runs when all have ended, and sees which failed. By default what the parent's type declares.",
+  }),
 });
 
-export const childNameSchema = z
+const childNameSchema = z
   .string()
-  .refine((name) => nextNameFault(name) === undefined, "expected 1 to 255 characters, and no slash");
+  .refine((name) => nextNameFault(name) === undefined, "expected 1 to 255 characters, and no slash")
+  .meta({
+    description: "Distinguishes the children: its key is by default made of it. By default its index.",
+    examples: ["chapter-1"],
+  });
+
+/** A child as clients send it. */
+export const childSchema = submissionSchema.extend({
+  name: childNameSchema.optional(),
+  idempotencyKey: submissionSchema.shape.idempotencyKey.meta({
+    description: "By default <type>:<key>/<name>, of the parent's type and key.",
+  }),
+});
 
 /** A flow without issues. */
 export interface ValidFlow {
@@ -61,7 +76,10 @@ function withoutUndefined(submission: object): Record<string, unknown> {
  *
  * @throws HoldfastError with the code of the first job that is refused, and issues of all of them
  */
-export async function validateFlow(application: Pick<Application, "jobs">, input: unknown): Promise<ValidFlow> {
+export async function validateFlow(
+  application: Pick<Application, "jobs">,
+  input: unknown,
+): Promise<ValidFlow> {
   const shape = flowSchema.safeParse(input);
   if (!shape.success) throw malformed(schemaIssues(shape.error.issues));
   const { parent: sent, children: sentChildren, onChildFailure } = shape.data;

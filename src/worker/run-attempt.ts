@@ -113,7 +113,10 @@ function checkPayload(contract: JobContract, job: ClaimedJob): unknown {
 async function checkChildren(children: ClaimedChildren): Promise<void> {
   const count = await children.countUnfinished();
   if (count === 0) return;
-  throw new HoldfastError("CHILD_FAILED", `${count} children have not completed; retry the parent with Holdfast`);
+  throw new HoldfastError(
+    "CHILD_FAILED",
+    `${count} children have not completed; retry the parent with Holdfast`,
+  );
 }
 
 function runHandler(

@@ -1,5 +1,5 @@
 import { Worker } from "bullmq";
-import { createOperator, defineConfig, defineJob, PermanentError, type Child } from "holdfast";
+import { type Child, createOperator, defineConfig, defineJob, PermanentError } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { bullmqQueueName, queueKeys } from "../../src/queue/queue-keys.ts";
