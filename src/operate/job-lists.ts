@@ -3,7 +3,14 @@ import { queueOfId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { malformed } from "../lib/parse-json.ts";
 import { readFailures } from "../queue/failed-jobs.ts";
-import { countJobs, findJobs, type JobList, LIST_START } from "../queue/find-jobs.ts";
+import {
+  countJobs,
+  findJobs,
+  type JobList,
+  LIST_START,
+  stateLists,
+  stateOfList,
+} from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
 import { type JobState, jobStates } from "../queue/job-state.ts";
 import type { KeyPlaces } from "../queue/partitions.ts";
@@ -103,7 +110,7 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
     }
     requireQueue(application, filter);
     const lists = listsOf(stores, application, filter, states);
-    const counts = lists.map(({ queue, of }) => ("state" in of ? countJobs(stores.of(queue), of.state) : 0));
+    const counts = lists.map(({ queue, of }) => ("list" in of ? countJobs(stores.of(queue), of.list) : 0));
     return { count: (await Promise.all(counts)).reduce((sum, some) => sum + some, 0), isExact: true };
   }
 
@@ -161,7 +168,8 @@ function listsOf(
   const { tag, queue: only } = filter;
   const partitions = stores.partitionsOf(only === undefined ? queues : [only]).map(({ queue }) => queue);
   if (tag !== undefined) return partitions.map((queue) => ({ queue, of: { tag, states } }));
-  return partitions.flatMap((queue) => states.map((state) => ({ queue, of: { state } })));
+  const lists = stateLists.filter((list) => states.includes(stateOfList(list)));
+  return partitions.flatMap((queue) => lists.map((list) => ({ queue, of: { list } })));
 }
 
 const endedStates: ReadonlySet<JobState> = new Set(["completed", "failed"]);

@@ -21,10 +21,22 @@ export interface StoredFilter {
   readonly endedTo?: number | undefined;
 }
 
-/** A list of jobs: those in one state, or those with one tag, which may be in some states only. */
+/** A list of jobs in Redis. The jobs that wait are in two. */
+export type StateList = JobState | "held";
+
+export function stateOfList(list: StateList): JobState {
+  return list === "held" ? "waiting" : list;
+}
+
+/** In the order in which they are read. */
+export const stateLists: readonly StateList[] = jobStates.flatMap((state) =>
+  state === "waiting" ? (["waiting", "held"] as const) : [state],
+);
+
+/** What a search reads: a list of one state, or the jobs with one tag, of some states only. */
 export interface JobList {
   readonly queue: string;
-  readonly of: { readonly state: JobState } | { readonly tag: string; readonly states: readonly JobState[] };
+  readonly of: { readonly list: StateList } | { readonly tag: string; readonly states: readonly JobState[] };
 }
 
 /** Where a slice begins. */
@@ -52,8 +64,8 @@ const script = loadScript(import.meta.url, "find-jobs.lua", jobStateLua);
 /** With a filter, this many occupy Redis for about 2 ms on a busy machine. */
 export const SLICE = 500;
 
-const lists: ReadonlySet<JobState> = new Set(["waiting", "active"]);
-const newestFirst: ReadonlySet<JobState> = new Set(["completed", "failed"]);
+const lists: ReadonlySet<StateList> = new Set(["waiting", "active"]);
+const newestFirst: ReadonlySet<StateList> = new Set(["completed", "failed"]);
 /** A reason that begins with no code of ours counts as this. */
 const UNNAMED: ErrorCode = "HANDLER_FAILED";
 
@@ -69,8 +81,8 @@ export async function findJobs(
   filter: StoredFilter,
   limit: number,
 ): Promise<FoundJobs> {
-  const key = "tag" in of ? keys.tag(of.tag) : keys[of.state];
-  const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.state, filter);
+  const key = "tag" in of ? keys.tag(of.tag) : keys[of.list];
+  const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.list, filter);
   const isFiltered = "tag" in of || Object.values(wanted).some((value) => value !== undefined);
   const most = Math.min(limit, SLICE);
   const args = [kindOf(of), offset, anchor, score, isFiltered ? SLICE : most, most];
@@ -87,15 +99,19 @@ export async function findJobs(
   return { ids, scanned, isEnd: end === 1, next };
 }
 
-/** How many jobs are in a state. */
-export async function countJobs({ client, keys }: QueueStore, state: JobState): Promise<number> {
-  return lists.has(state) ? await client.llen(keys[state]) : await client.zcard(keys[state]);
+/** How many jobs are in a list. */
+export async function countJobs({ client, keys }: QueueStore, list: StateList): Promise<number> {
+  if (lists.has(list)) return await client.llen(keys[list]);
+  if (list === "held") return await client.zcount(keys.held, "-inf", "(0");
+  return await client.zcount(keys[list], list === "waiting-children" ? 0 : "-inf", "+inf");
 }
 
-function kindOf(of: JobList["of"]): "list" | "ascending" | "descending" | "index" {
+function kindOf(of: JobList["of"]): "list" | "ascending" | "descending" | "index" | "held" | "parents" {
   if ("tag" in of) return "index";
-  if (lists.has(of.state)) return "list";
-  return newestFirst.has(of.state) ? "descending" : "ascending";
+  if (of.list === "held") return "held";
+  if (of.list === "waiting-children") return "parents";
+  if (lists.has(of.list)) return "list";
+  return newestFirst.has(of.list) ? "descending" : "ascending";
 }
 
 /** Tags are scored by submission. */
@@ -112,8 +128,8 @@ function taggedFilter(states: readonly JobState[], { from, to, ...filter }: Stor
 }
 
 /** Ended jobs are scored by their end. */
-function stateFilter(state: JobState, { endedFrom, endedTo, ...filter }: StoredFilter) {
-  const ended = newestFirst.has(state) ? { scoreFrom: endedFrom, scoreTo: endedTo } : {};
+function stateFilter(list: StateList, { endedFrom, endedTo, ...filter }: StoredFilter) {
+  const ended = newestFirst.has(list) ? { scoreFrom: endedFrom, scoreTo: endedTo } : {};
   return { ...errorFilter(filter), from: filter.from, to: filter.to, ...ended };
 }
 

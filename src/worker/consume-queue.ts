@@ -9,6 +9,7 @@ import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { QueueLimits } from "../job/queue-settings.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
+import { startLaneSweep } from "../queue/lane-sweep.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
 import { declareLimits } from "../queue/queue-control.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
@@ -71,7 +72,7 @@ function declare(stores: QueueStores, queue: string, limits: QueueLimits, log: L
   );
 }
 
-/** Claims the jobs of one partition and runs them, and sweeps its ledgers. */
+/** Claims the jobs of one partition and runs them, and sweeps its ledgers and lanes. */
 function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onStuck: () => void): Running {
   const { name, settings, log, events, queues, handlers } = worker;
   const store = queues.stores.of(queue);
@@ -94,6 +95,7 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
   );
   const sweeps = [
     startLedgerSweep(store, retentionMs, log),
+    startLaneSweep(store, log),
     startTagSweep(store, log),
     ...retentionSweeps(store, worker),
   ];
