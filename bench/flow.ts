@@ -3,10 +3,11 @@ import { startRedisServer } from "../test/support/redis-server.ts";
 import { plainTable } from "../test/support/report.ts";
 import { measureCost } from "./flow/cost.ts";
 import { measureOrder } from "./flow/order.ts";
+import { measureTags } from "./flow/tags.ts";
 
 const usage = `npm run flow -- [options]
 
-Measures queues that are shared fairly: when a small tenant's job starts, in which ratio weights are served, and what a fair
+Measures what tags cost with many jobs, and queues that are shared fairly: when a small tenant's job starts, in which ratio weights are served, and what a fair
 submission costs Redis, against a plain one.
 
   --quick  a short form
@@ -35,6 +36,14 @@ await runCommand(usage, { quick: { type: "boolean", default: false } }, async ({
       cost.toFixed(2),
     ]);
     say(plainTable({ head: ["submissions in one command", "plain, µs of Redis", "fair", "ratio"], rows }));
+    const { rareMs, totalMs, commonMs, largeBytes, smallBytes } = await measureTags(server.url, waiting);
+    say(
+      `With ${waiting} jobs, GET /jobs?tag=… of 50: ${rareMs.toFixed(1)} ms for a rare tag (${totalMs.toFixed(1)} ms with`,
+    );
+    say(
+      `total=true), ${commonMs.toFixed(1)} ms for one that all have. Memory of an entry: ${largeBytes.toFixed(0)} bytes in a`,
+    );
+    say(`large tag, ${smallBytes.toFixed(0)} in a small one.`);
     return startedAs <= SLOTS + 1 && Math.abs(ratio / 3 - 1) < 0.05 ? 0 : 1;
   } finally {
     await server.stop();
