@@ -10,10 +10,13 @@ import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { queueKey } from "../../src/queue/queue-keys.ts";
+import { latch } from "../support/latch.ts";
 import { createService } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
 const runs = new Map<string, number>();
+/** Handlers wait for these, by idempotency key. */
+const gates = new Map<string, Promise<void>>();
 
 function jobKept(type: string, retention?: JobRetention) {
   return defineJob({
@@ -40,6 +43,7 @@ const application = defineConfig({
           runs.set(idempotencyKey, (runs.get(idempotencyKey) ?? 0) + 1);
           if (payload === "doubt") throw Object.assign(new Error("hang up"), { code: "ECONNRESET" });
         });
+        await gates.get(idempotencyKey);
         if (payload === "fail") throw new Error("on request");
         return payload;
       }),
@@ -121,19 +125,24 @@ describe("retention by type", () => {
     expect(runs.get("doubted")).toBe(1);
   });
 
-  it("counts a job that was retried by its latest end", async () => {
+  it("keeps a job that was retried and runs, and counts it by its latest end", async () => {
     const first = await ended(few, "fail", "retried-0");
-    await ended(few, "fail", "retried-1");
-    const earlier = (await producer.status(first))?.finishedAt;
-    await operator.retry(first);
-    await until("it has failed again", async () => {
-      const { state, finishedAt } = (await producer.status(first)) ?? {};
-      return state === "failed" && finishedAt !== earlier;
+    const second = await ended(few, "fail", "retried-1");
+    const index = queueKey(service.env.HOLDFAST_PREFIX, "default", "kept:failed:few");
+    await until("both are in the index", async () => {
+      const scores = await redis.zmscore(index, first, second);
+      return scores.every((score) => score !== null);
     });
+    const gate = latch();
+    gates.set("retried-0", gate.opened);
+    await operator.retry(first);
     const last = await ended(few, "fail", "retried-2");
+    await until("it has left the index", async () => (await redis.zscore(index, first)) === null);
+    expect(await producer.status(first)).toMatchObject({ state: "active" });
+    gate.open();
     await until("the latest two are left", async () => {
       const { jobs: left } = await operator.list({ type: "few", state: "failed", limit: 10 });
-      return left.length === 2 && left[0]?.id === last && left[1]?.id === first;
+      return left.length === 2 && left[0]?.id === first && left[1]?.id === last;
     });
   });
 });

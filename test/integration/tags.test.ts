@@ -112,6 +112,9 @@ describe("tags", withProcesses, () => {
     await operator.retry(id);
     const { jobs } = await operator.list({ tag: "retried", state: "waiting", limit: 5 });
     expect(jobs).toMatchObject([{ id, tags: ["retried"] }]);
+    await operator.cancel(id);
+    await operator.delete(id, "tests");
+    expect(await redis.exists(keyOf("tag:retried"))).toBe(0);
   });
 
   it("forget jobs that BullMQ has removed: when they are found, and by the sweep", async () => {
