@@ -2,24 +2,26 @@ import { runCommand, say } from "../test/support/command.ts";
 import { startRedisServer } from "../test/support/redis-server.ts";
 import { plainTable } from "../test/support/report.ts";
 import { measureCost } from "./flow/cost.ts";
+import { measureKeyed } from "./flow/keyed.ts";
 import { measureOrder } from "./flow/order.ts";
 
 const usage = `npm run flow -- [options]
 
 Measures queues that are shared fairly: when a small tenant's job starts, in which ratio weights are served, and what a fair
-submission costs Redis, against a plain one.
+submission costs Redis, against a plain one. Then jobs that run one at a time for each key, against the same without keys: how
+many a second, and whether any ran beside another of its key or out of order.
 
   --quick  a short form
   --help   shows this text
 
 Exit codes: 0 the order is as promised, 1 it is not, 2 wrong usage.`;
 
-const full = { waiting: 100_000, rounds: 60 };
-const quick = { waiting: 10_000, rounds: 10 };
+const full = { waiting: 100_000, rounds: 60, keyed: { jobs: 100_000, keys: 1_000, workers: 4, rounds: 2 } };
+const quick = { waiting: 10_000, rounds: 10, keyed: { jobs: 5_000, keys: 250, workers: 4, rounds: 1 } };
 const SLOTS = 10;
 
 await runCommand(usage, { quick: { type: "boolean", default: false } }, async ({ quick: isQuick }) => {
-  const { waiting, rounds } = isQuick ? quick : full;
+  const { waiting, rounds, keyed } = isQuick ? quick : full;
   // The disk is not measured.
   const server = await startRedisServer({ args: ["--appendfsync", "no"] });
   try {
@@ -35,6 +37,12 @@ await runCommand(usage, { quick: { type: "boolean", default: false } }, async ({
       cost.toFixed(2),
     ]);
     say(plainTable({ head: ["submissions in one command", "plain, µs of Redis", "fair", "ratio"], rows }));
+    const cost = await measureKeyed(server.url, keyed);
+    say(
+      `${keyed.jobs} jobs, ${keyed.workers} workers: ${Math.round(cost.plain)} a second; one at a time for each of ${keyed.keys} ` +
+        `keys ${Math.round(cost.keyed)}, ${cost.ratio.toFixed(2)} times as many, ${cost.early} too early or out of order.`,
+    );
+    if (cost.early > 0) return 1;
     return startedAs <= SLOTS + 1 && Math.abs(ratio / 3 - 1) < 0.05 ? 0 : 1;
   } finally {
     await server.stop();

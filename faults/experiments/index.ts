@@ -27,6 +27,7 @@ import { oddEffects } from "./25-odd-effects.ts";
 import { corruptValues } from "./26-corrupt-values.ts";
 import { cluster } from "./27-cluster.ts";
 import { partitions } from "./28-partitions.ts";
+import { lanes } from "./29-lanes.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -58,4 +59,5 @@ export const experiments: readonly Experiment[] = [
   corruptValues,
   cluster,
   partitions,
+  lanes,
 ];

@@ -19,7 +19,17 @@ export interface Acknowledged {
 export type Submitter = (submission: Submission) => Promise<Pick<Receipt, "id" | "duplicate">>;
 
 export interface Submission {
-  readonly type: "act" | "late" | "refused" | "probed" | "bystander" | "poison" | "blocking" | "odd";
+  readonly type:
+    | "act"
+    | "late"
+    | "refused"
+    | "probed"
+    | "bystander"
+    | "poison"
+    | "blocking"
+    | "odd"
+    | "single"
+    | "triple";
   readonly idempotencyKey: string;
   readonly payload: object;
 }

@@ -111,6 +111,37 @@ export const bystander = defineJob({
   timeoutMs: 10_000,
 });
 
+const inLane = z.strictObject({
+  lane: z.string(),
+  /** Among the jobs of the lane, from 0. */
+  place: z.int().min(0),
+  ms: z.int().min(0),
+  /** Attempts that fail before one succeeds. */
+  failures: z.int().min(0),
+  inject: z.strictObject({ at: z.literal("finish:after"), how: z.enum(injectionKinds) }).optional(),
+});
+export type LanePayload = z.output<typeof inLane>;
+
+/** Notifies the witness when it begins and ends; one at a time for each lane. */
+export const single = defineJob({
+  type: "single",
+  payload: inLane,
+  result,
+  retry: manyAttempts,
+  timeoutMs: 60_000,
+  concurrency: { key: ({ lane }) => lane, limit: 1 },
+});
+
+/** Three at a time for each lane. */
+export const triple = defineJob({
+  type: "triple",
+  payload: inLane,
+  result,
+  retry: manyAttempts,
+  timeoutMs: 60_000,
+  concurrency: { key: ({ lane }) => lane, limit: 3 },
+});
+
 /** Returns, throws or reports invalid values. */
 export const odd = defineJob({
   type: "odd",
@@ -131,7 +162,7 @@ export const tick = defineJob({
 });
 
 export default defineConfig({
-  jobs: [act, late, refused, probed, poison, blocking, declined, bystander, odd, tick],
+  jobs: [act, late, refused, probed, poison, blocking, declined, bystander, single, triple, odd, tick],
   handlers: async () => (await import("./handlers.ts")).handlers,
   schedules: [
     defineSchedule({

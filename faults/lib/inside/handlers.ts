@@ -8,16 +8,25 @@ import {
   blocking,
   bystander,
   declined,
+  type LanePayload,
   late,
   odd,
   poison,
   probed,
   refused,
+  single,
   tick,
+  triple,
 } from "./application.ts";
 import { arm, pass } from "./injection.ts";
 import { oddValues } from "./odd-values.ts";
 import { trace } from "./trace.ts";
+
+interface LaneAttempt {
+  readonly payload: LanePayload;
+  readonly jobId: string;
+  readonly attempt: number;
+}
 
 /** Grows with each attempt, so that a worker with faults gets the job before its attempts are used up. */
 const DECLINED_MS = 300;
@@ -98,6 +107,21 @@ const bystanderHandler = bystander.handler(async ({ payload, jobId }) => {
   return {};
 });
 
+async function runInLane({ payload, jobId, attempt }: LaneAttempt) {
+  trace("begun", jobId);
+  const { lane, place, ms, failures, inject } = payload;
+  if (!arm(jobId, inject)) throw new RetryAfterError(DECLINED_MS * attempt);
+  const notify = (what: string) => post(`${what}/${place}`, lane);
+  await notify("begin");
+  await sleep(ms);
+  if (attempt <= failures) throw new Error("on request");
+  await notify("end");
+  return {};
+}
+
+const singleHandler = single.handler(runInLane);
+const tripleHandler = triple.handler(runInLane);
+
 const oddHandler = odd.handler(({ payload, progress }) => oddValues[payload.kind](progress));
 
 export const handlers = [
@@ -110,6 +134,8 @@ export const handlers = [
   blockingHandler,
   declinedHandler,
   bystanderHandler,
+  singleHandler,
+  tripleHandler,
   oddHandler,
 ];
 
@@ -122,9 +148,7 @@ async function notifyWitness(
 ): Promise<void> {
   await pass("effect:begun", jobId);
   await sleep(payload.beforeMs);
-  const body = JSON.stringify({ key: call.key, job, life: process.env.LAB_LIFE });
-  const answer = await fetch(process.env.LAB_WITNESS ?? "", { method: "POST", body, signal: call.signal });
-  await answer.arrayBuffer();
+  await post(call.key, job, call.signal);
   await pass("effect:recorded", jobId);
   await sleep(payload.afterMs);
 }
@@ -140,4 +164,10 @@ async function traced(jobId: string, run: () => Promise<unknown>): Promise<void>
     trace("threw", jobId, `${code}/${isLate ? "LATE" : cause}`);
     throw error;
   }
+}
+
+async function post(key: string, job: string, signal: AbortSignal | null = null): Promise<void> {
+  const body = JSON.stringify({ key, job, life: process.env.LAB_LIFE });
+  const answer = await fetch(process.env.LAB_WITNESS ?? "", { method: "POST", body, signal });
+  await answer.arrayBuffer();
 }
