@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -120,7 +121,7 @@ async function runInLane({ payload, jobId, attempt }: LaneAttempt) {
   trace("begun", jobId);
   const { lane, place, ms, failures, inject } = payload;
   if (!arm(jobId, inject)) throw new RetryAfterError(DECLINED_MS * attempt);
-  const notify = (what: string) => post(`${what}/${place}`, lane);
+  const notify = (what: string) => post(`${what}/${place}/${randomUUID()}`, lane);
   await notify("begin");
   await sleep(ms);
   if (attempt <= failures) throw new Error("on request");
