@@ -28,10 +28,11 @@ local since = math.min(
   readySince(redis.call("ZRANGE", key("prioritized"), 0, 0)[1]),
   due and math.floor(due / DUE_SCALE) or now
 )
+local held = heldCount(prefix)
 local doubt = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")[2]
 
 return {
-  redis.call("LLEN", key("wait")) + redis.call("LLEN", key("paused")),
+  redis.call("LLEN", key("wait")) + redis.call("LLEN", key("paused")) + held,
   redis.call("ZCARD", key("prioritized")),
   redis.call("ZCARD", key("delayed")),
   redis.call("LLEN", key("active")),
@@ -42,5 +43,5 @@ return {
   now - since,
   doubt and now - doubt or 0,
   redis.call("HEXISTS", key("meta"), "paused"),
-  redis.call("ZCARD", key("waiting-children")),
+  redis.call("ZCARD", key("waiting-children")) - held,
 }

@@ -8,8 +8,18 @@ const children = loadInclude(import.meta.url, "children.lua");
 export const readJobLua = jobStateLua + children + loadInclude(import.meta.url, "read-job.lua");
 const enqueue = loadInclude(import.meta.url, "fairness.lua") + loadInclude(import.meta.url, "enqueue.lua");
 export const enqueueLua = encodingsLua + enqueue;
+const lanes = loadInclude(import.meta.url, "lanes.lua");
 const placeJob = loadInclude(import.meta.url, "place-job.lua");
-export const placeJobLua = enqueueLua + placeJob;
-export const flowLua = jobStateLua + enqueue + loadInclude(import.meta.url, "flow.lua");
-export const placeInFlowLua = flowLua + placeJob + children + loadInclude(import.meta.url, "adopt-child.lua");
-export const retryFailedJobLua = flowLua + loadInclude(import.meta.url, "retry-failed-job.lua");
+export const placeJobLua = enqueueLua + lanes + placeJob;
+export const letInLua = jobStateLua + enqueue + lanes + loadInclude(import.meta.url, "let-in.lua");
+const flow = loadInclude(import.meta.url, "flow.lua");
+export const endByHandLua = letInLua + flow;
+export const placeInFlowLua =
+  jobStateLua +
+  enqueue +
+  lanes +
+  flow +
+  placeJob +
+  children +
+  loadInclude(import.meta.url, "adopt-child.lua");
+export const retryFailedJobLua = endByHandLua + loadInclude(import.meta.url, "retry-failed-job.lua");

@@ -103,14 +103,16 @@ export function jobArgs(store: QueueStore, job: NewJob): ScriptArgs {
 }
 
 /** The options that workers need, as JSON. BullMQ would repeat id and deduplication key here. */
-function bullmqOptions({ retry, timing: { delayMs, priority, startBy }, trace }: NewJob): string {
+function bullmqOptions({ retry, timing, extras, trace }: NewJob): string {
+  const { delayMs, priority, startBy } = timing;
   return JSON.stringify({
     attempts: retry.attempts,
     backoff: bullmqBackoff(retry.backoff),
     delay: delayMs > 0 ? delayMs : undefined,
     priority: priority > 0 ? priority : undefined,
-    // Ours: BullMQ passes it on.
+    // Ours: BullMQ passes them on.
     startBy,
+    lane: extras?.lane?.hash,
     // BullMQ's short name for the context of its telemetry.
     tm: trace,
   });

@@ -1,8 +1,8 @@
 --[[
   Adds new jobs to a queue. Leaves in Redis what BullMQ's own scripts leave for each job; what concerns the whole queue is read and
-  written once: beginPlacing comes first, finishPlacing last. Included by other scripts. Needs now.lua and enqueue.lua with its own.
+  written once: beginPlacing comes first, finishPlacing last. Included by other scripts. Needs now.lua and lanes.lua with its own.
 
-  A job's `extras` are "" for most jobs. Otherwise JSON: what only some jobs have.
+  A job's `extras` are "" for most jobs. Otherwise JSON of what only some jobs have: lane { hash, limit }.
 ]]
 local queueStart, placedAt, submittedAt, mayRun, eventsMax
 local newWaiting, hasReady, hasDelayed = {}, false, false
@@ -30,16 +30,6 @@ local function writeJob(id, name, data, options, delay, priority, turn)
   redis.call("XADD", queueStart .. "events", "*", "event", "added", "jobId", id, "name", name)
 end
 
--- Behind the jobs of the same millisecond.
-local function addDelayed(id, delay)
-  local due = placedAt + delay
-  local least, most = due * DUE_SCALE, due * DUE_SCALE + DUE_SCALE - 1
-  local last = redis.call("ZREVRANGEBYSCORE", queueStart .. "delayed", most, least, "WITHSCORES", "LIMIT", 0, 1)[2]
-  redis.call("ZADD", queueStart .. "delayed", last and math.min(tonumber(last) + 1, most) or least, id)
-  emit(queueStart, eventsMax, "delayed", "jobId", id, "delay", due)
-  hasDelayed = true
-end
-
 local function addReady(id, priority, turn)
   if turn then
     addFair(queueStart, id, priority, turn)
@@ -57,7 +47,14 @@ local function placeJob(id, name, data, options, delayMs, priority, turn, extras
   local delay, order = tonumber(delayMs), tonumber(priority)
   if turn == "" then turn = nil end
   writeJob(id, name, data, options, delay, order, turn)
-  if delay > 0 then addDelayed(id, delay) else addReady(id, order, turn) end
+  local lane = extras ~= "" and cjson.decode(extras).lane
+  if lane and joinLane(queueStart, id, lane, placedAt + delay, placedAt, eventsMax) then return end
+  if delay > 0 then
+    addDelayed(queueStart, id, placedAt + delay, eventsMax)
+    hasDelayed = true
+  else
+    addReady(id, order, turn)
+  end
 end
 
 -- Returns the job that has the key; false where it is this one, now placed.
@@ -76,8 +73,5 @@ local function finishPlacing(count)
   redis.call("INCRBY", queueStart .. "id", count)
   if #newWaiting > 0 then redis.call("LPUSH", queueStart .. "wait", unpack(newWaiting)) end
   if hasReady and mayRun then wakeWorker(queueStart) end
-  if hasDelayed then
-    local due = redis.call("ZRANGE", queueStart .. "delayed", 0, 0, "WITHSCORES")[2]
-    redis.call("ZADD", queueStart .. "marker", tonumber(due) / DUE_SCALE, "1")
-  end
+  if hasDelayed then wakeWhenDue(queueStart) end
 end

@@ -31,6 +31,10 @@ export function queueKeys(prefix: string, queue: string) {
     active: key("active"),
     completed: key("completed"),
     failed: key("failed"),
+    /** The jobs that are held in their lanes, before parents that wait for children. */
+    held: key("waiting-children"),
+    /** Lanes that have jobs, scored by when the sweep looks at them. */
+    lanes: key("lanes"),
     /** Who paused the queue or limits it by hand, and what the application declares. */
     control: key("control"),
     events: key("events"),

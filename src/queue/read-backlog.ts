@@ -2,7 +2,7 @@ import { type JobState, jobStates } from "../queue/job-state.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { SILENT_AFTER_MS } from "./heartbeat.ts";
-import { encodingsLua } from "./includes.ts";
+import { jobStateLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** How many jobs, workers and doubts a queue has. */
@@ -19,7 +19,7 @@ export interface Backlog {
   readonly isPaused: boolean;
 }
 
-const script = loadScript(import.meta.url, "backlog.lua", nowLua, encodingsLua);
+const script = loadScript(import.meta.url, "backlog.lua", nowLua, jobStateLua);
 
 /** Reads a partition's backlog in one step, at the same cost at any depth. */
 export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog> {

@@ -4,13 +4,21 @@
 
   Returns the values, or false where there is no job; then its deduplication key, where it has asked for an effect.
 ]]
+-- The lane that holds a job, how many jobs are before it there, and the limit.
+local function heldIn(prefix, id)
+  local lane, limit = laneOf(prefix, id)
+  local behind = lane and redis.call("ZRANK", prefix .. "lane:" .. lane, id)
+  return behind and { lane, behind, tonumber(limit) }
+end
+
 local function readJob(prefix, id)
   -- A key that holds no hash is no job of ours, and must not keep the others from being read.
   local values = redis.pcall("HMGET", prefix .. id, "name", "dedupKey", "timestamp", "opts", "atm", "progress",
     "processedOn", "finishedOn", "returnvalue", "failedReason", "parentKey", "flow")
   if values.err or not values[1] then return false end
-  local state, due = jobState(prefix, id)
-  local job = { state, due and math.floor(due) or false, unpack(values, 1, 11) }
-  job[14] = values[12] and { countChildren(prefix .. id) } or false
-  return job, values[2]
+  local state, due, isHeld = jobState(prefix, id)
+  local read = { state, due and math.floor(due) or false, unpack(values, 1, 11) }
+  read[14] = values[12] and { countChildren(prefix .. id) } or false
+  read[15] = isHeld and heldIn(prefix, id) or false
+  return read, values[2]
 end

@@ -1,7 +1,7 @@
 --[[
-  Returns a failed job to its queue with all its attempts before it, as BullMQ's reprocessJob does. Its delivery count stays:
-  that must be unique to each attempt. In a flow, its parent waits for it again, and a parent for its children. Included by other scripts.
-  Needs enqueue.lua, fairness.lua and flow.lua.
+  Returns a failed job to its queue with all its attempts before it, as BullMQ's reprocessJob does; a job of a lane joins it again, at its
+  end. Its delivery count stays: that must be unique to each attempt. In a flow, its parent waits for it again, and a parent for its
+  children. Included by other scripts. Needs let-in.lua and flow.lua with their own.
 
   Returns whether the job was failed
 ]]
@@ -45,21 +45,15 @@ end
 
 local function retryFailedJob(prefix, id)
   if redis.call("ZREM", prefix .. "failed", id) == 0 then return false end
-  local job = prefix .. id
+  local job, now = prefix .. id, nowMs()
   redis.call("HDEL", job, "finishedOn", "processedOn", "failedReason", "defa", "atm", "stc", "deferredAtCrash", "deferrals", "snoozes")
   rejoinParent(prefix, id)
-  if awaitsChildren(prefix, id, nowMs()) then return true end
-  local isOpen, maxEvents = readMeta(prefix)
-  local stored, turn = unpack(redis.call("HMGET", job, "priority", "turn"))
-  local priority = tonumber(stored or 0)
-  if turn then
-    addFair(prefix, id, priority, turn)
-  elseif priority > 0 then
-    addPrioritized(prefix, id, priority)
+  if awaitsChildren(prefix, id, now) then return true end
+  local lane = laneOf(prefix, id)
+  if lane then
+    rejoinLane(prefix, id, lane, now)
   else
-    redis.call("LPUSH", prefix .. "wait", id)
+    putInLine(prefix, id, 0, 0, "failed")
   end
-  if isOpen then wakeWorker(prefix) end
-  emit(prefix, maxEvents, "waiting", "jobId", id, "prev", "failed")
   return true
 end

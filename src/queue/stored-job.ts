@@ -28,6 +28,17 @@ export interface StoredJob {
   readonly parentKey: Text;
   /** Of a flow's parent. */
   readonly children: ChildCounts | null;
+  /** Undefined unless it is held in its lane. */
+  readonly held: Held | undefined;
+}
+
+/** What a job waits for that is held: until fewer than `limit` jobs of its lane are under way, and it is its turn. */
+export interface Held {
+  /** Hash of its concurrency key. */
+  readonly lane: string;
+  /** How many jobs of the lane are before it, those under way included. */
+  readonly behind: number;
+  readonly limit: number;
 }
 
 /** How many children of a parent wait or run, have completed, have failed. */
@@ -49,11 +60,12 @@ export type JobValues = readonly [
   failure: Text,
   parentKey: Text,
   children: ChildCounts | null,
+  held: readonly [lane: string, behind: number, limit: number] | null,
 ];
 
 export function storedJob(id: string, values: JobValues): StoredJob {
   const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;
-  const [progress, startedAt, finishedAt, result, failure, parentKey, children] = more;
+  const [progress, startedAt, finishedAt, result, failure, parentKey, children, held] = more;
   return {
     id,
     state,
@@ -70,6 +82,7 @@ export function storedJob(id: string, values: JobValues): StoredJob {
     failure,
     parentKey,
     children,
+    held: held === null ? undefined : { lane: held[0], behind: held[1], limit: held[2] },
   };
 }
 

@@ -20,6 +20,16 @@ export const jobStatusSchema = z.object({
   submittedAt: instant,
   startedAt: instant.nullable().meta({ description: "When the latest attempt began." }),
   finishedAt: instant.nullable(),
+  held: z
+    .object({
+      lane: z.string().meta({ description: "Hash of its concurrency key: equal in jobs of one key." }),
+      behind: z
+        .int()
+        .meta({ description: "How many jobs of its key are before it, those under way included." }),
+      limit: z.int().meta({ description: "How many jobs of its key may be under way at a time." }),
+    })
+    .optional()
+    .meta({ description: "Only of a waiting job that waits for others of its concurrency key." }),
   nextAttemptAt: instant.nullable().meta({ description: "When a delayed job is due." }),
   result: z.unknown().meta({ description: "What the handler returned; null until completed." }),
   error: z

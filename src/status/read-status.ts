@@ -90,6 +90,7 @@ function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[])
     id,
     type: job.type,
     state,
+    ...(job.held !== undefined && { held: job.held }),
     attemptsMade: reading.int("attemptsMade", job.attemptsMade, 0),
     maxAttempts: reading.int("maxAttempts", optionsIn(reading, job.options).attempts, 1),
     progress: reading.value(

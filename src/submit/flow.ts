@@ -107,6 +107,11 @@ function validParent(
   const excluded = (["delayMs", "runAt", "startWithinMs"] as const).filter(
     (name) => parent.options[name] !== undefined,
   );
+  if (parent.keyed !== undefined) {
+    const message =
+      "expected a type without concurrency: a parent that waits for its turn could keep its children from theirs";
+    throw malformed([{ pointer: "/type", message }]);
+  }
   if (excluded.length === 0) return parent;
   const message = "expected none: a parent may run when its children have ended";
   throw malformed(excluded.map((name) => ({ pointer: `/options/${name}`, message })));

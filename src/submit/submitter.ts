@@ -10,14 +10,14 @@ import type { Receipt } from "../job/submit-options.ts";
 import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { openFingerprintSecrets } from "../queue/fingerprint-secrets.ts";
 import { createJobAdder } from "../queue/job-adder.ts";
-import type { NewJob, Timing } from "../queue/new-job.ts";
+import type { JobExtras, NewJob, Timing } from "../queue/new-job.ts";
 import { LayoutChanged } from "../queue/partitions.ts";
 import { openQueueMemory } from "../queue/queue-memory.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import type { Events } from "../telemetry/events.ts";
 import { traceCarrier } from "../telemetry/tracing.ts";
 import { openTrailAdder } from "./dedup-trail.ts";
-import { fingerprintOf, tenantHashOf } from "./fingerprint.ts";
+import { fingerprintOf, laneHashOf, tenantHashOf } from "./fingerprint.ts";
 import { createFlowSubmitter } from "./flow-submitter.ts";
 import { timingOf } from "./submission.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
@@ -70,7 +70,8 @@ export function createSubmitter(
     const timing = timingIn(submission, clock.now(), secret);
     const dedup = { key: dedupKeyOf(type, idempotencyKey), holdMs: retentionMs + timing.delayMs };
     const envelope = { key: idempotencyKey, payload };
-    return { timing, dedup, type, retry, envelope, trace: traceCarrier() };
+    const extras = extrasOf(submission, secret);
+    return { timing, dedup, type, retry, envelope, extras, trace: traceCarrier() };
   }
 
   async function enqueue(submission: ValidSubmission, content: string, secret: string): Promise<Receipt> {
@@ -141,6 +142,12 @@ function fairTiming(timing: Timing, { key, weight }: FairShare, secret: string):
 function timingIn({ contract, options, share }: ValidSubmission, now: number, secret: string): Timing {
   const timing = timingOf(options, now, contract.startWithinMs);
   return share === undefined ? timing : fairTiming(timing, share, secret);
+}
+
+/** Undefined for most jobs. */
+function extrasOf({ keyed }: ValidSubmission, secret: string): JobExtras | undefined {
+  if (keyed === undefined) return undefined;
+  return { lane: { hash: laneHashOf(secret, keyed.key), limit: keyed.limit } };
 }
 
 /** A queue is not divided again within one submission. */
