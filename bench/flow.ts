@@ -4,12 +4,13 @@ import { plainTable } from "../test/support/report.ts";
 import { measureCost } from "./flow/cost.ts";
 import { measureKeyed } from "./flow/keyed.ts";
 import { measureOrder } from "./flow/order.ts";
+import { measureTags } from "./flow/tags.ts";
 
 const usage = `npm run flow -- [options]
 
-Measures queues that are shared fairly: when a small tenant's job starts, in which ratio weights are served, and what a fair
-submission costs Redis, against a plain one. Then jobs that run one at a time for each key, against the same without keys: how
-many a second, and whether any ran beside another of its key or out of order.
+Measures what tags cost with many jobs, and queues that are shared fairly: when a small tenant's job starts, in which ratio weights
+are served, and what a fair submission costs Redis, against a plain one. Then jobs that run one at a time for each key, against the
+same without keys: how many a second, and whether any ran beside another of its key or out of order.
 
   --quick  a short form
   --help   shows this text
@@ -37,12 +38,20 @@ await runCommand(usage, { quick: { type: "boolean", default: false } }, async ({
       cost.toFixed(2),
     ]);
     say(plainTable({ head: ["submissions in one command", "plain, µs of Redis", "fair", "ratio"], rows }));
-    const cost = await measureKeyed(server.url, keyed);
+    const oneAtATime = await measureKeyed(server.url, keyed);
     say(
-      `${keyed.jobs} jobs, ${keyed.workers} workers: ${Math.round(cost.plain)} a second; one at a time for each of ${keyed.keys} ` +
-        `keys ${Math.round(cost.keyed)}, ${cost.ratio.toFixed(2)} times as many, ${cost.early} too early or out of order.`,
+      `${keyed.jobs} jobs, ${keyed.workers} workers: ${Math.round(oneAtATime.plain)} a second; one at a time for each of ${keyed.keys} ` +
+        `keys ${Math.round(oneAtATime.keyed)}, ${oneAtATime.ratio.toFixed(2)} times as many, ${oneAtATime.early} too early or out of order.`,
     );
-    if (cost.early > 0) return 1;
+    if (oneAtATime.early > 0) return 1;
+    const { rareMs, totalMs, commonMs, largeBytes, smallBytes } = await measureTags(server.url, waiting);
+    say(
+      `With ${waiting} jobs, GET /jobs?tag=… of 50: ${rareMs.toFixed(1)} ms for a rare tag (${totalMs.toFixed(1)} ms with`,
+    );
+    say(
+      `total=true), ${commonMs.toFixed(1)} ms for one that all have. Memory of an entry: ${largeBytes.toFixed(0)} bytes in a`,
+    );
+    say(`large tag, ${smallBytes.toFixed(0)} in a small one.`);
     return startedAs <= SLOTS + 1 && Math.abs(ratio / 3 - 1) < 0.05 ? 0 : 1;
   } finally {
     await server.stop();
