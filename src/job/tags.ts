@@ -11,5 +11,4 @@ export const tagSchema = z
 export const tagsSchema = z
   .array(tagSchema)
   .max(TAGS_MAX)
-  .refine((tags) => new Set(tags).size === tags.length, "expected each tag once")
-  .readonly();
+  .refine((tags) => new Set(tags).size === tags.length, "expected each tag once");

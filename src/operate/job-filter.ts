@@ -17,9 +17,15 @@ const instant = (description: string) =>
 export const jobFilterShape = {
   queue: z.string().min(1).max(64).optional(),
   type: z.string().min(1).max(64).optional(),
-  state: z.enum(jobStates).optional(),
-  tag: tagSchema.optional().meta({ description: "Submitted with this tag." }),
-  code: z.enum(codes).optional().meta({ description: "Why they failed, e.g. HANDLER_FAILED." }),
+  state: z
+    .enum(jobStates)
+    .optional()
+    .meta({ examples: ["failed"] }),
+  tag: tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
+  code: z
+    .enum(codes)
+    .optional()
+    .meta({ description: "Why they failed.", examples: ["HANDLER_FAILED"] }),
   errorText: z
     .string()
     .min(1)

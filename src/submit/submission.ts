@@ -92,7 +92,7 @@ export const submissionSchema = z.strictObject({
 export function submissionOf<PayloadIn>(
   { type }: ProducibleJob<PayloadIn>,
   payload: unknown,
-  { idempotencyKey, runAt, startBy, ...options }: SubmitOptions,
+  { idempotencyKey, runAt, startBy, tags, ...options }: SubmitOptions,
 ): z.input<typeof submissionSchema> {
   return {
     type,
@@ -102,6 +102,7 @@ export function submissionOf<PayloadIn>(
       ...options,
       ...(runAt !== undefined && { runAt: runAt.toISOString() }),
       ...(startBy !== undefined && { startBy: startBy.toISOString() }),
+      ...(tags !== undefined && { tags: [...tags] }),
     },
   };
 }
