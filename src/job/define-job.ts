@@ -3,6 +3,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { AttemptFunction } from "./attempt.ts";
 import { type EffectDeclaration, type EffectDeclarations, effectDeclarationSchema } from "./effect.ts";
 import type { Fairness } from "./fairness.ts";
+import { type OnChildFailure, onChildFailures } from "./flow.ts";
 import { KEYED_LIMIT_MAX, type KeyedConcurrency } from "./keyed-concurrency.ts";
 import { type PointerInto, type Redaction, strayPointers } from "./redaction.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
@@ -27,6 +28,7 @@ export interface JobContract<
   readonly startWithinMs: number | undefined;
   readonly fairness: Fairness<Payload> | undefined;
   readonly concurrency: KeyedConcurrency<Payload> | undefined;
+  readonly onChildFailure: OnChildFailure;
   readonly redact: Redaction;
   readonly requiredVariables: readonly string[];
   /**
@@ -105,6 +107,13 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    */
   readonly concurrency?: KeyedConcurrency<NoInfer<Payload>>;
   /**
+   * What a failed child means, where the job is the parent of a flow: `fail`, it fails at once with `CHILD_FAILED`; `continue`, it runs when
+   * all children have ended, and sees which failed. A flow can say otherwise.
+   *
+   * @default "fail"
+   */
+  readonly onChildFailure?: OnChildFailure;
+  /**
    * Where secrets are, as JSON pointers. A step `*` is every member or element. Operators see `[redacted]` there; errors and
    * log lines that quote a secret of the payload do not show it.
    *
@@ -152,6 +161,7 @@ const definitionSchema = z.strictObject({
   concurrency: z
     .strictObject({ key: functionSchema, limit: z.number().int().min(1).max(KEYED_LIMIT_MAX) })
     .optional(),
+  onChildFailure: z.enum(onChildFailures).optional(),
   redact: z
     .strictObject({ payload: z.array(z.string()).optional(), result: z.array(z.string()).optional() })
     .optional(),
@@ -189,6 +199,7 @@ export function defineJob<
     startWithinMs: definition.startWithinMs,
     fairness: definition.fairness,
     concurrency: definition.concurrency,
+    onChildFailure: definition.onChildFailure ?? "fail",
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
     requiredVariables: definition.requiredVariables ?? [],
     // The cast is safe: the worker checks the payload against this contract before it calls `run`.

@@ -1,7 +1,8 @@
 #!lua
 --[[
   Cancels a job. A waiting job fails at once, without a worker. An active one is marked, and its worker notified: BullMQ fails a
-  job with this mark the next time it is claimed. Atomic: the next job of its lane is let in, and no worker claims it meanwhile.
+  job with this mark the next time it is claimed. A parent that is cancelled gets no further children; those that it has go on.
+  Atomic: the next job of its lane is let in, and no worker claims it meanwhile.
 
   KEYS[1] the job; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] the reason, as it is stored with the job
@@ -34,4 +35,6 @@ redis.call("HSET", KEYS[1], "failedReason", reason, "finishedOn", now)
 redis.call("XADD", prefix .. "events", "*", "event", "failed", "jobId", id, "failedReason", reason, "prev", "waiting")
 local lane = laneOf(prefix, id)
 if lane then leaveLane(prefix, id, lane, now) end
+cancelFlow(KEYS[1])
+failChild(prefix, id, reason, now)
 return "cancelled"

@@ -87,8 +87,9 @@ export async function findJobs(
   return { ids, scanned, next: { queue, list, offset: nextOffset, lastId: nextLastId } };
 }
 
-function kindOf(list: JobList): "list" | "ascending" | "descending" | "held" {
+function kindOf(list: JobList): "list" | "ascending" | "descending" | "held" | "parents" {
   if (list === "held") return list;
+  if (list === "waiting-children") return "parents";
   if (lists.has(list)) return "list";
   return newestFirst.has(list) ? "descending" : "ascending";
 }

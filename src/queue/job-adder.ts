@@ -8,7 +8,7 @@ import type { Written } from "../redis/writer.ts";
 import { placeJobLua } from "./includes.ts";
 import type { NewJob } from "./new-job.ts";
 import { LayoutChanged } from "./partitions.ts";
-import type { WritableQueueStore } from "./queue-store.ts";
+import type { QueueStore, WritableQueueStore } from "./queue-store.ts";
 
 /** Adds jobs to one queue. */
 export interface JobAdder {
@@ -23,9 +23,9 @@ export interface JobAdder {
 }
 
 /** About as many commands as Redis reads at once. */
-const TOGETHER_MAX = 32;
+export const TOGETHER_MAX = 32;
 /** A command blocks Redis for everybody: this many characters take some milliseconds. */
-const CHARACTERS_MAX = 1_048_576;
+export const CHARACTERS_MAX = 1_048_576;
 /** Jobs added without a look at Redis's memory: at most 7 MiB. */
 const UNCHECKED_MAX = 7;
 
@@ -41,22 +41,9 @@ export function createJobAdder(store: WritableQueueStore): JobAdder {
   });
   return {
     async add(job) {
-      const { id, type, timing, dedup } = job;
-      const data = JSON.stringify(store.encryptValue(id, "data", job.envelope));
-      const claim = [dedup.key, dedup.holdMs] as const;
-      const holder = await add([
-        id,
-        type,
-        data,
-        bullmqOptions(job),
-        ...claim,
-        timing.delayMs,
-        timing.priority,
-        timing.turn === undefined ? "" : `${timing.turn.tenant} ${timing.turn.rounds}`,
-        job.extras === undefined ? "" : JSON.stringify(job.extras),
-      ]);
+      const holder = await add(jobArgs(store, job));
       if (holder === 0) throw redisFull();
-      return holder ?? id;
+      return holder ?? job.id;
     },
   };
 }
@@ -84,8 +71,8 @@ function counted({ reply, unconfirmed }: Written): CountedReply<Holder[]> {
 /** The job that has the key: null for the added one, 0 where there was no room. */
 type Holder = string | null | 0;
 
-/** One job, as the script reads it. */
-type ScriptArgs = readonly [
+/** One job, as scripts read it. */
+export type ScriptArgs = readonly [
   id: string,
   name: string,
   data: string,
@@ -97,6 +84,23 @@ type ScriptArgs = readonly [
   turn: string,
   extras: string,
 ];
+
+export function jobArgs(store: QueueStore, job: NewJob): ScriptArgs {
+  const { id, type, timing, dedup } = job;
+  const data = JSON.stringify(store.encryptValue(id, "data", job.envelope));
+  const claim = [dedup.key, dedup.holdMs] as const;
+  return [
+    id,
+    type,
+    data,
+    bullmqOptions(job),
+    ...claim,
+    timing.delayMs,
+    timing.priority,
+    timing.turn === undefined ? "" : `${timing.turn.tenant} ${timing.turn.rounds}`,
+    job.extras === undefined ? "" : JSON.stringify(job.extras),
+  ];
+}
 
 /** The options that workers need, as JSON. BullMQ would repeat id and deduplication key here. */
 function bullmqOptions({ retry, timing, extras, trace }: NewJob): string {

@@ -20,8 +20,10 @@ local function jobState(prefix, id)
   if redis.call("ZSCORE", prefix .. "prioritized", id) then return "prioritized" end
   local due = redis.call("ZSCORE", prefix .. "delayed", id)
   if due then return "delayed", due / DUE_SCALE end
-  local score = redis.call("ZSCORE", prefix .. "waiting-children", id)
-  return "waiting", nil, score and tonumber(score) < 0
+  local score = tonumber(redis.call("ZSCORE", prefix .. "waiting-children", id))
+  if score and score >= 0 then return "waiting-children" end
+  -- BullMQ has no state for a job that is held in a lane.
+  return "waiting", nil, score ~= nil
 end
 
 local function hasEnded(state)

@@ -14,8 +14,17 @@ export function queueKeys(prefix: string, queue: string) {
     /** What all keys of the queue begin with. Scripts complete it. */
     start: key(""),
     job: (id: string) => key(id),
+    /** Of a parent, as BullMQ has them; flow.lua explains them. */
+    children: (id: string) => ({
+      dependencies: key(`${id}:dependencies`),
+      processed: key(`${id}:processed`),
+      failed: key(`${id}:failed`),
+      unsuccessful: key(`${id}:unsuccessful`),
+    }),
     jobLogs: (id: string) => key(`${id}:logs`),
     waiting: key("wait"),
+    /** Parents of flows, until their children have ended. */
+    "waiting-children": key("waiting-children"),
     paused: key("paused"),
     prioritized: key("prioritized"),
     delayed: key("delayed"),

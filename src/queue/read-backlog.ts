@@ -37,9 +37,18 @@ export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog
     waitingMs,
     doubtMs,
     paused,
+    waitingChildren,
   ] = reply as Numbers;
   return {
-    jobs: { waiting, prioritized, delayed, active, completed, failed },
+    jobs: {
+      waiting,
+      "waiting-children": waitingChildren,
+      prioritized,
+      delayed,
+      active,
+      completed,
+      failed,
+    },
     workers,
     oldestWaitingMs: waitingMs,
     doubts,
@@ -67,7 +76,20 @@ function together(a: Backlog, b: Backlog): Backlog {
   };
 }
 
-type Numbers = [number, number, number, number, number, number, number, number, number, number, number];
+type Numbers = [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
 
 /** BullMQ's score of a due time is milliseconds × 4096; see encodings.lua. */
 const DUE_SCALE = 4096;

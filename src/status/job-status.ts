@@ -52,6 +52,16 @@ export const jobStatusSchema = z.object({
       }),
     )
     .meta({ description: "The job's side effects, as far as they were begun." }),
+  parentId: z.string().optional().meta({ description: "The parent of the flow that the job belongs to." }),
+  children: z
+    .object({
+      total: z.int(),
+      waiting: z.int().meta({ description: "Those that have not ended." }),
+      completed: z.int(),
+      failed: z.int(),
+    })
+    .optional()
+    .meta({ description: "How many children the parent of a flow has." }),
 });
 
 export type JobStatus = Readonly<z.output<typeof jobStatusSchema>>;

@@ -54,7 +54,7 @@ export function openTestJobs(
   }
 
   async function listUnfinished(): Promise<string> {
-    const lists = ["active", "waiting", "held", "prioritized", "delayed"] as const;
+    const lists = ["active", "waiting", "held", "prioritized", "delayed", "waiting-children"] as const;
     const ids = (await Promise.all(stores.map((store) => findIds(store, lists)))).flatMap((all) => [...all]);
     const found = await Promise.all(ids.slice(0, LISTED_MAX).map(readStatus));
     const lines = found.filter((job) => job !== undefined).map(line);
