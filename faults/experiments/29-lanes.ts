@@ -69,7 +69,7 @@ interface Size {
   readonly injected: number;
 }
 
-const quick: Size = { workers: 2, keys: 6, jobsEach: 10, kills: 2, everyMs: 700, injected: 40 };
+const quick: Size = { workers: 2, keys: 4, jobsEach: 10, kills: 2, everyMs: 500, injected: 40 };
 const full: Size = { workers: 3, keys: 40, jobsEach: 40, kills: 12, everyMs: 1_500, injected: 80 };
 /** Nobody is killed at random. */
 const controlled: Size = { workers: 2, keys: 4, jobsEach: 6, kills: 0, everyMs: 0, injected: 12 };
