@@ -18,7 +18,6 @@ export const flowSchema = z.strictObject({
     .enum(onChildFailures)
     .optional()
     .meta({
-      examples: ["continue"],
       description:
         "`fail`: a failed child fails the parent at once, with CHILD_FAILED. `continue`: the parent runs when all have ended, and sees which failed. By default what the parent's type declares.",
       examples: ["fail"],
