@@ -9,6 +9,7 @@ const parameters = {
   name: "send",
   type: "welcome-email",
   state: "failed",
+  total: "true",
   idempotencyKey: "signup-42",
   "Idempotency-Key": "signup-42",
   cursor: "",
