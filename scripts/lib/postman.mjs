@@ -18,6 +18,7 @@ const parameters = {
   endedFrom: "2026-11-24T00:00:00Z",
   endedTo: "2026-11-25T00:00:00Z",
   queue: "default",
+  total: "true",
   errorText: "timed out",
   at: "2026-11-24T07:00:00Z",
 };

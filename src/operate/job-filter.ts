@@ -17,10 +17,7 @@ const instant = (description: string) =>
 export const jobFilterShape = {
   queue: z.string().min(1).max(64).optional(),
   type: z.string().min(1).max(64).optional(),
-  state: z
-    .enum(jobStates)
-    .optional()
-    .meta({ examples: ["failed"] }),
+  state: z.enum(jobStates).optional(),
   tag: tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
   code: z
     .enum(codes)

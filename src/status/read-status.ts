@@ -85,8 +85,8 @@ async function readFromQueue(
 function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[]): JobStatus {
   const { id, state } = job;
   const reading = new Reading();
-  const options = optionsIn(reading, job.options);
   const submitted = reading.time("submittedAt", job.submittedAt, isoTime(submittedAt(id)));
+  const options = optionsIn(reading, job.options);
   const status = {
     id,
     type: job.type,
