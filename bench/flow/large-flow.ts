@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createProducer, defineConfig, defineJob } from "holdfast";
 import { startWorker } from "holdfast/worker";
-import { Redis } from "ioredis";
 import { z } from "zod";
 import { until } from "../../test/support/until.ts";
 
@@ -13,8 +12,6 @@ export interface LargeFlow {
   readonly readMs: number;
   /** Whether the parent read each child once. */
   readonly isWhole: boolean;
-  /** The slowest command that Redis ran for its submission. */
-  readonly slowestUs: number;
 }
 
 /** Submits a flow of many children, and runs it. */
@@ -29,14 +26,12 @@ export async function measureLargeFlow(redisUrl: string, children: number): Prom
     HOLDFAST_LOG_LEVEL: "silent",
   };
   await using producer = await createProducer(application, env);
-  const slowest = await watchSlowest(redisUrl);
   const begun = performance.now();
   const { id } = await producer.submitFlow({
     parent: { job: whole, payload: {}, idempotencyKey: "whole" },
     children: Array.from({ length: children }, (_, at) => ({ job: part, payload: { at } })),
   });
   const submittedMs = performance.now() - begun;
-  const slowestUs = await slowest();
   const started = performance.now();
   const worker = await startWorker(application, env);
   try {
@@ -50,7 +45,7 @@ export async function measureLargeFlow(redisUrl: string, children: number): Prom
   }
   const ranMs = performance.now() - started;
   const isWhole = read.count === children && read.indexes.size === children;
-  return { submittedMs, ranMs, readMs: read.ms, isWhole, slowestUs };
+  return { submittedMs, ranMs, readMs: read.ms, isWhole };
 }
 
 function applicationOf(read: { indexes: Set<number>; count: number; ms: number }) {
@@ -82,16 +77,4 @@ function applicationOf(read: { indexes: Set<number>; count: number; ms: number }
     }),
   ];
   return { part, whole, application: defineConfig({ jobs: [part, whole], handlers: async () => handlers }) };
-}
-
-/** @returns reads the longest that one command has taken from now on, in µs; 0 if none took 100 */
-async function watchSlowest(redisUrl: string): Promise<() => Promise<number>> {
-  const client = new Redis(redisUrl);
-  await client.config("SET", "slowlog-log-slower-than", "100");
-  await client.slowlog("RESET");
-  return async () => {
-    const entries = (await client.slowlog("GET", "128")) as [number, number, number][];
-    client.disconnect();
-    return Math.max(0, ...entries.map(([, , us]) => us));
-  };
 }
