@@ -9,6 +9,7 @@ import { cancelJob } from "../queue/cancel-job.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
 import { readLayouts } from "../queue/layouts.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../queue/queue-store.ts";
+import { redisNow } from "../redis/clock.ts";
 import { connectRedis } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openStatusReader } from "../status/read-status.ts";
@@ -16,10 +17,11 @@ import { createEvents } from "../telemetry/events.ts";
 import { type AuditEntry, readAuditLog } from "./audit-log.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
+import { type History, type HistoryQuery, readHistory } from "./history.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
-import { openQueueOperator, type QueueOperator } from "./queues.ts";
-import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
+import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues.ts";
+import { type FailedQuery, markRetried, type RetriedFailed, retryFailed } from "./retry-failed.ts";
 import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
 
 /** Why a loss is accepted, and by whom. The audit log keeps both. */
@@ -78,6 +80,13 @@ export interface Operator {
    * @returns the queues that had lost data
    */
   acceptLoss(acceptance: Acceptance): Promise<string[]>;
+  /**
+   * Reads what happened by the minute, for 2 days, or by the hour, for 15: counts of attempts and how long they took, also of times
+   * that nobody watched.
+   *
+   * @throws HoldfastError `INVALID_REQUEST`, `QUEUE_NOT_FOUND`
+   */
+  history(query: HistoryQuery): Promise<History>;
   /** Pause, resume and limit queues. */
   readonly queues: QueueOperator;
   /** Pause and resume schedules. */
@@ -141,7 +150,11 @@ export function openOperator(
       return outcome;
     },
     failures: () => inTime(readFailureGroups(partitions())),
-    retryFailed: (query) => inTime(retryFailed(stores, queues, query)),
+    async retryFailed(query) {
+      const done = await inTime(retryFailed(stores, queues, query));
+      await markRetried(stores, query, done);
+      return done;
+    },
     async doubts(offset, limit) {
       const lists = await inTime(
         Promise.all(partitions().map((store) => listDoubts(store, 0, offset + limit))),
@@ -165,6 +178,11 @@ export function openOperator(
         return since === undefined ? [] : [store.queue];
       };
       return (await inTime(Promise.all(partitions().map(accept)))).flat();
+    },
+    async history({ queue, ...query }) {
+      if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
+      const searched = stores.partitionsOf(queue === undefined ? queues : [queue]);
+      return await inTime(redisNow(stores.client).then((now) => readHistory(searched, query, Math.floor(now))));
     },
     queues: inTimeAll(openQueueOperator(stores, queues)),
     schedules: openScheduleOperator(stores, application.schedules, settings),

@@ -6,7 +6,9 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { QueueLimits } from "../job/queue-settings.ts";
-import { type Running, stopOnce } from "../lib/running.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import type { EndedAttempt } from "../queue/ended-attempt.ts";
+import { startHistoryWriter } from "../queue/history-writer.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
 import { declareLimits } from "../queue/queue-control.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
@@ -85,12 +87,15 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     submit: (_, input) => queues.submitter.submit(input),
     openEffects: effectsOpener(ledgers, worker),
   };
+  const history = startHistoryWriter(store);
+  // Types that this worker does not know could be any number.
+  const onEnded = (end: EndedAttempt) => handlers.has(end.type) && history.of(end.type).addAttempt(end);
   const consumer = startConsumer(
-    { ...consumerOptions(store, worker, slots), events: eventsOf(queue, log, onStuck) },
+    { ...consumerOptions(store, worker, slots), events: { ...eventsOf(queue, log, onStuck), onEnded } },
     (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
   const sweep = startLedgerSweep(store, retentionMs, log);
-  return { stop: stopOnce(() => consumer.stop().finally(sweep.stop)) };
+  return { stop: stopOnce(() => consumer.stop().finally(() => stopAll([sweep, history]))) };
 }
 
 function consumerOptions(
@@ -116,7 +121,7 @@ function consumerOptions(
   };
 }
 
-function eventsOf(queue: string, log: Logger, onStuck: () => void): ConsumerEvents {
+function eventsOf(queue: string, log: Logger, onStuck: () => void): Omit<ConsumerEvents, "onEnded"> {
   return {
     onStuck,
     onClaimsRefused: (error) =>
