@@ -15,7 +15,7 @@ import { type HistoryRecord, type HistoryUnit, readHistoryRecords } from "../que
 
 const instant = z.iso.datetime();
 
-const estimatedSchema = z
+export const estimatedSchema = z
   .object({
     count: z.int(),
     p50: z.number().nullable(),

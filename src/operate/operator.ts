@@ -182,7 +182,9 @@ export function openOperator(
     async history({ queue, ...query }) {
       if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
       const searched = stores.partitionsOf(queue === undefined ? queues : [queue]);
-      return await inTime(redisNow(stores.client).then((now) => readHistory(searched, query, Math.floor(now))));
+      return await inTime(
+        redisNow(stores.client).then((now) => readHistory(searched, query, Math.floor(now))),
+      );
     },
     queues: inTimeAll(openQueueOperator(stores, queues)),
     schedules: openScheduleOperator(stores, application.schedules, settings),

@@ -17,6 +17,12 @@ const units = {
   hour: { ms: 3_600_000, perKey: 24, letter: "h" },
 } as const;
 
+/** The name of the key that has a minute or an hour, without what all keys of the queue begin with. @param index since 1970 */
+export function historyKey(unit: HistoryUnit, index: number): string {
+  const { perKey, letter } = units[unit];
+  return `${letter}:${Math.floor(index / perKey)}`;
+}
+
 /**
  * Reads one partition's history. Each command reads one key, so that Redis is never occupied for long.
  *
@@ -29,13 +35,13 @@ export async function readHistoryRecords(
   from: number,
   to: number,
 ): Promise<HistoryRecord[]> {
-  const { ms, perKey, letter } = units[unit];
+  const { ms, perKey } = units[unit];
   const keyMs = ms * perKey;
   const first = Math.floor(from / keyMs);
   const count = Math.max(0, Math.ceil(to / keyMs) - first);
   const reads = Array.from({ length: count }, async (_, index) => {
     const start = (first + index) * keyMs;
-    const fields = await client.hgetall(`${keys.historyStart}${letter}:${first + index}`);
+    const fields = await client.hgetall(keys.historyStart + historyKey(unit, start / ms));
     return Object.entries(fields).flatMap(([field, text]) => recordOf(start, ms, field, text));
   });
   return (await Promise.all(reads)).flat().filter(({ at }) => at >= from && at < to);
