@@ -6,7 +6,8 @@ import { Headlines } from "./headlines.tsx";
 import { PercentileTable } from "./percentile-table.tsx";
 import { QueueTable } from "./queue-table.tsx";
 import { Guarantees, RedisFacts } from "./redis-facts.tsx";
-import { ThroughputChart } from "./throughput-chart.tsx";
+import { Throughput } from "./throughput.tsx";
+import { TypeTable } from "./type-table.tsx";
 import { busySlots, WorkerList } from "./worker-list.tsx";
 import "./overview.css";
 
@@ -23,8 +24,9 @@ export function OverviewPage() {
           <BrokenGuarantees guarantees={overview.store.guarantees} />
           <Headlines overview={overview} />
           <div className="stack">
-            <Section title="Throughput" aside="jobs a second">
-              <ThroughputChart history={overview.history} />
+            <Throughput live={overview.history} />
+            <Section title="Types" aside="failures and times of the last hour">
+              <TypeTable types={overview.types} />
             </Section>
             <Section title="Queues">
               <QueueTable queues={overview.queues} />
