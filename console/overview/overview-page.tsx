@@ -23,22 +23,20 @@ export function OverviewPage() {
         <div className="overview">
           <BrokenGuarantees guarantees={overview.store.guarantees} />
           <Headlines overview={overview} />
+          <Throughput live={overview.history} />
+          <Section title="How long it takes">
+            <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
+          </Section>
+          <Section title="Types" aside="failures and times of the last hour" className="wide">
+            <TypeTable types={overview.types} />
+          </Section>
+          <Section title="Queues" className="wide">
+            <QueueTable queues={overview.queues} />
+          </Section>
+          <Section title="Workers" aside={aboutWorkers(overview.workers)}>
+            <WorkerList workers={overview.workers} />
+          </Section>
           <div className="stack">
-            <Throughput live={overview.history} />
-            <Section title="Types" aside="failures and times of the last hour">
-              <TypeTable types={overview.types} />
-            </Section>
-            <Section title="Queues">
-              <QueueTable queues={overview.queues} />
-            </Section>
-            <Section title="Workers" aside={aboutWorkers(overview.workers)}>
-              <WorkerList workers={overview.workers} />
-            </Section>
-          </div>
-          <div className="stack">
-            <Section title="How long it takes">
-              <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
-            </Section>
             <Section title="Redis">
               <RedisFacts store={overview.store} isStale={isStale} />
             </Section>

@@ -20,10 +20,12 @@ interface ChartProps {
   readonly history: readonly SamplePoint[];
   /** Drawn as lines. Their meaning must be beside the chart. */
   readonly marks: readonly HistoryMark[];
+  /** Where the time axis ends; null: at the last point. */
+  readonly to: string | null;
 }
 
 /** Submitted, completed and failed jobs, and what was done meanwhile. */
-export function ThroughputChart({ history, marks }: ChartProps) {
+export function ThroughputChart({ history, marks, to }: ChartProps) {
   const [pointed, setPointed] = useState<number | null>(null);
   const latest = history.at(-1);
   if (latest === undefined)
@@ -32,7 +34,7 @@ export function ThroughputChart({ history, marks }: ChartProps) {
   return (
     <figure className="chart">
       <div role="img" aria-label={inWords(history, latest)}>
-        <Plot history={history} marks={marks} onPoint={setPointed} />
+        <Plot history={history} marks={marks} to={to} onPoint={setPointed} />
       </div>
       <figcaption>
         <span className="quiet">{shown === latest ? "now" : pointLabel(shown.at, spanMsOf(history))}</span>
@@ -54,10 +56,10 @@ interface PlotProps extends ChartProps {
   readonly onPoint: (index: number | null) => void;
 }
 
-function Plot({ history, marks, onPoint }: PlotProps) {
+function Plot({ history, marks, to, onPoint }: PlotProps) {
   const place = useRef<HTMLDivElement>(null);
-  const drawn = useRef(marks);
-  drawn.current = marks;
+  const drawn = useRef({ marks, to });
+  drawn.current = { marks, to };
   const plot = useRef<uPlot>(null);
   const isDark = useMedia(DARK);
 
@@ -80,7 +82,7 @@ function Plot({ history, marks, onPoint }: PlotProps) {
   }, [isDark, onPoint]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new plot needs its data again
-  useEffect(() => plot.current?.setData(tableOf(history)), [history, marks, isDark]);
+  useEffect(() => plot.current?.setData(tableOf(history)), [history, marks, to, isDark]);
 
   return <div ref={place} className="plot" />;
 }
@@ -88,7 +90,7 @@ function Plot({ history, marks, onPoint }: PlotProps) {
 function optionsFor(
   target: HTMLElement,
   onPoint: PlotProps["onPoint"],
-  marks: () => readonly HistoryMark[],
+  drawn: () => Pick<ChartProps, "marks" | "to">,
 ): uPlot.Options {
   const style = getComputedStyle(target);
   const colour = (name: string) => style.getPropertyValue(name).trim();
@@ -107,7 +109,7 @@ function optionsFor(
     cursor: { y: false, drag: { setScale: false } },
     scales: {
       // uPlot would stretch a single point to a day.
-      x: { range: ({ data: [at] }) => spanOf(at) },
+      x: { range: ({ data: [at] }) => spanOf(at, drawn().to) },
       y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] },
     },
     axes: [
@@ -131,7 +133,7 @@ function optionsFor(
     ],
     hooks: {
       setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)],
-      draw: [(plot) => drawMarks(plot, marks(), colour("--edge"))],
+      draw: [(plot) => drawMarks(plot, drawn().marks, colour("--edge"))],
     },
   };
 }
@@ -181,8 +183,8 @@ function spanMsOf(history: readonly SamplePoint[]): number {
   return Date.parse(history.at(-1)?.at ?? "") - Date.parse(history[0]?.at ?? "");
 }
 
-function spanOf(at: ArrayLike<number>): [number, number] {
-  const to = at[at.length - 1] ?? 0;
+function spanOf(at: ArrayLike<number>, end: string | null): [number, number] {
+  const to = end === null ? (at[at.length - 1] ?? 0) : Date.parse(end) / 1_000;
   return [Math.min(at[0] ?? 0, to - SHORTEST_S), to];
 }
 

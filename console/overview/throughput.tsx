@@ -19,12 +19,12 @@ export function Throughput({ live }: { readonly live: readonly SamplePoint[] }) 
   return (
     <Section title="Throughput" aside={<Choice chosen={range} onChoose={choose} />}>
       {range.spanMs === 0 ? (
-        <ThroughputChart history={live} marks={none} />
+        <ThroughputChart history={live} marks={none} to={null} />
       ) : (
         <Loaded query={history}>
           {(read) => (
             <>
-              <ThroughputChart history={ratesOf(read)} marks={read.marks} />
+              <ThroughputChart history={ratesOf(read)} marks={read.marks} to={read.to} />
               <Marks marks={read.marks} />
             </>
           )}
@@ -36,7 +36,7 @@ export function Throughput({ live }: { readonly live: readonly SamplePoint[] }) 
 
 function Choice({ chosen, onChoose }: { readonly chosen: Range; readonly onChoose: (range: Range) => void }) {
   return (
-    <fieldset className="choice" aria-label="How far back">
+    <fieldset className="ranges" aria-label="How far back">
       <span aria-hidden="true">jobs a second over</span>
       {ranges.map((range) => (
         <button
