@@ -51,7 +51,7 @@ function isOld({ failed, at }: Count, failedNow: number): boolean {
 
 async function countIn(store: QueueStore): Promise<number> {
   const endAt = performance.now() + TIME_MAX_MS;
-  let position: ListPosition = { queue: store.queue, state: "failed", offset: 0 };
+  let position: ListPosition = { queue: store.queue, list: "failed", offset: 0 };
   let count = 0;
   for (;;) {
     const { ids, scanned, next } = await findJobs(store, position, { code: "CANCELLED" }, SLICE);

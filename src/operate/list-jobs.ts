@@ -2,9 +2,16 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { malformed } from "../lib/parse-json.ts";
-import { findJobs, type JobFilter, type ListPosition } from "../queue/find-jobs.ts";
+import {
+  findJobs,
+  type JobFilter,
+  type JobList,
+  jobLists,
+  type ListPosition,
+  stateOfList,
+} from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
-import { type JobState, jobStates } from "../queue/job-state.ts";
+import type { JobState } from "../queue/job-state.ts";
 import type { KeyPlaces } from "../queue/partitions.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
@@ -29,10 +36,10 @@ export interface JobPage {
   readonly scanned: number;
 }
 
-/** One list of jobs. A query reads each state of each partition, one after the other. */
+/** One list of jobs. A query reads each list of each partition, one after the other. */
 interface Source {
   readonly queue: string;
-  readonly state: JobState;
+  readonly list: JobList;
 }
 
 /** With a filter, a page also reads jobs that it does not list. These bound it. */
@@ -61,10 +68,12 @@ export async function listJobs(
     return { jobs: jobs.filter((job) => matches(job, query)), nextCursor: null, scanned: jobs.length };
   }
   const partitions = stores.partitionsOf(application.queues).map(({ queue }) => queue);
-  const sources = partitions.flatMap((queue) => jobStates.map((state) => ({ queue, state })));
+  const sources = partitions.flatMap((queue) => jobLists.map((list) => ({ queue, list })));
   // A completed job has no error, though BullMQ keeps that of an earlier attempt.
   const wanted = sources.filter(
-    ({ state }) => (query.state ?? state) === state && (query.code === undefined || state !== "completed"),
+    ({ list }) =>
+      (query.state ?? stateOfList(list)) === stateOfList(list) &&
+      (query.code === undefined || list !== "completed"),
   );
   return await listFrom(stores, wanted, readJobs, query);
 }
@@ -138,12 +147,12 @@ function startOf(source: Source | undefined): ListPosition | undefined {
   return source === undefined ? undefined : { ...source, offset: 0 };
 }
 
-function indexOf(sources: readonly Source[], { queue, state }: Source): number {
-  return sources.findIndex((source) => source.queue === queue && source.state === state);
+function indexOf(sources: readonly Source[], { queue, list }: Source): number {
+  return sources.findIndex((source) => source.queue === queue && source.list === list);
 }
 
-function formatCursor({ queue, state, offset, lastId }: ListPosition): string {
-  return Buffer.from(JSON.stringify([queue, state, offset, lastId])).toString("base64url");
+function formatCursor({ queue, list, offset, lastId }: ListPosition): string {
+  return Buffer.from(JSON.stringify([queue, list, offset, lastId])).toString("base64url");
 }
 
 function parseCursor(text: string, sources: readonly Source[]): ListPosition {
@@ -157,11 +166,11 @@ function parseCursor(text: string, sources: readonly Source[]): ListPosition {
 
 function cursorFields(text: string): ListPosition | undefined {
   try {
-    const [queue, state, offset, lastId] = JSON.parse(
+    const [queue, list, offset, lastId] = JSON.parse(
       Buffer.from(text, "base64url").toString("utf8"),
     ) as unknown[];
     if (typeof queue !== "string" || !Number.isSafeInteger(offset) || Number(offset) < 0) return undefined;
-    const base = { queue, state: state as JobState, offset: Number(offset) };
+    const base = { queue, list: list as JobList, offset: Number(offset) };
     return typeof lastId === "string" ? { ...base, lastId } : base;
   } catch {
     return undefined;

@@ -3,7 +3,8 @@
   the slice begins.
 
   KEYS[1] the list, or sorted set; the jobs share its slot
-  ARGV[1] "list" (read from its tail), "ascending" or "descending"
+  ARGV[1] "list" (read from its tail), "ascending", "descending"; of the set of those that wait for children, "held": those
+    that are held in lanes, or "parents": the others
   ARGV[2] how many to skip   ARGV[3] instead, where a sorted set still has it: the id that was read last
   ARGV[4] how many to read at most   ARGV[5] how many may match at most
   ARGV[6] what all keys of the queue begin with
@@ -18,12 +19,19 @@ local isFiltered = type ~= "" or code ~= "" or from or to
 
 local function firstToRead()
   if kind == "list" or ARGV[3] == "" then return tonumber(ARGV[2]) end
-  local rank = redis.call(kind == "ascending" and "ZRANK" or "ZREVRANK", KEYS[1], ARGV[3])
+  local rank = redis.call(kind == "descending" and "ZREVRANK" or "ZRANK", KEYS[1], ARGV[3])
   return rank and rank + 1 or tonumber(ARGV[2])
 end
 
+-- Held jobs come first in their set.
+local function firstOfKind(first)
+  return kind == "parents" and math.max(first, heldCount(ARGV[6])) or first
+end
+
 local function slice(first, count)
-  if kind == "ascending" then return redis.call("ZRANGE", KEYS[1], first, first + count - 1) end
+  if kind == "held" then count = math.min(count, heldCount(ARGV[6]) - first) end
+  if count <= 0 then return {} end
+  if kind == "ascending" or kind == "held" or kind == "parents" then return redis.call("ZRANGE", KEYS[1], first, first + count - 1) end
   if kind == "descending" then return redis.call("ZREVRANGE", KEYS[1], first, first + count - 1) end
   local ids, reversed = redis.call("LRANGE", KEYS[1], -(first + count), -(first + 1)), {}
   for at = #ids, 1, -1 do reversed[#reversed + 1] = ids[at] end
@@ -54,7 +62,7 @@ local function matches(id)
     ((not from and not to) or isWithin(id))
 end
 
-local first = firstToRead()
+local first = firstOfKind(firstToRead())
 local ids = slice(first, tonumber(ARGV[4]))
 local found = { 0, first, "" }
 for read, id in ipairs(ids) do

@@ -1,7 +1,7 @@
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
 import { loadScript } from "../redis/script.ts";
 import { jobStateLua } from "./includes.ts";
-import type { JobState } from "./job-state.ts";
+import { type JobState, jobStates } from "./job-state.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** Which jobs match. */
@@ -15,10 +15,22 @@ export interface JobFilter {
   readonly to?: number | undefined;
 }
 
+/** A list of jobs in Redis. The jobs that wait are in two. */
+export type JobList = JobState | "held";
+
+export function stateOfList(list: JobList): JobState {
+  return list === "held" ? "waiting" : list;
+}
+
+/** In the order in which they are read. */
+export const jobLists: readonly JobList[] = jobStates.flatMap((state) =>
+  state === "waiting" ? (["waiting", "held"] as const) : [state],
+);
+
 /** A position in a list of jobs: how many jobs precede it, and the last of them. */
 export interface ListPosition {
   readonly queue: string;
-  readonly state: JobState;
+  readonly list: JobList;
   readonly offset: number;
   readonly lastId?: string;
 }
@@ -35,8 +47,8 @@ const script = loadScript(import.meta.url, "find-jobs.lua", jobStateLua);
 /** With a filter, this many occupy Redis for about 2 ms on a busy machine. */
 const SLICE = 500;
 
-const lists: ReadonlySet<JobState> = new Set(["waiting", "active"]);
-const newestFirst: ReadonlySet<JobState> = new Set(["completed", "failed"]);
+const lists: ReadonlySet<JobList> = new Set(["waiting", "active"]);
+const newestFirst: ReadonlySet<JobList> = new Set(["completed", "failed"]);
 /** A reason that begins with no code of ours counts as this. */
 const UNNAMED: ErrorCode = "HANDLER_FAILED";
 
@@ -51,14 +63,14 @@ export async function findJobs(
   filter: JobFilter,
   limit: number,
 ): Promise<FoundJobs> {
-  const { queue, state, offset, lastId = "" } = position;
+  const { queue, list, offset, lastId = "" } = position;
   const { type = "", code = "", from = "", to = "" } = filter;
   const isFiltered = [type, code, from, to].some((value) => value !== "");
   const reply = await script.run(
     client,
-    [keys[state]],
+    [keys[list]],
     [
-      kindOf(state),
+      kindOf(list),
       offset,
       lastId,
       isFiltered ? SLICE : limit,
@@ -72,12 +84,14 @@ export async function findJobs(
     ],
   );
   const [scanned, nextOffset, nextLastId, ...ids] = reply as [number, number, string, ...string[]];
-  return { ids, scanned, next: { queue, state, offset: nextOffset, lastId: nextLastId } };
+  return { ids, scanned, next: { queue, list, offset: nextOffset, lastId: nextLastId } };
 }
 
-function kindOf(state: JobState): "list" | "ascending" | "descending" {
-  if (lists.has(state)) return "list";
-  return newestFirst.has(state) ? "descending" : "ascending";
+function kindOf(list: JobList): "list" | "ascending" | "descending" | "held" | "parents" {
+  if (list === "held") return list;
+  if (list === "waiting-children") return "parents";
+  if (lists.has(list)) return "list";
+  return newestFirst.has(list) ? "descending" : "ascending";
 }
 
 function otherCodes(code: string): string {

@@ -1,4 +1,5 @@
 import { loadScript } from "../redis/script.ts";
+import { encodingsLua, jobStateLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** The jobs of one type in a partition now. */
@@ -16,14 +17,14 @@ export interface TypeNow {
 const LOOKED_AT = 500;
 const FIELDS = 3;
 
-const script = loadScript(import.meta.url, "types-now.lua");
+const script = loadScript(import.meta.url, "types-now.lua", encodingsLua, jobStateLua);
 
 /** Reads how many jobs of each type wait and run, at the same cost at any depth: exactly for short queues, else from a sample. */
 export async function readTypes({ client, keys }: QueueStore): Promise<TypeNow[]> {
   const reply = await script.run(client, [keys.workers], [keys.start, LOOKED_AT]);
-  const [wait = [], paused = [], prioritized = [], active = []] = reply as (string | number)[][];
+  const [wait = [], paused = [], prioritized = [], held = [], active = []] = reply as (string | number)[][];
   const types = new Map<string, TypeNow>();
-  for (const list of [wait, paused, prioritized])
+  for (const list of [wait, paused, prioritized, held])
     for (const found of typesIn(list)) add(types, { ...found, waiting: found.count, active: 0 });
   for (const found of typesIn(active))
     add(types, { ...found, waiting: 0, active: found.count, waitingSince: undefined });

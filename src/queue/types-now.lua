@@ -5,7 +5,7 @@
   ARGV[1] what all keys of the queue begin with   ARGV[2] how many jobs of each list to look at
 
   Returns for each list: its length, how many jobs were looked at, then for each type its name, how many of those, and since when
-  the first one could run, or runs. Lists: wait, paused, prioritized, active
+  the first one could run, or runs. Lists: wait, paused, prioritized, held, active
 ]]
 local prefix, most = ARGV[1], tonumber(ARGV[2])
 
@@ -23,6 +23,10 @@ end
 local function nextOf(name)
   local key = prefix .. name
   if name == "prioritized" then return redis.call("ZCARD", key), redis.call("ZRANGE", key, 0, most - 1) end
+  if name == "held" then
+    local held = heldCount(prefix)
+    return held, held == 0 and {} or redis.call("ZRANGE", prefix .. "waiting-children", 0, math.min(held, most) - 1)
+  end
   local ids, reversed = redis.call("LRANGE", key, -most, -1), {}
   for at = #ids, 1, -1 do reversed[#reversed + 1] = ids[at] end
   return redis.call("LLEN", key), reversed
@@ -50,4 +54,4 @@ local function typesOf(name)
   return reply
 end
 
-return { typesOf("wait"), typesOf("paused"), typesOf("prioritized"), typesOf("active") }
+return { typesOf("wait"), typesOf("paused"), typesOf("prioritized"), typesOf("held"), typesOf("active") }

@@ -10,6 +10,7 @@ import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import type { EndedAttempt } from "../queue/ended-attempt.ts";
 import { startHistoryWriter } from "../queue/history-writer.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
+import { startLaneSweep } from "../queue/lane-sweep.ts";
 import { declareLimits } from "../queue/queue-control.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { Slots } from "../queue/slots.ts";
@@ -70,7 +71,7 @@ function declare(stores: QueueStores, queue: string, limits: QueueLimits, log: L
   );
 }
 
-/** Claims the jobs of one partition and runs them, and sweeps its ledgers. */
+/** Claims the jobs of one partition and runs them, and sweeps its ledgers and lanes. */
 function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onStuck: () => void): Running {
   const { name, settings, log, events, queues, handlers } = worker;
   const store = queues.stores.of(queue);
@@ -94,8 +95,8 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     { ...consumerOptions(store, worker, slots), events: { ...eventsOf(queue, log, onStuck), onEnded } },
     (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
-  const sweep = startLedgerSweep(store, retentionMs, log);
-  return { stop: stopOnce(() => consumer.stop().finally(() => stopAll([sweep, history]))) };
+  const parts = [startLedgerSweep(store, retentionMs, log), startLaneSweep(store, log), history];
+  return { stop: stopOnce(() => consumer.stop().finally(() => stopAll(parts))) };
 }
 
 function consumerOptions(
