@@ -37,7 +37,9 @@ export function ThroughputChart({ history, marks, to }: ChartProps) {
         <Plot history={history} marks={marks} to={to} onPoint={setPointed} />
       </div>
       <figcaption>
-        <span className="quiet">{shown === latest ? "now" : pointLabel(shown.at, spanMsOf(history))}</span>
+        <span className="quiet">
+          {shown === latest && to === null ? "now" : pointLabel(shown.at, spanMsOf(history))}
+        </span>
         {lines.map(({ name, dash }) => (
           <span key={name} className={`legend ${name}`}>
             <svg viewBox="0 0 20 4" aria-hidden="true">
