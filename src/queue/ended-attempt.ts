@@ -1,16 +1,7 @@
 import type { Job } from "bullmq";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
-import type { HistoryOutcome } from "./history-counts.ts";
-
-/** An attempt, as the history counts it. */
-export interface EndedAttempt {
-  readonly type: string;
-  readonly outcome: HistoryOutcome;
-  /** From when the job could run to its first start, in milliseconds; undefined if it has run before. */
-  readonly waitedMs: number | undefined;
-  readonly runMs: number;
-}
+import type { EndedAttempt, HistoryOutcome } from "./history-counts.ts";
 
 export function endedAttempt(
   claimed: ClaimedJob,

@@ -7,7 +7,7 @@ import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { QueueLimits } from "../job/queue-settings.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
-import type { EndedAttempt } from "../queue/ended-attempt.ts";
+import type { EndedAttempt } from "../queue/history-counts.ts";
 import { startHistoryWriter } from "../queue/history-writer.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
 import { startLaneSweep } from "../queue/lane-sweep.ts";

@@ -40,7 +40,7 @@ describe("holdfast overview", withProcesses, () => {
 });
 
 describe("the overview as text", () => {
-  it.each([40, 60, 80, 120])("is no wider than %i columns, and keeps what matters", async (width) => {
+  it.each([50, 60, 80, 120])("is no wider than %i columns, and keeps what matters", async (width) => {
     const text = describeOverview(wide(), width);
 
     for (const line of text.split("\n").slice(4)) expect(line.length).toBeLessThanOrEqual(width);
