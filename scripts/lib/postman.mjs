@@ -15,6 +15,8 @@ const parameters = {
   from: "2026-11-24T00:00:00Z",
   to: "2026-11-25T00:00:00Z",
   at: "2026-11-24T07:00:00Z",
+  step: "5m",
+  queue: "default",
 };
 
 const keepsJobId = 'pm.collectionVariables.set("jobId", pm.response.json().id);';
