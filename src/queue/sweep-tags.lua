@@ -5,16 +5,16 @@
   counted as gone. Any number of workers may run it at once.
 
   KEYS[1] all tags; all other keys share its slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] how many tags to look at   ARGV[3] how many entries of each
+  ARGV[1] what all keys of the queue begin with   ARGV[2] how many tags to look at   ARGV[3] how many entries of all of them
   ARGV[4] milliseconds after which a tag is looked at again
 
-  Returns how many tags it looked at, and how many entries it removed
+  Returns how many tags it looked at, at how many entries, and how many of those it removed
 ]]
 local STALE_SHARE = 0.25
-local prefix, sample, now = ARGV[1], tonumber(ARGV[3]), nowMs()
+local prefix, now = ARGV[1], nowMs()
 
 -- Returns how many it looked at, and how many were gone.
-local function sweep(key)
+local function sweep(key, sample)
   local ids, gone = redis.call("ZRANDMEMBER", key, sample), {}
   for _, id in ipairs(ids) do
     if not jobExists(prefix, id) then gone[#gone + 1] = id end
@@ -24,14 +24,15 @@ local function sweep(key)
 end
 
 local tags = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now - ARGV[4], "LIMIT", 0, ARGV[2])
-local removed = 0
+local sample = math.ceil(ARGV[3] / math.max(#tags, 1))
+local read, removed = 0, 0
 for _, tag in ipairs(tags) do
-  local looked, gone = sweep(tagKey(prefix, tag))
-  removed = removed + gone
+  local looked, gone = sweep(tagKey(prefix, tag), sample)
+  read, removed = read + looked, removed + gone
   if looked == gone and looked < sample then
     redis.call("ZREM", KEYS[1], tag)
   elseif gone < looked * STALE_SHARE then
     redis.call("ZADD", KEYS[1], now, tag)
   end
 end
-return { #tags, removed }
+return { #tags, read, removed }

@@ -8,13 +8,16 @@ import type { QueueStore } from "./queue-store.ts";
 
 const script = loadScript(import.meta.url, "sweep-tags.lua", nowLua, jobStateLua, tagsLua);
 
-/** Together they occupy Redis for about a millisecond. */
+/** Together they occupy Redis for less than a millisecond. */
 const TAGS_MAX = 10;
-const SAMPLE = 50;
-const SWEEP_EVERY_MS = 15_000;
+const ENTRIES_MAX = 500;
+const SWEEP_EVERY_MS = 5_000;
 const AGAIN_MS = 60_000;
-/** Calls of one sweep: workers share the rest. */
-const CALLS_MAX = 100;
+/** Calls of one sweep. It must keep up with thousands of tagged jobs a second. */
+const CALLS_MAX = 200;
+/** Calls of one sweep that find little to remove. */
+const IDLE_CALLS_MAX = 5;
+const LITTLE = 0.25;
 
 /**
  * Removes entries of tags whose jobs are gone, which BullMQ removes by itself.
@@ -23,12 +26,13 @@ const CALLS_MAX = 100;
  * @returns how many it removed
  */
 export async function sweepTags({ client, keys }: QueueStore, againMs = AGAIN_MS): Promise<number> {
-  let removed = 0;
-  for (let calls = 0; calls < CALLS_MAX && client.status === "ready"; calls += 1) {
-    const reply = await script.run(client, [keys.tags], [keys.start, TAGS_MAX, SAMPLE, againMs]);
-    const [looked, gone] = reply as [number, number];
+  let [removed, idle] = [0, 0];
+  for (let calls = 0; calls < CALLS_MAX && idle < IDLE_CALLS_MAX && client.status === "ready"; calls += 1) {
+    const reply = await script.run(client, [keys.tags], [keys.start, TAGS_MAX, ENTRIES_MAX, againMs]);
+    const [tags, read, gone] = reply as [number, number, number];
     removed += gone;
-    if (looked < TAGS_MAX && gone === 0) break;
+    if (tags < TAGS_MAX && gone === 0) break;
+    if (gone < read * LITTLE) idle += 1;
   }
   return removed;
 }

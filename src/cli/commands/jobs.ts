@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { jobNotFound } from "../../job/job-id.ts";
+import type { JobFilter } from "../../operate/job-filter.ts";
+import type { Operator } from "../../operate/operator.ts";
 import type { ListedJob } from "../../status/job-status.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
@@ -59,9 +61,16 @@ async function list({ limit, json, ...options }: ListOptions): Promise<void> {
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined && found.length < most);
     if (found.length === 0) requireKnownType(wanted.type, application);
-    if (json) printJson(...found);
-    else print(describe(found));
+    if (json) return printJson(...found);
+    print(describe(found));
+    if (cursor !== undefined) await printRest(operator, wanted, found.length);
   });
+}
+
+async function printRest(operator: Operator, wanted: JobFilter, listed: number): Promise<void> {
+  const { total } = await operator.list({ ...wanted, limit: 1, total: true });
+  if (total !== undefined && total.count > listed)
+    print(`(${listed} of ${total.isExact ? "" : "at least "}${total.count}; --limit lists more)`);
 }
 
 function describe(jobs: readonly ListedJob[]): string {
