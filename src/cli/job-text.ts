@@ -21,8 +21,10 @@ export function describeStatus(status: JobStatus): string {
   return aligned(lines);
 }
 
-function describeChildren({ total, waiting, completed, failed }: NonNullable<JobStatus["children"]>): string {
-  return `${total}: ${waiting} have not ended, ${completed} completed, ${failed} failed`;
+function describeChildren(children: NonNullable<JobStatus["children"]>): string {
+  const { total, waiting, completed, failed, isWhole } = children;
+  const counts = `${total}: ${waiting} have not ended, ${completed} completed, ${failed} failed`;
+  return isWhole ? counts : `${counts}; half submitted`;
 }
 
 /** Everything known about a job: its status, its payload, its effects, each failed attempt with its stack, its log. */
