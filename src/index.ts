@@ -38,6 +38,7 @@ export type {
   FlowReceipt,
   OnChildFailure,
 } from "./job/flow.ts";
+export type { JobRetention, Kept } from "./job/retention.ts";
 export type { Backoff, RetryPolicy } from "./job/retry-policy.ts";
 export type { Schema } from "./job/schema.ts";
 export type { Running } from "./lib/running.ts";

@@ -7,7 +7,9 @@ export function describeStatus(status: JobStatus): string {
   const lines: [string, string | null][] = [
     ["job", `${status.id} (${status.type})`],
     ["state", status.state],
+    ["held", status.held === undefined ? null : heldText(status.held)],
     ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
+    ["tags", status.tags.join(", ") || null],
     ["submitted", status.submittedAt],
     ["started", status.startedAt],
     ["finished", status.finishedAt],
@@ -25,6 +27,10 @@ function describeChildren(children: NonNullable<JobStatus["children"]>): string 
   const { total, waiting, completed, failed, isWhole } = children;
   const counts = `${total}: ${waiting} have not ended, ${completed} completed, ${failed} failed`;
   return isWhole ? counts : `${counts}; half submitted`;
+}
+
+function heldText({ behind, limit }: NonNullable<JobStatus["held"]>): string {
+  return `behind ${behind} of its key, of which ${limit} may be under way at a time`;
 }
 
 /** Everything known about a job: its status, its payload, its effects, each failed attempt with its stack, its log. */

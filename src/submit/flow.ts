@@ -14,10 +14,14 @@ export const CHILDREN_MAX = 10_000;
 export const flowSchema = z.strictObject({
   parent: z.record(z.string(), z.unknown()),
   children: z.array(z.record(z.string(), z.unknown())).min(1).max(CHILDREN_MAX),
-  onChildFailure: z.enum(onChildFailures).optional().meta({
-    description:
-      "`fail`: a failed child fails the parent at once, with CHILD_FAILED. `continue`: the parent runs when all have ended, and sees which failed. By default what the parent's type declares.",
-  }),
+  onChildFailure: z
+    .enum(onChildFailures)
+    .optional()
+    .meta({
+      description:
+        "`fail`: a failed child fails the parent at once, with CHILD_FAILED. `continue`: the parent runs when all have ended, and sees which failed. By default what the parent's type declares.",
+      examples: ["fail"],
+    }),
 });
 
 const childNameSchema = z
