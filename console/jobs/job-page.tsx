@@ -141,6 +141,7 @@ function Family({ job: { parentId, children } }: { readonly job: JobDetail }) {
           <dt>Children</dt>
           <dd>
             {count(children.completed)} of {count(children.total)} completed, {count(children.failed)} failed
+            {!children.isWhole && ", half submitted"}
           </dd>
         </div>
       )}

@@ -23,8 +23,10 @@ export function describeStatus(status: JobStatus): string {
   return aligned(lines);
 }
 
-function describeChildren({ total, waiting, completed, failed }: NonNullable<JobStatus["children"]>): string {
-  return `${total}: ${waiting} have not ended, ${completed} completed, ${failed} failed`;
+function describeChildren(children: NonNullable<JobStatus["children"]>): string {
+  const { total, waiting, completed, failed, isWhole } = children;
+  const counts = `${total}: ${waiting} have not ended, ${completed} completed, ${failed} failed`;
+  return isWhole ? counts : `${counts}; half submitted`;
 }
 
 function heldText({ behind, limit }: NonNullable<JobStatus["held"]>): string {

@@ -30,7 +30,7 @@ export interface ChildType<Result> {
 
 /** The job that runs when all children have ended. */
 export interface FlowParent<PayloadIn = unknown>
-  extends Pick<SubmitOptions, "idempotencyKey" | "priority" | "startBy"> {
+  extends Pick<SubmitOptions, "idempotencyKey" | "priority" | "startBy" | "tags"> {
   readonly job: ProducibleJob<PayloadIn>;
   readonly payload: NoInfer<PayloadIn>;
 }

@@ -1,7 +1,11 @@
 -- How many children of a parent wait or run, have completed, have failed. Included by other scripts.
 local function countChildren(parent)
+  -- A key of another type holds no children, and must not keep others from being read.
+  local function size(command, ...)
+    local found = redis.pcall(command, ...)
+    return tonumber(found) or 0
+  end
   local dependencies = parent .. ":dependencies"
-  local open = redis.call("SISMEMBER", dependencies, parent .. ":open")
-  return redis.call("SCARD", dependencies) - open, redis.call("HLEN", parent .. ":processed"),
-    redis.call("HLEN", parent .. ":failed") + redis.call("ZCARD", parent .. ":unsuccessful")
+  return size("SCARD", dependencies) - size("SISMEMBER", dependencies, parent .. ":open"), size("HLEN", parent .. ":processed"),
+    size("HLEN", parent .. ":failed") + size("ZCARD", parent .. ":unsuccessful")
 end

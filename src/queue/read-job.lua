@@ -11,6 +11,11 @@ local function heldIn(prefix, id)
   return behind and { lane, behind, tonumber(limit) }
 end
 
+local function childrenOf(parent, flow)
+  local waiting, completed, failed = countChildren(parent)
+  return { waiting, completed, failed, flow == "closed" and 1 or 0 }
+end
+
 local function readJob(prefix, id)
   -- A key that holds no hash is no job of ours, and must not keep the others from being read.
   local values = redis.pcall("HMGET", prefix .. id, "name", "dedupKey", "timestamp", "opts", "atm", "progress",
@@ -18,7 +23,7 @@ local function readJob(prefix, id)
   if values.err or not values[1] then return false end
   local state, due, isHeld = jobState(prefix, id)
   local read = { state, due and math.floor(due) or false, unpack(values, 1, 11) }
-  read[14] = values[12] and { countChildren(prefix .. id) } or false
+  read[14] = values[12] and childrenOf(prefix .. id, values[12]) or false
   read[15] = isHeld and heldIn(prefix, id) or false
   return read, values[2]
 end

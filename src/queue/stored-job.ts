@@ -41,8 +41,8 @@ export interface Held {
   readonly limit: number;
 }
 
-/** How many children of a parent wait or run, have completed, have failed. */
-export type ChildCounts = readonly [waiting: number, completed: number, failed: number];
+/** How many children of a parent wait or run, have completed, have failed; 0 for a flow that has not got all of them. */
+export type ChildCounts = readonly [waiting: number, completed: number, failed: number, isWhole: 0 | 1];
 
 /** The values that read-job.lua returns. */
 export type JobValues = readonly [

@@ -60,6 +60,10 @@ export const jobStatusSchema = z.object({
       waiting: z.int().meta({ description: "Those that have not ended." }),
       completed: z.int(),
       failed: z.int(),
+      isWhole: z.boolean().meta({
+        description:
+          "False for a flow that is half submitted: it runs when the same flow is submitted again.",
+      }),
     })
     .optional()
     .meta({ description: "How many children the parent of a flow has." }),

@@ -115,11 +115,11 @@ function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[])
 
 /** Only jobs of flows have it. */
 function familyOf({ parentKey, children }: StoredJob): Pick<JobStatus, "parentId" | "children"> {
-  const [waiting = 0, completed = 0, failed = 0] = children ?? [];
+  const [waiting = 0, completed = 0, failed = 0, isWhole = 0] = children ?? [];
   const total = waiting + completed + failed;
   return {
     ...(parentKey !== null && { parentId: idInKey(parentKey) }),
-    ...(children !== null && { children: { total, waiting, completed, failed } }),
+    ...(children !== null && { children: { total, waiting, completed, failed, isWhole: isWhole === 1 } }),
   };
 }
 

@@ -130,12 +130,14 @@ function parentOf(member: Member, flow: ValidFlow, children: readonly Member[]):
     return name === undefined ? [fingerprint, job.type] : [fingerprint, job.type, name];
   });
   const { startBy } = flow.parent.options;
-  const { dedup, envelope, timing } = member.job;
+  const { dedup, envelope, extras, timing } = member.job;
   const holdMs = children.reduce((most, { job }) => Math.max(most, job.dedup.holdMs), dedup.holdMs);
   const job = {
     ...member.job,
     dedup: { ...dedup, holdMs },
     envelope: { ...envelope, children: declared },
+    // A limit of its key would hold it back before it waits for its children.
+    extras: extras?.tags && { tags: extras.tags },
     // The time that its type declares counts from when it may run, and nobody knows when that will be.
     timing: { ...timing, startBy: startBy === undefined ? undefined : Date.parse(startBy) },
   };

@@ -49,7 +49,10 @@ describe("a submitter that dies", () => {
       "they have been counted",
       async () => (await producer.status(half?.id ?? ""))?.children?.waiting === 0,
     );
-    expect(await producer.status(half?.id ?? "")).toMatchObject({ state: "waiting-children" });
+    expect(await producer.status(half?.id ?? "")).toMatchObject({
+      state: "waiting-children",
+      children: { waiting: 0, isWhole: false },
+    });
 
     const another = await createProducer(application, env);
     onTestFinished(another.stop);

@@ -9,7 +9,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
 import { bind, bindHandler, render } from "../support/fixtures/books.config.ts";
 import { post } from "../support/http.ts";
-import { bookOf, openLibrary } from "../support/library.ts";
+import { bookOf, chapterId, openLibrary, operatorOf } from "../support/library.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import { untilState } from "../support/service.ts";
 
@@ -133,6 +133,22 @@ describe("BullMQ's own tools", () => {
     await untilState(producer, id, "waiting");
     await startWorker();
     expect((await untilState(producer, id, "completed")).result).toEqual({ pages: 14, missing: [] });
+  });
+});
+
+describe("tags", () => {
+  it("find parents and children", async () => {
+    const library = await openLibrary();
+    const operator = await operatorOf(library);
+    const { parent, children } = bookOf("book", "one", "two");
+    const [one, two] = children;
+    const { id } = await library.producer.submitFlow({
+      parent: { ...parent, tags: ["author:austen"] },
+      children: [{ ...one, tags: ["author:austen"] }, two] as typeof children,
+    });
+    const { jobs } = await operator.list({ tag: "author:austen", limit: 10 });
+    const child = await chapterId(operator, "book", "one");
+    expect(jobs.map((job) => job.id).sort()).toEqual([child, id].sort());
   });
 });
 

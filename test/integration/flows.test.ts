@@ -1,6 +1,7 @@
 import { defineConfig, defineJob } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { anyJob } from "../support/application.ts";
 import { render } from "../support/fixtures/books.config.ts";
 import { bookOf, chapterId, openLibrary, operatorOf } from "../support/library.ts";
 import { createService, untilState } from "../support/service.ts";
@@ -137,7 +138,13 @@ describe("a child with a key of its own", () => {
     await untilState(producer, ended?.id ?? "", "completed");
     await untilState(producer, running?.id ?? "", "active");
     const { id } = await producer.submitFlow(withKeys("book", ["ended", "slow"]));
-    expect((await producer.status(id))?.children).toEqual({ total: 2, waiting: 1, completed: 1, failed: 0 });
+    expect((await producer.status(id))?.children).toEqual({
+      total: 2,
+      waiting: 1,
+      completed: 1,
+      failed: 0,
+      isWhole: true,
+    });
     gate.open();
 
     expect((await untilState(producer, id, "completed")).result).toEqual({ pages: 9, missing: [] });
@@ -183,6 +190,67 @@ describe("a child with a key of its own", () => {
       "waiting-children": 0,
       waiting: 1,
     });
+  });
+});
+
+describe("a flow whose jobs have a past in another queue", () => {
+  it("is one flow, unless a child's job is still there", async () => {
+    const { producer, env } = await openLibrary();
+    await producer.submit(render, { chapter: "old" }, { idempotencyKey: "old" });
+    const moved = (type: string) => anyJob({ type, queue: "books", formerQueues: ["default"] });
+    const [render2, bind2] = [moved("render"), moved("bind")];
+    const ran: unknown[] = [];
+    const handlers = [
+      render2.handler(async ({ payload }) => void ran.push(payload)),
+      bind2.handler(async () => void ran.push("bind")),
+    ];
+    const application = defineConfig({ jobs: [render2, bind2], handlers: async () => handlers });
+    const service = createService(application, env);
+    const now = await service.createProducer();
+    const flow = (title: string, key?: string) => ({
+      parent: { job: bind2, payload: title, idempotencyKey: title },
+      children: [{ job: render2, payload: { chapter: "old" }, ...(key && { idempotencyKey: key }) }],
+    });
+    await expect(now.submitFlow(flow("bad", "old"))).rejects.toMatchObject({ code: "FLOW_ACROSS_QUEUES" });
+    const receipts = await Promise.all([now.submitFlow(flow("good")), now.submitFlow(flow("good"))]);
+    expect(receipts.map(({ id }) => id)).toEqual(Array(2).fill(expect.stringMatching(/^books_/)));
+    await service.startWorker();
+    await until("the parent has run", () => ran.includes("bind"));
+    expect(ran.filter((what) => what === "bind")).toHaveLength(1);
+  });
+});
+
+describe("a flow whose children run one at a time", () => {
+  it("runs its parent after the last one", async () => {
+    const order: string[] = [];
+    const step = anyJob({ type: "step" });
+    const keyed = defineJob({
+      type: "keyed",
+      payload: z.string(),
+      result: z.unknown(),
+      retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 10 } },
+      timeoutMs: 10_000,
+      concurrency: { key: () => "all", limit: 1 },
+    });
+    const handlers = [
+      keyed.handler(async ({ payload, attempt }) => {
+        order.push(payload);
+        if (attempt === 1) throw new Error("once");
+      }),
+      step.handler(async () => void order.push("parent")),
+    ];
+    const application = defineConfig({ jobs: [keyed, step], handlers: async () => handlers });
+    const service = createService(application);
+    const producer = await service.createProducer();
+    const names = ["a", "b", "c"];
+    const { id } = await producer.submitFlow({
+      parent: { job: step, payload: null, idempotencyKey: "steps" },
+      children: names.map((name) => ({ job: keyed, payload: name })),
+    });
+    expect(await producer.status(id)).toMatchObject({ state: "waiting-children", children: { waiting: 3 } });
+    await service.startWorker();
+    await untilState(producer, id, "completed");
+    expect(order).toEqual([...names.flatMap((name) => [name, name]), "parent"]);
   });
 });
 

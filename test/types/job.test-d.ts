@@ -123,3 +123,18 @@ defineJob({ ...secretive, redact: { payload: ["/user/password", "/tokens/*/value
 defineJob({ ...secretive, redact: { payload: ["/user/pasword"] } });
 // @ts-expect-error an element has a number, or means all of them
 defineJob({ ...secretive, redact: { payload: ["/tokens/value"] } });
+
+// A parent's handler knows what its children return.
+report.handler(async ({ children }) => {
+  for await (const child of children(report)) {
+    if (child.state === "completed") child.result.pages satisfies number;
+    else child.error.code satisfies string;
+    // @ts-expect-error a child may have failed
+    child.result.pages;
+  }
+  for await (const { result } of children()) result satisfies unknown;
+  return { pages: 0 };
+});
+defineJob({ ...wellFormed, onChildFailure: "continue" });
+// @ts-expect-error no such policy
+defineJob({ ...wellFormed, onChildFailure: "ignore" });
