@@ -19,15 +19,26 @@ import type {
 import { type Api, isoText, query } from "./api.ts";
 
 export interface ListQuery {
+  readonly queue?: string;
   readonly type?: string;
   readonly state?: JobState;
   /** Why they failed, e.g. `HANDLER_FAILED`. */
   readonly code?: string;
+  /** Submitted with this tag. */
+  readonly tag?: string;
+  /** A part of the error's message, in upper or lower case. */
+  readonly errorText?: string;
   readonly idempotencyKey?: string;
   /** Submitted at or after this. */
   readonly from?: Date;
   /** Submitted before this. */
   readonly to?: Date;
+  /** Ended at or after this. */
+  readonly endedFrom?: Date;
+  /** Ended before this. */
+  readonly endedTo?: Date;
+  /** Also counts all jobs that match. @default false */
+  readonly total?: boolean;
   /** 1 to 200. @default 50 */
   readonly limit?: number;
   /** `nextCursor` of the page before. */
@@ -73,6 +84,12 @@ export interface OperatorCalls {
   retry(id: string): Promise<void>;
   /** Ends a job: `cancelled`, or `cancelling` if it is running. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
   cancel(id: string): Promise<"cancelled" | "cancelling">;
+  /**
+   * Deletes a job that has ended; its key and its effects are remembered.
+   *
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
+   */
+  delete(id: string): Promise<void>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /** Retries failed jobs, the oldest failure first; again with `nextCursor` until that is null. */
@@ -152,6 +169,9 @@ export function operatorCalls(api: Api): OperatorCalls {
     async cancel(id) {
       const { outcome } = await change<{ outcome: "cancelled" | "cancelling" }>(`${jobPath(id)}/cancel`);
       return outcome;
+    },
+    async delete(id) {
+      await api.once({ path: jobPath(id), method: "DELETE" });
     },
     failures: () => read("/failures"),
     retryFailed: ({ before, ...wanted }) =>

@@ -1,4 +1,5 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
+import { deleteJob } from "../effect/delete-job.ts";
 import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
 import { retryJob } from "../effect/retry-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
@@ -15,10 +16,13 @@ import { inTime } from "../redis/redis-errors.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { type AuditEntry, readAuditLog } from "./audit-log.ts";
+import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "./clean-jobs.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
 import { type History, type HistoryQuery, readHistory } from "./history.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
+import type { JobFilter } from "./job-filter.ts";
+import { type JobTotal, openJobLists } from "./job-lists.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
 import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues.ts";
 import { type FailedQuery, markRetried, type RetriedFailed, retryFailed } from "./retry-failed.ts";
@@ -56,6 +60,21 @@ export interface Operator {
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
    */
   cancel(id: string): Promise<"cancelled" | "cancelling">;
+  /**
+   * Deletes a job that has ended, as the retention would: its idempotency key and its effects are remembered.
+   *
+   * @param by who, for the audit log
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
+   */
+  delete(id: string, by: string): Promise<void>;
+  /** Counts jobs that match and have ended, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` */
+  countEnded(filter: JobFilter): Promise<JobTotal>;
+  /**
+   * Deletes jobs that have ended, a slice per call: call it again with `nextCursor`. Jobs in doubt stay.
+   *
+   * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor or filter
+   */
+  clean(query: CleanQuery): Promise<Cleaned>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /**
@@ -91,7 +110,7 @@ export interface Operator {
   readonly queues: QueueOperator;
   /** Pause and resume schedules. */
   readonly schedules: ScheduleOperator;
-  /** Who resolved which doubt or accepted which loss, the latest first. */
+  /** Who resolved which doubt, deleted which jobs or accepted which loss, the latest first. */
   auditTrail(limit: number): Promise<AuditEntry[]>;
 }
 
@@ -131,10 +150,11 @@ export function openOperator(
 ): Operator {
   const { queues } = application;
   const readStatus = openStatusReader(stores);
+  const lists = openJobLists(stores, application);
   const partitions = () => stores.partitionsOf(queues);
   const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
   return {
-    list: (query) => inTime(listJobs(stores, application, query)),
+    list: (query) => inTime(listJobs(lists, query)),
     detail: (id) => readDetail(stores, application.jobs, readStatus, id),
     async retry(id) {
       const outcome = await inTime(retryJob(storeOf(stores, id), id));
@@ -149,6 +169,16 @@ export function openOperator(
         throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
       return outcome;
     },
+    async delete(id, by) {
+      const outcome = await inTime(deleteJob(storeOf(stores, id), id, { by }));
+      if (outcome === "missing") throw jobNotFound();
+      if (outcome === "not-ended")
+        throw new HoldfastError("JOB_NOT_ENDED", "Only a job that has ended can be deleted; cancel it first");
+      if (outcome === "in-doubt")
+        throw new HoldfastError("JOB_IN_DOUBT", "An effect of the job is in doubt; resolve it first");
+    },
+    countEnded: (filter) => inTime(lists.count(filter, endedStates)),
+    clean: (query) => inTime(cleanJobs(stores, lists, query)),
     failures: () => inTime(readFailureGroups(partitions())),
     async retryFailed(query) {
       const done = await inTime(retryFailed(stores, queues, query));

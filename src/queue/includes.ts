@@ -1,7 +1,7 @@
 import { loadInclude } from "../redis/script.ts";
 
 // Lua functions by which scripts of every room reach BullMQ's data. Each brings what it needs.
-export const encodingsLua = loadInclude(import.meta.url, "encodings.lua");
+const encodingsLua = loadInclude(import.meta.url, "encodings.lua");
 export const leaseLua = loadInclude(import.meta.url, "lease.lua");
 export const jobStateLua = encodingsLua + loadInclude(import.meta.url, "job-state.lua");
 const children = loadInclude(import.meta.url, "children.lua");
@@ -22,4 +22,7 @@ export const placeInFlowLua =
   placeJob +
   children +
   loadInclude(import.meta.url, "adopt-child.lua");
+export const tagsLua = loadInclude(import.meta.url, "tags.lua");
+export const removeEndedJobLua =
+  jobStateLua + enqueue + tagsLua + loadInclude(import.meta.url, "remove-ended-job.lua");
 export const retryFailedJobLua = endByHandLua + loadInclude(import.meta.url, "retry-failed-job.lua");
