@@ -8,6 +8,7 @@ import type { Running } from "../lib/running.ts";
 import { cancelJob } from "../queue/cancel-job.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
 import { readLayouts } from "../queue/layouts.ts";
+import { readQueueMemory } from "../queue/queue-memory.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../queue/queue-store.ts";
 import { connectRedis } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
@@ -78,12 +79,19 @@ export interface Operator {
    * @returns the queues that had lost data
    */
   acceptLoss(acceptance: Acceptance): Promise<string[]>;
+  /** The job types and queues that the application declares, or that Redis remembers. */
+  knownNames(): Promise<KnownNames>;
   /** Pause, resume and limit queues. */
   readonly queues: QueueOperator;
   /** Pause and resume schedules. */
   readonly schedules: ScheduleOperator;
   /** Who resolved which doubt or accepted which loss, the latest first. */
   auditTrail(limit: number): Promise<AuditEntry[]>;
+}
+
+export interface KnownNames {
+  readonly types: readonly string[];
+  readonly queues: readonly string[];
 }
 
 /** An operator with its own connection. */
@@ -165,6 +173,13 @@ export function openOperator(
         return since === undefined ? [] : [store.queue];
       };
       return (await inTime(Promise.all(partitions().map(accept)))).flat();
+    },
+    async knownNames() {
+      const memory = await inTime(readQueueMemory(stores.client, settings.HOLDFAST_PREFIX));
+      return {
+        types: [...new Set([...application.jobs.keys(), ...memory.keys()])],
+        queues: [...new Set([...queues, ...[...memory.values()].flat()])],
+      };
     },
     queues: inTimeAll(openQueueOperator(stores, queues)),
     schedules: openScheduleOperator(stores, application.schedules, settings),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { formatRate, type QueueLimits, type Rate } from "../job/queue-settings.ts";
+import { suggestion } from "../lib/did-you-mean.ts";
 import { isoTime, nearestTime } from "../lib/iso-time.ts";
 import {
   type Override,
@@ -74,7 +75,7 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
   function partitionsOf(name: string): Partitions {
     const [first, ...others] = queues.includes(name) ? stores.partitionsOf([name]) : [];
     if (first !== undefined) return [first, ...others];
-    throw new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; there are ${queues.join(", ")}`);
+    throw new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; ${suggestion(name, queues)}`);
   }
 
   async function show(name: string): Promise<QueueView> {

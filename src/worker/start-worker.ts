@@ -4,6 +4,7 @@ import type { Concurrency } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { readEnv } from "../job/application-env.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
+import { suggestion } from "../lib/did-you-mean.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { createSubmitter } from "../submit/submitter.ts";
@@ -113,7 +114,7 @@ function chosenQueues(
 ): string[] {
   const unknown = [...only, ...except].find((queue) => !queues.includes(queue));
   if (unknown !== undefined)
-    throw new HoldfastError("USAGE", `there is no queue "${unknown}"; declared: ${queues.join(", ")}`);
+    throw new HoldfastError("USAGE", `there is no queue "${unknown}"; ${suggestion(unknown, queues)}`);
   const chosen = queues.filter((queue) => only.includes(queue) && !except.includes(queue));
   if (chosen.length === 0) throw new HoldfastError("USAGE", "no queue is left for this worker");
   return chosen;

@@ -1,21 +1,27 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { jobNotFound } from "../../job/job-id.ts";
-import { type JobState, jobStates } from "../../queue/job-state.ts";
+import type { JobQuery } from "../../operate/list-jobs.ts";
+import type { Operator } from "../../operate/operator.ts";
+import { jobStates } from "../../queue/job-state.ts";
 import type { ListedJob } from "../../status/job-status.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
-import { describeJob } from "../job-text.ts";
-import { print, printError, printJson } from "../output.ts";
-import { printable, table } from "../table.ts";
+import { describeJob, stateCell } from "../job-text.ts";
+import { requireCode, requireKnown, requireState } from "../known-names.ts";
+import { print, printError, printHint, printJson } from "../output.ts";
+import { page } from "../pager.ts";
+import { printable } from "../printable.ts";
+import { addShowOptions, type ShowOptions, show } from "../show.ts";
+import { tableLines } from "../table.ts";
+import type { Lines } from "../text.ts";
 
-interface ListOptions {
+interface ListOptions extends ShowOptions {
   readonly state?: string;
   readonly type?: string;
   readonly code?: string;
   readonly key?: string;
   readonly limit: string;
-  readonly json?: true;
 }
 
 const PAGE = 200;
@@ -23,15 +29,13 @@ const PAGE = 200;
 /** `holdfast jobs`. */
 export function addJobsCommands(program: Command): void {
   const jobs = program.command("jobs").description("list, retry and cancel jobs");
-  jobs
-    .command("list")
+  addShowOptions(jobs.command("list"))
     .description("list jobs: finished ones newest first, others in the order in which they will run")
     .option("--state <state>", `one of ${jobStates.join(", ")}`)
     .option("--type <type>", "only jobs of this type")
     .option("--code <code>", "only jobs that failed with this code, e.g. HANDLER_FAILED")
     .option("--key <key>", "only each type's job with this idempotency key")
     .option("--limit <n>", "how many at most", "50")
-    .option("--json", "print one JSON object a line")
     .action(list);
   jobs
     .command("show")
@@ -40,7 +44,7 @@ export function addJobsCommands(program: Command): void {
     )
     .argument("<id>", "the job's id")
     .option("--json", "print it as JSON")
-    .action(show);
+    .action(showOne);
   jobs
     .command("retry")
     .description("retry failed jobs; effects that are done stay done")
@@ -53,51 +57,74 @@ export function addJobsCommands(program: Command): void {
     .action(cancel);
 }
 
-async function list({ state, type, code, key, limit, json }: ListOptions): Promise<void> {
-  const wanted = { type, code, state: parseState(state), idempotencyKey: key };
+async function list({ state, type, code, key, limit, ...options }: ListOptions): Promise<void> {
+  const wanted = { type, code: requireCode(code), state: requireState(state), idempotencyKey: key };
   const most = parseLimit(limit);
   await withOperator(async (operator) => {
-    const found: ListedJob[] = [];
-    let cursor: string | undefined;
-    do {
-      const query = { ...wanted, limit: Math.min(PAGE, most - found.length), cursor };
-      const page = await operator.list(query);
-      found.push(...page.jobs);
-      cursor = page.nextCursor ?? undefined;
-    } while (cursor !== undefined && found.length < most);
-    if (json) printJson(...found);
-    else print(describe(found));
+    await requireKnown(operator, { type });
+    const read = () => readJobs(operator, wanted, most);
+    const found = await show({ read, describe, json: (jobs) => jobs }, options);
+    if (found.length === most) printHint(`${most} at most: --limit N for more`);
   });
 }
 
-function describe(jobs: readonly ListedJob[]): string {
+async function readJobs(
+  operator: Operator,
+  wanted: Omit<JobQuery, "limit" | "cursor">,
+  most: number,
+): Promise<ListedJob[]> {
+  const found: ListedJob[] = [];
+  let cursor: string | undefined;
+  do {
+    const query = { ...wanted, limit: Math.min(PAGE, most - found.length), cursor };
+    const { jobs, nextCursor } = await operator.list(query);
+    found.push(...jobs);
+    cursor = nextCursor ?? undefined;
+  } while (cursor !== undefined && found.length < most);
+  return found;
+}
+
+const columns = [
+  "id",
+  { heading: "type", leaves: 4 },
+  "state",
+  { heading: "attempts", leaves: 1 },
+  { heading: "submitted", leaves: 2 },
+  { heading: "key", leaves: 3 },
+  "error",
+];
+
+function describe(jobs: readonly ListedJob[]): Lines {
   if (jobs.length === 0) return "no jobs";
   const rows = jobs.map(
     ({ id, type, state, attemptsMade, maxAttempts, submittedAt, idempotencyKey, error }) => [
       id,
       type,
-      state,
+      stateCell(state),
       `${attemptsMade}/${maxAttempts}`,
       submittedAt,
       idempotencyKey,
       error === null ? "" : `${error.code}: ${error.message}`,
     ],
   );
-  return table(["id", "type", "state", "attempts", "submitted", "key", "error"], rows);
+  return tableLines(columns, rows);
 }
 
-async function show(id: string, { json }: { readonly json?: true }): Promise<void> {
+async function showOne(id: string, { json }: { readonly json?: true }): Promise<void> {
   await withOperator(async (operator) => {
     const job = await operator.detail(id);
     if (job === undefined) throw jobNotFound();
     if (json) printJson(job);
-    else print(describeJob(job));
+    else await page(describeJob(job));
   });
 }
 
 async function retry(ids: readonly string[]): Promise<void> {
   await withOperator(async (operator) => {
-    for (const id of ids) await printOutcome(id, () => operator.retry(id).then(() => "retried"));
+    for (const id of ids) {
+      await printOutcome(id, () => operator.retry(id).then(() => "retried"));
+      await hintDoubts(operator, id);
+    }
   });
 }
 
@@ -105,6 +132,16 @@ async function cancel(id: string): Promise<void> {
   await withOperator(async (operator) => {
     await printOutcome(id, () => operator.cancel(id));
   });
+}
+
+/** A retry does not resolve a doubt: the job would only report it again. */
+async function hintDoubts(operator: Operator, id: string): Promise<void> {
+  const job = await operator.detail(id);
+  for (const { name, state } of job?.effects ?? [])
+    if (state === "in-doubt")
+      printError(
+        `${id}: ${name} is in doubt, and stays so: holdfast doubts resolve ${id} ${name} --as done|not-done --evidence "…"`,
+      );
 }
 
 /** Prints a refusal instead of throwing it, so that the other jobs go on. */
@@ -116,14 +153,6 @@ async function printOutcome(id: string, act: () => Promise<string>): Promise<voi
     printError(`${printable(id)}: ${printable(error.message)}`);
     process.exitCode = exitCode.failed;
   }
-}
-
-function parseState(state: string | undefined): JobState | undefined {
-  if (state === undefined) return undefined;
-  const known = jobStates.find((candidate) => candidate === state);
-  if (known === undefined)
-    throw new HoldfastError("USAGE", `--state: expected one of ${jobStates.join(", ")}, got "${state}"`);
-  return known;
 }
 
 function parseLimit(limit: string): number {
