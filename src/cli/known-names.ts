@@ -12,7 +12,13 @@ export function requireState(state: string | undefined): JobState | undefined {
 
 /** @throws HoldfastError `USAGE` */
 export function requireCode(code: string | undefined): ErrorCode | undefined {
-  return required("--code: ", "error code", code, Object.keys(errorCodes) as ErrorCode[], "see docs/errors.md");
+  return required(
+    "--code: ",
+    "error code",
+    code,
+    Object.keys(errorCodes) as ErrorCode[],
+    "see docs/errors.md",
+  );
 }
 
 /** @throws HoldfastError `USAGE` for a type that the application does not declare */

@@ -12,7 +12,7 @@ import { createEvents, type Events } from "../telemetry/events.ts";
 import { logAttempts } from "../telemetry/log-events.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
 import type { MeasuredRole, MetricsServer } from "../telemetry/metrics-server.ts";
-import { consumeQueue, type WorkerParts } from "./consume-queue.ts";
+import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
 import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
 import { loadHandlers } from "./load-handlers.ts";
 import { startWorkerMetrics } from "./worker-metrics.ts";
@@ -51,7 +51,13 @@ export async function startWorker(
   if (application.env !== undefined) readEnv(application.env, env);
   const handlers = await loadHandlers(application);
   const queues = await connectQueues(application, settings, "retrying", log);
-  const metrics = await openMetrics(application, queues, settings, events);
+  const metrics = await openMetrics(
+    application,
+    queues,
+    new Map(claimed.map((queue) => [queue, slotsOf(queue, application, settings)])),
+    settings,
+    events,
+  );
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     application,
@@ -82,11 +88,12 @@ export async function startWorker(
 async function openMetrics(
   application: Application,
   queues: ConnectedQueues,
+  slots: ReadonlyMap<string, number>,
   settings: Settings,
   events: Events,
 ): Promise<MetricsServer | undefined> {
   try {
-    return await startWorkerMetrics(application, queues, settings, events);
+    return await startWorkerMetrics(application, queues, slots, settings, events);
   } catch (error) {
     await queues.stop();
     throw error;

@@ -65,7 +65,9 @@ function describe(findings: readonly Finding[], isVerbose: boolean): Lines {
   const listed = [...bad, ...warn, ...(isVerbose ? ok : [])];
   const width = Math.max(0, ...listed.map(({ name }) => name.length));
   const lines = listed.flatMap((finding) => linesOfFinding(finding, width));
-  const folded: Cell[][] = isVerbose ? [] : [[toned("ok", tones.ok), `    ${ok.length} checks; --verbose lists them`]];
+  const folded: Cell[][] = isVerbose
+    ? []
+    : [[toned("ok", tones.ok), `    ${ok.length} checks; --verbose lists them`]];
   const count = `${ok.length} ok, ${warn.length} to look at, ${bad.length} bad`;
   return [...lines, ...folded, [""], [count]];
 }
