@@ -12,7 +12,7 @@ export interface Column {
 
 const GAP = "  ";
 /** Words may be cut to this; ids, times and numbers only if nothing else helps. */
-const WORDS_MIN = 8;
+const WORDS_MIN = 16;
 
 /** Rows as aligned columns under headings, without control characters. */
 export function table(
