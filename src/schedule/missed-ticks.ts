@@ -43,17 +43,19 @@ export function openMissedTicks(
     return false;
   }
 
+  /** The ticks since the latest that was enqueued. */
+  async function latestAbsent(schedule: Schedule, [latest, ...others]: readonly number[]): Promise<number[]> {
+    if (latest === undefined || (await isEnqueued(schedule, latest))) return [];
+    const enqueued = await Promise.all(others.map((at) => isEnqueued(schedule, at)));
+    const count = enqueued.indexOf(true);
+    return [latest, ...(count < 0 ? others : others.slice(0, count))];
+  }
+
   async function find(schedule: Schedule, now: number): Promise<number[]> {
     const until = now - GRACE_MS;
     const due = schedule.timetable.latest(LOOKED_AT, until).filter((at) => at > now - retentionMs);
-    const absent: number[] = [];
-    for (const at of due) {
-      if (await isEnqueued(schedule, at)) {
-        hasRun.set(schedule.name, true);
-        break;
-      }
-      absent.push(at);
-    }
+    const absent = await latestAbsent(schedule, due);
+    if (absent.length < due.length) hasRun.set(schedule.name, true);
     if (absent.length === 0) return [];
     if (!hasRun.has(schedule.name)) hasRun.set(schedule.name, await everRan(schedule, until));
     if (!hasRun.get(schedule.name)) return [];
