@@ -14,16 +14,28 @@ export function describeStatus(status: JobStatus): Lines {
   const lines: [string, Cell | null][] = [
     ["job", `${status.id} (${status.type})`],
     ["state", stateCell(status.state)],
+    ["held", status.held === undefined ? null : heldText(status.held)],
     ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
+    ["tags", status.tags.join(", ") || null],
     ["submitted", status.submittedAt],
     ["started", status.startedAt],
     ["finished", status.finishedAt],
     ["next attempt", status.nextAttemptAt],
+    ["parent", status.parentId ?? null],
+    ["children", status.children === undefined ? null : describeChildren(status.children)],
     ["progress", status.progress === null ? null : JSON.stringify(status.progress)],
     ["result", status.state === "completed" ? JSON.stringify(status.result) : null],
     ["error", status.error && `${status.error.code}: ${status.error.message}`],
   ];
   return aligned(lines);
+}
+
+function describeChildren({ total, waiting, completed, failed }: NonNullable<JobStatus["children"]>): string {
+  return `${total}: ${waiting} have not ended, ${completed} completed, ${failed} failed`;
+}
+
+function heldText({ behind, limit }: NonNullable<JobStatus["held"]>): string {
+  return `behind ${behind} of its key, of which ${limit} may be under way at a time`;
 }
 
 /** Everything known about a job: its status, its payload, its effects, each failed attempt with its stack, its log. */

@@ -1,12 +1,17 @@
 import { describe, expect, it } from "vitest";
+import { jobStates } from "../queue/job-state.ts";
 import { requireCode, requireKnown, requireState } from "./known-names.ts";
 
 const operator = { knownNames: async () => ({ types: ["echo", "welcome-email"], queues: ["default"] }) };
 
 describe("a name that nothing has", () => {
   it.each([
-    ["--state", () => requireState("wating"), '--state: there is no state "wating"; did you mean "waiting"?'],
-    ["--state", () => requireState("x"), /; expected one of waiting, delayed, /],
+    [
+      "--state",
+      () => requireState("wating", jobStates),
+      '--state: there is no state "wating"; did you mean "waiting"?',
+    ],
+    ["--state", () => requireState("x", jobStates), /; expected one of waiting, delayed, /],
     ["--code", () => requireCode("HANDLER_FAILD"), /"HANDLER_FAILD"; did you mean "HANDLER_FAILED"\?/],
     ["--code", () => requireCode("NOPE"), '--code: there is no error code "NOPE"; see docs/errors.md'],
   ])("is wrong usage of %s", (_, check, message) => {

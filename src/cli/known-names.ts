@@ -1,24 +1,17 @@
-import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
+import { errorCodes } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import { suggestion } from "../lib/did-you-mean.ts";
 import type { Operator } from "../operate/operator.ts";
-import { type JobState, jobStates } from "../queue/job-state.ts";
 
 /** @throws HoldfastError `USAGE` for a name that nothing has: it would match nothing, which reads like good news */
-export function requireState(state: string | undefined): JobState | undefined {
-  return required("--state: ", "state", state, jobStates, `expected one of ${jobStates.join(", ")}`);
+export function requireState(state: string | undefined, states: readonly string[]): void {
+  required("--state: ", "state", state, states, `expected one of ${states.join(", ")}`);
 }
 
 /** @throws HoldfastError `USAGE` */
-export function requireCode(code: string | undefined): ErrorCode | undefined {
-  return required(
-    "--code: ",
-    "error code",
-    code,
-    Object.keys(errorCodes) as ErrorCode[],
-    "see docs/errors.md",
-  );
+export function requireCode(code: string | undefined): void {
+  required("--code: ", "error code", code, Object.keys(errorCodes), "see docs/errors.md");
 }
 
 /** @throws HoldfastError `USAGE` for a type that the application does not declare */
@@ -41,16 +34,14 @@ export async function requireKnown(
   required("--queue: ", "queue", queue, queues);
 }
 
-function required<Name extends string>(
+function required(
   option: string,
   what: string,
   name: string | undefined,
-  known: readonly Name[],
+  known: readonly string[],
   otherwise?: string,
-): Name | undefined {
-  if (name === undefined) return undefined;
-  const found = known.find((candidate) => candidate === name);
-  if (found !== undefined) return found;
+): void {
+  if (name === undefined || known.includes(name)) return;
   throw new HoldfastError(
     "USAGE",
     `${option}there is no ${what} "${name}"; ${suggestion(name, known, otherwise)}`,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { isoTime } from "../lib/iso-time.ts";
-import { print, printJson, textFor } from "./output.ts";
+import { print, printError, printJson, textFor } from "./output.ts";
 import { page } from "./pager.ts";
 import { screen } from "./screen.ts";
 import { type Lines, linesOf } from "./text.ts";
@@ -11,8 +11,8 @@ import { untilStopRequested } from "./until-signal.ts";
 
 /** What the options of `addShowOptions` give. */
 export interface ShowOptions {
-  readonly json?: true;
-  readonly watch?: true;
+  readonly json?: true | undefined;
+  readonly watch?: true | undefined;
 }
 
 /** The options of commands that print what they read. */
@@ -100,9 +100,7 @@ function printer<T>({ describe, json: values }: Shown<T>, json: boolean): Drawin
       else print(printed === "" ? describe(found) : [[""], ...linesOf(describe(found))]);
       printed = text;
     },
-    showFault(error) {
-      throw error;
-    },
+    showFault: ({ message }) => printError(message),
     end: () => {},
   };
 }

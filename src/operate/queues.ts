@@ -3,6 +3,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { formatRate, type QueueLimits, type Rate } from "../job/queue-settings.ts";
 import { suggestion } from "../lib/did-you-mean.ts";
 import { isoTime, nearestTime } from "../lib/iso-time.ts";
+import { addMark } from "../queue/marks.ts";
 import {
   type Override,
   overrideLimits,
@@ -38,7 +39,10 @@ export const queueSchema = z.object({
     .nullable()
     .meta({ description: "Limits set by hand, in place of the declared ones." }),
   declared: limitsSchema.meta({ description: "As the application declares them." }),
-  waiting: z.int().meta({ description: "Jobs that could run now, prioritized ones included." }),
+  waiting: z.int().meta({
+    description:
+      "Jobs that wait for a worker, or are held for others of their key; prioritized ones included.",
+  }),
   active: z.int(),
   delayed: z.int(),
   failed: z.int(),
@@ -75,7 +79,7 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
   function partitionsOf(name: string): Partitions {
     const [first, ...others] = queues.includes(name) ? stores.partitionsOf([name]) : [];
     if (first !== undefined) return [first, ...others];
-    throw new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; ${suggestion(name, queues)}`);
+    throw queueNotFound(name, queues);
   }
 
   async function show(name: string): Promise<QueueView> {
@@ -108,17 +112,22 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
     show,
     async pause(name, act) {
       await pauseQueue(partitionsOf(name), { ...act, at: await redisNow(stores.client) });
+      await addMark(stores.of(name), { kind: "paused", text: act.reason, by: act.by });
       return await show(name);
     },
     async resume(name) {
       await resumeQueue(partitionsOf(name));
+      await addMark(stores.of(name), { kind: "resumed", text: "", by: "" });
       return await show(name);
     },
     async limit(name, limits, by) {
       const partitions = partitionsOf(name);
       if (limits.concurrency !== undefined && limits.concurrency < partitions.length)
         throw tooFew(name, partitions.length, limits.concurrency);
-      await overrideLimits(partitions, await overrideOf(limits, by));
+      const override = await overrideOf(limits, by);
+      await overrideLimits(partitions, override);
+      const text = override === undefined ? "as declared" : limitsText(override);
+      await addMark(stores.of(name), { kind: "limited", text, by });
       return await show(name);
     },
   };
@@ -137,6 +146,15 @@ export function shownPause(pause: Pause | undefined): z.output<typeof pauseSchem
 
 function shown({ concurrency, rate }: QueueLimits) {
   return { concurrency: concurrency ?? null, rate: rate === undefined ? null : formatRate(rate) };
+}
+
+function limitsText({ concurrency, rate }: QueueLimits): string {
+  const texts = [concurrency && `${concurrency} at a time`, rate && formatRate(rate)];
+  return texts.filter(Boolean).join(", ");
+}
+
+export function queueNotFound(name: string, queues: readonly string[]): HoldfastError {
+  return new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; ${suggestion(name, queues)}`);
 }
 
 function tooFew(name: string, partitions: number, found: number): HoldfastError {

@@ -17,9 +17,12 @@ import { watchCancellations } from "./cancellations.ts";
 import type { ClaimEvents } from "./claim-backoff.ts";
 import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
 import { ClaimingWorker } from "./claiming-worker.ts";
+import { endedAttempt } from "./ended-attempt.ts";
 import { finishAttempt } from "./finish-attempt.ts";
 import { startHeartbeat, type WorkerHeartbeat } from "./heartbeat.ts";
+import type { EndedAttempt } from "./history-counts.ts";
 import { createLeases, Lease, type Leases } from "./lease.ts";
+import { openLetNextIn } from "./let-next-in.ts";
 import { createPoisonJobs } from "./poison-jobs.ts";
 import { bullmqQueueName } from "./queue-keys.ts";
 import type { QueueStore } from "./queue-store.ts";
@@ -57,6 +60,8 @@ export interface ConsumerEvents extends ClaimEvents {
   /** Called once, when the worker is stuck. */
   onStuck(): void;
   onError(error: Error): void;
+  /** An attempt has ended; whether Redis accepts that is not known yet. */
+  onEnded(end: EndedAttempt): void;
   /** Redis refused to store how an attempt ended; it is sent again. */
   onRefused(jobId: string, error: unknown): void;
 }
@@ -106,6 +111,7 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
   });
   worker.on("completed", (job) => void failpoint("finish:after", job.id ?? ""));
   worker.on("failed", (job) => void failpoint("finish:after", job?.id ?? ""));
+  letNextIn(options, worker);
   worker.on("error", (error) => {
     if (error.name === "ReplyError") watchdog.reset();
     options.events.onError(error);
@@ -137,6 +143,17 @@ function heartbeatOf(
   });
 }
 
+/** After each end of a job that has a lane. A failed job that is to be retried has not ended. */
+function letNextIn({ store, events }: ConsumerOptions, worker: ClaimingWorker): void {
+  const letIn = openLetNextIn(store);
+  const onEnd = (job: Job | undefined) => {
+    if (job === undefined || !("lane" in job.opts) || job.finishedOn === undefined) return;
+    letIn({ id: job.id ?? "", lane: String(job.opts.lane) }).catch(events.onError);
+  };
+  worker.on("completed", onEnd);
+  worker.on("failed", onEnd);
+}
+
 function workerOptions({ store, workerName, limits, retention }: ConsumerOptions) {
   return {
     prefix: store.prefix,
@@ -163,7 +180,7 @@ function bullmqRetention({ count, ageMs }: Retention) {
 
 /** Runs one claimed job from its delivery to BullMQ's idea of its end. */
 function attemptRunner(options: ConsumerOptions, leases: Leases, attempt: Attempt) {
-  const { store, limits } = options;
+  const { store, limits, events } = options;
   const poisonJobs = createPoisonJobs(store, limits.lockMs);
 
   async function outcomeOf(job: ClaimedJob): Promise<AttemptOutcome> {
@@ -178,7 +195,10 @@ function attemptRunner(options: ConsumerOptions, leases: Leases, attempt: Attemp
 
   return async (job: Job, token: string): Promise<unknown> => {
     const lease = leases.get(job.id ?? "") ?? new Lease(limits.lockMs);
-    const outcome = await outcomeOf(new BullmqJob(job, token, lease, store));
+    const claimed = new BullmqJob(job, token, lease, store);
+    const begun = performance.now();
+    const outcome = await outcomeOf(claimed);
+    events.onEnded(endedAttempt(claimed, job, outcome, performance.now() - begun));
     if (outcome.kind === "failed") await keepFailure(options, job, outcome);
     return await finishAttempt(store, job, token, outcome);
   };

@@ -14,16 +14,33 @@ export function queueKeys(prefix: string, queue: string) {
     /** What all keys of the queue begin with. Scripts complete it. */
     start: key(""),
     job: (id: string) => key(id),
+    /** Of a parent, as BullMQ has them; flow.lua explains them. */
+    children: (id: string) => ({
+      dependencies: key(`${id}:dependencies`),
+      processed: key(`${id}:processed`),
+      failed: key(`${id}:failed`),
+      unsuccessful: key(`${id}:unsuccessful`),
+    }),
     jobLogs: (id: string) => key(`${id}:logs`),
     waiting: key("wait"),
+    /** Parents of flows, until their children have ended. */
+    "waiting-children": key("waiting-children"),
     paused: key("paused"),
     prioritized: key("prioritized"),
     delayed: key("delayed"),
     active: key("active"),
     completed: key("completed"),
     failed: key("failed"),
+    /** The jobs that are held in their lanes, before parents that wait for children. */
+    held: key("waiting-children"),
+    /** Lanes that have jobs, scored by when the sweep looks at them. */
+    lanes: key("lanes"),
     /** Who paused the queue or limits it by hand, and what the application declares. */
     control: key("control"),
+    /** Jobs with a tag, scored by submission. An entry can outlive its job. */
+    tag: (tag: string) => key(`tag:${tag}`),
+    /** Every tag, scored by when the sweep last looked at it. */
+    tags: key("tags"),
     events: key("events"),
     meta: key("meta"),
     /** Holds the id of the job that has a deduplication key. */
@@ -42,6 +59,10 @@ export function queueKeys(prefix: string, queue: string) {
     /** The latest heartbeat of each worker. */
     workers: key("workers"),
     workersSeen: key("workers:seen"),
+    /** Counts by type: `m:<hour>` has that hour's minutes, `h:<day>` that day's hours. */
+    historyStart: key("history:"),
+    /** Starts of workers, pauses and bulk acts, for charts. */
+    marks: key("history:marks"),
     /** Redis's count of changes and the id it counts under, by which data loss is noticed. */
     epoch: key("epoch"),
     /** A copy of the secret that keys content fingerprints. */

@@ -10,6 +10,7 @@ import { readJobLua } from "../queue/includes.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
 import {
+  idInKey,
   type JobOptions,
   type JobValues,
   jobOptions,
@@ -85,12 +86,15 @@ function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[])
   const { id, state } = job;
   const reading = new Reading();
   const submitted = reading.time("submittedAt", job.submittedAt, isoTime(submittedAt(id)));
+  const options = optionsIn(reading, job.options);
   const status = {
     id,
     type: job.type,
     state,
+    ...(job.held !== undefined && { held: job.held }),
     attemptsMade: reading.int("attemptsMade", job.attemptsMade, 0),
-    maxAttempts: reading.int("maxAttempts", optionsIn(reading, job.options).attempts, 1),
+    maxAttempts: reading.int("maxAttempts", options.attempts, 1),
+    tags: tagsIn(options),
     progress: reading.value(
       "progress",
       () => decryptedOrWhyNot(() => store.decryptValue(id, "progress", parseJson(job.progress))),
@@ -104,8 +108,19 @@ function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[])
     effects: toEffects(reading, effects, submitted, (name) =>
       effectName(store, { dedupKey: job.dedupKey ?? "", name }),
     ),
+    ...familyOf(job),
   };
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
+}
+
+/** Only jobs of flows have it. */
+function familyOf({ parentKey, children }: StoredJob): Pick<JobStatus, "parentId" | "children"> {
+  const [waiting = 0, completed = 0, failed = 0] = children ?? [];
+  const total = waiting + completed + failed;
+  return {
+    ...(parentKey !== null && { parentId: idInKey(parentKey) }),
+    ...(children !== null && { children: { total, waiting, completed, failed } }),
+  };
 }
 
 function outcomeOf(
@@ -129,6 +144,10 @@ function withNote(status: JobStatus, unreadable: readonly string[]): JobStatus {
         ? { code: "INTERNAL", message: note, retryable: false }
         : { ...error, message: `${error.message} (${note})` },
   };
+}
+
+function tagsIn({ tags }: JobOptions): string[] {
+  return Array.isArray(tags) ? tags.map(String) : [];
 }
 
 export function optionsIn(reading: Reading, json: string | null | undefined): JobOptions {

@@ -38,7 +38,7 @@ beforeAll(async () => {
     ranBySchedule(producer),
   ]);
   await until("all hooks have failed", async () => (await groupOf("partner-webhook"))?.count === HOOKS);
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await browser.close();
@@ -110,6 +110,27 @@ describe("an operator", () => {
     await page.reload();
     await page.getByText("3 jobs").waitFor();
     expect(await page.getByLabel("State").inputValue()).toBe("active");
+  });
+
+  it("finds jobs by a tag and by their queue, and a job's page links its tags", async () => {
+    const contract = [...shopIn(world).jobs.values()].find(({ type }) => type === "video-preview")!;
+    const submission = { idempotencyKey: "tagged", tags: ["reel:7"], delayMs: 3_600_000 };
+    await producer.submit(contract, { video: "reel-7" }, submission);
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open("jobs");
+
+    await page.getByText("More filters").click();
+    await page.getByLabel("Tag").fill("reel:7");
+    await page.keyboard.press("Enter");
+
+    await page.getByText("1 job", { exact: false }).first().waitFor();
+    expect(new URL(page.url()).search).toBe("?tag=reel%3A7");
+    await page.getByRole("link", { name: "tagged" }).click();
+    await page.getByRole("link", { name: "reel:7" }).click();
+    await page.getByRole("link", { name: "tagged" }).waitFor();
+    await page.getByLabel("Queue").selectOption("media");
+    await page.getByRole("link", { name: "tagged" }).waitFor();
+    expect(complaints).toEqual([]);
   });
 
   it("stops a retry of many halfway", async () => {
@@ -273,7 +294,7 @@ async function everyPage(): Promise<string[]> {
 }
 
 describe("the console", () => {
-  it("is accessible on every page", { timeout: 60_000 }, async () => {
+  it("is accessible on every page", { timeout: 120_000 }, async () => {
     const { page, open, complaints } = await openConsole(browser, api.url, { colorScheme: "light" });
     for (const path of await everyPage()) {
       await open(path);
@@ -292,7 +313,7 @@ describe("the console", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("neither scrolls sideways nor truncates anything on a phone", { timeout: 60_000 }, async () => {
+  it("neither scrolls sideways nor truncates anything on a phone", { timeout: 120_000 }, async () => {
     const { page, open, complaints } = await openConsole(browser, api.url, {
       viewport: { width: 360, height: 640 },
     });

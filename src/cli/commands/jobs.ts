@@ -3,24 +3,21 @@ import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { jobNotFound } from "../../job/job-id.ts";
 import type { JobQuery } from "../../operate/list-jobs.ts";
 import type { Operator } from "../../operate/operator.ts";
-import { jobStates } from "../../queue/job-state.ts";
 import type { ListedJob } from "../../status/job-status.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
+import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
 import { describeJob, stateCell } from "../job-text.ts";
-import { requireCode, requireKnown, requireState } from "../known-names.ts";
+import { requireKnown } from "../known-names.ts";
 import { print, printError, printHint, printJson } from "../output.ts";
 import { page } from "../pager.ts";
 import { printable } from "../printable.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
 import { tableLines } from "../table.ts";
 import type { Lines } from "../text.ts";
+import { addCleanCommand } from "./clean-jobs.ts";
 
-interface ListOptions extends ShowOptions {
-  readonly state?: string;
-  readonly type?: string;
-  readonly code?: string;
-  readonly key?: string;
+interface ListOptions extends FilterOptions, ShowOptions {
   readonly limit: string;
 }
 
@@ -28,13 +25,9 @@ const PAGE = 200;
 
 /** `holdfast jobs`. */
 export function addJobsCommands(program: Command): void {
-  const jobs = program.command("jobs").description("list, retry and cancel jobs");
-  addShowOptions(jobs.command("list"))
+  const jobs = program.command("jobs").description("list, retry, cancel and delete jobs");
+  addShowOptions(addFilterOptions(jobs.command("list")))
     .description("list jobs: finished ones newest first, others in the order in which they will run")
-    .option("--state <state>", `one of ${jobStates.join(", ")}`)
-    .option("--type <type>", "only jobs of this type")
-    .option("--code <code>", "only jobs that failed with this code, e.g. HANDLER_FAILED")
-    .option("--key <key>", "only each type's job with this idempotency key")
     .option("--limit <n>", "how many at most", "50")
     .action(list);
   jobs
@@ -55,15 +48,16 @@ export function addJobsCommands(program: Command): void {
     .description("cancel a job: a waiting one ends at once, a running one's signal is aborted")
     .argument("<id>", "the job's id")
     .action(cancel);
+  addCleanCommand(jobs);
 }
 
-async function list({ state, type, code, key, limit, ...options }: ListOptions): Promise<void> {
-  const wanted = { type, code: requireCode(code), state: requireState(state), idempotencyKey: key };
+async function list({ limit, json, watch, ...options }: ListOptions): Promise<void> {
+  const wanted = await filterOf(options);
   const most = parseLimit(limit);
   await withOperator(async (operator) => {
-    await requireKnown(operator, { type });
+    await requireKnown(operator, wanted);
     const read = () => readJobs(operator, wanted, most);
-    const found = await show({ read, describe, json: (jobs) => jobs }, options);
+    const found = await show({ read, describe, json: (jobs) => jobs }, { json, watch });
     if (found.length === most) printHint(`${most} at most: --limit N for more`);
   });
 }
