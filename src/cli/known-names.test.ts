@@ -11,7 +11,7 @@ describe("a name that nothing has", () => {
       () => requireState("wating", jobStates),
       '--state: there is no state "wating"; did you mean "waiting"?',
     ],
-    ["--state", () => requireState("x", jobStates), /; expected one of waiting, delayed, /],
+    ["--state", () => requireState("x", jobStates), /; expected one of waiting, .*delayed, /],
     ["--code", () => requireCode("HANDLER_FAILD"), /"HANDLER_FAILD"; did you mean "HANDLER_FAILED"\?/],
     ["--code", () => requireCode("NOPE"), '--code: there is no error code "NOPE"; see docs/errors.md'],
   ])("is wrong usage of %s", (_, check, message) => {
