@@ -47,13 +47,15 @@ export async function withOperator<T>(
 }
 
 /** Opens the submit path for one command. */
-export async function withSubmitter<T>(use: (submitter: Submitter) => Promise<T>): Promise<T> {
+export async function withSubmitter<T>(
+  use: (submitter: Submitter, application: Application) => Promise<T>,
+): Promise<T> {
   const settings = readSettings();
   const { openSubmitPath } = await import("../submit/submit-path.ts");
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
   const { submitter, stop } = await openSubmitPath(application, settings);
   try {
-    return await use(submitter);
+    return await use(submitter, application);
   } finally {
     await stop();
   }

@@ -1,12 +1,19 @@
 import type { JobDetail } from "../operate/job-detail.ts";
 import type { JobStatus } from "../status/job-status.ts";
-import { printable } from "./table.ts";
+import { printable } from "./printable.ts";
+import { type Cell, type Lines, linesOf, type Tone, toned } from "./text.ts";
+
+const tones: Readonly<Record<string, Tone>> = { completed: "good", failed: "bad", active: "strong" };
+
+export function stateCell(state: string): Cell {
+  return toned(state, tones[state]);
+}
 
 /** A job's status as aligned lines, without what it does not have yet. */
-export function describeStatus(status: JobStatus): string {
-  const lines: [string, string | null][] = [
+export function describeStatus(status: JobStatus): Lines {
+  const lines: [string, Cell | null][] = [
     ["job", `${status.id} (${status.type})`],
-    ["state", status.state],
+    ["state", stateCell(status.state)],
     ["held", status.held === undefined ? null : heldText(status.held)],
     ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
     ["tags", status.tags.join(", ") || null],
@@ -34,7 +41,7 @@ function heldText({ behind, limit }: NonNullable<JobStatus["held"]>): string {
 }
 
 /** Everything known about a job: its status, its payload, its effects, each failed attempt with its stack, its log. */
-export function describeJob(job: JobDetail): string {
+export function describeJob(job: JobDetail): Lines {
   return [
     describeStatus(job),
     aligned([
@@ -47,7 +54,7 @@ export function describeJob(job: JobDetail): string {
     ...job.effects.map(({ name, state, at }) => `effect        ${printable(`${name}: ${state}, ${at}`)}`),
     ...job.attempts.map(describeAttempt),
     ...(job.logs.length === 0 ? [] : ["", "log", ...job.logs.map((line) => `  ${printable(line)}`)]),
-  ].join("\n");
+  ].flatMap(linesOf);
 }
 
 function describeAttempt({ attempt, worker, endedAt, code, message, stack }: JobDetail["attempts"][number]) {
@@ -57,8 +64,6 @@ function describeAttempt({ attempt, worker, endedAt, code, message, stack }: Job
   );
 }
 
-function aligned(lines: readonly (readonly [name: string, value: string | null])[]): string {
-  return lines
-    .flatMap(([name, value]) => (value === null ? [] : `${name.padEnd(13)} ${printable(value)}`))
-    .join("\n");
+function aligned(lines: readonly (readonly [name: string, value: Cell | null])[]): Lines {
+  return lines.flatMap(([name, value]) => (value === null ? [] : [[`${name.padEnd(13)} `, value]]));
 }

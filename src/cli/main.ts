@@ -20,6 +20,7 @@ import { addUpCommand } from "./commands/up.ts";
 import { exitCode, exitCodeOf } from "./exit-code.ts";
 import { printError } from "./output.ts";
 import { readOwnPackage } from "./own-package.ts";
+import { chooseScreen } from "./screen.ts";
 
 /**
  * Runs one command and ends the process.
@@ -40,9 +41,15 @@ async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
     if (!(error instanceof HoldfastError)) throw error;
-    printError(error.message);
+    printError(messageOf(error));
     return exitCodeOf(error);
   }
+}
+
+/** All that is wrong with an input: its message names the first, and how many more there are. */
+function messageOf({ message, issues }: HoldfastError): string {
+  if (!/ \(and \d+ more\)$/.test(message)) return message;
+  return issues.map((issue) => `${issue.pointer || "/"}: ${issue.message}`).join("\n");
 }
 
 function program(): Command {
@@ -51,6 +58,9 @@ function program(): Command {
     .version(readOwnPackage().version)
     .exitOverride()
     .showHelpAfterError("(add --help for help)")
+    .option("--no-color", "no colors in a terminal, like NO_COLOR=1; FORCE_COLOR=1 has them elsewhere, too")
+    .option("--no-pager", "no pager for what is longer than the terminal, like PAGER=cat")
+    .hook("preAction", (command) => chooseScreen(command.opts()))
     .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Redis out of reach.");
   addInitCommand(holdfast);
   addDevCommand(holdfast);

@@ -1,15 +1,23 @@
-import { printable } from "./table.ts";
+import { printable } from "./printable.ts";
+import { screen } from "./screen.ts";
+import { type Lines, linesOf, rendered } from "./text.ts";
 
 // All output of commands goes through here: texts from outside may contain control characters, which a terminal would obey.
 
 /** Prints lines for people on standard output. */
-export function print(lines: string): void {
-  process.stdout.write(`${printableLines(lines)}\n`);
+export function print(lines: Lines): void {
+  process.stdout.write(textFor(lines));
 }
 
 /** Prints lines for people on standard error. */
 export function printError(lines: string): void {
-  process.stderr.write(`${printableLines(lines)}\n`);
+  process.stderr.write(`${lines.split("\n").map(printable).join("\n")}\n`);
+}
+
+/** Prints what to do next, where a person reads: programs know. */
+export function printHint(line: string): void {
+  if (!screen().isTerminal || process.stderr.isTTY !== true) return;
+  process.stderr.write(`${rendered([{ text: line, tone: "faint" }], screen())}\n`);
 }
 
 /** Prints each value as JSON, one a line. */
@@ -17,8 +25,11 @@ export function printJson(...values: readonly unknown[]): void {
   process.stdout.write(values.map((value) => `${jsonLine(value)}\n`).join(""));
 }
 
-function printableLines(lines: string): string {
-  return lines.split("\n").map(printable).join("\n");
+/** Lines as standard output can show them. */
+export function textFor(lines: Lines, on = screen()): string {
+  return `${linesOf(lines)
+    .map((line) => rendered(line, on).trimEnd())
+    .join("\n")}\n`;
 }
 
 /** Also escapes the control characters above U+001F, which JSON does not. */

@@ -1,26 +1,29 @@
 import type { Overview, QueueOverview, TypeOverview, WorkerOverview } from "../operate/overview.ts";
-import { fittingTable } from "./fitting-table.ts";
+import { screen } from "./screen.ts";
+import { tableLines } from "./table.ts";
+import { type Cell, type Lines, linesOf, toned } from "./text.ts";
 
 /** Of one worker. */
 const JOBS_NAMED = 3;
 
-/** The overview for people, no wider than the terminal. */
-export function describeOverview(overview: Overview, width: number): string {
+/** @param width of the terminal @default that of standard output */
+export function describeOverview(overview: Overview, width = screen().columns): Lines {
   const now = Date.parse(overview.at);
-  return [
+  const parts = [
     `${overview.at}  Redis ${overview.store.version}, ${Math.round(overview.store.usedBytes / 2 ** 20)} MiB, answers in ${shortTime(overview.store.pingMs)}`,
     ...broken(overview),
     summary(overview.queues),
     typesTable(overview.types, now, width),
     queuesTable(overview.queues, now, width),
     workersTable(overview.workers, now, width),
-  ]
-    .join("\n\n")
-    .replaceAll("\n\n\n", "\n\n");
+  ];
+  return parts.flatMap((part, index) => [...(index === 0 ? [] : [[""]]), ...linesOf(part)]);
 }
 
-function broken({ store: { guarantees } }: Overview): string[] {
-  return guarantees.filter(({ holds }) => !holds).map(({ name, detail }) => `NOT MET: ${name}: ${detail}`);
+function broken({ store: { guarantees } }: Overview): Cell[][][] {
+  return guarantees
+    .filter(({ holds }) => !holds)
+    .map(({ name, detail }) => [[toned(`NOT MET: ${name}: ${detail}`, "bad")]]);
 }
 
 type Summed = {
@@ -39,7 +42,7 @@ function summary(queues: readonly QueueOverview[]): string {
   ].join(", ");
 }
 
-function typesTable(types: readonly TypeOverview[], now: number, width: number): string {
+function typesTable(types: readonly TypeOverview[], now: number, width: number): Lines {
   const columns = [
     { heading: "type (last hour)" },
     { heading: "running" },
@@ -64,10 +67,10 @@ function typesTable(types: readonly TypeOverview[], now: number, width: number):
     String(lastHour.failed),
     String(lastHour.inDoubt),
   ]);
-  return fittingTable(columns, rows, width);
+  return tableLines(columns, rows, width);
 }
 
-function queuesTable(queues: readonly QueueOverview[], now: number, width: number): string {
+function queuesTable(queues: readonly QueueOverview[], now: number, width: number): Lines {
   const columns = [
     { heading: "queue" },
     { heading: "waiting" },
@@ -88,7 +91,7 @@ function queuesTable(queues: readonly QueueOverview[], now: number, width: numbe
     String(queue.inDoubt),
     pausedText(queue),
   ]);
-  return fittingTable(columns, rows, width);
+  return tableLines(columns, rows, width);
 }
 
 function pausedText({ isPaused, paused }: QueueOverview): string {
@@ -96,7 +99,7 @@ function pausedText({ isPaused, paused }: QueueOverview): string {
   return paused === null || paused.reason === "" ? "paused" : `paused by ${paused.by}: ${paused.reason}`;
 }
 
-function workersTable(workers: readonly WorkerOverview[], now: number, width: number): string {
+function workersTable(workers: readonly WorkerOverview[], now: number, width: number): Lines {
   if (workers.every(({ isSilent, holds }) => isSilent && holds.length === 0))
     return "No worker is running. Jobs are accepted, and wait for one.";
   const columns = [
@@ -118,7 +121,7 @@ function workersTable(workers: readonly WorkerOverview[], now: number, width: nu
       troubleOf(worker),
       holdsText(worker, now),
     ]);
-  return fittingTable(columns, rows, width);
+  return tableLines(columns, rows, width);
 }
 
 function troubleOf({ isGone, isSilent, isStuck, isClockWrong }: WorkerOverview): string {

@@ -7,7 +7,7 @@ import { malformed, parseJson } from "../lib/parse-json.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import { exitCode } from "./exit-code.ts";
 import { print, printError, printJson } from "./output.ts";
-import { printable } from "./table.ts";
+import { printable } from "./printable.ts";
 
 const IN_FLIGHT_MAX = 128;
 

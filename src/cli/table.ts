@@ -1,18 +1,119 @@
+import { printable } from "./printable.ts";
+import { screen } from "./screen.ts";
+import { type Cell, textOf, toned } from "./text.ts";
+import { cutTo, widthOf } from "./text-width.ts";
+
+/** A column of a table. A heading alone is one that never leaves. */
+export interface Column {
+  readonly heading: string;
+  /** Where the screen is narrow, columns leave in this order: 1 first. */
+  readonly leaves?: number;
+}
+
+const GAP = "  ";
+/** Words may be cut to this; ids, times and numbers only if nothing else helps. */
+const WORDS_MIN = 16;
+
 /** Rows as aligned columns under headings, without control characters. */
-export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [headings, ...rows].map((line) => line.map(printable));
-  const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns = screen().columns,
+): string {
+  return tableLines(headings, rows, columns)
+    .map((line) => line.map(textOf).join("").trimEnd())
     .join("\n");
 }
 
-/** A text without control characters, which would break lines or command the terminal. */
-export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "·");
+/**
+ * Rows as aligned columns under headings, no wider than the screen: columns leave, then words are cut, then everything.
+ *
+ * @param columns how many the screen has @default those of standard output; without end in a pipe
+ */
+export function tableLines(
+  headings: readonly (string | Column)[],
+  rows: readonly (readonly Cell[])[],
+  columns = screen().columns,
+): Cell[][] {
+  const all = headings.map((heading) => (typeof heading === "string" ? { heading } : heading));
+  const cells = [all.map(({ heading }) => toned(heading, "strong")), ...rows].map((row) => row.map(cleaned));
+  const measured = all.map((column, index) => measure(column, index, cells, columns));
+  const shown = fitting(measured, columns);
+  const widths = shares(shown, columns);
+  const lines = cells.map((row) =>
+    aligned(
+      shown.map(({ index }) => row[index] ?? ""),
+      widths,
+    ),
+  );
+  const left = measured.filter((column) => !shown.includes(column)).map(({ heading }) => heading);
+  return left.length === 0 ? lines : [...lines, [leftOut(left, columns)]];
+}
+
+interface Measured extends Column {
+  readonly index: number;
+  /** How wide it is at most. */
+  readonly width: number;
+  /** How wide it is at least, unless nothing else helps. */
+  readonly least: number;
+}
+
+function measure(
+  column: Column,
+  index: number,
+  rows: readonly (readonly Cell[])[],
+  columns: number,
+): Measured {
+  const texts = rows.map((row) => textOf(row[index] ?? ""));
+  const width = Math.min(columns, Math.max(...texts.map(widthOf)));
+  // What has spaces is read as words; what has none is an id, a time, a number, to be copied whole.
+  const isWords = texts.slice(1).some((text) => text.includes(" "));
+  return { ...column, index, width, least: isWords ? Math.min(width, WORDS_MIN) : width };
+}
+
+/** Without the columns for which there is no room. */
+function fitting(all: readonly Measured[], columns: number): readonly Measured[] {
+  const needed = all.reduce((sum, { least }) => sum + least + GAP.length, -GAP.length);
+  if (needed <= columns) return all;
+  const [first] = all
+    .filter(({ leaves }) => leaves !== undefined)
+    .sort((a, b) => (a.leaves ?? 0) - (b.leaves ?? 0));
+  return first === undefined
+    ? all
+    : fitting(
+        all.filter((column) => column !== first),
+        columns,
+      );
+}
+
+/** How wide each column becomes: the widest gives first. */
+function shares(shown: readonly Measured[], columns: number): number[] {
+  const widths = shown.map(({ width }) => width);
+  const room = columns - GAP.length * (shown.length - 1);
+  for (const leasts of [shown.map(({ least }) => least), shown.map(() => 1)]) {
+    for (let over = widths.reduce((sum, width) => sum + width, 0) - room; over > 0; over -= 1) {
+      const spare = widths.map((width, index) => (width > (leasts[index] ?? 1) ? width : 0));
+      const widest = spare.indexOf(Math.max(...spare));
+      if ((spare[widest] ?? 0) === 0) break;
+      widths[widest] = (widths[widest] ?? 1) - 1;
+    }
+  }
+  return widths;
+}
+
+function aligned(row: readonly Cell[], widths: readonly number[]): Cell[] {
+  return row.flatMap((cell, index) => {
+    const width = widths[index] ?? 0;
+    const text = cutTo(textOf(cell), width);
+    const gap = index === row.length - 1 ? "" : `${" ".repeat(Math.max(0, width - widthOf(text)))}${GAP}`;
+    return [typeof cell === "string" ? text : { ...cell, text }, gap];
+  });
+}
+
+function cleaned(cell: Cell): Cell {
+  return typeof cell === "string" ? printable(cell) : { ...cell, text: printable(cell.text) };
+}
+
+function leftOut(headings: readonly string[], columns: number): Cell {
+  return toned(cutTo(`(no room for ${headings.join(", ")})`, columns), "faint");
 }

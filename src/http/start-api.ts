@@ -6,6 +6,8 @@ import { openOperator } from "../operate/operator.ts";
 import { openOverviewWatch } from "../operate/watch-overview.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
 import { openReadiness } from "../queue/readiness.ts";
+import { measureMissedTicks, openMissedTicks } from "../schedule/missed-ticks.ts";
+import { openScheduleReader } from "../schedule/schedule-status.ts";
 import { openSubscribers } from "../status/subscribers.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
@@ -47,6 +49,8 @@ export async function startApi(
   const path = await openSubmitPath(application, settings, log, events);
   measureRedis(metrics, path.stores, application.queues);
   measureClock(metrics, path.clock);
+  const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
+  measureMissedTicks(metrics, missedTicks, application.schedules, path.clock);
   const operator = openOperator(application, path.stores, settings, events);
   const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
   const overview = openOverviewWatch({

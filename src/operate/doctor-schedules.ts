@@ -1,12 +1,39 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
+import type { Schedule } from "../job/define-schedule.ts";
+import { isoTime } from "../lib/iso-time.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
+import { openMissedTicks } from "../schedule/missed-ticks.ts";
 import { lasting, openSchedulePauses, pauseText } from "../schedule/pauses.ts";
+import { openScheduleReader } from "../schedule/schedule-status.ts";
+import { counted } from "./doctor-queue.ts";
 import { type Finding, finding } from "./finding.ts";
 
-/** Finds schedules that are paused. */
-export async function diagnosePauses(
+/** Finds schedules that are paused, and ticks that nobody enqueued. */
+export async function diagnoseSchedules(
   { schedules }: Application,
+  stores: QueueStores,
+  settings: Settings,
+): Promise<Finding[]> {
+  const missedTicks = openMissedTicks(openScheduleReader(stores, settings));
+  const missed = schedules.map(async (schedule) => missedTick(schedule, await missedTicks.of(schedule)));
+  return [...(await diagnosePauses(schedules, stores, settings)), ...(await Promise.all(missed)).flat()];
+}
+
+function missedTick({ name, catchUp }: Schedule, [latest, ...others]: readonly number[]): Finding[] {
+  if (latest === undefined) return [];
+  const found = `${counted(others.length + 1, "tick")} not enqueued, the latest at ${isoTime(latest)}`;
+  // A running scheduler would have caught it up.
+  return [
+    finding(`ticks of ${name}`, catchUp.mode === "none" ? "warn" : "bad", found, {
+      reason: "no scheduler was running when they were due, or it could not reach Redis",
+      remedy: `holdfast scheduler if none runs; holdfast schedules explain ${name} --at ${isoTime(latest)}`,
+    }),
+  ];
+}
+
+async function diagnosePauses(
+  schedules: readonly Schedule[],
   stores: QueueStores,
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
 ): Promise<Finding[]> {

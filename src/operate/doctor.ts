@@ -5,7 +5,7 @@ import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts
 import { diagnosePartitions } from "./doctor-partitions.ts";
 import { diagnoseLosses, diagnoseQueue } from "./doctor-queue.ts";
 import { diagnoseMasters, diagnoseRedis } from "./doctor-redis.ts";
-import { diagnosePauses } from "./doctor-schedules.ts";
+import { diagnoseSchedules } from "./doctor-schedules.ts";
 import { diagnoseTopology } from "./doctor-topology.ts";
 import type { Finding } from "./finding.ts";
 
@@ -29,7 +29,7 @@ export async function diagnose(
     ...(await diagnoseLosses(stores, queues)),
     ...(await diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX)),
     ...diagnoseSettings(application, settings),
-    ...(await diagnosePauses(application, stores, settings)),
+    ...(await diagnoseSchedules(application, stores, settings)),
     ...(await diagnosePartitions(application, stores)),
     ...(await Promise.all(diagnosed)).flat(),
   ];

@@ -9,6 +9,7 @@ import type { Running } from "../lib/running.ts";
 import { cancelJob } from "../queue/cancel-job.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
 import { readLayouts } from "../queue/layouts.ts";
+import { readQueueMemory } from "../queue/queue-memory.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../queue/queue-store.ts";
 import { redisNow } from "../redis/clock.ts";
 import { connectRedis } from "../redis/connect.ts";
@@ -99,6 +100,8 @@ export interface Operator {
    * @returns the queues that had lost data
    */
   acceptLoss(acceptance: Acceptance): Promise<string[]>;
+  /** The job types and queues that the application declares, or that Redis remembers. */
+  knownNames(): Promise<KnownNames>;
   /**
    * Reads what happened by the minute, for 2 days, or by the hour, for 15: counts of attempts and how long they took, also of times
    * that nobody watched.
@@ -112,6 +115,11 @@ export interface Operator {
   readonly schedules: ScheduleOperator;
   /** Who resolved which doubt, deleted which jobs or accepted which loss, the latest first. */
   auditTrail(limit: number): Promise<AuditEntry[]>;
+}
+
+export interface KnownNames {
+  readonly types: readonly string[];
+  readonly queues: readonly string[];
 }
 
 /** An operator with its own connection. */
@@ -208,6 +216,13 @@ export function openOperator(
         return since === undefined ? [] : [store.queue];
       };
       return (await inTime(Promise.all(partitions().map(accept)))).flat();
+    },
+    async knownNames() {
+      const memory = await inTime(readQueueMemory(stores.client, settings.HOLDFAST_PREFIX));
+      return {
+        types: [...new Set([...application.jobs.keys(), ...memory.keys()])],
+        queues: [...new Set([...queues, ...[...memory.values()].flat()])],
+      };
     },
     async history({ queue, ...query }) {
       if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);

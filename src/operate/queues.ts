@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { formatRate, type QueueLimits, type Rate } from "../job/queue-settings.ts";
+import { suggestion } from "../lib/did-you-mean.ts";
 import { isoTime, nearestTime } from "../lib/iso-time.ts";
 import { addMark } from "../queue/marks.ts";
 import {
@@ -153,7 +154,7 @@ function limitsText({ concurrency, rate }: QueueLimits): string {
 }
 
 export function queueNotFound(name: string, queues: readonly string[]): HoldfastError {
-  return new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; there are ${queues.join(", ")}`);
+  return new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; ${suggestion(name, queues)}`);
 }
 
 function tooFew(name: string, partitions: number, found: number): HoldfastError {

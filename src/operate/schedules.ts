@@ -1,6 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Schedule } from "../job/define-schedule.ts";
+import { suggestion } from "../lib/did-you-mean.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { openScheduleReader, readSchedule, type ScheduleStatus } from "../schedule/schedule-status.ts";
 
@@ -28,8 +29,11 @@ export function openScheduleOperator(
   function find(name: string): Schedule {
     const schedule = schedules.find((candidate) => candidate.name === name);
     if (schedule !== undefined) return schedule;
-    const known = schedules.map((candidate) => candidate.name).join(", ") || "none";
-    throw new HoldfastError("SCHEDULE_NOT_FOUND", `There is no schedule "${name}"; declared: ${known}`);
+    const known = schedules.map((candidate) => candidate.name);
+    throw new HoldfastError(
+      "SCHEDULE_NOT_FOUND",
+      `There is no schedule "${name}"; ${suggestion(name, known)}`,
+    );
   }
 
   return {

@@ -1,5 +1,7 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import type { Clock } from "../redis/clock.ts";
+import { serversOf } from "../redis/connection.ts";
+import { fullest, type RedisMemory, readMemory } from "../redis/memory.ts";
 import { measurePing } from "../redis/ping.ts";
 import { inTime, redisUnavailable } from "../redis/redis-errors.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -8,17 +10,20 @@ import { type Backlog, readWholeBacklog } from "./read-backlog.ts";
 
 interface Reading {
   readonly pingMs: number;
+  readonly memory: RedisMemory;
   readonly backlogs: readonly Backlog[];
 }
 
 /** Reads Redis at each scrape. While it is away, only that is reported, within 1.5 s: an old number would look like a new one. */
 export function measureRedis(metrics: Metrics, stores: QueueStores, queues: readonly string[]): void {
   const up = metrics.gauge("holdfast_store_up").labels();
+  const reportMemory = memoryReporter(metrics);
   const report = backlogReporter(metrics, queues);
   const read = oneAtATime(() => readRedis(stores, queues));
   metrics.beforeScrape(async () => {
     const reading = await inTime(read()).catch(() => undefined);
     up.set(reading === undefined ? 0 : 1);
+    reportMemory(reading?.memory);
     report(reading);
   });
 }
@@ -27,6 +32,16 @@ export function measureRedis(metrics: Metrics, stores: QueueStores, queues: read
 export function measureClock(metrics: Metrics, clock: Pick<Clock, "offsetMs">): void {
   const offset = metrics.gauge("holdfast_clock_offset_seconds").labels();
   metrics.beforeScrape(() => offset.set(clock.offsetMs() / 1_000));
+}
+
+function memoryReporter(metrics: Metrics): (memory: RedisMemory | undefined) => void {
+  const used = metrics.gauge("holdfast_store_memory_bytes");
+  const accepted = metrics.gauge("holdfast_store_memory_accepted_bytes");
+  return (memory) => {
+    for (const gauge of [used, accepted]) gauge.remove();
+    if (memory !== undefined) used.labels().set(memory.used);
+    if (memory?.acceptsUntil !== undefined) accepted.labels().set(memory.acceptsUntil);
+  };
 }
 
 function backlogReporter(
@@ -62,6 +77,7 @@ async function readRedis(stores: QueueStores, queues: readonly string[]): Promis
   // A retrying connection would keep the command until Redis is back.
   if (client.status !== "ready") throw redisUnavailable();
   const reads = queues.map((queue) => readWholeBacklog(stores.partitionsOf([queue])));
-  const [pingMs, ...backlogs] = await Promise.all([measurePing(client), ...reads]);
-  return { pingMs, backlogs };
+  const memories = Promise.all(serversOf(client).map(readMemory));
+  const [pingMs, memory, ...backlogs] = await Promise.all([measurePing(client), memories, ...reads]);
+  return { pingMs, memory: fullest(memory), backlogs };
 }

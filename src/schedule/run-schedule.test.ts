@@ -30,6 +30,7 @@ function start(schedule: Schedule, state: { now: number; isRedisAway?: boolean }
   const running = runSchedule(schedule, {
     submitter: { submit },
     clock: { now: () => state.now },
+    missedTicks: { of: async () => [] },
     pauses: { of: async () => [] },
     events: createEvents(),
     stopping: stop.signal,

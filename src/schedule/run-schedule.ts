@@ -5,6 +5,7 @@ import type { Clock } from "../redis/clock.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import type { Events } from "../telemetry/events.ts";
 import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
+import type { MissedTicks } from "./missed-ticks.ts";
 import { pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
 
 /** What schedules run with. */
@@ -13,6 +14,7 @@ export interface SchedulerTools {
   /** Redis's clock, so that all schedulers agree on what is due. */
   readonly clock: Pick<Clock, "now">;
   readonly pauses: Pick<SchedulePauses, "of">;
+  readonly missedTicks: MissedTicks;
   readonly events: Events;
   readonly stopping: AbortSignal;
 }
@@ -31,6 +33,7 @@ export async function runSchedule(schedule: Schedule, tools: SchedulerTools): Pr
     const now = clock.now();
     if (now >= nextAt) {
       pending = [...pending, ...newlyDue(schedule, progress, now)];
+      void reportMissed(schedule, now, pending, tools);
       // Never looks back at what it has seen: a clock that was set back changes nothing here.
       progress = { ...progress, seenUntil: now };
       nextAt = schedule.timetable.next(now) ?? Number.POSITIVE_INFINITY;
@@ -39,6 +42,19 @@ export async function runSchedule(schedule: Schedule, tools: SchedulerTools): Pr
     const waitMs = pending.length > 0 ? RETRY_MS : Math.max(0, nextAt - clock.now());
     await wait(Math.min(waitMs, LONGEST_SLEEP_MS), stopping);
   }
+}
+
+/** Reports the ticks that were due before, that nobody enqueued, and that are not about to be caught up. */
+async function reportMissed(
+  schedule: Schedule,
+  now: number,
+  pending: readonly number[],
+  { missedTicks, events }: Pick<SchedulerTools, "missedTicks" | "events">,
+): Promise<void> {
+  const found = await missedTicks.of(schedule, now).catch(() => []);
+  const why = `no scheduler enqueued it in time; catch-up is ${schedule.catchUp.mode}`;
+  for (const at of found.filter((tick) => !pending.includes(tick)).reverse())
+    events.emit("tick.missed", { schedule: schedule.name, tick: new Date(at).toISOString(), why });
 }
 
 /** @returns the ticks to try again */
@@ -57,7 +73,7 @@ async function submitAll(
 export async function submitTick(
   schedule: Schedule,
   at: number,
-  { submitter, clock, pauses, events }: Omit<SchedulerTools, "stopping">,
+  { submitter, clock, pauses, events }: Omit<SchedulerTools, "missedTicks" | "stopping">,
 ): Promise<boolean> {
   const instant = new Date(at);
   const tick = { schedule: schedule.name, tick: instant.toISOString() };

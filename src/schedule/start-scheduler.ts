@@ -12,8 +12,10 @@ import { type MeasuredRole, type MetricsServer, startMetricsServer } from "../te
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 import { measureTicks } from "../telemetry/tick-metrics.ts";
 import { checkSchedules } from "./check-schedules.ts";
+import { measureMissedTicks, openMissedTicks } from "./missed-ticks.ts";
 import { openSchedulePauses } from "./pauses.ts";
 import { runSchedule } from "./run-schedule.ts";
+import { openScheduleReader } from "./schedule-status.ts";
 
 /**
  * Starts a scheduler: it submits each schedule's job at each of its ticks.
@@ -40,17 +42,26 @@ export async function startScheduler(
   const names = schedules.map(({ name }) => name);
   const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
   const path = await openSubmitPath(application, settings, log, events);
+  const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   if (metrics !== undefined) {
     measureSubmissions(events, metrics, [...application.jobs.keys()]);
     measureTicks(events, metrics, names);
     measureRedis(metrics, path.stores, queues);
     measureClock(metrics, path.clock);
+    measureMissedTicks(metrics, missedTicks, schedules, path.clock);
   }
   const metricsServer = await serveMetrics(metrics, settings, path, queues);
   const stop = new AbortController();
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const pauses = openSchedulePauses(path, prefix, retentionMs);
-  const tools = { submitter: path.submitter, clock: path.clock, pauses, events, stopping: stop.signal };
+  const tools = {
+    submitter: path.submitter,
+    clock: path.clock,
+    pauses,
+    missedTicks,
+    events,
+    stopping: stop.signal,
+  };
   const running = schedules.map((schedule) => runSchedule(schedule, tools));
   const metricsUrl = metricsServer?.url;
   log.info({ schedules: names, metricsUrl }, "scheduler ready");

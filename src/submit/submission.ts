@@ -61,11 +61,11 @@ export const submissionOptionsSchema = z
   })
   .refine(({ startBy, startWithinMs }) => startBy === undefined || startWithinMs === undefined, {
     path: ["startBy"],
-    message: "expected either startBy or startWithinMs, got both",
+    message: "expected either options.startBy or options.startWithinMs, got both",
   })
   .refine(({ delayMs, runAt }) => delayMs === undefined || runAt === undefined, {
     path: ["runAt"],
-    message: "expected either delayMs or runAt, got both",
+    message: "expected either options.delayMs or options.runAt, got both",
   })
   // An invalid instant passes here: it is reported already.
   .refine(({ runAt }) => !(runAt !== undefined && Date.parse(runAt) - Date.now() > YEAR_MS), {

@@ -58,6 +58,8 @@ export interface EventMap {
   "tick.retried": [tick: TickEvent, error: HoldfastError];
   /** The schedule is paused. */
   "tick.skipped": [tick: TickEvent & { readonly why: string }];
+  /** No scheduler enqueued the tick in time, and none will. */
+  "tick.missed": [tick: TickEvent & { readonly why: string }];
   /** The tick's job cannot be submitted. */
   "tick.failed": [tick: TickEvent, error: unknown];
 }

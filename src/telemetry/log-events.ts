@@ -20,7 +20,8 @@ export function logAttempts(events: Events, log: Logger): void {
 export function logTicks(events: Events, log: Logger): void {
   events.on("tick.enqueued", (tick) => log.info(tick, "tick enqueued"));
   events.on("tick.duplicate", (tick) => log.debug(tick, "tick was enqueued before"));
-  events.on("tick.skipped", (tick) => log.info(tick, "tick skipped"));
+  events.on("tick.skipped", (tick) => log.warn(tick, "tick skipped"));
+  events.on("tick.missed", (tick) => log.warn(tick, "tick missed"));
   events.on("tick.failed", (tick, err) => log.error({ ...tick, err }, "tick cannot be enqueued"));
   events.on("tick.retried", (tick, { code, message }) => {
     // The clock logs this once. Here it would be a line for each tick, twice a second.

@@ -30,6 +30,12 @@ export const metricDefinitions = {
     help: "Attempts that ended: completed, failed (with its error code), released to the queue, or deferred.",
     reportedBy: ["worker"],
   },
+  holdfast_jobs_failed_total: {
+    kind: "counter",
+    labels: ["type", "code"],
+    help: "Jobs that failed for good, by the error code of their last attempt; EFFECT_IN_DOUBT waits for a person, CANCELLED is one's wish.",
+    reportedBy: ["worker"],
+  },
   holdfast_attempt_duration_seconds: {
     kind: "histogram",
     labels: ["type"],
@@ -74,6 +80,12 @@ export const metricDefinitions = {
     help: "Workers of the queue with a heartbeat in the last 15 seconds.",
     reportedBy: everyProcess,
   },
+  holdfast_worker_slots: {
+    kind: "gauge",
+    labels: ["queue"],
+    help: "How many attempts this worker may run at a time. All workers' slots that are busy: holdfast_jobs with the state active.",
+    reportedBy: ["worker"],
+  },
   holdfast_effects_in_doubt: {
     kind: "gauge",
     labels: ["queue"],
@@ -98,6 +110,18 @@ export const metricDefinitions = {
     help: "Round trip of a PING for this scrape.",
     reportedBy: everyProcess,
   },
+  holdfast_store_memory_bytes: {
+    kind: "gauge",
+    labels: [],
+    help: "Memory that Redis uses; in a cluster, of the master that is the fullest.",
+    reportedBy: everyProcess,
+  },
+  holdfast_store_memory_accepted_bytes: {
+    kind: "gauge",
+    labels: [],
+    help: "Up to how much used memory new jobs are accepted; absent without maxmemory.",
+    reportedBy: everyProcess,
+  },
   holdfast_clock_offset_seconds: {
     kind: "gauge",
     labels: [],
@@ -107,8 +131,14 @@ export const metricDefinitions = {
   holdfast_schedule_ticks_total: {
     kind: "counter",
     labels: ["schedule", "outcome"],
-    help: "Ticks by outcome: enqueued, duplicate (another scheduler was first), retried (Redis did not accept it yet), skipped (the schedule is paused) or failed.",
+    help: "Ticks by outcome: enqueued, duplicate (another scheduler was first), retried (Redis did not accept it yet), skipped (the schedule says so, or is paused), missed (no scheduler enqueued it in time) or failed.",
     reportedBy: ["scheduler"],
+  },
+  holdfast_schedule_missed_ticks: {
+    kind: "gauge",
+    labels: ["schedule"],
+    help: "Ticks that were due for a minute and that nobody enqueued, since the latest that was, of the latest 11; 0 until the first ever was.",
+    reportedBy: ["api", "scheduler"],
   },
   holdfast_schedule_lateness_seconds: {
     kind: "histogram",

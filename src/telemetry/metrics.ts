@@ -21,6 +21,7 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   const processMetrics = metricsOfProcess();
   const reads: (() => Promise<void> | void)[] = [];
+  const flushes: (() => void)[] = [];
   return {
     counter: (name) => new Counter(configOf(name, registry)),
     tally(name) {
@@ -28,7 +29,7 @@ export function createMetrics(): Metrics {
         new Counter(configOf(name, registry)),
         metricDefinitions[name].labels as readonly LabelOf<typeof name>[],
       );
-      reads.push(flush);
+      flushes.push(flush);
       return count;
     },
     gauge: (name) => new Gauge(configOf(name, registry)),
@@ -39,6 +40,8 @@ export function createMetrics(): Metrics {
     beforeScrape: (read) => void reads.push(read),
     async scrape() {
       await Promise.all(reads.map((read) => read()));
+      // Last, so that they are as new as the other counters.
+      for (const flush of flushes) flush();
       return `${await registry.metrics()}\n${await processMetrics.metrics()}`;
     },
   };

@@ -1,7 +1,7 @@
 import type { Events } from "./events.ts";
 import type { Metrics } from "./metrics.ts";
 
-const outcomes = ["enqueued", "duplicate", "retried", "skipped", "failed"] as const;
+const outcomes = ["enqueued", "duplicate", "retried", "skipped", "missed", "failed"] as const;
 
 /** Counts ticks by schedule, and how late they were enqueued. */
 export function measureTicks(events: Events, metrics: Metrics, schedules: readonly string[]): void {

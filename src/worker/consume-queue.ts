@@ -35,12 +35,20 @@ export interface WorkerParts {
   readonly events: Events;
 }
 
+/** How many attempts a worker may run at a time, in all partitions of a queue. */
+export function slotsOf(
+  queue: string,
+  { queueSettings }: Pick<Application, "queueSettings">,
+  { HOLDFAST_CONCURRENCY: { named, each } }: Pick<Settings, "HOLDFAST_CONCURRENCY">,
+): number {
+  return named.get(queue) ?? queueSettings.get(queue)?.concurrency ?? each;
+}
+
 /** Claims the jobs of one queue and runs them, in each of its partitions, also in those that it gets later. */
 export function consumeQueue(queue: string, worker: WorkerParts, onStuck: () => void): Running {
   const { stores } = worker.queues;
-  const { HOLDFAST_CONCURRENCY: concurrency } = worker.settings;
   const declared = worker.application.queueSettings.get(queue);
-  const slots = new Slots(concurrency.named.get(queue) ?? declared?.concurrency ?? concurrency.each);
+  const slots = new Slots(slotsOf(queue, worker.application, worker.settings));
   const consumers = new Map<string, Running>();
   let isStopping = false;
 

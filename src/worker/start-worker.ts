@@ -4,6 +4,7 @@ import type { Concurrency } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { readEnv } from "../job/application-env.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
+import { suggestion } from "../lib/did-you-mean.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { addMark } from "../queue/marks.ts";
@@ -13,7 +14,7 @@ import { createEvents, type Events } from "../telemetry/events.ts";
 import { logAttempts } from "../telemetry/log-events.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
 import type { MeasuredRole, MetricsServer } from "../telemetry/metrics-server.ts";
-import { consumeQueue, type WorkerParts } from "./consume-queue.ts";
+import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
 import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
 import { loadHandlers } from "./load-handlers.ts";
 import { startWorkerMetrics } from "./worker-metrics.ts";
@@ -52,7 +53,13 @@ export async function startWorker(
   if (application.env !== undefined) readEnv(application.env, env);
   const handlers = await loadHandlers(application);
   const queues = await connectQueues(application, settings, "retrying", log);
-  const metrics = await openMetrics(application, queues, settings, events);
+  const metrics = await openMetrics(
+    application,
+    queues,
+    new Map(claimed.map((queue) => [queue, slotsOf(queue, application, settings)])),
+    settings,
+    events,
+  );
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     application,
@@ -86,11 +93,12 @@ export async function startWorker(
 async function openMetrics(
   application: Application,
   queues: ConnectedQueues,
+  slots: ReadonlyMap<string, number>,
   settings: Settings,
   events: Events,
 ): Promise<MetricsServer | undefined> {
   try {
-    return await startWorkerMetrics(application, queues, settings, events);
+    return await startWorkerMetrics(application, queues, slots, settings, events);
   } catch (error) {
     await queues.stop();
     throw error;
@@ -118,7 +126,7 @@ function chosenQueues(
 ): string[] {
   const unknown = [...only, ...except].find((queue) => !queues.includes(queue));
   if (unknown !== undefined)
-    throw new HoldfastError("USAGE", `there is no queue "${unknown}"; declared: ${queues.join(", ")}`);
+    throw new HoldfastError("USAGE", `there is no queue "${unknown}"; ${suggestion(unknown, queues)}`);
   const chosen = queues.filter((queue) => only.includes(queue) && !except.includes(queue));
   if (chosen.length === 0) throw new HoldfastError("USAGE", "no queue is left for this worker");
   return chosen;

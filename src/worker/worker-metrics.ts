@@ -10,10 +10,14 @@ import { createMetrics } from "../telemetry/metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 
-/** @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure */
+/**
+ * @param slots how many attempts this worker may run at a time, by queue
+ * @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure
+ */
 export async function startWorkerMetrics(
   application: Application,
   connected: ConnectedQueues,
+  slots: ReadonlyMap<string, number>,
   settings: Settings,
   events: Events,
 ): Promise<MetricsServer | undefined> {
@@ -22,7 +26,9 @@ export async function startWorkerMetrics(
   const metrics = createMetrics();
   measureRedis(metrics, stores, application.queues);
   measureClock(metrics, clock);
-  measureAttempts(events, metrics, [...application.jobs.keys()]);
+  measureAttempts(events, metrics, application.jobs);
+  const slotsGauge = metrics.gauge("holdfast_worker_slots");
+  for (const [queue, count] of slots) slotsGauge.labels(queue).set(count);
   measureSubmissions(events, metrics, [...application.jobs.keys()]);
   measureEffects(events, metrics, application.jobs.values());
   return await startMetricsServer(metrics, settings, openReadiness(connected, application.queues, settings));

@@ -197,8 +197,8 @@ describe("holdfast jobs clean", withProcesses, () => {
     [[], "expected a filter"],
     [["--all", "--type", "acting"], "--all without a filter"],
     [["--state", "waiting"], "completed, failed"],
-    [["--type", "actin"], 'got "actin"'],
-    [["--code", "NOPE"], "--code: expected a code"],
+    [["--type", "actin"], 'did you mean "acting"?'],
+    [["--code", "NOPE"], "--code: there is no error code"],
     [["--older-than", "soon"], "--older-than: expected a duration"],
   ])("refuses %j", async (args, message) => {
     const refused = await run(["jobs", "clean", ...args, "--yes"], service.env);

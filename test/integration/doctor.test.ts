@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { readSettings } from "../../src/config/settings.ts";
 import { diagnose } from "../../src/operate/doctor.ts";
 import type { Finding } from "../../src/operate/finding.ts";
+import { createOperator } from "../../src/operate/operator.ts";
 import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { reachRedis } from "../../src/redis/connect.ts";
 import { application, echo } from "../support/application.ts";
@@ -42,7 +43,7 @@ async function findingsOf(env: Variables): Promise<Finding[]> {
 
 describe("holdfast doctor", withProcesses, () => {
   it("finds no fault in a well-configured Redis, and lists its checks", async () => {
-    const { code, stdout } = await run(["doctor"], environment());
+    const { code, stdout } = await run(["doctor", "--verbose"], environment());
     expect(code).toBe(0);
     for (const name of [
       "version",
@@ -56,6 +57,28 @@ describe("holdfast doctor", withProcesses, () => {
     ])
       expect(stdout).toMatch(new RegExp(`^ok {4}${name} `, "m"));
     expect(stdout).toMatch(/\d+ ok, 0 to look at, 0 bad\n$/);
+  });
+
+  it("prints what is wrong first, then what to look at, and folds what is well into one line", async () => {
+    const env = environment({ HOLDFAST_DURABILITY: "memory" });
+    const service = createService(application, env);
+    const producer = await service.createProducer();
+    await producer.submit(echo, 1, { idempotencyKey: "nobody-there" });
+    const operator = await createOperator(application, env);
+    await operator.queues.pause("default", { reason: "deploy", by: "test" });
+    await configure("maxmemory", "500kb");
+
+    const { code, stdout } = await run(["doctor"], env);
+
+    await operator.stop();
+    const verdicts = [...stdout.matchAll(/^(bad|warn|ok) +(.*)$/gm)];
+    expect(code).toBe(1);
+    // A Set keeps the order in which it got them.
+    expect([...new Set(verdicts.map(([, verdict]) => verdict))]).toEqual(["bad", "warn", "ok"]);
+    expect(verdicts.filter(([, verdict]) => verdict !== "bad").map(([, , text]) => text)).toEqual([
+      expect.stringMatching(/^queue default .*: deploy$/),
+      expect.stringMatching(/^\d+ checks; --verbose lists them$/),
+    ]);
   });
 
   it("prints one line per fault, with its consequence and remedy, and exits with 1", async () => {

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { metricDefinitions } from "../../src/telemetry/metric-definitions.ts";
 import { post } from "../support/http.ts";
 import { scrape } from "../support/metrics.ts";
@@ -10,7 +11,6 @@ import { testEnvironment } from "../support/service.ts";
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const read = (name: string) => readFileSync(path(name), "utf8");
-const alerts = read("ops/prometheus/alerts.yml");
 const roles = ["api", "worker", "scheduler"] as const;
 
 /** Runs promtool; its findings are the failure. */
@@ -34,8 +34,17 @@ function metricsIn(text: string): string[] {
   return [...new Set(names.map((name) => name.replace(/_(bucket|count|sum)$/, "")))];
 }
 
-const expressionsIn = (rules: string) =>
-  [...rules.matchAll(/expr: (.+?)\n {8}(?:for|labels):/gs)].map(([, expression = ""]) => expression);
+interface Rule {
+  readonly expr: string;
+  readonly alert?: string;
+  readonly annotations?: { readonly runbook_url?: string };
+}
+
+const rules: readonly Rule[] = (
+  parse(read("ops/prometheus/alerts.yml")) as {
+    readonly groups: readonly { readonly rules: readonly Rule[] }[];
+  }
+).groups.flatMap((group) => group.rules);
 
 describe("API, worker and scheduler as processes", withProcesses, () => {
   it("report exactly what the reference lists, well-formed, and everything that alerts and dashboard query", async () => {
@@ -53,25 +62,30 @@ describe("API, worker and scheduler as processes", withProcesses, () => {
     }
     const all = new Set(metrics.flatMap(({ names }) => [...names]));
     const { panels, templating } = JSON.parse(read("ops/grafana/holdfast.json"));
-    const asked = metricsIn(expressionsIn(alerts).join("\n") + JSON.stringify([panels, templating]));
+    const asked = metricsIn(rules.map(({ expr }) => expr).join("\n") + JSON.stringify([panels, templating]));
     expect(asked.length).toBeGreaterThan(10);
     expect(asked.filter((name) => !all.has(name))).toEqual([]);
   });
 });
 
 describe("the alerts", () => {
-  const names = [...alerts.matchAll(/- alert: (\w+)/g)].map(([, name = ""]) => name);
+  const alerts = rules.flatMap(({ alert, annotations }) =>
+    alert === undefined ? [] : [{ alert, url: annotations?.runbook_url }],
+  );
+  const { homepage } = JSON.parse(read("package.json"));
 
   it("fire when they should, and only then", () => {
     expect(promtool(["check", "rules", path("ops/prometheus/alerts.yml")])).toBe("passed");
     expect(promtool(["test", "rules", path("ops/prometheus/alerts.test.yml")])).toBe("passed");
   });
 
-  it.each(names)("each have a test, and a section in the runbook: %s", (name) => {
-    expect(alerts).toContain(`runbook: docs/runbook.md#${name.toLowerCase()}\n`);
-    expect(read("docs/runbook.md")).toContain(`\n### ${name}\n`);
+  it.each(alerts)("each have a test, and a section in the runbook: $alert", ({ alert, url }) => {
+    const [page, anchor] = (url ?? "").split("#");
+    expect(page).toBe(`${homepage.replace(/#.*/, "")}/blob/main/docs/runbook.md`);
+    expect(anchor).toBe(alert.toLowerCase());
+    expect(read("docs/runbook.md")).toMatch(new RegExp(`\n### ${alert}\n\n\\S`));
     expect(read("ops/prometheus/alerts.test.yml")).toMatch(
-      new RegExp(`alertname: ${name}\\n.*\\n +exp_alerts:\\n +- exp_labels`),
+      new RegExp(`alertname: ${alert}\\n.*\\n +exp_alerts:\\n +- exp_labels`),
     );
   });
 });

@@ -82,12 +82,15 @@ describe("the metrics of a job", () => {
     expect(worker.value("holdfast_attempts_total", completed)).toBe(1);
     expect(worker.value("holdfast_attempt_duration_seconds_count", { type: "echo" })).toBe(1);
     expect(worker.value("holdfast_time_to_start_seconds_count", { type: "echo" })).toBe(1);
+    expect(worker.value("holdfast_worker_slots", { queue })).toBeGreaterThan(0);
     for (const reading of [api, worker]) {
       expect(reading.value("holdfast_jobs", { queue, state: "completed" })).toBe(1);
       expect(reading.value("holdfast_jobs", { queue, state: "waiting" })).toBe(0);
       expect(reading.value("holdfast_oldest_waiting_age_seconds", { queue })).toBe(0);
       expect(reading.value("holdfast_workers", { queue })).toBe(1);
       expect(reading.value("holdfast_store_up")).toBe(1);
+      expect(reading.value("holdfast_store_memory_bytes")).toBeGreaterThan(1_000_000);
+      expect(reading.value("holdfast_store_memory_accepted_bytes")).toBeUndefined();
       expect(reading.value("holdfast_store_ping_seconds")).toBeGreaterThan(0);
     }
   });
@@ -107,6 +110,8 @@ describe("the metrics of a job", () => {
     const failed = (code: string) =>
       reading.value("holdfast_attempts_total", { type: "failing", outcome: "failed", code });
     expect([failed("HANDLER_FAILED"), failed("PERMANENT_FAILURE")]).toEqual([1, 1]);
+    const forGood = (code: string) => reading.value("holdfast_jobs_failed_total", { type: "failing", code });
+    expect([forGood("HANDLER_FAILED"), forGood("PERMANENT_FAILURE")]).toEqual([0, 1]);
     expect(reading.value("holdfast_time_to_start_seconds_count", { type: "failing" })).toBe(1);
     expect(reading.value("holdfast_jobs", { queue, state: "failed" })).toBe(1);
   });

@@ -5,7 +5,8 @@ import type { Operator } from "../../operate/operator.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
-import { addFilterOptions, type FilterOptions, filterOf, requireKnownType } from "../job-filter-options.ts";
+import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
+import { requireKnown } from "../known-names.ts";
 import { print } from "../output.ts";
 import { username } from "../username.ts";
 
@@ -43,10 +44,10 @@ async function clean({ olderThan, all, dryRun, yes, ...options }: CleanOptions):
       "jobs clean: expected --yes, or --dry-run: there is no terminal to ask on",
     );
   const { describeFilter } = await import("../../operate/job-filter.ts");
-  await withOperator(async (operator, application) => {
+  await withOperator(async (operator) => {
+    await requireKnown(operator, filter);
     const wanted = { ...filter, endedTo: endOf(filter, olderThan) };
     const { count, isExact } = await operator.countEnded(wanted);
-    if (isExact && count === 0) requireKnownType(filter.type, application);
     const amount = `${isExact ? "" : "at least "}${count} of the ${describeFilter(wanted)}`;
     print(`${amount} ${dryRun ? "would be deleted" : "will be deleted"}; jobs in doubt stay`);
     if (dryRun || (isExact && count === 0)) return;

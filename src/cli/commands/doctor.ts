@@ -6,18 +6,24 @@ import { inTime } from "../../redis/redis-errors.ts";
 import { exitCode } from "../exit-code.ts";
 import { loadApplication } from "../load-application.ts";
 import { print, printJson } from "../output.ts";
-import { printable } from "../table.ts";
+import { type Cell, type Lines, type Tone, toned } from "../text.ts";
 
 /** `holdfast doctor`: which guarantees are not met, and what to do about it. */
 export function addDoctorCommand(program: Command): void {
   program
     .command("doctor")
     .description("check Redis, the configuration and the guarantees they allow; exit 1 if one is not met")
+    .option("--verbose", "also list the checks that are well, one a line")
     .option("--json", "print one JSON object a line")
     .action(doctor);
 }
 
-async function doctor({ json }: { readonly json?: true }): Promise<void> {
+interface DoctorOptions {
+  readonly json?: true;
+  readonly verbose?: true;
+}
+
+async function doctor({ json, verbose }: DoctorOptions): Promise<void> {
   const settings = readRoleSettings();
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
   const { reachRedis } = await import("../../redis/connect.ts");
@@ -43,21 +49,34 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
     const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, epochs.layouts);
     const findings = await inTime(diagnose(application, stores, settings));
     if (json) printJson(...findings);
-    else print(describe(findings));
+    else print(describe(findings, verbose === true));
     if (findings.some(({ verdict }) => verdict === "bad")) process.exitCode = exitCode.failed;
   } finally {
     await stopAll(parts);
   }
 }
 
-function describe(findings: readonly Finding[]): string {
-  const width = Math.max(...findings.map(({ name }) => name.length));
-  const lines = findings.flatMap(({ verdict, name, found, reason, remedy }) => [
-    `${verdict.padEnd(4)}  ${name.padEnd(width)}  ${printable(found)}`,
-    ...(reason === null ? [] : [`      ${"".padEnd(width)}  Why it matters: ${reason}.`]),
-    ...(remedy === null ? [] : [`      ${"".padEnd(width)}  Remedy: ${remedy}.`]),
-  ]);
-  const count = (verdict: Finding["verdict"]) =>
-    findings.filter((finding) => finding.verdict === verdict).length;
-  return `${lines.join("\n")}\n\n${count("ok")} ok, ${count("warn")} to look at, ${count("bad")} bad`;
+const tones: Readonly<Record<Finding["verdict"], Tone>> = { bad: "bad", warn: "warning", ok: "good" };
+
+/** What is wrong first, then what to look at; what is well in one line, unless all of it is wanted. */
+function describe(findings: readonly Finding[], isVerbose: boolean): Lines {
+  const of = (wanted: Finding["verdict"]) => findings.filter(({ verdict }) => verdict === wanted);
+  const [bad, warn, ok] = [of("bad"), of("warn"), of("ok")];
+  const listed = [...bad, ...warn, ...(isVerbose ? ok : [])];
+  const width = Math.max(0, ...listed.map(({ name }) => name.length));
+  const lines = listed.flatMap((finding) => linesOfFinding(finding, width));
+  const folded: Cell[][] = isVerbose
+    ? []
+    : [[toned("ok", tones.ok), `    ${ok.length} checks; --verbose lists them`]];
+  const count = `${ok.length} ok, ${warn.length} to look at, ${bad.length} bad`;
+  return [...lines, ...folded, [""], [count]];
+}
+
+function linesOfFinding({ verdict, name, found, reason, remedy }: Finding, width: number): Cell[][] {
+  const indent = " ".repeat(width + 8);
+  return [
+    [toned(verdict, tones[verdict]), " ".repeat(6 - verdict.length), `${name.padEnd(width)}  ${found}`],
+    ...(reason === null ? [] : [[`${indent}Why it matters: ${reason}.`]]),
+    ...(remedy === null ? [] : [[`${indent}Remedy: ${remedy}.`]]),
+  ];
 }

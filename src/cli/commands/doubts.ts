@@ -3,8 +3,10 @@ import type { ResolvedJob } from "../../effect/resolve-doubt.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Doubt } from "../../operate/doubts.ts";
 import { withOperator } from "../connections.ts";
-import { print, printJson } from "../output.ts";
-import { table } from "../table.ts";
+import { print, printHint } from "../output.ts";
+import { addShowOptions, type ShowOptions, show } from "../show.ts";
+import { tableLines } from "../table.ts";
+import type { Lines } from "../text.ts";
 import { username } from "../username.ts";
 
 interface ResolveOptions {
@@ -18,10 +20,8 @@ const LISTED_MAX = 1_000;
 /** `holdfast doubts`. */
 export function addDoubtsCommands(program: Command): void {
   const doubts = program.command("doubts").description("list and resolve side effects in doubt");
-  doubts
-    .command("list")
+  addShowOptions(doubts.command("list"))
     .description("list side effects that may or may not have happened, oldest first")
-    .option("--json", "print one JSON object a line")
     .action(list);
   doubts
     .command("resolve")
@@ -37,15 +37,18 @@ export function addDoubtsCommands(program: Command): void {
     .action(resolve);
 }
 
-async function list({ json }: { readonly json?: true }): Promise<void> {
+async function list(options: ShowOptions): Promise<void> {
   await withOperator(async (operator) => {
-    const doubts = await operator.doubts(0, LISTED_MAX);
-    if (json) printJson(...doubts);
-    else print(describe(doubts));
+    const read = () => operator.doubts(0, LISTED_MAX);
+    const [first] = await show({ read, describe, json: (doubts) => doubts }, options);
+    if (first !== undefined)
+      printHint(
+        `to resolve one: holdfast doubts resolve ${first.jobId} ${first.effect} --as done|not-done --evidence "…"`,
+      );
   });
 }
 
-function describe(doubts: readonly Doubt[]): string {
+function describe(doubts: readonly Doubt[]): Lines {
   if (doubts.length === 0) return "nothing is in doubt";
   const rows = doubts.map(({ jobId, effect, since, reason, report }) => [
     jobId,
@@ -53,7 +56,7 @@ function describe(doubts: readonly Doubt[]): string {
     since,
     reason + (report === null ? "" : ` (its worker reported ${report}, too late)`),
   ]);
-  return table(["job", "effect", "since", "why"], rows);
+  return tableLines(["job", "effect", { heading: "since", leaves: 1 }, "why"], rows);
 }
 
 async function resolve(id: string, effect: string, { as, evidence, result }: ResolveOptions): Promise<void> {

@@ -6,8 +6,11 @@ import type { FailedQuery, MatchingGroup } from "../../operate/retry-failed.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
-import { print, printJson } from "../output.ts";
-import { table } from "../table.ts";
+import { requireCode, requireKnown } from "../known-names.ts";
+import { print, printHint } from "../output.ts";
+import { addShowOptions, type ShowOptions, show } from "../show.ts";
+import { table, tableLines } from "../table.ts";
+import { type Lines, toned } from "../text.ts";
 
 interface RetryOptions {
   readonly type?: string;
@@ -36,10 +39,8 @@ export function addFailuresCommands(program: Command): void {
   const failures = program
     .command("failures")
     .description("group failed jobs by reason, and retry whole groups");
-  failures
-    .command("list")
+  addShowOptions(failures.command("list"))
     .description("group failed jobs by type and code, most frequent first")
-    .option("--json", "print one JSON object a line")
     .action(list);
   failures
     .command("retry")
@@ -54,15 +55,23 @@ export function addFailuresCommands(program: Command): void {
     .action(retry);
 }
 
-async function list({ json }: { readonly json?: true }): Promise<void> {
-  await withOperator(async (operator) => {
-    const found = await operator.failures();
-    if (json) printJson(...found.groups);
-    else print(describe(found));
+async function list(options: ShowOptions): Promise<void> {
+  await withOperator(async ({ failures }) => {
+    const { groups } = await show({ read: failures, describe, json: (found) => found.groups }, options);
+    if (groups.length > 0) printHint("to retry one of them: holdfast failures retry --type TYPE --code CODE");
   });
 }
 
-function describe({ groups, scanned, isComplete }: FailureGroups): string {
+const columns = [
+  "jobs",
+  "type",
+  "code",
+  { heading: "latest", leaves: 1 },
+  { heading: "example", leaves: 2 },
+  "message",
+];
+
+function describe({ groups, scanned, isComplete }: FailureGroups): Lines {
   if (groups.length === 0) return "no failed jobs";
   const rows = groups.map(({ type, code, count, lastAt, exampleId, message }) => [
     String(count),
@@ -72,8 +81,8 @@ function describe({ groups, scanned, isComplete }: FailureGroups): string {
     exampleId,
     message,
   ]);
-  const text = table(["jobs", "type", "code", "latest", "example", "message"], rows);
-  return isComplete ? text : `${text}\n(of the latest ${scanned} that failed)`;
+  const lines = tableLines(columns, rows);
+  return isComplete ? lines : [...lines, [toned(`(of the latest ${scanned} that failed)`, "faint")]];
 }
 
 async function retry({ dryRun, yes, ...filter }: RetryOptions): Promise<void> {
@@ -83,7 +92,9 @@ async function retry({ dryRun, yes, ...filter }: RetryOptions): Promise<void> {
       "USAGE",
       "failures retry: expected --yes, or --dry-run: there is no terminal to ask on",
     );
+  requireCode(filter.code);
   await withOperator(async (operator) => {
+    await requireKnown(operator, filter);
     // Jobs that fail after this moment are neither counted nor retried.
     const preview = await previewOf(operator, { ...filter, before: Date.now() });
     const { total, before } = preview;

@@ -6,15 +6,19 @@ import type { Operator } from "../../operate/operator.ts";
 import type { ListedJob } from "../../status/job-status.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
-import { addFilterOptions, type FilterOptions, filterOf, requireKnownType } from "../job-filter-options.ts";
-import { describeJob } from "../job-text.ts";
-import { print, printError, printJson } from "../output.ts";
-import { printable, table } from "../table.ts";
+import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
+import { describeJob, stateCell } from "../job-text.ts";
+import { requireKnown } from "../known-names.ts";
+import { print, printError, printHint, printJson } from "../output.ts";
+import { page } from "../pager.ts";
+import { printable } from "../printable.ts";
+import { addShowOptions, type ShowOptions, show } from "../show.ts";
+import { tableLines } from "../table.ts";
+import type { Lines } from "../text.ts";
 import { addCleanCommand } from "./clean-jobs.ts";
 
-interface ListOptions extends FilterOptions {
+interface ListOptions extends FilterOptions, ShowOptions {
   readonly limit: string;
-  readonly json?: true;
 }
 
 const PAGE = 200;
@@ -22,10 +26,9 @@ const PAGE = 200;
 /** `holdfast jobs`. */
 export function addJobsCommands(program: Command): void {
   const jobs = program.command("jobs").description("list, retry, cancel and delete jobs");
-  addFilterOptions(jobs.command("list"))
+  addShowOptions(addFilterOptions(jobs.command("list")))
     .description("list jobs: finished ones newest first, others in the order in which they will run")
     .option("--limit <n>", "how many at most", "50")
-    .option("--json", "print one JSON object a line")
     .action(list);
   jobs
     .command("show")
@@ -34,7 +37,7 @@ export function addJobsCommands(program: Command): void {
     )
     .argument("<id>", "the job's id")
     .option("--json", "print it as JSON")
-    .action(show);
+    .action(showOne);
   jobs
     .command("retry")
     .description("retry failed jobs; effects that are done stay done")
@@ -48,59 +51,80 @@ export function addJobsCommands(program: Command): void {
   addCleanCommand(jobs);
 }
 
-async function list({ limit, json, ...options }: ListOptions): Promise<void> {
+async function list({ limit, json, watch, ...options }: ListOptions): Promise<void> {
   const wanted = await filterOf(options);
   const most = parseLimit(limit);
-  await withOperator(async (operator, application) => {
-    const found: ListedJob[] = [];
-    let cursor: string | undefined;
-    do {
-      const query = { ...wanted, limit: Math.min(PAGE, most - found.length), cursor };
-      const page = await operator.list(query);
-      found.push(...page.jobs);
-      cursor = page.nextCursor ?? undefined;
-    } while (cursor !== undefined && found.length < most);
-    if (found.length === 0) requireKnownType(wanted.type, application);
-    if (json) return printJson(...found);
-    print(describe(found));
-    if (cursor !== undefined) await printRest(operator, wanted, found.length);
+  await withOperator(async (operator) => {
+    await requireKnown(operator, wanted);
+    const read = () => readJobs(operator, wanted, most);
+    const found = await show({ read, describe, json: (jobs) => jobs }, { json, watch });
+    if (found.length === most && !json) await hintAtRest(operator, wanted, most);
   });
 }
 
-async function printRest(operator: Operator, wanted: JobFilter, listed: number): Promise<void> {
+async function hintAtRest(operator: Operator, wanted: JobFilter, listed: number): Promise<void> {
   const { total } = await operator.list({ ...wanted, limit: 1, total: true });
-  if (total !== undefined && total.count > listed)
-    print(`(${listed} of ${total.isExact ? "" : "at least "}${total.count}; --limit lists more)`);
+  if (total === undefined || total.count <= listed) return;
+  printHint(`${listed} of ${total.isExact ? "" : "at least "}${total.count}: --limit N for more`);
 }
 
-function describe(jobs: readonly ListedJob[]): string {
+async function readJobs(
+  operator: Operator,
+  wanted: JobFilter,
+  most: number,
+): Promise<ListedJob[]> {
+  const found: ListedJob[] = [];
+  let cursor: string | undefined;
+  do {
+    const query = { ...wanted, limit: Math.min(PAGE, most - found.length), cursor };
+    const { jobs, nextCursor } = await operator.list(query);
+    found.push(...jobs);
+    cursor = nextCursor ?? undefined;
+  } while (cursor !== undefined && found.length < most);
+  return found;
+}
+
+const columns = [
+  "id",
+  { heading: "type", leaves: 4 },
+  "state",
+  { heading: "attempts", leaves: 1 },
+  { heading: "submitted", leaves: 2 },
+  { heading: "key", leaves: 3 },
+  "error",
+];
+
+function describe(jobs: readonly ListedJob[]): Lines {
   if (jobs.length === 0) return "no jobs";
   const rows = jobs.map(
     ({ id, type, state, attemptsMade, maxAttempts, submittedAt, idempotencyKey, error }) => [
       id,
       type,
-      state,
+      stateCell(state),
       `${attemptsMade}/${maxAttempts}`,
       submittedAt,
       idempotencyKey,
       error === null ? "" : `${error.code}: ${error.message}`,
     ],
   );
-  return table(["id", "type", "state", "attempts", "submitted", "key", "error"], rows);
+  return tableLines(columns, rows);
 }
 
-async function show(id: string, { json }: { readonly json?: true }): Promise<void> {
+async function showOne(id: string, { json }: { readonly json?: true }): Promise<void> {
   await withOperator(async (operator) => {
     const job = await operator.detail(id);
     if (job === undefined) throw jobNotFound();
     if (json) printJson(job);
-    else print(describeJob(job));
+    else await page(describeJob(job));
   });
 }
 
 async function retry(ids: readonly string[]): Promise<void> {
   await withOperator(async (operator) => {
-    for (const id of ids) await printOutcome(id, () => operator.retry(id).then(() => "retried"));
+    for (const id of ids) {
+      await printOutcome(id, () => operator.retry(id).then(() => "retried"));
+      await hintDoubts(operator, id);
+    }
   });
 }
 
@@ -108,6 +132,16 @@ async function cancel(id: string): Promise<void> {
   await withOperator(async (operator) => {
     await printOutcome(id, () => operator.cancel(id));
   });
+}
+
+/** A retry does not resolve a doubt: the job would only report it again. */
+async function hintDoubts(operator: Operator, id: string): Promise<void> {
+  const job = await operator.detail(id);
+  for (const { name, state } of job?.effects ?? [])
+    if (state === "in-doubt")
+      printError(
+        `${id}: ${name} is in doubt, and stays so: holdfast doubts resolve ${id} ${name} --as done|not-done --evidence "…"`,
+      );
 }
 
 /** Prints a refusal instead of throwing it, so that the other jobs go on. */

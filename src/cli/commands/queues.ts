@@ -4,8 +4,10 @@ import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../job/queue-settin
 import type { QueueView } from "../../operate/queues.ts";
 import type { Division } from "../../queue/divide-queue.ts";
 import { withApplication, withOperator } from "../connections.ts";
-import { print, printJson } from "../output.ts";
-import { table } from "../table.ts";
+import { print, printHint, printJson } from "../output.ts";
+import { addShowOptions, type ShowOptions, show } from "../show.ts";
+import { tableLines } from "../table.ts";
+import { type Cell, type Lines, toned } from "../text.ts";
 import { username } from "../username.ts";
 
 interface Json {
@@ -17,17 +19,13 @@ const AS_JSON = ["--json", "print the queue as JSON"] as const;
 /** `holdfast queues`. */
 export function addQueuesCommands(program: Command): void {
   const queues = program.command("queues").description("list, pause, resume, limit and divide queues");
-  queues
-    .command("list")
+  addShowOptions(queues.command("list"))
     .description("list queues: what waits and runs, whether they are paused, and their limits")
-    .option("--json", "print one JSON object a line")
     .action(list);
-  queues
-    .command("show")
+  addShowOptions(queues.command("show"))
     .description("show one queue: who paused or limited it, and why")
     .argument("<name>", "the queue")
-    .option(...AS_JSON)
-    .action((name: string, { json }: Json) => withQueue(json, (operator) => operator.queues.show(name)));
+    .action(showOne);
   queues
     .command("pause")
     .description(
@@ -71,15 +69,30 @@ each submission one more command; run the command again with the same number onc
     .action(partition);
 }
 
-async function list({ json }: Json): Promise<void> {
-  await withOperator(async (operator) => {
-    const found = await operator.queues.list();
-    if (json) printJson(...found);
-    else print(listed(found));
+async function list(options: ShowOptions): Promise<void> {
+  await withOperator(async ({ queues }) => {
+    await show({ read: queues.list, describe: listed, json: (found) => found }, options);
   });
 }
 
-function listed(queues: readonly QueueView[]): string {
+async function showOne(name: string, options: ShowOptions): Promise<void> {
+  await withOperator(async ({ queues }) => {
+    await show({ read: () => queues.show(name), describe: described, json: (queue) => [queue] }, options);
+  });
+}
+
+const columns = [
+  "name",
+  "waiting",
+  "active",
+  { heading: "delayed", leaves: 2 },
+  "failed",
+  { heading: "workers", leaves: 1 },
+  "",
+  "limits",
+];
+
+function listed(queues: readonly QueueView[]): Lines {
   const rows = queues.map(({ name, waiting, active, delayed, failed, workers, paused, limits, override }) => [
     name,
     String(waiting),
@@ -87,12 +100,12 @@ function listed(queues: readonly QueueView[]): string {
     String(delayed),
     String(failed),
     String(workers),
-    paused === null ? "" : `paused: ${paused.reason || "by another tool"}`,
+    paused === null ? "" : toned(`paused: ${paused.reason || "by another tool"}`, "warning"),
     [limits.concurrency === null ? "" : `${limits.concurrency} at a time`, limits.rate ?? ""]
       .filter(Boolean)
       .join(", ") + (override === null ? "" : " (by hand)"),
   ]);
-  return table(["name", "waiting", "active", "delayed", "failed", "workers", "", "limits"], rows);
+  return tableLines(columns, rows);
 }
 
 type Operate = Parameters<typeof withOperator<QueueView>>[0];
@@ -103,30 +116,24 @@ async function withQueue(json: true | undefined, act: Operate): Promise<void> {
   else print(described(queue));
 }
 
-function described({ name, partitions, paused, limits, override, declared, ...counts }: QueueView): string {
+function described({ name, partitions, paused, limits, override, declared, ...counts }: QueueView): Lines {
   const limitText = ({ concurrency, rate }: QueueView["limits"]) =>
     [concurrency === null ? "" : `${concurrency} at a time`, rate ?? ""].filter(Boolean).join(", ") || "none";
-  const rows = [
+  const counted = `${counts.waiting} waiting, ${counts.active} active, ${counts.delayed} delayed, ${counts.failed} failed`;
+  const rows: [head: string, text: Cell][] = [
     ["queue", name],
     ["partitions", String(partitions)],
-    [
-      "jobs",
-      `${counts.waiting} waiting, ${counts.active} active, ${counts.delayed} delayed, ${counts.failed} failed`,
-    ],
+    ["jobs", counted],
     ["workers", String(counts.workers)],
-    ["paused", paused === null ? "no" : pausedText(paused)],
+    ["paused", paused === null ? "no" : toned(pausedText(paused), "warning")],
     ["limits", limitText(limits)],
-    ...(override === null
-      ? []
-      : [
-          ["", `by hand: ${limitText(override)}; by ${override.by}, since ${override.since}`],
-          ["", `declared: ${limitText(declared)}; to go back: holdfast queues limit ${name} --declared`],
-        ]),
   ];
-  return table(
-    [],
-    rows.map(([head = "", text = ""]) => [head.padEnd(12), text]),
-  ).trimStart();
+  if (override !== null)
+    rows.push(
+      ["", `by hand: ${limitText(override)}; by ${override.by}, since ${override.since}`],
+      ["", `declared: ${limitText(declared)}; to go back: holdfast queues limit ${name} --declared`],
+    );
+  return rows.map(([head, text]) => [head.padEnd(14), text]);
 }
 
 function pausedText({ reason, by, since }: NonNullable<QueueView["paused"]>): string {
@@ -137,6 +144,7 @@ function pausedText({ reason, by, since }: NonNullable<QueueView["paused"]>): st
 async function pause(name: string, { reason, json }: Json & { readonly reason: string }): Promise<void> {
   if (reason.trim() === "") throw new HoldfastError("USAGE", "--reason: expected a text");
   await withQueue(json, (operator) => operator.queues.pause(name, { reason, by: username() }));
+  printHint(`to let its jobs start again: holdfast queues resume ${name}`);
 }
 
 interface LimitOptions extends Json {

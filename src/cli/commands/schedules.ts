@@ -3,11 +3,14 @@ import type { Settings } from "../../config/settings.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Application } from "../../job/define-config.ts";
 import type { Schedule } from "../../job/define-schedule.ts";
+import { suggestion } from "../../lib/did-you-mean.ts";
 import type { ConnectedRedis } from "../../redis/connect.ts";
 import type { ScheduleReader, ScheduleStatus } from "../../schedule/schedule-status.ts";
 import { withApplication, withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
-import { table } from "../table.ts";
+import { page } from "../pager.ts";
+import { tableLines } from "../table.ts";
+import { type Lines, toned } from "../text.ts";
 import { username } from "../username.ts";
 
 /** `holdfast schedules`. */
@@ -73,23 +76,23 @@ async function list({ next, json }: { readonly next: string; readonly json?: tru
       application.schedules.map((schedule) => readSchedule(reader, schedule, count)),
     );
     if (json) printJson(...found);
-    else print(describe(found));
+    else await page(describe(found));
   });
 }
 
-function describe(schedules: readonly ScheduleStatus[]): string {
+function describe(schedules: readonly ScheduleStatus[]): Lines {
   if (schedules.length === 0) return "no schedules are declared";
   const rows = schedules.flatMap(({ name, when, jobType, paused, next, last }) => [
     [
       name,
       when,
       jobType,
-      paused === null ? (next[0] ?? "never") : `paused by ${paused.by}: ${paused.reason}`,
+      paused === null ? (next[0] ?? "never") : toned(`paused by ${paused.by}: ${paused.reason}`, "warning"),
       last === null ? "" : `${last.at}: ${last.state ?? (last.jobId === null ? "not enqueued" : "gone")}`,
     ],
     ...(paused === null ? next.slice(1) : []).map((at) => ["", "", "", at, ""]),
   ]);
-  return table(["name", "when", "job", "next", "last"], rows);
+  return tableLines(["name", "when", { heading: "job", leaves: 1 }, "next", "last"], rows);
 }
 
 async function explain(
@@ -111,8 +114,8 @@ async function explain(
 function findSchedule({ schedules }: Application, name: string): Schedule {
   const schedule = schedules.find((candidate) => candidate.name === name);
   if (schedule !== undefined) return schedule;
-  const known = schedules.map((candidate) => candidate.name).join(", ") || "none";
-  throw new HoldfastError("USAGE", `there is no schedule "${name}"; declared: ${known}`);
+  const known = schedules.map((candidate) => candidate.name);
+  throw new HoldfastError("USAGE", `there is no schedule "${name}"; ${suggestion(name, known)}`);
 }
 
 async function readerOf(

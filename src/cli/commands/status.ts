@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { hasEnded, type JobStatus } from "../../status/job-status.ts";
@@ -6,12 +5,7 @@ import type { ReadStatus } from "../../status/read-status.ts";
 import { withStore } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
 import { describeStatus } from "../job-text.ts";
-import { jsonLine, print } from "../output.ts";
-
-interface StatusOptions {
-  readonly watch?: true;
-  readonly json?: true;
-}
+import { type ShowOptions, show } from "../show.ts";
 
 const WATCH_EVERY_MS = 500;
 
@@ -20,26 +14,21 @@ export function addStatusCommand(program: Command): void {
     .command("status")
     .description("print the status of one job")
     .argument("<id>", "the id from the answer to the submission")
-    .option("--watch", "print each change until the job ends; then exit 0 if it completed, 1 if it failed")
+    .option("--watch", "show each change until the job ends; then exit 0 if it completed, 1 if it failed")
     .option("--json", "print the status as JSON, one line for each change")
     .action(printStatus);
 }
 
-async function printStatus(id: string, { watch, json }: StatusOptions): Promise<void> {
-  const format = json ? jsonLine : describeStatus;
+async function printStatus(id: string, options: ShowOptions): Promise<void> {
   const { openStatusReader } = await import("../../status/read-status.ts");
   const { openQueueStores } = await import("../../queue/queue-store.ts");
   await withStore(async (redis, { HOLDFAST_PREFIX: prefix }) => {
     const readStatus = openStatusReader(openQueueStores(redis, prefix));
-    let status = await requireStatus(readStatus, id);
-    print(format(status));
-    if (!watch) return;
-    for (let printed = format(status); !hasEnded(status); printed = format(status)) {
-      await sleep(WATCH_EVERY_MS);
-      status = await requireStatus(readStatus, id);
-      if (format(status) !== printed) print(`${json ? "" : "\n"}${format(status)}`);
-    }
-    if (status.state === "failed") process.exitCode = exitCode.failed;
+    const read = () => requireStatus(readStatus, id);
+    const json = (status: JobStatus) => [status];
+    const watched = { read, describe: describeStatus, json, isLast: hasEnded, everyMs: WATCH_EVERY_MS };
+    const { state } = await show(watched, options);
+    if (options.watch && state === "failed") process.exitCode = exitCode.failed;
   });
 }
 

@@ -4,7 +4,8 @@ import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { malformed, parseJson } from "../../lib/parse-json.ts";
 import { withSubmitter } from "../connections.ts";
-import { print, printJson } from "../output.ts";
+import { requireDeclared } from "../known-names.ts";
+import { print, printHint, printJson } from "../output.ts";
 
 interface SubmitCommandOptions {
   readonly key?: string;
@@ -57,9 +58,15 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
     return;
   }
   const submission = await readSubmission(type, options);
-  const receipt = await withSubmitter((submitter) => submitter.submit(submission));
+  const receipt = await withSubmitter(async (submitter, application) => {
+    requireDeclared(application, type ?? "");
+    return await submitter.submit(submission);
+  });
   if (options.json) printJson(receipt);
-  else print(`${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`);
+  else {
+    print(`${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`);
+    printHint(`follow it: holdfast status ${receipt.id} --watch`);
+  }
 }
 
 const OF_ONE_JOB = [
@@ -102,14 +109,21 @@ async function readSubmission(type: string | undefined, options: SubmitCommandOp
     idempotencyKey: key,
     payload: readJson("--payload", await readSource("--payload", payload)),
     options: {
-      ...(delayMs !== undefined && { delayMs: Number(delayMs) }),
+      ...(delayMs !== undefined && { delayMs: parseNumber("--delay-ms", delayMs) }),
       ...(runAt !== undefined && { runAt }),
-      ...(priority !== undefined && { priority: Number(priority) }),
+      ...(priority !== undefined && { priority: parseNumber("--priority", priority) }),
       ...(startBy !== undefined && { startBy }),
       ...(tag !== undefined && { tags: tag }),
-      ...(startWithinMs !== undefined && { startWithinMs: Number(startWithinMs) }),
+      ...(startWithinMs !== undefined && { startWithinMs: parseNumber("--start-within-ms", startWithinMs) }),
     },
   };
+}
+
+/** Says it in the command's own words; the limits are the schema's. */
+function parseNumber(option: string, text: string): number {
+  const number = Number(text);
+  if (text.trim() !== "" && Number.isFinite(number)) return number;
+  throw new HoldfastError("USAGE", `${option}: expected a number, got "${text}"`);
 }
 
 async function readSource(option: string, source: string): Promise<string> {

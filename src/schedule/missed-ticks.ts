@@ -1,0 +1,88 @@
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import { type Schedule, tickKey } from "../job/define-schedule.ts";
+import { redisNow } from "../redis/clock.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { pauseAt } from "./pauses.ts";
+import type { ScheduleReader } from "./schedule-status.ts";
+
+/** Finds ticks that were due and that no scheduler enqueued. */
+export interface MissedTicks {
+  /**
+   * @param now milliseconds since 1970 @default Redis's clock
+   * @returns those since the latest one that was enqueued, the latest first. None if none ever was: then the schedule is new.
+   */
+  of(schedule: Schedule, now?: number): Promise<number[]>;
+}
+
+/** So much later a tick is missed: until then its scheduler may be retrying. */
+const GRACE_MS = 60_000;
+/** How many of the latest ticks are looked at. */
+const LOOKED_AT = 11;
+/** Whether a schedule ever ran is asked of fewer and fewer ticks, back to this one. */
+const LOOKED_BACK = 1_024;
+
+/** As long as all is well, it costs one GET for each schedule. */
+export function openMissedTicks(
+  reader: Pick<ScheduleReader, "stores" | "pauses" | "retentionMs">,
+): MissedTicks {
+  const { stores, pauses, retentionMs } = reader;
+  const hasRun = new Map<string, boolean>();
+
+  async function isEnqueued(schedule: Schedule, at: number): Promise<boolean> {
+    const { job } = schedule;
+    return (await findDedupKeyHolder(stores, dedupKeyOf(job.type, tickKey(schedule, at)), job)) !== null;
+  }
+
+  /** Newer processes do not know it from what they saw. */
+  async function everRan(schedule: Schedule, before: number): Promise<boolean> {
+    const earlier = schedule.timetable.latest(LOOKED_BACK, before).filter((at) => at > before - retentionMs);
+    for (let index = LOOKED_AT; index < earlier.length; index *= 2)
+      if (await isEnqueued(schedule, earlier[index] ?? 0)) return true;
+    return false;
+  }
+
+  /** The ticks since the latest that was enqueued. */
+  async function latestAbsent(schedule: Schedule, [latest, ...others]: readonly number[]): Promise<number[]> {
+    if (latest === undefined || (await isEnqueued(schedule, latest))) return [];
+    const enqueued = await Promise.all(others.map((at) => isEnqueued(schedule, at)));
+    const count = enqueued.indexOf(true);
+    return [latest, ...(count < 0 ? others : others.slice(0, count))];
+  }
+
+  async function find(schedule: Schedule, now: number): Promise<number[]> {
+    const until = now - GRACE_MS;
+    const due = schedule.timetable.latest(LOOKED_AT, until).filter((at) => at > now - retentionMs);
+    const absent = await latestAbsent(schedule, due);
+    if (absent.length < due.length) hasRun.set(schedule.name, true);
+    if (absent.length === 0) return [];
+    if (!hasRun.has(schedule.name)) hasRun.set(schedule.name, await everRan(schedule, until));
+    if (!hasRun.get(schedule.name)) return [];
+    const paused = await pauses.of(schedule.name);
+    return absent.filter((at) => pauseAt(paused, at) === undefined);
+  }
+
+  return {
+    of: async (schedule, now) => await inTime(find(schedule, now ?? (await redisNow(stores.client)))),
+  };
+}
+
+/** Reports missed ticks at each scrape, from whichever process is scraped: also while no scheduler runs. */
+export function measureMissedTicks(
+  metrics: Metrics,
+  missedTicks: MissedTicks,
+  schedules: readonly Schedule[],
+  clock: { now(): number },
+): void {
+  const missed = metrics.gauge("holdfast_schedule_missed_ticks");
+  metrics.beforeScrape(async () => {
+    const now = clock.now();
+    const found = await Promise.all(schedules.map((schedule) => missedTicks.of(schedule, now))).catch(
+      () => [],
+    );
+    missed.reset();
+    for (const [index, ticks] of found.entries())
+      missed.labels(schedules[index]?.name ?? "").set(ticks.length);
+  });
+}
