@@ -12,6 +12,7 @@ import { type MeasuredRole, type MetricsServer, startMetricsServer } from "../te
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 import { measureTicks } from "../telemetry/tick-metrics.ts";
 import { checkSchedules } from "./check-schedules.ts";
+import { openOverlaps } from "./overlap.ts";
 import { openSchedulePauses } from "./pauses.ts";
 import { runSchedule } from "./run-schedule.ts";
 
@@ -50,7 +51,9 @@ export async function startScheduler(
   const stop = new AbortController();
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const pauses = openSchedulePauses(path, prefix, retentionMs);
-  const tools = { submitter: path.submitter, clock: path.clock, pauses, events, stopping: stop.signal };
+  const overlaps = openOverlaps(path.stores, prefix, retentionMs);
+  const { submitter, clock } = path;
+  const tools = { submitter, clock, pauses, overlaps, events, stopping: stop.signal };
   const running = schedules.map((schedule) => runSchedule(schedule, tools));
   const metricsUrl = metricsServer?.url;
   log.info({ schedules: names, metricsUrl }, "scheduler ready");

@@ -4,7 +4,7 @@ import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Application } from "../../job/define-config.ts";
 import type { Schedule } from "../../job/define-schedule.ts";
 import type { ConnectedRedis } from "../../redis/connect.ts";
-import type { ScheduleReader, ScheduleStatus } from "../../schedule/schedule-status.ts";
+import type { PastTick, ScheduleReader, ScheduleStatus } from "../../schedule/schedule-status.ts";
 import { withApplication, withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 import { table } from "../table.ts";
@@ -85,11 +85,15 @@ function describe(schedules: readonly ScheduleStatus[]): string {
       when,
       jobType,
       paused === null ? (next[0] ?? "never") : `paused by ${paused.by}: ${paused.reason}`,
-      last === null ? "" : `${last.at}: ${last.state ?? (last.jobId === null ? "not enqueued" : "gone")}`,
+      last === null ? "" : `${last.at}: ${becameOf(last)}`,
     ],
     ...(paused === null ? next.slice(1) : []).map((at) => ["", "", "", at, ""]),
   ]);
   return table(["name", "when", "job", "next", "last"], rows);
+}
+
+function becameOf({ jobId, state, overlap }: PastTick): string {
+  return state ?? overlap ?? (jobId === null ? "not enqueued" : "gone");
 }
 
 async function explain(
