@@ -17,6 +17,7 @@ import { type AuditEntry, readAuditLog } from "./audit-log.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
+import { openJobLists } from "./job-lists.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
 import { openQueueOperator, type QueueOperator } from "./queues.ts";
 import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
@@ -122,10 +123,11 @@ export function openOperator(
 ): Operator {
   const { queues } = application;
   const readStatus = openStatusReader(stores);
+  const lists = openJobLists(stores, application);
   const partitions = () => stores.partitionsOf(queues);
   const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
   return {
-    list: (query) => inTime(listJobs(stores, application, query)),
+    list: (query) => inTime(listJobs(lists, query)),
     detail: (id) => readDetail(stores, application.jobs, readStatus, id),
     async retry(id) {
       const outcome = await inTime(retryJob(storeOf(stores, id), id));

@@ -1,39 +1,56 @@
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
 import { loadScript } from "../redis/script.ts";
 import { jobStateLua } from "./includes.ts";
-import type { JobState } from "./job-state.ts";
+import { type JobState, jobStates } from "./job-state.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-/** Which jobs match. */
-export interface JobFilter {
+/** What Redis can decide of a filter. A message that is encrypted, or a text with other letters than a to z, passes. */
+export interface StoredFilter {
   readonly type?: string | undefined;
   /** The code of their failure, e.g. `HANDLER_FAILED`. */
   readonly code?: string | undefined;
+  /** A part of the failure's message. */
+  readonly errorText?: string | undefined;
   /** Submitted at or after this, in milliseconds since 1970. */
   readonly from?: number | undefined;
   /** Submitted before this. */
   readonly to?: number | undefined;
+  /** Ended at or after this. */
+  readonly endedFrom?: number | undefined;
+  /** Ended before this. */
+  readonly endedTo?: number | undefined;
 }
 
-/** A position in a list of jobs: how many jobs precede it, and the last of them. */
-export interface ListPosition {
+/** A list of jobs: those in one state, or those with one tag, which may be in some states only. */
+export interface JobList {
   readonly queue: string;
-  readonly state: JobState;
-  readonly offset: number;
-  readonly lastId?: string;
+  readonly of: { readonly state: JobState } | { readonly tag: string; readonly states: readonly JobState[] };
 }
+
+/** Where a slice begins. */
+export interface ListPosition {
+  /** How many entries precede it. */
+  readonly offset: number;
+  /** The first to read of a list; the last that was read of a sorted set. */
+  readonly anchor: string;
+  /** The anchor's score in a sorted set. */
+  readonly score: string;
+}
+
+export const LIST_START: ListPosition = { offset: 0, anchor: "", score: "" };
 
 export interface FoundJobs {
   readonly ids: string[];
-  /** How many jobs were read; 0 at the end of the list. */
+  /** How many jobs were read. */
   readonly scanned: number;
+  readonly isEnd: boolean;
   readonly next: ListPosition;
 }
 
 const script = loadScript(import.meta.url, "find-jobs.lua", jobStateLua);
 
 /** With a filter, this many occupy Redis for about 2 ms on a busy machine. */
-const SLICE = 500;
+export const SLICE = 500;
 
 const lists: ReadonlySet<JobState> = new Set(["waiting", "active"]);
 const newestFirst: ReadonlySet<JobState> = new Set(["completed", "failed"]);
@@ -47,37 +64,63 @@ const UNNAMED: ErrorCode = "HANDLER_FAILED";
  */
 export async function findJobs(
   { client, keys }: QueueStore,
-  position: ListPosition,
-  filter: JobFilter,
+  { of }: JobList,
+  { offset, anchor, score }: ListPosition,
+  filter: StoredFilter,
   limit: number,
 ): Promise<FoundJobs> {
-  const { queue, state, offset, lastId = "" } = position;
-  const { type = "", code = "", from = "", to = "" } = filter;
-  const isFiltered = [type, code, from, to].some((value) => value !== "");
-  const reply = await script.run(
-    client,
-    [keys[state]],
-    [
-      kindOf(state),
-      offset,
-      lastId,
-      isFiltered ? SLICE : limit,
-      limit,
-      keys.start,
-      type,
-      code,
-      from,
-      to,
-      code === UNNAMED ? otherCodes(code) : "",
-    ],
-  );
-  const [scanned, nextOffset, nextLastId, ...ids] = reply as [number, number, string, ...string[]];
-  return { ids, scanned, next: { queue, state, offset: nextOffset, lastId: nextLastId } };
+  const key = "tag" in of ? keys.tag(of.tag) : keys[of.state];
+  const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.state, filter);
+  const isFiltered = "tag" in of || Object.values(wanted).some((value) => value !== undefined);
+  const most = Math.min(limit, SLICE);
+  const args = [kindOf(of), offset, anchor, score, isFiltered ? SLICE : most, most];
+  const reply = await script.run(client, [key], [...args, keys.start, JSON.stringify(wanted)]);
+  const [scanned, end, nextOffset, nextAnchor, nextScore, ...ids] = reply as [
+    number,
+    number,
+    number,
+    string,
+    string,
+    ...string[],
+  ];
+  const next = { offset: nextOffset, anchor: nextAnchor, score: nextScore };
+  return { ids, scanned, isEnd: end === 1, next };
 }
 
-function kindOf(state: JobState): "list" | "ascending" | "descending" {
-  if (lists.has(state)) return "list";
-  return newestFirst.has(state) ? "descending" : "ascending";
+function kindOf(of: JobList["of"]): "list" | "ascending" | "descending" | "index" {
+  if ("tag" in of) return "index";
+  if (lists.has(of.state)) return "list";
+  return newestFirst.has(of.state) ? "descending" : "ascending";
+}
+
+/** Tags are scored by submission. */
+function taggedFilter(states: readonly JobState[], { from, to, ...filter }: StoredFilter) {
+  const isAnyState = jobStates.every((state) => states.includes(state));
+  return {
+    ...errorFilter(filter),
+    scoreFrom: from,
+    scoreTo: to,
+    endedFrom: filter.endedFrom,
+    endedTo: filter.endedTo,
+    states: isAnyState ? undefined : states,
+  };
+}
+
+/** Ended jobs are scored by their end. */
+function stateFilter(state: JobState, { endedFrom, endedTo, ...filter }: StoredFilter) {
+  const ended = newestFirst.has(state) ? { scoreFrom: endedFrom, scoreTo: endedTo } : {};
+  return { ...errorFilter(filter), from: filter.from, to: filter.to, ...ended };
+}
+
+function errorFilter({ type, code, errorText }: StoredFilter) {
+  return {
+    type,
+    code,
+    others: code === UNNAMED ? otherCodes(code) : undefined,
+    // Redis knows the cases of these letters alone.
+    errorText:
+      errorText !== undefined && /^[\x20-\x7e]+$/.test(errorText) ? errorText.toLowerCase() : undefined,
+  };
 }
 
 function otherCodes(code: string): string {

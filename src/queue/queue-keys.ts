@@ -24,6 +24,8 @@ export function queueKeys(prefix: string, queue: string) {
     failed: key("failed"),
     /** Who paused the queue or limits it by hand, and what the application declares. */
     control: key("control"),
+    /** Jobs with a tag, scored by submission. An entry can outlive its job. */
+    tag: (tag: string) => key(`tag:${tag}`),
     events: key("events"),
     meta: key("meta"),
     /** Holds the id of the job that has a deduplication key. */

@@ -1,6 +1,6 @@
 import { submittedAt } from "../job/job-id.ts";
 import { openEnvelope } from "../queue/envelope.ts";
-import { findJobs } from "../queue/find-jobs.ts";
+import { findJobs, LIST_START, SLICE } from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
 import { type JobState, jobStates } from "../queue/job-state.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
@@ -12,8 +12,6 @@ export interface SubmittedJob<Payload = unknown> {
   /** As it was submitted, before defaults of its schema. */
   readonly payload: Payload;
 }
-
-const SLICE = 500;
 
 /** Every job of a type in these queues, in the order in which they were submitted. */
 export async function findSubmitted(stores: readonly QueueStore[], type: string): Promise<SubmittedJob[]> {
@@ -39,11 +37,12 @@ export async function findIds(
 ): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
   for (const state of states) {
-    let position: Parameters<typeof findJobs>[1] = { queue: store.queue, state, offset: 0 };
-    for (let scanned = 1; scanned > 0; ) {
-      const slice = await findJobs(store, position, { type }, SLICE);
+    const list = { queue: store.queue, of: { state } };
+    let position = LIST_START;
+    for (let isEnd = false; !isEnd; ) {
+      const slice = await findJobs(store, list, position, { type }, SLICE);
       for (const id of slice.ids) ids.add(id);
-      ({ scanned } = slice);
+      ({ isEnd } = slice);
       position = slice.next;
     }
   }

@@ -1,19 +1,15 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { jobNotFound } from "../../job/job-id.ts";
-import { type JobState, jobStates } from "../../queue/job-state.ts";
 import type { ListedJob } from "../../status/job-status.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
+import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
 import { describeJob } from "../job-text.ts";
 import { print, printError, printJson } from "../output.ts";
 import { printable, table } from "../table.ts";
 
-interface ListOptions {
-  readonly state?: string;
-  readonly type?: string;
-  readonly code?: string;
-  readonly key?: string;
+interface ListOptions extends FilterOptions {
   readonly limit: string;
   readonly json?: true;
 }
@@ -23,13 +19,8 @@ const PAGE = 200;
 /** `holdfast jobs`. */
 export function addJobsCommands(program: Command): void {
   const jobs = program.command("jobs").description("list, retry and cancel jobs");
-  jobs
-    .command("list")
+  addFilterOptions(jobs.command("list"))
     .description("list jobs: finished ones newest first, others in the order in which they will run")
-    .option("--state <state>", `one of ${jobStates.join(", ")}`)
-    .option("--type <type>", "only jobs of this type")
-    .option("--code <code>", "only jobs that failed with this code, e.g. HANDLER_FAILED")
-    .option("--key <key>", "only each type's job with this idempotency key")
     .option("--limit <n>", "how many at most", "50")
     .option("--json", "print one JSON object a line")
     .action(list);
@@ -53,8 +44,8 @@ export function addJobsCommands(program: Command): void {
     .action(cancel);
 }
 
-async function list({ state, type, code, key, limit, json }: ListOptions): Promise<void> {
-  const wanted = { type, code, state: parseState(state), idempotencyKey: key };
+async function list({ limit, json, ...options }: ListOptions): Promise<void> {
+  const wanted = await filterOf(options);
   const most = parseLimit(limit);
   await withOperator(async (operator) => {
     const found: ListedJob[] = [];
@@ -116,14 +107,6 @@ async function printOutcome(id: string, act: () => Promise<string>): Promise<voi
     printError(`${printable(id)}: ${printable(error.message)}`);
     process.exitCode = exitCode.failed;
   }
-}
-
-function parseState(state: string | undefined): JobState | undefined {
-  if (state === undefined) return undefined;
-  const known = jobStates.find((candidate) => candidate === state);
-  if (known === undefined)
-    throw new HoldfastError("USAGE", `--state: expected one of ${jobStates.join(", ")}, got "${state}"`);
-  return known;
 }
 
 function parseLimit(limit: string): number {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { jobStates } from "../../queue/job-state.ts";
+import { jobFilterShape } from "../../operate/job-filter.ts";
 import { listedJobSchema } from "../../status/job-status.ts";
 import { COMPONENT_NAME } from "../component.ts";
 import { parseInput } from "../parse-input.ts";
@@ -8,16 +8,7 @@ import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 
 const querySchema = z.strictObject({
-  type: z.string().max(64).optional(),
-  state: z.enum(jobStates).optional(),
-  code: z.string().max(64).optional().meta({ description: "Why they failed, e.g. HANDLER_FAILED." }),
-  idempotencyKey: z
-    .string()
-    .max(512)
-    .optional()
-    .meta({ description: "Finds each type's job with this key." }),
-  from: z.iso.datetime().optional().meta({ description: "Submitted at or after this." }),
-  to: z.iso.datetime().optional().meta({ description: "Submitted before this." }),
+  ...jobFilterShape,
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().max(1_024).optional().meta({ description: "nextCursor of the previous page." }),
 });
@@ -72,10 +63,9 @@ const cancelJobSchema = {
 
 /** `GET /jobs`, `POST /jobs/:id/retry`, `POST /jobs/:id/cancel`. */
 export function addJobOperationRoutes(server: FastifyInstance, { operator }: ApiParts): void {
-  server.get("/jobs", { config: { scope: "read" }, schema: listJobsSchema }, async ({ query }) => {
-    const { from, to, ...wanted } = parseInput(querySchema, query);
-    return await operator.list({ ...wanted, from: instantOf(from), to: instantOf(to) });
-  });
+  server.get("/jobs", { config: { scope: "read" }, schema: listJobsSchema }, async ({ query }) =>
+    operator.list(parseInput(querySchema, query)),
+  );
   server.post<{ Params: { id: string } }>(
     "/jobs/:id/retry",
     { config: { scope: "operate" }, schema: retryJobSchema },
@@ -89,8 +79,4 @@ export function addJobOperationRoutes(server: FastifyInstance, { operator }: Api
     { config: { scope: "operate" }, schema: cancelJobSchema },
     async ({ params: { id } }) => ({ id, outcome: await operator.cancel(id) }),
   );
-}
-
-function instantOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Date.parse(text);
 }
