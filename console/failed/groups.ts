@@ -6,6 +6,9 @@ import type { RetryPart, RetryPlan } from "./retry.ts";
 /** Failures of one type for one reason. */
 export type Group = FailureGroup & { readonly id: string };
 
+/** Which failures: null stands for messages of any pattern. */
+export type Reason = Pick<FailureGroup, "type" | "code" | "messagePattern">;
+
 /** Retrying does not help these jobs; resolving the doubt does. */
 export const IN_DOUBT = "EFFECT_IN_DOUBT";
 /** Somebody stopped these jobs on purpose: they are retried only if chosen. */
@@ -24,13 +27,16 @@ export function failuresQuery() {
     queryFn: ({ signal }) => read<FailureGroups>("failures", signal),
     select: ({ groups, ...rest }): Groups => ({
       ...rest,
-      groups: groups.map((group) => ({ ...group, id: JSON.stringify([group.type, group.code]) })),
+      groups: groups.map((group) => ({
+        ...group,
+        id: JSON.stringify([group.type, group.code, group.messagePattern]),
+      })),
     }),
   });
 }
 
-export function groupPath({ type, code }: Pick<Group, "type" | "code">): string {
-  return `/failed${query({ type, code })}`;
+export function groupPath({ type, code, messagePattern }: Reason): string {
+  return `/failed${query({ type, code, messagePattern })}`;
 }
 
 /** All jobs of the chosen groups, except jobs in doubt. */

@@ -4,6 +4,7 @@ import { queueOfId } from "../job/job-id.ts";
 import { tagSchema } from "../job/tags.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { jobStates } from "../queue/job-state.ts";
+import { messagePattern as patternOf } from "../queue/message-pattern.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
 import type { ListedJob } from "../status/job-status.ts";
 
@@ -26,6 +27,10 @@ export const jobFilterShape = {
     .max(200)
     .optional()
     .meta({ description: "A part of the error's message, in upper or lower case." }),
+  messagePattern: z.string().min(1).max(200).optional().meta({
+    description:
+      "How the error's message reads without numbers, ids, addresses and quoted parts, as `GET /failures` returns it.",
+  }),
   idempotencyKey: z
     .string()
     .max(512)
@@ -63,8 +68,9 @@ function matchesKind(job: FilteredJob, { queue, type, state, tag, idempotencyKey
   );
 }
 
-function matchesError({ error }: FilteredJob, { code, errorText }: JobFilter): boolean {
+function matchesError({ error }: FilteredJob, { code, errorText, messagePattern }: JobFilter): boolean {
   return (
+    (messagePattern === undefined || (error !== null && patternOf(error.message) === messagePattern)) &&
     (code === undefined || error?.code === code) &&
     (errorText === undefined || (error !== null && containsText(error.message, errorText)))
   );
@@ -86,6 +92,7 @@ function isWithin(time: string | null, from: number | undefined, to: number | un
 
 /** The filter for people: `failed jobs of type welcome-email with the tag customer:42`. */
 export function describeFilter(filter: JobFilter): string {
+  const { messagePattern } = filter;
   const { queue, type, state, tag, code, errorText, idempotencyKey, from, to, endedFrom, endedTo } = filter;
   const parts = [
     state === undefined ? "jobs" : `${state} jobs`,
@@ -94,6 +101,7 @@ export function describeFilter(filter: JobFilter): string {
     tag !== undefined && `with the tag ${tag}`,
     code !== undefined && `that failed with ${code}`,
     errorText !== undefined && `whose error contains ${JSON.stringify(errorText)}`,
+    messagePattern !== undefined && `whose error reads like ${JSON.stringify(messagePattern)}`,
     idempotencyKey !== undefined && `with the key ${JSON.stringify(idempotencyKey)}`,
     from !== undefined && `submitted at or after ${isoTime(from)}`,
     to !== undefined && `submitted before ${isoTime(to)}`,

@@ -63,7 +63,8 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
 
   /** Redis cannot decide about encrypted messages. */
   async function idsMatching(ids: readonly string[], filter: JobFilter): Promise<readonly string[]> {
-    if (filter.errorText === undefined && filter.idempotencyKey === undefined) return ids;
+    const { errorText, messagePattern, idempotencyKey } = filter;
+    if ([errorText, messagePattern, idempotencyKey].every((member) => member === undefined)) return ids;
     return (await readMatching(ids, filter)).map(({ id }) => id);
   }
 
@@ -136,7 +137,8 @@ const endedStates: ReadonlySet<JobState> = new Set(["completed", "failed"]);
 
 function isPossible(state: JobState, filter: JobFilter): boolean {
   const isAboutEnd = filter.endedFrom !== undefined || filter.endedTo !== undefined;
-  const isAboutError = filter.code !== undefined || filter.errorText !== undefined;
+  const { code, errorText, messagePattern } = filter;
+  const isAboutError = [code, errorText, messagePattern].some((member) => member !== undefined);
   return (
     (filter.state ?? state) === state &&
     (!isAboutEnd || endedStates.has(state)) &&

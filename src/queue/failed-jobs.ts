@@ -1,6 +1,7 @@
 import { type Failure, parseFailure } from "../job/failure.ts";
 import { loadScript } from "../redis/script.ts";
-import { jobStateLua } from "./includes.ts";
+import { jobStateLua, messagePatternLua } from "./includes.ts";
+import { codesForLua } from "./message-pattern.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { decryptedOrWhyNot, unlessWrongType } from "./readable.ts";
 
@@ -12,7 +13,7 @@ export interface StoredFailure {
   readonly reason: string;
 }
 
-/** Failed jobs of one type and code. */
+/** Failed jobs of one type and code whose messages have one pattern. */
 export interface StoredFailureGroup {
   readonly type: string;
   readonly count: number;
@@ -22,10 +23,12 @@ export interface StoredFailureGroup {
   readonly latestId: string;
   /** Of the latest, as Redis holds it. */
   readonly reason: string;
+  /** Empty where the message is encrypted: then it is one job. */
+  readonly pattern: string;
 }
 
-const script = loadScript(import.meta.url, "failures.lua", jobStateLua);
-const GROUP_VALUES = 6;
+const script = loadScript(import.meta.url, "failures.lua", jobStateLua, messagePatternLua);
+const GROUP_VALUES = 7;
 
 /** Why a job failed; a message that cannot be decrypted says so. */
 export function readFailure(store: QueueStore, jobId: string, reason: string): Failure {
@@ -57,11 +60,11 @@ export async function groupFailures(
   offset: number,
   limit: number,
 ): Promise<{ readonly read: number; readonly groups: StoredFailureGroup[] }> {
-  const reply = await script.run(client, [keys.failed], [keys.start, offset, limit]);
+  const reply = await script.run(client, [keys.failed], [keys.start, offset, limit, codesForLua]);
   const [read, ...values] = reply as [number, ...(string | number)[]];
   const groups = Array.from({ length: values.length / GROUP_VALUES }, (_, index) => {
     const at = index * GROUP_VALUES;
-    const [type, count, earliest, latest, latestId, reason] = values.slice(at, at + GROUP_VALUES);
+    const [type, count, earliest, latest, latestId, reason, pattern] = values.slice(at, at + GROUP_VALUES);
     return {
       type: String(type),
       count: Number(count),
@@ -69,6 +72,7 @@ export async function groupFailures(
       latest: Number(latest),
       latestId: String(latestId),
       reason: String(reason),
+      pattern: String(pattern),
     };
   });
   return { read, groups };

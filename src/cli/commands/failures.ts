@@ -38,7 +38,7 @@ export function addFailuresCommands(program: Command): void {
     .description("group failed jobs by reason, and retry whole groups");
   failures
     .command("list")
-    .description("group failed jobs by type and code, most frequent first")
+    .description("group failed jobs by type, code and message, most frequent first")
     .option("--json", "print one JSON object a line")
     .action(list);
   failures
@@ -64,13 +64,13 @@ async function list({ json }: { readonly json?: true }): Promise<void> {
 
 function describe({ groups, scanned, isComplete }: FailureGroups): string {
   if (groups.length === 0) return "no failed jobs";
-  const rows = groups.map(({ type, code, count, lastAt, exampleId, message }) => [
+  const rows = groups.map(({ type, code, count, lastAt, exampleId, message, messagePattern }) => [
     String(count),
     type,
     code,
     lastAt,
     exampleId,
-    message,
+    messagePattern ?? message,
   ]);
   const text = table(["jobs", "type", "code", "latest", "example", "message"], rows);
   return isComplete ? text : `${text}\n(of the latest ${scanned} that failed)`;
