@@ -25,7 +25,7 @@ export interface Call {
   /** With query. */
   readonly path: string;
   /** @default "GET" */
-  readonly method?: "GET" | "POST" | "PUT";
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   /** JSON text. */
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;

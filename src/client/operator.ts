@@ -72,6 +72,12 @@ export interface OperatorCalls {
   retry(id: string): Promise<void>;
   /** Ends a job: `cancelled`, or `cancelling` if it is running. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
   cancel(id: string): Promise<"cancelled" | "cancelling">;
+  /**
+   * Deletes a job that has ended; its key and its effects are remembered.
+   *
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
+   */
+  delete(id: string): Promise<void>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /** Retries failed jobs, the oldest failure first; again with `nextCursor` until that is null. */
@@ -135,6 +141,9 @@ export function operatorCalls(api: Api): OperatorCalls {
     async cancel(id) {
       const { outcome } = await change<{ outcome: "cancelled" | "cancelling" }>(`${jobPath(id)}/cancel`);
       return outcome;
+    },
+    async delete(id) {
+      await api.once({ path: jobPath(id), method: "DELETE" });
     },
     failures: () => read("/failures"),
     retryFailed: ({ before, ...wanted }) =>

@@ -1,4 +1,5 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
+import { deleteJob } from "../effect/delete-job.ts";
 import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
 import { retryJob } from "../effect/retry-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
@@ -55,6 +56,13 @@ export interface Operator {
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
    */
   cancel(id: string): Promise<"cancelled" | "cancelling">;
+  /**
+   * Deletes a job that has ended, as the retention would: its idempotency key and its effects are remembered.
+   *
+   * @param by who, for the audit log
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
+   */
+  delete(id: string, by: string): Promise<void>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /**
@@ -141,6 +149,14 @@ export function openOperator(
       if (outcome === "ended")
         throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
       return outcome;
+    },
+    async delete(id, by) {
+      const outcome = await inTime(deleteJob(storeOf(stores, id), id, { by }));
+      if (outcome === "missing") throw jobNotFound();
+      if (outcome === "not-ended")
+        throw new HoldfastError("JOB_NOT_ENDED", "Only a job that has ended can be deleted; cancel it first");
+      if (outcome === "in-doubt")
+        throw new HoldfastError("JOB_IN_DOUBT", "An effect of the job is in doubt; resolve it first");
     },
     failures: () => inTime(readFailureGroups(partitions())),
     retryFailed: (query) => inTime(retryFailed(stores, queues, query)),

@@ -9,3 +9,6 @@ export const readJobLua = jobStateLua + loadInclude(import.meta.url, "read-job.l
 const enqueue = loadInclude(import.meta.url, "fairness.lua") + loadInclude(import.meta.url, "enqueue.lua");
 export const enqueueLua = encodingsLua + enqueue;
 export const retryFailedJobLua = jobStateLua + enqueue + loadInclude(import.meta.url, "retry-failed-job.lua");
+export const tagsLua = loadInclude(import.meta.url, "tags.lua");
+export const deleteJobLua =
+  jobStateLua + enqueue + tagsLua + loadInclude(import.meta.url, "remove-ended-job.lua");

@@ -20,7 +20,10 @@ const pageSchema = z.object({
     .meta({ description: "Null on the last page. Other pages can be short, even empty." }),
   scanned: z.int().meta({ description: "How many jobs were searched for this page." }),
 });
-const outcomeSchema = z.object({ id: z.string(), outcome: z.enum(["retried", "cancelled", "cancelling"]) });
+const outcomeSchema = z.object({
+  id: z.string(),
+  outcome: z.enum(["retried", "cancelled", "cancelling", "deleted"]),
+});
 
 const idParam = { type: "object", properties: { id: { type: "string", description: "The job's id." } } };
 
@@ -61,7 +64,20 @@ const cancelJobSchema = {
   },
 };
 
-/** `GET /jobs`, `POST /jobs/:id/retry`, `POST /jobs/:id/cancel`. */
+const deleteJobSchema = {
+  operationId: "deleteJob",
+  summary: "Delete a job that has ended",
+  description:
+    "Its idempotency key and its effects are remembered as after the retention. A job in doubt is kept. The audit log says who did it.",
+  tags: ["operate"],
+  params: idParam,
+  response: {
+    200: { ...z.toJSONSchema(outcomeSchema), description: "It is gone." },
+    ...problemResponses("JOB_NOT_FOUND", "JOB_NOT_ENDED", "JOB_IN_DOUBT", "STORE_UNAVAILABLE"),
+  },
+};
+
+/** `GET /jobs`, `DELETE /jobs/:id`, `POST /jobs/:id/retry`, `POST /jobs/:id/cancel`. */
 export function addJobOperationRoutes(server: FastifyInstance, { operator }: ApiParts): void {
   server.get("/jobs", { config: { scope: "read" }, schema: listJobsSchema }, async ({ query }) =>
     operator.list(parseInput(querySchema, query)),
@@ -78,5 +94,13 @@ export function addJobOperationRoutes(server: FastifyInstance, { operator }: Api
     "/jobs/:id/cancel",
     { config: { scope: "operate" }, schema: cancelJobSchema },
     async ({ params: { id } }) => ({ id, outcome: await operator.cancel(id) }),
+  );
+  server.delete<{ Params: { id: string } }>(
+    "/jobs/:id",
+    { config: { scope: "operate" }, schema: deleteJobSchema },
+    async ({ params: { id }, apiKey }) => {
+      await operator.delete(id, apiKey?.name ?? "API");
+      return { id, outcome: "deleted" };
+    },
   );
 }
