@@ -2,6 +2,8 @@ import type { JobState } from "../queue/job-state.ts";
 import type { Receipt } from "../submit/submitter.ts";
 import { readAnswer } from "./answer.ts";
 import type {
+  ActPreview,
+  ActStatus,
   AuditEntry,
   Doubt,
   ExplainedTick,
@@ -12,7 +14,6 @@ import type {
   PastTick,
   QueueView,
   ResolvedJob,
-  RetriedJobs,
   ScheduleStatus,
 } from "./answers.ts";
 import { type Api, isoText, query } from "./api.ts";
@@ -33,21 +34,34 @@ export interface ListQuery {
   readonly cursor?: string;
 }
 
-/** Which failed jobs to retry. Cancelled jobs and jobs in doubt are retried only if their code is given. */
-export interface RetryQuery {
-  readonly type?: string;
-  /** Why they failed, e.g. `HANDLER_FAILED`. */
-  readonly code?: string;
-  /** Instead of type and code: every failed job. */
+/** Which jobs are meant. */
+export interface JobsQuery extends Omit<ListQuery, "limit" | "cursor"> {
+  readonly queue?: string;
+  /** Submitted with this tag. */
+  readonly tag?: string;
+  /** A part of the error's message. */
+  readonly errorText?: string;
+  /** As `failures()` returns it. */
+  readonly messagePattern?: string;
+  /** Ended at or after this. */
+  readonly endedFrom?: Date;
+  /** Ended before this. */
+  readonly endedTo?: Date;
+}
+
+/** An act on many jobs. A retry leaves cancelled jobs and jobs in doubt as they are, unless their code is given. */
+export interface ActQuery {
+  readonly act: "retry" | "cancel" | "delete";
+  readonly filter?: JobsQuery;
+  /** Instead of a filter: every job that it can be done with. */
   readonly all?: true;
-  /** Only jobs that failed by then, so that jobs that fail again are not retried for ever. */
-  readonly before: Date;
-  /** 1 to 500. @default 100 */
-  readonly limit?: number;
-  /** `nextCursor` of the answer before. */
-  readonly cursor?: string;
-  /** Changes nothing, and returns what would be retried. @default false */
-  readonly dryRun?: boolean;
+}
+
+export interface StartActQuery extends ActQuery {
+  /** Why, 1 to 500 characters. */
+  readonly reason: string;
+  /** How many jobs at most in a time. @default no limit @example "50/s" */
+  readonly rate?: string;
 }
 
 export interface ClientResolution {
@@ -80,8 +94,16 @@ export interface OperatorCalls {
   delete(id: string): Promise<void>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
-  /** Retries failed jobs, the oldest failure first; again with `nextCursor` until that is null. */
-  retryFailed(query: RetryQuery): Promise<RetriedJobs>;
+  /** What an act on many jobs would do; `nextCursor` is null if all were counted. */
+  previewAct(act: ActQuery): Promise<ActPreview>;
+  /** Starts an act on many jobs, which any worker runs. Like a submission it is sent again. @returns its id */
+  startAct(act: StartActQuery, options: { readonly idempotencyKey: string }): Promise<string>;
+  /** Lists acts: those that have not ended first, then the latest. @param limit 1 to 200 @default 20 */
+  acts(limit?: number): Promise<readonly ActStatus[]>;
+  /** How far an act is. @throws HoldfastError `JOB_NOT_FOUND` */
+  act(id: string): Promise<ActStatus>;
+  /** Stops an act. What it has done stays done. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
+  stopAct(id: string): Promise<ActStatus>;
   /** Lists effects in doubt, the oldest first. @param page `limit` is 1 to 200, 50 by default */
   doubts(page?: { readonly limit?: number; readonly offset?: number }): Promise<readonly Doubt[]>;
   /**
@@ -146,8 +168,7 @@ export function operatorCalls(api: Api): OperatorCalls {
       await api.once({ path: jobPath(id), method: "DELETE" });
     },
     failures: () => read("/failures"),
-    retryFailed: ({ before, ...wanted }) =>
-      change("/failures/retry", { ...wanted, before: isoText("before", before) }),
+    ...actCalls(api),
     async doubts(page = {}) {
       const { doubts } = await read<{ doubts: Doubt[] }>(`/doubts${query({ ...page })}`);
       return doubts;
@@ -169,6 +190,41 @@ export function operatorCalls(api: Api): OperatorCalls {
     ...scheduleCalls(api),
     health: () => api.once({ path: "/health/ready" }, undefined, readHealth),
   };
+}
+
+type ActCalls = "previewAct" | "startAct" | "acts" | "act" | "stopAct";
+
+function actCalls(api: Api): Pick<OperatorCalls, ActCalls> {
+  const path = (id: string) => `/jobs/acts/${encodeURIComponent(id)}`;
+  const start = { path: "/jobs/acts", method: "POST" } as const;
+  return {
+    previewAct: async (act) =>
+      await api.again({ ...start, body: JSON.stringify({ ...actBody(act), dryRun: true }) }),
+    async startAct(act, { idempotencyKey }) {
+      const headers = { "idempotency-key": headerText(idempotencyKey) };
+      const { id } = await api.again<{ id: string }>({
+        ...start,
+        body: JSON.stringify(actBody(act)),
+        headers,
+      });
+      return id;
+    },
+    async acts(limit) {
+      return (await api.again<{ acts: ActStatus[] }>({ path: `/jobs/acts${query({ limit })}` })).acts;
+    },
+    act: async (id) => await api.again({ path: path(id) }),
+    stopAct: async (id) => await api.once({ path: `${path(id)}/stop`, method: "POST" }),
+  };
+}
+
+/** @throws HoldfastError `INVALID_REQUEST` for an invalid date */
+function actBody({ filter, ...act }: ActQuery) {
+  if (filter === undefined) return act;
+  const members = Object.entries(filter).map(([name, value]) => [
+    name,
+    value instanceof Date ? isoText(name, value) : value,
+  ]);
+  return { ...act, filter: Object.fromEntries(members) };
 }
 
 function queueCalls(api: Api): Pick<OperatorCalls, "queues" | "pauseQueue" | "resumeQueue" | "limitQueue"> {

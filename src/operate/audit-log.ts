@@ -1,16 +1,21 @@
 import { z } from "zod";
-import { decryptEffectText, effectName } from "../effect/ledger-texts.ts";
+import { decryptEffectText, effectName, encryptEffectText } from "../effect/ledger-texts.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
 import { inTime } from "../redis/redis-errors.ts";
+import type { ActPayload, ActProgress } from "./act-on-many.ts";
+import { describeFilter } from "./job-filter.ts";
 
-/** A doubt that was resolved, or a loss of data that was accepted; the latter has no job. */
+/** A doubt that was resolved, a job that was deleted, an act on many jobs, or a loss of data that was accepted, which has no job. */
 export const auditEntrySchema = z.object({
   at: z.iso.datetime(),
   jobId: z.string(),
   effect: z.string(),
-  as: z.string().meta({ description: "done or not-done; loss-accepted for a loss of data" }),
+  as: z.string().meta({
+    description:
+      "done or not-done; deleted; loss-accepted for a loss of data; retry-started, retry-done, retry-stopped and the like for acts on many jobs",
+  }),
   evidence: z.string(),
   by: z.string().meta({ description: "The name of the API key, or where it was done." }),
 });
@@ -40,4 +45,35 @@ function entryOf(store: QueueStore, id: string, fields: readonly string[]): Audi
     evidence: decryptedOrWhyNot(() => decryptEffectText(store, stored, "evidence", field("evidence"))),
     by: field("by"),
   };
+}
+
+const AUDIT_MAX = 100_000;
+const NO_EFFECT = { dedupKey: "", name: "" };
+
+interface RecordedAct {
+  readonly id: string;
+  readonly act: Pick<ActPayload, "act" | "filter" | "reason" | "by">;
+  readonly outcome: "started" | "done" | "stopped";
+  readonly progress?: Pick<ActProgress, "total" | "done" | "skipped"> | undefined;
+}
+
+/** Writes down what an act on many jobs has done, and why. */
+export async function recordAct(
+  store: QueueStore,
+  { id, act, outcome, progress }: RecordedAct,
+): Promise<void> {
+  const { filter, reason, by } = act;
+  const counts =
+    progress === undefined
+      ? ""
+      : ` (${progress.done} of ${progress.total} done, ${progress.skipped} skipped)`;
+  const evidence = encryptEffectText(
+    store,
+    NO_EFFECT,
+    "evidence",
+    `${describeFilter(filter)}${counts}: ${reason}`,
+  );
+  const fields = { job: id, dedupKey: "", effect: "", as: `${act.act}-${outcome}`, evidence, by };
+  const { client, keys } = store;
+  await client.xadd(keys.audit, "MAXLEN", "~", AUDIT_MAX, "*", ...Object.entries(fields).flat());
 }

@@ -39,6 +39,8 @@ export interface Walk {
   readonly cursor?: string | undefined;
   /** Only jobs in these states. @default all */
   readonly states?: readonly JobState[];
+  /** Of ended jobs, the one that ended first first. @default false */
+  readonly oldestFirst?: boolean;
 }
 
 export interface Walked<Item> {
@@ -93,7 +95,7 @@ async function walkLists<Item>(
   stores: QueueStores,
   application: ListedApplication,
   filter: JobFilter,
-  { limit, cursor, states = jobStates }: Walk,
+  { limit, cursor, states = jobStates, oldestFirst = false }: Walk,
   matching: Matching<Item>,
 ): Promise<Walked<Item>> {
   const lists = listsOf(stores, application, filter, states);
@@ -106,7 +108,7 @@ async function walkLists<Item>(
     const list: JobList | undefined = lists[position.list];
     if (list === undefined) break;
     const most = Math.min(limit - found.length, READ_TOGETHER);
-    const slice = await findJobs(stores.of(list.queue), list, position.at, filter, most);
+    const slice = await findJobs(stores.of(list.queue), list, position.at, filter, most, oldestFirst);
     found.push(...(await matching(slice.ids, filter)));
     scanned += slice.scanned;
     position = slice.isEnd ? startOf(lists, position.list + 1) : { list: position.list, at: slice.next };

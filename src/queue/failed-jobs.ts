@@ -5,12 +5,15 @@ import { codesForLua } from "./message-pattern.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { decryptedOrWhyNot, unlessWrongType } from "./readable.ts";
 
-/** A failed job; empty texts where it is gone. */
-export interface StoredFailure {
+/** A job, in so far as acts on many care; empty texts where it is gone. */
+export interface StoredKind {
   readonly id: string;
   readonly type: string;
-  /** As Redis holds it, for `readFailure`. */
+  /** As Redis holds it; also where an earlier attempt failed. */
   readonly reason: string;
+  /** In milliseconds since 1970; 0 where it has not ended. */
+  readonly finishedAt: number;
+  readonly isCompleted: boolean;
 }
 
 /** Failed jobs of one type and code whose messages have one pattern. */
@@ -37,20 +40,21 @@ export function readFailure(store: QueueStore, jobId: string, reason: string): F
   );
 }
 
-/** Reads jobs that failed until an instant, in milliseconds since 1970, those that failed first first. */
-export async function readFailedUntil(
-  { client, keys }: QueueStore,
-  until: number,
-  offset: number,
-  limit: number,
-): Promise<StoredFailure[]> {
-  const ids = await client.zrangebyscore(keys.failed, "-inf", until, "LIMIT", offset, limit);
+/** Reads what kind of jobs these are. */
+export async function readKinds({ client, keys }: QueueStore, ids: readonly string[]): Promise<StoredKind[]> {
+  const fields = ["name", "failedReason", "finishedOn", "returnvalue"] as const;
   const jobs = await Promise.all(
-    ids.map((id) => client.hmget(keys.job(id), "name", "failedReason").catch(unlessWrongType)),
+    ids.map((id) => client.hmget(keys.job(id), ...fields).catch(unlessWrongType)),
   );
   return ids.map((id, index) => {
-    const [type, reason] = jobs[index] ?? [];
-    return { id, type: type ?? "", reason: reason ?? "" };
+    const [type, reason, finishedOn, result] = jobs[index] ?? [];
+    return {
+      id,
+      type: type ?? "",
+      reason: reason ?? "",
+      finishedAt: Number(finishedOn ?? 0),
+      isCompleted: result != null,
+    };
   });
 }
 

@@ -39,7 +39,8 @@ end
 
 local function firstRank()
   if anchor == "" then
-    return not isAscending and filter.scoreTo and redis.call("ZCOUNT", KEYS[1], filter.scoreTo, "+inf") or 0
+    if isAscending then return filter.scoreFrom and redis.call("ZCOUNT", KEYS[1], "-inf", "(" .. filter.scoreFrom) or 0 end
+    return filter.scoreTo and redis.call("ZCOUNT", KEYS[1], filter.scoreTo, "+inf") or 0
   end
   if tonumber(redis.call("ZSCORE", KEYS[1], anchor)) ~= anchorScore then return rankBehind() end
   return redis.call(isAscending and "ZRANK" or "ZREVRANK", KEYS[1], anchor) + 1
@@ -66,6 +67,7 @@ local function sortedSlice(first)
   for at = 1, #entries, 2 do
     local score = tonumber(entries[at + 1])
     if not isAscending and filter.scoreFrom and score < filter.scoreFrom then return ids, scores, true end
+    if isAscending and filter.scoreTo and score >= filter.scoreTo then return ids, scores, true end
     ids[#ids + 1], scores[#scores + 1] = entries[at], entries[at + 1]
   end
   return ids, scores, #ids < readMax

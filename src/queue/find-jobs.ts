@@ -66,6 +66,7 @@ const UNNAMED: ErrorCode = "HANDLER_FAILED";
  * Searches one slice of a list for jobs that match, inside Redis.
  *
  * @param limit how many may match at most
+ * @param oldestFirst reads ended jobs in the order in which they ended
  */
 export async function findJobs(
   { client, keys }: QueueStore,
@@ -73,13 +74,14 @@ export async function findJobs(
   { offset, anchor, score }: ListPosition,
   filter: StoredFilter,
   limit: number,
+  oldestFirst = false,
 ): Promise<FoundJobs> {
   const key = "tag" in of ? keys.tag(of.tag) : keys[of.state];
   const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.state, filter);
   const isFiltered = "tag" in of || Object.values(wanted).some((value) => value !== undefined);
   const most = Math.min(limit, SLICE);
   const slice = filter.messagePattern === undefined ? SLICE : PATTERN_SLICE;
-  const args = [kindOf(of), offset, anchor, score, isFiltered ? slice : most, most];
+  const args = [kindOf(of, oldestFirst), offset, anchor, score, isFiltered ? slice : most, most];
   const reply = await script.run(client, [key], [...args, keys.start, JSON.stringify(wanted)]);
   const [scanned, end, nextOffset, nextAnchor, nextScore, ...ids] = reply as [
     number,
@@ -93,10 +95,10 @@ export async function findJobs(
   return { ids, scanned, isEnd: end === 1, next };
 }
 
-function kindOf(of: JobList["of"]): "list" | "ascending" | "descending" | "index" {
+function kindOf(of: JobList["of"], oldestFirst: boolean): "list" | "ascending" | "descending" | "index" {
   if ("tag" in of) return "index";
   if (lists.has(of.state)) return "list";
-  return newestFirst.has(of.state) ? "descending" : "ascending";
+  return newestFirst.has(of.state) && !oldestFirst ? "descending" : "ascending";
 }
 
 /** Tags are scored by submission. */

@@ -4,6 +4,7 @@ import type { Concurrency } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { readEnv } from "../job/application-env.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { createSubmitter } from "../submit/submitter.ts";
@@ -13,6 +14,7 @@ import { createLogger, type Logger } from "../telemetry/logger.ts";
 import type { MeasuredRole, MetricsServer } from "../telemetry/metrics-server.ts";
 import { consumeQueue, type WorkerParts } from "./consume-queue.ts";
 import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
+import { internalParts, type OpenInternalHandlers } from "./internal-jobs.ts";
 import { loadHandlers } from "./load-handlers.ts";
 import { startWorkerMetrics } from "./worker-metrics.ts";
 
@@ -31,6 +33,7 @@ export interface WorkerRole extends MeasuredRole {
  * @param application the default export of `holdfast.config.ts`
  * @param env the variables @default process.env
  * @param options where it logs, and what it calls
+ * @param openInternal opens the handlers of Holdfast's own jobs
  * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
  *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
  */
@@ -38,6 +41,7 @@ export async function startWorker(
   application: Application,
   env?: Environment,
   { logger, queues: only, except, ...hooks }: WorkerOptions = {},
+  openInternal?: OpenInternalHandlers,
 ): Promise<WorkerRole> {
   const settings = readSettings(env);
   const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
@@ -61,9 +65,11 @@ export async function startWorker(
     handlers,
   };
   const { failed, fail } = failure();
-  const consumers = claimed.map((queue) =>
-    consumeQueue(queue, worker, () => fail(stuck(queue, settings.HOLDFAST_STUCK_AFTER_MS, log))),
-  );
+  const consume = (queue: string, parts: WorkerParts) =>
+    consumeQueue(queue, parts, () => fail(stuck(queue, settings.HOLDFAST_STUCK_AFTER_MS, log)));
+  const consumers = claimed.map((queue) => consume(queue, worker));
+  if (openInternal !== undefined)
+    consumers.push(consume(INTERNAL_QUEUE, internalParts(worker, openInternal(application, queues.stores))));
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");
   return {
     metricsUrl: metrics?.url,
