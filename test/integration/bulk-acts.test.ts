@@ -32,6 +32,9 @@ async function failures() {
   const fail = async (count: number, reason: string) => {
     templates += 1;
     await addFailedCopies(store, start, await submit(reason), { count, every: 1, reason });
+    // The copies end up to 5 ms after their place in the list.
+    const addedAt = Date.now();
+    await until("all copies have ended", () => Date.now() > addedAt + 10);
   };
   await fail(FAILED, "HANDLER_FAILED: it broke");
   await fail(IN_DOUBT, "EFFECT_IN_DOUBT: nobody knows");

@@ -246,10 +246,10 @@ describe("failed jobs", () => {
 
   it.each([
     [{}, "/act"],
-    [{ act: "retry" }, "/filter"],
+    [{ act: "retry", reason: "why" }, "/filter"],
     [{ act: "retry", all: false }, "/all"],
-    [{ act: "retry", all: true, filter: { type: "obeying" } }, "/all"],
-    [{ act: "retry", filter: { state: "waiting" } }, "/filter/state"],
+    [{ act: "retry", all: true, filter: { type: "obeying" }, reason: "why" }, "/all"],
+    [{ act: "retry", filter: { state: "waiting" }, reason: "why" }, "/filter/state"],
     [{ act: "retry", filter: { queue: "absent" }, dryRun: true }, "/queue"],
     [{ act: "retry", all: true, before: "yesterday", dryRun: true }, "/before"],
     [{ act: "retry", all: true, cursor: "x", dryRun: true }, "/cursor"],
