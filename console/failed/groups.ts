@@ -53,13 +53,19 @@ export function planFor(groups: readonly Group[], isComplete: boolean): RetryPla
 /** All failed jobs, except cancelled ones and jobs in doubt. */
 export function planForAll(groups: readonly Group[], isComplete: boolean): RetryPlan {
   const failed = groups.filter(({ code }) => code !== CANCELLED);
-  return { ...planFor(failed, isComplete), cancelled: countOf(groups, CANCELLED) };
+  const { parts: lines, ...plan } = planFor(failed, isComplete);
+  const count = lines.reduce((total, line) => total + line.count, 0);
+  // One act leaves the others alone by itself.
+  const parts = count === 0 ? [] : [{ name: "all", count, select: { all: true } as const }];
+  return { ...plan, parts, lines, cancelled: countOf(groups, CANCELLED) };
 }
 
 function countOf(groups: readonly Group[], wanted: string): number {
   return groups.filter(({ code }) => code === wanted).reduce((total, { count }) => total + count, 0);
 }
 
-function partOf({ type, code, count }: Group): RetryPart {
-  return { name: `${type}: ${code}`, count, select: { type, code } };
+function partOf({ type, code, messagePattern, count }: Group): RetryPart {
+  const filter = { type, code, ...(messagePattern !== null && { messagePattern }) };
+  const name = `${type}: ${code}${messagePattern === null ? "" : `: ${messagePattern}`}`;
+  return { name, count, select: { filter } };
 }
