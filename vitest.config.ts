@@ -15,7 +15,7 @@ function source(name: string): string {
 
 /** What every project sets; `globalSetup` is not among it, since one server serves the whole run. */
 function project(name: string, include: string[]) {
-  return { ...shared, test: { name, include, testTimeout: 30_000, hookTimeout: 30_000 } };
+  return { ...shared, test: { name, include, testTimeout: 120_000, hookTimeout: 120_000 } };
 }
 
 export default defineConfig({

@@ -66,7 +66,7 @@ function Act({ act }: { readonly act: ActStatus }) {
 
 const dones = { retry: "Retried", cancel: "Cancelled", delete: "Deleted" } as const;
 
-export function ActProgress({ act }: { readonly act: ActStatus }) {
+function ActProgress({ act }: { readonly act: ActStatus }) {
   const had = act.done + act.skipped;
   const total = Math.max(act.total ?? 0, had);
   const text = act.total === null ? "counting" : `${count(had)} of ${count(total)}`;

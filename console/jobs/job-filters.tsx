@@ -7,7 +7,15 @@ import { NARROW, useMedia } from "../parts/use-media.ts";
 import type { JobState } from "../service/answers.ts";
 import { type JobFilter, typesQuery } from "./queries.ts";
 
-const states: readonly JobState[] = ["waiting", "prioritized", "delayed", "active", "completed", "failed"];
+const states: readonly JobState[] = [
+  "waiting",
+  "waiting-children",
+  "prioritized",
+  "delayed",
+  "active",
+  "completed",
+  "failed",
+];
 
 /** A queue's name, and a UUIDv7. */
 const JOB_ID = /^.+_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -1,8 +1,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { ResolveButton } from "../doubts/resolve-dialog.tsx";
 import { ConfirmButton } from "../parts/dialog.tsx";
+import { count } from "../parts/format.ts";
 import { Json } from "../parts/json.tsx";
-import { Text, To } from "../parts/link.tsx";
+import { JobLink, Text, To } from "../parts/link.tsx";
 import { Mark } from "../parts/mark.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { Page, Section } from "../parts/page.tsx";
@@ -81,6 +82,7 @@ function Job({ job }: { readonly job: JobDetail }) {
             <Relative at={job.submittedAt} />
           </dd>
         </div>
+        <Family job={job} />
       </dl>
       {error !== null && <JobError error={error} />}
       <Section title="Life" className="life">
@@ -107,6 +109,30 @@ function Job({ job }: { readonly job: JobDetail }) {
         </Section>
       </div>
     </div>
+  );
+}
+
+/** Of a job of a flow. */
+function Family({ job: { parentId, children } }: { readonly job: JobDetail }) {
+  return (
+    <>
+      {parentId !== undefined && (
+        <div>
+          <dt>Parent</dt>
+          <dd>
+            <JobLink id={parentId} />
+          </dd>
+        </div>
+      )}
+      {children !== undefined && (
+        <div>
+          <dt>Children</dt>
+          <dd>
+            {count(children.completed)} of {count(children.total)} completed, {count(children.failed)} failed
+          </dd>
+        </div>
+      )}
+    </>
   );
 }
 

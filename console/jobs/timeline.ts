@@ -101,6 +101,9 @@ function next({ state, nextAttemptAt, attemptsMade }: JobDetail): Moment[] {
   if (state === "waiting" || state === "prioritized") {
     return [{ id: "next", at: null, mark: state, title: "Waits for a worker" }];
   }
+  if (state === "waiting-children") {
+    return [{ id: "next", at: null, mark: state, title: "Waits for its children" }];
+  }
   if (state !== "delayed" || nextAttemptAt === null) return [];
   return [{ id: "next", at: nextAttemptAt, mark: "delayed", title: `Attempt ${attemptsMade + 1} is due` }];
 }

@@ -17,6 +17,7 @@ const question = "M3.4 4.1a2.6 2.6 0 1 1 4.1 2.1C6.5 6.9 6 7.2 6 8M6 10.4v.1";
 
 const looks: Readonly<Record<MarkName, Look>> = {
   waiting: { tone: "quiet", text: "waiting", shape: circle },
+  "waiting-children": { tone: "quiet", text: "waiting for children", shape: `${circle}M4 6h4` },
   prioritized: { tone: "quiet", text: "prioritized", shape: "M6 10.5V2M2.5 5.5L6 2l3.5 3.5" },
   delayed: { tone: "quiet", text: "delayed", shape: `${circle}M6 3.5V6l1.8 1.2` },
   active: { tone: "accent", text: "active", shape: circle, isFilled: true },

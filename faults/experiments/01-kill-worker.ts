@@ -16,7 +16,7 @@ export const killWorker: Experiment = {
   mustHold: "effects ≤ 1 per key; in doubt exactly if nobody could know",
   async run(context) {
     const size = context.isQuick
-      ? { perPoint: 2, plain: 1, workers: 3 }
+      ? { perPoint: 1, plain: 1, workers: 3 }
       : { perPoint: 24, plain: 4, workers: 6 };
     const { verdict, dead } = await killAtEachPoint(context, size, {});
     const control = await reservationControl(context);

@@ -20,6 +20,10 @@ const submission = { type: "act", payload: { beforeMs: 0, afterMs: 0 }, idempote
 const bodies: Record<string, object> = {
   "POST /jobs": submission,
   "POST /jobs/batch": { jobs: [submission, { ...submission, idempotencyKey: "KEY-2" }] },
+  "POST /flows": {
+    parent: { ...submission, idempotencyKey: "KEY-FLOW" },
+    children: [{ type: submission.type, payload: submission.payload }],
+  },
   // Matches no job; the work for Redis is the same.
   "POST /jobs/acts": { act: "retry", filter: { type: "tick", to: "2020-01-01T00:00:00Z" }, dryRun: true },
   "POST /jobs/{id}/effects/{name}/resolve": { as: "done", evidence: "The fault laboratory's" },

@@ -69,8 +69,8 @@ export const withoutJoining = mutation("joining of calls", [
 
 /** A key claims nothing. */
 export const withoutKey = mutation("key", [
-  "queue/add-jobs.lua",
-  'redis.call("SET", prefix .. "de:" .. dedupKey, id, "PX", dedupKeyMs, "NX", "GET")',
+  "queue/place-job.lua",
+  'redis.call("SET", queueStart .. "de:" .. dedupKey, id, "PX", dedupKeyMs, "NX", "GET")',
   "false",
 ]);
 

@@ -147,7 +147,7 @@ async function follow(operator: Operator, id: string): Promise<ActStatus> {
 }
 
 /** Prints how an act ended. */
-export function report(act: ActStatus): void {
+function report(act: ActStatus): void {
   const { state, done, total, skipped, error } = act;
   const counts = `${done} of ${total ?? "?"} ${pastTense[act.act]}${skipped > 0 ? `, ${skipped} had changed` : ""}`;
   if (state === "done") {

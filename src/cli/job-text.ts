@@ -12,11 +12,17 @@ export function describeStatus(status: JobStatus): string {
     ["started", status.startedAt],
     ["finished", status.finishedAt],
     ["next attempt", status.nextAttemptAt],
+    ["parent", status.parentId ?? null],
+    ["children", status.children === undefined ? null : describeChildren(status.children)],
     ["progress", status.progress === null ? null : JSON.stringify(status.progress)],
     ["result", status.state === "completed" ? JSON.stringify(status.result) : null],
     ["error", status.error && `${status.error.code}: ${status.error.message}`],
   ];
   return aligned(lines);
+}
+
+function describeChildren({ total, waiting, completed, failed }: NonNullable<JobStatus["children"]>): string {
+  return `${total}: ${waiting} have not ended, ${completed} completed, ${failed} failed`;
 }
 
 /** Everything known about a job: its status, its payload, its effects, each failed attempt with its stack, its log. */

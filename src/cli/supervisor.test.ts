@@ -47,10 +47,10 @@ describe("a supervised child", () => {
     const child = await supervise(spec, log);
 
     children[0]?.kill("SIGKILL");
-    await vi.waitFor(() => expect(children.length).toBe(2), { timeout: 5_000 });
+    await vi.waitFor(() => expect(children.length).toBe(2), { timeout: 30_000 });
     await once(children[1] as ChildProcess, "message");
     children[1]?.kill("SIGKILL");
-    await vi.waitFor(() => expect(children.length).toBe(3), { timeout: 5_000 });
+    await vi.waitFor(() => expect(children.length).toBe(3), { timeout: 30_000 });
     await child.stop();
 
     expect(children.every(hasEnded)).toBe(true);

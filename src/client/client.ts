@@ -1,4 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Flow, FlowReceipt } from "../job/flow.ts";
 import type { JobStatus } from "../status/job-status.ts";
 import type { ProducibleJob, Submission, SubmitOptions, SubmitResult } from "../submit/producer.ts";
 import type { Receipt } from "../submit/submitter.ts";
@@ -6,6 +7,7 @@ import { type ClientOptions, openApi } from "./api.ts";
 import { followStates, statusPath, type WaitOptions, waitForEnd } from "./follow.ts";
 import { type OperatorCalls, operatorCalls } from "./operator.ts";
 import { type JobName, submitMany, submitOne } from "./submit.ts";
+import { submitFlow } from "./submit-flow.ts";
 
 export interface Abortable {
   /** Ends the call, which then throws the signal's reason. @default none */
@@ -63,6 +65,16 @@ export interface Client<Contracts extends ProducibleJob<unknown> = ProducibleJob
     submissions: readonly Submission<NoInfer<PayloadIn>>[],
     options?: Abortable,
   ): Promise<SubmitResult[]>;
+  /**
+   * Creates a job that runs when others have ended, and those others. Sent again with the same keys, it finishes what a crash has left half
+   * done.
+   *
+   * @throws HoldfastError as `submit`; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
+   */
+  submitFlow<ParentIn, const ChildrenIn extends readonly unknown[]>(
+    flow: Flow<ParentIn, ChildrenIn>,
+    options?: Abortable,
+  ): Promise<FlowReceipt>;
   /** @returns undefined when there is no such job any more */
   status(id: string): Promise<JobStatus | undefined>;
   /**
@@ -98,6 +110,7 @@ export function createClient<Contracts extends ProducibleJob<unknown> = Producib
       submitOne(api, job, { ...options, payload }, signal),
     submitMany: (job: JobName, submissions: readonly Submission<unknown>[], { signal }: Abortable = {}) =>
       submitMany(api, job, submissions, signal),
+    submitFlow: (flow, { signal } = {}) => submitFlow(api, flow, signal),
     status: (id) => api.again<JobStatus>({ path: statusPath(id) }).catch(undefinedIfGone),
     wait: (id, options = {}) => waitForEnd(api, id, options),
     follow: (id, { signal } = {}) => followStates(api, id, signal),

@@ -12,9 +12,7 @@
 local prefix, id = ARGV[1], ARGV[2]
 if not jobExists(prefix, id) then return "missing" end
 if ARGV[4] ~= "" and failureReason(prefix, id) ~= ARGV[4] then return "not-failed" end
-if ARGV[5] ~= "" and (tonumber(redis.call("HGET", prefix .. id, "finishedOn")) or 0) >= tonumber(ARGV[5]) then
-  return "not-failed"
-end
+if ARGV[5] ~= "" and endedAt(prefix, id) >= tonumber(ARGV[5]) then return "not-failed" end
 if not retryFailedJob(prefix, id) then return "not-failed" end
 local dedupKey = dedupKeyOf(prefix, id)
 local ledger = dedupKey and ARGV[3] .. dedupKey

@@ -16,6 +16,12 @@ export const errorCodes = {
   IDEMPOTENCY_KEY_MISSING: { httpStatus: 400, retryable: false, title: "An idempotency key is required" },
   IDEMPOTENCY_KEY_INVALID: { httpStatus: 400, retryable: false, title: "The idempotency key is not valid" },
   IDEMPOTENCY_KEY_REUSED: { httpStatus: 422, retryable: false, title: "The key was used for other content" },
+  FLOW_ACROSS_QUEUES: {
+    httpStatus: 422,
+    retryable: false,
+    title: "The jobs of a flow must be in one queue without partitions",
+  },
+  CHILD_OF_OTHER_FLOW: { httpStatus: 409, retryable: true, title: "Another flow waits for this child" },
   UNAUTHENTICATED: { httpStatus: 401, retryable: false, title: "A valid API key is required" },
   FORBIDDEN: { httpStatus: 403, retryable: false, title: "The API key lacks the scope" },
   CROSS_SITE_REQUEST: { httpStatus: 403, retryable: false, title: "The request comes from another site" },
@@ -63,6 +69,7 @@ export const errorCodes = {
   LOCK_LOST: { httpStatus: 500, retryable: true, title: "The worker lost its lock on the job" },
   WORKER_STOPPING: { httpStatus: 500, retryable: true, title: "The worker was stopped during the attempt" },
   STARTS_EXHAUSTED: { httpStatus: 500, retryable: false, title: "The job failed or crashed too often" },
+  CHILD_FAILED: { httpStatus: 500, retryable: false, title: "A child of the flow failed" },
   EXPIRED: { httpStatus: 500, retryable: false, title: "No worker began the job in time" },
   SNOOZED: { httpStatus: 500, retryable: true, title: "The handler asked to be called later" },
   SNOOZES_EXHAUSTED: {

@@ -27,6 +27,7 @@ import { addScheduleRoutes } from "./routes/schedules.ts";
 import { addSessionRoutes } from "./routes/session.ts";
 import { addRedisRoutes } from "./routes/store.ts";
 import { addBatchRoute } from "./routes/submit-batch.ts";
+import { addFlowRoute } from "./routes/submit-flow.ts";
 import { addSubmitRoute } from "./routes/submit-job.ts";
 import { openSessions } from "./sessions.ts";
 import { boundUnread } from "./slow-readers.ts";
@@ -81,6 +82,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   const refuseOtherMethods = watchMethods(server);
   addSubmitRoute(server, parts);
   addBatchRoute(server, parts);
+  addFlowRoute(server, parts);
   addJobStatusRoute(server, parts);
   addJobDetailRoute(server, parts);
   addJobOperationRoutes(server, parts);

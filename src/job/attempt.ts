@@ -1,4 +1,5 @@
 import type { RunEffect } from "./effect.ts";
+import type { Child } from "./flow.ts";
 import type { NextOptions, ProducibleJob, Receipt } from "./submit-options.ts";
 
 /** What a handler gets for one attempt. A spread copy (`{ ...attempt }`) has no `signal` and no `log`. */
@@ -42,6 +43,13 @@ export interface Attempt<Payload = unknown, EffectName extends string = never> {
     payload: NoInfer<PayloadIn>,
     options?: NextOptions,
   ): Promise<Receipt>;
+  /**
+   * Reads the children of the flow whose parent this job is, page by page from Redis, in no order. A job that is no parent has none.
+   *
+   * @throws HoldfastError `STORE_UNAVAILABLE`, `DECRYPTION_FAILED`
+   * @example for await (const child of children()) if (child.state === "completed") pages[child.index] = child.result;
+   */
+  children(): AsyncGenerator<Child, void>;
 }
 
 /** @example log.info("charged", { cents: 500 }) */

@@ -73,6 +73,7 @@ export function defineConfig(definition: ApplicationDefinition): Application {
       ? [`queue "${INTERNAL_QUEUE}": Holdfast's own jobs wait there; choose another name`]
       : []),
     ...Object.entries(declared).flatMap(([name, settings]) => queueFaults(name, settings, queues)),
+    ...dividedKeys(jobs, (queue) => declared[queue]?.partitions ?? 1),
   ];
   if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
   return {
@@ -85,6 +86,20 @@ export function defineConfig(definition: ApplicationDefinition): Application {
     schedules,
     env: definition.env,
   };
+}
+
+/**
+ * A partition knows only its own jobs, so no limit for a key would hold in several.
+ *
+ * @returns a line for each type with keyed concurrency in a queue that has partitions
+ */
+export function dividedKeys(jobs: Iterable<JobContract>, partitionsOf: (queue: string) => number): string[] {
+  return [...jobs]
+    .filter(({ concurrency, queue }) => concurrency !== undefined && partitionsOf(queue) > 1)
+    .map(
+      ({ type, queue }) =>
+        `job "${type}": concurrency: expected a queue without partitions, got "${queue}", which has ${partitionsOf(queue)}`,
+    );
 }
 
 /** The environment variables that jobs require, each with the types that require it. */

@@ -3,6 +3,8 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { AttemptFunction } from "./attempt.ts";
 import { type EffectDeclaration, type EffectDeclarations, effectDeclarationSchema } from "./effect.ts";
 import type { Fairness } from "./fairness.ts";
+import { type OnChildFailure, onChildFailures } from "./flow.ts";
+import { KEYED_LIMIT_MAX, type KeyedConcurrency } from "./keyed-concurrency.ts";
 import { type PointerInto, type Redaction, strayPointers } from "./redaction.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
 import { isSchema, type Schema } from "./schema.ts";
@@ -25,6 +27,8 @@ export interface JobContract<
   readonly formerQueues: readonly string[];
   readonly startWithinMs: number | undefined;
   readonly fairness: Fairness<Payload> | undefined;
+  readonly concurrency: KeyedConcurrency<Payload> | undefined;
+  readonly onChildFailure: OnChildFailure;
   readonly redact: Redaction;
   readonly requiredVariables: readonly string[];
   /**
@@ -95,6 +99,21 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    */
   readonly fairness?: Fairness<NoInfer<Payload>>;
   /**
+   * At most `limit` jobs of one key are under way at a time, over all workers; at 1 they run in order of submission, retries included.
+   * Not in a queue that has partitions.
+   *
+   * @default no limit
+   * @example { key: (payload) => payload.customerId, limit: 1 }
+   */
+  readonly concurrency?: KeyedConcurrency<NoInfer<Payload>>;
+  /**
+   * What a failed child means, where the job is the parent of a flow: `fail`, it fails at once with `CHILD_FAILED`; `continue`, it runs when
+   * all children have ended, and sees which failed. A flow can say otherwise.
+   *
+   * @default "fail"
+   */
+  readonly onChildFailure?: OnChildFailure;
+  /**
    * Where secrets are, as JSON pointers. A step `*` is every member or element. Operators see `[redacted]` there; errors and
    * log lines that quote a secret of the payload do not show it.
    *
@@ -139,6 +158,10 @@ const definitionSchema = z.strictObject({
   formerQueues: z.array(nameSchema).optional(),
   startWithinMs: z.number().int().min(1).max(YEAR_MS).optional(),
   fairness: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }).optional(),
+  concurrency: z
+    .strictObject({ key: functionSchema, limit: z.number().int().min(1).max(KEYED_LIMIT_MAX) })
+    .optional(),
+  onChildFailure: z.enum(onChildFailures).optional(),
   redact: z
     .strictObject({ payload: z.array(z.string()).optional(), result: z.array(z.string()).optional() })
     .optional(),
@@ -175,6 +198,8 @@ export function defineJob<
     formerQueues: definition.formerQueues ?? [],
     startWithinMs: definition.startWithinMs,
     fairness: definition.fairness,
+    concurrency: definition.concurrency,
+    onChildFailure: definition.onChildFailure ?? "fail",
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
     requiredVariables: definition.requiredVariables ?? [],
     // The cast is safe: the worker checks the payload against this contract before it calls `run`.

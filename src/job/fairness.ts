@@ -1,4 +1,4 @@
-import { HoldfastError } from "../errors/holdfast-error.ts";
+import { calledForPayload, payloadKey, payloadRefused, shown } from "./payload-key.ts";
 
 /** Whose turn a job takes. Jobs of one queue and priority share the queue's capacity among these keys, not in order of submission. */
 export interface Fairness<Payload = unknown> {
@@ -18,7 +18,6 @@ export interface FairShare {
   readonly weight: number;
 }
 
-const KEY_MAX = 255;
 const WEIGHT_MIN = 0.01;
 const WEIGHT_MAX = 100;
 
@@ -27,32 +26,9 @@ export function fairShareOf(
   { key: keyOf, weight: weightOf = () => 1 }: Fairness,
   payload: unknown,
 ): FairShare {
-  const key = call("key", () => keyOf(payload));
-  if (typeof key !== "string" || key.length === 0 || key.length > KEY_MAX)
-    throw refused(`key: expected to return 1 to ${KEY_MAX} characters, got ${shown(key)}`);
-  const weight = call("weight", () => weightOf(key));
-  if (typeof weight !== "number" || !(weight >= WEIGHT_MIN && weight <= WEIGHT_MAX))
-    throw refused(`weight: expected to return ${WEIGHT_MIN} to ${WEIGHT_MAX}, got ${shown(weight)}`);
-  return { key, weight };
-}
-
-function call(name: string, run: () => unknown): unknown {
-  try {
-    return run();
-  } catch (error) {
-    throw refused(`${name}: expected to return, but it threw`, error);
-  }
-}
-
-/** Quotes no text: it may be a secret of the payload. */
-function shown(value: unknown): string {
-  if (typeof value === "string") return `${value.length} characters`;
-  return typeof value === "number" ? String(value) : typeof value;
-}
-
-function refused(fault: string, cause?: unknown): HoldfastError {
-  return new HoldfastError("INVALID_PAYLOAD", `/payload: fairness.${fault}`, {
-    cause,
-    issues: [{ pointer: "/payload", message: `fairness.${fault}` }],
-  });
+  const key = payloadKey("fairness.key", () => keyOf(payload));
+  const weight = calledForPayload("fairness.weight", () => weightOf(key));
+  if (typeof weight === "number" && weight >= WEIGHT_MIN && weight <= WEIGHT_MAX) return { key, weight };
+  const expected = `expected to return ${WEIGHT_MIN} to ${WEIGHT_MAX}`;
+  throw payloadRefused(`fairness.weight: ${expected}, got ${shown(weight)}`);
 }

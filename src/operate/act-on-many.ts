@@ -68,7 +68,7 @@ export type ActProgress = Readonly<z.output<typeof actProgressSchema>>;
 /** An attempt may take a day; a longer act goes on in the next one. */
 export const ATTEMPT_MAX_MS = 20 * 60 * 60_000;
 
-export const actResultSchema = z.object({ done: z.int(), skipped: z.int(), gone: z.int() });
+const actResultSchema = z.object({ done: z.int(), skipped: z.int(), gone: z.int() });
 
 const contract = defineJob({
   type: "act-on-many",
@@ -97,8 +97,8 @@ export const internalApplication = {
 export const phasesOf: Readonly<Record<ActName, readonly (readonly JobState[])[]>> = {
   retry: [["failed"]],
   cancel: [
-    ["waiting", "prioritized", "delayed", "active"],
-    ["waiting", "prioritized", "delayed"],
+    ["waiting", "waiting-children", "prioritized", "delayed", "active"],
+    ["waiting", "waiting-children", "prioritized", "delayed"],
   ],
   delete: [["failed", "completed"]],
 };

@@ -50,7 +50,7 @@ function isOld({ failed, at }: Count, failedNow: number): boolean {
 
 async function countIn(store: QueueStore): Promise<number> {
   const endAt = performance.now() + TIME_MAX_MS;
-  const failed = { queue: store.queue, of: { state: "failed" } } as const;
+  const failed = { queue: store.queue, of: { list: "failed" } } as const;
   let position = LIST_START;
   let count = 0;
   for (;;) {

@@ -115,7 +115,7 @@ async function leftInQueue(
 ): Promise<Finding> {
   const { queue } = store;
   const { jobs, doubts } = await readBacklog(store);
-  const open = jobs.waiting + jobs.prioritized + jobs.delayed + jobs.active;
+  const open = jobs.waiting + jobs["waiting-children"] + jobs.prioritized + jobs.delayed + jobs.active;
   const types = [...memory].filter(([, queues]) => queues.includes(queue)).map(([type]) => type);
   const remedies = types.map((type) =>
     declared.has(type)

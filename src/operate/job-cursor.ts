@@ -27,7 +27,7 @@ export function parseCursor(lists: readonly JobList[], text: string): Position {
 
 function nameOf(list: JobList | undefined): string {
   if (list === undefined) return "";
-  return `${list.queue}/${"tag" in list.of ? `tag:${list.of.tag}` : list.of.state}`;
+  return `${list.queue}/${"tag" in list.of ? `tag:${list.of.tag}` : list.of.list}`;
 }
 
 function fieldsIn(text: string): unknown[] {

@@ -2,7 +2,7 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { malformed } from "../lib/parse-json.ts";
-import { findJobs, type JobList, LIST_START } from "../queue/find-jobs.ts";
+import { findJobs, type JobList, LIST_START, stateLists, stateOfList } from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
 import { type JobState, jobStates } from "../queue/job-state.ts";
 import type { KeyPlaces } from "../queue/partitions.ts";
@@ -132,7 +132,8 @@ function listsOf(
   const { tag, queue: only } = filter;
   const partitions = stores.partitionsOf(only === undefined ? queues : [only]).map(({ queue }) => queue);
   if (tag !== undefined) return partitions.map((queue) => ({ queue, of: { tag, states } }));
-  return partitions.flatMap((queue) => states.map((state) => ({ queue, of: { state } })));
+  const lists = stateLists.filter((list) => states.includes(stateOfList(list)));
+  return partitions.flatMap((queue) => lists.map((list) => ({ queue, of: { list } })));
 }
 
 const endedStates: ReadonlySet<JobState> = new Set(["completed", "failed"]);

@@ -20,6 +20,7 @@ export const pauseSchema = z.object({
 const queueOverviewSchema = z.object({
   name: z.string(),
   waiting: z.int(),
+  waitingChildren: z.int().meta({ description: "Parents of flows whose children have not ended." }),
   prioritized: z.int(),
   delayed: z.int(),
   active: z.int(),

@@ -42,14 +42,16 @@ export async function readQueue(
 async function readPartition(store: QueueStore, countCancelled: CountCancelled): Promise<QueueReading> {
   const name = queueOfPartition(store.queue);
   const [backlog, activity] = await Promise.all([readBacklog(store), readActivity(store)]);
+  const { "waiting-children": waitingChildren, ...jobs } = backlog.jobs;
   const { now, submitted, completedPerSecond, failedPerSecond, isPaused, times } = activity;
   return {
     now,
     submitted,
     queue: {
       name,
-      ...backlog.jobs,
-      cancelled: await countCancelled(store, backlog.jobs.failed),
+      ...jobs,
+      waitingChildren,
+      cancelled: await countCancelled(store, jobs.failed),
       inDoubt: backlog.doubts,
       oldestWaitingSince: sinceOf(backlog.oldestWaitingMs, now),
       oldestDoubtSince: sinceOf(backlog.oldestDoubtMs, now),
@@ -91,6 +93,7 @@ function sumOf(a: QueueOverview, b: QueueOverview): QueueOverview {
 
 const summed = [
   "waiting",
+  "waitingChildren",
   "prioritized",
   "delayed",
   "active",

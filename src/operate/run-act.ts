@@ -164,7 +164,7 @@ class ActRun {
       return outcome === "cancelled" || outcome === "cancelling" ? "done" : "done-before";
     }
     if (act === "delete") {
-      const outcome = await deleteJob(store, id);
+      const outcome = await deleteJob(store, id, { endedBefore: before });
       if (outcome === "deleted") return "done";
       return outcome === "missing" ? "done-before" : "not-possible";
     }

@@ -6,7 +6,7 @@
   ARGV[1] what all keys of the queue begin with   ARGV[2] milliseconds without a heartbeat after which a worker is not counted
 
   Returns { waiting, prioritized, delayed, active, completed, failed, workers, doubts,
-    milliseconds for which the next job could have run, milliseconds since the oldest doubt, 1 if it is paused }
+    milliseconds for which the next job could have run, milliseconds since the oldest doubt, 1 if it is paused, waiting for children }
 ]]
 local prefix, now = ARGV[1], nowMs()
 local function key(name) return prefix .. name end
@@ -28,10 +28,11 @@ local since = math.min(
   readySince(redis.call("ZRANGE", key("prioritized"), 0, 0)[1]),
   due and math.floor(due / DUE_SCALE) or now
 )
+local held = heldCount(prefix)
 local doubt = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")[2]
 
 return {
-  redis.call("LLEN", key("wait")) + redis.call("LLEN", key("paused")),
+  redis.call("LLEN", key("wait")) + redis.call("LLEN", key("paused")) + held,
   redis.call("ZCARD", key("prioritized")),
   redis.call("ZCARD", key("delayed")),
   redis.call("LLEN", key("active")),
@@ -42,4 +43,5 @@ return {
   now - since,
   doubt and now - doubt or 0,
   redis.call("HEXISTS", key("meta"), "paused"),
+  redis.call("ZCARD", key("waiting-children")) - held,
 }

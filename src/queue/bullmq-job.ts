@@ -1,7 +1,8 @@
 import type { Job, JobProgress } from "bullmq";
 import { jobNotFound } from "../job/job-id.ts";
 import { redisFault } from "../redis/redis-errors.ts";
-import type { ClaimedJob } from "./claimed-job.ts";
+import { openChildren } from "./children.ts";
+import type { ClaimedChildren, ClaimedJob } from "./claimed-job.ts";
 import { type JobEnvelope, openEnvelope } from "./envelope.ts";
 import type { Lease } from "./lease.ts";
 import type { QueueStore } from "./queue-store.ts";
@@ -32,6 +33,16 @@ export class BullmqJob implements ClaimedJob {
   get envelope(): JobEnvelope {
     this.#envelope ??= openEnvelope(this.#store, this.id, this.#job.data);
     return this.#envelope;
+  }
+
+  get children(): ClaimedChildren | undefined {
+    const { children } = this.envelope;
+    if (!Array.isArray(children)) return undefined;
+    const opened = openChildren(this.#store, this.id, children);
+    return {
+      countUnfinished: () => inOurWords(opened.countUnfinished()),
+      pages: () => pagesInOurWords(opened.pages()),
+    };
   }
 
   get attemptsMade(): number {
@@ -89,6 +100,14 @@ async function inOurWords<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     // BullMQ numbers its own refusals: here, that the job is gone.
     if (error instanceof Error && "code" in error && typeof error.code === "number") throw jobNotFound();
+    throw redisFault(error);
+  }
+}
+
+async function* pagesInOurWords<T>(pages: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
+  try {
+    yield* pages;
+  } catch (error) {
     throw redisFault(error);
   }
 }

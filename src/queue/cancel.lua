@@ -1,7 +1,8 @@
 #!lua
 --[[
   Cancels a job. A waiting job fails at once, without a worker. An active one is marked, and its worker notified: BullMQ fails a
-  job with this mark the next time it is claimed.
+  job with this mark the next time it is claimed. A parent that is cancelled gets no further children; those that it has go on.
+  Atomic: the next job of its lane is let in, and no worker claims it meanwhile.
 
   KEYS[1] the job; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] the reason, as it is stored with the job
@@ -11,7 +12,7 @@
 ]]
 local prefix, id, reason = ARGV[1], ARGV[2], ARGV[3]
 if not jobExists(prefix, id) then return "missing" end
-local state = jobState(prefix, id)
+local state, _, isHeld = jobState(prefix, id)
 if hasEnded(state) then return "ended" end
 if state == "active" then
   redis.call("HSET", KEYS[1], "defa", reason)
@@ -19,7 +20,10 @@ if state == "active" then
   return "cancelling"
 end
 
-if state ~= "waiting" then
+if isHeld then
+  redis.call("ZREM", prefix .. "waiting-children", id)
+  redis.call("HDEL", KEYS[1], "heldAs")
+elseif state ~= "waiting" then
   redis.call("ZREM", prefix .. state, id)
 elseif redis.call("LREM", prefix .. "wait", -1, id) == 0 then
   -- Long lists are searched from the end that workers take from.
@@ -29,4 +33,8 @@ local now = nowMs()
 redis.call("ZADD", prefix .. "failed", now, id)
 redis.call("HSET", KEYS[1], "failedReason", reason, "finishedOn", now)
 redis.call("XADD", prefix .. "events", "*", "event", "failed", "jobId", id, "failedReason", reason, "prev", "waiting")
+local lane = laneOf(prefix, id)
+if lane then leaveLane(prefix, id, lane, now) end
+cancelFlow(KEYS[1])
+failChild(prefix, id, reason, now)
 return "cancelled"

@@ -1,5 +1,6 @@
 import type { Settings } from "../config/settings.ts";
-import type { Application } from "../job/define-config.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { type Application, dividedKeys } from "../job/define-config.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type Clock, openClock } from "../redis/clock.ts";
 import { type ConnectedRedis, connectRedis } from "../redis/connect.ts";
@@ -18,7 +19,8 @@ export interface ConnectedQueues extends ConnectedRedis {
 
 /**
  * @param as a guest in another process writes no files
- * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
+ * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`,
+ *   `APPLICATION_INVALID` for a limit for each key in a queue that has partitions
  */
 export async function connectQueues(
   application: Application,
@@ -39,6 +41,20 @@ export async function connectQueues(
     log,
     isKept: log !== undefined && as === "role",
   });
+  const stop = stopOnce(() => stopAll([redis, clock, epochs]));
+  await requireUndivided(application, epochs, stop);
   const stores = openWritableQueueStores(redis, prefix, epochs);
-  return { ...redis, clock, epochs, stores, stop: stopOnce(() => stopAll([redis, clock, epochs])) };
+  return { ...redis, clock, epochs, stores, stop };
+}
+
+/** A queue can be divided after its application was declared. */
+async function requireUndivided(
+  { jobs }: Application,
+  { layouts }: Epochs,
+  stop: () => Promise<void>,
+): Promise<void> {
+  const faults = dividedKeys(jobs.values(), (queue) => layouts.of(queue).partitions);
+  if (faults.length === 0) return;
+  await stop();
+  throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
 }

@@ -19,6 +19,7 @@ end
 count(redis.call("LRANGE", prefix .. "wait", -ARGV[2], -1))
 count(redis.call("ZRANGE", prefix .. "prioritized", 0, last))
 count(redis.call("ZRANGE", prefix .. "delayed", 0, last))
+count(redis.call("ZRANGE", prefix .. "waiting-children", 0, last))
 for key, jobs in pairs(counts) do
   found[#found + 1] = key
   found[#found + 1] = jobs

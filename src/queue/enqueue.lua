@@ -21,6 +21,20 @@ local function addPrioritized(prefix, id, priority)
   redis.call("ZADD", prefix .. "prioritized", priority * PRIORITY_SCALE + turn, id)
 end
 
+-- Behind the jobs of the same millisecond.
+local function addDelayed(prefix, id, due, maxEvents)
+  local least, most = due * DUE_SCALE, due * DUE_SCALE + DUE_SCALE - 1
+  local last = redis.call("ZREVRANGEBYSCORE", prefix .. "delayed", most, least, "WITHSCORES", "LIMIT", 0, 1)[2]
+  redis.call("ZADD", prefix .. "delayed", last and math.min(tonumber(last) + 1, most) or least, id)
+  emit(prefix, maxEvents, "delayed", "jobId", id, "delay", due)
+end
+
+-- Wakes a worker when the next delayed job is due.
+local function wakeWhenDue(prefix)
+  local due = redis.call("ZRANGE", prefix .. "delayed", 0, 0, "WITHSCORES")[2]
+  redis.call("ZADD", prefix .. "marker", tonumber(due) / DUE_SCALE, "1")
+end
+
 -- Wakes a worker that waits for a job.
 local function wakeWorker(prefix)
   redis.call("ZADD", prefix .. "marker", 0, "0")

@@ -7,7 +7,12 @@ export interface JobEnvelope {
   readonly key: string;
   /** The payload as it was submitted. */
   readonly payload: unknown;
+  /** The children of a flow's parent, in order. */
+  readonly children?: readonly DeclaredChild[] | undefined;
 }
+
+/** A child by the fingerprint that its id ends with. It has no name where that is its index. */
+export type DeclaredChild = readonly [fingerprint: string, type: string, name?: string];
 
 /** @throws HoldfastError `DECRYPTION_FAILED`, `INVALID_PAYLOAD` for data that Holdfast did not write */
 export function openEnvelope(store: QueueStore, jobId: string, data: unknown): JobEnvelope {

@@ -98,6 +98,7 @@ async function readWhileConnected(
 const ongoing: ReadonlySet<string | undefined> = new Set([
   "added",
   "waiting",
+  "waiting-children",
   "delayed",
   "active",
   "progress",

@@ -3,7 +3,8 @@
   after jobs have left the list. Entries of an index whose jobs are gone are removed.
 
   KEYS[1] the list, sorted set or index; the jobs share its slot
-  ARGV[1] "list" (read from its tail), "ascending", "descending" or "index" (descending, entries can outlive their jobs)
+  ARGV[1] "list" (read from its tail), "ascending", "descending" or "index" (descending, entries can outlive their jobs); of the set of those
+    that wait for children, "held": those that are held in lanes, or "parents": the others
   ARGV[2] how many entries precede the slice   ARGV[3] the id where it begins: of a list the first to read, otherwise the last
     that was read; empty at the beginning   ARGV[4] that id's score then
   ARGV[5] how many to read at most   ARGV[6] how many may match at most
@@ -18,7 +19,7 @@ local kind, offset, anchor, anchorScore = ARGV[1], tonumber(ARGV[2]), ARGV[3], t
 local readMax, matchMax, prefix = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local filter = cjson.decode(ARGV[8])
 local isFiltered = next(filter) ~= nil
-local isAscending = kind == "ascending"
+local isAscending = kind == "ascending" or kind == "held" or kind == "parents"
 local RANGE = isAscending and "ZRANGE" or "ZREVRANGE"
 -- How far a list's next job is searched at once: as many as one act on a slice removes, twice.
 local WINDOW = 1000
@@ -39,6 +40,8 @@ end
 
 local function firstRank()
   if anchor == "" then
+    -- Held jobs come first in their set.
+    if kind == "parents" then return heldCount(prefix) end
     if isAscending then return filter.scoreFrom and redis.call("ZCOUNT", KEYS[1], "-inf", "(" .. filter.scoreFrom) or 0 end
     return filter.scoreTo and redis.call("ZCOUNT", KEYS[1], filter.scoreTo, "+inf") or 0
   end
@@ -62,8 +65,10 @@ end
 
 -- Returns ids and scores, and whether there is nothing behind them.
 local function sortedSlice(first)
-  local entries = redis.call(RANGE, KEYS[1], first, first + readMax - 1, "WITHSCORES")
   local ids, scores = {}, {}
+  local most = kind == "held" and math.min(readMax, heldCount(prefix) - first) or readMax
+  if most <= 0 then return ids, scores, true end
+  local entries = redis.call(RANGE, KEYS[1], first, first + most - 1, "WITHSCORES")
   for at = 1, #entries, 2 do
     local score = tonumber(entries[at + 1])
     if not isAscending and filter.scoreFrom and score < filter.scoreFrom then return ids, scores, true end

@@ -24,10 +24,22 @@ export interface StoredFilter {
   readonly endedTo?: number | undefined;
 }
 
-/** A list of jobs: those in one state, or those with one tag, which may be in some states only. */
+/** A list of jobs in Redis. The jobs that wait are in two. */
+export type StateList = JobState | "held";
+
+export function stateOfList(list: StateList): JobState {
+  return list === "held" ? "waiting" : list;
+}
+
+/** In the order in which they are read. */
+export const stateLists: readonly StateList[] = jobStates.flatMap((state) =>
+  state === "waiting" ? (["waiting", "held"] as const) : [state],
+);
+
+/** What a search reads: a list of one state, or the jobs with one tag, of some states only. */
 export interface JobList {
   readonly queue: string;
-  readonly of: { readonly state: JobState } | { readonly tag: string; readonly states: readonly JobState[] };
+  readonly of: { readonly list: StateList } | { readonly tag: string; readonly states: readonly JobState[] };
 }
 
 /** Where a slice begins. */
@@ -57,8 +69,8 @@ export const SLICE = 500;
 /** To find a message's pattern takes as long as the rest together. */
 const PATTERN_SLICE = 200;
 
-const lists: ReadonlySet<JobState> = new Set(["waiting", "active"]);
-const newestFirst: ReadonlySet<JobState> = new Set(["completed", "failed"]);
+const lists: ReadonlySet<StateList> = new Set(["waiting", "active"]);
+const newestFirst: ReadonlySet<StateList> = new Set(["completed", "failed"]);
 /** A reason that begins with no code of ours counts as this. */
 const UNNAMED: ErrorCode = "HANDLER_FAILED";
 
@@ -76,8 +88,8 @@ export async function findJobs(
   limit: number,
   oldestFirst = false,
 ): Promise<FoundJobs> {
-  const key = "tag" in of ? keys.tag(of.tag) : keys[of.state];
-  const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.state, filter);
+  const key = "tag" in of ? keys.tag(of.tag) : keys[of.list];
+  const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.list, filter);
   const isFiltered = "tag" in of || Object.values(wanted).some((value) => value !== undefined);
   const most = Math.min(limit, SLICE);
   const slice = filter.messagePattern === undefined ? SLICE : PATTERN_SLICE;
@@ -95,10 +107,15 @@ export async function findJobs(
   return { ids, scanned, isEnd: end === 1, next };
 }
 
-function kindOf(of: JobList["of"], oldestFirst: boolean): "list" | "ascending" | "descending" | "index" {
+function kindOf(
+  of: JobList["of"],
+  oldestFirst: boolean,
+): "list" | "ascending" | "descending" | "index" | "held" | "parents" {
   if ("tag" in of) return "index";
-  if (lists.has(of.state)) return "list";
-  return newestFirst.has(of.state) && !oldestFirst ? "descending" : "ascending";
+  if (of.list === "held") return "held";
+  if (of.list === "waiting-children") return "parents";
+  if (lists.has(of.list)) return "list";
+  return newestFirst.has(of.list) && !oldestFirst ? "descending" : "ascending";
 }
 
 /** Tags are scored by submission. */
@@ -115,8 +132,8 @@ function taggedFilter(states: readonly JobState[], { from, to, ...filter }: Stor
 }
 
 /** Ended jobs are scored by their end. */
-function stateFilter(state: JobState, { endedFrom, endedTo, ...filter }: StoredFilter) {
-  const ended = newestFirst.has(state) ? { scoreFrom: endedFrom, scoreTo: endedTo } : {};
+function stateFilter(list: StateList, { endedFrom, endedTo, ...filter }: StoredFilter) {
+  const ended = newestFirst.has(list) ? { scoreFrom: endedFrom, scoreTo: endedTo } : {};
   return { ...errorFilter(filter), from: filter.from, to: filter.to, ...ended };
 }
 

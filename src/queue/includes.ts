@@ -5,10 +5,25 @@ export const encodingsLua = loadInclude(import.meta.url, "encodings.lua");
 export const leaseLua = loadInclude(import.meta.url, "lease.lua");
 export const jobStateLua = encodingsLua + loadInclude(import.meta.url, "job-state.lua");
 export const messagePatternLua = loadInclude(import.meta.url, "message-pattern.lua");
-export const readJobLua = jobStateLua + loadInclude(import.meta.url, "read-job.lua");
+const children = loadInclude(import.meta.url, "children.lua");
+export const readJobLua = jobStateLua + children + loadInclude(import.meta.url, "read-job.lua");
 const enqueue = loadInclude(import.meta.url, "fairness.lua") + loadInclude(import.meta.url, "enqueue.lua");
 export const enqueueLua = encodingsLua + enqueue;
-export const retryFailedJobLua = jobStateLua + enqueue + loadInclude(import.meta.url, "retry-failed-job.lua");
+const lanes = loadInclude(import.meta.url, "lanes.lua");
+const placeJob = loadInclude(import.meta.url, "place-job.lua");
+export const placeJobLua = enqueueLua + lanes + placeJob;
+export const letInLua = jobStateLua + enqueue + lanes + loadInclude(import.meta.url, "let-in.lua");
+const flow = loadInclude(import.meta.url, "flow.lua");
+export const endByHandLua = letInLua + flow;
+export const placeInFlowLua =
+  jobStateLua +
+  enqueue +
+  lanes +
+  flow +
+  placeJob +
+  children +
+  loadInclude(import.meta.url, "adopt-child.lua");
 export const tagsLua = loadInclude(import.meta.url, "tags.lua");
-export const deleteJobLua =
+export const removeEndedJobLua =
   jobStateLua + enqueue + tagsLua + loadInclude(import.meta.url, "remove-ended-job.lua");
+export const retryFailedJobLua = endByHandLua + loadInclude(import.meta.url, "retry-failed-job.lua");

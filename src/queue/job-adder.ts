@@ -5,10 +5,10 @@ import { epochLua, memoryLua, nowLua } from "../redis/includes.ts";
 import { inTime, redisFull } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 import type { Written } from "../redis/writer.ts";
-import { enqueueLua } from "./includes.ts";
+import { placeJobLua } from "./includes.ts";
 import type { NewJob } from "./new-job.ts";
 import { LayoutChanged } from "./partitions.ts";
-import type { WritableQueueStore } from "./queue-store.ts";
+import type { QueueStore, WritableQueueStore } from "./queue-store.ts";
 
 /** Adds jobs to one queue. */
 export interface JobAdder {
@@ -23,13 +23,13 @@ export interface JobAdder {
 }
 
 /** About as many commands as Redis reads at once. */
-const TOGETHER_MAX = 32;
+export const TOGETHER_MAX = 32;
 /** A command blocks Redis for everybody: this many characters take some milliseconds. */
-const CHARACTERS_MAX = 1_048_576;
+export const CHARACTERS_MAX = 1_048_576;
 /** Jobs added without a look at Redis's memory: at most 7 MiB. */
 const UNCHECKED_MAX = 7;
 
-const script = loadScript(import.meta.url, "add-jobs.lua", nowLua, epochLua, memoryLua, enqueueLua);
+const script = loadScript(import.meta.url, "add-jobs.lua", nowLua, epochLua, memoryLua, placeJobLua);
 
 /** Jobs of one turn of the event loop travel in one command: most of what a submission costs under load. */
 export function createJobAdder(store: WritableQueueStore): JobAdder {
@@ -41,21 +41,9 @@ export function createJobAdder(store: WritableQueueStore): JobAdder {
   });
   return {
     async add(job) {
-      const { id, type, timing, dedup } = job;
-      const data = JSON.stringify(store.encryptValue(id, "data", job.envelope));
-      const claim = [dedup.key, dedup.holdMs] as const;
-      const holder = await add([
-        id,
-        type,
-        data,
-        bullmqOptions(job),
-        ...claim,
-        timing.delayMs,
-        timing.priority,
-        timing.turn === undefined ? "" : `${timing.turn.tenant} ${timing.turn.rounds}`,
-      ]);
+      const holder = await add(jobArgs(store, job));
       if (holder === 0) throw redisFull();
-      return holder ?? id;
+      return holder ?? job.id;
     },
   };
 }
@@ -83,8 +71,8 @@ function counted({ reply, unconfirmed }: Written): CountedReply<Holder[]> {
 /** The job that has the key: null for the added one, 0 where there was no room. */
 type Holder = string | null | 0;
 
-/** One job, as the script reads it. */
-type ScriptArgs = readonly [
+/** One job, as scripts read it. */
+export type ScriptArgs = readonly [
   id: string,
   name: string,
   data: string,
@@ -94,17 +82,37 @@ type ScriptArgs = readonly [
   delayMs: number,
   priority: number,
   turn: string,
+  extras: string,
 ];
 
+export function jobArgs(store: QueueStore, job: NewJob): ScriptArgs {
+  const { id, type, timing, dedup } = job;
+  const data = JSON.stringify(store.encryptValue(id, "data", job.envelope));
+  const claim = [dedup.key, dedup.holdMs] as const;
+  return [
+    id,
+    type,
+    data,
+    bullmqOptions(job),
+    ...claim,
+    timing.delayMs,
+    timing.priority,
+    timing.turn === undefined ? "" : `${timing.turn.tenant} ${timing.turn.rounds}`,
+    job.extras === undefined ? "" : JSON.stringify(job.extras),
+  ];
+}
+
 /** The options that workers need, as JSON. BullMQ would repeat id and deduplication key here. */
-function bullmqOptions({ retry, timing: { delayMs, priority, startBy }, trace }: NewJob): string {
+function bullmqOptions({ retry, timing, extras, trace }: NewJob): string {
+  const { delayMs, priority, startBy } = timing;
   return JSON.stringify({
     attempts: retry.attempts,
     backoff: bullmqBackoff(retry.backoff),
     delay: delayMs > 0 ? delayMs : undefined,
     priority: priority > 0 ? priority : undefined,
-    // Ours: BullMQ passes it on.
+    // Ours: BullMQ passes them on.
     startBy,
+    lane: extras?.lane?.hash,
     // BullMQ's short name for the context of its telemetry.
     tm: trace,
   });

@@ -20,6 +20,7 @@ import { ClaimingWorker } from "./claiming-worker.ts";
 import { finishAttempt } from "./finish-attempt.ts";
 import { startHeartbeat, type WorkerHeartbeat } from "./heartbeat.ts";
 import { createLeases, Lease, type Leases } from "./lease.ts";
+import { openLetNextIn } from "./let-next-in.ts";
 import { createPoisonJobs } from "./poison-jobs.ts";
 import { bullmqQueueName } from "./queue-keys.ts";
 import type { QueueStore } from "./queue-store.ts";
@@ -106,6 +107,7 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
   });
   worker.on("completed", (job) => void failpoint("finish:after", job.id ?? ""));
   worker.on("failed", (job) => void failpoint("finish:after", job?.id ?? ""));
+  letNextIn(options, worker);
   worker.on("error", (error) => {
     if (error.name === "ReplyError") watchdog.reset();
     options.events.onError(error);
@@ -135,6 +137,17 @@ function heartbeatOf(
     clockOffsetMs: Math.round(clock.offsetMs()),
     stuckAfterMs: limits.stuckAfterMs,
   });
+}
+
+/** After each end of a job that has a lane. A failed job that is to be retried has not ended. */
+function letNextIn({ store, events }: ConsumerOptions, worker: ClaimingWorker): void {
+  const letIn = openLetNextIn(store);
+  const onEnd = (job: Job | undefined) => {
+    if (job === undefined || !("lane" in job.opts) || job.finishedOn === undefined) return;
+    letIn({ id: job.id ?? "", lane: String(job.opts.lane) }).catch(events.onError);
+  };
+  worker.on("completed", onEnd);
+  worker.on("failed", onEnd);
 }
 
 function workerOptions({ store, workerName, limits, retention }: ConsumerOptions) {

@@ -11,7 +11,7 @@ local function hasCompleted(prefix, id)
   return redis.call("ZSCORE", prefix .. "completed", id) and true
 end
 
--- The state of a job that exists, and when it is due where it is delayed. Found by elimination: the list of waiting jobs can
+-- The state of a job that exists; when it is due, where it is delayed; and whether it is held in its lane. Found by elimination: the list of waiting jobs can
 -- hold millions and is never searched.
 local function jobState(prefix, id)
   if hasCompleted(prefix, id) then return "completed" end
@@ -20,7 +20,19 @@ local function jobState(prefix, id)
   if redis.call("ZSCORE", prefix .. "prioritized", id) then return "prioritized" end
   local due = redis.call("ZSCORE", prefix .. "delayed", id)
   if due then return "delayed", due / DUE_SCALE end
-  return "waiting"
+  local score = tonumber(redis.call("ZSCORE", prefix .. "waiting-children", id))
+  if score and score >= 0 then return "waiting-children" end
+  -- BullMQ has no state for a job that is held in a lane.
+  return "waiting", nil, score ~= nil
+end
+
+local function jobType(prefix, id)
+  return redis.call("HGET", prefix .. id, "name")
+end
+
+-- In milliseconds; 0 where it has not.
+local function endedAt(prefix, id)
+  return tonumber(redis.call("HGET", prefix .. id, "finishedOn")) or 0
 end
 
 local function hasEnded(state)
@@ -39,6 +51,17 @@ end
 -- The code that a failure's text begins with; nil where it is none of ours.
 local function failureCode(reason)
   return string.match(reason, "^([A-Z_]+): ")
+end
+
+-- How many jobs are held in lanes: they have scores below zero among those that wait for children.
+local function heldCount(prefix)
+  return redis.call("ZCOUNT", prefix .. "waiting-children", "-inf", "(0")
+end
+
+-- The lane of a job: its hash, and how many of its jobs may be under way.
+local function laneOf(prefix, id)
+  local lane = redis.call("HGET", prefix .. id, "lane")
+  if lane then return string.match(lane, "^(%S+) (%d+)$") end
 end
 
 -- How often the job was delivered to a worker.

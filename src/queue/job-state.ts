@@ -1,3 +1,11 @@
 /** BullMQ's own words. */
-export const jobStates = ["waiting", "delayed", "prioritized", "active", "completed", "failed"] as const;
+export const jobStates = [
+  "waiting",
+  "waiting-children",
+  "delayed",
+  "prioritized",
+  "active",
+  "completed",
+  "failed",
+] as const;
 export type JobState = (typeof jobStates)[number];

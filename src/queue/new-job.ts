@@ -14,6 +14,22 @@ export interface NewJob {
   /** Context of the trace that its attempts join; undefined where nothing is traced. */
   readonly trace: string | undefined;
   readonly dedup: Deduplication;
+  /** What only some jobs have. */
+  readonly extras?: JobExtras | undefined;
+}
+
+/** As place-job.lua reads it. */
+export interface JobExtras {
+  /** Undefined: it runs beside any other. */
+  readonly lane?: Lane | undefined;
+}
+
+/** The jobs of one concurrency key. */
+export interface Lane {
+  /** Hash of the key, in letters and digits. */
+  readonly hash: string;
+  /** How many of its jobs may be under way at a time. */
+  readonly limit: number;
 }
 
 /** When and how urgently a job runs. */

@@ -14,14 +14,27 @@ export function queueKeys(prefix: string, queue: string) {
     /** What all keys of the queue begin with. Scripts complete it. */
     start: key(""),
     job: (id: string) => key(id),
+    /** Of a parent, as BullMQ has them; flow.lua explains them. */
+    children: (id: string) => ({
+      dependencies: key(`${id}:dependencies`),
+      processed: key(`${id}:processed`),
+      failed: key(`${id}:failed`),
+      unsuccessful: key(`${id}:unsuccessful`),
+    }),
     jobLogs: (id: string) => key(`${id}:logs`),
     waiting: key("wait"),
+    /** Parents of flows, until their children have ended. */
+    "waiting-children": key("waiting-children"),
     paused: key("paused"),
     prioritized: key("prioritized"),
     delayed: key("delayed"),
     active: key("active"),
     completed: key("completed"),
     failed: key("failed"),
+    /** The jobs that are held in their lanes, before parents that wait for children. */
+    held: key("waiting-children"),
+    /** Lanes that have jobs, scored by when the sweep looks at them. */
+    lanes: key("lanes"),
     /** Who paused the queue or limits it by hand, and what the application declares. */
     control: key("control"),
     /** Jobs with a tag, scored by submission. An entry can outlive its job. */

@@ -2,7 +2,7 @@ import { type JobState, jobStates } from "../queue/job-state.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { SILENT_AFTER_MS } from "./heartbeat.ts";
-import { encodingsLua } from "./includes.ts";
+import { jobStateLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** How many jobs, workers and doubts a queue has. */
@@ -19,7 +19,7 @@ export interface Backlog {
   readonly isPaused: boolean;
 }
 
-const script = loadScript(import.meta.url, "backlog.lua", nowLua, encodingsLua);
+const script = loadScript(import.meta.url, "backlog.lua", nowLua, jobStateLua);
 
 /** Reads a partition's backlog in one step, at the same cost at any depth. */
 export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog> {
@@ -37,9 +37,18 @@ export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog
     waitingMs,
     doubtMs,
     paused,
+    waitingChildren,
   ] = reply as Numbers;
   return {
-    jobs: { waiting, prioritized, delayed, active, completed, failed },
+    jobs: {
+      waiting,
+      "waiting-children": waitingChildren,
+      prioritized,
+      delayed,
+      active,
+      completed,
+      failed,
+    },
     workers,
     oldestWaitingMs: waitingMs,
     doubts,
@@ -67,7 +76,20 @@ function together(a: Backlog, b: Backlog): Backlog {
   };
 }
 
-type Numbers = [number, number, number, number, number, number, number, number, number, number, number];
+type Numbers = [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
 
 /** BullMQ's score of a due time is milliseconds × 4096; see encodings.lua. */
 const DUE_SCALE = 4096;

@@ -46,7 +46,7 @@ export class ReportingJob extends Job<unknown, unknown, string> {
     // The real outcome could not be stored. The next attempt finds its effects done.
     if (this.#unstored !== undefined) throw this.#unstored;
     const stacktrace = this.stacktrace ?? [];
-    const shown = isFailureLine(error.message) ? error : inOurWords(error);
+    const shown = isFailureLine(error.message) ? error : (failedChild(error) ?? inOurWords(error));
     return await this.#end(token, () => {
       // Each try appends the trace.
       this.stacktrace = [...stacktrace];
@@ -80,6 +80,15 @@ export class ReportingJob extends Job<unknown, unknown, string> {
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** BullMQ fails a parent with the key of a child that failed. */
+function failedChild({ message }: Error): Error | undefined {
+  const [, id] = /^child \S+:([^:\s]+) failed$/.exec(message) ?? [];
+  if (id === undefined) return undefined;
+  return new UnrecoverableError(
+    formatFailure({ code: "CHILD_FAILED", message: `Child ${id} failed`, retryable: false }),
+  );
 }
 
 /** The texts of Redis and BullMQ name keys: they belong in the worker's log, not in a status. */

@@ -9,7 +9,7 @@
 ]]
 local prefix = ARGV[1]
 local due = redis.call("ZCOUNT", KEYS[1], "-inf", (nowMs() + 1) * DUE_SCALE)
-local waiting = redis.call("LLEN", prefix .. "wait") + redis.call("ZCARD", prefix .. "prioritized")
+local waiting = redis.call("LLEN", prefix .. "wait") + redis.call("ZCARD", prefix .. "prioritized") + heldCount(prefix)
 local ended = redis.call("ZCARD", prefix .. "completed") + redis.call("ZCARD", prefix .. "failed")
 local submitted = tonumber(redis.call("GET", prefix .. "id") or 0)
 return { due + waiting + redis.call("LLEN", prefix .. "active"), submitted + ended }

@@ -1,9 +1,9 @@
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { encodingsLua } from "./includes.ts";
+import { jobStateLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-const script = loadScript(import.meta.url, "unfinished.lua", nowLua, encodingsLua);
+const script = loadScript(import.meta.url, "unfinished.lua", nowLua, jobStateLua);
 
 /** What a queue has to do now. */
 export interface Unfinished {

@@ -20,6 +20,16 @@ export const jobStatusSchema = z.object({
   submittedAt: instant,
   startedAt: instant.nullable().meta({ description: "When the latest attempt began." }),
   finishedAt: instant.nullable(),
+  held: z
+    .object({
+      lane: z.string().meta({ description: "Hash of its concurrency key: equal in jobs of one key." }),
+      behind: z
+        .int()
+        .meta({ description: "How many jobs of its key are before it, those under way included." }),
+      limit: z.int().meta({ description: "How many jobs of its key may be under way at a time." }),
+    })
+    .optional()
+    .meta({ description: "Only of a waiting job that waits for others of its concurrency key." }),
   nextAttemptAt: instant.nullable().meta({ description: "When a delayed job is due." }),
   result: z.unknown().meta({ description: "What the handler returned; null until completed." }),
   error: z
@@ -42,6 +52,16 @@ export const jobStatusSchema = z.object({
       }),
     )
     .meta({ description: "The job's side effects, as far as they were begun." }),
+  parentId: z.string().optional().meta({ description: "The parent of the flow that the job belongs to." }),
+  children: z
+    .object({
+      total: z.int(),
+      waiting: z.int().meta({ description: "Those that have not ended." }),
+      completed: z.int(),
+      failed: z.int(),
+    })
+    .optional()
+    .meta({ description: "How many children the parent of a flow has." }),
 });
 
 export type JobStatus = Readonly<z.output<typeof jobStatusSchema>>;

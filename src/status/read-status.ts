@@ -10,6 +10,7 @@ import { readJobLua } from "../queue/includes.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
 import {
+  idInKey,
   type JobOptions,
   type JobValues,
   jobOptions,
@@ -89,6 +90,7 @@ function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[])
     id,
     type: job.type,
     state,
+    ...(job.held !== undefined && { held: job.held }),
     attemptsMade: reading.int("attemptsMade", job.attemptsMade, 0),
     maxAttempts: reading.int("maxAttempts", optionsIn(reading, job.options).attempts, 1),
     progress: reading.value(
@@ -104,8 +106,19 @@ function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[])
     effects: toEffects(reading, effects, submitted, (name) =>
       effectName(store, { dedupKey: job.dedupKey ?? "", name }),
     ),
+    ...familyOf(job),
   };
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
+}
+
+/** Only jobs of flows have it. */
+function familyOf({ parentKey, children }: StoredJob): Pick<JobStatus, "parentId" | "children"> {
+  const [waiting = 0, completed = 0, failed = 0] = children ?? [];
+  const total = waiting + completed + failed;
+  return {
+    ...(parentKey !== null && { parentId: idInKey(parentKey) }),
+    ...(children !== null && { children: { total, waiting, completed, failed } }),
+  };
 }
 
 function outcomeOf(

@@ -1,11 +1,12 @@
 import { isSameContent, queueOfId } from "../job/job-id.ts";
-import type { DedupKeys } from "../queue/dedup-keys.ts";
+import { type DedupKeys, openDedupKeys } from "../queue/dedup-keys.ts";
 import type { JobAdder } from "../queue/job-adder.ts";
 import type { NewJob } from "../queue/new-job.ts";
-import { redisUnavailable } from "../redis/redis-errors.ts";
+import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
+import { inTime, redisUnavailable } from "../redis/redis-errors.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 
-export interface TrailQueue {
+interface TrailQueue {
   readonly adder: JobAdder;
   readonly dedupKeys: DedupKeys;
 }
@@ -27,7 +28,7 @@ const STEPS_MAX = 32;
  * adds it with that id. A remembered id never changes, so everybody who follows the trail ends at the same job, in whichever
  * version of the application.
  */
-export class DedupTrail {
+class DedupTrail {
   readonly #open: (queue: string) => TrailQueue;
 
   constructor(open: (queue: string) => TrailQueue) {
@@ -108,4 +109,32 @@ export class DedupTrail {
     await this.#open(first).dedupKeys.release(dedup.key, blocking.candidate);
     return winner;
   }
+}
+
+/**
+ * Returns a function that adds a job, and returns the id of the job that has its key.
+ *
+ * @param adderOf adds jobs to one queue
+ */
+export function openTrailAdder(
+  stores: QueueStores<WritableQueueStore>,
+  adderOf: (store: WritableQueueStore) => JobAdder,
+) {
+  const queues = new Map<string, TrailQueue>();
+  const open = (queue: string) => {
+    const known = queues.get(queue);
+    if (known !== undefined) return known;
+    const store = stores.of(queue);
+    const opened = { adder: adderOf(store), dedupKeys: openDedupKeys(store) };
+    queues.set(queue, opened);
+    return opened;
+  };
+  const trail = new DedupTrail(open);
+  return async (homes: readonly string[], job: NewJob): Promise<string> => {
+    const own = homes.at(-1) ?? "";
+    if (homes.length > 1) return await inTime(trail.walk(job, homes));
+    const holder = await open(own).adder.add(job);
+    if (holder === job.id || queueOfId(holder) === own) return holder;
+    return await inTime(trail.follow(job, { candidate: holder, foundIn: own }));
+  };
 }

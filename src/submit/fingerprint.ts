@@ -17,3 +17,8 @@ export function fingerprintOf(secret: string, dedupKey: string, content: string)
 export function tenantHashOf(secret: string, tenant: string): string {
   return hash("sha256", `${secret}\0tenant\0${tenant}`, "hex").slice(0, 16);
 }
+
+/** Keyed for the same reason. 96 bits: a collision would let two keys share a limit. */
+export function laneHashOf(secret: string, key: string): string {
+  return hash("sha256", `${secret}\0lane\0${key}`, "hex").slice(0, 24);
+}

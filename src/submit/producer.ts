@@ -1,13 +1,16 @@
 import { type Environment, readSettings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
+import type { Flow, FlowReceipt } from "../job/flow.ts";
 import type { ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
+import { mapInFlight } from "../lib/map-in-flight.ts";
 import type { Running } from "../lib/running.ts";
 import { connectQueues } from "../queue/connect-queues.ts";
 import type { JobStatus } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createEvents } from "../telemetry/events.ts";
 import type { WithLogger } from "../telemetry/logger.ts";
+import { flowInput } from "./flow.ts";
 import { submissionOf } from "./submission.ts";
 import { createSubmitter, type Receipt } from "./submitter.ts";
 
@@ -37,6 +40,20 @@ export interface Producer extends Running, AsyncDisposable {
     job: ProducibleJob<PayloadIn>,
     submissions: readonly Submission<NoInfer<PayloadIn>>[],
   ): Promise<SubmitResult[]>;
+  /**
+   * Creates a job that runs when others have ended, and those others. Submitted again with the same keys, it finishes what a crash has left
+   * half done.
+   *
+   * @throws HoldfastError as `submit`, for the first job that is refused; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
+   * @example
+   * await producer.submitFlow({
+   *   parent: { job: book, payload: { title }, idempotencyKey: title },
+   *   children: chapters.map((chapter) => ({ job: render, payload: { chapter } })),
+   * });
+   */
+  submitFlow<ParentIn, const ChildrenIn extends readonly unknown[]>(
+    flow: Flow<ParentIn, ChildrenIn>,
+  ): Promise<FlowReceipt>;
   /** @returns undefined when there is no such job any more */
   status(id: string): Promise<JobStatus | undefined>;
 }
@@ -70,25 +87,11 @@ export async function createProducer(
         submitOne(job, payload, options).catch(asHoldfastError),
       );
     },
+    submitFlow: (flow) => submitter.submitFlow(flowInput(flow)),
     status: openStatusReader(queues.stores),
     stop,
     [Symbol.asyncDispose]: stop,
   };
-}
-
-/** Maps in order, with at most `limit` calls at a time. */
-async function mapInFlight<T, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  const remaining = items.entries();
-  const lane = async () => {
-    for (const [index, item] of remaining) results[index] = await work(item);
-  };
-  await Promise.all(Array.from({ length: limit }, lane));
-  return results;
 }
 
 function asHoldfastError(error: unknown): HoldfastError {

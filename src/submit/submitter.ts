@@ -4,21 +4,21 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import type { FairShare } from "../job/fairness.ts";
-import { newJobId, queueOfId } from "../job/job-id.ts";
+import type { FlowReceipt } from "../job/flow.ts";
+import { newJobId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
 import type { ConnectedQueues } from "../queue/connect-queues.ts";
-import { openDedupKeys } from "../queue/dedup-keys.ts";
 import { openFingerprintSecrets } from "../queue/fingerprint-secrets.ts";
 import { createJobAdder } from "../queue/job-adder.ts";
-import type { NewJob, Timing } from "../queue/new-job.ts";
+import type { JobExtras, NewJob, Timing } from "../queue/new-job.ts";
 import { LayoutChanged } from "../queue/partitions.ts";
 import { openQueueMemory } from "../queue/queue-memory.ts";
-import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import type { Events } from "../telemetry/events.ts";
 import { traceCarrier } from "../telemetry/tracing.ts";
-import { DedupTrail, type TrailQueue } from "./dedup-trail.ts";
-import { fingerprintOf, tenantHashOf } from "./fingerprint.ts";
+import { openTrailAdder } from "./dedup-trail.ts";
+import { fingerprintOf, laneHashOf, tenantHashOf } from "./fingerprint.ts";
+import { createFlowSubmitter } from "./flow-submitter.ts";
 import { timingOf } from "./submission.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 
@@ -39,6 +39,14 @@ export interface Submitter {
    *   `DECRYPTION_FAILED`: the same key is safe to send again
    */
   submit(input: unknown, request?: string): Promise<Receipt>;
+  /**
+   * Creates the jobs of a flow, as far as they do not exist.
+   *
+   * @param input parent, children and onChildFailure, as in the body of `POST /flows`
+   * @returns the parent's receipt, when all jobs are durable to the configured level
+   * @throws HoldfastError as `submit`; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
+   */
+  submitFlow(input: unknown): Promise<FlowReceipt>;
 }
 
 export function createSubmitter(
@@ -54,15 +62,23 @@ export function createSubmitter(
     secrets.offerAgain();
     memory.forget();
   });
-  const add = jobAdder(stores);
+  const add = openTrailAdder(stores, createJobAdder);
+
+  function jobOf(submission: ValidSubmission, secret: string): Omit<NewJob, "id"> {
+    const { contract, payload, idempotencyKey } = submission;
+    const { type, retry } = contract;
+    const timing = timingIn(submission, clock.now(), secret);
+    const dedup = { key: dedupKeyOf(type, idempotencyKey), holdMs: retentionMs + timing.delayMs };
+    const envelope = { key: idempotencyKey, payload };
+    const extras = extrasOf(submission, secret);
+    return { timing, dedup, type, retry, envelope, extras, trace: traceCarrier() };
+  }
 
   async function enqueue(submission: ValidSubmission, content: string, secret: string): Promise<Receipt> {
     const { contract, idempotencyKey } = submission;
-    const dedupKey = dedupKeyOf(contract.type, idempotencyKey);
+    const job = jobOf(submission, secret);
+    const dedupKey = job.dedup.key;
     const fingerprint = fingerprintOf(secret, dedupKey, content);
-    const timing = timingIn(submission, clock.now(), secret);
-    const dedup = { key: dedupKey, holdMs: retentionMs + timing.delayMs };
-    const job = { timing, dedup, ...jobOf(submission) };
     for (let tries = 1; ; tries += 1) {
       const homes = stores.layouts.homesOf(contract, dedupKey);
       const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
@@ -81,7 +97,19 @@ export function createSubmitter(
     return read;
   }
 
+  const onSubmitted = (receipt: Receipt) => events.emit("job.submitted", receipt);
+  const submitFlow = createFlowSubmitter({ application, stores, prepare, jobOf, onSubmitted });
+
   return {
+    async submitFlow(input) {
+      try {
+        clock.assertRight();
+        return await submitFlow(input);
+      } catch (error) {
+        events.emit("submission.refused", input, error);
+        throw error;
+      }
+    },
     async submit(input, request) {
       try {
         const submission = validateSubmission(application, input);
@@ -116,34 +144,14 @@ function timingIn({ contract, options, share }: ValidSubmission, now: number, se
   return share === undefined ? timing : fairTiming(timing, share, secret);
 }
 
-function jobOf({ contract, payload, idempotencyKey }: ValidSubmission) {
-  const { type, retry } = contract;
-  return { type, retry, envelope: { key: idempotencyKey, payload }, trace: traceCarrier() };
+/** Undefined for most jobs. */
+function extrasOf({ keyed }: ValidSubmission, secret: string): JobExtras | undefined {
+  if (keyed === undefined) return undefined;
+  return { lane: { hash: laneHashOf(secret, keyed.key), limit: keyed.limit } };
 }
 
 /** A queue is not divided again within one submission. */
 const LAYOUTS_MAX = 3;
-
-/** Returns a function that adds a job, and returns the id of the job that has its key. */
-function jobAdder(stores: QueueStores<WritableQueueStore>) {
-  const queues = new Map<string, TrailQueue>();
-  const open = (queue: string) => {
-    const known = queues.get(queue);
-    if (known !== undefined) return known;
-    const store = stores.of(queue);
-    const opened = { adder: createJobAdder(store), dedupKeys: openDedupKeys(store) };
-    queues.set(queue, opened);
-    return opened;
-  };
-  const trail = new DedupTrail(open);
-  return async (homes: readonly string[], job: NewJob): Promise<string> => {
-    const own = homes.at(-1) ?? "";
-    if (homes.length > 1) return await inTime(trail.walk(job, homes));
-    const holder = await open(own).adder.add(job);
-    if (holder === job.id || queueOfId(holder) === own) return holder;
-    return await inTime(trail.follow(job, { candidate: holder, foundIn: own }));
-  };
-}
 
 /** Says whether the job may have been accepted, and that the request is safe to repeat. */
 function advised(fault: unknown): unknown {

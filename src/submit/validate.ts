@@ -5,6 +5,7 @@ import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { type FairShare, fairShareOf } from "../job/fairness.ts";
 import { keyFault } from "../job/idempotency-key.ts";
+import { type KeyedLimit, keyedLimitOf } from "../job/keyed-concurrency.ts";
 import { check, type SchemaIssue } from "../job/schema.ts";
 import { schemaIssues } from "../job/schema-issues.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
@@ -20,6 +21,8 @@ export interface ValidSubmission {
   readonly content: string;
   /** Undefined: first come, first served. */
   readonly share: FairShare | undefined;
+  /** Undefined: it runs beside any other job. */
+  readonly keyed: KeyedLimit | undefined;
 }
 
 /** The code of the error when several things are wrong; its issues name them all. */
@@ -62,7 +65,9 @@ export function validateSubmission(application: Pick<Application, "jobs">, input
   ) {
     const { idempotencyKey = "" } = shape.data;
     const share = contract.fairness && fairShareOf(contract.fairness, payload.value);
-    return { contract, payload: shape.data.payload, idempotencyKey, options, content: content.text, share };
+    const keyed = contract.concurrency && keyedLimitOf(contract.concurrency, payload.value);
+    const { payload: asSent } = shape.data;
+    return { contract, payload: asSent, idempotencyKey, options, content: content.text, share, keyed };
   }
   throw refusal([
     ...shapeFaults(shape.error),

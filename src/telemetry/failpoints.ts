@@ -1,6 +1,9 @@
 /** Named places between two steps, where the fault laboratory injects faults. Without its hook each costs one comparison. */
 export type Failpoint =
   | "submit:claimed"
+  | "flow:opened"
+  | "flow:child"
+  | "flow:added"
   | "reserve:before"
   | "reserve:after"
   | "commit:before"

@@ -2,7 +2,8 @@ import { openEffects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { JobHandler } from "../job/define-job.ts";
-import type { Failure } from "../job/failure.ts";
+import { type Failure, failureOf } from "../job/failure.ts";
+import type { Child } from "../job/flow.ts";
 import { newJobId } from "../job/job-id.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { AttemptOutcome, ClaimedJob } from "../queue/claimed-job.ts";
@@ -27,6 +28,23 @@ export interface RunHandlerOptions<EffectName extends string = string> {
    * @example { charge: { throws: new Error("the card is declined") }, "notify/ann": { inDoubt: true } }
    */
   readonly effects?: { readonly [Name in EffectName | `${EffectName}/${string}`]?: EffectScript };
+  /**
+   * The children, as the parent of a flow reads them: results, or errors of failed ones.
+   *
+   * @default none
+   * @example [{ type: "render", result: { pages: 3 } }, { type: "render", error: new Error("no ink") }]
+   */
+  readonly children?: readonly GivenChild[];
+}
+
+/** A child of a flow that has ended. */
+export interface GivenChild {
+  readonly type: string;
+  /** @default its index */
+  readonly name?: string;
+  readonly result?: unknown;
+  /** It failed with this. */
+  readonly error?: Error;
 }
 
 /** How an attempt ended in a test, as a worker would report it. */
@@ -69,14 +87,15 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
   payload: NoInfer<PayloadIn>,
   options: RunHandlerOptions<NoInfer<EffectName>> = {},
 ): Promise<HandlerRun<Result>> {
-  const { attempt = 1, idempotencyKey = "test", effects: scripts = {} } = options;
+  const { attempt = 1, idempotencyKey = "test", effects: scripts = {}, children = [] } = options;
   requireDeclared(handler.job.effects, scripts);
   const progress: unknown[] = [];
   const logs: LoggedLine[] = [];
   const known = knownEffects(scripts);
   // What the ledger knows was left by an earlier delivery.
   const delivery = attempt + Math.sign(known.size);
-  const job = claimedJob(handler, { payload, attempt, delivery, idempotencyKey, progress });
+  const parts = { payload, attempt, delivery, idempotencyKey, progress, children };
+  const job = claimedJob(handler, parts);
   const ledger = new MemoryLedger(dedupKeyOf(job.type, idempotencyKey), known);
   const events = createEvents();
   const effects: RecordedEffects[] = [];
@@ -123,11 +142,12 @@ interface JobParts {
   readonly delivery: number;
   readonly idempotencyKey: string;
   readonly progress: unknown[];
+  readonly children: readonly GivenChild[];
 }
 
 function claimedJob(
   { job: contract }: JobHandler,
-  { payload, attempt, delivery, idempotencyKey, progress }: JobParts,
+  { payload, attempt, delivery, idempotencyKey, progress, children }: JobParts,
 ): ClaimedJob {
   return {
     id: newJobId(contract.queue, "000000000000"),
@@ -143,11 +163,25 @@ function claimedJob(
     submittedAt: Date.now(),
     hasBegun: async () => attempt > 1,
     countSnooze: async () => 1,
+    children: {
+      countUnfinished: async () => 0,
+      async *pages() {
+        yield children.map(childOf);
+      },
+    },
     lease: new Lease(Number.POSITIVE_INFINITY),
     lockToken: "",
     progress: async (value) => void progress.push(value),
     keepLog: async () => {},
   };
+}
+
+function childOf({ type, name, result, error }: GivenChild, index: number): Child {
+  const id = newJobId("default", index.toString(16).padStart(12, "0"));
+  const place = { id, type, name: name ?? String(index), index };
+  return error === undefined
+    ? { ...place, state: "completed", result: asStored(result) }
+    : { ...place, state: "failed", error: failureOf(error) };
 }
 
 /** A handler gets what JSON has kept of the payload. */

@@ -1,8 +1,7 @@
 import { submittedAt } from "../job/job-id.ts";
 import { openEnvelope } from "../queue/envelope.ts";
-import { findJobs, LIST_START, SLICE } from "../queue/find-jobs.ts";
+import { findJobs, LIST_START, SLICE, type StateList, stateLists } from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
-import { type JobState, jobStates } from "../queue/job-state.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 
 /** A job that somebody submitted. */
@@ -15,32 +14,32 @@ export interface SubmittedJob<Payload = unknown> {
 
 /** Every job of a type in these queues, in the order in which they were submitted. */
 export async function findSubmitted(stores: readonly QueueStore[], type: string): Promise<SubmittedJob[]> {
-  const found = await Promise.all(stores.map((store) => findInQueue(store, jobStates, type)));
+  const found = await Promise.all(stores.map((store) => findInQueue(store, stateLists, type)));
   return found.flat().sort((a, b) => submittedAt(a.id) - submittedAt(b.id));
 }
 
 async function findInQueue(
   store: QueueStore,
-  states: readonly JobState[],
+  lists: readonly StateList[],
   type: string,
 ): Promise<SubmittedJob[]> {
-  const ids = await findIds(store, states, type);
+  const ids = await findIds(store, lists, type);
   const jobs = await Promise.all([...ids].map((id) => readSubmission(store, id)));
   return jobs.filter((job) => job !== undefined);
 }
 
-/** The ids of the jobs in these states; one that moves meanwhile may be in none. */
+/** The ids of the jobs in these lists; one that moves meanwhile may be in none. */
 export async function findIds(
   store: QueueStore,
-  states: readonly JobState[],
+  lists: readonly StateList[],
   type?: string,
 ): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
-  for (const state of states) {
-    const list = { queue: store.queue, of: { state } };
+  for (const list of lists) {
+    const jobs = { queue: store.queue, of: { list } };
     let position = LIST_START;
     for (let isEnd = false; !isEnd; ) {
-      const slice = await findJobs(store, list, position, { type }, SLICE);
+      const slice = await findJobs(store, jobs, position, { type }, SLICE);
       for (const id of slice.ids) ids.add(id);
       ({ isEnd } = slice);
       position = slice.next;

@@ -54,8 +54,8 @@ export function openTestJobs(
   }
 
   async function listUnfinished(): Promise<string> {
-    const states = ["active", "waiting", "prioritized", "delayed"] as const;
-    const ids = (await Promise.all(stores.map((store) => findIds(store, states)))).flatMap((all) => [...all]);
+    const lists = ["active", "waiting", "held", "prioritized", "delayed", "waiting-children"] as const;
+    const ids = (await Promise.all(stores.map((store) => findIds(store, lists)))).flatMap((all) => [...all]);
     const found = await Promise.all(ids.slice(0, LISTED_MAX).map(readStatus));
     const lines = found.filter((job) => job !== undefined).map(line);
     const more = ids.length > LISTED_MAX ? [`… and ${ids.length - LISTED_MAX} more`] : [];

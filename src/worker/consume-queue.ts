@@ -6,8 +6,9 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { QueueLimits } from "../job/queue-settings.ts";
-import { type Running, stopOnce } from "../lib/running.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
+import { startLaneSweep } from "../queue/lane-sweep.ts";
 import { declareLimits } from "../queue/queue-control.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { Slots } from "../queue/slots.ts";
@@ -68,7 +69,7 @@ function declare(stores: QueueStores, queue: string, limits: QueueLimits, log: L
   );
 }
 
-/** Claims the jobs of one partition and runs them, and sweeps its ledgers. */
+/** Claims the jobs of one partition and runs them, and sweeps its ledgers and lanes. */
 function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onStuck: () => void): Running {
   const { name, settings, log, events, queues, handlers } = worker;
   const store = queues.stores.of(queue);
@@ -89,8 +90,8 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     { ...consumerOptions(store, worker, slots), events: eventsOf(queue, log, onStuck) },
     (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
-  const sweep = startLedgerSweep(store, retentionMs, log);
-  return { stop: stopOnce(() => consumer.stop().finally(sweep.stop)) };
+  const sweeps = [startLedgerSweep(store, retentionMs, log), startLaneSweep(store, log)];
+  return { stop: stopOnce(() => consumer.stop().finally(() => stopAll(sweeps))) };
 }
 
 function consumerOptions(

@@ -1,6 +1,7 @@
 import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Attempt, AttemptLog } from "../job/attempt.ts";
+import type { Child } from "../job/flow.ts";
 import { asItIs, type Scrub, scrubFields } from "../job/redaction.ts";
 import type { Abort } from "../lib/abort.ts";
 import { messageOf, textOf } from "../lib/thrown.ts";
@@ -34,6 +35,8 @@ export class GivenAttempt implements Attempt {
   readonly submit: Attempt["submit"] = (job, payload, options) =>
     submitNext(this.#parts, job, payload, options);
 
+  readonly children: Attempt["children"] = () => readChildren(this.#parts);
+
   constructor(parts: Parts) {
     const { job, payload, effects } = parts;
     this.#parts = parts;
@@ -50,6 +53,15 @@ export class GivenAttempt implements Attempt {
 
   get log(): AttemptLog {
     return attemptLog(this.#parts);
+  }
+}
+
+async function* readChildren({ job, abort }: Parts): AsyncGenerator<Child, void> {
+  for await (const page of job.children?.pages() ?? []) {
+    for (const child of page) {
+      abort.throwIfAborted();
+      yield child;
+    }
   }
 }
 

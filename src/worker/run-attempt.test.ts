@@ -29,6 +29,7 @@ const claimed: ClaimedJob = {
   readyAt: undefined,
   delivery: 1,
   startBy: undefined,
+  children: undefined,
   submittedAt: 0,
   hasBegun: async () => false,
   countSnooze: async () => 1,

@@ -15,7 +15,7 @@ import { delayMsOf } from "../lib/delay-ms.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { foreign, messageOf, traceOf } from "../lib/thrown.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
-import type { AttemptOutcome, ClaimedJob } from "../queue/claimed-job.ts";
+import type { AttemptOutcome, ClaimedChildren, ClaimedJob } from "../queue/claimed-job.ts";
 import type { Events } from "../telemetry/events.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -46,7 +46,7 @@ export interface AttemptTools {
 /**
  * Runs one attempt. Never throws: every fault is an outcome.
  *
- * The steps: find the handler, bound the starts, expire, check the payload, run under the deadline, check the result.
+ * The steps: find the handler, bound the starts, expire, check the payload, check the children, run under the deadline, check the result.
  */
 export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<AttemptOutcome> {
   const begun = performance.now();
@@ -67,6 +67,7 @@ async function attemptSteps(tools: AttemptTools, job: ClaimedJob): Promise<unkno
   boundStarts(handler.job, job);
   await expire(job, tools.now());
   const payload = checkPayload(handler.job, job);
+  if (job.children !== undefined) await checkChildren(job.children);
   const result = await runHandler(handler, job, payload, tools);
   return checkResult(handler.job, result);
 }
@@ -105,6 +106,16 @@ function checkPayload(contract: JobContract, job: ClaimedJob): unknown {
     "INVALID_PAYLOAD",
     `The stored payload does not fit the contract that this worker knows: ${fields.join("; ")}`,
     { issues },
+  );
+}
+
+/** Other tools can put a parent in line too early. BullMQ would run it, and then not let it complete. */
+async function checkChildren(children: ClaimedChildren): Promise<void> {
+  const count = await children.countUnfinished();
+  if (count === 0) return;
+  throw new HoldfastError(
+    "CHILD_FAILED",
+    `${count} children have not completed; retry the parent with Holdfast`,
   );
 }
 

@@ -31,7 +31,7 @@ beforeAll(async () => {
   });
   await worker.stop();
   browser = await launchBrowser();
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await browser.close();

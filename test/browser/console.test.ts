@@ -38,7 +38,7 @@ beforeAll(async () => {
     ranBySchedule(producer),
   ]);
   await until("all hooks have failed", async () => (await groupOf("partner-webhook"))?.count === HOOKS);
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await browser.close();
@@ -277,7 +277,7 @@ async function everyPage(): Promise<string[]> {
 }
 
 describe("the console", () => {
-  it("is accessible on every page", { timeout: 60_000 }, async () => {
+  it("is accessible on every page", { timeout: 120_000 }, async () => {
     const { page, open, complaints } = await openConsole(browser, api.url, { colorScheme: "light" });
     for (const path of await everyPage()) {
       await open(path);
@@ -296,7 +296,7 @@ describe("the console", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("neither scrolls sideways nor truncates anything on a phone", { timeout: 60_000 }, async () => {
+  it("neither scrolls sideways nor truncates anything on a phone", { timeout: 120_000 }, async () => {
     const { page, open, complaints } = await openConsole(browser, api.url, {
       viewport: { width: 360, height: 640 },
     });

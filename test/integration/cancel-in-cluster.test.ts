@@ -18,7 +18,7 @@ const application = applicationOf(
 let cluster: RedisCluster;
 beforeAll(async () => {
   cluster = await startRedisCluster();
-}, 60_000);
+}, 120_000);
 afterAll(() => cluster?.stop());
 
 function pauseAllBut({ pid }: RedisServer): void {

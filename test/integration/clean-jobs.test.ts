@@ -125,9 +125,11 @@ describe("a deleted job", () => {
       return state === "failed" && Date.parse(finishedAt ?? "") !== first && finishedAt;
     });
     const store = plainStores(redis, service.env.HOLDFAST_PREFIX).of("default");
-    expect(await deleteJob(store, id, { endedAt: first })).toBe("not-ended");
+    expect(await deleteJob(store, id, { endedBefore: first + 1 })).toBe("not-ended");
     expect(await deleteJob(store, id, { state: "completed" })).toBe("not-ended");
-    expect(await deleteJob(store, id, { state: "failed", endedAt: Date.parse(endedAgain) })).toBe("deleted");
+    expect(await deleteJob(store, id, { state: "failed", endedBefore: Date.parse(endedAgain) + 1 })).toBe(
+      "deleted",
+    );
     expect(await deleteJob(store, id)).toBe("missing");
   });
 

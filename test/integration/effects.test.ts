@@ -68,7 +68,7 @@ async function ended(id: string) {
         throw new Error(`still ${status?.state}`);
       return status;
     },
-    { timeout: 8_000, interval: 20 },
+    { timeout: 30_000, interval: 20 },
   );
 }
 
@@ -138,7 +138,7 @@ describe("an effect that ran to its end", () => {
         expect(found).toBeGreaterThan(0);
         return found;
       },
-      { timeout: 8_000 },
+      { timeout: 30_000 },
     );
     expect(ttl).toBeGreaterThan(settings.HOLDFAST_RETENTION_MS - 60_000);
     expect(ttl).toBeLessThanOrEqual(settings.HOLDFAST_RETENTION_MS);
@@ -299,7 +299,7 @@ describe("an effect in doubt", () => {
       expect(await ended(id)).toMatchObject({ state: "completed", result: { value: 2 } }),
     );
     await vi.waitFor(async () => expect(await redis.pttl(ledgerOf("not-done"))).toBeGreaterThan(0), {
-      timeout: 8_000,
+      timeout: 30_000,
     });
   });
 

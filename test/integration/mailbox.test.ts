@@ -59,7 +59,7 @@ async function dial() {
     heard += chunk;
   });
   const hears = (reply: RegExp) =>
-    vi.waitFor(() => expect(heard).toMatch(reply), { timeout: 5_000, interval: 5 });
+    vi.waitFor(() => expect(heard).toMatch(reply), { timeout: 30_000, interval: 5 });
   await hears(/^220 /);
   return { socket, hears };
 }
@@ -203,7 +203,7 @@ describe("starting and stopping", () => {
     await hears(/^421 /m);
     socket.destroy();
     expect(await keptFiles()).toEqual([]);
-  }, 5_000);
+  }, 30_000);
 
   it("finds the mails of an earlier run", async () => {
     await send({ to: "a@example.com", subject: "from before" });

@@ -12,8 +12,8 @@ const job = defineJob({
   timeoutMs: 10_000,
   effects: {
     act: { timeoutMs: 2_000, inDoubt: "hold" },
-    probed: { timeoutMs: 300, inDoubt: "probe" },
-    repeated: { timeoutMs: 300, inDoubt: "repeat", downstreamRemembersMs: 60_000 },
+    probed: { timeoutMs: 800, inDoubt: "probe" },
+    repeated: { timeoutMs: 800, inDoubt: "repeat", downstreamRemembersMs: 60_000 },
   },
 });
 type Given = Attempt<null, "act" | "probed" | "repeated">;

@@ -22,7 +22,7 @@ const mail = defineJob({
 let cluster: RedisCluster;
 beforeAll(async () => {
   cluster = await startRedisCluster({ args: ["--min-replicas-to-write", "1"] });
-}, 60_000);
+}, 120_000);
 afterAll(() => cluster.stop());
 
 /** How often each key's effect happened. */
@@ -92,7 +92,7 @@ describe("while a cluster moves a queue's slot", () => {
     const stoppedAt = performance.now();
     await worker.stop();
     expect(performance.now() - stoppedAt).toBeLessThan(STOPS_WITHIN_MS);
-  }, 60_000);
+  }, 120_000);
 
   it("does not end a process whose connection is lost while it asks for a key that has moved", async () => {
     const unhandled = vi.fn();
@@ -114,7 +114,7 @@ describe("while a cluster moves a queue's slot", () => {
       connection.disconnect();
     }
     expect(unhandled).not.toHaveBeenCalled();
-  }, 60_000);
+  }, 120_000);
 });
 
 /** Disconnects a client whose question is under way to a master that hangs. */

@@ -77,7 +77,7 @@ async function inState(id: string, state: string) {
       expect(body).toMatchObject({ state });
       return body;
     },
-    { timeout: 8_000, interval: 20 },
+    { timeout: 30_000, interval: 20 },
   );
 }
 

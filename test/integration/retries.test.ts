@@ -34,7 +34,7 @@ function expectPauses(pausesMs: readonly number[], expectedMs: readonly number[]
   expect(pausesMs).toHaveLength(expectedMs.length);
   for (const [index, expected] of expectedMs.entries()) {
     expect(pausesMs[index]).toBeGreaterThan(expected - 3);
-    expect(pausesMs[index]).toBeLessThan(expected + 1_000);
+    expect(pausesMs[index]).toBeLessThan(expected + 2_000);
   }
 }
 
@@ -137,13 +137,13 @@ describe("PermanentError", () => {
 describe("RetryAfterError", () => {
   it("sets the next delay and no other", async () => {
     const { status, pausesMs } = await runToEnd(fixed(3, 20), async ({ attempt }) => {
-      if (attempt === 1) throw new RetryAfterError(400);
+      if (attempt === 1) throw new RetryAfterError(1_500);
       if (attempt === 2) throw new Error("not asking for any time");
     });
 
     expect(status).toMatchObject({ state: "completed", attemptsMade: 3 });
-    expect(pausesMs[0]).toBeGreaterThan(397);
-    expect(pausesMs[1]).toBeLessThan(397);
+    expect(pausesMs[0]).toBeGreaterThan(1_497);
+    expect(pausesMs[1]).toBeLessThan(1_497);
   });
 
   it("can shorten a long delay to none", async () => {

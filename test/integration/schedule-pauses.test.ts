@@ -47,12 +47,12 @@ describe("a paused schedule", () => {
     const before = nextTick();
     await vi.waitFor(
       async () => expect(await explainTick(reader, second, before)).toMatchObject({ kind: "enqueued" }),
-      { timeout: 5_000 },
+      { timeout: 30_000 },
     );
     const { paused } = await operator.schedules.pause("second", { reason, by: "ann" });
     expect(paused).toMatchObject({ reason, by: "ann" });
     const during = nextTick();
-    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(during + 1_200), { timeout: 5_000 });
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(during + 1_200), { timeout: 30_000 });
     expect(await explainTick(reader, second, during)).toMatchObject({
       kind: "skipped",
       why: `the schedule was paused by ann since ${paused?.since}: ${reason}`,
@@ -66,7 +66,7 @@ describe("a paused schedule", () => {
     await vi.waitFor(
       async () =>
         expect(await explainTick(reader, second, after)).toMatchObject({ jobId: expect.any(String) }),
-      { timeout: 5_000 },
+      { timeout: 30_000 },
     );
     // Ticks before the pause that no scheduler was there for are caught up.
     expect(await explainTick(reader, second, before - 20_000)).toMatchObject({ kind: "caught-up" });
@@ -123,7 +123,7 @@ describe("a schedule with bounds and jitter", () => {
     );
     await schedule();
     const kind = async (ms: number) => (await explainTick(reader, bounded, startAt.getTime() + ms)).kind;
-    await vi.waitFor(async () => expect(await kind(2_000)).toBe("caught-up"), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await kind(2_000)).toBe("caught-up"), { timeout: 30_000 });
 
     expect(await Promise.all([-1_000, 0, 1_000, 2_000, 3_000].map(kind))).toEqual([
       "skipped",
@@ -143,7 +143,7 @@ describe("a schedule with bounds and jitter", () => {
     const schedulers = await Promise.all([schedule(), schedule()]);
     const queue = service.openBareQueue();
     await vi.waitFor(async () => expect(await queue.getDelayedCount()).toBeGreaterThan(1), {
-      timeout: 8_000,
+      timeout: 30_000,
     });
     await Promise.all(schedulers.map((scheduler) => scheduler.stop()));
 

@@ -70,7 +70,7 @@ describe("any number of schedulers", () => {
         for (const at of ticks)
           expect(await explainTick(reader, everySecond, at)).toMatchObject({ kind: "enqueued" });
       },
-      { timeout: 8_000 },
+      { timeout: 30_000 },
     );
     await Promise.all(schedulers.map((scheduler) => scheduler.stop()));
     const waiting = await redis.lrange(`${env.HOLDFAST_PREFIX}:{default}:wait`, 0, -1);

@@ -19,7 +19,7 @@ async function openSubscribed(lookAgainMs: number, variables: Variables = {}) {
   const service = createService(applicationOf(job.handler(async ({ payload }) => payload)), variables);
   const prefix = service.env.HOLDFAST_PREFIX;
   const client = openConnection(service.env.REDIS_URL, "fail-fast", () => {});
-  await whenReady(client, 5_000);
+  await whenReady(client, 30_000);
   onTestFinished(() => client.disconnect());
   const open = () => {
     const subscribers = openSubscribers(plainStores(client, prefix), { max: 10_000, lookAgainMs });
@@ -112,7 +112,7 @@ describe("a subscriber of a job", () => {
     await store.client("KILL", "ID", readerId);
     await store.hset(key(id), "progress", "40");
 
-    await until("the change arrives", () => statuses.at(-1)?.progress === 40, 3_000);
+    await until("the change arrives", () => statuses.at(-1)?.progress === 40);
   });
 
   it("costs no read for intermediate changes if it only waits for the end", async () => {

@@ -13,7 +13,7 @@ export const CONFIG = fileURLToPath(new URL("fixtures/holdfast.config.ts", impor
 export const START_MS = 60_000;
 
 /** For tests that start processes, some one after another. */
-export const withProcesses = { timeout: 3 * START_MS };
+export const withProcesses = { timeout: 5 * START_MS };
 
 /** A `holdfast` process, killed when the test ends. */
 export interface HoldfastProcess {

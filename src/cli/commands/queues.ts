@@ -164,9 +164,12 @@ async function partition(name: string, partitions: string, { json }: Json): Prom
   const count = Number(partitions);
   if (!Number.isInteger(count) || count < 1 || count > PARTITIONS_MAX)
     throw new HoldfastError("USAGE", `<partitions>: expected 1 to ${PARTITIONS_MAX}, got "${partitions}"`);
-  await withApplication(async ({ queues }, redis, { HOLDFAST_PREFIX: prefix }) => {
+  await withApplication(async ({ jobs, queues }, redis, { HOLDFAST_PREFIX: prefix }) => {
     if (!queues.includes(name))
       throw new HoldfastError("USAGE", `there is no queue "${name}"; declared: ${queues.join(", ")}`);
+    const { dividedKeys } = await import("../../job/define-config.ts");
+    const faults = dividedKeys(jobs.values(), (queue) => (queue === name ? count : 1));
+    if (faults.length > 0) throw new HoldfastError("PARTITIONS_REFUSED", faults.join("\n"));
     const { divideQueue } = await import("../../queue/divide-queue.ts");
     const { openQueueStores } = await import("../../queue/queue-store.ts");
     const division = await divideQueue(openQueueStores(redis, prefix), prefix, name, count);

@@ -10,6 +10,7 @@ interface SubmitCommandOptions {
   readonly key?: string;
   readonly payload?: string;
   readonly from?: string;
+  readonly flow?: string;
   readonly delayMs?: string;
   readonly runAt?: string;
   readonly priority?: string;
@@ -26,6 +27,7 @@ export function addSubmitCommand(program: Command): void {
     .option("--key <key>", "the idempotency key: what this request means")
     .option("--payload <json|@file|->", "the payload: JSON, @ and a file with it, or - for standard input")
     .option("--from <file.ndjson|->", "submit many: one JSON object a line, like the body of POST /jobs")
+    .option("--flow <file.json|->", "submit a flow: JSON, like the body of POST /flows")
     .option("--delay-ms <ms>", "milliseconds until the job may run")
     .option("--run-at <iso>", "the instant from which the job may run, e.g. 2026-12-01T09:00:00Z")
     .option("--start-by <iso>", "fail the job with EXPIRED if no worker has begun it by then")
@@ -37,18 +39,16 @@ export function addSubmitCommand(program: Command): void {
       `
 Examples:
   holdfast submit welcome-email --key signup-42 --payload '{"email":"anoop@example.com","name":"Anoop","message":"Hello"}'
-  holdfast submit --from signups.ndjson        # safe to run again: accepted jobs are duplicates`,
+  holdfast submit --from signups.ndjson        # safe to run again: accepted jobs are duplicates
+  holdfast submit --flow book.json             # safe to run again: it adds what is missing`,
     )
     .action(submit);
 }
 
 async function submit(type: string | undefined, options: SubmitCommandOptions): Promise<void> {
+  if (options.flow !== undefined) return await submitFlow(options.flow, type, options);
   if (options.from !== undefined) {
-    refuse(
-      options,
-      ["key", "payload", "delayMs", "runAt", "priority", "startBy", "startWithinMs"],
-      "cannot be combined with --from",
-    );
+    refuse(options, OF_ONE_JOB, "cannot be combined with --from");
     const file = options.from;
     const { submitFile } = await import("../submit-file.ts");
     await withSubmitter((submitter) => submitFile(submitter, file, type, options.json === true));
@@ -60,18 +60,36 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
   else print(`${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`);
 }
 
+const OF_ONE_JOB = ["key", "payload", "delayMs", "runAt", "priority", "startBy", "startWithinMs"] as const;
+
+async function submitFlow(
+  file: string,
+  type: string | undefined,
+  options: SubmitCommandOptions,
+): Promise<void> {
+  refuse(options, ["from", ...OF_ONE_JOB], "cannot be combined with --flow");
+  if (type !== undefined) throw new HoldfastError("USAGE", "TYPE cannot be combined with --flow");
+  const flow = readJson("--flow", await readSource("--flow", file === "-" ? file : `@${file}`));
+  const receipt = await withSubmitter((submitter) => submitter.submitFlow(flow));
+  if (options.json) printJson(receipt);
+  else
+    print(
+      `${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}, with ${receipt.children} children`,
+    );
+}
+
 async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {
   const { key, payload, delayMs, runAt, priority, startBy, startWithinMs } = options;
   if (type === undefined || key === undefined || payload === undefined) {
     throw new HoldfastError(
       "USAGE",
-      "expected TYPE, --key and --payload, or --from FILE (add --help for help)",
+      "expected TYPE, --key and --payload, or --from FILE, or --flow FILE (add --help for help)",
     );
   }
   return {
     type,
     idempotencyKey: key,
-    payload: readPayload(await readSource(payload)),
+    payload: readJson("--payload", await readSource("--payload", payload)),
     options: {
       ...(delayMs !== undefined && { delayMs: Number(delayMs) }),
       ...(runAt !== undefined && { runAt }),
@@ -82,24 +100,24 @@ async function readSubmission(type: string | undefined, options: SubmitCommandOp
   };
 }
 
-async function readSource(source: string): Promise<string> {
+async function readSource(option: string, source: string): Promise<string> {
   if (source === "-") return await text(process.stdin);
   if (!source.startsWith("@")) return source;
   try {
     return readFileSync(source.slice(1), "utf8");
   } catch (cause) {
-    throw new HoldfastError("USAGE", `--payload: cannot read ${source.slice(1)}`, { cause });
+    throw new HoldfastError("USAGE", `${option}: cannot read ${source.slice(1)}`, { cause });
   }
 }
 
-function readPayload(source: string): unknown {
+function readJson(option: string, source: string): unknown {
   try {
     const { value, issues } = parseJson(source);
     if (issues.length > 0) throw malformed(issues);
     return value;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : "unreadable";
-    throw new HoldfastError("USAGE", `--payload: expected JSON (${reason})`, { cause });
+    throw new HoldfastError("USAGE", `${option}: expected JSON (${reason})`, { cause });
   }
 }
 

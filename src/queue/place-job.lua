@@ -1,0 +1,77 @@
+--[[
+  Adds new jobs to a queue. Leaves in Redis what BullMQ's own scripts leave for each job; what concerns the whole queue is read and
+  written once: beginPlacing comes first, finishPlacing last. Included by other scripts. Needs now.lua and lanes.lua with its own.
+
+  A job's `extras` are "" for most jobs. Otherwise JSON of what only some jobs have: lane { hash, limit }.
+]]
+local queueStart, placedAt, submittedAt, mayRun, eventsMax
+local newWaiting, hasReady, hasDelayed = {}, false, false
+
+local function beginPlacing(prefix)
+  queueStart, placedAt = prefix, nowMs()
+  submittedAt = string.format("%.0f", placedAt)
+  mayRun, eventsMax = readMeta(prefix)
+  if not eventsMax then
+    eventsMax = MAX_EVENTS
+    redis.call("HSET", prefix .. "meta", "opts.maxLenEvents", eventsMax)
+  end
+end
+
+local function writeJob(id, name, data, options, delay, priority, turn)
+  local job = queueStart .. id
+  if turn then
+    redis.call("HSET", job, "name", name, "data", data, "opts", options, "timestamp", submittedAt, "priority", priority, "turn", turn)
+  else
+    redis.call("HSET", job, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
+    if priority > 0 then redis.call("HSET", job, "priority", priority) end
+  end
+  -- BullMQ also writes zeros, and reads an absent field as zero. The two fields are a tenth of a job's memory.
+  if delay > 0 then redis.call("HSET", job, "delay", delay) end
+  redis.call("XADD", queueStart .. "events", "*", "event", "added", "jobId", id, "name", name)
+end
+
+local function addReady(id, priority, turn)
+  if turn then
+    addFair(queueStart, id, priority, turn)
+  elseif priority > 0 then
+    addPrioritized(queueStart, id, priority)
+  else
+    newWaiting[#newWaiting + 1] = id
+  end
+  emit(queueStart, eventsMax, "waiting", "jobId", id)
+  hasReady = true
+end
+
+-- Writes a job and puts it where it waits. `turn` and `extras` can be "".
+local function placeJob(id, name, data, options, delayMs, priority, turn, extras)
+  local delay, order = tonumber(delayMs), tonumber(priority)
+  if turn == "" then turn = nil end
+  writeJob(id, name, data, options, delay, order, turn)
+  local lane = extras ~= "" and cjson.decode(extras).lane
+  if lane and joinLane(queueStart, id, lane, placedAt + delay, placedAt, eventsMax) then return end
+  if delay > 0 then
+    addDelayed(queueStart, id, placedAt + delay, eventsMax)
+    hasDelayed = true
+  else
+    addReady(id, order, turn)
+  end
+end
+
+-- Returns the job that has the key; false where it is this one, now placed.
+local function addJob(id, name, data, options, dedupKey, dedupKeyMs, ...)
+  local holder = redis.call("SET", queueStart .. "de:" .. dedupKey, id, "PX", dedupKeyMs, "NX", "GET")
+  if not holder then
+    placeJob(id, name, data, options, ...)
+    return false
+  end
+  emit(queueStart, eventsMax, "deduplicated", "jobId", holder, "deduplicationId", dedupKey, "deduplicatedJobId", id)
+  return holder
+end
+
+-- What BullMQ would write after each job.
+local function finishPlacing(count)
+  redis.call("INCRBY", queueStart .. "id", count)
+  if #newWaiting > 0 then redis.call("LPUSH", queueStart .. "wait", unpack(newWaiting)) end
+  if hasReady and mayRun then wakeWorker(queueStart) end
+  if hasDelayed then wakeWhenDue(queueStart) end
+end

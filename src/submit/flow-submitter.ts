@@ -1,0 +1,189 @@
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import type { Application } from "../job/define-config.ts";
+import type { JobContract } from "../job/define-job.ts";
+import type { FlowReceipt } from "../job/flow.ts";
+import { newJobId, queueOfId } from "../job/job-id.ts";
+import type { Receipt } from "../job/submit-options.ts";
+import { mapInFlight } from "../lib/map-in-flight.ts";
+import type { DeclaredChild } from "../queue/envelope.ts";
+import { closeFlow, createChildAdder, createParentAdder, FlowClosed, isFlowOpen } from "../queue/flows.ts";
+import type { NewJob } from "../queue/new-job.ts";
+import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import { failpoint } from "../telemetry/failpoints.ts";
+import { openTrailAdder } from "./dedup-trail.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { type ValidFlow, validateFlow } from "./flow.ts";
+import type { ValidSubmission } from "./validate.ts";
+
+export interface FlowSubmitterParts {
+  readonly application: Application;
+  readonly stores: QueueStores<WritableQueueStore>;
+  /** The secret of the contract's queue, read together with what else must precede its first submission. */
+  prepare(contract: JobContract): Promise<string>;
+  jobOf(submission: ValidSubmission, secret: string): Omit<NewJob, "id">;
+  /** Called for each job of a flow, as it is added or found. */
+  onSubmitted(receipt: Receipt): void;
+}
+
+/** A job of a flow, with all but its id. */
+interface Member {
+  readonly contract: JobContract;
+  readonly fingerprint: string;
+  readonly job: Omit<NewJob, "id">;
+}
+
+const IN_FLIGHT_MAX = 128;
+
+/**
+ * Submits flows. The steps: add the parent, which waits for more than its children; add the children, each to its parent in one step; let the
+ * parent wait for its children alone. A submitter that dies leaves a parent that waits. The same flow again takes the steps that are left.
+ */
+export function createFlowSubmitter(parts: FlowSubmitterParts) {
+  const { application, stores, prepare, jobOf, onSubmitted } = parts;
+  const parents = openTrailAdder(stores, createParentAdder);
+
+  function memberOf(submission: ValidSubmission, content: string, secret: string): Member {
+    const { contract, idempotencyKey } = submission;
+    const fingerprint = fingerprintOf(secret, dedupKeyOf(contract.type, idempotencyKey), content);
+    return { contract, fingerprint, job: jobOf(submission, secret) };
+  }
+
+  /** Before anything is stored. Somebody can still use a key meanwhile. */
+  async function requireFreeKeys(children: readonly Member[], flow: ValidFlow): Promise<void> {
+    const { client, keys } = stores.of(flow.parent.contract.queue);
+    await mapInFlight(children, IN_FLIGHT_MAX, async ({ fingerprint, job }, index) => {
+      if (flow.children[index]?.hasOwnKey !== true) return;
+      const holder = await inTime(client.get(keys.dedupKey(job.dedup.key)));
+      if (holder !== null && !holder.endsWith(fingerprint)) throw childReused(index, "nothing was stored");
+    });
+  }
+
+  /** @returns undefined where the key belongs to other content */
+  async function add(
+    adder: ReturnType<typeof openTrailAdder>,
+    { contract, fingerprint, job }: Member,
+  ): Promise<Receipt | undefined> {
+    const id = newJobId(contract.queue, fingerprint);
+    const homes = stores.layouts.homesOf(contract, job.dedup.key);
+    const holder = await adder(homes, { id, ...job });
+    if (!holder.endsWith(fingerprint)) return undefined;
+    const { type, envelope } = job;
+    const receipt = { id: holder, type, idempotencyKey: envelope.key, duplicate: holder !== id };
+    onSubmitted(receipt);
+    return receipt;
+  }
+
+  async function addChildren(parentId: string, children: readonly Member[], flow: ValidFlow): Promise<void> {
+    const own = flow.parent.contract.queue;
+    const adder = openTrailAdder(stores, (store) => createChildAdder(store, parentId, flow.onChildFailure));
+    await mapInFlight(children, IN_FLIGHT_MAX, async (child, index) => {
+      const added = await add(adder, child);
+      if (added === undefined) throw childReused(index, "the flow waits for it in vain: cancel the parent");
+      if (queueOfId(added.id) !== own)
+        throw acrossQueues(`the key of /children/${index} belongs to a job of another`);
+      await failpoint("flow:child", parentId);
+    });
+  }
+
+  async function finish(parentId: string, flow: ValidFlow, parent: Member, children: readonly Member[]) {
+    await failpoint("flow:opened", parentId);
+    await addChildren(parentId, children, flow);
+    await failpoint("flow:added", parentId);
+    const { key: dedupKey, holdMs } = parent.job.dedup;
+    await closeFlow(stores.of(flow.parent.contract.queue), {
+      parentId,
+      children: children.length,
+      dedupKey,
+      holdMs,
+    });
+  }
+
+  return async (input: unknown): Promise<FlowReceipt> => {
+    const flow = await validateFlow(application, input);
+    requireOneQueue(flow, stores);
+    const secret = await inTime(prepareAll(prepare, flow));
+    const children = flow.children.map(({ submission }) => memberOf(submission, submission.content, secret));
+    const parent = parentOf(memberOf(flow.parent, flow.content, secret), flow, children);
+    await requireFreeKeys(children, flow);
+    const added = await add(parents, parent);
+    if (added === undefined) throw parentReused();
+    const receipt = { ...added, children: children.length };
+    const store = stores.of(queueOfId(added.id) ?? parent.contract.queue);
+    if (added.duplicate && !(await isFlowOpen(store, added.id))) return receipt;
+    await finish(added.id, flow, parent, children).catch(unlessClosed);
+    return receipt;
+  };
+}
+
+async function prepareAll(prepare: FlowSubmitterParts["prepare"], flow: ValidFlow): Promise<string> {
+  const contracts = new Set(flow.children.map(({ submission }) => submission.contract));
+  const [secret] = await Promise.all([flow.parent.contract, ...contracts].map(prepare));
+  return secret ?? "";
+}
+
+/** The parent keeps its key as long as each child, so that no child is added again that has lost its own. */
+function parentOf(member: Member, flow: ValidFlow, children: readonly Member[]): Member {
+  const declared = children.map(({ fingerprint, job }, index): DeclaredChild => {
+    const name = flow.children[index]?.name;
+    return name === undefined ? [fingerprint, job.type] : [fingerprint, job.type, name];
+  });
+  const { startBy } = flow.parent.options;
+  const { dedup, envelope, timing } = member.job;
+  const holdMs = children.reduce((most, { job }) => Math.max(most, job.dedup.holdMs), dedup.holdMs);
+  const job = {
+    ...member.job,
+    dedup: { ...dedup, holdMs },
+    envelope: { ...envelope, children: declared },
+    // The time that its type declares counts from when it may run, and nobody knows when that will be.
+    timing: { ...timing, startBy: startBy === undefined ? undefined : Date.parse(startBy) },
+  };
+  return { ...member, job };
+}
+
+/** BullMQ links jobs of one slot only, and a partition's jobs are where their keys say. */
+function requireOneQueue({ parent, children }: ValidFlow, { layouts }: QueueStores): void {
+  const { queue } = parent.contract;
+  const { partitions } = layouts.of(queue);
+  if (partitions > 1) throw acrossQueues(`queue "${queue}" has ${partitions} partitions`);
+  const other = children.findIndex(({ submission }) => submission.contract.queue !== queue);
+  if (other < 0) return;
+  const { type, queue: found } = children[other]?.submission.contract ?? {};
+  throw acrossQueues(
+    `the parent's queue is "${queue}", that of "${type}" in /children/${other} is "${found}"`,
+  );
+}
+
+function acrossQueues(found: string): HoldfastError {
+  return new HoldfastError(
+    "FLOW_ACROSS_QUEUES",
+    `Expected the jobs of the flow in one queue without partitions; ${found}`,
+  );
+}
+
+function unlessClosed(error: unknown): void {
+  if (!(error instanceof FlowClosed)) throw advised(error);
+}
+
+/** The parent exists by now. */
+function advised(fault: unknown): unknown {
+  if (!(fault instanceof HoldfastError && fault.retryable)) return fault;
+  const message = `${fault.message}: the flow may be half submitted, and does not run before it is whole. Sending the same flow again finishes it.`;
+  return new HoldfastError(fault.code, message, { cause: fault, retryAfterMs: fault.retryAfterMs });
+}
+
+function parentReused(): HoldfastError {
+  return new HoldfastError(
+    "IDEMPOTENCY_KEY_REUSED",
+    "The parent's idempotency key was used before with another payload, or other children; nothing was stored.",
+  );
+}
+
+function childReused(index: number, outcome: string): HoldfastError {
+  const pointer = `/children/${index}/idempotencyKey`;
+  const message = `was used before with other content; ${outcome}. Use a new key for new content`;
+  return new HoldfastError("IDEMPOTENCY_KEY_REUSED", `${pointer}: ${message}`, {
+    issues: [{ pointer, message }],
+  });
+}
