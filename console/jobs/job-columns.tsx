@@ -62,10 +62,11 @@ function runTime({ startedAt, finishedAt }: ListedJob): string {
 }
 
 /** The most important thing about a job, in one line. */
-function note({ error, nextAttemptAt, state, progress, effects }: ListedJob) {
+function note({ error, nextAttemptAt, state, progress, effects, held }: ListedJob) {
   if (effects.some((effect) => effect.state === "in-doubt"))
     return <Mark of="in-doubt" text="effect in doubt" />;
   if (error !== null) return <Text of={error.message} />;
+  if (held !== undefined) return <span className="quiet">held behind {held.behind} of its key</span>;
   if (nextAttemptAt !== null && state === "delayed") {
     return (
       <span className="quiet">

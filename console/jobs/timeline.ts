@@ -97,7 +97,11 @@ function end({ state, startedAt, finishedAt, worker, error, attempts }: JobDetai
   return [{ id: "end", at: finishedAt, mark: "completed", title: "Completed", facts }];
 }
 
-function next({ state, nextAttemptAt, attemptsMade }: JobDetail): Moment[] {
+function next({ state, nextAttemptAt, attemptsMade, held }: JobDetail): Moment[] {
+  if (held !== undefined) {
+    const facts = [`${held.limit} of its key may be under way at a time`];
+    return [{ id: "next", at: null, mark: state, title: `Is held behind ${held.behind} of its key`, facts }];
+  }
   if (state === "waiting" || state === "prioritized") {
     return [{ id: "next", at: null, mark: state, title: "Waits for a worker" }];
   }

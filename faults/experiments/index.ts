@@ -27,6 +27,8 @@ import { oddEffects } from "./25-odd-effects.ts";
 import { corruptValues } from "./26-corrupt-values.ts";
 import { cluster } from "./27-cluster.ts";
 import { partitions } from "./28-partitions.ts";
+import { lanes } from "./29-lanes.ts";
+import { flowControl } from "./30-flow-control.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -58,4 +60,6 @@ export const experiments: readonly Experiment[] = [
   corruptValues,
   cluster,
   partitions,
+  lanes,
+  flowControl,
 ];

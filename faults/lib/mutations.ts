@@ -184,3 +184,24 @@ export const withoutMasterWatch = mutation("watch for a new master", [
   "this.stream.destroy();",
   "",
 ]);
+
+/** Every job of a key is let in at once. */
+export const withoutHoldingBack = mutation("holding back", [
+  "queue/lanes.lua",
+  "local isHeld = last and (last > 0 or",
+  "local isHeld = false and (last > 0 or",
+]);
+
+/** Of the jobs that are held, the last one is let in. */
+export const withoutLaneOrder = mutation("order of a lane", [
+  "queue/let-in.lua",
+  'redis.call("ZRANGE", key, underWay, underWay)[1]',
+  'redis.call("ZREVRANGEBYSCORE", key, "+inf", "(0", "LIMIT", 0, 1)[1]',
+]);
+
+/** Nobody lets in what a killed worker has not let in. */
+export const withoutLaneSweep = mutation("sweep of lanes", [
+  "queue/sweep-lanes.lua",
+  'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[2])',
+  "{}",
+]);

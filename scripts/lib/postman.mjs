@@ -14,6 +14,11 @@ const parameters = {
   cursor: "",
   from: "2026-11-24T00:00:00Z",
   to: "2026-11-25T00:00:00Z",
+  endedFrom: "2026-11-24T00:00:00Z",
+  endedTo: "2026-11-25T00:00:00Z",
+  queue: "default",
+  total: "true",
+  errorText: "timed out",
   at: "2026-11-24T07:00:00Z",
 };
 

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Application } from "../job/define-config.ts";
 import type { JobFilter, JobFilterText } from "../operate/job-filter.ts";
 import { jobStates } from "../queue/job-state.ts";
 
@@ -39,17 +40,32 @@ export function addFilterOptions(command: Command, states: readonly string[] = j
     .option("--ended-to <instant>", "only jobs that ended before this");
 }
 
-/** @throws HoldfastError `USAGE` */
-export async function filterOf(options: FilterOptions): Promise<JobFilter> {
+/** @param states as for `addFilterOptions` @throws HoldfastError `USAGE` */
+export async function filterOf(
+  options: FilterOptions,
+  states: readonly string[] = jobStates,
+): Promise<JobFilter> {
   const { jobFilterSchema } = await import("../operate/job-filter.ts");
   const { queue, type, state, tag, code, error: errorText, key: idempotencyKey } = options;
   const { messagePattern, from, to, endedFrom, endedTo } = options;
+  if (state !== undefined && !states.includes(state))
+    throw new HoldfastError("USAGE", `--state: expected one of ${states.join(", ")}, got "${state}"`);
   const kind = { messagePattern, queue, type, state, tag, code, errorText, idempotencyKey };
   const parsed = jobFilterSchema.safeParse({ ...kind, from, to, endedFrom, endedTo });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const name = issue?.path[0] as keyof JobFilterText | undefined;
   throw new HoldfastError("USAGE", name === undefined ? "invalid filter" : faultOf(name, options));
+}
+
+/**
+ * Called where no job was found: a misspelled type looks like that, too. Jobs of a type that the application had before are found.
+ *
+ * @throws HoldfastError `USAGE`
+ */
+export function requireKnownType(type: string | undefined, { jobs }: Pick<Application, "jobs">): void {
+  if (type === undefined || jobs.has(type)) return;
+  throw new HoldfastError("USAGE", `--type: expected one of ${[...jobs.keys()].join(", ")}, got "${type}"`);
 }
 
 const flags: Readonly<Record<keyof JobFilterText, readonly [flag: keyof FilterOptions, expected: string]>> = {

@@ -7,7 +7,9 @@ export function describeStatus(status: JobStatus): string {
   const lines: [string, string | null][] = [
     ["job", `${status.id} (${status.type})`],
     ["state", status.state],
+    ["held", status.held === undefined ? null : heldText(status.held)],
     ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
+    ["tags", status.tags.join(", ") || null],
     ["submitted", status.submittedAt],
     ["started", status.startedAt],
     ["finished", status.finishedAt],
@@ -23,6 +25,10 @@ export function describeStatus(status: JobStatus): string {
 
 function describeChildren({ total, waiting, completed, failed }: NonNullable<JobStatus["children"]>): string {
   return `${total}: ${waiting} have not ended, ${completed} completed, ${failed} failed`;
+}
+
+function heldText({ behind, limit }: NonNullable<JobStatus["held"]>): string {
+  return `behind ${behind} of its key, of which ${limit} may be under way at a time`;
 }
 
 /** Everything known about a job: its status, its payload, its effects, each failed attempt with its stack, its log. */

@@ -100,7 +100,9 @@ export function openApi({ url, key, timeoutMs = TIMEOUT_MS, fetch }: ClientOptio
 }
 
 /** A query string of the values that are given. */
-export function query(values: Readonly<Record<string, string | number | Date | undefined>>): string {
+export function query(
+  values: Readonly<Record<string, string | number | boolean | Date | undefined>>,
+): string {
   const given = Object.entries(values).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value instanceof Date ? isoText(name, value) : String(value)]],
   );
@@ -112,4 +114,10 @@ export function isoText(name: string, date: Date): string {
   if (!Number.isNaN(date.getTime())) return date.toISOString();
   const issue = { pointer: `/${name}`, message: "expected a valid date" };
   throw new HoldfastError("INVALID_REQUEST", `${issue.pointer}: ${issue.message}`, { issues: [issue] });
+}
+
+/** A string of RFC 9651 in UTF-8: each character of a header is one byte. */
+export function headerText(text: string): string {
+  const bytes = new TextEncoder().encode(`"${text.replaceAll(/["\\]/g, "\\$&")}"`);
+  return String.fromCharCode(...bytes);
 }

@@ -1,9 +1,8 @@
 import type { JobState } from "../queue/job-state.ts";
 import type { Receipt } from "../submit/submitter.ts";
+import { type ActCalls, actCalls, type JobsQuery } from "./acts.ts";
 import { readAnswer } from "./answer.ts";
 import type {
-  ActPreview,
-  ActStatus,
   AuditEntry,
   Doubt,
   ExplainedTick,
@@ -16,52 +15,15 @@ import type {
   ResolvedJob,
   ScheduleStatus,
 } from "./answers.ts";
-import { type Api, isoText, query } from "./api.ts";
+import { type Api, headerText, isoText, query } from "./api.ts";
 
-export interface ListQuery {
-  readonly type?: string;
-  readonly state?: JobState;
-  /** Why they failed, e.g. `HANDLER_FAILED`. */
-  readonly code?: string;
-  readonly idempotencyKey?: string;
-  /** Submitted at or after this. */
-  readonly from?: Date;
-  /** Submitted before this. */
-  readonly to?: Date;
+export interface ListQuery extends JobsQuery {
+  /** Also counts all jobs that match. @default false */
+  readonly total?: boolean;
   /** 1 to 200. @default 50 */
   readonly limit?: number;
   /** `nextCursor` of the page before. */
   readonly cursor?: string;
-}
-
-/** Which jobs are meant. */
-export interface JobsQuery extends Omit<ListQuery, "limit" | "cursor"> {
-  readonly queue?: string;
-  /** Submitted with this tag. */
-  readonly tag?: string;
-  /** A part of the error's message. */
-  readonly errorText?: string;
-  /** As `failures()` returns it. */
-  readonly messagePattern?: string;
-  /** Ended at or after this. */
-  readonly endedFrom?: Date;
-  /** Ended before this. */
-  readonly endedTo?: Date;
-}
-
-/** An act on many jobs. A retry leaves cancelled jobs and jobs in doubt as they are, unless their code is given. */
-export interface ActQuery {
-  readonly act: "retry" | "cancel" | "delete";
-  readonly filter?: JobsQuery;
-  /** Instead of a filter: every job that it can be done with. */
-  readonly all?: true;
-}
-
-export interface StartActQuery extends ActQuery {
-  /** Why, 1 to 500 characters. */
-  readonly reason: string;
-  /** How many jobs at most in a time. @default no limit @example "50/s" */
-  readonly rate?: string;
 }
 
 export interface ClientResolution {
@@ -77,7 +39,7 @@ export interface ClientResolution {
  * What an operator can do. Reads are sent again as submissions are. What changes something is sent once: after
  * `API_UNREACHABLE` or `STORE_UNAVAILABLE` it may have been done, so look before you repeat it.
  */
-export interface OperatorCalls {
+export interface OperatorCalls extends ActCalls {
   /** Lists jobs: ended ones with the latest first, the others with the next to run first. */
   list(query?: ListQuery): Promise<JobPage>;
   /** Everything known of a job. @throws HoldfastError `JOB_NOT_FOUND` */
@@ -94,16 +56,6 @@ export interface OperatorCalls {
   delete(id: string): Promise<void>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
-  /** What an act on many jobs would do; `nextCursor` is null if all were counted. */
-  previewAct(act: ActQuery): Promise<ActPreview>;
-  /** Starts an act on many jobs, which any worker runs. Like a submission it is sent again. @returns its id */
-  startAct(act: StartActQuery, options: { readonly idempotencyKey: string }): Promise<string>;
-  /** Lists acts: those that have not ended first, then the latest. @param limit 1 to 200 @default 20 */
-  acts(limit?: number): Promise<readonly ActStatus[]>;
-  /** How far an act is. @throws HoldfastError `JOB_NOT_FOUND` */
-  act(id: string): Promise<ActStatus>;
-  /** Stops an act. What it has done stays done. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
-  stopAct(id: string): Promise<ActStatus>;
   /** Lists effects in doubt, the oldest first. @param page `limit` is 1 to 200, 50 by default */
   doubts(page?: { readonly limit?: number; readonly offset?: number }): Promise<readonly Doubt[]>;
   /**
@@ -192,41 +144,6 @@ export function operatorCalls(api: Api): OperatorCalls {
   };
 }
 
-type ActCalls = "previewAct" | "startAct" | "acts" | "act" | "stopAct";
-
-function actCalls(api: Api): Pick<OperatorCalls, ActCalls> {
-  const path = (id: string) => `/jobs/acts/${encodeURIComponent(id)}`;
-  const start = { path: "/jobs/acts", method: "POST" } as const;
-  return {
-    previewAct: async (act) =>
-      await api.again({ ...start, body: JSON.stringify({ ...actBody(act), dryRun: true }) }),
-    async startAct(act, { idempotencyKey }) {
-      const headers = { "idempotency-key": headerText(idempotencyKey) };
-      const { id } = await api.again<{ id: string }>({
-        ...start,
-        body: JSON.stringify(actBody(act)),
-        headers,
-      });
-      return id;
-    },
-    async acts(limit) {
-      return (await api.again<{ acts: ActStatus[] }>({ path: `/jobs/acts${query({ limit })}` })).acts;
-    },
-    act: async (id) => await api.again({ path: path(id) }),
-    stopAct: async (id) => await api.once({ path: `${path(id)}/stop`, method: "POST" }),
-  };
-}
-
-/** @throws HoldfastError `INVALID_REQUEST` for an invalid date */
-function actBody({ filter, ...act }: ActQuery) {
-  if (filter === undefined) return act;
-  const members = Object.entries(filter).map(([name, value]) => [
-    name,
-    value instanceof Date ? isoText(name, value) : value,
-  ]);
-  return { ...act, filter: Object.fromEntries(members) };
-}
-
 function queueCalls(api: Api): Pick<OperatorCalls, "queues" | "pauseQueue" | "resumeQueue" | "limitQueue"> {
   const path = (name: string, act: string) => `/queues/${encodeURIComponent(name)}/${act}`;
   return {
@@ -280,12 +197,6 @@ function scheduleCalls(api: Api): Pick<OperatorCalls, ScheduleCalls> {
 async function readHealth(response: Response): Promise<unknown> {
   const isProblem = response.headers.get("content-type")?.startsWith("application/json") !== true;
   return isProblem ? await readAnswer(response) : await response.json();
-}
-
-/** A string of RFC 9651 in UTF-8: each character of a header is one byte. */
-function headerText(text: string): string {
-  const bytes = new TextEncoder().encode(`"${text.replaceAll(/["\\]/g, "\\$&")}"`);
-  return String.fromCharCode(...bytes);
 }
 
 function jobPath(id: string): string {

@@ -17,8 +17,11 @@ const rateSchema = z
 
 /** What somebody wants to do with many jobs. */
 export const actMembers = {
-  act: z.enum(actNames),
-  filter: jobFilterSchema.default({}).meta({ description: "Which jobs, as for `GET /jobs`." }),
+  act: z.enum(actNames).meta({ examples: ["retry"] }),
+  filter: jobFilterSchema.default({}).meta({
+    description: "Which jobs, as for `GET /jobs`.",
+    examples: [{ type: "webhook", code: "HANDLER_FAILED" }],
+  }),
   all: z
     .literal(true)
     .optional()

@@ -7,7 +7,7 @@ import { inTime } from "../redis/redis-errors.ts";
 import type { ActPayload, ActProgress } from "./act-on-many.ts";
 import { describeFilter } from "./job-filter.ts";
 
-/** A doubt that was resolved, a job that was deleted, an act on many jobs, or a loss of data that was accepted, which has no job. */
+/** A doubt that was resolved, jobs that were deleted, an act on many jobs, or a loss of data that was accepted. What is about many jobs names none, or the act. */
 export const auditEntrySchema = z.object({
   at: z.iso.datetime(),
   jobId: z.string(),
@@ -21,7 +21,7 @@ export const auditEntrySchema = z.object({
 });
 export type AuditEntry = Readonly<z.output<typeof auditEntrySchema>>;
 
-/** Who resolved which doubt or accepted which loss, the latest first. */
+/** Who resolved which doubt, deleted which jobs or accepted which loss, the latest first. */
 export async function readAuditLog(queues: readonly QueueStore[], limit: number): Promise<AuditEntry[]> {
   const read = async (store: QueueStore) => {
     const entries = await store.client.xrevrange(store.keys.audit, "+", "-", "COUNT", limit);
@@ -32,6 +32,17 @@ export async function readAuditLog(queues: readonly QueueStore[], limit: number)
     .flat()
     .sort((a, b) => b.at.localeCompare(a.at))
     .slice(0, limit);
+}
+
+const ENTRIES_MAX = 100_000;
+
+/** @param entry its evidence is stored as it is */
+export async function appendToAuditLog(
+  { client, keys }: QueueStore,
+  entry: { readonly job?: string; readonly as: string; readonly evidence: string; readonly by: string },
+): Promise<void> {
+  const fields = Object.entries({ job: "", dedupKey: "", effect: "", ...entry }).flat();
+  await client.xadd(keys.audit, "MAXLEN", "~", ENTRIES_MAX, "*", ...fields);
 }
 
 function entryOf(store: QueueStore, id: string, fields: readonly string[]): AuditEntry {
@@ -47,7 +58,6 @@ function entryOf(store: QueueStore, id: string, fields: readonly string[]): Audi
   };
 }
 
-const AUDIT_MAX = 100_000;
 const NO_EFFECT = { dedupKey: "", name: "" };
 
 interface RecordedAct {
@@ -73,7 +83,5 @@ export async function recordAct(
     "evidence",
     `${describeFilter(filter)}${counts}: ${reason}`,
   );
-  const fields = { job: id, dedupKey: "", effect: "", as: `${act.act}-${outcome}`, evidence, by };
-  const { client, keys } = store;
-  await client.xadd(keys.audit, "MAXLEN", "~", AUDIT_MAX, "*", ...Object.entries(fields).flat());
+  await appendToAuditLog(store, { job: id, as: `${act.act}-${outcome}`, evidence, by });
 }

@@ -12,15 +12,35 @@ const codes = Object.keys(errorCodes) as ErrorCode[];
 
 /** An instant: ISO 8601 from outside, milliseconds since 1970 inside. */
 const instant = (description: string) =>
-  z.iso.datetime({ offset: true }).transform(Date.parse).optional().meta({ description });
+  z.iso
+    .datetime({ offset: true })
+    .meta({ description, examples: ["2026-11-24T00:00:00Z"] })
+    .transform(Date.parse)
+    .optional();
 
 /** The members of a filter, for schemas that have more. */
 export const jobFilterShape = {
-  queue: z.string().min(1).max(64).optional(),
-  type: z.string().min(1).max(64).optional(),
-  state: z.enum(jobStates).optional(),
-  tag: tagSchema.optional().meta({ description: "Submitted with this tag." }),
-  code: z.enum(codes).optional().meta({ description: "Why they failed, e.g. HANDLER_FAILED." }),
+  queue: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .meta({ examples: ["default"] }),
+  type: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .meta({ examples: ["welcome-email"] }),
+  state: z
+    .enum(jobStates)
+    .optional()
+    .meta({ examples: ["failed"] }),
+  tag: tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
+  code: z
+    .enum(codes)
+    .optional()
+    .meta({ description: "Why they failed.", examples: ["HANDLER_FAILED"] }),
   errorText: z
     .string()
     .min(1)
@@ -47,8 +67,10 @@ export const jobFilterSchema = z.strictObject(jobFilterShape);
 export type JobFilter = Readonly<z.output<typeof jobFilterSchema>>;
 export type JobFilterText = Readonly<z.input<typeof jobFilterSchema>>;
 
-type FilteredJob = Pick<ListedJob, "id" | "type" | "state" | "error" | "submittedAt" | "finishedAt"> & {
-  readonly tags?: readonly string[];
+type FilteredJob = Pick<
+  ListedJob,
+  "id" | "type" | "state" | "error" | "tags" | "submittedAt" | "finishedAt"
+> & {
   readonly idempotencyKey?: string;
 };
 
@@ -63,7 +85,7 @@ function matchesKind(job: FilteredJob, { queue, type, state, tag, idempotencyKey
     (type === undefined || job.type === type) &&
     // A job can change its state after its list is read.
     (state === undefined || job.state === state) &&
-    (tag === undefined || job.tags?.includes(tag) === true) &&
+    (tag === undefined || job.tags.includes(tag)) &&
     (idempotencyKey === undefined || job.idempotencyKey === idempotencyKey)
   );
 }
@@ -76,7 +98,7 @@ function matchesError({ error }: FilteredJob, { code, errorText, messagePattern 
   );
 }
 
-function containsText(text: string, part: string): boolean {
+export function containsText(text: string, part: string): boolean {
   return text.toLowerCase().includes(part.toLowerCase());
 }
 

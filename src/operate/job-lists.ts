@@ -2,7 +2,15 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { malformed } from "../lib/parse-json.ts";
-import { findJobs, type JobList, LIST_START, stateLists, stateOfList } from "../queue/find-jobs.ts";
+import { readFailures } from "../queue/failed-jobs.ts";
+import {
+  countJobs,
+  findJobs,
+  type JobList,
+  LIST_START,
+  stateLists,
+  stateOfList,
+} from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
 import { type JobState, jobStates } from "../queue/job-state.ts";
 import type { KeyPlaces } from "../queue/partitions.ts";
@@ -12,7 +20,7 @@ import type { ListedJob } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { submitted } from "../status/submitted.ts";
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
-import { type JobFilter, matchesFilter } from "./job-filter.ts";
+import { containsText, type JobFilter, matchesFilter } from "./job-filter.ts";
 
 /** The part of an application that lists need. */
 export interface ListedApplication {
@@ -30,6 +38,14 @@ export interface JobLists {
   read(filter: JobFilter, walk: Walk): Promise<Walked<ListedJob>>;
   /** The same without reading the jobs themselves, where Redis alone can decide. */
   ids(filter: JobFilter, walk: Walk): Promise<Walked<string>>;
+  /** Counts jobs that match, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
+  count(filter: JobFilter, states?: readonly JobState[]): Promise<JobTotal>;
+}
+
+export interface JobTotal {
+  readonly count: number;
+  /** If not, there are at least `count`: one call does not read more. */
+  readonly isExact: boolean;
 }
 
 export interface Walk {
@@ -60,14 +76,21 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
   const readJobs = openListedReader(stores, application);
 
   async function readMatching(ids: readonly string[], filter: JobFilter): Promise<ListedJob[]> {
-    return (await readJobs(ids)).filter((job) => matchesFilter(job, filter));
+    return (await readJobs(await withErrorText(ids, filter))).filter((job) => matchesFilter(job, filter));
   }
 
-  /** Redis cannot decide about encrypted messages. */
+  /** Redis alone decides, except about keys and about errors. */
   async function idsMatching(ids: readonly string[], filter: JobFilter): Promise<readonly string[]> {
-    const { errorText, messagePattern, idempotencyKey } = filter;
-    if ([errorText, messagePattern, idempotencyKey].every((member) => member === undefined)) return ids;
+    const { messagePattern, idempotencyKey } = filter;
+    if (messagePattern === undefined && idempotencyKey === undefined) return await withErrorText(ids, filter);
     return (await readMatching(ids, filter)).map(({ id }) => id);
+  }
+
+  /** Redis reads neither encrypted messages nor all letters. This is quicker than reading all of the jobs. */
+  async function withErrorText(ids: readonly string[], { errorText }: JobFilter): Promise<readonly string[]> {
+    if (errorText === undefined || ids.length === 0) return ids;
+    const failures = await readFailures(stores, ids);
+    return ids.filter((_, at) => containsText(failures[at]?.message ?? "", errorText));
   }
 
   async function walk<Item>(
@@ -83,9 +106,21 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
     return { found: [...found], nextCursor: null, scanned: ids.length };
   }
 
+  async function count(filter: JobFilter, states: readonly JobState[] = jobStates): Promise<JobTotal> {
+    if (!isByStateAlone(filter)) {
+      const { found, nextCursor } = await walk(filter, { limit: Infinity, states }, idsMatching);
+      return { count: found.length, isExact: nextCursor === null };
+    }
+    requireQueue(application, filter);
+    const lists = listsOf(stores, application, filter, states);
+    const counts = lists.map(({ queue, of }) => ("list" in of ? countJobs(stores.of(queue), of.list) : 0));
+    return { count: (await Promise.all(counts)).reduce((sum, some) => sum + some, 0), isExact: true };
+  }
+
   return {
     read: (filter, options) => walk(filter, options, readMatching),
     ids: (filter, options) => walk(filter, options, idsMatching),
+    count,
   };
 }
 
@@ -114,6 +149,10 @@ async function walkLists<Item>(
     position = slice.isEnd ? startOf(lists, position.list + 1) : { list: position.list, at: slice.next };
   }
   return { found, nextCursor: position === undefined ? null : formatCursor(lists, position), scanned };
+}
+
+function isByStateAlone({ queue: _, state: __, ...others }: JobFilter): boolean {
+  return Object.values(others).every((value) => value === undefined);
 }
 
 function startOf(lists: readonly JobList[], list: number): Position | undefined {

@@ -1,12 +1,14 @@
 import type { ListedJob } from "../status/job-status.ts";
 import type { JobFilter } from "./job-filter.ts";
-import type { JobLists } from "./job-lists.ts";
+import type { JobLists, JobTotal } from "./job-lists.ts";
 
 export interface JobQuery extends JobFilter {
   /** 1 to 200. */
   readonly limit: number;
   /** `nextCursor` of an earlier page. */
   readonly cursor?: string | undefined;
+  /** Also counts all jobs that match. @default false */
+  readonly total?: boolean | undefined;
 }
 
 export interface JobPage {
@@ -15,6 +17,8 @@ export interface JobPage {
   readonly nextCursor: string | null;
   /** How many jobs were read for the page. */
   readonly scanned: number;
+  /** All jobs that match, if asked for. */
+  readonly total?: JobTotal;
 }
 
 /**
@@ -22,7 +26,13 @@ export interface JobPage {
  *
  * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor
  */
-export async function listJobs(lists: JobLists, { limit, cursor, ...filter }: JobQuery): Promise<JobPage> {
-  const { found, nextCursor, scanned } = await lists.read(filter, { limit, cursor });
-  return { jobs: found, nextCursor, scanned };
+export async function listJobs(
+  lists: JobLists,
+  { limit, cursor, total: isCounted, ...filter }: JobQuery,
+): Promise<JobPage> {
+  const [{ found, nextCursor, scanned }, total] = await Promise.all([
+    lists.read(filter, { limit, cursor }),
+    isCounted ? lists.count(filter) : undefined,
+  ]);
+  return { jobs: found, nextCursor, scanned, ...(total && { total }) };
 }

@@ -20,10 +20,12 @@ import { createEvents } from "../telemetry/events.ts";
 import { internalApplication } from "./act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts.ts";
 import { type AuditEntry, readAuditLog } from "./audit-log.ts";
+import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "./clean-jobs.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
-import { openJobLists } from "./job-lists.ts";
+import type { JobFilter } from "./job-filter.ts";
+import { type JobTotal, openJobLists } from "./job-lists.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
 import { openQueueOperator, type QueueOperator } from "./queues.ts";
 import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
@@ -67,6 +69,14 @@ export interface Operator {
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
    */
   delete(id: string, by: string): Promise<void>;
+  /** Counts jobs that match and have ended, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` */
+  countEnded(filter: JobFilter): Promise<JobTotal>;
+  /**
+   * Deletes jobs that have ended, a slice per call: call it again with `nextCursor`. Jobs in doubt stay.
+   *
+   * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor or filter
+   */
+  clean(query: CleanQuery): Promise<Cleaned>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /** Lists effects in doubt, the oldest first. */
@@ -91,7 +101,7 @@ export interface Operator {
   readonly queues: QueueOperator;
   /** Pause and resume schedules. */
   readonly schedules: ScheduleOperator;
-  /** Who resolved which doubt or accepted which loss, the latest first. */
+  /** Who resolved which doubt, deleted which jobs or accepted which loss, the latest first. */
   auditTrail(limit: number): Promise<AuditEntry[]>;
 }
 
@@ -168,6 +178,8 @@ export function openOperator(
       if (outcome === "in-doubt")
         throw new HoldfastError("JOB_IN_DOUBT", "An effect of the job is in doubt; resolve it first");
     },
+    countEnded: (filter) => inTime(lists.count(filter, endedStates)),
+    clean: (query) => inTime(cleanJobs(stores, lists, query)),
     failures: () => inTime(readFailureGroups(partitions())),
     async doubts(offset, limit) {
       const lists = await inTime(

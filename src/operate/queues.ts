@@ -37,7 +37,10 @@ export const queueSchema = z.object({
     .nullable()
     .meta({ description: "Limits set by hand, in place of the declared ones." }),
   declared: limitsSchema.meta({ description: "As the application declares them." }),
-  waiting: z.int().meta({ description: "Jobs that could run now, prioritized ones included." }),
+  waiting: z.int().meta({
+    description:
+      "Jobs that wait for a worker, or are held for others of their key; prioritized ones included.",
+  }),
   active: z.int(),
   delayed: z.int(),
   failed: z.int(),

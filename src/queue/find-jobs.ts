@@ -107,6 +107,13 @@ export async function findJobs(
   return { ids, scanned, isEnd: end === 1, next };
 }
 
+/** How many jobs are in a list. */
+export async function countJobs({ client, keys }: QueueStore, list: StateList): Promise<number> {
+  if (lists.has(list)) return await client.llen(keys[list]);
+  if (list === "held") return await client.zcount(keys.held, "-inf", "(0");
+  return await client.zcount(keys[list], list === "waiting-children" ? 0 : "-inf", "+inf");
+}
+
 function kindOf(
   of: JobList["of"],
   oldestFirst: boolean,

@@ -1,7 +1,7 @@
 import { loadInclude } from "../redis/script.ts";
 
 // Lua functions by which scripts of every room reach BullMQ's data. Each brings what it needs.
-export const encodingsLua = loadInclude(import.meta.url, "encodings.lua");
+const encodingsLua = loadInclude(import.meta.url, "encodings.lua");
 export const leaseLua = loadInclude(import.meta.url, "lease.lua");
 export const jobStateLua = encodingsLua + loadInclude(import.meta.url, "job-state.lua");
 export const messagePatternLua = loadInclude(import.meta.url, "message-pattern.lua");

@@ -39,6 +39,8 @@ export function queueKeys(prefix: string, queue: string) {
     control: key("control"),
     /** Jobs with a tag, scored by submission. An entry can outlive its job. */
     tag: (tag: string) => key(`tag:${tag}`),
+    /** Every tag, scored by when the sweep last looked at it. */
+    tags: key("tags"),
     events: key("events"),
     meta: key("meta"),
     /** Holds the id of the job that has a deduplication key. */

@@ -4,7 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { deleteJob } from "../../src/effect/delete-job.ts";
 import { queueKey } from "../../src/queue/queue-keys.ts";
+import { addFailedCopies } from "../support/failed-copies.ts";
 import { call } from "../support/http.ts";
+import { launch, run, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
 import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
@@ -140,5 +142,66 @@ describe("a deleted job", () => {
       body: { id, outcome: "deleted" },
     });
     expect(await call(`${url}/jobs/${id}`, "DELETE")).toMatchObject({ status: 404 });
+  });
+});
+
+/** Ended copies of jobs, without running them. */
+async function failedCopies(count: number): Promise<string> {
+  const id = await ended(`copied-${count}`, "fail");
+  const start = queueKey(service.env.HOLDFAST_PREFIX, "default", "");
+  await addFailedCopies(redis, start, id, { count, every: 10, reason: "PERMANENT_FAILURE: Disk is full" });
+  return start;
+}
+
+describe("holdfast jobs clean", withProcesses, () => {
+  it("previews, then deletes what matches and keeps the rest, slice by slice", async () => {
+    const start = await failedCopies(500);
+    const before = await redis.zcard(`${start}failed`);
+    const filter = ["--code", "PERMANENT_FAILURE", "--error", "disk IS"];
+    const preview = await run(["jobs", "clean", ...filter, "--dry-run"], service.env);
+    expect(preview.stdout).toContain(
+      "50 of the jobs that failed with PERMANENT_FAILURE whose error contains",
+    );
+    expect(await redis.zcard(`${start}failed`)).toBe(before);
+
+    const cleaned = await run(["jobs", "clean", ...filter, "--yes"], service.env);
+    expect(cleaned.stdout).toContain("50 deleted");
+    expect(await redis.zcard(`${start}failed`)).toBe(before - 50);
+    const [entry] = await operator.auditTrail(1);
+    expect(entry).toMatchObject({ as: "deleted", jobId: "" });
+    expect(entry?.evidence).toContain("50 jobs deleted: jobs that failed with PERMANENT_FAILURE");
+    expect((await run(["jobs", "clean", ...filter, "--yes"], service.env)).stdout).toMatch(/^0 of the jobs/);
+  });
+
+  it("is made again after it was killed, and neither then nor before touches what is in doubt or not as old", async () => {
+    const start = await failedCopies(2_000);
+    const doubted = await ended("clean-doubt", "doubt");
+    const total = await redis.zcard(`${start}failed`);
+    const child = launch(["jobs", "clean", "--state", "failed", "--yes"], service.env);
+    await until("some are deleted", async () => (await redis.zcard(`${start}failed`)) < total);
+    child.kill("SIGKILL");
+    await child.ended;
+    expect(await redis.zcard(`${start}failed`)).toBeGreaterThan(1);
+
+    const young = await run(
+      ["jobs", "clean", "--state", "failed", "--older-than", "1h", "--yes"],
+      service.env,
+    );
+    expect(young.stdout).toMatch(/^0 of the failed jobs/);
+    await run(["jobs", "clean", "--state", "failed", "--yes"], service.env);
+    expect(await redis.zrange(`${start}failed`, "0", "-1")).toEqual([doubted]);
+    expect(await operator.doubts(0, 10)).toMatchObject([{ jobId: doubted }]);
+  });
+
+  it.each([
+    [[], "expected a filter"],
+    [["--all", "--type", "acting"], "--all without a filter"],
+    [["--state", "waiting"], "completed, failed"],
+    [["--type", "actin"], 'got "actin"'],
+    [["--code", "NOPE"], "--code: expected a code"],
+    [["--older-than", "soon"], "--older-than: expected a duration"],
+  ])("refuses %j", async (args, message) => {
+    const refused = await run(["jobs", "clean", ...args, "--yes"], service.env);
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
   });
 });

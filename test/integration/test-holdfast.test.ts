@@ -144,6 +144,23 @@ describe("a Holdfast for tests", () => {
     expect(submitted[0]?.idempotencyKey).toBe(`schedule:hourly-report:${hours[0]}`);
   });
 
+  it("also brings jobs forward that are held for others of their key", async () => {
+    const single = defineJob({
+      ...base,
+      type: "single",
+      payload: z.strictObject({ name: z.string() }),
+      concurrency: { key: () => "one", limit: 1 },
+    });
+    const handler = single.handler(async ({ payload }) => payload.name);
+    const holdfast = await start({}, defineConfig({ jobs: [single], handlers: async () => [handler] }));
+    const names = ["a", "b"];
+    const jobs = await Promise.all(
+      names.map((name) => holdfast.submit(single, { name }, { idempotencyKey: name, delayMs: HOUR_MS })),
+    );
+    await holdfast.clock.advance(HOUR_MS);
+    expect(await Promise.all(jobs.map(({ id }) => holdfast.job(id).completed()))).toEqual(names);
+  });
+
   it("refuses to move back", async () => {
     const holdfast = await start();
     await expect(holdfast.clock.advance(-1_000)).rejects.toThrow("ms from now");

@@ -104,6 +104,13 @@ defineJob({ ...wellFormed, effects: { send: { timeoutMs: 1_000 } } });
 // @ts-expect-error repeating is only safe while downstream remembers
 defineJob({ ...wellFormed, effects: { send: { timeoutMs: 1_000, inDoubt: "repeat" } } });
 
+const monthly = { ...wellFormed, payload: z.strictObject({ month: z.string() }) };
+defineJob({ ...monthly, concurrency: { key: ({ month }) => month, limit: 1 } });
+// @ts-expect-error the payload has no such member
+defineJob({ ...monthly, concurrency: { key: ({ year }) => year, limit: 1 } });
+// @ts-expect-error a key needs its limit
+defineJob({ ...monthly, concurrency: { key: ({ month }) => month } });
+
 const secretive = {
   ...wellFormed,
   payload: z.strictObject({

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,16 +9,26 @@ import {
   blocking,
   bystander,
   declined,
+  gather,
+  type LanePayload,
   late,
   odd,
   poison,
   probed,
   refused,
+  single,
   tick,
+  triple,
 } from "./application.ts";
 import { arm, pass } from "./injection.ts";
 import { oddValues } from "./odd-values.ts";
 import { trace } from "./trace.ts";
+
+interface LaneAttempt {
+  readonly payload: LanePayload;
+  readonly jobId: string;
+  readonly attempt: number;
+}
 
 /** Grows with each attempt, so that a worker with faults gets the job before its attempts are used up. */
 const DECLINED_MS = 300;
@@ -33,6 +44,14 @@ const tickHandler = tick.handler(async ({ jobId, idempotencyKey, effect }) => {
   trace("begun", jobId);
   const payload = { beforeMs: 0, afterMs: 0 };
   await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, payload)));
+  return {};
+});
+
+const gatherHandler = gather.handler(async ({ jobId, children }) => {
+  trace("begun", jobId);
+  let ended = 0;
+  for await (const _ of children()) ended += 1;
+  if (ended !== 1) throw new PermanentError(`${ended} of 1 children have ended`);
   return {};
 });
 
@@ -98,10 +117,26 @@ const bystanderHandler = bystander.handler(async ({ payload, jobId }) => {
   return {};
 });
 
+async function runInLane({ payload, jobId, attempt }: LaneAttempt) {
+  trace("begun", jobId);
+  const { lane, place, ms, failures, inject } = payload;
+  if (!arm(jobId, inject)) throw new RetryAfterError(DECLINED_MS * attempt);
+  const notify = (what: string) => post(`${what}/${place}/${randomUUID()}`, lane);
+  await notify("begin");
+  await sleep(ms);
+  if (attempt <= failures) throw new Error("on request");
+  await notify("end");
+  return {};
+}
+
+const singleHandler = single.handler(runInLane);
+const tripleHandler = triple.handler(runInLane);
+
 const oddHandler = odd.handler(({ payload, progress }) => oddValues[payload.kind](progress));
 
 export const handlers = [
   actHandler,
+  gatherHandler,
   lateHandler,
   refusedHandler,
   probedHandler,
@@ -110,6 +145,8 @@ export const handlers = [
   blockingHandler,
   declinedHandler,
   bystanderHandler,
+  singleHandler,
+  tripleHandler,
   oddHandler,
 ];
 
@@ -122,9 +159,7 @@ async function notifyWitness(
 ): Promise<void> {
   await pass("effect:begun", jobId);
   await sleep(payload.beforeMs);
-  const body = JSON.stringify({ key: call.key, job, life: process.env.LAB_LIFE });
-  const answer = await fetch(process.env.LAB_WITNESS ?? "", { method: "POST", body, signal: call.signal });
-  await answer.arrayBuffer();
+  await post(call.key, job, call.signal);
   await pass("effect:recorded", jobId);
   await sleep(payload.afterMs);
 }
@@ -140,4 +175,10 @@ async function traced(jobId: string, run: () => Promise<unknown>): Promise<void>
     trace("threw", jobId, `${code}/${isLate ? "LATE" : cause}`);
     throw error;
   }
+}
+
+async function post(key: string, job: string, signal: AbortSignal | null = null): Promise<void> {
+  const body = JSON.stringify({ key, job, life: process.env.LAB_LIFE });
+  const answer = await fetch(process.env.LAB_WITNESS ?? "", { method: "POST", body, signal });
+  await answer.arrayBuffer();
 }

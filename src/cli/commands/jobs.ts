@@ -6,11 +6,12 @@ import type { ListedJob } from "../../status/job-status.ts";
 import { actOnMany, type BulkOptions } from "../bulk-act.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
-import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
+import { addFilterOptions, type FilterOptions, filterOf, requireKnownType } from "../job-filter-options.ts";
 import { describeJob } from "../job-text.ts";
 import { print, printError, printJson } from "../output.ts";
 import { printable, table } from "../table.ts";
 import { username } from "../username.ts";
+import { addCleanCommand } from "./clean-jobs.ts";
 
 interface ListOptions extends FilterOptions {
   readonly limit: string;
@@ -38,6 +39,7 @@ export function addJobsCommands(program: Command): void {
   bulk(jobs.command("retry"), "retry", "failed jobs; effects that are done stay done");
   bulk(jobs.command("cancel"), "cancel", "jobs: waiting ones end at once, running ones' signals are aborted");
   bulk(jobs.command("delete"), "delete", "jobs that have ended; their keys and effects are remembered");
+  addCleanCommand(jobs);
 }
 
 /** A command for some jobs by their ids, or for many by a filter. */
@@ -75,7 +77,7 @@ async function actOnEach(act: ActName, ids: readonly string[], options: BulkOpti
 async function list({ limit, json, ...options }: ListOptions): Promise<void> {
   const wanted = await filterOf(options);
   const most = parseLimit(limit);
-  await withOperator(async (operator) => {
+  await withOperator(async (operator, application) => {
     const found: ListedJob[] = [];
     let cursor: string | undefined;
     do {
@@ -84,6 +86,7 @@ async function list({ limit, json, ...options }: ListOptions): Promise<void> {
       found.push(...page.jobs);
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined && found.length < most);
+    if (found.length === 0) requireKnownType(wanted.type, application);
     if (json) printJson(...found);
     else print(describe(found));
   });

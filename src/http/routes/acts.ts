@@ -22,7 +22,10 @@ const requestSchema = z
     before: z.iso
       .datetime()
       .optional()
-      .meta({ description: "Of a dry run: the `before` of the part before this." }),
+      .meta({
+        description: "Of a dry run: the `before` of the part before this.",
+        examples: ["2026-11-24T15:00:00Z"],
+      }),
     cursor: z
       .string()
       .max(1_024)

@@ -10,6 +10,11 @@ import { problemResponses } from "../problem.ts";
 const querySchema = z.strictObject({
   ...jobFilterShape,
   limit: z.coerce.number().int().min(1).max(200).default(50),
+  total: z
+    .enum(["true", "false"])
+    .transform((text) => text === "true")
+    .optional()
+    .meta({ description: "true: also counts all jobs that match." }),
   cursor: z.string().max(1_024).optional().meta({ description: "nextCursor of the previous page." }),
 });
 const pageSchema = z.object({
@@ -19,6 +24,13 @@ const pageSchema = z.object({
     .nullable()
     .meta({ description: "Null on the last page. Other pages can be short, even empty." }),
   scanned: z.int().meta({ description: "How many jobs were searched for this page." }),
+  total: z
+    .object({
+      count: z.int(),
+      isExact: z.boolean().meta({ description: "If not, there are at least `count`." }),
+    })
+    .optional()
+    .meta({ description: "All jobs that match, with total=true." }),
 });
 const outcomeSchema = z.object({
   id: z.string(),

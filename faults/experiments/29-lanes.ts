@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Random } from "../../test/support/random.ts";
+import { check, type Verdict } from "../lib/checker.ts";
+import type { Submission } from "../lib/client.ts";
+import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import type { LanePayload } from "../lib/inside/application.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { type LaneFaults, laneFaults } from "../lib/lane-faults.ts";
+import { withoutHoldingBack, withoutLaneOrder, withoutLaneSweep } from "../lib/mutations.ts";
+import { type Testbed, withTestbed } from "../lib/testbed.ts";
+import { inLanes } from "../lib/waiting.ts";
+
+export const lanes: Experiment = {
+  number: 29,
+  title: "One at a time, or three, for each key",
+  fault:
+    "SIGKILL of workers at random, and right after a job's end, before the next one of its key is let in; some attempts fail and wait " +
+    "for their retry",
+  mustHold:
+    "of each key at most one job, or three, is under way, at one in order of submission; all jobs end",
+  async run(context) {
+    const seen = await runLanes(context, context.isQuick ? quick : full);
+    context.say("controls");
+    const controls = await Promise.all([
+      control(
+        context,
+        withoutHoldingBack,
+        ({ beyond }) => beyond > 0 && `${beyond} times more at a time than the limit`,
+      ),
+      control(
+        context,
+        withoutLaneOrder,
+        ({ outOfOrder }) => outOfOrder > 0 && `${outOfOrder} jobs began out of order`,
+      ),
+      control(
+        context,
+        withoutLaneSweep,
+        ({ notEnded }) => notEnded > 0 && `${notEnded} jobs were never let in`,
+      ),
+    ]);
+    const { verdict, faults, keys, deaths } = seen;
+    return {
+      counts: verdict.counts,
+      table: {
+        head: ["jobs", "keys", "out of order", "beyond the limit", "never begun", "deaths"],
+        rows: [[verdict.jobs.length, keys, faults.outOfOrder, faults.beyond, faults.missing, deaths]],
+      },
+      measured: [`${faults.begun} attempts began, ${faults.most} jobs of one key at a time at most`],
+      broken: [
+        ...(faults.outOfOrder > 0 ? [`${faults.outOfOrder} jobs began out of order`] : []),
+        ...(faults.beyond > 0 ? [`${faults.beyond} times more jobs were under way than the limit`] : []),
+        ...(faults.missing > 0 ? [`${faults.missing} jobs never ended at the witness`] : []),
+        ...brokenBy(verdict),
+      ],
+      controls,
+    };
+  },
+};
+
+interface Size {
+  readonly workers: number;
+  /** Keys of each limit. */
+  readonly keys: number;
+  readonly jobsEach: number;
+  readonly kills: number;
+  /** Milliseconds between two kills. */
+  readonly everyMs: number;
+  /** One job in so many kills its worker right after its end. */
+  readonly injected: number;
+}
+
+const quick: Size = { workers: 2, keys: 4, jobsEach: 10, kills: 2, everyMs: 500, injected: 40 };
+const full: Size = { workers: 3, keys: 40, jobsEach: 40, kills: 12, everyMs: 1_500, injected: 80 };
+/** Nobody is killed at random. */
+const controlled: Size = { workers: 2, keys: 4, jobsEach: 6, kills: 0, everyMs: 0, injected: 12 };
+
+const LIMITS = { single: 1, triple: 3 } as const;
+const ENDS_WITHIN_MS = 120_000;
+/** Without the sweep some jobs never end. */
+const CONTROL_ENDS_WITHIN_MS = 4_000;
+
+interface Seen {
+  readonly verdict: Verdict;
+  readonly faults: LaneFaults;
+  readonly keys: number;
+  readonly deaths: number;
+}
+
+async function runLanes(
+  context: Context,
+  size: Size,
+  { mutation, withinMs = ENDS_WITHIN_MS }: { mutation?: Mutation; withinMs?: number } = {},
+): Promise<Seen> {
+  return await withTestbed({ workers: size.workers, ...(mutation && { mutation }) }, async (testbed) => {
+    const jobs = jobsOf(size, context.random);
+    const submitted = submitInOrder(testbed, jobs);
+    for (let kill = 0; kill < size.kills; kill += 1) {
+      await sleep(size.everyMs);
+      context.random.pick(testbed.workers).signal("SIGKILL");
+    }
+    await submitted;
+    const verdict = await check(testbed, withinMs);
+    verdict.counts.faults = testbed.deaths.length;
+    const faults = laneFaults(
+      testbed.witnessed(),
+      jobs.map(({ limit, payloads }) => ({ limit, payloads })),
+    );
+    return { verdict, faults, keys: jobs.length, deaths: testbed.deaths.length };
+  });
+}
+
+interface LaneJobs {
+  readonly type: "single" | "triple";
+  readonly limit: number;
+  readonly payloads: readonly LanePayload[];
+}
+
+function jobsOf({ keys, jobsEach, injected }: Size, random: Random): LaneJobs[] {
+  return Array.from({ length: 2 * keys }, (_, index) => {
+    const type = index % 2 === 0 ? "single" : "triple";
+    const payloads = Array.from({ length: jobsEach }, (_, place) => ({
+      lane: `${type}-${index}`,
+      place,
+      ms: random.between(0, 15),
+      failures: random.next() < 0.1 ? 1 : 0,
+      ...((index * jobsEach + place) % injected === 1 && {
+        inject: { at: "finish:after", how: "kill" } as const,
+      }),
+    }));
+    return { type, limit: LIMITS[type], payloads };
+  });
+}
+
+/** The jobs of a key one after the other, the keys side by side. */
+async function submitInOrder({ client }: Testbed, lanes: readonly LaneJobs[]): Promise<void> {
+  await inLanes(lanes, lanes.length, async ({ type, payloads }) => {
+    for (const payload of payloads) {
+      const job: Submission = { type, idempotencyKey: `${payload.lane}/${payload.place}`, payload };
+      await client.submit(job);
+    }
+  });
+}
+
+async function control(
+  context: Context,
+  mutation: Mutation,
+  notice: (noticed: LaneFaults & { readonly notEnded: number }) => string | false,
+): Promise<Control> {
+  const { faults, verdict } = await runLanes(context, controlled, {
+    mutation,
+    withinMs: CONTROL_ENDS_WITHIN_MS,
+  });
+  const seen = notice({ ...faults, notEnded: verdict.counts.notEnded });
+  return { protection: mutation.name, isCaught: seen !== false, seen: seen || "nothing" };
+}
