@@ -1,5 +1,6 @@
 import { I18nProvider, RouterProvider } from "react-aria-components";
 import { Redirect, Route, Router, Switch, useLocation } from "wouter";
+import { ActsPage } from "./acts/acts-page.tsx";
 import { DoubtsPage } from "./doubts/doubts-page.tsx";
 import { ResolveProvider } from "./doubts/resolve-dialog.tsx";
 import { FailedPage } from "./failed/failed-page.tsx";
@@ -55,6 +56,7 @@ function Pages() {
       <Route path="/jobs/:id">{({ id }) => <JobPage key={id} id={decodeURIComponent(id)} />}</Route>
       <Route path="/failed" component={FailedPage} />
       <Route path="/doubts" component={DoubtsPage} />
+      <Route path="/acts" component={ActsPage} />
       <Route path="/schedules" component={SchedulesPage} />
       <Route path="/index.html">
         <Redirect to="/" replace />

@@ -59,6 +59,7 @@ function Navigation() {
     { to: "/failed", text: "Failed", badge: failed, of: "failed job" },
     { to: "/doubts", text: "In doubt", badge: inDoubt, of: "effect in doubt", ofMany: "effects in doubt" },
     { to: "/schedules", text: "Schedules" },
+    { to: "/acts", text: "Acts" },
   ];
   return (
     <nav aria-label="Pages" className={isStale ? "stale" : ""}>

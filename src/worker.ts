@@ -3,5 +3,7 @@
  *
  * @module holdfast/worker
  */
+
+export { startWorker } from "./operate/start-worker.ts";
 export type { FailedAttempt, WorkerHooks, WorkerOptions } from "./worker/hooks.ts";
-export { startWorker, type WorkerRole } from "./worker/start-worker.ts";
+export type { WorkerRole } from "./worker/start-worker.ts";

@@ -9,10 +9,16 @@ export function FailedPage() {
   const [params] = useSearchParams();
   const type = params.get("type");
   const code = params.get("code");
+  const messagePattern = params.get("messagePattern");
   return (
     <RetryProvider>
       {type !== null && code !== null ? (
-        <GroupPage key={`${type} ${code}`} type={type} code={code} />
+        <GroupPage
+          key={`${type} ${code} ${messagePattern}`}
+          type={type}
+          code={code}
+          messagePattern={messagePattern}
+        />
       ) : (
         <GroupList />
       )}

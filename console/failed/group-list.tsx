@@ -119,7 +119,7 @@ function Reason({ group }: { readonly group: Group }) {
       <To to={groupPath(group)}>
         <span className="code">{group.code}</span>
       </To>
-      <Text of={group.message} />
+      <Text of={group.messagePattern ?? group.message} />
     </span>
   );
 }

@@ -11,27 +11,28 @@ import { Empty, Loaded } from "../parts/states.tsx";
 import { useNeedsPerson } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
-import { failuresQuery, type Group, IN_DOUBT, planFor } from "./groups.ts";
+import { failuresQuery, type Group, groupPath, IN_DOUBT, planFor, type Reason } from "./groups.ts";
 import { useRetryDialog } from "./retry-dialog.tsx";
 import "../jobs/jobs.css";
 
-interface Props {
-  readonly type: string;
-  readonly code: string;
-}
-
 /** The failed jobs of one type and reason: retry one, some, or all. */
-export function GroupPage({ type, code }: Props) {
+export function GroupPage(reason: Reason) {
+  const { type, code, messagePattern } = reason;
   const failures = useQuery(failuresQuery());
   useFreshOn(useNeedsPerson().failed, failuresQuery().queryKey);
-  const { list, jobs, scanned, isPausing, searchFurther, more } = useJobList({ type, state: "failed", code });
+  const { list, jobs, scanned, isPausing, searchFurther, more } = useJobList({
+    type,
+    state: "failed",
+    code,
+    ...(messagePattern !== null && { messagePattern }),
+  });
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
   const mayRetry = useMay("operate");
-  const group = failures.data?.groups.find((found) => found.type === type && found.code === code);
+  const group = failures.data?.groups.find((found) => groupPath(found) === groupPath(reason));
   const chosen = jobs.filter(({ id }) => ids.has(id)).map(({ id }) => id);
   const empty = list.hasNextPage ? `None among the first ${count(scanned)} failed jobs.` : "None left.";
   return (
-    <Page title={code} isFilling lead={<Lead type={type} group={group} />}>
+    <Page title={code} isFilling lead={<Lead reason={reason} group={group} />}>
       <div className="list-head">
         <p role="status">{list.data !== undefined && foundText(jobs.length, scanned, list.hasNextPage)}</p>
         {isPausing && (
@@ -65,13 +66,19 @@ export function GroupPage({ type, code }: Props) {
   );
 }
 
-function Lead({ type, group }: { readonly type: string; readonly group: Group | undefined }) {
+function Lead({ reason, group }: { readonly reason: Reason; readonly group: Group | undefined }) {
   return (
     <>
-      <To to="/failed">All failures</To> · <Text of={type} />
-      {group !== undefined && (
+      <To to="/failed">All failures</To> · <Text of={reason.type} />
+      {reason.messagePattern !== null && (
         <>
           {" · "}
+          <Text of={reason.messagePattern} />
+        </>
+      )}
+      {group !== undefined && (
+        <>
+          {" · latest: "}
           <Text of={group.message} />
         </>
       )}

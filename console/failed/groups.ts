@@ -6,6 +6,9 @@ import type { RetryPart, RetryPlan } from "./retry.ts";
 /** Failures of one type for one reason. */
 export type Group = FailureGroup & { readonly id: string };
 
+/** Which failures: null stands for messages of any pattern. */
+export type Reason = Pick<FailureGroup, "type" | "code" | "messagePattern">;
+
 /** Retrying does not help these jobs; resolving the doubt does. */
 export const IN_DOUBT = "EFFECT_IN_DOUBT";
 /** Somebody stopped these jobs on purpose: they are retried only if chosen. */
@@ -24,13 +27,16 @@ export function failuresQuery() {
     queryFn: ({ signal }) => read<FailureGroups>("failures", signal),
     select: ({ groups, ...rest }): Groups => ({
       ...rest,
-      groups: groups.map((group) => ({ ...group, id: JSON.stringify([group.type, group.code]) })),
+      groups: groups.map((group) => ({
+        ...group,
+        id: JSON.stringify([group.type, group.code, group.messagePattern]),
+      })),
     }),
   });
 }
 
-export function groupPath({ type, code }: Pick<Group, "type" | "code">): string {
-  return `/failed${query({ type, code })}`;
+export function groupPath({ type, code, messagePattern }: Reason): string {
+  return `/failed${query({ type, code, messagePattern })}`;
 }
 
 /** All jobs of the chosen groups, except jobs in doubt. */
@@ -47,13 +53,19 @@ export function planFor(groups: readonly Group[], isComplete: boolean): RetryPla
 /** All failed jobs, except cancelled ones and jobs in doubt. */
 export function planForAll(groups: readonly Group[], isComplete: boolean): RetryPlan {
   const failed = groups.filter(({ code }) => code !== CANCELLED);
-  return { ...planFor(failed, isComplete), cancelled: countOf(groups, CANCELLED) };
+  const { parts: lines, ...plan } = planFor(failed, isComplete);
+  const count = lines.reduce((total, line) => total + line.count, 0);
+  // One act leaves the others alone by itself.
+  const parts = count === 0 ? [] : [{ name: "all", count, select: { all: true } as const }];
+  return { ...plan, parts, lines, cancelled: countOf(groups, CANCELLED) };
 }
 
 function countOf(groups: readonly Group[], wanted: string): number {
   return groups.filter(({ code }) => code === wanted).reduce((total, { count }) => total + count, 0);
 }
 
-function partOf({ type, code, count }: Group): RetryPart {
-  return { name: `${type}: ${code}`, count, select: { type, code } };
+function partOf({ type, code, messagePattern, count }: Group): RetryPart {
+  const filter = { type, code, ...(messagePattern !== null && { messagePattern }) };
+  const name = `${type}: ${code}${messagePattern === null ? "" : `: ${messagePattern}`}`;
+  return { name, count, select: { filter } };
 }

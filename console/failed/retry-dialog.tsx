@@ -1,13 +1,20 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
-import { Button, Label, ProgressBar } from "react-aria-components";
+import { Button, Input, Label, ProgressBar, TextField } from "react-aria-components";
 import { Bar } from "../parts/bar.tsx";
 import { Window } from "../parts/dialog.tsx";
 import { count, counted } from "../parts/format.ts";
-import { Text } from "../parts/link.tsx";
+import { Text, To } from "../parts/link.tsx";
 import { ProblemNote } from "../parts/states.tsx";
-import { serviceNow } from "../service/clock.ts";
-import { countOf, type RetryPlan, type RetryProgress, retryAll } from "./retry.ts";
+import {
+  countOf,
+  isAct,
+  LEFT,
+  type RetryPlan,
+  type RetryProgress,
+  type RetryTerms,
+  retryAll,
+} from "./retry.ts";
 
 const RetryContext = createContext<(plan: RetryPlan) => void>(() => {});
 
@@ -33,7 +40,9 @@ type Phase =
 function RetryDialog({ plan, onClose }: { readonly plan: RetryPlan; readonly onClose: () => void }) {
   const run = useRetryRun(plan);
   const { phase, progress } = run;
+  const [terms, setTerms] = useState<RetryTerms>({ reason: "", rate: "" });
   const total = countOf(plan);
+  const isMissing = isAct(plan) && terms.reason.trim() === "";
   const isRunning = phase.name === "running";
   return (
     <Window
@@ -43,7 +52,14 @@ function RetryDialog({ plan, onClose }: { readonly plan: RetryPlan; readonly onC
       isDismissable={!isRunning}
       isAlert
     >
-      {phase.name === "asking" ? <Preview plan={plan} /> : <Progress total={total} progress={progress} />}
+      {phase.name === "asking" && <Preview plan={plan} />}
+      {phase.name === "asking" && isAct(plan) && <Terms terms={terms} onChange={setTerms} />}
+      {phase.name !== "asking" && <Progress total={total} progress={progress} />}
+      {isRunning && isAct(plan) && (
+        <p className="window-text">
+          Workers do it, also without this page. <To to="/acts">All acts</To>
+        </p>
+      )}
       <p role="status" className="window-text">
         {resultText(phase, progress, total)}
       </p>
@@ -59,7 +75,11 @@ function RetryDialog({ plan, onClose }: { readonly plan: RetryPlan; readonly onC
           </Button>
         )}
         {phase.name === "asking" && (
-          <Button className="button main" onPress={run.start} isDisabled={total === 0}>
+          <Button
+            className="button main"
+            onPress={() => run.start(terms)}
+            isDisabled={total === 0 || isMissing}
+          >
             Retry {counted(total, "job")}
           </Button>
         )}
@@ -70,7 +90,45 @@ function RetryDialog({ plan, onClose }: { readonly plan: RetryPlan; readonly onC
 
 const LISTED_MAX = 8;
 
-function Preview({ plan: { parts, inDoubt, cancelled, isAtLeast } }: { readonly plan: RetryPlan }) {
+interface TermsProps {
+  readonly terms: RetryTerms;
+  readonly onChange: (terms: RetryTerms) => void;
+}
+
+const REASON_MAX = 500;
+
+function Terms({ terms, onChange }: TermsProps) {
+  return (
+    <>
+      <TextField
+        validationBehavior="aria"
+        className="field"
+        value={terms.reason}
+        onChange={(reason) => onChange({ ...terms, reason })}
+        isRequired
+        maxLength={REASON_MAX}
+      >
+        <Label>Reason</Label>
+        <Input />
+      </TextField>
+      <TextField
+        className="field"
+        value={terms.rate}
+        onChange={(rate) => onChange({ ...terms, rate })}
+        maxLength={20}
+      >
+        <Label>At most, such as 50/s (optional)</Label>
+        <Input />
+      </TextField>
+    </>
+  );
+}
+
+function Preview({
+  plan: { parts: all, lines: parts = all, inDoubt, cancelled, isAtLeast },
+}: {
+  readonly plan: RetryPlan;
+}) {
   return (
     <div className="window-text">
       <ul className="plan">
@@ -126,20 +184,27 @@ function useRetryRun(plan: RetryPlan) {
   const [phase, setPhase] = useState<Phase>({ name: "asking" });
   const [progress, setProgress] = useState<RetryProgress>({ retried: 0, skipped: 0 });
   const stopping = useRef(new AbortController());
-  useEffect(() => () => stopping.current.abort(), []);
+  useEffect(() => () => stopping.current.abort(LEFT), []);
 
-  async function run() {
+  async function run(terms: RetryTerms) {
     stopping.current = new AbortController();
     const { signal } = stopping.current;
     setPhase({ name: "running" });
     try {
-      for await (const step of retryAll(plan, serviceNow(), signal)) setProgress(step);
+      for await (const step of retryAll(plan, terms, signal)) setProgress(step);
       setPhase({ name: signal.aborted ? "stopped" : "done" });
     } catch (thrown) {
       setPhase({ name: "broken", thrown });
     }
-    await Promise.all(["failures", "jobs"].map((name) => client.invalidateQueries({ queryKey: [name] })));
+    await Promise.all(
+      ["failures", "jobs", "acts"].map((name) => client.invalidateQueries({ queryKey: [name] })),
+    );
   }
 
-  return { phase, progress, start: () => void run(), stop: () => stopping.current.abort() };
+  return {
+    phase,
+    progress,
+    start: (terms: RetryTerms) => void run(terms),
+    stop: () => stopping.current.abort(),
+  };
 }

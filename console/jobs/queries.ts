@@ -20,7 +20,10 @@ export interface JobFilter {
 }
 
 /** A filter, also by error code for the page of failures. */
-export type ListFilter = Partial<JobFilter> & { readonly code?: string };
+export type ListFilter = Partial<JobFilter> & {
+  readonly code?: string;
+  readonly messagePattern?: string;
+};
 
 const PAGE_SIZE = 100;
 const REFRESH_MS = 3_000;

@@ -13,9 +13,14 @@ const catchUps: Readonly<Record<string, string>> = {
   all: "missed ticks are caught up",
 };
 
+const overlaps: Readonly<Record<string, string>> = {
+  skip: " · skips ticks while its job runs",
+  "queue-one": " · one tick waits while its job runs",
+};
+
 /** One schedule: its next ticks, and what became of the past ones. */
 export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }) {
-  const { name, when, timeZone, jobType, catchUp, paused, next } = schedule;
+  const { name, when, timeZone, jobType, catchUp, overlap, paused, next } = schedule;
   return (
     <section className="section schedule" aria-label={name}>
       <div className="section-head">
@@ -28,6 +33,7 @@ export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }
       <PauseNote paused={paused} />
       <p className="quiet">
         <Text of={when} /> · runs <Text of={jobType} /> · {catchUps[catchUp] ?? catchUp}
+        {overlaps[overlap]}
       </p>
       <h3>Past</h3>
       <TickStrip name={name} timeZone={timeZone} />

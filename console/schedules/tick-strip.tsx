@@ -62,6 +62,7 @@ function markOf({ jobId, state }: PastTick): MarkName {
 const GONE = "ran; its job was removed";
 
 function meaningOf(tick: PastTick): string {
+  if (tick.overlap !== null) return "skipped, or waiting: an earlier job had not ended";
   return tick.jobId !== null && tick.state === null ? GONE : wordOf(markOf(tick));
 }
 

@@ -1,5 +1,6 @@
 // What the service answers: its own types, so that a change there fails to compile here.
 import type { Caller, Scope } from "../../src/config/api-keys.ts";
+import type { ActStatus } from "../../src/operate/acts.ts";
 import type { AuditEntry } from "../../src/operate/audit-log.ts";
 import type { Doubt as FullDoubt } from "../../src/operate/doubts.ts";
 import type { FailureGroup, FailureGroups } from "../../src/operate/failure-groups.ts";
@@ -23,6 +24,7 @@ import type {
 import type { ListedJob } from "../../src/status/job-status.ts";
 
 export type {
+  ActStatus,
   AuditEntry,
   Caller,
   FailureGroup,

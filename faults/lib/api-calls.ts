@@ -25,7 +25,7 @@ const bodies: Record<string, object> = {
     children: [{ type: submission.type, payload: submission.payload }],
   },
   // Matches no job; the work for Redis is the same.
-  "POST /failures/retry": { type: "tick", before: "2020-01-01T00:00:00Z" },
+  "POST /jobs/acts": { act: "retry", filter: { type: "tick", to: "2020-01-01T00:00:00Z" }, dryRun: true },
   "POST /jobs/{id}/effects/{name}/resolve": { as: "done", evidence: "The fault laboratory's" },
   "POST /store/accept-loss": { evidence: "Nothing is lost" },
   "POST /queues/{name}/pause": { reason: "The fault laboratory's" },

@@ -12,6 +12,7 @@ export interface FilterOptions {
   readonly tag?: string;
   readonly code?: string;
   readonly error?: string;
+  readonly messagePattern?: string;
   readonly key?: string;
   readonly from?: string;
   readonly to?: string;
@@ -28,6 +29,10 @@ export function addFilterOptions(command: Command, states: readonly string[] = j
     .option("--tag <tag>", "only jobs submitted with this tag")
     .option("--code <code>", "only jobs that failed with this code, e.g. HANDLER_FAILED")
     .option("--error <text>", "only jobs whose error contains this text, in upper or lower case")
+    .option(
+      "--message-pattern <text>",
+      "only jobs whose error reads like this without numbers, ids and quoted parts, as failures list prints it",
+    )
     .option("--key <key>", "only each type's job with this idempotency key")
     .option("--from <instant>", "only jobs submitted at or after this, e.g. 2026-12-01T09:00:00Z")
     .option("--to <instant>", "only jobs submitted before this")
@@ -42,10 +47,10 @@ export async function filterOf(
 ): Promise<JobFilter> {
   const { jobFilterSchema } = await import("../operate/job-filter.ts");
   const { queue, type, state, tag, code, error: errorText, key: idempotencyKey } = options;
-  const { from, to, endedFrom, endedTo } = options;
+  const { messagePattern, from, to, endedFrom, endedTo } = options;
   requireState(state, states);
   requireCode(code);
-  const kind = { queue, type, state, tag, code, errorText, idempotencyKey };
+  const kind = { messagePattern, queue, type, state, tag, code, errorText, idempotencyKey };
   const parsed = jobFilterSchema.safeParse({ ...kind, from, to, endedFrom, endedTo });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -60,6 +65,7 @@ const flags: Readonly<Record<keyof JobFilterText, readonly [flag: keyof FilterOp
   tag: ["tag", "1 to 64 letters, digits and . _ : @ / -, the first a letter or digit"],
   code: ["code", "a code of docs/errors.md, e.g. HANDLER_FAILED"],
   errorText: ["error", "1 to 200 characters"],
+  messagePattern: ["messagePattern", "1 to 200 characters"],
   idempotencyKey: ["key", "at most 512 characters"],
   from: ["from", "an instant such as 2026-12-01T09:00:00Z"],
   to: ["to", "an instant such as 2026-12-01T09:00:00Z"],

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { readDotEnv } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { addActsCommands } from "./commands/acts.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDevCommand } from "./commands/dev.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
@@ -70,6 +71,7 @@ function program(): Command {
   addStatusCommand(holdfast);
   addOverviewCommand(holdfast);
   addJobsCommands(holdfast);
+  addActsCommands(holdfast);
   addFailuresCommands(holdfast);
   addDoubtsCommands(holdfast);
   addSchedulesCommands(holdfast);

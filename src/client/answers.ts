@@ -1,5 +1,7 @@
 // What the API answers, by its own types, so that a change there fails to compile here.
 import type { ResolvedJob } from "../effect/resolve-doubt.ts";
+import type { MatchingGroup } from "../operate/act-matches.ts";
+import type { ActStatus, ActPreview as StoredActPreview } from "../operate/acts.ts";
 import type { AuditEntry } from "../operate/audit-log.ts";
 import type { Doubt as StoredDoubt } from "../operate/doubts.ts";
 import type { FailureGroup, FailureGroups } from "../operate/failure-groups.ts";
@@ -8,11 +10,11 @@ import type { History, HistoryMark, HistoryPoint } from "../operate/history.ts";
 import type { JobDetail } from "../operate/job-detail.ts";
 import type { JobPage } from "../operate/list-jobs.ts";
 import type { QueueView } from "../operate/queues.ts";
-import type { MatchingGroup, RetriedFailed } from "../operate/retry-failed.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "../schedule/schedule-status.ts";
 import type { ListedJob } from "../status/job-status.ts";
 
 export type {
+  ActStatus,
   AuditEntry,
   FailureGroup,
   FailureGroups,
@@ -32,8 +34,11 @@ export type {
 /** An effect in doubt. */
 export type Doubt = Omit<StoredDoubt, "dedupKey">;
 
-/** What was retried, with `before` in ISO 8601. */
-export type RetriedJobs = Omit<RetriedFailed, "before"> & { readonly before: string };
+/** What an act on many jobs would do, with `before` in ISO 8601. */
+export type ActPreview = Omit<StoredActPreview, "before"> & {
+  readonly before: string;
+  readonly count: number;
+};
 
 /** Why a tick did or did not run, also as a sentence. */
 export type ExplainedTick = TickExplanation & { readonly text: string };

@@ -115,3 +115,9 @@ export function isoText(name: string, date: Date): string {
   const issue = { pointer: `/${name}`, message: "expected a valid date" };
   throw new HoldfastError("INVALID_REQUEST", `${issue.pointer}: ${issue.message}`, { issues: [issue] });
 }
+
+/** A string of RFC 9651 in UTF-8: each character of a header is one byte. */
+export function headerText(text: string): string {
+  const bytes = new TextEncoder().encode(`"${text.replaceAll(/["\\]/g, "\\$&")}"`);
+  return String.fromCharCode(...bytes);
+}

@@ -11,6 +11,7 @@ export type { JobState } from "../queue/job-state.ts";
 export type { JobStatus } from "../status/job-status.ts";
 export type { ProducibleJob, Submission, SubmitOptions, SubmitResult } from "../submit/producer.ts";
 export type { Receipt } from "../submit/submitter.ts";
+export type { ActQuery, JobsQuery, StartActQuery } from "./acts.ts";
 export type * from "./answers.ts";
 export type { ClientOptions } from "./api.ts";
 export { type Abortable, type Client, createClient, type PayloadOf } from "./client.ts";
@@ -20,5 +21,4 @@ export type {
   ClientResolution,
   ListQuery,
   OperatorCalls,
-  RetryQuery,
 } from "./operator.ts";

@@ -1,5 +1,5 @@
-import type { JobState } from "../queue/job-state.ts";
 import type { Receipt } from "../submit/submitter.ts";
+import { type ActCalls, actCalls, type JobsQuery } from "./acts.ts";
 import { readAnswer } from "./answer.ts";
 import type {
   AuditEntry,
@@ -13,53 +13,17 @@ import type {
   PastTick,
   QueueView,
   ResolvedJob,
-  RetriedJobs,
   ScheduleStatus,
 } from "./answers.ts";
-import { type Api, isoText, query } from "./api.ts";
+import { type Api, headerText, isoText, query } from "./api.ts";
 
-export interface ListQuery {
-  readonly queue?: string;
-  readonly type?: string;
-  readonly state?: JobState;
-  /** Why they failed, e.g. `HANDLER_FAILED`. */
-  readonly code?: string;
-  /** Submitted with this tag. */
-  readonly tag?: string;
-  /** A part of the error's message, in upper or lower case. */
-  readonly errorText?: string;
-  readonly idempotencyKey?: string;
-  /** Submitted at or after this. */
-  readonly from?: Date;
-  /** Submitted before this. */
-  readonly to?: Date;
-  /** Ended at or after this. */
-  readonly endedFrom?: Date;
-  /** Ended before this. */
-  readonly endedTo?: Date;
+export interface ListQuery extends JobsQuery {
   /** Also counts all jobs that match. @default false */
   readonly total?: boolean;
   /** 1 to 200. @default 50 */
   readonly limit?: number;
   /** `nextCursor` of the page before. */
   readonly cursor?: string;
-}
-
-/** Which failed jobs to retry. Cancelled jobs and jobs in doubt are retried only if their code is given. */
-export interface RetryQuery {
-  readonly type?: string;
-  /** Why they failed, e.g. `HANDLER_FAILED`. */
-  readonly code?: string;
-  /** Instead of type and code: every failed job. */
-  readonly all?: true;
-  /** Only jobs that failed by then, so that jobs that fail again are not retried for ever. */
-  readonly before: Date;
-  /** 1 to 500. @default 100 */
-  readonly limit?: number;
-  /** `nextCursor` of the answer before. */
-  readonly cursor?: string;
-  /** Changes nothing, and returns what would be retried. @default false */
-  readonly dryRun?: boolean;
 }
 
 export interface ClientResolution {
@@ -75,7 +39,7 @@ export interface ClientResolution {
  * What an operator can do. Reads are sent again as submissions are. What changes something is sent once: after
  * `API_UNREACHABLE` or `STORE_UNAVAILABLE` it may have been done, so look before you repeat it.
  */
-export interface OperatorCalls {
+export interface OperatorCalls extends ActCalls {
   /** Lists jobs: ended ones with the latest first, the others with the next to run first. */
   list(query?: ListQuery): Promise<JobPage>;
   /** Everything known of a job. @throws HoldfastError `JOB_NOT_FOUND` */
@@ -92,8 +56,6 @@ export interface OperatorCalls {
   delete(id: string): Promise<void>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
-  /** Retries failed jobs, the oldest failure first; again with `nextCursor` until that is null. */
-  retryFailed(query: RetryQuery): Promise<RetriedJobs>;
   /** Lists effects in doubt, the oldest first. @param page `limit` is 1 to 200, 50 by default */
   doubts(page?: { readonly limit?: number; readonly offset?: number }): Promise<readonly Doubt[]>;
   /**
@@ -174,8 +136,7 @@ export function operatorCalls(api: Api): OperatorCalls {
       await api.once({ path: jobPath(id), method: "DELETE" });
     },
     failures: () => read("/failures"),
-    retryFailed: ({ before, ...wanted }) =>
-      change("/failures/retry", { ...wanted, before: isoText("before", before) }),
+    ...actCalls(api),
     async doubts(page = {}) {
       const { doubts } = await read<{ doubts: Doubt[] }>(`/doubts${query({ ...page })}`);
       return doubts;
@@ -253,12 +214,6 @@ function scheduleCalls(api: Api): Pick<OperatorCalls, ScheduleCalls> {
 async function readHealth(response: Response): Promise<unknown> {
   const isProblem = response.headers.get("content-type")?.startsWith("application/json") !== true;
   return isProblem ? await readAnswer(response) : await response.json();
-}
-
-/** A string of RFC 9651 in UTF-8: each character of a header is one byte. */
-function headerText(text: string): string {
-  const bytes = new TextEncoder().encode(`"${text.replaceAll(/["\\]/g, "\\$&")}"`);
-  return String.fromCharCode(...bytes);
 }
 
 function jobPath(id: string): string {

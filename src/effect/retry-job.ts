@@ -11,9 +11,13 @@ const script = loadScript(import.meta.url, "retry.lua", nowLua, retryFailedJobLu
 /**
  * Returns a failed job to its queue with all its attempts before it, and keeps its ledger.
  *
- * @param reason only if it is still failed for this reason, as Redis holds it
+ * @param only if it is still failed for this reason, as Redis holds it, and failed before this, in milliseconds since 1970
  */
-export async function retryJob({ client, keys }: QueueStore, id: string, reason = ""): Promise<Retried> {
-  const args = [keys.start, id, keys.ledgerStart, reason];
+export async function retryJob(
+  { client, keys }: QueueStore,
+  id: string,
+  { reason = "", before }: { readonly reason?: string; readonly before?: number } = {},
+): Promise<Retried> {
+  const args = [keys.start, id, keys.ledgerStart, reason, before ?? ""];
   return (await script.run(client, [keys.joinedJobs], args)) as Retried;
 }

@@ -5,13 +5,14 @@
 
   KEYS[1] jobs joined to ledgers; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] ledger key prefix
-  ARGV[4] for which reason it must have failed; empty for any
+  ARGV[4] for which reason it must have failed; empty for any   ARGV[5] before when, in milliseconds; empty for any time
 
   Returns "retried", "not-failed" or "missing"
 ]]
 local prefix, id = ARGV[1], ARGV[2]
 if not jobExists(prefix, id) then return "missing" end
 if ARGV[4] ~= "" and failureReason(prefix, id) ~= ARGV[4] then return "not-failed" end
+if ARGV[5] ~= "" and endedAt(prefix, id) >= tonumber(ARGV[5]) then return "not-failed" end
 if not retryFailedJob(prefix, id) then return "not-failed" end
 local dedupKey = dedupKeyOf(prefix, id)
 local ledger = dedupKey and ARGV[3] .. dedupKey

@@ -13,6 +13,7 @@ import { watchMethods } from "./methods.ts";
 import type { ApiParts } from "./parts.ts";
 import { asHoldfastError, PROBLEM_TYPE, prepareProblem } from "./problem.ts";
 import { limitRates } from "./rate-limits.ts";
+import { addActRoutes } from "./routes/acts.ts";
 import { addDoubtRoutes } from "./routes/doubts.ts";
 import { addFailureRoutes } from "./routes/failures.ts";
 import { addHealthRoutes } from "./routes/health.ts";
@@ -86,6 +87,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   addJobStatusRoute(server, parts);
   addJobDetailRoute(server, parts);
   addJobOperationRoutes(server, parts);
+  addActRoutes(server, parts);
   addFailureRoutes(server, parts);
   addDoubtRoutes(server, parts);
   addScheduleRoutes(server, parts);

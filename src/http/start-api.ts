@@ -2,7 +2,7 @@ import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { cannotListen, urlOf } from "../lib/listening.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
-import { openOperator } from "../operate/operator.ts";
+import { internalSubmitter, openOperator } from "../operate/operator.ts";
 import { openOverviewWatch } from "../operate/watch-overview.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
 import { openReadiness } from "../queue/readiness.ts";
@@ -51,7 +51,8 @@ export async function startApi(
   measureClock(metrics, path.clock);
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   measureMissedTicks(metrics, missedTicks, application.schedules, path.clock);
-  const operator = openOperator(application, path.stores, settings, events);
+  const submitAct = internalSubmitter(path, settings);
+  const operator = openOperator(application, path.stores, settings, async () => submitAct, events);
   const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
   const overview = openOverviewWatch({
     stores: path.stores,

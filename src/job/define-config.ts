@@ -1,6 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { JobContract, JobHandler } from "./define-job.ts";
 import type { Schedule } from "./define-schedule.ts";
+import { INTERNAL_QUEUE } from "./internal-queue.ts";
 import { type QueueDefinition, type QueueSettings, queueFaults, queueSettings } from "./queue-settings.ts";
 import type { Schema } from "./schema.ts";
 
@@ -68,6 +69,9 @@ export function defineConfig(definition: ApplicationDefinition): Application {
     ...schedules
       .filter(({ job }) => !jobs.includes(job))
       .map(({ name, job }) => `schedule "${name}": its job "${job.type}" is not listed in jobs`),
+    ...(queues.includes(INTERNAL_QUEUE)
+      ? [`queue "${INTERNAL_QUEUE}": Holdfast's own jobs wait there; choose another name`]
+      : []),
     ...Object.entries(declared).flatMap(([name, settings]) => queueFaults(name, settings, queues)),
     ...dividedKeys(jobs, (queue) => declared[queue]?.partitions ?? 1),
   ];

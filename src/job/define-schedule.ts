@@ -25,12 +25,19 @@ export interface CatchUp {
   readonly windowMs: number;
 }
 
+/**
+ * What happens to a tick whose schedule's former job has not ended. `allow`: its job is submitted all the same. `skip`: the tick is
+ * skipped. `queue-one`: one tick waits until that job has ended; further ones are skipped.
+ */
+export type Overlap = "allow" | "skip" | "queue-one";
+
 /** When a job is due, and with which payload. */
 export interface Schedule {
   readonly name: string;
   readonly job: JobContract;
   readonly payload: (tick: Tick) => unknown;
   readonly catchUp: CatchUp;
+  readonly overlap: Overlap;
   readonly timetable: Timetable;
   /** The timetable without `startAt` and `endAt`. */
   readonly pattern: Timetable;
@@ -58,6 +65,8 @@ interface ScheduleBase<PayloadIn> {
    * @example { mode: "all", max: 24, windowMs: 86_400_000 }
    */
   readonly catchUp?: { readonly mode: CatchUp["mode"]; readonly max?: number; readonly windowMs?: number };
+  /** What happens to a tick while the job of an earlier one has not ended. @default "allow" */
+  readonly overlap?: Overlap;
   /** The first instant at which there can be a tick. @default none */
   readonly startAt?: Date;
   /** From this instant on there is no tick. @default none */
@@ -101,6 +110,7 @@ const catchUpSchema = z.strictObject({
 
 const limitsSchema = z
   .object({
+    overlap: z.enum(["allow", "skip", "queue-one"]).default("allow"),
     startAt: z.date().optional(),
     endAt: z.date().optional(),
     jitterMs: z.number().int().min(0).max(DAY_MS).default(0),
@@ -134,13 +144,14 @@ export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<Payload
     throw invalid(name, `catchUp.${issue?.path.join(".")}: ${issue?.message}`);
   }
   const limits = limitsOf(definition);
-  const { jitterMs, startAt, endAt } = limits;
+  const { jitterMs, startAt, endAt, overlap } = limits;
   const { pattern, when, timeZone } = patternOf(definition);
   return {
     name,
     job,
     payload,
     catchUp: catchUp.data,
+    overlap,
     timetable: between(pattern, startAt?.getTime(), endAt?.getTime()),
     pattern,
     jitterMs,
@@ -151,10 +162,10 @@ export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<Payload
 
 type Limits = z.output<typeof limitsSchema>;
 
-type Bounded = Pick<ScheduleBase<unknown>, "name" | "startAt" | "endAt" | "jitterMs">;
+type Bounded = Pick<ScheduleBase<unknown>, "name" | "startAt" | "endAt" | "jitterMs" | "overlap">;
 
-function limitsOf({ name, startAt, endAt, jitterMs }: Bounded): Limits {
-  const limits = limitsSchema.safeParse({ startAt, endAt, jitterMs });
+function limitsOf({ name, startAt, endAt, jitterMs, overlap }: Bounded): Limits {
+  const limits = limitsSchema.safeParse({ startAt, endAt, jitterMs, overlap });
   if (limits.success) return limits.data;
   const [issue] = limits.error.issues;
   throw invalid(name, `${issue?.path.join(".")}: ${issue?.message}`);

@@ -1,18 +1,21 @@
 import { z } from "zod";
-import { decryptEffectText, effectName } from "../effect/ledger-texts.ts";
+import { decryptEffectText, effectName, encryptEffectText } from "../effect/ledger-texts.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
 import { inTime } from "../redis/redis-errors.ts";
+import type { ActPayload, ActProgress } from "./act-on-many.ts";
+import { describeFilter } from "./job-filter.ts";
 
-/** A doubt that was resolved, jobs that were deleted, or a loss of data that was accepted. What is about many jobs names none. */
+/** A doubt that was resolved, jobs that were deleted, an act on many jobs, or a loss of data that was accepted. What is about many jobs names none, or the act. */
 export const auditEntrySchema = z.object({
   at: z.iso.datetime(),
   jobId: z.string(),
   effect: z.string(),
-  as: z
-    .string()
-    .meta({ description: "done or not-done; deleted for jobs; loss-accepted for a loss of data" }),
+  as: z.string().meta({
+    description:
+      "done or not-done; deleted; loss-accepted for a loss of data; retry-started, retry-done, retry-stopped and the like for acts on many jobs",
+  }),
   evidence: z.string(),
   by: z.string().meta({ description: "The name of the API key, or where it was done." }),
 });
@@ -36,7 +39,7 @@ const ENTRIES_MAX = 100_000;
 /** @param entry its evidence is stored as it is */
 export async function appendToAuditLog(
   { client, keys }: QueueStore,
-  entry: { readonly as: string; readonly evidence: string; readonly by: string },
+  entry: { readonly job?: string; readonly as: string; readonly evidence: string; readonly by: string },
 ): Promise<void> {
   const fields = Object.entries({ job: "", dedupKey: "", effect: "", ...entry }).flat();
   await client.xadd(keys.audit, "MAXLEN", "~", ENTRIES_MAX, "*", ...fields);
@@ -53,4 +56,32 @@ function entryOf(store: QueueStore, id: string, fields: readonly string[]): Audi
     evidence: decryptedOrWhyNot(() => decryptEffectText(store, stored, "evidence", field("evidence"))),
     by: field("by"),
   };
+}
+
+const NO_EFFECT = { dedupKey: "", name: "" };
+
+interface RecordedAct {
+  readonly id: string;
+  readonly act: Pick<ActPayload, "act" | "filter" | "reason" | "by">;
+  readonly outcome: "started" | "done" | "stopped";
+  readonly progress?: Pick<ActProgress, "total" | "done" | "skipped"> | undefined;
+}
+
+/** Writes down what an act on many jobs has done, and why. */
+export async function recordAct(
+  store: QueueStore,
+  { id, act, outcome, progress }: RecordedAct,
+): Promise<void> {
+  const { filter, reason, by } = act;
+  const counts =
+    progress === undefined
+      ? ""
+      : ` (${progress.done} of ${progress.total} done, ${progress.skipped} skipped)`;
+  const evidence = encryptEffectText(
+    store,
+    NO_EFFECT,
+    "evidence",
+    `${describeFilter(filter)}${counts}: ${reason}`,
+  );
+  await appendToAuditLog(store, { job: id, as: `${act.act}-${outcome}`, evidence, by });
 }

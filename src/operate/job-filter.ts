@@ -4,6 +4,7 @@ import { queueOfId } from "../job/job-id.ts";
 import { tagSchema } from "../job/tags.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { jobStates } from "../queue/job-state.ts";
+import { messagePattern as patternOf } from "../queue/message-pattern.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
 import type { ListedJob } from "../status/job-status.ts";
 
@@ -11,13 +12,30 @@ const codes = Object.keys(errorCodes) as ErrorCode[];
 
 /** An instant: ISO 8601 from outside, milliseconds since 1970 inside. */
 const instant = (description: string) =>
-  z.iso.datetime({ offset: true }).transform(Date.parse).optional().meta({ description });
+  z.iso
+    .datetime({ offset: true })
+    .meta({ description, examples: ["2026-11-24T00:00:00Z"] })
+    .transform(Date.parse)
+    .optional();
 
 /** The members of a filter, for schemas that have more. */
 export const jobFilterShape = {
-  queue: z.string().min(1).max(64).optional(),
-  type: z.string().min(1).max(64).optional(),
-  state: z.enum(jobStates).optional(),
+  queue: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .meta({ examples: ["default"] }),
+  type: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .meta({ examples: ["welcome-email"] }),
+  state: z
+    .enum(jobStates)
+    .optional()
+    .meta({ examples: ["failed"] }),
   tag: tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
   code: z
     .enum(codes)
@@ -29,6 +47,10 @@ export const jobFilterShape = {
     .max(200)
     .optional()
     .meta({ description: "A part of the error's message, in upper or lower case." }),
+  messagePattern: z.string().min(1).max(200).optional().meta({
+    description:
+      "How the error's message reads without numbers, ids, addresses and quoted parts, as `GET /failures` returns it.",
+  }),
   idempotencyKey: z
     .string()
     .max(512)
@@ -68,8 +90,9 @@ function matchesKind(job: FilteredJob, { queue, type, state, tag, idempotencyKey
   );
 }
 
-function matchesError({ error }: FilteredJob, { code, errorText }: JobFilter): boolean {
+function matchesError({ error }: FilteredJob, { code, errorText, messagePattern }: JobFilter): boolean {
   return (
+    (messagePattern === undefined || (error !== null && patternOf(error.message) === messagePattern)) &&
     (code === undefined || error?.code === code) &&
     (errorText === undefined || (error !== null && containsText(error.message, errorText)))
   );
@@ -91,6 +114,7 @@ function isWithin(time: string | null, from: number | undefined, to: number | un
 
 /** The filter for people: `failed jobs of type welcome-email with the tag customer:42`. */
 export function describeFilter(filter: JobFilter): string {
+  const { messagePattern } = filter;
   const { queue, type, state, tag, code, errorText, idempotencyKey, from, to, endedFrom, endedTo } = filter;
   const parts = [
     state === undefined ? "jobs" : `${state} jobs`,
@@ -99,6 +123,7 @@ export function describeFilter(filter: JobFilter): string {
     tag !== undefined && `with the tag ${tag}`,
     code !== undefined && `that failed with ${code}`,
     errorText !== undefined && `whose error contains ${JSON.stringify(errorText)}`,
+    messagePattern !== undefined && `whose error reads like ${JSON.stringify(messagePattern)}`,
     idempotencyKey !== undefined && `with the key ${JSON.stringify(idempotencyKey)}`,
     from !== undefined && `submitted at or after ${isoTime(from)}`,
     to !== undefined && `submitted before ${isoTime(to)}`,

@@ -55,6 +55,8 @@ export interface Walk {
   readonly cursor?: string | undefined;
   /** Only jobs in these states. @default all */
   readonly states?: readonly JobState[];
+  /** Of ended jobs, the one that ended first first. @default false */
+  readonly oldestFirst?: boolean;
 }
 
 export interface Walked<Item> {
@@ -79,7 +81,8 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
 
   /** Redis alone decides, except about keys and about errors. */
   async function idsMatching(ids: readonly string[], filter: JobFilter): Promise<readonly string[]> {
-    if (filter.idempotencyKey === undefined) return await withErrorText(ids, filter);
+    const { messagePattern, idempotencyKey } = filter;
+    if (messagePattern === undefined && idempotencyKey === undefined) return await withErrorText(ids, filter);
     return (await readMatching(ids, filter)).map(({ id }) => id);
   }
 
@@ -127,7 +130,7 @@ async function walkLists<Item>(
   stores: QueueStores,
   application: ListedApplication,
   filter: JobFilter,
-  { limit, cursor, states = jobStates }: Walk,
+  { limit, cursor, states = jobStates, oldestFirst = false }: Walk,
   matching: Matching<Item>,
 ): Promise<Walked<Item>> {
   const lists = listsOf(stores, application, filter, states);
@@ -140,7 +143,7 @@ async function walkLists<Item>(
     const list: JobList | undefined = lists[position.list];
     if (list === undefined) break;
     const most = Math.min(limit - found.length, READ_TOGETHER);
-    const slice = await findJobs(stores.of(list.queue), list, position.at, filter, most);
+    const slice = await findJobs(stores.of(list.queue), list, position.at, filter, most, oldestFirst);
     found.push(...(await matching(slice.ids, filter)));
     scanned += slice.scanned;
     position = slice.isEnd ? startOf(lists, position.list + 1) : { list: position.list, at: slice.next };
@@ -176,7 +179,8 @@ const endedStates: ReadonlySet<JobState> = new Set(["completed", "failed"]);
 
 function isPossible(state: JobState, filter: JobFilter): boolean {
   const isAboutEnd = filter.endedFrom !== undefined || filter.endedTo !== undefined;
-  const isAboutError = filter.code !== undefined || filter.errorText !== undefined;
+  const { code, errorText, messagePattern } = filter;
+  const isAboutError = [code, errorText, messagePattern].some((member) => member !== undefined);
   return (
     (filter.state ?? state) === state &&
     (!isAboutEnd || endedStates.has(state)) &&

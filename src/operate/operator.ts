@@ -4,9 +4,11 @@ import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
 import { retryJob } from "../effect/retry-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { jobNotFound, queueOfId } from "../job/job-id.ts";
-import type { Running } from "../lib/running.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { cancelJob } from "../queue/cancel-job.ts";
+import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
 import { readLayouts } from "../queue/layouts.ts";
 import { readQueueMemory } from "../queue/queue-memory.ts";
@@ -15,7 +17,10 @@ import { redisNow } from "../redis/clock.ts";
 import { connectRedis } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openStatusReader } from "../status/read-status.ts";
+import { createSubmitter, type Submitter } from "../submit/submitter.ts";
 import { createEvents } from "../telemetry/events.ts";
+import { internalApplication } from "./act-on-many.ts";
+import { type ActOperator, openActOperator } from "./acts.ts";
 import { type AuditEntry, readAuditLog } from "./audit-log.ts";
 import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "./clean-jobs.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
@@ -26,7 +31,6 @@ import type { JobFilter } from "./job-filter.ts";
 import { type JobTotal, openJobLists } from "./job-lists.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
 import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues.ts";
-import { type FailedQuery, markRetried, type RetriedFailed, retryFailed } from "./retry-failed.ts";
 import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
 
 /** Why a loss is accepted, and by whom. The audit log keeps both. */
@@ -78,12 +82,6 @@ export interface Operator {
   clean(query: CleanQuery): Promise<Cleaned>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
-  /**
-   * Retries failed jobs, the oldest failure first. Cancelled jobs and jobs in doubt are retried only if their code is given.
-   *
-   * @throws HoldfastError `INVALID_REQUEST` without a filter, and for an invalid cursor
-   */
-  retryFailed(query: FailedQuery): Promise<RetriedFailed>;
   /** Lists effects in doubt, the oldest first. */
   doubts(offset: number, limit: number): Promise<Doubt[]>;
   doubtCounts(): Promise<ReadonlyMap<string, DoubtCount>>;
@@ -109,6 +107,8 @@ export interface Operator {
    * @throws HoldfastError `INVALID_REQUEST`, `QUEUE_NOT_FOUND`
    */
   history(query: HistoryQuery): Promise<History>;
+  /** Retry, cancel or delete many jobs. */
+  readonly acts: ActOperator;
   /** Pause, resume and limit queues. */
   readonly queues: QueueOperator;
   /** Pause and resume schedules. */
@@ -137,23 +137,33 @@ export async function createOperator(
 ): Promise<StandaloneOperator> {
   const settings = readSettings(env);
   const redis = await connectRedis(settings, "fail-fast");
-  const { stop } = redis;
   const layouts = await readLayouts(redis.client, settings.HOLDFAST_PREFIX, application.queues).catch(
     async (error: unknown) => {
-      await stop();
+      await redis.stop();
       throw error;
     },
   );
   const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, layouts);
-  const operator = openOperator(application, stores, settings);
+  // Most operators only look.
+  let acting: Promise<ConnectedQueues> | undefined;
+  const operator = openOperator(application, stores, settings, async () => {
+    acting ??= connectQueues(internalApplication, settings, "fail-fast", undefined, "guest");
+    return internalSubmitter(await acting, settings);
+  });
+  const stop = stopOnce(async () => stopAll(acting === undefined ? [redis] : [redis, await acting]));
   return { ...operator, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Opens an operator on a connection. */
+/**
+ * Opens an operator on a connection.
+ *
+ * @param submitAct returns what submits Holdfast's own jobs
+ */
 export function openOperator(
   application: Application,
   stores: QueueStores,
   settings: Settings,
+  submitAct: () => Promise<Submitter["submit"]>,
   events = createEvents(),
 ): Operator {
   const { queues } = application;
@@ -188,11 +198,6 @@ export function openOperator(
     countEnded: (filter) => inTime(lists.count(filter, endedStates)),
     clean: (query) => inTime(cleanJobs(stores, lists, query)),
     failures: () => inTime(readFailureGroups(partitions())),
-    async retryFailed(query) {
-      const done = await inTime(retryFailed(stores, queues, query));
-      await markRetried(stores, query, done);
-      return done;
-    },
     async doubts(offset, limit) {
       const lists = await inTime(
         Promise.all(partitions().map((store) => listDoubts(store, 0, offset + limit))),
@@ -215,7 +220,8 @@ export function openOperator(
         const since = await acceptLoss(store, acceptance);
         return since === undefined ? [] : [store.queue];
       };
-      return (await inTime(Promise.all(partitions().map(accept)))).flat();
+      const all = [...partitions(), stores.of(INTERNAL_QUEUE)];
+      return (await inTime(Promise.all(all.map(accept)))).flat();
     },
     async knownNames() {
       const memory = await inTime(readQueueMemory(stores.client, settings.HOLDFAST_PREFIX));
@@ -231,10 +237,20 @@ export function openOperator(
         redisNow(stores.client).then((now) => readHistory(searched, query, Math.floor(now))),
       );
     },
+    acts: openActOperator({
+      stores,
+      lists,
+      submit: (...submission) => submitAct().then((submit) => submit(...submission)),
+    }),
     queues: inTimeAll(openQueueOperator(stores, queues)),
     schedules: openScheduleOperator(stores, application.schedules, settings),
-    auditTrail: (limit) => readAuditLog(partitions(), limit),
+    auditTrail: (limit) => readAuditLog([...partitions(), stores.of(INTERNAL_QUEUE)], limit),
   };
+}
+
+/** Submits Holdfast's own jobs. */
+export function internalSubmitter(queues: ConnectedQueues, settings: Settings): Submitter["submit"] {
+  return createSubmitter(internalApplication, queues, settings, createEvents()).submit;
 }
 
 function inTimeAll(operator: QueueOperator): QueueOperator {

@@ -1,19 +1,23 @@
 import { type Failure, parseFailure } from "../job/failure.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { loadScript } from "../redis/script.ts";
-import { jobStateLua } from "./includes.ts";
+import { jobStateLua, messagePatternLua } from "./includes.ts";
+import { codesForLua } from "./message-pattern.ts";
 import type { QueueStore, QueueStores } from "./queue-store.ts";
 import { decryptedOrWhyNot, unlessWrongType } from "./readable.ts";
 
-/** A failed job; empty texts where it is gone. */
-export interface StoredFailure {
+/** A job, in so far as acts on many care; empty texts where it is gone. */
+export interface StoredKind {
   readonly id: string;
   readonly type: string;
-  /** As Redis holds it, for `readFailure`. */
+  /** As Redis holds it; also where an earlier attempt failed. */
   readonly reason: string;
+  /** In milliseconds since 1970; 0 where it has not ended. */
+  readonly finishedAt: number;
+  readonly isCompleted: boolean;
 }
 
-/** Failed jobs of one type and code. */
+/** Failed jobs of one type and code whose messages have one pattern. */
 export interface StoredFailureGroup {
   readonly type: string;
   readonly count: number;
@@ -23,10 +27,12 @@ export interface StoredFailureGroup {
   readonly latestId: string;
   /** Of the latest, as Redis holds it. */
   readonly reason: string;
+  /** Empty where the message is encrypted: then it is one job. */
+  readonly pattern: string;
 }
 
-const script = loadScript(import.meta.url, "failures.lua", jobStateLua);
-const GROUP_VALUES = 6;
+const script = loadScript(import.meta.url, "failures.lua", jobStateLua, messagePatternLua);
+const GROUP_VALUES = 7;
 
 /** Why a job failed; a message that cannot be decrypted says so. */
 export function readFailure(store: QueueStore, jobId: string, reason: string): Failure {
@@ -48,20 +54,21 @@ export async function readFailures(
   return await Promise.all(ids.map(read));
 }
 
-/** Reads jobs that failed until an instant, in milliseconds since 1970, those that failed first first. */
-export async function readFailedUntil(
-  { client, keys }: QueueStore,
-  until: number,
-  offset: number,
-  limit: number,
-): Promise<StoredFailure[]> {
-  const ids = await client.zrangebyscore(keys.failed, "-inf", until, "LIMIT", offset, limit);
+/** Reads what kind of jobs these are. */
+export async function readKinds({ client, keys }: QueueStore, ids: readonly string[]): Promise<StoredKind[]> {
+  const fields = ["name", "failedReason", "finishedOn", "returnvalue"] as const;
   const jobs = await Promise.all(
-    ids.map((id) => client.hmget(keys.job(id), "name", "failedReason").catch(unlessWrongType)),
+    ids.map((id) => client.hmget(keys.job(id), ...fields).catch(unlessWrongType)),
   );
   return ids.map((id, index) => {
-    const [type, reason] = jobs[index] ?? [];
-    return { id, type: type ?? "", reason: reason ?? "" };
+    const [type, reason, finishedOn, result] = jobs[index] ?? [];
+    return {
+      id,
+      type: type ?? "",
+      reason: reason ?? "",
+      finishedAt: Number(finishedOn ?? 0),
+      isCompleted: result != null,
+    };
   });
 }
 
@@ -71,11 +78,11 @@ export async function groupFailures(
   offset: number,
   limit: number,
 ): Promise<{ readonly read: number; readonly groups: StoredFailureGroup[] }> {
-  const reply = await script.run(client, [keys.failed], [keys.start, offset, limit]);
+  const reply = await script.run(client, [keys.failed], [keys.start, offset, limit, codesForLua]);
   const [read, ...values] = reply as [number, ...(string | number)[]];
   const groups = Array.from({ length: values.length / GROUP_VALUES }, (_, index) => {
     const at = index * GROUP_VALUES;
-    const [type, count, earliest, latest, latestId, reason] = values.slice(at, at + GROUP_VALUES);
+    const [type, count, earliest, latest, latestId, reason, pattern] = values.slice(at, at + GROUP_VALUES);
     return {
       type: String(type),
       count: Number(count),
@@ -83,6 +90,7 @@ export async function groupFailures(
       latest: Number(latest),
       latestId: String(latestId),
       reason: String(reason),
+      pattern: String(pattern),
     };
   });
   return { read, groups };

@@ -1,34 +1,45 @@
 --[[
-  Groups a slice of the failed jobs of a queue by type and by the code that their reason begins with.
+  Groups a slice of the failed jobs of a queue by type, by the code that their reason begins with and by their message's pattern. A job whose
+  message is encrypted is a group of its own.
 
   KEYS[1] failed; the jobs share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] how many to skip, the latest first   ARGV[3] how many to read
+  ARGV[4] all codes, each between spaces
 
   Returns how many were read, then for each group: type, count, earliest, latest (milliseconds since 1970), id and reason of
-  the latest
+  the latest, pattern ("" where the message is encrypted)
 ]]
-local prefix, groups, order = ARGV[1], {}, {}
+local prefix, groups, order, known = ARGV[1], {}, {}, {}
+
+-- Many jobs fail for the same reason to the letter.
+local function kindOf(reason)
+  local kind = known[reason]
+  if kind then return kind end
+  local message, code = messageOf(reason, ARGV[4])
+  kind = isEncrypted(message) and { name = reason, pattern = "" } or { pattern = messagePattern(message) }
+  kind.name = kind.name or code .. "\n" .. kind.pattern
+  known[reason] = kind
+  return kind
+end
+
 local slice = latestEnded(prefix, "failed", ARGV[2], ARGV[2] + ARGV[3] - 1)
 for at = 1, #slice, 2 do
   local id, failedAt = slice[at], slice[at + 1]
   local job = redis.pcall("HMGET", prefix .. id, "name", "failedReason")
   local type, reason = job[1] or "", job[2] or ""
-  local name = type .. "\n" .. (failureCode(reason) or "")
+  local kind = kindOf(reason)
+  local name = type .. "\n" .. kind.name
   local group = groups[name]
   if group then
-    group.count = group.count + 1
-    group.earliest = failedAt
+    group[2], group[3] = group[2] + 1, failedAt
   else
-    groups[name] = { type = type, count = 1, earliest = failedAt, latest = failedAt, id = id, reason = reason }
+    groups[name] = { type, 1, failedAt, failedAt, id, reason, kind.pattern }
     order[#order + 1] = name
   end
 end
 
 local found = { #slice / 2 }
 for _, name in ipairs(order) do
-  local group = groups[name]
-  for _, value in ipairs({ group.type, group.count, group.earliest, group.latest, group.id, group.reason }) do
-    found[#found + 1] = value
-  end
+  for _, value in ipairs(groups[name]) do found[#found + 1] = value end
 end
 return found

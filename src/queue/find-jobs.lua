@@ -10,7 +10,7 @@
   ARGV[5] how many to read at most   ARGV[6] how many may match at most
   ARGV[7] what all keys of the queue begin with
   ARGV[8] the filter as JSON: scoreFrom, scoreTo (of the entries), type, code, others (all codes but `code`, where a reason with none
-    of them counts as `code`), errorText (in lower case), from, to, endedFrom, endedTo, states; each may be absent
+    of them counts as `code`), errorText (in lower case), messagePattern with codes (all of ours), from, to, endedFrom, endedTo, states; each may be absent
 
   Returns how many were read, whether the list ends here (1 or 0), how many entries precede the next slice, ARGV[3] and ARGV[4] of it,
   then the ids that match
@@ -42,7 +42,8 @@ local function firstRank()
   if anchor == "" then
     -- Held jobs come first in their set.
     if kind == "parents" then return heldCount(prefix) end
-    return not isAscending and filter.scoreTo and redis.call("ZCOUNT", KEYS[1], filter.scoreTo, "+inf") or 0
+    if isAscending then return filter.scoreFrom and redis.call("ZCOUNT", KEYS[1], "-inf", "(" .. filter.scoreFrom) or 0 end
+    return filter.scoreTo and redis.call("ZCOUNT", KEYS[1], filter.scoreTo, "+inf") or 0
   end
   if tonumber(redis.call("ZSCORE", KEYS[1], anchor)) ~= anchorScore then return rankBehind() end
   return redis.call(isAscending and "ZRANK" or "ZREVRANK", KEYS[1], anchor) + 1
@@ -71,6 +72,7 @@ local function sortedSlice(first)
   for at = 1, #entries, 2 do
     local score = tonumber(entries[at + 1])
     if not isAscending and filter.scoreFrom and score < filter.scoreFrom then return ids, scores, true end
+    if isAscending and filter.scoreTo and score >= filter.scoreTo then return ids, scores, true end
     ids[#ids + 1], scores[#scores + 1] = entries[at], entries[at + 1]
   end
   return ids, scores, #ids < readMax
@@ -89,6 +91,15 @@ local function field(id, name)
   return type(value) == "string" and value
 end
 
+local patterns = {}
+local function hasPattern(reason)
+  local message = messageOf(reason, filter.codes)
+  -- Whoever can decrypt it looks again.
+  if isEncrypted(message) then return true end
+  patterns[message] = patterns[message] or messagePattern(message)
+  return patterns[message] == filter.messagePattern
+end
+
 local function hasError(id)
   local reason = field(id, "failedReason")
   if not reason then return false end
@@ -96,10 +107,11 @@ local function hasError(id)
   if filter.code and code ~= filter.code then
     if not filter.others or code and string.find(filter.others, " " .. code .. " ", 1, true) then return false end
   end
+  if filter.messagePattern and not hasPattern(reason) then return false end
   if not filter.errorText then return true end
   local message = code and string.sub(reason, #code + 3) or reason
   -- Whoever can decrypt it looks again.
-  return string.sub(message, 1, 4) == "hf1." or string.find(string.lower(message), filter.errorText, 1, true) ~= nil
+  return isEncrypted(message) or string.find(string.lower(message), filter.errorText, 1, true) ~= nil
 end
 
 local function isWithin(id, name, from, to)
@@ -119,7 +131,7 @@ end
 
 -- One field after the other: most jobs fail by the first, and a read costs as much as all the rest.
 local function matches(id)
-  return (not filter.code and not filter.errorText or hasError(id)) and
+  return (not filter.code and not filter.errorText and not filter.messagePattern or hasError(id)) and
     (not filter.type or field(id, "name") == filter.type) and
     isWithin(id, "timestamp", filter.from, filter.to) and
     isWithin(id, "finishedOn", filter.endedFrom, filter.endedTo) and isInState(id)

@@ -1,7 +1,8 @@
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
 import { loadScript } from "../redis/script.ts";
-import { jobStateLua } from "./includes.ts";
+import { jobStateLua, messagePatternLua } from "./includes.ts";
 import { type JobState, jobStates } from "./job-state.ts";
+import { codesForLua } from "./message-pattern.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** What Redis can decide of a filter. A message that is encrypted, or a text with other letters than a to z, passes. */
@@ -11,6 +12,8 @@ export interface StoredFilter {
   readonly code?: string | undefined;
   /** A part of the failure's message. */
   readonly errorText?: string | undefined;
+  /** The pattern of the failure's message. */
+  readonly messagePattern?: string | undefined;
   /** Submitted at or after this, in milliseconds since 1970. */
   readonly from?: number | undefined;
   /** Submitted before this. */
@@ -59,10 +62,12 @@ export interface FoundJobs {
   readonly next: ListPosition;
 }
 
-const script = loadScript(import.meta.url, "find-jobs.lua", jobStateLua);
+const script = loadScript(import.meta.url, "find-jobs.lua", jobStateLua, messagePatternLua);
 
 /** With a filter, this many occupy Redis for about 2 ms on a busy machine. */
 export const SLICE = 500;
+/** To find a message's pattern takes as long as the rest together. */
+const PATTERN_SLICE = 200;
 
 const lists: ReadonlySet<StateList> = new Set(["waiting", "active"]);
 const newestFirst: ReadonlySet<StateList> = new Set(["completed", "failed"]);
@@ -73,6 +78,7 @@ const UNNAMED: ErrorCode = "HANDLER_FAILED";
  * Searches one slice of a list for jobs that match, inside Redis.
  *
  * @param limit how many may match at most
+ * @param oldestFirst reads ended jobs in the order in which they ended
  */
 export async function findJobs(
   { client, keys }: QueueStore,
@@ -80,12 +86,14 @@ export async function findJobs(
   { offset, anchor, score }: ListPosition,
   filter: StoredFilter,
   limit: number,
+  oldestFirst = false,
 ): Promise<FoundJobs> {
   const key = "tag" in of ? keys.tag(of.tag) : keys[of.list];
   const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.list, filter);
   const isFiltered = "tag" in of || Object.values(wanted).some((value) => value !== undefined);
   const most = Math.min(limit, SLICE);
-  const args = [kindOf(of), offset, anchor, score, isFiltered ? SLICE : most, most];
+  const slice = filter.messagePattern === undefined ? SLICE : PATTERN_SLICE;
+  const args = [kindOf(of, oldestFirst), offset, anchor, score, isFiltered ? slice : most, most];
   const reply = await script.run(client, [key], [...args, keys.start, JSON.stringify(wanted)]);
   const [scanned, end, nextOffset, nextAnchor, nextScore, ...ids] = reply as [
     number,
@@ -106,12 +114,15 @@ export async function countJobs({ client, keys }: QueueStore, list: StateList): 
   return await client.zcount(keys[list], list === "waiting-children" ? 0 : "-inf", "+inf");
 }
 
-function kindOf(of: JobList["of"]): "list" | "ascending" | "descending" | "index" | "held" | "parents" {
+function kindOf(
+  of: JobList["of"],
+  oldestFirst: boolean,
+): "list" | "ascending" | "descending" | "index" | "held" | "parents" {
   if ("tag" in of) return "index";
   if (of.list === "held") return "held";
   if (of.list === "waiting-children") return "parents";
   if (lists.has(of.list)) return "list";
-  return newestFirst.has(of.list) ? "descending" : "ascending";
+  return newestFirst.has(of.list) && !oldestFirst ? "descending" : "ascending";
 }
 
 /** Tags are scored by submission. */
@@ -133,7 +144,7 @@ function stateFilter(list: StateList, { endedFrom, endedTo, ...filter }: StoredF
   return { ...errorFilter(filter), from: filter.from, to: filter.to, ...ended };
 }
 
-function errorFilter({ type, code, errorText }: StoredFilter) {
+function errorFilter({ type, code, errorText, messagePattern }: StoredFilter) {
   return {
     type,
     code,
@@ -141,6 +152,8 @@ function errorFilter({ type, code, errorText }: StoredFilter) {
     // Redis knows the cases of these letters alone.
     errorText:
       errorText !== undefined && /^[\x20-\x7e]+$/.test(errorText) ? errorText.toLowerCase() : undefined,
+    messagePattern,
+    codes: messagePattern === undefined ? undefined : codesForLua,
   };
 }
 

@@ -15,6 +15,11 @@ export function schedulePausesKey(prefix: string): string {
   return `${prefix}:schedule-pauses`;
 }
 
+/** Which ticks of a schedule were decided, where its jobs must not overlap. */
+export function scheduleOverlapKey(prefix: string, name: string): string {
+  return `${prefix}:schedule-overlap:${name}`;
+}
+
 /** How much an API key has used of one of its limits. One API key, one slot: its limits are counted together. */
 export function allowanceKey(prefix: string, name: string, limit: string): string {
   return `${prefix}:used:{${name}}:${limit}`;

@@ -16,6 +16,9 @@ const job = defineJob({
 const MINUTE = 60_000;
 const startedAt = Date.parse("2026-06-01T12:00:30Z");
 
+/** Only schedules with an overlap policy ask. */
+const unused = () => Promise.reject(new Error("unexpected"));
+
 /** A scheduler whose clock and Redis the test controls. */
 function start(schedule: Schedule, state: { now: number; isRedisAway?: boolean }) {
   const stop = new AbortController();
@@ -32,6 +35,7 @@ function start(schedule: Schedule, state: { now: number; isRedisAway?: boolean }
     clock: { now: () => state.now },
     missedTicks: { of: async () => [] },
     pauses: { of: async () => [] },
+    overlaps: { decide: unused, advance: unused, noteJob: unused, drop: unused },
     events: createEvents(),
     stopping: stop.signal,
   });

@@ -6,6 +6,7 @@ import type { Submitter } from "../submit/submitter.ts";
 import type { Events } from "../telemetry/events.ts";
 import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
 import type { MissedTicks } from "./missed-ticks.ts";
+import { metText, type OverlapState, type Overlaps } from "./overlap.ts";
 import { pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
 
 /** What schedules run with. */
@@ -15,6 +16,7 @@ export interface SchedulerTools {
   readonly clock: Pick<Clock, "now">;
   readonly pauses: Pick<SchedulePauses, "of">;
   readonly missedTicks: MissedTicks;
+  readonly overlaps: Omit<Overlaps, "explain">;
   readonly events: Events;
   readonly stopping: AbortSignal;
 }
@@ -38,8 +40,9 @@ export async function runSchedule(schedule: Schedule, tools: SchedulerTools): Pr
       progress = { ...progress, seenUntil: now };
       nextAt = schedule.timetable.next(now) ?? Number.POSITIVE_INFINITY;
     }
+    const isWaiting = schedule.overlap !== "allow" && (await goOn(schedule, tools));
     pending = await submitAll(schedule, stillWanted(schedule, pending, progress, now), tools);
-    const waitMs = pending.length > 0 ? RETRY_MS : Math.max(0, nextAt - clock.now());
+    const waitMs = pending.length > 0 || isWaiting ? RETRY_MS : Math.max(0, nextAt - clock.now());
     await wait(Math.min(waitMs, LONGEST_SLEEP_MS), stopping);
   }
 }
@@ -69,35 +72,102 @@ async function submitAll(
   return [];
 }
 
+type TickTools = Omit<SchedulerTools, "missedTicks" | "stopping">;
+
 /** @returns false to try again */
-export async function submitTick(
+export async function submitTick(schedule: Schedule, at: number, tools: TickTools): Promise<boolean> {
+  return await tried(schedule, at, tools, async () => {
+    const pause = pauseAt(await tools.pauses.of(schedule.name), at);
+    if (pause === undefined) return await decideTick(schedule, at, tools);
+    tools.events.emit("tick.skipped", { ...tickOf(schedule, at), why: pauseText(pause) });
+    return true;
+  });
+}
+
+/** @returns false to try again */
+async function tried(
   schedule: Schedule,
   at: number,
-  { submitter, clock, pauses, events }: Omit<SchedulerTools, "missedTicks" | "stopping">,
+  { events }: Pick<TickTools, "events">,
+  work: () => Promise<boolean>,
 ): Promise<boolean> {
-  const instant = new Date(at);
-  const tick = { schedule: schedule.name, tick: instant.toISOString() };
   try {
-    const pause = pauseAt(await pauses.of(schedule.name), at);
-    if (pause !== undefined) {
-      events.emit("tick.skipped", { ...tick, why: pauseText(pause) });
-      return true;
-    }
-    const { id: jobId, duplicate } = await submitter.submit({
-      type: schedule.job.type,
-      payload: schedule.payload({ at: instant }),
-      idempotencyKey: tickKey(schedule, at),
-      options: { delayMs: jitterOf(schedule, at) },
-    });
-    if (duplicate) events.emit("tick.duplicate", { ...tick, jobId });
-    else events.emit("tick.enqueued", { ...tick, jobId, lateMs: Math.round(clock.now() - at) });
-    return true;
+    return await work();
   } catch (error) {
     if (error instanceof HoldfastError && error.retryable) {
-      events.emit("tick.retried", tick, error);
+      events.emit("tick.retried", tickOf(schedule, at), error);
       return false;
     }
-    events.emit("tick.failed", tick, error);
+    events.emit("tick.failed", tickOf(schedule, at), error);
     return true;
+  }
+}
+
+function tickOf({ name }: Schedule, at: number) {
+  return { schedule: name, tick: new Date(at).toISOString() };
+}
+
+async function submitJob(
+  schedule: Schedule,
+  at: number,
+  { submitter, clock, events }: TickTools,
+): Promise<string> {
+  const { id: jobId, duplicate } = await submitter.submit({
+    type: schedule.job.type,
+    payload: schedule.payload({ at: new Date(at) }),
+    idempotencyKey: tickKey(schedule, at),
+    options: { delayMs: jitterOf(schedule, at) },
+  });
+  const tick = tickOf(schedule, at);
+  if (duplicate) events.emit("tick.duplicate", { ...tick, jobId });
+  else events.emit("tick.enqueued", { ...tick, jobId, lateMs: Math.round(clock.now() - at) });
+  return jobId;
+}
+
+/** @returns false to try again */
+async function decideTick(schedule: Schedule, at: number, tools: TickTools): Promise<boolean> {
+  if (schedule.overlap === "allow") {
+    await submitJob(schedule, at, tools);
+    return true;
+  }
+  const state = await tools.overlaps.decide(schedule, at);
+  if (state.decision === "skipped")
+    tools.events.emit("tick.skipped", { ...tickOf(schedule, at), why: metText(state.running) });
+  const isSubmitted = await submitRunning(schedule, state, tools);
+  if (state.decision === "unsubmitted") return isSubmitted && (await decideTick(schedule, at, tools));
+  return state.decision !== "run" || isSubmitted;
+}
+
+/**
+ * Submits the job of the tick that runs, unless a scheduler has: the one that decided may have died.
+ *
+ * @returns false to try again
+ */
+async function submitRunning(
+  schedule: Schedule,
+  { running, jobId }: OverlapState,
+  tools: TickTools,
+): Promise<boolean> {
+  if (running === undefined || jobId !== undefined) return true;
+  return await tried(schedule, running, tools, async () => {
+    try {
+      await tools.overlaps.noteJob(schedule, running, await submitJob(schedule, running, tools));
+    } catch (error) {
+      if (!(error instanceof HoldfastError && error.retryable)) await tools.overlaps.drop(schedule, running);
+      throw error;
+    }
+    return true;
+  });
+}
+
+/** Lets the queued tick go on once the former one's job has ended. @returns whether to look again soon */
+async function goOn(schedule: Schedule, tools: TickTools): Promise<boolean> {
+  try {
+    const state = await tools.overlaps.advance(schedule);
+    return !(await submitRunning(schedule, state, tools)) || state.queued !== undefined;
+  } catch (error) {
+    // The next tick reports it, if it lasts.
+    if (error instanceof HoldfastError && error.retryable) return true;
+    throw error;
   }
 }

@@ -11,6 +11,7 @@ import { redisNow } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
 import { openStatusReader, type ReadStatus } from "../status/read-status.ts";
+import { type OverlapExplanation, type Overlaps, openOverlaps } from "./overlap.ts";
 import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
 
 const instant = z.iso.datetime();
@@ -20,6 +21,10 @@ export const pastTickSchema = z.object({
   at: instant,
   jobId: z.string().nullable().meta({ description: "Null when the tick was not enqueued." }),
   state: z.enum(jobStates).nullable().meta({ description: "Null when there is no job, or no longer." }),
+  overlap: z
+    .string()
+    .nullable()
+    .meta({ description: "Which job made it skip or wait, as a sentence; null when none did." }),
 });
 export type PastTick = Readonly<z.output<typeof pastTickSchema>>;
 
@@ -30,6 +35,7 @@ export const scheduleStatusSchema = z.object({
   timeZone: z.string(),
   jobType: z.string(),
   catchUp: z.enum(["none", "latest", "all"]),
+  overlap: z.enum(["allow", "skip", "queue-one"]),
   next: z.array(instant).meta({ description: "The next ticks, the earliest first." }),
   paused: z
     .object({ reason: z.string(), by: z.string(), since: instant })
@@ -56,6 +62,7 @@ export interface ScheduleReader {
   readonly readStatus: ReadStatus;
   readonly retentionMs: number;
   readonly pauses: SchedulePauses;
+  readonly overlaps: Pick<Overlaps, "explain">;
 }
 
 export function openScheduleReader(
@@ -63,7 +70,8 @@ export function openScheduleReader(
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
 ): ScheduleReader {
   const pauses = openSchedulePauses(stores, prefix, retentionMs);
-  return { stores, retentionMs, pauses, readStatus: openStatusReader(stores) };
+  const overlaps = openOverlaps(stores, prefix, retentionMs);
+  return { stores, retentionMs, pauses, overlaps, readStatus: openStatusReader(stores) };
 }
 
 /** A tick that was enqueued later than this was caught up. */
@@ -75,7 +83,7 @@ export async function readSchedule(
   schedule: Schedule,
   next: number,
 ): Promise<ScheduleStatus> {
-  const { name, when, timeZone, job, catchUp } = schedule;
+  const { name, when, timeZone, job, catchUp, overlap } = schedule;
   const now = await inTime(redisNow(reader.stores.client));
   const [last] = schedule.timetable.latest(1, now);
   const pause = lasting(await reader.pauses.of(name));
@@ -85,9 +93,10 @@ export async function readSchedule(
     timeZone,
     jobType: job.type,
     catchUp: catchUp.mode,
+    overlap,
     next: upcoming(schedule, now, next),
     paused: pause === undefined ? null : { reason: pause.reason, by: pause.by, since: isoTime(pause.since) },
-    last: last === undefined ? null : await readTick(reader, schedule, last),
+    last: last === undefined ? null : await openTickReader(reader, schedule).then((read) => read(last)),
   };
 }
 
@@ -98,7 +107,8 @@ export async function readPastTicks(
   limit: number,
 ): Promise<PastTick[]> {
   const now = await inTime(redisNow(reader.stores.client));
-  return await Promise.all(schedule.timetable.latest(limit, now).map((at) => readTick(reader, schedule, at)));
+  const read = await openTickReader(reader, schedule);
+  return await Promise.all(schedule.timetable.latest(limit, now).map((at) => read(at)));
 }
 
 /** @param at milliseconds since 1970 */
@@ -118,15 +128,24 @@ export async function explainTick(
     };
   }
   const now = await inTime(redisNow(reader.stores.client));
-  const { jobId, state } = await readTick(reader, schedule, at);
-  if (jobId === null) {
-    const pause = pauseAt(await reader.pauses.of(schedule.name), at);
-    if (pause !== undefined && at <= now)
-      return { kind: "skipped", why: `the schedule was ${pauseText(pause)}` };
-    return explainAbsence(reader, schedule, at, now);
-  }
+  const { jobId, state } = await readTickJob(reader, schedule, at);
+  if (jobId === null) return await explainNoJob(reader, schedule, at, now);
   const lateMs = Math.max(0, submittedAt(jobId) - at);
   return { kind: lateMs > LATE_MS ? "caught-up" : "enqueued", jobId, state, lateMs };
+}
+
+async function explainNoJob(
+  reader: ScheduleReader,
+  schedule: Schedule,
+  at: number,
+  now: number,
+): Promise<TickExplanation> {
+  const pause = pauseAt(await reader.pauses.of(schedule.name), at);
+  if (pause !== undefined && at <= now)
+    return { kind: "skipped", why: `the schedule was ${pauseText(pause)}` };
+  const overlap = (await reader.overlaps.explain(schedule))(at);
+  if (overlap !== undefined) return { kind: overlap.isQueued ? "awaited" : "skipped", why: overlap.why };
+  return explainAbsence(reader, schedule, at, now);
 }
 
 function explainAbsence(
@@ -172,15 +191,28 @@ export function describeExplanation(explanation: TickExplanation): string {
   }
 }
 
-async function readTick(
+async function openTickReader(reader: ScheduleReader, schedule: Schedule) {
+  const explain = await reader.overlaps.explain(schedule);
+  return async (at: number): Promise<PastTick> => {
+    const job = await readTickJob(reader, schedule, at);
+    return { at: isoTime(at), ...job, overlap: job.jobId === null ? overlapText(explain(at)) : null };
+  };
+}
+
+function overlapText(explanation: OverlapExplanation | undefined): string | null {
+  if (explanation === undefined) return null;
+  return explanation.isQueued ? explanation.why : `skipped: ${explanation.why}`;
+}
+
+async function readTickJob(
   { stores, readStatus }: ScheduleReader,
   schedule: Schedule,
   at: number,
-): Promise<PastTick> {
+): Promise<Pick<PastTick, "jobId" | "state">> {
   const dedupKey = dedupKeyOf(schedule.job.type, tickKey(schedule, at));
   const jobId = await inTime(findDedupKeyHolder(stores, dedupKey, schedule.job));
   const status = jobId === null ? undefined : await inTime(readStatus(jobId));
-  return { at: isoTime(at), jobId, state: status?.state ?? null };
+  return { jobId, state: status?.state ?? null };
 }
 
 function upcoming({ timetable }: Schedule, after: number, count: number): string[] {

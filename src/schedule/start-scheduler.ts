@@ -13,6 +13,7 @@ import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 import { measureTicks } from "../telemetry/tick-metrics.ts";
 import { checkSchedules } from "./check-schedules.ts";
 import { measureMissedTicks, openMissedTicks } from "./missed-ticks.ts";
+import { openOverlaps } from "./overlap.ts";
 import { openSchedulePauses } from "./pauses.ts";
 import { runSchedule } from "./run-schedule.ts";
 import { openScheduleReader } from "./schedule-status.ts";
@@ -54,11 +55,13 @@ export async function startScheduler(
   const stop = new AbortController();
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const pauses = openSchedulePauses(path, prefix, retentionMs);
+  const overlaps = openOverlaps(path.stores, prefix, retentionMs);
   const tools = {
     submitter: path.submitter,
     clock: path.clock,
     pauses,
     missedTicks,
+    overlaps,
     events,
     stopping: stop.signal,
   };

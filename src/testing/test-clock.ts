@@ -2,6 +2,7 @@ import { bringDeadlinesForward } from "../effect/bring-deadlines-forward.ts";
 import type { Schedule } from "../job/define-schedule.ts";
 import { bringForward } from "../queue/bring-forward.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import type { Overlaps } from "../schedule/overlap.ts";
 import type { SchedulePauses } from "../schedule/pauses.ts";
 import { submitTick } from "../schedule/run-schedule.ts";
 import type { Submitter } from "../submit/submitter.ts";
@@ -32,6 +33,7 @@ interface ClockParts {
   readonly schedules: readonly Schedule[];
   readonly submitter: Pick<Submitter, "submit">;
   readonly pauses: Pick<SchedulePauses, "of">;
+  readonly overlaps: Overlaps;
 }
 
 /** Makes what is delayed due earlier, as if time had passed. */
@@ -45,7 +47,7 @@ interface MovableClock extends TestClock {
   machineTime(instant: Date): Date;
 }
 
-export function createTestClock({ stores, schedules, submitter, pauses }: ClockParts): MovableClock {
+export function createTestClock({ stores, schedules, ...tools }: ClockParts): MovableClock {
   let aheadMs = 0;
   let seenUntil = Date.now();
   const now = () => Date.now() + aheadMs;
@@ -72,7 +74,7 @@ export function createTestClock({ stores, schedules, submitter, pauses }: ClockP
     const faults: unknown[] = [];
     events.on("tick.failed", (_, error) => faults.push(error));
     events.on("tick.retried", (_, error) => faults.push(error));
-    await submitTick(schedule, at, { submitter, pauses, clock: { now }, events });
+    await submitTick(schedule, at, { ...tools, clock: { now }, events });
     if (faults.length > 0) throw faults[0];
   }
 

@@ -2,13 +2,14 @@ import { randomUUID } from "node:crypto";
 import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { startWorker } from "../operate/start-worker.ts";
 import { checkSchedules } from "../schedule/check-schedules.ts";
+import { type Overlaps, openOverlaps } from "../schedule/overlap.ts";
 import { openSchedulePauses, type SchedulePauses } from "../schedule/pauses.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import type { ProducibleJob, SubmitOptions } from "../submit/producer.ts";
 import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
 import type { Receipt } from "../submit/submitter.ts";
-import { startWorker } from "../worker/start-worker.ts";
 import { matches, type PartOf } from "./partial-match.ts";
 import { findSubmitted, type SubmittedJob } from "./submitted-jobs.ts";
 import { createTestClock, type TestClock } from "./test-clock.ts";
@@ -97,7 +98,8 @@ export async function startTestHoldfast(
     worker.failed.catch(() => {});
     const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
     const pauses = openSchedulePauses(path, prefix, retentionMs);
-    return testHoldfast(application, { path, pauses, parts, env, timeoutMs });
+    const overlaps = openOverlaps(path.stores, prefix, retentionMs);
+    return testHoldfast(application, { path, pauses, overlaps, parts, env, timeoutMs });
   } catch (error) {
     await stopAll(parts);
     throw error;
@@ -107,6 +109,7 @@ export async function startTestHoldfast(
 interface Parts {
   readonly path: SubmitPath;
   readonly pauses: SchedulePauses;
+  readonly overlaps: Overlaps;
   readonly parts: readonly Running[];
   readonly env: Environment;
   readonly timeoutMs: number;
@@ -114,10 +117,11 @@ interface Parts {
 
 function testHoldfast(
   { queues, schedules }: Application,
-  { path, pauses, parts, env, timeoutMs }: Parts,
+  { path, pauses, overlaps, parts, env, timeoutMs }: Parts,
 ): TestHoldfast {
   const stores = path.stores.partitionsOf(queues);
-  const clock = createTestClock({ stores, schedules, submitter: path.submitter, pauses });
+  const { submitter } = path;
+  const clock = createTestClock({ stores, schedules, submitter, pauses, overlaps });
   const jobs = openTestJobs(stores, openStatusReader(path.stores), timeoutMs);
   const stop = stopOnce(() => stopAll(parts));
   return {

@@ -4,6 +4,7 @@ import type { Concurrency } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { readEnv } from "../job/application-env.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { suggestion } from "../lib/did-you-mean.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
@@ -16,6 +17,7 @@ import { createLogger, type Logger } from "../telemetry/logger.ts";
 import type { MeasuredRole, MetricsServer } from "../telemetry/metrics-server.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
 import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
+import { internalParts, type OpenInternalHandlers } from "./internal-jobs.ts";
 import { loadHandlers } from "./load-handlers.ts";
 import { startWorkerMetrics } from "./worker-metrics.ts";
 
@@ -34,6 +36,7 @@ export interface WorkerRole extends MeasuredRole {
  * @param application the default export of `holdfast.config.ts`
  * @param env the variables @default process.env
  * @param options where it logs, and what it calls
+ * @param openInternal opens the handlers of Holdfast's own jobs
  * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
  *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
  */
@@ -41,6 +44,7 @@ export async function startWorker(
   application: Application,
   env?: Environment,
   { logger, queues: only, except, ...hooks }: WorkerOptions = {},
+  openInternal?: OpenInternalHandlers,
 ): Promise<WorkerRole> {
   const settings = readSettings(env);
   const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
@@ -71,9 +75,11 @@ export async function startWorker(
   };
   const submissions = countSubmissions(events, queues.stores, application);
   const { failed, fail } = failure();
-  const consumers = claimed.map((queue) =>
-    consumeQueue(queue, worker, () => fail(stuck(queue, settings.HOLDFAST_STUCK_AFTER_MS, log))),
-  );
+  const consume = (queue: string, parts: WorkerParts) =>
+    consumeQueue(queue, parts, () => fail(stuck(queue, settings.HOLDFAST_STUCK_AFTER_MS, log)));
+  const consumers = claimed.map((queue) => consume(queue, worker));
+  if (openInternal !== undefined)
+    consumers.push(consume(INTERNAL_QUEUE, internalParts(worker, openInternal(application, queues.stores))));
   for (const store of claimed.map((queue) => queues.stores.of(queue)))
     void addMark(store, { kind: "started", text: "workers started", by: worker.name });
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");

@@ -136,23 +136,25 @@ describe("an operator", () => {
   it("stops a retry of many halfway", async () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("failed");
-    const firstAsked = page.waitForRequest("**/failures/retry");
-    let letThrough = () => {};
-    const stopPressed = new Promise<void>((resolve) => {
-      letThrough = resolve;
-    });
-    await page.route("**/failures/retry", async (route) => {
-      await stopPressed;
-      await route.continue();
-    });
 
     await page.getByRole("button", { name: "Retry all HANDLER_FAILED of partner-webhook" }).click();
-    await page.getByRole("button", { name: `Retry ${HOOKS} jobs` }).click();
-    await firstAsked;
+    const start = page.getByRole("button", { name: `Retry ${HOOKS} jobs` });
+    expect(await start.isDisabled()).toBe(true);
+    await page.getByRole("textbox", { name: "Reason" }).fill("the partner is back");
+    await page.getByRole("textbox", { name: "At most" }).fill("20/s");
+    await start.click();
+    await page.getByText(/^[1-9]\d* of \d+$/).waitFor();
     await page.getByRole("button", { name: "Stop" }).click();
-    letThrough();
 
-    await page.getByText(`Stopped: 100 jobs retried, ${HOOKS - 100} left as they were.`).waitFor();
+    const stopped = await page
+      .getByText(/^Stopped: \d+ jobs? retried, \d+ left as they were\.$/)
+      .textContent();
+    const [retried = 0, left = 0] = (stopped?.match(/\d+/g) ?? []).map(Number);
+    expect([retried + left, retried > 0, left > 0]).toEqual([HOOKS, true, true]);
+    await page.getByRole("button", { name: "Close" }).click();
+    await open("acts");
+    await page.getByText("the partner is back").waitFor();
+    await page.getByText(/^stopped, at most 20\/s/).waitFor();
     await until("they have failed again", async () => (await groupOf("partner-webhook"))?.count === HOOKS);
   });
 
@@ -170,6 +172,7 @@ describe("an operator", () => {
     expect(await page.getByRole("alertdialog").textContent()).toContain(
       `${HOOKS} partner-webhook: HANDLER_FAILED`,
     );
+    await page.getByRole("textbox", { name: "Reason" }).fill("the partner is back");
     await page.getByRole("button", { name: `Retry ${HOOKS} jobs` }).click();
 
     await page.getByText(`Done: ${HOOKS} jobs retried.`).waitFor();
@@ -290,6 +293,7 @@ async function everyPage(): Promise<string[]> {
     "doubts",
     "doubts?view=resolved",
     "schedules",
+    "acts",
   ];
 }
 

@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { HoldfastError as HoldfastErrorOfMain } from "holdfast";
 import { createClient, HoldfastError, type JobStatus } from "holdfast/client";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { anyJob, application, echo, type failing, type greeting } from "../support/application.ts";
 import { keyEntry } from "../support/keys.ts";
 import { latch } from "../support/latch.ts";
@@ -374,8 +374,14 @@ describe("the operator's calls of a client", () => {
     expect(await client.detail(failed)).toMatchObject({ payload: hook, attemptsMade: 3 });
     expect((await client.failures()).groups).toHaveLength(2);
     expect(
-      await client.retryFailed({ type: "partner-webhook", before: new Date(), dryRun: true }),
-    ).toMatchObject({ matching: [{ code: "HANDLER_FAILED", count: 1 }] });
+      await client.previewAct({ act: "retry", filter: { type: "partner-webhook", to: new Date() } }),
+    ).toMatchObject({ count: 1, matching: [{ code: "HANDLER_FAILED", count: 1 }] });
+    const act = { act: "delete", filter: { state: "failed", type: "absent" }, reason: "none" } as const;
+    const actId = await client.startAct(act, keyed("act"));
+    expect(await client.startAct(act, keyed("act"))).toBe(actId);
+    expect(await client.acts(1)).toMatchObject([{ id: actId, act: "delete", reason: "none" }]);
+    await vi.waitFor(async () => expect((await client.act(actId)).state).toBe("done"), { timeout: 20_000 });
+    expect((await failureOf(client.stopAct(actId))).code).toBe("JOB_ENDED");
     await client.retry(failed);
     expect((await failureOf(client.retry(delayed))).code).toBe("JOB_NOT_FAILED");
     expect(await client.cancel(delayed)).toBe("cancelled");
@@ -385,7 +391,11 @@ describe("the operator's calls of a client", () => {
     const resolution = { as: "done", evidence: "Seen in the mailbox", result: "<1@shop>" } as const;
     expect(await client.resolve(doubtful, "send", resolution)).toBe("retried");
     expect(await client.wait(doubtful)).toMatchObject({ result: { messageId: "<1@shop>" } });
-    expect(await client.auditTrail()).toMatchObject([{ jobId: doubtful, as: "done" }]);
+    expect(await client.auditTrail()).toMatchObject([
+      { jobId: doubtful, as: "done" },
+      { jobId: actId, as: "delete-done" },
+      { jobId: actId, as: "delete-started" },
+    ]);
     expect(await client.acceptLoss({ evidence: "none" })).toEqual([]);
 
     expect((await client.schedules(2)).map(({ next }) => next.length)).toEqual([2, 2]);

@@ -73,7 +73,8 @@ async function ended(id: string) {
 }
 
 async function operator() {
-  return openOperator(application, (await started.path).stores, settings);
+  const { stores, submitter } = await started.path;
+  return openOperator(application, stores, settings, async () => submitter.submit);
 }
 
 function unanswered(): Error {

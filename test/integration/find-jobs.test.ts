@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createOperator, type Operator } from "holdfast";
 import type { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { countOf } from "../../src/operate/act-matches.ts";
 import { openJobLists } from "../../src/operate/job-lists.ts";
 import { cancelJob } from "../../src/queue/cancel-job.ts";
 import { queueKey } from "../../src/queue/queue-keys.ts";
@@ -108,13 +109,8 @@ describe("a list of jobs filtered by the reason of failure", withProcesses, () =
     await store.hset(`${start}${timeless}`, "timestamp", "soon");
     const { ids } = await pagesOf(operator, { state: "failed", code: "HANDLER_FAILED", from: 1, limit: 200 });
     expect(ids).toHaveLength(FAILED - RARE - 2);
-    const { matching } = await operator.retryFailed({
-      all: true,
-      before: Date.now(),
-      limit: 1,
-      dryRun: true,
-    });
-    expect(matching.reduce((sum, { count }) => sum + count, 0)).toBe(FAILED - 1);
+    const { matching } = await operator.acts.preview({ act: "retry", filter: {}, all: true });
+    expect(countOf(matching)).toBe(FAILED - 1);
   });
 
   it("contains no completed job, even after failed attempts", async () => {

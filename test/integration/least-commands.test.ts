@@ -135,7 +135,15 @@ describe.each([
     await ask("POST", `/jobs/${doubtful}/effects/act/resolve`, { as: "done", evidence: "seen" });
     await reaches(doubtful!, "completed");
     await runFlows(ask, reaches);
-    await ask("POST", "/failures/retry", { all: true, before: new Date().toISOString() });
+    const act = await ask("POST", "/jobs/acts", { act: "retry", all: true, reason: "a test" });
+    await until("the act is done", async () => {
+      const { acts } = await ask("GET", "/jobs/acts");
+      return (acts as { id: string; state: string }[]).some(
+        ({ id, state }) => id === act.id && state === "done",
+      );
+    });
+    for (const kind of ["cancel", "delete"])
+      await ask("POST", "/jobs/acts", { act: kind, all: true, dryRun: true });
     await ask("POST", "/queues/default/pause", { reason: "a test" });
     await ask("POST", "/queues/default/resume");
     await ask("PUT", "/queues/default/limits", { concurrency: 50, rate: "1000/1s" });

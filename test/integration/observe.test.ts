@@ -195,7 +195,7 @@ describe("failed jobs", () => {
     (await get(`${url}/failures`)).body.groups as { type: string; code: string; count: number }[];
   const countOf = async (code: string) => (await groups()).find((group) => group.code === code)?.count ?? 0;
 
-  it("are grouped by type and reason, and retried by reason, in batches", async () => {
+  it("are grouped by type and reason, and retried by reason", async () => {
     const [refusedBefore, failedBefore] = [
       await countOf("PERMANENT_FAILURE"),
       await countOf("HANDLER_FAILED"),
@@ -207,17 +207,13 @@ describe("failed jobs", () => {
     expect(await countOf("HANDLER_FAILED")).toBe(failedBefore + 3);
 
     isHealed = true;
-    const query = { type: "obeying", code: "PERMANENT_FAILURE", before: new Date().toISOString(), limit: 5 };
-    const retried: number[] = [];
-    let cursor: unknown;
-    do {
-      const { body } = await post(`${url}/failures/retry`, { ...query, ...(cursor ? { cursor } : {}) });
-      retried.push(Number(body.retried));
-      cursor = body.nextCursor;
-    } while (cursor !== null);
-
-    expect(Math.max(...retried)).toBeLessThanOrEqual(5);
-    expect(retried.reduce((total, count) => total + count, 0)).toBe(refusedBefore + 12);
+    const filter = { type: "obeying", code: "PERMANENT_FAILURE" };
+    const { body } = await post(`${url}/jobs/acts`, { act: "retry", filter, reason: "it is healed" });
+    const act = await until("the act is done", async () => {
+      const { body: read } = await get(`${url}/jobs/acts/${body.id}`);
+      return read.state === "done" && read;
+    });
+    expect(act).toMatchObject({ done: refusedBefore + 12, skipped: 0, remaining: 0 });
     await Promise.all(ids.map((id) => untilState(producer, id, "completed")));
     expect(await countOf("PERMANENT_FAILURE")).toBe(0);
     expect(await countOf("HANDLER_FAILED")).toBe(failedBefore + 3);
@@ -232,30 +228,36 @@ describe("failed jobs", () => {
     expect(listed.stdout).toMatch(/^jobs +type +code/);
     expect(listed.stdout).toMatch(/^\d+ +obeying +PERMANENT_FAILURE .*refused$/m);
     isHealed = true;
-    const retried = await run(["failures", "retry", "--code", "PERMANENT_FAILURE", "--yes"], env);
+    const retried = await run(
+      ["jobs", "retry", "--code", "PERMANENT_FAILURE", "--reason", "healed", "--yes"],
+      env,
+    );
     expect(retried.stdout).toMatch(/^(\d+) of \1 retried$/m);
     await Promise.all(ids.map((id) => untilState(producer, id, "completed")));
     isHealed = false;
   });
 
   it("that failed after the given instant are skipped", async () => {
-    const before = new Date(Date.now() - 60_000).toISOString();
+    const endedTo = new Date(Date.now() - 60_000).toISOString();
     await untilState(producer, await submit("refuse"), "failed");
-    const { body } = await post(`${url}/failures/retry`, { all: true, before });
-    expect(body).toMatchObject({ retried: 0, nextCursor: null });
+    const { body } = await post(`${url}/jobs/acts`, { act: "retry", filter: { endedTo }, dryRun: true });
+    expect(body).toMatchObject({ count: 0, nextCursor: null });
   });
 
   it.each([
-    [{ all: true }, "/before"],
-    [{ before: "2026-01-01T00:00:00Z" }, '"pointer":""'],
-    [{ before: "2026-01-01T00:00:00Z", all: false }, "/all"],
-    [{ before: "2026-01-01T00:00:00Z", all: true, type: "obeying" }, "/all"],
-    [{ all: true, before: "yesterday" }, "/before"],
-    [{ all: true, before: "2026-01-01T00:00:00Z", limit: 501 }, "/limit"],
-    [{ all: true, before: "2026-01-01T00:00:00Z", cursor: "9999.0" }, "/cursor"],
-    [{ all: true, before: "2026-01-01T00:00:00Z", cursor: "x" }, "/cursor"],
-  ])("refuses to retry %j", async (body, pointer) => {
-    const answer = await post(`${url}/failures/retry`, body);
+    [{}, "/act"],
+    [{ act: "retry", reason: "why" }, "/filter"],
+    [{ act: "retry", all: false }, "/all"],
+    [{ act: "retry", all: true, filter: { type: "obeying" }, reason: "why" }, "/all"],
+    [{ act: "retry", filter: { state: "waiting" }, reason: "why" }, "/filter/state"],
+    [{ act: "retry", filter: { queue: "absent" }, dryRun: true }, "/queue"],
+    [{ act: "retry", all: true, before: "yesterday", dryRun: true }, "/before"],
+    [{ act: "retry", all: true, cursor: "x", dryRun: true }, "/cursor"],
+    [{ act: "retry", all: true, dryRun: false }, "/reason"],
+    [{ act: "retry", all: true, reason: " " }, "/reason"],
+    [{ act: "retry", all: true, reason: "why", rate: "quick" }, "/rate"],
+  ])("refuses to act on %j", async (body, pointer) => {
+    const answer = await post(`${url}/jobs/acts`, { ...body });
     expect([answer.status, answer.body.code]).toEqual([400, "INVALID_REQUEST"]);
     expect(JSON.stringify(answer.body.errors)).toContain(pointer);
   });

@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
 import { tickKey } from "../../src/job/define-schedule.ts";
+import { openOverlaps } from "../../src/schedule/overlap.ts";
 import { openSchedulePauses } from "../../src/schedule/pauses.ts";
 import { explainTick, type ScheduleReader, type ScheduleStatus } from "../../src/schedule/schedule-status.ts";
 import { openStatusReader } from "../../src/status/read-status.ts";
@@ -48,6 +49,7 @@ const reader: ScheduleReader = {
   readStatus: openStatusReader(stores),
   retentionMs: 2 * DAY,
   pauses: openSchedulePauses({ client: redis }, env.HOLDFAST_PREFIX, 2 * DAY),
+  overlaps: openOverlaps(stores, env.HOLDFAST_PREFIX, 2 * DAY),
 };
 const producer = createProducer(application, env);
 beforeAll(() => producer);

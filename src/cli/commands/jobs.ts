@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { jobNotFound } from "../../job/job-id.ts";
+import type { ActName } from "../../operate/act-on-many.ts";
 import type { JobFilter } from "../../operate/job-filter.ts";
 import type { Operator } from "../../operate/operator.ts";
 import type { ListedJob } from "../../status/job-status.ts";
+import { actOnMany, type BulkOptions } from "../bulk-act.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
@@ -15,6 +17,7 @@ import { printable } from "../printable.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
 import { tableLines } from "../table.ts";
 import type { Lines } from "../text.ts";
+import { username } from "../username.ts";
 import { addCleanCommand } from "./clean-jobs.ts";
 
 interface ListOptions extends FilterOptions, ShowOptions {
@@ -38,17 +41,45 @@ export function addJobsCommands(program: Command): void {
     .argument("<id>", "the job's id")
     .option("--json", "print it as JSON")
     .action(showOne);
-  jobs
-    .command("retry")
-    .description("retry failed jobs; effects that are done stay done")
-    .argument("<id...>", "the jobs' ids")
-    .action(retry);
-  jobs
-    .command("cancel")
-    .description("cancel a job: a waiting one ends at once, a running one's signal is aborted")
-    .argument("<id>", "the job's id")
-    .action(cancel);
+  bulk(jobs.command("retry"), "retry", "failed jobs; effects that are done stay done");
+  bulk(jobs.command("cancel"), "cancel", "jobs: waiting ones end at once, running ones' signals are aborted");
+  bulk(jobs.command("delete"), "delete", "jobs that have ended; their keys and effects are remembered");
   addCleanCommand(jobs);
+}
+
+/** A command for some jobs by their ids, or for many by a filter. */
+function bulk(command: Command, act: ActName, what: string): void {
+  addFilterOptions(command.argument("[id...]", "the jobs' ids, instead of a filter"))
+    .description(`${act} ${what}`)
+    .option("--all", "instead of a filter: every job that this can be done with")
+    .option("--reason <text>", "why; needed for many jobs, and kept in the audit log")
+    .option("--rate <n/time>", "how many jobs at most in a time, e.g. 50/s")
+    .option("--dry-run", "print what would be done, and change nothing")
+    .option("--yes", "do not ask; needed without a terminal")
+    .option("--no-wait", "do not wait until all is done: any worker does it")
+    .action((ids: readonly string[], options: BulkOptions) =>
+      ids.length > 0 ? actOnEach(act, ids, options) : actOnMany(act, options),
+    );
+}
+
+async function actOnEach(act: ActName, ids: readonly string[], options: BulkOptions): Promise<void> {
+  const { wait: _, ...others } = options;
+  if (Object.keys(others).length > 0)
+    throw new HoldfastError(
+      "USAGE",
+      `jobs ${act}: expected either ids or a filter with its options, got both`,
+    );
+  await withOperator(async (operator) => {
+    const acts = {
+      retry: (id: string) => operator.retry(id).then(() => "retried"),
+      cancel: (id: string) => operator.cancel(id),
+      delete: (id: string) => operator.delete(id, username()).then(() => "deleted"),
+    };
+    for (const id of ids) {
+      await printOutcome(id, () => acts[act](id));
+      if (act === "retry") await hintDoubts(operator, id);
+    }
+  });
 }
 
 async function list({ limit, json, watch, ...options }: ListOptions): Promise<void> {
@@ -68,11 +99,7 @@ async function hintAtRest(operator: Operator, wanted: JobFilter, listed: number)
   printHint(`${listed} of ${total.isExact ? "" : "at least "}${total.count}: --limit N for more`);
 }
 
-async function readJobs(
-  operator: Operator,
-  wanted: JobFilter,
-  most: number,
-): Promise<ListedJob[]> {
+async function readJobs(operator: Operator, wanted: JobFilter, most: number): Promise<ListedJob[]> {
   const found: ListedJob[] = [];
   let cursor: string | undefined;
   do {
@@ -116,21 +143,6 @@ async function showOne(id: string, { json }: { readonly json?: true }): Promise<
     if (job === undefined) throw jobNotFound();
     if (json) printJson(job);
     else await page(describeJob(job));
-  });
-}
-
-async function retry(ids: readonly string[]): Promise<void> {
-  await withOperator(async (operator) => {
-    for (const id of ids) {
-      await printOutcome(id, () => operator.retry(id).then(() => "retried"));
-      await hintDoubts(operator, id);
-    }
-  });
-}
-
-async function cancel(id: string): Promise<void> {
-  await withOperator(async (operator) => {
-    await printOutcome(id, () => operator.cancel(id));
   });
 }
 

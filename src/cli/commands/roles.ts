@@ -25,7 +25,7 @@ export function addRoleCommands(program: Command): void {
     .option("--except <names>", "not the jobs of these queues, comma-separated")
     .action(({ queues, except }: { queues?: string; except?: string }) =>
       runRole("worker", async () => {
-        const { startWorker } = await import("../../worker/start-worker.ts");
+        const { startWorker } = await import("../../operate/start-worker.ts");
         const chosen = { queues: queues?.split(","), except: except?.split(",") };
         return (application, env, options) => startWorker(application, env, { ...options, ...chosen });
       }),

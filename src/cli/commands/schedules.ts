@@ -5,7 +5,7 @@ import type { Application } from "../../job/define-config.ts";
 import type { Schedule } from "../../job/define-schedule.ts";
 import { suggestion } from "../../lib/did-you-mean.ts";
 import type { ConnectedRedis } from "../../redis/connect.ts";
-import type { ScheduleReader, ScheduleStatus } from "../../schedule/schedule-status.ts";
+import type { PastTick, ScheduleReader, ScheduleStatus } from "../../schedule/schedule-status.ts";
 import { withApplication, withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 import { page } from "../pager.ts";
@@ -88,11 +88,15 @@ function describe(schedules: readonly ScheduleStatus[]): Lines {
       when,
       jobType,
       paused === null ? (next[0] ?? "never") : toned(`paused by ${paused.by}: ${paused.reason}`, "warning"),
-      last === null ? "" : `${last.at}: ${last.state ?? (last.jobId === null ? "not enqueued" : "gone")}`,
+      last === null ? "" : `${last.at}: ${becameOf(last)}`,
     ],
     ...(paused === null ? next.slice(1) : []).map((at) => ["", "", "", at, ""]),
   ]);
   return tableLines(["name", "when", { heading: "job", leaves: 1 }, "next", "last"], rows);
+}
+
+function becameOf({ jobId, state, overlap }: PastTick): string {
+  return state ?? overlap ?? (jobId === null ? "not enqueued" : "gone");
 }
 
 async function explain(

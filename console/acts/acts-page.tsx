@@ -1,0 +1,99 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Label, ProgressBar } from "react-aria-components";
+import { Bar } from "../parts/bar.tsx";
+import { ConfirmButton } from "../parts/dialog.tsx";
+import { count } from "../parts/format.ts";
+import { JobLink, Text } from "../parts/link.tsx";
+import { Page } from "../parts/page.tsx";
+import { Empty, Loaded } from "../parts/states.tsx";
+import { Relative } from "../parts/time.tsx";
+import type { ActStatus } from "../service/answers.ts";
+import { useMay } from "../service/session.ts";
+import { actsQuery, stopAct } from "./queries.ts";
+
+/** Acts on many jobs: how far they are, and a way to stop them. */
+export function ActsPage() {
+  const acts = useQuery(actsQuery());
+  return (
+    <Page title="Acts" lead="Retries, cancellations and deletions of many jobs. Any worker runs them.">
+      <Loaded query={acts}>
+        {(found) =>
+          found.length === 0 ? (
+            <Empty title="No act on many jobs.">The page of failures and the command line start them.</Empty>
+          ) : (
+            <ul className="acts" aria-label="Acts">
+              {found.map((act) => (
+                <li key={act.id} className="section">
+                  <Act act={act} />
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+    </Page>
+  );
+}
+
+function Act({ act }: { readonly act: ActStatus }) {
+  const { id, jobs, state, reason, by, rate, startedAt, skipped, error } = act;
+  return (
+    <>
+      <div className="section-head">
+        <h2>
+          <Text of={`${act.act} ${jobs}`} />
+        </h2>
+        {act.endedAt === null && <Stop id={id} />}
+      </div>
+      <ActProgress act={act} />
+      <p className="quiet">
+        {state}
+        {skipped > 0 && `, ${count(skipped)} had changed`}
+        {rate !== null && `, at most ${rate}`} · <Text of={by} /> · <Relative at={startedAt} /> ·{" "}
+        <JobLink id={id}>its job</JobLink>
+      </p>
+      <p>
+        <Text of={reason} />
+      </p>
+      {error !== null && (
+        <p className="bad">
+          <Text of={error} />
+        </p>
+      )}
+    </>
+  );
+}
+
+const dones = { retry: "Retried", cancel: "Cancelled", delete: "Deleted" } as const;
+
+function ActProgress({ act }: { readonly act: ActStatus }) {
+  const had = act.done + act.skipped;
+  const total = Math.max(act.total ?? 0, had);
+  const text = act.total === null ? "counting" : `${count(had)} of ${count(total)}`;
+  return (
+    <ProgressBar className="progress" value={had} maxValue={Math.max(total, 1)} valueLabel={text}>
+      <Label>{dones[act.act]}</Label>
+      <span className="progress-text">{text}</span>
+      <Bar value={had} of={total} />
+    </ProgressBar>
+  );
+}
+
+function Stop({ id }: { readonly id: string }) {
+  const client = useQueryClient();
+  const mayStop = useMay("operate");
+  if (!mayStop) return null;
+  return (
+    <ConfirmButton
+      label="Stop…"
+      title="Stop this act?"
+      action="Stop"
+      onConfirm={async () => {
+        await stopAct(id);
+        await client.invalidateQueries({ queryKey: ["acts"] });
+      }}
+    >
+      <p>What it has done stays done.</p>
+    </ConfirmButton>
+  );
+}

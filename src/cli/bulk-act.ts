@@ -1,0 +1,159 @@
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { MatchingGroup } from "../operate/act-matches.ts";
+import type { ActName, ActRequest } from "../operate/act-on-many.ts";
+import type { ActStatus } from "../operate/acts.ts";
+import type { Operator } from "../operate/operator.ts";
+import { canAsk, confirm } from "./confirm.ts";
+import { withOperator } from "./connections.ts";
+import { exitCode } from "./exit-code.ts";
+import { type FilterOptions, filterOf } from "./job-filter-options.ts";
+import { print, printError } from "./output.ts";
+import { table } from "./table.ts";
+import { username } from "./username.ts";
+
+/** How a command acts on many jobs. */
+export interface BulkOptions extends FilterOptions {
+  readonly all?: true;
+  readonly dryRun?: true;
+  readonly yes?: true;
+  readonly rate?: string;
+  readonly reason?: string;
+  /** `--no-wait` */
+  readonly wait?: boolean;
+}
+
+type Scope = Pick<ActRequest, "act" | "filter" | "all">;
+
+interface Preview {
+  readonly groups: readonly MatchingGroup[];
+  readonly total: number;
+  readonly leftAlone: number;
+}
+
+const pastTense: Readonly<Record<ActName, string>> = {
+  retry: "retried",
+  cancel: "cancelled",
+  delete: "deleted",
+};
+const POLL_MS = 250;
+
+/** Previews an act on many jobs, asks, starts it and follows it. */
+export async function actOnMany(act: ActName, options: BulkOptions): Promise<void> {
+  const { all, dryRun, yes, rate, reason = "", wait = true } = options;
+  const filter = await filterOf(options);
+  requireFilter(act, filter, all);
+  requireRate(act, rate);
+  if (!dryRun && reason.trim() === "")
+    throw new HoldfastError("USAGE", `jobs ${act}: expected --reason <text> for many jobs, or --dry-run`);
+  if (!dryRun && !yes && !canAsk())
+    throw new HoldfastError(
+      "USAGE",
+      `jobs ${act}: expected --yes, or --dry-run: there is no terminal to ask on`,
+    );
+  await withOperator(async (operator) => {
+    const scope = { act, filter, ...(all && { all }) };
+    const preview = await previewOf(operator, scope);
+    print(describe(preview, act));
+    if (dryRun || preview.total === 0) return;
+    if (!yes && !(await confirm(`${act[0]?.toUpperCase()}${act.slice(1)} ${jobs(preview.total)}?`))) {
+      print("nothing was changed");
+      process.exitCode = exitCode.failed;
+      return;
+    }
+    const { id } = await operator.acts.start({ ...scope, reason, rate }, username());
+    printError(`${id} (stop it with: holdfast acts stop ${id})`);
+    if (wait) report(await follow(operator, id));
+  });
+}
+
+function requireFilter(act: ActName, filter: object, all: true | undefined): void {
+  const isNarrow = Object.values(filter).some((value) => value !== undefined);
+  if (isNarrow === (all === undefined)) return;
+  const expected = isNarrow
+    ? "--all without a filter"
+    : "ids, a filter such as --type <type> or --code <code>, or --all for every job";
+  throw new HoldfastError("USAGE", `jobs ${act}: expected ${expected}`);
+}
+
+function requireRate(act: ActName, rate: string | undefined): void {
+  if (rate === undefined || /^[1-9]\d{0,6}\/\d{0,9}(ms|s|m|h)$/.test(rate)) return;
+  throw new HoldfastError("USAGE", `jobs ${act}: --rate: expected a rate such as 50/s, got "${rate}"`);
+}
+
+async function previewOf(operator: Operator, scope: Scope): Promise<Preview> {
+  const { countOf, mergeGroups } = await import("../operate/act-matches.ts");
+  const found: MatchingGroup[] = [];
+  let leftAlone = 0;
+  let part: { before?: number; cursor?: string | undefined } | undefined = {};
+  while (part !== undefined) {
+    const {
+      matching,
+      leftAlone: more,
+      before,
+      nextCursor,
+    } = await operator.acts.preview({ ...scope, ...part });
+    found.push(...matching);
+    leftAlone += more;
+    part = nextCursor === null ? undefined : { before, cursor: nextCursor };
+  }
+  const groups = mergeGroups(found);
+  return { groups, total: countOf(groups), leftAlone };
+}
+
+function describe({ groups, total, leftAlone }: Preview, act: ActName): string {
+  const rows = groups.map(({ type, code, count, exampleIds }) => [
+    String(count),
+    type,
+    code ?? "",
+    exampleIds.join(" "),
+  ]);
+  const lines = total === 0 ? [] : [table(["jobs", "type", "code", "examples"], rows)];
+  lines.push(`${jobs(total)} to ${act}`);
+  if (leftAlone > 0)
+    lines.push(
+      `(${jobs(leftAlone)} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`,
+    );
+  return lines.join("\n");
+}
+
+function jobs(count: number): string {
+  return `${count} ${count === 1 ? "job" : "jobs"}`;
+}
+
+/** Reads how far an act is until it has ended. Whoever does not wait for it does not stop it. */
+async function follow(operator: Operator, id: string): Promise<ActStatus> {
+  const { default: progress } = await import("cli-progress");
+  const { setTimeout: pause } = await import("node:timers/promises");
+  const bar = new progress.SingleBar({
+    format: "{bar} {value} of {total} jobs",
+    hideCursor: true,
+    clearOnComplete: true,
+  });
+  let isShown = false;
+  try {
+    for (;;) {
+      const act = await operator.acts.read(id);
+      if (act.endedAt !== null) return act;
+      if (process.stderr.isTTY && act.total !== null) {
+        if (isShown) bar.update(act.done + act.skipped);
+        else bar.start(act.total, act.done + act.skipped);
+        isShown = true;
+      }
+      await pause(POLL_MS);
+    }
+  } finally {
+    if (isShown) bar.stop();
+  }
+}
+
+/** Prints how an act ended. */
+function report(act: ActStatus): void {
+  const { state, done, total, skipped, error } = act;
+  const counts = `${done} of ${total ?? "?"} ${pastTense[act.act]}${skipped > 0 ? `, ${skipped} had changed` : ""}`;
+  if (state === "done") {
+    print(counts);
+    return;
+  }
+  print(state === "failed" ? `failed: ${error}: ${counts}` : `${state}: ${counts}`);
+  process.exitCode = exitCode.failed;
+}

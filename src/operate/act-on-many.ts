@@ -1,0 +1,141 @@
+import { z } from "zod";
+import { defineJob, type JobContract } from "../job/define-job.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import { parseRate, RATE_EXPECTED } from "../job/queue-settings.ts";
+import { malformed } from "../lib/parse-json.ts";
+import type { JobState } from "../queue/job-state.ts";
+import { type JobFilter, type JobFilterText, jobFilterSchema } from "./job-filter.ts";
+
+export const actNames = ["retry", "cancel", "delete"] as const;
+export type ActName = (typeof actNames)[number];
+
+const rateSchema = z
+  .string()
+  .max(20)
+  .refine((text) => parseRate(text) !== undefined, `expected ${RATE_EXPECTED}`)
+  .meta({ description: "How many jobs at most in a time, such as 50/s.", examples: ["50/s"] });
+
+/** What somebody wants to do with many jobs. */
+export const actMembers = {
+  act: z.enum(actNames).meta({ examples: ["retry"] }),
+  filter: jobFilterSchema.default({}).meta({
+    description: "Which jobs, as for `GET /jobs`.",
+    examples: [{ type: "webhook", code: "HANDLER_FAILED" }],
+  }),
+  all: z
+    .literal(true)
+    .optional()
+    .meta({ description: "Instead of a filter: every job that the act can be done with." }),
+  rate: rateSchema.optional(),
+};
+export const reasonSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(500)
+  .meta({ description: "Kept with the act and in the audit log." });
+
+export interface ActRequest {
+  readonly act: ActName;
+  readonly filter: JobFilter;
+  readonly all?: true | undefined;
+  readonly reason: string;
+  readonly rate?: string | undefined;
+}
+
+const payloadSchema = z.strictObject({
+  act: z.enum(actNames),
+  filter: jobFilterSchema,
+  reason: z.string(),
+  rate: z.string().optional(),
+  by: z.string(),
+  before: z.number(),
+});
+export type ActPayload = Readonly<z.output<typeof payloadSchema>>;
+export type StoredAct = Readonly<z.input<typeof payloadSchema>>;
+
+/** How far an act is: stored before each batch, so that whoever goes on counts each job once. */
+export const actProgressSchema = z.object({
+  /** How many jobs matched at the beginning. */
+  total: z.int(),
+  done: z.int(),
+  skipped: z.int(),
+  phase: z.int(),
+  /** Where the next batch begins; null at the beginning of its phase. */
+  cursor: z.string().nullable(),
+  /** The batch that is under way. */
+  pending: z.array(z.string()),
+});
+export type ActProgress = Readonly<z.output<typeof actProgressSchema>>;
+
+/** An attempt may take a day; a longer act goes on in the next one. */
+export const ATTEMPT_MAX_MS = 20 * 60 * 60_000;
+
+const actResultSchema = z.object({ done: z.int(), skipped: z.int(), gone: z.int() });
+
+const contract = defineJob({
+  type: "act-on-many",
+  queue: INTERNAL_QUEUE,
+  payload: payloadSchema,
+  result: actResultSchema,
+  retry: { attempts: 100, backoff: { kind: "fixed", delayMs: 1_000 }, maxStarts: 1_000 },
+  timeoutMs: 24 * 60 * 60_000,
+});
+
+/** An act on many jobs is a job itself. No contract of an application can have such a type: it has a dot. */
+export const actOnMany: JobContract = { ...contract, type: "holdfast.act-on-many" };
+
+/** Holdfast's own jobs, as an application. */
+export const internalApplication = {
+  jobs: new Map([[actOnMany.type, actOnMany]]),
+  queues: [INTERNAL_QUEUE],
+  queueSettings: new Map([[INTERNAL_QUEUE, { concurrency: 2, limits: {}, partitions: 1 }]]),
+  schedules: [],
+  handlers: async () => [],
+};
+
+/**
+ * Which jobs an act is about, list by list. Jobs that change their list while it is read are found by the second look.
+ */
+export const phasesOf: Readonly<Record<ActName, readonly (readonly JobState[])[]>> = {
+  retry: [["failed"]],
+  cancel: [
+    ["waiting", "waiting-children", "prioritized", "delayed", "active"],
+    ["waiting", "waiting-children", "prioritized", "delayed"],
+  ],
+  delete: [["failed", "completed"]],
+};
+
+/**
+ * Only jobs that were there before it began: those that fail again, or are submitted meanwhile, are not acted on without end.
+ *
+ * @param before milliseconds since 1970
+ */
+export function boundedFilter(act: ActName, filter: JobFilter, before: number): JobFilter {
+  const earlier = (at: number | undefined) => Math.min(at ?? before, before);
+  if (act === "cancel") return { ...filter, to: earlier(filter.to) };
+  return { ...filter, endedTo: earlier(filter.endedTo) };
+}
+
+/** @throws HoldfastError `INVALID_REQUEST` for an act on everything that does not say so, and on jobs that it cannot be done with */
+export function requireScope({ act, filter, all }: Pick<ActRequest, "act" | "filter" | "all">): void {
+  const isNarrow = Object.values(filter).some((value) => value !== undefined);
+  if (isNarrow === (all === true))
+    throw malformed([
+      isNarrow
+        ? { pointer: "/all", message: "expected no such member beside a filter" }
+        : { pointer: "/filter", message: 'expected a filter, or "all": true for every job' },
+    ]);
+  const states = phasesOf[act][0] ?? [];
+  if (filter.state !== undefined && !states.includes(filter.state))
+    throw malformed([
+      { pointer: "/filter/state", message: `to ${act}, expected one of ${states.join(", ")}` },
+    ]);
+}
+
+/** The filter as JSON has it. */
+export function filterText({ from, to, endedFrom, endedTo, ...filter }: JobFilter): JobFilterText {
+  const iso = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
+  const all = { ...filter, from: iso(from), to: iso(to), endedFrom: iso(endedFrom), endedTo: iso(endedTo) };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,209 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import { jobNotFound, queueOfId } from "../job/job-id.ts";
+import { cancelJob } from "../queue/cancel-job.ts";
+import { readEnvelopeJson } from "../queue/job-record.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
+import { redisNow } from "../redis/clock.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import type { JobStatus } from "../status/job-status.ts";
+import { openStatusReader } from "../status/read-status.ts";
+import { submitted } from "../status/submitted.ts";
+import type { Submitter } from "../submit/submitter.ts";
+import { countMatches, type Matches } from "./act-matches.ts";
+import {
+  type ActRequest,
+  actNames,
+  actOnMany,
+  actProgressSchema,
+  boundedFilter,
+  filterText,
+  internalApplication,
+  requireScope,
+  type StoredAct,
+} from "./act-on-many.ts";
+import { recordAct } from "./audit-log.ts";
+import { describeFilter, jobFilterSchema } from "./job-filter.ts";
+import { type JobLists, openJobLists } from "./job-lists.ts";
+
+const instant = z.iso.datetime();
+const count = (description: string) => z.int().meta({ description });
+
+export const actStatusSchema = z.object({
+  id: z.string().meta({ description: "An act is a job itself: this is its id." }),
+  act: z.enum(actNames),
+  jobs: z.string().meta({ description: "Which jobs, as a sentence." }),
+  filter: z.record(z.string(), z.unknown()),
+  reason: z.string(),
+  by: z.string(),
+  rate: z.string().nullable(),
+  state: z
+    .enum(["waiting", "running", "done", "stopped", "failed"])
+    .meta({ description: "It waits for a worker; any worker runs it." }),
+  startedAt: instant,
+  endedAt: instant.nullable(),
+  total: z
+    .int()
+    .nullable()
+    .meta({ description: "How many jobs matched when it began; null until they are counted." }),
+  done: count("How many were retried, cancelled or deleted."),
+  skipped: count("How many could not be: they had changed meanwhile."),
+  remaining: z.int().nullable().meta({ description: "How many are left." }),
+  error: z.string().nullable().meta({ description: "Why it failed." }),
+});
+export type ActStatus = Readonly<z.output<typeof actStatusSchema>>;
+
+/** A preview, or its next part. */
+export interface ActPreviewRequest extends Pick<ActRequest, "act" | "filter" | "all"> {
+  /** The `before` of an earlier part, in milliseconds since 1970. @default now */
+  readonly before?: number | undefined;
+  /** `nextCursor` of an earlier part. */
+  readonly cursor?: string | undefined;
+}
+
+export interface ActPreview extends Matches {
+  /** Jobs that ended, or to cancel: were submitted, at or after this are left out, in milliseconds since 1970. */
+  readonly before: number;
+}
+
+/** Acts on many jobs. Each is a job of Holdfast's own, which any worker runs. */
+export interface ActOperator {
+  /** What an act would do. Changes nothing. @throws HoldfastError `INVALID_REQUEST` */
+  preview(request: ActPreviewRequest): Promise<ActPreview>;
+  /**
+   * Starts an act. It goes on whatever dies, until all jobs that matched when it began have had their turn.
+   *
+   * @param by who, for the audit log
+   * @param idempotencyKey makes the call safe to repeat @default none
+   * @throws HoldfastError `INVALID_REQUEST`, `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`
+   */
+  start(
+    request: ActRequest,
+    by: string,
+    idempotencyKey?: string,
+  ): Promise<{ id: string; duplicate: boolean }>;
+  /** The latest acts, those that have not ended first. */
+  list(limit: number): Promise<ActStatus[]>;
+  /** @throws HoldfastError `JOB_NOT_FOUND` */
+  read(id: string): Promise<ActStatus>;
+  /** Stops an act within moments. What it has done stays done. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
+  stop(id: string): Promise<ActStatus>;
+}
+
+interface ActParts {
+  readonly stores: QueueStores;
+  /** Of the application. */
+  readonly lists: JobLists;
+  submit(...submission: Parameters<Submitter["submit"]>): ReturnType<Submitter["submit"]>;
+}
+
+export function openActOperator({ stores, lists, submit }: ActParts): ActOperator {
+  const store = stores.of(INTERNAL_QUEUE);
+  const readStatus = openStatusReader(stores);
+  const acts = openJobLists(stores, internalApplication);
+
+  async function find(id: string): Promise<Found> {
+    if (queueOfId(id) !== INTERNAL_QUEUE) throw jobNotFound();
+    const [status, envelope] = await Promise.all([readStatus(id), readEnvelopeJson(store, id)]);
+    if (status === undefined || envelope === null) throw jobNotFound();
+    return { status, act: submitted(store, id, envelope).payload as StoredAct };
+  }
+
+  async function stop(id: string): Promise<ActStatus> {
+    const found = await find(id);
+    const outcome = await cancelJob(store, id);
+    if (outcome === "missing") throw jobNotFound();
+    if (outcome === "ended") throw new HoldfastError("JOB_ENDED", "The act has ended already");
+    // No worker has it, which would write that down.
+    if (outcome === "cancelled") {
+      const progress = actProgressSchema.safeParse(found.status.progress).data;
+      await recordAct(store, { id, act: actOf(found), outcome: "stopped", progress });
+    }
+    return statusOf(await find(id));
+  }
+
+  return {
+    async preview({ act, filter, all, before: limit, cursor }) {
+      requireScope({ act, filter, all });
+      const now = Math.floor(await inTime(redisNow(stores.client)));
+      const before = Math.min(limit ?? now, now);
+      const query = { act, filter: boundedFilter(act, filter, before), cursor };
+      return { ...(await inTime(countMatches({ lists, stores }, query))), before };
+    },
+    async start(request, by, idempotencyKey = randomUUID()) {
+      requireScope(request);
+      const { act, filter, reason, rate } = request;
+      const before = Math.floor(await inTime(redisNow(stores.client)));
+      const payload = {
+        act,
+        filter: filterText(filter),
+        reason,
+        by,
+        before,
+        ...(rate !== undefined && { rate }),
+      };
+      const same = JSON.stringify([act, payload.filter, reason, rate]);
+      const { id, duplicate } = await submit({ type: actOnMany.type, payload, idempotencyKey }, same);
+      if (!duplicate)
+        await inTime(recordAct(store, { id, act: { act, filter, reason, by }, outcome: "started" }));
+      return { id, duplicate };
+    },
+    async list(limit) {
+      const { found } = await inTime(
+        acts.ids({}, { limit, states: ["active", "waiting", "delayed", "failed", "completed"] }),
+      );
+      const read = await inTime(Promise.all(found.map((id) => find(id).then(statusOf, () => undefined))));
+      return read
+        .filter((act) => act !== undefined)
+        .sort((a, b) => orderOf(a) - orderOf(b) || b.startedAt.localeCompare(a.startedAt));
+    },
+    read: async (id) => statusOf(await inTime(find(id))),
+    stop: (id) => inTime(stop(id)),
+  };
+}
+
+interface Found {
+  readonly status: JobStatus;
+  readonly act: StoredAct;
+}
+
+function orderOf({ endedAt }: ActStatus): number {
+  return Number(endedAt !== null);
+}
+
+function actOf({ act }: Found) {
+  return { ...act, filter: jobFilterSchema.parse(act.filter) };
+}
+
+function statusOf(found: Found): ActStatus {
+  const { status, act } = found;
+  const progress = actProgressSchema.safeParse(status.progress).data;
+  const { total = null, done = 0, skipped = 0 } = progress ?? {};
+  const left = total === null ? null : Math.max(0, total - done - skipped);
+  const { rate = null, reason, by } = act;
+  return {
+    id: status.id,
+    act: act.act,
+    jobs: describeFilter(actOf(found).filter),
+    filter: act.filter,
+    reason,
+    by,
+    rate,
+    state: stateOf(status),
+    startedAt: status.submittedAt,
+    endedAt: status.finishedAt,
+    total,
+    done,
+    skipped,
+    remaining: status.state === "completed" ? 0 : left,
+    error: stateOf(status) === "failed" ? (status.error?.message ?? null) : null,
+  };
+}
+
+function stateOf({ state, error }: JobStatus): ActStatus["state"] {
+  if (state === "completed") return "done";
+  if (state === "failed") return error?.code === "CANCELLED" ? "stopped" : "failed";
+  return state === "active" ? "running" : "waiting";
+}

@@ -1,0 +1,32 @@
+import type { Environment } from "../config/settings.ts";
+import type { Attempt } from "../job/attempt.ts";
+import type { Application } from "../job/define-config.ts";
+import type { WorkerOptions } from "../worker/hooks.ts";
+import type { OpenInternalHandlers } from "../worker/internal-jobs.ts";
+import { startWorker as startBareWorker, type WorkerRole } from "../worker/start-worker.ts";
+import { type ActPayload, actOnMany } from "./act-on-many.ts";
+import { openJobLists } from "./job-lists.ts";
+import { runAct } from "./run-act.ts";
+
+const openInternal: OpenInternalHandlers = (application, stores) => {
+  const tools = { lists: openJobLists(stores, application), stores };
+  return [{ job: actOnMany, run: (attempt) => runAct(tools, attempt as Attempt<ActPayload>) }];
+};
+
+/**
+ * Starts a worker: claims jobs from every queue of the application and runs their handlers, and the acts on many jobs that operators
+ * start.
+ *
+ * @param application the default export of `holdfast.config.ts`
+ * @param env the variables @default process.env
+ * @param options where it logs, and what it calls
+ * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
+ *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
+ */
+export function startWorker(
+  application: Application,
+  env?: Environment,
+  options?: WorkerOptions,
+): Promise<WorkerRole> {
+  return startBareWorker(application, env, options, openInternal);
+}
