@@ -2,49 +2,108 @@ import { runCommand, say } from "../test/support/command.ts";
 import { startRedisServer } from "../test/support/redis-server.ts";
 import { plainTable } from "../test/support/report.ts";
 import { measureCost } from "./flow/cost.ts";
+import { measureHistory } from "./flow/history.ts";
 import { measureKeyed } from "./flow/keyed.ts";
+import { measureLargeFlow } from "./flow/large-flow.ts";
 import { measureOrder } from "./flow/order.ts";
+import { measureTags } from "./flow/tags.ts";
 
 const usage = `npm run flow -- [options]
 
-Measures queues that are shared fairly: when a small tenant's job starts, in which ratio weights are served, and what a fair
-submission costs Redis, against a plain one. Then jobs that run one at a time for each key, against the same without keys: how
-many a second, and whether any ran beside another of its key or out of order.
+Measures flow control: queues that are shared fairly (when a small tenant's job starts, in which ratio weights are served, what a fair
+submission costs Redis against a plain one); jobs that run one at a time for each key, against the same without keys (how many a second,
+and whether any ran beside another of its key or out of order); a flow of many children (how long it takes, and whether its parent reads
+each once); and what tags cost with many jobs, and the history of a queue.
 
   --quick  a short form
   --help   shows this text
 
-Exit codes: 0 the order is as promised, 1 it is not, 2 wrong usage.`;
+Exit codes: 0 order and flow are as promised, 1 they are not, 2 wrong usage.`;
 
-const full = { waiting: 100_000, rounds: 60, keyed: { jobs: 100_000, keys: 1_000, workers: 4, rounds: 2 } };
-const quick = { waiting: 10_000, rounds: 10, keyed: { jobs: 5_000, keys: 250, workers: 4, rounds: 1 } };
+const full = {
+  waiting: 100_000,
+  rounds: 60,
+  keyed: { jobs: 100_000, keys: 1_000, workers: 4, rounds: 2 },
+  children: 10_000,
+};
+const quick = {
+  waiting: 10_000,
+  rounds: 10,
+  keyed: { jobs: 5_000, keys: 250, workers: 4, rounds: 1 },
+  children: 1_000,
+};
+type Size = typeof full;
 const SLOTS = 10;
+const HISTORY_TYPES = 20;
 
 await runCommand(usage, { quick: { type: "boolean", default: false } }, async ({ quick: isQuick }) => {
-  const { waiting, rounds, keyed } = isQuick ? quick : full;
+  const size = isQuick ? quick : full;
   // The disk is not measured.
   const server = await startRedisServer({ args: ["--appendfsync", "no"] });
   try {
-    const { startedAs, ratio } = await measureOrder(server.url, { waiting, slots: SLOTS });
-    const size = { rounds, jobsEach: 320, tenants: 1_000 };
-    const costs = [await measureCost(server.url, 1, size), await measureCost(server.url, 32, size)];
-    say(`With ${waiting} jobs of a large tenant waiting, a small one's job started as number ${startedAs}.`);
-    say(`Weights 3 and 1: ${ratio.toFixed(2)} to 1.`);
-    const rows = costs.map(({ together, plainUs, fairUs, ratio: cost }) => [
-      together,
-      plainUs.toFixed(1),
-      fairUs.toFixed(1),
-      cost.toFixed(2),
-    ]);
-    say(plainTable({ head: ["submissions in one command", "plain, µs of Redis", "fair", "ratio"], rows }));
-    const cost = await measureKeyed(server.url, keyed);
-    say(
-      `${keyed.jobs} jobs, ${keyed.workers} workers: ${Math.round(cost.plain)} a second; one at a time for each of ${keyed.keys} ` +
-        `keys ${Math.round(cost.keyed)}, ${cost.ratio.toFixed(2)} times as many, ${cost.early} too early or out of order.`,
-    );
-    if (cost.early > 0) return 1;
-    return startedAs <= SLOTS + 1 && Math.abs(ratio / 3 - 1) < 0.05 ? 0 : 1;
+    const held = [
+      await fairQueues(server.url, size),
+      await oneAtATime(server.url, size),
+      await largeFlow(server.url, size),
+    ];
+    await tags(server.url, size);
+    await history(server.url);
+    return held.every(Boolean) ? 0 : 1;
   } finally {
     await server.stop();
   }
 });
+
+async function fairQueues(url: string, { waiting, rounds }: Size): Promise<boolean> {
+  const { startedAs, ratio } = await measureOrder(url, { waiting, slots: SLOTS });
+  const size = { rounds, jobsEach: 320, tenants: 1_000 };
+  const costs = [await measureCost(url, 1, size), await measureCost(url, 32, size)];
+  say(`With ${waiting} jobs of a large tenant waiting, a small one's job started as number ${startedAs}.`);
+  say(`Weights 3 and 1: ${ratio.toFixed(2)} to 1.`);
+  const rows = costs.map(({ together, plainUs, fairUs, ratio: cost }) => [
+    together,
+    plainUs.toFixed(1),
+    fairUs.toFixed(1),
+    cost.toFixed(2),
+  ]);
+  say(plainTable({ head: ["submissions in one command", "plain, µs of Redis", "fair", "ratio"], rows }));
+  return startedAs <= SLOTS + 1 && Math.abs(ratio / 3 - 1) < 0.05;
+}
+
+async function oneAtATime(url: string, { keyed }: Size): Promise<boolean> {
+  const cost = await measureKeyed(url, keyed);
+  say(
+    `${keyed.jobs} jobs, ${keyed.workers} workers: ${Math.round(cost.plain)} a second; one at a time for each of ${keyed.keys} ` +
+      `keys ${Math.round(cost.keyed)}, ${cost.ratio.toFixed(2)} times as many, ${cost.early} too early or out of order.`,
+  );
+  return cost.early === 0;
+}
+
+async function largeFlow(url: string, { children }: Size): Promise<boolean> {
+  const flow = await measureLargeFlow(url, children);
+  const [submitted, ran, read] = [flow.submittedMs, flow.ranMs, flow.readMs].map(Math.round);
+  say(
+    `A flow of ${children} children: submitted in ${submitted} ms, run in ${ran} ms, read in ${read} ms; each child once: ${flow.isWhole}.`,
+  );
+  return flow.isWhole;
+}
+
+async function tags(url: string, { waiting }: Size): Promise<void> {
+  const { rareMs, totalMs, commonMs, largeBytes, smallBytes } = await measureTags(url, waiting);
+  say(
+    `With ${waiting} jobs, GET /jobs?tag=… of 50: ${rareMs.toFixed(1)} ms for a rare tag (${totalMs.toFixed(1)} ms with total=true), ` +
+      `${commonMs.toFixed(1)} ms for one that all have.`,
+  );
+  say(
+    `Memory of an entry: ${largeBytes.toFixed(0)} bytes in a large tag, ${smallBytes.toFixed(0)} in a small one.`,
+  );
+}
+
+async function history(url: string): Promise<void> {
+  const { types, bytesPerType, bullmqBytes, attemptNs } = await measureHistory(url, HISTORY_TYPES);
+  const kilobytes = (bytes: number) => `${Math.round(bytes / 1_000)} kB`;
+  say(
+    `History of ${types} busy types: ${kilobytes(bytesPerType)} each, ${Math.round(attemptNs)} ns to count an attempt. ` +
+      `BullMQ's metrics of a queue for 14 days: ${kilobytes(bullmqBytes)}.`,
+  );
+}

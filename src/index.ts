@@ -29,7 +29,16 @@ export type {
   ProbeAnswer,
   RunEffect,
 } from "./job/effect.ts";
-export type { Child, Flow, FlowChild, FlowParent, FlowReceipt, OnChildFailure } from "./job/flow.ts";
+export type {
+  Child,
+  ChildType,
+  Flow,
+  FlowChild,
+  FlowParent,
+  FlowReceipt,
+  OnChildFailure,
+} from "./job/flow.ts";
+export type { JobRetention, Kept } from "./job/retention.ts";
 export type { Backoff, RetryPolicy } from "./job/retry-policy.ts";
 export type { Schema } from "./job/schema.ts";
 export type { Running } from "./lib/running.ts";

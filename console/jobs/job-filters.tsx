@@ -54,7 +54,64 @@ export function JobFilters({ filter, onChange }: Props) {
         </select>
       </label>
       <Span filter={filter} onChange={onChange} />
+      <More filter={filter} onChange={onChange} queues={types.data?.types.map(({ queue }) => queue) ?? []} />
     </search>
+  );
+}
+
+/** What is rarely needed, folded unless the address has some of it. */
+function More({ filter, onChange, queues }: Props & { readonly queues: readonly string[] }) {
+  const { queue, tag, errorText, endedFrom, endedTo } = filter;
+  const isUsed = [queue, tag, errorText, endedFrom, endedTo].some((value) => value !== "");
+  return (
+    <details className="more-filters" open={isUsed}>
+      <summary>More filters</summary>
+      <div>
+        <label className="field">
+          Queue
+          <select value={queue} onChange={({ target }) => onChange({ queue: target.value })}>
+            <option value="">any</option>
+            {optionsWith([...new Set(queues)], queue).map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+        <Words key={`tag ${tag}`} label="Tag" value={tag} onChange={(text) => onChange({ tag: text })} />
+        <Words
+          key={`error ${errorText}`}
+          label="Error contains"
+          value={errorText}
+          onChange={(text) => onChange({ errorText: text })}
+        />
+        <Moment label="Ended from" at={endedFrom} onChange={(at) => onChange({ endedFrom: at })} />
+        <Moment label="Ended before" at={endedTo} onChange={(at) => onChange({ endedTo: at })} />
+      </div>
+    </details>
+  );
+}
+
+interface WordsProps {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (text: string) => void;
+}
+
+/** A text that counts once it is complete: after Enter, or when the field is left. */
+function Words({ label, value, onChange }: WordsProps) {
+  const [text, setText] = useState(value);
+  const apply = () => {
+    if (text.trim() !== value) onChange(text.trim());
+  };
+  return (
+    <label className="field">
+      {label}
+      <input
+        value={text}
+        onChange={({ target }) => setText(target.value)}
+        onBlur={apply}
+        onKeyDown={({ key }) => key === "Enter" && apply()}
+      />
+    </label>
   );
 }
 

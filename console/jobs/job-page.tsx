@@ -70,6 +70,18 @@ function Job({ job }: { readonly job: JobDetail }) {
             <Text of={queue} />
           </dd>
         </div>
+        {job.tags.length > 0 && (
+          <div>
+            <dt>Tags</dt>
+            <dd>
+              {job.tags.map((tag) => (
+                <To key={tag} to={`/jobs?tag=${encodeURIComponent(tag)}`}>
+                  {tag}
+                </To>
+              ))}
+            </dd>
+          </div>
+        )}
         <div>
           <dt>Attempts</dt>
           <dd>

@@ -10,7 +10,18 @@ import type { JobFilter } from "./queries.ts";
 import { foundText, useJobList } from "./use-job-list.ts";
 import "./jobs.css";
 
-const nothing: JobFilter = { type: "", state: "", idempotencyKey: "", from: "", to: "" };
+const nothing: JobFilter = {
+  queue: "",
+  type: "",
+  state: "",
+  tag: "",
+  errorText: "",
+  idempotencyKey: "",
+  from: "",
+  to: "",
+  endedFrom: "",
+  endedTo: "",
+};
 
 /** All jobs that Redis still has, with search and filters. */
 export function JobsPage() {

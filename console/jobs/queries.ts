@@ -4,12 +4,19 @@ import { query, read } from "../service/call.ts";
 
 /** Which jobs to list. Empty fields do not count. */
 export interface JobFilter {
+  readonly queue: string;
   readonly type: string;
   readonly state: string;
+  readonly tag: string;
+  /** A part of the error's message. */
+  readonly errorText: string;
   readonly idempotencyKey: string;
   /** Time of submission, ISO 8601. */
   readonly from: string;
   readonly to: string;
+  /** Time of the end, ISO 8601. */
+  readonly endedFrom: string;
+  readonly endedTo: string;
 }
 
 /** A filter, also by error code for the page of failures. */

@@ -3,6 +3,7 @@ import type { Caller, Scope } from "../../src/config/api-keys.ts";
 import type { AuditEntry } from "../../src/operate/audit-log.ts";
 import type { Doubt as FullDoubt } from "../../src/operate/doubts.ts";
 import type { FailureGroup, FailureGroups } from "../../src/operate/failure-groups.ts";
+import type { History, HistoryMark, HistoryPoint } from "../../src/operate/history.ts";
 import type { JobDetail } from "../../src/operate/job-detail.ts";
 import type {
   Overview,
@@ -10,6 +11,7 @@ import type {
   QueueOverview,
   RedisOverview,
   SamplePoint,
+  TypeOverview,
   WorkerOverview,
 } from "../../src/operate/overview.ts";
 import type { JobState } from "../../src/queue/job-state.ts";
@@ -25,6 +27,9 @@ export type {
   Caller,
   FailureGroup,
   FailureGroups,
+  History,
+  HistoryMark,
+  HistoryPoint,
   JobDetail,
   JobState,
   ListedJob,
@@ -36,6 +41,7 @@ export type {
   SamplePoint,
   ScheduleStatus,
   Scope,
+  TypeOverview,
   WorkerOverview,
 };
 

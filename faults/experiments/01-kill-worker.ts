@@ -5,9 +5,9 @@ import { brokenBy, type Context, type Control, type Experiment } from "../lib/ex
 import { groupBy } from "../lib/group-by.ts";
 import { type InjectionPoint, injectionPoints } from "../lib/inside/points.ts";
 import { withoutReservation } from "../lib/mutations.ts";
-import { type TestbedOptions, untilEnded, withTestbed } from "../lib/testbed.ts";
+import { type Testbed, type TestbedOptions, untilEnded, withTestbed } from "../lib/testbed.ts";
 import type { Step } from "../lib/trace-reader.ts";
-import { inLanes } from "../lib/waiting.ts";
+import { inLanes, until } from "../lib/waiting.ts";
 
 export const killWorker: Experiment = {
   number: 1,
@@ -18,8 +18,10 @@ export const killWorker: Experiment = {
     const size = context.isQuick
       ? { perPoint: 1, plain: 1, workers: 3 }
       : { perPoint: 24, plain: 4, workers: 6 };
-    const { verdict, dead } = await killAtEachPoint(context, size, {});
-    const control = await reservationControl(context);
+    const [{ verdict, dead }, control] = await Promise.all([
+      killAtEachPoint(context, size, {}),
+      reservationControl(context, {}),
+    ]);
     return {
       counts: verdict.counts,
       table: perPoint(verdict.jobs, dead),
@@ -38,12 +40,15 @@ interface Size {
 }
 
 interface Killed {
+  /** Parents of flows that have not completed. */
+  readonly openParents: readonly string[];
+  readonly flows: number;
   readonly verdict: Verdict;
   /** Worker processes that were killed. */
   readonly dead: ReadonlySet<string>;
 }
 
-async function killAtEachPoint(
+export async function killAtEachPoint(
   context: Context,
   size: Size,
   options: Partial<TestbedOptions>,
@@ -61,14 +66,40 @@ async function killAtEachPoint(
     });
     const verdict = await check(testbed, 60_000);
     verdict.counts.faults = testbed.deaths.length;
-    return { verdict, dead: new Set(testbed.deaths.map(({ life }) => life)) };
+    const openParents = await parentsNotCompleted(testbed, 30_000);
+    return {
+      verdict,
+      openParents,
+      flows: testbed.client.parents.length,
+      dead: new Set(testbed.deaths.map(({ life }) => life)),
+    };
   });
 }
 
-async function reservationControl(context: Context): Promise<Control> {
-  context.say("control: without reservation");
+/** A parent runs when its children have ended, whatever became of them. */
+async function parentsNotCompleted({ client }: Testbed, withinMs: number): Promise<string[]> {
+  const open = new Set(client.parents);
+  const look = async () => {
+    await inLanes([...open], 8, async (id) => {
+      if ((await client.status(id))?.state === "completed") open.delete(id);
+    });
+    return open.size === 0;
+  };
+  await until(look, { withinMs, everyMs: 100 });
+  return [...open];
+}
+
+/** Its testbed is its own, so it can run beside the experiment. */
+export async function reservationControl(
+  context: Context,
+  options: Partial<TestbedOptions>,
+): Promise<Control> {
+  const random = context.random.fork("control");
   const size = { perPoint: 1, plain: 0, workers: 3 };
-  const { verdict } = await killAtEachPoint(context, size, { mutation: withoutReservation });
+  const { verdict } = await killAtEachPoint({ ...context, random, say: () => {} }, size, {
+    ...options,
+    mutation: withoutReservation,
+  });
   return {
     protection: "reservation",
     isCaught: verdict.counts.repeated > 0,
@@ -77,7 +108,7 @@ async function reservationControl(context: Context): Promise<Control> {
 }
 
 /** Outcomes per point, of jobs that no other death hit. */
-function perPoint(jobs: readonly JobRecord[], dead: ReadonlySet<string>): Table {
+export function perPoint(jobs: readonly JobRecord[], dead: ReadonlySet<string>): Table {
   const rows = injectionPoints.map((point) => {
     const injected = jobs.filter((job) => injectionAt(job) === point && isHitOnce(job, dead));
     const inDoubt = injected.filter(isInDoubt);
@@ -105,7 +136,7 @@ const nobodyKnows: ReadonlySet<InjectionPoint> = new Set([
 ]);
 
 /** A job killed inside the window must be in doubt; one killed outside must not. */
-function wrongAtPoints(jobs: readonly JobRecord[], dead: ReadonlySet<string>): string[] {
+export function wrongAtPoints(jobs: readonly JobRecord[], dead: ReadonlySet<string>): string[] {
   return jobs.flatMap((job) => {
     const point = injectionAt(job);
     if (point === undefined || !isHitOnce(job, dead) || nobodyKnows.has(point) === isInDoubt(job)) return [];

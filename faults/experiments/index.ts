@@ -28,6 +28,7 @@ import { corruptValues } from "./26-corrupt-values.ts";
 import { cluster } from "./27-cluster.ts";
 import { partitions } from "./28-partitions.ts";
 import { lanes } from "./29-lanes.ts";
+import { flowControl } from "./30-flow-control.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -60,4 +61,5 @@ export const experiments: readonly Experiment[] = [
   cluster,
   partitions,
   lanes,
+  flowControl,
 ];

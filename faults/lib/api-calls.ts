@@ -49,7 +49,7 @@ export async function openApiCaller({ api, directory, installation }: Testbed): 
   const { url = "" } = (await api?.ready()) ?? {};
   const [ended, delayed] = await Promise.all([submit(url, {}), submit(url, { delayMs: 3_600_000 })]);
   await (await fetch(`${url}/jobs/${ended}/status`, { headers: { Prefer: "wait=10" } })).arrayBuffer();
-  const calls = [...(await plainCalls(url, ended)), ...waitingCalls(delayed)];
+  const calls = [...(await plainCalls(url, ended, delayed)), ...waitingCalls(delayed)];
   const child = startProcess(installation.script("caller"), {}, join(directory, "logs/caller.log"));
   await readiness(child);
   const carryOut = async (order: Order) => {
@@ -91,7 +91,8 @@ interface Reference {
   readonly paths: Record<string, Record<string, { requestBody?: object }>>;
 }
 
-async function plainCalls(url: string, id: string): Promise<Call[]> {
+/** @param kept a job that cannot be deleted: it has not ended */
+async function plainCalls(url: string, id: string, kept: string): Promise<Call[]> {
   const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as Reference;
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { requestBody }]) => ({ path, method, requestBody })),
@@ -101,7 +102,7 @@ async function plainCalls(url: string, id: string): Promise<Call[]> {
     const body = bodies[name];
     if (requestBody !== undefined && body === undefined) throw new Error(`Add a body for ${name} here`);
     const filled = path
-      .replace("{id}", id)
+      .replace("{id}", method === "delete" ? kept : id)
       .replace("{name}", nameIn(path))
       .replace("{at}", new Date().toISOString());
     return { name, method: method.toUpperCase(), path: filled, ...(body && { body }) };

@@ -39,6 +39,8 @@ export interface Client {
   /** @returns undefined if no answer came in time */
   submit(submission: Submission, submitter?: Submitter): Promise<Acknowledged | undefined>;
   readonly acknowledged: readonly Acknowledged[];
+  /** Ids of parents of flows, whose only child is an acknowledged job each. */
+  readonly parents: readonly string[];
   /** Tries without an answer. */
   readonly unanswered: number;
   /** Retries while Redis is down. */
@@ -53,15 +55,18 @@ export async function openClient(
   directory: string,
   env: NodeJS.ProcessEnv,
   library: Library,
+  hasFlowControl = false,
 ): Promise<Client> {
   const list = await openDurableList(join(directory, "acknowledged.ndjson"));
   const producer = await library.createProducer(library.application, env);
-  const ownSubmitter = librarySubmitter(producer, library);
+  const flows = hasFlowControl ? openFlowSubmitter(producer, library) : undefined;
+  const ownSubmitter = flows?.submit ?? librarySubmitter(producer, library);
   const acknowledged: Acknowledged[] = [];
   let unanswered = 0;
 
   return {
     acknowledged,
+    parents: flows?.parents ?? [],
     get unanswered() {
       return unanswered;
     },
@@ -113,6 +118,30 @@ export function librarySubmitter(producer: Producer, { application }: Library): 
     if (contract === undefined) throw new Error(`There is no job ${type}`);
     return producer.submit(contract, payload, { idempotencyKey });
   };
+}
+
+/** Submits each second job of type `act` as the child of a flow. */
+function openFlowSubmitter(producer: Producer, library: Library) {
+  const submitAlone = librarySubmitter(producer, library);
+  const { jobs } = library.application;
+  const parents: string[] = [];
+  let turn = 0;
+  const submit: Submitter = async (submission) => {
+    const job: JobContract | undefined = jobs.get(submission.type);
+    const gather: JobContract | undefined = jobs.get("gather");
+    turn += 1;
+    if (submission.type !== "act" || job === undefined || gather === undefined || turn % 2 === 0)
+      return await submitAlone(submission);
+    const { payload, idempotencyKey } = submission;
+    const parent = await producer.submitFlow({
+      parent: { job: gather, payload: {}, idempotencyKey },
+      children: [{ job, payload, idempotencyKey }],
+    });
+    if (!parents.includes(parent.id)) parents.push(parent.id);
+    const { id } = await submitAlone(submission);
+    return { id, duplicate: parent.duplicate };
+  };
+  return { parents, submit };
 }
 
 /** The error belongs to the copy's own class, so `instanceof` does not work. */

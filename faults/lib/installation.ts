@@ -37,11 +37,13 @@ const inside = join(root, "faults/lib/inside");
  * Copies the build, so that a later build does not change what is tested.
  *
  * @param directory created
+ * @param hasFlowControl whether its application shares its queue among tenants, and limits jobs of a key
  */
-export function install(directory: string, mutation?: Mutation): Installation {
+export function install(directory: string, mutation?: Mutation, hasFlowControl = false): Installation {
   copyBuild(root, directory);
   for (const edit of mutation?.edits ?? []) applyEdit(directory, edit);
   for (const name of readdirSync(inside)) compileFile(join(inside, name), join(directory, "lab", name));
+  if (hasFlowControl) writeFileSync(join(directory, "lab/flow-control"), "");
   return {
     script: (name) => join(directory, "lab", `${name}.js`),
     cli: join(directory, "bin/holdfast"),

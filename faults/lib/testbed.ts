@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { JobStatus } from "holdfast";
 import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
 import { type Client, openClient } from "./client.ts";
+import { isFlowControlOn, startPauses } from "./flow-control.ts";
 import { type Installation, install, type Mutation } from "./installation.ts";
 import { createOutages, type Outages } from "./outages.ts";
 import { type StoreProxy, startProxy } from "./proxy.ts";
@@ -17,6 +18,8 @@ export interface TestbedOptions {
   /** Workers without injected faults, which finish the jobs of the others. @default 0 */
   readonly immune?: number;
   readonly concurrency?: number;
+  /** Whether tenants, limits of keys, flows and pauses are in use. @default whether the laboratory was started with `--flow` */
+  readonly flowControl?: boolean;
   readonly api?: boolean;
   readonly scheduler?: boolean;
   readonly mutation?: Mutation;
@@ -72,7 +75,8 @@ type RoleScript = "worker" | "api" | "scheduler";
 async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const directory = scratchFolder("testbed");
   for (const name of ["trace", "injected", "logs"]) mkdirSync(join(directory, name));
-  const installation = install(join(directory, "installation"), options.mutation);
+  const { flowControl = isFlowControlOn() } = options;
+  const installation = install(join(directory, "installation"), options.mutation, flowControl);
   const store = options.servers
     ? severalServers(options.servers.url)
     : await startStore(options, join(directory, "store"));
@@ -104,8 +108,12 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
     return started;
   };
   const named = startNamedRoles(role, options);
-  const client = await openClient(directory, { ...env, REDIS_URL: store.url }, await installation.library());
+  const library = await installation.library();
+  const direct = { ...env, REDIS_URL: store.url };
+  const client = await openClient(directory, direct, library, flowControl);
+  const pauses = flowControl ? await startPauses(library, direct) : undefined;
   const stop = async () => {
+    await pauses?.stop();
     await client.close();
     await Promise.all(roles.map((each) => each.stop()));
     await witness.stop();

@@ -15,7 +15,15 @@ const contracts = new Map([
 
 function job(fields: Partial<ListedJob>): ListedJob {
   return {
-    ...{ id: "default_1", type: "mail", state: "completed", attemptsMade: 1, maxAttempts: 1, progress: null },
+    ...{
+      id: "default_1",
+      type: "mail",
+      state: "completed",
+      attemptsMade: 1,
+      maxAttempts: 1,
+      tags: [],
+      progress: null,
+    },
     ...{ submittedAt: "2026-11-23T00:00:00Z", startedAt: null, finishedAt: "2026-11-23T12:00:00.000Z" },
     ...{ nextAttemptAt: null, result: null, error: null, effects: [], idempotencyKey: "k" },
     ...fields,

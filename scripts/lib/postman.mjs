@@ -9,12 +9,20 @@ const parameters = {
   name: "send",
   type: "welcome-email",
   state: "failed",
+  total: "true",
   idempotencyKey: "signup-42",
   "Idempotency-Key": "signup-42",
   cursor: "",
   from: "2026-11-24T00:00:00Z",
   to: "2026-11-25T00:00:00Z",
+  endedFrom: "2026-11-24T00:00:00Z",
+  endedTo: "2026-11-25T00:00:00Z",
+  queue: "default",
+  total: "true",
+  errorText: "timed out",
   at: "2026-11-24T07:00:00Z",
+  step: "5m",
+  queue: "default",
 };
 
 const keepsJobId = 'pm.collectionVariables.set("jobId", pm.response.json().id);';

@@ -32,12 +32,15 @@ export async function withApplication<T>(
 }
 
 /** Opens an operator for one command. */
-export async function withOperator<T>(use: (operator: Operator) => Promise<T>): Promise<T> {
+export async function withOperator<T>(
+  use: (operator: Operator, application: Application) => Promise<T>,
+): Promise<T> {
   const { createOperator } = await import("../operate/operator.ts");
-  const operator = await createOperator(await loadApplication(readSettings().HOLDFAST_CONFIG));
+  const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
+  const operator = await createOperator(application);
   // Not `await using`: TypeScript 6.0 then does not rewrite the `.ts` in import paths.
   try {
-    return await use(operator);
+    return await use(operator, application);
   } finally {
     await operator[Symbol.asyncDispose]();
   }

@@ -9,6 +9,7 @@ export function describeStatus(status: JobStatus): string {
     ["state", status.state],
     ["held", status.held === undefined ? null : heldText(status.held)],
     ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
+    ["tags", status.tags.join(", ") || null],
     ["submitted", status.submittedAt],
     ["started", status.startedAt],
     ["finished", status.finishedAt],

@@ -25,7 +25,7 @@ export interface Call {
   /** With query. */
   readonly path: string;
   /** @default "GET" */
-  readonly method?: "GET" | "POST" | "PUT";
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   /** JSON text. */
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -100,7 +100,9 @@ export function openApi({ url, key, timeoutMs = TIMEOUT_MS, fetch }: ClientOptio
 }
 
 /** A query string of the values that are given. */
-export function query(values: Readonly<Record<string, string | number | Date | undefined>>): string {
+export function query(
+  values: Readonly<Record<string, string | number | boolean | Date | undefined>>,
+): string {
   const given = Object.entries(values).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value instanceof Date ? isoText(name, value) : String(value)]],
   );

@@ -15,4 +15,10 @@ export type * from "./answers.ts";
 export type { ClientOptions } from "./api.ts";
 export { type Abortable, type Client, createClient, type PayloadOf } from "./client.ts";
 export type { WaitOptions } from "./follow.ts";
-export type { ClientResolution, ListQuery, OperatorCalls, RetryQuery } from "./operator.ts";
+export type {
+  ClientHistoryQuery,
+  ClientResolution,
+  ListQuery,
+  OperatorCalls,
+  RetryQuery,
+} from "./operator.ts";

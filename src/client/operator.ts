@@ -7,6 +7,7 @@ import type {
   ExplainedTick,
   FailureGroups,
   Health,
+  History,
   JobDetail,
   JobPage,
   PastTick,
@@ -18,15 +19,26 @@ import type {
 import { type Api, isoText, query } from "./api.ts";
 
 export interface ListQuery {
+  readonly queue?: string;
   readonly type?: string;
   readonly state?: JobState;
   /** Why they failed, e.g. `HANDLER_FAILED`. */
   readonly code?: string;
+  /** Submitted with this tag. */
+  readonly tag?: string;
+  /** A part of the error's message, in upper or lower case. */
+  readonly errorText?: string;
   readonly idempotencyKey?: string;
   /** Submitted at or after this. */
   readonly from?: Date;
   /** Submitted before this. */
   readonly to?: Date;
+  /** Ended at or after this. */
+  readonly endedFrom?: Date;
+  /** Ended before this. */
+  readonly endedTo?: Date;
+  /** Also counts all jobs that match. @default false */
+  readonly total?: boolean;
   /** 1 to 200. @default 50 */
   readonly limit?: number;
   /** `nextCursor` of the page before. */
@@ -72,6 +84,12 @@ export interface OperatorCalls {
   retry(id: string): Promise<void>;
   /** Ends a job: `cancelled`, or `cancelling` if it is running. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
   cancel(id: string): Promise<"cancelled" | "cancelling">;
+  /**
+   * Deletes a job that has ended; its key and its effects are remembered.
+   *
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
+   */
+  delete(id: string): Promise<void>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /** Retries failed jobs, the oldest failure first; again with `nextCursor` until that is null. */
@@ -102,6 +120,8 @@ export interface OperatorCalls {
   resumeSchedule(schedule: string): Promise<ScheduleStatus>;
   /** Submits a schedule's job now, and like a submission sends it again. @throws HoldfastError `SCHEDULE_NOT_FOUND` */
   runSchedule(schedule: string, options: { readonly idempotencyKey: string }): Promise<Receipt>;
+  /** What happened by the minute, for 2 days, or by the hour, for 15. @throws HoldfastError `QUEUE_NOT_FOUND` */
+  history(query?: ClientHistoryQuery): Promise<History>;
   /** Lists queues: what waits and runs, whether they are paused, and their limits. */
   queues(): Promise<readonly QueueView[]>;
   /** Lets no further job of a queue start; running ones go on. @throws HoldfastError `QUEUE_NOT_FOUND` */
@@ -112,6 +132,20 @@ export interface OperatorCalls {
   limitQueue(name: string, limits: ClientLimits): Promise<QueueView>;
   /** Whether the API can keep its promises now. */
   health(): Promise<Health>;
+}
+
+/** Which part of the history to read. */
+export interface ClientHistoryQuery {
+  /** @default all */
+  readonly queue?: string;
+  /** @default all */
+  readonly type?: string;
+  /** @default 3 hours before `to` */
+  readonly from?: Date;
+  /** Exclusive. @default now */
+  readonly to?: Date;
+  /** Minutes, hours or days, such as `"5m"`, `"1h"` or `"1d"`. @default what gives at most 240 points */
+  readonly step?: string;
 }
 
 /** Limits of a queue over all workers. */
@@ -136,6 +170,9 @@ export function operatorCalls(api: Api): OperatorCalls {
       const { outcome } = await change<{ outcome: "cancelled" | "cancelling" }>(`${jobPath(id)}/cancel`);
       return outcome;
     },
+    async delete(id) {
+      await api.once({ path: jobPath(id), method: "DELETE" });
+    },
     failures: () => read("/failures"),
     retryFailed: ({ before, ...wanted }) =>
       change("/failures/retry", { ...wanted, before: isoText("before", before) }),
@@ -156,6 +193,7 @@ export function operatorCalls(api: Api): OperatorCalls {
       const { accepted } = await change<{ accepted: string[] }>("/store/accept-loss", acceptance);
       return accepted;
     },
+    history: (wanted = {}) => read(`/history${query({ ...wanted })}`),
     ...queueCalls(api),
     ...scheduleCalls(api),
     health: () => api.once({ path: "/health/ready" }, undefined, readHealth),

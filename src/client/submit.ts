@@ -105,7 +105,7 @@ function isOpen({ result }: Item): boolean {
 /** @throws HoldfastError `INVALID_REQUEST` */
 function jsonOf(
   job: JobName,
-  { payload, idempotencyKey, delayMs, runAt, priority, startBy, startWithinMs }: Submission<unknown>,
+  { payload, idempotencyKey, delayMs, runAt, priority, startBy, startWithinMs, tags }: Submission<unknown>,
 ): string {
   const type = typeof job === "string" ? job : job.type;
   const options = {
@@ -114,6 +114,7 @@ function jsonOf(
     priority,
     startBy: startBy && isoText("options/startBy", startBy),
     startWithinMs,
+    tags,
   };
   try {
     return JSON.stringify({ type, payload, idempotencyKey, options });

@@ -33,6 +33,8 @@ export const errorCodes = {
   ROUTE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such resource" },
   EFFECT_NOT_IN_DOUBT: { httpStatus: 409, retryable: false, title: "The effect is not in doubt" },
   JOB_NOT_FAILED: { httpStatus: 409, retryable: false, title: "Only a failed job can be retried" },
+  JOB_NOT_ENDED: { httpStatus: 409, retryable: false, title: "Only a job that has ended can be deleted" },
+  JOB_IN_DOUBT: { httpStatus: 409, retryable: false, title: "An effect of the job is in doubt" },
   JOB_ENDED: { httpStatus: 409, retryable: false, title: "The job has already ended" },
   METHOD_NOT_ALLOWED: {
     httpStatus: 405,

@@ -29,6 +29,7 @@ const statusOf = (progress: unknown): JobStatus => ({
   state: "active",
   attemptsMade: 0,
   maxAttempts: 3,
+  tags: [],
   progress,
   submittedAt: "2026-01-01T00:00:00.000Z",
   startedAt: null,

@@ -1,5 +1,5 @@
 import type { RunEffect } from "./effect.ts";
-import type { Child } from "./flow.ts";
+import type { Child, ChildType } from "./flow.ts";
 import type { NextOptions, ProducibleJob, Receipt } from "./submit-options.ts";
 
 /** What a handler gets for one attempt. A spread copy (`{ ...attempt }`) has no `signal` and no `log`. */
@@ -46,10 +46,11 @@ export interface Attempt<Payload = unknown, EffectName extends string = never> {
   /**
    * Reads the children of the flow whose parent this job is, page by page from Redis, in no order. A job that is no parent has none.
    *
+   * @param of only those of this type @default all
    * @throws HoldfastError `STORE_UNAVAILABLE`, `DECRYPTION_FAILED`
-   * @example for await (const child of children()) if (child.state === "completed") pages[child.index] = child.result;
+   * @example for await (const child of children(render)) if (child.state === "completed") pages += child.result.pages;
    */
-  children(): AsyncGenerator<Child, void>;
+  children<Result = unknown>(of?: ChildType<Result>): AsyncGenerator<Child<Result>, void>;
 }
 
 /** @example log.info("charged", { cents: 500 }) */

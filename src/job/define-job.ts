@@ -6,6 +6,7 @@ import type { Fairness } from "./fairness.ts";
 import { type OnChildFailure, onChildFailures } from "./flow.ts";
 import { KEYED_LIMIT_MAX, type KeyedConcurrency } from "./keyed-concurrency.ts";
 import { type PointerInto, type Redaction, strayPointers } from "./redaction.ts";
+import { type JobRetention, jobRetentionSchema } from "./retention.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
 import { isSchema, type Schema } from "./schema.ts";
 
@@ -27,6 +28,7 @@ export interface JobContract<
   readonly formerQueues: readonly string[];
   readonly startWithinMs: number | undefined;
   readonly fairness: Fairness<Payload> | undefined;
+  readonly retention: JobRetention;
   readonly concurrency: KeyedConcurrency<Payload> | undefined;
   readonly onChildFailure: OnChildFailure;
   readonly redact: Redaction;
@@ -99,6 +101,14 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    */
   readonly fairness?: Fairness<NoInfer<Payload>>;
   /**
+   * How long its ended jobs and their results can be read, if shorter than `HOLDFAST_RETENTION_MS`, `HOLDFAST_KEEP_COMPLETED` and
+   * `HOLDFAST_KEEP_FAILED` say. Idempotency keys and effects are remembered all the same, and jobs in doubt stay.
+   *
+   * @default as long as all jobs of its queue
+   * @example { completed: { ageMs: 60 * 60_000 }, failed: { count: 1_000 } }
+   */
+  readonly retention?: JobRetention;
+  /**
    * At most `limit` jobs of one key are under way at a time, over all workers; at 1 they run in order of submission, retries included.
    * Not in a queue that has partitions.
    *
@@ -158,6 +168,7 @@ const definitionSchema = z.strictObject({
   formerQueues: z.array(nameSchema).optional(),
   startWithinMs: z.number().int().min(1).max(YEAR_MS).optional(),
   fairness: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }).optional(),
+  retention: jobRetentionSchema.optional(),
   concurrency: z
     .strictObject({ key: functionSchema, limit: z.number().int().min(1).max(KEYED_LIMIT_MAX) })
     .optional(),
@@ -198,6 +209,7 @@ export function defineJob<
     formerQueues: definition.formerQueues ?? [],
     startWithinMs: definition.startWithinMs,
     fairness: definition.fairness,
+    retention: definition.retention ?? {},
     concurrency: definition.concurrency,
     onChildFailure: definition.onChildFailure ?? "fail",
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },

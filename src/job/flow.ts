@@ -1,4 +1,5 @@
 import type { Failure } from "./failure.ts";
+import type { Schema } from "./schema.ts";
 import type { NextOptions, ProducibleJob, Receipt, SubmitOptions } from "./submit-options.ts";
 
 /**
@@ -9,7 +10,7 @@ export const onChildFailures = ["fail", "continue"] as const;
 export type OnChildFailure = (typeof onChildFailures)[number];
 
 /** A child of a flow, as its parent's handler sees it. */
-export type Child = {
+export type Child<Result = unknown> = {
   readonly id: string;
   readonly type: string;
   /** As the flow names it. @default its index */
@@ -17,9 +18,15 @@ export type Child = {
   /** Its place among the children of the flow, from 0. */
   readonly index: number;
 } & (
-  | { readonly state: "completed"; readonly result: unknown; readonly error?: undefined }
+  | { readonly state: "completed"; readonly result: Result; readonly error?: undefined }
   | { readonly state: "failed"; readonly error: Failure; readonly result?: undefined }
 );
+
+/** The part of a contract that says what its jobs return. */
+export interface ChildType<Result> {
+  readonly type: string;
+  readonly result: Schema<Result, unknown>;
+}
 
 /** The job that runs when all children have ended. */
 export interface FlowParent<PayloadIn = unknown>

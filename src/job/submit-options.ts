@@ -11,6 +11,14 @@ export interface SubmitOptions {
   readonly startWithinMs?: number;
   /** 0: none, runs first. Otherwise 1 to 2,097,151, the lower the sooner. */
   readonly priority?: number;
+  /**
+   * What people find the job by: at most 10, each once and of 1 to 64 letters, digits and `. _ : @ / -`, the first a letter or digit.
+   * Stored in the clear, also where jobs are encrypted.
+   *
+   * @default none
+   * @example ["customer:42", "import-2026-12"]
+   */
+  readonly tags?: readonly string[];
 }
 
 /** How a handler submits the next job: its idempotency key is made of the running job's. */

@@ -1,4 +1,4 @@
-import { findJobs, type ListPosition } from "../queue/find-jobs.ts";
+import { findJobs, LIST_START, SLICE } from "../queue/find-jobs.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 
 /** Counts the cancelled among a queue's failed jobs: nobody has to look at those. */
@@ -9,7 +9,6 @@ const EVERY_MS = 10_000;
 /** When as many failed jobs are kept as may be, their number stays the same while others fail. */
 const UNCHANGED_EVERY_MS = 60_000;
 const TIME_MAX_MS = 1_000;
-const SLICE = 500;
 
 interface Count {
   readonly failed: number;
@@ -51,12 +50,13 @@ function isOld({ failed, at }: Count, failedNow: number): boolean {
 
 async function countIn(store: QueueStore): Promise<number> {
   const endAt = performance.now() + TIME_MAX_MS;
-  let position: ListPosition = { queue: store.queue, list: "failed", offset: 0 };
+  const failed = { queue: store.queue, of: { list: "failed" } } as const;
+  let position = LIST_START;
   let count = 0;
   for (;;) {
-    const { ids, scanned, next } = await findJobs(store, position, { code: "CANCELLED" }, SLICE);
+    const { ids, isEnd, next } = await findJobs(store, failed, position, { code: "CANCELLED" }, SLICE);
     count += ids.length;
-    if (scanned === 0 || performance.now() > endAt) return count;
+    if (isEnd || performance.now() > endAt) return count;
     position = next;
   }
 }

@@ -1,4 +1,5 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
+import { deleteJob } from "../effect/delete-job.ts";
 import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
 import { retryJob } from "../effect/retry-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
@@ -9,17 +10,22 @@ import { cancelJob } from "../queue/cancel-job.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
 import { readLayouts } from "../queue/layouts.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../queue/queue-store.ts";
+import { redisNow } from "../redis/clock.ts";
 import { connectRedis } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { type AuditEntry, readAuditLog } from "./audit-log.ts";
+import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "./clean-jobs.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
+import { type History, type HistoryQuery, readHistory } from "./history.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
+import type { JobFilter } from "./job-filter.ts";
+import { type JobTotal, openJobLists } from "./job-lists.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
-import { openQueueOperator, type QueueOperator } from "./queues.ts";
-import { type FailedQuery, type RetriedFailed, retryFailed } from "./retry-failed.ts";
+import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues.ts";
+import { type FailedQuery, markRetried, type RetriedFailed, retryFailed } from "./retry-failed.ts";
 import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
 
 /** Why a loss is accepted, and by whom. The audit log keeps both. */
@@ -54,6 +60,21 @@ export interface Operator {
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
    */
   cancel(id: string): Promise<"cancelled" | "cancelling">;
+  /**
+   * Deletes a job that has ended, as the retention would: its idempotency key and its effects are remembered.
+   *
+   * @param by who, for the audit log
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
+   */
+  delete(id: string, by: string): Promise<void>;
+  /** Counts jobs that match and have ended, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` */
+  countEnded(filter: JobFilter): Promise<JobTotal>;
+  /**
+   * Deletes jobs that have ended, a slice per call: call it again with `nextCursor`. Jobs in doubt stay.
+   *
+   * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor or filter
+   */
+  clean(query: CleanQuery): Promise<Cleaned>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /**
@@ -78,11 +99,18 @@ export interface Operator {
    * @returns the queues that had lost data
    */
   acceptLoss(acceptance: Acceptance): Promise<string[]>;
+  /**
+   * Reads what happened by the minute, for 2 days, or by the hour, for 15: counts of attempts and how long they took, also of times
+   * that nobody watched.
+   *
+   * @throws HoldfastError `INVALID_REQUEST`, `QUEUE_NOT_FOUND`
+   */
+  history(query: HistoryQuery): Promise<History>;
   /** Pause, resume and limit queues. */
   readonly queues: QueueOperator;
   /** Pause and resume schedules. */
   readonly schedules: ScheduleOperator;
-  /** Who resolved which doubt or accepted which loss, the latest first. */
+  /** Who resolved which doubt, deleted which jobs or accepted which loss, the latest first. */
   auditTrail(limit: number): Promise<AuditEntry[]>;
 }
 
@@ -122,10 +150,11 @@ export function openOperator(
 ): Operator {
   const { queues } = application;
   const readStatus = openStatusReader(stores);
+  const lists = openJobLists(stores, application);
   const partitions = () => stores.partitionsOf(queues);
   const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
   return {
-    list: (query) => inTime(listJobs(stores, application, query)),
+    list: (query) => inTime(listJobs(lists, query)),
     detail: (id) => readDetail(stores, application.jobs, readStatus, id),
     async retry(id) {
       const outcome = await inTime(retryJob(storeOf(stores, id), id));
@@ -140,8 +169,22 @@ export function openOperator(
         throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
       return outcome;
     },
+    async delete(id, by) {
+      const outcome = await inTime(deleteJob(storeOf(stores, id), id, { by }));
+      if (outcome === "missing") throw jobNotFound();
+      if (outcome === "not-ended")
+        throw new HoldfastError("JOB_NOT_ENDED", "Only a job that has ended can be deleted; cancel it first");
+      if (outcome === "in-doubt")
+        throw new HoldfastError("JOB_IN_DOUBT", "An effect of the job is in doubt; resolve it first");
+    },
+    countEnded: (filter) => inTime(lists.count(filter, endedStates)),
+    clean: (query) => inTime(cleanJobs(stores, lists, query)),
     failures: () => inTime(readFailureGroups(partitions())),
-    retryFailed: (query) => inTime(retryFailed(stores, queues, query)),
+    async retryFailed(query) {
+      const done = await inTime(retryFailed(stores, queues, query));
+      await markRetried(stores, query, done);
+      return done;
+    },
     async doubts(offset, limit) {
       const lists = await inTime(
         Promise.all(partitions().map((store) => listDoubts(store, 0, offset + limit))),
@@ -165,6 +208,13 @@ export function openOperator(
         return since === undefined ? [] : [store.queue];
       };
       return (await inTime(Promise.all(partitions().map(accept)))).flat();
+    },
+    async history({ queue, ...query }) {
+      if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
+      const searched = stores.partitionsOf(queue === undefined ? queues : [queue]);
+      return await inTime(
+        redisNow(stores.client).then((now) => readHistory(searched, query, Math.floor(now))),
+      );
     },
     queues: inTimeAll(openQueueOperator(stores, queues)),
     schedules: openScheduleOperator(stores, application.schedules, settings),

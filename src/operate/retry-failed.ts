@@ -1,8 +1,11 @@
 import { retryJob } from "../effect/retry-job.ts";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import { parseFailure } from "../job/failure.ts";
+import { queueOfId } from "../job/job-id.ts";
 import { malformed } from "../lib/parse-json.ts";
 import { readFailedUntil, type StoredFailure } from "../queue/failed-jobs.ts";
+import { addMark } from "../queue/marks.ts";
+import { queueOfPartition } from "../queue/partitions.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { redisNow } from "../redis/clock.ts";
 
@@ -106,6 +109,19 @@ export async function retryFailed(
   }
   const nextCursor = position === undefined ? null : formatCursor(position);
   return { retried, skipped, matching: groupsOf(matching), leftAlone, before, nextCursor };
+}
+
+/** Marks the charts of the queues whose jobs were retried. */
+export async function markRetried(
+  stores: QueueStores,
+  { type = "every type", code = "every reason", dryRun = false }: FailedQuery,
+  { retried, matching }: RetriedFailed,
+): Promise<void> {
+  if (dryRun || retried === 0) return;
+  const partitions = matching.map(({ exampleIds: [id = ""] }) => queueOfId(id) ?? "");
+  const queues = new Set(partitions.map(queueOfPartition));
+  const mark = { kind: "retried", text: `${type}, ${code}`, by: "" } as const;
+  await Promise.all([...queues].map((queue) => addMark(stores.of(queue), mark)));
 }
 
 function requireFilter({ type, code, all }: FailedQuery): void {

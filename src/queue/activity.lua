@@ -27,9 +27,9 @@ end
 local function times()
   local found = {}
   for _, id in ipairs(redis.call("ZREVRANGE", prefix .. "completed", 0, ARGV[3] - 1)) do
-    local job = redis.pcall("HMGET", prefix .. id, "timestamp", "delay", "processedOn", "finishedOn", "ats")
-    -- Only a job's first delivery shows how long it waited.
-    if job[1] and job[3] and job[4] and job[5] == "1" then
+    local job = redis.pcall("HMGET", prefix .. id, "timestamp", "delay", "processedOn", "finishedOn", "ats", "flow")
+    -- Only a job's first delivery shows how long it waited; a parent's shows how long its children took.
+    if job[1] and job[3] and job[4] and job[5] == "1" and not job[6] then
       append(found, table.concat({ job[1], job[2] or "0", job[3], job[4] }, ","))
     end
   end

@@ -54,7 +54,17 @@ export class BullmqJob implements ClaimedJob {
   }
 
   get readyAt(): number | undefined {
-    return isFirstDelivery(this.#job) ? this.#job.timestamp + (this.#job.opts.delay ?? 0) : undefined;
+    if (!isFirstDelivery(this.#job) || this.#isParent()) return undefined;
+    return this.#job.timestamp + (this.#job.opts.delay ?? 0);
+  }
+
+  #isParent(): boolean {
+    try {
+      return this.envelope.children !== undefined;
+    } catch {
+      // The attempt says what is wrong with it.
+      return false;
+    }
   }
 
   get startBy(): number | undefined {

@@ -14,7 +14,7 @@ export interface ClaimedJob {
   readonly attemptsMade: number;
   /** How often its worker was lost during an attempt. */
   readonly crashes: number;
-  /** From when it could run, in milliseconds since 1970; undefined where it has run before. */
+  /** From when it could run, in milliseconds since 1970; undefined where it has run before, or is a parent. */
   readonly readyAt: number | undefined;
   /** BullMQ's delivery count; unique per attempt. */
   readonly delivery: number;

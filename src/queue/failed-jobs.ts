@@ -1,7 +1,8 @@
 import { type Failure, parseFailure } from "../job/failure.ts";
+import { queueOfId } from "../job/job-id.ts";
 import { loadScript } from "../redis/script.ts";
 import { jobStateLua } from "./includes.ts";
-import type { QueueStore } from "./queue-store.ts";
+import type { QueueStore, QueueStores } from "./queue-store.ts";
 import { decryptedOrWhyNot, unlessWrongType } from "./readable.ts";
 
 /** A failed job; empty texts where it is gone. */
@@ -32,6 +33,19 @@ export function readFailure(store: QueueStore, jobId: string, reason: string): F
   return parseFailure(reason, (message) =>
     decryptedOrWhyNot(() => store.decryptText(jobId, "failure", message)),
   );
+}
+
+/** Reads why jobs failed last; undefined for those that have not, or are gone. */
+export async function readFailures(
+  stores: QueueStores,
+  ids: readonly string[],
+): Promise<(Failure | undefined)[]> {
+  const read = async (id: string) => {
+    const store = stores.of(queueOfId(id) ?? "");
+    const reason = await store.client.hget(store.keys.job(id), "failedReason").catch(unlessWrongType);
+    return reason === null ? undefined : readFailure(store, id, reason);
+  };
+  return await Promise.all(ids.map(read));
 }
 
 /** Reads jobs that failed until an instant, in milliseconds since 1970, those that failed first first. */

@@ -1,73 +1,149 @@
 --[[
-  Reads a slice of one list of jobs and returns the ids of those that match. Atomic: the id that was read last still says where
-  the slice begins.
+  Reads a slice of a list of jobs and returns the ids of those that match. Atomic: the slice begins where the last one ended, also
+  after jobs have left the list. Entries of an index whose jobs are gone are removed.
 
-  KEYS[1] the list, or sorted set; the jobs share its slot
-  ARGV[1] "list" (read from its tail), "ascending", "descending"; of the set of those that wait for children, "held": those
-    that are held in lanes, or "parents": the others
-  ARGV[2] how many to skip   ARGV[3] instead, where a sorted set still has it: the id that was read last
-  ARGV[4] how many to read at most   ARGV[5] how many may match at most
-  ARGV[6] what all keys of the queue begin with
-  ARGV[7] type, ARGV[8] code, ARGV[9] submitted at or after, ARGV[10] submitted before; each empty where any matches
-  ARGV[11] all codes but ARGV[8], where a reason with none of them counts as ARGV[8]; otherwise empty
+  KEYS[1] the list, sorted set or index; the jobs share its slot
+  ARGV[1] "list" (read from its tail), "ascending", "descending" or "index" (descending, entries can outlive their jobs); of the set of those
+    that wait for children, "held": those that are held in lanes, or "parents": the others
+  ARGV[2] how many entries precede the slice   ARGV[3] the id where it begins: of a list the first to read, otherwise the last
+    that was read; empty at the beginning   ARGV[4] that id's score then
+  ARGV[5] how many to read at most   ARGV[6] how many may match at most
+  ARGV[7] what all keys of the queue begin with
+  ARGV[8] the filter as JSON: scoreFrom, scoreTo (of the entries), type, code, others (all codes but `code`, where a reason with none
+    of them counts as `code`), errorText (in lower case), from, to, endedFrom, endedTo, states; each may be absent
 
-  Returns how many were read, how many to skip next, the id that was read last, then the ids that match
+  Returns how many were read, whether the list ends here (1 or 0), how many entries precede the next slice, ARGV[3] and ARGV[4] of it,
+  then the ids that match
 ]]
-local typeOf = type
-local kind, type, code, from, to, others = ARGV[1], ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11]
-local isFiltered = type ~= "" or code ~= "" or from or to
+local kind, offset, anchor, anchorScore = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local readMax, matchMax, prefix = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local filter = cjson.decode(ARGV[8])
+local isFiltered = next(filter) ~= nil
+local isAscending = kind == "ascending" or kind == "held" or kind == "parents"
+local RANGE = isAscending and "ZRANGE" or "ZREVRANGE"
+-- How far a list's next job is searched at once: as many as one act on a slice removes, twice.
+local WINDOW = 1000
 
-local function firstToRead()
-  if kind == "list" or ARGV[3] == "" then return tonumber(ARGV[2]) end
-  local rank = redis.call(kind == "descending" and "ZREVRANK" or "ZRANK", KEYS[1], ARGV[3])
-  return rank and rank + 1 or tonumber(ARGV[2])
+-- The rank of the first entry behind the anchor, which has left or moved.
+local function rankBehind()
+  local low, high = 0, redis.call("ZCARD", KEYS[1])
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local id, score = unpack(redis.call(RANGE, KEYS[1], middle, middle, "WITHSCORES"))
+    score = tonumber(score)
+    local isBefore = isAscending and (score < anchorScore or score == anchorScore and id <= anchor)
+      or not isAscending and (score > anchorScore or score == anchorScore and id >= anchor)
+    if isBefore then low = middle + 1 else high = middle end
+  end
+  return low
 end
 
--- Held jobs come first in their set.
-local function firstOfKind(first)
-  return kind == "parents" and math.max(first, heldCount(ARGV[6])) or first
+local function firstRank()
+  if anchor == "" then
+    -- Held jobs come first in their set.
+    if kind == "parents" then return heldCount(prefix) end
+    return not isAscending and filter.scoreTo and redis.call("ZCOUNT", KEYS[1], filter.scoreTo, "+inf") or 0
+  end
+  if tonumber(redis.call("ZSCORE", KEYS[1], anchor)) ~= anchorScore then return rankBehind() end
+  return redis.call(isAscending and "ZRANK" or "ZREVRANK", KEYS[1], anchor) + 1
 end
 
-local function slice(first, count)
-  if kind == "held" then count = math.min(count, heldCount(ARGV[6]) - first) end
-  if count <= 0 then return {} end
-  if kind == "ascending" or kind == "held" or kind == "parents" then return redis.call("ZRANGE", KEYS[1], first, first + count - 1) end
-  if kind == "descending" then return redis.call("ZREVRANGE", KEYS[1], first, first + count - 1) end
-  local ids, reversed = redis.call("LRANGE", KEYS[1], -(first + count), -(first + 1)), {}
+-- How many precede the anchor, from the tail. Jobs before it may have left; none can have joined.
+local function firstFromTail()
+  local length = redis.call("LLEN", KEYS[1])
+  local last = math.min(offset, length - 1)
+  if anchor == "" or last < 0 then return 0 end
+  for at, id in ipairs(redis.call("LRANGE", KEYS[1], -(last + 1), -(math.max(last - WINDOW, 0) + 1))) do
+    if id == anchor then return last - at + 1 end
+  end
+  local position = redis.call("LPOS", KEYS[1], anchor, "RANK", -1, "MAXLEN", last + 1)
+  if position then return length - 1 - position end
+  -- Workers take waiting jobs in order: all before it have left, too. Active ones end in any order.
+  return KEYS[1] == prefix .. "active" and last or 0
+end
+
+-- Returns ids and scores, and whether there is nothing behind them.
+local function sortedSlice(first)
+  local ids, scores = {}, {}
+  local most = kind == "held" and math.min(readMax, heldCount(prefix) - first) or readMax
+  if most <= 0 then return ids, scores, true end
+  local entries = redis.call(RANGE, KEYS[1], first, first + most - 1, "WITHSCORES")
+  for at = 1, #entries, 2 do
+    local score = tonumber(entries[at + 1])
+    if not isAscending and filter.scoreFrom and score < filter.scoreFrom then return ids, scores, true end
+    ids[#ids + 1], scores[#scores + 1] = entries[at], entries[at + 1]
+  end
+  return ids, scores, #ids < readMax
+end
+
+-- One more than is read: where the next slice begins.
+local function listSlice(first)
+  local ids, reversed = redis.call("LRANGE", KEYS[1], -(first + readMax + 1), -(first + 1)), {}
   for at = #ids, 1, -1 do reversed[#reversed + 1] = ids[at] end
-  return reversed
+  return reversed, {}, #reversed <= readMax
 end
 
 -- A key that holds no hash has no fields.
 local function field(id, name)
-  local value = redis.pcall("HGET", ARGV[6] .. id, name)
-  return typeOf(value) == "string" and value
+  local value = redis.pcall("HGET", prefix .. id, name)
+  return type(value) == "string" and value
 end
 
-local function hasCode(id)
+local function hasError(id)
   local reason = field(id, "failedReason")
   if not reason then return false end
-  local found = failureCode(reason)
-  return found == code or others ~= "" and not (found and string.find(others, " " .. found .. " ", 1, true))
+  local code = failureCode(reason)
+  if filter.code and code ~= filter.code then
+    if not filter.others or code and string.find(filter.others, " " .. code .. " ", 1, true) then return false end
+  end
+  if not filter.errorText then return true end
+  local message = code and string.sub(reason, #code + 3) or reason
+  -- Whoever can decrypt it looks again.
+  return string.sub(message, 1, 4) == "hf1." or string.find(string.lower(message), filter.errorText, 1, true) ~= nil
 end
 
-local function isWithin(id)
-  local submitted = tonumber(field(id, "timestamp")) or 0
-  return (not from or submitted >= from) and (not to or submitted < to)
+local function isWithin(id, name, from, to)
+  if not from and not to then return true end
+  local at = tonumber(field(id, name)) or 0
+  return (not from or at >= from) and (not to or at < to)
+end
+
+local function isInState(id)
+  if not filter.states then return true end
+  local state = jobState(prefix, id)
+  for _, wanted in ipairs(filter.states) do
+    if state == wanted then return true end
+  end
+  return false
 end
 
 -- One field after the other: most jobs fail by the first, and a read costs as much as all the rest.
 local function matches(id)
-  return (code == "" or hasCode(id)) and (type == "" or field(id, "name") == type) and
-    ((not from and not to) or isWithin(id))
+  return (not filter.code and not filter.errorText or hasError(id)) and
+    (not filter.type or field(id, "name") == filter.type) and
+    isWithin(id, "timestamp", filter.from, filter.to) and
+    isWithin(id, "finishedOn", filter.endedFrom, filter.endedTo) and isInState(id)
 end
 
-local first = firstOfKind(firstToRead())
-local ids = slice(first, tonumber(ARGV[4]))
-local found = { 0, first, "" }
-for read, id in ipairs(ids) do
-  found[1], found[2], found[3] = read, first + read, id
-  if not isFiltered or matches(id) then found[#found + 1] = id end
-  if #found - 3 == tonumber(ARGV[5]) then break end
+local function isGone(id)
+  if kind ~= "index" or jobExists(prefix, id) then return false end
+  redis.call("ZREM", KEYS[1], id)
+  return true
+end
+
+local isList = kind == "list"
+local first = isList and firstFromTail() or firstRank()
+local ids, scores, isEnd = (isList and listSlice or sortedSlice)(first)
+local count = math.min(#ids, readMax)
+local found = { 0, isEnd and 1 or 0, first, anchor, ARGV[4] }
+for read = 1, count do
+  local id = ids[read]
+  found[1] = read
+  if isGone(id) then first = first - 1 elseif not isFiltered or matches(id) then found[#found + 1] = id end
+  found[3], found[4], found[5] = first + read, isList and (ids[read + 1] or "") or id, scores[read] or ""
+  if #found - 5 == matchMax then
+    found[2] = isEnd and read == count and 1 or 0
+    break
+  end
 end
 return found

@@ -4,51 +4,68 @@ import { jobStateLua } from "./includes.ts";
 import { type JobState, jobStates } from "./job-state.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-/** Which jobs match. */
-export interface JobFilter {
+/** What Redis can decide of a filter. A message that is encrypted, or a text with other letters than a to z, passes. */
+export interface StoredFilter {
   readonly type?: string | undefined;
   /** The code of their failure, e.g. `HANDLER_FAILED`. */
   readonly code?: string | undefined;
+  /** A part of the failure's message. */
+  readonly errorText?: string | undefined;
   /** Submitted at or after this, in milliseconds since 1970. */
   readonly from?: number | undefined;
   /** Submitted before this. */
   readonly to?: number | undefined;
+  /** Ended at or after this. */
+  readonly endedFrom?: number | undefined;
+  /** Ended before this. */
+  readonly endedTo?: number | undefined;
 }
 
 /** A list of jobs in Redis. The jobs that wait are in two. */
-export type JobList = JobState | "held";
+export type StateList = JobState | "held";
 
-export function stateOfList(list: JobList): JobState {
+export function stateOfList(list: StateList): JobState {
   return list === "held" ? "waiting" : list;
 }
 
 /** In the order in which they are read. */
-export const jobLists: readonly JobList[] = jobStates.flatMap((state) =>
+export const stateLists: readonly StateList[] = jobStates.flatMap((state) =>
   state === "waiting" ? (["waiting", "held"] as const) : [state],
 );
 
-/** A position in a list of jobs: how many jobs precede it, and the last of them. */
-export interface ListPosition {
+/** What a search reads: a list of one state, or the jobs with one tag, of some states only. */
+export interface JobList {
   readonly queue: string;
-  readonly list: JobList;
-  readonly offset: number;
-  readonly lastId?: string;
+  readonly of: { readonly list: StateList } | { readonly tag: string; readonly states: readonly JobState[] };
 }
+
+/** Where a slice begins. */
+export interface ListPosition {
+  /** How many entries precede it. */
+  readonly offset: number;
+  /** The first to read of a list; the last that was read of a sorted set. */
+  readonly anchor: string;
+  /** The anchor's score in a sorted set. */
+  readonly score: string;
+}
+
+export const LIST_START: ListPosition = { offset: 0, anchor: "", score: "" };
 
 export interface FoundJobs {
   readonly ids: string[];
-  /** How many jobs were read; 0 at the end of the list. */
+  /** How many jobs were read. */
   readonly scanned: number;
+  readonly isEnd: boolean;
   readonly next: ListPosition;
 }
 
 const script = loadScript(import.meta.url, "find-jobs.lua", jobStateLua);
 
 /** With a filter, this many occupy Redis for about 2 ms on a busy machine. */
-const SLICE = 500;
+export const SLICE = 500;
 
-const lists: ReadonlySet<JobList> = new Set(["waiting", "active"]);
-const newestFirst: ReadonlySet<JobList> = new Set(["completed", "failed"]);
+const lists: ReadonlySet<StateList> = new Set(["waiting", "active"]);
+const newestFirst: ReadonlySet<StateList> = new Set(["completed", "failed"]);
 /** A reason that begins with no code of ours counts as this. */
 const UNNAMED: ErrorCode = "HANDLER_FAILED";
 
@@ -59,39 +76,72 @@ const UNNAMED: ErrorCode = "HANDLER_FAILED";
  */
 export async function findJobs(
   { client, keys }: QueueStore,
-  position: ListPosition,
-  filter: JobFilter,
+  { of }: JobList,
+  { offset, anchor, score }: ListPosition,
+  filter: StoredFilter,
   limit: number,
 ): Promise<FoundJobs> {
-  const { queue, list, offset, lastId = "" } = position;
-  const { type = "", code = "", from = "", to = "" } = filter;
-  const isFiltered = [type, code, from, to].some((value) => value !== "");
-  const reply = await script.run(
-    client,
-    [keys[list]],
-    [
-      kindOf(list),
-      offset,
-      lastId,
-      isFiltered ? SLICE : limit,
-      limit,
-      keys.start,
-      type,
-      code,
-      from,
-      to,
-      code === UNNAMED ? otherCodes(code) : "",
-    ],
-  );
-  const [scanned, nextOffset, nextLastId, ...ids] = reply as [number, number, string, ...string[]];
-  return { ids, scanned, next: { queue, list, offset: nextOffset, lastId: nextLastId } };
+  const key = "tag" in of ? keys.tag(of.tag) : keys[of.list];
+  const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.list, filter);
+  const isFiltered = "tag" in of || Object.values(wanted).some((value) => value !== undefined);
+  const most = Math.min(limit, SLICE);
+  const args = [kindOf(of), offset, anchor, score, isFiltered ? SLICE : most, most];
+  const reply = await script.run(client, [key], [...args, keys.start, JSON.stringify(wanted)]);
+  const [scanned, end, nextOffset, nextAnchor, nextScore, ...ids] = reply as [
+    number,
+    number,
+    number,
+    string,
+    string,
+    ...string[],
+  ];
+  const next = { offset: nextOffset, anchor: nextAnchor, score: nextScore };
+  return { ids, scanned, isEnd: end === 1, next };
 }
 
-function kindOf(list: JobList): "list" | "ascending" | "descending" | "held" | "parents" {
-  if (list === "held") return list;
-  if (list === "waiting-children") return "parents";
-  if (lists.has(list)) return "list";
-  return newestFirst.has(list) ? "descending" : "ascending";
+/** How many jobs are in a list. */
+export async function countJobs({ client, keys }: QueueStore, list: StateList): Promise<number> {
+  if (lists.has(list)) return await client.llen(keys[list]);
+  if (list === "held") return await client.zcount(keys.held, "-inf", "(0");
+  return await client.zcount(keys[list], list === "waiting-children" ? 0 : "-inf", "+inf");
+}
+
+function kindOf(of: JobList["of"]): "list" | "ascending" | "descending" | "index" | "held" | "parents" {
+  if ("tag" in of) return "index";
+  if (of.list === "held") return "held";
+  if (of.list === "waiting-children") return "parents";
+  if (lists.has(of.list)) return "list";
+  return newestFirst.has(of.list) ? "descending" : "ascending";
+}
+
+/** Tags are scored by submission. */
+function taggedFilter(states: readonly JobState[], { from, to, ...filter }: StoredFilter) {
+  const isAnyState = jobStates.every((state) => states.includes(state));
+  return {
+    ...errorFilter(filter),
+    scoreFrom: from,
+    scoreTo: to,
+    endedFrom: filter.endedFrom,
+    endedTo: filter.endedTo,
+    states: isAnyState ? undefined : states,
+  };
+}
+
+/** Ended jobs are scored by their end. */
+function stateFilter(list: StateList, { endedFrom, endedTo, ...filter }: StoredFilter) {
+  const ended = newestFirst.has(list) ? { scoreFrom: endedFrom, scoreTo: endedTo } : {};
+  return { ...errorFilter(filter), from: filter.from, to: filter.to, ...ended };
+}
+
+function errorFilter({ type, code, errorText }: StoredFilter) {
+  return {
+    type,
+    code,
+    others: code === UNNAMED ? otherCodes(code) : undefined,
+    // Redis knows the cases of these letters alone.
+    errorText:
+      errorText !== undefined && /^[\x20-\x7e]+$/.test(errorText) ? errorText.toLowerCase() : undefined,
+  };
 }
 
 function otherCodes(code: string): string {

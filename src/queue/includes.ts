@@ -22,4 +22,7 @@ export const placeInFlowLua =
   placeJob +
   children +
   loadInclude(import.meta.url, "adopt-child.lua");
+export const tagsLua = loadInclude(import.meta.url, "tags.lua");
+export const removeEndedJobLua =
+  jobStateLua + enqueue + tagsLua + loadInclude(import.meta.url, "remove-ended-job.lua");
 export const retryFailedJobLua = endByHandLua + loadInclude(import.meta.url, "retry-failed-job.lua");

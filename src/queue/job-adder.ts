@@ -113,6 +113,7 @@ function bullmqOptions({ retry, timing, extras, trace }: NewJob): string {
     // Ours: BullMQ passes them on.
     startBy,
     lane: extras?.lane?.hash,
+    tags: extras?.tags,
     // BullMQ's short name for the context of its telemetry.
     tm: trace,
   });

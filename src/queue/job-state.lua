@@ -26,6 +26,15 @@ local function jobState(prefix, id)
   return "waiting", nil, score ~= nil
 end
 
+local function jobType(prefix, id)
+  return redis.call("HGET", prefix .. id, "name")
+end
+
+-- In milliseconds; 0 where it has not.
+local function endedAt(prefix, id)
+  return tonumber(redis.call("HGET", prefix .. id, "finishedOn")) or 0
+end
+
 local function hasEnded(state)
   return state == "completed" or state == "failed"
 end

@@ -22,6 +22,8 @@ export interface NewJob {
 export interface JobExtras {
   /** Undefined: it runs beside any other. */
   readonly lane?: Lane | undefined;
+  /** Undefined: none. */
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** The jobs of one concurrency key. */

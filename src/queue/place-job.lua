@@ -47,7 +47,15 @@ local function placeJob(id, name, data, options, delayMs, priority, turn, extras
   local delay, order = tonumber(delayMs), tonumber(priority)
   if turn == "" then turn = nil end
   writeJob(id, name, data, options, delay, order, turn)
-  local lane = extras ~= "" and cjson.decode(extras).lane
+  local lane
+  if extras ~= "" then
+    local given = cjson.decode(extras)
+    lane = given.lane
+    for _, tag in ipairs(given.tags or {}) do
+      redis.call("ZADD", queueStart .. "tag:" .. tag, submittedAt, id)
+      redis.call("ZADD", queueStart .. "tags", "NX", submittedAt, tag)
+    end
+  end
   if lane and joinLane(queueStart, id, lane, placedAt + delay, placedAt, eventsMax) then return end
   if delay > 0 then
     addDelayed(queueStart, id, placedAt + delay, eventsMax)

@@ -95,6 +95,7 @@ export function idInKey(key: string): string {
 export interface JobOptions {
   readonly attempts?: unknown;
   readonly delay?: unknown;
+  readonly tags?: unknown;
 }
 
 /** @throws SyntaxError for what is no JSON */

@@ -14,6 +14,7 @@ export const jobStatusSchema = z.object({
   state: z.enum(jobStates),
   attemptsMade: z.int().meta({ description: "Attempts that ended, the successful one included." }),
   maxAttempts: z.int(),
+  tags: z.array(z.string()).meta({ description: "What it was submitted with." }),
   progress: z
     .unknown()
     .meta({ description: "The latest progress that the handler reported; null before that." }),

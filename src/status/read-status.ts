@@ -86,13 +86,15 @@ function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[])
   const { id, state } = job;
   const reading = new Reading();
   const submitted = reading.time("submittedAt", job.submittedAt, isoTime(submittedAt(id)));
+  const options = optionsIn(reading, job.options);
   const status = {
     id,
     type: job.type,
     state,
     ...(job.held !== undefined && { held: job.held }),
     attemptsMade: reading.int("attemptsMade", job.attemptsMade, 0),
-    maxAttempts: reading.int("maxAttempts", optionsIn(reading, job.options).attempts, 1),
+    maxAttempts: reading.int("maxAttempts", options.attempts, 1),
+    tags: tagsIn(options),
     progress: reading.value(
       "progress",
       () => decryptedOrWhyNot(() => store.decryptValue(id, "progress", parseJson(job.progress))),
@@ -142,6 +144,10 @@ function withNote(status: JobStatus, unreadable: readonly string[]): JobStatus {
         ? { code: "INTERNAL", message: note, retryable: false }
         : { ...error, message: `${error.message} (${note})` },
   };
+}
+
+function tagsIn({ tags }: JobOptions): string[] {
+  return Array.isArray(tags) ? tags.map(String) : [];
 }
 
 export function optionsIn(reading: Reading, json: string | null | undefined): JobOptions {

@@ -14,10 +14,14 @@ export const CHILDREN_MAX = 10_000;
 export const flowSchema = z.strictObject({
   parent: z.record(z.string(), z.unknown()),
   children: z.array(z.record(z.string(), z.unknown())).min(1).max(CHILDREN_MAX),
-  onChildFailure: z.enum(onChildFailures).optional().meta({
-    description:
-      "`fail`: a failed child fails the parent at once, with CHILD_FAILED. `continue`: the parent runs when all have ended, and sees which failed. By default what the parent's type declares.",
-  }),
+  onChildFailure: z
+    .enum(onChildFailures)
+    .optional()
+    .meta({
+      description:
+        "`fail`: a failed child fails the parent at once, with CHILD_FAILED. `continue`: the parent runs when all have ended, and sees which failed. By default what the parent's type declares.",
+      examples: ["fail"],
+    }),
 });
 
 const childNameSchema = z
@@ -82,24 +86,12 @@ export async function validateFlow(
 ): Promise<ValidFlow> {
   const shape = flowSchema.safeParse(input);
   if (!shape.success) throw malformed(schemaIssues(shape.error.issues));
-  const { parent: sent, children: sentChildren, onChildFailure } = shape.data;
+  const { onChildFailure } = shape.data;
   const refusals = new Refusals();
-  const parent = refusals.in("/parent", () => validParent(application, sent));
-  const children: ValidChild[] = [];
-  const places = new Map<string, string>(parent && [[placeOf(parent), "/parent"]]);
-  for (const [index, child] of parent === undefined ? [] : sentChildren.entries()) {
-    // Checking thousands must not keep others from being served.
-    if (index % TOGETHER === TOGETHER - 1) await new Promise((resolve) => setImmediate(resolve));
-    const pointer = `/children/${index}`;
-    const valid = parent && refusals.in(pointer, () => validChild(application, parent, child, index));
-    if (valid === undefined) continue;
-    const place = placeOf(valid.submission);
-    const same = places.get(place);
-    if (same === undefined) children.push(valid);
-    else refusals.in(pointer, () => throwSame(same));
-    places.set(place, pointer);
-  }
-  if (parent === undefined || refusals.first !== undefined) throw refusals.asOne();
+  const parent = refusals.in("/parent", () => validParent(application, shape.data.parent));
+  if (parent === undefined) throw refusals.asOne();
+  const children = await validChildren(application, parent, shape.data.children, refusals);
+  if (refusals.first !== undefined) throw refusals.asOne();
   const texts = children.map(({ submission }) => `${submission.idempotencyKey}\0${submission.content}`);
   return {
     parent,
@@ -129,6 +121,32 @@ function validParent(
   throw malformed(excluded.map((name) => ({ pointer: `/options/${name}`, message })));
 }
 
+async function validChildren(
+  application: Pick<Application, "jobs">,
+  parent: ValidSubmission,
+  sent: z.output<typeof flowSchema>["children"],
+  refusals: Refusals,
+): Promise<ValidChild[]> {
+  const children: ValidChild[] = [];
+  const places = new Map([[placeOf(parent), "/parent"]]);
+  for (const [index, child] of sent.entries()) {
+    // Checking thousands must not keep others from being served.
+    if (index % TOGETHER === TOGETHER - 1) await new Promise((resolve) => setImmediate(resolve));
+    const pointer = `/children/${index}`;
+    const valid = refusals.in(pointer, () => {
+      const checked = validChild(application, parent, child, index);
+      const same = places.get(placeOf(checked.submission));
+      if (same !== undefined)
+        throw malformed([{ pointer: "", message: `expected another type or key than ${same}` }]);
+      return checked;
+    });
+    if (valid === undefined) continue;
+    children.push(valid);
+    places.set(placeOf(valid.submission), pointer);
+  }
+  return children;
+}
+
 function validChild(
   application: Pick<Application, "jobs">,
   { contract, idempotencyKey }: ValidSubmission,
@@ -146,10 +164,6 @@ function validChild(
 /** A key belongs to a type. */
 function placeOf({ contract, idempotencyKey }: ValidSubmission): string {
   return `${contract.type}\0${idempotencyKey}`;
-}
-
-function throwSame(other: string): never {
-  throw malformed([{ pointer: "", message: `expected another type or key than ${other}` }]);
 }
 
 const ISSUES_MAX = 100;

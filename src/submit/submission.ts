@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
+import { tagsSchema } from "../job/tags.ts";
 import { PRIORITY_MAX, type Timing } from "../queue/new-job.ts";
 
 const YEAR_MS = 366 * 24 * 60 * 60 * 1000;
@@ -52,6 +53,11 @@ export const submissionOptionsSchema = z
         description: "The same, in milliseconds from when the job may run, at most a year. Excludes startBy.",
         examples: [3_600_000],
       }),
+    tags: tagsSchema.optional().meta({
+      description:
+        "What people find the job by, at most 10, each once. Stored in the clear, also where jobs are encrypted.",
+      examples: [["customer:42"]],
+    }),
   })
   .refine(({ startBy, startWithinMs }) => startBy === undefined || startWithinMs === undefined, {
     path: ["startBy"],
@@ -86,7 +92,7 @@ export const submissionSchema = z.strictObject({
 export function submissionOf<PayloadIn>(
   { type }: ProducibleJob<PayloadIn>,
   payload: unknown,
-  { idempotencyKey, runAt, startBy, ...options }: SubmitOptions,
+  { idempotencyKey, runAt, startBy, tags, ...options }: SubmitOptions,
 ): z.input<typeof submissionSchema> {
   return {
     type,
@@ -96,6 +102,7 @@ export function submissionOf<PayloadIn>(
       ...options,
       ...(runAt !== undefined && { runAt: runAt.toISOString() }),
       ...(startBy !== undefined && { startBy: startBy.toISOString() }),
+      ...(tags !== undefined && { tags: [...tags] }),
     },
   };
 }
@@ -123,8 +130,9 @@ export function timingOf(options: SubmissionOptions, now: number, withinMs: numb
 /** The options as content: what means the same is written the same. */
 export function canonicalOptions(options: SubmissionOptions): Readonly<Record<string, unknown>> {
   if (options === NO_OPTIONS) return options;
-  const { delayMs = 0, runAt, priority = 0, startBy, startWithinMs } = options;
+  const { delayMs = 0, runAt, priority = 0, startBy, startWithinMs, tags = [] } = options;
   return {
+    ...(tags.length > 0 && { tags: [...tags].sort() }),
     ...(startBy !== undefined && { startBy: new Date(startBy).toISOString() }),
     ...(startWithinMs !== undefined && { startWithinMs }),
     ...(delayMs > 0 && { delayMs }),

@@ -145,9 +145,11 @@ function timingIn({ contract, options, share }: ValidSubmission, now: number, se
 }
 
 /** Undefined for most jobs. */
-function extrasOf({ keyed }: ValidSubmission, secret: string): JobExtras | undefined {
-  if (keyed === undefined) return undefined;
-  return { lane: { hash: laneHashOf(secret, keyed.key), limit: keyed.limit } };
+function extrasOf({ keyed, options: { tags } }: ValidSubmission, secret: string): JobExtras | undefined {
+  const hasTags = tags !== undefined && tags.length > 0;
+  if (keyed === undefined && !hasTags) return undefined;
+  const lane = keyed && { hash: laneHashOf(secret, keyed.key), limit: keyed.limit };
+  return { lane, tags: hasTags ? tags : undefined };
 }
 
 /** A queue is not divided again within one submission. */

@@ -1,6 +1,6 @@
 import { submittedAt } from "../job/job-id.ts";
 import { openEnvelope } from "../queue/envelope.ts";
-import { findJobs, type JobList, jobLists, type ListPosition } from "../queue/find-jobs.ts";
+import { findJobs, LIST_START, SLICE, type StateList, stateLists } from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 
@@ -12,17 +12,15 @@ export interface SubmittedJob<Payload = unknown> {
   readonly payload: Payload;
 }
 
-const SLICE = 500;
-
 /** Every job of a type in these queues, in the order in which they were submitted. */
 export async function findSubmitted(stores: readonly QueueStore[], type: string): Promise<SubmittedJob[]> {
-  const found = await Promise.all(stores.map((store) => findInQueue(store, jobLists, type)));
+  const found = await Promise.all(stores.map((store) => findInQueue(store, stateLists, type)));
   return found.flat().sort((a, b) => submittedAt(a.id) - submittedAt(b.id));
 }
 
 async function findInQueue(
   store: QueueStore,
-  lists: readonly JobList[],
+  lists: readonly StateList[],
   type: string,
 ): Promise<SubmittedJob[]> {
   const ids = await findIds(store, lists, type);
@@ -33,16 +31,17 @@ async function findInQueue(
 /** The ids of the jobs in these lists; one that moves meanwhile may be in none. */
 export async function findIds(
   store: QueueStore,
-  lists: readonly JobList[],
+  lists: readonly StateList[],
   type?: string,
 ): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
   for (const list of lists) {
-    let position: ListPosition = { queue: store.queue, list, offset: 0 };
-    for (let scanned = 1; scanned > 0; ) {
-      const slice = await findJobs(store, position, { type }, SLICE);
+    const jobs = { queue: store.queue, of: { list } };
+    let position = LIST_START;
+    for (let isEnd = false; !isEnd; ) {
+      const slice = await findJobs(store, jobs, position, { type }, SLICE);
       for (const id of slice.ids) ids.add(id);
-      ({ scanned } = slice);
+      ({ isEnd } = slice);
       position = slice.next;
     }
   }

@@ -2,16 +2,21 @@ import type { Settings } from "../config/settings.ts";
 import { openEffects } from "../effect/effects.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger.ts";
 import { startLedgerSweep } from "../effect/ledger-sweep.ts";
+import { startRetentionSweep } from "../effect/retention-sweep.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { QueueLimits } from "../job/queue-settings.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import type { EndedAttempt } from "../queue/history-counts.ts";
+import { startHistoryWriter } from "../queue/history-writer.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
 import { startLaneSweep } from "../queue/lane-sweep.ts";
+import { queueOfPartition } from "../queue/partitions.ts";
 import { declareLimits } from "../queue/queue-control.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { Slots } from "../queue/slots.ts";
+import { startTagSweep } from "../queue/tag-sweep.ts";
 import type { SubmitPath } from "../submit/submit-path.ts";
 import type { Events } from "../telemetry/events.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -86,12 +91,31 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     submit: (_, input) => queues.submitter.submit(input),
     openEffects: effectsOpener(ledgers, worker),
   };
+  const history = startHistoryWriter(store);
+  // Types that this worker does not know could be any number.
+  const onEnded = (end: EndedAttempt) => handlers.has(end.type) && history.of(end.type).addAttempt(end);
   const consumer = startConsumer(
-    { ...consumerOptions(store, worker, slots), events: eventsOf(queue, log, onStuck) },
+    { ...consumerOptions(store, worker, slots), events: { ...eventsOf(queue, log, onStuck), onEnded } },
     (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
-  const sweeps = [startLedgerSweep(store, retentionMs, log), startLaneSweep(store, log)];
-  return { stop: stopOnce(() => consumer.stop().finally(() => stopAll(sweeps))) };
+  const parts = [
+    startLedgerSweep(store, retentionMs, log),
+    startLaneSweep(store, log),
+    startTagSweep(store, log),
+    ...retentionSweeps(store, worker),
+    history,
+  ];
+  return { stop: stopOnce(() => consumer.stop().finally(() => stopAll(parts))) };
+}
+
+/** Only where a type of the queue declares how long its jobs are kept. */
+function retentionSweeps(store: QueueStore, { handlers, log }: WorkerParts): Running[] {
+  const queue = queueOfPartition(store.queue);
+  const types = [...handlers.values()]
+    .map(({ job }) => job)
+    .filter((job) => job.queue === queue || job.formerQueues.includes(queue))
+    .filter(({ retention }) => retention.completed !== undefined || retention.failed !== undefined);
+  return types.length === 0 ? [] : [startRetentionSweep(store, types, log)];
 }
 
 function consumerOptions(
@@ -117,7 +141,7 @@ function consumerOptions(
   };
 }
 
-function eventsOf(queue: string, log: Logger, onStuck: () => void): ConsumerEvents {
+function eventsOf(queue: string, log: Logger, onStuck: () => void): Omit<ConsumerEvents, "onEnded"> {
   return {
     onStuck,
     onClaimsRefused: (error) =>

@@ -1,7 +1,7 @@
 import type { Effects } from "../effect/effects.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Attempt, AttemptLog } from "../job/attempt.ts";
-import type { Child } from "../job/flow.ts";
+import type { Child, ChildType } from "../job/flow.ts";
 import { asItIs, type Scrub, scrubFields } from "../job/redaction.ts";
 import type { Abort } from "../lib/abort.ts";
 import { messageOf, textOf } from "../lib/thrown.ts";
@@ -35,7 +35,7 @@ export class GivenAttempt implements Attempt {
   readonly submit: Attempt["submit"] = (job, payload, options) =>
     submitNext(this.#parts, job, payload, options);
 
-  readonly children: Attempt["children"] = () => readChildren(this.#parts);
+  readonly children: Attempt["children"] = (of) => readChildren(this.#parts, of);
 
   constructor(parts: Parts) {
     const { job, payload, effects } = parts;
@@ -56,11 +56,15 @@ export class GivenAttempt implements Attempt {
   }
 }
 
-async function* readChildren({ job, abort }: Parts): AsyncGenerator<Child, void> {
+/** A child's own worker has checked its result. */
+async function* readChildren<Result>(
+  { job, abort }: Parts,
+  of: ChildType<Result> | undefined,
+): AsyncGenerator<Child<Result>, void> {
   for await (const page of job.children?.pages() ?? []) {
     for (const child of page) {
       abort.throwIfAborted();
-      yield child;
+      if (of === undefined || of.type === child.type) yield child as Child<Result>;
     }
   }
 }

@@ -112,6 +112,27 @@ describe("an operator", () => {
     expect(await page.getByLabel("State").inputValue()).toBe("active");
   });
 
+  it("finds jobs by a tag and by their queue, and a job's page links its tags", async () => {
+    const contract = [...shopIn(world).jobs.values()].find(({ type }) => type === "video-preview")!;
+    const submission = { idempotencyKey: "tagged", tags: ["reel:7"], delayMs: 3_600_000 };
+    await producer.submit(contract, { video: "reel-7" }, submission);
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open("jobs");
+
+    await page.getByText("More filters").click();
+    await page.getByLabel("Tag").fill("reel:7");
+    await page.keyboard.press("Enter");
+
+    await page.getByText("1 job", { exact: false }).first().waitFor();
+    expect(new URL(page.url()).search).toBe("?tag=reel%3A7");
+    await page.getByRole("link", { name: "tagged" }).click();
+    await page.getByRole("link", { name: "reel:7" }).click();
+    await page.getByRole("link", { name: "tagged" }).waitFor();
+    await page.getByLabel("Queue").selectOption("media");
+    await page.getByRole("link", { name: "tagged" }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
   it("stops a retry of many halfway", async () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("failed");

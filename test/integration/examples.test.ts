@@ -2,13 +2,18 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
-import { describe, expect, it } from "vitest";
+import { createOperator } from "holdfast";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { countdown } from "../../examples/countdown/contract.ts";
 import countdownApplication from "../../examples/countdown/holdfast.config.ts";
 import { payInvoice, payInvoiceHandler } from "../../examples/effects.ts";
+import { convert, exportJob, pay, push } from "../../examples/flow/contracts.ts";
+import flowApplication from "../../examples/flow/holdfast.config.ts";
+import { sendPush, submitBook } from "../../examples/flow/submit.ts";
 import { welcomeEmail } from "../../jobs/welcome-email/contract.ts";
 import { withProcesses } from "../support/processes.ts";
 import { applicationOf, createService, testEnvironment, untilState } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 describe("the producer in the examples", () => {
   it("submits its job once, however often it runs", withProcesses, async () => {
@@ -70,6 +75,71 @@ describe("the countdown in the examples", () => {
       result: { launchedAt: expect.stringMatching(/Z$/) },
       effects: [{ name: "launch", state: "done" }],
     });
+  });
+});
+
+describe("flow control in the examples", () => {
+  async function startExample() {
+    const service = createService(flowApplication);
+    const producer = await service.createProducer();
+    const operator = await createOperator(flowApplication, service.env);
+    onTestFinished(operator.stop);
+    return { ...service, producer, operator };
+  }
+
+  it("pauses a queue, and a job that no worker begins in time expires", async () => {
+    const { producer, operator, startWorker } = await startExample();
+    await operator.queues.pause("default", { reason: "the test looks", by: "test" });
+    await startWorker();
+    const { id } = await sendPush(producer);
+    const late = await producer.submit(
+      push,
+      { text: "too late" },
+      { idempotencyKey: "late", startWithinMs: 1 },
+    );
+    expect((await producer.status(id))?.state).toBe("waiting");
+    await operator.queues.resume("default");
+    await untilState(producer, id, "completed");
+    expect((await untilState(producer, late.id, "failed")).error?.code).toBe("EXPIRED");
+  });
+
+  it("limits queues, and shares one among tenants", async () => {
+    const { producer, operator, startWorker, openBareQueue } = await startExample();
+    await startWorker();
+    await until(
+      "the limits are declared",
+      async () => (await operator.queues.show("exports")).limits.concurrency === 2,
+    );
+    expect((await operator.queues.show("books")).limits).toMatchObject({ rate: "100/1s" });
+
+    await operator.queues.pause("exports", { reason: "the test looks", by: "test" });
+    for (const [index, tenantId] of ["large", "large", "large", "small"].entries())
+      await producer.submit(exportJob, { tenantId }, { idempotencyKey: String(index) });
+    const inLine = await openBareQueue("exports").getPrioritized();
+    const tenants = inLine.map(({ data }) => (data as { payload: { tenantId: string } }).payload.tenantId);
+    expect(tenants.indexOf("small")).toBeLessThan(2);
+  });
+
+  it("snoozes a job until its file is there", async () => {
+    const { producer, startWorker } = await startExample();
+    await startWorker();
+    const { id } = await producer.submit(convert, { file: "a" }, { idempotencyKey: "a" });
+    expect(await untilState(producer, id, "completed")).toMatchObject({ attemptsMade: 1 });
+  });
+
+  it("submits next jobs, and binds a book of its chapters", async () => {
+    const { producer, operator, startWorker } = await startExample();
+    await startWorker();
+    const order = { order: "7", friends: ["ann"] };
+    const paid = await producer.submit(pay, order, { idempotencyKey: "order-7" });
+    const { id } = await submitBook(producer, "Emma", ["one", "three"]);
+    expect((await untilState(producer, id, "completed")).result).toEqual({ pages: 8 });
+    await untilState(producer, paid.id, "completed");
+    for (const [type, idempotencyKey] of [
+      ["ship", "pay:order-7/ship"],
+      ["invite", "pay:order-7/invite-ann"],
+    ] as const)
+      expect((await operator.list({ type, idempotencyKey, limit: 1 })).jobs).toHaveLength(1);
   });
 });
 

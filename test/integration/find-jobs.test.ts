@@ -2,11 +2,14 @@ import { randomBytes } from "node:crypto";
 import { createOperator, type Operator } from "holdfast";
 import type { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { openJobLists } from "../../src/operate/job-lists.ts";
+import { cancelJob } from "../../src/queue/cancel-job.ts";
 import { queueKey } from "../../src/queue/queue-keys.ts";
 import { application, echo, gated } from "../support/application.ts";
 import { addFailedCopies } from "../support/failed-copies.ts";
 import { get } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
+import { plainStores } from "../support/queue-stores.ts";
 import { createService, type Variables } from "../support/service.ts";
 
 const FAILED = 6_000;
@@ -145,5 +148,118 @@ describe("a list of jobs filtered by the reason of failure", withProcesses, () =
       service.env,
     );
     expect(stdout.trimEnd().split("\n")).toHaveLength(RARE);
+  });
+
+  it("matches a part of the message in any case, and counts what matches", async () => {
+    const { operator } = await failedJobs();
+    const query = { errorText: "IT BROKE", limit: 50 } as const;
+    expect((await operator.list(query)).jobs).toHaveLength(50);
+    const { total } = await operator.list({ code: "HANDLER_FAILED", limit: 1, total: true });
+    expect(total).toEqual({ count: FAILED - RARE, isExact: true });
+    expect(await operator.list({ errorText: "it broke entirely", limit: 5 })).toMatchObject({ jobs: [] });
+    // Part of the code, not of the message.
+    expect(await operator.list({ errorText: "HANDLER", limit: 5 })).toMatchObject({ jobs: [] });
+  });
+
+  it("matches the message of jobs in an encrypted Redis, and other letters than a to z", async () => {
+    const { operator, store, start } = await failedJobs({
+      HOLDFAST_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString("base64")}`,
+    });
+    const [first = ""] = await store.zrange(`${start}failed`, "0", "0");
+    await store.hset(`${start}${first}`, "failedReason", "HANDLER_FAILED: Größe überschritten");
+    const found = (errorText: string) => pagesOf(operator, { errorText, limit: 5 });
+    expect((await found("GRÖSSE")).ids).toEqual([]);
+    expect((await found("größe ÜBER")).ids).toEqual([first]);
+  });
+
+  it("reads only those that ended in a time, and excludes its end", async () => {
+    const { operator, store, start } = await failedJobs();
+    const [, from = "", , to = ""] = await store.zrange(`${start}failed`, "1000", "1001", "WITHSCORES");
+    const until = Number(to) + 9;
+    const page = await operator.list({ endedFrom: Number(from), endedTo: until, limit: 50, total: true });
+    const ended = page.jobs.map(({ finishedAt }) => Date.parse(finishedAt ?? ""));
+    expect(ended.length).toBeGreaterThan(0);
+    expect(ended.every((at) => at >= Number(from) && at < until)).toBe(true);
+    expect(page.scanned).toBeLessThan(20);
+    expect(page.total).toEqual({ count: ended.length, isExact: true });
+  });
+
+  it("counts states exactly without reading them", async () => {
+    const { operator } = await failedJobs();
+    const { total } = await operator.list({ state: "failed", limit: 1, total: true });
+    expect(total).toEqual({ count: FAILED, isExact: true });
+    expect((await operator.list({ queue: "default", limit: 1, total: true })).total?.count).toBe(FAILED + 1);
+  });
+
+  it("refuses an unknown queue and code", async () => {
+    const { service, operator } = await failedJobs();
+    await expect(operator.list({ queue: "defualt", limit: 1 })).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+    });
+    const { url } = await service.startApi();
+    expect(await get(`${url}/jobs?code=NOPE`)).toMatchObject({ status: 400 });
+  });
+});
+
+describe("a walk through a list", () => {
+  /** Waiting jobs, and a walk through them. */
+  async function waitingJobs(count: number) {
+    const service = createService(application);
+    const producer = await service.createProducer();
+    const submitted = await Promise.all(
+      Array.from({ length: count }, (_, at) => producer.submit(echo, at, { idempotencyKey: `w-${at}` })),
+    );
+    const redis = service.connect();
+    const stores = plainStores(redis, service.env.HOLDFAST_PREFIX);
+    return {
+      ids: submitted.map(({ id }) => id),
+      redis,
+      stores,
+      wait: queueKey(service.env.HOLDFAST_PREFIX, "default", "wait"),
+      lists: openJobLists(stores, application),
+    };
+  }
+
+  it("of waiting jobs meets each, though all that it has met leave the list", async () => {
+    const { ids, stores, lists } = await waitingJobs(120);
+    const met: string[] = [];
+    for (let cursor: string | undefined | null; cursor !== null; ) {
+      const slice = await lists.ids({ type: "echo" }, { limit: 17, cursor, states: ["waiting", "delayed"] });
+      for (const id of slice.found) await cancelJob(stores.of("default"), id);
+      met.push(...slice.found);
+      cursor = slice.nextCursor;
+    }
+    expect(new Set(met)).toEqual(new Set(ids));
+    expect(met).toHaveLength(ids.length);
+  });
+
+  it("of waiting jobs goes on behind those that workers have claimed in between", async () => {
+    const { ids, redis, wait, lists } = await waitingJobs(60);
+    const filter = { state: "waiting" } as const;
+    const first = await lists.ids(filter, { limit: 10 });
+    for (let claimed = 0; claimed < 25; claimed += 1) await redis.rpop(wait);
+    const rest = await lists.ids(filter, { limit: 100, cursor: first.nextCursor ?? "" });
+    expect(new Set([...first.found, ...rest.found])).toEqual(
+      new Set([...ids.slice(0, 10), ...ids.slice(25)]),
+    );
+    expect(rest.found).toHaveLength(35);
+  });
+
+  it("of ended jobs meets each once, though those before it and the last one leave", async () => {
+    const { store, start, operator, service } = await failedJobs();
+    const lists = openJobLists(plainStores(service.connect(), service.env.HOLDFAST_PREFIX), application);
+    const met: string[] = [];
+    for (let cursor: string | undefined | null; cursor !== null; ) {
+      const slice = await lists.ids({ state: "failed" }, { limit: 400, cursor });
+      met.push(...slice.found);
+      cursor = slice.nextCursor;
+      if (cursor === null) break;
+      await store.zrem(`${start}failed`, ...slice.found.slice(-150));
+      // Ended anew, it is in front.
+      await store.zadd(`${start}failed`, Date.now() + 1_000, slice.found[0] ?? "");
+    }
+    expect(met).toHaveLength(FAILED);
+    expect(new Set(met).size).toBe(FAILED);
+    await operator.stop();
   });
 });

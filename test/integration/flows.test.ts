@@ -50,9 +50,9 @@ describe("a flow", () => {
       render.handler(async ({ payload: { chapter } }) => ({ pages: Number(chapter) })),
       collect.handler(async ({ children }) => {
         let count = 0;
-        for await (const { index, type, name, result } of children()) {
+        for await (const { index, type, name, result } of children(render)) {
           count += 1;
-          seen.set(index, `${type} ${name} ${(result as { pages: number }).pages}`);
+          seen.set(index, `${type} ${name} ${result?.pages}`);
         }
         return { count };
       }),

@@ -34,9 +34,15 @@ const work = defineJob({
   effects: { act: { timeoutMs: 1_000, inDoubt: "hold" } },
 });
 const beat = anyJob({ type: "beat" });
+const gather = anyJob({ type: "gather" });
 const application = defineConfig({
-  jobs: [work, beat],
+  jobs: [work, beat, gather],
   handlers: async () => [
+    gather.handler(async ({ children }) => {
+      const states: string[] = [];
+      for await (const { state } of children()) states.push(state);
+      return states;
+    }),
     beat.handler(async () => "beaten"),
     work.handler(async ({ payload: how, attempt, effect, log, progress, signal }) => {
       log.info("begun");
@@ -128,6 +134,7 @@ describe.each([
     await reaches(hopeless!, "failed");
     await ask("POST", `/jobs/${doubtful}/effects/act/resolve`, { as: "done", evidence: "seen" });
     await reaches(doubtful!, "completed");
+    await runFlows(ask, reaches);
     await ask("POST", "/failures/retry", { all: true, before: new Date().toISOString() });
     await ask("POST", "/queues/default/pause", { reason: "a test" });
     await ask("POST", "/queues/default/resume");
@@ -151,7 +158,15 @@ describe.each([
       "/health/ready",
     ])
       await ask("GET", path);
-    for (const state of ["waiting", "delayed", "prioritized", "active", "completed", "failed"])
+    for (const state of [
+      "waiting",
+      "waiting-children",
+      "delayed",
+      "prioritized",
+      "active",
+      "completed",
+      "failed",
+    ])
       await ask("GET", `/jobs?state=${state}`);
     await call(`${url}/session`, "GET", undefined, await signIn(url, "key"));
     over.abort();
@@ -194,6 +209,29 @@ describe("a Redis with only the documented user", () => {
     );
   });
 });
+
+/** Flows in which a child fails, is cancelled or existed before. */
+async function runFlows(
+  ask: (method: string, path: string, body?: unknown) => Promise<{ readonly id: string }>,
+  reaches: (id: string, state: string) => Promise<unknown>,
+): Promise<void> {
+  const submit = (key: string, onChildFailure: string, ...children: object[]) =>
+    ask("POST", "/flows", {
+      parent: { type: "gather", payload: null, idempotencyKey: key },
+      children: children.map((child) => ({ type: "work", ...child })),
+      onChildFailure,
+    });
+  const old = { payload: "well", idempotencyKey: JSON.stringify(["well", {}]) };
+  const later = { payload: "well", idempotencyKey: "later", options: { delayMs: 3_600_000 } };
+  const failing = await submit("fails", "fail", { payload: "hopeless" }, { payload: "well" });
+  await reaches(failing.id, "failed");
+  await ask("POST", `/jobs/${failing.id}/retry`);
+  const going = await submit("goes on", "continue", { payload: "hopeless" }, old, later);
+  await reaches(going.id, "waiting-children");
+  const cancelled = await ask("POST", "/jobs", { type: "work", ...later });
+  await ask("POST", `/jobs/${cancelled.id}/cancel`);
+  await reaches(going.id, "completed");
+}
 
 /** Claims the only job with plain BullMQ, and forgets it. */
 async function abandon({ admin }: LimitedStore): Promise<void> {

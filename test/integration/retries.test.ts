@@ -51,6 +51,7 @@ describe("a handler that fails twice, then succeeds", () => {
       state: "completed",
       attemptsMade: 3,
       maxAttempts: 3,
+      tags: [],
       result: "done",
       error: null,
     });

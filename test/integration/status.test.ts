@@ -13,6 +13,7 @@ const fresh = {
   type: "any",
   attemptsMade: 0,
   maxAttempts: 3,
+  tags: [],
   progress: null,
   submittedAt: isoTime,
   startedAt: null,

@@ -5,7 +5,7 @@ const script = `
     local id = string.sub(ARGV[2], 1, -9) .. string.format("%08x", number)
     local isRare = (number - 1) % tonumber(ARGV[6]) == 0
     redis.call("COPY", ARGV[1] .. ARGV[2], ARGV[1] .. id)
-    redis.call("HSET", ARGV[1] .. id, "processedOn", ARGV[5] + number, "finishedOn", ARGV[5] + number + 5, "ats", 1, "atm", 1,
+    redis.call("HSET", ARGV[1] .. id, "processedOn", ARGV[5] + number - 5, "finishedOn", ARGV[5] + number, "ats", 1, "atm", 1,
       "failedReason", isRare and ARGV[7] or "HANDLER_FAILED: it broke")
     redis.call("ZADD", ARGV[1] .. "failed", ARGV[5] + number, id)
   end`;

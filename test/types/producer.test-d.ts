@@ -66,3 +66,23 @@ producer.submitMany(report, [{ payload: { month: 5 }, ...options }]);
 
 // @ts-expect-error no such code
 new HoldfastError("NOPE", "message");
+
+const parent = { job: report, payload, idempotencyKey: "july" };
+producer.submitFlow({ parent, children: [{ job: report, payload }] }).then(({ children }) => {
+  children satisfies number;
+});
+producer.submitFlow({
+  parent,
+  children: ["a", "b"].map((name) => ({ job: report, payload, name, delayMs: 5 })),
+  onChildFailure: "continue",
+});
+// @ts-expect-error a parent needs a key
+producer.submitFlow({ parent: { job: report, payload }, children: [{ job: report, payload }] });
+// @ts-expect-error a parent runs when its children have ended
+producer.submitFlow({ parent: { ...parent, delayMs: 5 }, children: [{ job: report, payload }] });
+// @ts-expect-error the parent has the wrong payload
+producer.submitFlow({ parent: { ...parent, payload: { month: 5 } }, children: [{ job: report, payload }] });
+// @ts-expect-error a child has the wrong payload
+producer.submitFlow({ parent, children: [{ job: report, payload: { month: 5 } }] });
+// @ts-expect-error no such policy
+producer.submitFlow({ parent, children: [{ job: report, payload }], onChildFailure: "ignore" });

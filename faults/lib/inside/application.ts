@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { defineConfig, defineJob, defineSchedule } from "holdfast";
 import { z } from "zod";
 import { oddKinds } from "./odd-kinds.ts";
@@ -27,15 +28,35 @@ const queues = {
   formerQueues: (process.env.LAB_FORMER_QUEUES ?? "").split(",").filter(Boolean),
 };
 
+const hasFlowControl = existsSync(new URL("flow-control", import.meta.url));
+
+/** With flow control on, jobs belong to one of three tenants, and some of a tenant's may run at a time. */
+function sharedBy<Payload>(tenantOf: (payload: Payload) => number) {
+  const key = (payload: Payload) => `tenant-${tenantOf(payload) % 3}`;
+  return hasFlowControl ? { fairness: { key }, concurrency: { key, limit: 3 } } : {};
+}
+
 /** Notifies the witness, as a guarded effect. */
 export const act = defineJob({
   ...queues,
+  ...sharedBy<ActPayload>(({ beforeMs }) => beforeMs),
   type: "act",
   payload,
   result,
   retry: manyAttempts,
   timeoutMs: 60_000,
   effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+});
+
+/** A parent whose only child is another job. */
+export const gather = defineJob({
+  ...queues,
+  type: "gather",
+  payload: z.strictObject({}),
+  result,
+  retry: manyAttempts,
+  timeoutMs: 60_000,
+  onChildFailure: "continue",
 });
 
 /** Like `act`, but then fails `failures` times. */
@@ -162,7 +183,21 @@ export const tick = defineJob({
 });
 
 export default defineConfig({
-  jobs: [act, late, refused, probed, poison, blocking, declined, bystander, single, triple, odd, tick],
+  jobs: [
+    act,
+    gather,
+    late,
+    refused,
+    probed,
+    poison,
+    blocking,
+    declined,
+    bystander,
+    single,
+    triple,
+    odd,
+    tick,
+  ],
   handlers: async () => (await import("./handlers.ts")).handlers,
   schedules: [
     defineSchedule({

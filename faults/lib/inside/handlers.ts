@@ -9,6 +9,7 @@ import {
   blocking,
   bystander,
   declined,
+  gather,
   type LanePayload,
   late,
   odd,
@@ -43,6 +44,14 @@ const tickHandler = tick.handler(async ({ jobId, idempotencyKey, effect }) => {
   trace("begun", jobId);
   const payload = { beforeMs: 0, afterMs: 0 };
   await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, payload)));
+  return {};
+});
+
+const gatherHandler = gather.handler(async ({ jobId, children }) => {
+  trace("begun", jobId);
+  let ended = 0;
+  for await (const _ of children()) ended += 1;
+  if (ended !== 1) throw new PermanentError(`${ended} of 1 children have ended`);
   return {};
 });
 
@@ -127,6 +136,7 @@ const oddHandler = odd.handler(({ payload, progress }) => oddValues[payload.kind
 
 export const handlers = [
   actHandler,
+  gatherHandler,
   lateHandler,
   refusedHandler,
   probedHandler,

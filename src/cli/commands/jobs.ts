@@ -1,19 +1,16 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { jobNotFound } from "../../job/job-id.ts";
-import { type JobState, jobStates } from "../../queue/job-state.ts";
 import type { ListedJob } from "../../status/job-status.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
+import { addFilterOptions, type FilterOptions, filterOf, requireKnownType } from "../job-filter-options.ts";
 import { describeJob } from "../job-text.ts";
 import { print, printError, printJson } from "../output.ts";
 import { printable, table } from "../table.ts";
+import { addCleanCommand } from "./clean-jobs.ts";
 
-interface ListOptions {
-  readonly state?: string;
-  readonly type?: string;
-  readonly code?: string;
-  readonly key?: string;
+interface ListOptions extends FilterOptions {
   readonly limit: string;
   readonly json?: true;
 }
@@ -22,14 +19,9 @@ const PAGE = 200;
 
 /** `holdfast jobs`. */
 export function addJobsCommands(program: Command): void {
-  const jobs = program.command("jobs").description("list, retry and cancel jobs");
-  jobs
-    .command("list")
+  const jobs = program.command("jobs").description("list, retry, cancel and delete jobs");
+  addFilterOptions(jobs.command("list"))
     .description("list jobs: finished ones newest first, others in the order in which they will run")
-    .option("--state <state>", `one of ${jobStates.join(", ")}`)
-    .option("--type <type>", "only jobs of this type")
-    .option("--code <code>", "only jobs that failed with this code, e.g. HANDLER_FAILED")
-    .option("--key <key>", "only each type's job with this idempotency key")
     .option("--limit <n>", "how many at most", "50")
     .option("--json", "print one JSON object a line")
     .action(list);
@@ -51,12 +43,13 @@ export function addJobsCommands(program: Command): void {
     .description("cancel a job: a waiting one ends at once, a running one's signal is aborted")
     .argument("<id>", "the job's id")
     .action(cancel);
+  addCleanCommand(jobs);
 }
 
-async function list({ state, type, code, key, limit, json }: ListOptions): Promise<void> {
-  const wanted = { type, code, state: parseState(state), idempotencyKey: key };
+async function list({ limit, json, ...options }: ListOptions): Promise<void> {
+  const wanted = await filterOf(options);
   const most = parseLimit(limit);
-  await withOperator(async (operator) => {
+  await withOperator(async (operator, application) => {
     const found: ListedJob[] = [];
     let cursor: string | undefined;
     do {
@@ -65,6 +58,7 @@ async function list({ state, type, code, key, limit, json }: ListOptions): Promi
       found.push(...page.jobs);
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined && found.length < most);
+    if (found.length === 0) requireKnownType(wanted.type, application);
     if (json) printJson(...found);
     else print(describe(found));
   });
@@ -116,14 +110,6 @@ async function printOutcome(id: string, act: () => Promise<string>): Promise<voi
     printError(`${printable(id)}: ${printable(error.message)}`);
     process.exitCode = exitCode.failed;
   }
-}
-
-function parseState(state: string | undefined): JobState | undefined {
-  if (state === undefined) return undefined;
-  const known = jobStates.find((candidate) => candidate === state);
-  if (known === undefined)
-    throw new HoldfastError("USAGE", `--state: expected one of ${jobStates.join(", ")}, got "${state}"`);
-  return known;
 }
 
 function parseLimit(limit: string): number {

@@ -14,6 +14,7 @@ interface SubmitCommandOptions {
   readonly delayMs?: string;
   readonly runAt?: string;
   readonly priority?: string;
+  readonly tag?: readonly string[];
   readonly startBy?: string;
   readonly startWithinMs?: string;
   readonly json?: true;
@@ -33,6 +34,7 @@ export function addSubmitCommand(program: Command): void {
     .option("--start-by <iso>", "fail the job with EXPIRED if no worker has begun it by then")
     .option("--start-within-ms <ms>", "the same, in milliseconds from when it may run")
     .option("--priority <n>", "0: none; otherwise lower runs sooner")
+    .option("--tag <tag...>", "what people find the job by, e.g. customer:42; at most 10")
     .option("--json", "print the outcome as JSON")
     .addHelpText(
       "after",
@@ -60,7 +62,16 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
   else print(`${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`);
 }
 
-const OF_ONE_JOB = ["key", "payload", "delayMs", "runAt", "priority", "startBy", "startWithinMs"] as const;
+const OF_ONE_JOB = [
+  "key",
+  "payload",
+  "delayMs",
+  "runAt",
+  "priority",
+  "startBy",
+  "startWithinMs",
+  "tag",
+] as const;
 
 async function submitFlow(
   file: string,
@@ -79,7 +90,7 @@ async function submitFlow(
 }
 
 async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {
-  const { key, payload, delayMs, runAt, priority, startBy, startWithinMs } = options;
+  const { key, payload, delayMs, runAt, priority, startBy, startWithinMs, tag } = options;
   if (type === undefined || key === undefined || payload === undefined) {
     throw new HoldfastError(
       "USAGE",
@@ -95,6 +106,7 @@ async function readSubmission(type: string | undefined, options: SubmitCommandOp
       ...(runAt !== undefined && { runAt }),
       ...(priority !== undefined && { priority: Number(priority) }),
       ...(startBy !== undefined && { startBy }),
+      ...(tag !== undefined && { tags: tag }),
       ...(startWithinMs !== undefined && { startWithinMs: Number(startWithinMs) }),
     },
   };

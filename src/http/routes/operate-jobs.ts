@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { jobStates } from "../../queue/job-state.ts";
+import { jobFilterShape } from "../../operate/job-filter.ts";
 import { listedJobSchema } from "../../status/job-status.ts";
 import { COMPONENT_NAME } from "../component.ts";
 import { parseInput } from "../parse-input.ts";
@@ -8,17 +8,13 @@ import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 
 const querySchema = z.strictObject({
-  type: z.string().max(64).optional(),
-  state: z.enum(jobStates).optional(),
-  code: z.string().max(64).optional().meta({ description: "Why they failed, e.g. HANDLER_FAILED." }),
-  idempotencyKey: z
-    .string()
-    .max(512)
-    .optional()
-    .meta({ description: "Finds each type's job with this key." }),
-  from: z.iso.datetime().optional().meta({ description: "Submitted at or after this." }),
-  to: z.iso.datetime().optional().meta({ description: "Submitted before this." }),
+  ...jobFilterShape,
   limit: z.coerce.number().int().min(1).max(200).default(50),
+  total: z
+    .enum(["true", "false"])
+    .transform((text) => text === "true")
+    .optional()
+    .meta({ description: "true: also counts all jobs that match." }),
   cursor: z.string().max(1_024).optional().meta({ description: "nextCursor of the previous page." }),
 });
 const pageSchema = z.object({
@@ -28,8 +24,18 @@ const pageSchema = z.object({
     .nullable()
     .meta({ description: "Null on the last page. Other pages can be short, even empty." }),
   scanned: z.int().meta({ description: "How many jobs were searched for this page." }),
+  total: z
+    .object({
+      count: z.int(),
+      isExact: z.boolean().meta({ description: "If not, there are at least `count`." }),
+    })
+    .optional()
+    .meta({ description: "All jobs that match, with total=true." }),
 });
-const outcomeSchema = z.object({ id: z.string(), outcome: z.enum(["retried", "cancelled", "cancelling"]) });
+const outcomeSchema = z.object({
+  id: z.string(),
+  outcome: z.enum(["retried", "cancelled", "cancelling", "deleted"]),
+});
 
 const idParam = { type: "object", properties: { id: { type: "string", description: "The job's id." } } };
 
@@ -70,12 +76,24 @@ const cancelJobSchema = {
   },
 };
 
-/** `GET /jobs`, `POST /jobs/:id/retry`, `POST /jobs/:id/cancel`. */
+const deleteJobSchema = {
+  operationId: "deleteJob",
+  summary: "Delete a job that has ended",
+  description:
+    "Its idempotency key and its effects are remembered as after the retention. A job in doubt is kept. The audit log says who did it.",
+  tags: ["operate"],
+  params: idParam,
+  response: {
+    200: { ...z.toJSONSchema(outcomeSchema), description: "It is gone." },
+    ...problemResponses("JOB_NOT_FOUND", "JOB_NOT_ENDED", "JOB_IN_DOUBT", "STORE_UNAVAILABLE"),
+  },
+};
+
+/** `GET /jobs`, `DELETE /jobs/:id`, `POST /jobs/:id/retry`, `POST /jobs/:id/cancel`. */
 export function addJobOperationRoutes(server: FastifyInstance, { operator }: ApiParts): void {
-  server.get("/jobs", { config: { scope: "read" }, schema: listJobsSchema }, async ({ query }) => {
-    const { from, to, ...wanted } = parseInput(querySchema, query);
-    return await operator.list({ ...wanted, from: instantOf(from), to: instantOf(to) });
-  });
+  server.get("/jobs", { config: { scope: "read" }, schema: listJobsSchema }, async ({ query }) =>
+    operator.list(parseInput(querySchema, query)),
+  );
   server.post<{ Params: { id: string } }>(
     "/jobs/:id/retry",
     { config: { scope: "operate" }, schema: retryJobSchema },
@@ -89,8 +107,12 @@ export function addJobOperationRoutes(server: FastifyInstance, { operator }: Api
     { config: { scope: "operate" }, schema: cancelJobSchema },
     async ({ params: { id } }) => ({ id, outcome: await operator.cancel(id) }),
   );
-}
-
-function instantOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Date.parse(text);
+  server.delete<{ Params: { id: string } }>(
+    "/jobs/:id",
+    { config: { scope: "operate" }, schema: deleteJobSchema },
+    async ({ params: { id }, apiKey }) => {
+      await operator.delete(id, apiKey?.name ?? "API");
+      return { id, outcome: "deleted" };
+    },
+  );
 }

@@ -1,0 +1,18 @@
+-- Deletes ended jobs and keeps what outlives them: idempotency keys and ledgers. Included by other scripts. Needs job-state.lua,
+-- remove-ended-job.lua and tags.lua.
+
+-- What nobody can know is still to be resolved: the job shows it, and goes on then.
+local function isInDoubt(prefix, id, state, ledgerStart)
+  if state == "failed" and failureCode(failureReason(prefix, id)) == "EFFECT_IN_DOUBT" then return true end
+  local dedupKey = dedupKeyOf(prefix, id)
+  local open = dedupKey and redis.call("HGET", ledgerStart .. dedupKey, "open")
+  return open and open ~= "0"
+end
+
+-- Returns whether it is gone: a job in doubt stays.
+local function deleteEnded(prefix, id, state, ledgerStart)
+  if isInDoubt(prefix, id, state, ledgerStart) then return false end
+  removeFromTags(prefix, id)
+  removeEndedJob(prefix, id, state)
+  return true
+end

@@ -1,0 +1,26 @@
+import type { QueueStore } from "../queue/queue-store.ts";
+import { loadScript } from "../redis/script.ts";
+import { deleteEndedLua } from "./includes.ts";
+
+export type Deleted = "deleted" | "missing" | "in-doubt" | "not-ended";
+
+export interface Deletion {
+  /** Only if it ended before this, in milliseconds since 1970. @default whenever */
+  readonly endedBefore?: number | undefined;
+  /** Only if it ended so. @default either */
+  readonly state?: "completed" | "failed" | undefined;
+  /** Who, for an entry in the audit log. @default no entry */
+  readonly by?: string | undefined;
+}
+
+const script = loadScript(import.meta.url, "delete.lua", deleteEndedLua);
+
+/** Deletes a job that has ended and is not in doubt, as the retention would: its idempotency key and its ledger stay. */
+export async function deleteJob(
+  { client, keys }: QueueStore,
+  id: string,
+  { endedBefore, state, by }: Deletion = {},
+): Promise<Deleted> {
+  const args = [keys.start, id, keys.ledgerStart, endedBefore ?? "", state ?? "", by ?? ""];
+  return (await script.run(client, [keys.audit], args)) as Deleted;
+}

@@ -1,0 +1,32 @@
+import { z } from "zod";
+
+export const keptStates = ["completed", "failed"] as const;
+
+/** How long ended jobs and their results can be read; what is reached first counts. */
+export interface Kept {
+  /** Milliseconds after their end, 0 to a year. */
+  readonly ageMs?: number;
+  /** How many of the type stay, the latest of each partition of its queue: 0 to 10,000,000. */
+  readonly count?: number;
+}
+
+/** By state. A state without an entry is kept as all of the queue are. */
+export interface JobRetention {
+  readonly completed?: Kept;
+  readonly failed?: Kept;
+}
+
+const YEAR_MS = 366 * 24 * 60 * 60 * 1000;
+const COUNT_MAX = 10_000_000;
+
+const keptSchema = z
+  .strictObject({
+    ageMs: z.number().int().min(0).max(YEAR_MS).optional(),
+    count: z.number().int().min(0).max(COUNT_MAX).optional(),
+  })
+  .refine(({ ageMs, count }) => ageMs !== undefined || count !== undefined, "expected ageMs, count or both");
+
+export const jobRetentionSchema = z.strictObject({
+  completed: keptSchema.optional(),
+  failed: keptSchema.optional(),
+});

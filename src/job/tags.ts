@@ -1,0 +1,14 @@
+import { z } from "zod";
+
+const TAGS_MAX = 10;
+const TAG = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,63}$/;
+
+/** What people find jobs by, e.g. `customer:42`. */
+export const tagSchema = z
+  .string()
+  .regex(TAG, "expected 1 to 64 letters, digits and . _ : @ / -, the first a letter or digit");
+
+export const tagsSchema = z
+  .array(tagSchema)
+  .max(TAGS_MAX)
+  .refine((tags) => new Set(tags).size === tags.length, "expected each tag once");

@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
+import { queueOfId } from "../job/job-id.ts";
+import { tagSchema } from "../job/tags.ts";
+import { isoTime } from "../lib/iso-time.ts";
+import { jobStates } from "../queue/job-state.ts";
+import { queueOfPartition } from "../queue/partitions.ts";
+import type { ListedJob } from "../status/job-status.ts";
+
+const codes = Object.keys(errorCodes) as ErrorCode[];
+
+/** An instant: ISO 8601 from outside, milliseconds since 1970 inside. */
+const instant = (description: string) =>
+  z.iso.datetime({ offset: true }).transform(Date.parse).optional().meta({ description });
+
+/** The members of a filter, for schemas that have more. */
+export const jobFilterShape = {
+  queue: z.string().min(1).max(64).optional(),
+  type: z.string().min(1).max(64).optional(),
+  state: z.enum(jobStates).optional(),
+  tag: tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
+  code: z
+    .enum(codes)
+    .optional()
+    .meta({ description: "Why they failed.", examples: ["HANDLER_FAILED"] }),
+  errorText: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({ description: "A part of the error's message, in upper or lower case." }),
+  idempotencyKey: z
+    .string()
+    .max(512)
+    .optional()
+    .meta({ description: "Finds each type's job with this key." }),
+  from: instant("Submitted at or after this."),
+  to: instant("Submitted before this."),
+  endedFrom: instant("Ended at or after this."),
+  endedTo: instant("Ended before this."),
+};
+
+/** Which jobs are meant, for lists and for acts on many. As JSON, it has instants in ISO 8601: {@link JobFilterText}. */
+export const jobFilterSchema = z.strictObject(jobFilterShape);
+export type JobFilter = Readonly<z.output<typeof jobFilterSchema>>;
+export type JobFilterText = Readonly<z.input<typeof jobFilterSchema>>;
+
+type FilteredJob = Pick<
+  ListedJob,
+  "id" | "type" | "state" | "error" | "tags" | "submittedAt" | "finishedAt"
+> & {
+  readonly idempotencyKey?: string;
+};
+
+/** Whether a job matches every member of the filter. */
+export function matchesFilter(job: FilteredJob, filter: JobFilter): boolean {
+  return matchesKind(job, filter) && matchesError(job, filter) && matchesTimes(job, filter);
+}
+
+function matchesKind(job: FilteredJob, { queue, type, state, tag, idempotencyKey }: JobFilter): boolean {
+  return (
+    (queue === undefined || queueOfPartition(queueOfId(job.id) ?? "") === queue) &&
+    (type === undefined || job.type === type) &&
+    // A job can change its state after its list is read.
+    (state === undefined || job.state === state) &&
+    (tag === undefined || job.tags.includes(tag)) &&
+    (idempotencyKey === undefined || job.idempotencyKey === idempotencyKey)
+  );
+}
+
+function matchesError({ error }: FilteredJob, { code, errorText }: JobFilter): boolean {
+  return (
+    (code === undefined || error?.code === code) &&
+    (errorText === undefined || (error !== null && containsText(error.message, errorText)))
+  );
+}
+
+export function containsText(text: string, part: string): boolean {
+  return text.toLowerCase().includes(part.toLowerCase());
+}
+
+function matchesTimes(job: FilteredJob, { from, to, endedFrom, endedTo }: JobFilter): boolean {
+  return isWithin(job.submittedAt, from, to) && isWithin(job.finishedAt, endedFrom, endedTo);
+}
+
+function isWithin(time: string | null, from: number | undefined, to: number | undefined): boolean {
+  if (from === undefined && to === undefined) return true;
+  const at = time === null ? Number.NaN : Date.parse(time);
+  return at >= (from ?? Number.NEGATIVE_INFINITY) && at < (to ?? Number.POSITIVE_INFINITY);
+}
+
+/** The filter for people: `failed jobs of type welcome-email with the tag customer:42`. */
+export function describeFilter(filter: JobFilter): string {
+  const { queue, type, state, tag, code, errorText, idempotencyKey, from, to, endedFrom, endedTo } = filter;
+  const parts = [
+    state === undefined ? "jobs" : `${state} jobs`,
+    queue !== undefined && `in queue ${queue}`,
+    type !== undefined && `of type ${type}`,
+    tag !== undefined && `with the tag ${tag}`,
+    code !== undefined && `that failed with ${code}`,
+    errorText !== undefined && `whose error contains ${JSON.stringify(errorText)}`,
+    idempotencyKey !== undefined && `with the key ${JSON.stringify(idempotencyKey)}`,
+    from !== undefined && `submitted at or after ${isoTime(from)}`,
+    to !== undefined && `submitted before ${isoTime(to)}`,
+    endedFrom !== undefined && `ended at or after ${isoTime(endedFrom)}`,
+    endedTo !== undefined && `ended before ${isoTime(endedTo)}`,
+  ];
+  return parts.filter((part) => part !== false).join(" ");
+}

@@ -1,0 +1,223 @@
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import { queueOfId } from "../job/job-id.ts";
+import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
+import { malformed } from "../lib/parse-json.ts";
+import { readFailures } from "../queue/failed-jobs.ts";
+import {
+  countJobs,
+  findJobs,
+  type JobList,
+  LIST_START,
+  stateLists,
+  stateOfList,
+} from "../queue/find-jobs.ts";
+import { readEnvelopeJson } from "../queue/job-record.ts";
+import { type JobState, jobStates } from "../queue/job-state.ts";
+import type { KeyPlaces } from "../queue/partitions.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
+import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
+import type { ListedJob } from "../status/job-status.ts";
+import { openStatusReader } from "../status/read-status.ts";
+import { submitted } from "../status/submitted.ts";
+import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
+import { containsText, type JobFilter, matchesFilter } from "./job-filter.ts";
+
+/** The part of an application that lists need. */
+export interface ListedApplication {
+  readonly jobs: ReadonlyMap<string, KeyPlaces & { readonly redact: Redaction }>;
+  readonly queues: readonly string[];
+}
+
+/** Jobs that match a filter, read slice by slice. Each call is bounded and can end before anything is found. */
+export interface JobLists {
+  /**
+   * Reads jobs that match.
+   *
+   * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor and an unknown queue
+   */
+  read(filter: JobFilter, walk: Walk): Promise<Walked<ListedJob>>;
+  /** The same without reading the jobs themselves, where Redis alone can decide. */
+  ids(filter: JobFilter, walk: Walk): Promise<Walked<string>>;
+  /** Counts jobs that match, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
+  count(filter: JobFilter, states?: readonly JobState[]): Promise<JobTotal>;
+}
+
+export interface JobTotal {
+  readonly count: number;
+  /** If not, there are at least `count`: one call does not read more. */
+  readonly isExact: boolean;
+}
+
+export interface Walk {
+  /** How many jobs at most. */
+  readonly limit: number;
+  /** `nextCursor` of the call before, with the same filter and states. */
+  readonly cursor?: string | undefined;
+  /** Only jobs in these states. @default all */
+  readonly states?: readonly JobState[];
+}
+
+export interface Walked<Item> {
+  readonly found: Item[];
+  /** Null at the end. */
+  readonly nextCursor: string | null;
+  /** How many jobs were read. */
+  readonly scanned: number;
+}
+
+/** A call also reads jobs that do not match. These bound it. */
+const SCANNED_MAX = 50_000;
+const TIME_MAX_MS = 1_000;
+const READ_TOGETHER = 500;
+
+export function openJobLists(stores: QueueStores, application: ListedApplication): JobLists {
+  const readJobs = openListedReader(stores, application);
+
+  async function readMatching(ids: readonly string[], filter: JobFilter): Promise<ListedJob[]> {
+    return (await readJobs(await withErrorText(ids, filter))).filter((job) => matchesFilter(job, filter));
+  }
+
+  /** Redis alone decides, except about keys and about errors. */
+  async function idsMatching(ids: readonly string[], filter: JobFilter): Promise<readonly string[]> {
+    if (filter.idempotencyKey === undefined) return await withErrorText(ids, filter);
+    return (await readMatching(ids, filter)).map(({ id }) => id);
+  }
+
+  /** Redis reads neither encrypted messages nor all letters. This is quicker than reading all of the jobs. */
+  async function withErrorText(ids: readonly string[], { errorText }: JobFilter): Promise<readonly string[]> {
+    if (errorText === undefined || ids.length === 0) return ids;
+    const failures = await readFailures(stores, ids);
+    return ids.filter((_, at) => containsText(failures[at]?.message ?? "", errorText));
+  }
+
+  async function walk<Item>(
+    filter: JobFilter,
+    options: Walk,
+    matching: Matching<Item>,
+  ): Promise<Walked<Item>> {
+    requireQueue(application, filter);
+    if (filter.idempotencyKey === undefined)
+      return await walkLists(stores, application, filter, options, matching);
+    const ids = await idsOfKey(stores, application, filter.idempotencyKey, filter.type);
+    const found = await matching(ids, filter);
+    return { found: [...found], nextCursor: null, scanned: ids.length };
+  }
+
+  async function count(filter: JobFilter, states: readonly JobState[] = jobStates): Promise<JobTotal> {
+    if (!isByStateAlone(filter)) {
+      const { found, nextCursor } = await walk(filter, { limit: Infinity, states }, idsMatching);
+      return { count: found.length, isExact: nextCursor === null };
+    }
+    requireQueue(application, filter);
+    const lists = listsOf(stores, application, filter, states);
+    const counts = lists.map(({ queue, of }) => ("list" in of ? countJobs(stores.of(queue), of.list) : 0));
+    return { count: (await Promise.all(counts)).reduce((sum, some) => sum + some, 0), isExact: true };
+  }
+
+  return {
+    read: (filter, options) => walk(filter, options, readMatching),
+    ids: (filter, options) => walk(filter, options, idsMatching),
+    count,
+  };
+}
+
+type Matching<Item> = (ids: readonly string[], filter: JobFilter) => Promise<readonly Item[]>;
+
+async function walkLists<Item>(
+  stores: QueueStores,
+  application: ListedApplication,
+  filter: JobFilter,
+  { limit, cursor, states = jobStates }: Walk,
+  matching: Matching<Item>,
+): Promise<Walked<Item>> {
+  const lists = listsOf(stores, application, filter, states);
+  let position: Position | undefined = cursor === undefined ? startOf(lists, 0) : parseCursor(lists, cursor);
+  const found: Item[] = [];
+  let scanned = 0;
+  const endAt = performance.now() + TIME_MAX_MS;
+  const isEnough = () => found.length >= limit || scanned >= SCANNED_MAX || performance.now() > endAt;
+  while (position !== undefined && !isEnough()) {
+    const list: JobList | undefined = lists[position.list];
+    if (list === undefined) break;
+    const most = Math.min(limit - found.length, READ_TOGETHER);
+    const slice = await findJobs(stores.of(list.queue), list, position.at, filter, most);
+    found.push(...(await matching(slice.ids, filter)));
+    scanned += slice.scanned;
+    position = slice.isEnd ? startOf(lists, position.list + 1) : { list: position.list, at: slice.next };
+  }
+  return { found, nextCursor: position === undefined ? null : formatCursor(lists, position), scanned };
+}
+
+function isByStateAlone({ queue: _, state: __, ...others }: JobFilter): boolean {
+  return Object.values(others).every((value) => value === undefined);
+}
+
+function startOf(lists: readonly JobList[], list: number): Position | undefined {
+  return list < lists.length ? { list, at: LIST_START } : undefined;
+}
+
+/** What has to be read, partition by partition: the jobs of a tag, otherwise those of each state. */
+function listsOf(
+  stores: QueueStores,
+  { queues }: ListedApplication,
+  filter: JobFilter,
+  among: readonly JobState[],
+): JobList[] {
+  const states = among.filter((state) => isPossible(state, filter));
+  if (states.length === 0) return [];
+  const { tag, queue: only } = filter;
+  const partitions = stores.partitionsOf(only === undefined ? queues : [only]).map(({ queue }) => queue);
+  if (tag !== undefined) return partitions.map((queue) => ({ queue, of: { tag, states } }));
+  const lists = stateLists.filter((list) => states.includes(stateOfList(list)));
+  return partitions.flatMap((queue) => lists.map((list) => ({ queue, of: { list } })));
+}
+
+const endedStates: ReadonlySet<JobState> = new Set(["completed", "failed"]);
+
+function isPossible(state: JobState, filter: JobFilter): boolean {
+  const isAboutEnd = filter.endedFrom !== undefined || filter.endedTo !== undefined;
+  const isAboutError = filter.code !== undefined || filter.errorText !== undefined;
+  return (
+    (filter.state ?? state) === state &&
+    (!isAboutEnd || endedStates.has(state)) &&
+    // A completed job has no error, though BullMQ keeps that of an earlier attempt.
+    (!isAboutError || state !== "completed")
+  );
+}
+
+function requireQueue({ queues }: ListedApplication, { queue }: JobFilter): void {
+  if (queue === undefined || queues.includes(queue)) return;
+  throw malformed([{ pointer: "/queue", message: `expected one of ${queues.join(", ")}` }]);
+}
+
+/** A key has one job of each type at most. */
+async function idsOfKey(
+  stores: QueueStores,
+  { jobs }: ListedApplication,
+  key: string,
+  only?: string,
+): Promise<string[]> {
+  const types = [...jobs].filter(([type]) => (only ?? type) === type);
+  const ids = await Promise.all(
+    types.map(([type, places]) => findDedupKeyHolder(stores, dedupKeyOf(type, key), places)),
+  );
+  return ids.filter((id) => id !== null);
+}
+
+/** Reads jobs by id, without those that are gone. */
+type ReadJobs = (ids: readonly string[]) => Promise<ListedJob[]>;
+
+function openListedReader(stores: QueueStores, { jobs: types }: ListedApplication): ReadJobs {
+  const readStatus = openStatusReader(stores);
+  const read = async (id: string): Promise<ListedJob | undefined> => {
+    const queue = queueOfId(id);
+    if (queue === undefined) return undefined;
+    const store = stores.of(queue);
+    const [status, envelope] = await Promise.all([readStatus(id), readEnvelopeJson(store, id)]);
+    if (status === undefined || envelope === null) return undefined;
+    const { idempotencyKey } = submitted(store, id, envelope);
+    const result = redact(status.result, redactionOf(types, status.type).result);
+    return { ...status, result, idempotencyKey };
+  };
+  return async (ids) => (await Promise.all(ids.map(read))).filter((job) => job !== undefined);
+}
