@@ -25,17 +25,20 @@ export const lanes: Experiment = {
       control(
         context,
         withoutHoldingBack,
+        ENDS_WITHIN_MS,
         ({ beyond }) => beyond > 0 && `${beyond} times more at a time than the limit`,
       ),
       control(
         context,
         withoutLaneOrder,
+        ENDS_WITHIN_MS,
         ({ outOfOrder }) => outOfOrder > 0 && `${outOfOrder} jobs began out of order`,
       ),
       control(
         context,
         withoutLaneSweep,
-        ({ notEnded }) => notEnded > 0 && `${notEnded} jobs were never let in`,
+        SWEPT_WITHIN_MS,
+        ({ forgotten }) => forgotten > 0 && `${forgotten} jobs were never let in`,
       ),
     ]);
     const { verdict, faults, keys, deaths } = seen;
@@ -67,17 +70,45 @@ interface Size {
   readonly everyMs: number;
   /** One job in so many kills its worker right after its end. */
   readonly injected: number;
+  /** How long a job runs, in milliseconds. */
+  readonly runMs: readonly [least: number, most: number];
 }
 
-const quick: Size = { workers: 2, keys: 4, jobsEach: 10, kills: 2, everyMs: 500, injected: 40 };
-const full: Size = { workers: 3, keys: 40, jobsEach: 40, kills: 12, everyMs: 1_500, injected: 80 };
-/** Nobody is killed at random. */
-const controlled: Size = { workers: 2, keys: 4, jobsEach: 6, kills: 0, everyMs: 0, injected: 12 };
+const quick: Size = {
+  workers: 2,
+  keys: 4,
+  jobsEach: 10,
+  kills: 2,
+  everyMs: 500,
+  injected: 40,
+  runMs: [0, 15],
+};
+const full: Size = {
+  workers: 3,
+  keys: 40,
+  jobsEach: 40,
+  kills: 12,
+  everyMs: 1_500,
+  injected: 80,
+  runMs: [0, 15],
+};
+/** Nobody is killed at random. Jobs run for longer than it takes to submit the next one. */
+const controlled: Size = {
+  workers: 2,
+  keys: 4,
+  jobsEach: 6,
+  kills: 0,
+  everyMs: 0,
+  injected: 12,
+  runMs: [40, 80],
+};
 
 const LIMITS = { single: 1, triple: 3 } as const;
+/** Sent in one turn of the event loop, they stay in order. */
+const TOGETHER = 5;
 const ENDS_WITHIN_MS = 120_000;
-/** Without the sweep some jobs never end. */
-const CONTROL_ENDS_WITHIN_MS = 4_000;
+/** Without the sweep some jobs never end; with it, it looks several times within this. */
+const SWEPT_WITHIN_MS = 8_000;
 
 interface Seen {
   readonly verdict: Verdict;
@@ -115,13 +146,13 @@ interface LaneJobs {
   readonly payloads: readonly LanePayload[];
 }
 
-function jobsOf({ keys, jobsEach, injected }: Size, random: Random): LaneJobs[] {
+function jobsOf({ keys, jobsEach, injected, runMs }: Size, random: Random): LaneJobs[] {
   return Array.from({ length: 2 * keys }, (_, index) => {
     const type = index % 2 === 0 ? "single" : "triple";
     const payloads = Array.from({ length: jobsEach }, (_, place) => ({
       lane: `${type}-${index}`,
       place,
-      ms: random.between(0, 15),
+      ms: random.between(...runMs),
       failures: random.next() < 0.1 ? 1 : 0,
       ...((index * jobsEach + place) % injected === 1 && {
         inject: { at: "finish:after", how: "kill" } as const,
@@ -131,12 +162,16 @@ function jobsOf({ keys, jobsEach, injected }: Size, random: Random): LaneJobs[] 
   });
 }
 
-/** The jobs of a key one after the other, the keys side by side. */
+/** The jobs of a key in order, some together, the keys side by side. */
 async function submitInOrder({ client }: Testbed, lanes: readonly LaneJobs[]): Promise<void> {
   await inLanes(lanes, lanes.length, async ({ type, payloads }) => {
-    for (const payload of payloads) {
-      const job: Submission = { type, idempotencyKey: `${payload.lane}/${payload.place}`, payload };
-      await client.submit(job);
+    for (let at = 0; at < payloads.length; at += TOGETHER) {
+      const jobs = payloads
+        .slice(at, at + TOGETHER)
+        .map(
+          (payload): Submission => ({ type, idempotencyKey: `${payload.lane}/${payload.place}`, payload }),
+        );
+      await Promise.all(jobs.map((job) => client.submit(job)));
     }
   });
 }
@@ -144,12 +179,10 @@ async function submitInOrder({ client }: Testbed, lanes: readonly LaneJobs[]): P
 async function control(
   context: Context,
   mutation: Mutation,
-  notice: (noticed: LaneFaults & { readonly notEnded: number }) => string | false,
+  withinMs: number,
+  notice: (noticed: LaneFaults) => string | false,
 ): Promise<Control> {
-  const { faults, verdict } = await runLanes(context, controlled, {
-    mutation,
-    withinMs: CONTROL_ENDS_WITHIN_MS,
-  });
-  const seen = notice({ ...faults, notEnded: verdict.counts.notEnded });
+  const { faults } = await runLanes(context, controlled, { mutation, withinMs });
+  const seen = notice(faults);
   return { protection: mutation.name, isCaught: seen !== false, seen: seen || "nothing" };
 }

@@ -10,6 +10,8 @@ export interface LaneFaults {
   readonly beyond: number;
   /** Jobs whose end nobody reported. */
   readonly missing: number;
+  /** Those of them before which nobody is under way. */
+  readonly forgotten: number;
   readonly begun: number;
   /** The most jobs of one key that were under way at a time. */
   readonly most: number;
@@ -35,6 +37,7 @@ export function laneFaults(witnessed: readonly WitnessedEffect[], lanes: readonl
     outOfOrder: sum(({ outOfOrder }) => outOfOrder),
     beyond: sum(({ beyond }) => beyond),
     missing: sum(({ missing }) => missing),
+    forgotten: sum(({ forgotten }) => forgotten),
     begun: sum(({ begun }) => begun),
     most: Math.max(0, ...judged.map(({ most }) => most)),
   };
@@ -58,5 +61,7 @@ function judge(events: readonly WitnessedEffect[], limit: number, count: number)
     const isNext = ended.size >= place && Math.max(...begun) === place;
     if (limit === 1 && !isNext) outOfOrder += 1;
   }
-  return { outOfOrder, beyond, missing: count - ended.size, begun: attempts, most };
+  const missing = count - ended.size;
+  const forgotten = begun.size === ended.size ? missing : 0;
+  return { outOfOrder, beyond, missing, forgotten, begun: attempts, most };
 }

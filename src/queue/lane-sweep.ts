@@ -7,9 +7,9 @@ import { letInLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 const SWEEP_EVERY_MS = 1_000;
-/** Occupies Redis for less than a millisecond. */
-const LANES_MAX = 100;
-/** However many lanes there are, sweeping them takes a worker a hundredth of Redis's time at most. */
+/** Occupies Redis for about a millisecond. */
+const LANES_MAX = 50;
+/** Bounds what a sweep takes of Redis's time, however many lanes are due. */
 const ROUNDS_MAX = 10;
 
 const script = loadScript(import.meta.url, "sweep-lanes.lua", nowLua, letInLua);

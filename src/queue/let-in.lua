@@ -10,15 +10,17 @@ local function stillRuns(prefix, id)
   return not hasCompleted(prefix, id) and jobExists(prefix, id) and not redis.call("ZSCORE", prefix .. "failed", id)
 end
 
+-- Read once for all jobs of a call.
+local mayRun, eventsMax
+
 -- Puts a job where it waits, as BullMQ would. `from`: the state that it was in.
-local function putInLine(prefix, id, mayRunAt, now, from)
-  local isOpen, maxEvents = readMeta(prefix)
+local function putInLine(prefix, id, mayRunAt, now, from, stored, turn)
+  if mayRun == nil then mayRun, eventsMax = readMeta(prefix) end
   if mayRunAt > now then
-    addDelayed(prefix, id, mayRunAt, maxEvents)
+    addDelayed(prefix, id, mayRunAt, eventsMax)
     wakeWhenDue(prefix)
     return
   end
-  local stored, turn = unpack(redis.call("HMGET", prefix .. id, "priority", "turn"))
   local priority = tonumber(stored or 0)
   if turn then
     addFair(prefix, id, priority, turn)
@@ -27,12 +29,12 @@ local function putInLine(prefix, id, mayRunAt, now, from)
   else
     redis.call("LPUSH", prefix .. "wait", id)
   end
-  if isOpen then wakeWorker(prefix) end
-  emit(prefix, maxEvents, "waiting", "jobId", id, "prev", from)
+  if mayRun then wakeWorker(prefix) end
+  emit(prefix, eventsMax, "waiting", "jobId", id, "prev", from)
 end
 
 -- Returns whether the job is under way now.
-local function letJobIn(prefix, key, id, mayRunAt, now)
+local function letJobIn(prefix, key, id, mayRunAt, now, priority, turn)
   redis.call("HDEL", prefix .. id, "heldAs")
   local wasHeld = redis.call("ZREM", prefix .. "waiting-children", id) == 1
   if not wasHeld and not stillRuns(prefix, id) then
@@ -40,11 +42,12 @@ local function letJobIn(prefix, key, id, mayRunAt, now)
     return false
   end
   redis.call("ZADD", key, 0, id)
-  if wasHeld then putInLine(prefix, id, tonumber(mayRunAt), now, "waiting-children") end
+  if wasHeld then putInLine(prefix, id, tonumber(mayRunAt), now, "waiting-children", priority, turn) end
   return true
 end
 
--- Returns how many jobs were let in, whether any is still held, and whether there may be room for more.
+-- Returns how many jobs were let in, whether any may still be held, and whether there may be room for more. A job behind one that was
+-- let in can have a higher limit: the sweep finds that.
 local function letIn(prefix, lane, now)
   local key = prefix .. "lane:" .. lane
   local underWay, count = redis.call("ZCOUNT", key, 0, 0), 0
@@ -54,15 +57,17 @@ local function letIn(prefix, lane, now)
       if underWay == 0 then redis.call("ZREM", prefix .. "lanes", lane) end
       return count, false, false
     end
-    local mayRunAt, stored = unpack(redis.call("HMGET", prefix .. id, "heldAs", "lane"))
+    local mayRunAt, stored, priority, turn = unpack(
+      redis.call("HMGET", prefix .. id, "heldAs", "lane", "priority", "turn"))
     local limit = stored and tonumber(string.match(stored, "%d+$"))
     if not mayRunAt or not limit then
       -- Another tool has removed it.
       redis.call("ZREM", key, id)
     elseif underWay >= limit then
       return count, true, false
-    elseif letJobIn(prefix, key, id, mayRunAt, now) then
+    elseif letJobIn(prefix, key, id, mayRunAt, now, priority, turn) then
       underWay, count = underWay + 1, count + 1
+      if underWay >= limit then return count, true, false end
     end
   end
   return count, true, true

@@ -53,7 +53,7 @@ local function retryFailedJob(prefix, id)
   if lane then
     rejoinLane(prefix, id, lane, now)
   else
-    putInLine(prefix, id, 0, 0, "failed")
+    putInLine(prefix, id, 0, 0, "failed", unpack(redis.call("HMGET", prefix .. id, "priority", "turn")))
   end
   return true
 end
