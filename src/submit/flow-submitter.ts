@@ -5,12 +5,13 @@ import type { JobContract } from "../job/define-job.ts";
 import type { FlowReceipt } from "../job/flow.ts";
 import { newJobId, queueOfId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
+import { withDeadline } from "../lib/deadline.ts";
 import { mapInFlight } from "../lib/map-in-flight.ts";
 import type { DeclaredChild } from "../queue/envelope.ts";
 import { closeFlow, createChildAdder, createParentAdder, FlowClosed, isFlowOpen } from "../queue/flows.ts";
 import type { NewJob } from "../queue/new-job.ts";
 import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
-import { inTime } from "../redis/redis-errors.ts";
+import { inTime, redisUnavailable } from "../redis/redis-errors.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { openTrailAdder } from "./dedup-trail.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -75,10 +76,16 @@ export function createFlowSubmitter(parts: FlowSubmitterParts) {
     return receipt;
   }
 
-  async function addChildren(parentId: string, children: readonly Member[], flow: ValidFlow): Promise<void> {
+  async function addChildren(
+    parentId: string,
+    children: readonly Member[],
+    flow: ValidFlow,
+    call: Call,
+  ): Promise<void> {
     const own = flow.parent.contract.queue;
     const adder = openTrailAdder(stores, (store) => createChildAdder(store, parentId, flow.onChildFailure));
     await mapInFlight(children, IN_FLIGHT_MAX, async (child, index) => {
+      if (call.isOver) throw redisUnavailable();
       const added = await add(adder, child);
       if (added === undefined) throw childReused(index, "the flow waits for it in vain: cancel the parent");
       if (queueOfId(added.id) !== own)
@@ -87,9 +94,15 @@ export function createFlowSubmitter(parts: FlowSubmitterParts) {
     });
   }
 
-  async function finish(parentId: string, flow: ValidFlow, parent: Member, children: readonly Member[]) {
+  async function finish(
+    parentId: string,
+    parent: Member,
+    children: readonly Member[],
+    flow: ValidFlow,
+    call: Call,
+  ) {
     await failpoint("flow:opened", parentId);
-    await addChildren(parentId, children, flow);
+    await addChildren(parentId, children, flow, call);
     await failpoint("flow:added", parentId);
     const { key: dedupKey, holdMs } = parent.job.dedup;
     await closeFlow(stores.of(flow.parent.contract.queue), {
@@ -100,9 +113,7 @@ export function createFlowSubmitter(parts: FlowSubmitterParts) {
     });
   }
 
-  return async (input: unknown): Promise<FlowReceipt> => {
-    const flow = await validateFlow(application, input);
-    requireOneQueue(flow, stores);
+  async function submitValid(flow: ValidFlow, call: Call): Promise<FlowReceipt> {
     const secret = await inTime(prepareAll(prepare, flow));
     const children = flow.children.map(({ submission }) => memberOf(submission, submission.content, secret));
     const parent = parentOf(memberOf(flow.parent, flow.content, secret), flow, children);
@@ -112,10 +123,34 @@ export function createFlowSubmitter(parts: FlowSubmitterParts) {
     const receipt = { ...added, children: children.length };
     const store = stores.of(queueOfId(added.id) ?? parent.contract.queue);
     if (added.duplicate && !(await isFlowOpen(store, added.id))) return receipt;
-    await finish(added.id, flow, parent, children).catch(unlessClosed);
+    await finish(added.id, parent, children, flow, call).catch(unlessClosed);
     return receipt;
+  }
+
+  return async (input: unknown): Promise<FlowReceipt> => {
+    const flow = await validateFlow(application, input);
+    requireOneQueue(flow, stores);
+    const call = { isOver: false };
+    const ms = ANSWERED_WITHIN_MS + CHILD_MS * flow.children.length;
+    try {
+      return await withDeadline(submitValid(flow, call), ms, redisUnavailable);
+    } catch (error) {
+      throw advised(error);
+    } finally {
+      call.isOver = true;
+    }
   };
 }
+
+/** One call of `submitFlow`. */
+interface Call {
+  /** It has been answered: its work need not go on. */
+  isOver: boolean;
+}
+
+/** Somebody waits for the answer, and each child may take a busy Redis this much longer. */
+const ANSWERED_WITHIN_MS = 1_500;
+const CHILD_MS = 1;
 
 async function prepareAll(prepare: FlowSubmitterParts["prepare"], flow: ValidFlow): Promise<string> {
   const contracts = new Set(flow.children.map(({ submission }) => submission.contract));
@@ -165,10 +200,10 @@ function acrossQueues(found: string): HoldfastError {
 }
 
 function unlessClosed(error: unknown): void {
-  if (!(error instanceof FlowClosed)) throw advised(error);
+  if (!(error instanceof FlowClosed)) throw error;
 }
 
-/** The parent exists by now. */
+/** The parent may exist by now. */
 function advised(fault: unknown): unknown {
   if (!(fault instanceof HoldfastError && fault.retryable)) return fault;
   const message = `${fault.message}: the flow may be half submitted, and does not run before it is whole. Sending the same flow again finishes it.`;
