@@ -17,8 +17,6 @@ const parameters = {
   to: "2026-11-25T00:00:00Z",
   endedFrom: "2026-11-24T00:00:00Z",
   endedTo: "2026-11-25T00:00:00Z",
-  queue: "default",
-  total: "true",
   errorText: "timed out",
   at: "2026-11-24T07:00:00Z",
   step: "5m",
