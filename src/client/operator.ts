@@ -1,4 +1,3 @@
-import type { JobState } from "../queue/job-state.ts";
 import type { Receipt } from "../submit/submitter.ts";
 import { type ActCalls, actCalls, type JobsQuery } from "./acts.ts";
 import { readAnswer } from "./answer.ts";
