@@ -68,6 +68,8 @@ describe(`the page of one reason, with ${FAILED.toLocaleString("en")} failed job
     ["PERMANENT_FAILURE", /^5 jobs/],
     ["HANDLER_FAILED", /^(The first )?100 jobs/],
     ["ATTEMPT_TIMED_OUT", /^0 jobs/],
+    ["HANDLER_FAILED&messagePattern=it+broke", /^(The first )?100 jobs/],
+    ["HANDLER_FAILED&messagePattern=it+is+whole", /^0 jobs/],
   ])("finds jobs that failed with %s, with at most three requests a screen", async (code, text) => {
     const { page, open } = await openConsole(browser, api.url);
     const asked = requestsOf(page);
