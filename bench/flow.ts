@@ -2,6 +2,7 @@ import { runCommand, say } from "../test/support/command.ts";
 import { startRedisServer } from "../test/support/redis-server.ts";
 import { plainTable } from "../test/support/report.ts";
 import { measureCost } from "./flow/cost.ts";
+import { measureHistory } from "./flow/history.ts";
 import { measureKeyed } from "./flow/keyed.ts";
 import { measureLargeFlow } from "./flow/large-flow.ts";
 import { measureOrder } from "./flow/order.ts";
@@ -12,7 +13,7 @@ const usage = `npm run flow -- [options]
 Measures flow control: queues that are shared fairly (when a small tenant's job starts, in which ratio weights are served, what a fair
 submission costs Redis against a plain one); jobs that run one at a time for each key, against the same without keys (how many a second,
 and whether any ran beside another of its key or out of order); a flow of many children (how long it takes, and whether its parent reads
-each once); and what tags cost with many jobs.
+each once); and what tags cost with many jobs, and the history of a queue.
 
   --quick  a short form
   --help   shows this text
@@ -33,6 +34,7 @@ const quick = {
 };
 type Size = typeof full;
 const SLOTS = 10;
+const HISTORY_TYPES = 20;
 
 await runCommand(usage, { quick: { type: "boolean", default: false } }, async ({ quick: isQuick }) => {
   const size = isQuick ? quick : full;
@@ -45,6 +47,7 @@ await runCommand(usage, { quick: { type: "boolean", default: false } }, async ({
       await largeFlow(server.url, size),
     ];
     await tags(server.url, size);
+    await history(server.url);
     return held.every(Boolean) ? 0 : 1;
   } finally {
     await server.stop();
@@ -93,5 +96,14 @@ async function tags(url: string, { waiting }: Size): Promise<void> {
   );
   say(
     `Memory of an entry: ${largeBytes.toFixed(0)} bytes in a large tag, ${smallBytes.toFixed(0)} in a small one.`,
+  );
+}
+
+async function history(url: string): Promise<void> {
+  const { types, bytesPerType, bullmqBytes, attemptNs } = await measureHistory(url, HISTORY_TYPES);
+  const kilobytes = (bytes: number) => `${Math.round(bytes / 1_000)} kB`;
+  say(
+    `History of ${types} busy types: ${kilobytes(bytesPerType)} each, ${Math.round(attemptNs)} ns to count an attempt. ` +
+      `BullMQ's metrics of a queue for 14 days: ${kilobytes(bullmqBytes)}.`,
   );
 }

@@ -88,7 +88,7 @@ function isUnder(location: string, to: string): boolean {
 
 /** A number short enough for a badge. */
 function short(value: number): string {
-  if (value < 1_000) return count(value);
+  if (value < 10_000) return count(value);
   return value < 1_000_000
     ? `${count(Math.floor(value / 1_000))}k`
     : `${count(Math.floor(value / 1_000_000))}M`;

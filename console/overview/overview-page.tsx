@@ -6,7 +6,8 @@ import { Headlines } from "./headlines.tsx";
 import { PercentileTable } from "./percentile-table.tsx";
 import { QueueTable } from "./queue-table.tsx";
 import { Guarantees, RedisFacts } from "./redis-facts.tsx";
-import { ThroughputChart } from "./throughput-chart.tsx";
+import { Throughput } from "./throughput.tsx";
+import { TypeTable } from "./type-table.tsx";
 import { busySlots, WorkerList } from "./worker-list.tsx";
 import "./overview.css";
 
@@ -22,21 +23,20 @@ export function OverviewPage() {
         <div className="overview">
           <BrokenGuarantees guarantees={overview.store.guarantees} />
           <Headlines overview={overview} />
+          <Throughput live={overview.history} />
+          <Section title="How long it takes">
+            <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
+          </Section>
+          <Section title="Types" aside="failures and times of the last hour" className="wide">
+            <TypeTable types={overview.types} />
+          </Section>
+          <Section title="Queues" className="wide">
+            <QueueTable queues={overview.queues} />
+          </Section>
+          <Section title="Workers" aside={aboutWorkers(overview.workers)}>
+            <WorkerList workers={overview.workers} />
+          </Section>
           <div className="stack">
-            <Section title="Throughput" aside="jobs a second">
-              <ThroughputChart history={overview.history} />
-            </Section>
-            <Section title="Queues">
-              <QueueTable queues={overview.queues} />
-            </Section>
-            <Section title="Workers" aside={aboutWorkers(overview.workers)}>
-              <WorkerList workers={overview.workers} />
-            </Section>
-          </div>
-          <div className="stack">
-            <Section title="How long it takes">
-              <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
-            </Section>
             <Section title="Redis">
               <RedisFacts store={overview.store} isStale={isStale} />
             </Section>

@@ -13,7 +13,7 @@ export function PercentileTable({ timeToStart, runTime }: Props) {
     { name: "Run time", values: runTime },
   ];
   return (
-    <table className="figures">
+    <table className="figures times">
       <thead>
         <tr>
           <td />

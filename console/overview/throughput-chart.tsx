@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { counted, duration, rate, timeOfDay } from "../parts/format.ts";
+import { counted, dayOf, duration, nearInstant, rate, timeOfDay } from "../parts/format.ts";
 import { Empty } from "../parts/states.tsx";
 import { DARK, useMedia } from "../parts/use-media.ts";
-import type { SamplePoint } from "../service/answers.ts";
+import type { HistoryMark, SamplePoint } from "../service/answers.ts";
 
 const HEIGHT = 200;
 const SHORTEST_S = 60;
@@ -16,8 +16,16 @@ const lines = [
   { name: "failed", colour: "--bad", dash: [7, 3], width: 2 },
 ] as const;
 
-/** Submitted, completed and failed jobs over the last minutes. */
-export function ThroughputChart({ history }: { readonly history: readonly SamplePoint[] }) {
+interface ChartProps {
+  readonly history: readonly SamplePoint[];
+  /** Drawn as lines. Their meaning must be beside the chart. */
+  readonly marks: readonly HistoryMark[];
+  /** Where the time axis ends; null: at the last point. */
+  readonly to: string | null;
+}
+
+/** Submitted, completed and failed jobs, and what was done meanwhile. */
+export function ThroughputChart({ history, marks, to }: ChartProps) {
   const [pointed, setPointed] = useState<number | null>(null);
   const latest = history.at(-1);
   if (latest === undefined)
@@ -26,10 +34,12 @@ export function ThroughputChart({ history }: { readonly history: readonly Sample
   return (
     <figure className="chart">
       <div role="img" aria-label={inWords(history, latest)}>
-        <Plot history={history} onPoint={setPointed} />
+        <Plot history={history} marks={marks} to={to} onPoint={setPointed} />
       </div>
       <figcaption>
-        <span className="quiet">{shown === latest ? "now" : timeOfDay(shown.at)}</span>
+        <span className="quiet">
+          {shown === latest && to === null ? "now" : pointLabel(shown.at, spanMsOf(history))}
+        </span>
         {lines.map(({ name, dash }) => (
           <span key={name} className={`legend ${name}`}>
             <svg viewBox="0 0 20 4" aria-hidden="true">
@@ -43,14 +53,15 @@ export function ThroughputChart({ history }: { readonly history: readonly Sample
   );
 }
 
-interface PlotProps {
-  readonly history: readonly SamplePoint[];
+interface PlotProps extends ChartProps {
   /** Called with the index under the pointer. */
   readonly onPoint: (index: number | null) => void;
 }
 
-function Plot({ history, onPoint }: PlotProps) {
+function Plot({ history, marks, to, onPoint }: PlotProps) {
   const place = useRef<HTMLDivElement>(null);
+  const drawn = useRef({ marks, to });
+  drawn.current = { marks, to };
   const plot = useRef<uPlot>(null);
   const isDark = useMedia(DARK);
 
@@ -58,7 +69,11 @@ function Plot({ history, onPoint }: PlotProps) {
   useEffect(() => {
     const target = place.current;
     if (target === null) return;
-    const made = new uPlot(optionsFor(target, onPoint), tableOf([]), target);
+    const made = new uPlot(
+      optionsFor(target, onPoint, () => drawn.current),
+      tableOf([]),
+      target,
+    );
     plot.current = made;
     const fit = new ResizeObserver(() => made.setSize({ width: target.clientWidth, height: HEIGHT }));
     fit.observe(target);
@@ -69,12 +84,16 @@ function Plot({ history, onPoint }: PlotProps) {
   }, [isDark, onPoint]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new plot needs its data again
-  useEffect(() => plot.current?.setData(tableOf(history)), [history, isDark]);
+  useEffect(() => plot.current?.setData(tableOf(history)), [history, marks, to, isDark]);
 
   return <div ref={place} className="plot" />;
 }
 
-function optionsFor(target: HTMLElement, onPoint: PlotProps["onPoint"]): uPlot.Options {
+function optionsFor(
+  target: HTMLElement,
+  onPoint: PlotProps["onPoint"],
+  drawn: () => Pick<ChartProps, "marks" | "to">,
+): uPlot.Options {
   const style = getComputedStyle(target);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const axis = {
@@ -86,12 +105,13 @@ function optionsFor(target: HTMLElement, onPoint: PlotProps["onPoint"]): uPlot.O
   return {
     width: target.clientWidth,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    // Half of the last label is right of the last point.
+    padding: [8, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false } },
     scales: {
       // uPlot would stretch a single point to a day.
-      x: { range: ({ data: [at] }) => spanOf(at) },
+      x: { range: ({ data: [at] }) => spanOf(at, drawn().to) },
       y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] },
     },
     axes: [
@@ -99,7 +119,7 @@ function optionsFor(target: HTMLElement, onPoint: PlotProps["onPoint"]): uPlot.O
         ...axis,
         size: 26,
         space: 70,
-        values: (_plot, at) => at.map(timeLabel),
+        values: (plot, at) => at.map((seconds) => axisLabel(seconds, plotSpanMs(plot))),
       },
       { ...axis, size: 44, values: (_plot, values) => values.map(rate) },
     ],
@@ -113,18 +133,60 @@ function optionsFor(target: HTMLElement, onPoint: PlotProps["onPoint"]): uPlot.O
         points: { show: false },
       })),
     ],
-    hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)] },
+    hooks: {
+      setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)],
+      draw: [(plot) => drawMarks(plot, drawn().marks, colour("--edge"))],
+    },
   };
 }
 
-/** "15:08", and "15:08:30" between two minutes. */
-function timeLabel(seconds: number): string {
+/** A line for each mark, with a triangle at its top. */
+function drawMarks({ ctx, bbox, valToPos }: uPlot, marks: readonly HistoryMark[], colour: string): void {
+  const size = 4 * devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = colour;
+  ctx.fillStyle = colour;
+  ctx.setLineDash([size, size]);
+  for (const { at } of marks) {
+    const x = Math.round(valToPos(Date.parse(at) / 1_000, "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.moveTo(x - size, bbox.top);
+    ctx.lineTo(x + size, bbox.top);
+    ctx.lineTo(x, bbox.top + size * 1.5);
+    ctx.fill();
+  }
+  ctx.restore();
+}
+
+const DAY_MS = 86_400_000;
+
+/** "15:08", "15:08:30" between two minutes, "24 Nov" over days. */
+function axisLabel(seconds: number, spanMs: number): string {
+  if (spanMs > 2 * DAY_MS) return dayOf(seconds * 1_000);
   const text = timeOfDay(seconds * 1_000);
   return seconds % 60 === 0 ? text.slice(0, 5) : text;
 }
 
-function spanOf(at: ArrayLike<number>): [number, number] {
-  const to = at[at.length - 1] ?? 0;
+/** When the point under the pointer was. */
+function pointLabel(at: string, spanMs: number): string {
+  return spanMs > DAY_MS / 2 ? nearInstant(at) : timeOfDay(at);
+}
+
+function plotSpanMs({ scales }: uPlot): number {
+  return ((scales.x?.max ?? 0) - (scales.x?.min ?? 0)) * 1_000;
+}
+
+function spanMsOf(history: readonly SamplePoint[]): number {
+  return Date.parse(history.at(-1)?.at ?? "") - Date.parse(history[0]?.at ?? "");
+}
+
+function spanOf(at: ArrayLike<number>, end: string | null): [number, number] {
+  const to = end === null ? (at[at.length - 1] ?? 0) : Date.parse(end) / 1_000;
   return [Math.min(at[0] ?? 0, to - SHORTEST_S), to];
 }
 

@@ -4,12 +4,35 @@ import { JobLink, Text } from "../parts/link.tsx";
 import { Empty } from "../parts/states.tsx";
 import { Age, Relative } from "../parts/time.tsx";
 import type { WorkerOverview } from "../service/answers.ts";
+import { useNow } from "../service/clock.ts";
 
-/** The workers with a recent heartbeat, and the jobs that each of them runs. */
+/** A stale worker without jobs is folded away after that. */
+const FOLDED_AFTER_MS = 60_000;
+
+/** The workers, and the jobs that each of them runs since when. */
 export function WorkerList({ workers }: { readonly workers: readonly WorkerOverview[] }) {
-  if (workers.length === 0) {
-    return <Empty title="No worker is running.">Jobs are accepted, and wait for one.</Empty>;
-  }
+  const now = useNow();
+  const isFolded = ({ isSilent, seenAt, holds }: WorkerOverview) =>
+    isSilent && holds.length === 0 && now - Date.parse(seenAt) > FOLDED_AFTER_MS;
+  const folded = workers.filter(isFolded);
+  const shown = workers.filter((worker) => !isFolded(worker));
+  return (
+    <>
+      {shown.every(({ isSilent }) => isSilent) && (
+        <Empty title="No worker is running.">Jobs are accepted, and wait for one.</Empty>
+      )}
+      <Workers workers={shown} />
+      {folded.length > 0 && (
+        <details className="folded">
+          <summary>{counted(folded.length, "worker")} without a heartbeat, and without jobs</summary>
+          <Workers workers={folded} />
+        </details>
+      )}
+    </>
+  );
+}
+
+function Workers({ workers }: { readonly workers: readonly WorkerOverview[] }) {
   return (
     <ul className="worker-list">
       {workers.map((worker) => (
@@ -26,10 +49,13 @@ export function busySlots({ running, holds, isSilent }: WorkerOverview): number 
   return isSilent ? holds.length : Math.max(running, holds.length);
 }
 
+const GONE = "stopped: another worker gets its jobs";
+
 function Worker({ worker }: { readonly worker: WorkerOverview }) {
   const {
     name,
     queue,
+    isGone,
     concurrency,
     startedAt,
     seenAt,
@@ -44,22 +70,30 @@ function Worker({ worker }: { readonly worker: WorkerOverview }) {
     <>
       <div className="worker-head">
         <Text of={name} isCode /> <span className="quiet">on</span> <Text of={queue} />
-        {isSilent && <span className="tag bad">stale: gone, or cut off from Redis</span>}
+        {isSilent && <span className="tag bad">{isGone ? GONE : "stale: gone, or cut off from Redis"}</span>}
         {isClockWrong && <span className="tag bad">clock wrong: claims nothing</span>}
         {isStuck && <span className="tag bad">stuck: claims nothing while jobs wait</span>}
       </div>
       <div className="worker-load">
-        <Bar value={busy} of={concurrency} />
-        <span>
-          {count(busy)} of {count(concurrency)}
-        </span>
+        {!isGone && (
+          <>
+            <Bar value={busy} of={concurrency} />
+            <span>
+              {count(busy)} of {count(concurrency)}
+            </span>
+          </>
+        )}
         <span className="quiet">
           {!isSilent && (
             <>
               up <Age at={startedAt} />,{" "}
             </>
           )}
-          seen <Relative at={seenAt} />
+          {!isGone && (
+            <>
+              seen <Relative at={seenAt} />
+            </>
+          )}
           {lastClaimedAt !== null && (
             <>
               , last claimed a job <Relative at={lastClaimedAt} />

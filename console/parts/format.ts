@@ -88,6 +88,11 @@ export function nearInstant(at: string, timeZone?: string): string {
   }).format(new Date(at));
 }
 
+/** "24 Nov", in the viewer's time zone. */
+export function dayOf(at: number): string {
+  return new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" }).format(new Date(at));
+}
+
 /** "15:08:12", in the viewer's time zone. */
 export function timeOfDay(at: string | number): string {
   return new Intl.DateTimeFormat("en-GB", clock).format(new Date(at));

@@ -4,6 +4,7 @@ import type { ActStatus } from "../../src/operate/acts.ts";
 import type { AuditEntry } from "../../src/operate/audit-log.ts";
 import type { Doubt as FullDoubt } from "../../src/operate/doubts.ts";
 import type { FailureGroup, FailureGroups } from "../../src/operate/failure-groups.ts";
+import type { History, HistoryMark, HistoryPoint } from "../../src/operate/history.ts";
 import type { JobDetail } from "../../src/operate/job-detail.ts";
 import type {
   Overview,
@@ -11,6 +12,7 @@ import type {
   QueueOverview,
   RedisOverview,
   SamplePoint,
+  TypeOverview,
   WorkerOverview,
 } from "../../src/operate/overview.ts";
 import type { JobState } from "../../src/queue/job-state.ts";
@@ -27,6 +29,9 @@ export type {
   Caller,
   FailureGroup,
   FailureGroups,
+  History,
+  HistoryMark,
+  HistoryPoint,
   JobDetail,
   JobState,
   ListedJob,
@@ -38,6 +43,7 @@ export type {
   SamplePoint,
   ScheduleStatus,
   Scope,
+  TypeOverview,
   WorkerOverview,
 };
 

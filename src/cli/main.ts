@@ -10,6 +10,7 @@ import { addFailuresCommands } from "./commands/failures.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addKeysCommands } from "./commands/keys.ts";
+import { addOverviewCommand } from "./commands/overview.ts";
 import { addQueuesCommands } from "./commands/queues.ts";
 import { addRoleCommands } from "./commands/roles.ts";
 import { addSchedulesCommands } from "./commands/schedules.ts";
@@ -58,6 +59,7 @@ function program(): Command {
   addRoleCommands(holdfast);
   addSubmitCommand(holdfast);
   addStatusCommand(holdfast);
+  addOverviewCommand(holdfast);
   addJobsCommands(holdfast);
   addActsCommands(holdfast);
   addFailuresCommands(holdfast);

@@ -6,6 +6,7 @@ import type { AuditEntry } from "../operate/audit-log.ts";
 import type { Doubt as StoredDoubt } from "../operate/doubts.ts";
 import type { FailureGroup, FailureGroups } from "../operate/failure-groups.ts";
 import type { Finding } from "../operate/finding.ts";
+import type { History, HistoryMark, HistoryPoint } from "../operate/history.ts";
 import type { JobDetail } from "../operate/job-detail.ts";
 import type { JobPage } from "../operate/list-jobs.ts";
 import type { QueueView } from "../operate/queues.ts";
@@ -17,6 +18,9 @@ export type {
   AuditEntry,
   FailureGroup,
   FailureGroups,
+  History,
+  HistoryMark,
+  HistoryPoint,
   JobDetail,
   JobPage,
   ListedJob,

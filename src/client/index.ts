@@ -17,6 +17,7 @@ export type { ClientOptions } from "./api.ts";
 export { type Abortable, type Client, createClient, type PayloadOf } from "./client.ts";
 export type { WaitOptions } from "./follow.ts";
 export type {
+  ClientHistoryQuery,
   ClientResolution,
   ListQuery,
   OperatorCalls,

@@ -7,6 +7,7 @@ import type {
   ExplainedTick,
   FailureGroups,
   Health,
+  History,
   JobDetail,
   JobPage,
   PastTick,
@@ -81,6 +82,8 @@ export interface OperatorCalls extends ActCalls {
   resumeSchedule(schedule: string): Promise<ScheduleStatus>;
   /** Submits a schedule's job now, and like a submission sends it again. @throws HoldfastError `SCHEDULE_NOT_FOUND` */
   runSchedule(schedule: string, options: { readonly idempotencyKey: string }): Promise<Receipt>;
+  /** What happened by the minute, for 2 days, or by the hour, for 15. @throws HoldfastError `QUEUE_NOT_FOUND` */
+  history(query?: ClientHistoryQuery): Promise<History>;
   /** Lists queues: what waits and runs, whether they are paused, and their limits. */
   queues(): Promise<readonly QueueView[]>;
   /** Lets no further job of a queue start; running ones go on. @throws HoldfastError `QUEUE_NOT_FOUND` */
@@ -91,6 +94,20 @@ export interface OperatorCalls extends ActCalls {
   limitQueue(name: string, limits: ClientLimits): Promise<QueueView>;
   /** Whether the API can keep its promises now. */
   health(): Promise<Health>;
+}
+
+/** Which part of the history to read. */
+export interface ClientHistoryQuery {
+  /** @default all */
+  readonly queue?: string;
+  /** @default all */
+  readonly type?: string;
+  /** @default 3 hours before `to` */
+  readonly from?: Date;
+  /** Exclusive. @default now */
+  readonly to?: Date;
+  /** Minutes, hours or days, such as `"5m"`, `"1h"` or `"1d"`. @default what gives at most 240 points */
+  readonly step?: string;
 }
 
 /** Limits of a queue over all workers. */
@@ -137,6 +154,7 @@ export function operatorCalls(api: Api): OperatorCalls {
       const { accepted } = await change<{ accepted: string[] }>("/store/accept-loss", acceptance);
       return accepted;
     },
+    history: (wanted = {}) => read(`/history${query({ ...wanted })}`),
     ...queueCalls(api),
     ...scheduleCalls(api),
     health: () => api.once({ path: "/health/ready" }, undefined, readHealth),

@@ -17,6 +17,7 @@ import { addActRoutes } from "./routes/acts.ts";
 import { addDoubtRoutes } from "./routes/doubts.ts";
 import { addFailureRoutes } from "./routes/failures.ts";
 import { addHealthRoutes } from "./routes/health.ts";
+import { addHistoryRoute } from "./routes/history.ts";
 import { addJobDetailRoute } from "./routes/job-detail.ts";
 import { addJobStatusRoute } from "./routes/job-status.ts";
 import { addMetricsRoute } from "./routes/metrics.ts";
@@ -91,6 +92,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   addDoubtRoutes(server, parts);
   addScheduleRoutes(server, parts);
   addOverviewRoutes(server, parts);
+  addHistoryRoute(server, parts);
   addQueueRoutes(server, parts);
   addRedisRoutes(server, parts);
   addMetricsRoute(server, parts);

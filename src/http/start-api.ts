@@ -52,7 +52,7 @@ export async function startApi(
   const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
   const overview = openOverviewWatch({
     stores: path.stores,
-    queues: application.queues,
+    application,
     expectations: settings,
     clock: path.clock,
   });

@@ -12,6 +12,7 @@ import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts"
 import { acceptLoss } from "../queue/data-loss.ts";
 import { readLayouts } from "../queue/layouts.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../queue/queue-store.ts";
+import { redisNow } from "../redis/clock.ts";
 import { connectRedis } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openStatusReader } from "../status/read-status.ts";
@@ -23,11 +24,12 @@ import { type AuditEntry, readAuditLog } from "./audit-log.ts";
 import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "./clean-jobs.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
+import { type History, type HistoryQuery, readHistory } from "./history.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
 import type { JobFilter } from "./job-filter.ts";
 import { type JobTotal, openJobLists } from "./job-lists.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
-import { openQueueOperator, type QueueOperator } from "./queues.ts";
+import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues.ts";
 import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
 
 /** Why a loss is accepted, and by whom. The audit log keeps both. */
@@ -97,6 +99,13 @@ export interface Operator {
   acceptLoss(acceptance: Acceptance): Promise<string[]>;
   /** Retry, cancel or delete many jobs. */
   readonly acts: ActOperator;
+  /**
+   * Reads what happened by the minute, for 2 days, or by the hour, for 15: counts of attempts and how long they took, also of times
+   * that nobody watched.
+   *
+   * @throws HoldfastError `INVALID_REQUEST`, `QUEUE_NOT_FOUND`
+   */
+  history(query: HistoryQuery): Promise<History>;
   /** Pause, resume and limit queues. */
   readonly queues: QueueOperator;
   /** Pause and resume schedules. */
@@ -211,6 +220,13 @@ export function openOperator(
       lists,
       submit: (...submission) => submitAct().then((submit) => submit(...submission)),
     }),
+    async history({ queue, ...query }) {
+      if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
+      const searched = stores.partitionsOf(queue === undefined ? queues : [queue]);
+      return await inTime(
+        redisNow(stores.client).then((now) => readHistory(searched, query, Math.floor(now))),
+      );
+    },
     queues: inTimeAll(openQueueOperator(stores, queues)),
     schedules: openScheduleOperator(stores, application.schedules, settings),
     auditTrail: (limit) => readAuditLog([...partitions(), stores.of(INTERNAL_QUEUE)], limit),

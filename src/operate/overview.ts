@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { estimatedSchema } from "./history.ts";
 
 const instant = z.iso.datetime();
 
@@ -39,6 +40,29 @@ const queueOverviewSchema = z.object({
 });
 export type QueueOverview = Readonly<z.output<typeof queueOverviewSchema>>;
 
+const typeOverviewSchema = z.object({
+  type: z.string(),
+  queue: z.string(),
+  active: z.int(),
+  waiting: z.int().meta({ description: "Jobs that could run now." }),
+  isEstimate: z
+    .boolean()
+    .meta({ description: "Whether waiting is computed from the next 500 jobs of a longer queue." }),
+  oldestWaitingSince: instant.nullable(),
+  completedPerSecond: z.number().meta({ description: "Over the last five minutes." }),
+  lastHour: z
+    .object({
+      completed: z.int(),
+      retried: z.int().meta({ description: "Attempts that failed, and that another one follows." }),
+      failed: z.int().meta({ description: "Failed for good, or expired." }),
+      inDoubt: z.int(),
+      timeToStart: estimatedSchema,
+      runTime: estimatedSchema,
+    })
+    .meta({ description: "From the history." }),
+});
+export type TypeOverview = Readonly<z.output<typeof typeOverviewSchema>>;
+
 const workerOverviewSchema = z.object({
   name: z.string(),
   queue: z.string(),
@@ -48,6 +72,10 @@ const workerOverviewSchema = z.object({
   running: z.int(),
   lastClaimedAt: instant.nullable(),
   isSilent: z.boolean().meta({ description: "No recent heartbeat: it is gone, or cut off from Redis." }),
+  isGone: z.boolean().meta({
+    description:
+      "It has stopped or is forgotten, but jobs that it started are not found as stalled yet. Its times are those of the first of them.",
+  }),
   isStuck: z.boolean().meta({ description: "Alive, with free slots, and claims none of the waiting jobs." }),
   isClockWrong: z.boolean().meta({
     description: "Its clock is more than 2 s off Redis's: it claims no jobs until its clock is right.",
@@ -85,6 +113,7 @@ export type SamplePoint = Readonly<z.output<typeof samplePointSchema>>;
 /** What happens now. Rates are per second, durations milliseconds. */
 export const overviewSchema = z.object({
   at: instant,
+  types: z.array(typeOverviewSchema).meta({ description: "As the application declares them." }),
   queues: z.array(queueOverviewSchema),
   history: z
     .array(samplePointSchema)

@@ -126,12 +126,36 @@ function sameWorker(a: WorkerOverview, b: WorkerOverview): WorkerOverview {
     ...latest,
     lastClaimedAt: (a.lastClaimedAt ?? "") > (b.lastClaimedAt ?? "") ? a.lastClaimedAt : b.lastClaimedAt,
     isSilent: a.isSilent && b.isSilent,
+    isGone: a.isGone && b.isGone,
     isStuck: a.isStuck || b.isStuck,
     holds: [...a.holds, ...b.holds].slice(0, HELD_MAX),
   };
 }
 
 function workersOf(queue: string, activity: Activity, backlog: Backlog): WorkerOverview[] {
+  return [...seenWorkers(queue, activity, backlog), ...goneWorkers(queue, activity)];
+}
+
+/** Workers without a heartbeat, of which jobs are still active. */
+function goneWorkers(queue: string, { active, workers }: Activity): WorkerOverview[] {
+  const seen = new Set(workers.map(({ name }) => name));
+  const gone = new Set(active.map(({ worker }) => worker).filter((name) => name !== "" && !seen.has(name)));
+  return [...gone].map((name) => {
+    const holds = holdsOf(name, active);
+    const at = holds.map(({ since }) => since).sort()[0] ?? nearestTime(0);
+    const nothing = { concurrency: 0, running: 0, lastClaimedAt: null, isStuck: false, isClockWrong: false };
+    return { name, queue, startedAt: at, seenAt: at, ...nothing, isSilent: true, isGone: true, holds };
+  });
+}
+
+function holdsOf(worker: string, active: Activity["active"]): WorkerOverview["holds"] {
+  return active
+    .filter((job) => job.worker === worker)
+    .slice(0, HELD_MAX)
+    .map(({ jobId, type, since }) => ({ jobId, type, since: nearestTime(since) }));
+}
+
+function seenWorkers(queue: string, activity: Activity, backlog: Backlog): WorkerOverview[] {
   return activity.workers.map(({ name, heartbeat, seenAt }) => {
     const beat = parseHeartbeat(heartbeat);
     const isSilent = activity.now - Number(seenAt) >= SILENT_AFTER_MS;
@@ -146,10 +170,8 @@ function workersOf(queue: string, activity: Activity, backlog: Backlog): WorkerO
       isSilent,
       isStuck: !isSilent && isStuck(beat, activity, backlog),
       isClockWrong: !isSilent && Math.abs(beat.clockOffsetMs) > CLOCK_TOLERANCE_MS,
-      holds: activity.active
-        .filter(({ worker }) => worker === name)
-        .slice(0, HELD_MAX)
-        .map(({ jobId, type, since }) => ({ jobId, type, since: nearestTime(since) })),
+      isGone: false,
+      holds: holdsOf(name, activity.active),
     };
   });
 }

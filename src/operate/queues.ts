@@ -2,6 +2,7 @@ import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { formatRate, type QueueLimits, type Rate } from "../job/queue-settings.ts";
 import { isoTime, nearestTime } from "../lib/iso-time.ts";
+import { addMark } from "../queue/marks.ts";
 import {
   type Override,
   overrideLimits,
@@ -77,7 +78,7 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
   function partitionsOf(name: string): Partitions {
     const [first, ...others] = queues.includes(name) ? stores.partitionsOf([name]) : [];
     if (first !== undefined) return [first, ...others];
-    throw new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; there are ${queues.join(", ")}`);
+    throw queueNotFound(name, queues);
   }
 
   async function show(name: string): Promise<QueueView> {
@@ -110,17 +111,22 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
     show,
     async pause(name, act) {
       await pauseQueue(partitionsOf(name), { ...act, at: await redisNow(stores.client) });
+      await addMark(stores.of(name), { kind: "paused", text: act.reason, by: act.by });
       return await show(name);
     },
     async resume(name) {
       await resumeQueue(partitionsOf(name));
+      await addMark(stores.of(name), { kind: "resumed", text: "", by: "" });
       return await show(name);
     },
     async limit(name, limits, by) {
       const partitions = partitionsOf(name);
       if (limits.concurrency !== undefined && limits.concurrency < partitions.length)
         throw tooFew(name, partitions.length, limits.concurrency);
-      await overrideLimits(partitions, await overrideOf(limits, by));
+      const override = await overrideOf(limits, by);
+      await overrideLimits(partitions, override);
+      const text = override === undefined ? "as declared" : limitsText(override);
+      await addMark(stores.of(name), { kind: "limited", text, by });
       return await show(name);
     },
   };
@@ -139,6 +145,15 @@ export function shownPause(pause: Pause | undefined): z.output<typeof pauseSchem
 
 function shown({ concurrency, rate }: QueueLimits) {
   return { concurrency: concurrency ?? null, rate: rate === undefined ? null : formatRate(rate) };
+}
+
+function limitsText({ concurrency, rate }: QueueLimits): string {
+  const texts = [concurrency && `${concurrency} at a time`, rate && formatRate(rate)];
+  return texts.filter(Boolean).join(", ");
+}
+
+export function queueNotFound(name: string, queues: readonly string[]): HoldfastError {
+  return new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; there are ${queues.join(", ")}`);
 }
 
 function tooFew(name: string, partitions: number, found: number): HoldfastError {

@@ -1,3 +1,4 @@
+import type { Application } from "../job/define-config.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { CLOCK_TOLERANCE_MS, type Clock } from "../redis/clock.ts";
@@ -7,10 +8,11 @@ import { openCancelledCounter } from "./count-cancelled.ts";
 import type { Overview, RedisOverview, SamplePoint, WorkerOverview } from "./overview.ts";
 import { percentilesOf, type QueueReading, readQueue } from "./queue-overview.ts";
 import { openRedisReader } from "./redis-overview.ts";
+import { openTypeReader } from "./type-overview.ts";
 
 export interface OverviewOptions {
   readonly stores: QueueStores;
-  readonly queues: readonly string[];
+  readonly application: Pick<Application, "jobs" | "queues">;
   readonly expectations: Expectations;
   readonly clock: Pick<Clock, "offsetMs">;
 }
@@ -26,19 +28,24 @@ const HISTORY_MAX = 300;
 const SHORTEST_STEP_S = 0.5;
 
 /** Reads overviews. Each one adds a point to the history. */
-export function openOverviewReader({ stores, queues, expectations, clock }: OverviewOptions): OverviewReader {
+export function openOverviewReader(options: OverviewOptions): OverviewReader {
+  const { stores, application, expectations, clock } = options;
+  const { queues } = application;
   const readRedis = openRedisReader(stores.client, expectations);
   const countCancelled = openCancelledCounter();
+  const readTypes = openTypeReader(application.jobs);
   const history = createHistory();
   return {
     async read() {
       const reads = queues.map((queue) => readQueue(stores.partitionsOf([queue]), countCancelled));
       const [redis, ...readings] = await inTime(Promise.all([readRedis(), ...reads]));
       const now = readings[0]?.now ?? Date.now();
+      const types = await inTime(readTypes(stores.partitionsOf(queues), now));
       const workers = readings.flatMap((reading) => reading.workers);
       const guarantees = [...redis.guarantees, clockGuarantee(clock.offsetMs(), workers)];
       return {
         at: isoTime(now),
+        types,
         queues: readings.map(({ queue }) => queue),
         history: history.add(now, readings),
         timeToStart: percentilesOf(readings.flatMap(({ startMs }) => startMs)),
@@ -51,31 +58,44 @@ export function openOverviewReader({ stores, queues, expectations, clock }: Over
   };
 }
 
+/** Completed and failed jobs are counted over as long; a rate of two seconds beside them would be all spikes. */
+const RATE_WINDOW_MS = 10_000;
+
+interface Sample {
+  readonly now: number;
+  readonly submitted: number;
+}
+
 function createHistory() {
   let points: SamplePoint[] = [];
-  let last: { readonly now: number; readonly submitted: number } | undefined;
+  let samples: Sample[] = [];
   return {
     add(now: number, readings: readonly QueueReading[]): SamplePoint[] {
-      const submitted = sum(readings.map((reading) => reading.submitted));
-      const seconds = last === undefined ? Number.POSITIVE_INFINITY : (now - last.now) / 1_000;
-      if (seconds <= SHORTEST_STEP_S) return points;
-      if (last !== undefined) {
+      const sample = { now, submitted: sum(readings.map((reading) => reading.submitted)) };
+      const last = samples.at(-1);
+      if (last !== undefined && now - last.now <= SHORTEST_STEP_S * 1_000) return points;
+      samples = [...samples.filter((known) => now - known.now <= RATE_WINDOW_MS), sample];
+      if (samples.length > 1) {
         const point = {
           at: isoTime(now),
-          submitted: Math.max(0, submitted - last.submitted) / seconds,
+          submitted: submittedPerSecond(samples, sample),
           completed: sum(readings.map(({ queue }) => queue.completedPerSecond)),
           failed: sum(readings.map(({ queue }) => queue.failedPerSecond)),
         };
         points = [...points, point].slice(-HISTORY_MAX);
       }
-      last = { now, submitted };
       return points;
     },
     clear() {
       points = [];
-      last = undefined;
+      samples = [];
     },
   };
+}
+
+function submittedPerSecond([first]: readonly Sample[], latest: Sample): number {
+  if (first === undefined) return 0;
+  return Math.max(0, latest.submitted - first.submitted) / ((latest.now - first.now) / 1_000);
 }
 
 function clockGuarantee(

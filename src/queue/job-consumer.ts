@@ -17,8 +17,10 @@ import { watchCancellations } from "./cancellations.ts";
 import type { ClaimEvents } from "./claim-backoff.ts";
 import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
 import { ClaimingWorker } from "./claiming-worker.ts";
+import { endedAttempt } from "./ended-attempt.ts";
 import { finishAttempt } from "./finish-attempt.ts";
 import { startHeartbeat, type WorkerHeartbeat } from "./heartbeat.ts";
+import type { EndedAttempt } from "./history-counts.ts";
 import { createLeases, Lease, type Leases } from "./lease.ts";
 import { openLetNextIn } from "./let-next-in.ts";
 import { createPoisonJobs } from "./poison-jobs.ts";
@@ -58,6 +60,8 @@ export interface ConsumerEvents extends ClaimEvents {
   /** Called once, when the worker is stuck. */
   onStuck(): void;
   onError(error: Error): void;
+  /** An attempt has ended; whether Redis accepts that is not known yet. */
+  onEnded(end: EndedAttempt): void;
   /** Redis refused to store how an attempt ended; it is sent again. */
   onRefused(jobId: string, error: unknown): void;
 }
@@ -176,7 +180,7 @@ function bullmqRetention({ count, ageMs }: Retention) {
 
 /** Runs one claimed job from its delivery to BullMQ's idea of its end. */
 function attemptRunner(options: ConsumerOptions, leases: Leases, attempt: Attempt) {
-  const { store, limits } = options;
+  const { store, limits, events } = options;
   const poisonJobs = createPoisonJobs(store, limits.lockMs);
 
   async function outcomeOf(job: ClaimedJob): Promise<AttemptOutcome> {
@@ -191,7 +195,10 @@ function attemptRunner(options: ConsumerOptions, leases: Leases, attempt: Attemp
 
   return async (job: Job, token: string): Promise<unknown> => {
     const lease = leases.get(job.id ?? "") ?? new Lease(limits.lockMs);
-    const outcome = await outcomeOf(new BullmqJob(job, token, lease, store));
+    const claimed = new BullmqJob(job, token, lease, store);
+    const begun = performance.now();
+    const outcome = await outcomeOf(claimed);
+    events.onEnded(endedAttempt(claimed, job, outcome, performance.now() - begun));
     if (outcome.kind === "failed") await keepFailure(options, job, outcome);
     return await finishAttempt(store, job, token, outcome);
   };

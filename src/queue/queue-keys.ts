@@ -59,6 +59,10 @@ export function queueKeys(prefix: string, queue: string) {
     /** The latest heartbeat of each worker. */
     workers: key("workers"),
     workersSeen: key("workers:seen"),
+    /** Counts by type: `m:<hour>` has that hour's minutes, `h:<day>` that day's hours. */
+    historyStart: key("history:"),
+    /** Starts of workers, pauses and bulk acts, for charts. */
+    marks: key("history:marks"),
     /** Redis's count of changes and the id it counts under, by which data loss is noticed. */
     epoch: key("epoch"),
     /** A copy of the secret that keys content fingerprints. */

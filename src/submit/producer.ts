@@ -4,12 +4,13 @@ import type { Application } from "../job/define-config.ts";
 import type { Flow, FlowReceipt } from "../job/flow.ts";
 import type { ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
 import { mapInFlight } from "../lib/map-in-flight.ts";
-import type { Running } from "../lib/running.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { connectQueues } from "../queue/connect-queues.ts";
 import type { JobStatus } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createEvents } from "../telemetry/events.ts";
 import type { WithLogger } from "../telemetry/logger.ts";
+import { countSubmissions } from "./count-submissions.ts";
 import { flowInput } from "./flow.ts";
 import { submissionOf } from "./submission.ts";
 import { createSubmitter, type Receipt } from "./submitter.ts";
@@ -77,7 +78,8 @@ export async function createProducer(
   const events = createEvents();
   const queues = await connectQueues(application, settings, "fail-fast", logger, "guest");
   const submitter = createSubmitter(application, queues, settings, events);
-  const { stop } = queues;
+  const submissions = countSubmissions(events, queues.stores, application);
+  const stop = stopOnce(() => stopAll([queues, submissions]));
   const submitOne: Producer["submit"] = (job, payload, options) =>
     submitter.submit(submissionOf(job, payload, options));
   return {

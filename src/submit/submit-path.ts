@@ -1,8 +1,10 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
+import { stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { createEvents } from "../telemetry/events.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { countSubmissions } from "./count-submissions.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** Everything a process needs to submit jobs, connected. */
@@ -18,5 +20,7 @@ export async function openSubmitPath(
   events = createEvents(),
 ): Promise<SubmitPath> {
   const queues = await connectQueues(application, settings, "fail-fast", log);
-  return { ...queues, submitter: createSubmitter(application, queues, settings, events) };
+  const submissions = countSubmissions(events, queues.stores, application);
+  const submitter = createSubmitter(application, queues, settings, events);
+  return { ...queues, submitter, stop: stopOnce(() => stopAll([queues, submissions])) };
 }

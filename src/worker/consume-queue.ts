@@ -8,6 +8,8 @@ import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { QueueLimits } from "../job/queue-settings.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import type { EndedAttempt } from "../queue/history-counts.ts";
+import { startHistoryWriter } from "../queue/history-writer.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
 import { startLaneSweep } from "../queue/lane-sweep.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
@@ -89,17 +91,21 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     submit: (_, input) => queues.submitter.submit(input),
     openEffects: effectsOpener(ledgers, worker),
   };
+  const history = startHistoryWriter(store);
+  // Types that this worker does not know could be any number.
+  const onEnded = (end: EndedAttempt) => handlers.has(end.type) && history.of(end.type).addAttempt(end);
   const consumer = startConsumer(
-    { ...consumerOptions(store, worker, slots), events: eventsOf(queue, log, onStuck) },
+    { ...consumerOptions(store, worker, slots), events: { ...eventsOf(queue, log, onStuck), onEnded } },
     (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
-  const sweeps = [
+  const parts = [
     startLedgerSweep(store, retentionMs, log),
     startLaneSweep(store, log),
     startTagSweep(store, log),
     ...retentionSweeps(store, worker),
+    history,
   ];
-  return { stop: stopOnce(() => consumer.stop().finally(() => stopAll(sweeps))) };
+  return { stop: stopOnce(() => consumer.stop().finally(() => stopAll(parts))) };
 }
 
 /** Only where a type of the queue declares how long its jobs are kept. */
@@ -135,7 +141,7 @@ function consumerOptions(
   };
 }
 
-function eventsOf(queue: string, log: Logger, onStuck: () => void): ConsumerEvents {
+function eventsOf(queue: string, log: Logger, onStuck: () => void): Omit<ConsumerEvents, "onEnded"> {
   return {
     onStuck,
     onClaimsRefused: (error) =>

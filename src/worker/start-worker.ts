@@ -7,6 +7,8 @@ import { type Application, requiredVariables } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
+import { addMark } from "../queue/marks.ts";
+import { countSubmissions } from "../submit/count-submissions.ts";
 import { createSubmitter } from "../submit/submitter.ts";
 import { createEvents, type Events } from "../telemetry/events.ts";
 import { logAttempts } from "../telemetry/log-events.ts";
@@ -64,12 +66,15 @@ export async function startWorker(
     queues: { ...queues, submitter: createSubmitter(application, queues, settings, events) },
     handlers,
   };
+  const submissions = countSubmissions(events, queues.stores, application);
   const { failed, fail } = failure();
   const consume = (queue: string, parts: WorkerParts) =>
     consumeQueue(queue, parts, () => fail(stuck(queue, settings.HOLDFAST_STUCK_AFTER_MS, log)));
   const consumers = claimed.map((queue) => consume(queue, worker));
   if (openInternal !== undefined)
     consumers.push(consume(INTERNAL_QUEUE, internalParts(worker, openInternal(application, queues.stores))));
+  for (const store of claimed.map((queue) => queues.stores.of(queue)))
+    void addMark(store, { kind: "started", text: "workers started", by: worker.name });
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");
   return {
     metricsUrl: metrics?.url,
@@ -78,7 +83,7 @@ export async function startWorker(
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
       await stopHooks();
-      await stopAll(metrics === undefined ? [queues] : [queues, metrics]);
+      await stopAll([queues, ...(metrics === undefined ? [] : [metrics]), submissions]);
     }),
   };
 }

@@ -390,7 +390,7 @@ async function overviewOf({ connect, env }: Service, queues: readonly string[]) 
   const stores = openQueueStores({ client, codec: createCodec([]) }, env.HOLDFAST_PREFIX, layouts);
   const reader = openOverviewReader({
     stores,
-    queues,
+    application: { jobs: new Map(), queues },
     expectations: readSettings(env),
     clock: { offsetMs: () => 0 },
   });

@@ -1,0 +1,147 @@
+import { type ReactNode, useState } from "react";
+import { count, duration, rate } from "../parts/format.ts";
+import { Text, To } from "../parts/link.tsx";
+import { Age } from "../parts/time.tsx";
+import type { TypeOverview } from "../service/answers.ts";
+
+interface TypeColumn {
+  readonly title: string;
+  /** What the title leaves out. */
+  readonly about: string;
+  readonly cell: (type: TypeOverview) => ReactNode;
+  /** Large ones first. */
+  readonly order: (type: TypeOverview) => number;
+}
+
+const columns: readonly TypeColumn[] = [
+  {
+    title: "Running",
+    about: "now",
+    cell: ({ active }) => count(active),
+    order: ({ active }) => active,
+  },
+  {
+    title: "Waiting",
+    about: "that could run now",
+    cell: ({ waiting, isEstimate }) => `${isEstimate ? "about " : ""}${count(waiting)}`,
+    order: ({ waiting }) => waiting,
+  },
+  {
+    title: "Oldest waits",
+    about: "since it could run",
+    cell: ({ oldestWaitingSince: since }) => (since === null ? "–" : <Age at={since} />),
+    order: ({ oldestWaitingSince: since }) =>
+      since === null ? Number.NEGATIVE_INFINITY : -Date.parse(since),
+  },
+  {
+    title: "Completed/s",
+    about: "over five minutes",
+    cell: ({ completedPerSecond }) => rate(completedPerSecond),
+    order: ({ completedPerSecond }) => completedPerSecond,
+  },
+  {
+    title: "Start p99",
+    about: "99 of 100 jobs of the last hour started within",
+    cell: ({ lastHour }) => durationOrNone(lastHour.timeToStart.p99),
+    order: ({ lastHour }) => lastHour.timeToStart.p99 ?? 0,
+  },
+  {
+    title: "Run p99",
+    about: "99 of 100 attempts of the last hour took no longer",
+    cell: ({ lastHour }) => durationOrNone(lastHour.runTime.p99),
+    order: ({ lastHour }) => lastHour.runTime.p99 ?? 0,
+  },
+  {
+    title: "Retried",
+    about: "attempts that failed in the last hour, and that another one follows",
+    cell: ({ lastHour }) => count(lastHour.retried),
+    order: ({ lastHour }) => lastHour.retried,
+  },
+  {
+    title: "Failed",
+    about: "for good in the last hour",
+    cell: ({ type, lastHour: { failed } }) =>
+      failed === 0 ? (
+        "0"
+      ) : (
+        <To to={`/jobs?type=${encodeURIComponent(type)}&state=failed`} className="bad">
+          {count(failed)}
+        </To>
+      ),
+    order: ({ lastHour }) => lastHour.failed,
+  },
+  {
+    title: "In doubt",
+    about: "in the last hour",
+    cell: ({ lastHour: { inDoubt } }) => <span className={inDoubt > 0 ? "doubt" : ""}>{count(inDoubt)}</span>,
+    order: ({ lastHour }) => lastHour.inDoubt,
+  },
+];
+
+/** What each job type does: now, and in the last hour. A heading sorts. */
+export function TypeTable({ types }: { readonly types: readonly TypeOverview[] }) {
+  const [sortedBy, sortBy] = useState<string | null>(null);
+  const column = columns.find(({ title }) => title === sortedBy);
+  const order = column?.order ?? (() => 0);
+  const sorted = types.toSorted((a, b) => order(b) - order(a) || a.type.localeCompare(b.type));
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="scroller" aria-label="Types, table" tabIndex={0}>
+      <table className="figures queues types">
+        <thead>
+          <tr>
+            <Heading title="Type" isSorted={column === undefined} onSort={() => sortBy(null)} isText />
+            {columns.map(({ title, about }) => (
+              <Heading
+                key={title}
+                title={title}
+                about={about}
+                isSorted={title === sortedBy}
+                onSort={() => sortBy(title)}
+              />
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {sorted.map((type) => (
+            <tr key={type.type}>
+              <th scope="row">
+                <To to={`/jobs?type=${encodeURIComponent(type.type)}`}>
+                  <Text of={type.type} />
+                </To>
+              </th>
+              {columns.map(({ title, cell }) => (
+                <td key={title} data-title={title}>
+                  {cell(type)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+interface HeadingProps {
+  readonly title: string;
+  readonly about?: string;
+  readonly isSorted: boolean;
+  readonly onSort: () => void;
+  readonly isText?: boolean;
+}
+
+function Heading({ title, about, isSorted, onSort, isText = false }: HeadingProps) {
+  const direction = isText ? "ascending" : "descending";
+  return (
+    <th scope="col" aria-sort={isSorted ? direction : "none"} title={about && `${title}: ${about}`}>
+      <button type="button" onClick={onSort}>
+        {title}
+      </button>
+    </th>
+  );
+}
+
+function durationOrNone(ms: number | null): string {
+  return ms === null ? "–" : duration(ms);
+}

@@ -1,0 +1,166 @@
+import type { Overview, QueueOverview, TypeOverview, WorkerOverview } from "../operate/overview.ts";
+import { fittingTable } from "./fitting-table.ts";
+
+/** Of one worker. */
+const JOBS_NAMED = 3;
+
+/** The overview for people, no wider than the terminal. */
+export function describeOverview(overview: Overview, width: number): string {
+  const now = Date.parse(overview.at);
+  return [
+    `${overview.at}  Redis ${overview.store.version}, ${Math.round(overview.store.usedBytes / 2 ** 20)} MiB, answers in ${shortTime(overview.store.pingMs)}`,
+    ...broken(overview),
+    summary(overview.queues),
+    typesTable(overview.types, now, width),
+    queuesTable(overview.queues, now, width),
+    workersTable(overview.workers, now, width),
+  ]
+    .join("\n\n")
+    .replaceAll("\n\n\n", "\n\n");
+}
+
+function broken({ store: { guarantees } }: Overview): string[] {
+  return guarantees.filter(({ holds }) => !holds).map(({ name, detail }) => `NOT MET: ${name}: ${detail}`);
+}
+
+type Summed = {
+  [Name in keyof QueueOverview]: QueueOverview[Name] extends number ? Name : never;
+}[keyof QueueOverview];
+
+function summary(queues: readonly QueueOverview[]): string {
+  const sum = (name: Summed) => queues.reduce((total, queue) => total + queue[name], 0);
+  return [
+    `${sum("failed") - sum("cancelled")} failed`,
+    `${sum("inDoubt")} in doubt`,
+    `${sum("waiting") + sum("prioritized")} waiting`,
+    `${sum("active")} running`,
+    `${rateText(sum("completedPerSecond"))} completed a second`,
+    `${rateText(sum("failedPerSecond"))} failed a second`,
+  ].join(", ");
+}
+
+function typesTable(types: readonly TypeOverview[], now: number, width: number): string {
+  const columns = [
+    { heading: "type (last hour)" },
+    { heading: "running" },
+    { heading: "waiting" },
+    { heading: "oldest" },
+    { heading: "completed/s", leaves: 4 },
+    { heading: "start p99", leaves: 3 },
+    { heading: "run p99", leaves: 5 },
+    { heading: "retried", leaves: 2 },
+    { heading: "failed" },
+    { heading: "in doubt", leaves: 1 },
+  ];
+  const rows = types.map(({ lastHour, ...type }) => [
+    type.type,
+    String(type.active),
+    `${type.isEstimate ? "~" : ""}${type.waiting}`,
+    ageText(type.oldestWaitingSince, now),
+    rateText(type.completedPerSecond),
+    timeOrNone(lastHour.timeToStart.p99),
+    timeOrNone(lastHour.runTime.p99),
+    String(lastHour.retried),
+    String(lastHour.failed),
+    String(lastHour.inDoubt),
+  ]);
+  return fittingTable(columns, rows, width);
+}
+
+function queuesTable(queues: readonly QueueOverview[], now: number, width: number): string {
+  const columns = [
+    { heading: "queue" },
+    { heading: "waiting" },
+    { heading: "oldest" },
+    { heading: "active" },
+    { heading: "delayed", leaves: 1 },
+    { heading: "failed" },
+    { heading: "in doubt", leaves: 2 },
+    { heading: "" },
+  ];
+  const rows = queues.map((queue) => [
+    queue.name,
+    String(queue.waiting + queue.prioritized),
+    ageText(queue.oldestWaitingSince, now),
+    String(queue.active),
+    String(queue.delayed),
+    String(queue.failed),
+    String(queue.inDoubt),
+    pausedText(queue),
+  ]);
+  return fittingTable(columns, rows, width);
+}
+
+function pausedText({ isPaused, paused }: QueueOverview): string {
+  if (!isPaused) return "";
+  return paused === null || paused.reason === "" ? "paused" : `paused by ${paused.by}: ${paused.reason}`;
+}
+
+function workersTable(workers: readonly WorkerOverview[], now: number, width: number): string {
+  if (workers.every(({ isSilent, holds }) => isSilent && holds.length === 0))
+    return "No worker is running. Jobs are accepted, and wait for one.";
+  const columns = [
+    { heading: "worker" },
+    { heading: "queue" },
+    { heading: "busy" },
+    { heading: "up", leaves: 1 },
+    { heading: "" },
+    { heading: "runs" },
+  ];
+  const rows = workers
+    // Stale ones without jobs have nothing to say.
+    .filter(({ isSilent, holds }) => !isSilent || holds.length > 0)
+    .map((worker) => [
+      worker.name,
+      worker.queue,
+      worker.isGone ? "" : `${Math.max(worker.running, worker.holds.length)} of ${worker.concurrency}`,
+      worker.isSilent ? "" : ageText(worker.startedAt, now),
+      troubleOf(worker),
+      holdsText(worker, now),
+    ]);
+  return fittingTable(columns, rows, width);
+}
+
+function troubleOf({ isGone, isSilent, isStuck, isClockWrong }: WorkerOverview): string {
+  if (isGone) return "stopped";
+  if (isSilent) return "stale";
+  if (isClockWrong) return "clock wrong";
+  return isStuck ? "stuck" : "";
+}
+
+function holdsText({ holds }: WorkerOverview, now: number): string {
+  const named = holds.slice(0, JOBS_NAMED).map(({ type, since }) => `${type} for ${ageText(since, now)}`);
+  const more = holds.length > JOBS_NAMED ? [`${holds.length - JOBS_NAMED} more`] : [];
+  return [...named, ...more].join(", ");
+}
+
+function ageText(since: string | null, now: number): string {
+  if (since === null) return "-";
+  return shortTime(Math.max(0, Math.floor((now - Date.parse(since)) / 1_000) * 1_000));
+}
+
+function timeOrNone(ms: number | null): string {
+  return ms === null ? "-" : shortTime(ms);
+}
+
+const units = [
+  [86_400_000, "d"],
+  [3_600_000, "h"],
+  [60_000, "min"],
+  [1_000, "s"],
+] as const;
+
+/** In one unit: "85 ms", "2.6 s", "3 min". */
+function shortTime(ms: number): string {
+  const unit = units.find(([size]) => ms >= size);
+  if (unit === undefined) return ms === 0 ? "0 s" : `${shortNumber(ms)} ms`;
+  return `${shortNumber(ms / unit[0])} ${unit[1]}`;
+}
+
+function shortNumber(value: number): string {
+  return String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
+}
+
+function rateText(value: number): string {
+  return String(value < 100 ? Math.round(value * 100) / 100 : Math.round(value));
+}

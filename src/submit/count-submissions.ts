@@ -1,0 +1,26 @@
+import type { Application } from "../job/define-config.ts";
+import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { type HistoryWriter, startHistoryWriter } from "../queue/history-writer.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
+import type { Events } from "../telemetry/events.ts";
+
+/** Counts this process's accepted jobs in their queues' history. */
+export function countSubmissions(
+  events: Events,
+  stores: QueueStores,
+  { jobs }: Pick<Application, "jobs">,
+): Running {
+  const writers = new Map<string, HistoryWriter>();
+  const writerOf = (queue: string): HistoryWriter => {
+    const known = writers.get(queue);
+    if (known !== undefined) return known;
+    const writer = startHistoryWriter(stores.of(queue));
+    writers.set(queue, writer);
+    return writer;
+  };
+  events.on("job.submitted", ({ type, duplicate }) => {
+    const contract = jobs.get(type);
+    if (!duplicate && contract !== undefined) writerOf(contract.queue).of(type).add("submitted");
+  });
+  return { stop: stopOnce(() => stopAll([...writers.values()])) };
+}
