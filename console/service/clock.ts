@@ -15,6 +15,11 @@ export function setServiceTime(at: string): void {
   aheadMs = Math.abs(differenceMs) > TOLERATED_MS ? differenceMs : 0;
 }
 
+/** Now by the service's clock, ISO 8601. */
+export function serviceNow(): string {
+  return new Date(Date.now() + aheadMs).toISOString();
+}
+
 /** The service's time in milliseconds since 1970, updated every second. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);

@@ -196,6 +196,7 @@ describe("the history", () => {
   it("marks starts of workers, pauses and retries of many", async () => {
     await post(`${url}/queues/default/pause`, { reason: "the mail provider is down" });
     await post(`${url}/queues/default/resume`, {});
+    await service.startWorker();
     await post(`${url}/jobs/acts`, { act: "retry", filter: { type: "obeying" }, reason: "it is back" });
 
     const marks = await until("the retry is marked", async () => {
