@@ -20,6 +20,7 @@ const parameters = {
   errorText: "timed out",
   at: "2026-11-24T07:00:00Z",
   step: "5m",
+  queue: "default",
 };
 
 const keepsJobId = 'pm.collectionVariables.set("jobId", pm.response.json().id);';
