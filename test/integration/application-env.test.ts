@@ -25,7 +25,7 @@ describe("an application's own variables", withProcesses, () => {
   it("are listed by the doctor, without secrets", async () => {
     const secret = `whsec_${Buffer.alloc(24).toString("base64")}`;
     const { stdout } = await run(
-      ["doctor"],
+      ["doctor", "--verbose"],
       environment({ WEBHOOK_SECRET: secret, MAIL_FROM: "a@example.com" }),
     );
 

@@ -134,7 +134,7 @@ describe("an unknown name", withProcesses, () => {
         2,
         /^--type: there is no job type "ecko"; did you mean "echo"\?$/m,
       ],
-      [["failures", "retry", "--code", "HANDLER_FAILD", "--dry-run"], 2, /did you mean "HANDLER_FAILED"\?$/m],
+      [["jobs", "retry", "--code", "HANDLER_FAILD", "--dry-run"], 2, /did you mean "HANDLER_FAILED"\?$/m],
       [["submit", "ecko", "--key", "k", "--payload", "1"], 2, /did you mean "echo"\?$/m],
       [["queues", "show", "defualt"], 1, /did you mean "default"\?$/m],
     ];

@@ -45,7 +45,7 @@ describe("a Redis Cluster that only listens with TLS", withProcesses, () => {
     const REDIS_URL = ports.map((port) => `rediss://localhost:${port}`).join(",");
     const env = { REDIS_URL, NODE_EXTRA_CA_CERTS: certificate.file };
 
-    const doctor = await run(["doctor"], env);
+    const doctor = await run(["doctor", "--verbose"], env);
 
     expect(doctor.stderr).toBe("");
     expect(doctor.stdout).toMatch(/topology +Redis Cluster: 3 masters \+ 0 replicas; disk: survives a crash/);

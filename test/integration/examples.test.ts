@@ -110,7 +110,10 @@ describe("flow control in the examples", () => {
       "the limits are declared",
       async () => (await operator.queues.show("exports")).limits.concurrency === 2,
     );
-    expect((await operator.queues.show("books")).limits).toMatchObject({ rate: "100/1s" });
+    await until(
+      "the rate is declared",
+      async () => (await operator.queues.show("books")).limits.rate === "100/1s",
+    );
 
     await operator.queues.pause("exports", { reason: "the test looks", by: "test" });
     for (const [index, tenantId] of ["large", "large", "large", "small"].entries())
