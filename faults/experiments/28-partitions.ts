@@ -95,7 +95,7 @@ interface Seen {
 }
 
 async function divide(context: Context, size: Size): Promise<Seen> {
-  return await withTestbed({ workers: size.workers }, async (testbed) => {
+  return await withTestbed({ workers: size.workers, flowControl: false }, async (testbed) => {
     const apis = ["api-1", "api-2"].map((name) => testbed.startRole("api", name));
     await Promise.all(apis.map((api) => api.ready()));
     const answers: Answers = new Map();
@@ -194,7 +194,7 @@ async function control(
   mutation: Mutation,
   notice: (noticed: Noticed) => string | false,
 ): Promise<Control> {
-  return await withTestbed({ workers: 0, mutation }, async (testbed) => {
+  return await withTestbed({ workers: 0, flowControl: false, mutation }, async (testbed) => {
     const early = Array.from({ length: 8 }, (_, index) => actJob(`early-${index}`, random));
     const late = Array.from({ length: 8 }, (_, index) => actJob(`late-${index}`, random));
     for (const job of early) await testbed.client.submit(job);

@@ -146,6 +146,7 @@ export type LanePayload = z.output<typeof inLane>;
 /** Notifies the witness when it begins and ends; one at a time for each lane. */
 export const single = defineJob({
   type: "single",
+  queue: "lanes",
   payload: inLane,
   result,
   retry: manyAttempts,
@@ -156,6 +157,7 @@ export const single = defineJob({
 /** Three at a time for each lane. */
 export const triple = defineJob({
   type: "triple",
+  queue: "lanes",
   payload: inLane,
   result,
   retry: manyAttempts,
