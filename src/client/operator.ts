@@ -45,9 +45,9 @@ export interface OperatorCalls extends ActCalls {
   /** Everything known of a job. @throws HoldfastError `JOB_NOT_FOUND` */
   detail(id: string): Promise<JobDetail>;
   /** Returns a failed job to its queue with all its attempts. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED` */
-  retry(id: string): Promise<void>;
+  retry(id: string, why?: { readonly reason: string }): Promise<void>;
   /** Ends a job: `cancelled`, or `cancelling` if it is running. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
-  cancel(id: string): Promise<"cancelled" | "cancelling">;
+  cancel(id: string, why?: { readonly reason: string }): Promise<"cancelled" | "cancelling">;
   /**
    * Deletes a job that has ended; its key and its effects are remembered.
    *
@@ -66,8 +66,11 @@ export interface OperatorCalls extends ActCalls {
    * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
    */
   resolve(id: string, effect: string, resolution: ClientResolution): Promise<ResolvedJob>;
-  /** Who resolved which doubt or accepted which loss, the latest first. @param limit 1 to 200 @default 50 */
-  auditTrail(limit?: number): Promise<readonly AuditEntry[]>;
+  /** Who did what, the latest first. @param limit 1 to 200 @default 50 */
+  auditTrail(
+    limit?: number,
+    filter?: { readonly jobId?: string; readonly queue?: string },
+  ): Promise<readonly AuditEntry[]>;
   /** Accepts that Redis has lost data. @returns the queues that had lost data */
   acceptLoss(acceptance: { readonly evidence: string }): Promise<readonly string[]>;
   /** Lists schedules. @param next how many future ticks of each, 1 to 100 @default 5 */
@@ -125,11 +128,11 @@ export function operatorCalls(api: Api): OperatorCalls {
   return {
     list: (wanted = {}) => read(`/jobs${query({ ...wanted })}`),
     detail: (id) => read(jobPath(id)),
-    async retry(id) {
-      await change(`${jobPath(id)}/retry`);
+    async retry(id, why) {
+      await change(`${jobPath(id)}/retry`, why);
     },
-    async cancel(id) {
-      const { outcome } = await change<{ outcome: "cancelled" | "cancelling" }>(`${jobPath(id)}/cancel`);
+    async cancel(id, why) {
+      const { outcome } = await change<{ outcome: "cancelled" | "cancelling" }>(`${jobPath(id)}/cancel`, why);
       return outcome;
     },
     async delete(id) {
@@ -146,8 +149,8 @@ export function operatorCalls(api: Api): OperatorCalls {
       const { job } = await change<{ job: ResolvedJob }>(path, resolution);
       return job;
     },
-    async auditTrail(limit) {
-      const { entries } = await read<{ entries: AuditEntry[] }>(`/audit${query({ limit })}`);
+    async auditTrail(limit, filter = {}) {
+      const { entries } = await read<{ entries: AuditEntry[] }>(`/audit${query({ ...filter, limit })}`);
       return entries;
     },
     async acceptLoss(acceptance) {

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { resolvedJobs } from "../../effect/resolve-doubt.ts";
 import { auditEntrySchema } from "../../operate/audit-log.ts";
+import { callerOf } from "../caller.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
@@ -33,6 +34,12 @@ const pageSchema = z.object({ doubts: z.array(doubtSchema) });
 
 const auditQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
+  jobId: z.string().max(200).optional().meta({ description: "Only what was done to this job." }),
+  queue: z
+    .string()
+    .max(200)
+    .optional()
+    .meta({ description: "Only what was done in this queue; not with jobId." }),
 });
 const trailSchema = z.object({ entries: z.array(auditEntrySchema) });
 
@@ -71,12 +78,13 @@ const listDoubtsSchema = {
 
 const listAuditSchema = {
   operationId: "listAudit",
-  summary: "List who resolved which doubt",
+  summary: "List who did what",
+  description: "With `jobId`, the newest 20,000 entries of its queue are searched.",
   tags: ["operate"],
   querystring: z.toJSONSchema(auditQuerySchema, { io: "input" }),
   response: {
     200: { ...z.toJSONSchema(trailSchema), description: "Newest first." },
-    ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
+    ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "QUEUE_NOT_FOUND", "STORE_UNAVAILABLE"),
   },
 };
 
@@ -108,16 +116,17 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
     return { doubts: doubts.map(({ dedupKey: _, ...shown }) => shown) };
   });
   server.get("/audit", { config: { scope: "read" }, schema: listAuditSchema }, async ({ query }) => {
-    const { limit } = parseInput(auditQuerySchema, query);
-    return { entries: await operator.auditTrail(limit) };
+    const { limit, ...filter } = parseInput(auditQuerySchema, query);
+    return { entries: await operator.auditTrail(limit, filter) };
   });
   server.post<{ Params: { id: string; name: string } }>(
     "/jobs/:id/effects/:name/resolve",
     { config: { scope: "operate" }, schema: resolveEffectSchema },
-    async ({ params: { id, name: effect }, body, apiKey }) => {
-      const { as, evidence, result } = parseInput(resolutionSchema, body);
+    async (request) => {
+      const { id, name: effect } = request.params;
+      const { as, evidence, result } = parseInput(resolutionSchema, request.body);
       const json = result === undefined ? undefined : JSON.stringify(result);
-      const resolution = { as, evidence, result: json, by: apiKey?.name ?? "API" };
+      const resolution = { as, evidence, result: json, by: callerOf(request) };
       return { id, effect, as, job: await operator.resolve(id, effect, resolution) };
     },
   );
