@@ -10,6 +10,7 @@ import type {
   History,
   JobDetail,
   JobPage,
+  ManyDoubtsResolved,
   PastTick,
   QueueView,
   ResolvedJob,
@@ -35,6 +36,39 @@ export interface ClientResolution {
   readonly result?: unknown;
 }
 
+/** Which doubts. What is absent does not count. */
+export interface ClientDoubtFilter {
+  readonly type?: string;
+  /** With or without its index. */
+  readonly effect?: string;
+  readonly worker?: string;
+  /** Only those in doubt since this or later, in ISO 8601. */
+  readonly since?: string;
+  /** Only those in doubt since before this, in ISO 8601. */
+  readonly until?: string;
+  /** A part of why nobody knows. */
+  readonly reasonText?: string;
+}
+
+export interface DoubtsQuery extends ClientDoubtFilter {
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+/** Either `ids`, or a `filter`, or `all`. */
+export interface ManyDoubtsRequest {
+  readonly ids?: readonly { readonly jobId: string; readonly effect: string }[];
+  readonly filter?: ClientDoubtFilter;
+  readonly all?: true;
+  readonly as: "done" | "not-done";
+  /** How you know, 1 to 2,000 characters. Kept in the audit log with each. */
+  readonly evidence: string;
+  /** Changes nothing. @default false */
+  readonly dryRun?: boolean;
+  /** `before` of the first call, while some remain. */
+  readonly before?: string;
+}
+
 /**
  * What an operator can do. Reads are sent again as submissions are. What changes something is sent once: after
  * `API_UNREACHABLE` or `STORE_UNAVAILABLE` it may have been done, so look before you repeat it.
@@ -56,8 +90,10 @@ export interface OperatorCalls extends ActCalls {
   delete(id: string): Promise<void>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
-  /** Lists effects in doubt, the oldest first. @param page `limit` is 1 to 200, 50 by default */
-  doubts(page?: { readonly limit?: number; readonly offset?: number }): Promise<readonly Doubt[]>;
+  /** Lists effects in doubt that match, the oldest first. @param page `limit` is 1 to 200, 50 by default */
+  doubts(page?: DoubtsQuery): Promise<readonly Doubt[]>;
+  /** Resolves many effects in doubt with one piece of evidence, at most 1,000 a call: call it again, with `before`, while some remain. */
+  resolveDoubts(request: ManyDoubtsRequest): Promise<ManyDoubtsResolved>;
   /**
    * Resolves an effect in doubt.
    *
@@ -144,6 +180,7 @@ export function operatorCalls(api: Api): OperatorCalls {
       const { doubts } = await read<{ doubts: Doubt[] }>(`/doubts${query({ ...page })}`);
       return doubts;
     },
+    resolveDoubts: (request) => change("/doubts/resolve", request),
     async resolve(id, effect, resolution) {
       const path = `${jobPath(id)}/effects/${encodeURIComponent(effect)}/resolve`;
       const { job } = await change<{ job: ResolvedJob }>(path, resolution);

@@ -25,6 +25,15 @@ import { type ActOperator, openActOperator } from "./acts.ts";
 import { type Act, type AuditEntry, LIBRARY, readAuditLog, storedReason } from "./audit-log.ts";
 import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "./clean-jobs.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
+import {
+  type DoubtFilter,
+  findDoubts,
+  isNarrow,
+  type ManyDoubts,
+  type ManyResolved,
+  type ResolveOne,
+  resolveMany,
+} from "./doubts-many.ts";
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
 import { type History, type HistoryQuery, readHistory } from "./history.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
@@ -84,8 +93,8 @@ export interface Operator {
   clean(query: CleanQuery): Promise<Cleaned>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
-  /** Lists effects in doubt, the oldest first. */
-  doubts(offset: number, limit: number): Promise<Doubt[]>;
+  /** Lists effects in doubt that match, the oldest first. */
+  doubts(offset: number, limit: number, filter?: DoubtFilter): Promise<Doubt[]>;
   doubtCounts(): Promise<ReadonlyMap<string, DoubtCount>>;
   /**
    * Resolves an effect in doubt. If its job waits for that, the job continues.
@@ -94,6 +103,12 @@ export interface Operator {
    * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
    */
   resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob>;
+  /**
+   * Resolves many effects in doubt with one piece of evidence, at most 1,000 a call: call it again, with `before`, while some remain.
+   *
+   * @throws HoldfastError `INVALID_REQUEST`
+   */
+  resolveMany(request: ManyDoubts): Promise<ManyResolved>;
   /**
    * Accepts that Redis has lost data that it acknowledged: jobs are claimed again, and effects begin.
    *
@@ -180,6 +195,8 @@ export function openOperator(
   const partitions = () => stores.partitionsOf(queues);
   const acted = (act: RecordedAct) => void events.emit("act.recorded", act);
   const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
+  const resolveOne: ResolveOne = (id, effect, resolution) =>
+    resolveDoubt(storeOf(stores, id), id, effect, resolution);
   return {
     list: (query) => inTime(listJobs(lists, query)),
     detail: (id) => readDetail(stores, application.jobs, readStatus, id),
@@ -220,7 +237,9 @@ export function openOperator(
       return cleaned;
     },
     failures: () => inTime(readFailureGroups(partitions())),
-    async doubts(offset, limit) {
+    async doubts(offset, limit, filter) {
+      if (filter !== undefined && isNarrow(filter))
+        return (await inTime(findDoubts(partitions(), filter))).found.slice(offset, offset + limit);
       const lists = await inTime(
         Promise.all(partitions().map((store) => listDoubts(store, 0, offset + limit))),
       );
@@ -240,6 +259,12 @@ export function openOperator(
       const { as, by, evidence: reason } = resolution;
       acted({ as, jobId: id, effect, by, reason });
       return fate;
+    },
+    async resolveMany(request) {
+      const answer = await inTime(resolveMany(partitions(), resolveOne, request));
+      const { as, by, evidence: reason } = request;
+      if (answer.resolved > 0) acted({ as, by, reason, count: answer.resolved });
+      return answer;
     },
     async acceptLoss(acceptance) {
       const accept = async (store: QueueStore) => {
