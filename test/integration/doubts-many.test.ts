@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { readValues } from "../../src/cli/read-values.ts";
 import { get, post } from "../support/http.ts";
+import { run, withProcesses } from "../support/processes.ts";
 import { applicationOf, createService } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -122,6 +123,43 @@ describe("many doubts", () => {
 });
 
 describe("a provider's export", () => {
+  it(
+    "resolves what it names as done, and the rest as not done only where that is asked for",
+    withProcesses,
+    async () => {
+      const [first, second, third] = (await doubts("&type=refund")) as [Listed, Listed, Listed];
+      const directory = await mkdtemp(join(tmpdir(), "holdfast-export-"));
+      const file = join(directory, "export.csv");
+      await writeFile(file, `id,reference\n1,${first.effectKey}\n2,${second.effectKey}\n3,unknown\n`);
+      const evidence = "the export of 12:00";
+      const options = [file, "--type", "refund", "--column", "reference", "--evidence", evidence];
+
+      const dry = await run(["doubts", "import", ...options, "--rest", "not-done", "--dry-run"], service.env);
+      expect(dry.stdout).toContain("2 of 3 effects in doubt are in the export");
+      expect(dry.stdout).toMatch(new RegExp(`^not done +${third.jobId}`, "m"));
+      expect(await doubts("&type=refund")).toHaveLength(3);
+      expect((await run(["doubts", "import", ...options], service.env)).code).toBe(2);
+
+      const { code, stdout } = await run(["doubts", "import", ...options, "--yes"], service.env);
+      expect([code, stdout]).toEqual([0, expect.stringContaining("2 effects resolved as done")]);
+      expect(await doubts("&type=refund")).toMatchObject([{ jobId: third.jobId }]);
+
+      const how = ["--type", "refund", "--as", "not-done", "--evidence", "not charged", "--yes"];
+      expect((await run(["doubts", "resolve", ...how], service.env)).stdout).toContain(
+        "1 effect resolved as not done",
+      );
+      await until("it runs again", () => refunds.charged[0] === third.effectKey);
+      const audit = await run(["audit", "list", "--job", third.jobId, "--json"], service.env);
+      expect(JSON.parse(audit.stdout)).toMatchObject({
+        as: "not-done",
+        evidence: "not charged",
+        by: expect.stringContaining("@"),
+      });
+      const shown = await run(["jobs", "show", third.jobId], service.env);
+      expect(shown.stdout).toMatch(/by hand .*charge resolved as not-done by .+@.+: not charged/);
+    },
+  );
+
   it("is read as CSV and as NDJSON, every cell or one column", async () => {
     const directory = await mkdtemp(join(tmpdir(), "holdfast-export-"));
     const file = async (name: string, text: string) => {
