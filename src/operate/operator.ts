@@ -1,19 +1,15 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
-import { deleteJob } from "../effect/delete-job.ts";
 import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
-import { retryJob } from "../effect/retry-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { jobNotFound, queueOfId } from "../job/job-id.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
-import { cancelJob } from "../queue/cancel-job.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
 import { readLayouts } from "../queue/layouts.ts";
 import { readQueueMemory } from "../queue/queue-memory.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../queue/queue-store.ts";
-import type { StoredAct } from "../queue/stored-acts.ts";
 import { redisNow } from "../redis/clock.ts";
 import { connectRedis } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
@@ -39,6 +35,7 @@ import { type History, type HistoryQuery, readHistory } from "./history.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
 import { describeFilter, type JobFilter } from "./job-filter.ts";
 import { type JobTotal, openJobLists } from "./job-lists.ts";
+import { openJobOperator, storeOf } from "./job-operator.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
 import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues.ts";
 import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
@@ -200,42 +197,8 @@ export function openOperator(
   return {
     list: (query) => inTime(listJobs(lists, query)),
     detail: (id) => readDetail(stores, application.jobs, readStatus, id),
-    async retry(id, act = { by: LIBRARY }) {
-      const store = storeOf(stores, id);
-      const outcome = await inTime(retryJob(store, id, { act: storedAct(store, act) }));
-      if (outcome === "missing") throw jobNotFound();
-      if (outcome === "not-failed")
-        throw new HoldfastError("JOB_NOT_FAILED", "Only a failed job can be retried");
-      acted({ as: "retried", jobId: id, ...act });
-    },
-    async cancel(id, act = { by: LIBRARY }) {
-      const store = storeOf(stores, id);
-      const outcome = await inTime(cancelJob(store, id, storedAct(store, act)));
-      if (outcome === "missing") throw jobNotFound();
-      if (outcome === "ended")
-        throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
-      acted({ as: outcome, jobId: id, ...act });
-      return outcome;
-    },
-    async delete(id, by, reason) {
-      const store = storeOf(stores, id);
-      const evidence = storedReason(store, reason);
-      const outcome = await inTime(deleteJob(store, id, { by, evidence }));
-      if (outcome === "missing") throw jobNotFound();
-      if (outcome === "not-ended")
-        throw new HoldfastError("JOB_NOT_ENDED", "Only a job that has ended can be deleted; cancel it first");
-      if (outcome === "in-doubt")
-        throw new HoldfastError("JOB_IN_DOUBT", "An effect of the job is in doubt; resolve it first");
-      acted({ as: "deleted", jobId: id, by, reason });
-    },
     countEnded: (filter) => inTime(lists.count(filter, endedStates)),
-    async clean(query) {
-      const cleaned = await inTime(cleanJobs(stores, lists, query));
-      const { by, filter } = query;
-      if (cleaned.deleted > 0)
-        acted({ as: "deleted", by, reason: describeFilter(filter), count: cleaned.deleted });
-      return cleaned;
-    },
+    ...openJobOperator(stores, lists, acted),
     failures: () => inTime(readFailureGroups(partitions())),
     async doubts(offset, limit, filter) {
       if (filter !== undefined && isNarrow(filter))
@@ -323,15 +286,4 @@ function inTimeAll(operator: QueueOperator): QueueOperator {
     resume: (name, act) => inTime(operator.resume(name, act)),
     limit: (name, limits, by) => inTime(operator.limit(name, limits, by)),
   };
-}
-
-function storedAct(store: QueueStore, { by, reason }: Act): StoredAct {
-  return { by, evidence: storedReason(store, reason) };
-}
-
-/** The store of a job's queue, even if no job of the application names that queue any more. */
-function storeOf(stores: QueueStores, id: string): QueueStore {
-  const queue = queueOfId(id);
-  if (queue === undefined) throw jobNotFound();
-  return stores.of(queue);
 }

@@ -397,7 +397,7 @@ describe("several doubts", () => {
     const count = doubts.filter((doubt) => doubt.type === type).length;
     const { page, open, complaints } = await openConsole(browser, api.url);
     await open(`doubts?type=${type}`);
-    await page.getByText(`${count} effects in doubt`).waitFor();
+    await page.getByText(`${count} effects in doubt, oldest first`).waitFor();
     for (const row of [1, 2]) await page.getByRole("row").nth(row).getByRole("checkbox").press("Space");
     await page.getByRole("button", { name: "Resolve 2…" }).click();
     await page.getByText("It happened.").click();
