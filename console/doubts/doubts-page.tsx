@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useSearchParams } from "wouter";
 import { counted } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
@@ -8,9 +9,12 @@ import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Age, Relative } from "../parts/time.tsx";
 import { useNeedsPerson } from "../service/live.tsx";
+import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
-import { type AuditRow, auditQuery, type DoubtRow, doubtsQuery } from "./queries.ts";
+import { DoubtFilters } from "./doubt-filters.tsx";
+import { type AuditRow, auditQuery, type DoubtFilter, type DoubtRow, doubtsQuery } from "./queries.ts";
 import { ResolveButton } from "./resolve-dialog.tsx";
+import { ResolveSelected } from "./resolve-selected.tsx";
 import "./doubts.css";
 
 /** Effects in doubt, and how earlier ones were resolved. */
@@ -37,30 +41,61 @@ export function DoubtsPage() {
 }
 
 function ToResolve() {
-  const doubts = useInfiniteQuery(doubtsQuery());
+  const [filter, setFilter] = useDoubtFilter();
+  const [chosen, choose] = useState<ReadonlySet<string>>(new Set());
+  const doubts = useInfiniteQuery(doubtsQuery(filter));
   const { inDoubt } = useNeedsPerson();
-  useFreshOn(inDoubt, doubtsQuery().queryKey);
+  const mayOperate = useMay("operate");
+  const isFiltered = Object.values(filter).some((value) => value !== "");
+  useFreshOn(inDoubt, ["doubts"]);
   const more = { load: () => void doubts.fetchNextPage(), isLoading: doubts.isFetchingNextPage };
   return (
-    <Loaded query={doubts}>
-      {(rows) => (
-        <>
-          <p className="list-head" role="status">
-            {counted(inDoubt ?? rows.length, "effect")} in doubt{rows.length > 1 && ", oldest first"}
-          </p>
-          <LongTable
-            label="Effects in doubt"
-            look={doubtLook}
-            rows={rows}
-            more={doubts.hasNextPage ? more : undefined}
-            empty={
-              <Empty title="Nothing is in doubt.">Every side effect is known to have happened or not.</Empty>
-            }
-          />
-        </>
-      )}
-    </Loaded>
+    <>
+      {(isFiltered || (inDoubt ?? 0) > 1) && <DoubtFilters filter={filter} onChange={setFilter} />}
+      <Loaded query={doubts}>
+        {(rows) => (
+          <>
+            <p className="list-head" role="status">
+              {counted(isFiltered ? rows.length : (inDoubt ?? rows.length), "effect")} in doubt
+              {rows.length > 1 && ", oldest first"}
+              {chosen.size > 0 && `; ${chosen.size} selected`}
+            </p>
+            <ResolveSelected
+              doubts={rows.filter(({ id }) => chosen.has(id))}
+              onDone={() => choose(new Set())}
+            />
+            <LongTable
+              label="Effects in doubt"
+              look={doubtLook}
+              rows={rows}
+              more={doubts.hasNextPage ? more : undefined}
+              selection={mayOperate && rows.length > 1 ? { ids: chosen, onChange: choose } : undefined}
+              empty={
+                <Empty title={isFiltered ? "No doubt matches." : "Nothing is in doubt."}>
+                  {isFiltered
+                    ? "Others may be in doubt: clear the filter."
+                    : "Every side effect is known to have happened or not."}
+                </Empty>
+              }
+            />
+          </>
+        )}
+      </Loaded>
+    </>
   );
+}
+
+/** The address holds the filter. */
+function useDoubtFilter(): [filter: Required<DoubtFilter>, change: (changes: DoubtFilter) => void] {
+  const [params, setParams] = useSearchParams();
+  const value = (name: keyof DoubtFilter) => params.get(name) ?? "";
+  const filter = { type: value("type"), effect: value("effect"), reasonText: value("reasonText") };
+  const change = (changes: DoubtFilter) =>
+    setParams(
+      Object.fromEntries(Object.entries({ ...filter, ...changes }).filter(([, text]) => text !== "")),
+      { replace: true },
+    );
+  return [filter, change];
 }
 
 const effectColumn = {
@@ -112,12 +147,21 @@ const doubtLook: LongTableLook<DoubtRow> = {
   ),
 };
 
-function EffectOf({ row: { effect, jobId } }: { readonly row: Pick<DoubtRow, "effect" | "jobId"> }) {
+function EffectOf({ row }: { readonly row: DoubtRow | AuditRow }) {
+  const { effect, jobId } = row;
   return (
     <span className="two-lines">
-      <b>
-        <Text of={effect} />
-      </b>
+      <span>
+        <b>
+          <Text of={effect} />
+        </b>
+        {"type" in row && row.type !== null && (
+          <span className="quiet">
+            {" "}
+            · <Text of={row.type} /> · <Text of={row.idempotencyKey ?? ""} />
+          </span>
+        )}
+      </span>
       <JobLink id={jobId} />
     </span>
   );

@@ -10,12 +10,19 @@ export type AuditRow = AuditEntry & { readonly id: string };
 const PAGE_SIZE = 200;
 const AUDIT_SIZE = 200;
 
-export function doubtsQuery() {
+/** Which doubts to list. Empty fields do not count. */
+export interface DoubtFilter {
+  readonly type?: string;
+  readonly effect?: string;
+  readonly reasonText?: string;
+}
+
+export function doubtsQuery(filter: DoubtFilter = {}) {
   return infiniteQueryOptions({
-    queryKey: ["doubts"],
+    queryKey: ["doubts", filter],
     queryFn: ({ pageParam, signal }) =>
       read<{ readonly doubts: readonly Doubt[] }>(
-        `doubts${query({ offset: pageParam, limit: PAGE_SIZE })}`,
+        `doubts${query({ ...filter, offset: pageParam, limit: PAGE_SIZE })}`,
         signal,
       ),
     initialPageParam: 0,
@@ -37,6 +44,8 @@ export function auditQuery() {
     queryFn: ({ signal }) =>
       read<{ readonly entries: readonly AuditEntry[] }>(`audit${query({ limit: AUDIT_SIZE })}`, signal),
     select: ({ entries }) =>
-      entries.map((entry): AuditRow => ({ ...entry, id: `${entry.jobId} ${entry.effect} ${entry.at}` })),
+      entries
+        .filter(({ effect }) => effect !== "")
+        .map((entry): AuditRow => ({ ...entry, id: `${entry.jobId} ${entry.effect} ${entry.at}` })),
   });
 }

@@ -15,9 +15,12 @@ import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import { send } from "../service/call.ts";
 
+/** What a resolved doubt changes. */
+export const TOUCHED = ["doubts", "audit", "job", "jobs", "failures"];
+
 const EVIDENCE_MAX = 2_000;
 
-type As = "done" | "not-done";
+export type As = "done" | "not-done";
 
 interface Props {
   readonly jobId: string;
@@ -58,7 +61,7 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
   );
 }
 
-function Choice({ as, onChange }: { readonly as: As | null; readonly onChange: (as: As) => void }) {
+export function Choice({ as, onChange }: { readonly as: As | null; readonly onChange: (as: As) => void }) {
   return (
     <RadioGroup
       validationBehavior="aria"
@@ -83,7 +86,7 @@ interface FieldProps {
   readonly onChange: (text: string) => void;
 }
 
-function Evidence({ text, onChange }: FieldProps) {
+export function Evidence({ text, onChange }: FieldProps) {
   return (
     <TextField
       validationBehavior="aria"
@@ -134,8 +137,7 @@ function useResolve({ jobId, effect, onClose }: Props) {
     onSuccess: async (_answer, { as }) => {
       onClose();
       notice(`“${effect}” is resolved as ${as === "done" ? "done" : "not done"}. The job continues.`);
-      const touched = ["doubts", "audit", "job", "jobs", "failures"];
-      await Promise.all(touched.map((name) => client.invalidateQueries({ queryKey: [name] })));
+      await Promise.all(TOUCHED.map((name) => client.invalidateQueries({ queryKey: [name] })));
     },
   });
 }

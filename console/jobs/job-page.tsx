@@ -100,6 +100,20 @@ function Job({ job }: { readonly job: JobDetail }) {
       <Section title="Life" className="life">
         <JobTimeline job={job} resolve={(effect) => <ResolveButton jobId={job.id} effect={effect} />} />
       </Section>
+      {job.record.length > 0 && (
+        <Section title="Done by hand">
+          <ul className="acts" aria-label="Done by hand">
+            {job.record.map(({ at, text }) => (
+              <li key={`${at} ${text}`}>
+                <Text of={text} />{" "}
+                <span className="quiet">
+                  <Relative at={at} />
+                </span>
+              </li>
+            ))}
+          </ul>
+        </Section>
+      )}
       <div className="job-data">
         {progress !== null && (
           <Section title="Progress">

@@ -26,6 +26,10 @@ const bodies: Record<string, object> = {
   },
   // Matches no job; the work for Redis is the same.
   "POST /jobs/acts": { act: "retry", filter: { type: "tick", to: "2020-01-01T00:00:00Z" }, dryRun: true },
+  "POST /jobs/{id}/retry": { reason: "The fault laboratory's" },
+  "POST /jobs/{id}/cancel": { reason: "The fault laboratory's" },
+  // Matches none; the work for Redis is the same.
+  "POST /doubts/resolve": { filter: { type: "tick" }, as: "done", evidence: "none", dryRun: true },
   "POST /jobs/{id}/effects/{name}/resolve": { as: "done", evidence: "The fault laboratory's" },
   "POST /store/accept-loss": { evidence: "Nothing is lost" },
   "POST /queues/{name}/pause": { reason: "The fault laboratory's" },

@@ -144,7 +144,14 @@ describe("a digest's failures", () => {
 describe("a digest's doubts", () => {
   it("have their age, oldest first, and the number of omitted ones", async () => {
     const owner = { queue: "default", dedupKey: "c", start: 1, worker: "w" };
-    const doubt = { jobId: "default_1", effect: "send", effectKey: "k", ...owner };
+    const doubt = {
+      jobId: "default_1",
+      effect: "send",
+      type: null,
+      idempotencyKey: null,
+      effectKey: "k",
+      ...owner,
+    };
     const doubts = [
       { ...doubt, since: "2026-11-21T07:00:00.000Z", reason: "the connection\nwas lost", report: null },
       { ...doubt, since: "2026-11-24T06:59:00.000Z", reason: "its worker died", report: null },

@@ -52,6 +52,7 @@ export function describeJob(job: JobDetail): Lines {
       ["payload", JSON.stringify(job.payload)],
     ]),
     ...job.effects.map(({ name, state, at }) => `effect        ${printable(`${name}: ${state}, ${at}`)}`),
+    ...job.record.map(({ at, text }) => `by hand       ${printable(`${at}: ${text}`)}`),
     ...job.attempts.map(describeAttempt),
     ...(job.logs.length === 0 ? [] : ["", "log", ...job.logs.map((line) => `  ${printable(line)}`)]),
   ].flatMap(linesOf);

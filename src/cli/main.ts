@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { readDotEnv } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { addActsCommands } from "./commands/acts.ts";
+import { addAuditCommands } from "./commands/audit.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDevCommand } from "./commands/dev.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
@@ -72,6 +73,7 @@ function program(): Command {
   addOverviewCommand(holdfast);
   addJobsCommands(holdfast);
   addActsCommands(holdfast);
+  addAuditCommands(holdfast);
   addFailuresCommands(holdfast);
   addDoubtsCommands(holdfast);
   addSchedulesCommands(holdfast);

@@ -1,7 +1,11 @@
-import { userInfo } from "node:os";
+import { hostname, userInfo } from "node:os";
 
-/** Who runs the command, for the audit log. A container's user may have no name. */
+/** Who runs the command, for the audit log: `ann@build-1`. A container's user may have no name. */
 export function username(): string {
+  return `${systemUser()}@${hostname()}`;
+}
+
+function systemUser(): string {
   try {
     return userInfo().username;
   } catch {

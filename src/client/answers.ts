@@ -4,6 +4,7 @@ import type { MatchingGroup } from "../operate/act-matches.ts";
 import type { ActStatus, ActPreview as StoredActPreview } from "../operate/acts.ts";
 import type { AuditEntry } from "../operate/audit-log.ts";
 import type { Doubt as StoredDoubt } from "../operate/doubts.ts";
+import type { ManyResolved } from "../operate/doubts-many.ts";
 import type { FailureGroup, FailureGroups } from "../operate/failure-groups.ts";
 import type { Finding } from "../operate/finding.ts";
 import type { History, HistoryMark, HistoryPoint } from "../operate/history.ts";
@@ -33,6 +34,12 @@ export type {
 
 /** An effect in doubt. */
 export type Doubt = Omit<StoredDoubt, "dedupKey">;
+
+/** What became of many doubts, with `before` in ISO 8601. */
+export type ManyDoubtsResolved = Omit<ManyResolved, "before" | "doubts"> & {
+  readonly before: string;
+  readonly doubts: readonly Doubt[];
+};
 
 /** What an act on many jobs would do, with `before` in ISO 8601. */
 export type ActPreview = Omit<StoredActPreview, "before"> & {

@@ -17,8 +17,11 @@ export type { ClientOptions } from "./api.ts";
 export { type Abortable, type Client, createClient, type PayloadOf } from "./client.ts";
 export type { WaitOptions } from "./follow.ts";
 export type {
+  ClientDoubtFilter,
   ClientHistoryQuery,
   ClientResolution,
+  DoubtsQuery,
   ListQuery,
+  ManyDoubtsRequest,
   OperatorCalls,
 } from "./operator.ts";

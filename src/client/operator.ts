@@ -10,6 +10,7 @@ import type {
   History,
   JobDetail,
   JobPage,
+  ManyDoubtsResolved,
   PastTick,
   QueueView,
   ResolvedJob,
@@ -35,6 +36,39 @@ export interface ClientResolution {
   readonly result?: unknown;
 }
 
+/** Which doubts. What is absent does not count. */
+export interface ClientDoubtFilter {
+  readonly type?: string;
+  /** With or without its index. */
+  readonly effect?: string;
+  readonly worker?: string;
+  /** Only those in doubt since this or later, in ISO 8601. */
+  readonly since?: string;
+  /** Only those in doubt since before this, in ISO 8601. */
+  readonly until?: string;
+  /** A part of why nobody knows. */
+  readonly reasonText?: string;
+}
+
+export interface DoubtsQuery extends ClientDoubtFilter {
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+/** Either `ids`, or a `filter`, or `all`. */
+export interface ManyDoubtsRequest {
+  readonly ids?: readonly { readonly jobId: string; readonly effect: string }[];
+  readonly filter?: ClientDoubtFilter;
+  readonly all?: true;
+  readonly as: "done" | "not-done";
+  /** How you know, 1 to 2,000 characters. Kept in the audit log with each. */
+  readonly evidence: string;
+  /** Changes nothing. @default false */
+  readonly dryRun?: boolean;
+  /** `before` of the first call, while some remain. */
+  readonly before?: string;
+}
+
 /**
  * What an operator can do. Reads are sent again as submissions are. What changes something is sent once: after
  * `API_UNREACHABLE` or `STORE_UNAVAILABLE` it may have been done, so look before you repeat it.
@@ -45,9 +79,9 @@ export interface OperatorCalls extends ActCalls {
   /** Everything known of a job. @throws HoldfastError `JOB_NOT_FOUND` */
   detail(id: string): Promise<JobDetail>;
   /** Returns a failed job to its queue with all its attempts. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED` */
-  retry(id: string): Promise<void>;
+  retry(id: string, why?: { readonly reason: string }): Promise<void>;
   /** Ends a job: `cancelled`, or `cancelling` if it is running. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
-  cancel(id: string): Promise<"cancelled" | "cancelling">;
+  cancel(id: string, why?: { readonly reason: string }): Promise<"cancelled" | "cancelling">;
   /**
    * Deletes a job that has ended; its key and its effects are remembered.
    *
@@ -56,8 +90,10 @@ export interface OperatorCalls extends ActCalls {
   delete(id: string): Promise<void>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
-  /** Lists effects in doubt, the oldest first. @param page `limit` is 1 to 200, 50 by default */
-  doubts(page?: { readonly limit?: number; readonly offset?: number }): Promise<readonly Doubt[]>;
+  /** Lists effects in doubt that match, the oldest first. @param page `limit` is 1 to 200, 50 by default */
+  doubts(page?: DoubtsQuery): Promise<readonly Doubt[]>;
+  /** Resolves many effects in doubt with one piece of evidence, at most 1,000 a call: call it again, with `before`, while some remain. */
+  resolveDoubts(request: ManyDoubtsRequest): Promise<ManyDoubtsResolved>;
   /**
    * Resolves an effect in doubt.
    *
@@ -66,8 +102,11 @@ export interface OperatorCalls extends ActCalls {
    * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
    */
   resolve(id: string, effect: string, resolution: ClientResolution): Promise<ResolvedJob>;
-  /** Who resolved which doubt or accepted which loss, the latest first. @param limit 1 to 200 @default 50 */
-  auditTrail(limit?: number): Promise<readonly AuditEntry[]>;
+  /** Who did what, the latest first. @param limit 1 to 200 @default 50 */
+  auditTrail(
+    limit?: number,
+    filter?: { readonly jobId?: string; readonly queue?: string },
+  ): Promise<readonly AuditEntry[]>;
   /** Accepts that Redis has lost data. @returns the queues that had lost data */
   acceptLoss(acceptance: { readonly evidence: string }): Promise<readonly string[]>;
   /** Lists schedules. @param next how many future ticks of each, 1 to 100 @default 5 */
@@ -125,11 +164,11 @@ export function operatorCalls(api: Api): OperatorCalls {
   return {
     list: (wanted = {}) => read(`/jobs${query({ ...wanted })}`),
     detail: (id) => read(jobPath(id)),
-    async retry(id) {
-      await change(`${jobPath(id)}/retry`);
+    async retry(id, why) {
+      await change(`${jobPath(id)}/retry`, why);
     },
-    async cancel(id) {
-      const { outcome } = await change<{ outcome: "cancelled" | "cancelling" }>(`${jobPath(id)}/cancel`);
+    async cancel(id, why) {
+      const { outcome } = await change<{ outcome: "cancelled" | "cancelling" }>(`${jobPath(id)}/cancel`, why);
       return outcome;
     },
     async delete(id) {
@@ -141,13 +180,14 @@ export function operatorCalls(api: Api): OperatorCalls {
       const { doubts } = await read<{ doubts: Doubt[] }>(`/doubts${query({ ...page })}`);
       return doubts;
     },
+    resolveDoubts: (request) => change("/doubts/resolve", request),
     async resolve(id, effect, resolution) {
       const path = `${jobPath(id)}/effects/${encodeURIComponent(effect)}/resolve`;
       const { job } = await change<{ job: ResolvedJob }>(path, resolution);
       return job;
     },
-    async auditTrail(limit) {
-      const { entries } = await read<{ entries: AuditEntry[] }>(`/audit${query({ limit })}`);
+    async auditTrail(limit, filter = {}) {
+      const { entries } = await read<{ entries: AuditEntry[] }>(`/audit${query({ ...filter, limit })}`);
       return entries;
     },
     async acceptLoss(acceptance) {

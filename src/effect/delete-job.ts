@@ -11,6 +11,8 @@ export interface Deletion {
   readonly state?: "completed" | "failed" | undefined;
   /** Who, for an entry in the audit log. @default no entry */
   readonly by?: string | undefined;
+  /** Why, as the audit log stores it. @default no reason */
+  readonly evidence?: string | undefined;
 }
 
 const script = loadScript(import.meta.url, "delete.lua", deleteEndedLua);
@@ -19,8 +21,8 @@ const script = loadScript(import.meta.url, "delete.lua", deleteEndedLua);
 export async function deleteJob(
   { client, keys }: QueueStore,
   id: string,
-  { endedBefore, state, by }: Deletion = {},
+  { endedBefore, state, by, evidence }: Deletion = {},
 ): Promise<Deleted> {
-  const args = [keys.start, id, keys.ledgerStart, endedBefore ?? "", state ?? "", by ?? ""];
+  const args = [keys.start, id, keys.ledgerStart, endedBefore ?? "", state ?? "", by ?? "", evidence ?? ""];
   return (await script.run(client, [keys.audit], args)) as Deleted;
 }

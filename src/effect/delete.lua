@@ -6,7 +6,7 @@
   KEYS[1] audit log; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] ledger key prefix
   ARGV[4] only if it ended before this, in milliseconds; empty for whenever   ARGV[5] only if it ended in this state; empty for both
-  ARGV[6] who, for the audit log; empty where that needs no entry
+  ARGV[6] who, for the audit log; empty where that needs no entry   ARGV[7] why, empty for no reason
 
   Returns "deleted", "missing", "in-doubt", or "not-ended" where it has not, or not as expected
 ]]
@@ -24,6 +24,6 @@ if not isExpected(state) then return "not-ended" end
 if not deleteEnded(prefix, id, state, ARGV[3]) then return "in-doubt" end
 if ARGV[6] ~= "" then
   redis.call("XADD", KEYS[1], "MAXLEN", "~", AUDIT_MAX, "*",
-    "job", id, "dedupKey", "", "effect", "", "as", "deleted", "evidence", "", "by", ARGV[6])
+    "job", id, "dedupKey", "", "effect", "", "as", "deleted", "evidence", ARGV[7], "by", ARGV[6])
 end
 return "deleted"

@@ -1,4 +1,4 @@
-import { retryFailedJobLua } from "../queue/includes.ts";
+import { recordActLua, retryFailedJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { nowLua } from "../redis/includes.ts";
 import { redisFault } from "../redis/redis-errors.ts";
@@ -23,7 +23,15 @@ export type Resolved =
   | { readonly kind: "resolved"; readonly jobId: string; readonly job: ResolvedJob }
   | { readonly kind: "not-in-doubt"; readonly state: string | null };
 
-const script = loadScript(import.meta.url, "resolve.lua", nowLua, retryFailedJobLua, ledgerLua, entriesLua);
+const script = loadScript(
+  import.meta.url,
+  "resolve.lua",
+  nowLua,
+  retryFailedJobLua,
+  ledgerLua,
+  entriesLua,
+  recordActLua,
+);
 
 /**
  * Resolves an effect that is in doubt, and lets its job go on.
@@ -40,7 +48,7 @@ export async function resolveDoubt(
   const name = await findStoredName(store, dedupKey, effect);
   const encrypt = (part: "result" | "evidence", text: string) =>
     encryptEffectText(store, { dedupKey, name }, part, text);
-  const used = [keys.ledger(dedupKey), keys.doubts, keys.audit, keys.joinedJobs];
+  const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs];
   const texts = [encrypt("result", result), encrypt("evidence", evidence)];
   const args = [name, as, ...texts, by, retentionMs, dedupKey, keys.start];
   const reply = await script.run(client, used, args).catch((error: unknown) => {

@@ -4,7 +4,7 @@
   resolve it at once, one learns that it was resolved already. One step: nobody can die in between and leave the job failed with
   nothing in doubt.
 
-  KEYS[1] ledger   KEYS[2] doubts   KEYS[3] audit log   KEYS[4] jobs joined to ledgers
+  KEYS[1] ledger   KEYS[2] doubts   KEYS[3] jobs joined to ledgers; all other keys share its slot
   ARGV[1] effect   ARGV[2] "done" or "not-done"   ARGV[3] result as JSON, or ""   ARGV[4] evidence   ARGV[5] who
   ARGV[6] milliseconds to keep a ledger that no job uses and in which nothing is open   ARGV[7] deduplication key
   ARGV[8] what all keys of the queue begin with
@@ -17,7 +17,6 @@
           "completed"   it had completed
           "gone"        the retention has removed it
 ]]
-local AUDIT_MAX = 100000
 local effect, dedupKey, prefix = ARGV[1], ARGV[7], ARGV[8]
 local entry = readEntry(KEYS[1], effect)
 if not entry then return { "not-in-doubt", false } end
@@ -30,12 +29,12 @@ local function letJobGoOn()
   if state == "completed" then return "completed" end
   if state ~= "failed" then
     -- Its attempt may fail for the doubt that it knew: the sweep then lets it go on.
-    redis.call("ZADD", KEYS[4], "XX", nowMs(), id .. "/" .. dedupKey)
+    redis.call("ZADD", KEYS[3], "XX", nowMs(), id .. "/" .. dedupKey)
     return "running"
   end
   if failureCode(failureReason(prefix, id)) == "CANCELLED" then return "cancelled" end
   if redis.call("HGET", KEYS[1], "open") ~= "0" then return "in-doubt" end
-  join(KEYS[4], KEYS[1], id, dedupKey, nowMs())
+  join(KEYS[3], KEYS[1], id, dedupKey, nowMs())
   retryFailedJob(prefix, id)
   return "retried"
 end
@@ -52,6 +51,7 @@ redis.call("ZREM", KEYS[2], dedupKey .. "/" .. effect)
 redis.call("HINCRBY", KEYS[1], "open", -1)
 local fate = letJobGoOn()
 letExpire(KEYS[1], ARGV[6])
-redis.call("XADD", KEYS[3], "MAXLEN", "~", AUDIT_MAX, "*",
-  "job", id, "effect", effect, "as", ARGV[2], "evidence", ARGV[4], "by", ARGV[5], "dedupKey", dedupKey)
+local act = { as = ARGV[2], by = ARGV[5], evidence = ARGV[4], effect = effect, dedupKey = dedupKey }
+writeAudit(prefix, id, act)
+keepWithJob(prefix, id, act)
 return { "resolved", id, fate }

@@ -1,23 +1,32 @@
-import { retryFailedJobLua } from "../queue/includes.ts";
+import { recordActLua, retryFailedJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import type { StoredAct } from "../queue/stored-acts.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { ledgerLua } from "./includes.ts";
 
 export type Retried = "retried" | "not-failed" | "missing";
 
-const script = loadScript(import.meta.url, "retry.lua", nowLua, retryFailedJobLua, ledgerLua);
+interface RetryConditions {
+  readonly reason?: string;
+  readonly before?: number;
+  readonly act?: StoredAct | undefined;
+}
+
+const script = loadScript(import.meta.url, "retry.lua", nowLua, retryFailedJobLua, ledgerLua, recordActLua);
 
 /**
  * Returns a failed job to its queue with all its attempts before it, and keeps its ledger.
  *
- * @param only if it is still failed for this reason, as Redis holds it, and failed before this, in milliseconds since 1970
+ * @param only if it is still failed for this reason, as Redis holds it, and failed before this, in milliseconds since 1970;
+ *   `act` is who does it, and why
  */
 export async function retryJob(
   { client, keys }: QueueStore,
   id: string,
-  { reason = "", before }: { readonly reason?: string; readonly before?: number } = {},
+  { reason = "", before, act }: RetryConditions = {},
 ): Promise<Retried> {
-  const args = [keys.start, id, keys.ledgerStart, reason, before ?? ""];
+  const recorded = act === undefined ? "" : JSON.stringify(act);
+  const args = [keys.start, id, keys.ledgerStart, reason, before ?? "", recorded];
   return (await script.run(client, [keys.joinedJobs], args)) as Retried;
 }

@@ -6,6 +6,7 @@
   KEYS[1] jobs joined to ledgers; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] ledger key prefix
   ARGV[4] for which reason it must have failed; empty for any   ARGV[5] before when, in milliseconds; empty for any time
+  ARGV[6] who retries it and why, as JSON; empty where nobody does
 
   Returns "retried", "not-failed" or "missing"
 ]]
@@ -19,4 +20,5 @@ local ledger = dedupKey and ARGV[3] .. dedupKey
 if ledger and redis.call("EXISTS", ledger) == 1 then
   join(KEYS[1], ledger, id, dedupKey, nowMs())
 end
+recordAct(prefix, id, ARGV[6], "retried")
 return "retried"

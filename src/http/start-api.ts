@@ -12,6 +12,7 @@ import { openSubscribers } from "../status/subscribers.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
 import { createEvents } from "../telemetry/events.ts";
+import { logAudit } from "../telemetry/log-events.ts";
 import { createLogger, type WithLogger } from "../telemetry/logger.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
@@ -46,6 +47,7 @@ export async function startApi(
   measureEffects(events, metrics, application.jobs.values());
   const settings = readSettings(env);
   const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "api");
+  logAudit(events, log);
   const path = await openSubmitPath(application, settings, log, events);
   measureRedis(metrics, path.stores, application.queues);
   measureClock(metrics, path.clock);

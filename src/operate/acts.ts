@@ -12,6 +12,7 @@ import type { JobStatus } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { submitted } from "../status/submitted.ts";
 import type { Submitter } from "../submit/submitter.ts";
+import type { RecordedAct } from "../telemetry/events.ts";
 import { countMatches, type Matches } from "./act-matches.ts";
 import {
   type ActRequest,
@@ -24,7 +25,7 @@ import {
   requireScope,
   type StoredAct,
 } from "./act-on-many.ts";
-import { recordAct } from "./audit-log.ts";
+import { LIBRARY, recordAct } from "./audit-log.ts";
 import { describeFilter, jobFilterSchema } from "./job-filter.ts";
 import { type JobLists, openJobLists } from "./job-lists.ts";
 
@@ -88,18 +89,19 @@ export interface ActOperator {
   list(limit: number): Promise<ActStatus[]>;
   /** @throws HoldfastError `JOB_NOT_FOUND` */
   read(id: string): Promise<ActStatus>;
-  /** Stops an act within moments. What it has done stays done. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
-  stop(id: string): Promise<ActStatus>;
+  /** Stops an act within moments. What it has done stays done. @param by who, for the audit log @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
+  stop(id: string, by?: string): Promise<ActStatus>;
 }
 
 interface ActParts {
   readonly stores: QueueStores;
   /** Of the application. */
   readonly lists: JobLists;
+  acted(act: RecordedAct): void;
   submit(...submission: Parameters<Submitter["submit"]>): ReturnType<Submitter["submit"]>;
 }
 
-export function openActOperator({ stores, lists, submit }: ActParts): ActOperator {
+export function openActOperator({ stores, lists, submit, acted }: ActParts): ActOperator {
   const store = stores.of(INTERNAL_QUEUE);
   const readStatus = openStatusReader(stores);
   const acts = openJobLists(stores, internalApplication);
@@ -111,16 +113,19 @@ export function openActOperator({ stores, lists, submit }: ActParts): ActOperato
     return { status, act: submitted(store, id, envelope).payload as StoredAct };
   }
 
-  async function stop(id: string): Promise<ActStatus> {
+  async function stop(id: string, by: string): Promise<ActStatus> {
     const found = await find(id);
+    const progress = actProgressSchema.safeParse(found.status.progress).data;
+    const record = (outcome: "stopping" | "stopped") =>
+      recordAct(store, { id, act: { ...actOf(found), by }, outcome, progress });
+    // First: its worker writes down how far it came.
+    if (found.status.state === "active") await record("stopping");
     const outcome = await cancelJob(store, id);
     if (outcome === "missing") throw jobNotFound();
     if (outcome === "ended") throw new HoldfastError("JOB_ENDED", "The act has ended already");
-    // No worker has it, which would write that down.
-    if (outcome === "cancelled") {
-      const progress = actProgressSchema.safeParse(found.status.progress).data;
-      await recordAct(store, { id, act: actOf(found), outcome: "stopped", progress });
-    }
+    if (outcome === "cancelled") await record("stopped");
+    const stopped = outcome === "cancelled" ? "stopped" : "stopping";
+    acted({ as: `${found.act.act}-${stopped}`, jobId: id, by });
     return statusOf(await find(id));
   }
 
@@ -146,8 +151,9 @@ export function openActOperator({ stores, lists, submit }: ActParts): ActOperato
       };
       const same = JSON.stringify([act, payload.filter, reason, rate]);
       const { id, duplicate } = await submit({ type: actOnMany.type, payload, idempotencyKey }, same);
-      if (!duplicate)
-        await inTime(recordAct(store, { id, act: { act, filter, reason, by }, outcome: "started" }));
+      if (duplicate) return { id, duplicate };
+      await inTime(recordAct(store, { id, act: { act, filter, reason, by }, outcome: "started" }));
+      acted({ as: `${act}-started`, jobId: id, by, reason: `${describeFilter(filter)}: ${reason}` });
       return { id, duplicate };
     },
     async list(limit) {
@@ -160,7 +166,7 @@ export function openActOperator({ stores, lists, submit }: ActParts): ActOperato
         .sort((a, b) => orderOf(a) - orderOf(b) || b.startedAt.localeCompare(a.startedAt));
     },
     read: async (id) => statusOf(await inTime(find(id))),
-    stop: (id) => inTime(stop(id)),
+    stop: (id, by = LIBRARY) => inTime(stop(id, by)),
   };
 }
 

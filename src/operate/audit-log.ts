@@ -1,31 +1,84 @@
 import { z } from "zod";
 import { decryptEffectText, effectName, encryptEffectText } from "../effect/ledger-texts.ts";
-import { isoTime } from "../lib/iso-time.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import { isoTime, nearestTime } from "../lib/iso-time.ts";
+import { queueOfPartition } from "../queue/partitions.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
+import type { KeptAct } from "../queue/stored-acts.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import type { ActPayload, ActProgress } from "./act-on-many.ts";
 import { describeFilter } from "./job-filter.ts";
 
-/** A doubt that was resolved, jobs that were deleted, an act on many jobs, or a loss of data that was accepted. What is about many jobs names none, or the act. */
+/** Who does something, and why. */
+export interface Act {
+  readonly by: string;
+  /** @default no reason */
+  readonly reason?: string | undefined;
+}
+
+/** Who does what, where a program does not say. */
+export const LIBRARY = "createOperator()";
+
+const BY =
+  "`ops-night`: an API key; `ops-night (session)`: a session of the console; `ann@build-1`: a system user and host; `API`: no keys are configured.";
+
+/** What somebody did to a job, a queue, a schedule or many jobs. What is about no single job names none, or the act. */
 export const auditEntrySchema = z.object({
   at: z.iso.datetime(),
   jobId: z.string(),
   effect: z.string(),
+  queue: z.string().meta({ description: "Empty for what is about a schedule, many jobs or all queues." }),
+  schedule: z.string().meta({ description: "Empty for what is about none." }),
   as: z.string().meta({
     description:
-      "done or not-done; deleted; loss-accepted for a loss of data; retry-started, retry-done, retry-stopped and the like for acts on many jobs",
+      "What was done. Jobs: retried, cancelled, cancelling, deleted; effects: done, not-done; queues: paused, resumed, limited; schedules: schedule-paused, schedule-resumed, schedule-run; acts on many jobs: retry-started, retry-done, retry-stopping, retry-stopped and the like; loss-accepted",
   }),
-  evidence: z.string(),
-  by: z.string().meta({ description: "The name of the API key, or where it was done." }),
+  count: z.int().nullable().meta({ description: "How many jobs; null for what is not about many." }),
+  evidence: z.string().meta({ description: "Why, or how they know; empty if no reason was given." }),
+  by: z.string().meta({ description: BY }),
 });
 export type AuditEntry = Readonly<z.output<typeof auditEntrySchema>>;
 
-/** Who resolved which doubt, deleted which jobs or accepted which loss, the latest first. */
-export async function readAuditLog(queues: readonly QueueStore[], limit: number): Promise<AuditEntry[]> {
+/** What somebody did to one job. */
+export const recordedSchema = z.object({
+  at: z.iso.datetime(),
+  as: z.string(),
+  effect: z.string().nullable(),
+  by: z.string().meta({ description: BY }),
+  reason: z.string().meta({ description: "Empty if none was given." }),
+  actId: z.string().nullable().meta({ description: "The act on many jobs that it was part of." }),
+  text: z.string().meta({
+    description: "The same as a sentence.",
+    examples: ["cancelled with key ops-night: bad deploy 7f3a"],
+  }),
+});
+export type Recorded = Readonly<z.output<typeof recordedSchema>>;
+
+/** How many entries one call searches in each queue's log. */
+const SEARCHED_MAX = 20_000;
+const READ_AT_ONCE = 1_000;
+
+/** Who did what, the latest first. @param jobId only what was done to this job, as far as one call may search */
+export async function readAuditLog(
+  queues: readonly QueueStore[],
+  limit: number,
+  jobId?: string,
+): Promise<AuditEntry[]> {
   const read = async (store: QueueStore) => {
-    const entries = await store.client.xrevrange(store.keys.audit, "+", "-", "COUNT", limit);
-    return entries.map(([id, fields]) => entryOf(store, id, fields));
+    const found: AuditEntry[] = [];
+    const step = jobId === undefined ? limit : READ_AT_ONCE;
+    let last = "+";
+    for (let searched = 0; searched < SEARCHED_MAX && found.length < limit; searched += step) {
+      const entries = await store.client.xrevrange(store.keys.audit, last, "-", "COUNT", step);
+      const wanted =
+        jobId === undefined ? entries : entries.filter(([, fields]) => fieldOf(fields, "job") === jobId);
+      found.push(...wanted.map(([id, fields]) => entryOf(store, id, fields)));
+      const oldest = entries.at(-1);
+      if (oldest === undefined || entries.length < step || jobId === undefined) break;
+      last = `(${oldest[0]}`;
+    }
+    return found;
   };
   const logs = await inTime(Promise.all(queues.map(read)));
   return logs
@@ -36,26 +89,46 @@ export async function readAuditLog(queues: readonly QueueStore[], limit: number)
 
 const ENTRIES_MAX = 100_000;
 
-/** @param entry its evidence is stored as it is */
-export async function appendToAuditLog(
-  { client, keys }: QueueStore,
-  entry: { readonly job?: string; readonly as: string; readonly evidence: string; readonly by: string },
-): Promise<void> {
-  const fields = Object.entries({ job: "", dedupKey: "", effect: "", ...entry }).flat();
+interface NewEntry {
+  readonly job?: string;
+  readonly schedule?: string;
+  readonly count?: number;
+  readonly as: string;
+  /** As it is stored. */
+  readonly evidence: string;
+  readonly by: string;
+}
+
+/** Writes a line in a queue's audit log. */
+export async function appendToAuditLog({ client, keys }: QueueStore, entry: NewEntry): Promise<void> {
+  const fields = Object.entries({ job: "", dedupKey: "", effect: "", ...entry }).flatMap(([name, value]) => [
+    name,
+    String(value),
+  ]);
   await client.xadd(keys.audit, "MAXLEN", "~", ENTRIES_MAX, "*", ...fields);
 }
 
 function entryOf(store: QueueStore, id: string, fields: readonly string[]): AuditEntry {
-  const field = (name: string) => fields[fields.indexOf(name) + 1] ?? "";
+  const field = (name: string) => fieldOf(fields, name);
+  const count = field("count");
   const stored = { dedupKey: field("dedupKey"), name: field("effect") };
   return {
     at: isoTime(Number(id.slice(0, id.indexOf("-")))),
     jobId: field("job"),
     effect: effectName(store, stored),
+    queue: store.queue === INTERNAL_QUEUE ? "" : queueOfPartition(store.queue),
+    schedule: field("schedule"),
     as: field("as"),
+    count: count === "" ? null : Number(count),
     evidence: decryptedOrWhyNot(() => decryptEffectText(store, stored, "evidence", field("evidence"))),
     by: field("by"),
   };
+}
+
+/** At even places are names: a value can read like one. */
+function fieldOf(fields: readonly string[], name: string): string {
+  const at = fields.findIndex((text, index) => index % 2 === 0 && text === name);
+  return at < 0 ? "" : (fields[at + 1] ?? "");
 }
 
 const NO_EFFECT = { dedupKey: "", name: "" };
@@ -63,8 +136,30 @@ const NO_EFFECT = { dedupKey: "", name: "" };
 interface RecordedAct {
   readonly id: string;
   readonly act: Pick<ActPayload, "act" | "filter" | "reason" | "by">;
-  readonly outcome: "started" | "done" | "stopped";
+  readonly outcome: "started" | "done" | "stopping" | "stopped";
   readonly progress?: Pick<ActProgress, "total" | "done" | "skipped"> | undefined;
+}
+
+/** A reason as it is stored. */
+export function storedReason(store: QueueStore, reason: string | undefined): string {
+  return encryptEffectText(store, NO_EFFECT, "evidence", reason ?? "");
+}
+
+/** What people did to a job, as it is kept with the job. */
+export function recordedOf(store: QueueStore, acts: readonly KeptAct[]): Recorded[] {
+  return acts.map(({ at, as, by, actId, ...stored }) => {
+    const ofEffect = { dedupKey: stored.dedupKey, name: stored.effect };
+    const reason = decryptedOrWhyNot(() => decryptEffectText(store, ofEffect, "evidence", stored.evidence));
+    const effect = stored.effect === "" ? null : effectName(store, ofEffect);
+    const what = effect === null ? as : `${effect} resolved as ${as}`;
+    const text = `${what} ${byText(by)}${reason === "" ? "" : `: ${reason}`}`;
+    return { at: nearestTime(at), as, effect, by, reason, actId, text };
+  });
+}
+
+function byText(by: string): string {
+  if (by === "API") return "over the API";
+  return /^[A-Za-z0-9._-]+$/.test(by) ? `with key ${by}` : `by ${by}`;
 }
 
 /** Writes down what an act on many jobs has done, and why. */
@@ -83,5 +178,6 @@ export async function recordAct(
     "evidence",
     `${describeFilter(filter)}${counts}: ${reason}`,
   );
-  await appendToAuditLog(store, { job: id, as: `${act.act}-${outcome}`, evidence, by });
+  const count = progress === undefined ? {} : { count: progress.done };
+  await appendToAuditLog(store, { job: id, as: `${act.act}-${outcome}`, evidence, by, ...count });
 }

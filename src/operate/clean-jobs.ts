@@ -72,5 +72,5 @@ async function record(
   const store = stores.of(queue);
   const text = `${count} ${count === 1 ? "job" : "jobs"} deleted: ${describeFilter(filter)}`;
   const evidence = encryptEffectText(store, { dedupKey: "", name: "" }, "evidence", text);
-  await appendToAuditLog(store, { as: "deleted", evidence, by });
+  await appendToAuditLog(store, { as: "deleted", evidence, by, count });
 }

@@ -4,15 +4,19 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import { jobNotFound } from "../job/job-id.ts";
 import { nearestTime } from "../lib/iso-time.ts";
-import { readIdentity } from "../queue/job-record.ts";
+import { readIdentity, readSubmission } from "../queue/job-record.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
+import { submitted } from "../status/submitted.ts";
 import type { Events } from "../telemetry/events.ts";
 
 /** An effect in doubt: nobody can know whether it happened. */
 export interface Doubt {
   readonly jobId: string;
+  /** Null where the retention has removed the job. */
+  readonly type: string | null;
+  readonly idempotencyKey: string | null;
   /** The effect's name, with `/index` if it has one. */
   readonly effect: string;
   /** The effect's identity downstream; null if its name cannot be decrypted. */
@@ -59,9 +63,12 @@ async function readDoubt(store: QueueStore, member: string): Promise<Doubt | und
   // It was resolved after the list was read.
   if (json === null) return undefined;
   const entry = entryIn(json);
+  const { type, envelope } = await readSubmission(store, entry.job);
   const effect = effectName(store, { dedupKey, name });
   return {
     jobId: entry.job,
+    type,
+    idempotencyKey: envelope === null ? null : submitted(store, entry.job, envelope).idempotencyKey,
     effect,
     effectKey: isEncryptedName(effect) ? null : effectKeyOf(dedupKey, effect),
     queue: queueOfPartition(queue),

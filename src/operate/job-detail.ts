@@ -8,6 +8,7 @@ import { listedJobSchema } from "../status/job-status.ts";
 import { optionsIn, type ReadStatus } from "../status/read-status.ts";
 import { Reading } from "../status/readable.ts";
 import { submitted } from "../status/submitted.ts";
+import { recordedOf, recordedSchema } from "./audit-log.ts";
 
 const instant = z.iso.datetime();
 
@@ -34,6 +35,9 @@ export const jobDetailSchema = listedJobSchema.extend({
       }),
     )
     .meta({ description: "The latest 50 attempts that failed, in order." }),
+  record: z
+    .array(recordedSchema)
+    .meta({ description: "The latest 20 things that somebody did to it, in order." }),
   logs: z.array(z.string()).meta({ description: "The latest 100 lines that its handler logged." }),
 });
 export type JobDetail = Readonly<z.output<typeof jobDetailSchema>>;
@@ -74,6 +78,7 @@ export async function readDetail(
       startedAt: reading.time("attempts", attempt.startedAt, status.submittedAt),
       endedAt: reading.time("attempts", attempt.endedAt, status.submittedAt),
     })),
+    record: recordedOf(store, record.acts),
     logs: [...record.logs],
   };
 }

@@ -1,13 +1,10 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
-import { deleteJob } from "../effect/delete-job.ts";
 import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
-import { retryJob } from "../effect/retry-job.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { jobNotFound, queueOfId } from "../job/job-id.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
-import { cancelJob } from "../queue/cancel-job.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
 import { readLayouts } from "../queue/layouts.ts";
@@ -18,17 +15,27 @@ import { connectRedis } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createSubmitter, type Submitter } from "../submit/submitter.ts";
-import { createEvents } from "../telemetry/events.ts";
+import { createEvents, type RecordedAct } from "../telemetry/events.ts";
 import { internalApplication } from "./act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts.ts";
-import { type AuditEntry, readAuditLog } from "./audit-log.ts";
+import { type Act, type AuditEntry, LIBRARY, readAuditLog, storedReason } from "./audit-log.ts";
 import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "./clean-jobs.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
+import {
+  type DoubtFilter,
+  findDoubts,
+  isNarrow,
+  type ManyDoubts,
+  type ManyResolved,
+  type ResolveOne,
+  resolveMany,
+} from "./doubts-many.ts";
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
 import { type History, type HistoryQuery, readHistory } from "./history.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
-import type { JobFilter } from "./job-filter.ts";
+import { describeFilter, type JobFilter } from "./job-filter.ts";
 import { type JobTotal, openJobLists } from "./job-lists.ts";
+import { openJobOperator, storeOf } from "./job-operator.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
 import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues.ts";
 import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
@@ -57,21 +64,22 @@ export interface Operator {
    *
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`
    */
-  retry(id: string): Promise<void>;
+  retry(id: string, act?: Act): Promise<void>;
   /**
    * Cancels a job: a waiting one at once; a running one by aborting its attempt.
    *
    * @returns `cancelled` if the job has ended
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
    */
-  cancel(id: string): Promise<"cancelled" | "cancelling">;
+  cancel(id: string, act?: Act): Promise<"cancelled" | "cancelling">;
   /**
    * Deletes a job that has ended, as the retention would: its idempotency key and its effects are remembered.
    *
    * @param by who, for the audit log
+   * @param reason why, for the audit log @default no reason
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
    */
-  delete(id: string, by: string): Promise<void>;
+  delete(id: string, by: string, reason?: string): Promise<void>;
   /** Counts jobs that match and have ended, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` */
   countEnded(filter: JobFilter): Promise<JobTotal>;
   /**
@@ -82,8 +90,8 @@ export interface Operator {
   clean(query: CleanQuery): Promise<Cleaned>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
-  /** Lists effects in doubt, the oldest first. */
-  doubts(offset: number, limit: number): Promise<Doubt[]>;
+  /** Lists effects in doubt that match, the oldest first. */
+  doubts(offset: number, limit: number, filter?: DoubtFilter): Promise<Doubt[]>;
   doubtCounts(): Promise<ReadonlyMap<string, DoubtCount>>;
   /**
    * Resolves an effect in doubt. If its job waits for that, the job continues.
@@ -92,6 +100,12 @@ export interface Operator {
    * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
    */
   resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob>;
+  /**
+   * Resolves many effects in doubt with one piece of evidence, at most 1,000 a call: call it again, with `before`, while some remain.
+   *
+   * @throws HoldfastError `INVALID_REQUEST`
+   */
+  resolveMany(request: ManyDoubts): Promise<ManyResolved>;
   /**
    * Accepts that Redis has lost data that it acknowledged: jobs are claimed again, and effects begin.
    *
@@ -113,8 +127,14 @@ export interface Operator {
   readonly queues: QueueOperator;
   /** Pause and resume schedules. */
   readonly schedules: ScheduleOperator;
-  /** Who resolved which doubt, deleted which jobs or accepted which loss, the latest first. */
-  auditTrail(limit: number): Promise<AuditEntry[]>;
+  /** Who did what, the latest first. */
+  auditTrail(limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
+}
+
+/** Which entries of the audit log. */
+export interface AuditFilter {
+  readonly jobId?: string | undefined;
+  readonly queue?: string | undefined;
 }
 
 export interface KnownNames {
@@ -170,35 +190,19 @@ export function openOperator(
   const readStatus = openStatusReader(stores);
   const lists = openJobLists(stores, application);
   const partitions = () => stores.partitionsOf(queues);
+  const acted = (act: RecordedAct) => void events.emit("act.recorded", act);
   const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
+  const resolveOne: ResolveOne = (id, effect, resolution) =>
+    resolveDoubt(storeOf(stores, id), id, effect, resolution);
   return {
     list: (query) => inTime(listJobs(lists, query)),
     detail: (id) => readDetail(stores, application.jobs, readStatus, id),
-    async retry(id) {
-      const outcome = await inTime(retryJob(storeOf(stores, id), id));
-      if (outcome === "missing") throw jobNotFound();
-      if (outcome === "not-failed")
-        throw new HoldfastError("JOB_NOT_FAILED", "Only a failed job can be retried");
-    },
-    async cancel(id) {
-      const outcome = await inTime(cancelJob(storeOf(stores, id), id));
-      if (outcome === "missing") throw jobNotFound();
-      if (outcome === "ended")
-        throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
-      return outcome;
-    },
-    async delete(id, by) {
-      const outcome = await inTime(deleteJob(storeOf(stores, id), id, { by }));
-      if (outcome === "missing") throw jobNotFound();
-      if (outcome === "not-ended")
-        throw new HoldfastError("JOB_NOT_ENDED", "Only a job that has ended can be deleted; cancel it first");
-      if (outcome === "in-doubt")
-        throw new HoldfastError("JOB_IN_DOUBT", "An effect of the job is in doubt; resolve it first");
-    },
     countEnded: (filter) => inTime(lists.count(filter, endedStates)),
-    clean: (query) => inTime(cleanJobs(stores, lists, query)),
+    ...openJobOperator(stores, lists, acted),
     failures: () => inTime(readFailureGroups(partitions())),
-    async doubts(offset, limit) {
+    async doubts(offset, limit, filter) {
+      if (filter !== undefined && isNarrow(filter))
+        return (await inTime(findDoubts(partitions(), filter))).found.slice(offset, offset + limit);
       const lists = await inTime(
         Promise.all(partitions().map((store) => listDoubts(store, 0, offset + limit))),
       );
@@ -213,15 +217,28 @@ export function openOperator(
       );
       return new Map(await inTime(Promise.all(counts)));
     },
-    resolve: async (id, effect, resolution) =>
-      await inTime(resolveDoubt(storeOf(stores, id), id, effect, resolution)),
+    async resolve(id, effect, resolution) {
+      const fate = await inTime(resolveDoubt(storeOf(stores, id), id, effect, resolution));
+      const { as, by, evidence: reason } = resolution;
+      acted({ as, jobId: id, effect, by, reason });
+      return fate;
+    },
+    async resolveMany(request) {
+      const answer = await inTime(resolveMany(partitions(), resolveOne, request));
+      const { as, by, evidence: reason } = request;
+      if (answer.resolved > 0) acted({ as, by, reason, count: answer.resolved });
+      return answer;
+    },
     async acceptLoss(acceptance) {
       const accept = async (store: QueueStore) => {
         const since = await acceptLoss(store, acceptance);
         return since === undefined ? [] : [store.queue];
       };
       const all = [...partitions(), stores.of(INTERNAL_QUEUE)];
-      return (await inTime(Promise.all(all.map(accept)))).flat();
+      const accepted = (await inTime(Promise.all(all.map(accept)))).flat();
+      const { by, evidence: reason } = acceptance;
+      for (const queue of accepted) acted({ as: "loss-accepted", queue, by, reason });
+      return accepted;
     },
     async knownNames() {
       const memory = await inTime(readQueueMemory(stores.client, settings.HOLDFAST_PREFIX));
@@ -240,11 +257,19 @@ export function openOperator(
     acts: openActOperator({
       stores,
       lists,
+      acted,
       submit: (...submission) => submitAct().then((submit) => submit(...submission)),
     }),
-    queues: inTimeAll(openQueueOperator(stores, queues)),
-    schedules: openScheduleOperator(stores, application.schedules, settings),
-    auditTrail: (limit) => readAuditLog([...partitions(), stores.of(INTERNAL_QUEUE)], limit),
+    queues: inTimeAll(openQueueOperator(stores, queues, acted)),
+    schedules: openScheduleOperator(stores, application.schedules, settings, acted),
+    async auditTrail(limit, { jobId, queue } = {}) {
+      if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
+      const internal = stores.of(INTERNAL_QUEUE);
+      if (jobId !== undefined)
+        return await readAuditLog([...new Set([storeOf(stores, jobId), internal])], limit, jobId);
+      const logs = queue === undefined ? [...partitions(), internal] : stores.partitionsOf([queue]);
+      return await readAuditLog(logs, limit);
+    },
   };
 }
 
@@ -258,14 +283,7 @@ function inTimeAll(operator: QueueOperator): QueueOperator {
     list: () => inTime(operator.list()),
     show: (name) => inTime(operator.show(name)),
     pause: (name, act) => inTime(operator.pause(name, act)),
-    resume: (name) => inTime(operator.resume(name)),
+    resume: (name, act) => inTime(operator.resume(name, act)),
     limit: (name, limits, by) => inTime(operator.limit(name, limits, by)),
   };
-}
-
-/** The store of a job's queue, even if no job of the application names that queue any more. */
-function storeOf(stores: QueueStores, id: string): QueueStore {
-  const queue = queueOfId(id);
-  if (queue === undefined) throw jobNotFound();
-  return stores.of(queue);
 }

@@ -16,6 +16,8 @@ import {
 import type { QueueStores } from "../queue/queue-store.ts";
 import { readWholeBacklog } from "../queue/read-backlog.ts";
 import { redisNow } from "../redis/clock.ts";
+import type { RecordedAct } from "../telemetry/events.ts";
+import { type Act, appendToAuditLog, LIBRARY, storedReason } from "./audit-log.ts";
 import { pauseSchema } from "./overview.ts";
 
 const instant = z.iso.datetime();
@@ -66,7 +68,7 @@ export interface QueueOperator {
    * @param reason kept with the pause, and shown with it
    */
   pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<QueueView>;
-  resume(name: string): Promise<QueueView>;
+  resume(name: string, act?: Act): Promise<QueueView>;
   /**
    * Limits a queue by hand, in place of what the application declares; without any limit, the declared ones count again.
    *
@@ -75,7 +77,11 @@ export interface QueueOperator {
   limit(name: string, limits: WantedLimits, by: string): Promise<QueueView>;
 }
 
-export function openQueueOperator(stores: QueueStores, queues: readonly string[]): QueueOperator {
+export function openQueueOperator(
+  stores: QueueStores,
+  queues: readonly string[],
+  acted: (act: RecordedAct) => void,
+): QueueOperator {
   function partitionsOf(name: string): Partitions {
     const [first, ...others] = queues.includes(name) ? stores.partitionsOf([name]) : [];
     if (first !== undefined) return [first, ...others];
@@ -113,11 +119,13 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
     async pause(name, act) {
       await pauseQueue(partitionsOf(name), { ...act, at: await redisNow(stores.client) });
       await addMark(stores.of(name), { kind: "paused", text: act.reason, by: act.by });
+      await record(name, { as: "paused", ...act });
       return await show(name);
     },
-    async resume(name) {
+    async resume(name, { reason, by } = { by: LIBRARY }) {
       await resumeQueue(partitionsOf(name));
-      await addMark(stores.of(name), { kind: "resumed", text: "", by: "" });
+      await addMark(stores.of(name), { kind: "resumed", text: reason ?? "", by });
+      await record(name, { as: "resumed", reason, by });
       return await show(name);
     },
     async limit(name, limits, by) {
@@ -128,9 +136,16 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
       await overrideLimits(partitions, override);
       const text = override === undefined ? "as declared" : limitsText(override);
       await addMark(stores.of(name), { kind: "limited", text, by });
+      await record(name, { as: "limited", reason: text, by });
       return await show(name);
     },
   };
+
+  async function record(name: string, { as, reason, by }: Act & { readonly as: string }): Promise<void> {
+    const [store] = partitionsOf(name);
+    await appendToAuditLog(store, { as, evidence: storedReason(store, reason), by });
+    acted({ as, queue: name, by, reason });
+  }
 
   async function overrideOf({ concurrency, rate }: WantedLimits, by: string): Promise<Override | undefined> {
     if (concurrency === undefined && rate === undefined) return undefined;

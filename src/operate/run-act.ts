@@ -29,7 +29,7 @@ import {
   boundedFilter,
   phasesOf,
 } from "./act-on-many.ts";
-import { recordAct } from "./audit-log.ts";
+import { recordAct, storedReason } from "./audit-log.ts";
 import { describeFilter, type JobFilter } from "./job-filter.ts";
 import type { JobLists } from "./job-lists.ts";
 
@@ -166,8 +166,9 @@ class ActRun {
   async #act({ id, reason, finishedAt }: MatchingJob): Promise<"done" | "done-before" | "not-possible"> {
     const { act, before } = this.#attempt.payload;
     const store = this.#tools.stores.of(queueOfId(id) ?? "");
+    const recorded = this.#recorded(store);
     if (act === "cancel") {
-      const outcome = await cancelJob(store, id);
+      const outcome = await cancelJob(store, id, recorded);
       return outcome === "cancelled" || outcome === "cancelling" ? "done" : "done-before";
     }
     if (act === "delete") {
@@ -177,7 +178,15 @@ class ActRun {
     }
     // It has failed again since.
     if (finishedAt >= before) return "done-before";
-    return (await retryJob(store, id, { reason, before })) === "retried" ? "done" : "done-before";
+    return (await retryJob(store, id, { reason, before, act: recorded })) === "retried"
+      ? "done"
+      : "done-before";
+  }
+
+  /** What each job keeps of this act. */
+  #recorded(store: QueueStore) {
+    const { by, reason } = this.#attempt.payload;
+    return { by, evidence: storedReason(store, reason), actId: this.#attempt.jobId };
   }
 
   async #save(changes: Partial<ActProgress>): Promise<void> {

@@ -1,9 +1,13 @@
 import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Schedule } from "../job/define-schedule.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { suggestion } from "../lib/did-you-mean.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
+import { inTime } from "../redis/redis-errors.ts";
 import { openScheduleReader, readSchedule, type ScheduleStatus } from "../schedule/schedule-status.ts";
+import type { RecordedAct } from "../telemetry/events.ts";
+import { type Act, appendToAuditLog, LIBRARY, storedReason } from "./audit-log.ts";
 
 /** An operator's hand on schedules. Each call fails with `SCHEDULE_NOT_FOUND` for one that the application does not have. */
 export interface ScheduleOperator {
@@ -13,7 +17,9 @@ export interface ScheduleOperator {
    * @param act the reason is kept with the pause, and shown with it
    */
   pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<ScheduleStatus>;
-  resume(name: string): Promise<ScheduleStatus>;
+  resume(name: string, act?: Act): Promise<ScheduleStatus>;
+  /** Writes down that a schedule's job was run out of turn. */
+  recordRun(name: string, jobId: string, act: Act): Promise<void>;
 }
 
 /** How many of the next ticks an answer has. */
@@ -23,6 +29,7 @@ export function openScheduleOperator(
   stores: QueueStores,
   schedules: readonly Schedule[],
   settings: Settings,
+  acted: (act: RecordedAct) => void,
 ): ScheduleOperator {
   const reader = openScheduleReader(stores, settings);
 
@@ -40,12 +47,25 @@ export function openScheduleOperator(
     async pause(name, act) {
       const schedule = find(name);
       await reader.pauses.pause(name, act);
+      await record(name, { as: "schedule-paused", ...act });
       return await readSchedule(reader, schedule, NEXT_SHOWN);
     },
-    async resume(name) {
+    async resume(name, act = { by: LIBRARY }) {
       const schedule = find(name);
       await reader.pauses.resume(name);
+      await record(name, { as: "schedule-resumed", ...act });
       return await readSchedule(reader, schedule, NEXT_SHOWN);
     },
+    recordRun: (name, jobId, act) => record(name, { as: "schedule-run", job: jobId, ...act }),
   };
+
+  async function record(
+    schedule: string,
+    { reason, ...act }: Act & { readonly as: string; readonly job?: string },
+  ): Promise<void> {
+    const store = stores.of(INTERNAL_QUEUE);
+    await inTime(appendToAuditLog(store, { ...act, schedule, evidence: storedReason(store, reason) }));
+    const { job, as, by } = act;
+    acted({ as, schedule, by, reason, ...(job !== undefined && { jobId: job }) });
+  }
 }

@@ -1,16 +1,26 @@
 import { formatFailure } from "../job/failure.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { endByHandLua } from "./includes.ts";
+import { endByHandLua, recordActLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
+import type { StoredAct } from "./stored-acts.ts";
 
 export type CancelOutcome = "cancelled" | "cancelling" | "ended" | "missing";
 
-const script = loadScript(import.meta.url, "cancel.lua", nowLua, endByHandLua);
+const script = loadScript(import.meta.url, "cancel.lua", nowLua, endByHandLua, recordActLua);
 const CANCELLED = formatFailure({ code: "CANCELLED", message: "Cancelled by an operator", retryable: false });
 
-/** Ends a waiting job, and notifies the worker of an active one. */
-export async function cancelJob({ client, keys }: QueueStore, jobId: string): Promise<CancelOutcome> {
-  const args = [keys.start, jobId, CANCELLED, keys.cancelChannel];
+/**
+ * Ends a waiting job, and notifies the worker of an active one.
+ *
+ * @param act who does it, and why; none where it repeats what somebody did
+ */
+export async function cancelJob(
+  { client, keys }: QueueStore,
+  jobId: string,
+  act?: StoredAct,
+): Promise<CancelOutcome> {
+  const recorded = act === undefined ? "" : JSON.stringify(act);
+  const args = [keys.start, jobId, CANCELLED, keys.cancelChannel, recorded];
   return (await script.run(client, [keys.job(jobId)], args)) as CancelOutcome;
 }

@@ -7,6 +7,7 @@
   KEYS[1] the job; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] the reason, as it is stored with the job
   ARGV[4] channel of the queue's cancellations, in the same slot
+  ARGV[5] who cancels it and why, as JSON; empty where nobody does
 
   Returns "cancelled", "cancelling", "ended" or "missing"
 ]]
@@ -17,6 +18,7 @@ if hasEnded(state) then return "ended" end
 if state == "active" then
   redis.call("HSET", KEYS[1], "defa", reason)
   redis.call("SPUBLISH", ARGV[4], id)
+  recordAct(prefix, id, ARGV[5], "cancelling")
   return "cancelling"
 end
 
@@ -37,4 +39,5 @@ local lane = laneOf(prefix, id)
 if lane then leaveLane(prefix, id, lane, now) end
 cancelFlow(KEYS[1])
 failChild(prefix, id, reason, now)
+recordAct(prefix, id, ARGV[5], "cancelled")
 return "cancelled"

@@ -26,4 +26,6 @@ export const placeInFlowLua =
 export const tagsLua = loadInclude(import.meta.url, "tags.lua");
 export const removeEndedJobLua =
   jobStateLua + enqueue + tagsLua + loadInclude(import.meta.url, "remove-ended-job.lua");
+/** After `nowLua` and what reads a job's state. */
+export const recordActLua = loadInclude(import.meta.url, "record-act.lua");
 export const retryFailedJobLua = endByHandLua + loadInclude(import.meta.url, "retry-failed-job.lua");

@@ -1,6 +1,7 @@
 import { type AttemptRecord, attemptRecords } from "./attempt-record.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { decryptedOrWhyNot, unlessWrongType } from "./readable.ts";
+import { type KeptAct, keptActs } from "./stored-acts.ts";
 
 /** What is stored of a job beside its status. Texts may be absent, and anything. */
 export interface JobRecord {
@@ -15,6 +16,8 @@ export interface JobRecord {
   readonly worker: string | undefined;
   /** The attempts that failed, the first first. */
   readonly attempts: readonly AttemptRecord[];
+  /** What people did to it, the first first. */
+  readonly acts: readonly KeptAct[];
   /** What its handler logged. */
   readonly logs: readonly string[];
 }
@@ -40,6 +43,7 @@ export async function readJobRecord(store: QueueStore, id: string): Promise<JobR
       message: decryptedOrWhyNot(() => store.decryptText(id, "attempt", record.message)),
       trace: decryptedOrWhyNot(() => store.decryptText(id, "trace", record.trace)),
     })),
+    acts: keptActs(fields.acts),
     logs: (logs ?? []).map((line) => decryptedOrWhyNot(() => store.decryptText(id, "log", line))),
   };
 }
@@ -47,6 +51,16 @@ export async function readJobRecord(store: QueueStore, id: string): Promise<JobR
 /** Reads the JSON of a job's envelope, perhaps encrypted; null where there is none. */
 export async function readEnvelopeJson({ client, keys }: QueueStore, id: string): Promise<string | null> {
   return await client.hget(keys.job(id), "data").catch(unlessWrongType);
+}
+
+/** Reads a job's type and the JSON of its envelope; null where the job is gone. */
+export async function readSubmission(
+  { client, keys }: QueueStore,
+  id: string,
+): Promise<{ readonly type: string | null; readonly envelope: string | null }> {
+  const fields = await client.hmget(keys.job(id), "name", "data").catch(unlessWrongType);
+  const [type = null, envelope = null] = fields ?? [];
+  return { type, envelope };
 }
 
 /** Reads a job's type and deduplication key; null where the job is gone, or has asked for no effect. */

@@ -388,3 +388,26 @@ describe("the console", () => {
     expect(complaints).toEqual([]);
   });
 });
+
+// Last: other tests look at doubts.
+describe("several doubts", () => {
+  it("resolves several doubts with one piece of evidence, found by type", async () => {
+    const { doubts } = await ask<{ doubts: { type: string; jobId: string }[] }>("doubts?limit=200");
+    const type = doubts[0]?.type ?? "";
+    const count = doubts.filter((doubt) => doubt.type === type).length;
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open(`doubts?type=${type}`);
+    await page.getByText(`${count} effects in doubt, oldest first`).waitFor();
+    for (const row of [1, 2]) await page.getByRole("row").nth(row).getByRole("checkbox").press("Space");
+    await page.getByRole("button", { name: "Resolve 2…" }).click();
+    await page.getByText("It happened.").click();
+    await page.getByLabel("Evidence").fill("In the export of 12:00");
+
+    await page.getByRole("button", { name: "Resolve 2 as done" }).click();
+
+    await page.getByText("2 effects resolved as done").waitFor();
+    const { record } = await ask<{ record: { text: string }[] }>(`jobs/${doubts[0]?.jobId}`);
+    expect(record).toMatchObject([{ text: expect.stringContaining("In the export of 12:00") }]);
+    expect(complaints).toEqual([]);
+  });
+});

@@ -384,7 +384,7 @@ describe("the operator's calls of a client", () => {
     expect((await failureOf(client.stopAct(actId))).code).toBe("JOB_ENDED");
     await client.retry(failed);
     expect((await failureOf(client.retry(delayed))).code).toBe("JOB_NOT_FAILED");
-    expect(await client.cancel(delayed)).toBe("cancelled");
+    expect(await client.cancel(delayed, { reason: "not wanted" })).toBe("cancelled");
     expect((await failureOf(client.cancel(delayed))).code).toBe("JOB_ENDED");
 
     expect(await client.doubts({ limit: 5 })).toMatchObject([{ jobId: doubtful, effect: "send" }]);
@@ -393,6 +393,8 @@ describe("the operator's calls of a client", () => {
     expect(await client.wait(doubtful)).toMatchObject({ result: { messageId: "<1@shop>" } });
     expect(await client.auditTrail()).toMatchObject([
       { jobId: doubtful, as: "done" },
+      { jobId: delayed, as: "cancelled", evidence: "not wanted" },
+      { jobId: failed, as: "retried" },
       { jobId: actId, as: "delete-done" },
       { jobId: actId, as: "delete-started" },
     ]);

@@ -245,3 +245,57 @@ describe("resolving a doubt over HTTP", () => {
     });
   });
 });
+
+describe("what is done by hand", () => {
+  const reason = "bad deploy 7f3a";
+
+  it("is on record: with the job, and in the audit log by job and by queue", async () => {
+    const id = await submit("recorded", "succeed");
+    await call("POST", `/jobs/${id}/cancel`, { reason });
+    await call("POST", `/jobs/${id}/retry`);
+    await call("POST", "/queues/default/pause", { reason: "a look" });
+    await call("POST", "/queues/default/resume");
+    await call("PUT", "/queues/default/limits", { concurrency: 5 });
+    await call("PUT", "/queues/default/limits", {});
+
+    const { body: detail } = await call("GET", `/jobs/${id}`);
+    expect(detail.record).toMatchObject([
+      {
+        as: "cancelled",
+        by: "API",
+        reason,
+        effect: null,
+        actId: null,
+        text: `cancelled over the API: ${reason}`,
+      },
+      { as: "retried", reason: "" },
+    ]);
+    const { body: ofJob } = await call("GET", `/audit?jobId=${id}`);
+    expect(ofJob.entries).toMatchObject([
+      { jobId: id, as: "retried", queue: "default", count: null },
+      { jobId: id, as: "cancelled", evidence: reason },
+    ]);
+    const { body: ofQueue } = await call("GET", "/audit?queue=default&limit=4");
+    expect(ofQueue.entries.map(({ as, evidence }: Record<string, string>) => [as, evidence])).toEqual([
+      ["limited", "as declared"],
+      ["limited", "5 at a time"],
+      ["resumed", ""],
+      ["paused", "a look"],
+    ]);
+    expect(await call("GET", "/audit?queue=nothing")).toMatchObject({ status: 404 });
+    await withWorker(() => inState(id, "completed"));
+  });
+
+  it("stays with the job for the newest 20 only", async () => {
+    const id = await submit("often", "succeed");
+    for (let n = 0; n < 12; n += 1) {
+      await call("POST", `/jobs/${id}/cancel`, { reason: `no ${n}` });
+      await call("POST", `/jobs/${id}/retry`);
+    }
+    const { body } = await call("GET", `/jobs/${id}`);
+    expect(body.record).toHaveLength(20);
+    expect(body.record[0].text).toBe("cancelled over the API: no 2");
+    await call("DELETE", `/jobs/${id}`);
+    await withWorker(() => inState(id, "completed"));
+  });
+});

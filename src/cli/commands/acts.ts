@@ -3,6 +3,7 @@ import type { ActStatus } from "../../operate/acts.ts";
 import { withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 import { table } from "../table.ts";
+import { username } from "../username.ts";
 
 interface Json {
   readonly json?: true;
@@ -31,7 +32,7 @@ export function addActsCommands(program: Command): void {
     .argument("<id>", "the act's id")
     .option("--json", "print it as JSON")
     .action(async (id: string, { json }: Json) => {
-      await withOperator(async (operator) => show([await operator.acts.stop(id)], json));
+      await withOperator(async (operator) => show([await operator.acts.stop(id, username())], json));
     });
 }
 

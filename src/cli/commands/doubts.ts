@@ -3,15 +3,17 @@ import type { ResolvedJob } from "../../effect/resolve-doubt.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Doubt } from "../../operate/doubts.ts";
 import { withOperator } from "../connections.ts";
+import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../doubt-filter-options.ts";
+import { importExport, type ManyOptions, resolveMatching } from "../doubts-many.ts";
+import { requireKnown } from "../known-names.ts";
 import { print, printHint } from "../output.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
 import { tableLines } from "../table.ts";
 import type { Lines } from "../text.ts";
 import { username } from "../username.ts";
 
-interface ResolveOptions {
+interface ResolveOptions extends ManyOptions {
   readonly as: string;
-  readonly evidence: string;
   readonly result?: string;
 }
 
@@ -20,26 +22,43 @@ const LISTED_MAX = 1_000;
 /** `holdfast doubts`. */
 export function addDoubtsCommands(program: Command): void {
   const doubts = program.command("doubts").description("list and resolve side effects in doubt");
-  addShowOptions(doubts.command("list"))
+  addDoubtFilter(addShowOptions(doubts.command("list")))
     .description("list side effects that may or may not have happened, oldest first")
     .action(list);
-  doubts
-    .command("resolve")
-    .description("resolve one, so that its job continues")
-    .argument("<id>", "the job's id")
-    .argument("<effect>", "the effect, as the list names it")
+  addManyOptions(doubts.command("resolve"))
+    .description("resolve one, or all that match, so that their jobs continue")
+    .argument("[id]", "the job's id, instead of a filter")
+    .argument("[effect]", "the effect, as the list names it")
     .requiredOption(
       "--as <done|not-done>",
       "done: it happened, and is not run again; not-done: it did not happen, and may run",
     )
     .requiredOption("--evidence <text>", "how you know; kept in the audit log")
-    .option("--result <json>", "what the effect would have returned; only with --as done")
+    .option("--result <json>", "of one: what the effect would have returned; only with --as done")
+    .option("--all", "instead of a filter: everything that is in doubt")
     .action(resolve);
+  addManyOptions(doubts.command("import"))
+    .description("resolve as done what a provider's export names by its effect key")
+    .argument("<file>", "a CSV file with a heading, or NDJSON: one JSON object a line")
+    .requiredOption("--evidence <text>", "what the export is; kept in the audit log with each")
+    .option("--column <name>", "only this column or field can hold effect keys; a.b is b inside a")
+    .option("--rest <not-done>", "resolve those that match the filter and are not in the export as not done")
+    .action(importExport);
 }
 
-async function list(options: ShowOptions): Promise<void> {
+/** The options of commands that act on many doubts. */
+function addManyOptions(command: Command): Command {
+  return addDoubtFilter(command)
+    .option("--dry-run", "print what would be done, and change nothing")
+    .option("--yes", "do not ask; needed without a terminal");
+}
+
+async function list({ json, watch, ...filters }: ShowOptions & DoubtFilterOptions): Promise<void> {
+  const filter = doubtFilterOf(filters);
+  const options = { json, watch };
   await withOperator(async (operator) => {
-    const read = () => operator.doubts(0, LISTED_MAX);
+    await requireKnown(operator, { type: filter.type });
+    const read = () => operator.doubts(0, LISTED_MAX, filter);
     const [first] = await show({ read, describe, json: (doubts) => doubts }, options);
     if (first !== undefined)
       printHint(
@@ -50,19 +69,37 @@ async function list(options: ShowOptions): Promise<void> {
 
 function describe(doubts: readonly Doubt[]): Lines {
   if (doubts.length === 0) return "nothing is in doubt";
-  const rows = doubts.map(({ jobId, effect, since, reason, report }) => [
+  const rows = doubts.map(({ jobId, type, idempotencyKey, effect, since, reason, report }) => [
     jobId,
+    type ?? "",
+    idempotencyKey ?? "",
     effect,
     since,
     reason + (report === null ? "" : ` (its worker reported ${report}, too late)`),
   ]);
-  return tableLines(["job", "effect", { heading: "since", leaves: 1 }, "why"], rows);
+  return tableLines(columns, rows);
 }
 
-async function resolve(id: string, effect: string, { as, evidence, result }: ResolveOptions): Promise<void> {
+const columns = [
+  "job",
+  { heading: "type", leaves: 3 },
+  { heading: "key", leaves: 2 },
+  "effect",
+  { heading: "since", leaves: 1 },
+  "why",
+];
+
+async function resolve(
+  id: string | undefined,
+  effect: string | undefined,
+  options: ResolveOptions,
+): Promise<void> {
+  const { as, evidence, result } = options;
   if (as !== "done" && as !== "not-done")
     throw new HoldfastError("USAGE", `--as: expected done or not-done, got "${as}"`);
   if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
+  if (id === undefined) return await resolveMatching({ ...options, as });
+  if (effect === undefined) throw new HoldfastError("USAGE", "expected <id> and <effect>, or a filter");
   const json = result === undefined ? undefined : compactJson(result);
   const resolution = { as, evidence, result: json, by: username() } as const;
   const job = await withOperator((operator) => operator.resolve(id, effect, resolution));

@@ -63,17 +63,18 @@ function bulk(command: Command, act: ActName, what: string): void {
 }
 
 async function actOnEach(act: ActName, ids: readonly string[], options: BulkOptions): Promise<void> {
-  const { wait: _, ...others } = options;
+  const { wait: _, reason, ...others } = options;
   if (Object.keys(others).length > 0)
     throw new HoldfastError(
       "USAGE",
       `jobs ${act}: expected either ids or a filter with its options, got both`,
     );
   await withOperator(async (operator) => {
+    const by = { by: username(), reason };
     const acts = {
-      retry: (id: string) => operator.retry(id).then(() => "retried"),
-      cancel: (id: string) => operator.cancel(id),
-      delete: (id: string) => operator.delete(id, username()).then(() => "deleted"),
+      retry: (id: string) => operator.retry(id, by).then(() => "retried"),
+      cancel: (id: string) => operator.cancel(id, by),
+      delete: (id: string) => operator.delete(id, by.by, reason).then(() => "deleted"),
     };
     for (const id of ids) {
       await printOutcome(id, () => acts[act](id));

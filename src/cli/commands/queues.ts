@@ -40,7 +40,9 @@ export function addQueuesCommands(program: Command): void {
     .description("let the jobs of a paused queue start again")
     .argument("<name>", "the queue")
     .option(...AS_JSON)
-    .action((name: string, { json }: Json) => withQueue(json, (operator) => operator.queues.resume(name)));
+    .action((name: string, { json }: Json) =>
+      withQueue(json, (operator) => operator.queues.resume(name, { by: username() })),
+    );
   queues
     .command("limit")
     .description("limit a queue over all workers, in place of what the application declares")

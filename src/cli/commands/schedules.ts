@@ -43,7 +43,9 @@ export function addSchedulesCommands(program: Command): void {
     .description("let a paused schedule tick again")
     .argument("<name>", "the schedule's name")
     .option("--json", "print the schedule as JSON")
-    .action((name: string, { json }: Json) => change(json, ({ schedules }) => schedules.resume(name)));
+    .action((name: string, { json }: Json) =>
+      change(json, ({ schedules }) => schedules.resume(name, { by: username() })),
+    );
 }
 
 interface Json {

@@ -5,6 +5,7 @@ import { malformed } from "../../lib/parse-json.ts";
 import { countOf } from "../../operate/act-matches.ts";
 import { actMembers, reasonSchema } from "../../operate/act-on-many.ts";
 import { actStatusSchema } from "../../operate/acts.ts";
+import { callerOf } from "../caller.ts";
 import { answer } from "../component.ts";
 import { readKeyHeader } from "../key-header.ts";
 import { parseInput } from "../parse-input.ts";
@@ -130,28 +131,24 @@ type ById = { Params: { id: string } };
 
 /** `/jobs/acts`: many jobs at once. */
 export function addActRoutes(server: FastifyInstance, { operator: { acts } }: ApiParts): void {
-  server.post(
-    "/jobs/acts",
-    { config: { scope: "operate" }, schema: startSchema },
-    async ({ body, raw, apiKey }, reply) => {
-      const { dryRun, reason, before, cursor, ...request } = parseInput(requestSchema, body);
-      if (dryRun) {
-        const preview = await acts.preview({
-          ...request,
-          cursor,
-          before: before === undefined ? undefined : Date.parse(before),
-        });
-        return { ...preview, count: countOf(preview.matching), before: isoTime(preview.before) };
-      }
-      if (reason === undefined) throw malformed([{ pointer: "/reason", message: "expected a text" }]);
-      const { id, duplicate } = await acts.start(
-        { ...request, reason },
-        apiKey?.name ?? "API",
-        readKeyHeader(raw),
-      );
-      return reply.code(202).send({ id, duplicate, statusUrl: `/jobs/acts/${id}` });
-    },
-  );
+  server.post("/jobs/acts", { config: { scope: "operate" }, schema: startSchema }, async (request, reply) => {
+    const { dryRun, reason, before, cursor, ...wanted } = parseInput(requestSchema, request.body);
+    if (dryRun) {
+      const preview = await acts.preview({
+        ...wanted,
+        cursor,
+        before: before === undefined ? undefined : Date.parse(before),
+      });
+      return { ...preview, count: countOf(preview.matching), before: isoTime(preview.before) };
+    }
+    if (reason === undefined) throw malformed([{ pointer: "/reason", message: "expected a text" }]);
+    const { id, duplicate } = await acts.start(
+      { ...wanted, reason },
+      callerOf(request),
+      readKeyHeader(request.raw),
+    );
+    return reply.code(202).send({ id, duplicate, statusUrl: `/jobs/acts/${id}` });
+  });
   server.get("/jobs/acts", { config: { scope: "read" }, schema: listSchema }, async ({ query }) => ({
     acts: await acts.list(parseInput(listQuerySchema, query).limit),
   }));
@@ -160,9 +157,7 @@ export function addActRoutes(server: FastifyInstance, { operator: { acts } }: Ap
     { config: { scope: "read" }, schema: readSchema },
     ({ params: { id } }) => acts.read(id),
   );
-  server.post<ById>(
-    "/jobs/acts/:id/stop",
-    { config: { scope: "operate" }, schema: stopSchema },
-    ({ params: { id } }) => acts.stop(id),
+  server.post<ById>("/jobs/acts/:id/stop", { config: { scope: "operate" }, schema: stopSchema }, (request) =>
+    acts.stop(request.params.id, callerOf(request)),
   );
 }

@@ -1,7 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { resolvedJobs } from "../../effect/resolve-doubt.ts";
+import { isoTime } from "../../lib/iso-time.ts";
 import { auditEntrySchema } from "../../operate/audit-log.ts";
+import type { Doubt } from "../../operate/doubts.ts";
+import { doubtFilterShape, RESOLVED_AT_ONCE_MAX } from "../../operate/doubts-many.ts";
+import { callerOf } from "../caller.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
@@ -9,11 +13,14 @@ import { problemResponses } from "../problem.ts";
 const PAGE_MAX = 200;
 
 const querySchema = z.strictObject({
+  ...doubtFilterShape,
   limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
   offset: z.coerce.number().int().min(0).max(100_000).default(0),
 });
 const doubtSchema = z.object({
   jobId: z.string(),
+  type: z.string().nullable().meta({ description: "Null where the retention has removed the job." }),
+  idempotencyKey: z.string().nullable(),
   effect: z.string().meta({ description: "With /index if the effect has one." }),
   effectKey: z.string().nullable().meta({
     description:
@@ -33,6 +40,12 @@ const pageSchema = z.object({ doubts: z.array(doubtSchema) });
 
 const auditQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
+  jobId: z.string().max(200).optional().meta({ description: "Only what was done to this job." }),
+  queue: z
+    .string()
+    .max(200)
+    .optional()
+    .meta({ description: "Only what was done in this queue; not with jobId." }),
 });
 const trailSchema = z.object({ entries: z.array(auditEntrySchema) });
 
@@ -46,6 +59,52 @@ const resolutionSchema = z
       .meta({ description: "What the effect would have returned; only with done." }),
   })
   .meta({ examples: [{ as: "done", evidence: "Seen in the recipient's mailbox" }] });
+
+const doubtIdSchema = z.strictObject({ jobId: z.string().max(200), effect: z.string().max(512) });
+const manySchema = z
+  .strictObject({
+    ids: z.array(doubtIdSchema).min(1).max(RESOLVED_AT_ONCE_MAX).optional(),
+    filter: z.strictObject(doubtFilterShape).optional(),
+    all: z.literal(true).optional().meta({ description: "Instead of ids or a filter: every doubt." }),
+    as: z.enum(["done", "not-done"]),
+    evidence: z
+      .string()
+      .min(1)
+      .max(2_000)
+      .meta({ description: "How you know. Kept in the audit log with each." }),
+    dryRun: z
+      .boolean()
+      .default(false)
+      .meta({ description: "Changes nothing, and answers what it is about." }),
+    before: z.iso
+      .datetime()
+      .optional()
+      .meta({
+        description: "`before` of the first call, while some remain: doubts from then on stay.",
+        examples: ["2026-11-24T15:00:00Z"],
+      }),
+  })
+  .meta({
+    examples: [
+      {
+        filter: { type: "invoice", effect: "charge" },
+        as: "done",
+        evidence: "In the provider's export of 12:00",
+        dryRun: true,
+      },
+    ],
+  });
+const manyResolvedSchema = z.object({
+  count: z.int().meta({ description: "How many it was about at the beginning of this call." }),
+  resolved: z.int(),
+  skipped: z
+    .array(doubtIdSchema.extend({ code: z.string() }))
+    .meta({ description: "Those that were no longer in doubt." }),
+  remaining: z.int().meta({ description: "Call again, with `before`, while this is above 0." }),
+  isExact: z.boolean().meta({ description: "If not, there are at least as many as the counts say." }),
+  before: z.iso.datetime(),
+  doubts: z.array(doubtSchema).meta({ description: "Of a dry run: at most 1,000 of them." }),
+});
 
 const resolvedSchema = z.object({
   id: z.string(),
@@ -71,11 +130,25 @@ const listDoubtsSchema = {
 
 const listAuditSchema = {
   operationId: "listAudit",
-  summary: "List who resolved which doubt",
+  summary: "List who did what",
+  description: "With `jobId`, the newest 20,000 entries of its queue are searched.",
   tags: ["operate"],
   querystring: z.toJSONSchema(auditQuerySchema, { io: "input" }),
   response: {
     200: { ...z.toJSONSchema(trailSchema), description: "Newest first." },
+    ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "QUEUE_NOT_FOUND", "STORE_UNAVAILABLE"),
+  },
+};
+
+const resolveManySchema = {
+  operationId: "resolveDoubts",
+  summary: "Resolve many effects in doubt with one piece of evidence",
+  description:
+    "Those named by `ids`, those that match `filter`, or `all`; at most 1,000 a call. Each becomes done or not done as by a call of its own. Safe to send again: what is resolved stays so.",
+  tags: ["operate"],
+  body: z.toJSONSchema(manySchema, { io: "input" }),
+  response: {
+    200: { ...z.toJSONSchema(manyResolvedSchema), description: "Resolved, or what would be." },
     ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
   },
 };
@@ -100,25 +173,43 @@ const resolveEffectSchema = {
   },
 };
 
-/** `GET /doubts`, `GET /audit`, `POST /jobs/:id/effects/:name/resolve`. */
+/** `GET /doubts`, `POST /doubts/resolve`, `GET /audit`, `POST /jobs/:id/effects/:name/resolve`. */
 export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts): void {
   server.get("/doubts", { config: { scope: "read" }, schema: listDoubtsSchema }, async ({ query }) => {
-    const { offset, limit } = parseInput(querySchema, query);
-    const doubts = await operator.doubts(offset, limit);
-    return { doubts: doubts.map(({ dedupKey: _, ...shown }) => shown) };
+    const { offset, limit, ...filter } = parseInput(querySchema, query);
+    return { doubts: (await operator.doubts(offset, limit, filter)).map(shown) };
   });
+  server.post(
+    "/doubts/resolve",
+    { config: { scope: "operate" }, schema: resolveManySchema },
+    async (request) => {
+      const { before, ...wanted } = parseInput(manySchema, request.body);
+      const by = callerOf(request);
+      const answer = await operator.resolveMany({
+        ...wanted,
+        by,
+        before: before === undefined ? undefined : Date.parse(before),
+      });
+      return { ...answer, before: isoTime(answer.before), doubts: answer.doubts.map(shown) };
+    },
+  );
   server.get("/audit", { config: { scope: "read" }, schema: listAuditSchema }, async ({ query }) => {
-    const { limit } = parseInput(auditQuerySchema, query);
-    return { entries: await operator.auditTrail(limit) };
+    const { limit, ...filter } = parseInput(auditQuerySchema, query);
+    return { entries: await operator.auditTrail(limit, filter) };
   });
   server.post<{ Params: { id: string; name: string } }>(
     "/jobs/:id/effects/:name/resolve",
     { config: { scope: "operate" }, schema: resolveEffectSchema },
-    async ({ params: { id, name: effect }, body, apiKey }) => {
-      const { as, evidence, result } = parseInput(resolutionSchema, body);
+    async (request) => {
+      const { id, name: effect } = request.params;
+      const { as, evidence, result } = parseInput(resolutionSchema, request.body);
       const json = result === undefined ? undefined : JSON.stringify(result);
-      const resolution = { as, evidence, result: json, by: apiKey?.name ?? "API" };
+      const resolution = { as, evidence, result: json, by: callerOf(request) };
       return { id, effect, as, job: await operator.resolve(id, effect, resolution) };
     },
   );
+}
+
+function shown({ dedupKey: _, ...doubt }: Doubt) {
+  return doubt;
 }

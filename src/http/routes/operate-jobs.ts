@@ -1,7 +1,9 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { reasonSchema } from "../../operate/act-on-many.ts";
 import { jobFilterShape } from "../../operate/job-filter.ts";
 import { listedJobSchema } from "../../status/job-status.ts";
+import { callerOf } from "../caller.ts";
 import { COMPONENT_NAME } from "../component.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
@@ -37,6 +39,11 @@ const outcomeSchema = z.object({
   outcome: z.enum(["retried", "cancelled", "cancelling", "deleted"]),
 });
 
+const reasonBodySchema = z
+  .strictObject({ reason: reasonSchema.optional() })
+  .optional()
+  .meta({ examples: [{ reason: "bad deploy 7f3a" }] });
+
 const idParam = { type: "object", properties: { id: { type: "string", description: "The job's id." } } };
 
 const listJobsSchema = {
@@ -57,9 +64,10 @@ const retryJobSchema = {
   description: "It gets all its attempts again and keeps its key. Effects that are done stay done.",
   tags: ["operate"],
   params: idParam,
+  body: z.toJSONSchema(reasonBodySchema, { io: "input" }),
   response: {
     200: { ...z.toJSONSchema(outcomeSchema), description: "It waits in its queue again." },
-    ...problemResponses("JOB_NOT_FOUND", "JOB_NOT_FAILED", "STORE_UNAVAILABLE"),
+    ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "JOB_NOT_FAILED", "STORE_UNAVAILABLE"),
   },
 };
 
@@ -70,9 +78,10 @@ const cancelJobSchema = {
     "A waiting job fails with CANCELLED at once (`cancelled`). A running job's signal is aborted, wherever it runs (`cancelling`).",
   tags: ["operate"],
   params: idParam,
+  body: z.toJSONSchema(reasonBodySchema, { io: "input" }),
   response: {
     200: { ...z.toJSONSchema(outcomeSchema), description: "It has ended, or is about to." },
-    ...problemResponses("JOB_NOT_FOUND", "JOB_ENDED", "STORE_UNAVAILABLE"),
+    ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "JOB_ENDED", "STORE_UNAVAILABLE"),
   },
 };
 
@@ -97,22 +106,31 @@ export function addJobOperationRoutes(server: FastifyInstance, { operator }: Api
   server.post<{ Params: { id: string } }>(
     "/jobs/:id/retry",
     { config: { scope: "operate" }, schema: retryJobSchema },
-    async ({ params: { id } }) => {
-      await operator.retry(id);
+    async (request) => {
+      const { id } = request.params;
+      await operator.retry(id, actOf(request));
       return { id, outcome: "retried" };
     },
   );
   server.post<{ Params: { id: string } }>(
     "/jobs/:id/cancel",
     { config: { scope: "operate" }, schema: cancelJobSchema },
-    async ({ params: { id } }) => ({ id, outcome: await operator.cancel(id) }),
+    async (request) => {
+      const { id } = request.params;
+      return { id, outcome: await operator.cancel(id, actOf(request)) };
+    },
   );
   server.delete<{ Params: { id: string } }>(
     "/jobs/:id",
     { config: { scope: "operate" }, schema: deleteJobSchema },
-    async ({ params: { id }, apiKey }) => {
-      await operator.delete(id, apiKey?.name ?? "API");
+    async (request) => {
+      const { id } = request.params;
+      await operator.delete(id, callerOf(request));
       return { id, outcome: "deleted" };
     },
   );
+}
+
+function actOf(request: FastifyRequest) {
+  return { by: callerOf(request), reason: parseInput(reasonBodySchema, request.body ?? undefined)?.reason };
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { parseRate, RATE_EXPECTED } from "../../job/queue-settings.ts";
 import { queueSchema } from "../../operate/queues.ts";
+import { callerOf } from "../caller.ts";
 import { COMPONENT_NAME } from "../component.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
@@ -80,26 +81,26 @@ export function addQueueRoutes(server: FastifyInstance, { operator }: ApiParts):
   server.post<Named>(
     "/queues/:name/pause",
     { config: { scope: "operate" }, schema: pauseQueue },
-    async ({ params: { name }, body, apiKey }) => {
-      const { reason } = parseInput(pauseSchema, body);
-      return await operator.queues.pause(name, { reason, by: apiKey?.name ?? "API" });
+    async (request) => {
+      const { reason } = parseInput(pauseSchema, request.body);
+      return await operator.queues.pause(request.params.name, { reason, by: callerOf(request) });
     },
   );
   server.post<Named>(
     "/queues/:name/resume",
     { config: { scope: "operate" }, schema: resumeQueue },
-    async ({ params: { name } }) => await operator.queues.resume(name),
+    async (request) => await operator.queues.resume(request.params.name, { by: callerOf(request) }),
   );
   server.put<Named>(
     "/queues/:name/limits",
     { config: { scope: "operate" }, schema: limitQueue },
-    async ({ params: { name }, body, apiKey }) => {
-      const { concurrency, rate } = parseInput(limitsSchema, body);
+    async (request) => {
+      const { concurrency, rate } = parseInput(limitsSchema, request.body);
       const limits = {
         concurrency: concurrency ?? undefined,
         rate: rate == null ? undefined : parseRate(rate),
       };
-      return await operator.queues.limit(name, limits, apiKey?.name ?? "API");
+      return await operator.queues.limit(request.params.name, limits, callerOf(request));
     },
   );
 }

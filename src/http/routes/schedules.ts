@@ -14,6 +14,7 @@ import {
   readSchedule,
   scheduleStatusSchema,
 } from "../../schedule/schedule-status.ts";
+import { callerOf } from "../caller.ts";
 import { answer, component } from "../component.ts";
 import { readKeyHeader } from "../key-header.ts";
 import { parseInput } from "../parse-input.ts";
@@ -160,24 +161,26 @@ export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): voi
   server.post<{ Params: { name: string } }>(
     "/schedules/:name/run",
     { config: { scope: "operate" }, schema: runScheduleSchema },
-    async ({ params: { name }, raw }, reply) => {
-      const schedule = scheduleOf(application, name);
-      const receipt = await runNow(submitter, schedule, readKeyHeader(raw));
+    async (request, reply) => {
+      const schedule = scheduleOf(application, request.params.name);
+      const receipt = await runNow(submitter, schedule, readKeyHeader(request.raw));
+      if (!receipt.duplicate)
+        await operator.schedules.recordRun(schedule.name, receipt.id, { by: callerOf(request) });
       return reply.code(receiptStatus(receipt)).send(receiptBody(receipt));
     },
   );
   server.post<{ Params: { name: string } }>(
     "/schedules/:name/pause",
     { config: { scope: "operate" }, schema: pauseScheduleSchema },
-    async ({ params: { name }, body, apiKey }) => {
-      const { reason } = parseInput(pauseSchema, body);
-      return await operator.schedules.pause(name, { reason, by: apiKey?.name ?? "API" });
+    async (request) => {
+      const { reason } = parseInput(pauseSchema, request.body);
+      return await operator.schedules.pause(request.params.name, { reason, by: callerOf(request) });
     },
   );
   server.post<{ Params: { name: string } }>(
     "/schedules/:name/resume",
     { config: { scope: "operate" }, schema: resumeScheduleSchema },
-    async ({ params: { name } }) => await operator.schedules.resume(name),
+    async (request) => await operator.schedules.resume(request.params.name, { by: callerOf(request) }),
   );
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { callerOf } from "../caller.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
@@ -36,9 +37,9 @@ export function addRedisRoutes(server: FastifyInstance, { operator }: ApiParts):
         },
       },
     },
-    async ({ body, apiKey }) => {
-      const { evidence } = parseInput(acceptanceSchema, body);
-      return { accepted: await operator.acceptLoss({ evidence, by: apiKey?.name ?? "API" }) };
+    async (request) => {
+      const { evidence } = parseInput(acceptanceSchema, request.body);
+      return { accepted: await operator.acceptLoss({ evidence, by: callerOf(request) }) };
     },
   );
 }

@@ -1,0 +1,89 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { Button } from "react-aria-components";
+import { Window } from "../parts/dialog.tsx";
+import { counted } from "../parts/format.ts";
+import { useNotice } from "../parts/notice.tsx";
+import { ProblemNote } from "../parts/states.tsx";
+import { send } from "../service/call.ts";
+import type { DoubtRow } from "./queries.ts";
+import { type As, Choice, Evidence, TOUCHED } from "./resolve-form.tsx";
+
+interface Props {
+  readonly doubts: readonly DoubtRow[];
+  readonly onDone: () => void;
+}
+
+/** Resolves what is selected, with one piece of evidence. */
+export function ResolveSelected({ doubts, onDone }: Props) {
+  const [isOpen, setOpen] = useState(false);
+  if (doubts.length === 0) return null;
+  return (
+    <p>
+      <Button className="button main" onPress={() => setOpen(true)}>
+        Resolve {doubts.length}…
+      </Button>
+      <Window
+        title={`Resolve ${counted(doubts.length, "effect")}`}
+        isOpen={isOpen}
+        onClose={() => setOpen(false)}
+      >
+        <ManyForm doubts={doubts} onDone={onDone} onClose={() => setOpen(false)} />
+      </Window>
+    </p>
+  );
+}
+
+/** As many as one call resolves. */
+const AT_ONCE = 1_000;
+
+function ManyForm({ doubts, onDone, onClose }: Props & { readonly onClose: () => void }) {
+  const [as, setAs] = useState<As | null>(null);
+  const [evidence, setEvidence] = useState("");
+  const resolve = useResolveMany(doubts, onDone);
+  const isReady = as !== null && evidence.trim() !== "";
+
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    if (isReady) resolve.mutate({ as, evidence: evidence.trim() });
+  }
+
+  return (
+    <form onSubmit={submit} className="resolve-form">
+      <Choice as={as} onChange={setAs} />
+      <Evidence text={evidence} onChange={setEvidence} />
+      {resolve.error !== null && <ProblemNote thrown={resolve.error} />}
+      <div className="window-actions">
+        <Button className="button" onPress={onClose}>
+          Not now
+        </Button>
+        <Button type="submit" className="button main" isDisabled={!isReady} isPending={resolve.isPending}>
+          {as === null ? "Resolve" : `Resolve ${doubts.length} as ${as === "done" ? "done" : "not done"}`}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function useResolveMany(doubts: readonly DoubtRow[], onDone: () => void) {
+  const client = useQueryClient();
+  const notice = useNotice();
+  return useMutation({
+    async mutationFn(resolution: { readonly as: As; readonly evidence: string }) {
+      let resolved = 0;
+      for (let at = 0; at < doubts.length; at += AT_ONCE) {
+        const ids = doubts.slice(at, at + AT_ONCE).map(({ jobId, effect }) => ({ jobId, effect }));
+        const answer = await send<{ readonly resolved: number }>("doubts/resolve", { ids, ...resolution });
+        resolved += answer.resolved;
+      }
+      return resolved;
+    },
+    onSuccess: async (resolved, { as }) => {
+      onDone();
+      notice(
+        `${counted(resolved, "effect")} resolved as ${as === "done" ? "done" : "not done"}. The jobs continue.`,
+      );
+      await Promise.all(TOUCHED.map((name) => client.invalidateQueries({ queryKey: [name] })));
+    },
+  });
+}

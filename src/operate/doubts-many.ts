@@ -1,0 +1,174 @@
+import { z } from "zod";
+import { declaredName } from "../effect/ledger-texts.ts";
+import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { mapInFlight } from "../lib/map-in-flight.ts";
+import { malformed } from "../lib/parse-json.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
+import { redisNow } from "../redis/clock.ts";
+import { type Doubt, listDoubts } from "./doubts.ts";
+import { containsText } from "./job-filter.ts";
+
+const text = (max: number, description: string) =>
+  z.string().min(1).max(max).optional().meta({ description });
+const instant = (description: string) =>
+  z.iso
+    .datetime({ offset: true })
+    .transform((at) => Date.parse(at))
+    .optional()
+    .meta({ description });
+
+/** Which doubts. What is absent does not count. */
+export const doubtFilterShape = {
+  type: text(200, "The job's type."),
+  effect: text(512, "The effect, with or without its index."),
+  worker: text(512, "The worker that ran it."),
+  since: instant("Only those in doubt since this or later."),
+  until: instant("Only those in doubt since before this."),
+  reasonText: text(200, "A part of why nobody knows, in upper or lower case."),
+};
+const filterSchema = z.strictObject(doubtFilterShape);
+export type DoubtFilter = Readonly<z.output<typeof filterSchema>>;
+
+export function isNarrow(filter: DoubtFilter): boolean {
+  return Object.values(filter).some((value) => value !== undefined);
+}
+
+function matches(doubt: Doubt, filter: DoubtFilter): boolean {
+  const { type, effect, worker, since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = filter;
+  const at = Date.parse(doubt.since);
+  return (
+    (type === undefined || doubt.type === type) &&
+    (effect === undefined || doubt.effect === effect || declaredName(doubt.effect) === effect) &&
+    (worker === undefined || doubt.worker === worker) &&
+    at >= since &&
+    at < until &&
+    (filter.reasonText === undefined || containsText(doubt.reason, filter.reasonText))
+  );
+}
+
+/** How many doubts one call reads in each partition. */
+const SEARCHED_MAX = 10_000;
+
+/** Finds doubts that match, the oldest first; `isAll` unless a partition has more than one call reads. */
+export async function findDoubts(
+  partitions: readonly QueueStore[],
+  filter: DoubtFilter,
+): Promise<{ readonly found: Doubt[]; readonly isAll: boolean }> {
+  const lists = await Promise.all(partitions.map((store) => listDoubts(store, 0, SEARCHED_MAX)));
+  const found = lists.flat().filter((doubt) => matches(doubt, filter));
+  found.sort((a, b) => a.since.localeCompare(b.since));
+  return { found, isAll: lists.every(({ length }) => length < SEARCHED_MAX) };
+}
+
+export interface DoubtId {
+  readonly jobId: string;
+  readonly effect: string;
+}
+
+/** Doubts to resolve with one piece of evidence: those named, those that match, or all. */
+export interface ManyDoubts {
+  readonly ids?: readonly DoubtId[] | undefined;
+  readonly filter?: DoubtFilter | undefined;
+  readonly all?: true | undefined;
+  readonly as: "done" | "not-done";
+  readonly evidence: string;
+  readonly by: string;
+  /** Changes nothing. @default false */
+  readonly dryRun?: boolean | undefined;
+  /** Doubts from then on stay, in milliseconds since 1970: `before` of the first call. @default now */
+  readonly before?: number | undefined;
+}
+
+export interface ManyResolved {
+  /** How many it is about. */
+  readonly count: number;
+  readonly resolved: number;
+  /** Those that were no longer in doubt. */
+  readonly skipped: readonly (DoubtId & { readonly code: string })[];
+  /** How many it would go on with. */
+  readonly remaining: number;
+  /** If not, there are at least as many as `count` and `remaining` say. */
+  readonly isExact: boolean;
+  readonly before: number;
+  /** Of a dry run: at most 1,000 of them. */
+  readonly doubts: readonly Doubt[];
+}
+
+/** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT` */
+export type ResolveOne = (jobId: string, effect: string, resolution: Resolution) => Promise<ResolvedJob>;
+
+export const RESOLVED_AT_ONCE_MAX = 1_000;
+/** How many scripts are on their way to Redis at once. */
+const AT_A_TIME = 50;
+
+/**
+ * Resolves at most 1,000 doubts. Those that begin meanwhile are not meant: their evidence would be older than they are.
+ *
+ * @throws HoldfastError `INVALID_REQUEST` for anything but ids, a filter or all
+ */
+export async function resolveMany(
+  partitions: readonly QueueStore[],
+  resolve: ResolveOne,
+  request: ManyDoubts,
+): Promise<ManyResolved> {
+  requireScope(request);
+  const [store] = partitions;
+  const now = store === undefined ? Date.now() : Math.floor(await redisNow(store.client));
+  const before = Math.min(request.before ?? now, now);
+  const { found, isAll } = await wantedOf(partitions, request, before);
+  const batch = found.slice(0, RESOLVED_AT_ONCE_MAX);
+  const about = { count: found.length, isExact: isAll, before };
+  if (request.dryRun) {
+    const doubts = batch.filter((doubt): doubt is Doubt => "since" in doubt);
+    return { ...about, doubts, resolved: 0, skipped: [], remaining: found.length };
+  }
+  const { as, evidence, by } = request;
+  const outcomes = await mapInFlight(batch, AT_A_TIME, async ({ jobId, effect }) => {
+    const code = await codeOf(() => resolve(jobId, effect, { as, evidence, by }));
+    return code === undefined ? [] : [{ jobId, effect, code }];
+  });
+  const skipped = outcomes.flat();
+  return {
+    ...about,
+    doubts: [],
+    resolved: batch.length - skipped.length,
+    skipped,
+    remaining: found.length - batch.length,
+  };
+}
+
+/** Named ones are resolved as they are: their evidence is about them. */
+async function wantedOf(
+  partitions: readonly QueueStore[],
+  { ids, filter = {}, dryRun }: ManyDoubts,
+  before: number,
+): Promise<{ readonly found: readonly (Doubt | DoubtId)[]; readonly isAll: boolean }> {
+  if (ids !== undefined && !dryRun) return { found: ids, isAll: true };
+  const until = Math.min(filter.until ?? before, before);
+  const listed = await findDoubts(partitions, ids === undefined ? { ...filter, until } : {});
+  if (ids === undefined) return listed;
+  const wanted = new Set(ids.map(nameOf));
+  return { found: listed.found.filter((doubt) => wanted.has(nameOf(doubt))), isAll: listed.isAll };
+}
+
+function nameOf({ jobId, effect }: DoubtId): string {
+  return `${jobId} ${effect}`;
+}
+
+function requireScope({ ids, filter = {}, all }: ManyDoubts): void {
+  const given = [ids !== undefined, isNarrow(filter), all === true].filter(Boolean).length;
+  if (given === 1) return;
+  throw malformed([{ pointer: "", message: "expected either ids, a filter that is not empty, or all" }]);
+}
+
+/** The code of a refusal, which is no fault where others have resolved it. */
+async function codeOf(act: () => Promise<unknown>): Promise<string | undefined> {
+  try {
+    await act();
+    return undefined;
+  } catch (error) {
+    if (error instanceof HoldfastError && !error.retryable) return error.code;
+    throw error;
+  }
+}

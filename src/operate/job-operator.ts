@@ -1,0 +1,70 @@
+import { deleteJob } from "../effect/delete-job.ts";
+import { retryJob } from "../effect/retry-job.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { jobNotFound, queueOfId } from "../job/job-id.ts";
+import { cancelJob } from "../queue/cancel-job.ts";
+import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
+import type { StoredAct } from "../queue/stored-acts.ts";
+import { inTime } from "../redis/redis-errors.ts";
+import type { RecordedAct } from "../telemetry/events.ts";
+import { type Act, LIBRARY, storedReason } from "./audit-log.ts";
+import { cleanJobs } from "./clean-jobs.ts";
+import { describeFilter } from "./job-filter.ts";
+import type { JobLists } from "./job-lists.ts";
+import type { Operator } from "./operator.ts";
+
+/** What an operator does to jobs. Each act is on record once it is done. */
+export function openJobOperator(
+  stores: QueueStores,
+  lists: JobLists,
+  acted: (act: RecordedAct) => void,
+): Pick<Operator, "retry" | "cancel" | "delete" | "clean"> {
+  return {
+    async retry(id, act = { by: LIBRARY }) {
+      const store = storeOf(stores, id);
+      const outcome = await inTime(retryJob(store, id, { act: storedAct(store, act) }));
+      if (outcome === "missing") throw jobNotFound();
+      if (outcome === "not-failed")
+        throw new HoldfastError("JOB_NOT_FAILED", "Only a failed job can be retried");
+      acted({ as: "retried", jobId: id, ...act });
+    },
+    async cancel(id, act = { by: LIBRARY }) {
+      const store = storeOf(stores, id);
+      const outcome = await inTime(cancelJob(store, id, storedAct(store, act)));
+      if (outcome === "missing") throw jobNotFound();
+      if (outcome === "ended")
+        throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
+      acted({ as: outcome, jobId: id, ...act });
+      return outcome;
+    },
+    async delete(id, by, reason) {
+      const store = storeOf(stores, id);
+      const evidence = storedReason(store, reason);
+      const outcome = await inTime(deleteJob(store, id, { by, evidence }));
+      if (outcome === "missing") throw jobNotFound();
+      if (outcome === "not-ended")
+        throw new HoldfastError("JOB_NOT_ENDED", "Only a job that has ended can be deleted; cancel it first");
+      if (outcome === "in-doubt")
+        throw new HoldfastError("JOB_IN_DOUBT", "An effect of the job is in doubt; resolve it first");
+      acted({ as: "deleted", jobId: id, by, reason });
+    },
+    async clean(query) {
+      const cleaned = await inTime(cleanJobs(stores, lists, query));
+      const { by, filter } = query;
+      if (cleaned.deleted > 0)
+        acted({ as: "deleted", by, reason: describeFilter(filter), count: cleaned.deleted });
+      return cleaned;
+    },
+  };
+}
+
+function storedAct(store: QueueStore, { by, reason }: Act): StoredAct {
+  return { by, evidence: storedReason(store, reason) };
+}
+
+/** The store of a job's queue, even if no job of the application names that queue any more. */
+export function storeOf(stores: QueueStores, id: string): QueueStore {
+  const queue = queueOfId(id);
+  if (queue === undefined) throw jobNotFound();
+  return stores.of(queue);
+}
