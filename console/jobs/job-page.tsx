@@ -73,7 +73,7 @@ function Job({ job }: { readonly job: JobDetail }) {
         {job.tags.length > 0 && (
           <div>
             <dt>Tags</dt>
-            <dd>
+            <dd className="tags">
               {job.tags.map((tag) => (
                 <To key={tag} to={`/jobs?tag=${encodeURIComponent(tag)}`}>
                   {tag}

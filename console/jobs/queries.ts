@@ -25,6 +25,11 @@ export type ListFilter = Partial<JobFilter> & {
   readonly messagePattern?: string;
 };
 
+/** The filter in the address of the page of jobs. */
+export function addressOf(filter: ListFilter): string {
+  return query(filter);
+}
+
 const PAGE_SIZE = 100;
 const REFRESH_MS = 3_000;
 const ENDED_REFRESH_MS = 10_000;

@@ -77,16 +77,18 @@ function running({ state, startedAt, attemptsMade, worker }: JobDetail): Moment[
   ];
 }
 
-function end({ state, startedAt, finishedAt, worker, error, attempts }: JobDetail): Moment[] {
+function end({ state, startedAt, finishedAt, worker, error, attempts, effects }: JobDetail): Moment[] {
   if (finishedAt === null || (state !== "completed" && state !== "failed")) return [];
   if (state === "failed") {
+    const isInDoubt = effects.some((effect) => effect.state === "in-doubt");
     const isShown = attempts.some(({ message }) => message === error?.message);
     return [
       {
         id: "end",
         at: finishedAt,
-        mark: "failed",
-        title: "Failed for good",
+        ...(isInDoubt
+          ? { mark: "in-doubt", title: "Waits for a person to resolve the doubt" }
+          : { mark: "failed", title: "Failed for good" }),
         ...(error !== null && !isShown && { said: error.message, facts: [error.code] }),
       },
     ];
