@@ -48,6 +48,7 @@ export function describeJob(job: JobDetail): Lines {
       ["key", job.idempotencyKey],
       ["queue", job.queue],
       ["worker", job.worker],
+      ["trace", job.traceUrl ?? job.traceId],
       ["crashes", job.crashes === 0 ? null : String(job.crashes)],
       ["payload", JSON.stringify(job.payload)],
     ]),

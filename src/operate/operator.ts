@@ -173,7 +173,7 @@ export function openOperator(
   const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
   return {
     list: (query) => inTime(listJobs(lists, query)),
-    detail: (id) => readDetail(stores, application.jobs, readStatus, id),
+    detail: (id) => readDetail(stores, application.jobs, readStatus, id, settings.HOLDFAST_TRACE_URL),
     async retry(id) {
       const outcome = await inTime(retryJob(storeOf(stores, id), id));
       if (outcome === "missing") throw jobNotFound();
