@@ -26,7 +26,7 @@ export function SearchBox() {
         <input
           id="search"
           type="search"
-          aria-label="Search jobs by id, key, tag or error"
+          aria-label="Search all jobs"
           aria-keyshortcuts="/"
           placeholder="Id, key, tag or error"
           autoComplete="off"

@@ -53,6 +53,9 @@ export function describeJob(job: JobDetail): Lines {
       ["payload", JSON.stringify(job.payload)],
     ]),
     ...job.effects.map(({ name, state, at }) => `effect        ${printable(`${name}: ${state}, ${at}`)}`),
+    ...job.lostWorkers.map(
+      ({ at, worker }) => `lost worker   ${printable(worker ?? "not known")}, found at ${at}`,
+    ),
     ...job.attempts.map(describeAttempt),
     ...(job.logs.length === 0 ? [] : ["", "log", ...job.logs.map((line) => `  ${printable(line)}`)]),
   ].flatMap(linesOf);

@@ -19,6 +19,9 @@ export const jobDetailSchema = listedJobSchema.extend({
   priority: z.int(),
   delayMs: z.int().meta({ description: "The delay that was asked for, in milliseconds." }),
   crashes: z.int().meta({ description: "How often its worker was lost during an attempt." }),
+  lostWorkers: z
+    .array(z.object({ at: instant, worker: z.string().nullable() }))
+    .meta({ description: "When its workers were found lost, the latest 20, also before a retry by hand." }),
   worker: z.string().nullable().meta({ description: "The worker that claimed it last." }),
   traceId: z.string().nullable().meta({ description: "The trace that it was submitted in." }),
   traceUrl: z.string().nullable().meta({ description: "Where the trace is shown, by HOLDFAST_TRACE_URL." }),
@@ -77,6 +80,10 @@ export async function readDetail(
     priority: reading.int("priority", record.priority, 0),
     delayMs: reading.int("delayMs", options.delay, 0),
     crashes: reading.int("crashes", record.crashes, 0),
+    lostWorkers: record.lostWorkers.map(({ at, worker }) => ({
+      at: reading.time("lostWorkers", at, status.submittedAt),
+      worker: worker || null,
+    })),
     worker: record.worker ?? null,
     traceId,
     traceUrl: (traceId && traceUrl?.replaceAll("{traceId}", traceId)) ?? null,

@@ -1,4 +1,5 @@
 import { type AttemptRecord, attemptRecords } from "./attempt-record.ts";
+import { type CrashRecord, crashRecords } from "./crash-record.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { decryptedOrWhyNot, unlessWrongType } from "./readable.ts";
 
@@ -15,6 +16,8 @@ export interface JobRecord {
   readonly worker: string | undefined;
   /** The attempts that failed, the first first. */
   readonly attempts: readonly AttemptRecord[];
+  /** When its workers were found lost, the first first. */
+  readonly lostWorkers: readonly CrashRecord[];
   /** What its handler logged. */
   readonly logs: readonly string[];
 }
@@ -40,6 +43,7 @@ export async function readJobRecord(store: QueueStore, id: string): Promise<JobR
       message: decryptedOrWhyNot(() => store.decryptText(id, "attempt", record.message)),
       trace: decryptedOrWhyNot(() => store.decryptText(id, "trace", record.trace)),
     })),
+    lostWorkers: crashRecords(fields),
     logs: (logs ?? []).map((line) => decryptedOrWhyNot(() => store.decryptText(id, "log", line))),
   };
 }
