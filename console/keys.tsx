@@ -67,7 +67,7 @@ function move(key: "ArrowDown" | "ArrowUp"): boolean {
   if (table === null) return false;
   const focused = document.activeElement;
   const row = focused !== null && table.contains(focused) ? focused.closest("[role=row]") : null;
-  if (row === null) return focus(table.querySelector("[role=rowgroup]:last-child [role=row]"));
+  if (row === null) return focus(table.querySelector("[role=row]:has([role=rowheader])"));
   row.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
   return true;
 }
