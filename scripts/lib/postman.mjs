@@ -20,7 +20,6 @@ const parameters = {
   errorText: "timed out",
   at: "2026-11-24T07:00:00Z",
   step: "5m",
-  queue: "default",
 };
 
 const keepsJobId = 'pm.collectionVariables.set("jobId", pm.response.json().id);';

@@ -9,6 +9,7 @@ import { parseRate } from "../job/queue-settings.ts";
 import { wait } from "../lib/wait.ts";
 import { cancelJob } from "../queue/cancel-job.ts";
 import { addMark } from "../queue/marks.ts";
+import { queueOfPartition } from "../queue/partitions.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { storeProgress } from "../queue/store-progress.ts";
 import { openStatusReader } from "../status/read-status.ts";
@@ -29,7 +30,7 @@ import {
   phasesOf,
 } from "./act-on-many.ts";
 import { recordAct } from "./audit-log.ts";
-import type { JobFilter } from "./job-filter.ts";
+import { describeFilter, type JobFilter } from "./job-filter.ts";
 import type { JobLists } from "./job-lists.ts";
 
 export interface ActTools {
@@ -37,7 +38,6 @@ export interface ActTools {
   readonly stores: QueueStores;
 }
 
-const markKindOf = { retry: "retried", cancel: "cancelled", delete: "deleted" } as const;
 /** Their ids fit into a job's progress. */
 const BATCH = 25;
 
@@ -55,12 +55,16 @@ export async function runAct(tools: ActTools, attempt: Attempt<ActPayload>) {
   }
 }
 
+const markKinds = { retry: "retried", cancel: "cancelled", delete: "deleted" } as const;
+
 class ActRun {
   readonly #tools: ActTools;
   readonly #attempt: Attempt<ActPayload>;
   readonly #filter: JobFilter;
   readonly #store: QueueStore;
   readonly #begun = performance.now();
+  /** Whose jobs it has acted on. */
+  readonly #queues = new Set<string>();
   progress: ActProgress = { total: 0, done: 0, skipped: 0, phase: 0, cursor: null, pending: [] };
 
   constructor(tools: ActTools, attempt: Attempt<ActPayload>) {
@@ -142,18 +146,10 @@ class ActRun {
 
   /** @param isAgain whether a former attempt may have acted on them */
   async #actOn(jobs: readonly MatchingJob[], isAgain: boolean): Promise<void> {
+    for (const { id } of jobs) this.#queues.add(queueOfPartition(queueOfId(id) ?? ""));
     const outcomes = await Promise.all(jobs.map((job) => this.#act(job)));
     const done = outcomes.filter((outcome) => outcome === "done" || (isAgain && outcome === "done-before"));
     this.#count(done.length, outcomes.length - done.length);
-    if (done.length > 0) await this.#mark(jobs);
-  }
-
-  /** Charts show that many jobs moved at once. */
-  async #mark(jobs: readonly MatchingJob[]): Promise<void> {
-    const { act, reason, by } = this.#attempt.payload;
-    const queues = new Set(jobs.map(({ id }) => queueOfId(id) ?? ""));
-    const mark = { kind: markKindOf[act], text: reason, by };
-    await Promise.all([...queues].map((queue) => addMark(this.#tools.stores.of(queue), mark)));
   }
 
   #count(done: number, skipped: number): void {
@@ -200,6 +196,14 @@ class ActRun {
   async record(outcome: "done" | "stopped"): Promise<void> {
     const { jobId, payload } = this.#attempt;
     await storeProgress(this.#store, jobId, this.progress);
+    if (this.progress.done > 0) await this.#mark();
     await recordAct(this.#store, { id: jobId, act: payload, outcome, progress: this.progress });
+  }
+
+  /** Marks the charts of the queues. */
+  async #mark(): Promise<void> {
+    const { act, filter, by } = this.#attempt.payload;
+    const mark = { kind: markKinds[act], text: describeFilter(filter), by } as const;
+    await Promise.all([...this.#queues].map((queue) => addMark(this.#tools.stores.of(queue), mark)));
   }
 }

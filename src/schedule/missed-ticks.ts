@@ -25,9 +25,9 @@ const LOOKED_BACK = 1_024;
 
 /** As long as all is well, it costs one GET for each schedule. */
 export function openMissedTicks(
-  reader: Pick<ScheduleReader, "stores" | "pauses" | "retentionMs">,
+  reader: Pick<ScheduleReader, "stores" | "pauses" | "overlaps" | "retentionMs">,
 ): MissedTicks {
-  const { stores, pauses, retentionMs } = reader;
+  const { stores, pauses, overlaps, retentionMs } = reader;
   const hasRun = new Map<string, boolean>();
 
   async function isEnqueued(schedule: Schedule, at: number): Promise<boolean> {
@@ -59,8 +59,8 @@ export function openMissedTicks(
     if (absent.length === 0) return [];
     if (!hasRun.has(schedule.name)) hasRun.set(schedule.name, await everRan(schedule, until));
     if (!hasRun.get(schedule.name)) return [];
-    const paused = await pauses.of(schedule.name);
-    return absent.filter((at) => pauseAt(paused, at) === undefined);
+    const [paused, overlapOf] = await Promise.all([pauses.of(schedule.name), overlaps.explain(schedule)]);
+    return absent.filter((at) => pauseAt(paused, at) === undefined && overlapOf(at) === undefined);
   }
 
   return {

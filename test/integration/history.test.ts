@@ -196,18 +196,19 @@ describe("the history", () => {
   it("marks starts of workers, pauses and retries of many", async () => {
     await post(`${url}/queues/default/pause`, { reason: "the mail provider is down" });
     await post(`${url}/queues/default/resume`, {});
-    await post(`${url}/failures/retry`, {
-      type: "obeying",
-      before: "2100-01-01T00:00:00Z",
-    });
+    await service.startWorker();
+    await post(`${url}/jobs/acts`, { act: "retry", filter: { type: "obeying" }, reason: "it is back" });
 
-    const { marks } = await read("?queue=default");
+    const marks = await until("the retry is marked", async () => {
+      const { marks: found } = await read("?queue=default");
+      return found.some(({ kind }) => kind === "retried") && found;
+    });
 
     expect(marks.map(({ kind, text }) => [kind, text])).toEqual([
       ["started", "workers started"],
       ["paused", "the mail provider is down"],
       ["resumed", ""],
-      ["retried", "obeying, every reason"],
+      ["retried", "jobs of type obeying"],
     ]);
   });
 

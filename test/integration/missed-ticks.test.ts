@@ -7,6 +7,7 @@ import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { reachRedis } from "../../src/redis/connect.ts";
 import { schedulePausesKey } from "../../src/redis/keys.ts";
 import { openMissedTicks } from "../../src/schedule/missed-ticks.ts";
+import { openOverlaps } from "../../src/schedule/overlap.ts";
 import { openScheduleReader } from "../../src/schedule/schedule-status.ts";
 import { anyJob } from "../support/application.ts";
 import { scrape } from "../support/metrics.ts";
@@ -22,7 +23,14 @@ const fresh = minutely("fresh");
 const paused = minutely("paused");
 const outage = minutely("outage");
 const awaited = minutely("awaited", { mode: "latest" });
-const schedules = [stopped, fresh, paused, outage, awaited];
+const overlapping = defineSchedule({
+  name: "overlapping",
+  everyMs: MINUTE,
+  job,
+  payload: () => 1,
+  overlap: "skip",
+});
+const schedules = [stopped, fresh, paused, outage, awaited, overlapping];
 const application = defineConfig({ jobs: [job], schedules, handlers: async () => [] });
 
 const parts: (() => Promise<void>)[] = [];
@@ -43,6 +51,14 @@ beforeAll(async () => {
       `paused:${pause.since}`,
       JSON.stringify(pause),
     );
+  const { id } = await enqueue(overlapping, lastMinute(6));
+  await withStores(async (stores, settings) => {
+    const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+    const overlaps = openOverlaps(stores, prefix, retentionMs);
+    await overlaps.decide(overlapping, lastMinute(6));
+    await overlaps.noteJob(overlapping, lastMinute(6), id);
+    for (let ago = 5; ago >= 0; ago -= 1) await overlaps.decide(overlapping, lastMinute(ago));
+  });
   return async () => {
     for (const stop of parts) await stop();
   };
@@ -61,7 +77,7 @@ async function withStores<T>(
 }
 
 describe("ticks that nobody enqueued", () => {
-  it("are those since the latest that was enqueued, without those of a pause or of a new schedule", async () => {
+  it("are those since the latest that was enqueued, without those of a pause, of an overlap or of a new schedule", async () => {
     const now = lastMinute(0) + 1;
 
     const found = await withStores(async (stores, settings) => {
@@ -70,7 +86,7 @@ describe("ticks that nobody enqueued", () => {
     });
 
     const since = [1, 2, 3, 4, 5].map((ago) => now - 1 - ago * MINUTE).filter((at) => at > lastMinute(6));
-    expect(found.map(({ length }) => length)).toEqual([since.length, 0, 0, 11, since.length]);
+    expect(found.map(({ length }) => length)).toEqual([since.length, 0, 0, 11, since.length, 0]);
     expect(found[0]).toEqual(since);
   });
 
