@@ -12,6 +12,7 @@ import { NoticeProvider } from "./parts/notice.tsx";
 import { Page } from "./parts/page.tsx";
 import { Empty } from "./parts/states.tsx";
 import { SchedulesPage } from "./schedules/schedules-page.tsx";
+import { SearchPage } from "./search/search-page.tsx";
 import { LiveProvider } from "./service/live.tsx";
 import { basePath } from "./service/place.ts";
 import { useSession } from "./service/session.ts";
@@ -54,6 +55,7 @@ function Pages() {
       <Route path="/" component={OverviewPage} />
       <Route path="/jobs" component={JobsPage} />
       <Route path="/jobs/:id">{({ id }) => <JobPage key={id} id={decodeURIComponent(id)} />}</Route>
+      <Route path="/search" component={SearchPage} />
       <Route path="/failed" component={FailedPage} />
       <Route path="/doubts" component={DoubtsPage} />
       <Route path="/acts" component={ActsPage} />

@@ -6,12 +6,14 @@ import "./style/controls.css";
 import "./style/shell.css";
 import "./style/table.css";
 import { App } from "./app.tsx";
+import { rememberScroll } from "./parts/scroll-memory.ts";
 import { createQueryClient } from "./service/query-client.ts";
 import { loadSession } from "./service/signing.ts";
 
 const root = document.getElementById("root");
 if (root !== null) {
   void loadSession();
+  rememberScroll();
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={createQueryClient()}>

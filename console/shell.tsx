@@ -1,7 +1,9 @@
 import { type ReactNode, useEffect, useRef } from "react";
 import { useLocation, useSearch } from "wouter";
+import { Keys } from "./keys.tsx";
 import { count, counted, timeOfDay } from "./parts/format.ts";
 import { To } from "./parts/link.tsx";
+import { SearchBox } from "./search/search-box.tsx";
 import { type Live, useLive, useNeedsPerson } from "./service/live.tsx";
 import { useSession } from "./service/session.ts";
 import { SignedIn } from "./signed-in.tsx";
@@ -17,11 +19,13 @@ export function Shell({ children }: { readonly children: ReactNode }) {
           Holdfast
         </To>
         <Navigation />
+        <SearchBox />
         <div className="top-end">
           <LiveMark />
           <SignedIn />
         </div>
       </header>
+      <Keys />
       <AwayNote />
       <main id="main" className={isStale ? "stale" : ""} tabIndex={-1}>
         {children}

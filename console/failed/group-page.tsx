@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "react-aria-components";
-import { jobLook } from "../jobs/job-columns.tsx";
+import { failureLook } from "../jobs/job-columns.tsx";
 import { foundText, useJobList } from "../jobs/use-job-list.ts";
 import { count } from "../parts/format.ts";
 import { Text, To } from "../parts/link.tsx";
@@ -54,7 +54,7 @@ export function GroupPage(reason: Reason) {
         {() => (
           <LongTable
             label="Jobs that failed for this reason"
-            look={jobLook}
+            look={failureLook}
             rows={jobs}
             selection={mayRetry ? { ids, onChange: setIds } : undefined}
             more={more}

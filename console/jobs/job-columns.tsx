@@ -52,6 +52,28 @@ export const jobLook: LongTableLook<ListedJob> = {
   ),
 };
 
+/** Failed jobs of one type and reason: their messages, and nothing that all of them share. */
+export const failureLook: LongTableLook<ListedJob> = {
+  ...jobLook,
+  columns: [
+    { ...key, width: "1fr" },
+    {
+      id: "message",
+      title: "Message",
+      width: "3fr",
+      minWidth: 240,
+      cell: ({ error }) => error !== null && <Text of={error.message} />,
+    },
+    {
+      id: "failed",
+      title: "Failed",
+      width: 100,
+      cell: ({ finishedAt, submittedAt }) => <Relative at={finishedAt ?? submittedAt} />,
+    },
+    { id: "attempts", title: "Attempts", width: 82, isNumber: true, cell: attempts },
+  ],
+};
+
 function attempts({ attemptsMade, maxAttempts }: ListedJob): string {
   return `${attemptsMade} of ${maxAttempts}`;
 }

@@ -4,6 +4,7 @@ import { Button, Input, Label, SearchField } from "react-aria-components";
 import { useLocation } from "wouter";
 import { jobPath } from "../parts/link.tsx";
 import { NARROW, useMedia } from "../parts/use-media.ts";
+import { JOB_ID } from "../search/search-box.tsx";
 import type { JobState } from "../service/answers.ts";
 import { type JobFilter, typesQuery } from "./queries.ts";
 
@@ -16,9 +17,6 @@ const states: readonly JobState[] = [
   "completed",
   "failed",
 ];
-
-/** A queue's name, and a UUIDv7. */
-const JOB_ID = /^.+_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 interface Props {
   readonly filter: JobFilter;

@@ -15,6 +15,7 @@ import { Problem } from "../service/problem.ts";
 import { useMay } from "../service/session.ts";
 import { JobTimeline } from "./job-timeline.tsx";
 import { jobQuery } from "./queries.ts";
+import { Again, SubmitAgain } from "./submit-again.tsx";
 import { useLiveJob } from "./use-live-job.ts";
 import "./jobs.css";
 
@@ -32,7 +33,14 @@ export function JobPage({ id }: { readonly id: string }) {
           {job.data !== undefined && <Text of={job.data.type} />} <Text of={id} isCode />
         </>
       }
-      actions={job.data !== undefined && <Operations job={job.data} />}
+      actions={
+        job.data !== undefined && (
+          <>
+            <SubmitAgain key={id} job={job.data} />
+            <Operations job={job.data} />
+          </>
+        )
+      }
     >
       {isUnknown ? (
         <Unknown thrown={job.error} />
@@ -73,7 +81,7 @@ function Job({ job }: { readonly job: JobDetail }) {
         {job.tags.length > 0 && (
           <div>
             <dt>Tags</dt>
-            <dd>
+            <dd className="tags">
               {job.tags.map((tag) => (
                 <To key={tag} to={`/jobs?tag=${encodeURIComponent(tag)}`}>
                   {tag}
@@ -94,7 +102,9 @@ function Job({ job }: { readonly job: JobDetail }) {
             <Relative at={job.submittedAt} />
           </dd>
         </div>
+        <Trace job={job} />
         <Family job={job} />
+        <Again job={job} />
       </dl>
       {error !== null && <JobError error={error} />}
       <Section title="Life" className="life">
@@ -134,6 +144,24 @@ function Job({ job }: { readonly job: JobDetail }) {
           <Logs lines={logs} />
         </Section>
       </div>
+    </div>
+  );
+}
+
+function Trace({ job: { traceId, traceUrl } }: { readonly job: JobDetail }) {
+  if (traceId === null) return null;
+  return (
+    <div>
+      <dt>Trace</dt>
+      <dd>
+        {traceUrl === null ? (
+          <Text of={traceId} isCode />
+        ) : (
+          <a href={traceUrl} target="_blank" rel="noreferrer">
+            <Text of={traceId} isCode />
+          </a>
+        )}
+      </dd>
     </div>
   );
 }

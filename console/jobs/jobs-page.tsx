@@ -6,7 +6,7 @@ import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { jobLook } from "./job-columns.tsx";
 import { JobFilters } from "./job-filters.tsx";
-import type { JobFilter } from "./queries.ts";
+import { exportUrl, type JobFilter } from "./queries.ts";
 import { foundText, useJobList } from "./use-job-list.ts";
 import "./jobs.css";
 
@@ -49,6 +49,11 @@ export function JobsPage() {
         <Button className="button small" onPress={() => void list.refetch()}>
           Refresh
         </Button>
+        {(["csv", "ndjson"] as const).map((format) => (
+          <a key={format} className="button small" href={exportUrl(filter, format)} download>
+            Export {format.toUpperCase()}
+          </a>
+        ))}
       </div>
       <Loaded query={list}>
         {() => (

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { JobDetail, JobPage } from "../service/answers.ts";
 import { query, read } from "../service/call.ts";
+import { routeUrl } from "../service/place.ts";
 
 /** Which jobs to list. Empty fields do not count. */
 export interface JobFilter {
@@ -24,6 +25,16 @@ export type ListFilter = Partial<JobFilter> & {
   readonly code?: string;
   readonly messagePattern?: string;
 };
+
+/** The filter in the address of the page of jobs. */
+export function addressOf(filter: ListFilter): string {
+  return query(filter);
+}
+
+/** All jobs that match, as a file. */
+export function exportUrl(filter: ListFilter, format: "csv" | "ndjson"): string {
+  return routeUrl(`jobs/export${query({ ...filter, format })}`).href;
+}
 
 const PAGE_SIZE = 100;
 const REFRESH_MS = 3_000;

@@ -21,7 +21,12 @@ export interface Moment {
 
 /** A job's life in chronological order; what is still to come, last. */
 export function lifeOf(job: JobDetail): Moment[] {
-  const past = [...job.attempts.map(failedAttempt), ...job.effects.map(effect), ...running(job)];
+  const past = [
+    ...job.attempts.map(failedAttempt),
+    ...job.lostWorkers.map(lostWorker),
+    ...job.effects.map(effect),
+    ...running(job),
+  ];
   past.sort((one, other) => Date.parse(one.at ?? "") - Date.parse(other.at ?? ""));
   // The end comes last, even if it has the same time as an effect.
   return [submitted(job), ...crashes(job), ...past, ...end(job), ...next(job)];
@@ -34,9 +39,16 @@ function submitted({ submittedAt, priority, delayMs }: JobDetail): Moment {
   return { id: "submitted", at: submittedAt, mark: "waiting", title: "Submitted", facts };
 }
 
-/** The time of a crash is not known: the worker that could have recorded it is dead. */
-function crashes({ crashes: count }: JobDetail): Moment[] {
-  if (count === 0) return [];
+/** Another worker finds that, later. */
+function lostWorker({ at, worker }: JobDetail["lostWorkers"][number]): Moment {
+  const facts = worker === null ? [] : [worker];
+  return { id: `lost ${at}`, at, mark: "failed", title: "Its worker was found lost", facts };
+}
+
+/** Those of which nobody recorded the time. */
+function crashes({ crashes: all, lostWorkers }: JobDetail): Moment[] {
+  const count = all - lostWorkers.length;
+  if (count <= 0) return [];
   const title = count === 1 ? "Its worker was lost once" : `Its worker was lost ${count} times`;
   return [
     { id: "crashes", at: null, mark: "failed", title, facts: ["it started again; no attempt was used up"] },
@@ -77,16 +89,18 @@ function running({ state, startedAt, attemptsMade, worker }: JobDetail): Moment[
   ];
 }
 
-function end({ state, startedAt, finishedAt, worker, error, attempts }: JobDetail): Moment[] {
+function end({ state, startedAt, finishedAt, worker, error, attempts, effects }: JobDetail): Moment[] {
   if (finishedAt === null || (state !== "completed" && state !== "failed")) return [];
   if (state === "failed") {
+    const isInDoubt = effects.some((effect) => effect.state === "in-doubt");
     const isShown = attempts.some(({ message }) => message === error?.message);
     return [
       {
         id: "end",
         at: finishedAt,
-        mark: "failed",
-        title: "Failed for good",
+        ...(isInDoubt
+          ? { mark: "in-doubt", title: "Waits for a person to resolve the doubt" }
+          : { mark: "failed", title: "Failed for good" }),
         ...(error !== null && !isShown && { said: error.message, facts: [error.code] }),
       },
     ];

@@ -88,6 +88,14 @@ export function nearInstant(at: string, timeZone?: string): string {
   }).format(new Date(at));
 }
 
+/** "Tue 24 Nov, 07:00"; "24 Nov 2025, 07:00" in another year than this one. */
+export function datedInstant(at: string, timeZone?: string): string {
+  const yearOf = (time: Date) => instant(time.toISOString(), timeZone).split(",")[0]?.slice(-4);
+  return yearOf(new Date(at)) === yearOf(new Date())
+    ? nearInstant(at, timeZone)
+    : instant(at, timeZone).slice(0, -3);
+}
+
 /** "24 Nov", in the viewer's time zone. */
 export function dayOf(at: number): string {
   return new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" }).format(new Date(at));

@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useRef } from "react";
 import { Text } from "./link.tsx";
+import { endReturn, placeToReturnTo } from "./scroll-memory.ts";
 
 interface Props {
   readonly title: string;
@@ -27,7 +28,17 @@ export function Page({ title, tab = title, lead, actions, isFilling = false, chi
   useEffect(() => {
     if (!isFirstPage) heading.current?.focus({ preventScroll: true });
     isFirstPage = false;
-    window.scrollTo(0, 0);
+    // A list needs a frame to know its height.
+    const place = placeToReturnTo();
+    window.scrollTo(0, place?.window ?? 0);
+    if (place === undefined) return;
+    const frame = requestAnimationFrame(() => {
+      const list = document.querySelector(".long-table");
+      if (list !== null) list.scrollTop = place.list;
+      window.scrollTo(0, place.window);
+      endReturn();
+    });
+    return () => cancelAnimationFrame(frame);
   }, []);
 
   return (

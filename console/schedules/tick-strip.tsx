@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ListBox, ListBoxItem } from "react-aria-components";
-import { nearInstant } from "../parts/format.ts";
+import { datedInstant } from "../parts/format.ts";
 import { JobLink, Text } from "../parts/link.tsx";
 import { Glyph, Mark, type MarkName, toneOf, wordOf } from "../parts/mark.tsx";
 import { Empty, Loaded, Loading, ProblemNote } from "../parts/states.tsx";
@@ -35,11 +35,11 @@ export function TickStrip({ name, timeZone }: Props) {
                 setChosen(keys === "all" ? null : (([...keys][0] as string) ?? null))
               }
             >
-              {found.map((tick) => (
+              {shownTicks(found).map((tick) => (
                 <TickMark key={tick.at} tick={tick} timeZone={timeZone} />
               ))}
             </ListBox>
-            <Key ticks={found} timeZone={timeZone} />
+            <Key ticks={shownTicks(found)} timeZone={timeZone} />
             <div role="status" className="explanation">
               {chosen === null ? (
                 <p className="quiet">Choose a tick to see what became of it.</p>
@@ -54,21 +54,32 @@ export function TickStrip({ name, timeZone }: Props) {
   );
 }
 
-function markOf({ jobId, state }: PastTick): MarkName {
-  if (jobId === null) return "none";
-  return state ?? "done";
+/** A tick before the first known job says nothing: the schedule may be younger, or Redis may have forgotten the job. */
+interface ShownTick extends PastTick {
+  readonly isBeforeFirst: boolean;
+}
+
+function shownTicks(ticks: readonly PastTick[]): ShownTick[] {
+  const first = ticks.findIndex(({ jobId, overlap }) => jobId !== null || overlap !== null);
+  return ticks.map((tick, index) => ({ ...tick, isBeforeFirst: first < 0 || index < first }));
+}
+
+function markOf({ jobId, state, isBeforeFirst }: ShownTick): MarkName {
+  if (isBeforeFirst) return "unknown";
+  return jobId === null ? "none" : (state ?? "done");
 }
 
 const GONE = "ran; its job was removed";
 
-function meaningOf(tick: PastTick): string {
+function meaningOf(tick: ShownTick): string {
+  if (tick.isBeforeFirst) return "before the first known job";
   if (tick.overlap !== null) return "skipped, or waiting: an earlier job had not ended";
   return tick.jobId !== null && tick.state === null ? GONE : wordOf(markOf(tick));
 }
 
-function TickMark({ tick, timeZone }: { readonly tick: PastTick; readonly timeZone: string }) {
+function TickMark({ tick, timeZone }: { readonly tick: ShownTick; readonly timeZone: string }) {
   const mark = markOf(tick);
-  const text = `${nearInstant(tick.at, timeZone)}: ${meaningOf(tick)}`;
+  const text = `${datedInstant(tick.at, timeZone)}: ${meaningOf(tick)}`;
   return (
     <ListBoxItem id={tick.at} textValue={text} aria-label={text} className={`tick ${toneOf(mark)}`}>
       <Glyph of={mark} />
@@ -77,12 +88,12 @@ function TickMark({ tick, timeZone }: { readonly tick: PastTick; readonly timeZo
 }
 
 /** The legend of the strip. */
-function Key({ ticks, timeZone }: { readonly ticks: readonly PastTick[]; readonly timeZone: string }) {
+function Key({ ticks, timeZone }: { readonly ticks: readonly ShownTick[]; readonly timeZone: string }) {
   const present = new Map(ticks.map((tick) => [meaningOf(tick), markOf(tick)]));
   return (
     <p className="tick-key">
       <span className="quiet">
-        {nearInstant(ticks[0]?.at ?? "", timeZone)} to {nearInstant(ticks.at(-1)?.at ?? "", timeZone)}
+        {datedInstant(ticks[0]?.at ?? "", timeZone)} to {datedInstant(ticks.at(-1)?.at ?? "", timeZone)}
       </span>
       {[...present].map(([meaning, mark]) => (
         <Mark key={meaning} of={mark} text={meaning} />
@@ -97,7 +108,7 @@ function Explanation({ name, at, timeZone }: Props & { readonly at: string }) {
   if (data === undefined) return <Loading />;
   return (
     <p>
-      <b>{nearInstant(at, timeZone)}</b> <Text of={data.text} />{" "}
+      <b>{datedInstant(at, timeZone)}</b> <Text of={data.text} />{" "}
       {"jobId" in data && <JobLink id={data.jobId}>Its job</JobLink>}
     </p>
   );

@@ -48,11 +48,15 @@ export function describeJob(job: JobDetail): Lines {
       ["key", job.idempotencyKey],
       ["queue", job.queue],
       ["worker", job.worker],
+      ["trace", job.traceUrl ?? job.traceId],
       ["crashes", job.crashes === 0 ? null : String(job.crashes)],
       ["payload", JSON.stringify(job.payload)],
     ]),
     ...job.effects.map(({ name, state, at }) => `effect        ${printable(`${name}: ${state}, ${at}`)}`),
     ...job.record.map(({ at, text }) => `by hand       ${printable(`${at}: ${text}`)}`),
+    ...job.lostWorkers.map(
+      ({ at, worker }) => `lost worker   ${printable(worker ?? "not known")}, found at ${at}`,
+    ),
     ...job.attempts.map(describeAttempt),
     ...(job.logs.length === 0 ? [] : ["", "log", ...job.logs.map((line) => `  ${printable(line)}`)]),
   ].flatMap(linesOf);

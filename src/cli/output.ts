@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { printable } from "./printable.ts";
 import { screen } from "./screen.ts";
 import { type Lines, linesOf, rendered } from "./text.ts";
@@ -12,6 +13,11 @@ export function print(lines: Lines): void {
 /** Prints lines for people on standard error. */
 export function printError(lines: string): void {
   process.stderr.write(`${lines.split("\n").map(printable).join("\n")}\n`);
+}
+
+/** Writes a part of a file to standard output as it is, and waits until it is read: the file may be larger than the memory. */
+export async function write(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, "drain");
 }
 
 /** Prints what to do next, where a person reads: programs know. */

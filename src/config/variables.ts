@@ -232,6 +232,16 @@ export const variables = {
     meaning: "How long a stopping worker lets its running attempts finish, in milliseconds.",
     fallback: "20000",
   }),
+  HOLDFAST_TRACE_URL: variable({
+    schema: z
+      .string()
+      .refine((value) => /^https?:\/\/./.test(value) && value.includes("{traceId}"))
+      .optional(),
+    expected: "http:// or https://, with {traceId}",
+    meaning:
+      "Where a job's trace is shown, e.g. https://tempo.example/trace/{traceId}: a link of its page and of `jobs show`.",
+    fallback: "",
+  }),
   SMTP_URL: variable({
     schema: optionalUrl(/^smtps?:\/\/./),
     expected: "smtp:// or smtps://",

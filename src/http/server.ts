@@ -15,6 +15,7 @@ import { asHoldfastError, PROBLEM_TYPE, prepareProblem } from "./problem.ts";
 import { limitRates } from "./rate-limits.ts";
 import { addActRoutes } from "./routes/acts.ts";
 import { addDoubtRoutes } from "./routes/doubts.ts";
+import { addExportRoute } from "./routes/export-jobs.ts";
 import { addFailureRoutes } from "./routes/failures.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addHistoryRoute } from "./routes/history.ts";
@@ -87,6 +88,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   addJobStatusRoute(server, parts);
   addJobDetailRoute(server, parts);
   addJobOperationRoutes(server, parts);
+  addExportRoute(server, parts);
   addActRoutes(server, parts);
   addFailureRoutes(server, parts);
   addDoubtRoutes(server, parts);

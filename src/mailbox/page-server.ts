@@ -5,6 +5,7 @@ import { type Running, stopOnce } from "../lib/running.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { listenOnLoopback } from "./listen-on-loopback.ts";
 import type { MailDirectory, MailId } from "./mail-directory.ts";
+import { pageScript } from "./page-script.ts";
 import { pageStyle } from "./page-style.ts";
 import { mailListPage, mailPage, messagePage } from "./page-templates.ts";
 import { openMail, summarizeMail } from "./read-mail.ts";
@@ -15,11 +16,11 @@ const listedMails = 200;
 /** The only paths below the list. Nothing else reaches the file system. */
 const mailPath = /^\/mails\/(\d{8}T\d{9}Z-[0-9a-f]{8})(\.eml|\/html)?$/;
 
-const styleHash = createHash("sha256").update(pageStyle).digest("base64");
+const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
 /** What each kind of answer may do in a browser: as little as possible. */
 const policies = {
-  page: `default-src 'none'; style-src 'sha256-${styleHash}'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  page: `default-src 'none'; style-src ${hashOf(pageStyle)}; script-src ${hashOf(pageScript)}; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   mailHtml:
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox",
   raw: "default-src 'none'; frame-ancestors 'none'",

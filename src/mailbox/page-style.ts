@@ -25,7 +25,8 @@ h2 { margin: 2rem 0 .5rem; font-size: .875rem; font-weight: 600; color: var(--qu
 .mails a:focus-visible { outline-offset: -2px; }
 .subject, .people { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .subject { font-weight: 600; }
-time { font-variant-numeric: tabular-nums; white-space: nowrap; }
+body { font-variant-numeric: tabular-nums; }
+time { white-space: nowrap; }
 .people { grid-column: 1 / -1; }
 .people bdi { color: var(--ink); }
 .mails + .note { margin-top: .75rem; }
@@ -37,11 +38,12 @@ dd { margin: 0; }
 dd time { color: inherit; font-size: inherit; }
 dt { line-height: 1.7; }
 pre { font: .9375rem/1.6 ui-monospace, monospace; white-space: pre-wrap; }
-iframe { display: block; width: 100%; height: 24rem; padding: 0; resize: vertical; }
+iframe { display: block; width: 100%; height: max(24rem, 100vh - 8rem); padding: 0; resize: vertical; }
 @media (max-width: 36rem) {
   header, main { padding-left: .875rem; padding-right: .875rem; }
   header { padding-top: 1.25rem; }
   .mails a { grid-template-columns: minmax(0, 1fr); padding: .75rem .875rem; }
+  .subject { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; white-space: normal; }
   .people span { display: block; overflow: hidden; text-overflow: ellipsis; }
   .mails time { grid-row: 3; }
   .sheet { padding: .875rem; }

@@ -1,15 +1,15 @@
 import { Html, html } from "./html.ts";
+import { pageScript } from "./page-script.ts";
 import { pageStyle } from "./page-style.ts";
 import type { MailSummary, OpenedMail } from "./read-mail.ts";
 
-/** How often the list reloads. */
+/** How often the list is read again. */
 const refreshSeconds = 5;
 
 export function mailListPage(mails: readonly MailSummary[], total: number): string {
-  const refresh = html`<meta http-equiv="refresh" content="${refreshSeconds}">`;
   return page({
     title: "Mailbox",
-    head: refresh,
+    refresh: refreshSeconds,
     body: mails.length === 0 ? emptyList : mailList(mails, total),
   });
 }
@@ -73,7 +73,7 @@ function timeOf(instant: Date): Html {
   return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC</time>`;
 }
 
-function page({ title, head, body }: { title: string; head?: Html; body: Html }): string {
+function page({ title, refresh, body }: { title: string; refresh?: number; body: Html }): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -81,12 +81,13 @@ function page({ title, head, body }: { title: string; head?: Html; body: Html })
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <meta name="color-scheme" content="light dark">
   <title>${title}</title>
-  ${head}
+  ${refresh === undefined ? undefined : html`<noscript><meta http-equiv="refresh" content="${refresh}"></noscript>`}
   <style>${new Html(pageStyle)}</style>
 </head>
 <body>
   <header><a href="/">Mailbox</a><p>Development mail: stored here, delivered to nobody.</p></header>
-  <main>${body}</main>
+  <main data-refresh="${refresh}">${body}</main>
+  <script>${new Html(pageScript)}</script>
 </body>
 </html>
 `.markup;

@@ -3,6 +3,7 @@ import { queueOfId } from "../job/job-id.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { readJobRecord } from "../queue/job-record.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
+import { traceIdIn } from "../queue/stored-job.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { listedJobSchema } from "../status/job-status.ts";
 import { optionsIn, type ReadStatus } from "../status/read-status.ts";
@@ -19,7 +20,12 @@ export const jobDetailSchema = listedJobSchema.extend({
   priority: z.int(),
   delayMs: z.int().meta({ description: "The delay that was asked for, in milliseconds." }),
   crashes: z.int().meta({ description: "How often its worker was lost during an attempt." }),
+  lostWorkers: z
+    .array(z.object({ at: instant, worker: z.string().nullable() }))
+    .meta({ description: "When its workers were found lost, the latest 20, also before a retry by hand." }),
   worker: z.string().nullable().meta({ description: "The worker that claimed it last." }),
+  traceId: z.string().nullable().meta({ description: "The trace that it was submitted in." }),
+  traceUrl: z.string().nullable().meta({ description: "Where the trace is shown, by HOLDFAST_TRACE_URL." }),
   attempts: z
     .array(
       z.object({
@@ -34,7 +40,10 @@ export const jobDetailSchema = listedJobSchema.extend({
         }),
       }),
     )
-    .meta({ description: "The latest 50 attempts that failed, in order." }),
+    .meta({
+      description:
+        "The latest 50 attempts that failed, in order, also those before a retry by hand, which counts them from 1 again.",
+    }),
   record: z
     .array(recordedSchema)
     .meta({ description: "The latest 20 things that somebody did to it, in order." }),
@@ -45,6 +54,7 @@ export type JobDetail = Readonly<z.output<typeof jobDetailSchema>>;
 /**
  * Reads everything that Redis knows of a job.
  *
+ * @param traceUrl with `{traceId}`
  * @returns undefined if there is no such job, or no longer
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
@@ -53,6 +63,7 @@ export async function readDetail(
   types: ReadonlyMap<string, { readonly redact: Redaction }>,
   readStatus: ReadStatus,
   id: string,
+  traceUrl?: string,
 ): Promise<JobDetail | undefined> {
   const queue = queueOfId(id);
   if (queue === undefined) return undefined;
@@ -61,6 +72,8 @@ export async function readDetail(
   if (status === undefined || record?.envelope === undefined) return undefined;
   const reading = new Reading();
   const redaction = redactionOf(types, status.type);
+  const options = optionsIn(reading, record.options);
+  const traceId = traceIdIn(options);
   const { idempotencyKey, payload } = submitted(store, id, record.envelope);
   return {
     ...status,
@@ -69,9 +82,15 @@ export async function readDetail(
     payload: redact(payload, redaction.payload),
     queue,
     priority: reading.int("priority", record.priority, 0),
-    delayMs: reading.int("delayMs", optionsIn(reading, record.options).delay, 0),
+    delayMs: reading.int("delayMs", options.delay, 0),
     crashes: reading.int("crashes", record.crashes, 0),
+    lostWorkers: record.lostWorkers.map(({ at, worker }) => ({
+      at: reading.time("lostWorkers", at, status.submittedAt),
+      worker: worker || null,
+    })),
     worker: record.worker ?? null,
+    traceId,
+    traceUrl: (traceId && traceUrl?.replaceAll("{traceId}", traceId)) ?? null,
     attempts: record.attempts.map(({ trace, ...attempt }) => ({
       ...attempt,
       stack: trace || null,

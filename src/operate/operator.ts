@@ -196,7 +196,7 @@ export function openOperator(
     resolveDoubt(storeOf(stores, id), id, effect, resolution);
   return {
     list: (query) => inTime(listJobs(lists, query)),
-    detail: (id) => readDetail(stores, application.jobs, readStatus, id),
+    detail: (id) => readDetail(stores, application.jobs, readStatus, id, settings.HOLDFAST_TRACE_URL),
     countEnded: (filter) => inTime(lists.count(filter, endedStates)),
     ...openJobOperator(stores, lists, acted),
     failures: () => inTime(readFailureGroups(partitions())),

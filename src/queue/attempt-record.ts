@@ -18,20 +18,23 @@ export interface AttemptRecord {
 
 /** Prefix of the fields of a job that hold them. */
 const FIELD = "attempt:";
-/** The latest say most. */
+/** The latest say most. Those of before a retry by hand count, too. */
 const KEPT_MAX = 50;
 
 const script = loadScript(import.meta.url, "keep-attempt.lua");
 
 /** Stores it in a field of the job, so that it goes with the job. */
 export async function keepAttempt(store: QueueStore, jobId: string, record: AttemptRecord): Promise<void> {
-  const field = `${FIELD}${record.attempt % KEPT_MAX}`;
   const encrypted = {
     ...record,
     message: store.encryptText(jobId, "attempt", record.message),
     trace: store.encryptText(jobId, "trace", record.trace),
   };
-  await script.run(store.client, [store.keys.job(jobId)], [field, JSON.stringify(encrypted)]);
+  await script.run(
+    store.client,
+    [store.keys.job(jobId)],
+    [FIELD, JSON.stringify(encrypted), record.attempt, KEPT_MAX],
+  );
 }
 
 /** Reads them from the fields of a job, the first first, their messages perhaps encrypted. Anything else is skipped. */

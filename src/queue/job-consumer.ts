@@ -17,6 +17,7 @@ import { watchCancellations } from "./cancellations.ts";
 import type { ClaimEvents } from "./claim-backoff.ts";
 import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
 import { ClaimingWorker } from "./claiming-worker.ts";
+import { keepCrash } from "./crash-record.ts";
 import { endedAttempt } from "./ended-attempt.ts";
 import { finishAttempt } from "./finish-attempt.ts";
 import { startHeartbeat, type WorkerHeartbeat } from "./heartbeat.ts";
@@ -111,6 +112,7 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
   });
   worker.on("completed", (job) => void failpoint("finish:after", job.id ?? ""));
   worker.on("failed", (job) => void failpoint("finish:after", job?.id ?? ""));
+  worker.on("stalled", (jobId) => void keepCrash(store, jobId, Date.now()).catch(options.events.onError));
   letNextIn(options, worker);
   worker.on("error", (error) => {
     if (error.name === "ReplyError") watchdog.reset();

@@ -1,4 +1,5 @@
 import { type AttemptRecord, attemptRecords } from "./attempt-record.ts";
+import { type CrashRecord, crashRecords } from "./crash-record.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { decryptedOrWhyNot, unlessWrongType } from "./readable.ts";
 import { type KeptAct, keptActs } from "./stored-acts.ts";
@@ -18,6 +19,8 @@ export interface JobRecord {
   readonly attempts: readonly AttemptRecord[];
   /** What people did to it, the first first. */
   readonly acts: readonly KeptAct[];
+  /** When its workers were found lost, the first first. */
+  readonly lostWorkers: readonly CrashRecord[];
   /** What its handler logged. */
   readonly logs: readonly string[];
 }
@@ -44,6 +47,7 @@ export async function readJobRecord(store: QueueStore, id: string): Promise<JobR
       trace: decryptedOrWhyNot(() => store.decryptText(id, "trace", record.trace)),
     })),
     acts: keptActs(fields.acts),
+    lostWorkers: crashRecords(fields),
     logs: (logs ?? []).map((line) => decryptedOrWhyNot(() => store.decryptText(id, "log", line))),
   };
 }

@@ -96,6 +96,13 @@ export interface JobOptions {
   readonly attempts?: unknown;
   readonly delay?: unknown;
   readonly tags?: unknown;
+  /** What BullMQ keeps for its telemetry. */
+  readonly tm?: unknown;
+}
+
+/** The trace that a job belongs to. */
+export function traceIdIn({ tm }: JobOptions): string | null {
+  return typeof tm === "string" ? (/\b00-([0-9a-f]{32})-/.exec(tm)?.[1] ?? null) : null;
 }
 
 /** @throws SyntaxError for what is no JSON */

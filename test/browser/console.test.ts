@@ -133,6 +133,78 @@ describe("an operator", () => {
     expect(complaints).toEqual([]);
   });
 
+  it("searches from any page by keys, opens a row, and comes back to where it was", async () => {
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open("jobs");
+    await untilLoaded(page);
+    const list = page.getByRole("grid", { name: "Jobs" });
+    const down = await list.evaluate((grid) => {
+      grid.scrollTop = 1_500;
+      return grid.scrollTop;
+    });
+    await until("the rows below are rendered", async () => (await list.getByRole("row").count()) > 5);
+    // Playwright's own click would scroll.
+    await list.evaluate((grid) => {
+      const middle = grid.getBoundingClientRect().top + grid.clientHeight / 2;
+      const links = [...grid.querySelectorAll("a")];
+      links.find((link) => link.getBoundingClientRect().top > middle)?.click();
+    });
+    await page.getByRole("heading", { name: "Life" }).waitFor();
+    await page.goBack();
+    const scrolled = () => list.evaluate((grid) => grid.scrollTop);
+    await until("the list is where it was", async () => (await scrolled()) === down, 20_000);
+
+    await page.keyboard.press("/");
+    await page.keyboard.type("shipped-41007");
+    await page.keyboard.press("Enter");
+    await page.getByRole("region", { name: "With this key" }).getByText("1 job").waitFor();
+    await page.getByRole("region", { name: "With this tag" }).getByText("No job has this tag.").waitFor();
+    await page.getByRole("link", { name: "shipped-41007" }).click();
+    await page.getByRole("heading", { name: "shipped-41007" }).waitFor();
+
+    await open("failed");
+    await untilLoaded(page);
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keys" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    for (const pressed of ["j", "j", "k", "Enter"]) await page.keyboard.press(pressed);
+    await page.getByRole("grid", { name: "Jobs that failed for this reason" }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("exports what it has filtered", async () => {
+    const { page, open } = await openConsole(browser, api.url);
+    await open("jobs?type=partner-webhook&idempotencyKey=shipped-41007");
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: "Export CSV" }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe("jobs.csv");
+  });
+
+  it("edits a job and submits it again, as a new job that names the old one", async () => {
+    const { page, open } = await openConsole(browser, api.url);
+    await open("search?q=invoice-2026-1000");
+    await page.getByRole("link", { name: "invoice-2026-1000" }).click();
+    await page.getByRole("button", { name: "Edit and submit again…" }).click();
+    const key = page.getByRole("textbox", { name: "New idempotency key" });
+    const submit = page.getByRole("button", { name: "Submit a new job" });
+    const payload = page.getByRole("textbox", { name: "Payload" });
+    await key.fill("invoice-2026-1000");
+    expect(await submit.isDisabled()).toBe(true);
+    await key.fill("invoice-2026-1000-again");
+    await payload.fill((await payload.inputValue()).replace("41000", '"[redacted]"'));
+    expect(await submit.isDisabled()).toBe(true);
+    await payload.fill((await payload.inputValue()).replace('"[redacted]"', "41001"));
+    await submit.click();
+
+    await page.getByRole("heading", { name: "invoice-2026-1000-again" }).waitFor();
+    await page.locator("dt", { hasText: "Repeats" }).locator("..").getByRole("link").click();
+    await page.getByRole("heading", { name: "invoice-2026-1000", exact: true }).waitFor();
+    await page.getByRole("link", { name: "invoice-2026-1000-again" }).waitFor();
+  });
+
   it("stops a retry of many halfway", async () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("failed");

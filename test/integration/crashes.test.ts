@@ -1,3 +1,4 @@
+import { createOperator } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { application, deadly, echo, gated, stray } from "../support/application.ts";
 import { openGate } from "../support/gate.ts";
@@ -66,6 +67,10 @@ describe("a worker that is killed during a job", withProcesses, () => {
 
     expect(await untilState(producer, id, "completed")).toMatchObject({ attemptsMade: 1, error: null });
     expect(await service.openBareQueue().getJob(id)).toMatchObject({ attemptsStarted: 2 });
+    const operator = await createOperator(application, service.env);
+    onTestFinished(() => operator.stop());
+    const lost = async () => (await operator.detail(id))?.lostWorkers.length === 1;
+    await until("it is known when its worker was found lost", lost, 20_000);
   });
 
   it("by a poison job ends that job as failed while others complete", async () => {

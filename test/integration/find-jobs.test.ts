@@ -146,6 +146,36 @@ describe("a list of jobs filtered by the reason of failure", withProcesses, () =
     expect(stdout.trimEnd().split("\n")).toHaveLength(RARE);
   });
 
+  it("is exported whole as CSV and NDJSON, over HTTP and from the command line, without formulas", async () => {
+    const { service, producer } = await failedJobs();
+    await producer.submit(echo, 1, { idempotencyKey: '=HYPERLINK("https://x.example","a,b")' });
+    const { url } = await service.startApi();
+    const exported = async (query: string) => {
+      const answer = await fetch(`${url}/jobs/export?${query}`);
+      return {
+        type: answer.headers.get("content-type"),
+        lines: (await answer.text()).trimEnd().split(/\r?\n/),
+      };
+    };
+
+    const csv = await exported("state=failed&format=csv");
+    expect(csv.type).toMatch(/^text\/csv/);
+    expect(csv.lines).toHaveLength(1 + FAILED);
+    expect(csv.lines[0]).toMatch(/^id,type,state,idempotencyKey,/);
+    expect((await exported("state=waiting")).lines[2]).toContain(
+      `,"'=HYPERLINK(""https://x.example"",""a,b"")",`,
+    );
+
+    const rare = ["--state", "failed", "--code", "PERMANENT_FAILURE"];
+    const ndjson = await exported("state=failed&code=PERMANENT_FAILURE&format=ndjson");
+    expect(ndjson.lines.map((line) => JSON.parse(line).error.code)).toEqual(
+      Array(RARE).fill("PERMANENT_FAILURE"),
+    );
+    const { stdout } = await run(["jobs", "export", ...rare, "--format", "ndjson"], service.env);
+    expect(stdout.trimEnd().split("\n")).toEqual(ndjson.lines);
+    expect((await get(`${url}/jobs/export?format=xlsx`)).body).toMatchObject({ code: "INVALID_REQUEST" });
+  });
+
   it("matches a part of the message in any case, and counts what matches", async () => {
     const { operator } = await failedJobs();
     const query = { errorText: "IT BROKE", limit: 50 } as const;

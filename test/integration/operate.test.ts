@@ -166,6 +166,25 @@ describe("retrying a job", () => {
     });
   });
 
+  it("keeps the failures of before", async () => {
+    await withWorker(async () => {
+      const id = await submit("failed-thrice", "fail");
+      const attempts = async () => {
+        const { body } = await call("GET", `/jobs/${id}`);
+        return body.attempts as { startedAt: string; stack: string }[];
+      };
+      for (const failed of [1, 2, 3]) {
+        await inState(id, "failed");
+        await vi.waitFor(async () => expect(await attempts()).toHaveLength(failed), 20_000);
+        await call("POST", `/jobs/${id}/retry`);
+      }
+      await inState(id, "failed");
+      const starts = (await attempts()).map(({ startedAt }) => startedAt);
+      expect(starts).toHaveLength(4);
+      expect(starts).toEqual(starts.toSorted());
+    });
+  });
+
   it("runs a cancelled one after all", async () => {
     const id = await submit("cancelled-then-retried", "succeed");
     await call("POST", `/jobs/${id}/cancel`);

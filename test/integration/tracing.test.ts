@@ -69,6 +69,7 @@ describe("with an OpenTelemetry SDK loaded", withProcesses, () => {
       WEBHOOK_ALLOW: "127.0.0.1/32",
       NODE_OPTIONS: `--import ${sdk}`,
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      HOLDFAST_TRACE_URL: "https://traces.example/{traceId}",
     };
     const [api, worker] = [await launchRole("api", env), await launchRole("worker", env)];
     const clientsTrace = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -87,6 +88,10 @@ describe("with an OpenTelemetry SDK loaded", withProcesses, () => {
       clientsTrace,
       clientsTrace,
     ]);
+    expect((await get(`${urlOf(api)}/jobs/${accepted.body.id}`)).body).toMatchObject({
+      traceId: clientsTrace,
+      traceUrl: `https://traces.example/${clientsTrace}`,
+    });
     const ofTrace = () => collector.spans.filter(({ traceId }) => traceId === clientsTrace);
     const named = (name: string) => ofTrace().filter((span) => span.name === name);
     await until("the spans of both attempts are there", () => named("effect deliver").length === 2);

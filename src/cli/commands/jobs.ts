@@ -19,6 +19,7 @@ import { tableLines } from "../table.ts";
 import type { Lines } from "../text.ts";
 import { username } from "../username.ts";
 import { addCleanCommand } from "./clean-jobs.ts";
+import { addExportCommand } from "./export-jobs.ts";
 
 interface ListOptions extends FilterOptions, ShowOptions {
   readonly limit: string;
@@ -44,6 +45,7 @@ export function addJobsCommands(program: Command): void {
   bulk(jobs.command("retry"), "retry", "failed jobs; effects that are done stay done");
   bulk(jobs.command("cancel"), "cancel", "jobs: waiting ones end at once, running ones' signals are aborted");
   bulk(jobs.command("delete"), "delete", "jobs that have ended; their keys and effects are remembered");
+  addExportCommand(jobs);
   addCleanCommand(jobs);
 }
 

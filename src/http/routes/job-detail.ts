@@ -26,7 +26,13 @@ export function addJobDetailRoute(server: FastifyInstance, parts: ApiParts): voi
       },
     },
     async ({ params: { id } }, reply) => {
-      const detail = await readDetail(parts.stores, parts.application.jobs, readStatus, id);
+      const detail = await readDetail(
+        parts.stores,
+        parts.application.jobs,
+        readStatus,
+        id,
+        parts.settings.HOLDFAST_TRACE_URL,
+      );
       if (detail === undefined) throw jobNotFound();
       return reply.header("Cache-Control", "no-store").send(detail);
     },

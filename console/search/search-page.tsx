@@ -1,0 +1,91 @@
+import { useQuery } from "@tanstack/react-query";
+import { useSearchParams } from "wouter";
+import { addressOf } from "../jobs/queries.ts";
+import { count, counted } from "../parts/format.ts";
+import { JobLink, Text, To } from "../parts/link.tsx";
+import { Mark } from "../parts/mark.tsx";
+import { Page, Section } from "../parts/page.tsx";
+import { Empty, Loaded } from "../parts/states.tsx";
+import { Relative } from "../parts/time.tsx";
+import { type Found, foundQuery, type SearchFilter } from "./queries.ts";
+import "../jobs/jobs.css";
+
+/** As the service's: other texts are no tags. */
+const TAG = /^[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,63}$/;
+const ERROR_TEXT_MAX = 200;
+
+/** The jobs that a text may mean. Keys, because another text's jobs must not stand under this one. */
+export function SearchPage() {
+  const [params] = useSearchParams();
+  const text = (params.get("q") ?? "").trim();
+  if (text === "")
+    return <Page title="Search">{<Empty title="Type an id, a key, a tag or an error." />}</Page>;
+  return (
+    <Page title={`Search: ${text}`} tab="Search">
+      <Results
+        key={`key ${text}`}
+        title="With this key"
+        filter={{ idempotencyKey: text }}
+        none="No job has exactly this key."
+      />
+      {TAG.test(text) && (
+        <Results
+          key={`tag ${text}`}
+          title="With this tag"
+          filter={{ tag: text }}
+          none="No job has this tag."
+        />
+      )}
+      {text.length <= ERROR_TEXT_MAX && (
+        <Section title="In error texts">
+          <p className="quiet">
+            Every failed job is read for that.{" "}
+            <To to={`/jobs${addressOf({ state: "failed", errorText: text })}`}>
+              Failed jobs whose error contains it
+            </To>
+          </p>
+        </Section>
+      )}
+    </Page>
+  );
+}
+
+function Results(props: { readonly title: string; readonly filter: SearchFilter; readonly none: string }) {
+  const { title, filter, none } = props;
+  const found = useQuery(foundQuery(filter));
+  return (
+    <Section title={title} aside={found.data !== undefined && totalText(found.data)}>
+      <Loaded query={found}>
+        {({ jobs, total }) =>
+          jobs.length === 0 ? (
+            <Empty title={none} />
+          ) : (
+            <>
+              <ul className="found">
+                {jobs.map(({ id, idempotencyKey, type, state, submittedAt }) => (
+                  <li key={id}>
+                    <JobLink id={id}>
+                      <Text of={idempotencyKey} />
+                    </JobLink>
+                    <Text of={type} />
+                    <Mark of={state} />
+                    <span className="quiet">
+                      <Relative at={submittedAt} />
+                    </span>
+                  </li>
+                ))}
+              </ul>
+              {total.count > jobs.length && (
+                <To to={`/jobs${addressOf(filter)}`}>All {count(total.count)}, with filters and export</To>
+              )}
+            </>
+          )
+        }
+      </Loaded>
+    </Section>
+  );
+}
+
+function totalText({ total: { count: jobs, isExact } }: Found): string {
+  return isExact ? counted(jobs, "job") : `at least ${counted(jobs, "job")}`;
+}

@@ -1,0 +1,34 @@
+import type { Command } from "commander";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { type ExportFormat, exportFormats, exportJobs } from "../../operate/export-jobs.ts";
+import { withOperator } from "../connections.ts";
+import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
+import { requireKnown } from "../known-names.ts";
+import { write } from "../output.ts";
+
+interface ExportOptions extends FilterOptions {
+  readonly format: string;
+}
+
+/** `holdfast jobs export`. */
+export function addExportCommand(jobs: Command): void {
+  addFilterOptions(jobs.command("export"))
+    .description("write all jobs that match to standard output, as a file for other programs")
+    .option("--format <format>", `one of ${exportFormats.join(", ")}`, "csv")
+    .action(exportAll);
+}
+
+async function exportAll({ format, ...options }: ExportOptions): Promise<void> {
+  const filter = await filterOf(options);
+  const chosen = formatOf(format);
+  await withOperator(async (operator) => {
+    await requireKnown(operator, filter);
+    for await (const page of exportJobs(operator, filter, chosen)) await write(page);
+  });
+}
+
+function formatOf(text: string): ExportFormat {
+  const format = exportFormats.find((known) => known === text);
+  if (format !== undefined) return format;
+  throw new HoldfastError("USAGE", `--format: expected one of ${exportFormats.join(", ")}, got "${text}"`);
+}
