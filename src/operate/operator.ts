@@ -1,9 +1,7 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
 import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
-import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
-import { jobNotFound, queueOfId } from "../job/job-id.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
@@ -18,8 +16,8 @@ import { createSubmitter, type Submitter } from "../submit/submitter.ts";
 import { createEvents, type RecordedAct } from "../telemetry/events.ts";
 import { internalApplication } from "./act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts.ts";
-import { type Act, type AuditEntry, LIBRARY, readAuditLog, storedReason } from "./audit-log.ts";
-import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "./clean-jobs.ts";
+import { type Act, type AuditEntry, readAuditLog } from "./audit-log.ts";
+import { type Cleaned, type CleanQuery, endedStates } from "./clean-jobs.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import {
   type DoubtFilter,
@@ -33,7 +31,7 @@ import {
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
 import { type History, type HistoryQuery, readHistory } from "./history.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
-import { describeFilter, type JobFilter } from "./job-filter.ts";
+import type { JobFilter } from "./job-filter.ts";
 import { type JobTotal, openJobLists } from "./job-lists.ts";
 import { openJobOperator, storeOf } from "./job-operator.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
