@@ -8,17 +8,47 @@ import type { StoredAct } from "../queue/stored-acts.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import type { RecordedAct } from "../telemetry/events.ts";
 import { type Act, LIBRARY, storedReason } from "./audit-log.ts";
-import { cleanJobs } from "./clean-jobs.ts";
+import { type Cleaned, type CleanQuery, cleanJobs } from "./clean-jobs.ts";
 import { describeFilter } from "./job-filter.ts";
 import type { JobLists } from "./job-lists.ts";
-import type { Operator } from "./operator.ts";
 
-/** What an operator does to jobs. Each act is on record once it is done. */
+/** What an operator does to jobs. */
+export interface JobOperator {
+  /**
+   * Returns a failed job to its queue with all its attempts before it. Effects that are done stay done.
+   *
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`
+   */
+  retry(id: string, act?: Act): Promise<void>;
+  /**
+   * Cancels a job: a waiting one at once; a running one by aborting its attempt.
+   *
+   * @returns `cancelled` if the job has ended
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
+   */
+  cancel(id: string, act?: Act): Promise<"cancelled" | "cancelling">;
+  /**
+   * Deletes a job that has ended, as the retention would: its idempotency key and its effects are remembered.
+   *
+   * @param by who, for the audit log
+   * @param reason why, for the audit log @default no reason
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
+   */
+  delete(id: string, by: string, reason?: string): Promise<void>;
+  /**
+   * Deletes jobs that have ended, a slice per call: call it again with `nextCursor`. Jobs in doubt stay.
+   *
+   * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor or filter
+   */
+  clean(query: CleanQuery): Promise<Cleaned>;
+}
+
+/** Each act is on record once it is done. */
 export function openJobOperator(
   stores: QueueStores,
   lists: JobLists,
   acted: (act: RecordedAct) => void,
-): Pick<Operator, "retry" | "cancel" | "delete" | "clean"> {
+): JobOperator {
   return {
     async retry(id, act = { by: LIBRARY }) {
       const store = storeOf(stores, id);

@@ -16,8 +16,8 @@ import { createSubmitter, type Submitter } from "../submit/submitter.ts";
 import { createEvents, type RecordedAct } from "../telemetry/events.ts";
 import { internalApplication } from "./act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts.ts";
-import { type Act, type AuditEntry, readAuditLog } from "./audit-log.ts";
-import { type Cleaned, type CleanQuery, endedStates } from "./clean-jobs.ts";
+import { type AuditEntry, readAuditLog } from "./audit-log.ts";
+import { endedStates } from "./clean-jobs.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import {
   type DoubtFilter,
@@ -33,7 +33,7 @@ import { type History, type HistoryQuery, readHistory } from "./history.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
 import type { JobFilter } from "./job-filter.ts";
 import { type JobTotal, openJobLists } from "./job-lists.ts";
-import { openJobOperator, storeOf } from "./job-operator.ts";
+import { type JobOperator, openJobOperator, storeOf } from "./job-operator.ts";
 import { type JobPage, type JobQuery, listJobs } from "./list-jobs.ts";
 import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues.ts";
 import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
@@ -48,7 +48,7 @@ export interface Acceptance {
  * What a person can do with jobs and doubts. Each call fails with `STORE_UNAVAILABLE` if Redis does not answer in time,
  * however many steps it takes.
  */
-export interface Operator {
+export interface Operator extends JobOperator {
   /** Lists jobs: ended ones with the latest first, the others with the next to run first. */
   list(query: JobQuery): Promise<JobPage>;
   /**
@@ -57,35 +57,8 @@ export interface Operator {
    * @returns undefined when there is no such job, or no longer
    */
   detail(id: string): Promise<JobDetail | undefined>;
-  /**
-   * Returns a failed job to its queue with all its attempts before it. Effects that are done stay done.
-   *
-   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`
-   */
-  retry(id: string, act?: Act): Promise<void>;
-  /**
-   * Cancels a job: a waiting one at once; a running one by aborting its attempt.
-   *
-   * @returns `cancelled` if the job has ended
-   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
-   */
-  cancel(id: string, act?: Act): Promise<"cancelled" | "cancelling">;
-  /**
-   * Deletes a job that has ended, as the retention would: its idempotency key and its effects are remembered.
-   *
-   * @param by who, for the audit log
-   * @param reason why, for the audit log @default no reason
-   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
-   */
-  delete(id: string, by: string, reason?: string): Promise<void>;
   /** Counts jobs that match and have ended, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` */
   countEnded(filter: JobFilter): Promise<JobTotal>;
-  /**
-   * Deletes jobs that have ended, a slice per call: call it again with `nextCursor`. Jobs in doubt stay.
-   *
-   * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor or filter
-   */
-  clean(query: CleanQuery): Promise<Cleaned>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /** Lists effects in doubt that match, the oldest first. */
