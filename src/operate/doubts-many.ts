@@ -14,9 +14,9 @@ const text = (max: number, description: string) =>
 const instant = (description: string) =>
   z.iso
     .datetime({ offset: true })
+    .meta({ description, examples: ["2026-11-24T00:00:00Z"] })
     .transform((at) => Date.parse(at))
-    .optional()
-    .meta({ description });
+    .optional();
 
 /** Which doubts. What is absent does not count. */
 export const doubtFilterShape = {
