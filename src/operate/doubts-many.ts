@@ -9,23 +9,28 @@ import { redisNow } from "../redis/clock.ts";
 import { type Doubt, listDoubts } from "./doubts.ts";
 import { containsText } from "./job-filter.ts";
 
-const text = (max: number, description: string) =>
-  z.string().min(1).max(max).optional().meta({ description });
+const text = (max: number, description: string, example: string) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .optional()
+    .meta({ description, examples: [example] });
 const instant = (description: string) =>
   z.iso
     .datetime({ offset: true })
+    .meta({ description, examples: ["2026-11-24T00:00:00Z"] })
     .transform((at) => Date.parse(at))
-    .optional()
-    .meta({ description });
+    .optional();
 
 /** Which doubts. What is absent does not count. */
 export const doubtFilterShape = {
-  type: text(200, "The job's type."),
-  effect: text(512, "The effect, with or without its index."),
-  worker: text(512, "The worker that ran it."),
+  type: text(200, "The job's type.", "invoice"),
+  effect: text(512, "The effect, with or without its index.", "charge"),
+  worker: text(512, "The worker that ran it.", "mailer-3"),
   since: instant("Only those in doubt since this or later."),
   until: instant("Only those in doubt since before this."),
-  reasonText: text(200, "A part of why nobody knows, in upper or lower case."),
+  reasonText: text(200, "A part of why nobody knows, in upper or lower case.", "timed out"),
 };
 const filterSchema = z.strictObject(doubtFilterShape);
 export type DoubtFilter = Readonly<z.output<typeof filterSchema>>;

@@ -12,6 +12,7 @@ import { type Cleaned, type CleanQuery, cleanJobs } from "./clean-jobs.ts";
 import { describeFilter } from "./job-filter.ts";
 import type { JobLists } from "./job-lists.ts";
 
+/** What an operator does to jobs. */
 export interface JobOperator {
   /**
    * Returns a failed job to its queue with all its attempts before it. Effects that are done stay done.
@@ -42,7 +43,7 @@ export interface JobOperator {
   clean(query: CleanQuery): Promise<Cleaned>;
 }
 
-/** What an operator does to jobs. Each act is on record once it is done. */
+/** Each act is on record once it is done. */
 export function openJobOperator(
   stores: QueueStores,
   lists: JobLists,

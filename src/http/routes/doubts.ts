@@ -66,7 +66,7 @@ const manySchema = z
     ids: z.array(doubtIdSchema).min(1).max(RESOLVED_AT_ONCE_MAX).optional(),
     filter: z.strictObject(doubtFilterShape).optional(),
     all: z.literal(true).optional().meta({ description: "Instead of ids or a filter: every doubt." }),
-    as: z.enum(["done", "not-done"]),
+    as: z.enum(["done", "not-done"]).meta({ examples: ["done"] }),
     evidence: z
       .string()
       .min(1)
