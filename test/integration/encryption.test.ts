@@ -160,7 +160,8 @@ describe("under encryption", () => {
     expect(seen.listed).toMatchObject({ jobs: [{ id: seen.done.id, idempotencyKey: texts.key, result }] });
     expect(seen.failed).toMatchObject({
       error: { code: "HANDLER_FAILED", message: `${texts.error} 2` },
-      attempts: [{ message: `${texts.error} 1` }, { message: `${texts.error} 2` }],
+      // It was retried by hand.
+      attempts: [1, 2, 1, 2].map((attempt) => ({ message: `${texts.error} ${attempt}` })),
     });
     expect(seen.failures).toMatchObject({
       groups: [{ code: "HANDLER_FAILED", count: 1, message: `${texts.error} 2` }],
@@ -168,7 +169,7 @@ describe("under encryption", () => {
     expect(seen.doubts).toMatchObject([{ effect: `act/${texts.index}`, reason: texts.doubt }]);
     expect(seen.doubted).toMatchObject({ result: `${texts.result} ${texts.resolvedResult}` });
     expect(seen.audit).toMatchObject({
-      entries: [{ effect: `act/${texts.index}`, evidence: texts.evidence }],
+      entries: [{ effect: `act/${texts.index}`, evidence: texts.evidence }, { as: "retried" }],
     });
     expect(seen.again).toMatchObject({ id: seen.done.id, duplicate: true });
   });

@@ -5,7 +5,6 @@ import { get } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 import { storeContents } from "../support/store-contents.ts";
-import { until } from "../support/until.ts";
 
 const isoTime = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
@@ -224,10 +223,6 @@ describe("the status of an invalid id", () => {
   beforeAll(async () => {
     root = (await service.startApi()).url;
     ours = (await (await service.createProducer()).submit(echo, 1, { idempotencyKey: "k" })).id;
-    // The API begins each queue's epoch soon after its start.
-    await until("nothing more is begun", async () =>
-      (await storeContents(service)).includes("{holdfast}:epoch"),
-    );
   });
 
   it.each([
