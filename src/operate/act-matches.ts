@@ -65,7 +65,7 @@ export async function readMatching(
   });
 }
 
-/** Counts what an act would be about, for about a second. */
+/** Counts what an act would be about, for less than a second. */
 export async function countMatches(
   { lists, stores }: { readonly lists: JobLists; readonly stores: QueueStores },
   {

@@ -129,42 +129,53 @@ export function openActOperator({ stores, lists, submit, acted }: ActParts): Act
     return statusOf(await find(id));
   }
 
+  async function preview({ act, filter, before: limit, cursor }: ActPreviewRequest): Promise<ActPreview> {
+    const now = Math.floor(await redisNow(stores.client));
+    const before = Math.min(limit ?? now, now);
+    const query = { act, filter: boundedFilter(act, filter, before), cursor };
+    return { ...(await countMatches({ lists, stores }, query)), before };
+  }
+
+  async function start({ act, filter, reason, rate }: ActRequest, by: string, idempotencyKey: string) {
+    const before = Math.floor(await redisNow(stores.client));
+    const payload = {
+      act,
+      filter: filterText(filter),
+      reason,
+      by,
+      before,
+      ...(rate !== undefined && { rate }),
+    };
+    const same = JSON.stringify([act, payload.filter, reason, rate]);
+    const { id, duplicate } = await submit({ type: actOnMany.type, payload, idempotencyKey }, same);
+    if (duplicate) return { id, duplicate };
+    await recordAct(store, { id, act: { act, filter, reason, by }, outcome: "started" });
+    acted({ as: `${act}-started`, jobId: id, by, reason: `${describeFilter(filter)}: ${reason}` });
+    return { id, duplicate };
+  }
+
+  async function list(limit: number): Promise<ActStatus[]> {
+    const { found } = await acts.ids(
+      {},
+      { limit, states: ["active", "waiting", "delayed", "failed", "completed"] },
+    );
+    const read = await Promise.all(found.map((id) => find(id).then(statusOf, () => undefined)));
+    return read
+      .filter((act) => act !== undefined)
+      .sort((a, b) => orderOf(a) - orderOf(b) || b.startedAt.localeCompare(a.startedAt));
+  }
+
+  // Each call as a whole must be done in time, however many steps it takes.
   return {
-    async preview({ act, filter, all, before: limit, cursor }) {
-      requireScope({ act, filter, all });
-      const now = Math.floor(await inTime(redisNow(stores.client)));
-      const before = Math.min(limit ?? now, now);
-      const query = { act, filter: boundedFilter(act, filter, before), cursor };
-      return { ...(await inTime(countMatches({ lists, stores }, query))), before };
+    async preview(request) {
+      requireScope(request);
+      return await inTime(preview(request));
     },
     async start(request, by, idempotencyKey = randomUUID()) {
       requireScope(request);
-      const { act, filter, reason, rate } = request;
-      const before = Math.floor(await inTime(redisNow(stores.client)));
-      const payload = {
-        act,
-        filter: filterText(filter),
-        reason,
-        by,
-        before,
-        ...(rate !== undefined && { rate }),
-      };
-      const same = JSON.stringify([act, payload.filter, reason, rate]);
-      const { id, duplicate } = await submit({ type: actOnMany.type, payload, idempotencyKey }, same);
-      if (duplicate) return { id, duplicate };
-      await inTime(recordAct(store, { id, act: { act, filter, reason, by }, outcome: "started" }));
-      acted({ as: `${act}-started`, jobId: id, by, reason: `${describeFilter(filter)}: ${reason}` });
-      return { id, duplicate };
+      return await inTime(start(request, by, idempotencyKey));
     },
-    async list(limit) {
-      const { found } = await inTime(
-        acts.ids({}, { limit, states: ["active", "waiting", "delayed", "failed", "completed"] }),
-      );
-      const read = await inTime(Promise.all(found.map((id) => find(id).then(statusOf, () => undefined))));
-      return read
-        .filter((act) => act !== undefined)
-        .sort((a, b) => orderOf(a) - orderOf(b) || b.startedAt.localeCompare(a.startedAt));
-    },
+    list: (limit) => inTime(list(limit)),
     read: async (id) => statusOf(await inTime(find(id))),
     stop: (id, by = LIBRARY) => inTime(stop(id, by)),
   };

@@ -35,7 +35,7 @@ const MESSAGE_MAX = 500;
 const SCANNED_MAX = 50_000;
 /** Messages without any pattern would give a group each. */
 const GROUPS_MAX = 500;
-const TIME_MAX_MS = 1_000;
+const TIME_MAX_MS = 700;
 
 /**
  * Groups the failed jobs by type, code and message.
