@@ -43,20 +43,23 @@ export function openScheduleOperator(
     );
   }
 
+  async function pause(schedule: Schedule, act: Act & { readonly reason: string }): Promise<ScheduleStatus> {
+    await reader.pauses.pause(schedule.name, act);
+    await record(schedule.name, { as: "schedule-paused", ...act });
+    return await readSchedule(reader, schedule, NEXT_SHOWN);
+  }
+
+  async function resume(schedule: Schedule, act: Act): Promise<ScheduleStatus> {
+    await reader.pauses.resume(schedule.name);
+    await record(schedule.name, { as: "schedule-resumed", ...act });
+    return await readSchedule(reader, schedule, NEXT_SHOWN);
+  }
+
+  // Each call as a whole must be done in time.
   return {
-    async pause(name, act) {
-      const schedule = find(name);
-      await reader.pauses.pause(name, act);
-      await record(name, { as: "schedule-paused", ...act });
-      return await readSchedule(reader, schedule, NEXT_SHOWN);
-    },
-    async resume(name, act = { by: LIBRARY }) {
-      const schedule = find(name);
-      await reader.pauses.resume(name);
-      await record(name, { as: "schedule-resumed", ...act });
-      return await readSchedule(reader, schedule, NEXT_SHOWN);
-    },
-    recordRun: (name, jobId, act) => record(name, { as: "schedule-run", job: jobId, ...act }),
+    pause: async (name, act) => await inTime(pause(find(name), act)),
+    resume: async (name, act = { by: LIBRARY }) => await inTime(resume(find(name), act)),
+    recordRun: (name, jobId, act) => inTime(record(name, { as: "schedule-run", job: jobId, ...act })),
   };
 
   async function record(
@@ -64,7 +67,7 @@ export function openScheduleOperator(
     { reason, ...act }: Act & { readonly as: string; readonly job?: string },
   ): Promise<void> {
     const store = stores.of(INTERNAL_QUEUE);
-    await inTime(appendToAuditLog(store, { ...act, schedule, evidence: storedReason(store, reason) }));
+    await appendToAuditLog(store, { ...act, schedule, evidence: storedReason(store, reason) });
     const { job, as, by } = act;
     acted({ as, schedule, by, reason, ...(job !== undefined && { jobId: job }) });
   }
