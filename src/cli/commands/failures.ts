@@ -19,7 +19,8 @@ export function addFailuresCommands(program: Command): void {
 async function list(options: ShowOptions): Promise<void> {
   await withOperator(async ({ failures }) => {
     const { groups } = await show({ read: failures, describe, json: (found) => found.groups }, options);
-    if (groups.length > 0) printHint("to retry one of them: holdfast failures retry --type TYPE --code CODE");
+    if (groups.length > 0)
+      printHint("to retry one of them: holdfast jobs retry --type TYPE --code CODE --reason TEXT");
   });
 }
 
