@@ -1,6 +1,6 @@
 import { Cluster, type ClusterOptions, Redis } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
-import { prepareForMovingSlots } from "./moving-slots.ts";
+import { mendCluster } from "./mend-cluster.ts";
 import { redisUnavailable } from "./redis-errors.ts";
 import { address, type ConnectionOptions, credentials, parseUrl, sentinelOptions } from "./redis-url.ts";
 import { explainSentinels } from "./sentinels.ts";
@@ -38,7 +38,7 @@ export function openConnection(
     reconnectOnError: reconnectOnReadOnly(),
   };
   const client = createClient(url, mode, options);
-  if (client instanceof Cluster) prepareForMovingSlots(client);
+  if (client instanceof Cluster) mendCluster(client);
   client.on("error", kindOf(client) === "sentinel" ? explainSentinels(client as Redis, onError) : onError);
   return client;
 }

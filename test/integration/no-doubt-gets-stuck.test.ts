@@ -7,6 +7,7 @@ import { dedupKeyOf } from "../../src/job/dedup-key.ts";
 import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
+import { monitorCommands } from "../support/monitor.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
@@ -113,14 +114,12 @@ describe("a doubt that is resolved", () => {
       return await effect("act", async () => acts);
     });
     await untilState(producer, id, "failed");
-    const monitor = await redis.duplicate().monitor();
-    onTestFinished(() => monitor.disconnect());
     const steps: string[] = [];
     let hasSeenAll = false;
-    monitor.on("monitor", (_time: string, [name = "", ...args]: string[], source: string) => {
-      hasSeenAll ||= args.includes("resolved");
-      const isOfJob = args.some((arg) => arg.includes(id)) || args.includes("act");
-      if (source !== "lua" && isOfJob && /^eval/i.test(name)) steps.push(name);
+    await monitorCommands(redis, ({ isOfScript, text }) => {
+      hasSeenAll ||= text.includes('"resolved"');
+      const isOfJob = text.includes(id) || text.includes('"act"');
+      if (!isOfScript && isOfJob && /^"eval/i.test(text)) steps.push(text);
     });
     await worker.stop();
 

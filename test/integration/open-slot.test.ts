@@ -4,6 +4,7 @@ import type { Cluster } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
 import { openConnection } from "../../src/redis/connection.ts";
+import { slotOf } from "../../src/redis/slot.ts";
 import { startResharding } from "../support/open-slot.ts";
 import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";
 import { createService } from "../support/service.ts";
@@ -117,6 +118,32 @@ describe("while a cluster moves a queue's slot", () => {
   }, 120_000);
 });
 
+describe("a connection to a cluster that is closed", () => {
+  it("ends, even if a command is being redirected", async () => {
+    const connection = openConnection(cluster.url, "retrying", () => {}) as Cluster;
+    await connection.set("key", "value");
+    const other = connection.duplicate();
+    expect(await other.get("key")).toBe("value");
+    for (const client of [connection, other]) {
+      const { reply } = await redirected(client, "key");
+      const ended = new Promise((resolve) => client.once("end", resolve));
+      client.disconnect();
+      await ended;
+      await expect(reply).rejects.toThrow("Connection is closed.");
+    }
+  });
+
+  it("refuses commands", async () => {
+    const connection = openConnection(cluster.url, "retrying", () => {}) as Cluster;
+    await connection.set("key", "value");
+    const nodes = connection.nodes();
+    connection.disconnect();
+    await until("every node has ended", () => nodes.every(({ status }) => status === "end"));
+    await endOfTurn();
+    await expect(connection.get("key")).rejects.toThrow("Connection is closed.");
+  });
+});
+
 /** Disconnects a client whose question is under way to a master that hangs. */
 async function loseWhileAsking(client: Cluster, port: number): Promise<void> {
   const target = cluster.shards.find(({ master }) => master.port === port)?.master;
@@ -133,4 +160,22 @@ async function loseWhileAsking(client: Cluster, port: number): Promise<void> {
   } finally {
     process.kill(target.pid, "SIGCONT");
   }
+}
+
+/** Sends a command to the wrong master, and waits until that has answered where the key is: the command is soon sent again. */
+async function redirected(client: Cluster, key: string): Promise<{ readonly reply: Promise<unknown> }> {
+  const slots = (client as unknown as { slots: string[][] }).slots;
+  const right = slots[slotOf(key)]?.[0];
+  const wrong = slots.find(([node]) => node !== undefined && node !== right);
+  if (wrong === undefined) throw new Error("There is no other master");
+  slots[slotOf(key)] = wrong;
+  const handle = client.handleError.bind(client);
+  return await new Promise((resolve) => {
+    client.handleError = (error, ttl, handlers) => {
+      handle(error, ttl, handlers);
+      resolve({ reply });
+    };
+    const reply = client.get(key);
+    reply.catch(() => {});
+  });
 }

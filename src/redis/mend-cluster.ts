@@ -1,0 +1,93 @@
+import type { Cluster, Redis } from "ioredis";
+
+/** Mends how ioredis behaves while a slot moves, and when the connection is closed. */
+export function mendCluster(cluster: Cluster): void {
+  ignoreRepliesToAsking(cluster);
+  boundTryAgain(cluster);
+  stayEnded(cluster);
+  giveUpWhenDisconnected(cluster);
+  const duplicate = cluster.duplicate.bind(cluster);
+  cluster.duplicate = (...args) => {
+    const other = duplicate(...args);
+    mendCluster(other);
+    return other;
+  };
+}
+
+/**
+ * While a slot moves, ioredis sends `ASKING` before a command and nobody looks at its reply. If the connection is lost then, the
+ * reply would be an unhandled rejection, which ends the process. The command behind it reports the loss.
+ */
+function ignoreRepliesToAsking(cluster: Cluster): void {
+  for (const node of cluster.nodes()) ignoreReplies(node);
+  cluster.on("+node", ignoreReplies);
+}
+
+/** 100 ms apart. */
+const TRIES_AGAIN_MAX = 10;
+
+/**
+ * Whoever sent a command learns that its slot is moving, even where ioredis follows redirections without bound: an attempt renews its
+ * lock before it sends its end again, and a claim is given up.
+ */
+function boundTryAgain(cluster: Cluster): void {
+  const handle = cluster.handleError.bind(cluster);
+  const tries = new WeakMap<object, number>();
+  cluster.handleError = (error, ttl, handlers) => {
+    const count = (tries.get(ttl) ?? 0) + 1;
+    if (!error.message.startsWith("TRYAGAIN")) return handle(error, ttl, handlers);
+    if (count > TRIES_AGAIN_MAX) return handlers.defaults();
+    tries.set(ttl, count);
+    return handle(error, ttl, handlers);
+  };
+}
+
+/** Each node that closes sets the status to `close`, even after `end`. Then a command would wait for ever. */
+function stayEnded(cluster: Cluster): void {
+  let hasEnded = false;
+  cluster.on("connecting", () => {
+    hasEnded = false;
+  });
+  cluster.on("end", () => {
+    hasEnded = true;
+  });
+  cluster.on("close", () => {
+    if (hasEnded && cluster.status === "close") cluster.status = "end";
+  });
+}
+
+/**
+ * A command that is redirected is sent again a moment later. If the connection was closed meanwhile, ioredis would open a node for it
+ * that keeps the connection from ending, and let the command wait for ever: a worker could not stop.
+ */
+function giveUpWhenDisconnected(cluster: Cluster): void {
+  const handle = cluster.handleError.bind(cluster);
+  cluster.handleError = (error, ttl, handlers) => {
+    const unlessClosed =
+      (sendAgain: (...args: unknown[]) => void) =>
+      (...args: unknown[]) =>
+        isClosed(cluster) ? handlers.maxRedirections(new Error(CONNECTION_CLOSED)) : sendAgain(...args);
+    handle(error, ttl, {
+      ...handlers,
+      moved: unlessClosed(handlers.moved),
+      tryagain: unlessClosed(handlers.tryagain),
+      connectionClosed: unlessClosed(handlers.connectionClosed),
+    });
+  };
+}
+
+/** What ioredis says of a command whose connection is closed. BullMQ knows it by this text. */
+const CONNECTION_CLOSED = "Connection is closed.";
+
+function isClosed({ status }: Cluster): boolean {
+  return status === "disconnecting" || status === "close" || status === "end";
+}
+
+function ignoreReplies(node: Redis): void {
+  const asking = node.asking.bind(node);
+  node.asking = () => {
+    const reply = asking();
+    reply.catch(() => {});
+    return reply;
+  };
+}
