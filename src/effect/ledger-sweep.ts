@@ -1,10 +1,10 @@
+import type { Logger } from "../lib/logger.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { retryFailedJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { entriesLua, ledgerLua } from "./includes.ts";
 
 const SWEEP_EVERY_MS = 1_000;

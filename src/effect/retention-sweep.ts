@@ -1,10 +1,10 @@
 import { type JobRetention, type Kept, keptStates } from "../job/retention.ts";
+import type { Logger } from "../lib/logger.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { deleteEndedLua } from "./includes.ts";
 
 /** A type whose ended jobs are kept shorter than the queue's. */

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { Logger } from "../telemetry/logger.ts";
+import type { Logger } from "../lib/logger.ts";
 import { guardRoutes } from "./access.ts";
 import { guardHosts, hostGuardOf } from "./allowed-hosts.ts";
 import { createConnections } from "./connections.ts";

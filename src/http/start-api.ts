@@ -1,6 +1,7 @@
 import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { cannotListen, urlOf } from "../lib/listening.ts";
+import type { WithLogger } from "../lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { internalSubmitter, openOperator } from "../operate/operator.ts";
 import { openOverviewWatch } from "../operate/watch-overview.ts";
@@ -10,10 +11,10 @@ import { measureMissedTicks, openMissedTicks } from "../schedule/missed-ticks.ts
 import { openScheduleReader } from "../schedule/schedule-status.ts";
 import { openSubscribers } from "../status/subscribers.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
+import { createLogger } from "../telemetry/create-logger.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { logAudit } from "../telemetry/log-events.ts";
-import { createLogger, type WithLogger } from "../telemetry/logger.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";

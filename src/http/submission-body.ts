@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
-import { jsonSchemaOf } from "../job/schema.ts";
+import { jsonSchemaOf } from "../lib/schema.ts";
 import { submissionSchema } from "../submit/submission.ts";
 import { namedComponent } from "./component.ts";
 

@@ -1,7 +1,7 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
-import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
 import type { Application } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import type { Resolution, ResolvedJob } from "../job/resolution.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { acceptLoss } from "../queue/data-loss.ts";

@@ -1,8 +1,8 @@
+import type { Logger } from "../lib/logger.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { letInLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 

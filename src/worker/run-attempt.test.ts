@@ -35,7 +35,7 @@ const claimed: ClaimedJob = {
   countSnooze: async () => 1,
   lease: new Lease(10_000),
   lockToken: "token",
-  progress: async () => {},
+  progress: async () => undefined,
   keepLog: async () => {},
 };
 
