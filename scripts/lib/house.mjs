@@ -62,6 +62,15 @@ export function pairsReport() {
     .join("\n");
 }
 
+/** A line for each function that is longer than `most` lines. */
+export function longFunctions(most) {
+  return readModules().flatMap(({ file, tree }) =>
+    functionLengths(tree)
+      .filter((length) => length > most)
+      .map((length) => `${file} has a function of ${length} lines; ${most} are the most`),
+  );
+}
+
 function importLine({ from, to }) {
   return `  ${from} → ${to}`;
 }

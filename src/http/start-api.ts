@@ -1,4 +1,5 @@
-import { type Environment, readSettings } from "../config/settings.ts";
+import type { FastifyInstance } from "fastify";
+import { type Environment, readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { cannotListen, urlOf } from "../lib/listening.ts";
 import type { WithLogger } from "../lib/logger.ts";
@@ -82,19 +83,27 @@ export async function startApi(
       health === undefined ? [path, subscribers, overview] : [path, subscribers, overview, health],
     );
   });
-  const { HOLDFAST_HOST: host, HOLDFAST_PORT: port } = settings;
+  let url: string;
   try {
-    await server.listen({ host, port }).catch((error: unknown) => {
-      throw cannotListen(host, port, "HOLDFAST_PORT", error);
-    });
+    url = await listen(server, settings);
     if (settings.HOLDFAST_METRICS_PORT !== undefined)
       health = await startMetricsServer(metrics, settings, openReadiness(path, application.queues, settings));
   } catch (error) {
     await stop();
     throw error;
   }
-  const [address] = server.addresses();
-  const url = urlOf(host, typeof address === "object" ? address.port : port);
   log.info({ url, metricsUrl: health?.url }, "API ready");
   return { url, stop };
+}
+
+/** @returns the server's URL @throws HoldfastError `START_FAILED` */
+async function listen(
+  server: FastifyInstance,
+  { HOLDFAST_HOST: host, HOLDFAST_PORT: port }: Settings,
+): Promise<string> {
+  await server.listen({ host, port }).catch((error: unknown) => {
+    throw cannotListen(host, port, "HOLDFAST_PORT", error);
+  });
+  const [address] = server.addresses();
+  return urlOf(host, typeof address === "object" ? address.port : port);
 }
