@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { jobStates } from "../job/job-state.ts";
 import type { JobFilter, JobFilterText } from "../operate/job-filter.ts";
-import { jobStates } from "../queue/job-state.ts";
 import { requireCode, requireState } from "./known-names.ts";
 
 /** What the options of `addFilterOptions` give. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { resolvedJobs } from "../../effect/resolve-doubt.ts";
+import { resolvedJobs } from "../../job/resolution.ts";
 import { isoTime } from "../../lib/iso-time.ts";
 import { auditEntrySchema } from "../../operate/audit-log.ts";
 import type { Doubt } from "../../operate/doubts.ts";
