@@ -80,9 +80,9 @@ describe("a Redis that loses data while an effect runs", withProcesses, () => {
     const accepted = await post(`${url}/store/accept-loss`, { evidence: "somebody emptied it" });
 
     expect(accepted.status).toBe(200);
-    expect(accepted.body.accepted.filter(isApplications)).toEqual(["default"]);
+    expect((accepted.body.accepted as string[]).filter(isApplications)).toEqual(["default"]);
     const repeated = await post(`${url}/store/accept-loss`, { evidence: "again" });
-    expect(repeated.body.accepted.filter(isApplications)).toEqual([]);
+    expect((repeated.body.accepted as string[]).filter(isApplications)).toEqual([]);
     const again = await until("jobs are accepted", async () => {
       const answer = await submit("k");
       return answer.status === 202 && answer;
@@ -94,7 +94,7 @@ describe("a Redis that loses data while an effect runs", withProcesses, () => {
     expect(noted).toEqual(["k"]);
     const { entries } = (await get(`${url}/audit`)).body;
     // The internal queue has no name here.
-    expect(entries.filter(({ queue }: { queue: string }) => queue !== "")).toMatchObject([
+    expect((entries as { queue: string }[]).filter(({ queue }) => queue !== "")).toMatchObject([
       { as: "loss-accepted", evidence: "somebody emptied it", queue: "default" },
     ]);
     expect(await get(`${url}/health/ready`)).toMatchObject({ status: 200 });
