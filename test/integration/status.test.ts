@@ -4,8 +4,8 @@ import { anyJob, application, echo } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
-import { until } from "../support/until.ts";
 import { storeContents } from "../support/store-contents.ts";
+import { until } from "../support/until.ts";
 
 const isoTime = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
