@@ -41,6 +41,8 @@ interface ConfirmProps {
   /** The text of the button that confirms. */
   readonly action: string;
   readonly isDangerous?: boolean;
+  readonly isReady?: boolean;
+  readonly onOpenChange?: (isOpen: boolean) => void;
   readonly onConfirm: () => Promise<void>;
   /** What will happen. */
   readonly children: ReactNode;
@@ -52,12 +54,20 @@ export function ConfirmButton({
   title,
   action,
   isDangerous = false,
+  isReady = true,
+  onOpenChange = () => {},
   onConfirm,
   children,
 }: ConfirmProps) {
-  const [isOpen, setOpen] = useState(false);
+  const [isOpen, set] = useState(false);
   const [isPending, setPending] = useState(false);
   const [thrown, setThrown] = useState<unknown>(null);
+
+  function setOpen(open: boolean) {
+    set(open);
+    setThrown(null);
+    onOpenChange(open);
+  }
 
   async function confirm() {
     setPending(true);
@@ -87,6 +97,7 @@ export function ConfirmButton({
           <Button
             className={isDangerous ? "button danger main" : "button main"}
             isPending={isPending}
+            isDisabled={!isReady}
             onPress={() => void confirm()}
           >
             {action}

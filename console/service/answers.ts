@@ -15,6 +15,7 @@ import type {
   TypeOverview,
   WorkerOverview,
 } from "../../src/operate/overview.ts";
+import type { QueueView } from "../../src/operate/queues.ts";
 import type { JobState } from "../../src/queue/job-state.ts";
 import type {
   TickExplanation as Explanation,
@@ -39,6 +40,7 @@ export type {
   PastTick,
   Percentiles,
   QueueOverview,
+  QueueView,
   RedisOverview,
   SamplePoint,
   ScheduleStatus,

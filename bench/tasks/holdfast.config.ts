@@ -1,0 +1,3 @@
+import { shopIn } from "../../test/support/shop.ts";
+
+export default shopIn({ isPartnerDown: true });
