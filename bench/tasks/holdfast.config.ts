@@ -1,3 +1,3 @@
-import { shopIn } from "../../test/support/shop.ts";
+import { shopAtNight } from "./application.ts";
 
-export default shopIn({ isPartnerDown: true });
+export default shopAtNight();
