@@ -40,8 +40,20 @@ await runCommand(usage, options, async ({ jobs, quick, markdown }) => {
   try {
     const inConsole = await during(server.url, count, (night) => performInConsole(browser, night));
     const inTerminal = await during(server.url, count, performInTerminal);
-    const head = ["task", "console, actions", "slowest, ms", "command line, actions", "slowest, ms"];
-    const rows = inConsole.map((done, index) => [done.task, ...figures(done), ...figures(inTerminal[index])]);
+    const head = [
+      "task",
+      "console, actions",
+      "slowest, ms",
+      "command line, actions",
+      "slowest, ms",
+      "processor, ms",
+    ];
+    const rows = inConsole.map((done, index) => [
+      done.task,
+      ...figures(done),
+      ...figures(inTerminal[index]),
+      processorMs(inTerminal[index]),
+    ]);
     say((markdown ? markdownTable : plainTable)({ head, rows }));
     say(`${count} jobs; load of the machine ${loadavg()[0]?.toFixed(1)}.`);
     const faults = [...inConsole, ...inTerminal].flatMap((done) =>
@@ -71,6 +83,11 @@ async function during<T>(
 function figures(done: Performance | undefined): [actions: string, slowestMs: string] {
   if (done === undefined) return ["–", "–"];
   return [String(done.actions.length), String(Math.round(slowest(done).ms))];
+}
+
+/** The most that a command used of a processor: what it would take at least on a machine that does nothing else. */
+function processorMs(done: Performance | undefined): string {
+  return String(Math.round(Math.max(0, ...(done?.actions ?? []).map(({ cpuMs = 0 }) => cpuMs))));
 }
 
 function faultsOf(done: Performance, mostMs: number): string[] {

@@ -6,6 +6,8 @@ import { runCli } from "./terminal.ts";
 export interface Action {
   readonly what: string;
   readonly ms: number;
+  /** How much of it the command itself used of a processor. */
+  readonly cpuMs?: number;
 }
 
 const VISIBLE_WITHIN_MS = 20_000;
@@ -90,8 +92,8 @@ export function openTerminal({ env }: Night): Terminal {
   return {
     actions,
     async run(...args) {
-      const { stdout, ms } = await runCli(env, args);
-      actions.push({ what: args.join(" "), ms });
+      const { stdout, ...took } = await runCli(env, args);
+      actions.push({ what: args.join(" "), ...took });
       return stdout;
     },
     async type(what, doing) {

@@ -43,7 +43,6 @@ export async function performInConsole(browser: Browser, night: Night): Promise<
       await backToOverview(desk);
       const before = desk.actions.length;
       const failure = await failureOf(() => task.inConsole(desk, night));
-      if (process.env.SHOTS) await desk.page.screenshot({ path: `${process.env.SHOTS}/${task.name.replace(/\W+/g, "-")}.png` });
       done.push({ task: task.name, actions: desk.actions.slice(before), ...failure });
     }
     return done;

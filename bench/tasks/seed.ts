@@ -126,9 +126,9 @@ export async function fillStore(client: Redis, prefix: string, cast: Cast, jobs:
     await addCopies(client, queueKeys(prefix, queue).start, cast.samples[sample], copies);
   }
   await writePast(client, prefix, 30, [
-    { queue: "default", type: "order-confirmation", perMinute: 40, runMs: 60, failed: 0.002 },
-    { queue: "default", type: "partner-webhook", perMinute: 12, runMs: 200, failed: 0.3 },
-    { queue: "documents", type: "invoice-pdf", perMinute: 25, runMs: 400, failed: 0.01 },
+    { queue: "default", type: "order-confirmation", perMinute: 8, runMs: 60, failed: 0.002 },
+    { queue: "default", type: "partner-webhook", perMinute: 4, runMs: 200, failed: 0.3 },
+    { queue: "documents", type: "invoice-pdf", perMinute: 6, runMs: 400, failed: 0.01 },
   ]);
   await markNight(client, prefix, cast.threeMs);
 }

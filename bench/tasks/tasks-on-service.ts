@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import type { Locator, Page } from "playwright-core";
 import { openGate } from "../../test/support/gate.ts";
 import { untilAnswer } from "./answers.ts";
 import { type Key, NIGHT_KEY, type Night } from "./night.ts";
@@ -8,6 +9,7 @@ import { must, type Task } from "./task.ts";
 import { runCli } from "./terminal.ts";
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const LEFT_OUT = 2;
 
 const pauseAndResume: Task = {
@@ -191,19 +193,25 @@ const drain: Task = {
   },
 };
 
+/** The chart ends now, and is a day wide. */
+async function pointAt(page: Page, chart: Locator, ms: number): Promise<void> {
+  const box = await chart.boundingBox();
+  if (box === null) throw new Error("The chart is not visible");
+  const share = 1 - (Date.now() - ms) / DAY_MS;
+  await page.mouse.move(box.x + box.width * share, box.y + box.height / 2);
+}
+
 const atThree: Task = {
   name: "what happened at 03:00",
-  async inConsole({ page, act, click }) {
+  async inConsole({ page, act, click }, { cast }) {
     const region = page.getByRole("region", { name: "Throughput" });
     await click(region.getByRole("button", { name: "24 h" }), region.getByText(/^\d+ marks/));
     await click(region.getByText(/^\d+ marks/), region.getByText(/03:00 Paused/));
-    const chart = region.locator(".u-over");
-    const label = region.locator("figcaption .quiet");
-    const pointed = label.filter({ hasText: /\d\d:\d\d/ });
+    const label = region.locator("figcaption").getByText(/0[23]:[0-5]0$/);
     await act(
-      "point at the chart",
-      () => chart.hover(),
-      () => pointed.waitFor(),
+      "point at 03:00",
+      () => pointAt(page, region.locator(".u-over"), cast.threeMs),
+      () => label.waitFor(),
     );
   },
   async inTerminal({ run }, { cast }) {

@@ -44,6 +44,7 @@ export function ActOnFilter(wanted: FilteredAct) {
       title={`${verb} all that match?`}
       action={`${verb} them`}
       isDangerous
+      isSmall
       isReady={reason.trim() !== ""}
       onOpenChange={setOpen}
       onConfirm={start}

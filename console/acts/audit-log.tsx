@@ -30,7 +30,7 @@ export function AuditLog() {
 const look: LongTableLook<AuditRow> = {
   cardHeight: 120,
   columns: [
-    { id: "as", title: "What", width: 150, cell: ({ as }) => <Text of={as} /> },
+    { id: "as", title: "What", width: 150, cell: (row) => <Text of={whatOf(row)} /> },
     { id: "on", title: "On", width: "2fr", minWidth: 200, cell: (row) => <OnWhat row={row} /> },
     { id: "jobs", title: "Jobs", width: 84, isNumber: true, cell: (row) => jobs(row) },
     { id: "why", title: "Why", width: "2fr", minWidth: 200, cell: ({ evidence }) => <Text of={evidence} /> },
@@ -41,7 +41,7 @@ const look: LongTableLook<AuditRow> = {
     <div className="card">
       <div className="card-line">
         <b>
-          <Text of={row.as} />
+          <Text of={whatOf(row)} />
         </b>
         {row.count !== null && <span>{counted(row.count, "job")}</span>}
       </div>
@@ -58,17 +58,13 @@ function jobs({ count: some }: AuditRow): string {
   return some === null ? "" : count(some);
 }
 
-function OnWhat({ row: { jobId, effect, queue, schedule } }: { readonly row: AuditRow }) {
+function OnWhat({ row: { jobId, queue, schedule } }: { readonly row: AuditRow }) {
   if (schedule !== "") return <Text of={`schedule ${schedule}`} />;
   if (jobId === "") return <Text of={queue === "" ? "all queues" : `queue ${queue}`} />;
-  return (
-    <span>
-      {effect !== "" && (
-        <>
-          <Text of={effect} /> of{" "}
-        </>
-      )}
-      <JobLink id={jobId} />
-    </span>
-  );
+  return <JobLink id={jobId} />;
+}
+
+/** "send: done" of an effect. */
+function whatOf({ as, effect }: AuditRow): string {
+  return effect === "" ? as : `${effect}: ${as}`;
 }

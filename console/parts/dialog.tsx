@@ -41,6 +41,8 @@ interface ConfirmProps {
   /** The text of the button that confirms. */
   readonly action: string;
   readonly isDangerous?: boolean;
+  /** The button on the page. */
+  readonly isSmall?: boolean;
   readonly isReady?: boolean;
   readonly onOpenChange?: (isOpen: boolean) => void;
   readonly onConfirm: () => Promise<void>;
@@ -54,6 +56,7 @@ export function ConfirmButton({
   title,
   action,
   isDangerous = false,
+  isSmall = false,
   isReady = true,
   onOpenChange = () => {},
   onConfirm,
@@ -84,7 +87,10 @@ export function ConfirmButton({
 
   return (
     <>
-      <Button className={isDangerous ? "button danger" : "button"} onPress={() => setOpen(true)}>
+      <Button
+        className={`button ${isDangerous ? "danger" : ""} ${isSmall ? "small" : ""}`}
+        onPress={() => setOpen(true)}
+      >
         {label}
       </Button>
       <Window title={title} isOpen={isOpen} onClose={() => setOpen(false)} isAlert>
