@@ -21,7 +21,7 @@ export const tasks: readonly Task[] = [
   tasksOnJobs.retrySlowly,
   tasksOnService.pauseAndResume,
   tasksOnJobs.cancelMany,
-  tasksOnService.settleDoubts,
+  tasksOnService.resolveDoubts,
   tasksOnService.busyWorkers,
   tasksOnService.theDigest,
   tasksOnService.concurrency,

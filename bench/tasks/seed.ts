@@ -3,7 +3,8 @@ import type { Redis } from "ioredis";
 import { queueKeys } from "../../src/queue/queue-keys.ts";
 import { addCopies, type Lot } from "../../test/support/job-copies.ts";
 import { writePast } from "../../test/support/past.ts";
-import { placeOrder, ranBySchedule, type Trade, trade } from "../../test/support/shop.ts";
+import { ranBySchedule } from "../../test/support/ran-by-schedule.ts";
+import { placeOrder, type Trade, trade } from "../../test/support/shop.ts";
 import { type Call, untilAnswer } from "./answers.ts";
 import { catalogImport } from "./application.ts";
 

@@ -53,8 +53,8 @@ async function writeExport({ call, env }: Night): Promise<string> {
   return file;
 }
 
-const settleDoubts: Task = {
-  name: `settle ${DOUBTS - LEFT_OUT} + ${LEFT_OUT} doubts`,
+const resolveDoubts: Task = {
+  name: `resolve ${DOUBTS - LEFT_OUT} + ${LEFT_OUT} doubts`,
   async inConsole({ page, pages, act, click }, night) {
     const file = await writeExport(night);
     const choose = page.getByRole("button", { name: "Import an export…" });
@@ -223,7 +223,7 @@ const atThree: Task = {
 
 export const tasksOnService = {
   pauseAndResume,
-  settleDoubts,
+  resolveDoubts,
   busyWorkers,
   theDigest,
   concurrency,
