@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
+import type { AuditRow } from "../acts/queries.ts";
 import { counted } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
@@ -12,10 +13,10 @@ import { useNeedsPerson } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
 import { DoubtFilters } from "./doubt-filters.tsx";
-import { type AuditRow, auditQuery, type DoubtFilter, type DoubtRow, doubtsQuery } from "./queries.ts";
+import { ImportExport } from "./import-export.tsx";
+import { type DoubtFilter, type DoubtRow, doubtsQuery, resolvedQuery } from "./queries.ts";
 import { ResolveButton } from "./resolve-dialog.tsx";
 import { ResolveSelected } from "./resolve-selected.tsx";
-import "./doubts.css";
 
 /** Effects in doubt, and how earlier ones were resolved. */
 export function DoubtsPage() {
@@ -55,11 +56,14 @@ function ToResolve() {
       <Loaded query={doubts}>
         {(rows) => (
           <>
-            <p className="list-head" role="status">
-              {counted(isFiltered ? rows.length : (inDoubt ?? rows.length), "effect")} in doubt
-              {rows.length > 1 && ", oldest first"}
-              {chosen.size > 0 && `; ${chosen.size} selected`}
-            </p>
+            <div className="list-head">
+              <p role="status">
+                {counted(isFiltered ? rows.length : (inDoubt ?? rows.length), "effect")} in doubt
+                {rows.length > 1 && ", oldest first"}
+                {chosen.size > 0 && `; ${chosen.size} selected`}
+              </p>
+              {rows.length > 1 && <ImportExport doubts={rows} />}
+            </div>
             <ResolveSelected
               doubts={rows.filter(({ id }) => chosen.has(id))}
               onDone={() => choose(new Set())}
@@ -183,7 +187,7 @@ function Report({ of }: { readonly of: DoubtRow["report"] }) {
 }
 
 function Resolved() {
-  const audit = useQuery(auditQuery());
+  const audit = useQuery(resolvedQuery());
   return (
     <Loaded query={audit}>
       {(rows) => (

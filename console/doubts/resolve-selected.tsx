@@ -5,8 +5,8 @@ import { Window } from "../parts/dialog.tsx";
 import { counted } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
-import { send } from "../service/call.ts";
 import type { DoubtRow } from "./queries.ts";
+import { type Resolution, resolveEach } from "./resolve-each.ts";
 import { type As, Choice, Evidence, TOUCHED } from "./resolve-form.tsx";
 
 interface Props {
@@ -33,9 +33,6 @@ export function ResolveSelected({ doubts, onDone }: Props) {
     </p>
   );
 }
-
-/** As many as one call resolves. */
-const AT_ONCE = 1_000;
 
 function ManyForm({ doubts, onDone, onClose }: Props & { readonly onClose: () => void }) {
   const [as, setAs] = useState<As | null>(null);
@@ -69,15 +66,7 @@ function useResolveMany(doubts: readonly DoubtRow[], onDone: () => void) {
   const client = useQueryClient();
   const notice = useNotice();
   return useMutation({
-    async mutationFn(resolution: { readonly as: As; readonly evidence: string }) {
-      let resolved = 0;
-      for (let at = 0; at < doubts.length; at += AT_ONCE) {
-        const ids = doubts.slice(at, at + AT_ONCE).map(({ jobId, effect }) => ({ jobId, effect }));
-        const answer = await send<{ readonly resolved: number }>("doubts/resolve", { ids, ...resolution });
-        resolved += answer.resolved;
-      }
-      return resolved;
-    },
+    mutationFn: (resolution: Resolution) => resolveEach(doubts, resolution),
     onSuccess: async (resolved, { as }) => {
       onDone();
       notice(

@@ -31,14 +31,14 @@ export function OverviewPage() {
             <TypeTable types={overview.types} />
           </Section>
           <Section title="Queues" className="wide">
-            <QueueTable queues={overview.queues} />
+            <QueueTable queues={overview.queues} at={overview.at} />
           </Section>
           <Section title="Workers" aside={aboutWorkers(overview.workers)}>
             <WorkerList workers={overview.workers} />
           </Section>
           <div className="stack">
             <Section title="Redis">
-              <RedisFacts store={overview.store} isStale={isStale} />
+              <RedisFacts store={overview.store} queues={overview.queues} isStale={isStale} />
             </Section>
             <Section
               title={isStale ? "Guarantees" : "Guarantees in force"}

@@ -17,7 +17,8 @@ interface PauseButtonProps {
   /** What happens when it is paused, and when it is resumed. */
   readonly ifPaused: ReactNode;
   readonly ifResumed: ReactNode;
-  readonly onChanged?: () => Promise<void>;
+  /** @param paused what the service answered */
+  readonly onChanged?: (paused: Pause | null) => void | Promise<void>;
 }
 
 /** Pauses something for a reason, or resumes it. */
@@ -28,10 +29,10 @@ export function PauseButton({ name, path, isPaused, ifPaused, ifResumed, onChang
   if (!mayOperate) return null;
 
   async function act(what: "pause" | "resume", body?: { readonly reason: string }) {
-    await send(`${path}/${what}`, body);
+    const { paused } = await send<{ readonly paused: Pause | null }>(`${path}/${what}`, body);
     setReason("");
     notice(`${name} is ${what}d.`);
-    await onChanged?.();
+    await onChanged?.(paused);
   }
 
   if (isPaused)
@@ -68,7 +69,7 @@ export function PauseButton({ name, path, isPaused, ifPaused, ifResumed, onChang
   );
 }
 
-interface Pause {
+export interface Pause {
   /** "" if another tool paused it. */
   readonly reason: string;
   readonly by: string;

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queueKey } from "../../src/queue/queue-keys.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { openConsole, untilLoaded } from "../support/console-page.ts";
-import { addFailedCopies } from "../support/failed-copies.ts";
+import { addFailedCopies } from "../support/job-copies.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
 import { placeOrder, shopIn } from "../support/shop.ts";

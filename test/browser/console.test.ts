@@ -4,9 +4,10 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cutTexts, launchBrowser, sidewaysScroll } from "../support/browser.ts";
 import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";
+import { ranBySchedule } from "../support/ran-by-schedule.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
-import { placeOrder, ranBySchedule, shopIn, trade, type World } from "../support/shop.ts";
+import { placeOrder, shopIn, trade, type World } from "../support/shop.ts";
 import { until } from "../support/until.ts";
 
 const HOOKS = 130;

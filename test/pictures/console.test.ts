@@ -7,8 +7,9 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { launchBrowser, viewports } from "../support/browser.ts";
 import { openConsole, untilLoaded } from "../support/console-page.ts";
+import { ranBySchedule } from "../support/ran-by-schedule.ts";
 import { createService } from "../support/service.ts";
-import { placeOrder, ranBySchedule, shopIn, trade } from "../support/shop.ts";
+import { placeOrder, shopIn, trade } from "../support/shop.ts";
 import { until } from "../support/until.ts";
 
 /** Where to put the pictures. */

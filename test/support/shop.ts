@@ -8,7 +8,6 @@ import {
   type Producer,
 } from "holdfast";
 import { z } from "zod";
-import { tickKey } from "../../src/job/define-schedule.ts";
 
 const order = z.strictObject({ order: z.int(), email: z.email() });
 const inTime = { attempts: 3, backoff: { kind: "fixed", delayMs: 20 } } as const;
@@ -170,21 +169,6 @@ export async function trade(
 /** One more order, with a new key by default. */
 export function placeOrder(producer: Producer, order: number, delayMs = 0, key = `order-${order}`) {
   return producer.submit(confirmation, confirmationOf(order).payload, { idempotencyKey: key, delayMs });
-}
-
-/** As if a scheduler had run for a part of the past hours. */
-export async function ranBySchedule(producer: Producer): Promise<void> {
-  for (const schedule of schedules) {
-    const { job, payload, timetable } = schedule;
-    const ticks = timetable.latest(48, Date.now()).filter((_tick, index) => index < 19 || index > 22);
-    await producer.submitMany(
-      job,
-      ticks.map((at) => ({
-        payload: payload({ at: new Date(at) }),
-        idempotencyKey: tickKey(schedule, at),
-      })),
-    );
-  }
 }
 
 function confirmationOf(order: number) {
