@@ -12,6 +12,7 @@ import { useNeedsPerson } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
 import { DoubtFilters } from "./doubt-filters.tsx";
+import { ImportExport } from "./import-export.tsx";
 import { type AuditRow, auditQuery, type DoubtFilter, type DoubtRow, doubtsQuery } from "./queries.ts";
 import { ResolveButton } from "./resolve-dialog.tsx";
 import { ResolveSelected } from "./resolve-selected.tsx";
@@ -55,11 +56,14 @@ function ToResolve() {
       <Loaded query={doubts}>
         {(rows) => (
           <>
-            <p className="list-head" role="status">
-              {counted(isFiltered ? rows.length : (inDoubt ?? rows.length), "effect")} in doubt
-              {rows.length > 1 && ", oldest first"}
-              {chosen.size > 0 && `; ${chosen.size} selected`}
-            </p>
+            <div className="list-head">
+              <p role="status">
+                {counted(isFiltered ? rows.length : (inDoubt ?? rows.length), "effect")} in doubt
+                {rows.length > 1 && ", oldest first"}
+                {chosen.size > 0 && `; ${chosen.size} selected`}
+              </p>
+              {mayOperate && rows.length > 0 && <ImportExport filter={filter} isFiltered={isFiltered} />}
+            </div>
             <ResolveSelected
               doubts={rows.filter(({ id }) => chosen.has(id))}
               onDone={() => choose(new Set())}

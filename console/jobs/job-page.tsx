@@ -1,18 +1,15 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { ResolveButton } from "../doubts/resolve-dialog.tsx";
-import { ConfirmButton } from "../parts/dialog.tsx";
 import { count } from "../parts/format.ts";
 import { Json } from "../parts/json.tsx";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { Mark } from "../parts/mark.tsx";
-import { useNotice } from "../parts/notice.tsx";
 import { Page, Section } from "../parts/page.tsx";
 import { Empty, Loaded, ProblemNote } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
 import type { JobDetail } from "../service/answers.ts";
-import { send } from "../service/call.ts";
 import { Problem } from "../service/problem.ts";
-import { useMay } from "../service/session.ts";
+import { JobOperations } from "./job-operations.tsx";
 import { JobTimeline } from "./job-timeline.tsx";
 import { jobQuery } from "./queries.ts";
 import { Again, SubmitAgain } from "./submit-again.tsx";
@@ -37,7 +34,7 @@ export function JobPage({ id }: { readonly id: string }) {
         job.data !== undefined && (
           <>
             <SubmitAgain key={id} job={job.data} />
-            <Operations job={job.data} />
+            <JobOperations job={job.data} />
           </>
         )
       }
@@ -223,56 +220,3 @@ function Logs({ lines }: { readonly lines: readonly string[] }) {
     </ol>
   );
 }
-
-/** What an operator may do to a job in its state. */
-function Operations({ job: { id, state, effects } }: { readonly job: JobDetail }) {
-  const client = useQueryClient();
-  const notice = useNotice();
-  const mayOperate = useMay("operate");
-
-  async function operate(verb: "retry" | "cancel") {
-    const { outcome } = await send<{ readonly outcome: string }>(`jobs/${encodeURIComponent(id)}/${verb}`);
-    notice(outcomes[outcome] ?? outcome);
-    await Promise.all(
-      ["job", "jobs", "failures"].map((name) => client.invalidateQueries({ queryKey: [name] })),
-    );
-  }
-
-  if (!mayOperate) return null;
-  // Resolving the doubt is what helps; the job then continues.
-  if (effects.some((effect) => effect.state === "in-doubt")) return null;
-  if (state === "failed") {
-    return (
-      <ConfirmButton
-        label="Retry"
-        title="Retry this job?"
-        action="Retry this job"
-        onConfirm={() => operate("retry")}
-      >
-        <p>It gets all its attempts again, and keeps its id and key. Effects that are done stay done.</p>
-      </ConfirmButton>
-    );
-  }
-  if (state === "completed") return null;
-  return (
-    <ConfirmButton
-      label="Cancel"
-      title="Cancel this job?"
-      action="Cancel this job"
-      isDangerous
-      onConfirm={() => operate("cancel")}
-    >
-      <p>
-        {state === "active"
-          ? "It is running: its signal is aborted, then it fails. A running effect may then be in doubt."
-          : "It is not running: it fails at once. You can retry it later."}
-      </p>
-    </ConfirmButton>
-  );
-}
-
-const outcomes: Readonly<Record<string, string>> = {
-  retried: "The job waits in its queue again.",
-  cancelled: "The job is cancelled.",
-  cancelling: "The job is being cancelled.",
-};

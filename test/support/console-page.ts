@@ -37,7 +37,7 @@ export async function openConsole(
 /** Waits until the page has loaded its content. */
 export async function untilLoaded(page: Page): Promise<void> {
   await until("nothing is loading", async () => (await page.getByText("Loading…").count()) === 0);
-  await page.locator("[role=row], [role=listbox], .timeline, .overview, .acts, .empty").first().waitFor();
+  await page.locator("[role=row], [role=listbox], .timeline, .overview, .acts, .found, .empty, main [role=alert]").first().waitFor();
 }
 
 function watch(page: Page, home: string): string[] {

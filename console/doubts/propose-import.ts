@@ -1,0 +1,29 @@
+import { type ImportPlan, planImport, readExport } from "../../src/lib/provider-export.ts";
+import type { Doubt } from "../service/answers.ts";
+import { Problem } from "../service/problem.ts";
+import { type DoubtFilter, readDoubts } from "./queries.ts";
+
+export interface ImportRequest {
+  readonly file: File;
+  /** Empty: every cell or text. */
+  readonly column: string;
+  readonly filter: DoubtFilter;
+  /** Whether what the export does not name is not done. */
+  readonly hasRest: boolean;
+  /** Doubts from then on stay; ISO 8601, or empty. */
+  readonly until: string;
+}
+
+/** What an export proposes for the doubts that match. */
+export async function proposeImport(request: ImportRequest): Promise<ImportPlan<Doubt>> {
+  const { file, column, filter, hasRest, until } = request;
+  const read = readExport(await file.text(), column.trim() || undefined);
+  if ("fault" in read)
+    throw new Problem({
+      status: 0,
+      code: "EXPORT",
+      title: "The export cannot be read",
+      detail: `${file.name}: ${read.fault}`,
+    });
+  return planImport(await readDoubts({ ...filter, until }), read.values, hasRest);
+}
