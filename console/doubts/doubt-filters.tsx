@@ -13,7 +13,7 @@ export function DoubtFilters({ filter: { type, effect, reasonText }, onChange }:
   const types = useQuery(typesQuery());
   const known = types.data?.types.map((listed) => listed.type) ?? [];
   return (
-    <search className="filters" aria-label="Doubts">
+    <search className="filters few" aria-label="Doubts">
       <Pick label="Type" value={type} known={known} onChange={(name) => onChange({ type: name })} />
       <Words
         key={`effect ${effect}`}

@@ -19,8 +19,8 @@ export function ResolveSelected({ doubts, onDone }: Props) {
   const [isOpen, setOpen] = useState(false);
   if (doubts.length === 0) return null;
   return (
-    <p>
-      <Button className="button main" onPress={() => setOpen(true)}>
+    <>
+      <Button className="button small main" onPress={() => setOpen(true)}>
         Resolve {doubts.length}…
       </Button>
       <Window
@@ -30,7 +30,7 @@ export function ResolveSelected({ doubts, onDone }: Props) {
       >
         <ManyForm doubts={doubts} onDone={onDone} onClose={() => setOpen(false)} />
       </Window>
-    </p>
+    </>
   );
 }
 

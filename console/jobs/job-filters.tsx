@@ -102,7 +102,7 @@ function Finder({ wanted, onFind }: { readonly wanted: string; readonly onFind: 
 function Span({ filter, onChange }: Props) {
   const isNarrow = useMedia(NARROW);
   const from = <Moment label="Submitted from" at={filter.from} onChange={(at) => onChange({ from: at })} />;
-  const to = <Moment label="to" at={filter.to} onChange={(at) => onChange({ to: at })} />;
+  const to = <Moment label="Submitted before" at={filter.to} onChange={(at) => onChange({ to: at })} />;
   if (!isNarrow) {
     return (
       <>

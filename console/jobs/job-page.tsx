@@ -60,6 +60,7 @@ function Unknown({ thrown }: { readonly thrown: unknown }) {
 
 function Job({ job }: { readonly job: JobDetail }) {
   const { queue, state, attemptsMade, maxAttempts, progress, payload, result, error, logs } = job;
+  const isInDoubt = job.effects.some((effect) => effect.state === "in-doubt");
   return (
     <div className="job">
       <dl className="facts job-facts">
@@ -107,20 +108,6 @@ function Job({ job }: { readonly job: JobDetail }) {
       <Section title="Life" className="life">
         <JobTimeline job={job} resolve={(effect) => <ResolveButton jobId={job.id} effect={effect} />} />
       </Section>
-      {job.record.length > 0 && (
-        <Section title="Done by hand">
-          <ul className="acts" aria-label="Done by hand">
-            {job.record.map(({ at, text }) => (
-              <li key={`${at} ${text}`}>
-                <Text of={text} />{" "}
-                <span className="quiet">
-                  <Relative at={at} />
-                </span>
-              </li>
-            ))}
-          </ul>
-        </Section>
-      )}
       <div className="job-data">
         {progress !== null && (
           <Section title="Progress">
@@ -134,7 +121,7 @@ function Job({ job }: { readonly job: JobDetail }) {
           {state === "completed" ? (
             <Json value={result} label="Result" />
           ) : (
-            <Empty title={state === "failed" ? "None: it failed." : "None yet."} />
+            <Empty title={state === "failed" && !isInDoubt ? "None: it failed." : "None yet."} />
           )}
         </Section>
         <Section title="Log" aside={logs.length > 0 ? `${logs.length} kept` : undefined}>

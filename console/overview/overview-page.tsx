@@ -36,17 +36,16 @@ export function OverviewPage() {
           <Section title="Workers" aside={aboutWorkers(overview.workers)}>
             <WorkerList workers={overview.workers} />
           </Section>
-          <div className="stack">
-            <Section title="Redis">
-              <RedisFacts store={overview.store} isStale={isStale} />
-            </Section>
-            <Section
-              title={isStale ? "Guarantees" : "Guarantees in force"}
-              aside={isStale ? "not known now" : aboutGuarantees(overview.store.guarantees)}
-            >
-              <Guarantees guarantees={overview.store.guarantees} isStale={isStale} />
-            </Section>
-          </div>
+          <Section title="Redis">
+            <RedisFacts store={overview.store} isStale={isStale} />
+          </Section>
+          <Section
+            title={isStale ? "Guarantees" : "Guarantees in force"}
+            aside={isStale ? "not known now" : aboutGuarantees(overview.store.guarantees)}
+            className="wide"
+          >
+            <Guarantees guarantees={overview.store.guarantees} isStale={isStale} />
+          </Section>
         </div>
       )}
     </Page>

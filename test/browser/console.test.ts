@@ -2,14 +2,16 @@ import type { Producer } from "holdfast";
 import type { Api } from "holdfast/server";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cutTexts, launchBrowser, sidewaysScroll } from "../support/browser.ts";
-import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";
+import { cutTexts, launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
+import { accessibilityFaults, openConsole, untilLoaded, watchShifts } from "../support/console-page.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
 import { placeOrder, ranBySchedule, shopIn, trade, type World } from "../support/shop.ts";
 import { until } from "../support/until.ts";
 
 const HOOKS = 130;
+/** Below it, people do not notice; a tenth of what counts as good on the web. */
+const SHIFT_MAX = 0.01;
 const world: World = { isPartnerDown: true };
 const stops: (() => Promise<void>)[] = [];
 let api: Api;
@@ -405,6 +407,21 @@ describe("the console", () => {
     expect(await accessibilityFaults(page)).toEqual([]);
     expect(complaints).toEqual([]);
   });
+
+  it.each(["desktop", "phone"] as const)(
+    "stays in place while late data arrives, on a %s",
+    async (device) => {
+      const { page, open } = await openConsole(browser, api.url, { viewport: viewports[device] });
+      const shiftsOf = await watchShifts(page);
+      for (const path of [...(await everyPage()), "search?q=shipped-41007"]) {
+        await open(path);
+        await untilLoaded(page);
+        const shifts = await shiftsOf();
+        const score = shifts.reduce((sum, { value }) => sum + value, 0);
+        expect.soft(score, `${path}: ${JSON.stringify(shifts, null, 2)}`).toBeLessThan(SHIFT_MAX);
+      }
+    },
+  );
 
   it("can be used by keyboard alone", async () => {
     const { page, open } = await openConsole(browser, api.url);

@@ -1,4 +1,5 @@
 import type { Page } from "playwright-core";
+import { until } from "../support/until.ts";
 
 /** What is shown: a page, and what a person does on it first. */
 export interface Shot {
@@ -69,7 +70,13 @@ async function openResolve(page: Page): Promise<void> {
 }
 
 async function openResolveMany(page: Page): Promise<void> {
-  for (const row of [1, 2, 3]) await page.getByRole("row").nth(row).getByRole("checkbox").press("Space");
+  for (const row of [1, 2, 3]) {
+    const box = page.getByRole("row").nth(row).getByRole("checkbox");
+    await until("it is selected", async () => {
+      if (!(await box.isChecked())) await box.press("Space");
+      return box.isChecked();
+    });
+  }
   await page.getByRole("button", { name: "Resolve 3…" }).click();
   await page.getByText("It happened.").click();
   await page.getByLabel("Evidence").fill("In the mail provider's export of 12:00");
