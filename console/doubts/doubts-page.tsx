@@ -52,7 +52,9 @@ function ToResolve() {
   const more = { load: () => void doubts.fetchNextPage(), isLoading: doubts.isFetchingNextPage };
   return (
     <>
-      {(isFiltered || (inDoubt ?? 0) > 1) && <DoubtFilters filter={filter} onChange={setFilter} />}
+      {(isFiltered || (doubts.data?.length ?? 0) > 1) && (
+        <DoubtFilters filter={filter} onChange={setFilter} />
+      )}
       <Loaded query={doubts}>
         {(rows) => (
           <>

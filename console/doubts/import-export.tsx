@@ -84,8 +84,8 @@ function ImportForm({ filter, onClose }: FormProps) {
         {propose.data === undefined && (
           <Actions
             label="Preview"
-            isReady={file !== null && (!hasRest || until !== "")}
-            isPending={propose.isPending}
+            isReady={file !== null && (!hasRest || until !== "") && !propose.isPending}
+            isPending={false}
             onClose={onClose}
           />
         )}

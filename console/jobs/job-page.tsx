@@ -26,9 +26,14 @@ export function JobPage({ id }: { readonly id: string }) {
       title={job.data?.idempotencyKey ?? "Job"}
       tab={job.data === undefined ? "Job" : `${job.data.idempotencyKey} · ${job.data.type}`}
       lead={
-        <>
-          {job.data !== undefined && <Text of={job.data.type} />} <Text of={id} isCode />
-        </>
+        // Both at once: what arrives later must not move what is read.
+        job.isPending ? (
+          "\u00A0"
+        ) : (
+          <>
+            {job.data !== undefined && <Text of={job.data.type} />} <Text of={id} isCode />
+          </>
+        )
       }
       actions={
         job.data !== undefined && (

@@ -323,9 +323,11 @@ describe("an operator", () => {
     await open(`jobs/${id}`);
 
     await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByLabel("Reason (optional)").fill("bad deploy 7f3a");
     await page.getByRole("button", { name: "Cancel this job" }).click();
 
     await page.getByText("Failed for good").waitFor();
+    await page.locator(".timeline").getByText("Cancelled over the API: bad deploy 7f3a").waitFor();
     await page.getByText("CANCELLED").first().waitFor();
   });
 
@@ -480,6 +482,35 @@ describe("the console", () => {
 
 // Last: other tests look at doubts.
 describe("several doubts", () => {
+  it("resolves what a provider's export names, and the rest only where that is asked for", async () => {
+    const { doubts } = await ask<{ doubts: { jobId: string; effectKey: string }[] }>("doubts?limit=200");
+    const [named] = doubts;
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open("doubts");
+    await page.getByRole("button", { name: "Import an export…" }).click();
+    const buffer = Buffer.from(`reference;amount\n${named?.effectKey};12.00\nunknown;3.00\n`);
+    await page.getByLabel("File").setInputFiles({ name: "export.csv", mimeType: "text/csv", buffer });
+    await page.getByLabel("Column or field with the effect keys (optional)").fill("id");
+    await page.getByRole("button", { name: "Preview" }).click();
+    await page.getByText('there is no column "id", but reference, amount').waitFor();
+    await page.getByLabel("Column or field with the effect keys (optional)").fill("reference");
+    await page.getByRole("button", { name: "Preview" }).click();
+
+    await page.getByText(`1 of ${doubts.length} effects`).waitFor();
+    expect(await page.getByRole("list", { name: "What would be resolved" }).allTextContents()).toEqual([
+      expect.stringMatching(/^done ?send · order-confirmation · order-\d+$/),
+    ]);
+    expect((await ask<{ doubts: object[] }>("doubts?limit=200")).doubts).toHaveLength(doubts.length);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByLabel("Evidence").fill("the provider's export of 12:00");
+    await page.getByRole("button", { name: "Resolve 1 as done" }).click();
+
+    await page.getByText("1 effect resolved.").waitFor();
+    const { record } = await ask<{ record: { text: string }[] }>(`jobs/${named?.jobId}`);
+    expect(record).toMatchObject([{ text: expect.stringContaining("the provider's export of 12:00") }]);
+    expect(complaints).toEqual([]);
+  });
+
   it("resolves several doubts with one piece of evidence, found by type", async () => {
     const { doubts } = await ask<{ doubts: { type: string; jobId: string }[] }>("doubts?limit=200");
     const type = doubts[0]?.type ?? "";
