@@ -1,6 +1,8 @@
-import { type Environment, readSettings } from "../config/settings.ts";
+import type { FastifyInstance } from "fastify";
+import { type Environment, readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { cannotListen, urlOf } from "../lib/listening.ts";
+import type { WithLogger } from "../lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { internalSubmitter, openOperator } from "../operate/operator.ts";
 import { openOverviewWatch } from "../operate/watch-overview.ts";
@@ -10,10 +12,10 @@ import { measureMissedTicks, openMissedTicks } from "../schedule/missed-ticks.ts
 import { openScheduleReader } from "../schedule/schedule-status.ts";
 import { openSubscribers } from "../status/subscribers.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
+import { createLogger } from "../telemetry/create-logger.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { logAudit } from "../telemetry/log-events.ts";
-import { createLogger, type WithLogger } from "../telemetry/logger.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
@@ -81,19 +83,27 @@ export async function startApi(
       health === undefined ? [path, subscribers, overview] : [path, subscribers, overview, health],
     );
   });
-  const { HOLDFAST_HOST: host, HOLDFAST_PORT: port } = settings;
+  let url: string;
   try {
-    await server.listen({ host, port }).catch((error: unknown) => {
-      throw cannotListen(host, port, "HOLDFAST_PORT", error);
-    });
+    url = await listen(server, settings);
     if (settings.HOLDFAST_METRICS_PORT !== undefined)
       health = await startMetricsServer(metrics, settings, openReadiness(path, application.queues, settings));
   } catch (error) {
     await stop();
     throw error;
   }
-  const [address] = server.addresses();
-  const url = urlOf(host, typeof address === "object" ? address.port : port);
   log.info({ url, metricsUrl: health?.url }, "API ready");
   return { url, stop };
+}
+
+/** @returns the server's URL @throws HoldfastError `START_FAILED` */
+async function listen(
+  server: FastifyInstance,
+  { HOLDFAST_HOST: host, HOLDFAST_PORT: port }: Settings,
+): Promise<string> {
+  await server.listen({ host, port }).catch((error: unknown) => {
+    throw cannotListen(host, port, "HOLDFAST_PORT", error);
+  });
+  const [address] = server.addresses();
+  return urlOf(host, typeof address === "object" ? address.port : port);
 }

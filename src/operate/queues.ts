@@ -88,30 +88,7 @@ export function openQueueOperator(
     throw queueNotFound(name, queues);
   }
 
-  async function show(name: string): Promise<QueueView> {
-    const partitions = partitionsOf(name);
-    const [control, { jobs, workers }] = await Promise.all([
-      readControl(partitions),
-      readWholeBacklog(partitions),
-    ]);
-    const { pause, override } = control;
-    return {
-      name,
-      partitions: stores.layouts.of(name).partitions,
-      paused: shownPause(pause),
-      limits: shown(control.limits),
-      override:
-        override === undefined
-          ? null
-          : { ...shown(override), by: override.by, since: isoTime(override.since) },
-      declared: shown(control.declared),
-      waiting: jobs.waiting + jobs.prioritized,
-      active: jobs.active,
-      delayed: jobs.delayed,
-      failed: jobs.failed,
-      workers,
-    };
-  }
+  const show = async (name: string) => showQueue(name, partitionsOf(name), stores);
 
   return {
     list: () => Promise.all(queues.map(show)),
@@ -132,7 +109,7 @@ export function openQueueOperator(
       const partitions = partitionsOf(name);
       if (limits.concurrency !== undefined && limits.concurrency < partitions.length)
         throw tooFew(name, partitions.length, limits.concurrency);
-      const override = await overrideOf(limits, by);
+      const override = await overrideOf(stores, limits, by);
       await overrideLimits(partitions, override);
       const text = override === undefined ? "as declared" : limitsText(override);
       await addMark(stores.of(name), { kind: "limited", text, by });
@@ -146,11 +123,37 @@ export function openQueueOperator(
     await appendToAuditLog(store, { as, evidence: storedReason(store, reason), by });
     acted({ as, queue: name, by, reason });
   }
+}
 
-  async function overrideOf({ concurrency, rate }: WantedLimits, by: string): Promise<Override | undefined> {
-    if (concurrency === undefined && rate === undefined) return undefined;
-    return { concurrency, rate, by, since: Math.floor(await redisNow(stores.client)) };
-  }
+async function showQueue(name: string, partitions: Partitions, { layouts }: QueueStores): Promise<QueueView> {
+  const [{ pause, override, limits, declared }, { jobs, workers }] = await Promise.all([
+    readControl(partitions),
+    readWholeBacklog(partitions),
+  ]);
+  return {
+    name,
+    partitions: layouts.of(name).partitions,
+    paused: shownPause(pause),
+    limits: shown(limits),
+    override:
+      override === undefined ? null : { ...shown(override), by: override.by, since: isoTime(override.since) },
+    declared: shown(declared),
+    waiting: jobs.waiting + jobs.prioritized,
+    active: jobs.active,
+    delayed: jobs.delayed,
+    failed: jobs.failed,
+    workers,
+  };
+}
+
+/** @returns undefined where there is no limit: then the declared ones count again */
+async function overrideOf(
+  { client }: QueueStores,
+  { concurrency, rate }: WantedLimits,
+  by: string,
+): Promise<Override | undefined> {
+  if (concurrency === undefined && rate === undefined) return undefined;
+  return { concurrency, rate, by, since: Math.floor(await redisNow(client)) };
 }
 
 /** As people see it; null for a queue that is not paused. */

@@ -53,12 +53,12 @@ export function addJobsCommands(program: Command): void {
 function bulk(command: Command, act: ActName, what: string): void {
   addFilterOptions(command.argument("[id...]", "the jobs' ids, instead of a filter"))
     .description(`${act} ${what}`)
-    .option("--all", "instead of a filter: every job that this can be done with")
+    .option("--all", "instead of a filter: every job to which this can be done")
     .option("--reason <text>", "why; needed for many jobs, and kept in the audit log")
     .option("--rate <n/time>", "how many jobs at most in a time, e.g. 50/s")
     .option("--dry-run", "print what would be done, and change nothing")
     .option("--yes", "do not ask; needed without a terminal")
-    .option("--no-wait", "do not wait until all is done: any worker does it")
+    .option("--no-wait", "do not wait until all is done: workers do it, whether or not you wait")
     .action((ids: readonly string[], options: BulkOptions) =>
       ids.length > 0 ? actOnEach(act, ids, options) : actOnMany(act, options),
     );
