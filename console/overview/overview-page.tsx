@@ -27,7 +27,7 @@ export function OverviewPage() {
           <Section title="How long it takes">
             <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
           </Section>
-          <Section title="Types" aside="failures and times of the last hour" className="wide">
+          <Section title="Types" aside="rates, failures and times of the last hour" className="wide">
             <TypeTable types={overview.types} />
           </Section>
           <Section title="Queues" className="wide">
