@@ -39,29 +39,27 @@ interface Page {
 export async function submitTheNight(producer: Producer, call: Call): Promise<Cast> {
   const gate = `catalogs-${Date.now()}-${Math.random()}`;
   const badTag = "deploy:7f3a";
-  await Promise.all([
-    trade(producer, busy),
-    ranBySchedule(producer),
-    placeOrder(producer, 4_711),
-    // Every 90th order leaves its mail in doubt.
-    ...Array.from({ length: DOUBTS }, (_, index) => placeOrder(producer, 90_000 + 90 * index)),
-    producer.submitMany(
-      catalogImport,
-      Array.from({ length: IMPORTS }, (_, index) => ({
-        payload: { catalog: gate },
-        idempotencyKey: `catalog-${index}`,
-      })),
-    ),
-    producer.submitMany(
-      catalogImport,
-      Array.from({ length: TO_CANCEL }, (_, index) => ({
-        payload: { catalog: `bad-${index}` },
-        idempotencyKey: `bad-${index}`,
-        delayMs: DAY_MS,
-        tags: [badTag],
-      })),
-    ),
-  ]);
+  await trade(producer, busy);
+  await ranBySchedule(producer);
+  await placeOrder(producer, 4_711);
+  // Every 90th order leaves its mail in doubt.
+  for (let index = 0; index < DOUBTS; index += 1) await placeOrder(producer, 90_000 + 90 * index);
+  await producer.submitMany(
+    catalogImport,
+    Array.from({ length: IMPORTS }, (_, index) => ({
+      payload: { catalog: gate },
+      idempotencyKey: `catalog-${index}`,
+    })),
+  );
+  await producer.submitMany(
+    catalogImport,
+    Array.from({ length: TO_CANCEL }, (_, index) => ({
+      payload: { catalog: `bad-${index}` },
+      idempotencyKey: `bad-${index}`,
+      delayMs: DAY_MS,
+      tags: [badTag],
+    })),
+  );
   const idOf = async (filter: string) => {
     const path = `jobs?limit=1&${filter}`;
     const { jobs } = await untilAnswer<Page>(call, path, (page) => page.jobs.length > 0);
