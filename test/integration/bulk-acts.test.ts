@@ -22,8 +22,7 @@ const IN_DOUBT = 3;
 async function failures() {
   const service = createService(application);
   const producer = await service.createProducer();
-  const operator = await createOperator(application, service.env);
-  onTestFinished(() => operator.stop());
+  const operator = await service.createOperator();
   const submit = async (key: string) => (await producer.submit(echo, 1, { idempotencyKey: key })).id;
   const store = service.connect();
   const start = queueKey(service.env.HOLDFAST_PREFIX, "default", "");

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { createOperator, type Operator } from "holdfast";
+import type { Operator } from "holdfast";
 import type { Redis } from "ioredis";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { countOf } from "../../src/operate/act-matches.ts";
 import { openJobLists } from "../../src/operate/job-lists.ts";
 import { cancelJob } from "../../src/queue/cancel-job.ts";
@@ -26,8 +26,7 @@ async function failedJobs(variables: Variables = {}) {
   const start = queueKey(service.env.HOLDFAST_PREFIX, "default", "");
   const store = service.connect();
   await addFailedCopies(store, start, id, { count: FAILED, every: EVERY, reason: "PERMANENT_FAILURE: no" });
-  const operator = await createOperator(application, service.env);
-  onTestFinished(() => operator.stop());
+  const operator = await service.createOperator();
   return { service, producer, operator, store, start };
 }
 
