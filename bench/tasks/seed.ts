@@ -1,4 +1,4 @@
-import type { Producer } from "holdfast";
+import { HoldfastError, type Producer } from "holdfast";
 import type { Redis } from "ioredis";
 import { queueKeys } from "../../src/queue/queue-keys.ts";
 import { addCopies, type Lot } from "../../test/support/job-copies.ts";
@@ -39,26 +39,30 @@ interface Page {
 export async function submitTheNight(producer: Producer, call: Call): Promise<Cast> {
   const gate = `catalogs-${Date.now()}-${Math.random()}`;
   const badTag = "deploy:7f3a";
-  await trade(producer, busy);
-  await ranBySchedule(producer);
-  await placeOrder(producer, 4_711);
-  // Every 90th order leaves its mail in doubt.
-  for (let index = 0; index < DOUBTS; index += 1) await placeOrder(producer, 90_000 + 90 * index);
-  await producer.submitMany(
-    catalogImport,
-    Array.from({ length: IMPORTS }, (_, index) => ({
-      payload: { catalog: gate },
-      idempotencyKey: `catalog-${index}`,
-    })),
-  );
-  await producer.submitMany(
-    catalogImport,
-    Array.from({ length: TO_CANCEL }, (_, index) => ({
-      payload: { catalog: `bad-${index}` },
-      idempotencyKey: `bad-${index}`,
-      delayMs: DAY_MS,
-      tags: [badTag],
-    })),
+  await untilAccepted(() =>
+    Promise.all([
+      trade(producer, busy),
+      ranBySchedule(producer),
+      placeOrder(producer, 4_711),
+      // Every 90th order leaves its mail in doubt.
+      ...Array.from({ length: DOUBTS }, (_, index) => placeOrder(producer, 90_000 + 90 * index)),
+      producer.submitMany(
+        catalogImport,
+        Array.from({ length: IMPORTS }, (_, index) => ({
+          payload: { catalog: gate },
+          idempotencyKey: `catalog-${index}`,
+        })),
+      ),
+      producer.submitMany(
+        catalogImport,
+        Array.from({ length: TO_CANCEL }, (_, index) => ({
+          payload: { catalog: `bad-${index}` },
+          idempotencyKey: `bad-${index}`,
+          delayMs: DAY_MS,
+          tags: [badTag],
+        })),
+      ),
+    ]),
   );
   const idOf = async (filter: string) => {
     const path = `jobs?limit=1&${filter}`;
@@ -89,6 +93,20 @@ export async function submitTheNight(producer: Producer, call: Call): Promise<Ca
     gate,
     samples: { sent, invoiced, noVat, hook, report },
   };
+}
+
+const TRIES_MAX = 20;
+
+/** On a busy machine Redis may not answer in time. The same keys may be sent again. */
+async function untilAccepted(submit: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await submit();
+      return;
+    } catch (error) {
+      if (!(error instanceof HoldfastError && error.retryable) || tries === TRIES_MAX) throw error;
+    }
+  }
 }
 
 interface Kind {

@@ -66,18 +66,20 @@ function Acts() {
 
 function Act({ act }: { readonly act: ActStatus }) {
   const { id, jobs, state, reason, by, rate, startedAt, skipped, error } = act;
+  // Those that changed before it came to them are not its own any more.
+  const changed = state === "done" ? Math.max(skipped, (act.total ?? 0) - act.done) : skipped;
   return (
     <>
       <div className="section-head">
         <h2>
-          <Text of={`${act.act} ${jobs}`} />
+          <Text of={`${titles[act.act]} ${jobs}`} />
         </h2>
         {act.endedAt === null && <Stop id={id} />}
       </div>
       <ActProgress act={act} />
       <p className="quiet">
         {state}
-        {skipped > 0 && `, ${count(skipped)} had changed`}
+        {changed > 0 && `, ${count(changed)} had changed`}
         {rate !== null && `, at most ${rate}`} · <Text of={by} /> · <Relative at={startedAt} /> ·{" "}
         <JobLink id={id}>its job</JobLink>
       </p>
@@ -93,6 +95,7 @@ function Act({ act }: { readonly act: ActStatus }) {
   );
 }
 
+const titles = { retry: "Retry", cancel: "Cancel", delete: "Delete" } as const;
 const dones = { retry: "Retried", cancel: "Cancelled", delete: "Deleted" } as const;
 
 function ActProgress({ act }: { readonly act: ActStatus }) {

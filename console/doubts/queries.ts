@@ -30,6 +30,22 @@ export function doubtsQuery(filter: DoubtFilter = {}) {
   });
 }
 
+/** As many as one import looks at. */
+const READ_MAX = 10_000;
+
+/** All that match, the oldest first. */
+export async function readDoubts(filter: DoubtFilter & { readonly until: string }): Promise<DoubtRow[]> {
+  const doubts: Doubt[] = [];
+  for (let offset = 0; offset < READ_MAX; offset += PAGE_SIZE) {
+    const page = await read<{ readonly doubts: readonly Doubt[] }>(
+      `doubts${query({ ...filter, offset, limit: PAGE_SIZE })}`,
+    );
+    doubts.push(...page.doubts);
+    if (page.doubts.length < PAGE_SIZE) break;
+  }
+  return rowsOf(doubts);
+}
+
 /** Pages can overlap: a doubt that is resolved meanwhile moves the others up. */
 function rowsOf(doubts: readonly Doubt[]): DoubtRow[] {
   const rows = doubts.map((doubt) => ({ ...doubt, id: `${doubt.jobId} ${doubt.effect}` }));

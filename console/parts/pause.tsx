@@ -1,13 +1,11 @@
 import { type ReactNode, useState } from "react";
-import { Input, Label, TextField } from "react-aria-components";
 import { send } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 import { ConfirmButton } from "./dialog.tsx";
 import { Text } from "./link.tsx";
 import { useNotice } from "./notice.tsx";
+import { Reason } from "./reason.tsx";
 import { Age } from "./time.tsx";
-
-const REASON_MAX = 500;
 
 interface PauseButtonProps {
   readonly name: string;
@@ -54,17 +52,7 @@ export function PauseButton({ name, path, isPaused, ifPaused, ifResumed, onChang
       onConfirm={() => act("pause", { reason: reason.trim() })}
     >
       <p>{ifPaused}</p>
-      <TextField
-        validationBehavior="aria"
-        className="field"
-        value={reason}
-        onChange={setReason}
-        isRequired
-        maxLength={REASON_MAX}
-      >
-        <Label>Reason</Label>
-        <Input />
-      </TextField>
+      <Reason text={reason} onChange={setReason} />
     </ConfirmButton>
   );
 }

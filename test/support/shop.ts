@@ -77,6 +77,15 @@ const schedules = [
   }),
 ];
 
+/** A schedule whose latest ticks reach over years. */
+export const monthlyStatements = defineSchedule({
+  name: "monthly-statements",
+  cron: "0 6 1 * *",
+  timeZone: "Europe/Berlin",
+  job: nightlyReport,
+  payload: ({ at }) => ({ night: at.toISOString() }),
+});
+
 /** The changing world outside of the jobs. */
 export interface World {
   /** Whether the partner's receiver is out of order. */
@@ -84,10 +93,10 @@ export interface World {
 }
 
 /** A web shop whose jobs fail and are in doubt, as in real life. */
-export function shopIn(world: World) {
+export function shopIn(world: World, more: readonly (typeof monthlyStatements)[] = []) {
   return defineConfig({
     jobs: [confirmation, invoice, partnerHook, videoPreview, stockSync, nightlyReport],
-    schedules,
+    schedules: [...schedules, ...more],
     handlers: async () => [
       confirmation.handler(async ({ payload, effect, log }) => {
         log.info("composed", { order: payload.order });
@@ -169,6 +178,21 @@ export async function trade(
 /** One more order, with a new key by default. */
 export function placeOrder(producer: Producer, order: number, delayMs = 0, key = `order-${order}`) {
   return producer.submit(confirmation, confirmationOf(order).payload, { idempotencyKey: key, delayMs });
+}
+
+/** A report that waits for its invoices, one of which fails. */
+export function reportWithInvoices(producer: Producer) {
+  return producer.submitFlow({
+    parent: {
+      job: nightlyReport,
+      payload: { night: new Date().toISOString() },
+      idempotencyKey: "report-by-hand",
+    },
+    children: [41_001, 41_040, 41_041].map((order) => ({
+      job: invoice,
+      payload: { order, customer: `C-${order}` },
+    })),
+  });
 }
 
 function confirmationOf(order: number) {
