@@ -18,5 +18,6 @@ export function limitsQuery(name: string) {
       return { concurrency: concurrency == null ? "" : String(concurrency), rate: rate ?? "" };
     },
     staleTime: 0,
+    refetchOnWindowFocus: false,
   });
 }

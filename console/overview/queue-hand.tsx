@@ -58,6 +58,7 @@ function LimitButton({ name }: { readonly name: string }) {
       label="Limit…"
       title={`Limit ${name}?`}
       action="Limit"
+      isReady={!inForce.isFetching}
       onOpenChange={setOpen}
       onConfirm={limit}
     >
@@ -72,6 +73,8 @@ function LimitButton({ name }: { readonly name: string }) {
           className="field"
           value={limits[member]}
           onChange={(text) => change({ ...changed, [member]: text.trim() })}
+          // A number that changes under the hand would be sent by mistake.
+          isDisabled={inForce.isFetching}
           maxLength={20}
         >
           <Label>{labels[member]}</Label>

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { beforeAll, describe, expect, inject, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { type Night, startNight } from "../../bench/tasks/night.ts";
 import {
   ACTIONS_MAX,
@@ -10,6 +10,7 @@ import {
   tasks,
 } from "../../bench/tasks/perform.ts";
 import { launchBrowser } from "../support/browser.ts";
+import { startRedisServer } from "../support/redis-server.ts";
 
 /** `npm run tasks` does the same among 100,000, where a second is the most. */
 const JOBS = 1_000;
@@ -19,19 +20,21 @@ let inConsole: readonly Performance[];
 let inTerminal: readonly Performance[];
 
 beforeAll(async () => {
+  const server = await startRedisServer({ args: ["--appendonly", "no"] });
   const browser = await launchBrowser();
   try {
     [inConsole, inTerminal] = await Promise.all([
-      during((night) => performInConsole(browser, night)),
-      during(performInTerminal),
+      during(server.url, (night) => performInConsole(browser, night)),
+      during(server.url, performInTerminal),
     ]);
   } finally {
     await browser.close();
+    await server.stop();
   }
 }, 300_000);
 
-async function during<T>(use: (night: Night) => Promise<T>): Promise<T> {
-  const night = await startNight(inject("redisUrl"), JOBS);
+async function during<T>(redisUrl: string, use: (night: Night) => Promise<T>): Promise<T> {
+  const night = await startNight(redisUrl, JOBS);
   try {
     return await use(night);
   } finally {
