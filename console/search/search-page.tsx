@@ -12,7 +12,7 @@ import "../jobs/jobs.css";
 
 /** As the service's: other texts are no tags. */
 const TAG = /^[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,63}$/;
-const ERROR_TEXT_MAX = 200;
+const PART_MAX = 200;
 
 /** The jobs that a text may mean. Keys, because another text's jobs must not stand under this one. */
 export function SearchPage() {
@@ -36,7 +36,15 @@ export function SearchPage() {
           none="No job has this tag."
         />
       )}
-      {text.length <= ERROR_TEXT_MAX && (
+      {text.length <= PART_MAX && (
+        <Section title="In a part of the key">
+          <p className="quiet">
+            Every job is read for that.{" "}
+            <To to={`/jobs${addressOf({ keyPart: text })}`}>Jobs whose key contains it</To>
+          </p>
+        </Section>
+      )}
+      {text.length <= PART_MAX && (
         <Section title="In error texts">
           <p className="quiet">
             Every failed job is read for that.{" "}

@@ -137,10 +137,14 @@ describe("a deleted job", () => {
 
   it("can be deleted over HTTP, once", async () => {
     const id = await ended("http", "complete");
-    expect(await call(`${url}/jobs/${id}`, "DELETE")).toMatchObject({
+    const why = `?reason=${encodeURIComponent("asked to by the customer")}`;
+    expect(await call(`${url}/jobs/${id}${why}`, "DELETE")).toMatchObject({
       status: 200,
       body: { id, outcome: "deleted" },
     });
+    const [entry] = await operator.auditTrail(1);
+    expect(entry).toMatchObject({ as: "deleted", jobId: id, evidence: "asked to by the customer" });
+    expect(await call(`${url}/jobs/${id}?why=x`, "DELETE")).toMatchObject({ status: 400 });
     expect(await call(`${url}/jobs/${id}`, "DELETE")).toMatchObject({ status: 404 });
   });
 });

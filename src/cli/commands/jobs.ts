@@ -1,9 +1,10 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { jobNotFound } from "../../job/job-id.ts";
 import type { ActName } from "../../operate/act-on-many.ts";
 import type { JobFilter } from "../../operate/job-filter.ts";
 import type { Operator } from "../../operate/operator.ts";
+import { type JobOrder, jobOrders } from "../../queue/job-state.ts";
 import type { ListedJob } from "../../status/job-status.ts";
 import { actOnMany, type BulkOptions } from "../bulk-act.ts";
 import { withOperator } from "../connections.ts";
@@ -21,8 +22,11 @@ import { username } from "../username.ts";
 import { addCleanCommand } from "./clean-jobs.ts";
 import { addExportCommand } from "./export-jobs.ts";
 
+type OrderedFilter = JobFilter & { readonly order: JobOrder | undefined };
+
 interface ListOptions extends FilterOptions, ShowOptions {
   readonly limit: string;
+  readonly order?: JobOrder;
 }
 
 const PAGE = 200;
@@ -33,6 +37,7 @@ export function addJobsCommands(program: Command): void {
   addShowOptions(addFilterOptions(jobs.command("list")))
     .description("list jobs: finished ones newest first, others in the order in which they will run")
     .option("--limit <n>", "how many at most", "50")
+    .addOption(new Option("--order <order>", "the other way round, within each state").choices(jobOrders))
     .action(list);
   jobs
     .command("show")
@@ -85,12 +90,12 @@ async function actOnEach(act: ActName, ids: readonly string[], options: BulkOpti
   });
 }
 
-async function list({ limit, json, watch, ...options }: ListOptions): Promise<void> {
+async function list({ limit, order, json, watch, ...options }: ListOptions): Promise<void> {
   const wanted = await filterOf(options);
   const most = parseLimit(limit);
   await withOperator(async (operator) => {
     await requireKnown(operator, wanted);
-    const read = () => readJobs(operator, wanted, most);
+    const read = () => readJobs(operator, { ...wanted, order }, most);
     const found = await show({ read, describe, json: (jobs) => jobs }, { json, watch });
     if (found.length === most && !json) await hintAtRest(operator, wanted, most);
   });
@@ -102,7 +107,7 @@ async function hintAtRest(operator: Operator, wanted: JobFilter, listed: number)
   printHint(`${listed} of ${total.isExact ? "" : "at least "}${total.count}: --limit N for more`);
 }
 
-async function readJobs(operator: Operator, wanted: JobFilter, most: number): Promise<ListedJob[]> {
+async function readJobs(operator: Operator, wanted: OrderedFilter, most: number): Promise<ListedJob[]> {
   const found: ListedJob[] = [];
   let cursor: string | undefined;
   do {
