@@ -12,7 +12,6 @@ import type { JobStatus } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { submitted } from "../status/submitted.ts";
 import type { Submitter } from "../submit/submitter.ts";
-import type { RecordedAct } from "../telemetry/events.ts";
 import { countMatches, type Matches } from "./act-matches.ts";
 import {
   type ActRequest,
@@ -97,11 +96,10 @@ interface ActParts {
   readonly stores: QueueStores;
   /** Of the application. */
   readonly lists: JobLists;
-  acted(act: RecordedAct): void;
   submit(...submission: Parameters<Submitter["submit"]>): ReturnType<Submitter["submit"]>;
 }
 
-export function openActOperator({ stores, lists, submit, acted }: ActParts): ActOperator {
+export function openActOperator({ stores, lists, submit }: ActParts): ActOperator {
   const store = stores.of(INTERNAL_QUEUE);
   const readStatus = openStatusReader(stores);
   const acts = openJobLists(stores, internalApplication);
@@ -124,8 +122,6 @@ export function openActOperator({ stores, lists, submit, acted }: ActParts): Act
     if (outcome === "missing") throw jobNotFound();
     if (outcome === "ended") throw new HoldfastError("JOB_ENDED", "The act has ended already");
     if (outcome === "cancelled") await record("stopped");
-    const stopped = outcome === "cancelled" ? "stopped" : "stopping";
-    acted({ as: `${found.act.act}-${stopped}`, jobId: id, by });
     return statusOf(await find(id));
   }
 
@@ -150,7 +146,6 @@ export function openActOperator({ stores, lists, submit, acted }: ActParts): Act
     const { id, duplicate } = await submit({ type: actOnMany.type, payload, idempotencyKey }, same);
     if (duplicate) return { id, duplicate };
     await recordAct(store, { id, act: { act, filter, reason, by }, outcome: "started" });
-    acted({ as: `${act}-started`, jobId: id, by, reason: `${describeFilter(filter)}: ${reason}` });
     return { id, duplicate };
   }
 

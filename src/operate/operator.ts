@@ -13,7 +13,7 @@ import { connectRedis } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createSubmitter, type Submitter } from "../submit/submitter.ts";
-import { createEvents, type RecordedAct } from "../telemetry/events.ts";
+import { createEvents } from "../telemetry/events.ts";
 import { internalApplication } from "./act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts.ts";
 import { type AuditEntry, readAuditLog } from "./audit-log.ts";
@@ -161,7 +161,6 @@ export function openOperator(
   const readStatus = openStatusReader(stores);
   const lists = openJobLists(stores, application);
   const partitions = () => stores.partitionsOf(queues);
-  const acted = (act: RecordedAct) => void events.emit("act.recorded", act);
   const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
   const resolveOne: ResolveOne = (id, effect, resolution) =>
     resolveDoubt(storeOf(stores, id), id, effect, resolution);
@@ -169,7 +168,7 @@ export function openOperator(
     list: (query) => inTime(listJobs(lists, query)),
     detail: (id) => readDetail(stores, application.jobs, readStatus, id, settings.HOLDFAST_TRACE_URL),
     countEnded: (filter) => inTime(lists.count(filter, endedStates)),
-    ...openJobOperator(stores, lists, acted),
+    ...openJobOperator(stores, lists),
     failures: () => inTime(readFailureGroups(partitions())),
     async doubts(offset, limit, filter) {
       if (filter !== undefined && isNarrow(filter))
@@ -188,28 +187,15 @@ export function openOperator(
       );
       return new Map(await inTime(Promise.all(counts)));
     },
-    async resolve(id, effect, resolution) {
-      const fate = await inTime(resolveDoubt(storeOf(stores, id), id, effect, resolution));
-      const { as, by, evidence: reason } = resolution;
-      acted({ as, jobId: id, effect, by, reason });
-      return fate;
-    },
-    async resolveMany(request) {
-      const answer = await inTime(resolveMany(partitions(), resolveOne, request));
-      const { as, by, evidence: reason } = request;
-      if (answer.resolved > 0) acted({ as, by, reason, count: answer.resolved });
-      return answer;
-    },
+    resolve: async (id, effect, resolution) => await inTime(resolveOne(id, effect, resolution)),
+    resolveMany: (request) => inTime(resolveMany(partitions(), resolveOne, request)),
     async acceptLoss(acceptance) {
       const accept = async (store: QueueStore) => {
         const since = await acceptLoss(store, acceptance);
         return since === undefined ? [] : [store.queue];
       };
       const all = [...partitions(), stores.of(INTERNAL_QUEUE)];
-      const accepted = (await inTime(Promise.all(all.map(accept)))).flat();
-      const { by, evidence: reason } = acceptance;
-      for (const queue of accepted) acted({ as: "loss-accepted", queue, by, reason });
-      return accepted;
+      return (await inTime(Promise.all(all.map(accept)))).flat();
     },
     async knownNames() {
       const memory = await inTime(readQueueMemory(stores.client, settings.HOLDFAST_PREFIX));
@@ -228,11 +214,10 @@ export function openOperator(
     acts: openActOperator({
       stores,
       lists,
-      acted,
       submit: (...submission) => submitAct().then((submit) => submit(...submission)),
     }),
-    queues: inTimeAll(openQueueOperator(stores, queues, acted)),
-    schedules: openScheduleOperator(stores, application.schedules, settings, acted),
+    queues: inTimeAll(openQueueOperator(stores, queues)),
+    schedules: openScheduleOperator(stores, application.schedules, settings),
     async auditTrail(limit, { jobId, queue } = {}) {
       if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
       const internal = stores.of(INTERNAL_QUEUE);

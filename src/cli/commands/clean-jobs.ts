@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { username } from "../../lib/username.ts";
 import type { JobFilter } from "../../operate/job-filter.ts";
 import type { Operator } from "../../operate/operator.ts";
 import { canAsk, confirm } from "../confirm.ts";
@@ -8,7 +9,6 @@ import { exitCode } from "../exit-code.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
 import { requireKnown } from "../known-names.ts";
 import { print } from "../output.ts";
-import { username } from "../username.ts";
 
 interface CleanOptions extends FilterOptions {
   readonly olderThan?: string;

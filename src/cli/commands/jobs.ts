@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { jobNotFound } from "../../job/job-id.ts";
+import { username } from "../../lib/username.ts";
 import type { ActName } from "../../operate/act-on-many.ts";
 import type { JobFilter } from "../../operate/job-filter.ts";
 import type { Operator } from "../../operate/operator.ts";
@@ -18,7 +19,6 @@ import { printable } from "../printable.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
 import { tableLines } from "../table.ts";
 import type { Lines } from "../text.ts";
-import { username } from "../username.ts";
 import { addCleanCommand } from "./clean-jobs.ts";
 import { addExportCommand } from "./export-jobs.ts";
 
