@@ -2,6 +2,7 @@ import { z } from "zod";
 import { decryptEffectText, effectName, encryptEffectText } from "../effect/ledger-texts.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { isoTime, nearestTime } from "../lib/iso-time.ts";
+import { appendEntry } from "../queue/audit-stream.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
@@ -87,8 +88,6 @@ export async function readAuditLog(
     .slice(0, limit);
 }
 
-const ENTRIES_MAX = 100_000;
-
 interface NewEntry {
   readonly job?: string;
   readonly schedule?: string;
@@ -100,12 +99,12 @@ interface NewEntry {
 }
 
 /** Writes a line in a queue's audit log. */
-export async function appendToAuditLog({ client, keys }: QueueStore, entry: NewEntry): Promise<void> {
+export async function appendToAuditLog(store: QueueStore, entry: NewEntry): Promise<void> {
   const fields = Object.entries({ job: "", dedupKey: "", effect: "", ...entry }).flatMap(([name, value]) => [
     name,
     String(value),
   ]);
-  await client.xadd(keys.audit, "MAXLEN", "~", ENTRIES_MAX, "*", ...fields);
+  await appendEntry(store, fields);
 }
 
 /**

@@ -4,8 +4,16 @@ import type { QueueStore } from "./queue-store.ts";
 /** An entry of an audit log: its id, and names and values in turn. */
 export type StoredEntry = readonly [id: string, fields: readonly string[]];
 
+const appendScript = loadScript(import.meta.url, "append-audit.lua");
 const takeScript = loadScript(import.meta.url, "take-audit.lua");
 const keysScript = loadScript(import.meta.url, "note-api-keys.lua");
+
+const ENTRIES_MAX = 100_000;
+
+/** @param fields names and values in turn */
+export async function appendEntry({ client, keys }: QueueStore, fields: readonly string[]): Promise<void> {
+  await appendScript.run(client, [keys.audit], [ENTRIES_MAX, ...fields]);
+}
 
 /** Reads the entries that no process has logged. They are not read again, by nobody. */
 export async function takeUnlogged({ client, keys }: QueueStore, limit: number): Promise<StoredEntry[]> {

@@ -158,7 +158,7 @@ function stateFilter(
   return { ...errorFilter(filter), from: filter.from, to: filter.to, ...scores };
 }
 
-/** Held jobs and parents share a set: read backwards, the scores tell them apart. */
+/** Held jobs and parents share a set: read backwards, the scores are below 0 of the former, and not of the latter. */
 function halfOf(list: StateList, order: JobOrder | undefined) {
   if (order !== "newest") return {};
   if (list === "held") return { scoreTo: 0 };

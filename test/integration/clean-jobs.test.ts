@@ -168,12 +168,17 @@ describe("holdfast jobs clean", withProcesses, () => {
     );
     expect(await redis.zcard(`${start}failed`)).toBe(before);
 
-    const cleaned = await run(["jobs", "clean", ...filter, "--yes"], service.env);
+    const cleaned = await run(
+      ["jobs", "clean", ...filter, "--reason", "Redis is full", "--yes"],
+      service.env,
+    );
     expect(cleaned.stdout).toContain("50 deleted");
     expect(await redis.zcard(`${start}failed`)).toBe(before - 50);
     const [entry] = await operator.auditTrail(1);
     expect(entry).toMatchObject({ as: "deleted", jobId: "" });
-    expect(entry?.evidence).toContain("50 jobs deleted: jobs that failed with PERMANENT_FAILURE");
+    expect(entry?.evidence).toMatch(
+      /50 jobs deleted: jobs that failed with PERMANENT_FAILURE.*: Redis is full$/,
+    );
     expect((await run(["jobs", "clean", ...filter, "--yes"], service.env)).stdout).toMatch(/^0 of the jobs/);
   });
 

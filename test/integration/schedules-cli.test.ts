@@ -117,7 +117,9 @@ describe("holdfast schedules explain", withProcesses, () => {
   });
 
   it("shows a tick of before the schedule's first job as such", async () => {
-    expect(await explain(tickAgo(300_000))).toMatch(/: before the schedule's first known job: the schedule was not there yet, or/);
+    expect(await explain(tickAgo(300_000))).toMatch(
+      /: before the schedule's first known job: the schedule was not there yet, or/,
+    );
   });
 
   it("shows a tick that a scheduler would still enqueue", async () => {

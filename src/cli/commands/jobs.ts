@@ -49,7 +49,11 @@ export function addJobsCommands(program: Command): void {
     .action(showOne);
   bulk(jobs.command("retry"), "retry", "failed jobs; effects that are done stay done");
   bulk(jobs.command("cancel"), "cancel", "jobs: waiting ones end at once, running ones' signals are aborted");
-  bulk(jobs.command("delete"), "delete", "jobs that have ended; their keys and effects are remembered");
+  bulk(
+    jobs.command("delete"),
+    "delete",
+    "jobs that have ended; their keys and effects are remembered. Any worker does it: clean needs none",
+  );
   addExportCommand(jobs);
   addCleanCommand(jobs);
 }
