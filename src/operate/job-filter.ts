@@ -46,7 +46,7 @@ export const jobFilterShape = {
     .min(1)
     .max(200)
     .optional()
-    .meta({ description: "A part of the error's message, in upper or lower case." }),
+    .meta({ description: "A part of the error's message, in upper or lower case.", examples: ["timed out"] }),
   messagePattern: z.string().min(1).max(200).optional().meta({
     description:
       "How the error's message reads without numbers, ids, addresses and quoted parts, as `GET /failures` returns it.",
