@@ -1,5 +1,7 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { SlowestFirst } from "./test/support/slowest-first.ts";
 
 /** The package's own entries, as sources. */
 const entries = ["worker", "server", "client/index", "testing/index"].map((name) => ({
@@ -22,8 +24,9 @@ export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
     pool: "forks",
-    // Many tests start processes of their own and wait for them: a CI machine with two processors is full with three files at once.
-    ...(process.env.CI ? { maxWorkers: 3 } : {}),
+    // Most tests wait for processes and timers: on average a file uses less than half a processor.
+    maxWorkers: Math.max(4, availableParallelism() - 1),
+    sequence: { sequencer: SlowestFirst },
     projects: [
       project("unit", ["src/**/*.test.ts", "jobs/**/*.test.ts", "soak/**/*.test.ts", "faults/**/*.test.ts"]),
       project("integration", ["test/{integration,fault}/**/*.test.ts"]),

@@ -3,9 +3,8 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { runFaults } from "./lib/faults.mjs";
 import { runFuzz } from "./lib/fuzz.mjs";
-import { passGate } from "./lib/gate.mjs";
 import { startStopWatch } from "./lib/progress.mjs";
-import { show } from "./lib/run.mjs";
+import { captureInBackground, show } from "./lib/run.mjs";
 import { runScript } from "./lib/script.mjs";
 import { setUpToTest } from "./lib/setup.mjs";
 
@@ -15,8 +14,12 @@ const testReport = "node_modules/.cache/holdfast/tests.json";
 await runScript(async () => {
   const times = [];
   const chromium = await timed("set-up", setUpToTest);
-  const passed = await timed("check", passGate);
-  const vitestCode = await timed("tests", () => runVitest(chromium)); // even after a failed gate, so that one run shows every failure
+  // Side by side, because tests mostly wait; and both, so that one run shows every failure.
+  const [gate, vitestCode] = await Promise.all([
+    timed("check", runGate),
+    timed("tests", () => runVitest(chromium)),
+  ]);
+  console.log(gate.output.trimEnd()); // only now: Vitest rewrites the lines of a terminal
   // Side by side, because both mostly wait.
   const [faultsCode, fuzzCode] = isChosen
     ? [0, 0]
@@ -25,7 +28,7 @@ await runScript(async () => {
         timed("fuzz", () => runFuzz(["--quick"])),
       ]);
   console.log(times.join(", "));
-  const phases = { check: passed ? 0 : 1, tests: vitestCode, faults: faultsCode, fuzz: fuzzCode };
+  const phases = { check: gate.code, tests: vitestCode, faults: faultsCode, fuzz: fuzzCode };
   const failed = Object.keys(phases).filter((phase) => phases[phase] !== 0);
   // At the end, where people look first in a long log.
   if (failed.length > 0) console.log([`failed: ${failed.join(", ")}`, ...failedTests()].join("\n  "));
@@ -38,6 +41,11 @@ await runScript(async () => {
     return result;
   }
 });
+
+/** Resolves to its exit code and output. */
+function runGate() {
+  return captureInBackground(process.execPath, ["scripts/check.mjs"]);
+}
 
 function runVitest(chromium) {
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${testReport}`];

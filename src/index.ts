@@ -8,9 +8,9 @@ import type { createOperator as CreateOperator } from "./operate/operator.ts";
 import type { startScheduler as StartScheduler } from "./schedule/start-scheduler.ts";
 import type { createProducer as CreateProducer } from "./submit/producer.ts";
 
+export { readEnv } from "./config/application-env.ts";
 export type { ErrorCode } from "./errors/error-codes.ts";
 export { HoldfastError, type Issue } from "./errors/holdfast-error.ts";
-export { readEnv } from "./job/application-env.ts";
 export type { Attempt, AttemptFunction, AttemptLog } from "./job/attempt.ts";
 export { InDoubtError, PermanentError, RetryAfterError, SnoozeError } from "./job/attempt-errors.ts";
 export { type Application, type ApplicationDefinition, defineConfig } from "./job/define-config.ts";
@@ -38,17 +38,17 @@ export type {
   FlowReceipt,
   OnChildFailure,
 } from "./job/flow.ts";
+export type { JobState } from "./job/job-state.ts";
 export type { JobRetention, Kept } from "./job/retention.ts";
 export type { Backoff, RetryPolicy } from "./job/retry-policy.ts";
-export type { Schema } from "./job/schema.ts";
+export type { Logger, WithLogger } from "./lib/logger.ts";
 export type { Running } from "./lib/running.ts";
+export type { Schema } from "./lib/schema.ts";
 export type { Doubt } from "./operate/doubts.ts";
 export type { Operator, StandaloneOperator } from "./operate/operator.ts";
-export type { JobState } from "./queue/job-state.ts";
 export type { JobStatus } from "./status/job-status.ts";
 export type { Producer, Submission, SubmitOptions, SubmitResult } from "./submit/producer.ts";
 export type { Receipt } from "./submit/submitter.ts";
-export type { Logger, WithLogger } from "./telemetry/logger.ts";
 
 // What connects is loaded when it is called: an application imports its contracts from here in every process.
 

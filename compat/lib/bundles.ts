@@ -34,13 +34,18 @@ export async function openBundledProject(tarball: string, packages: readonly str
   writeProject(folder);
   const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"];
   await must(folder, "npm", ["install", ...quiet, tarball, "zod@^4", ...packages]);
+  await addProducer(folder);
+  return folder;
+}
+
+/** Adds our producer to a project in which the package is installed. */
+export async function addProducer(folder: string): Promise<void> {
   for (const name of ["contract", "script", "main"]) {
     const source = readFileSync(join(checkout, `compat/application/${name}.ts`), "utf8");
     const { code } = await esbuild.transform(source, { loader: "ts" });
     mkdirSync(join(folder, "app"), { recursive: true });
     writeFileSync(join(folder, "app", `${name}.js`), code);
   }
-  return folder;
 }
 
 type Bundle = (folder: string, redisUrl: string) => Promise<Bundled>;

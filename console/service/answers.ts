@@ -1,5 +1,6 @@
 // What the service answers: its own types, so that a change there fails to compile here.
 import type { Caller, Scope } from "../../src/config/api-keys.ts";
+import type { JobState } from "../../src/job/job-state.ts";
 import type { ActStatus } from "../../src/operate/acts.ts";
 import type { AuditEntry } from "../../src/operate/audit-log.ts";
 import type { Doubt as FullDoubt } from "../../src/operate/doubts.ts";
@@ -15,7 +16,6 @@ import type {
   TypeOverview,
   WorkerOverview,
 } from "../../src/operate/overview.ts";
-import type { JobState } from "../../src/queue/job-state.ts";
 import type {
   TickExplanation as Explanation,
   PastTick,

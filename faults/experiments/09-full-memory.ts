@@ -56,7 +56,9 @@ export const fullMemory: Experiment = {
 };
 
 /** Memory that Redis may still use; admission refuses new jobs after a part of it. */
-const ROOM_BYTES = 3 * 1_048_576;
+const ROOM_BYTES = 1.5 * 1_048_576;
+/** Memory that is used already, so that jobs fill the rest sooner than the first of them end, also on a slow machine. */
+const BALLAST_BYTES = 2 * 1_048_576;
 const RUNNING = 40;
 /** The last of them begin when the memory is full already. */
 const EFFECT_MS = 800;
@@ -80,6 +82,7 @@ async function fillWithJobs(context: Context, options: Partial<TestbedOptions> =
     await submitSlow(testbed, context);
     const redis = new Redis(testbed.store.url);
     try {
+      await redis.set("ballast", "x".repeat(BALLAST_BYTES));
       await limitMemory(redis, ROOM_BYTES);
       const { accepted, answer } = await fillUp(testbed);
       const refusedBefore = await refusedWrites(redis);

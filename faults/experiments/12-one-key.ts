@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { check } from "../lib/checker.ts";
-import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { brokenBy, type Context, type Control, controlOf, type Experiment } from "../lib/experiment.ts";
 import { withoutKey } from "../lib/mutations.ts";
 import { neutralEnvironment } from "../lib/processes.ts";
 import { type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
@@ -194,6 +194,6 @@ async function keyControl(context: Context): Promise<Control> {
   return await withTestbed({ workers: 0, api: true, mutation: withoutKey }, async (testbed) => {
     const answers = await storm(testbed, context, "storm", { api: 20, library: 20, cli: 0 });
     const findings = judge("control", answers);
-    return { protection: "key", isCaught: findings.length > 0, seen: findings.join(", ") || "nothing" };
+    return controlOf("key", findings);
   });
 }

@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { actJob } from "../lib/act-jobs.ts";
 import { check } from "../lib/checker.ts";
 import { runAcrossChanges } from "../lib/clock-changes.ts";
-import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { brokenBy, type Context, type Control, controlOf, type Experiment } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutKey, withoutRedisClock } from "../lib/mutations.ts";
 import { type Role, startRole } from "../lib/role.ts";
@@ -221,6 +221,6 @@ async function control(context: Context, mutation: Mutation): Promise<Control> {
   context.say(`control: without ${mutation.name}`);
   return await withTestbed({ workers: 0, mutation }, async (testbed) => {
     const found = faultsOf(await watch(testbed, context, CONTROL_MS, false));
-    return { protection: mutation.name, isCaught: found.length > 0, seen: found.join(", ") || "nothing" };
+    return controlOf(mutation.name, found);
   });
 }

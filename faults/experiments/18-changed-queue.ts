@@ -1,11 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { actJob } from "../lib/act-jobs.ts";
-import { type Answers, countJobs, send, sendAgain, submitterOf } from "../lib/answers.ts";
-import { check, type Verdict } from "../lib/checker.ts";
+import {
+  type Answers,
+  type Judged,
+  judge,
+  type KeyControl,
+  keyControlOf,
+  keyControls,
+  send,
+  sendAgain,
+  submitterOf,
+} from "../lib/answers.ts";
 import type { Submission, Submitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
-import type { Mutation } from "../lib/installation.ts";
-import { withoutFinish, withoutFormerClaim } from "../lib/mutations.ts";
 import type { Role } from "../lib/role.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
@@ -20,14 +27,7 @@ export const changedQueue: Experiment = {
   async run(context) {
     const seen = await change(context, context.isQuick ? quick : full);
     context.say("controls");
-    const controls = await Promise.all([
-      control(
-        context,
-        withoutFormerClaim,
-        ({ jobs, keys }) => jobs > keys && `${jobs} jobs for ${keys} keys`,
-      ),
-      control(context, withoutFinish, ({ lost }) => lost > 0 && `${lost} acknowledged jobs lost`),
-    ]);
+    const controls = await Promise.all(keyControls.map((one) => control(context, one)));
     return {
       counts: seen.verdict.counts,
       table: {
@@ -56,20 +56,13 @@ const quick: Size = { before: 40, bothMs: 4_000, workers: 1 };
 const full: Size = { before: 400, bothMs: 60_000, workers: 2 };
 
 const NEW = { LAB_QUEUE: "moved", LAB_FORMER_QUEUES: "default" };
+const NAMES = ["default", "moved"];
 const LANES = 12;
 
-interface Seen {
-  readonly verdict: Verdict;
-  readonly jobs: number;
-  readonly keys: number;
+interface Seen extends Judged {
   /** Keys whose job is in the old queue. */
   readonly old: number;
-  /** Keys that were answered with more than one id. */
-  readonly twice: number;
-  readonly stranded: number;
-  readonly deaths: number;
   readonly apiDeaths: number;
-  readonly broken: readonly string[];
 }
 
 async function change(context: Context, size: Size): Promise<Seen> {
@@ -107,8 +100,11 @@ async function change(context: Context, size: Size): Promise<Seen> {
     // The old version is gone; every key is submitted again.
     context.say("all keys again");
     await inLanes(jobs, LANES, sendAgain(answers, submitterOf(api)));
+    const judged = await judge(testbed, answers, NAMES, "queue");
     const apiDeaths = testbed.deaths.filter(({ life }) => life.startsWith("new-api")).length;
-    return await judge(testbed, answers, apiDeaths);
+    const inOld = [...answers.values()].filter((ids) => [...ids].some((id) => id.startsWith("default_")));
+    const neverDied = apiDeaths === 0 ? ["the new API never died between a claim and its job"] : [];
+    return { ...judged, old: inOld.length, apiDeaths, broken: [...judged.broken, ...neverDied] };
   });
 }
 
@@ -159,42 +155,9 @@ async function sideBySide({ testbed, answers, jobs, context, size, ...both }: Bo
   await load;
 }
 
-async function judge(testbed: Testbed, answers: Answers, apiDeaths: number): Promise<Seen> {
-  const verdict = await check(testbed, 60_000);
-  const { jobs, stranded } = await countJobs(testbed, ["default", "moved"]);
-  const ids = [...answers.values()];
-  const twice = ids.filter(({ size }) => size > 1).length;
-  verdict.counts.faults = testbed.deaths.length;
-  return {
-    verdict,
-    jobs,
-    keys: answers.size,
-    old: ids.filter((some) => [...some].some((id) => id.startsWith("default_"))).length,
-    twice,
-    stranded,
-    deaths: testbed.deaths.length,
-    apiDeaths,
-    broken: [
-      ...(twice > 0 ? [`${twice} keys were answered with two ids`] : []),
-      ...(jobs > answers.size ? [`${jobs} jobs for ${answers.size} keys`] : []),
-      ...(stranded > 0 ? [`${stranded} jobs are left in a queue`] : []),
-      ...(apiDeaths === 0 ? ["the new API never died between a claim and its job"] : []),
-    ],
-  };
-}
-
-interface Noticed {
-  readonly jobs: number;
-  readonly keys: number;
-  readonly lost: number;
-}
-
 /** Keys of the old version and some of the new one, whose API dies at one of them. No job needs to run. */
-async function control(
-  { random }: Context,
-  mutation: Mutation,
-  notice: (noticed: Noticed) => string | false,
-): Promise<Control> {
+async function control({ random }: Context, one: KeyControl): Promise<Control> {
+  const { mutation } = one;
   return await withTestbed({ workers: 0, mutation }, async (testbed) => {
     const [api, newApi] = [
       testbed.startRole("api", "old-api"),
@@ -205,13 +168,6 @@ async function control(
     const late = ["late-1", "late-2", "late-3"].map((key) => actJob(key, random));
     for (const job of early) await testbed.client.submit(job, submitterOf(api));
     for (const job of [...early, ...late]) await testbed.client.submit(job, submitterOf(newApi));
-    const { acknowledged } = testbed.client;
-    const found = await Promise.all(acknowledged.map(({ id }) => testbed.client.status(id)));
-    const seen = notice({
-      ...(await countJobs(testbed, ["default", "moved"])),
-      keys: early.length + late.length,
-      lost: found.filter((status) => status === undefined).length,
-    });
-    return { protection: mutation.name, isCaught: seen !== false, seen: seen || "nothing" };
+    return await keyControlOf(testbed, one, NAMES, early.length + late.length);
   });
 }

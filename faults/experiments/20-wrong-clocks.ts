@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { Receipt } from "holdfast";
 import { endChild } from "../../test/support/command.ts";
 import { noCounts } from "../lib/checker.ts";
-import type { Context, Control, Experiment } from "../lib/experiment.ts";
+import { type Context, type Control, controlOf, type Experiment } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutClocks } from "../lib/mutations.ts";
 import { readiness, startProcess } from "../lib/processes.ts";
@@ -147,7 +147,7 @@ function faultsOf({ kept, early }: Pick<Found, "kept" | "early">): string[] {
 
 async function control(context: Context, mutation: Mutation): Promise<Control> {
   const found = faultsOf(await goWrong(context, 8 * DAY_MS, mutation));
-  return { protection: mutation.name, isCaught: found.length > 0, seen: found.join(", ") || "nothing" };
+  return controlOf(mutation.name, found);
 }
 
 function sum(numbers: readonly number[]): number {

@@ -3,7 +3,7 @@ import { startResharding } from "../../test/support/open-slot.ts";
 import { type RedisCluster, type Shard, startRedisCluster } from "../../test/support/redis-cluster.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { inSync, killBoth, killMaster } from "../lib/cluster-roles.ts";
-import type { Context, Control, Experiment } from "../lib/experiment.ts";
+import { type Context, controlOf, type Experiment } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutSlotGuard, withoutWait } from "../lib/mutations.ts";
 import type { Testbed } from "../lib/testbed.ts";
@@ -83,10 +83,6 @@ function busyKey(error: unknown): string[] {
   if (error instanceof Error && error.message.includes("BUSYKEY"))
     return [`the move was aborted: ${error.message}`];
   throw error;
-}
-
-function controlOf(protection: string, seen: readonly string[]): Control {
-  return { protection, isCaught: seen.length > 0, seen: seen.join("; ") || "nothing" };
 }
 
 interface Move {

@@ -2,12 +2,19 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { actJob } from "../lib/act-jobs.ts";
-import { type Answers, countJobs, send, sendAgain, submitterOf } from "../lib/answers.ts";
-import { check, type Verdict } from "../lib/checker.ts";
+import {
+  type Answers,
+  type Judged,
+  judge,
+  type KeyControl,
+  keyControlOf,
+  keyControls,
+  send,
+  sendAgain,
+  submitterOf,
+} from "../lib/answers.ts";
 import type { Submission } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
-import type { Mutation } from "../lib/installation.ts";
-import { withoutFinish, withoutFormerClaim } from "../lib/mutations.ts";
 import { neutralEnvironment } from "../lib/processes.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
@@ -22,14 +29,7 @@ export const partitions: Experiment = {
   async run(context) {
     const seen = await divide(context, context.isQuick ? quick : full);
     context.say("controls");
-    const controls = await Promise.all([
-      control(
-        context,
-        withoutFormerClaim,
-        ({ jobs, keys }) => jobs > keys && `${jobs} jobs for ${keys} keys`,
-      ),
-      control(context, withoutFinish, ({ lost }) => lost > 0 && `${lost} acknowledged jobs lost`),
-    ]);
+    const controls = await Promise.all(keyControls.map((one) => control(context, one)));
     return {
       counts: seen.verdict.counts,
       table: {
@@ -77,21 +77,12 @@ const full: Size = { workers: 3, lanes: 96, stepMs: 4_000, changes: [8, 3, 8] };
 /** The share of keys that both API processes get at once; the others go in by a producer. */
 const BY_API = 0.2;
 const NAMES = Array.from({ length: 8 }, (_, index) => (index === 0 ? "default" : `default.${index}`));
-const ENDS_WITHIN_MS = 120_000;
 
-interface Seen {
-  readonly verdict: Verdict;
-  readonly jobs: number;
-  readonly keys: number;
+interface Seen extends Judged {
   /** Keys a second. */
   readonly rate: number;
-  /** Keys that were answered with more than one id. */
-  readonly twice: number;
-  readonly stranded: number;
   /** Partitions that have jobs. */
   readonly used: number;
-  readonly deaths: number;
-  readonly broken: readonly string[];
 }
 
 async function divide(context: Context, size: Size): Promise<Seen> {
@@ -128,7 +119,10 @@ async function divide(context: Context, size: Size): Promise<Seen> {
     const rate = Math.round((jobs.length * 1_000) / (performance.now() - startedAt));
     context.say("all keys again");
     for (const api of apis) await inLanes(jobs, size.lanes, sendAgain(answers, submitterOf(api)));
-    return { ...(await judge(testbed, answers)), rate };
+    const judged = await judge(testbed, answers, NAMES, "partition");
+    const used = new Set([...answers.values()].flatMap((ids) => [...ids].map((id) => id.split("_")[0]))).size;
+    const unused = used < NAMES.length ? [`only ${used} partitions had jobs`] : [];
+    return { ...judged, rate, used, broken: [...judged.broken, ...unused] };
   });
 }
 
@@ -158,42 +152,9 @@ async function partition({ installation, env }: Testbed, count: number, killAfte
     throw new Error(`holdfast queues partition ended with ${code}`);
 }
 
-async function judge(testbed: Testbed, answers: Answers): Promise<Omit<Seen, "rate">> {
-  const verdict = await check(testbed, ENDS_WITHIN_MS);
-  const { jobs, stranded } = await countJobs(testbed, NAMES);
-  const ids = [...answers.values()];
-  const twice = ids.filter(({ size }) => size > 1).length;
-  const used = new Set(ids.flatMap((some) => [...some].map((id) => id.split("_")[0]))).size;
-  verdict.counts.faults = testbed.deaths.length;
-  return {
-    verdict,
-    jobs,
-    keys: answers.size,
-    twice,
-    stranded,
-    used,
-    deaths: testbed.deaths.length,
-    broken: [
-      ...(twice > 0 ? [`${twice} keys were answered with two ids`] : []),
-      ...(jobs > answers.size ? [`${jobs} jobs for ${answers.size} keys`] : []),
-      ...(stranded > 0 ? [`${stranded} jobs are left in a partition`] : []),
-      ...(used < NAMES.length ? [`only ${used} partitions had jobs`] : []),
-    ],
-  };
-}
-
-interface Noticed {
-  readonly jobs: number;
-  readonly keys: number;
-  readonly lost: number;
-}
-
 /** Keys from before and after the change, whose API dies at one of them. No job needs to run. */
-async function control(
-  { random }: Context,
-  mutation: Mutation,
-  notice: (noticed: Noticed) => string | false,
-): Promise<Control> {
+async function control({ random }: Context, one: KeyControl): Promise<Control> {
+  const { mutation } = one;
   return await withTestbed({ workers: 0, flowControl: false, mutation }, async (testbed) => {
     const early = Array.from({ length: 8 }, (_, index) => actJob(`early-${index}`, random));
     const late = Array.from({ length: 8 }, (_, index) => actJob(`late-${index}`, random));
@@ -202,13 +163,6 @@ async function control(
     const api = testbed.startRole("api", "api", { LAB_DIE_AT_CLAIM: "3" });
     await api.ready();
     for (const job of [...early, ...late]) await testbed.client.submit(job, submitterOf(api));
-    const { acknowledged } = testbed.client;
-    const found = await Promise.all(acknowledged.map(({ id }) => testbed.client.status(id)));
-    const seen = notice({
-      ...(await countJobs(testbed, NAMES)),
-      keys: early.length + late.length,
-      lost: found.filter((status) => status === undefined).length,
-    });
-    return { protection: mutation.name, isCaught: seen !== false, seen: seen || "nothing" };
+    return await keyControlOf(testbed, one, NAMES, early.length + late.length);
   });
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../../test/support/random.ts";
 import { check, type Verdict } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
-import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { brokenBy, type Context, type Control, controlOf, type Experiment } from "../lib/experiment.ts";
 import type { LanePayload } from "../lib/inside/application.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { type LaneFaults, laneFaults } from "../lib/lane-faults.ts";
@@ -22,23 +22,14 @@ export const lanes: Experiment = {
     const seen = await runLanes(context, context.isQuick ? quick : full);
     context.say("controls");
     const controls = await Promise.all([
-      control(
-        context,
-        withoutHoldingBack,
-        ENDS_WITHIN_MS,
-        ({ beyond }) => beyond > 0 && `${beyond} times more at a time than the limit`,
+      control(context, withoutHoldingBack, ENDS_WITHIN_MS, ({ beyond }) =>
+        beyond > 0 ? [`${beyond} times more at a time than the limit`] : [],
       ),
-      control(
-        context,
-        withoutLaneOrder,
-        ENDS_WITHIN_MS,
-        ({ outOfOrder }) => outOfOrder > 0 && `${outOfOrder} jobs began out of order`,
+      control(context, withoutLaneOrder, ENDS_WITHIN_MS, ({ outOfOrder }) =>
+        outOfOrder > 0 ? [`${outOfOrder} jobs began out of order`] : [],
       ),
-      control(
-        context,
-        withoutLaneSweep,
-        SWEPT_WITHIN_MS,
-        ({ forgotten }) => forgotten > 0 && `${forgotten} jobs were never let in`,
+      control(context, withoutLaneSweep, SWEPT_WITHIN_MS, ({ forgotten }) =>
+        forgotten > 0 ? [`${forgotten} jobs were never let in`] : [],
       ),
     ]);
     const { verdict, faults, keys, deaths } = seen;
@@ -74,6 +65,7 @@ interface Size {
   readonly runMs: readonly [least: number, most: number];
 }
 
+const RUN_MS: Size["runMs"] = [0, 15];
 const quick: Size = {
   workers: 2,
   keys: 4,
@@ -81,7 +73,7 @@ const quick: Size = {
   kills: 2,
   everyMs: 500,
   injected: 40,
-  runMs: [0, 15],
+  runMs: RUN_MS,
 };
 const full: Size = {
   workers: 3,
@@ -90,18 +82,10 @@ const full: Size = {
   kills: 12,
   everyMs: 1_500,
   injected: 80,
-  runMs: [0, 15],
+  runMs: RUN_MS,
 };
 /** Nobody is killed at random. Jobs run for longer than it takes to submit the next one. */
-const controlled: Size = {
-  workers: 2,
-  keys: 4,
-  jobsEach: 6,
-  kills: 0,
-  everyMs: 0,
-  injected: 12,
-  runMs: [40, 80],
-};
+const controlled: Size = { ...quick, jobsEach: 6, kills: 0, injected: 12, runMs: [40, 80] };
 
 const LIMITS = { single: 1, triple: 3 } as const;
 /** Sent in one turn of the event loop, they stay in order. */
@@ -180,9 +164,8 @@ async function control(
   context: Context,
   mutation: Mutation,
   withinMs: number,
-  notice: (noticed: LaneFaults) => string | false,
+  notice: (noticed: LaneFaults) => string[],
 ): Promise<Control> {
   const { faults } = await runLanes(context, controlled, { mutation, withinMs });
-  const seen = notice(faults);
-  return { protection: mutation.name, isCaught: seen !== false, seen: seen || "nothing" };
+  return controlOf(mutation.name, notice(faults));
 }

@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "bullmq";
+import { check, type Verdict } from "./checker.ts";
 import { apiSubmitter, type Submission, type Submitter } from "./client.ts";
+import { type Control, controlOf } from "./experiment.ts";
+import type { Mutation } from "./installation.ts";
+import { withoutFinish, withoutFormerClaim } from "./mutations.ts";
 import type { Role } from "./role.ts";
 import type { Testbed } from "./testbed.ts";
 
@@ -35,8 +39,80 @@ function note(answers: Answers, { idempotencyKey }: Submission, id: string | und
   answers.set(idempotencyKey, (answers.get(idempotencyKey) ?? new Set()).add(id));
 }
 
+/** What became of the keys, in all queues or partitions where their jobs can be. */
+export interface Judged {
+  readonly verdict: Verdict;
+  readonly jobs: number;
+  readonly keys: number;
+  /** Keys that were answered with more than one id. */
+  readonly twice: number;
+  readonly stranded: number;
+  readonly deaths: number;
+  readonly broken: readonly string[];
+}
+
+/**
+ * @param names where the jobs can be
+ * @param place what such a name is called
+ */
+export async function judge(
+  testbed: Testbed,
+  answers: Answers,
+  names: readonly string[],
+  place: "queue" | "partition",
+): Promise<Judged> {
+  const verdict = await check(testbed, place === "queue" ? 60_000 : 120_000);
+  const { jobs, stranded } = await countJobs(testbed, names);
+  const twice = [...answers.values()].filter(({ size }) => size > 1).length;
+  const deaths = testbed.deaths.length;
+  verdict.counts.faults = deaths;
+  const broken = [
+    ...(twice > 0 ? [`${twice} keys were answered with two ids`] : []),
+    ...(jobs > answers.size ? [`${jobs} jobs for ${answers.size} keys`] : []),
+    ...(stranded > 0 ? [`${stranded} jobs are left in a ${place}`] : []),
+  ];
+  return { verdict, jobs, keys: answers.size, twice, stranded, deaths, broken };
+}
+
+interface Noticed {
+  readonly jobs: number;
+  readonly keys: number;
+  readonly lost: number;
+}
+
+/** A protection of keys whose jobs move, and what shows that it is missing. */
+export interface KeyControl {
+  readonly mutation: Mutation;
+  readonly notice: (noticed: Noticed) => string[];
+}
+
+export const keyControls: readonly KeyControl[] = [
+  {
+    mutation: withoutFormerClaim,
+    notice: ({ jobs, keys }) => (jobs > keys ? [`${jobs} jobs for ${keys} keys`] : []),
+  },
+  {
+    mutation: withoutFinish,
+    notice: ({ lost }) => (lost > 0 ? [`${lost} acknowledged jobs lost`] : []),
+  },
+];
+
+/** @param keys how many were submitted */
+export async function keyControlOf(
+  testbed: Testbed,
+  { mutation, notice }: KeyControl,
+  names: readonly string[],
+  keys: number,
+): Promise<Control> {
+  const { client } = testbed;
+  const found = await Promise.all(client.acknowledged.map(({ id }) => client.status(id)));
+  const lost = found.filter((status) => status === undefined).length;
+  const { jobs } = await countJobs(testbed, names);
+  return controlOf(mutation.name, notice({ jobs, keys, lost }));
+}
+
 /** Counts the jobs in BullMQ's queues of these names, and those that have not ended. */
-export async function countJobs(
+async function countJobs(
   testbed: Testbed,
   names: readonly string[],
 ): Promise<{ jobs: number; stranded: number }> {

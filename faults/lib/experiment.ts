@@ -53,6 +53,11 @@ export function hasHeld({ broken, controls }: Outcome): boolean {
   return broken.length === 0 && controls.every(({ isCaught }) => isCaught);
 }
 
+/** @param seen what went wrong without the protection */
+export function controlOf(protection: string, seen: readonly string[]): Control {
+  return { protection, isCaught: seen.length > 0, seen: seen.join("; ") || "nothing" };
+}
+
 /** The guarantees that a verdict shows broken. */
 export function brokenBy({ counts, findings }: Verdict): string[] {
   const broken = promises

@@ -3,11 +3,11 @@ import { fileURLToPath } from "node:url";
 import { commonFacts, markdownTable, plainTable } from "../../test/support/report.ts";
 import type { Counts } from "./checker.ts";
 import { type Experiment, hasHeld, type Outcome, sum } from "./experiment.ts";
+import type { Result } from "./kept-results.ts";
 
-export interface Finished {
+/** A result, with the experiment that it is of. */
+interface Shown extends Result {
   readonly experiment: Experiment;
-  readonly outcome: Outcome;
-  readonly seconds: number;
 }
 
 export function printOutcome(experiment: Experiment, outcome: Outcome, seed: number): void {
@@ -45,27 +45,40 @@ const columns: readonly [keyof Counts, string][] = [
   ["stuck", "doubts stuck"],
 ];
 
-export function writeReport(finished: readonly Finished[], seed: number): void {
+/** Results of experiments that there are no more are left out. */
+export function writeReport(results: readonly Result[], experiments: readonly Experiment[]): void {
+  const shown = experiments.flatMap((experiment) => {
+    const result = results.find(({ number }) => number === experiment.number);
+    return result === undefined ? [] : [{ ...result, experiment }];
+  });
+  const missing = experiments.filter(({ number }) => !shown.some((each) => each.number === number));
   const file = fileURLToPath(new URL("../../docs/RELIABILITY.md", import.meta.url));
-  writeFileSync(file, `${report(finished, seed)}\n`);
+  writeFileSync(file, `${report(shown, missing)}\n`);
 }
 
-function report(finished: readonly Finished[], seed: number): string {
+function report(finished: readonly Shown[], missing: readonly Experiment[]): string {
   const total = sum(finished.map(({ outcome }) => outcome.counts));
   const held = finished.every(({ outcome }) => hasHeld(outcome));
   const controls = finished.flatMap(({ outcome }) => outcome.controls);
   const caught = controls.filter(({ isCaught }) => isCaught).length;
-  // Experiments run side by side, so this is the time of the whole process.
-  const minutes = Math.round(process.uptime() / 60);
   return [
     "# Reliability: attempts to break Holdfast, and their results",
     "",
     "Written by `npm run faults`; do not edit by hand. `faults/README.md` says how it is measured.",
     "",
-    `**${total.acknowledged} jobs, ${total.faults} injected faults, ${minutes} minutes: ` +
+    `**${total.acknowledged} jobs, ${total.faults} injected faults: ` +
       `${held ? "every guarantee held" : "NOT every guarantee held"}, and ${caught} of ${controls.length} positive controls were caught.**`,
     "",
-    markdownTable({ head: ["", ""], rows: Object.entries({ ...commonFacts(), seed }) }),
+    "A run of some experiments replaces only their results, so this page can have results of several days:",
+    "",
+    markdownTable({ head: ["run", "experiments"], rows: runs(finished) }),
+    "",
+    ...(missing.length === 0
+      ? []
+      : [`Without a result: ${missing.map(({ number }) => number).join(", ")}.`, ""]),
+    "The latest run was on:",
+    "",
+    markdownTable({ head: ["", ""], rows: Object.entries(commonFacts()) }),
     "",
     "## All counts",
     "",
@@ -73,12 +86,7 @@ function report(finished: readonly Finished[], seed: number): string {
     "storm. If nothing was found, the true rate is below 3/N per fault with 95 % confidence.",
     "",
     markdownTable({
-      head: [
-        "",
-        ...finished.map(({ experiment }) => String(experiment.number)),
-        "all",
-        "95 % bound per fault",
-      ],
+      head: ["", ...finished.map(({ number }) => String(number)), "all", "95 % bound per fault"],
       rows: columns.map(([kind, name]) => [
         name,
         ...finished.map(({ outcome }) => outcome.counts[kind]),
@@ -95,9 +103,9 @@ function report(finished: readonly Finished[], seed: number): string {
     "",
     markdownTable({
       head: ["experiment", "without", "seen", "caught"],
-      rows: finished.flatMap(({ experiment, outcome }) =>
+      rows: finished.flatMap(({ number, outcome }) =>
         outcome.controls.map(({ protection, seen, isCaught }) => [
-          experiment.number,
+          number,
           protection,
           seen,
           isCaught ? "yes" : "**no**",
@@ -107,7 +115,17 @@ function report(finished: readonly Finished[], seed: number): string {
   ].join("\n");
 }
 
-function section({ experiment, outcome, seconds }: Finished): string[] {
+/** When, in which form and with which seed each experiment was run. */
+function runs(finished: readonly Shown[]): string[][] {
+  const byRun = new Map<string, number[]>();
+  for (const { date, form, seed, number } of finished) {
+    const run = `${date}, ${form} form, seed ${seed}`;
+    byRun.set(run, [...(byRun.get(run) ?? []), number]);
+  }
+  return [...byRun].map(([run, numbers]) => [run, numbers.join(", ")]);
+}
+
+function section({ experiment, form, outcome, seconds }: Shown): string[] {
   const { counts, table, measured, broken } = outcome;
   return [
     `## ${experiment.number}. ${experiment.title}`,
@@ -115,7 +133,7 @@ function section({ experiment, outcome, seconds }: Finished): string[] {
     `- Fault: ${experiment.fault}`,
     `- Must hold: ${experiment.mustHold}`,
     `- Found: ${broken.length === 0 ? `nothing against it in ${counts.faults} faults (below ${bound(0, counts.faults)} per fault)` : "**broken**, see below"}`,
-    `- Jobs: ${counts.acknowledged}; time: ${Math.round(seconds)} s`,
+    `- Jobs: ${counts.acknowledged}; time: ${Math.round(seconds)} s${form === "full" ? "" : "; short form"}`,
     ...measured.map((sentence) => `- ${sentence[0]?.toUpperCase()}${sentence.slice(1)}`),
     ...broken.map((what) => `- **Broken**: ${what}`),
     "",

@@ -7,7 +7,7 @@ import { codesOf, type Finding, type Tally } from "./tally.ts";
 /** The outcome of a whole run. */
 export interface Outcome {
   readonly seed: number;
-  readonly minutes: number;
+  readonly form: string;
   readonly catalogue: readonly Tally[];
   readonly operations: readonly Tally[];
   readonly findings: readonly Finding[];
@@ -41,7 +41,12 @@ export function printOutcome(outcome: Outcome): void {
 
 export function writeReport(outcome: Outcome): void {
   const file = fileURLToPath(new URL("../../docs/HOSTILE-INPUT.md", import.meta.url));
-  const facts = { ...commonFacts(), "fast-check": versionOf("fast-check"), seed: outcome.seed };
+  const facts = {
+    ...commonFacts(),
+    "fast-check": versionOf("fast-check"),
+    seed: outcome.seed,
+    form: outcome.form,
+  };
   const lines = [
     "# Hostile input: what was sent, and how it was answered",
     "",

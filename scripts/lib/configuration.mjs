@@ -15,7 +15,7 @@ async function readVariables() {
 
 /** The variables of the jobs in jobs/. */
 async function readJobVariables() {
-  const { applicationVariables } = await import("../../dist/job/application-env.js");
+  const { applicationVariables } = await import("../../dist/config/application-env.js");
   const unregister = register();
   const { env } = await import(pathToFileURL("jobs/env.ts").href);
   await unregister();

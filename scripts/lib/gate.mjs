@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { bullmqNamesOutside } from "./bullmq-names.mjs";
 import { filesUnder } from "./files.mjs";
+import { longFunctions } from "./house.mjs";
 import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
 import { packageFaults } from "./publishing.mjs";
@@ -9,6 +10,7 @@ import { capture } from "./run.mjs";
 import { oldWordsIn } from "./words.mjs";
 
 const longestFile = 300;
+const longestFunction = 60;
 const atOnce = 2;
 const caches = "node_modules/.cache/holdfast";
 
@@ -25,7 +27,7 @@ const checks = [
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
   { name: "docstrings", run: () => capture(process.execPath, ["scripts/site.mjs", "--check"]) },
   { name: "OpenAPI", run: lintOpenApi },
-  { name: "size", run: findLongFiles },
+  { name: "size", run: () => faultsOf([...longFiles(), ...longFunctions(longestFunction)]) },
   { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs"])) },
   { name: "BullMQ's names in src/queue alone", run: () => faultsOf(bullmqNamesOutside()) },
   { name: "licences and install scripts", run: checkSupply },
@@ -90,12 +92,11 @@ function faultsOf(faults) {
 }
 
 /** A file that is too long needs another concept. */
-function findLongFiles() {
-  const long = ["src", "console"]
+function longFiles() {
+  return ["src", "console"]
     .flatMap(filesUnder)
     .filter((file) => /\.tsx?$/.test(file))
     .map((file) => ({ file, lines: readFileSync(file, "utf8").trimEnd().split("\n").length }))
     .filter(({ lines }) => lines > longestFile)
     .map(({ file, lines }) => `${file} has ${lines} lines; ${longestFile} are the most`);
-  return faultsOf(long);
 }

@@ -5,7 +5,7 @@ export async function describeApi() {
   const { createServer } = await import("../../dist/http/server.js");
   const { readSettings } = await import("../../dist/config/settings.js");
   const { loadApplication } = await import("../../dist/cli/load-application.js");
-  const { createLogger } = await import("../../dist/telemetry/logger.js");
+  const { createLogger } = await import("../../dist/telemetry/create-logger.js");
   const { createMetrics } = await import("../../dist/telemetry/metrics.js");
 
   const application = await loadApplication("holdfast.config.ts");

@@ -1,9 +1,9 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { readEnv } from "../config/application-env.ts";
 import { childEnvironment, readSettings, requireVariables } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { readEnv } from "../job/application-env.ts";
 import { requiredVariables } from "../job/define-config.ts";
 import { loadHandlers } from "../worker/load-handlers.ts";
 import { loadApplication } from "./load-application.ts";

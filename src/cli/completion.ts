@@ -1,6 +1,6 @@
 import type { Argument, Command, Option } from "commander";
 import type { Application } from "../job/define-config.ts";
-import { jobStates } from "../queue/job-state.ts";
+import { jobStates } from "../job/job-state.ts";
 
 /** What may follow: the words after a command's path, and the values after one of its options. */
 export type Completions = ReadonlyMap<string, readonly string[]>;

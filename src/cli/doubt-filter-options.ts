@@ -15,12 +15,12 @@ export interface DoubtFilterOptions {
 /** The options by which commands choose doubts. */
 export function addDoubtFilter(command: Command): Command {
   return command
-    .option("--type <type>", "only of jobs of this type")
-    .option("--effect <name>", "only of this effect, with or without its index")
-    .option("--worker <name>", "only what this worker ran")
-    .option("--since <instant>", "only in doubt since this or later, e.g. 2026-12-01T09:00:00Z")
-    .option("--until <instant>", "only in doubt since before this")
-    .option("--reason <text>", "only where why nobody knows contains this text");
+    .option("--type <type>", "only doubts of jobs of this type")
+    .option("--effect <name>", "only doubts about this effect, with or without its index")
+    .option("--worker <name>", "only doubts of what this worker ran")
+    .option("--since <instant>", "only doubts that began at or after this, e.g. 2026-12-01T09:00:00Z")
+    .option("--until <instant>", "only doubts that began before this")
+    .option("--reason <text>", "only doubts whose reason contains this text");
 }
 
 /** @throws HoldfastError `USAGE` */

@@ -1,5 +1,5 @@
+import type { Logger } from "../lib/logger.ts";
 import { placeOf } from "../lib/thrown.ts";
-import type { Logger } from "../telemetry/logger.ts";
 
 /**
  * Ends this process on an uncaught exception or unhandled rejection. Nobody knows what it left half done; its jobs stall and

@@ -43,7 +43,7 @@ function requestToCopy({ jobs }: Pick<Application, "jobs">, apiUrl: string, key:
     return "  The application has no jobs yet: list them in defineConfig({ jobs: [ … ] }).";
   const payload = examplePayload(job);
   if (payload === undefined)
-    return `  Submit a job: ${apiUrl}/docs shows the payload of "${job.type}". An example in its schema would be shown here:
+    return `  Submit a job: ${apiUrl}/docs shows the payload of "${job.type}". Give its schema an example, and it is shown here:
   .meta({ examples: [ … ] })`;
   return `  Submit a job:
 
@@ -57,7 +57,7 @@ function requestToCopy({ jobs }: Pick<Application, "jobs">, apiUrl: string, key:
     curl -s ${key}${apiUrl}/jobs/ID/status`;
 }
 
-/** For a POSIX shell, in which nothing ends single quotes but one of them. */
+/** For a POSIX shell, where only a single quote ends single quotes. */
 function inSingleQuotes(text: string): string {
   return text.replaceAll("'", "'\\''");
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { jobStates } from "../job/job-state.ts";
 import type { JobFilter, JobFilterText } from "../operate/job-filter.ts";
-import { jobStates } from "../queue/job-state.ts";
 import { requireCode, requireState } from "./known-names.ts";
 
 /** What the options of `addFilterOptions` give. */
@@ -32,9 +32,9 @@ export function addFilterOptions(command: Command, states: readonly string[] = j
     .option("--error <text>", "only jobs whose error contains this text, in upper or lower case")
     .option(
       "--message-pattern <text>",
-      "only jobs whose error reads like this without numbers, ids and quoted parts, as failures list prints it",
+      "only jobs whose error is this without its numbers, ids and quoted parts, as failures list prints it",
     )
-    .option("--key <key>", "only each type's job with this idempotency key")
+    .option("--key <key>", "only the job of each type with this idempotency key")
     .option("--key-part <text>", "only jobs whose idempotency key contains this text")
     .option("--from <instant>", "only jobs submitted at or after this, e.g. 2026-12-01T09:00:00Z")
     .option("--to <instant>", "only jobs submitted before this")

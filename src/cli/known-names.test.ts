@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { jobStates } from "../queue/job-state.ts";
+import { jobStates } from "../job/job-state.ts";
 import { requireCode, requireKnown, requireState } from "./known-names.ts";
 
 const operator = { knownNames: async () => ({ types: ["echo", "welcome-email"], queues: ["default"] }) };

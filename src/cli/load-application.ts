@@ -38,7 +38,7 @@ export function findConfig(file: string): string {
   return names.find((name) => existsSync(name)) ?? path;
 }
 
-/** Also for CommonJS, which `.ts` files are where no `package.json` says `"type": "module"`. */
+/** For CommonJS, too: `.ts` files are CommonJS unless a `package.json` says `"type": "module"`. */
 async function registerTypeScript(onImport?: (url: string) => void): Promise<void> {
   const [esm, commonJs] = await Promise.all([import("tsx/esm/api"), import("tsx/cjs/api")]);
   commonJs.register();
@@ -56,7 +56,7 @@ async function importDefault(path: string): Promise<unknown> {
   }
 }
 
-/** Of CommonJS, Node.js gives the whole module as its default export. */
+/** Node.js gives a whole CommonJS module as its default export. */
 function unwrapped(exported: unknown): unknown {
   const isModule = typeof exported === "object" && exported !== null && "__esModule" in exported;
   return isModule && "default" in exported ? exported.default : exported;

@@ -1,7 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Logger } from "../lib/logger.ts";
 import type { Running } from "../lib/running.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { apiChild, laterMetricsPort, mailboxChild, roleChild, storeChild } from "./children.ts";
 import { claimDataDirectory } from "./data-directory.ts";
 import { type ChildSpec, type Supervised, supervise } from "./supervisor.ts";

@@ -48,7 +48,7 @@ async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** All that is wrong with an input: its message names the first, and how many more there are. */
+/** All issues of an input: the error's own message names the first, and counts the rest. */
 function messageOf({ message, issues }: HoldfastError): string {
   if (!/ \(and \d+ more\)$/.test(message)) return message;
   return issues.map((issue) => `${issue.pointer || "/"}: ${issue.message}`).join("\n");
@@ -60,8 +60,8 @@ function program(): Command {
     .version(readOwnPackage().version)
     .exitOverride()
     .showHelpAfterError("(add --help for help)")
-    .option("--no-color", "no colors in a terminal, like NO_COLOR=1; FORCE_COLOR=1 has them elsewhere, too")
-    .option("--no-pager", "no pager for what is longer than the terminal, like PAGER=cat")
+    .option("--no-color", "no colors, like NO_COLOR=1; FORCE_COLOR=1 prints them even without a terminal")
+    .option("--no-pager", "never open a pager, like PAGER=cat")
     .hook("preAction", (command) => chooseScreen(command.opts()))
     .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Redis out of reach.");
   addInitCommand(holdfast);

@@ -4,10 +4,10 @@ import { textFor } from "./output.ts";
 import { pagerCommand, screen } from "./screen.ts";
 import { type Lines, linesOf } from "./text.ts";
 
-/** A shell ends with this if there is no such command. */
+/** A shell's exit code if there is no such command. */
 const NOT_FOUND = 127;
 
-/** Prints lines, through a pager if they are more than the terminal has rows. */
+/** Prints lines, through a pager if they do not fit on the terminal. */
 export async function page(lines: Lines): Promise<void> {
   const { isTerminal, rows } = screen();
   const text = textFor(lines);
@@ -17,12 +17,12 @@ export async function page(lines: Lines): Promise<void> {
 
 /** @returns false if there is no such pager */
 async function runPager(pager: string, text: string): Promise<boolean> {
-  // As git does: leave if it fits, keep colors and what was shown; a user's own LESS wins.
+  // As git does: exit if it fits, keep colors and what was shown; a user's own LESS wins.
   const child = spawn(`LESS="\${LESS-FRX}" ${pager}`, {
     shell: true,
     stdio: ["pipe", "inherit", "inherit"],
   });
-  // Ctrl-C is the pager's. A pager that is left early reads no more.
+  // Ctrl-C goes to the pager. A pager that is left early reads no more.
   const ignore = () => {};
   process.on("SIGINT", ignore);
   child.stdin.on("error", ignore);

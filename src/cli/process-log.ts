@@ -1,5 +1,6 @@
 import { pino } from "pino";
-import { createLogger, type Logger, loggerOptions } from "../telemetry/logger.ts";
+import type { Logger } from "../lib/logger.ts";
+import { createLogger, loggerOptions } from "../telemetry/create-logger.ts";
 
 /** The log of a process of our own: as `createLogger`, but pretty if standard error is a terminal. */
 export async function openProcessLog(level: string, role: string): Promise<Logger> {

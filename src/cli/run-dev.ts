@@ -13,7 +13,7 @@ import { openProcessLog } from "./process-log.ts";
 import { untilStopRequested } from "./until-signal.ts";
 import { type FileWatch, watchApplication } from "./watch-files.ts";
 
-/** Runs everything on this machine, and the roles anew after each change of the application, until the process is asked to end. */
+/** Runs everything on this machine, and restarts the roles after each change of the application, until the process is asked to end. */
 export async function runDev(): Promise<void> {
   const settings = readRoleSettings();
   const stopRequested = untilStopRequested().then(() => undefined);
@@ -56,7 +56,7 @@ async function develop(
   }
 }
 
-/** Files that only the check has named are watched from now on. */
+/** From now on, also watches the files that only the check has named. */
 async function nextChange(watch: FileWatch, config: string, files: readonly string[]): Promise<string> {
   const more = watchApplication(config, files);
   try {

@@ -1,5 +1,5 @@
+import { readEnv } from "../config/application-env.ts";
 import { readRoleSettings } from "../config/settings.ts";
-import { readEnv } from "../job/application-env.ts";
 import { type Running, stopAll } from "../lib/running.ts";
 import { endOnFault } from "./end-on-fault.ts";
 import { firstScreen } from "./first-screen.ts";

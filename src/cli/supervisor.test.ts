@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { createLogger } from "../telemetry/logger.ts";
+import { createLogger } from "../telemetry/create-logger.ts";
 import { type ChildSpec, readyMessage, supervise } from "./supervisor.ts";
 
 const log = createLogger("silent", "test");

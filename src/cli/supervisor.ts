@@ -2,8 +2,8 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { withDeadline } from "../lib/deadline.ts";
+import type { Logger } from "../lib/logger.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import type { Logger } from "../telemetry/logger.ts";
 
 /** A process to keep alive. */
 export interface ChildSpec<Ready> {

@@ -1,4 +1,4 @@
-import type { JobState } from "../queue/job-state.ts";
+import type { JobState } from "../job/job-state.ts";
 import type { ActPreview, ActStatus } from "./answers.ts";
 import { type Api, headerText, isoText, query } from "./api.ts";
 

@@ -1,5 +1,5 @@
 // What the API answers, by its own types, so that a change there fails to compile here.
-import type { ResolvedJob } from "../effect/resolve-doubt.ts";
+import type { ResolvedJob } from "../job/resolution.ts";
 import type { MatchingGroup } from "../operate/act-matches.ts";
 import type { ActStatus, ActPreview as StoredActPreview } from "../operate/acts.ts";
 import type { AuditEntry } from "../operate/audit-log.ts";

@@ -7,7 +7,7 @@
 export type { ErrorCode } from "../errors/error-codes.ts";
 export { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 export type { Flow, FlowChild, FlowParent, FlowReceipt, OnChildFailure } from "../job/flow.ts";
-export type { JobState } from "../queue/job-state.ts";
+export type { JobState } from "../job/job-state.ts";
 export type { JobStatus } from "../status/job-status.ts";
 export type { ProducibleJob, Submission, SubmitOptions, SubmitResult } from "../submit/producer.ts";
 export type { Receipt } from "../submit/submitter.ts";

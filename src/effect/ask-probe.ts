@@ -1,11 +1,11 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import type { EffectOptions, ProbeAnswer } from "../job/effect.ts";
+import type { Resolution } from "../job/resolution.ts";
 import { foreign, messageOf } from "../lib/thrown.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
 import { type EffectContext, type EffectRun, emit, inDoubt, resultJson } from "./effect-run.ts";
 import { report } from "./report-effect.ts";
-import type { Resolution } from "./resolve-doubt.ts";
 
 type Probe<T> = NonNullable<EffectOptions<T>["probe"]>;
 

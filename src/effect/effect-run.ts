@@ -1,9 +1,9 @@
 import { InDoubtError } from "../job/attempt-errors.ts";
 import type { EffectCall, EffectDeclaration, EffectOptions } from "../job/effect.ts";
 import type { Abort } from "../lib/abort.ts";
+import type { Logger } from "../lib/logger.ts";
 import type { ClaimedJob } from "../queue/claimed-job.ts";
 import type { EffectEventName, Events } from "../telemetry/events.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import type { EffectLedger, ReservedEffect } from "./ledger.ts";
 
 export const EFFECT_RESULT_MAX_BYTES = 16 * 1_024;

@@ -1,10 +1,10 @@
-import { oneAtATime } from "../lib/one-at-a-time.ts";
-import { type Running, stopOnce } from "../lib/running.ts";
+import type { Logger } from "../lib/logger.ts";
+import type { Running } from "../lib/running.ts";
 import { retryFailedJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import { startSweep } from "../queue/start-sweep.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { entriesLua, ledgerLua } from "./includes.ts";
 
 const SWEEP_EVERY_MS = 1_000;
@@ -14,8 +14,7 @@ const JOBS_MAX = 100;
 const script = loadScript(import.meta.url, "sweep.lua", nowLua, retryFailedJobLua, ledgerLua, entriesLua);
 
 /**
- * Sweeps the ledgers of a queue each second: it does what no single step can, since a process can die between any two. There is no
- * leader: every worker of the queue sweeps, and the script decides.
+ * Sweeps the ledgers of a queue each second.
  *
  * @param retentionMs how long a ledger is kept that no job uses and in which nothing is open
  */
@@ -23,11 +22,8 @@ export function startLedgerSweep(store: QueueStore, retentionMs: number, log: Lo
   const { client, queue } = store;
   const keys = [store.keys.joinedJobs, store.keys.doubts, store.keys.newLedgers];
   const args = [store.keys.ledgerStart, store.keys.start, JOBS_MAX, retentionMs];
-  let isStopping = false;
-
-  const sweep = oneAtATime(async () => {
-    // A retrying connection would keep the command until Redis is back; the next sweep comes soon.
-    for (let read = JOBS_MAX; read === JOBS_MAX && !isStopping && client.status === "ready"; ) {
+  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log }, async (mayGoOn) => {
+    for (let read = JOBS_MAX; read === JOBS_MAX && mayGoOn(); ) {
       const reply = (await script.run(client, keys, args)) as [number, number, number];
       const [, wentOn, doubted] = reply;
       [read] = reply;
@@ -35,13 +31,4 @@ export function startLedgerSweep(store: QueueStore, retentionMs: number, log: Lo
       if (doubted > 0) log.warn({ queue, effects: doubted }, "effects of ended jobs are in doubt");
     }
   });
-  const timer = setInterval(() => {
-    sweep().catch((error: unknown) => log.debug({ queue, reason: String(error) }, "sweep failed"));
-  }, SWEEP_EVERY_MS);
-  return {
-    stop: stopOnce(async () => {
-      isStopping = true;
-      clearInterval(timer);
-    }),
-  };
 }

@@ -1,3 +1,4 @@
+import type { Resolution } from "../job/resolution.ts";
 import { leaseLua } from "../queue/includes.ts";
 import type { QueueStore, WritableQueueStore } from "../queue/queue-store.ts";
 import { nowLua } from "../redis/includes.ts";
@@ -12,7 +13,7 @@ import {
   throwRedisFault,
 } from "./ledger-steps.ts";
 import { decryptEffectText, effectName, encryptEffectText, findStoredName } from "./ledger-texts.ts";
-import { type Resolution, type Resolved, resolveDoubt } from "./resolve-doubt.ts";
+import { type Resolved, resolveDoubt } from "./resolve-doubt.ts";
 import { createUnreportedEffects, type UnreportedEffects } from "./unreported-effects.ts";
 
 /** One run of an effect, and the attempt that it belongs to. */

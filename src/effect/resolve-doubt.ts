@@ -1,3 +1,4 @@
+import type { Resolution, ResolvedJob } from "../job/resolution.ts";
 import { recordActLua, retryFailedJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { nowLua } from "../redis/includes.ts";
@@ -5,19 +6,6 @@ import { redisFault } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 import { entriesLua, ledgerLua } from "./includes.ts";
 import { encryptEffectText, findStoredName } from "./ledger-texts.ts";
-
-/** What somebody found out about an effect in doubt. */
-export interface Resolution {
-  readonly as: "done" | "not-done";
-  /** JSON; where it is absent, the late report of the effect's own worker counts. */
-  readonly result?: string | undefined;
-  readonly evidence: string;
-  readonly by: string;
-}
-
-/** What becomes of a job when a doubt of it is resolved, as resolve.lua explains. */
-export const resolvedJobs = ["retried", "in-doubt", "running", "cancelled", "completed", "gone"] as const;
-export type ResolvedJob = (typeof resolvedJobs)[number];
 
 export type Resolved =
   | { readonly kind: "resolved"; readonly jobId: string; readonly job: ResolvedJob }

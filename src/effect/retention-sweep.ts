@@ -1,10 +1,10 @@
 import { type JobRetention, type Kept, keptStates } from "../job/retention.ts";
-import { oneAtATime } from "../lib/one-at-a-time.ts";
-import { type Running, stopOnce } from "../lib/running.ts";
+import type { Logger } from "../lib/logger.ts";
+import type { Running } from "../lib/running.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import { startSweep } from "../queue/start-sweep.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { deleteEndedLua } from "./includes.ts";
 
 /** A type whose ended jobs are kept shorter than the queue's. */
@@ -19,33 +19,21 @@ const JOBS_MAX = 100;
 
 const script = loadScript(import.meta.url, "trim-ended.lua", nowLua, deleteEndedLua);
 
-/** Deletes ended jobs as their types declare, each second. There is no leader: every worker of the queue sweeps. */
+/** Deletes ended jobs as their types declare, each second. */
 export function startRetentionSweep(store: QueueStore, types: readonly KeptType[], log: Logger): Running {
-  const { client, keys, queue } = store;
-  const byState = keptStates.map((state) => ({ state, rules: rulesOf(types, state) }));
-  let isStopping = false;
-
-  async function trim(state: (typeof keptStates)[number], rules: readonly Rule[]): Promise<void> {
-    const args = [keys.start, keys.ledgerStart, state, JSON.stringify(rules), JOBS_MAX];
-    // A retrying connection would keep the command until Redis is back; the next sweep comes soon.
-    for (let isMore = true; isMore && !isStopping && client.status === "ready"; ) {
-      const [, more] = (await script.run(client, [keys[state]], args)) as [number, number];
-      isMore = more === 1;
+  const { client, keys } = store;
+  const byState = keptStates
+    .map((state) => ({ state, rules: rulesOf(types, state) }))
+    .filter(({ rules }) => rules.length > 0);
+  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log }, async (mayGoOn) => {
+    for (const { state, rules } of byState) {
+      const args = [keys.start, keys.ledgerStart, state, JSON.stringify(rules), JOBS_MAX];
+      for (let isMore = true; isMore && mayGoOn(); ) {
+        const [, more] = (await script.run(client, [keys[state]], args)) as [number, number];
+        isMore = more === 1;
+      }
     }
-  }
-
-  const sweep = oneAtATime(async () => {
-    for (const { state, rules } of byState) if (rules.length > 0) await trim(state, rules);
   });
-  const timer = setInterval(() => {
-    sweep().catch((error: unknown) => log.debug({ queue, reason: String(error) }, "sweep failed"));
-  }, SWEEP_EVERY_MS);
-  return {
-    stop: stopOnce(async () => {
-      isStopping = true;
-      clearInterval(timer);
-    }),
-  };
 }
 
 type Rule = Kept & { readonly type: string };

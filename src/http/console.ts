@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
-import type { Logger } from "../telemetry/logger.ts";
+import type { Logger } from "../lib/logger.ts";
 
 /** Where the build puts the console. The path is right from `src/http/` and from `dist/http/`. */
 const BUILT = fileURLToPath(new URL("../../dist/console/", import.meta.url));

@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { schemaIssues } from "../job/schema-issues.ts";
 import { malformed } from "../lib/parse-json.ts";
+import { schemaIssues } from "../lib/schema-issues.ts";
 
 /**
  * Checks a query or body against its schema.

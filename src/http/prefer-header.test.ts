@@ -47,10 +47,10 @@ describe("the Prefer header", () => {
   });
 
   it("is parsed quickly, whatever it holds", () => {
-    const started = performance.now();
+    const before = process.cpuUsage(); // other tests run beside this one
     for (const part of ['"', '\\"', '"\\', ",", " ", "wait ", '"",']) {
       preferredWaitSeconds(part.repeat(1_024 / part.length));
     }
-    expect(performance.now() - started).toBeLessThan(100);
+    expect(process.cpuUsage(before).user / 1_000).toBeLessThan(100);
   });
 });

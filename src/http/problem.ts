@@ -2,7 +2,7 @@ import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
-import type { Logger } from "../telemetry/logger.ts";
+import type { Logger } from "../lib/logger.ts";
 import { component } from "./component.ts";
 
 /** RFC 9457 problem details. */

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { Logger } from "../telemetry/logger.ts";
+import type { Logger } from "../lib/logger.ts";
 import { guardRoutes } from "./access.ts";
 import { guardHosts, hostGuardOf } from "./allowed-hosts.ts";
 import { createConnections } from "./connections.ts";
@@ -82,6 +82,15 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   await addDocs(server);
   await addConsole(server, parts.log);
   const refuseOtherMethods = watchMethods(server);
+  addRoutes(server, parts);
+  addSessionRoutes(server, sessions);
+  refuseOtherMethods();
+  await server.ready();
+  return server;
+}
+
+/** All but those of sessions. */
+function addRoutes(server: FastifyInstance, parts: ApiParts): void {
   addSubmitRoute(server, parts);
   addBatchRoute(server, parts);
   addFlowRoute(server, parts);
@@ -99,10 +108,6 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   addRedisRoutes(server, parts);
   addMetricsRoute(server, parts);
   addHealthRoutes(server, parts);
-  addSessionRoutes(server, sessions);
-  refuseOtherMethods();
-  await server.ready();
-  return server;
 }
 
 function sendProblem(log: Logger, thrown: unknown, reply: FastifyReply): FastifyReply {

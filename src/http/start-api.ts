@@ -1,7 +1,9 @@
+import type { FastifyInstance } from "fastify";
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { cannotListen, urlOf } from "../lib/listening.ts";
+import type { Logger, WithLogger } from "../lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { username } from "../lib/username.ts";
 import { startAuditLogging } from "../operate/log-audit.ts";
@@ -15,9 +17,9 @@ import { measureMissedTicks, openMissedTicks } from "../schedule/missed-ticks.ts
 import { openScheduleReader } from "../schedule/schedule-status.ts";
 import { openSubscribers } from "../status/subscribers.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
+import { createLogger } from "../telemetry/create-logger.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
 import { createEvents } from "../telemetry/events.ts";
-import { createLogger, type Logger, type WithLogger } from "../telemetry/logger.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
@@ -84,19 +86,15 @@ export async function startApi(
     const parts = [path, audit, subscribers, overview];
     await stopAll(health === undefined ? parts : [...parts, health]);
   });
-  const { HOLDFAST_HOST: host, HOLDFAST_PORT: port } = settings;
+  let url: string;
   try {
-    await server.listen({ host, port }).catch((error: unknown) => {
-      throw cannotListen(host, port, "HOLDFAST_PORT", error);
-    });
+    url = await listen(server, settings);
     if (settings.HOLDFAST_METRICS_PORT !== undefined)
       health = await startMetricsServer(metrics, settings, openReadiness(path, application.queues, settings));
   } catch (error) {
     await stop();
     throw error;
   }
-  const [address] = server.addresses();
-  const url = urlOf(host, typeof address === "object" ? address.port : port);
   log.info({ url, metricsUrl: health?.url }, "API ready");
   return { url, stop };
 }
@@ -114,4 +112,16 @@ async function startAudit(
     log.warn({ err }, "a change of API keys is not on record"),
   );
   return logging;
+}
+
+/** @returns the server's URL @throws HoldfastError `START_FAILED` */
+async function listen(
+  server: FastifyInstance,
+  { HOLDFAST_HOST: host, HOLDFAST_PORT: port }: Settings,
+): Promise<string> {
+  await server.listen({ host, port }).catch((error: unknown) => {
+    throw cannotListen(host, port, "HOLDFAST_PORT", error);
+  });
+  const [address] = server.addresses();
+  return urlOf(host, typeof address === "object" ? address.port : port);
 }

@@ -1,9 +1,24 @@
 import { z } from "zod";
+import type { ErrorCode } from "../errors/error-codes.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
-import { jsonSchemaOf } from "../job/schema.ts";
+import { jsonSchemaOf } from "../lib/schema.ts";
 import { submissionSchema } from "../submit/submission.ts";
 import { namedComponent } from "./component.ts";
+
+/** How a submission can fail. */
+export const submissionProblems: readonly ErrorCode[] = [
+  "INVALID_REQUEST",
+  "INVALID_PAYLOAD",
+  "UNKNOWN_JOB_TYPE",
+  "IDEMPOTENCY_KEY_MISSING",
+  "IDEMPOTENCY_KEY_INVALID",
+  "BODY_TOO_LARGE",
+  "UNSUPPORTED_MEDIA_TYPE",
+  "IDEMPOTENCY_KEY_REUSED",
+  "STORE_UNAVAILABLE",
+  "STORE_FULL",
+];
 
 /**
  * The body of a submission as JSON Schema: a component for each job type, with its payload.

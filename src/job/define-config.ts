@@ -1,9 +1,9 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Schema } from "../lib/schema.ts";
 import type { JobContract, JobHandler } from "./define-job.ts";
 import type { Schedule } from "./define-schedule.ts";
 import { INTERNAL_QUEUE } from "./internal-queue.ts";
 import { type QueueDefinition, type QueueSettings, queueFaults, queueSettings } from "./queue-settings.ts";
-import type { Schema } from "./schema.ts";
 
 export interface ApplicationDefinition {
   /** Contracts from `defineJob`. Every process loads them. */

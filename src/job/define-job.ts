@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { isSchema, type Schema } from "../lib/schema.ts";
 import type { AttemptFunction } from "./attempt.ts";
 import { type EffectDeclaration, type EffectDeclarations, effectDeclarationSchema } from "./effect.ts";
 import type { Fairness } from "./fairness.ts";
@@ -8,7 +9,6 @@ import { KEYED_LIMIT_MAX, type KeyedConcurrency } from "./keyed-concurrency.ts";
 import { type PointerInto, type Redaction, strayPointers } from "./redaction.ts";
 import { type JobRetention, jobRetentionSchema } from "./retention.ts";
 import { type RetryPolicy, retryPolicySchema } from "./retry-policy.ts";
-import { isSchema, type Schema } from "./schema.ts";
 
 /** What a job is. It holds no handler code, so every process may load it. */
 export interface JobContract<

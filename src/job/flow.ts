@@ -1,5 +1,5 @@
+import type { Schema } from "../lib/schema.ts";
 import type { Failure } from "./failure.ts";
-import type { Schema } from "./schema.ts";
 import type { NextOptions, ProducibleJob, Receipt, SubmitOptions } from "./submit-options.ts";
 
 /**

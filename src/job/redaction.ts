@@ -1,4 +1,4 @@
-import { type JsonSchema, jsonSchemaOf, type Schema } from "./schema.ts";
+import { type JsonSchema, jsonSchemaOf, type Schema } from "../lib/schema.ts";
 
 /** Where a job's secrets are, as JSON pointers (RFC 6901). A step `*` is every member or element. */
 export interface Redaction {

@@ -170,9 +170,9 @@ describe("a number in JSON", () => {
   });
 
   it("of a million zeros is read in no time", () => {
-    const started = performance.now();
+    const before = process.cpuUsage(); // other tests run beside this one
     expect(issuesOf(`0.${"0".repeat(1_000_000)}1e1000001`)).toEqual([]);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(process.cpuUsage(before).user / 1_000).toBeLessThan(1_000);
   });
 });
 

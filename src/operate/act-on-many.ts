@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { defineJob, type JobContract } from "../job/define-job.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import type { JobState } from "../job/job-state.ts";
 import { parseRate, RATE_EXPECTED } from "../job/queue-settings.ts";
 import { malformed } from "../lib/parse-json.ts";
-import type { JobState } from "../queue/job-state.ts";
 import { type JobFilter, type JobFilterText, jobFilterSchema } from "./job-filter.ts";
 
 export const actNames = ["retry", "cancel", "delete"] as const;

@@ -99,7 +99,8 @@ interface ActParts {
   submit(...submission: Parameters<Submitter["submit"]>): ReturnType<Submitter["submit"]>;
 }
 
-export function openActOperator({ stores, lists, submit }: ActParts): ActOperator {
+export function openActOperator(parts: ActParts): ActOperator {
+  const { stores } = parts;
   const store = stores.of(INTERNAL_QUEUE);
   const readStatus = openStatusReader(stores);
   const acts = openJobLists(stores, internalApplication);
@@ -125,30 +126,6 @@ export function openActOperator({ stores, lists, submit }: ActParts): ActOperato
     return statusOf(await find(id));
   }
 
-  async function preview({ act, filter, before: limit, cursor }: ActPreviewRequest): Promise<ActPreview> {
-    const now = Math.floor(await redisNow(stores.client));
-    const before = Math.min(limit ?? now, now);
-    const query = { act, filter: boundedFilter(act, filter, before), cursor };
-    return { ...(await countMatches({ lists, stores }, query)), before };
-  }
-
-  async function start({ act, filter, reason, rate }: ActRequest, by: string, idempotencyKey: string) {
-    const before = Math.floor(await redisNow(stores.client));
-    const payload = {
-      act,
-      filter: filterText(filter),
-      reason,
-      by,
-      before,
-      ...(rate !== undefined && { rate }),
-    };
-    const same = JSON.stringify([act, payload.filter, reason, rate]);
-    const { id, duplicate } = await submit({ type: actOnMany.type, payload, idempotencyKey }, same);
-    if (duplicate) return { id, duplicate };
-    await recordAct(store, { id, act: { act, filter, reason, by }, outcome: "started" });
-    return { id, duplicate };
-  }
-
   async function list(limit: number): Promise<ActStatus[]> {
     const { found } = await acts.ids(
       {},
@@ -164,16 +141,46 @@ export function openActOperator({ stores, lists, submit }: ActParts): ActOperato
   return {
     async preview(request) {
       requireScope(request);
-      return await inTime(preview(request));
+      return await inTime(preview(parts, request));
     },
     async start(request, by, idempotencyKey = randomUUID()) {
       requireScope(request);
-      return await inTime(start(request, by, idempotencyKey));
+      return await inTime(start(parts, request, by, idempotencyKey));
     },
     list: (limit) => inTime(list(limit)),
     read: async (id) => statusOf(await inTime(find(id))),
     stop: (id, by = LIBRARY) => inTime(stop(id, by)),
   };
+}
+
+async function preview({ lists, stores }: ActParts, request: ActPreviewRequest): Promise<ActPreview> {
+  const { act, filter, before: limit, cursor } = request;
+  const now = Math.floor(await redisNow(stores.client));
+  const before = Math.min(limit ?? now, now);
+  const query = { act, filter: boundedFilter(act, filter, before), cursor };
+  return { ...(await countMatches({ lists, stores }, query)), before };
+}
+
+async function start(
+  { stores, submit }: ActParts,
+  { act, filter, reason, rate }: ActRequest,
+  by: string,
+  idempotencyKey: string,
+) {
+  const before = Math.floor(await redisNow(stores.client));
+  const payload = {
+    act,
+    filter: filterText(filter),
+    reason,
+    by,
+    before,
+    ...(rate !== undefined && { rate }),
+  };
+  const same = JSON.stringify([act, payload.filter, reason, rate]);
+  const { id, duplicate } = await submit({ type: actOnMany.type, payload, idempotencyKey }, same);
+  if (duplicate) return { id, duplicate };
+  await recordAct(stores.of(INTERNAL_QUEUE), { id, act: { act, filter, reason, by }, outcome: "started" });
+  return { id, duplicate };
 }
 
 interface Found {

@@ -1,8 +1,8 @@
 import { deleteJob } from "../effect/delete-job.ts";
 import { encryptEffectText } from "../effect/ledger-texts.ts";
 import { queueOfId } from "../job/job-id.ts";
+import type { JobState } from "../job/job-state.ts";
 import { malformed } from "../lib/parse-json.ts";
-import type { JobState } from "../queue/job-state.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { appendToAuditLog } from "./audit-log.ts";
 import { describeFilter, type JobFilter } from "./job-filter.ts";

@@ -1,9 +1,9 @@
+import { applicationVariables, readEnv, shownValue } from "../config/application-env.ts";
 import { readVariable, type Settings } from "../config/settings.ts";
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
-import { applicationVariables, readEnv, shownValue } from "../job/application-env.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
-import type { Schema } from "../job/schema.ts";
 import { exactDurationText } from "../lib/duration-text.ts";
+import type { Schema } from "../lib/schema.ts";
 import { changedQueues, readQueueMemory } from "../queue/queue-memory.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { readBacklog } from "../queue/read-backlog.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { declaredName } from "../effect/ledger-texts.ts";
-import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { Resolution, ResolvedJob } from "../job/resolution.ts";
 import { mapInFlight } from "../lib/map-in-flight.ts";
 import { malformed } from "../lib/parse-json.ts";
 import type { QueueStore } from "../queue/queue-store.ts";

@@ -1,8 +1,9 @@
 import { declaredName, decryptEffectText, effectName, isEncryptedName } from "../effect/ledger-texts.ts";
-import { type Resolution, type ResolvedJob, resolveDoubt } from "../effect/resolve-doubt.ts";
+import { resolveDoubt } from "../effect/resolve-doubt.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import { jobNotFound } from "../job/job-id.ts";
+import type { Resolution, ResolvedJob } from "../job/resolution.ts";
 import { nearestTime } from "../lib/iso-time.ts";
 import { readIdentity, readSubmission } from "../queue/job-record.ts";
 import { queueOfPartition } from "../queue/partitions.ts";

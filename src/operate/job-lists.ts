@@ -1,5 +1,6 @@
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
+import { type JobOrder, type JobState, jobStates } from "../job/job-state.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { malformed } from "../lib/parse-json.ts";
 import { readFailures } from "../queue/failed-jobs.ts";
@@ -12,7 +13,6 @@ import {
   stateOfList,
 } from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
-import { type JobOrder, type JobState, jobStates } from "../queue/job-state.ts";
 import type { KeyPlaces } from "../queue/partitions.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";

@@ -1,4 +1,4 @@
-import type { JobOrder } from "../queue/job-state.ts";
+import type { JobOrder } from "../job/job-state.ts";
 import type { ListedJob } from "../status/job-status.ts";
 import type { JobFilter } from "./job-filter.ts";
 import type { JobLists, JobTotal } from "./job-lists.ts";

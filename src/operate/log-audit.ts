@@ -1,9 +1,9 @@
+import type { Logger } from "../lib/logger.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { takeUnlogged } from "../queue/audit-stream.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { entryOf } from "./audit-log.ts";
 
 const EVERY_MS = 2_000;

@@ -1,5 +1,4 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
-import type { Resolution, ResolvedJob } from "../effect/resolve-doubt.ts";
 import type { Application } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
@@ -18,16 +17,7 @@ import { internalApplication } from "./act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts.ts";
 import { type AuditEntry, readAuditLog } from "./audit-log.ts";
 import { endedStates } from "./clean-jobs.ts";
-import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
-import {
-  type DoubtFilter,
-  findDoubts,
-  isNarrow,
-  type ManyDoubts,
-  type ManyResolved,
-  type ResolveOne,
-  resolveMany,
-} from "./doubts-many.ts";
+import { type DoubtOperator, openDoubtOperator } from "./doubt-operator.ts";
 import { type FailureGroups, readFailureGroups } from "./failure-groups.ts";
 import { type History, type HistoryQuery, readHistory } from "./history.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
@@ -48,7 +38,7 @@ export interface Acceptance {
  * What a person can do with jobs and doubts. Each call fails with `STORE_UNAVAILABLE` if Redis does not answer in time,
  * however many steps it takes.
  */
-export interface Operator extends JobOperator {
+export interface Operator extends JobOperator, DoubtOperator {
   /** Lists jobs: ended ones with the latest first, the others with the next to run first. */
   list(query: JobQuery): Promise<JobPage>;
   /**
@@ -61,22 +51,6 @@ export interface Operator extends JobOperator {
   countEnded(filter: JobFilter): Promise<JobTotal>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
-  /** Lists effects in doubt that match, the oldest first. */
-  doubts(offset: number, limit: number, filter?: DoubtFilter): Promise<Doubt[]>;
-  doubtCounts(): Promise<ReadonlyMap<string, DoubtCount>>;
-  /**
-   * Resolves an effect in doubt. If its job waits for that, the job continues.
-   *
-   * @returns what happens to the job
-   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
-   */
-  resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob>;
-  /**
-   * Resolves many effects in doubt with one piece of evidence, at most 1,000 a call: call it again, with `before`, while some remain.
-   *
-   * @throws HoldfastError `INVALID_REQUEST`
-   */
-  resolveMany(request: ManyDoubts): Promise<ManyResolved>;
   /**
    * Accepts that Redis has lost data that it acknowledged: jobs are claimed again, and effects begin.
    *
@@ -161,41 +135,16 @@ export function openOperator(
   const readStatus = openStatusReader(stores);
   const lists = openJobLists(stores, application);
   const partitions = () => stores.partitionsOf(queues);
-  const resolveDoubt = openDoubtResolver(settings.HOLDFAST_RETENTION_MS, events);
-  const resolveOne: ResolveOne = (id, effect, resolution) =>
-    resolveDoubt(storeOf(stores, id), id, effect, resolution);
   return {
     list: (query) => inTime(listJobs(lists, query)),
     detail: (id) => readDetail(stores, application.jobs, readStatus, id, settings.HOLDFAST_TRACE_URL),
     countEnded: (filter) => inTime(lists.count(filter, endedStates)),
     ...openJobOperator(stores, lists),
     failures: () => inTime(readFailureGroups(partitions())),
-    async doubts(offset, limit, filter) {
-      if (filter !== undefined && isNarrow(filter))
-        return (await inTime(findDoubts(partitions(), filter))).found.slice(offset, offset + limit);
-      const lists = await inTime(
-        Promise.all(partitions().map((store) => listDoubts(store, 0, offset + limit))),
-      );
-      return lists
-        .flat()
-        .sort((a, b) => a.since.localeCompare(b.since))
-        .slice(offset, offset + limit);
-    },
-    async doubtCounts() {
-      const counts = queues.map(
-        async (queue) => [queue, await countDoubts(stores.partitionsOf([queue]))] as const,
-      );
-      return new Map(await inTime(Promise.all(counts)));
-    },
-    resolve: async (id, effect, resolution) => await inTime(resolveOne(id, effect, resolution)),
-    resolveMany: (request) => inTime(resolveMany(partitions(), resolveOne, request)),
+    ...openDoubtOperator({ stores, queues, retentionMs: settings.HOLDFAST_RETENTION_MS, events }),
     async acceptLoss(acceptance) {
-      const accept = async (store: QueueStore) => {
-        const since = await acceptLoss(store, acceptance);
-        return since === undefined ? [] : [store.queue];
-      };
       const all = [...partitions(), stores.of(INTERNAL_QUEUE)];
-      return (await inTime(Promise.all(all.map(accept)))).flat();
+      return (await inTime(Promise.all(all.map((store) => accept(store, acceptance))))).flat();
     },
     async knownNames() {
       const memory = await inTime(readQueueMemory(stores.client, settings.HOLDFAST_PREFIX));
@@ -227,6 +176,12 @@ export function openOperator(
       return await readAuditLog(logs, limit);
     },
   };
+}
+
+/** @returns the queue, if it had lost data */
+async function accept(store: QueueStore, acceptance: Acceptance): Promise<string[]> {
+  const since = await acceptLoss(store, acceptance);
+  return since === undefined ? [] : [store.queue];
 }
 
 /** Submits Holdfast's own jobs. */

@@ -83,30 +83,7 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
     throw queueNotFound(name, queues);
   }
 
-  async function show(name: string): Promise<QueueView> {
-    const partitions = partitionsOf(name);
-    const [control, { jobs, workers }] = await Promise.all([
-      readControl(partitions),
-      readWholeBacklog(partitions),
-    ]);
-    const { pause, override } = control;
-    return {
-      name,
-      partitions: stores.layouts.of(name).partitions,
-      paused: shownPause(pause),
-      limits: shown(control.limits),
-      override:
-        override === undefined
-          ? null
-          : { ...shown(override), by: override.by, since: isoTime(override.since) },
-      declared: shown(control.declared),
-      waiting: jobs.waiting + jobs.prioritized,
-      active: jobs.active,
-      delayed: jobs.delayed,
-      failed: jobs.failed,
-      workers,
-    };
-  }
+  const show = async (name: string) => showQueue(name, partitionsOf(name), stores);
 
   return {
     list: () => Promise.all(queues.map(show)),
@@ -126,7 +103,7 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
       const partitions = partitionsOf(name);
       if (limits.concurrency !== undefined && limits.concurrency < partitions.length)
         throw tooFew(name, partitions.length, limits.concurrency);
-      const override = await overrideOf(limits, by);
+      const override = await overrideOf(stores, limits, by);
       const text = override === undefined ? "as declared" : limitsText(override);
       await recorded(name, { as: "limited", reason: text, by }, () => overrideLimits(partitions, override));
       await addMark(stores.of(name), { kind: "limited", text, by });
@@ -143,11 +120,37 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
     const [store] = partitions;
     await onRecord(store, { as, evidence: storedReason(store, reason), by }, () => act(partitions));
   }
+}
 
-  async function overrideOf({ concurrency, rate }: WantedLimits, by: string): Promise<Override | undefined> {
-    if (concurrency === undefined && rate === undefined) return undefined;
-    return { concurrency, rate, by, since: Math.floor(await redisNow(stores.client)) };
-  }
+async function showQueue(name: string, partitions: Partitions, { layouts }: QueueStores): Promise<QueueView> {
+  const [{ pause, override, limits, declared }, { jobs, workers }] = await Promise.all([
+    readControl(partitions),
+    readWholeBacklog(partitions),
+  ]);
+  return {
+    name,
+    partitions: layouts.of(name).partitions,
+    paused: shownPause(pause),
+    limits: shown(limits),
+    override:
+      override === undefined ? null : { ...shown(override), by: override.by, since: isoTime(override.since) },
+    declared: shown(declared),
+    waiting: jobs.waiting + jobs.prioritized,
+    active: jobs.active,
+    delayed: jobs.delayed,
+    failed: jobs.failed,
+    workers,
+  };
+}
+
+/** @returns undefined where there is no limit: then the declared ones count again */
+async function overrideOf(
+  { client }: QueueStores,
+  { concurrency, rate }: WantedLimits,
+  by: string,
+): Promise<Override | undefined> {
+  if (concurrency === undefined && rate === undefined) return undefined;
+  return { concurrency, rate, by, since: Math.floor(await redisNow(client)) };
 }
 
 /** As people see it; null for a queue that is not paused. */

@@ -1,6 +1,8 @@
 import type { Job, JobProgress } from "bullmq";
 import { jobNotFound } from "../job/job-id.ts";
+import { messageOf } from "../lib/thrown.ts";
 import { redisFault } from "../redis/redis-errors.ts";
+import { isUnanswered } from "../redis/until-answered.ts";
 import { openChildren } from "./children.ts";
 import type { ClaimedChildren, ClaimedJob } from "./claimed-job.ts";
 import { type JobEnvelope, openEnvelope } from "./envelope.ts";
@@ -92,9 +94,15 @@ export class BullmqJob implements ClaimedJob {
     return await inOurWords(this.#store.client.hincrby(this.#store.keys.job(this.id), "snoozes", 1));
   }
 
-  async progress(value: number | object): Promise<void> {
+  async progress(value: number | object): Promise<string | undefined> {
     const encrypted = this.#store.encryptValue(this.id, "progress", value) as JobProgress;
-    await inOurWords(this.#job.updateProgress(encrypted));
+    try {
+      await inOurWords(this.#job.updateProgress(encrypted));
+      return undefined;
+    } catch (error) {
+      if (!isUnanswered(error)) throw error;
+      return messageOf(error);
+    }
   }
 
   async keepLog(line: string): Promise<void> {

@@ -30,7 +30,8 @@ export interface ClaimedJob {
   hasBegun(): Promise<boolean>;
   /** @returns how often it was snoozed, this time included @throws HoldfastError `STORE_UNAVAILABLE` */
   countSnooze(): Promise<number>;
-  progress(value: number | object): Promise<void>;
+  /** @returns why Redis did not store it: it refused, or was not reached @throws HoldfastError if the job is gone */
+  progress(value: number | object): Promise<string | undefined>;
   /** Stores a line with the job; the newest 100 are kept. */
   keepLog(line: string): Promise<void>;
 }

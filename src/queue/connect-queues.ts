@@ -1,11 +1,11 @@
 import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Application, dividedKeys } from "../job/define-config.ts";
+import type { Logger } from "../lib/logger.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type Clock, openClock } from "../redis/clock.ts";
 import { type ConnectedRedis, connectRedis } from "../redis/connect.ts";
 import type { ConnectionMode } from "../redis/connection.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
 import { requireKnownQueues } from "./queue-memory.ts";
 import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";

@@ -1,6 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { QueueSettings } from "../job/queue-settings.ts";
 import { isoTime } from "../lib/iso-time.ts";
+import type { Logger } from "../lib/logger.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { redisUrl } from "../redis/connect.ts";
 import type { RedisConnection } from "../redis/connection.ts";
@@ -8,7 +9,6 @@ import { createEpoch, type Epoch, type KnownLayout, type Loss } from "../redis/e
 import { type EpochFile, epochFile } from "../redis/epoch-file.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openWriters } from "../redis/replicas.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { setLayout } from "./layouts.ts";
 import { Layouts, partitionNames, queueOfPartition } from "./partitions.ts";
 import { queueKeys } from "./queue-keys.ts";

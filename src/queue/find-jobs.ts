@@ -1,7 +1,7 @@
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
+import { type JobOrder, type JobState, jobStates } from "../job/job-state.ts";
 import { loadScript } from "../redis/script.ts";
 import { jobStateLua, messagePatternLua } from "./includes.ts";
-import { type JobOrder, type JobState, jobStates } from "./job-state.ts";
 import { codesForLua } from "./message-pattern.ts";
 import type { QueueStore } from "./queue-store.ts";
 

@@ -10,6 +10,14 @@ export function queueKey(prefix: string, queue: string, name: string): string {
 /** The names of all keys of one queue, BullMQ's and ours. */
 export function queueKeys(prefix: string, queue: string) {
   const key = (name: string) => queueKey(prefix, queue, name);
+  return { ...bullmqKeys(key), ...ownKeys(key) };
+}
+
+export type QueueKeys = Readonly<ReturnType<typeof queueKeys>>;
+
+type KeyOf = (name: string) => string;
+
+function bullmqKeys(key: KeyOf) {
   return {
     /** What all keys of the queue begin with. Scripts complete it. */
     start: key(""),
@@ -33,6 +41,15 @@ export function queueKeys(prefix: string, queue: string) {
     failed: key("failed"),
     /** The jobs that are held in their lanes, before parents that wait for children. */
     held: key("waiting-children"),
+    events: key("events"),
+    meta: key("meta"),
+    /** Holds the id of the job that has a deduplication key. */
+    dedupKey: (dedupKey: string) => key(`de:${dedupKey}`),
+  };
+}
+
+function ownKeys(key: KeyOf) {
+  return {
     /** Lanes that have jobs, scored by when the sweep looks at them. */
     lanes: key("lanes"),
     /** Who paused the queue or limits it by hand, and what the application declares. */
@@ -41,10 +58,6 @@ export function queueKeys(prefix: string, queue: string) {
     tag: (tag: string) => key(`tag:${tag}`),
     /** Every tag, scored by when the sweep last looked at it. */
     tags: key("tags"),
-    events: key("events"),
-    meta: key("meta"),
-    /** Holds the id of the job that has a deduplication key. */
-    dedupKey: (dedupKey: string) => key(`de:${dedupKey}`),
     /** The effects of one deduplication key. */
     ledger: (dedupKey: string) => key(`ledger:${dedupKey}`),
     ledgerStart: key("ledger:"),
@@ -76,5 +89,3 @@ export function queueKeys(prefix: string, queue: string) {
     cancelChannel: key("cancel"),
   };
 }
-
-export type QueueKeys = Readonly<ReturnType<typeof queueKeys>>;

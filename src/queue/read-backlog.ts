@@ -1,4 +1,4 @@
-import { type JobState, jobStates } from "../queue/job-state.ts";
+import { type JobState, jobStates } from "../job/job-state.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { SILENT_AFTER_MS } from "./heartbeat.ts";

@@ -1,6 +1,6 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 
-/** What decryption returns, or why it fails: one text must not keep a reader from the rest. */
+/** What decryption returns, or why it fails: one unreadable text must not hide the rest. */
 export function decryptedOrWhyNot<T>(decrypt: () => T): T | string {
   try {
     return decrypt();

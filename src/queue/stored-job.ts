@@ -1,4 +1,4 @@
-import type { JobState } from "./job-state.ts";
+import type { JobState } from "../job/job-state.ts";
 
 type Text = string | null;
 

@@ -1,10 +1,10 @@
-import { oneAtATime } from "../lib/one-at-a-time.ts";
-import { type Running, stopOnce } from "../lib/running.ts";
+import type { Logger } from "../lib/logger.ts";
+import type { Running } from "../lib/running.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { jobStateLua, tagsLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
+import { startSweep } from "./start-sweep.ts";
 
 const script = loadScript(import.meta.url, "sweep-tags.lua", nowLua, jobStateLua, tagsLua);
 
@@ -37,13 +37,7 @@ export async function sweepTags({ client, keys }: QueueStore, againMs = AGAIN_MS
   return removed;
 }
 
-/** Sweeps the tags of a queue from time to time. There is no leader: every worker of the queue sweeps. */
+/** Sweeps the tags of a queue from time to time. */
 export function startTagSweep(store: QueueStore, log: Logger): Running {
-  const sweep = oneAtATime(() => sweepTags(store));
-  const timer = setInterval(() => {
-    sweep().catch((error: unknown) =>
-      log.debug({ queue: store.queue, reason: String(error) }, "sweep failed"),
-    );
-  }, SWEEP_EVERY_MS);
-  return { stop: stopOnce(async () => clearInterval(timer)) };
+  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log }, () => sweepTags(store));
 }

@@ -1,9 +1,9 @@
 import type { Redis } from "ioredis";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { isoTime } from "../lib/iso-time.ts";
+import type { Logger } from "../lib/logger.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import type { ConnectedRedis } from "./connect.ts";
 import { type RedisConnection, serversOf } from "./connection.ts";
 import { inTime, redisUnavailable } from "./redis-errors.ts";

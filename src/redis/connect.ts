@@ -1,8 +1,8 @@
 import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { withDeadline } from "../lib/deadline.ts";
+import type { Logger } from "../lib/logger.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { type Codec, openCodec } from "./codec.ts";
 import {
   type ConnectionMode,

@@ -1,7 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Schedule } from "../job/define-schedule.ts";
-import { check } from "../job/schema.ts";
-import { pathOf } from "../job/schema-issues.ts";
+import { check } from "../lib/schema.ts";
+import { pathOf } from "../lib/schema-issues.ts";
 
 /**
  * Checks each schedule's next payload against its job, and its catch-up window against the keys' retention.

@@ -21,7 +21,7 @@ export interface OverlapState {
   readonly queued: number | undefined;
 }
 
-/** Where the jobs of schedules stand that must not overlap. Each call fails with `STORE_UNAVAILABLE` or `STORE_FULL`. */
+/** Decides the ticks of schedules whose jobs must not overlap. Each call fails with `STORE_UNAVAILABLE` or `STORE_FULL`. */
 export interface Overlaps {
   /** Decides a tick, once for all schedulers. */
   decide(schedule: Schedule, at: number): Promise<OverlapState & { readonly decision: TickDecision }>;
@@ -30,7 +30,7 @@ export interface Overlaps {
   noteJob(schedule: Schedule, at: number, jobId: string): Promise<void>;
   /** Ends a tick whose job cannot be submitted. */
   drop(schedule: Schedule, at: number): Promise<void>;
-  /** Returns why ticks have no job: undefined for one of which no decision is kept. */
+  /** Returns why ticks have no job; undefined for a tick whose decision is no longer kept. */
   explain(schedule: Schedule): Promise<(at: number) => OverlapExplanation | undefined>;
 }
 
@@ -42,7 +42,7 @@ export interface OverlapExplanation {
 const decideScript = loadScript(import.meta.url, "decide-tick.lua", nowLua);
 const noteScript = loadScript(import.meta.url, "note-job.lua");
 
-/** As many as people look back. A skip that is no longer kept stays skipped. */
+/** How many decisions are kept: as many as people look back at. A tick whose skip is forgotten stays skipped. */
 const SKIPS_MAX = 100;
 
 export function openOverlaps(stores: QueueStores, prefix: string, retentionMs: number): Overlaps {

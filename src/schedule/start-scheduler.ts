@@ -1,12 +1,13 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
+import type { WithLogger } from "../lib/logger.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
 import { openReadiness } from "../queue/readiness.ts";
 import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
+import { createLogger } from "../telemetry/create-logger.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { logTicks } from "../telemetry/log-events.ts";
-import { createLogger, type WithLogger } from "../telemetry/logger.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { type MeasuredRole, type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";

@@ -30,7 +30,7 @@ const TOGETHER_MAX = 32;
 /**
  * Reads the status of a job.
  *
- * @param id anything: a text that is no job id is no job
+ * @param id any text; one that is no job id has no job
  * @returns undefined when there is no such job any more
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */

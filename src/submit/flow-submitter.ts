@@ -41,19 +41,55 @@ const IN_FLIGHT_MAX = 128;
  * Submits flows. The steps: add the parent, which waits for more than its children; add the children, each to its parent in one step; let the
  * parent wait for its children alone. A submitter that dies leaves a parent that waits. The same flow again takes the steps that are left.
  */
-export function createFlowSubmitter(parts: FlowSubmitterParts) {
-  const { application, stores, prepare, jobOf, onSubmitted } = parts;
-  const parents = openTrailAdder(stores, createParentAdder);
+export class FlowSubmitter {
+  readonly #parts: FlowSubmitterParts;
+  readonly #parents: ReturnType<typeof openTrailAdder>;
 
-  function memberOf(submission: ValidSubmission, content: string, secret: string): Member {
+  constructor(parts: FlowSubmitterParts) {
+    this.#parts = parts;
+    this.#parents = openTrailAdder(parts.stores, createParentAdder);
+  }
+
+  async submit(input: unknown): Promise<FlowReceipt> {
+    const flow = await validateFlow(this.#parts.application, input);
+    requireOneQueue(flow, this.#parts.stores);
+    const call = { isOver: false };
+    const ms = ANSWERED_WITHIN_MS + CHILD_MS * flow.children.length;
+    try {
+      return await withDeadline(this.#submitValid(flow, call), ms, redisUnavailable);
+    } catch (error) {
+      throw advised(error);
+    } finally {
+      call.isOver = true;
+    }
+  }
+
+  async #submitValid(flow: ValidFlow, call: Call): Promise<FlowReceipt> {
+    const { stores, prepare } = this.#parts;
+    const secret = await inTime(prepareAll(prepare, flow));
+    const children = flow.children.map(({ submission }) =>
+      this.#memberOf(submission, submission.content, secret),
+    );
+    const parent = parentOf(this.#memberOf(flow.parent, flow.content, secret), flow, children);
+    await this.#requireFreeKeys(children, flow);
+    const added = await this.#add(this.#parents, parent);
+    if (added === undefined) throw parentReused();
+    const receipt = { ...added, children: children.length };
+    const store = stores.of(queueOfId(added.id) ?? parent.contract.queue);
+    if (added.duplicate && !(await isFlowOpen(store, added.id))) return receipt;
+    await this.#finish(added.id, parent, children, flow, call).catch(unlessClosed);
+    return receipt;
+  }
+
+  #memberOf(submission: ValidSubmission, content: string, secret: string): Member {
     const { contract, idempotencyKey } = submission;
     const fingerprint = fingerprintOf(secret, dedupKeyOf(contract.type, idempotencyKey), content);
-    return { contract, fingerprint, job: jobOf(submission, secret) };
+    return { contract, fingerprint, job: this.#parts.jobOf(submission, secret) };
   }
 
   /** Before anything is stored. Somebody can still use a key meanwhile. */
-  async function requireFreeKeys(children: readonly Member[], flow: ValidFlow): Promise<void> {
-    const { client, keys } = stores.of(flow.parent.contract.queue);
+  async #requireFreeKeys(children: readonly Member[], flow: ValidFlow): Promise<void> {
+    const { client, keys } = this.#parts.stores.of(flow.parent.contract.queue);
     await mapInFlight(children, IN_FLIGHT_MAX, async ({ fingerprint, job }, index) => {
       if (flow.children[index]?.hasOwnKey !== true) return;
       const holder = await inTime(client.get(keys.dedupKey(job.dedup.key)));
@@ -62,50 +98,32 @@ export function createFlowSubmitter(parts: FlowSubmitterParts) {
   }
 
   /** @returns undefined where the key belongs to other content */
-  async function add(
+  async #add(
     adder: ReturnType<typeof openTrailAdder>,
     { contract, fingerprint, job }: Member,
   ): Promise<Receipt | undefined> {
     const id = newJobId(contract.queue, fingerprint);
-    const homes = stores.layouts.homesOf(contract, job.dedup.key);
+    const homes = this.#parts.stores.layouts.homesOf(contract, job.dedup.key);
     const holder = await adder(homes, { id, ...job });
     if (!holder.endsWith(fingerprint)) return undefined;
     const { type, envelope } = job;
     const receipt = { id: holder, type, idempotencyKey: envelope.key, duplicate: holder !== id };
-    onSubmitted(receipt);
+    this.#parts.onSubmitted(receipt);
     return receipt;
   }
 
-  async function addChildren(
-    parentId: string,
-    children: readonly Member[],
-    flow: ValidFlow,
-    call: Call,
-  ): Promise<void> {
-    const own = flow.parent.contract.queue;
-    const adder = openTrailAdder(stores, (store) => createChildAdder(store, parentId, flow.onChildFailure));
-    await mapInFlight(children, IN_FLIGHT_MAX, async (child, index) => {
-      if (call.isOver) throw redisUnavailable();
-      const added = await add(adder, child);
-      if (added === undefined) throw childReused(index, "the flow waits for it in vain: cancel the parent");
-      if (queueOfId(added.id) !== own)
-        throw acrossQueues(`the key of /children/${index} belongs to a job of another`);
-      await failpoint("flow:child", parentId);
-    });
-  }
-
-  async function finish(
+  async #finish(
     parentId: string,
     parent: Member,
     children: readonly Member[],
     flow: ValidFlow,
     call: Call,
-  ) {
+  ): Promise<void> {
     await failpoint("flow:opened", parentId);
-    await addChildren(parentId, children, flow, call);
+    await this.#addChildren(parentId, children, flow, call);
     await failpoint("flow:added", parentId);
     const { key: dedupKey, holdMs } = parent.job.dedup;
-    await closeFlow(stores.of(flow.parent.contract.queue), {
+    await closeFlow(this.#parts.stores.of(flow.parent.contract.queue), {
       parentId,
       children: children.length,
       dedupKey,
@@ -113,36 +131,28 @@ export function createFlowSubmitter(parts: FlowSubmitterParts) {
     });
   }
 
-  async function submitValid(flow: ValidFlow, call: Call): Promise<FlowReceipt> {
-    const secret = await inTime(prepareAll(prepare, flow));
-    const children = flow.children.map(({ submission }) => memberOf(submission, submission.content, secret));
-    const parent = parentOf(memberOf(flow.parent, flow.content, secret), flow, children);
-    await requireFreeKeys(children, flow);
-    const added = await add(parents, parent);
-    if (added === undefined) throw parentReused();
-    const receipt = { ...added, children: children.length };
-    const store = stores.of(queueOfId(added.id) ?? parent.contract.queue);
-    if (added.duplicate && !(await isFlowOpen(store, added.id))) return receipt;
-    await finish(added.id, parent, children, flow, call).catch(unlessClosed);
-    return receipt;
+  async #addChildren(
+    parentId: string,
+    children: readonly Member[],
+    flow: ValidFlow,
+    call: Call,
+  ): Promise<void> {
+    const own = flow.parent.contract.queue;
+    const adder = openTrailAdder(this.#parts.stores, (store) =>
+      createChildAdder(store, parentId, flow.onChildFailure),
+    );
+    await mapInFlight(children, IN_FLIGHT_MAX, async (child, index) => {
+      if (call.isOver) throw redisUnavailable();
+      const added = await this.#add(adder, child);
+      if (added === undefined) throw childReused(index, "the flow waits for it in vain: cancel the parent");
+      if (queueOfId(added.id) !== own)
+        throw acrossQueues(`the key of /children/${index} belongs to a job of another`);
+      await failpoint("flow:child", parentId);
+    });
   }
-
-  return async (input: unknown): Promise<FlowReceipt> => {
-    const flow = await validateFlow(application, input);
-    requireOneQueue(flow, stores);
-    const call = { isOver: false };
-    const ms = ANSWERED_WITHIN_MS + CHILD_MS * flow.children.length;
-    try {
-      return await withDeadline(submitValid(flow, call), ms, redisUnavailable);
-    } catch (error) {
-      throw advised(error);
-    } finally {
-      call.isOver = true;
-    }
-  };
 }
 
-/** One call of `submitFlow`. */
+/** One call of `submit`. */
 interface Call {
   /** It has been answered: its work need not go on. */
   isOver: boolean;

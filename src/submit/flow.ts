@@ -3,8 +3,8 @@ import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import { type Flow, type OnChildFailure, onChildFailures } from "../job/flow.ts";
 import { nextKey, nextNameFault } from "../job/idempotency-key.ts";
-import { schemaIssues } from "../job/schema-issues.ts";
 import { malformed } from "../lib/parse-json.ts";
+import { schemaIssues } from "../lib/schema-issues.ts";
 import { submissionOf, submissionSchema } from "./submission.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 

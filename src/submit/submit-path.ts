@@ -1,9 +1,9 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
+import type { Logger } from "../lib/logger.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { createEvents } from "../telemetry/events.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { countSubmissions } from "./count-submissions.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 

@@ -18,7 +18,7 @@ import type { Events } from "../telemetry/events.ts";
 import { traceCarrier } from "../telemetry/tracing.ts";
 import { openTrailAdder } from "./dedup-trail.ts";
 import { fingerprintOf, laneHashOf, tenantHashOf } from "./fingerprint.ts";
-import { createFlowSubmitter } from "./flow-submitter.ts";
+import { FlowSubmitter } from "./flow-submitter.ts";
 import { timingOf } from "./submission.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 
@@ -62,35 +62,8 @@ export function createSubmitter(
     secrets.offerAgain();
     memory.forget();
   });
-  const add = openTrailAdder(stores, createJobAdder);
-
-  function jobOf(submission: ValidSubmission, secret: string): Omit<NewJob, "id"> {
-    const { contract, payload, idempotencyKey } = submission;
-    const { type, retry } = contract;
-    const timing = timingIn(submission, clock.now(), secret);
-    const dedup = { key: dedupKeyOf(type, idempotencyKey), holdMs: retentionMs + timing.delayMs };
-    const envelope = { key: idempotencyKey, payload };
-    const extras = extrasOf(submission, secret);
-    return { timing, dedup, type, retry, envelope, extras, trace: traceCarrier() };
-  }
-
-  async function enqueue(submission: ValidSubmission, content: string, secret: string): Promise<Receipt> {
-    const { contract, idempotencyKey } = submission;
-    const job = jobOf(submission, secret);
-    const dedupKey = job.dedup.key;
-    const fingerprint = fingerprintOf(secret, dedupKey, content);
-    for (let tries = 1; ; tries += 1) {
-      const homes = stores.layouts.homesOf(contract, dedupKey);
-      const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
-      try {
-        const holder = await add(homes, { id, ...job });
-        if (!holder.endsWith(fingerprint)) throw keyReused();
-        return { id: holder, type: contract.type, idempotencyKey, duplicate: holder !== id };
-      } catch (error) {
-        if (!(error instanceof LayoutChanged) || tries === LAYOUTS_MAX) throw error;
-      }
-    }
-  }
+  const jobOf: JobOf = (submission, secret) => newJobOf(submission, secret, clock.now(), retentionMs);
+  const enqueue = openEnqueue(stores, jobOf);
 
   async function prepare(contract: JobContract): Promise<string> {
     const [read] = await Promise.all([secrets.of(contract.queue).get(), memory.remember(contract)]);
@@ -98,13 +71,13 @@ export function createSubmitter(
   }
 
   const onSubmitted = (receipt: Receipt) => events.emit("job.submitted", receipt);
-  const submitFlow = createFlowSubmitter({ application, stores, prepare, jobOf, onSubmitted });
+  const flows = new FlowSubmitter({ application, stores, prepare, jobOf, onSubmitted });
 
   return {
     async submitFlow(input) {
       try {
         clock.assertRight();
-        return await submitFlow(input);
+        return await flows.submit(input);
       } catch (error) {
         events.emit("submission.refused", input, error);
         throw error;
@@ -130,6 +103,47 @@ export function createSubmitter(
       }
     },
   };
+}
+
+type JobOf = (submission: ValidSubmission, secret: string) => Omit<NewJob, "id">;
+type Enqueue = (submission: ValidSubmission, content: string, secret: string) => Promise<Receipt>;
+
+/** Adds the job, or finds the one that has its key. */
+function openEnqueue(stores: ConnectedQueues["stores"], jobOf: JobOf): Enqueue {
+  const add = openTrailAdder(stores, createJobAdder);
+  return async (submission, content, secret) => {
+    const { contract, idempotencyKey } = submission;
+    const job = jobOf(submission, secret);
+    const dedupKey = job.dedup.key;
+    const fingerprint = fingerprintOf(secret, dedupKey, content);
+    for (let tries = 1; ; tries += 1) {
+      const homes = stores.layouts.homesOf(contract, dedupKey);
+      const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
+      try {
+        const holder = await add(homes, { id, ...job });
+        if (!holder.endsWith(fingerprint)) throw keyReused();
+        return { id: holder, type: contract.type, idempotencyKey, duplicate: holder !== id };
+      } catch (error) {
+        if (!(error instanceof LayoutChanged) || tries === LAYOUTS_MAX) throw error;
+      }
+    }
+  };
+}
+
+/** @param now Redis's clock, in milliseconds since 1970 */
+function newJobOf(
+  submission: ValidSubmission,
+  secret: string,
+  now: number,
+  retentionMs: number,
+): Omit<NewJob, "id"> {
+  const { contract, payload, idempotencyKey } = submission;
+  const { type, retry } = contract;
+  const timing = timingIn(submission, now, secret);
+  const dedup = { key: dedupKeyOf(type, idempotencyKey), holdMs: retentionMs + timing.delayMs };
+  const envelope = { key: idempotencyKey, payload };
+  const extras = extrasOf(submission, secret);
+  return { timing, dedup, type, retry, envelope, extras, trace: traceCarrier() };
 }
 
 /** Only jobs with a priority have rounds. 1 is the first. */

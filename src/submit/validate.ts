@@ -6,9 +6,9 @@ import type { JobContract } from "../job/define-job.ts";
 import { type FairShare, fairShareOf } from "../job/fairness.ts";
 import { keyFault } from "../job/idempotency-key.ts";
 import { type KeyedLimit, keyedLimitOf } from "../job/keyed-concurrency.ts";
-import { check, type SchemaIssue } from "../job/schema.ts";
-import { schemaIssues } from "../job/schema-issues.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
+import { check, type SchemaIssue } from "../lib/schema.ts";
+import { schemaIssues } from "../lib/schema-issues.ts";
 import { canonicalOptions, NO_OPTIONS, type SubmissionOptions, submissionSchema } from "./submission.ts";
 
 /** A submission without issues. */

@@ -1,5 +1,5 @@
+import type { Logger } from "../lib/logger.ts";
 import type { AttemptEnd, Events } from "./events.ts";
-import type { Logger } from "./logger.ts";
 
 const ends: Readonly<Record<Exclude<AttemptEnd["kind"], "failed" | "deferred">, string>> = {
   completed: "attempt completed",

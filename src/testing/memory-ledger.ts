@@ -8,7 +8,8 @@ import type {
   ReservedEffect,
 } from "../effect/ledger.ts";
 import type { Committed, Reservation } from "../effect/ledger-steps.ts";
-import type { Resolution, Resolved } from "../effect/resolve-doubt.ts";
+import type { Resolved } from "../effect/resolve-doubt.ts";
+import type { Resolution } from "../job/resolution.ts";
 
 /** What is known of one effect. Where nothing is, it was never begun, or provably did not happen. */
 export type KnownEffect =

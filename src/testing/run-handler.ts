@@ -171,7 +171,10 @@ function claimedJob(
     },
     lease: new Lease(Number.POSITIVE_INFINITY),
     lockToken: "",
-    progress: async (value) => void progress.push(value),
+    progress: async (value) => {
+      progress.push(value);
+      return undefined;
+    },
     keepLog: async () => {},
   };
 }

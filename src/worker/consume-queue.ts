@@ -7,6 +7,7 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { QueueLimits } from "../job/queue-settings.ts";
+import type { Logger } from "../lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import type { EndedAttempt } from "../queue/history-counts.ts";
 import { startHistoryWriter } from "../queue/history-writer.ts";
@@ -19,7 +20,6 @@ import { Slots } from "../queue/slots.ts";
 import { startTagSweep } from "../queue/tag-sweep.ts";
 import type { SubmitPath } from "../submit/submit-path.ts";
 import type { Events } from "../telemetry/events.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { atWork } from "./loop-watch.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 

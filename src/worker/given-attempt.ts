@@ -4,10 +4,9 @@ import type { Attempt, AttemptLog } from "../job/attempt.ts";
 import type { Child, ChildType } from "../job/flow.ts";
 import { asItIs, type Scrub, scrubFields } from "../job/redaction.ts";
 import type { Abort } from "../lib/abort.ts";
+import type { Logger } from "../lib/logger.ts";
 import { messageOf, textOf } from "../lib/thrown.ts";
 import type { ClaimedJob } from "../queue/claimed-job.ts";
-import { isUnanswered } from "../redis/until-answered.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { type SubmitNext, submitNext } from "./submit-next.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
@@ -78,10 +77,8 @@ async function reportProgress({ job, abort, log }: Parts, value: number | object
   const size = Buffer.byteLength(json);
   if (size > PROGRESS_MAX_BYTES)
     throw badProgress(`expected at most ${PROGRESS_MAX_BYTES} bytes, got ${size}`);
-  await job.progress(JSON.parse(json)).catch((error: unknown) => {
-    if (!isUnanswered(error)) throw error;
-    log().warn({ reason: messageOf(error) }, "progress could not be stored");
-  });
+  const reason = await job.progress(JSON.parse(json));
+  if (reason !== undefined) log().warn({ reason }, "progress could not be stored");
 }
 
 function progressJson(value: unknown): string {

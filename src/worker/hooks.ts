@@ -1,9 +1,9 @@
 import type { Application } from "../job/define-config.ts";
 import type { Failure } from "../job/failure.ts";
 import { withDeadline } from "../lib/deadline.ts";
+import type { Logger, WithLogger } from "../lib/logger.ts";
 import { foreign, placeOf } from "../lib/thrown.ts";
 import type { Events } from "../telemetry/events.ts";
-import type { Logger, WithLogger } from "../telemetry/logger.ts";
 
 /** An attempt that failed. */
 export interface FailedAttempt {

@@ -35,7 +35,7 @@ const claimed: ClaimedJob = {
   countSnooze: async () => 1,
   lease: new Lease(10_000),
   lockToken: "token",
-  progress: async () => {},
+  progress: async () => undefined,
   keepLog: async () => {},
 };
 
@@ -158,7 +158,7 @@ describe("an attempt while Redis does not answer", () => {
         throw away();
       },
     } as unknown as EffectLedger;
-    const unstorable: ClaimedJob = { ...claimed, type: acting.type, progress: () => Promise.reject(away()) };
+    const unstorable: ClaimedJob = { ...claimed, type: acting.type, progress: async () => "away" };
     return runAttempt(
       {
         handlers: new Map([[acting.type, acting.handler(attempt)]]),

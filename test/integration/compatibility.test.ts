@@ -1,21 +1,23 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { bundlers, jobId, openBundledProject } from "../../compat/lib/bundles.ts";
+import { addProducer, bundlers, jobId } from "../../compat/lib/bundles.ts";
 import { checkout, pack, removeFolders } from "../../compat/lib/folder.ts";
-import { install } from "../../compat/lib/installs.ts";
+import { type Installed, install } from "../../compat/lib/installs.ts";
 import { checkTypes, openTypedProject } from "../../compat/lib/types.ts";
 
 /** The short form of `npm run compat`. */
-describe("in somebody else's project the package", { timeout: 120_000 }, () => {
+describe("in somebody else's project the package", { timeout: 300_000 }, () => {
   let tarball: string;
+  let installed: Installed;
   beforeAll(async () => {
     ({ tarball } = await pack());
-  });
+    installed = await install("npm", [tarball]);
+  }, 240_000);
 
   afterAll(removeFolders);
 
-  it("installs without a warning, and without a dependency that this Node.js is too old for", async () => {
-    expect((await install("npm", [tarball])).warnings).toEqual([]);
+  it("installs without a warning, and without a dependency that this Node.js is too old for", () => {
+    expect(installed.warnings).toEqual([]);
   });
 
   it("type-checks beside another copy of Zod", async () => {
@@ -32,9 +34,9 @@ describe("in somebody else's project the package", { timeout: 120_000 }, () => {
   });
 
   it("lets a bundled producer run, whatever its host's variables are", async () => {
-    const folder = await openBundledProject(tarball, []);
+    await addProducer(installed.folder);
 
     for (const bundle of bundlers.esbuild.bundles)
-      expect((await bundle(folder, inject("redisUrl"))).jobId).toMatch(jobId);
+      expect((await bundle(installed.folder, inject("redisUrl"))).jobId).toMatch(jobId);
   });
 });

@@ -9,7 +9,7 @@ import { divideQueue } from "../../src/queue/divide-queue.ts";
 import { startLaneSweep } from "../../src/queue/lane-sweep.ts";
 import { openLetNextIn } from "../../src/queue/let-next-in.ts";
 import { bullmqQueueName, type QueueKeys, queueKeys } from "../../src/queue/queue-keys.ts";
-import { createLogger } from "../../src/telemetry/logger.ts";
+import { createLogger } from "../../src/telemetry/create-logger.ts";
 import keyedApplication, { bill, definition } from "../support/fixtures/keyed.config.ts";
 import { latch } from "../support/latch.ts";
 import { launchRole, withProcesses } from "../support/processes.ts";

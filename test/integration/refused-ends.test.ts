@@ -18,9 +18,11 @@ const job = anyJob({ retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 0 
 /** A worker whose Redis refuses all writes from the end of the first attempt on. */
 async function withRefusedEnd(variables: Variables = {}) {
   let runs = 0;
-  const handler = job.handler(async ({ payload }) => {
+  const handler = job.handler(async ({ payload, progress }) => {
     runs += 1;
     if (runs === 1) await store.config("SET", "min-replicas-to-write", "1");
+    // Refused as well, which is no reason to fail.
+    await progress(runs);
     if (runs === 1 && payload === "later") throw new RetryAfterError(1, "later");
     if (runs === 1 && payload === "fail") throw new Error("failed");
     return runs;

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { submissionBody } from "../../src/http/submission-body.ts";
-import { check, jsonSchemaOf, type Schema } from "../../src/job/schema.ts";
+import { check, jsonSchemaOf, type Schema } from "../../src/lib/schema.ts";
 import { validateSubmission } from "../../src/submit/validate.ts";
 
 const rest = { retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } }, timeoutMs: 1_000 } as const;

@@ -6,6 +6,7 @@ import { defineJob } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { dedupKeyOf } from "../../src/job/dedup-key.ts";
+import { INTERNAL_QUEUE } from "../../src/job/internal-queue.ts";
 import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
 import { fingerprintSecretKey } from "../../src/redis/keys.ts";
 import { get, post } from "../support/http.ts";
@@ -46,6 +47,8 @@ async function notingService(variables: Variables = {}, server?: RedisServer) {
 }
 
 const submission = (idempotencyKey: string) => ({ type: "noting", payload: null, idempotencyKey });
+/** The API begins the epoch of its own queue by itself, soon after its start: it is lost, too, if it was there already. */
+const isApplications = (queue: string) => queue !== INTERNAL_QUEUE;
 const rolledBack = { status: 503, body: { code: "STORE_ROLLED_BACK" } };
 
 describe("a Redis that loses data while an effect runs", withProcesses, () => {
@@ -76,10 +79,10 @@ describe("a Redis that loses data while an effect runs", withProcesses, () => {
 
     const accepted = await post(`${url}/store/accept-loss`, { evidence: "somebody emptied it" });
 
-    expect(accepted).toMatchObject({ status: 200, body: { accepted: ["default"] } });
-    expect(await post(`${url}/store/accept-loss`, { evidence: "again" })).toMatchObject({
-      body: { accepted: [] },
-    });
+    expect(accepted.status).toBe(200);
+    expect((accepted.body.accepted as string[]).filter(isApplications)).toEqual(["default"]);
+    const repeated = await post(`${url}/store/accept-loss`, { evidence: "again" });
+    expect((repeated.body.accepted as string[]).filter(isApplications)).toEqual([]);
     const again = await until("jobs are accepted", async () => {
       const answer = await submit("k");
       return answer.status === 202 && answer;
@@ -89,8 +92,10 @@ describe("a Redis that loses data while an effect runs", withProcesses, () => {
       error: { code: "EFFECT_IN_DOUBT" },
     });
     expect(noted).toEqual(["k"]);
-    expect((await get(`${url}/audit`)).body.entries).toMatchObject([
-      { as: "loss-accepted", evidence: "somebody emptied it" },
+    const { entries } = (await get(`${url}/audit`)).body;
+    // The internal queue has no name here.
+    expect((entries as { queue: string }[]).filter(({ queue }) => queue !== "")).toMatchObject([
+      { as: "loss-accepted", evidence: "somebody emptied it", queue: "default" },
     ]);
     expect(await get(`${url}/health/ready`)).toMatchObject({ status: 200 });
   });

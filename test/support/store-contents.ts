@@ -2,11 +2,14 @@ import { createHash } from "node:crypto";
 import { INTERNAL_QUEUE } from "../../src/job/internal-queue.ts";
 import type { Service } from "./service.ts";
 
-/** Everything under a service's prefix in Redis, as one text to compare; without the epoch that an API begins by itself soon after its start. */
+/** What a process writes without being asked: the epoch of its own queue soon after its start, and the history five seconds after a submission. */
+const BY_ITSELF = new RegExp(`\\{${INTERNAL_QUEUE}\\}:epoch$|\\}:history:[hm]:\\d+$`);
+
+/** Everything under a service's prefix in Redis that requests can change, as one text to compare. */
 export async function storeContents(service: Service): Promise<string> {
   const client = service.connect();
   const found = await client.keys(`${service.env.HOLDFAST_PREFIX}:*`);
-  const keys = found.filter((key) => !key.endsWith(`{${INTERNAL_QUEUE}}:epoch`)).sort();
+  const keys = found.filter((key) => !BY_ITSELF.test(key)).sort();
   const dumps = await Promise.all(keys.map((key) => client.dumpBuffer(key)));
   client.disconnect();
   return keys.map((key, index) => `${key} ${digest(dumps[index])}`).join("\n");

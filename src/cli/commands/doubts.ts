@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { ResolvedJob } from "../../effect/resolve-doubt.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import type { ResolvedJob } from "../../job/resolution.ts";
 import { username } from "../../lib/username.ts";
 import type { Doubt } from "../../operate/doubts.ts";
 import { withOperator } from "../connections.ts";

@@ -1,11 +1,11 @@
 import { type Command, Option } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { jobNotFound } from "../../job/job-id.ts";
+import { type JobOrder, jobOrders } from "../../job/job-state.ts";
 import { username } from "../../lib/username.ts";
 import type { ActName } from "../../operate/act-on-many.ts";
 import type { JobFilter } from "../../operate/job-filter.ts";
 import type { Operator } from "../../operate/operator.ts";
-import { type JobOrder, jobOrders } from "../../queue/job-state.ts";
 import type { ListedJob } from "../../status/job-status.ts";
 import { actOnMany, type BulkOptions } from "../bulk-act.ts";
 import { withOperator } from "../connections.ts";
@@ -62,12 +62,12 @@ export function addJobsCommands(program: Command): void {
 function bulk(command: Command, act: ActName, what: string): void {
   addFilterOptions(command.argument("[id...]", "the jobs' ids, instead of a filter"))
     .description(`${act} ${what}`)
-    .option("--all", "instead of a filter: every job that this can be done with")
+    .option("--all", "instead of a filter: every job to which this can be done")
     .option("--reason <text>", "why; needed for many jobs, and kept in the audit log")
     .option("--rate <n/time>", "how many jobs at most in a time, e.g. 50/s")
     .option("--dry-run", "print what would be done, and change nothing")
     .option("--yes", "do not ask; needed without a terminal")
-    .option("--no-wait", "do not wait until all is done: any worker does it")
+    .option("--no-wait", "do not wait until all is done: workers do it, whether or not you wait")
     .action((ids: readonly string[], options: BulkOptions) =>
       ids.length > 0 ? actOnEach(act, ids, options) : actOnMany(act, options),
     );

@@ -66,7 +66,7 @@ function addPartition(queues: Command): void {
       "after",
       `
 Running processes follow within a second. Keys that were used before are still found where they were, which costs
-each submission one more command; run the command again with the same number once HOLDFAST_RETENTION_MS has passed.`,
+each submission one more command. To end that, run the command again with the same number once HOLDFAST_RETENTION_MS has passed.`,
     )
     .action(partition);
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { resolvedJobs } from "../../effect/resolve-doubt.ts";
+import { resolvedJobs } from "../../job/resolution.ts";
 import { isoTime } from "../../lib/iso-time.ts";
 import { auditEntrySchema } from "../../operate/audit-log.ts";
 import type { Doubt } from "../../operate/doubts.ts";
@@ -75,12 +75,12 @@ const manySchema = z
     dryRun: z
       .boolean()
       .default(false)
-      .meta({ description: "Changes nothing, and answers what it is about." }),
+      .meta({ description: "Change nothing, and answer what would be resolved." }),
     before: z.iso
       .datetime()
       .optional()
       .meta({
-        description: "`before` of the first call, while some remain: doubts from then on stay.",
+        description: "`before` of the first call, as long as some remain: doubts that began since then stay.",
         examples: ["2026-11-24T15:00:00Z"],
       }),
   })
@@ -95,7 +95,7 @@ const manySchema = z
     ],
   });
 const manyResolvedSchema = z.object({
-  count: z.int().meta({ description: "How many it was about at the beginning of this call." }),
+  count: z.int().meta({ description: "How many matched at the beginning of this call." }),
   resolved: z.int(),
   skipped: z
     .array(doubtIdSchema.extend({ code: z.string() }))
@@ -148,7 +148,7 @@ const resolveManySchema = {
   tags: ["operate"],
   body: z.toJSONSchema(manySchema, { io: "input" }),
   response: {
-    200: { ...z.toJSONSchema(manyResolvedSchema), description: "Resolved, or what would be." },
+    200: { ...z.toJSONSchema(manyResolvedSchema), description: "What was resolved, or would be." },
     ...problemResponses("INVALID_REQUEST", "STORE_UNAVAILABLE"),
   },
 };

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { jobOrders } from "../../job/job-state.ts";
 import { reasonSchema } from "../../operate/act-on-many.ts";
 import { jobFilterShape } from "../../operate/job-filter.ts";
-import { jobOrders } from "../../queue/job-state.ts";
 import { listedJobSchema } from "../../status/job-status.ts";
 import { callerOf } from "../caller.ts";
 import { COMPONENT_NAME } from "../component.ts";

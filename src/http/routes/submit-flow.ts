@@ -6,7 +6,7 @@ import { answer, component } from "../component.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 import { receiptBody, receiptSchema, receiptStatus } from "../receipt.ts";
-import { batchedSubmission } from "../submission-body.ts";
+import { batchedSubmission, submissionProblems } from "../submission-body.ts";
 
 const BODY_MAX_BYTES = 4 * 1_048_576;
 
@@ -56,20 +56,7 @@ function describe(application: Application): Record<string, unknown> {
     response: {
       200: answer("The parent's key was used before for the same flow, which is whole now.", receipt),
       202: answer("Accepted, and durable.", receipt),
-      ...problemResponses(
-        "INVALID_REQUEST",
-        "INVALID_PAYLOAD",
-        "UNKNOWN_JOB_TYPE",
-        "IDEMPOTENCY_KEY_MISSING",
-        "IDEMPOTENCY_KEY_INVALID",
-        "BODY_TOO_LARGE",
-        "UNSUPPORTED_MEDIA_TYPE",
-        "IDEMPOTENCY_KEY_REUSED",
-        "FLOW_ACROSS_QUEUES",
-        "CHILD_OF_OTHER_FLOW",
-        "STORE_UNAVAILABLE",
-        "STORE_FULL",
-      ),
+      ...problemResponses(...submissionProblems, "FLOW_ACROSS_QUEUES", "CHILD_OF_OTHER_FLOW"),
     },
   };
 }

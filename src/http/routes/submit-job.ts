@@ -5,7 +5,7 @@ import { readKeyHeader } from "../key-header.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 import { receiptBody, receiptSchema, receiptStatus } from "../receipt.ts";
-import { submissionBody } from "../submission-body.ts";
+import { submissionBody, submissionProblems } from "../submission-body.ts";
 
 const receipt = component("Receipt", receiptSchema);
 
@@ -34,18 +34,7 @@ export function addSubmitRoute(server: FastifyInstance, { application, submitter
         response: {
           200: answer("The key was used before with the same content.", receipt),
           202: answer("Accepted, and durable.", receipt),
-          ...problemResponses(
-            "INVALID_REQUEST",
-            "INVALID_PAYLOAD",
-            "UNKNOWN_JOB_TYPE",
-            "IDEMPOTENCY_KEY_MISSING",
-            "IDEMPOTENCY_KEY_INVALID",
-            "BODY_TOO_LARGE",
-            "UNSUPPORTED_MEDIA_TYPE",
-            "IDEMPOTENCY_KEY_REUSED",
-            "STORE_UNAVAILABLE",
-            "STORE_FULL",
-          ),
+          ...problemResponses(...submissionProblems),
         },
       },
     },

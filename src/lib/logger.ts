@@ -1,6 +1,3 @@
-import { pino } from "pino";
-import { traceId } from "./tracing.ts";
-
 type Write = ((fields: object, message?: string) => void) & ((message: string) => void);
 
 /** A structured log, such as [pino](https://getpino.io)'s. Each line has a message and fields. */
@@ -23,27 +20,4 @@ export interface WithLogger {
    * @example fastify.log
    */
   readonly logger?: Logger;
-}
-
-/** What every line of our own logs has. */
-export function loggerOptions(level: string, role: string) {
-  return {
-    level,
-    base: { role },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    mixin: () => {
-      const id = traceId();
-      return id === undefined ? {} : { traceId: id };
-    },
-  };
-}
-
-/**
- * The log of one role: JSON lines on standard error.
- *
- * @param level the least severe level that is written
- * @param role on every line: `api`, `worker`, `scheduler`, …
- */
-export function createLogger(level: string, role: string): Logger {
-  return pino(loggerOptions(level, role), pino.destination({ fd: 2, sync: true }));
 }

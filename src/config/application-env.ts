@@ -1,7 +1,7 @@
-import { type Environment, environmentWith, invalidEnvironment } from "../config/settings.ts";
 import type { Issue } from "../errors/holdfast-error.ts";
-import { check, type JsonSchema, jsonSchemaOf, type Schema, type SchemaIssue } from "./schema.ts";
-import { pathOf } from "./schema-issues.ts";
+import { check, type JsonSchema, jsonSchemaOf, type Schema, type SchemaIssue } from "../lib/schema.ts";
+import { pathOf } from "../lib/schema-issues.ts";
+import { type Environment, environmentWith, invalidEnvironment } from "./settings.ts";
 
 /** One variable of an application, as its schema describes it. */
 export interface ApplicationVariable {

@@ -1,5 +1,5 @@
 import type { Issue } from "../errors/holdfast-error.ts";
-import { ISSUES_MAX, jsonPointer } from "../lib/canonical-json.ts";
+import { ISSUES_MAX, jsonPointer } from "./canonical-json.ts";
 import type { SchemaIssue } from "./schema.ts";
 
 /**

@@ -1,0 +1,201 @@
+// The size of src/ and how its rooms depend on each other. Tests do not count.
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import ts from "typescript";
+import { filesUnder } from "./files.mjs";
+import { oldWordsIn } from "./words.mjs";
+
+/**
+ * Where one job passes: what submits it, runs it and reads its status. Two names for one place are of the house's first layout, which
+ * the numbers are compared with.
+ */
+const pathStarts = [
+  "src/http/routes/submit-job.ts",
+  "src/api/routes/submit-job.ts",
+  "src/submit/submitter.ts",
+  "src/worker/start-worker.ts",
+  "src/http/routes/job-status.ts",
+  "src/api/routes/job-status.ts",
+  "src/status/read-status.ts",
+];
+const stages = ["contract", "job", "submit", "queue", "worker", "effect", "status"];
+
+/** Two tables: what the house measures as a whole, and room by room. */
+export function houseReport() {
+  const modules = readModules();
+  const lengths = modules.flatMap((module) => functionLengths(module.tree)).sort((a, b) => a - b);
+  const onPath = pathOfOneJob(modules);
+  const inStages = onPath.filter((file) => stages.includes(roomOf(file)));
+  const pairs = pairsOf(modules);
+  const totals = [
+    ["lines of `src/`", linesOf(sourceFiles())],
+    ["files", sourceFiles().length],
+    ["lines on one job's path", linesOf(onPath)],
+    ["of them in its stages", linesOf(inStages)],
+    ["functions", lengths.length],
+    [
+      "function length: median, p90, longest",
+      [0.5, 0.9, 1].map((part) => quantile(lengths, part)).join(", "),
+    ],
+    ["functions above 60 lines", lengths.filter((length) => length > 60).length],
+    ["pairs of rooms that import", pairs.size],
+    ["imports uphill", importsUphill(pairs).length],
+    ["uses of old words in `src/` and `docs/`", oldWordsIn(["src", "docs"].filter(existsSync)).length],
+  ];
+  const rooms = [...groupBy(sourceFiles(), roomOf)].map(([room, files]) => {
+    const own = modules.filter(({ file }) => roomOf(file) === room);
+    const lengths = own.flatMap(({ tree }) => functionLengths(tree));
+    return [room, linesOf(files), files.length, lengths.length, Math.max(0, ...lengths)];
+  });
+  return [
+    table(["number", "value"], totals),
+    table(["room", "lines", "files", "functions", "longest function"], rooms),
+  ].join("\n\n");
+}
+
+/** The pairs with the fewest imports first, each with the imports that carry it. */
+export function pairsReport() {
+  return [...pairsOf(readModules())]
+    .sort(([, a], [, b]) => a.length - b.length)
+    .map(([pair, imports]) => [`${pair}: ${imports.length}`, ...imports.map(importLine)].join("\n"))
+    .join("\n");
+}
+
+/** A line for each function that is longer than `most` lines. */
+export function longFunctions(most) {
+  return readModules().flatMap(({ file, tree }) =>
+    functionLengths(tree)
+      .filter((length) => length > most)
+      .map((length) => `${file} has a function of ${length} lines; ${most} are the most`),
+  );
+}
+
+function importLine({ from, to }) {
+  return `  ${from} → ${to}`;
+}
+
+function sourceFiles() {
+  return filesUnder("src").filter((file) => /\.(ts|lua)$/.test(file) && !file.endsWith(".test.ts"));
+}
+
+function readModules() {
+  return sourceFiles()
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => {
+      const text = readFileSync(file, "utf8");
+      const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+      return { file, text, tree, imports: importsOf(file, tree) };
+    });
+}
+
+/** All imports of files in src/, also on demand and of a type alone: `to`, and whether nothing but types is imported. */
+function importsOf(file, tree) {
+  const imports = [];
+  const visit = (node) => {
+    const specifier = specifierOf(node);
+    if (specifier?.startsWith("."))
+      imports.push({ to: path.join(path.dirname(file), specifier), isTypeOnly: isTypeOnly(node) });
+    ts.forEachChild(node, visit);
+  };
+  visit(tree);
+  return imports;
+}
+
+function specifierOf(node) {
+  if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return node.moduleSpecifier?.text;
+  if (ts.isImportTypeNode(node)) return node.argument.literal?.text;
+  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+    return node.arguments[0]?.text;
+}
+
+function isTypeOnly(node) {
+  if (ts.isImportTypeNode(node)) return true;
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
+  if (!ts.isImportDeclaration(node) || node.importClause === undefined) return false;
+  const { isTypeOnly, name, namedBindings } = node.importClause;
+  if (isTypeOnly || name !== undefined) return isTypeOnly;
+  return namedBindings?.elements?.every((element) => element.isTypeOnly) ?? false;
+}
+
+/** Files directly in src/ are the package's entries and no room. */
+function roomOf(file) {
+  const [, room, below] = file.split(path.sep);
+  return below === undefined ? "entries" : room;
+}
+
+function pairsOf(modules) {
+  const imports = modules
+    .flatMap(({ file, imports }) => imports.map(({ to }) => ({ from: file, to })))
+    .filter(({ from, to }) => roomOf(from) !== roomOf(to) && roomOf(from) !== "entries");
+  return groupBy(imports, ({ from, to }) => `${roomOf(from)} → ${roomOf(to)}`);
+}
+
+/** By the ranks of the checkout's own import rules. */
+function importsUphill(pairs) {
+  const { forbidden } = createRequire(path.resolve("package.json"))("./.dependency-cruiser.cjs");
+  const ranks = forbidden.filter(({ name }) => name.startsWith("rank-"));
+  return [...pairs.values()].flat().filter(({ from, to }) => {
+    return ranks.some((rank) => new RegExp(rank.from.path).test(from) && new RegExp(rank.to.path).test(to));
+  });
+}
+
+/** The files that are loaded where one job passes, without types alone, and the Lua that they name. */
+function pathOfOneJob(modules) {
+  const byFile = new Map(modules.map((module) => [module.file, module]));
+  const reached = new Set();
+  const visit = (file) => {
+    const module = byFile.get(file);
+    if (module === undefined || reached.has(file)) return;
+    reached.add(file);
+    for (const { to, isTypeOnly } of module.imports) if (!isTypeOnly) visit(to);
+  };
+  pathStarts.forEach(visit);
+  return [...reached].flatMap((file) => [file, ...luaOf(byFile.get(file))]);
+}
+
+function luaOf({ file, text }) {
+  const names = text.matchAll(/"([\w-]+\.lua)"/g);
+  return [...names].map(([, name]) => path.join(path.dirname(file), name)).filter(existsSync);
+}
+
+/** Of functions that have a name; a callback belongs to the function around it. */
+function functionLengths(tree) {
+  const lengths = [];
+  const visit = (node) => {
+    if (isNamedFunction(node)) lengths.push(linesBetween(tree, node.getStart(tree), node.end));
+    ts.forEachChild(node, visit);
+  };
+  visit(tree);
+  return lengths;
+}
+
+function isNamedFunction(node) {
+  if (!ts.isFunctionLike(node) || node.body === undefined) return false;
+  if (!ts.isArrowFunction(node) && !ts.isFunctionExpression(node)) return true;
+  return ts.isVariableDeclaration(node.parent) || ts.isPropertyAssignment(node.parent);
+}
+
+function groupBy(items, keyOf) {
+  const groups = new Map();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
+}
+
+function linesBetween(tree, start, end) {
+  const lineOf = (position) => tree.getLineAndCharacterOfPosition(position).line;
+  return lineOf(end) - lineOf(start) + 1;
+}
+
+function linesOf(files) {
+  const lines = (file) => readFileSync(file, "utf8").split("\n").length - 1;
+  return files.reduce((sum, file) => sum + lines(file), 0);
+}
+
+function quantile(sorted, part) {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+}
+
+function table(head, rows) {
+  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}

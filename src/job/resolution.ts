@@ -1,0 +1,12 @@
+/** What somebody found out about an effect in doubt. */
+export interface Resolution {
+  readonly as: "done" | "not-done";
+  /** JSON; where it is absent, the late report of the effect's own worker counts. */
+  readonly result?: string | undefined;
+  readonly evidence: string;
+  readonly by: string;
+}
+
+/** What becomes of a job when a doubt of it is resolved, as effect/resolve.lua explains. */
+export const resolvedJobs = ["retried", "in-doubt", "running", "cancelled", "completed", "gone"] as const;
+export type ResolvedJob = (typeof resolvedJobs)[number];
