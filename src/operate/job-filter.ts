@@ -47,15 +47,21 @@ export const jobFilterShape = {
     .max(200)
     .optional()
     .meta({ description: "A part of the error's message, in upper or lower case.", examples: ["timed out"] }),
-  messagePattern: z.string().min(1).max(200).optional().meta({
-    description:
-      "How the error's message reads without numbers, ids, addresses and quoted parts, as `GET /failures` returns it.",
-  }),
+  messagePattern: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({
+      description:
+        "How the error's message reads without numbers, ids, addresses and quoted parts, as `GET /failures` returns it.",
+      examples: ["it timed out"],
+    }),
   idempotencyKey: z
     .string()
     .max(512)
     .optional()
-    .meta({ description: "Finds each type's job with this key." }),
+    .meta({ description: "Finds each type's job with this key.", examples: ["signup-42"] }),
   keyPart: z
     .string()
     .min(1)
