@@ -7,16 +7,20 @@ import { measureKeyed } from "./flow/keyed.ts";
 import { measureLargeFlow } from "./flow/large-flow.ts";
 import { measureOrder } from "./flow/order.ts";
 import { measureTags } from "./flow/tags.ts";
+import { measureBullmqMetrics, measureWorkerHistory } from "./flow/worker-history.ts";
 
 const usage = `npm run flow -- [options]
 
 Measures flow control: queues that are shared fairly (when a small tenant's job starts, in which ratio weights are served, what a fair
 submission costs Redis against a plain one); jobs that run one at a time for each key, against the same without keys (how many a second,
 and whether any ran beside another of its key or out of order); a flow of many children (how long it takes, and whether its parent reads
-each once); and what tags cost with many jobs, and the history of a queue.
+each once); what tags cost with many jobs; and what the history costs: its bytes, and how many jobs a second a worker runs with and
+without it, beside BullMQ's own metrics.
 
-  --quick  a short form
-  --help   shows this text
+
+  --quick    a short form
+  --history  only the history
+  --help     shows this text
 
 Exit codes: 0 order and flow are as promised, 1 they are not, 2 wrong usage.`;
 
@@ -25,29 +29,40 @@ const full = {
   rounds: 60,
   keyed: { jobs: 100_000, keys: 1_000, workers: 4, rounds: 2 },
   children: 10_000,
+  drained: { jobs: 20_000, rounds: 15 },
 };
 const quick = {
   waiting: 10_000,
   rounds: 10,
   keyed: { jobs: 5_000, keys: 250, workers: 4, rounds: 1 },
   children: 1_000,
+  drained: { jobs: 4_000, rounds: 6 },
 };
 type Size = typeof full;
 const SLOTS = 10;
 const HISTORY_TYPES = 20;
 
-await runCommand(usage, { quick: { type: "boolean", default: false } }, async ({ quick: isQuick }) => {
+const options = {
+  quick: { type: "boolean", default: false },
+  history: { type: "boolean", default: false },
+} as const;
+
+await runCommand(usage, options, async ({ quick: isQuick, history: isHistoryAlone }) => {
   const size = isQuick ? quick : full;
   // The disk is not measured.
   const server = await startRedisServer({ args: ["--appendfsync", "no"] });
   try {
+    if (isHistoryAlone) {
+      await history(server.url, size);
+      return 0;
+    }
     const held = [
       await fairQueues(server.url, size),
       await oneAtATime(server.url, size),
       await largeFlow(server.url, size),
     ];
     await tags(server.url, size);
-    await history(server.url);
+    await history(server.url, size);
     return held.every(Boolean) ? 0 : 1;
   } finally {
     await server.stop();
@@ -99,11 +114,28 @@ async function tags(url: string, { waiting }: Size): Promise<void> {
   );
 }
 
-async function history(url: string): Promise<void> {
-  const { types, bytesPerType, bullmqBytes, attemptNs } = await measureHistory(url, HISTORY_TYPES);
+async function history(url: string, { drained }: Size): Promise<void> {
+  const { types, bytesPerType, textBytes, fieldBytes, bullmqBytes, attemptNs } = await measureHistory(
+    url,
+    HISTORY_TYPES,
+  );
   const kilobytes = (bytes: number) => `${Math.round(bytes / 1_000)} kB`;
   say(
     `History of ${types} busy types: ${kilobytes(bytesPerType)} each, ${Math.round(attemptNs)} ns to count an attempt. ` +
       `BullMQ's metrics of a queue for 14 days: ${kilobytes(bullmqBytes)}.`,
+  );
+  say(
+    `Two days of minutes of a busy type: ${kilobytes(textBytes)} as texts, ${kilobytes(fieldBytes)} with a field for each number, ` +
+      `${(fieldBytes / textBytes).toFixed(1)} times as much.`,
+  );
+  const worker = await measureWorkerHistory(url, drained);
+  say(
+    `A worker with history: ${Math.round(worker.counting)} jobs a second, without ${Math.round(worker.silent)}; the median of ` +
+      `${drained.rounds} rounds' ratios is ${worker.ratio.toFixed(3)}. Its process for a job: ${worker.countingUs.toFixed(1)} and ${worker.silentUs.toFixed(1)} µs.`,
+  );
+  const { plainUs, meteredUs } = await measureBullmqMetrics(url, drained);
+  say(
+    `BullMQ's metrics: ${meteredUs.toFixed(1)} µs of Redis's processor for a job in place of ${plainUs.toFixed(1)}, ` +
+      `${(100 * (meteredUs / plainUs - 1)).toFixed(1)} % more.`,
   );
 }

@@ -8,6 +8,9 @@ export interface HistoryCost {
   readonly types: number;
   /** Of types that have jobs in each minute, when all that is kept is there. */
   readonly bytesPerType: number;
+  /** The minutes of one type, as texts and as a field for each number. */
+  readonly textBytes: number;
+  readonly fieldBytes: number;
   /** BullMQ's own metrics of one queue, completed and failed, for 14 days. */
   readonly bullmqBytes: number;
   /** To count one attempt. */
@@ -25,10 +28,11 @@ export async function measureHistory(redisUrl: string, types: number): Promise<H
     const empty = await usedBytes(client);
     await fill(client, types);
     const bytesPerType = Math.round(((await usedBytes(client)) - empty) / types);
+    const [textBytes, fieldBytes] = [await minuteBytes(client, "text"), await minuteBytes(client, "fields")];
     await client.flushall();
     for (const list of ["completed", "failed"]) await fillList(client, list);
     const bullmqBytes = (await usedBytes(client)) - empty;
-    return { types, bytesPerType, bullmqBytes, attemptNs: timeAttempts() };
+    return { types, bytesPerType, textBytes, fieldBytes, bullmqBytes, attemptNs: timeAttempts() };
   } finally {
     client.disconnect();
   }
@@ -64,6 +68,30 @@ function busy(): string {
     });
   }
   return String(counts);
+}
+
+const MINUTE_TYPES = 2;
+
+/** Bytes of one type's minutes. */
+async function minuteBytes(client: Redis, as: "text" | "fields"): Promise<number> {
+  await client.flushall();
+  const before = await usedBytes(client);
+  for (let hour = 0; hour < MINUTES_KEPT_MS / HOUR_MS; hour += 1) {
+    const pipeline = client.pipeline();
+    for (let type = 0; type < MINUTE_TYPES; type += 1)
+      for (let minute = 0; minute < 60; minute += 1) {
+        const key = `{q}:${historyKey("minute", hour * 60 + minute)}`;
+        const field = `${minute}:type-of-job-${type}`;
+        const parts = busy().split(",");
+        const numbers = parts.flatMap((part) => {
+          const [name, count = ""] = part.split("=");
+          return [`${field}:${name}`, count];
+        });
+        pipeline.hset(key, ...(as === "text" ? [field, parts.join()] : numbers));
+      }
+    await pipeline.exec();
+  }
+  return Math.round(((await usedBytes(client)) - before) / MINUTE_TYPES);
 }
 
 async function fillList(client: Redis, list: string): Promise<void> {

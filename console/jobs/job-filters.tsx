@@ -46,14 +46,20 @@ export function JobFilters({ filter, onChange }: Props) {
 
 /** What is rarely needed, folded unless the address has some of it. */
 function More({ filter, onChange, queues }: Props & { readonly queues: readonly string[] }) {
-  const { queue, tag, errorText, endedFrom, endedTo } = filter;
-  const isUsed = [queue, tag, errorText, endedFrom, endedTo].some((value) => value !== "");
+  const { queue, tag, keyPart, errorText, endedFrom, endedTo } = filter;
+  const isUsed = [queue, tag, keyPart, errorText, endedFrom, endedTo].some((value) => value !== "");
   return (
     <details className="more-filters" open={isUsed}>
       <summary>More filters</summary>
       <div>
         <Pick label="Queue" value={queue} known={queues} onChange={(name) => onChange({ queue: name })} />
         <Words key={`tag ${tag}`} label="Tag" value={tag} onChange={(text) => onChange({ tag: text })} />
+        <Words
+          key={`part ${keyPart}`}
+          label="Key contains"
+          value={keyPart}
+          onChange={(text) => onChange({ keyPart: text })}
+        />
         <Words
           key={`error ${errorText}`}
           label="Error contains"

@@ -11,13 +11,15 @@ import { exportUrl, type JobFilter } from "./queries.ts";
 import { foundText, useJobList } from "./use-job-list.ts";
 import "./jobs.css";
 
-const nothing: JobFilter = {
+const nothing: JobFilter & { order: string } = {
   queue: "",
   type: "",
   state: "",
   tag: "",
   errorText: "",
   idempotencyKey: "",
+  keyPart: "",
+  order: "",
   from: "",
   to: "",
   endedFrom: "",
@@ -28,7 +30,8 @@ const nothing: JobFilter = {
 export function JobsPage() {
   const [filter, change, clear] = useFilter();
   const { list, jobs, scanned, isPausing, searchFurther, more } = useJobList(filter);
-  const isFiltered = Object.values(filter).some((value) => value !== "");
+  const { order, ...wanted } = filter;
+  const isFiltered = Object.values(wanted).some((value) => value !== "");
   return (
     <Page title="Jobs" isFilling>
       <JobFilters filter={filter} onChange={change} />
@@ -47,12 +50,17 @@ export function JobsPage() {
             Clear filters
           </Button>
         )}
+        <select aria-label="Order" value={order} onChange={({ target }) => change({ order: target.value })}>
+          <option value="">usual order</option>
+          <option value="newest">newest first</option>
+          <option value="oldest">oldest first</option>
+        </select>
         <Button className="button small" onPress={() => void list.refetch()}>
           Refresh
         </Button>
         {isFiltered && <ActOnFilter act={hasEnded(filter) ? "delete" : "cancel"} filter={{ ...filter }} />}
         {(["csv", "ndjson"] as const).map((format) => (
-          <a key={format} className="button small" href={exportUrl(filter, format)} download>
+          <a key={format} className="button small" href={exportUrl(wanted, format)} download>
             Export {format.toUpperCase()}
           </a>
         ))}
@@ -96,8 +104,8 @@ function useFilter() {
   const [params, setParams] = useSearchParams();
   const filter = Object.fromEntries(
     Object.keys(nothing).map((name) => [name, params.get(name) ?? ""]),
-  ) as unknown as JobFilter;
-  const change = (changes: Partial<JobFilter>) => {
+  ) as unknown as typeof nothing;
+  const change = (changes: Partial<typeof nothing>) => {
     const wanted = Object.entries({ ...filter, ...changes }).filter(([, value]) => value !== "");
     setParams(new URLSearchParams(wanted));
   };

@@ -12,6 +12,8 @@ export interface JobFilter {
   /** A part of the error's message. */
   readonly errorText: string;
   readonly idempotencyKey: string;
+  /** A part of the key. */
+  readonly keyPart: string;
   /** Time of submission, ISO 8601. */
   readonly from: string;
   readonly to: string;
@@ -24,6 +26,7 @@ export interface JobFilter {
 export type ListFilter = Partial<JobFilter> & {
   readonly code?: string;
   readonly messagePattern?: string;
+  readonly order?: string;
 };
 
 /** The filter in the address of the page of jobs. */

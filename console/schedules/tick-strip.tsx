@@ -36,11 +36,11 @@ export function TickStrip({ name, timeZone }: Props) {
                 setChosen(keys === "all" ? null : (([...keys][0] as string) ?? null))
               }
             >
-              {shownTicks(found).map((tick) => (
+              {found.map((tick) => (
                 <TickMark key={tick.at} tick={tick} timeZone={timeZone} />
               ))}
             </ListBox>
-            <Key ticks={shownTicks(found)} timeZone={timeZone} />
+            <Key ticks={found} timeZone={timeZone} />
             <div role="status" className="explanation">
               {chosen === null ? (
                 <p className="quiet">Choose a tick to see what became of it.</p>
@@ -76,30 +76,20 @@ function Placeholder() {
   );
 }
 
-/** A tick before the first known job says nothing: the schedule may be younger, or Redis may have forgotten the job. */
-interface ShownTick extends PastTick {
-  readonly isBeforeFirst: boolean;
-}
-
-function shownTicks(ticks: readonly PastTick[]): ShownTick[] {
-  const first = ticks.findIndex(({ jobId, overlap }) => jobId !== null || overlap !== null);
-  return ticks.map((tick, index) => ({ ...tick, isBeforeFirst: first < 0 || index < first }));
-}
-
-function markOf({ jobId, state, isBeforeFirst }: ShownTick): MarkName {
+function markOf({ jobId, state, isBeforeFirst }: PastTick): MarkName {
   if (isBeforeFirst) return "unknown";
   return jobId === null ? "none" : (state ?? "done");
 }
 
 const GONE = "ran; its job was removed";
 
-function meaningOf(tick: ShownTick): string {
+function meaningOf(tick: PastTick): string {
   if (tick.isBeforeFirst) return "before the first known job";
   if (tick.overlap !== null) return "skipped, or waiting: an earlier job had not ended";
   return tick.jobId !== null && tick.state === null ? GONE : wordOf(markOf(tick));
 }
 
-function TickMark({ tick, timeZone }: { readonly tick: ShownTick; readonly timeZone: string }) {
+function TickMark({ tick, timeZone }: { readonly tick: PastTick; readonly timeZone: string }) {
   const mark = markOf(tick);
   const text = `${datedInstant(tick.at, timeZone)}: ${meaningOf(tick)}`;
   return (
@@ -110,7 +100,7 @@ function TickMark({ tick, timeZone }: { readonly tick: ShownTick; readonly timeZ
 }
 
 /** The legend of the strip. */
-function Key({ ticks, timeZone }: { readonly ticks: readonly ShownTick[]; readonly timeZone: string }) {
+function Key({ ticks, timeZone }: { readonly ticks: readonly PastTick[]; readonly timeZone: string }) {
   const present = new Map(ticks.map((tick) => [meaningOf(tick), markOf(tick)]));
   return (
     <p className="tick-key">

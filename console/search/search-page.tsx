@@ -12,7 +12,7 @@ import "../jobs/jobs.css";
 
 /** As the service's: other texts are no tags. */
 const TAG = /^[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,63}$/;
-const ERROR_TEXT_MAX = 200;
+const PART_MAX = 200;
 
 /** The jobs that a text may mean. Both parts appear at once: a later one must not move what is read. */
 export function SearchPage() {
@@ -38,23 +38,32 @@ export function SearchPage() {
           {isTag && (
             <Results title="With this tag" filter={{ tag: text }} found={byTag} none="No job has this tag." />
           )}
-          {text.length <= ERROR_TEXT_MAX && <InErrors text={text} />}
+          {text.length <= PART_MAX && <InParts text={text} />}
         </>
       )}
     </Page>
   );
 }
 
-function InErrors({ text }: { readonly text: string }) {
+/** Links, because for these many jobs are read. */
+function InParts({ text }: { readonly text: string }) {
   return (
-    <Section title="In error texts">
-      <p className="quiet">
-        Every failed job is read for that.{" "}
-        <To to={`/jobs${addressOf({ state: "failed", errorText: text })}`}>
-          Failed jobs whose error contains it
-        </To>
-      </p>
-    </Section>
+    <>
+      <Section title="In a part of the key">
+        <p className="quiet">
+          Every job is read for that.{" "}
+          <To to={`/jobs${addressOf({ keyPart: text })}`}>Jobs whose key contains it</To>
+        </p>
+      </Section>
+      <Section title="In error texts">
+        <p className="quiet">
+          Every failed job is read for that.{" "}
+          <To to={`/jobs${addressOf({ state: "failed", errorText: text })}`}>
+            Failed jobs whose error contains it
+          </To>
+        </p>
+      </Section>
+    </>
   );
 }
 

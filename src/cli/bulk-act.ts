@@ -1,4 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { username } from "../lib/username.ts";
 import type { MatchingGroup } from "../operate/act-matches.ts";
 import type { ActName, ActRequest } from "../operate/act-on-many.ts";
 import type { ActStatus } from "../operate/acts.ts";
@@ -9,7 +10,6 @@ import { exitCode } from "./exit-code.ts";
 import { type FilterOptions, filterOf } from "./job-filter-options.ts";
 import { print, printError } from "./output.ts";
 import { table } from "./table.ts";
-import { username } from "./username.ts";
 
 /** How a command acts on many jobs. */
 export interface BulkOptions extends FilterOptions {

@@ -1,5 +1,6 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { evidenceOfRest, type ImportPlan, planImport } from "../lib/provider-export.ts";
+import { username } from "../lib/username.ts";
 import type { Doubt } from "../operate/doubts.ts";
 import type { DoubtId, ManyDoubts } from "../operate/doubts-many.ts";
 import type { Operator } from "../operate/operator.ts";
@@ -11,7 +12,6 @@ import { requireKnown } from "./known-names.ts";
 import { print, printHint } from "./output.ts";
 import { readValues } from "./read-values.ts";
 import { tableLines } from "./table.ts";
-import { username } from "./username.ts";
 
 /** How commands act on many doubts. */
 export interface ManyOptions extends DoubtFilterOptions {

@@ -14,6 +14,7 @@ export interface FilterOptions {
   readonly error?: string;
   readonly messagePattern?: string;
   readonly key?: string;
+  readonly keyPart?: string;
   readonly from?: string;
   readonly to?: string;
   readonly endedFrom?: string;
@@ -34,6 +35,7 @@ export function addFilterOptions(command: Command, states: readonly string[] = j
       "only jobs whose error is this without its numbers, ids and quoted parts, as failures list prints it",
     )
     .option("--key <key>", "only the job of each type with this idempotency key")
+    .option("--key-part <text>", "only jobs whose idempotency key contains this text")
     .option("--from <instant>", "only jobs submitted at or after this, e.g. 2026-12-01T09:00:00Z")
     .option("--to <instant>", "only jobs submitted before this")
     .option("--ended-from <instant>", "only jobs that ended at or after this")
@@ -47,10 +49,10 @@ export async function filterOf(
 ): Promise<JobFilter> {
   const { jobFilterSchema } = await import("../operate/job-filter.ts");
   const { queue, type, state, tag, code, error: errorText, key: idempotencyKey } = options;
-  const { messagePattern, from, to, endedFrom, endedTo } = options;
+  const { messagePattern, keyPart, from, to, endedFrom, endedTo } = options;
   requireState(state, states);
   requireCode(code);
-  const kind = { messagePattern, queue, type, state, tag, code, errorText, idempotencyKey };
+  const kind = { messagePattern, keyPart, queue, type, state, tag, code, errorText, idempotencyKey };
   const parsed = jobFilterSchema.safeParse({ ...kind, from, to, endedFrom, endedTo });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -67,6 +69,7 @@ const flags: Readonly<Record<keyof JobFilterText, readonly [flag: keyof FilterOp
   errorText: ["error", "1 to 200 characters"],
   messagePattern: ["messagePattern", "1 to 200 characters"],
   idempotencyKey: ["key", "at most 512 characters"],
+  keyPart: ["keyPart", "1 to 200 characters"],
   from: ["from", "an instant such as 2026-12-01T09:00:00Z"],
   to: ["to", "an instant such as 2026-12-01T09:00:00Z"],
   endedFrom: ["endedFrom", "an instant such as 2026-12-01T09:00:00Z"],

@@ -15,6 +15,7 @@ export function describeOverview(overview: Overview, width = screen().columns): 
     summary(overview.queues),
     typesTable(overview.types, now, width),
     queuesTable(overview.queues, now, width),
+    ...actsLine(overview.acts, now),
     workersTable(overview.workers, now, width),
   ];
   return parts.flatMap((part, index) => [...(index === 0 ? [] : [[""]]), ...linesOf(part)]);
@@ -94,6 +95,14 @@ function queuesTable(queues: readonly QueueOverview[], now: number, width: numbe
     pausedText(queue),
   ]);
   return tableLines(columns, rows, width);
+}
+
+/** Where none has to end there is nothing to say. */
+function actsLine({ running, waiting, oldestWaitingSince }: Overview["acts"], now: number): Cell[][][] {
+  if (running + waiting === 0) return [];
+  const since = oldestWaitingSince === null ? "" : `, the next for ${ageText(oldestWaitingSince, now)}`;
+  const text = `acts: ${running} running, ${waiting} waiting${since}`;
+  return [[running === 0 ? [toned(text, "warning")] : [text]]];
 }
 
 function pausedText({ isPaused, paused }: QueueOverview): string {

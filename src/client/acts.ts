@@ -16,6 +16,8 @@ export interface JobsQuery {
   /** The pattern of the error's message, as `failures()` returns it. */
   readonly messagePattern?: string;
   readonly idempotencyKey?: string;
+  /** A part of the idempotency key. */
+  readonly keyPart?: string;
   /** Submitted at or after this. */
   readonly from?: Date;
   /** Submitted before this. */

@@ -23,6 +23,8 @@ export interface ListQuery extends JobsQuery {
   readonly total?: boolean;
   /** 1 to 200. @default 50 */
   readonly limit?: number;
+  /** Within each state. @default ended and tagged jobs newest first, the others in the order in which they will run */
+  readonly order?: "newest" | "oldest";
   /** `nextCursor` of the page before. */
   readonly cursor?: string;
 }
@@ -87,7 +89,7 @@ export interface OperatorCalls extends ActCalls {
    *
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
    */
-  delete(id: string): Promise<void>;
+  delete(id: string, why?: { readonly reason: string }): Promise<void>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /** Lists effects in doubt that match, the oldest first. @param page `limit` is 1 to 200, 50 by default */
@@ -171,8 +173,8 @@ export function operatorCalls(api: Api): OperatorCalls {
       const { outcome } = await change<{ outcome: "cancelled" | "cancelling" }>(`${jobPath(id)}/cancel`, why);
       return outcome;
     },
-    async delete(id) {
-      await api.once({ path: jobPath(id), method: "DELETE" });
+    async delete(id, why) {
+      await api.once({ path: `${jobPath(id)}${query({ ...why })}`, method: "DELETE" });
     },
     failures: () => read("/failures"),
     ...actCalls(api),

@@ -1,12 +1,17 @@
 import type { FastifyInstance } from "fastify";
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { cannotListen, urlOf } from "../lib/listening.ts";
-import type { WithLogger } from "../lib/logger.ts";
+import type { Logger, WithLogger } from "../lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { username } from "../lib/username.ts";
+import { startAuditLogging } from "../operate/log-audit.ts";
 import { internalSubmitter, openOperator } from "../operate/operator.ts";
+import { recordApiKeys } from "../operate/record-api-keys.ts";
 import { openOverviewWatch } from "../operate/watch-overview.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
 import { openReadiness } from "../queue/readiness.ts";
 import { measureMissedTicks, openMissedTicks } from "../schedule/missed-ticks.ts";
 import { openScheduleReader } from "../schedule/schedule-status.ts";
@@ -15,7 +20,6 @@ import { openSubmitPath } from "../submit/submit-path.ts";
 import { createLogger } from "../telemetry/create-logger.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
 import { createEvents } from "../telemetry/events.ts";
-import { logAudit } from "../telemetry/log-events.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
@@ -49,12 +53,12 @@ export async function startApi(
   measureEffects(events, metrics, application.jobs.values());
   const settings = readSettings(env);
   const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "api");
-  logAudit(events, log);
   const path = await openSubmitPath(application, settings, log, events);
   measureRedis(metrics, path.stores, application.queues);
   measureClock(metrics, path.clock);
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   measureMissedTicks(metrics, missedTicks, application.schedules, path.clock);
+  const audit = await startAudit(path.stores, application, settings, log);
   const submitAct = internalSubmitter(path, settings);
   const operator = openOperator(application, path.stores, settings, async () => submitAct, events);
   const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
@@ -79,9 +83,8 @@ export async function startApi(
     // Node closes idle connections once when closing begins, but not those that become idle afterwards.
     const sweep = setInterval(() => server.server.closeIdleConnections(), SWEEP_MS);
     await server.close().finally(() => clearInterval(sweep));
-    await stopAll(
-      health === undefined ? [path, subscribers, overview] : [path, subscribers, overview, health],
-    );
+    const parts = [path, audit, subscribers, overview];
+    await stopAll(health === undefined ? parts : [...parts, health]);
   });
   let url: string;
   try {
@@ -94,6 +97,21 @@ export async function startApi(
   }
   log.info({ url, metricsUrl: health?.url }, "API ready");
   return { url, stop };
+}
+
+/** Logs what is on record from now on, a change of the API keys included. */
+async function startAudit(
+  stores: QueueStores,
+  { queues }: Application,
+  { HOLDFAST_API_KEYS: apiKeys }: Settings,
+  log: Logger,
+): Promise<Running> {
+  const internal = stores.of(INTERNAL_QUEUE);
+  const logging = await startAuditLogging([...stores.partitionsOf(queues), internal], log);
+  await recordApiKeys(internal, apiKeys, username()).catch((err: unknown) =>
+    log.warn({ err }, "a change of API keys is not on record"),
+  );
+  return logging;
 }
 
 /** @returns the server's URL @throws HoldfastError `START_FAILED` */

@@ -33,7 +33,7 @@ export const reasonSchema = z
   .trim()
   .min(1)
   .max(500)
-  .meta({ description: "Kept with the act and in the audit log." });
+  .meta({ description: "Kept with the act and in the audit log.", examples: ["bad deploy 7f3a"] });
 
 export interface ActRequest {
   readonly act: ActName;

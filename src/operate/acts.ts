@@ -12,7 +12,6 @@ import type { JobStatus } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { submitted } from "../status/submitted.ts";
 import type { Submitter } from "../submit/submitter.ts";
-import type { RecordedAct } from "../telemetry/events.ts";
 import { countMatches, type Matches } from "./act-matches.ts";
 import {
   type ActRequest,
@@ -97,12 +96,11 @@ interface ActParts {
   readonly stores: QueueStores;
   /** Of the application. */
   readonly lists: JobLists;
-  acted(act: RecordedAct): void;
   submit(...submission: Parameters<Submitter["submit"]>): ReturnType<Submitter["submit"]>;
 }
 
 export function openActOperator(parts: ActParts): ActOperator {
-  const { stores, acted } = parts;
+  const { stores } = parts;
   const store = stores.of(INTERNAL_QUEUE);
   const readStatus = openStatusReader(stores);
   const acts = openJobLists(stores, internalApplication);
@@ -125,8 +123,6 @@ export function openActOperator(parts: ActParts): ActOperator {
     if (outcome === "missing") throw jobNotFound();
     if (outcome === "ended") throw new HoldfastError("JOB_ENDED", "The act has ended already");
     if (outcome === "cancelled") await record("stopped");
-    const stopped = outcome === "cancelled" ? "stopped" : "stopping";
-    acted({ as: `${found.act.act}-${stopped}`, jobId: id, by });
     return statusOf(await find(id));
   }
 
@@ -166,7 +162,7 @@ async function preview({ lists, stores }: ActParts, request: ActPreviewRequest):
 }
 
 async function start(
-  { stores, submit, acted }: ActParts,
+  { stores, submit }: ActParts,
   { act, filter, reason, rate }: ActRequest,
   by: string,
   idempotencyKey: string,
@@ -184,7 +180,6 @@ async function start(
   const { id, duplicate } = await submit({ type: actOnMany.type, payload, idempotencyKey }, same);
   if (duplicate) return { id, duplicate };
   await recordAct(stores.of(INTERNAL_QUEUE), { id, act: { act, filter, reason, by }, outcome: "started" });
-  acted({ as: `${act}-started`, jobId: id, by, reason: `${describeFilter(filter)}: ${reason}` });
   return { id, duplicate };
 }
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { decryptEffectText, effectName, encryptEffectText } from "../effect/ledger-texts.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { isoTime, nearestTime } from "../lib/iso-time.ts";
+import { appendEntry } from "../queue/audit-stream.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot } from "../queue/readable.ts";
@@ -21,7 +22,7 @@ export interface Act {
 export const LIBRARY = "createOperator()";
 
 const BY =
-  "`ops-night`: an API key; `ops-night (session)`: a session of the console; `ann@build-1`: a system user and host; `API`: no keys are configured.";
+  "`ops-night`: an API key; `ops-night (session)`: a session of the console; `ann@build-1`: a system user and host, of the command line or of an API that started; `API`: no keys are configured.";
 
 /** What somebody did to a job, a queue, a schedule or many jobs. What is about no single job names none, or the act. */
 export const auditEntrySchema = z.object({
@@ -32,7 +33,7 @@ export const auditEntrySchema = z.object({
   schedule: z.string().meta({ description: "Empty for what is about none." }),
   as: z.string().meta({
     description:
-      "What was done. Jobs: retried, cancelled, cancelling, deleted; effects: done, not-done; queues: paused, resumed, limited; schedules: schedule-paused, schedule-resumed, schedule-run; acts on many jobs: retry-started, retry-done, retry-stopping, retry-stopped and the like; loss-accepted",
+      "What was done. Jobs: retried, cancelled, cancelling, deleted; effects: done, not-done; queues: paused, resumed, limited; schedules: schedule-paused, schedule-resumed, schedule-run-started, schedule-run; of queues and schedules with -failed where that failed after it was recorded; API keys: keys-changed; acts on many jobs: retry-started, retry-done, retry-stopping, retry-stopped and the like; loss-accepted",
   }),
   count: z.int().nullable().meta({ description: "How many jobs; null for what is not about many." }),
   evidence: z.string().meta({ description: "Why, or how they know; empty if no reason was given." }),
@@ -87,8 +88,6 @@ export async function readAuditLog(
     .slice(0, limit);
 }
 
-const ENTRIES_MAX = 100_000;
-
 interface NewEntry {
   readonly job?: string;
   readonly schedule?: string;
@@ -100,15 +99,29 @@ interface NewEntry {
 }
 
 /** Writes a line in a queue's audit log. */
-export async function appendToAuditLog({ client, keys }: QueueStore, entry: NewEntry): Promise<void> {
+export async function appendToAuditLog(store: QueueStore, entry: NewEntry): Promise<void> {
   const fields = Object.entries({ job: "", dedupKey: "", effect: "", ...entry }).flatMap(([name, value]) => [
     name,
     String(value),
   ]);
-  await client.xadd(keys.audit, "MAXLEN", "~", ENTRIES_MAX, "*", ...fields);
+  await appendEntry(store, fields);
 }
 
-function entryOf(store: QueueStore, id: string, fields: readonly string[]): AuditEntry {
+/**
+ * Acts, on record before it: a process that dies in between leaves an entry too many, never an act without one. If the act fails, a
+ * second entry says so, unless Redis is away.
+ */
+export async function onRecord(store: QueueStore, entry: NewEntry, act: () => Promise<void>): Promise<void> {
+  await appendToAuditLog(store, entry);
+  try {
+    await act();
+  } catch (error) {
+    await appendToAuditLog(store, { ...entry, as: `${entry.as}-failed` }).catch(() => {});
+    throw error;
+  }
+}
+
+export function entryOf(store: QueueStore, id: string, fields: readonly string[]): AuditEntry {
   const field = (name: string) => fieldOf(fields, name);
   const count = field("count");
   const stored = { dedupKey: field("dedupKey"), name: field("effect") };

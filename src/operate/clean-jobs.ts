@@ -17,6 +17,8 @@ export interface CleanQuery {
   readonly cursor?: string | undefined;
   /** Who, for the audit log. */
   readonly by: string;
+  /** Why, for the audit log. @default no reason */
+  readonly reason?: string | undefined;
 }
 
 export interface Cleaned {
@@ -41,7 +43,7 @@ const AT_A_TIME = 50;
 export async function cleanJobs(
   stores: QueueStores,
   lists: JobLists,
-  { filter, limit, cursor, by }: CleanQuery,
+  { filter, limit, cursor, by, reason }: CleanQuery,
 ): Promise<Cleaned> {
   const state = endedStateOf(filter);
   const { found, nextCursor } = await lists.ids(filter, { limit, cursor, states: endedStates });
@@ -54,7 +56,7 @@ export async function cleanJobs(
     });
     await Promise.all(some);
   }
-  for (const [queue, count] of deletedIn) await record(stores, queue, { count, filter, by });
+  for (const [queue, count] of deletedIn) await record(stores, queue, { count, filter, by, reason });
   const deleted = [...deletedIn.values()].reduce((sum, some) => sum + some, 0);
   return { deleted, kept: found.length - deleted, nextCursor };
 }
@@ -67,10 +69,10 @@ function endedStateOf({ state }: JobFilter): "completed" | "failed" | undefined 
 async function record(
   stores: QueueStores,
   queue: string,
-  { count, filter, by }: { readonly count: number; readonly filter: JobFilter; readonly by: string },
+  { count, filter, by, reason }: Pick<CleanQuery, "filter" | "by" | "reason"> & { readonly count: number },
 ): Promise<void> {
   const store = stores.of(queue);
-  const text = `${count} ${count === 1 ? "job" : "jobs"} deleted: ${describeFilter(filter)}`;
+  const text = `${count} ${count === 1 ? "job" : "jobs"} deleted: ${describeFilter(filter)}${reason === undefined ? "" : `: ${reason}`}`;
   const evidence = encryptEffectText(store, { dedupKey: "", name: "" }, "evidence", text);
   await appendToAuditLog(store, { as: "deleted", evidence, by, count });
 }

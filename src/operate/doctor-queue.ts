@@ -1,6 +1,7 @@
 import type { EncryptionKey } from "../config/encryption-keys.ts";
 import type { Settings } from "../config/settings.ts";
 import { findStuckDoubts } from "../effect/stuck-doubts.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { readLoss } from "../queue/data-loss.ts";
 import { countEncryptionKeys } from "../queue/encryption-in-use.ts";
@@ -42,6 +43,12 @@ export async function diagnoseLosses(stores: QueueStores, queues: readonly strin
     shortened(await Promise.all(stores.partitionsOf([queue]).map(diagnoseLoss))),
   );
   return (await Promise.all(found)).flat();
+}
+
+/** The same for acts on many jobs, whose queue is no other check's. */
+export async function diagnoseLostActs(stores: QueueStores): Promise<Finding[]> {
+  const found = await diagnoseLoss(stores.of(INTERNAL_QUEUE));
+  return found.verdict === "ok" ? [] : [{ ...found, name: "what acts on many jobs have acknowledged" }];
 }
 
 /** Checks whether Redis has everything that it acknowledged, as far as any process remembers. */

@@ -1,9 +1,10 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
+import { diagnoseActs } from "./doctor-acts.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
 import { diagnosePartitions } from "./doctor-partitions.ts";
-import { diagnoseLosses, diagnoseQueue } from "./doctor-queue.ts";
+import { diagnoseLosses, diagnoseLostActs, diagnoseQueue } from "./doctor-queue.ts";
 import { diagnoseMasters, diagnoseRedis } from "./doctor-redis.ts";
 import { diagnoseSchedules } from "./doctor-schedules.ts";
 import { diagnoseTopology } from "./doctor-topology.ts";
@@ -27,10 +28,12 @@ export async function diagnose(
     ...(await diagnoseRedis(stores.client, settings)),
     ...(await diagnoseMasters(stores.client)),
     ...(await diagnoseLosses(stores, queues)),
+    ...(await diagnoseLostActs(stores)),
     ...(await diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX)),
     ...diagnoseSettings(application, settings),
     ...(await diagnoseSchedules(application, stores, settings)),
     ...(await diagnosePartitions(application, stores)),
+    ...(await diagnoseActs(stores)),
     ...(await Promise.all(diagnosed)).flat(),
   ];
 }

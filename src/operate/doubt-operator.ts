@@ -1,7 +1,7 @@
 import type { Resolution, ResolvedJob } from "../job/resolution.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
-import type { Events, RecordedAct } from "../telemetry/events.ts";
+import type { Events } from "../telemetry/events.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import {
   type DoubtFilter,
@@ -40,10 +40,9 @@ interface DoubtParts {
   /** How long a ledger is kept that no job uses. */
   readonly retentionMs: number;
   readonly events: Events;
-  acted(act: RecordedAct): void;
 }
 
-export function openDoubtOperator({ stores, queues, retentionMs, events, acted }: DoubtParts): DoubtOperator {
+export function openDoubtOperator({ stores, queues, retentionMs, events }: DoubtParts): DoubtOperator {
   const partitions = () => stores.partitionsOf(queues);
   const resolveDoubt = openDoubtResolver(retentionMs, events);
   const resolveOne: ResolveOne = (id, effect, resolution) =>
@@ -66,17 +65,7 @@ export function openDoubtOperator({ stores, queues, retentionMs, events, acted }
       );
       return new Map(await inTime(Promise.all(counts)));
     },
-    async resolve(id, effect, resolution) {
-      const fate = await inTime(resolveOne(id, effect, resolution));
-      const { as, by, evidence: reason } = resolution;
-      acted({ as, jobId: id, effect, by, reason });
-      return fate;
-    },
-    async resolveMany(request) {
-      const answer = await inTime(resolveMany(partitions(), resolveOne, request));
-      const { as, by, evidence: reason } = request;
-      if (answer.resolved > 0) acted({ as, by, reason, count: answer.resolved });
-      return answer;
-    },
+    resolve: async (id, effect, resolution) => await inTime(resolveOne(id, effect, resolution)),
+    resolveMany: (request) => inTime(resolveMany(partitions(), resolveOne, request)),
   };
 }

@@ -27,7 +27,8 @@ export function parseCursor(lists: readonly JobList[], text: string): Position {
 
 function nameOf(list: JobList | undefined): string {
   if (list === undefined) return "";
-  return `${list.queue}/${"tag" in list.of ? `tag:${list.of.tag}` : list.of.list}`;
+  const { queue, of, order } = list;
+  return `${queue}/${"tag" in of ? `tag:${of.tag}` : of.list}${order === undefined ? "" : `/${order}`}`;
 }
 
 function fieldsIn(text: string): unknown[] {

@@ -61,7 +61,13 @@ export const jobFilterShape = {
     .string()
     .max(512)
     .optional()
-    .meta({ description: "Finds each type's job with this key." }),
+    .meta({ description: "Finds each type's job with this key.", examples: ["signup-42"] }),
+  keyPart: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({ description: "A part of the idempotency key.", examples: ["signup"] }),
   from: instant("Submitted at or after this."),
   to: instant("Submitted before this."),
   endedFrom: instant("Ended at or after this."),
@@ -85,14 +91,18 @@ export function matchesFilter(job: FilteredJob, filter: JobFilter): boolean {
   return matchesKind(job, filter) && matchesError(job, filter) && matchesTimes(job, filter);
 }
 
-function matchesKind(job: FilteredJob, { queue, type, state, tag, idempotencyKey }: JobFilter): boolean {
+function matchesKind(
+  job: FilteredJob,
+  { queue, type, state, tag, idempotencyKey, keyPart }: JobFilter,
+): boolean {
   return (
     (queue === undefined || queueOfPartition(queueOfId(job.id) ?? "") === queue) &&
     (type === undefined || job.type === type) &&
     // A job can change its state after its list is read.
     (state === undefined || job.state === state) &&
     (tag === undefined || job.tags.includes(tag)) &&
-    (idempotencyKey === undefined || job.idempotencyKey === idempotencyKey)
+    (idempotencyKey === undefined || job.idempotencyKey === idempotencyKey) &&
+    (keyPart === undefined || job.idempotencyKey?.includes(keyPart) === true)
   );
 }
 
@@ -120,7 +130,7 @@ function isWithin(time: string | null, from: number | undefined, to: number | un
 
 /** The filter for people: `failed jobs of type welcome-email with the tag customer:42`. */
 export function describeFilter(filter: JobFilter): string {
-  const { messagePattern } = filter;
+  const { messagePattern, keyPart } = filter;
   const { queue, type, state, tag, code, errorText, idempotencyKey, from, to, endedFrom, endedTo } = filter;
   const parts = [
     state === undefined ? "jobs" : `${state} jobs`,
@@ -131,6 +141,7 @@ export function describeFilter(filter: JobFilter): string {
     errorText !== undefined && `whose error contains ${JSON.stringify(errorText)}`,
     messagePattern !== undefined && `whose error reads like ${JSON.stringify(messagePattern)}`,
     idempotencyKey !== undefined && `with the key ${JSON.stringify(idempotencyKey)}`,
+    keyPart !== undefined && `whose key contains ${JSON.stringify(keyPart)}`,
     from !== undefined && `submitted at or after ${isoTime(from)}`,
     to !== undefined && `submitted before ${isoTime(to)}`,
     endedFrom !== undefined && `ended at or after ${isoTime(endedFrom)}`,

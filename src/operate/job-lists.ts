@@ -1,6 +1,6 @@
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
-import { type JobState, jobStates } from "../job/job-state.ts";
+import { type JobOrder, type JobState, jobStates } from "../job/job-state.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { malformed } from "../lib/parse-json.ts";
 import { readFailures } from "../queue/failed-jobs.ts";
@@ -14,7 +14,7 @@ import {
 } from "../queue/find-jobs.ts";
 import { readEnvelopeJson } from "../queue/job-record.ts";
 import type { KeyPlaces } from "../queue/partitions.ts";
-import type { QueueStores } from "../queue/queue-store.ts";
+import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
 import type { ListedJob } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
@@ -55,8 +55,8 @@ export interface Walk {
   readonly cursor?: string | undefined;
   /** Only jobs in these states. @default all */
   readonly states?: readonly JobState[];
-  /** Of ended jobs, the one that ended first first. @default false */
-  readonly oldestFirst?: boolean;
+  /** @default ended and tagged jobs newest first, the others in the order in which they will run */
+  readonly order?: JobOrder | undefined;
 }
 
 export interface Walked<Item> {
@@ -76,13 +76,15 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
   const readJobs = openListedReader(stores, application);
 
   async function readMatching(ids: readonly string[], filter: JobFilter): Promise<ListedJob[]> {
-    return (await readJobs(await withErrorText(ids, filter))).filter((job) => matchesFilter(job, filter));
+    const some = await withKeyPart(await withErrorText(ids, filter), filter);
+    return (await readJobs(some)).filter((job) => matchesFilter(job, filter));
   }
 
   /** Redis alone decides, except about keys and about errors. */
   async function idsMatching(ids: readonly string[], filter: JobFilter): Promise<readonly string[]> {
     const { messagePattern, idempotencyKey } = filter;
-    if (messagePattern === undefined && idempotencyKey === undefined) return await withErrorText(ids, filter);
+    if (messagePattern === undefined && idempotencyKey === undefined)
+      return await withKeyPart(await withErrorText(ids, filter), filter);
     return (await readMatching(ids, filter)).map(({ id }) => id);
   }
 
@@ -91,6 +93,13 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
     if (errorText === undefined || ids.length === 0) return ids;
     const failures = await readFailures(stores, ids);
     return ids.filter((_, at) => containsText(failures[at]?.message ?? "", errorText));
+  }
+
+  /** The same for keys: Redis finds a text anywhere in a submission, and in none that is encrypted. */
+  async function withKeyPart(ids: readonly string[], { keyPart }: JobFilter): Promise<readonly string[]> {
+    if (keyPart === undefined || ids.length === 0) return ids;
+    const keys = await Promise.all(ids.map((id) => readKey(stores.of(queueOfId(id) ?? ""), id)));
+    return ids.filter((_, at) => keys[at]?.includes(keyPart));
   }
 
   async function walk<Item>(
@@ -130,10 +139,10 @@ async function walkLists<Item>(
   stores: QueueStores,
   application: ListedApplication,
   filter: JobFilter,
-  { limit, cursor, states = jobStates, oldestFirst = false }: Walk,
+  { limit, cursor, states = jobStates, order }: Walk,
   matching: Matching<Item>,
 ): Promise<Walked<Item>> {
-  const lists = listsOf(stores, application, filter, states);
+  const lists = listsOf(stores, application, filter, states).map((list) => ({ ...list, order }));
   let position: Position | undefined = cursor === undefined ? startOf(lists, 0) : parseCursor(lists, cursor);
   const found: Item[] = [];
   let scanned = 0;
@@ -143,7 +152,7 @@ async function walkLists<Item>(
     const list: JobList | undefined = lists[position.list];
     if (list === undefined) break;
     const most = Math.min(limit - found.length, READ_TOGETHER);
-    const slice = await findJobs(stores.of(list.queue), list, position.at, filter, most, oldestFirst);
+    const slice = await findJobs(stores.of(list.queue), list, position.at, filter, most);
     found.push(...(await matching(slice.ids, filter)));
     scanned += slice.scanned;
     position = slice.isEnd ? startOf(lists, position.list + 1) : { list: position.list, at: slice.next };
@@ -206,6 +215,11 @@ async function idsOfKey(
     types.map(([type, places]) => findDedupKeyHolder(stores, dedupKeyOf(type, key), places)),
   );
   return ids.filter((id) => id !== null);
+}
+
+async function readKey(store: QueueStore, id: string): Promise<string | undefined> {
+  const envelope = await readEnvelopeJson(store, id);
+  return envelope === null ? undefined : submitted(store, id, envelope).idempotencyKey;
 }
 
 /** Reads jobs by id, without those that are gone. */

@@ -6,10 +6,8 @@ import { cancelJob } from "../queue/cancel-job.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import type { StoredAct } from "../queue/stored-acts.ts";
 import { inTime } from "../redis/redis-errors.ts";
-import type { RecordedAct } from "../telemetry/events.ts";
 import { type Act, LIBRARY, storedReason } from "./audit-log.ts";
 import { type Cleaned, type CleanQuery, cleanJobs } from "./clean-jobs.ts";
-import { describeFilter } from "./job-filter.ts";
 import type { JobLists } from "./job-lists.ts";
 
 /** What an operator does to jobs. */
@@ -43,12 +41,8 @@ export interface JobOperator {
   clean(query: CleanQuery): Promise<Cleaned>;
 }
 
-/** Each act is on record once it is done. */
-export function openJobOperator(
-  stores: QueueStores,
-  lists: JobLists,
-  acted: (act: RecordedAct) => void,
-): JobOperator {
+/** Each act on one job is on record in the same step. */
+export function openJobOperator(stores: QueueStores, lists: JobLists): JobOperator {
   return {
     async retry(id, act = { by: LIBRARY }) {
       const store = storeOf(stores, id);
@@ -56,7 +50,6 @@ export function openJobOperator(
       if (outcome === "missing") throw jobNotFound();
       if (outcome === "not-failed")
         throw new HoldfastError("JOB_NOT_FAILED", "Only a failed job can be retried");
-      acted({ as: "retried", jobId: id, ...act });
     },
     async cancel(id, act = { by: LIBRARY }) {
       const store = storeOf(stores, id);
@@ -64,7 +57,6 @@ export function openJobOperator(
       if (outcome === "missing") throw jobNotFound();
       if (outcome === "ended")
         throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
-      acted({ as: outcome, jobId: id, ...act });
       return outcome;
     },
     async delete(id, by, reason) {
@@ -76,15 +68,8 @@ export function openJobOperator(
         throw new HoldfastError("JOB_NOT_ENDED", "Only a job that has ended can be deleted; cancel it first");
       if (outcome === "in-doubt")
         throw new HoldfastError("JOB_IN_DOUBT", "An effect of the job is in doubt; resolve it first");
-      acted({ as: "deleted", jobId: id, by, reason });
     },
-    async clean(query) {
-      const cleaned = await inTime(cleanJobs(stores, lists, query));
-      const { by, filter } = query;
-      if (cleaned.deleted > 0)
-        acted({ as: "deleted", by, reason: describeFilter(filter), count: cleaned.deleted });
-      return cleaned;
-    },
+    clean: (query) => inTime(cleanJobs(stores, lists, query)),
   };
 }
 

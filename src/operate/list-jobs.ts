@@ -1,3 +1,4 @@
+import type { JobOrder } from "../job/job-state.ts";
 import type { ListedJob } from "../status/job-status.ts";
 import type { JobFilter } from "./job-filter.ts";
 import type { JobLists, JobTotal } from "./job-lists.ts";
@@ -5,7 +6,9 @@ import type { JobLists, JobTotal } from "./job-lists.ts";
 export interface JobQuery extends JobFilter {
   /** 1 to 200. */
   readonly limit: number;
-  /** `nextCursor` of an earlier page. */
+  /** Within each state. @default ended and tagged jobs newest first, the others in the order in which they will run */
+  readonly order?: JobOrder | undefined;
+  /** `nextCursor` of an earlier page, with the same order. */
   readonly cursor?: string | undefined;
   /** Also counts all jobs that match. @default false */
   readonly total?: boolean | undefined;
@@ -22,16 +25,16 @@ export interface JobPage {
 }
 
 /**
- * Lists jobs: ended ones with the latest first, the others with the next to run first.
+ * Lists jobs, state by state.
  *
  * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor
  */
 export async function listJobs(
   lists: JobLists,
-  { limit, cursor, total: isCounted, ...filter }: JobQuery,
+  { limit, cursor, order, total: isCounted, ...filter }: JobQuery,
 ): Promise<JobPage> {
   const [{ found, nextCursor, scanned }, total] = await Promise.all([
-    lists.read(filter, { limit, cursor }),
+    lists.read(filter, { limit, cursor, order }),
     isCounted ? lists.count(filter) : undefined,
   ]);
   return { jobs: found, nextCursor, scanned, ...(total && { total }) };

@@ -12,7 +12,7 @@ import { connectRedis } from "../redis/connect.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createSubmitter, type Submitter } from "../submit/submitter.ts";
-import { createEvents, type RecordedAct } from "../telemetry/events.ts";
+import { createEvents } from "../telemetry/events.ts";
 import { internalApplication } from "./act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts.ts";
 import { type AuditEntry, readAuditLog } from "./audit-log.ts";
@@ -135,20 +135,16 @@ export function openOperator(
   const readStatus = openStatusReader(stores);
   const lists = openJobLists(stores, application);
   const partitions = () => stores.partitionsOf(queues);
-  const acted = (act: RecordedAct) => void events.emit("act.recorded", act);
   return {
     list: (query) => inTime(listJobs(lists, query)),
     detail: (id) => readDetail(stores, application.jobs, readStatus, id, settings.HOLDFAST_TRACE_URL),
     countEnded: (filter) => inTime(lists.count(filter, endedStates)),
-    ...openJobOperator(stores, lists, acted),
+    ...openJobOperator(stores, lists),
     failures: () => inTime(readFailureGroups(partitions())),
-    ...openDoubtOperator({ stores, queues, retentionMs: settings.HOLDFAST_RETENTION_MS, events, acted }),
+    ...openDoubtOperator({ stores, queues, retentionMs: settings.HOLDFAST_RETENTION_MS, events }),
     async acceptLoss(acceptance) {
       const all = [...partitions(), stores.of(INTERNAL_QUEUE)];
-      const accepted = (await inTime(Promise.all(all.map((store) => accept(store, acceptance))))).flat();
-      const { by, evidence: reason } = acceptance;
-      for (const queue of accepted) acted({ as: "loss-accepted", queue, by, reason });
-      return accepted;
+      return (await inTime(Promise.all(all.map((store) => accept(store, acceptance))))).flat();
     },
     async knownNames() {
       const memory = await inTime(readQueueMemory(stores.client, settings.HOLDFAST_PREFIX));
@@ -167,11 +163,10 @@ export function openOperator(
     acts: openActOperator({
       stores,
       lists,
-      acted,
       submit: (...submission) => submitAct().then((submit) => submit(...submission)),
     }),
-    queues: inTimeAll(openQueueOperator(stores, queues, acted)),
-    schedules: openScheduleOperator(stores, application.schedules, settings, acted),
+    queues: inTimeAll(openQueueOperator(stores, queues)),
+    schedules: openScheduleOperator(stores, application.schedules, settings),
     async auditTrail(limit, { jobId, queue } = {}) {
       if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
       const internal = stores.of(INTERNAL_QUEUE);

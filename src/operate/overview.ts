@@ -102,6 +102,12 @@ const redisOverviewSchema = z.object({
 });
 export type RedisOverview = Readonly<z.output<typeof redisOverviewSchema>>;
 
+const actBacklogSchema = z.object({
+  running: z.int(),
+  waiting: z.int(),
+  oldestWaitingSince: instant.nullable().meta({ description: "Since when the next one could have run." }),
+});
+
 const samplePointSchema = z.object({
   at: instant,
   submitted: z.number(),
@@ -115,6 +121,10 @@ export const overviewSchema = z.object({
   at: instant,
   types: z.array(typeOverviewSchema).meta({ description: "As the application declares them." }),
   queues: z.array(queueOverviewSchema),
+  acts: actBacklogSchema.meta({
+    description:
+      "Acts on many jobs that have not ended. They are in a queue of their own, which is no other list's.",
+  }),
   history: z
     .array(samplePointSchema)
     .meta({ description: "Rates of all queues together, the oldest first." }),

@@ -203,7 +203,7 @@ function isStuck(
 }
 
 /** @param ageMs 0 if there is none */
-function sinceOf(ageMs: number, now: number): string | null {
+export function sinceOf(ageMs: number, now: number): string | null {
   return ageMs === 0 ? null : nearestTime(now - ageMs);
 }
 

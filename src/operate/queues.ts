@@ -16,8 +16,7 @@ import {
 import type { QueueStores } from "../queue/queue-store.ts";
 import { readWholeBacklog } from "../queue/read-backlog.ts";
 import { redisNow } from "../redis/clock.ts";
-import type { RecordedAct } from "../telemetry/events.ts";
-import { type Act, appendToAuditLog, LIBRARY, storedReason } from "./audit-log.ts";
+import { type Act, LIBRARY, onRecord, storedReason } from "./audit-log.ts";
 import { pauseSchema } from "./overview.ts";
 
 const instant = z.iso.datetime();
@@ -77,11 +76,7 @@ export interface QueueOperator {
   limit(name: string, limits: WantedLimits, by: string): Promise<QueueView>;
 }
 
-export function openQueueOperator(
-  stores: QueueStores,
-  queues: readonly string[],
-  acted: (act: RecordedAct) => void,
-): QueueOperator {
+export function openQueueOperator(stores: QueueStores, queues: readonly string[]): QueueOperator {
   function partitionsOf(name: string): Partitions {
     const [first, ...others] = queues.includes(name) ? stores.partitionsOf([name]) : [];
     if (first !== undefined) return [first, ...others];
@@ -94,15 +89,14 @@ export function openQueueOperator(
     list: () => Promise.all(queues.map(show)),
     show,
     async pause(name, act) {
-      await pauseQueue(partitionsOf(name), { ...act, at: await redisNow(stores.client) });
+      const at = await redisNow(stores.client);
+      await recorded(name, { as: "paused", ...act }, (partitions) => pauseQueue(partitions, { ...act, at }));
       await addMark(stores.of(name), { kind: "paused", text: act.reason, by: act.by });
-      await record(name, { as: "paused", ...act });
       return await show(name);
     },
     async resume(name, { reason, by } = { by: LIBRARY }) {
-      await resumeQueue(partitionsOf(name));
+      await recorded(name, { as: "resumed", reason, by }, resumeQueue);
       await addMark(stores.of(name), { kind: "resumed", text: reason ?? "", by });
-      await record(name, { as: "resumed", reason, by });
       return await show(name);
     },
     async limit(name, limits, by) {
@@ -110,18 +104,21 @@ export function openQueueOperator(
       if (limits.concurrency !== undefined && limits.concurrency < partitions.length)
         throw tooFew(name, partitions.length, limits.concurrency);
       const override = await overrideOf(stores, limits, by);
-      await overrideLimits(partitions, override);
       const text = override === undefined ? "as declared" : limitsText(override);
+      await recorded(name, { as: "limited", reason: text, by }, () => overrideLimits(partitions, override));
       await addMark(stores.of(name), { kind: "limited", text, by });
-      await record(name, { as: "limited", reason: text, by });
       return await show(name);
     },
   };
 
-  async function record(name: string, { as, reason, by }: Act & { readonly as: string }): Promise<void> {
-    const [store] = partitionsOf(name);
-    await appendToAuditLog(store, { as, evidence: storedReason(store, reason), by });
-    acted({ as, queue: name, by, reason });
+  async function recorded(
+    name: string,
+    { as, reason, by }: Act & { readonly as: string },
+    act: (partitions: Partitions) => Promise<void>,
+  ): Promise<void> {
+    const partitions = partitionsOf(name);
+    const [store] = partitions;
+    await onRecord(store, { as, evidence: storedReason(store, reason), by }, () => act(partitions));
   }
 }
 

@@ -4,9 +4,10 @@ import type { QueueStores } from "../queue/queue-store.ts";
 import { CLOCK_TOLERANCE_MS, type Clock } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import type { Expectations } from "../redis/requirements.ts";
+import { readActBacklog } from "./act-backlog.ts";
 import { openCancelledCounter } from "./count-cancelled.ts";
 import type { Overview, RedisOverview, SamplePoint, WorkerOverview } from "./overview.ts";
-import { percentilesOf, type QueueReading, readQueue } from "./queue-overview.ts";
+import { percentilesOf, type QueueReading, readQueue, sinceOf } from "./queue-overview.ts";
 import { openRedisReader } from "./redis-overview.ts";
 import { openTypeReader } from "./type-overview.ts";
 
@@ -38,7 +39,9 @@ export function openOverviewReader(options: OverviewOptions): OverviewReader {
   return {
     async read() {
       const reads = queues.map((queue) => readQueue(stores.partitionsOf([queue]), countCancelled));
-      const [redis, ...readings] = await inTime(Promise.all([readRedis(), ...reads]));
+      const [redis, acts, ...readings] = await inTime(
+        Promise.all([readRedis(), readActBacklog(stores), ...reads]),
+      );
       const now = readings[0]?.now ?? Date.now();
       const types = await inTime(readTypes(stores.partitionsOf(queues), now));
       const workers = readings.flatMap((reading) => reading.workers);
@@ -47,6 +50,11 @@ export function openOverviewReader(options: OverviewOptions): OverviewReader {
         at: isoTime(now),
         types,
         queues: readings.map(({ queue }) => queue),
+        acts: {
+          running: acts.running,
+          waiting: acts.waiting,
+          oldestWaitingSince: sinceOf(acts.oldestWaitingMs, now),
+        },
         history: history.add(now, readings),
         timeToStart: percentilesOf(readings.flatMap(({ startMs }) => startMs)),
         runTime: percentilesOf(readings.flatMap(({ runMs }) => runMs)),

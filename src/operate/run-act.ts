@@ -128,7 +128,7 @@ class ActRun {
       limit,
       cursor: cursor ?? undefined,
       states,
-      oldestFirst: act === "retry",
+      order: act === "retry" ? "oldest" : undefined,
     });
     const jobs = await readMatching(stores, act, found.found);
     const wanted = jobs.filter((job) => !isLeftAlone(act, this.#filter, job));

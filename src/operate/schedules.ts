@@ -6,8 +6,8 @@ import { suggestion } from "../lib/did-you-mean.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { openScheduleReader, readSchedule, type ScheduleStatus } from "../schedule/schedule-status.ts";
-import type { RecordedAct } from "../telemetry/events.ts";
-import { type Act, appendToAuditLog, LIBRARY, storedReason } from "./audit-log.ts";
+import type { Receipt } from "../submit/submitter.ts";
+import { type Act, appendToAuditLog, LIBRARY, onRecord, storedReason } from "./audit-log.ts";
 
 /** An operator's hand on schedules. Each call fails with `SCHEDULE_NOT_FOUND` for one that the application does not have. */
 export interface ScheduleOperator {
@@ -18,8 +18,8 @@ export interface ScheduleOperator {
    */
   pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<ScheduleStatus>;
   resume(name: string, act?: Act): Promise<ScheduleStatus>;
-  /** Writes down that a schedule's job was run out of turn. */
-  recordRun(name: string, jobId: string, act: Act): Promise<void>;
+  /** Runs a schedule's job out of turn, on record before and after it. */
+  recordRun(name: string, act: Act, run: () => Promise<Receipt>): Promise<Receipt>;
 }
 
 /** How many of the next ticks an answer has. */
@@ -29,9 +29,9 @@ export function openScheduleOperator(
   stores: QueueStores,
   schedules: readonly Schedule[],
   settings: Settings,
-  acted: (act: RecordedAct) => void,
 ): ScheduleOperator {
   const reader = openScheduleReader(stores, settings);
+  const store = stores.of(INTERNAL_QUEUE);
 
   function find(name: string): Schedule {
     const schedule = schedules.find((candidate) => candidate.name === name);
@@ -44,14 +44,16 @@ export function openScheduleOperator(
   }
 
   async function pause(schedule: Schedule, act: Act & { readonly reason: string }): Promise<ScheduleStatus> {
-    await reader.pauses.pause(schedule.name, act);
-    await record(schedule.name, { as: "schedule-paused", ...act });
+    await onRecord(store, entryOf(schedule.name, { as: "schedule-paused", ...act }), () =>
+      reader.pauses.pause(schedule.name, act),
+    );
     return await readSchedule(reader, schedule, NEXT_SHOWN);
   }
 
   async function resume(schedule: Schedule, act: Act): Promise<ScheduleStatus> {
-    await reader.pauses.resume(schedule.name);
-    await record(schedule.name, { as: "schedule-resumed", ...act });
+    await onRecord(store, entryOf(schedule.name, { as: "schedule-resumed", ...act }), () =>
+      reader.pauses.resume(schedule.name),
+    );
     return await readSchedule(reader, schedule, NEXT_SHOWN);
   }
 
@@ -59,16 +61,19 @@ export function openScheduleOperator(
   return {
     pause: async (name, act) => await inTime(pause(find(name), act)),
     resume: async (name, act = { by: LIBRARY }) => await inTime(resume(find(name), act)),
-    recordRun: (name, jobId, act) => inTime(record(name, { as: "schedule-run", job: jobId, ...act })),
+    async recordRun(name, act, run) {
+      await appendToAuditLog(store, entryOf(name, { as: "schedule-run-started", ...act }));
+      const receipt = await run();
+      if (!receipt.duplicate)
+        await appendToAuditLog(store, entryOf(name, { as: "schedule-run", job: receipt.id, ...act }));
+      return receipt;
+    },
   };
 
-  async function record(
+  function entryOf(
     schedule: string,
     { reason, ...act }: Act & { readonly as: string; readonly job?: string },
-  ): Promise<void> {
-    const store = stores.of(INTERNAL_QUEUE);
-    await appendToAuditLog(store, { ...act, schedule, evidence: storedReason(store, reason) });
-    const { job, as, by } = act;
-    acted({ as, schedule, by, reason, ...(job !== undefined && { jobId: job }) });
+  ) {
+    return { ...act, schedule, evidence: storedReason(store, reason) };
   }
 }

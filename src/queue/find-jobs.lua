@@ -3,14 +3,14 @@
   after jobs have left the list. Entries of an index whose jobs are gone are removed.
 
   KEYS[1] the list, sorted set or index; the jobs share its slot
-  ARGV[1] "list" (read from its tail), "ascending", "descending" or "index" (descending, entries can outlive their jobs); of the set of those
-    that wait for children, "held": those that are held in lanes, or "parents": the others
+  ARGV[1] "list" (read from its tail), "head" (of a list), "ascending", "descending", "index" (descending, entries can outlive their jobs) or
+    "index-ascending"; of the set of those that wait for children, "held": those that are held in lanes, or "parents": the others
   ARGV[2] how many entries precede the slice   ARGV[3] the id where it begins: of a list the first to read, otherwise the last
     that was read; empty at the beginning   ARGV[4] that id's score then
   ARGV[5] how many to read at most   ARGV[6] how many may match at most
   ARGV[7] what all keys of the queue begin with
   ARGV[8] the filter as JSON: scoreFrom, scoreTo (of the entries), type, code, others (all codes but `code`, where a reason with none
-    of them counts as `code`), errorText (in lower case), messagePattern with codes (all of ours), from, to, endedFrom, endedTo, states; each may be absent
+    of them counts as `code`), errorText (in lower case), messagePattern with codes (all of ours), keyPart (as JSON has it), from, to, endedFrom, endedTo, states; each may be absent
 
   Returns how many were read, whether the list ends here (1 or 0), how many entries precede the next slice, ARGV[3] and ARGV[4] of it,
   then the ids that match
@@ -19,7 +19,8 @@ local kind, offset, anchor, anchorScore = ARGV[1], tonumber(ARGV[2]), ARGV[3], t
 local readMax, matchMax, prefix = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local filter = cjson.decode(ARGV[8])
 local isFiltered = next(filter) ~= nil
-local isAscending = kind == "ascending" or kind == "held" or kind == "parents"
+local isIndex = kind == "index" or kind == "index-ascending"
+local isAscending = kind == "ascending" or kind == "index-ascending" or kind == "held" or kind == "parents"
 local RANGE = isAscending and "ZRANGE" or "ZREVRANGE"
 -- How far a list's next job is searched at once: as many as one act on a slice removes, twice.
 local WINDOW = 1000
@@ -63,6 +64,15 @@ local function firstFromTail()
   return KEYS[1] == prefix .. "active" and last or 0
 end
 
+-- Any number may have joined before the anchor.
+local function firstFromHead()
+  if anchor == "" then return 0 end
+  local position = redis.call("LPOS", KEYS[1], anchor)
+  if position then return position end
+  -- Workers take from the tail: what is behind a waiting job has left before it.
+  return KEYS[1] == prefix .. "active" and offset or redis.call("LLEN", KEYS[1])
+end
+
 -- Returns ids and scores, and whether there is nothing behind them.
 local function sortedSlice(first)
   local ids, scores = {}, {}
@@ -79,6 +89,11 @@ local function sortedSlice(first)
 end
 
 -- One more than is read: where the next slice begins.
+local function headSlice(first)
+  local ids = redis.call("LRANGE", KEYS[1], first, first + readMax)
+  return ids, {}, #ids <= readMax
+end
+
 local function listSlice(first)
   local ids, reversed = redis.call("LRANGE", KEYS[1], -(first + readMax + 1), -(first + 1)), {}
   for at = #ids, 1, -1 do reversed[#reversed + 1] = ids[at] end
@@ -114,6 +129,13 @@ local function hasError(id)
   return isEncrypted(message) or string.find(string.lower(message), filter.errorText, 1, true) ~= nil
 end
 
+-- A submission begins with its key. One that is encrypted, and what its payload has of the same text, is looked at again.
+local function hasKeyPart(id)
+  local data = field(id, "data")
+  if not data then return false end
+  return string.sub(data, 1, 1) ~= "{" or string.find(data, filter.keyPart, 1, true) ~= nil
+end
+
 local function isWithin(id, name, from, to)
   if not from and not to then return true end
   local at = tonumber(field(id, name)) or 0
@@ -134,18 +156,20 @@ local function matches(id)
   return (not filter.code and not filter.errorText and not filter.messagePattern or hasError(id)) and
     (not filter.type or field(id, "name") == filter.type) and
     isWithin(id, "timestamp", filter.from, filter.to) and
-    isWithin(id, "finishedOn", filter.endedFrom, filter.endedTo) and isInState(id)
+    isWithin(id, "finishedOn", filter.endedFrom, filter.endedTo) and isInState(id) and
+    (not filter.keyPart or hasKeyPart(id))
 end
 
 local function isGone(id)
-  if kind ~= "index" or jobExists(prefix, id) then return false end
+  if not isIndex or jobExists(prefix, id) then return false end
   redis.call("ZREM", KEYS[1], id)
   return true
 end
 
-local isList = kind == "list"
-local first = isList and firstFromTail() or firstRank()
-local ids, scores, isEnd = (isList and listSlice or sortedSlice)(first)
+local isList = kind == "list" or kind == "head"
+local first = kind == "list" and firstFromTail() or kind == "head" and firstFromHead() or firstRank()
+local slices = { list = listSlice, head = headSlice }
+local ids, scores, isEnd = (slices[kind] or sortedSlice)(first)
 local count = math.min(#ids, readMax)
 local found = { 0, isEnd and 1 or 0, first, anchor, ARGV[4] }
 for read = 1, count do

@@ -1,5 +1,5 @@
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
-import { type JobState, jobStates } from "../job/job-state.ts";
+import { type JobOrder, type JobState, jobStates } from "../job/job-state.ts";
 import { loadScript } from "../redis/script.ts";
 import { jobStateLua, messagePatternLua } from "./includes.ts";
 import { codesForLua } from "./message-pattern.ts";
@@ -14,6 +14,8 @@ export interface StoredFilter {
   readonly errorText?: string | undefined;
   /** The pattern of the failure's message. */
   readonly messagePattern?: string | undefined;
+  /** A part of the idempotency key. */
+  readonly keyPart?: string | undefined;
   /** Submitted at or after this, in milliseconds since 1970. */
   readonly from?: number | undefined;
   /** Submitted before this. */
@@ -40,6 +42,8 @@ export const stateLists: readonly StateList[] = jobStates.flatMap((state) =>
 export interface JobList {
   readonly queue: string;
   readonly of: { readonly list: StateList } | { readonly tag: string; readonly states: readonly JobState[] };
+  /** @default ended and tagged jobs newest first, the others in the order in which they will run */
+  readonly order?: JobOrder | undefined;
 }
 
 /** Where a slice begins. */
@@ -66,8 +70,8 @@ const script = loadScript(import.meta.url, "find-jobs.lua", jobStateLua, message
 
 /** With a filter, this many occupy Redis for about 2 ms on a busy machine. */
 export const SLICE = 500;
-/** To find a message's pattern takes as long as the rest together. */
-const PATTERN_SLICE = 200;
+/** To find a message's pattern, or to search a submission, takes as long as the rest together. */
+const SLOW_SLICE = 200;
 
 const lists: ReadonlySet<StateList> = new Set(["waiting", "active"]);
 const newestFirst: ReadonlySet<StateList> = new Set(["completed", "failed"]);
@@ -78,22 +82,20 @@ const UNNAMED: ErrorCode = "HANDLER_FAILED";
  * Searches one slice of a list for jobs that match, inside Redis.
  *
  * @param limit how many may match at most
- * @param oldestFirst reads ended jobs in the order in which they ended
  */
 export async function findJobs(
   { client, keys }: QueueStore,
-  { of }: JobList,
+  { of, order }: JobList,
   { offset, anchor, score }: ListPosition,
   filter: StoredFilter,
   limit: number,
-  oldestFirst = false,
 ): Promise<FoundJobs> {
   const key = "tag" in of ? keys.tag(of.tag) : keys[of.list];
-  const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.list, filter);
+  const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.list, filter, order);
   const isFiltered = "tag" in of || Object.values(wanted).some((value) => value !== undefined);
   const most = Math.min(limit, SLICE);
-  const slice = filter.messagePattern === undefined ? SLICE : PATTERN_SLICE;
-  const args = [kindOf(of, oldestFirst), offset, anchor, score, isFiltered ? slice : most, most];
+  const slice = filter.messagePattern === undefined && filter.keyPart === undefined ? SLICE : SLOW_SLICE;
+  const args = [kindOf(of, order), offset, anchor, score, isFiltered ? slice : most, most];
   const reply = await script.run(client, [key], [...args, keys.start, JSON.stringify(wanted)]);
   const [scanned, end, nextOffset, nextAnchor, nextScore, ...ids] = reply as [
     number,
@@ -114,15 +116,23 @@ export async function countJobs({ client, keys }: QueueStore, list: StateList): 
   return await client.zcount(keys[list], list === "waiting-children" ? 0 : "-inf", "+inf");
 }
 
-function kindOf(
-  of: JobList["of"],
-  oldestFirst: boolean,
-): "list" | "ascending" | "descending" | "index" | "held" | "parents" {
-  if ("tag" in of) return "index";
+type ListKind =
+  | "list"
+  | "head"
+  | "ascending"
+  | "descending"
+  | "index"
+  | "index-ascending"
+  | "held"
+  | "parents";
+
+function kindOf(of: JobList["of"], order: JobOrder | undefined): ListKind {
+  if ("tag" in of) return order === "oldest" ? "index-ascending" : "index";
+  if (newestFirst.has(of.list)) return order === "oldest" ? "ascending" : "descending";
+  if (order === "newest") return lists.has(of.list) ? "head" : "descending";
   if (of.list === "held") return "held";
   if (of.list === "waiting-children") return "parents";
-  if (lists.has(of.list)) return "list";
-  return newestFirst.has(of.list) && !oldestFirst ? "descending" : "ascending";
+  return lists.has(of.list) ? "list" : "ascending";
 }
 
 /** Tags are scored by submission. */
@@ -139,14 +149,26 @@ function taggedFilter(states: readonly JobState[], { from, to, ...filter }: Stor
 }
 
 /** Ended jobs are scored by their end. */
-function stateFilter(list: StateList, { endedFrom, endedTo, ...filter }: StoredFilter) {
-  const ended = newestFirst.has(list) ? { scoreFrom: endedFrom, scoreTo: endedTo } : {};
-  return { ...errorFilter(filter), from: filter.from, to: filter.to, ...ended };
+function stateFilter(
+  list: StateList,
+  { endedFrom, endedTo, ...filter }: StoredFilter,
+  order: JobOrder | undefined,
+) {
+  const scores = newestFirst.has(list) ? { scoreFrom: endedFrom, scoreTo: endedTo } : halfOf(list, order);
+  return { ...errorFilter(filter), from: filter.from, to: filter.to, ...scores };
 }
 
-function errorFilter({ type, code, errorText, messagePattern }: StoredFilter) {
+/** Held jobs and parents share a set: read backwards, the scores are below 0 of the former, and not of the latter. */
+function halfOf(list: StateList, order: JobOrder | undefined) {
+  if (order !== "newest") return {};
+  if (list === "held") return { scoreTo: 0 };
+  return list === "waiting-children" ? { scoreFrom: 0 } : {};
+}
+
+function errorFilter({ type, code, errorText, messagePattern, keyPart }: StoredFilter) {
   return {
     type,
+    keyPart: keyPart === undefined ? undefined : JSON.stringify(keyPart).slice(1, -1),
     code,
     others: code === UNNAMED ? otherCodes(code) : undefined,
     // Redis knows the cases of these letters alone.

@@ -69,6 +69,10 @@ function ownKeys(key: KeyOf) {
     doubts: key("doubts"),
     /** Who resolved which doubt, when, and on what evidence. */
     audit: key("audit"),
+    /** The entry that an API logged last. */
+    auditLogged: key("audit:logged"),
+    /** The API keys that were configured last, as JSON; of Holdfast's own queue. */
+    apiKeys: key("api-keys"),
     /** The latest heartbeat of each worker. */
     workers: key("workers"),
     workersSeen: key("workers:seen"),

@@ -1,11 +1,10 @@
-import { dedupKeyOf } from "../job/dedup-key.ts";
-import { type Schedule, tickKey } from "../job/define-schedule.ts";
+import type { Schedule } from "../job/define-schedule.ts";
 import { redisNow } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
-import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { pauseAt } from "./pauses.ts";
 import type { ScheduleReader } from "./schedule-status.ts";
+import { openTickJobs } from "./tick-jobs.ts";
 
 /** Finds ticks that were due and that no scheduler enqueued. */
 export interface MissedTicks {
@@ -20,28 +19,15 @@ export interface MissedTicks {
 const GRACE_MS = 60_000;
 /** How many of the latest ticks are looked at. */
 const LOOKED_AT = 11;
-/** Whether a schedule ever ran is asked of fewer and fewer ticks, back to this one. */
-const LOOKED_BACK = 1_024;
 
 /** As long as all is well, it costs one GET for each schedule. */
 export function openMissedTicks(
   reader: Pick<ScheduleReader, "stores" | "pauses" | "overlaps" | "retentionMs">,
 ): MissedTicks {
   const { stores, pauses, overlaps, retentionMs } = reader;
-  const hasRun = new Map<string, boolean>();
-
-  async function isEnqueued(schedule: Schedule, at: number): Promise<boolean> {
-    const { job } = schedule;
-    return (await findDedupKeyHolder(stores, dedupKeyOf(job.type, tickKey(schedule, at)), job)) !== null;
-  }
-
+  const { isEnqueued, ranBefore } = openTickJobs(stores, retentionMs);
   /** Newer processes do not know it from what they saw. */
-  async function everRan(schedule: Schedule, before: number): Promise<boolean> {
-    const earlier = schedule.timetable.latest(LOOKED_BACK, before).filter((at) => at > before - retentionMs);
-    for (let index = LOOKED_AT; index < earlier.length; index *= 2)
-      if (await isEnqueued(schedule, earlier[index] ?? 0)) return true;
-    return false;
-  }
+  const hasRun = new Map<string, boolean>();
 
   /** The ticks since the latest that was enqueued. */
   async function latestAbsent(schedule: Schedule, [latest, ...others]: readonly number[]): Promise<number[]> {
@@ -57,7 +43,8 @@ export function openMissedTicks(
     const absent = await latestAbsent(schedule, due);
     if (absent.length < due.length) hasRun.set(schedule.name, true);
     if (absent.length === 0) return [];
-    if (!hasRun.has(schedule.name)) hasRun.set(schedule.name, await everRan(schedule, until));
+    if (!hasRun.has(schedule.name))
+      hasRun.set(schedule.name, await ranBefore(schedule, absent.at(-1) ?? until, now));
     if (!hasRun.get(schedule.name)) return [];
     const [paused, overlapOf] = await Promise.all([pauses.of(schedule.name), overlaps.explain(schedule)]);
     return absent.filter((at) => pauseAt(paused, at) === undefined && overlapOf(at) === undefined);

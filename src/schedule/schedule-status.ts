@@ -13,6 +13,7 @@ import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
 import { openStatusReader, type ReadStatus } from "../status/read-status.ts";
 import { type OverlapExplanation, type Overlaps, openOverlaps } from "./overlap.ts";
 import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
+import { openTickJobs, type TickJobs } from "./tick-jobs.ts";
 
 const instant = z.iso.datetime();
 
@@ -20,6 +21,10 @@ const instant = z.iso.datetime();
 export const pastTickSchema = z.object({
   at: instant,
   jobId: z.string().nullable().meta({ description: "Null when the tick was not enqueued." }),
+  isBeforeFirst: z.boolean().meta({
+    description:
+      "No tick up to this one has a job, as far as is known: the schedule may be younger, or Redis may have forgotten.",
+  }),
   state: z.enum(jobStates).nullable().meta({ description: "Null when there is no job, or no longer." }),
   overlap: z
     .string()
@@ -55,7 +60,7 @@ export type TickExplanation =
       readonly state: string | null;
       readonly lateMs: number;
     }
-  | { readonly kind: "forgotten" | "skipped" | "awaited"; readonly why: string };
+  | { readonly kind: "forgotten" | "before-first" | "skipped" | "awaited"; readonly why: string };
 
 export interface ScheduleReader {
   readonly stores: QueueStores;
@@ -63,6 +68,7 @@ export interface ScheduleReader {
   readonly retentionMs: number;
   readonly pauses: SchedulePauses;
   readonly overlaps: Pick<Overlaps, "explain">;
+  readonly ticks: TickJobs;
 }
 
 export function openScheduleReader(
@@ -71,7 +77,8 @@ export function openScheduleReader(
 ): ScheduleReader {
   const pauses = openSchedulePauses(stores, prefix, retentionMs);
   const overlaps = openOverlaps(stores, prefix, retentionMs);
-  return { stores, retentionMs, pauses, overlaps, readStatus: openStatusReader(stores) };
+  const ticks = openTickJobs(stores, retentionMs);
+  return { stores, retentionMs, pauses, overlaps, ticks, readStatus: openStatusReader(stores) };
 }
 
 /** A tick that was enqueued later than this was caught up. */
@@ -96,7 +103,7 @@ export async function readSchedule(
     overlap,
     next: upcoming(schedule, now, next),
     paused: pause === undefined ? null : { reason: pause.reason, by: pause.by, since: isoTime(pause.since) },
-    last: last === undefined ? null : await openTickReader(reader, schedule).then((read) => read(last)),
+    last: (await readTicks(reader, schedule, last === undefined ? [] : [last], now))[0] ?? null,
   };
 }
 
@@ -107,8 +114,7 @@ export async function readPastTicks(
   limit: number,
 ): Promise<PastTick[]> {
   const now = await inTime(redisNow(reader.stores.client));
-  const read = await openTickReader(reader, schedule);
-  return await Promise.all(schedule.timetable.latest(limit, now).map((at) => read(at)));
+  return await readTicks(reader, schedule, schedule.timetable.latest(limit, now), now);
 }
 
 /** @param at milliseconds since 1970 */
@@ -145,7 +151,30 @@ async function explainNoJob(
     return { kind: "skipped", why: `the schedule was ${pauseText(pause)}` };
   const overlap = (await reader.overlaps.explain(schedule))(at);
   if (overlap !== undefined) return { kind: overlap.isQueued ? "awaited" : "skipped", why: overlap.why };
-  return explainAbsence(reader, schedule, at, now);
+  const explanation = explainAbsence(reader, schedule, at, now);
+  if (explanation.kind !== "not-run") return explanation;
+  return (await isBeforeFirst(reader, schedule, at, now))
+    ? { kind: "before-first", why: BEFORE_FIRST }
+    : { kind: "skipped", why: explanation.why };
+}
+
+const BEFORE_FIRST = "the schedule was not there yet, or no scheduler was";
+
+/** Whether the schedule has run since, and never before, as far as is known. */
+async function isBeforeFirst(
+  { ticks }: ScheduleReader,
+  schedule: Schedule,
+  at: number,
+  now: number,
+): Promise<boolean> {
+  if (await ticks.ranBefore(schedule, at, now)) return false;
+  return await ticks.ranBefore(schedule, now + 1, now);
+}
+
+/** No scheduler was there for it. */
+interface NotRun {
+  readonly kind: "not-run";
+  readonly why: string;
 }
 
 function explainAbsence(
@@ -153,7 +182,7 @@ function explainAbsence(
   { catchUp: { mode, max, windowMs }, timetable }: Schedule,
   at: number,
   now: number,
-): TickExplanation {
+): TickExplanation | NotRun {
   if (at > now) return { kind: "not-due", inMs: Math.round(at - now) };
   const ageMs = now - at;
   if (ageMs > retentionMs)
@@ -162,9 +191,10 @@ function explainAbsence(
       why: `it is longer ago than keys are remembered (${exactDurationText(retentionMs)})`,
     };
   const skipped = (why: string): TickExplanation => ({ kind: "skipped", why });
-  if (mode === "none") return skipped("no scheduler submitted it in time, and catch-up is none");
+  const notRun = (why: string): NotRun => ({ kind: "not-run", why });
+  if (mode === "none") return notRun("no scheduler submitted it in time, and catch-up is none");
   if (ageMs > windowMs)
-    return skipped(`no scheduler ran within the catch-up window of ${exactDurationText(windowMs)}`);
+    return notRun(`no scheduler ran within the catch-up window of ${exactDurationText(windowMs)}`);
   const kept = mode === "all" ? max : 1;
   if (!timetable.latest(kept, now).includes(at))
     return skipped(`catch-up runs only the latest ${kept}, and later ones were due`);
@@ -186,17 +216,32 @@ export function describeExplanation(explanation: TickExplanation): string {
       return `skipped: ${explanation.why}`;
     case "awaited":
       return `not enqueued yet: ${explanation.why}`;
+    case "before-first":
+      return `before the schedule's first known job: ${explanation.why}`;
     case "forgotten":
       return `unknown: ${explanation.why}`;
   }
 }
 
-async function openTickReader(reader: ScheduleReader, schedule: Schedule) {
+/** @param instants the latest first */
+async function readTicks(
+  reader: ScheduleReader,
+  schedule: Schedule,
+  instants: readonly number[],
+  now: number,
+): Promise<PastTick[]> {
   const explain = await reader.overlaps.explain(schedule);
-  return async (at: number): Promise<PastTick> => {
-    const job = await readTickJob(reader, schedule, at);
-    return { at: isoTime(at), ...job, overlap: job.jobId === null ? overlapText(explain(at)) : null };
-  };
+  const found = await Promise.all(
+    instants.map(async (at) => {
+      const job = await readTickJob(reader, schedule, at);
+      return { at: isoTime(at), ...job, overlap: job.jobId === null ? overlapText(explain(at)) : null };
+    }),
+  );
+  const first = found.findLastIndex(({ jobId, overlap }) => jobId !== null || overlap !== null);
+  const oldest = instants.at(-1);
+  const isAsked = first < found.length - 1 && oldest !== undefined;
+  const ranEarlier = isAsked && (await inTime(reader.ticks.ranBefore(schedule, oldest, now)));
+  return found.map((tick, index) => ({ ...tick, isBeforeFirst: isAsked && !ranEarlier && index > first }));
 }
 
 function overlapText(explanation: OverlapExplanation | undefined): string | null {

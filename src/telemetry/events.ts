@@ -32,21 +32,6 @@ export interface TickEvent {
   readonly tick: string;
 }
 
-/** What a person, or a program on their behalf, did through this process. */
-export interface RecordedAct {
-  /** As in the audit log, such as `cancelled` or `paused`. */
-  readonly as: string;
-  readonly by: string;
-  /** Why, or how they know; quotes what they wrote. */
-  readonly reason?: string | undefined;
-  readonly jobId?: string;
-  readonly effect?: string;
-  readonly queue?: string;
-  readonly schedule?: string;
-  /** How many it is about, where it is about many. */
-  readonly count?: number;
-}
-
 /** An effect by its job's type and its declared name. */
 type EffectEvent = [type: string, effect: string];
 
@@ -77,8 +62,6 @@ export interface EventMap {
   "tick.missed": [tick: TickEvent & { readonly why: string }];
   /** The tick's job cannot be submitted. */
   "tick.failed": [tick: TickEvent, error: unknown];
-  /** After it is done and in the audit log. */
-  "act.recorded": [act: RecordedAct];
 }
 
 export type EffectEventName = Extract<keyof EventMap, `effect.${string}`>;

@@ -28,8 +28,3 @@ export function logTicks(events: Events, log: Logger): void {
     if (code !== "CLOCK_WRONG") log.warn({ ...tick, code }, message);
   });
 }
-
-/** For those who keep the log longer than Redis keeps the audit log. */
-export function logAudit(events: Events, log: Logger): void {
-  events.on("act.recorded", (act) => log.info(act, "audit"));
-}

@@ -1,8 +1,15 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createOperator } from "holdfast";
+import { startApi } from "holdfast/server";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { INTERNAL_QUEUE } from "../../src/job/internal-queue.ts";
+import type { Logger } from "../../src/lib/logger.ts";
+import { onRecord } from "../../src/operate/audit-log.ts";
 import { application } from "../support/application.ts";
 import { call, get } from "../support/http.ts";
-import { createService } from "../support/service.ts";
+import { plainStores } from "../support/queue-stores.ts";
+import { createService, type testEnvironment } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const digest = (token: string) => createHash("sha256").update(token).digest("hex");
 
@@ -51,5 +58,100 @@ describe("an API with keys", () => {
     for (const path of ["/health/live", "/health/ready", "/openapi.json"]) {
       expect(await get(root + path)).toMatchObject({ status: 200 });
     }
+  });
+});
+
+describe("what is on record", () => {
+  /** An API and the audit entries that it logs. */
+  async function loggingApi(env: ReturnType<typeof testEnvironment>, keys: string) {
+    const entries: Record<string, unknown>[] = [];
+    const logger: Logger = {
+      info: (...[fields, message]: unknown[]) => {
+        if (message === "audit") entries.push(fields as Record<string, unknown>);
+      },
+      debug: () => {},
+      warn: () => {},
+      error: () => {},
+      fatal: () => {},
+      child: () => logger,
+    };
+    const api = await startApi(application, { ...env, HOLDFAST_API_KEYS: keys }, { logger });
+    onTestFinished(() => api.stop());
+    return { entries, api };
+  }
+
+  async function openRecord() {
+    const { env, connect } = createService(application);
+    const operator = await createOperator(application, env);
+    onTestFinished(() => operator.stop());
+    return { env, operator, store: plainStores(connect(), env.HOLDFAST_PREFIX) };
+  }
+
+  it("has each change of the API keys once, by name, and nothing to sign in with", async () => {
+    const { env, operator, store } = await openRecord();
+    const sets = [
+      `shop:submit:${digest("1")},ops:read:${digest("2")}`,
+      // In another order.
+      `ops:read:${digest("2")},shop:submit:${digest("1")}`,
+      `shop:submit:${digest("1")},shop:submit:${digest("3")},ops:read+operate:${digest("2")}`,
+      `ops:read+operate:${digest("2")}`,
+      "",
+    ];
+    for (const keys of sets)
+      await Promise.all([loggingApi(env, keys), loggingApi(env, keys), loggingApi(env, keys)]);
+
+    const entries = await operator.auditTrail(10);
+    expect(entries.map(({ as, evidence }) => [as, evidence]).reverse()).toEqual([
+      ["keys-changed", "added ops (read); added shop (submit)"],
+      ["keys-changed", "changed ops: its scopes, from read to operate+read; changed shop: its key"],
+      ["keys-changed", "removed shop (submit)"],
+      ["keys-changed", "removed ops (operate+read)"],
+    ]);
+    expect(entries[0]?.by).toMatch(/^.+@.+$/);
+    const { client, keys } = store.of(INTERNAL_QUEUE);
+    const stored = JSON.stringify([
+      await client.get(keys.apiKeys),
+      await client.xrange(keys.audit, "-", "+"),
+    ]);
+    for (const key of ["1", "2", "3"]) expect(stored).not.toContain(digest(key).slice(0, 8));
+  });
+
+  it("is logged by one of the APIs, whoever did it", async () => {
+    const { env, operator } = await openRecord();
+    const keys = `ops:read:${digest("2")}`;
+    const apis = await Promise.all([loggingApi(env, keys), loggingApi(env, keys)]);
+    await operator.queues.pause("default", { reason: "a look", by: "ann@build-1" });
+    await operator.queues.resume("default");
+    const logged = () => apis.flatMap(({ entries }) => entries);
+    await until("all are logged", () => logged().length >= 3);
+    for (const { api } of apis) await api.stop();
+    expect(logged()).toHaveLength(3);
+    expect(logged()).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ as: "keys-changed", evidence: "added ops (read)" }),
+        {
+          at: expect.any(String),
+          as: "paused",
+          by: "ann@build-1",
+          evidence: "a look",
+          queue: "default",
+        },
+        expect.objectContaining({ as: "resumed", by: "createOperator()" }),
+      ]),
+    );
+  });
+
+  it("is there before the act, and says if that failed", async () => {
+    const { operator, store } = await openRecord();
+    const act = async () => {
+      expect(await operator.auditTrail(9)).toMatchObject([{ as: "paused" }]);
+      throw new Error("gone");
+    };
+    const entry = { as: "paused", evidence: "a look", by: "ann@build-1" };
+    await expect(onRecord(store.of("default"), entry, act)).rejects.toThrow("gone");
+    expect(await operator.auditTrail(9)).toMatchObject([
+      { as: "paused-failed", evidence: "a look", by: "ann@build-1" },
+      { as: "paused", evidence: "a look" },
+    ]);
   });
 });

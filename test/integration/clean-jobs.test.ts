@@ -128,10 +128,14 @@ describe("a deleted job", () => {
 
   it("can be deleted over HTTP, once", async () => {
     const id = await ended("http", "complete");
-    expect(await call(`${url}/jobs/${id}`, "DELETE")).toMatchObject({
+    const why = `?reason=${encodeURIComponent("asked to by the customer")}`;
+    expect(await call(`${url}/jobs/${id}${why}`, "DELETE")).toMatchObject({
       status: 200,
       body: { id, outcome: "deleted" },
     });
+    const [entry] = await operator.auditTrail(1);
+    expect(entry).toMatchObject({ as: "deleted", jobId: id, evidence: "asked to by the customer" });
+    expect(await call(`${url}/jobs/${id}?why=x`, "DELETE")).toMatchObject({ status: 400 });
     expect(await call(`${url}/jobs/${id}`, "DELETE")).toMatchObject({ status: 404 });
   });
 });
@@ -155,12 +159,17 @@ describe("holdfast jobs clean", withProcesses, () => {
     );
     expect(await redis.zcard(`${start}failed`)).toBe(before);
 
-    const cleaned = await run(["jobs", "clean", ...filter, "--yes"], service.env);
+    const cleaned = await run(
+      ["jobs", "clean", ...filter, "--reason", "Redis is full", "--yes"],
+      service.env,
+    );
     expect(cleaned.stdout).toContain("50 deleted");
     expect(await redis.zcard(`${start}failed`)).toBe(before - 50);
     const [entry] = await operator.auditTrail(1);
     expect(entry).toMatchObject({ as: "deleted", jobId: "" });
-    expect(entry?.evidence).toContain("50 jobs deleted: jobs that failed with PERMANENT_FAILURE");
+    expect(entry?.evidence).toMatch(
+      /50 jobs deleted: jobs that failed with PERMANENT_FAILURE.*: Redis is full$/,
+    );
     expect((await run(["jobs", "clean", ...filter, "--yes"], service.env)).stdout).toMatch(/^0 of the jobs/);
   });
 

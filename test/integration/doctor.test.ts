@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { readSettings } from "../../src/config/settings.ts";
+import { INTERNAL_QUEUE } from "../../src/job/internal-queue.ts";
 import { diagnose } from "../../src/operate/doctor.ts";
 import type { Finding } from "../../src/operate/finding.ts";
 import { createOperator } from "../../src/operate/operator.ts";
+import { queueKey } from "../../src/queue/queue-keys.ts";
 import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { reachRedis } from "../../src/redis/connect.ts";
 import { application, echo } from "../support/application.ts";
@@ -11,6 +13,7 @@ import { get } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { createService, testEnvironment, untilState, type Variables } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 let server: RedisServer;
 
@@ -125,6 +128,30 @@ describe("holdfast doctor", withProcesses, () => {
     );
   });
 
+  it("can be made room in while it is full, which is on record", async () => {
+    const env = environment();
+    const service = createService(application, env);
+    const producer = await service.createProducer();
+    const operator = await createOperator(application, env);
+    const { id } = await producer.submit(echo, 1, { idempotencyKey: "in the way" });
+    await operator.cancel(id);
+    await configure("maxmemory", "1");
+    await expect(producer.submit(echo, 1, { idempotencyKey: "more" })).rejects.toMatchObject({
+      code: "STORE_FULL",
+    });
+    const clean = {
+      filter: { endedTo: Date.now() + 60_000 },
+      limit: 9,
+      by: "ann@build-1",
+      reason: "it is full",
+    };
+    expect(await operator.clean(clean)).toMatchObject({ deleted: 1 });
+    expect(await operator.auditTrail(1)).toMatchObject([
+      { as: "deleted", count: 1, evidence: expect.stringMatching(/: it is full$/) },
+    ]);
+    await operator.stop();
+  });
+
   it("detects jobs that wait without a worker, and doubts that wait for a person", async () => {
     const env = environment({ HOLDFAST_STOP_GRACE_MS: "500" });
     const service = createService(application, env);
@@ -148,6 +175,30 @@ describe("holdfast doctor", withProcesses, () => {
         found: "1 alive, 0 jobs waiting",
       }),
     );
+  });
+
+  it("detects acts on many jobs that no worker starts, which no queue shows", async () => {
+    const env = environment();
+    const service = createService(application, env);
+    const operator = await createOperator(application, env);
+    const act = { act: "cancel", filter: { type: "echo" }, reason: "a look" } as const;
+    const { id } = await operator.acts.start(act, "ann@build-1");
+    await operator.stop();
+    const acts = async () => (await findingsOf(env)).filter(({ name }) => name === "acts on many jobs");
+    expect(await acts()).toMatchObject([{ verdict: "ok", found: "0 running, 1 waiting" }]);
+    const redis = service.connect();
+    const job = queueKey(env.HOLDFAST_PREFIX, INTERNAL_QUEUE, id);
+    await redis.hset(job, "timestamp", Date.now() - 120_000);
+    expect(await acts()).toMatchObject([
+      { verdict: "bad", found: expect.stringMatching(/^0 running, 1 waiting, the next one for 2 min/) },
+    ]);
+    const { stdout } = await run(["overview", "--json"], env);
+    expect(JSON.parse(stdout)).toMatchObject({
+      acts: { running: 0, waiting: 1, oldestWaitingSince: expect.any(String) },
+      queues: [{ name: "default", waiting: 0 }],
+    });
+    await service.startWorker();
+    await until("it has run", async () => (await acts()).length === 0);
   });
 
   it("names the missing keys that waiting jobs are encrypted with", async () => {

@@ -134,6 +134,29 @@ describe("a list of jobs filtered by the reason of failure", withProcesses, () =
     expect(none).toMatchObject({ jobs: [], nextCursor: null });
   });
 
+  it("finds a part of a key in a submission's key alone, in every state, also in an encrypted Redis", async () => {
+    const encrypted = { HOLDFAST_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString("base64")}` };
+    for (const variables of [{}, encrypted]) {
+      const service = createService(application, variables);
+      const producer = await service.createProducer();
+      const submit = (payload: unknown, idempotencyKey: string) =>
+        producer.submit(echo, payload, { idempotencyKey });
+      const { id: quoted } = await submit(1, 'order "Größe" 7');
+      const { id: last } = await submit(2, "order-8");
+      await submit({ note: "order-8" }, "other");
+      await cancelJob(plainStores(service.connect(), service.env.HOLDFAST_PREFIX).of("default"), last);
+      const operator = await service.createOperator();
+      const found = async (keyPart: string) => (await pagesOf(operator, { keyPart, limit: 5 })).ids;
+      expect(await found('"Größe" 7')).toEqual([quoted]);
+      expect(await found("rder-8")).toEqual([last]);
+      expect(await found("ORDER")).toEqual([]);
+      const page = await operator.list({ keyPart: "order", limit: 1, total: true });
+      expect(page).toMatchObject({ total: { count: 2, isExact: true } });
+      const { matching } = await operator.acts.preview({ act: "cancel", filter: { keyPart: "order" } });
+      expect(countOf(matching)).toBe(1);
+    }
+  });
+
   it("works over HTTP and from the command line", async () => {
     const { service } = await failedJobs();
     const { url } = await service.startApi();
@@ -224,6 +247,57 @@ describe("a list of jobs filtered by the reason of failure", withProcesses, () =
     });
     const { url } = await service.startApi();
     expect(await get(`${url}/jobs?code=NOPE`)).toMatchObject({ status: 400 });
+  });
+});
+
+describe("the order of a list", () => {
+  it("can be turned round, page by page, for jobs in every state", async () => {
+    const service = createService(application);
+    const producer = await service.createProducer();
+    const submit = async (name: string, options: object) => {
+      const ids: string[] = [];
+      for (let at = 0; at < 7; at += 1)
+        ids.push(
+          (await producer.submit(echo, at, { idempotencyKey: `${name}-${at}`, tags: ["turned"], ...options }))
+            .id,
+        );
+      return ids;
+    };
+    const ofState = {
+      waiting: await submit("waiting", {}),
+      delayed: await submit("delayed", { delayMs: 60_000 }),
+      prioritized: await submit("prioritized", { priority: 5 }),
+      failed: await submit("failed", {}),
+    };
+    const store = plainStores(service.connect(), service.env.HOLDFAST_PREFIX).of("default");
+    for (const id of ofState.failed) await cancelJob(store, id);
+    const operator = await service.createOperator();
+    for (const [state, ids] of Object.entries(ofState)) {
+      const query = { state: state as keyof typeof ofState, limit: 3 };
+      expect((await pagesOf(operator, { ...query, order: "oldest" })).ids, state).toEqual(ids);
+      const newest = { ...query, order: "newest" } as const;
+      expect((await pagesOf(operator, newest)).ids, state).toEqual([...ids].reverse());
+    }
+    const tagged = { tag: "turned", limit: 5, order: "oldest" } as const;
+    const { jobs } = await operator.list(tagged);
+    expect(jobs.map(({ id }) => id)).toEqual(ofState.waiting.slice(0, 5));
+
+    const first = await operator.list({ state: "waiting", limit: 3, order: "newest" });
+    const cursor = first.nextCursor ?? "";
+    await submit("later", {});
+    await expect(operator.list({ state: "waiting", limit: 3, cursor })).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+    });
+    // Those that joined meanwhile are before it.
+    const { ids } = await pagesOf(operator, { state: "waiting", limit: 3, order: "newest" });
+    expect(ids).toHaveLength(14);
+    const rest = await operator.list({ state: "waiting", limit: 9, order: "newest", cursor });
+    expect(rest.jobs.map(({ id }) => id)).toEqual([...ofState.waiting].reverse().slice(3));
+    const { stdout } = await run(
+      ["jobs", "list", "--state", "delayed", "--order", "newest", "--limit", "1", "--json"],
+      service.env,
+    );
+    expect(JSON.parse(stdout)).toMatchObject({ id: ofState.delayed.at(-1) });
   });
 });
 

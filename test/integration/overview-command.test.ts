@@ -48,6 +48,7 @@ describe("the overview as text", () => {
     for (const line of text.split("\n").slice(4)) expect(line.length).toBeLessThanOrEqual(width);
     expect(text).toMatch(/running +waiting/);
     expect(text).toContain("3 of 10");
+    expect(text).toContain("acts: 0 running, 2 waiting, the next for 2 min");
     expect(text.includes("start p99")).toBe(width >= 120);
   });
 });
@@ -78,6 +79,7 @@ function wide(): Overview {
       },
     ],
     queues: [],
+    acts: { running: 0, waiting: 2, oldestWaitingSince: since },
     history: [],
     timeToStart: { count: 0, p50: null, p90: null, p99: null },
     runTime: { count: 0, p50: null, p90: null, p99: null },

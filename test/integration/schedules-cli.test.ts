@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import application, { everySecond } from "../../examples/every-second/holdfast.config.ts";
 import { tickKey } from "../../src/job/define-schedule.ts";
 import type { ScheduleStatus } from "../../src/schedule/schedule-status.ts";
-import { type Ended, run, withProcesses } from "../support/processes.ts";
+import { type Ended, launch, run, withProcesses } from "../support/processes.ts";
 import { testEnvironment } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const ISO = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/;
 const HOUR_MS = 60 * 60_000;
@@ -37,7 +38,7 @@ describe("holdfast schedules list", withProcesses, () => {
     expect(code).toBe(0);
     const [head, first, ...others] = stdout.trimEnd().split("\n");
     expect(head).toMatch(/^name +when +job +next +last$/);
-    expect(first).toMatch(/^every-second +every 1 s +beat +\d{4}.* +\d{4}.*: not enqueued$/);
+    expect(first).toMatch(/^every-second +every 1 s +beat +\d{4}.* +\d{4}.*: before the first job$/);
     expect(others).toHaveLength(2);
     const next = [first, ...others].map((line) => Date.parse(ISO.exec(line ?? "")?.[0] ?? ""));
     expect(next[1]).toBe((next[0] ?? 0) + 1_000);
@@ -55,6 +56,13 @@ describe("holdfast schedules list", withProcesses, () => {
       { name: "every-second", jobType: "beat", catchUp: "all", timeZone: "UTC" },
     ]);
     expect(listed[0]?.next).toHaveLength(3);
+  });
+
+  it("prints them again when they change, with --watch", async () => {
+    const watch = launch(["schedules", "list", "--watch", "--json"], env);
+    await until("it has printed two ticks", () => watch.stdout.trim().split("\n").length >= 2);
+    watch.kill("SIGINT");
+    expect((await watch.ended).code).toBe(0);
   });
 
   it.each(["0", "1001", "1.5", "few"])("refuses --next %s", async (next) => {
@@ -103,7 +111,15 @@ describe("holdfast schedules explain", withProcesses, () => {
   });
 
   it("shows a skipped tick, and why", async () => {
-    expect(await explain(tickAgo(90_000))).toMatch(/: skipped: .* catch-up window of 1 min\n$/);
+    const at = tickAgo(90_000);
+    await enqueue(at - 1_000);
+    expect(await explain(at)).toMatch(/: skipped: .* catch-up window of 1 min\n$/);
+  });
+
+  it("shows a tick of before the schedule's first job as such", async () => {
+    expect(await explain(tickAgo(300_000))).toMatch(
+      /: before the schedule's first known job: the schedule was not there yet, or/,
+    );
   });
 
   it("shows a tick that a scheduler would still enqueue", async () => {

@@ -7,6 +7,7 @@ import { tickKey } from "../../src/job/define-schedule.ts";
 import { openOverlaps } from "../../src/schedule/overlap.ts";
 import { openSchedulePauses } from "../../src/schedule/pauses.ts";
 import { explainTick, type ScheduleReader, type ScheduleStatus } from "../../src/schedule/schedule-status.ts";
+import { openTickJobs } from "../../src/schedule/tick-jobs.ts";
 import { openStatusReader } from "../../src/status/read-status.ts";
 import { plainStores } from "../support/queue-stores.ts";
 
@@ -50,6 +51,7 @@ const reader: ScheduleReader = {
   retentionMs: 2 * DAY,
   pauses: openSchedulePauses({ client: redis }, env.HOLDFAST_PREFIX, 2 * DAY),
   overlaps: openOverlaps(stores, env.HOLDFAST_PREFIX, 2 * DAY),
+  ticks: openTickJobs(stores, 2 * DAY),
 };
 const producer = createProducer(application, env);
 beforeAll(() => producer);
@@ -134,6 +136,14 @@ describe("the explanation of a tick", () => {
 
   it("shows why a tick was skipped, or is still awaited", async () => {
     const secondsAgo = Math.floor(Date.now() / 1_000) * 1_000 - 60_000;
+    const enqueue = async (schedule: typeof all, at: number) =>
+      await (await producer).submit(job, payload({ at: new Date(at) }), {
+        idempotencyKey: tickKey(schedule, at),
+      });
+    expect(await explainTick(reader, everySecond, secondsAgo)).toMatchObject({ kind: "before-first" });
+    expect(await explainTick(reader, all, lastMinute(120))).toMatchObject({ kind: "before-first" });
+    await enqueue(everySecond, secondsAgo - 1_000);
+    await enqueue(all, lastMinute(121));
     expect(await explainTick(reader, everySecond, secondsAgo)).toMatchObject({
       kind: "skipped",
       why: /catch-up is none/,

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
+import { username } from "../../lib/username.ts";
 import type { ActStatus } from "../../operate/acts.ts";
 import { withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 import { table } from "../table.ts";
-import { username } from "../username.ts";
 
 interface Json {
   readonly json?: true;

@@ -50,6 +50,6 @@ function describe(entries: readonly AuditEntry[]): Lines {
 
 function onWhat({ jobId, effect, queue, schedule }: AuditEntry): string {
   if (schedule !== "") return `schedule ${schedule}`;
-  if (jobId === "") return `queue ${queue}`;
+  if (jobId === "") return queue === "" ? "API keys" : `queue ${queue}`;
   return effect === "" ? jobId : `${jobId} ${effect}`;
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { username } from "../../lib/username.ts";
 import type { JobFilter } from "../../operate/job-filter.ts";
 import type { Operator } from "../../operate/operator.ts";
 import { canAsk, confirm } from "../confirm.ts";
@@ -8,13 +9,13 @@ import { exitCode } from "../exit-code.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
 import { requireKnown } from "../known-names.ts";
 import { print } from "../output.ts";
-import { username } from "../username.ts";
 
 interface CleanOptions extends FilterOptions {
   readonly olderThan?: string;
   readonly all?: true;
   readonly dryRun?: true;
   readonly yes?: true;
+  readonly reason?: string;
 }
 
 /** Jobs per call: small, so that others get their turn in between. */
@@ -26,16 +27,18 @@ const ENDED = ["completed", "failed"];
 export function addCleanCommand(jobs: Command): void {
   addFilterOptions(jobs.command("clean"), ENDED)
     .description(
-      "delete jobs that have ended, after asking; their keys and effects stay remembered, and jobs in doubt stay",
+      "delete jobs that have ended, after asking: at once, from here, also while Redis is full or no worker runs; keys and effects stay " +
+        "remembered, and jobs in doubt stay",
     )
     .option("--older-than <duration>", "only jobs that ended this long ago, e.g. 90s, 30min, 12h or 7d")
     .option("--all", "every job that has ended, instead of a filter")
+    .option("--reason <text>", "why; kept in the audit log")
     .option("--dry-run", "print how many would be deleted, and change nothing")
     .option("--yes", "do not ask; needed without a terminal")
     .action(clean);
 }
 
-async function clean({ olderThan, all, dryRun, yes, ...options }: CleanOptions): Promise<void> {
+async function clean({ olderThan, all, dryRun, yes, reason, ...options }: CleanOptions): Promise<void> {
   const filter = await filterOf(options, ENDED);
   requireFilter({ ...filter, olderThan }, all);
   if (!dryRun && !yes && !canAsk())
@@ -56,7 +59,7 @@ async function clean({ olderThan, all, dryRun, yes, ...options }: CleanOptions):
       process.exitCode = exitCode.failed;
       return;
     }
-    await deleteAll(operator, wanted);
+    await deleteAll(operator, wanted, reason);
   });
 }
 
@@ -68,11 +71,12 @@ function endOf({ endedTo = Number.POSITIVE_INFINITY }: JobFilter, olderThan: str
 async function deleteAll(
   operator: Operator,
   filter: JobFilter & { readonly endedTo: number },
+  reason: string | undefined,
 ): Promise<void> {
   let [deleted, kept] = [0, 0];
   const by = username();
   for (let cursor: string | undefined | null; cursor !== null; ) {
-    const slice = await operator.clean({ filter, limit: AT_ONCE, cursor, by });
+    const slice = await operator.clean({ filter, limit: AT_ONCE, cursor, by, reason });
     deleted += slice.deleted;
     kept += slice.kept;
     cursor = slice.nextCursor;

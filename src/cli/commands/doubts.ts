@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { ResolvedJob } from "../../job/resolution.ts";
+import { username } from "../../lib/username.ts";
 import type { Doubt } from "../../operate/doubts.ts";
 import { withOperator } from "../connections.ts";
 import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../doubt-filter-options.ts";
@@ -10,7 +11,6 @@ import { print, printHint } from "../output.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
 import { tableLines } from "../table.ts";
 import type { Lines } from "../text.ts";
-import { username } from "../username.ts";
 
 interface ResolveOptions extends ManyOptions {
   readonly as: string;

@@ -1,6 +1,8 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { jobNotFound } from "../../job/job-id.ts";
+import { type JobOrder, jobOrders } from "../../job/job-state.ts";
+import { username } from "../../lib/username.ts";
 import type { ActName } from "../../operate/act-on-many.ts";
 import type { JobFilter } from "../../operate/job-filter.ts";
 import type { Operator } from "../../operate/operator.ts";
@@ -17,12 +19,14 @@ import { printable } from "../printable.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
 import { tableLines } from "../table.ts";
 import type { Lines } from "../text.ts";
-import { username } from "../username.ts";
 import { addCleanCommand } from "./clean-jobs.ts";
 import { addExportCommand } from "./export-jobs.ts";
 
+type OrderedFilter = JobFilter & { readonly order: JobOrder | undefined };
+
 interface ListOptions extends FilterOptions, ShowOptions {
   readonly limit: string;
+  readonly order?: JobOrder;
 }
 
 const PAGE = 200;
@@ -33,6 +37,7 @@ export function addJobsCommands(program: Command): void {
   addShowOptions(addFilterOptions(jobs.command("list")))
     .description("list jobs: finished ones newest first, others in the order in which they will run")
     .option("--limit <n>", "how many at most", "50")
+    .addOption(new Option("--order <order>", "the other way round, within each state").choices(jobOrders))
     .action(list);
   jobs
     .command("show")
@@ -44,7 +49,11 @@ export function addJobsCommands(program: Command): void {
     .action(showOne);
   bulk(jobs.command("retry"), "retry", "failed jobs; effects that are done stay done");
   bulk(jobs.command("cancel"), "cancel", "jobs: waiting ones end at once, running ones' signals are aborted");
-  bulk(jobs.command("delete"), "delete", "jobs that have ended; their keys and effects are remembered");
+  bulk(
+    jobs.command("delete"),
+    "delete",
+    "jobs that have ended; their keys and effects are remembered. Any worker does it: clean needs none",
+  );
   addExportCommand(jobs);
   addCleanCommand(jobs);
 }
@@ -85,12 +94,12 @@ async function actOnEach(act: ActName, ids: readonly string[], options: BulkOpti
   });
 }
 
-async function list({ limit, json, watch, ...options }: ListOptions): Promise<void> {
+async function list({ limit, order, json, watch, ...options }: ListOptions): Promise<void> {
   const wanted = await filterOf(options);
   const most = parseLimit(limit);
   await withOperator(async (operator) => {
     await requireKnown(operator, wanted);
-    const read = () => readJobs(operator, wanted, most);
+    const read = () => readJobs(operator, { ...wanted, order }, most);
     const found = await show({ read, describe, json: (jobs) => jobs }, { json, watch });
     if (found.length === most && !json) await hintAtRest(operator, wanted, most);
   });
@@ -102,7 +111,7 @@ async function hintAtRest(operator: Operator, wanted: JobFilter, listed: number)
   printHint(`${listed} of ${total.isExact ? "" : "at least "}${total.count}: --limit N for more`);
 }
 
-async function readJobs(operator: Operator, wanted: JobFilter, most: number): Promise<ListedJob[]> {
+async function readJobs(operator: Operator, wanted: OrderedFilter, most: number): Promise<ListedJob[]> {
   const found: ListedJob[] = [];
   let cursor: string | undefined;
   do {

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../job/queue-settings.ts";
+import { username } from "../../lib/username.ts";
 import type { QueueView } from "../../operate/queues.ts";
 import type { Division } from "../../queue/divide-queue.ts";
 import { withApplication, withOperator } from "../connections.ts";
@@ -8,7 +9,6 @@ import { print, printHint, printJson } from "../output.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
 import { tableLines } from "../table.ts";
 import { type Cell, type Lines, toned } from "../text.ts";
-import { username } from "../username.ts";
 
 interface Json {
   readonly json?: true;

@@ -4,25 +4,23 @@ import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Application } from "../../job/define-config.ts";
 import type { Schedule } from "../../job/define-schedule.ts";
 import { suggestion } from "../../lib/did-you-mean.ts";
+import { username } from "../../lib/username.ts";
 import type { ConnectedRedis } from "../../redis/connect.ts";
 import type { PastTick, ScheduleReader, ScheduleStatus } from "../../schedule/schedule-status.ts";
 import { withApplication, withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
-import { page } from "../pager.ts";
+import { addShowOptions, type ShowOptions, show } from "../show.ts";
 import { tableLines } from "../table.ts";
 import { type Lines, toned } from "../text.ts";
-import { username } from "../username.ts";
 
 /** `holdfast schedules`. */
 export function addSchedulesCommands(program: Command): void {
   const schedules = program
     .command("schedules")
     .description("list, pause and resume schedules, and explain ticks");
-  schedules
-    .command("list")
+  addShowOptions(schedules.command("list"))
     .description("list schedules with their next ticks and the job of the last one")
     .option("--next <n>", "how many future ticks to list", "1")
-    .option("--json", "print one JSON object a line")
     .action(list);
   schedules
     .command("explain")
@@ -66,7 +64,7 @@ async function change(
   else print(describe([schedule]));
 }
 
-async function list({ next, json }: { readonly next: string; readonly json?: true }): Promise<void> {
+async function list({ next, ...options }: ShowOptions & { readonly next: string }): Promise<void> {
   const count = Number(next);
   if (!Number.isSafeInteger(count) || count < 1 || count > 1_000) {
     throw new HoldfastError("USAGE", `--next: expected a number from 1 to 1000, got "${next}"`);
@@ -74,11 +72,9 @@ async function list({ next, json }: { readonly next: string; readonly json?: tru
   await withApplication(async (application, store, settings) => {
     const { readSchedule } = await import("../../schedule/schedule-status.ts");
     const reader = await readerOf(application, store, settings);
-    const found = await Promise.all(
-      application.schedules.map((schedule) => readSchedule(reader, schedule, count)),
-    );
-    if (json) printJson(...found);
-    else await page(describe(found));
+    const read = () =>
+      Promise.all(application.schedules.map((schedule) => readSchedule(reader, schedule, count)));
+    await show({ read, describe, json: (found) => found }, options);
   });
 }
 
@@ -97,7 +93,8 @@ function describe(schedules: readonly ScheduleStatus[]): Lines {
   return tableLines(["name", "when", { heading: "job", leaves: 1 }, "next", "last"], rows);
 }
 
-function becameOf({ jobId, state, overlap }: PastTick): string {
+function becameOf({ jobId, state, overlap, isBeforeFirst }: PastTick): string {
+  if (isBeforeFirst) return "before the first job";
   return state ?? overlap ?? (jobId === null ? "not enqueued" : "gone");
 }
 

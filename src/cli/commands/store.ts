@@ -2,9 +2,9 @@ import type { Command } from "commander";
 import { readSettings } from "../../config/settings.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { durationText } from "../../lib/duration-text.ts";
+import { username } from "../../lib/username.ts";
 import { withOperator } from "../connections.ts";
 import { print } from "../output.ts";
-import { username } from "../username.ts";
 
 /** `holdfast store`. */
 export function addRedisCommands(program: Command): void {

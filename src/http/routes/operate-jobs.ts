@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { jobOrders } from "../../job/job-state.ts";
 import { reasonSchema } from "../../operate/act-on-many.ts";
 import { jobFilterShape } from "../../operate/job-filter.ts";
 import { listedJobSchema } from "../../status/job-status.ts";
@@ -11,6 +12,14 @@ import { problemResponses } from "../problem.ts";
 
 const querySchema = z.strictObject({
   ...jobFilterShape,
+  order: z
+    .enum(jobOrders)
+    .optional()
+    .meta({
+      description:
+        "Within each state. Without it, ended and tagged jobs come newest first, the others in the order in which they will run.",
+      examples: ["oldest"],
+    }),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   total: z
     .enum(["true", "false"])
@@ -44,12 +53,19 @@ const reasonBodySchema = z
   .optional()
   .meta({ examples: [{ reason: "bad deploy 7f3a" }] });
 
+const reasonQuerySchema = z.strictObject({
+  reason: reasonSchema
+    .optional()
+    .meta({ description: "Kept in the audit log.", examples: ["bad deploy 7f3a"] }),
+});
+
 const idParam = { type: "object", properties: { id: { type: "string", description: "The job's id." } } };
 
 const listJobsSchema = {
   operationId: "listJobs",
   summary: "List jobs",
-  description: "Finished jobs newest first; others in the order in which they will run.",
+  description:
+    "State by state: finished jobs newest first, others in the order in which they will run, unless `order` says otherwise.",
   tags: ["operate"],
   querystring: z.toJSONSchema(querySchema, { io: "input" }),
   response: {
@@ -92,9 +108,16 @@ const deleteJobSchema = {
     "Its idempotency key and its effects are remembered as after the retention. A job in doubt is kept. The audit log says who did it.",
   tags: ["operate"],
   params: idParam,
+  querystring: z.toJSONSchema(reasonQuerySchema, { io: "input" }),
   response: {
     200: { ...z.toJSONSchema(outcomeSchema), description: "It is gone." },
-    ...problemResponses("JOB_NOT_FOUND", "JOB_NOT_ENDED", "JOB_IN_DOUBT", "STORE_UNAVAILABLE"),
+    ...problemResponses(
+      "INVALID_REQUEST",
+      "JOB_NOT_FOUND",
+      "JOB_NOT_ENDED",
+      "JOB_IN_DOUBT",
+      "STORE_UNAVAILABLE",
+    ),
   },
 };
 
@@ -125,7 +148,8 @@ export function addJobOperationRoutes(server: FastifyInstance, { operator }: Api
     { config: { scope: "operate" }, schema: deleteJobSchema },
     async (request) => {
       const { id } = request.params;
-      await operator.delete(id, callerOf(request));
+      const { reason } = parseInput(reasonQuerySchema, request.query);
+      await operator.delete(id, callerOf(request), reason);
       return { id, outcome: "deleted" };
     },
   );

@@ -163,13 +163,11 @@ export function addScheduleRoutes(server: FastifyInstance, parts: ApiParts): voi
     { config: { scope: "operate" }, schema: runScheduleSchema },
     async (request, reply) => {
       const schedule = scheduleOf(application, request.params.name);
-      const run = async () => {
-        const receipt = await runNow(submitter, schedule, readKeyHeader(request.raw));
-        if (!receipt.duplicate)
-          await operator.schedules.recordRun(schedule.name, receipt.id, { by: callerOf(request) });
-        return receipt;
-      };
-      const receipt = await inTime(run());
+      const requestKey = readKeyHeader(request.raw);
+      const run = operator.schedules.recordRun(schedule.name, { by: callerOf(request) }, () =>
+        runNow(submitter, schedule, requestKey),
+      );
+      const receipt = await inTime(run);
       return reply.code(receiptStatus(receipt)).send(receiptBody(receipt));
     },
   );

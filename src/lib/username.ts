@@ -1,6 +1,6 @@
 import { hostname, userInfo } from "node:os";
 
-/** Who runs the command, for the audit log: `ann@build-1`. A container's user may have no name. */
+/** Who runs this process, for the audit log: `ann@build-1`. A container's user may have no name. */
 export function username(): string {
   return `${systemUser()}@${hostname()}`;
 }
@@ -9,6 +9,6 @@ function systemUser(): string {
   try {
     return userInfo().username;
   } catch {
-    return "CLI";
+    return "holdfast";
   }
 }

@@ -1,0 +1,21 @@
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
+import { readBacklog } from "../queue/read-backlog.ts";
+
+/** Acts on many jobs that have not ended. Their queue is shown nowhere else. */
+export interface ActBacklog {
+  readonly running: number;
+  readonly waiting: number;
+  /** For how many milliseconds the next one could have run; 0 where none waits. */
+  readonly oldestWaitingMs: number;
+  /** How many workers are alive: each runs acts. */
+  readonly workers: number;
+  readonly isPaused: boolean;
+}
+
+export async function readActBacklog(stores: QueueStores): Promise<ActBacklog> {
+  const { jobs, workers, oldestWaitingMs, isPaused } = await readBacklog(stores.of(INTERNAL_QUEUE));
+  // A delayed one waits for its next attempt.
+  const waiting = jobs.waiting + jobs.prioritized + jobs.delayed;
+  return { running: jobs.active, waiting, oldestWaitingMs, workers, isPaused };
+}

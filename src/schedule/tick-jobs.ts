@@ -1,0 +1,37 @@
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import { type Schedule, tickKey } from "../job/define-schedule.ts";
+import type { QueueStores } from "../queue/queue-store.ts";
+import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
+
+/** Whether ticks were enqueued, as far as their keys are remembered. */
+export interface TickJobs {
+  isEnqueued(schedule: Schedule, at: number): Promise<boolean>;
+  /**
+   * Whether a tick before this instant was enqueued: asked of the latest, then of fewer and fewer.
+   *
+   * @param now milliseconds since 1970
+   */
+  ranBefore(schedule: Schedule, before: number, now: number): Promise<boolean>;
+}
+
+const LOOKED_BACK = 1_024;
+/** Of so many of the latest, each is asked. */
+const EACH_OF = 8;
+
+export function openTickJobs(stores: QueueStores, retentionMs: number): TickJobs {
+  async function isEnqueued(schedule: Schedule, at: number): Promise<boolean> {
+    const { job } = schedule;
+    return (await findDedupKeyHolder(stores, dedupKeyOf(job.type, tickKey(schedule, at)), job)) !== null;
+  }
+  return {
+    isEnqueued,
+    async ranBefore(schedule, before, now) {
+      const earlier = schedule.timetable
+        .latest(LOOKED_BACK, before - 1)
+        .filter((at) => at > now - retentionMs);
+      for (let index = 0; index < earlier.length; index += Math.max(1, index - EACH_OF))
+        if (await isEnqueued(schedule, earlier[index] ?? 0)) return true;
+      return false;
+    },
+  };
+}
