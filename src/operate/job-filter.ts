@@ -46,11 +46,17 @@ export const jobFilterShape = {
     .min(1)
     .max(200)
     .optional()
-    .meta({ description: "A part of the error's message, in upper or lower case." }),
-  messagePattern: z.string().min(1).max(200).optional().meta({
-    description:
-      "How the error's message reads without numbers, ids, addresses and quoted parts, as `GET /failures` returns it.",
-  }),
+    .meta({ description: "A part of the error's message, in upper or lower case.", examples: ["refused"] }),
+  messagePattern: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({
+      description:
+        "How the error's message reads without numbers, ids, addresses and quoted parts, as `GET /failures` returns it.",
+      examples: ["connect ECONNREFUSED #"],
+    }),
   idempotencyKey: z
     .string()
     .max(512)
