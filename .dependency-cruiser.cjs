@@ -91,10 +91,17 @@ module.exports = {
     },
     {
       name: "console-only-knows-types",
-      comment: "the console knows the service by its HTTP routes, and of its code no more than types",
+      comment:
+        "the console knows the service by its HTTP routes, and of its code no more than types; it reads a provider's export itself",
       severity: "error",
       from: { path: "^console/" },
-      to: { path: "^src/", dependencyTypesNot: ["type-only"] },
+      to: { path: "^src/", pathNot: "^src/lib/provider-export\\.ts$", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "provider-export-runs-in-browsers",
+      severity: "error",
+      from: { path: "^src/lib/provider-export\\.ts$" },
+      to: {},
     },
     {
       name: "nothing-imports-the-console",

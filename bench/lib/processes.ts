@@ -42,10 +42,15 @@ export function startScript<Ready>(
   return start([`bench/${script}.js`, ...args], env, firstMessage<Ready>);
 }
 
-/** Starts a role by its shipped command, with the benchmarked application by default. */
+/**
+ * Starts a role by its shipped command, with the benchmarked application by default.
+ *
+ * @param root of the build @default a copy of it
+ */
 export function startHoldfast<Ready>(
   role: "api" | "worker" | "scheduler",
   env: NodeJS.ProcessEnv,
+  root = installation(),
 ): Promise<Started<Ready>> {
   const defaults = {
     HOLDFAST_CONFIG: "bench/holdfast.config.js",
@@ -53,7 +58,7 @@ export function startHoldfast<Ready>(
     // The jobs require it; no mail is sent.
     SMTP_URL: "smtp://127.0.0.1:9",
   };
-  return start(["bin/holdfast", role], { ...defaults, ...env }, readyMessage<Ready>);
+  return start(["bin/holdfast", role], { ...defaults, ...env }, readyMessage<Ready>, root);
 }
 
 async function firstMessage<Ready>(child: ChildProcess): Promise<Ready> {
@@ -65,14 +70,15 @@ async function start<Ready>(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   readyOf: (child: ChildProcess) => Promise<Ready>,
+  root = installation(),
 ): Promise<Started<Ready>> {
   const child = spawn(process.execPath, args, {
-    cwd: installation(),
+    cwd: root,
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
       ...common,
-      HOLDFAST_DATA_DIR: dataDirectory(),
+      HOLDFAST_DATA_DIR: env.HOLDFAST_DATA_DIR ?? dataDirectory(),
       ...env,
     },
     stdio: ["ignore", "ignore", "pipe", "ipc"],

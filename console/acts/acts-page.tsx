@@ -1,54 +1,85 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Label, ProgressBar } from "react-aria-components";
+import { useSearchParams } from "wouter";
 import { Bar } from "../parts/bar.tsx";
 import { ConfirmButton } from "../parts/dialog.tsx";
 import { count } from "../parts/format.ts";
-import { JobLink, Text } from "../parts/link.tsx";
+import { JobLink, Text, To } from "../parts/link.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
 import type { ActStatus } from "../service/answers.ts";
 import { useMay } from "../service/session.ts";
+import { AuditLog } from "./audit-log.tsx";
 import { actsQuery, stopAct } from "./queries.ts";
 
-/** Acts on many jobs: how far they are, and a way to stop them. */
+/** Acts on many jobs, and the audit log of everything that was done by hand. */
 export function ActsPage() {
+  const [params] = useSearchParams();
+  const isLog = params.get("view") === "log";
+  return (
+    <Page
+      title="Acts"
+      isFilling={isLog}
+      lead={
+        isLog
+          ? "Who did what by hand, and why, the latest first."
+          : "Retries, cancellations and deletions of many jobs. Any worker runs them."
+      }
+    >
+      <nav className="views" aria-label="Views">
+        <To to="/acts" current={!isLog}>
+          On many jobs
+        </To>
+        <To to="/acts?view=log" current={isLog}>
+          Audit log
+        </To>
+      </nav>
+      {isLog ? <AuditLog /> : <Acts />}
+    </Page>
+  );
+}
+
+/** How far each is, and a way to stop it. */
+function Acts() {
   const acts = useQuery(actsQuery());
   return (
-    <Page title="Acts" lead="Retries, cancellations and deletions of many jobs. Any worker runs them.">
-      <Loaded query={acts}>
-        {(found) =>
-          found.length === 0 ? (
-            <Empty title="No act on many jobs.">The page of failures and the command line start them.</Empty>
-          ) : (
-            <ul className="acts" aria-label="Acts">
-              {found.map((act) => (
-                <li key={act.id} className="section">
-                  <Act act={act} />
-                </li>
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
-    </Page>
+    <Loaded query={acts}>
+      {(found) =>
+        found.length === 0 ? (
+          <Empty title="No act on many jobs.">
+            The pages of jobs and of failures start them, and the command line.
+          </Empty>
+        ) : (
+          <ul className="acts" aria-label="Acts">
+            {found.map((act) => (
+              <li key={act.id} className="section">
+                <Act act={act} />
+              </li>
+            ))}
+          </ul>
+        )
+      }
+    </Loaded>
   );
 }
 
 function Act({ act }: { readonly act: ActStatus }) {
   const { id, jobs, state, reason, by, rate, startedAt, skipped, error } = act;
+  // Those that changed before it came to them are not its own any more.
+  const changed = state === "done" ? Math.max(skipped, (act.total ?? 0) - act.done) : skipped;
   return (
     <>
       <div className="section-head">
         <h2>
-          <Text of={`${act.act} ${jobs}`} />
+          <Text of={`${titles[act.act]} ${jobs}`} />
         </h2>
         {act.endedAt === null && <Stop id={id} />}
       </div>
       <ActProgress act={act} />
       <p className="quiet">
         {state}
-        {skipped > 0 && `, ${count(skipped)} had changed`}
+        {changed > 0 && `, ${count(changed)} had changed`}
         {rate !== null && `, at most ${rate}`} · <Text of={by} /> · <Relative at={startedAt} /> ·{" "}
         <JobLink id={id}>its job</JobLink>
       </p>
@@ -64,6 +95,7 @@ function Act({ act }: { readonly act: ActStatus }) {
   );
 }
 
+const titles = { retry: "Retry", cancel: "Cancel", delete: "Delete" } as const;
 const dones = { retry: "Retried", cancel: "Cancelled", delete: "Deleted" } as const;
 
 function ActProgress({ act }: { readonly act: ActStatus }) {

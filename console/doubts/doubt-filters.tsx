@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { typesQuery } from "../jobs/queries.ts";
+import { Pick, Words } from "../parts/filter-fields.tsx";
 import type { DoubtFilter } from "./queries.ts";
 
 interface Props {
@@ -9,21 +9,12 @@ interface Props {
 }
 
 /** Which doubts to list. */
-export function DoubtFilters({ filter, onChange }: Props) {
+export function DoubtFilters({ filter: { type, effect, reasonText }, onChange }: Props) {
   const types = useQuery(typesQuery());
-  const known = types.data?.types.map(({ type }) => type) ?? [];
-  const { type, effect, reasonText } = filter;
+  const known = types.data?.types.map((listed) => listed.type) ?? [];
   return (
-    <search className="filters" aria-label="Doubts">
-      <label className="field">
-        Type
-        <select value={type} onChange={({ target }) => onChange({ type: target.value })}>
-          <option value="">any</option>
-          {[...new Set(type === "" ? known : [...known, type])].map((name) => (
-            <option key={name}>{name}</option>
-          ))}
-        </select>
-      </label>
+    <search className="filters few" aria-label="Doubts">
+      <Pick label="Type" value={type} known={known} onChange={(name) => onChange({ type: name })} />
       <Words
         key={`effect ${effect}`}
         label="Effect"
@@ -37,30 +28,5 @@ export function DoubtFilters({ filter, onChange }: Props) {
         onChange={(text) => onChange({ reasonText: text })}
       />
     </search>
-  );
-}
-
-interface WordsProps {
-  readonly label: string;
-  readonly value: string;
-  readonly onChange: (text: string) => void;
-}
-
-/** A text that counts once it is complete: after Enter, or when the field is left. */
-function Words({ label, value, onChange }: WordsProps) {
-  const [text, setText] = useState(value);
-  const apply = () => {
-    if (text.trim() !== value) onChange(text.trim());
-  };
-  return (
-    <label className="field">
-      {label}
-      <input
-        value={text}
-        onChange={({ target }) => setText(target.value)}
-        onBlur={apply}
-        onKeyDown={({ key }) => key === "Enter" && apply()}
-      />
-    </label>
   );
 }

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
+import type { AuditRow } from "../acts/queries.ts";
 import { counted } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
@@ -12,10 +13,10 @@ import { useNeedsPerson } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
 import { DoubtFilters } from "./doubt-filters.tsx";
-import { type AuditRow, auditQuery, type DoubtFilter, type DoubtRow, doubtsQuery } from "./queries.ts";
+import { ImportExport } from "./import-export.tsx";
+import { type DoubtFilter, type DoubtRow, doubtsQuery, resolvedQuery } from "./queries.ts";
 import { ResolveButton } from "./resolve-dialog.tsx";
 import { ResolveSelected } from "./resolve-selected.tsx";
-import "./doubts.css";
 
 /** Effects in doubt, and how earlier ones were resolved. */
 export function DoubtsPage() {
@@ -51,19 +52,13 @@ function ToResolve() {
   const more = { load: () => void doubts.fetchNextPage(), isLoading: doubts.isFetchingNextPage };
   return (
     <>
-      {(isFiltered || (inDoubt ?? 0) > 1) && <DoubtFilters filter={filter} onChange={setFilter} />}
+      {(isFiltered || (doubts.data?.length ?? 0) > 1) && (
+        <DoubtFilters filter={filter} onChange={setFilter} />
+      )}
       <Loaded query={doubts}>
         {(rows) => (
           <>
-            <p className="list-head" role="status">
-              {counted(isFiltered ? rows.length : (inDoubt ?? rows.length), "effect")} in doubt
-              {rows.length > 1 && ", oldest first"}
-              {chosen.size > 0 && `; ${chosen.size} selected`}
-            </p>
-            <ResolveSelected
-              doubts={rows.filter(({ id }) => chosen.has(id))}
-              onDone={() => choose(new Set())}
-            />
+            <DoubtsHead rows={rows} filter={filter} isFiltered={isFiltered} chosen={chosen} choose={choose} />
             <LongTable
               label="Effects in doubt"
               look={doubtLook}
@@ -82,6 +77,33 @@ function ToResolve() {
         )}
       </Loaded>
     </>
+  );
+}
+
+interface HeadProps {
+  readonly rows: readonly DoubtRow[];
+  readonly filter: DoubtFilter;
+  readonly isFiltered: boolean;
+  readonly chosen: ReadonlySet<string>;
+  readonly choose: (ids: ReadonlySet<string>) => void;
+}
+
+/** How many there are, and what to do with many of them. */
+function DoubtsHead({ rows, filter, isFiltered, chosen, choose }: HeadProps) {
+  const { inDoubt } = useNeedsPerson();
+  const mayOperate = useMay("operate");
+  return (
+    <div className="list-head">
+      <p role="status">
+        {counted(isFiltered ? rows.length : (inDoubt ?? rows.length), "effect")} in doubt
+        {rows.length > 1 && ", oldest first"}
+        {chosen.size > 0 && `; ${chosen.size} selected`}
+      </p>
+      {mayOperate && rows.length > 0 && <ImportExport filter={filter} isFiltered={isFiltered} />}
+      {mayOperate && rows.length > 1 && (
+        <ResolveSelected doubts={rows.filter(({ id }) => chosen.has(id))} onDone={() => choose(new Set())} />
+      )}
+    </div>
   );
 }
 
@@ -147,22 +169,24 @@ const doubtLook: LongTableLook<DoubtRow> = {
   ),
 };
 
+/** The effect and its job, by type and key where they are known. */
 function EffectOf({ row }: { readonly row: DoubtRow | AuditRow }) {
   const { effect, jobId } = row;
+  const { type, idempotencyKey } = "type" in row ? row : { type: null, idempotencyKey: null };
   return (
     <span className="two-lines">
       <span>
         <b>
           <Text of={effect} />
         </b>
-        {"type" in row && row.type !== null && (
+        {type !== null && (
           <span className="quiet">
-            {" "}
-            · <Text of={row.type} /> · <Text of={row.idempotencyKey ?? ""} />
+            {" of "}
+            <Text of={type} />
           </span>
         )}
       </span>
-      <JobLink id={jobId} />
+      <JobLink id={jobId}>{idempotencyKey === null ? undefined : <Text of={idempotencyKey} />}</JobLink>
     </span>
   );
 }
@@ -183,7 +207,7 @@ function Report({ of }: { readonly of: DoubtRow["report"] }) {
 }
 
 function Resolved() {
-  const audit = useQuery(auditQuery());
+  const audit = useQuery(resolvedQuery());
   return (
     <Loaded query={audit}>
       {(rows) => (
@@ -206,7 +230,8 @@ const auditLook: LongTableLook<AuditRow> = {
   rowHeight: 60,
   cardHeight: 150,
   columns: [
-    effectColumn,
+    // As wide as a job's id.
+    { ...effectColumn, minWidth: 376 },
     { id: "as", title: "Resolved as", width: 110, cell: (row) => <ResolvedAs row={row} /> },
     {
       id: "evidence",

@@ -1,14 +1,12 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import type { AuditEntry, Doubt } from "../service/answers.ts";
+import { auditQuery, auditRows } from "../acts/queries.ts";
+import type { Doubt } from "../service/answers.ts";
 import { query, read } from "../service/call.ts";
 
 /** A doubt as a row. */
 export type DoubtRow = Doubt & { readonly id: string };
 
-export type AuditRow = AuditEntry & { readonly id: string };
-
 const PAGE_SIZE = 200;
-const AUDIT_SIZE = 200;
 
 /** Which doubts to list. Empty fields do not count. */
 export interface DoubtFilter {
@@ -32,20 +30,32 @@ export function doubtsQuery(filter: DoubtFilter = {}) {
   });
 }
 
+/** As many as one import looks at. */
+const READ_MAX = 10_000;
+
+/** All that match, the oldest first. */
+export async function readDoubts(filter: DoubtFilter & { readonly until: string }): Promise<DoubtRow[]> {
+  const doubts: Doubt[] = [];
+  for (let offset = 0; offset < READ_MAX; offset += PAGE_SIZE) {
+    const page = await read<{ readonly doubts: readonly Doubt[] }>(
+      `doubts${query({ ...filter, offset, limit: PAGE_SIZE })}`,
+    );
+    doubts.push(...page.doubts);
+    if (page.doubts.length < PAGE_SIZE) break;
+  }
+  return rowsOf(doubts);
+}
+
 /** Pages can overlap: a doubt that is resolved meanwhile moves the others up. */
 function rowsOf(doubts: readonly Doubt[]): DoubtRow[] {
   const rows = doubts.map((doubt) => ({ ...doubt, id: `${doubt.jobId} ${doubt.effect}` }));
   return [...new Map(rows.map((row) => [row.id, row])).values()];
 }
 
-export function auditQuery() {
+/** Resolved doubts, of the audit log. */
+export function resolvedQuery() {
   return queryOptions({
-    queryKey: ["audit"],
-    queryFn: ({ signal }) =>
-      read<{ readonly entries: readonly AuditEntry[] }>(`audit${query({ limit: AUDIT_SIZE })}`, signal),
-    select: ({ entries }) =>
-      entries
-        .filter(({ effect }) => effect !== "")
-        .map((entry): AuditRow => ({ ...entry, id: `${entry.jobId} ${entry.effect} ${entry.at}` })),
+    ...auditQuery(),
+    select: (log) => auditRows(log).filter(({ effect }) => effect !== ""),
   });
 }

@@ -1,4 +1,4 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import {
   Button,
@@ -14,13 +14,9 @@ import { count } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import { send } from "../service/call.ts";
-
-/** What a resolved doubt changes. */
-export const TOUCHED = ["doubts", "audit", "job", "jobs", "failures"];
+import { type As, type Resolution, textOf, useRefreshDoubts } from "./resolve-all.ts";
 
 const EVIDENCE_MAX = 2_000;
-
-export type As = "done" | "not-done";
 
 interface Props {
   readonly jobId: string;
@@ -54,7 +50,7 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
           Not now
         </Button>
         <Button type="submit" className="button main" isDisabled={!isReady} isPending={resolve.isPending}>
-          {as === null ? "Resolve" : `Resolve as ${as === "done" ? "done" : "not done"}`}
+          {as === null ? "Resolve" : `Resolve as ${textOf(as)}`}
         </Button>
       </div>
     </form>
@@ -122,22 +118,16 @@ function Result({ text, isInvalid, onChange }: FieldProps & { readonly isInvalid
   );
 }
 
-interface Resolution {
-  readonly as: As;
-  readonly evidence: string;
-  readonly result?: unknown;
-}
-
 function useResolve({ jobId, effect, onClose }: Props) {
-  const client = useQueryClient();
+  const refresh = useRefreshDoubts();
   const notice = useNotice();
   return useMutation({
-    mutationFn: (resolution: Resolution) =>
+    mutationFn: (resolution: Resolution & { readonly result?: unknown }) =>
       send(`jobs/${encodeURIComponent(jobId)}/effects/${encodeURIComponent(effect)}/resolve`, resolution),
     onSuccess: async (_answer, { as }) => {
       onClose();
-      notice(`“${effect}” is resolved as ${as === "done" ? "done" : "not done"}. The job continues.`);
-      await Promise.all(TOUCHED.map((name) => client.invalidateQueries({ queryKey: [name] })));
+      notice(`“${effect}” is resolved as ${textOf(as)}. The job continues.`);
+      await refresh();
     },
   });
 }

@@ -1,13 +1,13 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Button } from "react-aria-components";
 import { Window } from "../parts/dialog.tsx";
 import { counted } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
-import { send } from "../service/call.ts";
 import type { DoubtRow } from "./queries.ts";
-import { type As, Choice, Evidence, TOUCHED } from "./resolve-form.tsx";
+import { type As, type Resolution, resolveAll, textOf, useRefreshDoubts } from "./resolve-all.ts";
+import { Choice, Evidence } from "./resolve-form.tsx";
 
 interface Props {
   readonly doubts: readonly DoubtRow[];
@@ -19,8 +19,8 @@ export function ResolveSelected({ doubts, onDone }: Props) {
   const [isOpen, setOpen] = useState(false);
   if (doubts.length === 0) return null;
   return (
-    <p>
-      <Button className="button main" onPress={() => setOpen(true)}>
+    <>
+      <Button className="button small main" onPress={() => setOpen(true)}>
         Resolve {doubts.length}…
       </Button>
       <Window
@@ -30,12 +30,9 @@ export function ResolveSelected({ doubts, onDone }: Props) {
       >
         <ManyForm doubts={doubts} onDone={onDone} onClose={() => setOpen(false)} />
       </Window>
-    </p>
+    </>
   );
 }
-
-/** As many as one call resolves. */
-const AT_ONCE = 1_000;
 
 function ManyForm({ doubts, onDone, onClose }: Props & { readonly onClose: () => void }) {
   const [as, setAs] = useState<As | null>(null);
@@ -58,7 +55,7 @@ function ManyForm({ doubts, onDone, onClose }: Props & { readonly onClose: () =>
           Not now
         </Button>
         <Button type="submit" className="button main" isDisabled={!isReady} isPending={resolve.isPending}>
-          {as === null ? "Resolve" : `Resolve ${doubts.length} as ${as === "done" ? "done" : "not done"}`}
+          {as === null ? "Resolve" : `Resolve ${doubts.length} as ${textOf(as)}`}
         </Button>
       </div>
     </form>
@@ -66,24 +63,14 @@ function ManyForm({ doubts, onDone, onClose }: Props & { readonly onClose: () =>
 }
 
 function useResolveMany(doubts: readonly DoubtRow[], onDone: () => void) {
-  const client = useQueryClient();
+  const refresh = useRefreshDoubts();
   const notice = useNotice();
   return useMutation({
-    async mutationFn(resolution: { readonly as: As; readonly evidence: string }) {
-      let resolved = 0;
-      for (let at = 0; at < doubts.length; at += AT_ONCE) {
-        const ids = doubts.slice(at, at + AT_ONCE).map(({ jobId, effect }) => ({ jobId, effect }));
-        const answer = await send<{ readonly resolved: number }>("doubts/resolve", { ids, ...resolution });
-        resolved += answer.resolved;
-      }
-      return resolved;
-    },
+    mutationFn: (resolution: Resolution) => resolveAll(doubts, resolution),
     onSuccess: async (resolved, { as }) => {
       onDone();
-      notice(
-        `${counted(resolved, "effect")} resolved as ${as === "done" ? "done" : "not done"}. The jobs continue.`,
-      );
-      await Promise.all(TOUCHED.map((name) => client.invalidateQueries({ queryKey: [name] })));
+      notice(`${counted(resolved, "effect")} resolved as ${textOf(as)}. The jobs continue.`);
+      await refresh();
     },
   });
 }

@@ -5,6 +5,7 @@ import { Bar } from "../parts/bar.tsx";
 import { Window } from "../parts/dialog.tsx";
 import { count, counted } from "../parts/format.ts";
 import { Text, To } from "../parts/link.tsx";
+import { Reason } from "../parts/reason.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import {
   countOf,
@@ -95,22 +96,10 @@ interface TermsProps {
   readonly onChange: (terms: RetryTerms) => void;
 }
 
-const REASON_MAX = 500;
-
 function Terms({ terms, onChange }: TermsProps) {
   return (
     <>
-      <TextField
-        validationBehavior="aria"
-        className="field"
-        value={terms.reason}
-        onChange={(reason) => onChange({ ...terms, reason })}
-        isRequired
-        maxLength={REASON_MAX}
-      >
-        <Label>Reason</Label>
-        <Input />
-      </TextField>
+      <Reason text={terms.reason} onChange={(reason) => onChange({ ...terms, reason })} />
       <TextField
         className="field"
         value={terms.rate}

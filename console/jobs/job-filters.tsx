@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Button, Input, Label, SearchField } from "react-aria-components";
 import { useLocation } from "wouter";
+import { Moment, Pick, Words } from "../parts/filter-fields.tsx";
 import { jobPath } from "../parts/link.tsx";
 import { NARROW, useMedia } from "../parts/use-media.ts";
 import { JOB_ID } from "../search/search-box.tsx";
@@ -30,27 +31,13 @@ export function JobFilters({ filter, onChange }: Props) {
     <search className="filters" aria-label="Jobs">
       {/* Remounts when the address has another key. */}
       <Finder key={filter.idempotencyKey} wanted={filter.idempotencyKey} onFind={onChange} />
-      <label className="field">
-        Type
-        <select value={filter.type} onChange={({ target }) => onChange({ type: target.value })}>
-          <option value="">any</option>
-          {optionsWith(
-            types.data?.types.map(({ type }) => type),
-            filter.type,
-          ).map((type) => (
-            <option key={type}>{type}</option>
-          ))}
-        </select>
-      </label>
-      <label className="field">
-        State
-        <select value={filter.state} onChange={({ target }) => onChange({ state: target.value })}>
-          <option value="">any</option>
-          {states.map((state) => (
-            <option key={state}>{state}</option>
-          ))}
-        </select>
-      </label>
+      <Pick
+        label="Type"
+        value={filter.type}
+        known={types.data?.types.map(({ type }) => type) ?? []}
+        onChange={(type) => onChange({ type })}
+      />
+      <Pick label="State" value={filter.state} known={states} onChange={(state) => onChange({ state })} />
       <Span filter={filter} onChange={onChange} />
       <More filter={filter} onChange={onChange} queues={types.data?.types.map(({ queue }) => queue) ?? []} />
     </search>
@@ -65,15 +52,7 @@ function More({ filter, onChange, queues }: Props & { readonly queues: readonly 
     <details className="more-filters" open={isUsed}>
       <summary>More filters</summary>
       <div>
-        <label className="field">
-          Queue
-          <select value={queue} onChange={({ target }) => onChange({ queue: target.value })}>
-            <option value="">any</option>
-            {optionsWith([...new Set(queues)], queue).map((name) => (
-              <option key={name}>{name}</option>
-            ))}
-          </select>
-        </label>
+        <Pick label="Queue" value={queue} known={queues} onChange={(name) => onChange({ queue: name })} />
         <Words key={`tag ${tag}`} label="Tag" value={tag} onChange={(text) => onChange({ tag: text })} />
         <Words
           key={`part ${keyPart}`}
@@ -92,36 +71,6 @@ function More({ filter, onChange, queues }: Props & { readonly queues: readonly 
       </div>
     </details>
   );
-}
-
-interface WordsProps {
-  readonly label: string;
-  readonly value: string;
-  readonly onChange: (text: string) => void;
-}
-
-/** A text that counts once it is complete: after Enter, or when the field is left. */
-function Words({ label, value, onChange }: WordsProps) {
-  const [text, setText] = useState(value);
-  const apply = () => {
-    if (text.trim() !== value) onChange(text.trim());
-  };
-  return (
-    <label className="field">
-      {label}
-      <input
-        value={text}
-        onChange={({ target }) => setText(target.value)}
-        onBlur={apply}
-        onKeyDown={({ key }) => key === "Enter" && apply()}
-      />
-    </label>
-  );
-}
-
-/** The known types, and the one in the address even if it is unknown. */
-function optionsWith(known: readonly string[] = [], chosen: string): readonly string[] {
-  return chosen === "" || known.includes(chosen) ? known : [...known, chosen];
 }
 
 /** Finds a job by its id or its idempotency key. */
@@ -159,7 +108,7 @@ function Finder({ wanted, onFind }: { readonly wanted: string; readonly onFind: 
 function Span({ filter, onChange }: Props) {
   const isNarrow = useMedia(NARROW);
   const from = <Moment label="Submitted from" at={filter.from} onChange={(at) => onChange({ from: at })} />;
-  const to = <Moment label="to" at={filter.to} onChange={(at) => onChange({ to: at })} />;
+  const to = <Moment label="Submitted before" at={filter.to} onChange={(at) => onChange({ to: at })} />;
   if (!isNarrow) {
     return (
       <>
@@ -175,32 +124,4 @@ function Span({ filter, onChange }: Props) {
       {to}
     </details>
   );
-}
-
-interface MomentProps {
-  readonly label: string;
-  /** ISO 8601, or empty. */
-  readonly at: string;
-  readonly onChange: (at: string) => void;
-}
-
-/** An instant, in the viewer's time zone. */
-function Moment({ label, at, onChange }: MomentProps) {
-  return (
-    <label className="field">
-      {label}
-      <input
-        type="datetime-local"
-        value={localTime(at)}
-        onChange={({ target }) => onChange(target.value === "" ? "" : new Date(target.value).toISOString())}
-      />
-    </label>
-  );
-}
-
-function localTime(at: string): string {
-  const instant = new Date(at);
-  if (Number.isNaN(instant.getTime())) return "";
-  const local = new Date(instant.getTime() - instant.getTimezoneOffset() * 60_000);
-  return local.toISOString().slice(0, 16);
 }

@@ -1,18 +1,15 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { ResolveButton } from "../doubts/resolve-dialog.tsx";
-import { ConfirmButton } from "../parts/dialog.tsx";
 import { count } from "../parts/format.ts";
 import { Json } from "../parts/json.tsx";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { Mark } from "../parts/mark.tsx";
-import { useNotice } from "../parts/notice.tsx";
 import { Page, Section } from "../parts/page.tsx";
 import { Empty, Loaded, ProblemNote } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
 import type { JobDetail } from "../service/answers.ts";
-import { send } from "../service/call.ts";
 import { Problem } from "../service/problem.ts";
-import { useMay } from "../service/session.ts";
+import { JobOperations } from "./job-operations.tsx";
 import { JobTimeline } from "./job-timeline.tsx";
 import { jobQuery } from "./queries.ts";
 import { Again, SubmitAgain } from "./submit-again.tsx";
@@ -29,15 +26,20 @@ export function JobPage({ id }: { readonly id: string }) {
       title={job.data?.idempotencyKey ?? "Job"}
       tab={job.data === undefined ? "Job" : `${job.data.idempotencyKey} · ${job.data.type}`}
       lead={
-        <>
-          {job.data !== undefined && <Text of={job.data.type} />} <Text of={id} isCode />
-        </>
+        // Both at once: what arrives later must not move what is read.
+        job.isPending ? (
+          "\u00A0"
+        ) : (
+          <>
+            {job.data !== undefined && <Text of={job.data.type} />} <Text of={id} isCode />
+          </>
+        )
       }
       actions={
         job.data !== undefined && (
           <>
             <SubmitAgain key={id} job={job.data} />
-            <Operations job={job.data} />
+            <JobOperations job={job.data} />
           </>
         )
       }
@@ -63,6 +65,7 @@ function Unknown({ thrown }: { readonly thrown: unknown }) {
 
 function Job({ job }: { readonly job: JobDetail }) {
   const { queue, state, attemptsMade, maxAttempts, progress, payload, result, error, logs } = job;
+  const isInDoubt = job.effects.some((effect) => effect.state === "in-doubt");
   return (
     <div className="job">
       <dl className="facts job-facts">
@@ -110,20 +113,6 @@ function Job({ job }: { readonly job: JobDetail }) {
       <Section title="Life" className="life">
         <JobTimeline job={job} resolve={(effect) => <ResolveButton jobId={job.id} effect={effect} />} />
       </Section>
-      {job.record.length > 0 && (
-        <Section title="Done by hand">
-          <ul className="acts" aria-label="Done by hand">
-            {job.record.map(({ at, text }) => (
-              <li key={`${at} ${text}`}>
-                <Text of={text} />{" "}
-                <span className="quiet">
-                  <Relative at={at} />
-                </span>
-              </li>
-            ))}
-          </ul>
-        </Section>
-      )}
       <div className="job-data">
         {progress !== null && (
           <Section title="Progress">
@@ -137,7 +126,7 @@ function Job({ job }: { readonly job: JobDetail }) {
           {state === "completed" ? (
             <Json value={result} label="Result" />
           ) : (
-            <Empty title={state === "failed" ? "None: it failed." : "None yet."} />
+            <Empty title={state === "failed" && !isInDoubt ? "None: it failed." : "None yet."} />
           )}
         </Section>
         <Section title="Log" aside={logs.length > 0 ? `${logs.length} kept` : undefined}>
@@ -223,56 +212,3 @@ function Logs({ lines }: { readonly lines: readonly string[] }) {
     </ol>
   );
 }
-
-/** What an operator may do to a job in its state. */
-function Operations({ job: { id, state, effects } }: { readonly job: JobDetail }) {
-  const client = useQueryClient();
-  const notice = useNotice();
-  const mayOperate = useMay("operate");
-
-  async function operate(verb: "retry" | "cancel") {
-    const { outcome } = await send<{ readonly outcome: string }>(`jobs/${encodeURIComponent(id)}/${verb}`);
-    notice(outcomes[outcome] ?? outcome);
-    await Promise.all(
-      ["job", "jobs", "failures"].map((name) => client.invalidateQueries({ queryKey: [name] })),
-    );
-  }
-
-  if (!mayOperate) return null;
-  // Resolving the doubt is what helps; the job then continues.
-  if (effects.some((effect) => effect.state === "in-doubt")) return null;
-  if (state === "failed") {
-    return (
-      <ConfirmButton
-        label="Retry"
-        title="Retry this job?"
-        action="Retry this job"
-        onConfirm={() => operate("retry")}
-      >
-        <p>It gets all its attempts again, and keeps its id and key. Effects that are done stay done.</p>
-      </ConfirmButton>
-    );
-  }
-  if (state === "completed") return null;
-  return (
-    <ConfirmButton
-      label="Cancel"
-      title="Cancel this job?"
-      action="Cancel this job"
-      isDangerous
-      onConfirm={() => operate("cancel")}
-    >
-      <p>
-        {state === "active"
-          ? "It is running: its signal is aborted, then it fails. A running effect may then be in doubt."
-          : "It is not running: it fails at once. You can retry it later."}
-      </p>
-    </ConfirmButton>
-  );
-}
-
-const outcomes: Readonly<Record<string, string>> = {
-  retried: "The job waits in its queue again.",
-  cancelled: "The job is cancelled.",
-  cancelling: "The job is being cancelled.",
-};

@@ -1,5 +1,6 @@
 import { Button } from "react-aria-components";
 import { useSearchParams } from "wouter";
+import { ActOnFilter } from "../acts/act-on-filter.tsx";
 import { count, timeOfDay } from "../parts/format.ts";
 import { LongTable } from "../parts/long-table.tsx";
 import { Page } from "../parts/page.tsx";
@@ -57,6 +58,7 @@ export function JobsPage() {
         <Button className="button small" onPress={() => void list.refetch()}>
           Refresh
         </Button>
+        {isFiltered && <ActOnFilter act={hasEnded(filter) ? "delete" : "cancel"} filter={{ ...filter }} />}
         {(["csv", "ndjson"] as const).map((format) => (
           <a key={format} className="button small" href={exportUrl(wanted, format)} download>
             Export {format.toUpperCase()}
@@ -76,6 +78,10 @@ export function JobsPage() {
       </Loaded>
     </Page>
   );
+}
+
+function hasEnded({ state }: JobFilter): boolean {
+  return state === "completed" || state === "failed";
 }
 
 interface NoJobsProps {

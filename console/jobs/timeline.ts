@@ -27,9 +27,11 @@ export function lifeOf(job: JobDetail): Moment[] {
     ...job.effects.map(effect),
     ...running(job),
   ];
+  // The end comes last, even if it has the same time as an effect; only people still do something afterwards.
+  const [before, after] = byHand(job);
+  past.push(...before);
   past.sort((one, other) => Date.parse(one.at ?? "") - Date.parse(other.at ?? ""));
-  // The end comes last, even if it has the same time as an effect.
-  return [submitted(job), ...crashes(job), ...past, ...end(job), ...next(job)];
+  return [submitted(job), ...crashes(job), ...past, ...end(job), ...after, ...next(job)];
 }
 
 function submitted({ submittedAt, priority, delayMs }: JobDetail): Moment {
@@ -37,6 +39,21 @@ function submitted({ submittedAt, priority, delayMs }: JobDetail): Moment {
   if (delayMs > 0) facts.push(`to run ${duration(delayMs)} later`);
   if (priority > 0) facts.push(`priority ${priority}`);
   return { id: "submitted", at: submittedAt, mark: "waiting", title: "Submitted", facts };
+}
+
+/** What people did to it, before and after its end. */
+function byHand({ record, finishedAt }: JobDetail): [before: Moment[], after: Moment[]] {
+  const end = Date.parse(finishedAt ?? "");
+  const moments = record.map(
+    ({ at, text }): Moment => ({
+      id: `by hand ${at} ${text}`,
+      at,
+      mark: "person",
+      title: text.charAt(0).toUpperCase() + text.slice(1),
+    }),
+  );
+  const isAfter = ({ at }: Moment) => Date.parse(at ?? "") > end;
+  return [moments.filter((moment) => !isAfter(moment)), moments.filter(isAfter)];
 }
 
 /** Another worker finds that, later. */

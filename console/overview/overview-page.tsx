@@ -27,26 +27,25 @@ export function OverviewPage() {
           <Section title="How long it takes">
             <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
           </Section>
-          <Section title="Types" aside="failures and times of the last hour" className="wide">
+          <Section title="Types" aside="rates, failures and times of the last hour" className="wide">
             <TypeTable types={overview.types} />
           </Section>
           <Section title="Queues" className="wide">
-            <QueueTable queues={overview.queues} />
+            <QueueTable queues={overview.queues} at={overview.at} />
           </Section>
           <Section title="Workers" aside={aboutWorkers(overview.workers)}>
             <WorkerList workers={overview.workers} />
           </Section>
-          <div className="stack">
-            <Section title="Redis">
-              <RedisFacts store={overview.store} isStale={isStale} />
-            </Section>
-            <Section
-              title={isStale ? "Guarantees" : "Guarantees in force"}
-              aside={isStale ? "not known now" : aboutGuarantees(overview.store.guarantees)}
-            >
-              <Guarantees guarantees={overview.store.guarantees} isStale={isStale} />
-            </Section>
-          </div>
+          <Section title="Redis">
+            <RedisFacts store={overview.store} queues={overview.queues} isStale={isStale} />
+          </Section>
+          <Section
+            title={isStale ? "Guarantees" : "Guarantees in force"}
+            aside={isStale ? "not known now" : aboutGuarantees(overview.store.guarantees)}
+            className="wide"
+          >
+            <Guarantees guarantees={overview.store.guarantees} isStale={isStale} />
+          </Section>
         </div>
       )}
     </Page>

@@ -1,9 +1,10 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { count, rate } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
-import { PauseNote } from "../parts/pause.tsx";
+import { type Pause, PauseNote } from "../parts/pause.tsx";
 import { Age } from "../parts/time.tsx";
 import type { QueueOverview } from "../service/answers.ts";
+import { serviceNow } from "../service/clock.ts";
 import { QueueHand } from "./queue-hand.tsx";
 
 interface QueueColumn {
@@ -24,11 +25,16 @@ const columns: readonly QueueColumn[] = [
   { title: "Failed/s", cell: ({ failedPerSecond }) => rate(failedPerSecond) },
   { title: "Failed", cell: ({ failed }) => count(failed) },
   { title: "In doubt", cell: ({ inDoubt }) => count(inDoubt) },
-  { title: "Pause", cell: (queue) => <QueueHand {...queue} /> },
 ];
 
+interface Props {
+  readonly queues: readonly QueueOverview[];
+  /** When they were read. */
+  readonly at: string;
+}
+
 /** The jobs of each queue by state, and the age of the oldest waiting one. */
-export function QueueTable({ queues }: { readonly queues: readonly QueueOverview[] }) {
+export function QueueTable({ queues, at }: Props) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section className="scroller" aria-label="Queues, table" tabIndex={0}>
@@ -41,24 +47,45 @@ export function QueueTable({ queues }: { readonly queues: readonly QueueOverview
                 {title}
               </th>
             ))}
+            <th scope="col">Pause, limit</th>
           </tr>
         </thead>
         <tbody>
           {queues.map((queue) => (
-            <tr key={queue.name}>
-              <th scope="row">
-                <Text of={queue.name} />
-                <PauseNote paused={queue.paused} />
-              </th>
-              {columns.map(({ title, cell }) => (
-                <td key={title} data-title={title}>
-                  {cell(queue)}
-                </td>
-              ))}
-            </tr>
+            <QueueRow key={queue.name} queue={queue} at={at} />
           ))}
         </tbody>
       </table>
     </section>
+  );
+}
+
+interface PauseChange {
+  readonly at: string;
+  readonly paused: Pause | null;
+}
+
+function QueueRow({ queue: read, at }: { readonly queue: QueueOverview; readonly at: string }) {
+  // The overview is up to two seconds old: what was just done counts until a newer one comes.
+  const [change, setChange] = useState<PauseChange | null>(null);
+  const queue =
+    change === null || change.at < at
+      ? read
+      : { ...read, isPaused: change.paused !== null, paused: change.paused };
+  return (
+    <tr>
+      <th scope="row">
+        <Text of={queue.name} />
+        <PauseNote paused={queue.paused} />
+      </th>
+      {columns.map(({ title, cell }) => (
+        <td key={title} data-title={title}>
+          {cell(queue)}
+        </td>
+      ))}
+      <td data-title="Pause, limit">
+        <QueueHand queue={queue} onPauseChange={(paused) => setChange({ at: serviceNow(), paused })} />
+      </td>
+    </tr>
   );
 }

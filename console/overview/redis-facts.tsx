@@ -1,8 +1,8 @@
 import { Bar } from "../parts/bar.tsx";
-import { bytes, duration } from "../parts/format.ts";
-import { Text } from "../parts/link.tsx";
+import { bytes, count, duration } from "../parts/format.ts";
+import { Text, To } from "../parts/link.tsx";
 import { Mark } from "../parts/mark.tsx";
-import type { RedisOverview } from "../service/answers.ts";
+import type { QueueOverview, RedisOverview } from "../service/answers.ts";
 
 /** What an accepted job survives. */
 const survives: Readonly<Record<string, string>> = {
@@ -16,8 +16,13 @@ interface Known {
   readonly isStale: boolean;
 }
 
+interface FactsProps extends Known {
+  readonly store: RedisOverview;
+  readonly queues: readonly QueueOverview[];
+}
+
 /** Version, response time, memory and durability of Redis. */
-export function RedisFacts({ store, isStale }: { readonly store: RedisOverview } & Known) {
+export function RedisFacts({ store, queues, isStale }: FactsProps) {
   const { version, usedBytes, maxBytes, pingMs, durability } = store;
   const isBroken = store.guarantees.some(({ holds }) => !holds);
   return (
@@ -34,6 +39,10 @@ export function RedisFacts({ store, isStale }: { readonly store: RedisOverview }
         {maxBytes === null ? <span className="quiet">without a limit</span> : `of ${bytes(maxBytes)}`}
         {maxBytes !== null && <Bar value={usedBytes} of={maxBytes} />}
       </dd>
+      <dt>Jobs kept</dt>
+      <dd>
+        <Kept queues={queues} />
+      </dd>
       <dt>Durability</dt>
       <dd>
         <Text of={durability} />
@@ -43,6 +52,19 @@ export function RedisFacts({ store, isStale }: { readonly store: RedisOverview }
       </dd>
     </dl>
   );
+}
+
+/** What fills Redis, as a way to it. */
+function Kept({ queues }: Pick<FactsProps, "queues">) {
+  const sum = (state: "completed" | "failed") => queues.reduce((total, queue) => total + queue[state], 0);
+  return (["completed", "failed"] as const).map((state, index) => (
+    <span key={state}>
+      {index > 0 && ", "}
+      <To to={`/jobs?state=${state}`}>
+        {count(sum(state))} {state}
+      </To>
+    </span>
+  ));
 }
 
 /** The guarantees that this Redis allows now. */

@@ -17,7 +17,7 @@ export function Throughput({ live }: { readonly live: readonly SamplePoint[] }) 
   const history = useQuery(historyQuery(range));
   const choose = (chosen: Range) => setParams({ range: addressOf(chosen) }, { replace: true });
   return (
-    <Section title="Throughput" aside={<Choice chosen={range} onChoose={choose} />}>
+    <Section title="Throughput" aside={<Choice chosen={range} onChoose={choose} />} className="throughput">
       {range.spanMs === 0 ? (
         <ThroughputChart history={live} marks={none} to={null} />
       ) : (

@@ -41,6 +41,10 @@ interface ConfirmProps {
   /** The text of the button that confirms. */
   readonly action: string;
   readonly isDangerous?: boolean;
+  /** The button on the page. */
+  readonly isSmall?: boolean;
+  readonly isReady?: boolean;
+  readonly onOpenChange?: (isOpen: boolean) => void;
   readonly onConfirm: () => Promise<void>;
   /** What will happen. */
   readonly children: ReactNode;
@@ -52,12 +56,21 @@ export function ConfirmButton({
   title,
   action,
   isDangerous = false,
+  isSmall = false,
+  isReady = true,
+  onOpenChange = () => {},
   onConfirm,
   children,
 }: ConfirmProps) {
-  const [isOpen, setOpen] = useState(false);
+  const [isOpen, set] = useState(false);
   const [isPending, setPending] = useState(false);
   const [thrown, setThrown] = useState<unknown>(null);
+
+  function setOpen(open: boolean) {
+    set(open);
+    setThrown(null);
+    onOpenChange(open);
+  }
 
   async function confirm() {
     setPending(true);
@@ -74,7 +87,10 @@ export function ConfirmButton({
 
   return (
     <>
-      <Button className={isDangerous ? "button danger" : "button"} onPress={() => setOpen(true)}>
+      <Button
+        className={`button ${isDangerous ? "danger" : ""} ${isSmall ? "small" : ""}`}
+        onPress={() => setOpen(true)}
+      >
         {label}
       </Button>
       <Window title={title} isOpen={isOpen} onClose={() => setOpen(false)} isAlert>
@@ -87,6 +103,7 @@ export function ConfirmButton({
           <Button
             className={isDangerous ? "button danger main" : "button main"}
             isPending={isPending}
+            isDisabled={!isReady}
             onPress={() => void confirm()}
           >
             {action}

@@ -96,6 +96,14 @@ export function datedInstant(at: string, timeZone?: string): string {
     : instant(at, timeZone).slice(0, -3);
 }
 
+/** "Tue 24 Nov, 07:00 to Wed 25 Nov, 07:00"; both with a year if one of them is of another year. */
+export function rangeText(from: string, to: string, timeZone?: string): string {
+  const near = [from, to].map((at) => nearInstant(at, timeZone));
+  const dated = [from, to].map((at) => datedInstant(at, timeZone));
+  if (dated.every((text, index) => text === near[index])) return near.join(" to ");
+  return [from, to].map((at) => instant(at, timeZone).slice(0, -3)).join(" to ");
+}
+
 /** "24 Nov", in the viewer's time zone. */
 export function dayOf(at: number): string {
   return new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" }).format(new Date(at));

@@ -55,6 +55,8 @@ interface Selected {
 }
 
 const HEADING_HEIGHT = 32;
+/** Room for the words that there is nothing. */
+const EMPTY_HEIGHT = 176;
 const SELECT = "select";
 
 /** A table of any length: only visible rows are rendered. On a narrow screen each row is a card. */
@@ -74,7 +76,7 @@ export function LongTable<T extends { readonly id: string }>(props: Props<T>) {
       <Table
         aria-label={label}
         className={isNarrow ? "long-table cards" : "long-table"}
-        {...(rows.length > 0 && { style: { maxHeight: heightOf(layout, rows.length, more !== undefined) } })}
+        style={{ maxHeight: heightOf(layout, rows.length, more !== undefined) }}
         {...(selection !== undefined && selectionProps(selection, rows))}
       >
         <TableHeader columns={columns}>
@@ -149,6 +151,7 @@ function layoutOf<T>(look: LongTableLook<T>, isNarrow: boolean, isSelectable: bo
 /** No higher than its content. */
 function heightOf(layout: ReturnType<typeof layoutOf>, rows: number, hasMore: boolean): number {
   const borders = 2;
+  if (rows === 0) return EMPTY_HEIGHT;
   return layout.headingHeight + rows * layout.rowHeight + (hasMore ? layout.loaderHeight : 0) + borders;
 }
 

@@ -1,6 +1,15 @@
 import type { JobState } from "../service/answers.ts";
 
-export type MarkName = JobState | "in-doubt" | "reserved" | "done" | "none" | "holds" | "broken" | "unknown";
+export type MarkName =
+  | JobState
+  | "in-doubt"
+  | "reserved"
+  | "done"
+  | "none"
+  | "person"
+  | "holds"
+  | "broken"
+  | "unknown";
 
 interface Look {
   readonly tone: "quiet" | "accent" | "bad" | "doubt";
@@ -15,6 +24,8 @@ const tick = "M2 6.5l2.7 2.7L10 3.2";
 const cross = "M2.5 2.5l7 7M9.5 2.5l-7 7";
 const question = "M3.4 4.1a2.6 2.6 0 1 1 4.1 2.1C6.5 6.9 6 7.2 6 8M6 10.4v.1";
 
+const person = "M6 1.25a2.1 2.1 0 1 1 0 4.2a2.1 2.1 0 0 1 0-4.2zM2 10.9c0-2.5 1.7-3.6 4-3.6s4 1.1 4 3.6";
+
 const looks: Readonly<Record<MarkName, Look>> = {
   waiting: { tone: "quiet", text: "waiting", shape: circle },
   "waiting-children": { tone: "quiet", text: "waiting for children", shape: `${circle}M4 6h4` },
@@ -27,6 +38,7 @@ const looks: Readonly<Record<MarkName, Look>> = {
   reserved: { tone: "accent", text: "running", shape: circle, isFilled: true },
   done: { tone: "accent", text: "done", shape: tick },
   none: { tone: "quiet", text: "did not run", shape: "M2.5 6h7" },
+  person: { tone: "accent", text: "done by hand", shape: person },
   holds: { tone: "accent", text: "holds", shape: tick },
   unknown: { tone: "quiet", text: "not known", shape: "M2.5 6h7" },
   broken: { tone: "bad", text: "does not hold", shape: cross },

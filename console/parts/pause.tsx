@@ -1,13 +1,11 @@
 import { type ReactNode, useState } from "react";
-import { Input, Label, TextField } from "react-aria-components";
 import { send } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 import { ConfirmButton } from "./dialog.tsx";
 import { Text } from "./link.tsx";
 import { useNotice } from "./notice.tsx";
+import { Reason } from "./reason.tsx";
 import { Age } from "./time.tsx";
-
-const REASON_MAX = 500;
 
 interface PauseButtonProps {
   readonly name: string;
@@ -17,7 +15,8 @@ interface PauseButtonProps {
   /** What happens when it is paused, and when it is resumed. */
   readonly ifPaused: ReactNode;
   readonly ifResumed: ReactNode;
-  readonly onChanged?: () => Promise<void>;
+  /** @param paused what the service answered */
+  readonly onChanged?: (paused: Pause | null) => void | Promise<void>;
 }
 
 /** Pauses something for a reason, or resumes it. */
@@ -28,10 +27,10 @@ export function PauseButton({ name, path, isPaused, ifPaused, ifResumed, onChang
   if (!mayOperate) return null;
 
   async function act(what: "pause" | "resume", body?: { readonly reason: string }) {
-    await send(`${path}/${what}`, body);
+    const { paused } = await send<{ readonly paused: Pause | null }>(`${path}/${what}`, body);
     setReason("");
     notice(`${name} is ${what}d.`);
-    await onChanged?.();
+    await onChanged?.(paused);
   }
 
   if (isPaused)
@@ -53,22 +52,12 @@ export function PauseButton({ name, path, isPaused, ifPaused, ifResumed, onChang
       onConfirm={() => act("pause", { reason: reason.trim() })}
     >
       <p>{ifPaused}</p>
-      <TextField
-        validationBehavior="aria"
-        className="field"
-        value={reason}
-        onChange={setReason}
-        isRequired
-        maxLength={REASON_MAX}
-      >
-        <Label>Reason</Label>
-        <Input />
-      </TextField>
+      <Reason text={reason} onChange={setReason} />
     </ConfirmButton>
   );
 }
 
-interface Pause {
+export interface Pause {
   /** "" if another tool paused it. */
   readonly reason: string;
   readonly by: string;

@@ -4,7 +4,7 @@ import { read } from "../service/call.ts";
 
 const REFRESH_MS = 10_000;
 const NEXT_SHOWN = 5;
-const TICKS_SHOWN = 48;
+export const TICKS_SHOWN = 48;
 
 export function schedulesQuery() {
   return queryOptions({

@@ -1,4 +1,4 @@
-import { nearInstant, viewersZone } from "../parts/format.ts";
+import { datedInstant, viewersZone } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { PauseNote } from "../parts/pause.tsx";
 import { Relative } from "../parts/time.tsx";
@@ -59,8 +59,8 @@ function NextTicks({ ticks, timeZone }: { readonly ticks: readonly string[]; rea
       <tbody>
         {ticks.map((at) => (
           <tr key={at}>
-            <th scope="row">{nearInstant(at, timeZone)}</th>
-            {!isSameZone && <td>{nearInstant(at)}</td>}
+            <th scope="row">{datedInstant(at, timeZone)}</th>
+            {!isSameZone && <td>{datedInstant(at)}</td>}
             <td>
               <Relative at={at} />
             </td>

@@ -1,12 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ListBox, ListBoxItem } from "react-aria-components";
-import { datedInstant } from "../parts/format.ts";
+import { datedInstant, rangeText } from "../parts/format.ts";
 import { JobLink, Text } from "../parts/link.tsx";
 import { Glyph, Mark, type MarkName, toneOf, wordOf } from "../parts/mark.tsx";
 import { Empty, Loaded, Loading, ProblemNote } from "../parts/states.tsx";
 import type { PastTick } from "../service/answers.ts";
-import { explanationQuery, ticksQuery } from "./queries.ts";
+import { explanationQuery, TICKS_SHOWN, ticksQuery } from "./queries.ts";
 
 interface Props {
   readonly name: string;
@@ -17,6 +17,7 @@ interface Props {
 export function TickStrip({ name, timeZone }: Props) {
   const ticks = useQuery(ticksQuery(name));
   const [chosen, setChosen] = useState<string | null>(null);
+  if (ticks.isPending) return <Placeholder />;
   return (
     <Loaded query={ticks}>
       {(found) =>
@@ -54,6 +55,27 @@ export function TickStrip({ name, timeZone }: Props) {
   );
 }
 
+/** As large as the ticks, so that nothing below moves when they arrive. */
+function Placeholder() {
+  return (
+    <>
+      <div className="ticks" aria-hidden="true">
+        {Array.from({ length: TICKS_SHOWN }, (_, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same
+          <span key={index} className="tick quiet" />
+        ))}
+      </div>
+      <p className="tick-key" aria-hidden="true">
+        <span>&nbsp;</span>
+        <span>&nbsp;</span>
+      </p>
+      <div className="explanation">
+        <Loading />
+      </div>
+    </>
+  );
+}
+
 function markOf({ jobId, state, isBeforeFirst }: PastTick): MarkName {
   if (isBeforeFirst) return "unknown";
   return jobId === null ? "none" : (state ?? "done");
@@ -82,9 +104,7 @@ function Key({ ticks, timeZone }: { readonly ticks: readonly PastTick[]; readonl
   const present = new Map(ticks.map((tick) => [meaningOf(tick), markOf(tick)]));
   return (
     <p className="tick-key">
-      <span className="quiet">
-        {datedInstant(ticks[0]?.at ?? "", timeZone)} to {datedInstant(ticks.at(-1)?.at ?? "", timeZone)}
-      </span>
+      <span className="quiet">{rangeText(ticks[0]?.at ?? "", ticks.at(-1)?.at ?? "", timeZone)}</span>
       {[...present].map(([meaning, mark]) => (
         <Mark key={meaning} of={mark} text={meaning} />
       ))}

@@ -1,11 +1,11 @@
-import { useQuery } from "@tanstack/react-query";
+import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "wouter";
 import { addressOf } from "../jobs/queries.ts";
 import { count, counted } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { Mark } from "../parts/mark.tsx";
 import { Page, Section } from "../parts/page.tsx";
-import { Empty, Loaded } from "../parts/states.tsx";
+import { Empty, Loaded, Loading } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
 import { type Found, foundQuery, type SearchFilter } from "./queries.ts";
 import "../jobs/jobs.css";
@@ -14,53 +14,70 @@ import "../jobs/jobs.css";
 const TAG = /^[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,63}$/;
 const PART_MAX = 200;
 
-/** The jobs that a text may mean. Keys, because another text's jobs must not stand under this one. */
+/** The jobs that a text may mean. Both parts appear at once: a later one must not move what is read. */
 export function SearchPage() {
   const [params] = useSearchParams();
   const text = (params.get("q") ?? "").trim();
+  const isTag = TAG.test(text);
+  const byKey = useQuery({ ...foundQuery({ idempotencyKey: text }), enabled: text !== "" });
+  const byTag = useQuery({ ...foundQuery({ tag: text }), enabled: isTag });
   if (text === "")
     return <Page title="Search">{<Empty title="Type an id, a key, a tag or an error." />}</Page>;
   return (
     <Page title={`Search: ${text}`} tab="Search">
-      <Results
-        key={`key ${text}`}
-        title="With this key"
-        filter={{ idempotencyKey: text }}
-        none="No job has exactly this key."
-      />
-      {TAG.test(text) && (
-        <Results
-          key={`tag ${text}`}
-          title="With this tag"
-          filter={{ tag: text }}
-          none="No job has this tag."
-        />
-      )}
-      {text.length <= PART_MAX && (
-        <Section title="In a part of the key">
-          <p className="quiet">
-            Every job is read for that.{" "}
-            <To to={`/jobs${addressOf({ keyPart: text })}`}>Jobs whose key contains it</To>
-          </p>
-        </Section>
-      )}
-      {text.length <= PART_MAX && (
-        <Section title="In error texts">
-          <p className="quiet">
-            Every failed job is read for that.{" "}
-            <To to={`/jobs${addressOf({ state: "failed", errorText: text })}`}>
-              Failed jobs whose error contains it
-            </To>
-          </p>
-        </Section>
+      {byKey.isLoading || byTag.isLoading ? (
+        <Loading />
+      ) : (
+        <>
+          <Results
+            title="With this key"
+            filter={{ idempotencyKey: text }}
+            found={byKey}
+            none="No job has exactly this key."
+          />
+          {isTag && (
+            <Results title="With this tag" filter={{ tag: text }} found={byTag} none="No job has this tag." />
+          )}
+          {text.length <= PART_MAX && <InKeys text={text} />}
+          {text.length <= PART_MAX && <InErrors text={text} />}
+        </>
       )}
     </Page>
   );
 }
 
-function Results(props: { readonly title: string; readonly filter: SearchFilter; readonly none: string }) {
-  const { title, filter, none } = props;
-  const found = useQuery(foundQuery(filter));
+function InKeys({ text }: { readonly text: string }) {
+  return (
+    <Section title="In a part of the key">
+      <p className="quiet">
+        Every job is read for that.{" "}
+        <To to={`/jobs${addressOf({ keyPart: text })}`}>Jobs whose key contains it</To>
+      </p>
+    </Section>
+  );
+}
+
+function InErrors({ text }: { readonly text: string }) {
+  return (
+    <Section title="In error texts">
+      <p className="quiet">
+        Every failed job is read for that.{" "}
+        <To to={`/jobs${addressOf({ state: "failed", errorText: text })}`}>
+          Failed jobs whose error contains it
+        </To>
+      </p>
+    </Section>
+  );
+}
+
+interface ResultsProps {
+  readonly title: string;
+  readonly filter: SearchFilter;
+  readonly found: UseQueryResult<Found, Error>;
+  readonly none: string;
+}
+
+function Results({ title, filter, found, none }: ResultsProps) {
   return (
     <Section title={title} aside={found.data !== undefined && totalText(found.data)}>
       <Loaded query={found}>

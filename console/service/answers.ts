@@ -16,6 +16,7 @@ import type {
   TypeOverview,
   WorkerOverview,
 } from "../../src/operate/overview.ts";
+import type { QueueView } from "../../src/operate/queues.ts";
 import type {
   TickExplanation as Explanation,
   PastTick,
@@ -39,6 +40,7 @@ export type {
   PastTick,
   Percentiles,
   QueueOverview,
+  QueueView,
   RedisOverview,
   SamplePoint,
   ScheduleStatus,

@@ -35,10 +35,15 @@ export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
 export async function send<T>(
   path: string,
   body?: unknown,
-  more: { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal } = {},
+  more: {
+    /** @default "POST" */
+    readonly method?: "PUT";
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly signal?: AbortSignal;
+  } = {},
 ): Promise<T> {
   const response = await request(path, {
-    method: "POST",
+    method: more.method ?? "POST",
     headers: { ...(body !== undefined && { "Content-Type": "application/json" }), ...more.headers },
     body: body === undefined ? null : JSON.stringify(body),
     signal: inTime(more.signal),

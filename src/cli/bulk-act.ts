@@ -28,6 +28,8 @@ interface Preview {
   readonly groups: readonly MatchingGroup[];
   readonly total: number;
   readonly leftAlone: number;
+  /** Whether more were not counted. */
+  readonly hasMore: boolean;
 }
 
 const pastTense: Readonly<Record<ActName, string>> = {
@@ -52,7 +54,8 @@ export async function actOnMany(act: ActName, options: BulkOptions): Promise<voi
     );
   await withOperator(async (operator) => {
     const scope = { act, filter, ...(all && { all }) };
-    const preview = await previewOf(operator, scope);
+    // Whoever neither asks nor waits gets the first part of the count; the act counts all.
+    const preview = await previewOf(operator, scope, dryRun || !yes || wait);
     print(describe(preview, act));
     if (dryRun || preview.total === 0) return;
     if (!yes && !(await confirm(`${act[0]?.toUpperCase()}${act.slice(1)} ${jobs(preview.total)}?`))) {
@@ -80,10 +83,11 @@ function requireRate(act: ActName, rate: string | undefined): void {
   throw new HoldfastError("USAGE", `jobs ${act}: --rate: expected a rate such as 50/s, got "${rate}"`);
 }
 
-async function previewOf(operator: Operator, scope: Scope): Promise<Preview> {
+async function previewOf(operator: Operator, scope: Scope, isWhole: boolean): Promise<Preview> {
   const { countOf, mergeGroups } = await import("../operate/act-matches.ts");
   const found: MatchingGroup[] = [];
   let leftAlone = 0;
+  let hasMore = false;
   let part: { before?: number; cursor?: string | undefined } | undefined = {};
   while (part !== undefined) {
     const {
@@ -94,13 +98,15 @@ async function previewOf(operator: Operator, scope: Scope): Promise<Preview> {
     } = await operator.acts.preview({ ...scope, ...part });
     found.push(...matching);
     leftAlone += more;
-    part = nextCursor === null ? undefined : { before, cursor: nextCursor };
+    hasMore = nextCursor !== null;
+    part =
+      hasMore && (isWhole || found.length === 0) ? { before, cursor: nextCursor ?? undefined } : undefined;
   }
   const groups = mergeGroups(found);
-  return { groups, total: countOf(groups), leftAlone };
+  return { groups, total: countOf(groups), leftAlone, hasMore };
 }
 
-function describe({ groups, total, leftAlone }: Preview, act: ActName): string {
+function describe({ groups, total, leftAlone, hasMore }: Preview, act: ActName): string {
   const rows = groups.map(({ type, code, count, exampleIds }) => [
     String(count),
     type,
@@ -108,7 +114,7 @@ function describe({ groups, total, leftAlone }: Preview, act: ActName): string {
     exampleIds.join(" "),
   ]);
   const lines = total === 0 ? [] : [table(["jobs", "type", "code", "examples"], rows)];
-  lines.push(`${jobs(total)} to ${act}`);
+  lines.push(`${hasMore ? "at least " : ""}${jobs(total)} to ${act}`);
   if (leftAlone > 0)
     lines.push(
       `(${jobs(leftAlone)} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`,

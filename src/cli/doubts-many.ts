@@ -1,4 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { evidenceOfRest, type ImportPlan, planImport } from "../lib/provider-export.ts";
 import { username } from "../lib/username.ts";
 import type { Doubt } from "../operate/doubts.ts";
 import type { DoubtId, ManyDoubts } from "../operate/doubts-many.ts";
@@ -69,32 +70,18 @@ export async function importExport(file: string, options: ImportOptions): Promis
   await withOperator(async (operator) => {
     await requireKnown(operator, { type: filter.type });
     const doubts = await operator.doubts(0, LISTED_MAX, filter);
-    const plan = planOf(doubts, values, rest !== undefined);
+    const plan = planImport(doubts, values, rest !== undefined);
     printPlan(plan, doubts.length);
     const { done, notDone } = plan;
     const question = `Resolve ${done.length} as done${notDone.length > 0 ? `, ${notDone.length} as not done` : ""}?`;
     if (!(await isWanted(options, done.length + notDone.length, question))) return;
     const by = username();
     await resolveNamed(operator, done, { as: "done", evidence, by });
-    await resolveNamed(operator, notDone, { as: "not-done", evidence: `not in: ${evidence}`, by });
+    await resolveNamed(operator, notDone, { as: "not-done", evidence: evidenceOfRest(evidence), by });
   });
 }
 
-interface Plan {
-  readonly done: readonly Doubt[];
-  readonly notDone: readonly Doubt[];
-  /** How many stay in doubt. */
-  readonly left: number;
-}
-
-/** Where an effect's name cannot be decrypted, its key is not known: it is never in an export, and stays. */
-function planOf(doubts: readonly Doubt[], values: ReadonlySet<string>, hasRest: boolean): Plan {
-  const [done, others] = parted(doubts, ({ effectKey }) => effectKey !== null && values.has(effectKey));
-  const notDone = hasRest ? others.filter(({ effectKey }) => effectKey !== null) : [];
-  return { done, notDone, left: others.length - notDone.length };
-}
-
-function printPlan({ done, notDone, left }: Plan, count: number): void {
+function printPlan({ done, notDone, left }: ImportPlan<Doubt>, count: number): void {
   printProposed([...proposed(done, "done"), ...proposed(notDone, "not-done")]);
   const rest = left > 0 ? `; ${left} ${left === 1 ? "stays" : "stay"} in doubt` : "";
   print(
@@ -105,10 +92,6 @@ function printPlan({ done, notDone, left }: Plan, count: number): void {
 
 function proposed(doubts: readonly Doubt[], as: As): Proposed[] {
   return doubts.map((doubt) => ({ doubt, as }));
-}
-
-function parted<T>(items: readonly T[], isFirst: (item: T) => boolean): [first: T[], others: T[]] {
-  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
 function requireConsent({ dryRun, yes }: ManyOptions): void {

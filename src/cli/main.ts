@@ -8,6 +8,7 @@ import { addDevCommand } from "./commands/dev.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDoubtsCommands } from "./commands/doubts.ts";
 import { addFailuresCommands } from "./commands/failures.ts";
+import { addHistoryCommand } from "./commands/history.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addKeysCommands } from "./commands/keys.ts";
@@ -71,6 +72,7 @@ function program(): Command {
   addSubmitCommand(holdfast);
   addStatusCommand(holdfast);
   addOverviewCommand(holdfast);
+  addHistoryCommand(holdfast);
   addJobsCommands(holdfast);
   addActsCommands(holdfast);
   addAuditCommands(holdfast);

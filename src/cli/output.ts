@@ -32,7 +32,8 @@ export function printJson(...values: readonly unknown[]): void {
 }
 
 /** Lines as standard output can show them. */
-export function textFor(lines: Lines, on = screen()): string {
+export function textFor(lines: Lines): string {
+  const on = screen();
   return `${linesOf(lines)
     .map((line) => rendered(line, on).trimEnd())
     .join("\n")}\n`;

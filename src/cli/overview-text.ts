@@ -78,6 +78,7 @@ function queuesTable(queues: readonly QueueOverview[], now: number, width: numbe
     { heading: "oldest" },
     { heading: "active" },
     { heading: "delayed", leaves: 1 },
+    { heading: "completed", leaves: 3 },
     { heading: "failed" },
     { heading: "in doubt", leaves: 2 },
     { heading: "" },
@@ -88,6 +89,7 @@ function queuesTable(queues: readonly QueueOverview[], now: number, width: numbe
     ageText(queue.oldestWaitingSince, now),
     String(queue.active),
     String(queue.delayed),
+    String(queue.completed),
     String(queue.failed),
     String(queue.inDoubt),
     pausedText(queue),
@@ -151,7 +153,8 @@ function ageText(since: string | null, now: number): string {
   return shortTime(Math.max(0, Math.floor((now - Date.parse(since)) / 1_000) * 1_000));
 }
 
-function timeOrNone(ms: number | null): string {
+/** In one unit, as "85 ms"; "-" for none. */
+export function timeOrNone(ms: number | null): string {
   return ms === null ? "-" : shortTime(ms);
 }
 

@@ -15,12 +15,8 @@ const GAP = "  ";
 const WORDS_MIN = 16;
 
 /** Rows as aligned columns under headings, without control characters. */
-export function table(
-  headings: readonly string[],
-  rows: readonly (readonly string[])[],
-  columns = screen().columns,
-): string {
-  return tableLines(headings, rows, columns)
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  return tableLines(headings, rows)
     .map((line) => line.map(textOf).join("").trimEnd())
     .join("\n");
 }

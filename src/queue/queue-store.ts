@@ -1,3 +1,4 @@
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { jobAssociatedData } from "../redis/associated-data.ts";
 import type { Codec } from "../redis/codec.ts";
 import type { RedisAccess } from "../redis/connect.ts";
@@ -56,10 +57,16 @@ export function openWritableQueueStores(
   prefix: string,
   epochs: { readonly layouts: Layouts; of(queue: string): Epoch },
 ): QueueStores<WritableQueueStore> {
-  return storesOf(access.client, epochs.layouts, (queue) => ({
-    ...openQueueStore(access, prefix, queue),
-    epoch: epochs.of(queue),
-  }));
+  return storesOf(access.client, epochs.layouts, (queue) => {
+    if (queue === INTERNAL_QUEUE) epochs.of(queue);
+    return {
+      ...openQueueStore(access, prefix, queue),
+      // Only when it is used: it is written to Redis and compared each second, and a reader's id can name any queue.
+      get epoch() {
+        return epochs.of(queue);
+      },
+    };
+  });
 }
 
 /** Anybody can make up a job's id, and it names a queue. */

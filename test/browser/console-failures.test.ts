@@ -1,10 +1,10 @@
 import type { Api } from "holdfast/server";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queueKey } from "../../src/queue/queue-keys.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { openConsole, untilLoaded } from "../support/console-page.ts";
-import { addFailedCopies } from "../support/failed-copies.ts";
+import { addFailedCopies } from "../support/job-copies.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
 import { placeOrder, shopIn } from "../support/shop.ts";
@@ -34,14 +34,24 @@ afterAll(async () => {
   for (const stop of stops.reverse()) await stop();
 });
 
-/** What a page requests, without its stream. */
-function requestsOf(page: Page): string[] {
+interface Requests {
+  /** What a page has requested, without its stream. */
+  readonly asked: string[];
+  readonly open: Set<Request>;
+}
+
+function requestsOf(page: Page): Requests {
   const asked: string[] = [];
+  const open = new Set<Request>();
   page.on("request", (request) => {
     const { pathname, search } = new URL(request.url());
-    if (/^\/(jobs|failures)/.test(pathname)) asked.push(pathname + search);
+    if (!/^\/(jobs|failures)/.test(pathname)) return;
+    asked.push(pathname + search);
+    open.add(request);
   });
-  return asked;
+  page.on("requestfinished", (request) => open.delete(request));
+  page.on("requestfailed", (request) => open.delete(request));
+  return { asked, open };
 }
 
 /** Whether the page is idle with everything loaded; otherwise there is more for a person to load. */
@@ -54,10 +64,11 @@ async function isThrough(page: Page): Promise<boolean> {
 }
 
 /** Waits until a page makes no more requests by itself. */
-async function untilQuiet(page: Page, asked: readonly string[]): Promise<void> {
+async function untilQuiet(page: Page, { asked, open }: Requests): Promise<void> {
   await untilLoaded(page);
   await until("it requests no more", async () => {
     const before = asked.length;
+    if (open.size > 0) return false;
     await page.evaluate("new Promise((idle) => requestIdleCallback(idle))");
     return asked.length === before && (await page.getByText("Loading more…").count()) === 0;
   });
@@ -72,11 +83,12 @@ describe(`the page of one reason, with ${FAILED.toLocaleString("en")} failed job
     ["HANDLER_FAILED&messagePattern=it+is+whole", /^0 jobs/],
   ])("finds jobs that failed with %s, with at most three requests a screen", async (code, text) => {
     const { page, open } = await openConsole(browser, api.url);
-    const asked = requestsOf(page);
+    const requests = requestsOf(page);
+    const { asked } = requests;
 
     await open(`failed?type=order-confirmation&code=${code}`);
     do {
-      await untilQuiet(page, asked);
+      await untilQuiet(page, requests);
       expect(asked.length, asked.join("\n")).toBeLessThanOrEqual(REQUESTS_MAX);
       asked.length = 0;
     } while (!(await isThrough(page)));

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queueKey } from "../../src/queue/queue-keys.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { openConsole, untilLoaded } from "../support/console-page.ts";
+import { addCopies } from "../support/job-copies.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
 import { placeOrder, shopIn } from "../support/shop.ts";
@@ -19,22 +20,13 @@ let api: Api;
 let browser: Browser;
 let store: Redis;
 
-/** Half of them wait, a quarter each are completed and failed; all are copies of a submitted one. */
-const copies = `
-  local from, to = tonumber(ARGV[3]), tonumber(ARGV[4])
-  for number = from, to do
-    local id = string.sub(ARGV[2], 1, -9) .. string.format("%08x", number)
-    redis.call("COPY", ARGV[1] .. ARGV[2], ARGV[1] .. id)
-    if number % 4 < 2 then
-      redis.call("LPUSH", ARGV[1] .. "wait", id)
-    else
-      local state = number % 4 == 2 and "completed" or "failed"
-      local reason = number % 3 == 0 and "ATTEMPT_TIMED_OUT: too long" or "HANDLER_FAILED: it broke"
-      redis.call("HSET", ARGV[1] .. id, "processedOn", ARGV[5] + number, "finishedOn", ARGV[5] + number + 5, "ats", 1,
-        "atm", 1, "returnvalue", "{}", "failedReason", state == "failed" and reason or "")
-      redis.call("ZADD", ARGV[1] .. state, ARGV[5] + number, id)
-    end
-  end`;
+/** All are copies of a submitted one. */
+const lots = [
+  { share: 6, state: "wait" },
+  { share: 3, state: "completed" },
+  { share: 2, state: "failed", reason: "HANDLER_FAILED: it broke" },
+  { share: 1, state: "failed", reason: "ATTEMPT_TIMED_OUT: too long" },
+] as const;
 
 beforeAll(async () => {
   const server = await startRedisServer({ args: ["--appendonly", "no"] });
@@ -45,8 +37,7 @@ beforeAll(async () => {
   [browser, api] = await Promise.all([launchBrowser(), service.startApi()]);
   const { id } = await placeOrder(await service.createProducer(), 1, 0);
   const prefix = queueKey(service.env.HOLDFAST_PREFIX, "default", "");
-  for (let from = 1; from < JOBS; from += 10_000)
-    await store.eval(copies, 0, prefix, id, from, Math.min(from + 9_999, JOBS - 1), Date.now() - JOBS);
+  await addCopies(store, prefix, id, { count: JOBS - 1, lots });
 });
 afterAll(async () => {
   await browser.close();

@@ -21,6 +21,34 @@ afterAll(async () => {
 });
 
 describe("the queues of the overview", () => {
+  it.each([1280, 390])(
+    "are limited in place of what the application declares, at %i pixels",
+    async (width) => {
+      const { page, open, complaints } = await openConsole(browser, api.url, {
+        viewport: { width, height: 800 },
+      });
+      await open("");
+      await untilLoaded(page);
+      const limit = async (concurrency: string) => {
+        await page.getByRole("button", { name: "Limit…" }).first().click();
+        await page.getByLabel("How many jobs run at a time").fill(concurrency);
+        await page.getByRole("button", { name: "Limit", exact: true }).click();
+      };
+
+      await limit("none");
+      await page.getByRole("alert").waitFor();
+      expect(await accessibilityFaults(page)).toEqual([]);
+      await page.getByRole("button", { name: "Not now" }).click();
+      await limit("7");
+      await page.getByText("limited: at most 7 at a time").waitFor();
+      expect(JSON.stringify((await get(`${api.url}/queues`)).body)).toContain('"concurrency":7');
+      await limit("");
+      await page.getByText("limited as declared").waitFor();
+      expect(JSON.stringify((await get(`${api.url}/queues`)).body)).not.toContain('"concurrency":7');
+      expect(complaints.filter((text) => !text.includes("400"))).toEqual([]);
+    },
+  );
+
   it.each([1280, 390])("are paused with a reason, and resumed, at %i pixels", async (width) => {
     const { page, open, complaints } = await openConsole(browser, api.url, {
       viewport: { width, height: 800 },

@@ -3,13 +3,18 @@ import type { Api } from "holdfast/server";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cutTexts, launchBrowser, sidewaysScroll } from "../support/browser.ts";
-import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";
+import { accessibilityFaults, openConsole, untilLoaded, watchShifts } from "../support/console-page.ts";
+import { ranBySchedule } from "../support/ran-by-schedule.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
-import { placeOrder, ranBySchedule, shopIn, trade, type World } from "../support/shop.ts";
+import { placeOrder, shopIn, trade, type World } from "../support/shop.ts";
 import { until } from "../support/until.ts";
 
 const HOOKS = 130;
+/** An order whose confirmation ends in doubt. */
+const IN_DOUBT = 99_000;
+/** Below it, people do not notice; a tenth of what counts as good on the web. */
+const SHIFT_MAX = 0.01;
 const world: World = { isPartnerDown: true };
 const stops: (() => Promise<void>)[] = [];
 let api: Api;
@@ -321,9 +326,11 @@ describe("an operator", () => {
     await open(`jobs/${id}`);
 
     await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByLabel("Reason (optional)").fill("bad deploy 7f3a");
     await page.getByRole("button", { name: "Cancel this job" }).click();
 
     await page.getByText("Failed for good").waitFor();
+    await page.locator(".timeline").getByText("Cancelled over the API: bad deploy 7f3a").waitFor();
     await page.getByText("CANCELLED").first().waitFor();
   });
 
@@ -366,15 +373,26 @@ async function everyPage(): Promise<string[]> {
     "doubts?view=resolved",
     "schedules",
     "acts",
+    "search?q=shipped-41007",
   ];
 }
 
+async function expectInPlace(shiftsOf: Awaited<ReturnType<typeof watchShifts>>, path: string) {
+  const shifts = await shiftsOf();
+  const score = shifts.reduce((sum, { value }) => sum + value, 0);
+  expect.soft(score, `${path}: ${JSON.stringify(shifts, null, 2)}`).toBeLessThan(SHIFT_MAX);
+}
+
 describe("the console", () => {
-  it("is accessible on every page", { timeout: 120_000 }, async () => {
+  it("is accessible on every page, which stays in place when data arrives late", {
+    timeout: 120_000,
+  }, async () => {
     const { page, open, complaints } = await openConsole(browser, api.url, { colorScheme: "light" });
+    const shiftsOf = await watchShifts(page);
     for (const path of await everyPage()) {
       await open(path);
       await untilLoaded(page);
+      await expectInPlace(shiftsOf, path);
       expect.soft(await accessibilityFaults(page), path).toEqual([]);
       await page.emulateMedia({ colorScheme: "dark" });
       expect.soft(await accessibilityFaults(page, ["color-contrast"]), `${path}, dark`).toEqual([]);
@@ -389,13 +407,17 @@ describe("the console", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("neither scrolls sideways nor truncates anything on a phone", { timeout: 120_000 }, async () => {
+  it("neither scrolls sideways, nor truncates anything, nor moves on a phone", {
+    timeout: 120_000,
+  }, async () => {
     const { page, open, complaints } = await openConsole(browser, api.url, {
       viewport: { width: 360, height: 640 },
     });
+    const shiftsOf = await watchShifts(page);
     for (const path of [...(await everyPage()), "jobs?idempotencyKey=never-used"]) {
       await open(path);
       await untilLoaded(page);
+      await expectInPlace(shiftsOf, path);
       expect.soft(await sidewaysScroll(page), path).toBe(0);
       expect.soft(await cutTexts(page), path).toEqual([]);
     }
@@ -463,6 +485,40 @@ describe("the console", () => {
 
 // Last: other tests look at doubts.
 describe("several doubts", () => {
+  it("resolves what a provider's export names, and the rest only where that is asked for", async () => {
+    const { id } = await placeOrder(producer, IN_DOUBT);
+    const { doubts, named } = await until("it is in doubt", async () => {
+      const listed = await ask<{ doubts: { jobId: string; effectKey: string }[] }>("doubts?limit=200");
+      const found = listed.doubts.find(({ jobId }) => jobId === id);
+      return found && { doubts: listed.doubts, named: found };
+    });
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open("doubts");
+    await page.getByRole("button", { name: "Import an export…" }).click();
+    const buffer = Buffer.from(`reference;amount\n${named.effectKey};12.00\nunknown;3.00\n`);
+    await page.getByLabel("File").setInputFiles({ name: "export.csv", mimeType: "text/csv", buffer });
+    const column = page.getByLabel("Column or field with the effect keys (optional)");
+    await column.fill("id");
+    await column.press("Enter");
+    await page.getByText('there is no column "id", but reference, amount').waitFor();
+    await column.fill("reference");
+    await column.press("Enter");
+
+    await page.getByText(`1 of ${doubts.length} effects`).waitFor();
+    expect(await page.getByRole("list", { name: "What would be resolved" }).allTextContents()).toEqual([
+      expect.stringMatching(/^done ?send · order-confirmation · order-\d+$/),
+    ]);
+    expect((await ask<{ doubts: object[] }>("doubts?limit=200")).doubts).toHaveLength(doubts.length);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByLabel("Evidence").fill("the provider's export of 12:00");
+    await page.getByRole("button", { name: "Resolve 1 as done" }).click();
+
+    await page.getByText("1 effect resolved.").waitFor();
+    const { record } = await ask<{ record: { text: string }[] }>(`jobs/${named.jobId}`);
+    expect(record).toMatchObject([{ text: expect.stringContaining("the provider's export of 12:00") }]);
+    expect(complaints).toEqual([]);
+  });
+
   it("resolves several doubts with one piece of evidence, found by type", async () => {
     const { doubts } = await ask<{ doubts: { type: string; jobId: string }[] }>("doubts?limit=200");
     const type = doubts[0]?.type ?? "";

@@ -1,4 +1,3 @@
-import { createOperator } from "holdfast";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { queueKeys } from "../../src/queue/queue-keys.ts";
@@ -40,8 +39,7 @@ it("cancels a running job at once while every other node of the cluster hangs", 
   const { HOLDFAST_PREFIX: prefix } = service.env;
   const { master } = await cluster.shardOf(prefix, "default");
   const producer = await service.createProducer();
-  const operator = await createOperator(application, service.env);
-  onTestFinished(() => operator.stop());
+  const operator = await service.createOperator();
   await service.startWorker();
   const store = new Redis(master.url);
   onTestFinished(() => store.disconnect());

@@ -1,11 +1,10 @@
-import { createOperator, defineConfig, defineJob, type Operator, type Producer } from "holdfast";
-import type { Redis } from "ioredis";
+import { defineConfig, defineJob, type Operator, type Producer } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { deleteJob } from "../../src/effect/delete-job.ts";
 import { queueKey } from "../../src/queue/queue-keys.ts";
-import { addFailedCopies } from "../support/failed-copies.ts";
 import { call } from "../support/http.ts";
+import { addFailedCopies } from "../support/job-copies.ts";
 import { launch, run, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
 import { createService, untilState } from "../support/service.ts";
@@ -39,25 +38,17 @@ const application = defineConfig({
   ],
 });
 
-const stops: (() => Promise<void>)[] = [];
-let service: ReturnType<typeof createService>;
+const service = createService(application, { HOLDFAST_LOCK_MS: "1000" }, afterAll);
+const redis = service.connect();
 let producer: Producer;
 let operator: Operator;
-let redis: Redis;
 let url: string;
 
 beforeAll(async () => {
-  service = createService(application, { HOLDFAST_LOCK_MS: "1000" }, (stop) => stops.push(stop));
   producer = await service.createProducer();
-  const opened = await createOperator(application, service.env);
-  operator = opened;
-  stops.push(opened.stop);
-  redis = service.connect();
+  operator = await service.createOperator();
   ({ url } = await service.startApi());
   await service.startWorker();
-});
-afterAll(async () => {
-  for (const stop of stops) await stop();
 });
 
 type End = z.output<typeof payload>["end"];

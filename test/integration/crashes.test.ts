@@ -1,4 +1,3 @@
-import { createOperator } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { application, deadly, echo, gated, stray } from "../support/application.ts";
 import { openGate } from "../support/gate.ts";
@@ -67,8 +66,7 @@ describe("a worker that is killed during a job", withProcesses, () => {
 
     expect(await untilState(producer, id, "completed")).toMatchObject({ attemptsMade: 1, error: null });
     expect(await service.openBareQueue().getJob(id)).toMatchObject({ attemptsStarted: 2 });
-    const operator = await createOperator(application, service.env);
-    onTestFinished(() => operator.stop());
+    const operator = await service.createOperator();
     const lost = async () => (await operator.detail(id))?.lostWorkers.length === 1;
     await until("it is known when its worker was found lost", lost, 20_000);
   });

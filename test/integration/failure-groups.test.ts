@@ -1,6 +1,5 @@
-import { createOperator } from "holdfast";
 import { Redis } from "ioredis";
-import { afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { messagePatternLua } from "../../src/queue/includes.ts";
 import { messagePattern } from "../../src/queue/message-pattern.ts";
 import { anyJob } from "../support/application.ts";
@@ -85,8 +84,7 @@ describe.each([
     const application = applicationOf(handler);
     const service = createService(application, variables);
     const producer = await service.createProducer();
-    const operator = await createOperator(application, service.env);
-    onTestFinished(() => operator.stop());
+    const operator = await service.createOperator();
     const payloads = messages.map((payload, at) => ({ payload, idempotencyKey: `${at}` }));
     await producer.submitMany(failing, payloads);
     await service.startWorker();

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { Worker } from "bullmq";
-import { createOperator, defineConfig, defineJob, PermanentError } from "holdfast";
+import { defineConfig, defineJob, PermanentError } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { bullmqQueueName, queueKeys } from "../../src/queue/queue-keys.ts";
@@ -97,9 +97,8 @@ describe("a queue that is shared fairly", () => {
   });
 
   it("puts jobs that are retried by hand in their tenant's turns", async () => {
-    const { service, application, starts, gate, outcome, fill } = shared({ HOLDFAST_CONCURRENCY: "1" });
-    const operator = await createOperator(application, service.env);
-    onTestFinished(() => operator.stop());
+    const { service, starts, gate, outcome, fill } = shared({ HOLDFAST_CONCURRENCY: "1" });
+    const operator = await service.createOperator();
     const producer = await service.createProducer();
     outcome.fails = true;
     gate.open();

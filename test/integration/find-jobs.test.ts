@@ -7,8 +7,8 @@ import { openJobLists } from "../../src/operate/job-lists.ts";
 import { cancelJob } from "../../src/queue/cancel-job.ts";
 import { queueKey } from "../../src/queue/queue-keys.ts";
 import { application, echo, gated } from "../support/application.ts";
-import { addFailedCopies } from "../support/failed-copies.ts";
 import { get } from "../support/http.ts";
+import { addFailedCopies } from "../support/job-copies.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
 import { createService, type Variables } from "../support/service.ts";
@@ -26,8 +26,7 @@ async function failedJobs(variables: Variables = {}) {
   const start = queueKey(service.env.HOLDFAST_PREFIX, "default", "");
   const store = service.connect();
   await addFailedCopies(store, start, id, { count: FAILED, every: EVERY, reason: "PERMANENT_FAILURE: no" });
-  const operator = await createOperator(application, service.env);
-  onTestFinished(() => operator.stop());
+  const operator = await service.createOperator();
   return { service, producer, operator, store, start };
 }
 

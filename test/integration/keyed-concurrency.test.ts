@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { Worker } from "bullmq";
-import { createOperator, createProducer, defineConfig, defineJob, PermanentError } from "holdfast";
+import { createProducer, defineConfig, defineJob, PermanentError } from "holdfast";
 import type { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
@@ -76,12 +76,6 @@ function keyed({ limit = 1, isFair = false, variables = {} }: Options = {}) {
 }
 
 const keysOf = ({ env }: Service) => queueKeys(env.HOLDFAST_PREFIX, "bills");
-
-async function operatorOf({ application, service }: ReturnType<typeof keyed>) {
-  const operator = await createOperator(application, service.env);
-  onTestFinished(() => operator.stop());
-  return operator;
-}
 
 /** Waits until nothing is left but the jobs that have ended. */
 async function untilNoLaneIsLeft(service: Service): Promise<void> {
@@ -162,7 +156,7 @@ describe("a held job", () => {
     expect(await status(first)).not.toHaveProperty("held");
     expect(await status(second)).toMatchObject({ state: "waiting", held: { behind: 1, limit: 1 } });
     expect(await status(third)).toMatchObject({ state: "waiting", held: { behind: 2, limit: 1 } });
-    const operator = await operatorOf(world);
+    const operator = await world.service.createOperator();
     const { jobs } = await operator.list({ state: "waiting", limit: 10 });
     expect(jobs[0]?.id).toBe(first);
     expect(new Set(jobs.map(({ id }) => id))).toEqual(new Set([first, second, third]));
@@ -172,7 +166,7 @@ describe("a held job", () => {
     const world = keyed();
     const { service, starts, gate, submit } = world;
     const [first = "", second = "", third = ""] = await submit("a", numbered(3));
-    const operator = await operatorOf(world);
+    const operator = await world.service.createOperator();
     await operator.cancel(second);
     const producer = await service.createProducer();
     expect(await producer.status(third)).toMatchObject({ held: { behind: 1 } });
@@ -234,7 +228,7 @@ describe("a job that is under way", () => {
     await worker.stop();
     const [next = "", last = ""] = await submit("a", ["next", "last"]);
     failures.delete("bad");
-    const operator = await operatorOf(world);
+    const operator = await world.service.createOperator();
     await operator.retry(bad);
 
     expect(await producer.status(bad)).toMatchObject({ state: "waiting", held: { behind: 2 } });

@@ -1,12 +1,4 @@
-import {
-  createOperator,
-  defineConfig,
-  defineJob,
-  type JobRetention,
-  type Operator,
-  type Producer,
-} from "holdfast";
-import type { Redis } from "ioredis";
+import { defineConfig, defineJob, type JobRetention, type Operator, type Producer } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { queueKey } from "../../src/queue/queue-keys.ts";
@@ -50,24 +42,16 @@ const application = defineConfig({
     ),
 });
 
-const stops: (() => Promise<void>)[] = [];
-let service: ReturnType<typeof createService>;
+const service = createService(application, {}, afterAll);
+const redis = service.connect();
 let producer: Producer;
 let operator: Operator;
-let redis: Redis;
 
 beforeAll(async () => {
-  service = createService(application, {}, (stop) => stops.push(stop));
   producer = await service.createProducer();
-  const opened = await createOperator(application, service.env);
-  operator = opened;
-  stops.push(opened.stop);
-  redis = service.connect();
+  operator = await service.createOperator();
   // Two workers sweep at once.
   await Promise.all([service.startWorker(), service.startWorker()]);
-});
-afterAll(async () => {
-  for (const stop of stops) await stop();
 });
 
 async function ended(job: (typeof jobs)[number], end: "complete" | "fail" | "doubt", key: string) {

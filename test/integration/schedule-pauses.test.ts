@@ -1,4 +1,4 @@
-import { createOperator, defineConfig, defineJob, defineSchedule, startScheduler } from "holdfast";
+import { defineConfig, defineJob, defineSchedule, startScheduler } from "holdfast";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
 import { readSettings } from "../../src/config/settings.ts";
@@ -28,8 +28,7 @@ async function stage(of = application) {
     plainStores(service.connect(), service.env.HOLDFAST_PREFIX),
     readSettings(service.env),
   );
-  const operator = await createOperator(of, service.env);
-  onTestFinished(() => operator.stop());
+  const operator = await service.createOperator();
   const schedule = async () => {
     const scheduler = await startScheduler(of, service.env);
     onTestFinished(() => scheduler.stop());

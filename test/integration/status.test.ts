@@ -5,6 +5,7 @@ import { get } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 import { storeContents } from "../support/store-contents.ts";
+import { until } from "../support/until.ts";
 
 const isoTime = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
@@ -260,6 +261,15 @@ describe("the status of an invalid id", () => {
       status: 200,
       body: { state: "waiting" },
     });
+  });
+
+  it("of a queue that does not exist leaves nothing in Redis, nor anything to check there each second", async () => {
+    const madeUp = `made-up_${ours.slice(ours.indexOf("_") + 1)}`;
+    expect(await get(`${root}/jobs/${madeUp}/status`)).toMatchObject({ status: 404 });
+    const since = performance.now();
+    await until("epochs were checked again", () => performance.now() - since > 2_500);
+
+    expect(await service.connect().keys(`${service.env.HOLDFAST_PREFIX}:{made-up}:*`)).toEqual([]);
   });
 
   it("is 404 for a suffix to one of our ids", async () => {

@@ -14,13 +14,13 @@ const job = anyJob({ retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 50
 type Handle = Parameters<typeof job.handler>[0];
 
 /** An API over a job that does what `handle` says once there is a worker. */
-async function serviceThat(handle: Handle, variables: Variables = {}) {
-  const service = createService(applicationOf(job.handler(handle)), variables);
+async function serviceThat(handle: Handle, variables: Variables = {}, contract = job) {
+  const service = createService(applicationOf(contract.handler(handle)), variables);
   const [api, producer] = [await service.startApi(), await service.createProducer()];
   let count = 0;
   const submit = async () => {
     count += 1;
-    const { id } = await producer.submit(job, count, { idempotencyKey: `k${count}` });
+    const { id } = await producer.submit(contract, count, { idempotencyKey: `k${count}` });
     return { id, url: `${api.url}/jobs/${id}/status` };
   };
   return { service, api, producer, submit, queue: service.openBareQueue() };
@@ -183,19 +183,23 @@ describe("a stream of a job's states", () => {
 
   it("sends progress, and the outcome of a failed attempt", async () => {
     const checked = latch();
-    const { service, submit } = await serviceThat(async ({ attempt, progress }) => {
+    const handle: Handle = async ({ attempt, progress }) => {
       if (attempt === 2) return "at last";
       await progress({ percent: 40 });
       await checked.opened;
       throw new Error("not yet");
-    });
-    const { url } = await submit();
+    };
+    // A shorter delay could be over before the stream has read that the job is delayed.
+    const retriedLater = anyJob({ retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 60_000 } } });
+    const { service, submit, queue } = await serviceThat(handle, {}, retriedLater);
+    const { id, url } = await submit();
     const stream = await openStream(url);
     await service.startWorker();
 
     await until("progress arrives", () => stream.events.some(({ data }) => data.progress !== null));
     checked.open();
     await until("the next attempt arrives", () => stream.states.includes("delayed"));
+    await (await queue.getJob(id))?.promote();
     await stream.ended;
 
     expect(stream.events.find(({ data }) => data.state === "delayed")?.data).toMatchObject({

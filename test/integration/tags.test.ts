@@ -1,6 +1,5 @@
-import { createOperator, type Operator, type Producer } from "holdfast";
+import type { Operator, Producer } from "holdfast";
 import { createClient } from "holdfast/client";
-import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queueKey } from "../../src/queue/queue-keys.ts";
 import { sweepTags } from "../../src/queue/tag-sweep.ts";
@@ -11,25 +10,17 @@ import { plainStores } from "../support/queue-stores.ts";
 import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
-const stops: (() => Promise<void>)[] = [];
-let service: ReturnType<typeof createService>;
+// Each job that completes makes BullMQ remove the one before.
+const service = createService(application, { HOLDFAST_KEEP_COMPLETED: "1" }, afterAll);
+const redis = service.connect();
 let producer: Producer;
 let operator: Operator;
-let redis: Redis;
 let url: string;
 
 beforeAll(async () => {
-  // Each job that completes makes BullMQ remove the one before.
-  service = createService(application, { HOLDFAST_KEEP_COMPLETED: "1" }, (stop) => stops.push(stop));
   producer = await service.createProducer();
-  const opened = await createOperator(application, service.env);
-  operator = opened;
-  stops.push(opened.stop);
-  redis = service.connect();
+  operator = await service.createOperator();
   ({ url } = await service.startApi());
-});
-afterAll(async () => {
-  for (const stop of stops) await stop();
 });
 
 function keyOf(name: string): string {

@@ -1,132 +1,224 @@
 import { mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Producer } from "holdfast";
 import type { Api } from "holdfast/server";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, it } from "vitest";
-import { launchBrowser, viewports } from "../support/browser.ts";
-import { openConsole, untilLoaded } from "../support/console-page.ts";
-import { createService } from "../support/service.ts";
-import { placeOrder, ranBySchedule, shopIn, trade } from "../support/shop.ts";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cutTexts, launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
+import { type ConsolePage, openConsole, untilLoaded } from "../support/console-page.ts";
+import { writePast } from "../support/past.ts";
+import { ranBySchedule } from "../support/ran-by-schedule.ts";
+import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { createService, type Service } from "../support/service.ts";
+import {
+  monthlyStatements,
+  placeOrder,
+  reportWithInvoices,
+  shopIn,
+  trade,
+  type World,
+} from "../support/shop.ts";
 import { until } from "../support/until.ts";
+import { type KnownJobs, shotsOf } from "./pages.ts";
 
-/** Where to put the pictures. */
+/** The pictures of the docs go here, all others to a temporary folder: they are large. */
 const folder = process.env.CONSOLE_PICTURES ?? "docs/console";
+const others = join(tmpdir(), "holdfast-pictures");
 
-/** How long orders come in before the pictures, so that the chart has data. */
-const TRADED_MS = 150_000;
-const BEAT_MS = 500;
+/** In the docs: in both themes on a desktop, and on a phone in one. */
+const inDocs = ["overview", "job", "job-in-doubt", "failed", "doubts", "resolve", "schedules", "acts"];
+
+const HOURS = 14 * 24;
 const timeout = 600_000;
 
-const screens = Object.keys(viewports).flatMap((device) =>
-  (["light", "dark"] as const).map((colorScheme) => ({
-    device: device as keyof typeof viewports,
-    colorScheme,
-  })),
+type Device = keyof typeof viewports;
+type Theme = "light" | "dark";
+const screens = (Object.keys(viewports) as Device[]).flatMap((device) =>
+  (["light", "dark"] as const).map((colorScheme) => ({ device, colorScheme })),
 );
 
+const world: World = { isPartnerDown: true };
 const stops: (() => Promise<void>)[] = [];
+let server: RedisServer;
+let service: Service;
 let api: Api;
 let browser: Browser;
 let producer: Producer;
+let jobs: KnownJobs;
 
 describe("pictures of the console", { timeout }, () => {
   beforeAll(async () => {
-    const service = createService(
-      shopIn({ isPartnerDown: true }),
-      { HOLDFAST_CONCURRENCY: "20,media=3", HOLDFAST_STOP_GRACE_MS: "100" },
-      (stop) => stops.push(stop),
-    );
-    browser = await launchBrowser();
-    api = await service.startApi();
+    server = await startRedisServer();
+    stops.push(server.stop);
+    const variables = {
+      REDIS_URL: server.url,
+      HOLDFAST_CONCURRENCY: "20,media=3",
+      HOLDFAST_STOP_GRACE_MS: "100",
+    };
+    service = createService(shopIn(world, [monthlyStatements]), variables, (stop) => stops.push(stop));
+    const folders = [folder, others].map((path) => mkdir(path, { recursive: true }));
+    [browser, api] = await Promise.all([launchBrowser(), service.startApi(), ...folders]);
+    await writeHistory();
     producer = await service.createProducer();
-    await Promise.all([service.startWorker(), mkdir(folder, { recursive: true })]);
-    await trade(producer, { confirmations: 3_600, invoices: 900, hooks: 37, videos: 58 });
-    await ranBySchedule(producer);
-    await Promise.all(
-      Array.from({ length: 24 }, (_, index) => placeOrder(producer, 60_000 + index, 7_200_000)),
-    );
-    await until("the day's work is done", async () => (await waitingOrders()).length === 0);
-    await ask("overview"); // measures from here on
-    await takeOrders(TRADED_MS);
+    await service.startWorker();
+    await workADay();
+    await operate();
+    jobs = await knownJobs();
   }, timeout);
   afterAll(async () => {
     await browser.close();
-    for (const stop of stops) await stop();
+    for (const stop of stops.reverse()) await stop();
+    console.log(`All other pictures are in ${others}`);
+  }, timeout);
+
+  it.each(screens)("shows every page on a $device, $colorScheme", async (screen) => {
+    const { page, open } = await openOn(screen);
+    for (const { name, path, act } of shotsOf(jobs)) {
+      await open(path);
+      await untilSettled(page);
+      await act?.(page);
+      await take(page, name, screen);
+      expect.soft(await sidewaysScroll(page), name).toBe(0);
+      expect.soft(await cutTexts(page), name).toEqual([]);
+    }
   });
 
-  it.each(screens)("shows every page on a $device, $colorScheme", async ({ device, colorScheme }) => {
-    const viewport = viewports[device];
-    const { page, open } = await openConsole(browser, api.url, {
-      viewport,
-      colorScheme,
-      timezoneId: "Europe/Berlin",
-    });
-    const take = (name: string) =>
-      page.screenshot({
-        path: join(folder, `${name}-${device}-${colorScheme}.png`),
-        fullPage: true,
-        animations: "disabled",
-      });
-    for (const [name, path] of await everyPage()) {
+  it.each(screens)("shows what is empty on a $device, $colorScheme", async (screen) => {
+    const empty = await createService(shopIn(world), { REDIS_URL: server.url }).startApi();
+    const { page, open } = await openConsole(browser, empty.url, optionsOf(screen));
+    for (const path of ["", "jobs", "failed", "doubts", "schedules", "acts"]) {
       await open(path);
-      await untilLoaded(page);
-      await take(name);
+      await untilSettled(page);
+      await take(page, `empty-${path || "overview"}`, screen);
     }
-    await openRetry(page, open);
-    await take("retry");
-    await openSettling(page, open);
-    await take("resolve");
+  });
+
+  // Last: Redis stays away.
+  it("shows that Redis is away", async () => {
+    const open = await Promise.all(screens.map(async (screen) => ({ screen, ...(await openOn(screen)) })));
+    for (const { open: visit, page } of open) await visit("").then(() => untilSettled(page));
+    await server.kill();
+    for (const { page, screen } of open) {
+      await page.getByText(/^Stale since/).waitFor({ timeout: 60_000 });
+      await take(page, "away", screen);
+    }
   });
 });
 
-/** Orders arrive at a varying rate. */
-async function takeOrders(forMs: number): Promise<void> {
-  const end = performance.now() + forMs;
-  let order = 70_000;
-  for (let beat = 0; performance.now() < end; beat += 1) {
-    const orders = Math.round(20 + 11 * Math.sin(beat / 30) + 5 * Math.sin(beat / 9) + 4 * Math.random());
-    const placed = Array.from({ length: orders }, (_, index) => placeOrder(producer, order + index));
-    await Promise.all([...placed, sleep(BEAT_MS)]);
-    order += orders;
-  }
+function optionsOf({ device, colorScheme }: { device: Device; colorScheme: Theme }) {
+  return { viewport: viewports[device], colorScheme, timezoneId: "Europe/Berlin" };
 }
 
-async function everyPage(): Promise<[name: string, path: string][]> {
-  const { doubts } = await ask<{ doubts: { jobId: string }[] }>("doubts?limit=1");
-  const { groups } = await ask<{ groups: { type: string; exampleId: string }[] }>("failures");
-  const failed = groups.find(({ type }) => type === "partner-webhook");
-  return [
-    ["overview", ""],
-    ["jobs", "jobs?type=order-confirmation"],
-    ["job", `jobs/${failed?.exampleId}`],
-    ["job-in-doubt", `jobs/${doubts[0]?.jobId}`],
-    ["failed", "failed"],
-    ["failed-reason", "failed?type=partner-webhook&code=HANDLER_FAILED"],
-    ["doubts", "doubts"],
-    ["schedules", "schedules"],
+function openOn(screen: { device: Device; colorScheme: Theme }): Promise<ConsolePage> {
+  return openConsole(browser, api.url, optionsOf(screen));
+}
+
+async function untilSettled(page: ConsolePage["page"]): Promise<void> {
+  await untilLoaded(page);
+  await page.waitForLoadState("load");
+}
+
+async function take(
+  page: ConsolePage["page"],
+  name: string,
+  { device, colorScheme }: { device: Device; colorScheme: Theme },
+): Promise<void> {
+  const isInDocs = inDocs.includes(name) && (device === "desktop" || colorScheme === "light");
+  const path = join(isInDocs ? folder : others, `${name}-${device}-${colorScheme}.png`);
+  const isWindow = (await page.locator(".window").count()) > 0;
+  await page.screenshot({ path, fullPage: !isWindow, animations: "disabled" });
+}
+
+async function writeHistory(): Promise<void> {
+  const client = service.connect();
+  const { HOLDFAST_PREFIX: prefix } = service.env;
+  const past = [
+    { queue: "default", type: "order-confirmation", perMinute: 140, runMs: 85, failed: 0.002 },
+    { queue: "default", type: "partner-webhook", perMinute: 22, runMs: 420, failed: 0.11 },
+    { queue: "documents", type: "invoice-pdf", perMinute: 14, runMs: 2_600, failed: 0.01 },
   ];
+  // With the minute that runs, so that the chart does not end in a gap.
+  await writePast(client, prefix, HOURS, past, Date.now() + 60_000);
+  const pause = ["kind", "paused", "text", "the mail provider is down", "by", "ops-night"];
+  await client.xadd(`${prefix}:{default}:history:marks`, `${Date.now() - 240 * 60_000}-1`, ...pause);
 }
 
-async function waitingOrders(): Promise<unknown[]> {
-  return (await ask<{ jobs: unknown[] }>("jobs?state=waiting&type=order-confirmation&limit=1")).jobs;
+async function workADay(): Promise<void> {
+  await trade(producer, { confirmations: 1_200, invoices: 400, hooks: 37, videos: 58 });
+  await ranBySchedule(producer, [monthlyStatements]);
+  await reportWithInvoices(producer);
+  const delayed = Array.from({ length: 24 }, (_, index) => placeOrder(producer, 60_000 + index, 7_200_000));
+  await Promise.all(delayed);
+  await until("the day's work is done", async () => {
+    const { jobs: waiting } = await ask<{ jobs: { queue: string }[] }>("jobs?state=waiting&queue=default");
+    const { groups } = await ask<Failures>("failures");
+    return (
+      waiting.length === 0 && groups.some(({ type, count }) => type === "partner-webhook" && count === 37)
+    );
+  });
 }
 
-async function openRetry(page: Page, open: (path: string) => Promise<void>): Promise<void> {
-  await open("failed");
-  await page.getByRole("button", { name: /^Retry all \d/ }).click();
-  await page.getByRole("alertdialog").waitFor();
+/** What people do on such a day: retry, resolve, pause. */
+async function operate(): Promise<void> {
+  const { doubts } = await ask<Doubts>("doubts?limit=2");
+  for (const [index, { jobId, effect }] of doubts.entries())
+    await post(`jobs/${jobId}/effects/${effect}/resolve`, {
+      as: index === 0 ? "done" : "not-done",
+      evidence:
+        index === 0 ? "Seen in the outbox of the mail server" : "Not in the provider's export of 12:00",
+    });
+  await post("queues/media/pause", { reason: "the disk of the encoder is full" });
+  for (const [reason, rate] of [
+    ["the customers' VAT numbers were added", undefined],
+    ["bad deploy 7f3a", "5/s"],
+  ])
+    await post("jobs/acts", { act: "retry", filter: { type: "invoice-pdf", state: "failed" }, reason, rate });
+  const { groups } = await ask<Failures>("failures");
+  const failed = groups.find(({ type }) => type === "partner-webhook")?.exampleId;
+  await post(`jobs/${failed}/retry`, { reason: "the partner says that it is back" });
+  await until("it has failed again", async () => {
+    const { state } = await ask<{ state: string }>(`jobs/${failed}`);
+    return state === "failed";
+  });
 }
 
-async function openSettling(page: Page, open: (path: string) => Promise<void>): Promise<void> {
-  await open("doubts");
-  await page.getByRole("button", { name: "Resolve" }).first().click();
-  await page.getByText("It happened.").click();
-  await page.getByLabel("Evidence").fill("The customer has forwarded us the mail.");
+interface Doubts {
+  readonly doubts: readonly { jobId: string; effect: string; effectKey: string }[];
+}
+interface Failures {
+  readonly groups: readonly { type: string; count: number; exampleId: string }[];
+}
+interface Listed {
+  readonly jobs: readonly { id: string; type: string }[];
+}
+
+async function knownJobs(): Promise<KnownJobs> {
+  const { doubts } = await ask<Doubts>("doubts?limit=10");
+  const { groups } = await ask<Failures>("failures");
+  const first = async (path: string) => (await ask<Listed>(`jobs?limit=1&${path}`)).jobs[0]?.id ?? "";
+  return {
+    failed: groups.find(({ type }) => type === "partner-webhook")?.exampleId ?? "",
+    inDoubt: doubts[0]?.jobId ?? "",
+    running: await first("type=video-preview&state=active"),
+    completed: await first("type=invoice-pdf&state=completed"),
+    parent: await first("idempotencyKey=report-by-hand"),
+    export: ["reference,amount", ...doubts.slice(0, 4).map(({ effectKey }) => `${effectKey},12.00`)].join(
+      "\n",
+    ),
+  };
 }
 
 async function ask<T>(path: string): Promise<T> {
   const response = await fetch(`${api.url}/${path}`);
   return (await response.json()) as T;
+}
+
+async function post(path: string, body: object): Promise<void> {
+  const response = await fetch(`${api.url}/${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
 }

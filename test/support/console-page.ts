@@ -37,7 +37,48 @@ export async function openConsole(
 /** Waits until the page has loaded its content. */
 export async function untilLoaded(page: Page): Promise<void> {
   await until("nothing is loading", async () => (await page.getByText("Loading…").count()) === 0);
-  await page.locator("[role=row], [role=listbox], .timeline, .overview, .acts, .empty").first().waitFor();
+  await page
+    .locator("[role=row], [role=listbox], .timeline, .overview, .acts, .found, .empty, main [role=alert]")
+    .first()
+    .waitFor();
+}
+
+/** A part of the page that moved without anybody's doing. */
+interface Shift {
+  /** Share of the screen that moved, times how far; Chromium's score. */
+  readonly value: number;
+  readonly what: readonly string[];
+}
+
+const observeShifts = `
+  globalThis.layoutShifts = [];
+  new PerformanceObserver((list) => {
+    for (const { value, hadRecentInput, sources } of list.getEntries())
+      if (!hadRecentInput) layoutShifts.push({
+        value,
+        what: sources.map(({ node, previousRect: { y: from }, currentRect: { y: to } }) =>
+          (node?.outerHTML ?? node?.textContent ?? "").slice(0, 120) + " from " + from + " to " + to),
+      });
+  }).observe({ type: "layout-shift", buffered: true });`;
+
+const twoFrames = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))";
+
+/**
+ * From the next navigation on, each answer arrives after the page is drawn without it, as over a slow network.
+ *
+ * @returns what has moved since the latest navigation
+ */
+export async function watchShifts(page: Page): Promise<() => Promise<readonly Shift[]>> {
+  await page.addInitScript(observeShifts);
+  await page.route(/.*/, async (route) => {
+    const isData = route.request().resourceType() === "fetch";
+    if (isData) await page.evaluate(twoFrames).catch(() => {}); // the page may be gone
+    await route.continue().catch(() => {});
+  });
+  return async () => {
+    await page.evaluate(twoFrames);
+    return page.evaluate<Shift[]>("layoutShifts");
+  };
 }
 
 function watch(page: Page, home: string): string[] {

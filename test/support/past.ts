@@ -21,8 +21,9 @@ export async function writePast(
   prefix: string,
   hours: number,
   types: readonly PastType[],
+  until = Date.now(),
 ): Promise<void> {
-  const now = Math.floor(Date.now() / MINUTE_MS);
+  const now = Math.floor(until / MINUTE_MS);
   const pipeline = client.pipeline();
   for (const past of types) {
     const start = `${prefix}:{${past.queue}}:history:`;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Queue } from "bullmq";
 import {
   type Application,
+  createOperator,
   createProducer,
   defineConfig,
   type JobHandler,
@@ -9,6 +10,7 @@ import {
   type JobStatus,
   type Producer,
   type Running,
+  type StandaloneOperator,
 } from "holdfast";
 import { type Api, startApi } from "holdfast/server";
 import { startWorker } from "holdfast/worker";
@@ -39,6 +41,7 @@ export interface Service {
   startApi(): Promise<Api>;
   startWorker(): Promise<Running>;
   createProducer(): Promise<Producer>;
+  createOperator(): Promise<StandaloneOperator>;
   /** The queue as a user of BullMQ sees it. */
   openBareQueue(name?: string): Queue;
   connect(): Redis;
@@ -68,6 +71,7 @@ export function createService(
     startApi: async () => kept(await startApi(application, env)),
     startWorker: async () => kept(await startWorker(application, env)),
     createProducer: async () => kept(await createProducer(application, env)),
+    createOperator: async () => kept(await createOperator(application, env)),
     openBareQueue(name = "default") {
       const queue = new Queue(bullmqQueueName(name), { prefix: env.HOLDFAST_PREFIX, connection: connect() });
       queue.on("error", () => {});

@@ -8,7 +8,6 @@ import {
   type Producer,
 } from "holdfast";
 import { z } from "zod";
-import { tickKey } from "../../src/job/define-schedule.ts";
 
 const order = z.strictObject({ order: z.int(), email: z.email() });
 const inTime = { attempts: 3, backoff: { kind: "fixed", delayMs: 20 } } as const;
@@ -78,6 +77,15 @@ const schedules = [
   }),
 ];
 
+/** A schedule whose latest ticks reach over years. */
+export const monthlyStatements = defineSchedule({
+  name: "monthly-statements",
+  cron: "0 6 1 * *",
+  timeZone: "Europe/Berlin",
+  job: nightlyReport,
+  payload: ({ at }) => ({ night: at.toISOString() }),
+});
+
 /** The changing world outside of the jobs. */
 export interface World {
   /** Whether the partner's receiver is out of order. */
@@ -85,10 +93,10 @@ export interface World {
 }
 
 /** A web shop whose jobs fail and are in doubt, as in real life. */
-export function shopIn(world: World) {
+export function shopIn(world: World, more: readonly (typeof monthlyStatements)[] = []) {
   return defineConfig({
     jobs: [confirmation, invoice, partnerHook, videoPreview, stockSync, nightlyReport],
-    schedules,
+    schedules: [...schedules, ...more],
     handlers: async () => [
       confirmation.handler(async ({ payload, effect, log }) => {
         log.info("composed", { order: payload.order });
@@ -172,19 +180,19 @@ export function placeOrder(producer: Producer, order: number, delayMs = 0, key =
   return producer.submit(confirmation, confirmationOf(order).payload, { idempotencyKey: key, delayMs });
 }
 
-/** As if a scheduler had run for a part of the past hours. */
-export async function ranBySchedule(producer: Producer): Promise<void> {
-  for (const schedule of schedules) {
-    const { job, payload, timetable } = schedule;
-    const ticks = timetable.latest(48, Date.now()).filter((_tick, index) => index < 19 || index > 22);
-    await producer.submitMany(
-      job,
-      ticks.map((at) => ({
-        payload: payload({ at: new Date(at) }),
-        idempotencyKey: tickKey(schedule, at),
-      })),
-    );
-  }
+/** A report that waits for its invoices, one of which fails. */
+export function reportWithInvoices(producer: Producer) {
+  return producer.submitFlow({
+    parent: {
+      job: nightlyReport,
+      payload: { night: new Date().toISOString() },
+      idempotencyKey: "report-by-hand",
+    },
+    children: [41_001, 41_040, 41_041].map((order) => ({
+      job: invoice,
+      payload: { order, customer: `C-${order}` },
+    })),
+  });
 }
 
 function confirmationOf(order: number) {

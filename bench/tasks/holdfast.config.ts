@@ -1,0 +1,3 @@
+import { shopAtNight } from "./application.ts";
+
+export default shopAtNight();

@@ -1,0 +1,86 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Input, Label, TextField } from "react-aria-components";
+import { useLocation } from "wouter";
+import { ConfirmButton } from "../parts/dialog.tsx";
+import { count, counted } from "../parts/format.ts";
+import { Text } from "../parts/link.tsx";
+import { useNotice } from "../parts/notice.tsx";
+import { Loaded } from "../parts/states.tsx";
+import { useMay } from "../service/session.ts";
+import { type FilteredAct, type Preview, previewQuery, startAct } from "./queries.ts";
+
+const REASON_MAX = 500;
+
+const words = {
+  cancel: {
+    verb: "Cancel",
+    after: "Those that wait end at once; the signals of those that run are aborted.",
+  },
+  delete: { verb: "Delete", after: "Their keys and effects stay remembered. Jobs in doubt stay." },
+} as const;
+
+/** Cancels or deletes all jobs that match, after showing how many. Workers do it; the page of acts shows how far they are. */
+export function ActOnFilter(wanted: FilteredAct) {
+  const { verb, after } = words[wanted.act];
+  const [reason, setReason] = useState("");
+  const [isOpen, setOpen] = useState(false);
+  const preview = useQuery({ ...previewQuery(wanted), enabled: isOpen });
+  const client = useQueryClient();
+  const notice = useNotice();
+  const [, navigate] = useLocation();
+  if (!useMay("operate")) return null;
+
+  async function start() {
+    await startAct({ ...wanted, reason: reason.trim() });
+    notice("It has begun. Workers do it, also without this page.");
+    await client.invalidateQueries({ queryKey: ["acts"] });
+    navigate("/acts");
+  }
+
+  return (
+    <ConfirmButton
+      label={`${verb} all…`}
+      title={`${verb} all that match?`}
+      action={`${verb} them`}
+      isDangerous
+      isSmall
+      isReady={reason.trim() !== ""}
+      onOpenChange={setOpen}
+      onConfirm={start}
+    >
+      <Loaded query={preview}>{(found) => <Matching preview={found} />}</Loaded>
+      <p>{after}</p>
+      <TextField
+        validationBehavior="aria"
+        className="field"
+        value={reason}
+        onChange={setReason}
+        isRequired
+        maxLength={REASON_MAX}
+      >
+        <Label>Reason</Label>
+        <Input />
+      </TextField>
+    </ConfirmButton>
+  );
+}
+
+function Matching({ preview: { count: total, matching, nextCursor } }: { readonly preview: Preview }) {
+  return (
+    <>
+      <p role="status">
+        {nextCursor === null ? "" : "At least "}
+        <b>{counted(total, "job")}</b>
+        {nextCursor !== null && "; all that match are meant"}
+      </p>
+      <ul className="plan">
+        {matching.map(({ type, code, count: some }) => (
+          <li key={`${type} ${code}`}>
+            <b>{count(some)}</b> <Text of={code === null ? type : `${type}: ${code}`} />
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,212 @@
+import { useMutation } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { Button } from "react-aria-components";
+import { evidenceOfRest, type ImportPlan } from "../../src/lib/provider-export.ts";
+import { Window } from "../parts/dialog.tsx";
+import { Moment, Words } from "../parts/filter-fields.tsx";
+import { count, counted } from "../parts/format.ts";
+import { Text } from "../parts/link.tsx";
+import { useNotice } from "../parts/notice.tsx";
+import { ProblemNote } from "../parts/states.tsx";
+import type { Doubt } from "../service/answers.ts";
+import { type ImportRequest, proposeImport } from "./propose-import.ts";
+import type { DoubtFilter } from "./queries.ts";
+import { resolveAll, useRefreshDoubts } from "./resolve-all.ts";
+import { Evidence } from "./resolve-form.tsx";
+
+interface Props {
+  /** Which doubts the export is about. */
+  readonly filter: DoubtFilter;
+  readonly isFiltered: boolean;
+}
+
+/** Resolves what a provider's export names. The file stays in the browser. */
+export function ImportExport({ filter, isFiltered }: Props) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <>
+      <Button className="button small" onPress={() => setOpen(true)}>
+        Import an export…
+      </Button>
+      <Window title="Resolve by a provider’s export" isOpen={isOpen} onClose={() => setOpen(false)}>
+        <p>
+          What the export names by its effect key happened: it is resolved as done.
+          {isFiltered && " Only doubts that match the filter count."}
+        </p>
+        <ImportForm filter={filter} onClose={() => setOpen(false)} />
+      </Window>
+    </>
+  );
+}
+
+interface FormProps {
+  readonly filter: DoubtFilter;
+  readonly onClose: () => void;
+}
+
+function ImportForm({ filter, onClose }: FormProps) {
+  const [request, setRequest] = useState<ImportRequest | null>(null);
+  const propose = useMutation({ mutationFn: proposeImport });
+  /** A preview is of what it was asked for. */
+  function preview(changed: ImportRequest) {
+    setRequest(changed);
+    propose.mutate(changed);
+  }
+  return (
+    <div className="resolve-form">
+      <FileField onChange={(file) => preview({ column: "", until: "", ...request, file, filter })} />
+      {request !== null && <Options request={request} onChange={preview} />}
+      {propose.error !== null && <ProblemNote thrown={propose.error} />}
+      {request !== null && propose.data !== undefined ? (
+        <Proposal key={request.file.name} file={request.file} plan={propose.data} onClose={onClose} />
+      ) : (
+        <div className="window-actions">
+          <Button className="button" onPress={onClose}>
+            Not now
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+interface OptionsProps {
+  readonly request: ImportRequest;
+  readonly onChange: (changed: ImportRequest) => void;
+}
+
+function Options({ request, onChange }: OptionsProps) {
+  return (
+    <>
+      <Words
+        label="Column or field with the effect keys (optional)"
+        value={request.column}
+        onChange={(column) => onChange({ ...request, column })}
+      />
+      <Moment
+        label="The export is complete until (optional): what it does not name by then is not done, and runs again"
+        at={request.until}
+        onChange={(until) => onChange({ ...request, until })}
+      />
+    </>
+  );
+}
+
+function FileField({ onChange }: { readonly onChange: (file: File) => void }) {
+  return (
+    <label className="field">
+      File
+      <input
+        type="file"
+        accept=".csv,.tsv,.txt,.json,.ndjson,.jsonl"
+        onChange={({ target }) => {
+          const [file] = target.files ?? [];
+          if (file !== undefined) onChange(file);
+        }}
+      />
+      <span>CSV with a heading, or NDJSON: one JSON object a line. It stays in your browser.</span>
+    </label>
+  );
+}
+
+interface ActionsProps {
+  readonly label: string;
+  readonly isReady: boolean;
+  readonly isPending: boolean;
+  readonly onClose: () => void;
+}
+
+function Actions({ label, isReady, isPending, onClose }: ActionsProps) {
+  return (
+    <div className="window-actions">
+      <Button className="button" onPress={onClose}>
+        Not now
+      </Button>
+      <Button type="submit" className="button main" isDisabled={!isReady} isPending={isPending}>
+        {label}
+      </Button>
+    </div>
+  );
+}
+
+interface ProposalProps {
+  readonly file: File;
+  readonly plan: ImportPlan<Doubt>;
+  readonly onClose: () => void;
+}
+
+/** What would be resolved, and the evidence for it. */
+function Proposal({ file, plan, onClose }: ProposalProps) {
+  const [evidence, setEvidence] = useState(`the export ${file.name}`);
+  const apply = useApply(plan, onClose);
+  const isReady = evidence.trim() !== "" && plan.done.length + plan.notDone.length > 0;
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    if (isReady) apply.mutate(evidence.trim());
+  }
+  return (
+    <form className="resolve-form" onSubmit={submit}>
+      <Preview plan={plan} />
+      <Evidence text={evidence} onChange={setEvidence} />
+      {apply.error !== null && <ProblemNote thrown={apply.error} />}
+      <Actions label={applyText(plan)} isReady={isReady} isPending={apply.isPending} onClose={onClose} />
+    </form>
+  );
+}
+
+function applyText({ done, notDone }: ImportPlan<Doubt>): string {
+  const rest = notDone.length === 0 ? "" : `, ${count(notDone.length)} as not done`;
+  return `Resolve ${count(done.length)} as done${rest}`;
+}
+
+const LISTED_MAX = 100;
+
+function Preview({ plan: { done, notDone, left } }: Pick<ProposalProps, "plan">) {
+  const all = done.length + notDone.length + left;
+  const rows = [
+    ...done.map((doubt) => ({ as: "done", doubt })),
+    ...notDone.map((doubt) => ({ as: "not done", doubt })),
+  ];
+  return (
+    <div className="window-text" role="status">
+      <p>
+        <b>
+          {count(done.length)} of {counted(all, "effect")}
+        </b>{" "}
+        in doubt {done.length === 1 ? "is" : "are"} in the export.
+        {left > 0 && ` ${count(left)} ${left === 1 ? "stays" : "stay"} in doubt.`}
+      </p>
+      {done.length === 0 && notDone.length > 0 && (
+        <p className="bad">The export names none of them. Is it the right file, and complete?</p>
+      )}
+      {rows.length > 0 && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        <ul className="proposed" tabIndex={0} aria-label="What would be resolved">
+          {rows.slice(0, LISTED_MAX).map(({ as, doubt: { jobId, effect, type, idempotencyKey } }) => (
+            <li key={`${jobId} ${effect}`}>
+              <b>{as}</b> <Text of={effect} /> · <Text of={type ?? ""} /> ·{" "}
+              <Text of={idempotencyKey ?? jobId} />
+            </li>
+          ))}
+          {rows.length > LISTED_MAX && <li className="quiet">and {count(rows.length - LISTED_MAX)} more</li>}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+function useApply({ done, notDone }: ImportPlan<Doubt>, onClose: () => void) {
+  const refresh = useRefreshDoubts();
+  const notice = useNotice();
+  return useMutation({
+    async mutationFn(evidence: string) {
+      const asDone = await resolveAll(done, { as: "done", evidence });
+      return asDone + (await resolveAll(notDone, { as: "not-done", evidence: evidenceOfRest(evidence) }));
+    },
+    async onSuccess(resolved) {
+      onClose();
+      notice(`${counted(resolved, "effect")} resolved. The jobs continue.`);
+    },
+    onSettled: refresh,
+  });
+}

@@ -1,0 +1,40 @@
+import { useQueryClient } from "@tanstack/react-query";
+import type { Doubt } from "../service/answers.ts";
+import { send } from "../service/call.ts";
+
+export type As = "done" | "not-done";
+
+export interface Resolution {
+  readonly as: As;
+  readonly evidence: string;
+}
+
+export function textOf(as: As): string {
+  return as === "done" ? "done" : "not done";
+}
+
+/** As many as one call resolves. */
+const AT_ONCE = 1_000;
+
+/**
+ * Resolves these with one piece of evidence.
+ *
+ * @returns how many; others had been resolved already
+ */
+export async function resolveAll(doubts: readonly Doubt[], resolution: Resolution): Promise<number> {
+  let resolved = 0;
+  for (let at = 0; at < doubts.length; at += AT_ONCE) {
+    const ids = doubts.slice(at, at + AT_ONCE).map(({ jobId, effect }) => ({ jobId, effect }));
+    const answer = await send<{ readonly resolved: number }>("doubts/resolve", { ids, ...resolution });
+    resolved += answer.resolved;
+  }
+  return resolved;
+}
+
+const touched = ["doubts", "audit", "job", "jobs", "failures"];
+
+/** Reads again what a resolved doubt changes. */
+export function useRefreshDoubts(): () => Promise<unknown> {
+  const client = useQueryClient();
+  return () => Promise.all(touched.map((name) => client.invalidateQueries({ queryKey: [name] })));
+}
