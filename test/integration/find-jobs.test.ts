@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { Operator } from "holdfast";
+import { createOperator, type Operator } from "holdfast";
 import type { Redis } from "ioredis";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { countOf } from "../../src/operate/act-matches.ts";
 import { openJobLists } from "../../src/operate/job-lists.ts";
 import { cancelJob } from "../../src/queue/cancel-job.ts";
