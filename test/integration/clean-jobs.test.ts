@@ -148,6 +148,8 @@ async function failedCopies(count: number): Promise<string> {
   return start;
 }
 
+const WHY = ["--reason", "Redis is full", "--yes"];
+
 describe("holdfast jobs clean", withProcesses, () => {
   it("previews, then deletes what matches and keeps the rest, slice by slice", async () => {
     const start = await failedCopies(500);
@@ -160,7 +162,7 @@ describe("holdfast jobs clean", withProcesses, () => {
     expect(await redis.zcard(`${start}failed`)).toBe(before);
 
     const cleaned = await run(
-      ["jobs", "clean", ...filter, "--reason", "Redis is full", "--yes"],
+      ["jobs", "clean", ...filter, ...WHY],
       service.env,
     );
     expect(cleaned.stdout).toContain("50 deleted");
@@ -170,25 +172,27 @@ describe("holdfast jobs clean", withProcesses, () => {
     expect(entry?.evidence).toMatch(
       /50 jobs deleted: jobs that failed with PERMANENT_FAILURE.*: Redis is full$/,
     );
-    expect((await run(["jobs", "clean", ...filter, "--yes"], service.env)).stdout).toMatch(/^0 of the jobs/);
+    expect((await run(["jobs", "clean", ...filter, "--reason", "again", "--yes"], service.env)).stdout).toMatch(
+      /^0 of the jobs/,
+    );
   });
 
   it("is made again after it was killed, and neither then nor before touches what is in doubt or not as old", async () => {
     const start = await failedCopies(2_000);
     const doubted = await ended("clean-doubt", "doubt");
     const total = await redis.zcard(`${start}failed`);
-    const child = launch(["jobs", "clean", "--state", "failed", "--yes"], service.env);
+    const child = launch(["jobs", "clean", "--state", "failed", ...WHY], service.env);
     await until("some are deleted", async () => (await redis.zcard(`${start}failed`)) < total);
     child.kill("SIGKILL");
     await child.ended;
     expect(await redis.zcard(`${start}failed`)).toBeGreaterThan(1);
 
     const young = await run(
-      ["jobs", "clean", "--state", "failed", "--older-than", "1h", "--yes"],
+      ["jobs", "clean", "--state", "failed", "--older-than", "1h", ...WHY],
       service.env,
     );
     expect(young.stdout).toMatch(/^0 of the failed jobs/);
-    await run(["jobs", "clean", "--state", "failed", "--yes"], service.env);
+    await run(["jobs", "clean", "--state", "failed", ...WHY], service.env);
     expect(await redis.zrange(`${start}failed`, "0", "-1")).toEqual([doubted]);
     expect(await operator.doubts(0, 10)).toMatchObject([{ jobId: doubted }]);
   });
@@ -199,7 +203,8 @@ describe("holdfast jobs clean", withProcesses, () => {
     [["--state", "waiting"], "completed, failed"],
     [["--type", "actin"], 'did you mean "acting"?'],
     [["--code", "NOPE"], "--code: there is no error code"],
-    [["--older-than", "soon"], "--older-than: expected a duration"],
+    [["--older-than", "soon", "--reason", "old"], "--older-than: expected a duration"],
+    [["--type", "acting"], "expected --reason"],
   ])("refuses %j", async (args, message) => {
     const refused = await run(["jobs", "clean", ...args, "--yes"], service.env);
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });

@@ -32,7 +32,7 @@ export function addCleanCommand(jobs: Command): void {
     )
     .option("--older-than <duration>", "only jobs that ended this long ago, e.g. 90s, 30min, 12h or 7d")
     .option("--all", "every job that has ended, instead of a filter")
-    .option("--reason <text>", "why; kept in the audit log")
+    .option("--reason <text>", "why; needed unless --dry-run, and kept in the audit log")
     .option("--dry-run", "print how many would be deleted, and change nothing")
     .option("--yes", "do not ask; needed without a terminal")
     .action(clean);
@@ -41,6 +41,8 @@ export function addCleanCommand(jobs: Command): void {
 async function clean({ olderThan, all, dryRun, yes, reason, ...options }: CleanOptions): Promise<void> {
   const filter = await filterOf(options, ENDED);
   requireFilter({ ...filter, olderThan }, all);
+  if (!dryRun && !reason?.trim())
+    throw new HoldfastError("USAGE", "jobs clean: expected --reason <text>, or --dry-run");
   if (!dryRun && !yes && !canAsk())
     throw new HoldfastError(
       "USAGE",
