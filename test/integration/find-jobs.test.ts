@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { createOperator, type Operator } from "holdfast";
+import type { Operator } from "holdfast";
 import type { Redis } from "ioredis";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { countOf } from "../../src/operate/act-matches.ts";
 import { openJobLists } from "../../src/operate/job-lists.ts";
 import { cancelJob } from "../../src/queue/cancel-job.ts";
@@ -12,6 +12,7 @@ import { addFailedCopies } from "../support/job-copies.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
 import { createService, type Variables } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const FAILED = 6_000;
 const EVERY = 1_000;
@@ -41,6 +42,12 @@ async function pagesOf(operator: Operator, query: Omit<Query, "cursor">) {
     cursor = page.nextCursor;
   }
   return { ids, pages, scanned };
+}
+
+/** Lists have no order within a millisecond. */
+async function nextMillisecond(): Promise<void> {
+  const now = Date.now();
+  await until("a millisecond has passed", () => Date.now() > now);
 }
 
 async function readCalls(store: Redis): Promise<number> {
@@ -256,11 +263,11 @@ describe("the order of a list", () => {
     const producer = await service.createProducer();
     const submit = async (name: string, options: object) => {
       const ids: string[] = [];
-      for (let at = 0; at < 7; at += 1)
-        ids.push(
-          (await producer.submit(echo, at, { idempotencyKey: `${name}-${at}`, tags: ["turned"], ...options }))
-            .id,
-        );
+      for (let at = 0; at < 7; at += 1) {
+        const idempotencyKey = `${name}-${at}`;
+        ids.push((await producer.submit(echo, at, { idempotencyKey, tags: ["turned"], ...options })).id);
+        await nextMillisecond();
+      }
       return ids;
     };
     const ofState = {
@@ -270,7 +277,10 @@ describe("the order of a list", () => {
       failed: await submit("failed", {}),
     };
     const store = plainStores(service.connect(), service.env.HOLDFAST_PREFIX).of("default");
-    for (const id of ofState.failed) await cancelJob(store, id);
+    for (const id of ofState.failed) {
+      await cancelJob(store, id);
+      await nextMillisecond();
+    }
     const operator = await service.createOperator();
     for (const [state, ids] of Object.entries(ofState)) {
       const query = { state: state as keyof typeof ofState, limit: 3 };
