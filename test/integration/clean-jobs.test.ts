@@ -161,10 +161,7 @@ describe("holdfast jobs clean", withProcesses, () => {
     );
     expect(await redis.zcard(`${start}failed`)).toBe(before);
 
-    const cleaned = await run(
-      ["jobs", "clean", ...filter, ...WHY],
-      service.env,
-    );
+    const cleaned = await run(["jobs", "clean", ...filter, ...WHY], service.env);
     expect(cleaned.stdout).toContain("50 deleted");
     expect(await redis.zcard(`${start}failed`)).toBe(before - 50);
     const [entry] = await operator.auditTrail(1);
@@ -172,9 +169,9 @@ describe("holdfast jobs clean", withProcesses, () => {
     expect(entry?.evidence).toMatch(
       /50 jobs deleted: jobs that failed with PERMANENT_FAILURE.*: Redis is full$/,
     );
-    expect((await run(["jobs", "clean", ...filter, "--reason", "again", "--yes"], service.env)).stdout).toMatch(
-      /^0 of the jobs/,
-    );
+    expect(
+      (await run(["jobs", "clean", ...filter, "--reason", "again", "--yes"], service.env)).stdout,
+    ).toMatch(/^0 of the jobs/);
   });
 
   it("is made again after it was killed, and neither then nor before touches what is in doubt or not as old", async () => {
