@@ -19,7 +19,8 @@ describe("a worker whose connection for new jobs hangs", withProcesses, () => {
     const heard = await producer.submit(echo, "heard", { idempotencyKey: "heard" });
     await untilState(producer, heard.id, "completed");
 
-    proxy.freeze("bzpopmin");
+    // A worker waits for Holdfast's own jobs, too.
+    proxy.freeze("bzpopmin", "{default}:marker");
     await until("the worker waits on the hanging connection", () => proxy.frozen > 0);
     const unheard = await producer.submit(echo, "unheard", { idempotencyKey: "unheard" });
 

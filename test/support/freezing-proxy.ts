@@ -5,8 +5,8 @@ import { onTestFinished } from "vitest";
 /** A proxy to Redis that can make single connections hang. */
 export interface FreezingProxy {
   readonly url: string;
-  /** From now on, connections that carry this text hang, and so do all new ones. */
-  freeze(text: string): void;
+  /** From now on, connections that carry these texts in one packet hang, and so do all new ones. */
+  freeze(...texts: readonly string[]): void;
   /** How many connections hang. */
   readonly frozen: number;
 }
@@ -15,14 +15,14 @@ export interface FreezingProxy {
 export async function startFreezingProxy(storeUrl: string): Promise<FreezingProxy> {
   const { hostname, port } = new URL(storeUrl);
   const sockets = new Set<Socket>();
-  let marker: string | undefined;
+  let marks: readonly string[] | undefined;
   let frozen = 0;
   const server = createServer((client) => {
     const store = connect(Number(port), hostname);
-    let isFrozen = marker !== undefined;
+    let isFrozen = marks !== undefined;
     if (isFrozen) frozen += 1;
     client.on("data", (chunk) => {
-      if (!isFrozen && marker !== undefined && chunk.includes(marker)) {
+      if (!isFrozen && marks?.every((mark) => chunk.includes(mark))) {
         isFrozen = true;
         frozen += 1;
       }
@@ -47,8 +47,8 @@ export async function startFreezingProxy(storeUrl: string): Promise<FreezingProx
   await once(server, "listening");
   return {
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    freeze(text) {
-      marker = text;
+    freeze(...texts) {
+      marks = texts;
     },
     get frozen() {
       return frozen;
