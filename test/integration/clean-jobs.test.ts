@@ -198,7 +198,7 @@ describe("holdfast jobs clean", withProcesses, () => {
     [[], "expected a filter"],
     [["--all", "--type", "acting"], "--all without a filter"],
     [["--state", "waiting"], "completed, failed"],
-    [["--type", "actin"], 'did you mean "acting"?'],
+    [["--type", "actin", "--reason", "old"], 'did you mean "acting"?'],
     [["--code", "NOPE"], "--code: there is no error code"],
     [["--older-than", "soon", "--reason", "old"], "--older-than: expected a duration"],
     [["--type", "acting"], "expected --reason"],
