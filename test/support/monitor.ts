@@ -13,13 +13,16 @@ export interface SeenCommand {
 
 /**
  * Shows each command that a server runs from now on. On a connection of its own: ioredis fails if a command follows `OK` in one packet.
+ *
+ * @returns ends it; the end of the test does, too
  */
 export async function monitorCommands(
   { options }: Redis,
   onCommand: (command: SeenCommand) => void,
-): Promise<void> {
+): Promise<() => void> {
   const socket = connect({ host: options.host ?? "127.0.0.1", port: options.port ?? 6379 });
-  onTestFinished(() => void socket.destroy());
+  const stop = () => void socket.destroy();
+  onTestFinished(stop);
   socket.write("MONITOR\r\n");
   const lines = createInterface(socket);
   await new Promise<void>((resolve, reject) => {
@@ -31,4 +34,5 @@ export async function monitorCommands(
       else onCommand({ isOfScript: source === "lua", text });
     });
   });
+  return stop;
 }
