@@ -90,7 +90,9 @@ async function fillWithJobs(
       await limitMemory(redis, ROOM_BYTES);
       const { accepted, answer } = await fillUp(testbed);
       const refusedBefore = await refusedWrites(redis);
+      const pressure = options.mutation === undefined ? undefined : keepFull(testbed);
       const endedWhileFull = await countEnded(testbed, WHILE_FULL_EFFECTS * effectMs);
+      await pressure?.stop();
       const refused = (await refusedWrites(redis)) - refusedBefore;
       await redis.config("SET", "maxmemory", "0");
       await testbed.client.submit(actJob("afterwards", context.random), apiSubmitterOf(testbed));
@@ -142,19 +144,38 @@ async function fillUp({ api }: Testbed): Promise<{ accepted: number; answer: str
     for (let index = 0; answer === ""; index += 1) yield index;
   })();
   await inLanes(batches, LANES, async (batch) => {
-    const response = await fetch(`${url}/jobs/batch`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({
-        jobs: Array.from({ length: BATCH }, (_, index) => filler(`${batch}-${index}`)),
-      }),
-    });
-    const { results } = (await response.json()) as { results: { status: number; code?: string }[] };
+    const results = await submitBatch(url, String(batch));
     accepted += results.filter(({ status }) => status === 202).length;
     const refused = results.find(({ status }) => status !== 202);
     if (refused !== undefined) answer = `${refused.status} ${refused.code}`;
   });
   return { accepted, answer };
+}
+
+/** Goes on submitting, where nothing else keeps Redis full: it frees some memory, such as buffers, as soon as nobody does. */
+function keepFull({ api }: Testbed) {
+  let isOver = false;
+  const submitting = (async () => {
+    const { url = "" } = (await api?.ready()) ?? {};
+    for (let batch = 0; !isOver; batch += 1) await submitBatch(url, `more-${batch}`);
+  })();
+  return {
+    async stop() {
+      isOver = true;
+      await submitting;
+    },
+  };
+}
+
+async function submitBatch(url: string, name: string): Promise<{ status: number; code?: string }[]> {
+  const response = await fetch(`${url}/jobs/batch`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({
+      jobs: Array.from({ length: BATCH }, (_, index) => filler(`${name}-${index}`)),
+    }),
+  });
+  return ((await response.json()) as { results: { status: number; code?: string }[] }).results;
 }
 
 function filler(key: string) {
