@@ -55,8 +55,9 @@ export const fullMemory: Experiment = {
   },
 };
 
-/** Memory that Redis may still use; admission refuses new jobs after a part of it. */
-const ROOM_BYTES = 1.5 * 1_048_576;
+/** How much new jobs may use. Admission leaves a quarter of so small a memory for jobs that run. */
+const ADMITTED_BYTES = 0.5 * 1_048_576;
+const ADMITTED_SHARE = 3 / 4;
 /** Memory that is used already, so that jobs fill the rest sooner than the first of them end, also on a slow machine. */
 const BALLAST_BYTES = 2 * 1_048_576;
 const RUNNING = 40;
@@ -83,11 +84,11 @@ async function fillWithJobs(
 ): Promise<Filled> {
   const size = { workers: 2, concurrency: 4, api: true, env: { HOLDFAST_LOCK_MS: LOCK_MS } };
   return await withTestbed({ ...size, ...options }, async (testbed) => {
-    await submitSlow(testbed, context);
+    await submitSlow(testbed, context, effectMs);
     const redis = new Redis(testbed.store.url);
     try {
       await redis.set("ballast", "x".repeat(BALLAST_BYTES));
-      await limitMemory(redis, ROOM_BYTES);
+      await limitMemory(redis, (used) => (used + ADMITTED_BYTES) / ADMITTED_SHARE);
       const { accepted, answer } = await fillUp(testbed);
       const refusedBefore = await refusedWrites(redis);
       const pressure = options.mutation === undefined ? undefined : keepFull(testbed);
@@ -125,10 +126,10 @@ async function submitSlow({ client }: Testbed, { random }: Context, effectMs = E
   }
 }
 
-/** @param moreBytes more than Redis uses now; below zero it takes no writes */
-async function limitMemory(redis: Redis, moreBytes: number): Promise<void> {
+/** @param limitOf gets what Redis uses now, in bytes; below that it takes no writes */
+async function limitMemory(redis: Redis, limitOf: (used: number) => number): Promise<void> {
   const [, used = "0"] = /used_memory:(\d+)/.exec(await redis.info("memory")) ?? [];
-  await redis.config("SET", "maxmemory", String(Math.max(1, Number(used) + moreBytes)));
+  await redis.config("SET", "maxmemory", String(Math.max(1, Math.round(limitOf(Number(used))))));
 }
 
 const LANES = 4;
@@ -209,13 +210,21 @@ function row({ accepted, endedWhileFull, refusedWrites, begunTwice, answer }: Fi
   return [accepted, RUNNING, endedWhileFull, refusedWrites, begunTwice, answer];
 }
 
-function brokenIn({ verdict, endedWhileFull, refusedWrites, begunTwice, answer }: Filled): string[] {
+function brokenIn({
+  verdict,
+  accepted,
+  endedWhileFull,
+  refusedWrites,
+  begunTwice,
+  answer,
+}: Filled): string[] {
   return [
     ...brokenBy(verdict),
     ...(answer === "503 STORE_FULL" ? [] : [`more jobs were answered ${answer}`]),
     ...(endedWhileFull < RUNNING
       ? [`only ${endedWhileFull} of ${RUNNING} jobs ended while Redis was full`]
       : []),
+    ...(accepted > 0 ? [] : ["no job was accepted before Redis was full"]),
     ...(refusedWrites > 0 ? [`Redis refused ${refusedWrites} writes of jobs that ran`] : []),
     ...(begunTwice > 0 ? [`${begunTwice} jobs were started twice`] : []),
   ];
@@ -231,7 +240,7 @@ async function refuseAllWrites(context: Context, mutation?: Mutation): Promise<V
     const redis = new Redis(testbed.store.url);
     try {
       await testbed.outages.during(async () => {
-        await limitMemory(redis, -1_048_576);
+        await limitMemory(redis, (used) => used - 1_048_576);
         // By then the commits were sent; BullMQ's completion after each is refused.
         await until(() => finished(testbed) === RUNNING, { withinMs: 5_000 });
         await redis.config("SET", "maxmemory", "0");
