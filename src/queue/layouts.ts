@@ -1,5 +1,5 @@
 import type { RedisConnection } from "../redis/connection.ts";
-import { inTime } from "../redis/redis-errors.ts";
+import { inTime, START_DEADLINE_MS } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 import { Layouts } from "./partitions.ts";
 import { queueKeys } from "./queue-keys.ts";
@@ -27,7 +27,7 @@ export async function readLayouts(
 ): Promise<Layouts> {
   const layouts = new Layouts();
   const read = queues.map(async (queue) => layouts.learn(queue, await readLayout(client, prefix, queue)));
-  await inTime(Promise.all(read));
+  await inTime(Promise.all(read), START_DEADLINE_MS);
   return layouts;
 }
 

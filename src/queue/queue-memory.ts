@@ -4,7 +4,7 @@ import type { JobContract } from "../job/define-job.ts";
 import type { ConnectedRedis } from "../redis/connect.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { queueMemoryKey } from "../redis/keys.ts";
-import { inTime } from "../redis/redis-errors.ts";
+import { inTime, START_DEADLINE_MS } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 
 const rememberScript = loadScript(import.meta.url, "remember-queue.lua");
@@ -76,7 +76,8 @@ export async function requireKnownQueues(
   prefix: string,
 ): Promise<void> {
   try {
-    refuseChanged(changedQueues(application, await inTime(readQueueMemory(store.client, prefix))));
+    const memory = await inTime(readQueueMemory(store.client, prefix), START_DEADLINE_MS);
+    refuseChanged(changedQueues(application, memory));
   } catch (error) {
     await store.stop();
     throw error;

@@ -6,7 +6,7 @@ import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import type { ConnectedRedis } from "./connect.ts";
 import { type RedisConnection, serversOf } from "./connection.ts";
-import { inTime, redisUnavailable } from "./redis-errors.ts";
+import { inTime, redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
 
 /** How far a process's clock may be off Redis's, in milliseconds. */
 export const CLOCK_TOLERANCE_MS = 2_000;
@@ -54,7 +54,7 @@ const RETRY_AFTER_MS = 5_000;
 export async function openClock(store: ConnectedRedis, log?: Logger): Promise<Clock> {
   const clock = createClock(store.client, log);
   try {
-    await inTime(clock.measure());
+    await inTime(clock.measure(), START_DEADLINE_MS);
     clock.assertRight();
     return clock;
   } catch (error) {

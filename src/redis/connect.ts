@@ -12,7 +12,7 @@ import {
   whenReady,
 } from "./connection.ts";
 import { embeddedStoreUrl } from "./embedded.ts";
-import { redisUnavailable } from "./redis-errors.ts";
+import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
 import { rejectionIn } from "./rejection.ts";
 import { requireFitRedis } from "./requirements.ts";
 
@@ -27,8 +27,6 @@ export interface ConnectedRedis extends RedisAccess, Running {
   readonly rejection: () => string | undefined;
 }
 
-/** How long a process waits for Redis at its start. */
-const START_TIMEOUT_MS = 5_000;
 /** A rejection is logged again this often, so that the end of the log shows why nothing works. */
 const REPEAT_AFTER_MS = 60_000;
 
@@ -45,7 +43,7 @@ export async function connectRedis(
   const redis = await reachRedis(settings, mode, log);
   try {
     const check = requireFitRedis(redis.client, settings);
-    await withDeadline(check, START_TIMEOUT_MS, () => unreachable(settings));
+    await withDeadline(check, START_DEADLINE_MS, () => unreachable(settings));
     return redis;
   } catch (error) {
     await redis.stop();
@@ -119,7 +117,7 @@ async function untilReady(
 ): Promise<void> {
   for (;;) {
     try {
-      return await whenReady(client, START_TIMEOUT_MS);
+      return await whenReady(client, START_DEADLINE_MS);
     } catch (error) {
       if (!(await isLoading(client))) throw unreachable(settings, error);
       if (log === undefined)

@@ -34,6 +34,8 @@ export function redisFault(cause: unknown): HoldfastError {
 
 /** With everything around it, the answer then comes within 2 s. */
 const DEADLINE_MS = 1_500;
+/** How long each step of a process's start waits for Redis, in milliseconds: nobody waits for an answer yet. */
+export const START_DEADLINE_MS = 5_000;
 
 /**
  * Waits for Redis where somebody waits for an answer.

@@ -2,13 +2,12 @@ import type { Durability } from "../config/variables.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { duplicate, isReadOnly, modeOf, type RedisConnection, whenReady } from "./connection.ts";
 import { createGroupWriter } from "./group-writer.ts";
+import { START_DEADLINE_MS } from "./redis-errors.ts";
 import type { Writer } from "./writer.ts";
 
 export interface Writers extends Running {
   readonly write: Writer;
 }
-
-const START_TIMEOUT_MS = 5_000;
 
 /**
  * Without a promise about replicas, a write is confirmed by its reply.
@@ -36,7 +35,7 @@ async function replicatedWriters(client: RedisConnection, replicas: number): Pro
   const own = duplicate(client, { autoResendUnfulfilledCommands: false, reconnectOnError: isReadOnly });
   // The other connection's owner reports that Redis is away.
   own.on("error", () => {});
-  await whenReady(own, START_TIMEOUT_MS).catch((error: unknown) => {
+  await whenReady(own, START_DEADLINE_MS).catch((error: unknown) => {
     own.disconnect();
     throw error;
   });
