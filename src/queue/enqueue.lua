@@ -12,8 +12,8 @@ local function readMeta(prefix)
   return isOpen, maxEvents
 end
 
-local function emit(prefix, maxEvents, ...)
-  redis.call("XADD", prefix .. "events", "MAXLEN", "~", maxEvents or MAX_EVENTS, "*", "event", ...)
+local function emit(events, maxEvents, ...)
+  redis.call("XADD", events, "MAXLEN", "~", maxEvents or MAX_EVENTS, "*", "event", ...)
 end
 
 local function addPrioritized(prefix, id, priority)
@@ -26,7 +26,7 @@ local function addDelayed(prefix, id, due, maxEvents)
   local least, most = due * DUE_SCALE, due * DUE_SCALE + DUE_SCALE - 1
   local last = redis.call("ZREVRANGEBYSCORE", prefix .. "delayed", most, least, "WITHSCORES", "LIMIT", 0, 1)[2]
   redis.call("ZADD", prefix .. "delayed", last and math.min(tonumber(last) + 1, most) or least, id)
-  emit(prefix, maxEvents, "delayed", "jobId", id, "delay", due)
+  emit(prefix .. "events", maxEvents, "delayed", "jobId", id, "delay", due)
 end
 
 -- Wakes a worker when the next delayed job is due.

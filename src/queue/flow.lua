@@ -42,7 +42,7 @@ local function enqueueParent(prefix, id)
   local priority = tonumber(redis.call("HGET", prefix .. id, "priority") or 0)
   if priority > 0 then addPrioritized(prefix, id, priority) else redis.call("RPUSH", prefix .. "wait", id) end
   if isOpen then wakeWorker(prefix) end
-  emit(prefix, maxEvents, "waiting", "jobId", id, "prev", "waiting-children")
+  emit(prefix .. "events", maxEvents, "waiting", "jobId", id, "prev", "waiting-children")
 end
 
 local function isWaitingForChildren(prefix, id)
@@ -52,7 +52,7 @@ end
 local function awaitChildren(prefix, id, now)
   redis.call("ZADD", prefix .. "waiting-children", now, id)
   local _, maxEvents = readMeta(prefix)
-  emit(prefix, maxEvents, "waiting-children", "jobId", id)
+  emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
 end
 
 local function releaseParent(prefix, id)

@@ -14,7 +14,7 @@ local HELD_LOOK_MS, IDLE_LOOK_MS = 2000, 900000
 local function holdJob(prefix, id, mayRunAt, now, maxEvents)
   redis.call("HSET", prefix .. id, "heldAs", mayRunAt)
   redis.call("ZADD", prefix .. "waiting-children", now - HELD_OFFSET, id)
-  emit(prefix, maxEvents, "waiting-children", "jobId", id)
+  emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
 end
 
 -- Adds a new job to its lane. Returns whether it is held there; otherwise the caller puts it in line.

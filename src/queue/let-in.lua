@@ -30,7 +30,7 @@ local function putInLine(prefix, id, mayRunAt, now, from, stored, turn)
     redis.call("LPUSH", prefix .. "wait", id)
   end
   if mayRun then wakeWorker(prefix) end
-  emit(prefix, eventsMax, "waiting", "jobId", id, "prev", from)
+  emit(prefix .. "events", eventsMax, "waiting", "jobId", id, "prev", from)
 end
 
 -- Returns whether the job is under way now.

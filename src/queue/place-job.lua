@@ -4,11 +4,11 @@
 
   A job's `extras` are "" for most jobs. Otherwise JSON of what only some jobs have: lane { hash, limit }.
 ]]
-local queueStart, placedAt, submittedAt, mayRun, eventsMax
+local queueStart, events, placedAt, submittedAt, mayRun, eventsMax
 local newWaiting, hasReady, hasDelayed = {}, false, false
 
 local function beginPlacing(prefix)
-  queueStart, placedAt = prefix, nowMs()
+  queueStart, events, placedAt = prefix, prefix .. "events", nowMs()
   submittedAt = string.format("%.0f", placedAt)
   mayRun, eventsMax = readMeta(prefix)
   if not eventsMax then
@@ -27,7 +27,7 @@ local function writeJob(id, name, data, options, delay, priority, turn)
   end
   -- BullMQ also writes zeros, and reads an absent field as zero. The two fields are a tenth of a job's memory.
   if delay > 0 then redis.call("HSET", job, "delay", delay) end
-  redis.call("XADD", queueStart .. "events", "*", "event", "added", "jobId", id, "name", name)
+  redis.call("XADD", events, "*", "event", "added", "jobId", id, "name", name)
 end
 
 local function addReady(id, priority, turn)
@@ -38,7 +38,7 @@ local function addReady(id, priority, turn)
   else
     newWaiting[#newWaiting + 1] = id
   end
-  emit(queueStart, eventsMax, "waiting", "jobId", id)
+  emit(events, eventsMax, "waiting", "jobId", id)
   hasReady = true
 end
 
@@ -72,7 +72,7 @@ local function addJob(id, name, data, options, dedupKey, dedupKeyMs, ...)
     placeJob(id, name, data, options, ...)
     return false
   end
-  emit(queueStart, eventsMax, "deduplicated", "jobId", holder, "deduplicationId", dedupKey, "deduplicatedJobId", id)
+  emit(events, eventsMax, "deduplicated", "jobId", holder, "deduplicationId", dedupKey, "deduplicatedJobId", id)
   return holder
 end
 

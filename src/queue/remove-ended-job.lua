@@ -4,5 +4,5 @@ local function removeEndedJob(prefix, id, state)
   redis.call("ZREM", prefix .. state, id)
   redis.call("DEL", job, job .. ":logs", job .. ":dependencies", job .. ":processed", job .. ":failed", job .. ":unsuccessful")
   local _, maxEvents = readMeta(prefix)
-  emit(prefix, maxEvents, "removed", "jobId", id, "prev", state)
+  emit(prefix .. "events", maxEvents, "removed", "jobId", id, "prev", state)
 end
