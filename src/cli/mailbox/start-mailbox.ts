@@ -1,5 +1,5 @@
-import type { Logger } from "../lib/logger.ts";
-import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import type { Logger } from "../../lib/logger.ts";
+import { type Running, stopAll, stopOnce } from "../../lib/running.ts";
 import { openMailDirectory } from "./mail-directory.ts";
 import { startPageServer } from "./page-server.ts";
 import { startSmtpListener } from "./smtp-listener.ts";
