@@ -1,6 +1,7 @@
 // What the service answers: its own types, so that a change there fails to compile here.
 import type { Caller, Scope } from "../../src/config/api-keys.ts";
 import type { JobState } from "../../src/job/job-state.ts";
+import type { ListedJob } from "../../src/job/job-status.ts";
 import type { ActStatus } from "../../src/operate/acts.ts";
 import type { AuditEntry } from "../../src/operate/audit-log.ts";
 import type { Doubt as FullDoubt } from "../../src/operate/doubts.ts";
@@ -22,7 +23,6 @@ import type {
   PastTick,
   ScheduleStatus,
 } from "../../src/schedule/schedule-status.ts";
-import type { ListedJob } from "../../src/status/job-status.ts";
 
 export type {
   ActStatus,

@@ -1,5 +1,6 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Flow, FlowReceipt } from "../job/flow.ts";
+import type { JobStatus } from "../job/job-status.ts";
 import type {
   ProducibleJob,
   Receipt,
@@ -7,7 +8,6 @@ import type {
   SubmitOptions,
   SubmitResult,
 } from "../job/submit-options.ts";
-import type { JobStatus } from "../status/job-status.ts";
 import { type ClientOptions, openApi } from "./api.ts";
 import { followStates, statusPath, type WaitOptions, waitForEnd } from "./follow.ts";
 import { type OperatorCalls, operatorCalls } from "./operator.ts";

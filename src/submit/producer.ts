@@ -2,6 +2,7 @@ import { type Environment, readSettings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import type { Flow, FlowReceipt } from "../job/flow.ts";
+import type { JobStatus } from "../job/job-status.ts";
 import type {
   ProducibleJob,
   Receipt,
@@ -13,7 +14,6 @@ import type { WithLogger } from "../lib/logger.ts";
 import { mapInFlight } from "../lib/map-in-flight.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { connectQueues } from "../queue/connect-queues.ts";
-import type { JobStatus } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { countSubmissions } from "./count-submissions.ts";
