@@ -3,13 +3,13 @@ import type { Application } from "../job/define-config.ts";
 import type { WithLogger } from "../lib/logger.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
-import { openReadiness } from "../queue/readiness.ts";
+import { serveReadiness } from "../queue/readiness.ts";
 import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
 import { createLogger } from "../telemetry/create-logger.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { logTicks } from "../telemetry/log-events.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
-import { type MeasuredRole, type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
+import type { MeasuredRole, MetricsServer } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 import { measureTicks } from "../telemetry/tick-metrics.ts";
 import { checkSchedules } from "./check-schedules.ts";
@@ -86,7 +86,7 @@ async function serveMetrics(
   queues: readonly string[],
 ): Promise<MetricsServer | undefined> {
   try {
-    return await (metrics && startMetricsServer(metrics, settings, openReadiness(path, queues, settings)));
+    return await (metrics && serveReadiness(metrics, path, queues, settings));
   } catch (error) {
     await path.stop();
     throw error;
