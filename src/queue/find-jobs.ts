@@ -12,7 +12,6 @@ export interface StoredFilter {
   readonly code?: string | undefined;
   /** A part of the failure's message. */
   readonly errorText?: string | undefined;
-  /** The pattern of the failure's message. */
   readonly messagePattern?: string | undefined;
   /** A part of the idempotency key. */
   readonly keyPart?: string | undefined;
