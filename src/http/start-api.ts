@@ -14,7 +14,7 @@ import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { serveReadiness } from "../queue/readiness.ts";
 import { measureMissedTicks, openMissedTicks } from "../schedule/missed-ticks.ts";
-import { openScheduleReader } from "../schedule/schedule-status.ts";
+import { openScheduleReader } from "../schedule/read-schedule.ts";
 import { openSubscribers } from "../status/subscribers.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { createLogger } from "../telemetry/create-logger.ts";

@@ -16,8 +16,8 @@ import { checkSchedules } from "./check-schedules.ts";
 import { measureMissedTicks, openMissedTicks } from "./missed-ticks.ts";
 import { openOverlaps } from "./overlap.ts";
 import { openSchedulePauses } from "./pauses.ts";
+import { openScheduleReader } from "./read-schedule.ts";
 import { runSchedule } from "./run-schedule.ts";
-import { openScheduleReader } from "./schedule-status.ts";
 
 /**
  * Starts a scheduler: it submits each schedule's job at each of its ticks.

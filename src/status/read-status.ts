@@ -6,10 +6,9 @@ import { parseJobId, submittedAt } from "../job/job-id.ts";
 import { effectStates, hasEnded, type JobStatus } from "../job/job-status.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { isoTime } from "../lib/iso-time.ts";
-import { readFailure } from "../queue/failed-jobs.ts";
 import { readJobLua } from "../queue/includes.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
-import { decryptedOrWhyNot } from "../queue/readable.ts";
+import { decryptedOrWhyNot, readFailure } from "../queue/readable.ts";
 import {
   idInKey,
   type JobOptions,
