@@ -13,7 +13,7 @@ const ranks = [
   ["submit"],
   ["worker"],
   ["schedule", "operate"],
-  ["http", "mailbox", "client"],
+  ["http", "client"],
   ["cli"],
   ["testing"],
 ];
@@ -40,8 +40,8 @@ module.exports = {
       name: "edges-apart",
       comment: "edges call the stages, never each other",
       severity: "error",
-      from: { path: "^src/(http|mailbox|client)/" },
-      to: { path: "^src/(http|mailbox|client|cli)/", pathNot: "^src/$1/" },
+      from: { path: "^src/(http|client|cli/mailbox)/" },
+      to: { path: "^src/(http|client|cli)/", pathNot: "^src/$1/" },
     },
     {
       name: "client-runs-on-fetch-alone",
@@ -55,8 +55,8 @@ module.exports = {
       name: "mailbox-on-demand",
       comment: "the mailbox is a development tool: no other role loads it or its libraries",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/mailbox/" },
-      to: { path: "^src/mailbox/|node_modules/(smtp-server|mailparser)/", dynamic: false },
+      from: { path: "^src/", pathNot: "^src/cli/mailbox/" },
+      to: { path: "^src/cli/mailbox/|node_modules/(smtp-server|mailparser)/", dynamic: false },
     },
     {
       name: "bullmq-only-in-queue",

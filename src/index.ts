@@ -39,16 +39,16 @@ export type {
   OnChildFailure,
 } from "./job/flow.ts";
 export type { JobState } from "./job/job-state.ts";
+export type { JobStatus } from "./job/job-status.ts";
 export type { JobRetention, Kept } from "./job/retention.ts";
 export type { Backoff, RetryPolicy } from "./job/retry-policy.ts";
+export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./job/submit-options.ts";
 export type { Logger, WithLogger } from "./lib/logger.ts";
 export type { Running } from "./lib/running.ts";
 export type { Schema } from "./lib/schema.ts";
 export type { Doubt } from "./operate/doubts.ts";
 export type { Operator, StandaloneOperator } from "./operate/operator.ts";
-export type { JobStatus } from "./status/job-status.ts";
-export type { Producer, Submission, SubmitOptions, SubmitResult } from "./submit/producer.ts";
-export type { Receipt } from "./submit/submitter.ts";
+export type { Producer } from "./submit/producer.ts";
 
 // What connects is loaded when it is called: an application imports its contracts from here in every process.
 

@@ -1,6 +1,12 @@
 // What the service answers: its own types, so that a change there fails to compile here.
 import type { Caller, Scope } from "../../src/config/api-keys.ts";
 import type { JobState } from "../../src/job/job-state.ts";
+import type { ListedJob } from "../../src/job/job-status.ts";
+import type {
+  TickExplanation as Explanation,
+  PastTick,
+  ScheduleStatus,
+} from "../../src/job/schedule-status.ts";
 import type { ActStatus } from "../../src/operate/acts.ts";
 import type { AuditEntry } from "../../src/operate/audit-log.ts";
 import type { Doubt as FullDoubt } from "../../src/operate/doubts.ts";
@@ -17,12 +23,6 @@ import type {
   WorkerOverview,
 } from "../../src/operate/overview.ts";
 import type { QueueView } from "../../src/operate/queues.ts";
-import type {
-  TickExplanation as Explanation,
-  PastTick,
-  ScheduleStatus,
-} from "../../src/schedule/schedule-status.ts";
-import type { ListedJob } from "../../src/status/job-status.ts";
 
 export type {
   ActStatus,

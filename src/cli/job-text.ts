@@ -1,5 +1,5 @@
+import type { JobStatus } from "../job/job-status.ts";
 import type { JobDetail } from "../operate/job-detail.ts";
-import type { JobStatus } from "../status/job-status.ts";
 import { printable } from "./printable.ts";
 import { type Cell, type Lines, linesOf, type Tone, toned } from "./text.ts";
 

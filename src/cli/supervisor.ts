@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import type { Logger } from "../lib/logger.ts";
-import { type Running, stopOnce } from "../lib/running.ts";
+import { orStop, type Running, stopOnce } from "../lib/running.ts";
 
 /** A process to keep alive. */
 export interface ChildSpec<Ready> {
@@ -56,12 +56,7 @@ export async function supervise<Ready>(spec: ChildSpec<Ready>, log: Logger): Pro
     clearTimeout(pause);
     await endChild(child, spec.stopMs);
   });
-  const ready = await Promise.race([spec.whenReady(child), rejectOnExit(child, spec.name)]).catch(
-    async (error: unknown) => {
-      await stop();
-      throw error;
-    },
-  );
+  const ready = await orStop({ stop }, Promise.race([spec.whenReady(child), rejectOnExit(child, spec.name)]));
   restartWhenDead(performance.now(), FIRST_PAUSE_MS);
   return { ready, stop };
 }

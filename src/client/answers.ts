@@ -1,5 +1,8 @@
 // What the API answers, by its own types, so that a change there fails to compile here.
+
+import type { ListedJob } from "../job/job-status.ts";
 import type { ResolvedJob } from "../job/resolution.ts";
+import type { PastTick, ScheduleStatus, TickExplanation } from "../job/schedule-status.ts";
 import type { MatchingGroup } from "../operate/act-matches.ts";
 import type { ActStatus, ActPreview as StoredActPreview } from "../operate/acts.ts";
 import type { AuditEntry } from "../operate/audit-log.ts";
@@ -11,8 +14,6 @@ import type { History, HistoryMark, HistoryPoint } from "../operate/history.ts";
 import type { JobDetail } from "../operate/job-detail.ts";
 import type { JobPage } from "../operate/list-jobs.ts";
 import type { QueueView } from "../operate/queues.ts";
-import type { PastTick, ScheduleStatus, TickExplanation } from "../schedule/schedule-status.ts";
-import type { ListedJob } from "../status/job-status.ts";
 
 export type {
   ActStatus,

@@ -1,8 +1,13 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Flow, FlowReceipt } from "../job/flow.ts";
-import type { JobStatus } from "../status/job-status.ts";
-import type { ProducibleJob, Submission, SubmitOptions, SubmitResult } from "../submit/producer.ts";
-import type { Receipt } from "../submit/submitter.ts";
+import type { JobStatus } from "../job/job-status.ts";
+import type {
+  ProducibleJob,
+  Receipt,
+  Submission,
+  SubmitOptions,
+  SubmitResult,
+} from "../job/submit-options.ts";
 import { type ClientOptions, openApi } from "./api.ts";
 import { followStates, statusPath, type WaitOptions, waitForEnd } from "./follow.ts";
 import { type OperatorCalls, operatorCalls } from "./operator.ts";

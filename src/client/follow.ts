@@ -1,4 +1,4 @@
-import type { JobStatus } from "../status/job-status.ts";
+import type { JobStatus } from "../job/job-status.ts";
 import { notHoldfast, readAnswer } from "./answer.ts";
 import { ANSWER_MAX_MS, type Api } from "./api.ts";
 import { readEvents, type ServerEvent } from "./events.ts";

@@ -8,9 +8,14 @@ export type { ErrorCode } from "../errors/error-codes.ts";
 export { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 export type { Flow, FlowChild, FlowParent, FlowReceipt, OnChildFailure } from "../job/flow.ts";
 export type { JobState } from "../job/job-state.ts";
-export type { JobStatus } from "../status/job-status.ts";
-export type { ProducibleJob, Submission, SubmitOptions, SubmitResult } from "../submit/producer.ts";
-export type { Receipt } from "../submit/submitter.ts";
+export type { JobStatus } from "../job/job-status.ts";
+export type {
+  ProducibleJob,
+  Receipt,
+  Submission,
+  SubmitOptions,
+  SubmitResult,
+} from "../job/submit-options.ts";
 export type { ActQuery, JobsQuery, StartActQuery } from "./acts.ts";
 export type * from "./answers.ts";
 export type { ClientOptions } from "./api.ts";

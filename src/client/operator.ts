@@ -1,4 +1,4 @@
-import type { Receipt } from "../submit/submitter.ts";
+import type { Receipt } from "../job/submit-options.ts";
 import { type ActCalls, actCalls, type JobsQuery } from "./acts.ts";
 import { readAnswer } from "./answer.ts";
 import type {

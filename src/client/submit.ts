@@ -1,6 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { ProducibleJob, Submission, SubmitResult } from "../submit/producer.ts";
-import type { Receipt } from "../submit/submitter.ts";
+import type { ProducibleJob, Receipt, Submission, SubmitResult } from "../job/submit-options.ts";
 import { errorOf, isProblem, notHoldfast, readAnswer, retryAfterMs } from "./answer.ts";
 import { type Api, isoText } from "./api.ts";
 import { canPass, resend } from "./resend.ts";

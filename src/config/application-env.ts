@@ -3,7 +3,6 @@ import { check, type JsonSchema, jsonSchemaOf, type Schema, type SchemaIssue } f
 import { pathOf } from "../lib/schema-issues.ts";
 import { type Environment, environmentWith, invalidEnvironment } from "./settings.ts";
 
-/** One variable of an application, as its schema describes it. */
 export interface ApplicationVariable {
   readonly name: string;
   /** Completes "expected …"; empty if the schema does not say. */

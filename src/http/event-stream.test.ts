@@ -3,7 +3,7 @@ import { createServer, get, type IncomingMessage, type ServerResponse } from "no
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { JobStatus } from "../status/job-status.ts";
+import type { JobStatus } from "../job/job-status.ts";
 import { EventStream, type EventStreamOptions, eventIdOf, statusEvent } from "./event-stream.ts";
 
 /** Both ends of one stream. */

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import type { JobStatus } from "../status/job-status.ts";
+import type { JobStatus } from "../job/job-status.ts";
 
 export interface EventStreamOptions {
   /** The longest pause between two heartbeats, in milliseconds. @default 15000 */

@@ -1,19 +1,27 @@
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
-import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Logger } from "../lib/logger.ts";
 import { component } from "./component.ts";
 
 /** RFC 9457 problem details. */
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly code: ErrorCode;
-  readonly errors?: readonly Issue[];
-}
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: z.string().meta({ description: "Stable; see the list of error codes." }),
+  errors: z
+    .array(
+      z.object({
+        pointer: z.string().meta({ description: "RFC 6901 pointer into the body." }),
+        message: z.string(),
+      }),
+    )
+    .optional(),
+});
+export type Problem = Readonly<z.output<typeof problemSchema>>;
 
 export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 
@@ -21,7 +29,7 @@ export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 export function toProblem(error: HoldfastError): Problem {
   const { code, message: detail, issues, httpStatus: status } = error;
   const problem = { type: `urn:holdfast:error:${code}`, title: errorCodes[code].title, status, detail, code };
-  return issues.length === 0 ? problem : { ...problem, errors: issues };
+  return issues.length === 0 ? problem : { ...problem, errors: [...issues] };
 }
 
 /** Makes the problem for an answer. Logs faults of ours, and sets `Retry-After`. */
@@ -63,22 +71,6 @@ const fastifyErrors: Readonly<Record<string, { readonly code: ErrorCode; readonl
     detail: "The body is not as long as Content-Length says",
   },
 };
-
-export const problemSchema = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.number().int(),
-  detail: z.string(),
-  code: z.string().meta({ description: "Stable; see the list of error codes." }),
-  errors: z
-    .array(
-      z.object({
-        pointer: z.string().meta({ description: "RFC 6901 pointer into the body." }),
-        message: z.string(),
-      }),
-    )
-    .optional(),
-});
 
 /** OpenAPI responses for the problems of a route, one for each status. */
 export function problemResponses(...codes: readonly ErrorCode[]): Record<number, unknown> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Receipt } from "../submit/submitter.ts";
+import type { Receipt } from "../job/submit-options.ts";
 
 /** The answer to one submission. */
 export const receiptSchema = z.object({

@@ -12,16 +12,16 @@ import { recordApiKeys } from "../operate/record-api-keys.ts";
 import { openOverviewWatch } from "../operate/watch-overview.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
-import { openReadiness } from "../queue/readiness.ts";
+import { serveReadiness } from "../queue/readiness.ts";
 import { measureMissedTicks, openMissedTicks } from "../schedule/missed-ticks.ts";
-import { openScheduleReader } from "../schedule/schedule-status.ts";
+import { openScheduleReader } from "../schedule/read-schedule.ts";
 import { openSubscribers } from "../status/subscribers.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { createLogger } from "../telemetry/create-logger.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
-import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
+import type { MetricsServer } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 import { createServer } from "./server.ts";
 
@@ -89,8 +89,7 @@ export async function startApi(
   let url: string;
   try {
     url = await listen(server, settings);
-    if (settings.HOLDFAST_METRICS_PORT !== undefined)
-      health = await startMetricsServer(metrics, settings, openReadiness(path, application.queues, settings));
+    health = await serveReadiness(metrics, path, application.queues, settings);
   } catch (error) {
     await stop();
     throw error;

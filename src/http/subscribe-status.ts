@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { hasEnded, type JobStatus } from "../status/job-status.ts";
+import { hasEnded, type JobStatus } from "../job/job-status.ts";
 import type { Subscribers } from "../status/subscribers.ts";
 import { EventStream, eventIdOf, statusEvent } from "./event-stream.ts";
 import type { OpenRequests } from "./open-requests.ts";

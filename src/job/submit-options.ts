@@ -1,3 +1,5 @@
+import type { HoldfastError } from "../errors/holdfast-error.ts";
+
 export interface SubmitOptions {
   /** What this request means, 1 to 255 characters; the same key of the same type never makes a second job. */
   readonly idempotencyKey: string;
@@ -21,6 +23,11 @@ export interface SubmitOptions {
   readonly tags?: readonly string[];
 }
 
+/** A payload with its options. */
+export interface Submission<PayloadIn> extends SubmitOptions {
+  readonly payload: PayloadIn;
+}
+
 /** How a handler submits the next job: its idempotency key is made of the running job's. */
 export interface NextOptions extends Omit<SubmitOptions, "idempotencyKey"> {
   /** Distinguishes what one job submits of one type: 1 to 255 characters, and no slash. @default the submitted job's type */
@@ -41,3 +48,5 @@ export interface Receipt {
   /** True when the key was used before with the same content: `id` is then the first job's. */
   readonly duplicate: boolean;
 }
+
+export type SubmitResult = Receipt | HoldfastError;

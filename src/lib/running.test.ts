@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { stopAll, stopOnce } from "./running.ts";
+import { orStop, stopAll, stopOnce } from "./running.ts";
 
 describe("stopping once", () => {
   it("does its work once, and makes every caller wait for it", async () => {
@@ -46,5 +46,26 @@ describe("stopping all", () => {
 
     await expect(stopping).rejects.toThrow("stuck");
     expect(stopped).toEqual(["worker", "api", "store"]);
+  });
+});
+
+describe("orStop", () => {
+  it("stops what has started before it reports that the next step failed", async () => {
+    const order: string[] = [];
+    const started = { stop: async () => void order.push("stopped") };
+
+    await orStop(started, Promise.reject(new Error("port in use"))).catch(({ message }: Error) =>
+      order.push(message),
+    );
+
+    expect(order).toEqual(["stopped", "port in use"]);
+  });
+
+  it("leaves it running if the step succeeds", async () => {
+    const order: string[] = [];
+
+    expect(await orStop({ stop: async () => void order.push("stopped") }, Promise.resolve(7))).toBe(7);
+
+    expect(order).toEqual([]);
   });
 });

@@ -15,6 +15,16 @@ export function stopOnce(stop: () => Promise<void>): Running["stop"] {
   };
 }
 
+/** Waits for the next step of a start. If it fails, what has started is stopped first, so that nothing stays open. */
+export async function orStop<T>(started: Pick<Running, "stop">, step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    await started.stop();
+    throw error;
+  }
+}
+
 /** Stops parts one after the other, the last started first; all are stopped even if one fails. */
 export async function stopAll(parts: readonly Running[]): Promise<void> {
   const failures: unknown[] = [];

@@ -57,7 +57,6 @@ function variables(application: Application): Finding[] {
   });
 }
 
-/** Checks the application's own variables. */
 function ownVariables({ env }: Application): Finding[] {
   if (env === undefined) return [];
   const faults = new Map(faultsOf(env).map(({ pointer, message }) => [pointer, message]));

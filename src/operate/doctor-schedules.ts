@@ -5,7 +5,7 @@ import { isoTime } from "../lib/iso-time.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { openMissedTicks } from "../schedule/missed-ticks.ts";
 import { lasting, openSchedulePauses, pauseText } from "../schedule/pauses.ts";
-import { openScheduleReader } from "../schedule/schedule-status.ts";
+import { openScheduleReader } from "../schedule/read-schedule.ts";
 import { counted } from "./doctor-queue.ts";
 import { type Finding, finding } from "./finding.ts";
 

@@ -100,7 +100,6 @@ export interface DoubtCount {
   readonly oldestAt: number | undefined;
 }
 
-/** Counts the doubts of a queue. */
 export async function countDoubts(partitions: readonly QueueStore[]): Promise<DoubtCount> {
   const counts = await Promise.all(partitions.map(countInPartition));
   const ages = counts.flatMap(({ oldestAt }) => oldestAt ?? []);

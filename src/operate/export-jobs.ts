@@ -1,4 +1,4 @@
-import type { ListedJob } from "../status/job-status.ts";
+import type { ListedJob } from "../job/job-status.ts";
 import type { JobFilter } from "./job-filter.ts";
 import type { JobPage, JobQuery } from "./list-jobs.ts";
 

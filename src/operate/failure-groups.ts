@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { nearestTime } from "../lib/iso-time.ts";
-import { groupFailures, readFailure, type StoredFailureGroup } from "../queue/failed-jobs.ts";
+import { groupFailures, type StoredFailureGroup } from "../queue/failed-jobs.ts";
 import { messagePattern as patternOf } from "../queue/message-pattern.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import { readFailure } from "../queue/readable.ts";
 
 const instant = z.iso.datetime();
 

@@ -1,4 +1,3 @@
-/** What one check of the doctor found. */
 export interface Finding {
   /** What was checked, e.g. `appendfsync`. */
   readonly name: string;

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { queueOfId } from "../job/job-id.ts";
+import { listedJobSchema } from "../job/job-status.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { readJobRecord } from "../queue/job-record.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { traceIdIn } from "../queue/stored-job.ts";
 import { inTime } from "../redis/redis-errors.ts";
-import { listedJobSchema } from "../status/job-status.ts";
 import { optionsIn, type ReadStatus } from "../status/read-status.ts";
 import { Reading } from "../status/readable.ts";
 import { submitted } from "../status/submitted.ts";

@@ -2,11 +2,11 @@ import { z } from "zod";
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { jobStates } from "../job/job-state.ts";
+import type { ListedJob } from "../job/job-status.ts";
 import { tagSchema } from "../job/tags.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { messagePattern as patternOf } from "../queue/message-pattern.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
-import type { ListedJob } from "../status/job-status.ts";
 
 const codes = Object.keys(errorCodes) as ErrorCode[];
 

@@ -1,6 +1,7 @@
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { type JobOrder, type JobState, jobStates } from "../job/job-state.ts";
+import type { ListedJob } from "../job/job-status.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { malformed } from "../lib/parse-json.ts";
 import { readFailures } from "../queue/failed-jobs.ts";
@@ -16,7 +17,6 @@ import { readEnvelopeJson } from "../queue/job-record.ts";
 import type { KeyPlaces } from "../queue/partitions.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
-import type { ListedJob } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { submitted } from "../status/submitted.ts";
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";

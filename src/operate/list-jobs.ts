@@ -1,5 +1,5 @@
 import type { JobOrder } from "../job/job-state.ts";
-import type { ListedJob } from "../status/job-status.ts";
+import type { ListedJob } from "../job/job-status.ts";
 import type { JobFilter } from "./job-filter.ts";
 import type { JobLists, JobTotal } from "./job-lists.ts";
 

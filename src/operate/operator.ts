@@ -1,7 +1,7 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
-import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { orStop, type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
 import { readLayouts } from "../queue/layouts.ts";
@@ -102,12 +102,8 @@ export async function createOperator(
 ): Promise<StandaloneOperator> {
   const settings = readSettings(env);
   const redis = await connectRedis(settings, "fail-fast");
-  const layouts = await readLayouts(redis.client, settings.HOLDFAST_PREFIX, application.queues).catch(
-    async (error: unknown) => {
-      await redis.stop();
-      throw error;
-    },
-  );
+  const reading = readLayouts(redis.client, settings.HOLDFAST_PREFIX, application.queues);
+  const layouts = await orStop(redis, reading);
   const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, layouts);
   // Most operators only look.
   let acting: Promise<ConnectedQueues> | undefined;

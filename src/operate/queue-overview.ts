@@ -10,7 +10,6 @@ import type { CountCancelled } from "./count-cancelled.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
 import { shownPause } from "./queues.ts";
 
-/** One reading of a queue. */
 export interface QueueReading {
   /** Redis's clock, in milliseconds since 1970. */
   readonly now: number;

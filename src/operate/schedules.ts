@@ -2,11 +2,12 @@ import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Schedule } from "../job/define-schedule.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import type { ScheduleStatus } from "../job/schedule-status.ts";
+import type { Receipt } from "../job/submit-options.ts";
 import { suggestion } from "../lib/did-you-mean.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
-import { openScheduleReader, readSchedule, type ScheduleStatus } from "../schedule/schedule-status.ts";
-import type { Receipt } from "../submit/submitter.ts";
+import { openScheduleReader, readSchedule } from "../schedule/read-schedule.ts";
 import { type Act, appendToAuditLog, LIBRARY, onRecord, storedReason } from "./audit-log.ts";
 
 /** An operator's hand on schedules. Each call fails with `SCHEDULE_NOT_FOUND` for one that the application does not have. */

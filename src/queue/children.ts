@@ -2,8 +2,8 @@ import type { Child } from "../job/flow.ts";
 import { parseJobId } from "../job/job-id.ts";
 import type { ClaimedChildren } from "./claimed-job.ts";
 import type { DeclaredChild } from "./envelope.ts";
-import { readFailure } from "./failed-jobs.ts";
 import type { QueueStore } from "./queue-store.ts";
+import { readFailure } from "./readable.ts";
 
 /** About as many values of 64 KiB as a command may return. */
 const PAGE = 100;

@@ -1,10 +1,10 @@
-import { type Failure, parseFailure } from "../job/failure.ts";
+import type { Failure } from "../job/failure.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { loadScript } from "../redis/script.ts";
-import { jobStateLua, messagePatternLua } from "./includes.ts";
-import { codesForLua } from "./message-pattern.ts";
+import { jobStateLua } from "./includes.ts";
+import { codesForLua, messagePatternLua } from "./message-pattern.ts";
 import type { QueueStore, QueueStores } from "./queue-store.ts";
-import { decryptedOrWhyNot, unlessWrongType } from "./readable.ts";
+import { readFailure, unlessWrongType } from "./readable.ts";
 
 /** A job, in so far as acts on many care; empty texts where it is gone. */
 export interface StoredKind {
@@ -33,13 +33,6 @@ export interface StoredFailureGroup {
 
 const script = loadScript(import.meta.url, "failures.lua", jobStateLua, messagePatternLua);
 const GROUP_VALUES = 7;
-
-/** Why a job failed; a message that cannot be decrypted says so. */
-export function readFailure(store: QueueStore, jobId: string, reason: string): Failure {
-  return parseFailure(reason, (message) =>
-    decryptedOrWhyNot(() => store.decryptText(jobId, "failure", message)),
-  );
-}
 
 /** Reads why jobs failed last; undefined for those that have not, or are gone. */
 export async function readFailures(

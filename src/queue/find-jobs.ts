@@ -1,8 +1,8 @@
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
 import { type JobOrder, type JobState, jobStates } from "../job/job-state.ts";
 import { loadScript } from "../redis/script.ts";
-import { jobStateLua, messagePatternLua } from "./includes.ts";
-import { codesForLua } from "./message-pattern.ts";
+import { jobStateLua } from "./includes.ts";
+import { codesForLua, messagePatternLua } from "./message-pattern.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** What Redis can decide of a filter. A message that is encrypted, or a text with other letters than a to z, passes. */
@@ -12,7 +12,6 @@ export interface StoredFilter {
   readonly code?: string | undefined;
   /** A part of the failure's message. */
   readonly errorText?: string | undefined;
-  /** The pattern of the failure's message. */
   readonly messagePattern?: string | undefined;
   /** A part of the idempotency key. */
   readonly keyPart?: string | undefined;

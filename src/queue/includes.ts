@@ -4,7 +4,6 @@ import { loadInclude } from "../redis/script.ts";
 const encodingsLua = loadInclude(import.meta.url, "encodings.lua");
 export const leaseLua = loadInclude(import.meta.url, "lease.lua");
 export const jobStateLua = encodingsLua + loadInclude(import.meta.url, "job-state.lua");
-export const messagePatternLua = loadInclude(import.meta.url, "message-pattern.lua");
 const children = loadInclude(import.meta.url, "children.lua");
 export const readJobLua = jobStateLua + children + loadInclude(import.meta.url, "read-job.lua");
 const enqueue = loadInclude(import.meta.url, "fairness.lua") + loadInclude(import.meta.url, "enqueue.lua");

@@ -1,5 +1,4 @@
-import { type AttemptRecord, attemptRecords } from "./attempt-record.ts";
-import { type CrashRecord, crashRecords } from "./crash-record.ts";
+import { type AttemptRecord, attemptRecords, type CrashRecord, crashRecords } from "./failure-records.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { decryptedOrWhyNot, unlessWrongType } from "./readable.ts";
 import { type KeptAct, keptActs } from "./stored-acts.ts";

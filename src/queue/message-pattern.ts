@@ -1,4 +1,5 @@
 import { errorCodes } from "../errors/error-codes.ts";
+import { loadInclude } from "../redis/script.ts";
 
 const MESSAGE_MAX = 900;
 const PATTERN_MAX = 200;
@@ -22,8 +23,8 @@ const steps: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * What stays the same in the messages of one kind of failure: without numbers, ids, hex, UUIDs, times, addresses and quoted parts. Does
- * the same as message-pattern.lua; a test compares both.
+ * What stays the same in the messages of one kind of failure: without numbers, ids, hex, UUIDs, times, addresses and quoted parts. A
+ * test compares it with message-pattern.lua.
  *
  * @example messagePattern("connect ECONNREFUSED 10.0.0.7:5432") // "connect ECONNREFUSED #"
  */
@@ -40,6 +41,9 @@ function cut(bytes: Buffer, most: number): Buffer {
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return bytes.subarray(0, end);
 }
+
+/** The same for scripts. */
+export const messagePatternLua = loadInclude(import.meta.url, "message-pattern.lua");
 
 /** All codes, each between spaces, for scripts. */
 export const codesForLua = ` ${Object.keys(errorCodes).join(" ")} `;

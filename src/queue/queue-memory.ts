@@ -1,6 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
+import { orStop } from "../lib/running.ts";
 import type { ConnectedRedis } from "../redis/connect.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { queueMemoryKey } from "../redis/keys.ts";
@@ -75,13 +76,11 @@ export async function requireKnownQueues(
   store: ConnectedRedis,
   prefix: string,
 ): Promise<void> {
-  try {
-    const memory = await inTime(readQueueMemory(store.client, prefix), START_DEADLINE_MS);
-    refuseChanged(changedQueues(application, memory));
-  } catch (error) {
-    await store.stop();
-    throw error;
-  }
+  const reading = inTime(readQueueMemory(store.client, prefix), START_DEADLINE_MS);
+  await orStop(
+    store,
+    reading.then((memory) => refuseChanged(changedQueues(application, memory))),
+  );
 }
 
 function refuseChanged(changed: readonly ChangedQueue[]): void {

@@ -26,35 +26,29 @@ export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog
   const args = [keys.start, SILENT_AFTER_MS];
   const reply = await script.run(client, [keys.doubts, keys.workersSeen], args);
   const [
+    waiting = 0,
+    prioritized = 0,
+    delayed = 0,
+    active = 0,
+    completed = 0,
+    failed = 0,
+    workers = 0,
+    doubts = 0,
+    oldestWaitingMs = 0,
+    oldestDoubtMs = 0,
+    paused = 0,
+    waitingChildren = 0,
+  ] = reply as number[];
+  const jobs = {
     waiting,
+    "waiting-children": waitingChildren,
     prioritized,
     delayed,
     active,
     completed,
     failed,
-    workers,
-    doubts,
-    waitingMs,
-    doubtMs,
-    paused,
-    waitingChildren,
-  ] = reply as Numbers;
-  return {
-    jobs: {
-      waiting,
-      "waiting-children": waitingChildren,
-      prioritized,
-      delayed,
-      active,
-      completed,
-      failed,
-    },
-    workers,
-    oldestWaitingMs: waitingMs,
-    doubts,
-    oldestDoubtMs: doubtMs,
-    isPaused: paused === 1,
   };
+  return { jobs, workers, oldestWaitingMs, doubts, oldestDoubtMs, isPaused: paused === 1 };
 }
 
 /** Reads the backlog of a queue: the sum of its partitions, and the oldest of all. */
@@ -75,21 +69,6 @@ function together(a: Backlog, b: Backlog): Backlog {
     isPaused: a.isPaused || b.isPaused,
   };
 }
-
-type Numbers = [
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-];
 
 /** BullMQ's score of a due time is milliseconds × 4096; see encodings.lua. */
 const DUE_SCALE = 4096;

@@ -1,7 +1,6 @@
 import { HistoryCounts } from "./history-counts.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-/** The counts of one type in one minute or hour. */
 export interface HistoryRecord {
   /** When the minute or hour begins, in milliseconds since 1970. */
   readonly at: number;

@@ -1,4 +1,6 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { type Failure, parseFailure } from "../job/failure.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 /** What decryption returns, or why it fails: one unreadable text must not hide the rest. */
 export function decryptedOrWhyNot<T>(decrypt: () => T): T | string {
@@ -8,6 +10,13 @@ export function decryptedOrWhyNot<T>(decrypt: () => T): T | string {
     if (error instanceof HoldfastError && error.code === "DECRYPTION_FAILED") return `[${error.message}]`;
     throw error;
   }
+}
+
+/** Why a job failed; a message that cannot be decrypted says so. */
+export function readFailure(store: QueueStore, jobId: string, reason: string): Failure {
+  return parseFailure(reason, (message) =>
+    decryptedOrWhyNot(() => store.decryptText(jobId, "failure", message)),
+  );
 }
 
 /** A key that holds another type than it should reads as absent. */

@@ -4,12 +4,36 @@ import { clockWrong } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { requireFitRedis } from "../redis/requirements.ts";
 import { findRefusedWrites } from "../redis/write-probe.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { type MetricsServer, type ReadReadiness, startMetricsServer } from "../telemetry/metrics-server.ts";
 import type { ConnectedQueues } from "./connect-queues.ts";
 import { readLoss } from "./data-loss.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-/** Why a role can do nothing now; empty when it is ready. */
-export type ReadReadiness = () => Promise<readonly string[]>;
+/**
+ * Serves a role's metrics, and whether it is ready.
+ *
+ * @returns undefined unless `HOLDFAST_METRICS_PORT` is set
+ * @throws HoldfastError `START_FAILED` when the port is in use
+ */
+export async function serveReadiness(
+  metrics: Metrics,
+  connected: ConnectedQueues,
+  queues: readonly string[],
+  settings: Settings,
+): Promise<MetricsServer | undefined> {
+  const {
+    HOLDFAST_METRICS_HOST: host,
+    HOLDFAST_METRICS_PORT: port,
+    HOLDFAST_ALLOWED_HOSTS: allowedHosts,
+  } = settings;
+  if (port === undefined) return undefined;
+  return await startMetricsServer(
+    metrics,
+    { host, port, allowedHosts },
+    openReadiness(connected, queues, settings),
+  );
+}
 
 export function openReadiness(
   { client, rejection, clock, stores }: ConnectedQueues,

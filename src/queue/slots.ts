@@ -55,7 +55,6 @@ const TURN_MS = 20;
 /** A slot that is not used by then goes on to the next. */
 const KEPT_MS = 200;
 
-/** One partition's share of the slots. */
 export class SlotShare {
   readonly #slots: Slots;
   readonly #wake: () => void;

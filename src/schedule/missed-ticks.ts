@@ -3,7 +3,7 @@ import { redisNow } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { pauseAt } from "./pauses.ts";
-import type { ScheduleReader } from "./schedule-status.ts";
+import type { ScheduleReader } from "./read-schedule.ts";
 import { openTickJobs } from "./tick-jobs.ts";
 
 /** Finds ticks that were due and that no scheduler enqueued. */

@@ -1,11 +1,11 @@
 import type { Schedule } from "../job/define-schedule.ts";
+import { hasEnded } from "../job/job-status.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { nowLua } from "../redis/includes.ts";
 import { scheduleOverlapKey } from "../redis/keys.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
-import { hasEnded } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 
 /** What became of a tick. `decided`: another scheduler decided it before. `unsubmitted`: the running tick's job must be submitted first. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { runNowKey, type Schedule } from "../job/define-schedule.ts";
-import type { Receipt, Submitter } from "../submit/submitter.ts";
+import type { Receipt } from "../job/submit-options.ts";
+import type { Submitter } from "../submit/submitter.ts";
 
 const MINUTE_MS = 60_000;
 

@@ -1,23 +1,23 @@
-import { type Environment, readSettings, type Settings } from "../config/settings.ts";
+import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import type { WithLogger } from "../lib/logger.ts";
-import { stopAll, stopOnce } from "../lib/running.ts";
+import { orStop, stopAll, stopOnce } from "../lib/running.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
-import { openReadiness } from "../queue/readiness.ts";
-import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
+import { serveReadiness } from "../queue/readiness.ts";
+import { openSubmitPath } from "../submit/submit-path.ts";
 import { createLogger } from "../telemetry/create-logger.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { logTicks } from "../telemetry/log-events.ts";
-import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
-import { type MeasuredRole, type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import type { MeasuredRole } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 import { measureTicks } from "../telemetry/tick-metrics.ts";
 import { checkSchedules } from "./check-schedules.ts";
 import { measureMissedTicks, openMissedTicks } from "./missed-ticks.ts";
 import { openOverlaps } from "./overlap.ts";
 import { openSchedulePauses } from "./pauses.ts";
+import { openScheduleReader } from "./read-schedule.ts";
 import { runSchedule } from "./run-schedule.ts";
-import { openScheduleReader } from "./schedule-status.ts";
 
 /**
  * Starts a scheduler: it submits each schedule's job at each of its ticks.
@@ -52,7 +52,7 @@ export async function startScheduler(
     measureClock(metrics, path.clock);
     measureMissedTicks(metrics, missedTicks, schedules, path.clock);
   }
-  const metricsServer = await serveMetrics(metrics, settings, path, queues);
+  const metricsServer = metrics && (await orStop(path, serveReadiness(metrics, path, queues, settings)));
   const stop = new AbortController();
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const pauses = openSchedulePauses(path, prefix, retentionMs);
@@ -77,18 +77,4 @@ export async function startScheduler(
       await stopAll(metricsServer === undefined ? [path] : [path, metricsServer]);
     }),
   };
-}
-
-async function serveMetrics(
-  metrics: Metrics | undefined,
-  settings: Settings,
-  path: SubmitPath,
-  queues: readonly string[],
-): Promise<MetricsServer | undefined> {
-  try {
-    return await (metrics && startMetricsServer(metrics, settings, openReadiness(path, queues, settings)));
-  } catch (error) {
-    await path.stop();
-    throw error;
-  }
 }

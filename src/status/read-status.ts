@@ -3,12 +3,12 @@ import { effectName } from "../effect/ledger-texts.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { failureOf } from "../job/failure.ts";
 import { parseJobId, submittedAt } from "../job/job-id.ts";
+import { effectStates, hasEnded, type JobStatus } from "../job/job-status.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { isoTime } from "../lib/iso-time.ts";
-import { readFailure } from "../queue/failed-jobs.ts";
 import { readJobLua } from "../queue/includes.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
-import { decryptedOrWhyNot } from "../queue/readable.ts";
+import { decryptedOrWhyNot, readFailure } from "../queue/readable.ts";
 import {
   idInKey,
   type JobOptions,
@@ -20,7 +20,6 @@ import {
 import { nowLua } from "../redis/includes.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
-import { effectStates, hasEnded, type JobStatus } from "./job-status.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
 
 const script = loadScript(import.meta.url, "read-jobs.lua", readJobLua, nowLua, entriesLua);

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { JobStatus } from "./job-status.ts";
+import type { JobStatus } from "../job/job-status.ts";
 import type { ReadStatus } from "./read-status.ts";
 
 /** Called when a job's status has changed; with undefined when the job is gone. */

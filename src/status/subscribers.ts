@@ -1,9 +1,9 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { jobNotFound, parseJobId } from "../job/job-id.ts";
+import { hasEnded, type JobStatus } from "../job/job-status.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { inTime } from "../redis/redis-errors.ts";
-import { hasEnded, type JobStatus } from "./job-status.ts";
 import { openStatusReader } from "./read-status.ts";
 import type { Interest, StatusListener } from "./subscribed-job.ts";
 import { openSubscribedQueue, type SubscribedQueue } from "./subscribed-queue.ts";

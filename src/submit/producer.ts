@@ -2,27 +2,24 @@ import { type Environment, readSettings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import type { Flow, FlowReceipt } from "../job/flow.ts";
-import type { ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
+import type { JobStatus } from "../job/job-status.ts";
+import type {
+  ProducibleJob,
+  Receipt,
+  Submission,
+  SubmitOptions,
+  SubmitResult,
+} from "../job/submit-options.ts";
 import type { WithLogger } from "../lib/logger.ts";
 import { mapInFlight } from "../lib/map-in-flight.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { connectQueues } from "../queue/connect-queues.ts";
-import type { JobStatus } from "../status/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createEvents } from "../telemetry/events.ts";
 import { countSubmissions } from "./count-submissions.ts";
 import { flowInput } from "./flow.ts";
 import { submissionOf } from "./submission.ts";
-import { createSubmitter, type Receipt } from "./submitter.ts";
-
-export type { ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
-
-/** A payload with its options. */
-export interface Submission<PayloadIn> extends SubmitOptions {
-  readonly payload: PayloadIn;
-}
-
-export type SubmitResult = Receipt | HoldfastError;
+import { createSubmitter } from "./submitter.ts";
 
 /** A producer without HTTP: the same path, and so the same rules, as the API. */
 export interface Producer extends Running, AsyncDisposable {

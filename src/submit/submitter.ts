@@ -22,8 +22,6 @@ import { FlowSubmitter } from "./flow-submitter.ts";
 import { timingOf } from "./submission.ts";
 import { type ValidSubmission, validateSubmission } from "./validate.ts";
 
-export type { Receipt } from "../job/submit-options.ts";
-
 /** The one path by which jobs come in: HTTP, command line, library, scheduler and handlers. */
 export interface Submitter {
   /**

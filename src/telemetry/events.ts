@@ -25,7 +25,6 @@ export type AttemptEnd =
   | { readonly kind: "deferred"; readonly code?: ErrorCode }
   | { readonly kind: "failed"; readonly failure: AttemptFailure; readonly trace: string };
 
-/** A tick of a schedule. */
 export interface TickEvent {
   readonly schedule: string;
   /** The scheduled instant, in ISO 8601. */

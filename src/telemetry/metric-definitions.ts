@@ -1,4 +1,3 @@
-/** One metric of `/metrics`. */
 export interface MetricDefinition {
   readonly kind: "counter" | "gauge" | "histogram";
   /** Their values are closed sets, never ids, keys, paths or messages. */
@@ -176,5 +175,4 @@ export type NameOf<Kind extends MetricDefinition["kind"]> = {
   [Name in MetricName]: Definitions[Name]["kind"] extends Kind ? Name : never;
 }[MetricName];
 
-/** The labels of one metric. */
 export type LabelOf<Name extends MetricName> = Definitions[Name]["labels"][number];

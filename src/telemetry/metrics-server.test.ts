@@ -1,17 +1,16 @@
 import { request } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type Environment, readSettings } from "../config/settings.ts";
 import { createMetrics } from "./metrics.ts";
-import { startMetricsServer } from "./metrics-server.ts";
+import { type MetricsAddress, startMetricsServer } from "./metrics-server.ts";
 
 let reasons: string[] = [];
 
-async function serve(port = "0", more: Environment = {}) {
+async function serve(address: Partial<MetricsAddress> = {}) {
   const metrics = createMetrics();
   metrics.gauge("holdfast_subscribers").set(7);
   const server = await startMetricsServer(
     metrics,
-    readSettings({ HOLDFAST_METRICS_PORT: port, ...more }),
+    { host: "127.0.0.1", port: 0, allowedHosts: new Set(), ...address },
     async () => reasons,
   );
   onTestFinished(server.stop);
@@ -52,12 +51,12 @@ describe("the server for metrics", () => {
     expect(await statusFor(url, "evil.example")).toBe(421);
     expect(await statusFor(url, "localhost:9464")).toBe(200);
 
-    const allowing = await serve("0", { HOLDFAST_ALLOWED_HOSTS: "metrics.example" });
+    const allowing = await serve({ allowedHosts: new Set(["metrics.example"]) });
     expect(await statusFor(allowing.url, "metrics.example")).toBe(200);
   });
 
   it("answers to every name if it is open to the network", async () => {
-    const { url } = await serve("0", { HOLDFAST_METRICS_HOST: "0.0.0.0" });
+    const { url } = await serve({ host: "0.0.0.0" });
 
     expect(await statusFor(url, "worker.internal:9464")).toBe(200);
   });
@@ -65,7 +64,7 @@ describe("the server for metrics", () => {
   it("names the variable to set when its port is in use", async () => {
     const { port } = new URL((await serve()).url);
 
-    await expect(serve(port)).rejects.toMatchObject({
+    await expect(serve({ port: Number(port) })).rejects.toMatchObject({
       code: "START_FAILED",
       message: expect.stringMatching(/EADDRINUSE.*set HOLDFAST_METRICS_PORT/),
     });

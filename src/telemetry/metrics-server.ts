@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Settings } from "../config/settings.ts";
 import { isLoopback } from "../lib/allowed-hosts.ts";
 import { createHostGuard, type HostGuard } from "../lib/host-guard.ts";
 import { cannotListen, urlOf } from "../lib/listening.ts";
@@ -13,32 +12,40 @@ export interface MetricsServer extends Running {
   readonly url: string;
 }
 
+/** Where metrics are served. */
+export interface MetricsAddress {
+  readonly host: string;
+  readonly port: number;
+  /** From `HOLDFAST_ALLOWED_HOSTS`. */
+  readonly allowedHosts: ReadonlySet<string>;
+}
+
 /** A role that can serve metrics. */
 export interface MeasuredRole extends Running {
   /** Undefined unless `HOLDFAST_METRICS_PORT` is set. */
   readonly metricsUrl: string | undefined;
 }
 
-type NotReady = () => Promise<readonly string[]>;
+/** Why a role can do nothing now; empty when it is ready. */
+export type ReadReadiness = () => Promise<readonly string[]>;
 
 const REQUEST_MAX_MS = 5_000;
 
 /**
- * Serves `/metrics`, `/health/live` and `/health/ready` at `HOLDFAST_METRICS_HOST` and `HOLDFAST_METRICS_PORT`.
+ * Serves `/metrics`, `/health/live` and `/health/ready`.
  *
- * On loopback it answers to this machine's names and `HOLDFAST_ALLOWED_HOSTS`. Elsewhere somebody has opened it to the network, so it
+ * On loopback it answers to this machine's names and the allowed ones. Elsewhere somebody has opened it to the network, so it
  * answers to every name.
  *
- * @param notReady why the role can do nothing now; empty when it is ready
  * @throws HoldfastError `START_FAILED` when the port is in use
  */
 export async function startMetricsServer(
   metrics: Metrics,
-  { HOLDFAST_METRICS_HOST: host, HOLDFAST_METRICS_PORT: port = 0, HOLDFAST_ALLOWED_HOSTS: allowed }: Settings,
-  notReady: NotReady,
+  { host, port, allowedHosts }: MetricsAddress,
+  notReady: ReadReadiness,
 ): Promise<MetricsServer> {
   const limits = { requestTimeout: REQUEST_MAX_MS, headersTimeout: REQUEST_MAX_MS };
-  const guard = isLoopback(host) ? createHostGuard(allowed) : () => undefined;
+  const guard = isLoopback(host) ? createHostGuard(allowedHosts) : () => undefined;
   const server = createServer(limits, (request, response) => {
     void answerTo(request, { metrics, notReady }, guard).then((answer) => send(response, answer));
   });
@@ -77,7 +84,7 @@ function send(response: ServerResponse, { status, type, body }: Answer): void {
 
 async function answerTo(
   request: IncomingMessage,
-  { metrics, notReady }: { readonly metrics: Metrics; readonly notReady: NotReady },
+  { metrics, notReady }: { readonly metrics: Metrics; readonly notReady: ReadReadiness },
   guard: HostGuard,
 ): Promise<Answer> {
   const { method, url = "" } = request;

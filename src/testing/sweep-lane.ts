@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Environment, environmentWith, readSettings } from "../config/settings.ts";
 import { defineConfig } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
-import { hasEnded, type JobStatus } from "../status/job-status.ts";
+import { hasEnded, type JobStatus } from "../job/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { type SweepProcess, startSweepProcess } from "./sweep-process.ts";

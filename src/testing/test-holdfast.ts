@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { type Environment, readSettings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
+import type { ProducibleJob, Receipt, SubmitOptions } from "../job/submit-options.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { startWorker } from "../operate/start-worker.ts";
 import { checkSchedules } from "../schedule/check-schedules.ts";
 import { type Overlaps, openOverlaps } from "../schedule/overlap.ts";
 import { openSchedulePauses, type SchedulePauses } from "../schedule/pauses.ts";
 import { openStatusReader } from "../status/read-status.ts";
-import type { ProducibleJob, SubmitOptions } from "../submit/producer.ts";
 import { openSubmitPath, type SubmitPath } from "../submit/submit-path.ts";
-import type { Receipt } from "../submit/submitter.ts";
 import { matches, type PartOf } from "./partial-match.ts";
 import { findSubmitted, type SubmittedJob } from "./submitted-jobs.ts";
 import { createTestClock, type TestClock } from "./test-clock.ts";

@@ -1,6 +1,6 @@
+import { hasEnded, type JobStatus } from "../job/job-status.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { readUnfinished } from "../queue/unfinished.ts";
-import { hasEnded, type JobStatus } from "../status/job-status.ts";
 import type { ReadStatus } from "../status/read-status.ts";
 import { findIds } from "./submitted-jobs.ts";
 import { until } from "./until.ts";

@@ -1,21 +1,21 @@
 import { hostname } from "node:os";
 import { readEnv } from "../config/application-env.ts";
-import { type Environment, readSettings, requireVariables, type Settings } from "../config/settings.ts";
+import { type Environment, readSettings, requireVariables } from "../config/settings.ts";
 import type { Concurrency } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { suggestion } from "../lib/did-you-mean.ts";
 import type { Logger } from "../lib/logger.ts";
-import { stopAll, stopOnce } from "../lib/running.ts";
-import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
+import { orStop, stopAll, stopOnce } from "../lib/running.ts";
+import { connectQueues } from "../queue/connect-queues.ts";
 import { addMark } from "../queue/marks.ts";
 import { countSubmissions } from "../submit/count-submissions.ts";
 import { createSubmitter } from "../submit/submitter.ts";
 import { createLogger } from "../telemetry/create-logger.ts";
-import { createEvents, type Events } from "../telemetry/events.ts";
+import { createEvents } from "../telemetry/events.ts";
 import { logAttempts } from "../telemetry/log-events.ts";
-import type { MeasuredRole, MetricsServer } from "../telemetry/metrics-server.ts";
+import type { MeasuredRole } from "../telemetry/metrics-server.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
 import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
 import { internalParts, type OpenInternalHandlers } from "./internal-jobs.ts";
@@ -58,13 +58,8 @@ export async function startWorker(
   if (application.env !== undefined) readEnv(application.env, env);
   const handlers = await loadHandlers(application);
   const queues = await connectQueues(application, settings, "retrying", log);
-  const metrics = await openMetrics(
-    application,
-    queues,
-    new Map(claimed.map((queue) => [queue, slotsOf(queue, application, settings)])),
-    settings,
-    events,
-  );
+  const slots = new Map(claimed.map((queue) => [queue, slotsOf(queue, application, settings)]));
+  const metrics = await orStop(queues, startWorkerMetrics(application, queues, slots, settings, events));
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     application,
@@ -94,22 +89,6 @@ export async function startWorker(
       await stopAll([queues, ...(metrics === undefined ? [] : [metrics]), submissions]);
     }),
   };
-}
-
-/** If the metrics cannot be served, nothing stays open. */
-async function openMetrics(
-  application: Application,
-  queues: ConnectedQueues,
-  slots: ReadonlyMap<string, number>,
-  settings: Settings,
-  events: Events,
-): Promise<MetricsServer | undefined> {
-  try {
-    return await startWorkerMetrics(application, queues, slots, settings, events);
-  } catch (error) {
-    await queues.stop();
-    throw error;
-  }
 }
 
 function failure() {

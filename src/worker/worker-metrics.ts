@@ -2,12 +2,12 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import type { ConnectedQueues } from "../queue/connect-queues.ts";
 import { measureClock, measureRedis } from "../queue/queue-metrics.ts";
-import { openReadiness } from "../queue/readiness.ts";
+import { serveReadiness } from "../queue/readiness.ts";
 import { measureAttempts } from "../telemetry/attempt-metrics.ts";
 import { measureEffects } from "../telemetry/effect-metrics.ts";
 import type { Events } from "../telemetry/events.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
-import { type MetricsServer, startMetricsServer } from "../telemetry/metrics-server.ts";
+import type { MetricsServer } from "../telemetry/metrics-server.ts";
 import { measureSubmissions } from "../telemetry/submission-metrics.ts";
 
 /**
@@ -31,5 +31,5 @@ export async function startWorkerMetrics(
   for (const [queue, count] of slots) slotsGauge.labels(queue).set(count);
   measureSubmissions(events, metrics, [...application.jobs.keys()]);
   measureEffects(events, metrics, application.jobs.values());
-  return await startMetricsServer(metrics, settings, openReadiness(connected, application.queues, settings));
+  return await serveReadiness(metrics, connected, application.queues, settings);
 }

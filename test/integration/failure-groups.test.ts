@@ -1,7 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, describe, expect, it } from "vitest";
-import { messagePatternLua } from "../../src/queue/includes.ts";
-import { messagePattern } from "../../src/queue/message-pattern.ts";
+import { messagePattern, messagePatternLua } from "../../src/queue/message-pattern.ts";
 import { anyJob } from "../support/application.ts";
 import { createRandom } from "../support/random.ts";
 import { applicationOf, createService, testEnvironment } from "../support/service.ts";

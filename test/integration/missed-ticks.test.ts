@@ -8,7 +8,7 @@ import { reachRedis } from "../../src/redis/connect.ts";
 import { schedulePausesKey } from "../../src/redis/keys.ts";
 import { openMissedTicks } from "../../src/schedule/missed-ticks.ts";
 import { openOverlaps } from "../../src/schedule/overlap.ts";
-import { openScheduleReader } from "../../src/schedule/schedule-status.ts";
+import { openScheduleReader } from "../../src/schedule/read-schedule.ts";
 import { anyJob } from "../support/application.ts";
 import { scrape } from "../support/metrics.ts";
 import { createService } from "../support/service.ts";

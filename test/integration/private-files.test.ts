@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { claimDataDirectory } from "../../src/cli/data-directory.ts";
-import { startMailbox } from "../../src/mailbox/start-mailbox.ts";
+import { startMailbox } from "../../src/cli/mailbox/start-mailbox.ts";
 import { spawnEmbeddedStore } from "../../src/redis/embedded.ts";
 import { epochFile } from "../../src/redis/epoch-file.ts";
 import { until } from "../support/until.ts";

@@ -16,7 +16,7 @@ import { readLayouts } from "../../src/queue/layouts.ts";
 import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { createCodec } from "../../src/redis/codec.ts";
 import { openOverlaps } from "../../src/schedule/overlap.ts";
-import { explainTick, openScheduleReader, readPastTicks } from "../../src/schedule/schedule-status.ts";
+import { explainTick, openScheduleReader, readPastTicks } from "../../src/schedule/read-schedule.ts";
 import slowApplication, { slowSchedules } from "../support/fixtures/overlap.config.ts";
 import { latch } from "../support/latch.ts";
 import { launch, withProcesses } from "../support/processes.ts";

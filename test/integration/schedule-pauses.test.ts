@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
 import { readSettings } from "../../src/config/settings.ts";
 import { jitterOf } from "../../src/job/define-schedule.ts";
-import { explainTick, openScheduleReader } from "../../src/schedule/schedule-status.ts";
+import { explainTick, openScheduleReader } from "../../src/schedule/read-schedule.ts";
 import { get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";

@@ -2,7 +2,7 @@ import { createProducer, type Producer } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import application, { everySecond } from "../../examples/every-second/holdfast.config.ts";
 import { tickKey } from "../../src/job/define-schedule.ts";
-import type { ScheduleStatus } from "../../src/schedule/schedule-status.ts";
+import type { ScheduleStatus } from "../../src/job/schedule-status.ts";
 import { type Ended, launch, run, withProcesses } from "../support/processes.ts";
 import { testEnvironment } from "../support/service.ts";
 import { until } from "../support/until.ts";

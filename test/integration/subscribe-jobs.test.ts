@@ -1,8 +1,8 @@
 import type { JobStatus } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { hasEnded } from "../../src/job/job-status.ts";
 import { queueKey } from "../../src/queue/queue-keys.ts";
 import { openConnection, whenReady } from "../../src/redis/connection.ts";
-import { hasEnded } from "../../src/status/job-status.ts";
 import type { Interest } from "../../src/status/subscribed-job.ts";
 import { openSubscribers, type Subscribers } from "../../src/status/subscribers.ts";
 import { anyJob } from "../support/application.ts";

@@ -87,7 +87,7 @@ async function loadApi(): Promise<StartRole> {
 }
 
 async function openMailbox(smtpPort: number, pagePort: number, log: Logger) {
-  const { startMailbox } = await import("../../mailbox/start-mailbox.ts");
+  const { startMailbox } = await import("../mailbox/start-mailbox.ts");
   const settings = readSettings();
   return await startMailbox({
     directory: join(settings.HOLDFAST_DATA_DIR, "mailbox"),

@@ -3,10 +3,11 @@ import type { Settings } from "../../config/settings.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Application } from "../../job/define-config.ts";
 import type { Schedule } from "../../job/define-schedule.ts";
+import type { PastTick, ScheduleStatus } from "../../job/schedule-status.ts";
 import { suggestion } from "../../lib/did-you-mean.ts";
 import { username } from "../../lib/username.ts";
 import type { ConnectedRedis } from "../../redis/connect.ts";
-import type { PastTick, ScheduleReader, ScheduleStatus } from "../../schedule/schedule-status.ts";
+import type { ScheduleReader } from "../../schedule/read-schedule.ts";
 import { withApplication, withOperator } from "../connections.ts";
 import { print, printJson } from "../output.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
@@ -70,7 +71,7 @@ async function list({ next, ...options }: ShowOptions & { readonly next: string 
     throw new HoldfastError("USAGE", `--next: expected a number from 1 to 1000, got "${next}"`);
   }
   await withApplication(async (application, store, settings) => {
-    const { readSchedule } = await import("../../schedule/schedule-status.ts");
+    const { readSchedule } = await import("../../schedule/read-schedule.ts");
     const reader = await readerOf(application, store, settings);
     const read = () =>
       Promise.all(application.schedules.map((schedule) => readSchedule(reader, schedule, count)));
@@ -106,7 +107,7 @@ async function explain(
   if (Number.isNaN(instant))
     throw new HoldfastError("USAGE", `--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
   await withApplication(async (application, store, settings) => {
-    const { describeExplanation, explainTick } = await import("../../schedule/schedule-status.ts");
+    const { describeExplanation, explainTick } = await import("../../schedule/read-schedule.ts");
     const schedule = findSchedule(application, name);
     const explanation = await explainTick(await readerOf(application, store, settings), schedule, instant);
     if (json) printJson(explanation);
@@ -127,7 +128,7 @@ async function readerOf(
   settings: Settings,
 ): Promise<ScheduleReader> {
   const { HOLDFAST_PREFIX: prefix } = settings;
-  const { openScheduleReader } = await import("../../schedule/schedule-status.ts");
+  const { openScheduleReader } = await import("../../schedule/read-schedule.ts");
   const { openQueueStores } = await import("../../queue/queue-store.ts");
   const { readLayouts } = await import("../../queue/layouts.ts");
   const stores = openQueueStores(store, prefix, await readLayouts(store.client, prefix, queues));

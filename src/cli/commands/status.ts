@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { hasEnded, type JobStatus } from "../../status/job-status.ts";
+import { hasEnded, type JobStatus } from "../../job/job-status.ts";
 import type { ReadStatus } from "../../status/read-status.ts";
 import { withStore } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";

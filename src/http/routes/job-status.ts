@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { jobNotFound } from "../../job/job-id.ts";
+import { type JobStatus, jobStatusSchema } from "../../job/job-status.ts";
 import { inTime } from "../../redis/redis-errors.ts";
-import { type JobStatus, jobStatusSchema } from "../../status/job-status.ts";
 import { openStatusReader } from "../../status/read-status.ts";
 import { acceptsEventStream } from "../accept-header.ts";
 import { component } from "../component.ts";

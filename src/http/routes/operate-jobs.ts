@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { jobOrders } from "../../job/job-state.ts";
+import { listedJobSchema } from "../../job/job-status.ts";
 import { reasonSchema } from "../../operate/act-on-many.ts";
 import { jobFilterShape } from "../../operate/job-filter.ts";
-import { listedJobSchema } from "../../status/job-status.ts";
 import { callerOf } from "../caller.ts";
 import { COMPONENT_NAME } from "../component.ts";
 import { parseInput } from "../parse-input.ts";

@@ -3,17 +3,16 @@ import { z } from "zod";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Application } from "../../job/define-config.ts";
 import type { Schedule } from "../../job/define-schedule.ts";
+import { pastTickSchema, scheduleStatusSchema } from "../../job/schedule-status.ts";
 import { inTime } from "../../redis/redis-errors.ts";
-import { runNow } from "../../schedule/run-now.ts";
 import {
   describeExplanation,
   explainTick,
   openScheduleReader,
-  pastTickSchema,
   readPastTicks,
   readSchedule,
-  scheduleStatusSchema,
-} from "../../schedule/schedule-status.ts";
+} from "../../schedule/read-schedule.ts";
+import { runNow } from "../../schedule/run-now.ts";
 import { callerOf } from "../caller.ts";
 import { answer, component } from "../component.ts";
 import { readKeyHeader } from "../key-header.ts";

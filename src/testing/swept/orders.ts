@@ -10,7 +10,6 @@ export interface SweepOrder {
   readonly jobId: string;
   /** At which boundary; undefined: nowhere. */
   readonly killAt: string | undefined;
-  /** The file for its trace. */
   readonly traceFile: string;
 }
 

@@ -1,5 +1,5 @@
-import type { Logger } from "../lib/logger.ts";
-import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import type { Logger } from "../../lib/logger.ts";
+import { orStop, type Running, stopAll, stopOnce } from "../../lib/running.ts";
 import { openMailDirectory } from "./mail-directory.ts";
 import { startPageServer } from "./page-server.ts";
 import { startSmtpListener } from "./smtp-listener.ts";
@@ -17,7 +17,6 @@ export interface MailboxOptions {
 }
 
 export interface Mailbox extends Running {
-  /** For `SMTP_URL`. */
   readonly smtpUrl: string;
   /** For a browser on this machine. */
   readonly pageUrl: string;
@@ -32,11 +31,6 @@ export async function startMailbox(options: MailboxOptions): Promise<Mailbox> {
   const { directory, smtpPort, pagePort, allowedHosts = new Set(), log } = options;
   const mails = await openMailDirectory(directory);
   const smtp = await startSmtpListener({ mails, port: smtpPort, log });
-  try {
-    const pages = await startPageServer({ mails, port: pagePort, allowedHosts, log });
-    return { smtpUrl: smtp.url, pageUrl: pages.url, stop: stopOnce(() => stopAll([pages, smtp])) };
-  } catch (error) {
-    await smtp.stop();
-    throw error;
-  }
+  const pages = await orStop(smtp, startPageServer({ mails, port: pagePort, allowedHosts, log }));
+  return { smtpUrl: smtp.url, pageUrl: pages.url, stop: stopOnce(() => stopAll([pages, smtp])) };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { errorCodes } from "../errors/error-codes.ts";
-import { jobStates } from "../job/job-state.ts";
+import { jobStates } from "./job-state.ts";
 
 /** `reserved`: it may be under way. `in-doubt`: nobody knows whether it happened. */
 export const effectStates = ["reserved", "done", "in-doubt"] as const;

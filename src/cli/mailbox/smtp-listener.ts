@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import { SMTPServer, type SMTPServerDataStream } from "smtp-server";
-import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { Logger } from "../lib/logger.ts";
-import { type Running, stopOnce } from "../lib/running.ts";
+import { HoldfastError } from "../../errors/holdfast-error.ts";
+import type { Logger } from "../../lib/logger.ts";
+import { type Running, stopOnce } from "../../lib/running.ts";
 import { listenOnLoopback } from "./listen-on-loopback.ts";
 import type { MailDirectory } from "./mail-directory.ts";
 
