@@ -17,7 +17,7 @@ export const rollingRestart: Experiment = {
       { workers: 3, concurrency: 8, env: { HOLDFAST_LOCK_MS: LOCK_MS } },
       async (testbed) => {
         const stalled = await countStalled(testbed, () => restartInTurn(testbed, context, restarts));
-        const verdict = await check(testbed, 60_000);
+        const verdict = await check(testbed, 120_000);
         const { counts, jobs } = verdict;
         counts.faults = restarts;
         const twice = jobs.filter(({ steps }) => steps.filter(({ event }) => event === "begun").length > 1);

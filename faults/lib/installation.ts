@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Application, createOperator, createProducer } from "holdfast";
 import { compileFile, copyBuild } from "../../test/support/build-copy.ts";
+import { patiently } from "./inside/patiently.ts";
 
 /** A copy of the shipped build, whole or with one protection removed. */
 export interface Installation {
@@ -15,6 +16,7 @@ export interface Installation {
   library(): Promise<Library>;
 }
 
+/** A slow start of a producer or an operator is no finding: both are opened patiently. */
 export interface Library {
   readonly createProducer: typeof createProducer;
   readonly createOperator: typeof createOperator;
@@ -49,15 +51,16 @@ export function install(directory: string, mutation?: Mutation, hasFlowControl =
     cli: join(directory, "bin/holdfast"),
     config: join(directory, "lab/application.js"),
     async library() {
-      const { createProducer, createOperator } = await importFile<Omit<Library, "application">>(
-        directory,
-        "dist/index.js",
-      );
+      const library = await importFile<Omit<Library, "application">>(directory, "dist/index.js");
       const { default: application } = await importFile<{ default: Application }>(
         directory,
         "lab/application.js",
       );
-      return { createProducer, createOperator, application };
+      return {
+        createProducer: (...given) => patiently(() => library.createProducer(...given)),
+        createOperator: (...given) => patiently(() => library.createOperator(...given)),
+        application,
+      };
     },
   };
 }

@@ -1,0 +1,22 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+const AGAIN_MS = 100;
+const GIVE_UP_MS = 60_000;
+
+/** Repeats a call of the laboratory's own while Redis is too slow to answer it: only an experiment's faults may decide it. */
+export async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  const giveUpAt = performance.now() + GIVE_UP_MS;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isRetryable(error) || performance.now() > giveUpAt) throw error;
+      await sleep(AGAIN_MS);
+    }
+  }
+}
+
+/** The error belongs to the copy's own class, so `instanceof` does not work. */
+function isRetryable(error: unknown): boolean {
+  return error instanceof Error && "retryable" in error && error.retryable === true;
+}
