@@ -7,7 +7,7 @@ import { brokenBy, type Context, type Control, type Experiment, untilCaught } fr
 import { withoutKey } from "../lib/mutations.ts";
 import { startProxy } from "../lib/proxy.ts";
 import { duplicatesIn, jobsPerKey } from "../lib/store-contents.ts";
-import { type Testbed, withTestbed } from "../lib/testbed.ts";
+import { LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
 
 export const lostReply: Experiment = {
   number: 3,
@@ -16,7 +16,7 @@ export const lostReply: Experiment = {
   mustHold: "one job per key after the client's retry with the same key",
   async run(context) {
     const count = context.isQuick ? 20 : 450;
-    return await withTestbed({ workers: 1, concurrency: 20 }, async (testbed) => {
+    return await withTestbed({ workers: 1, concurrency: 20, env: LONG_LOCK }, async (testbed) => {
       const lost = await submitThrough(testbed, context, count, REPLY_SHARE);
       const verdict = await check(testbed, 120_000);
       const duplicates = duplicatesIn(await jobsPerKey(testbed.store.url));

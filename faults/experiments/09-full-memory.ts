@@ -12,7 +12,7 @@ import {
 } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutAdmission, withoutRoomForCommits } from "../lib/mutations.ts";
-import { type Testbed, type TestbedOptions, withTestbed } from "../lib/testbed.ts";
+import { LONG_LOCK, type Testbed, type TestbedOptions, withTestbed } from "../lib/testbed.ts";
 import type { Step } from "../lib/trace-reader.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
@@ -71,8 +71,6 @@ const BALLAST_BYTES = 2 * 1_048_576;
 const RUNNING = 40;
 /** The last of them begin when the memory is full already. */
 const EFFECT_MS = 800;
-/** Renewing a lock is a write, too. These last longer than an effect, so that only the commit is tested. */
-const LOCK_MS = "5000";
 
 interface Filled {
   readonly verdict: Verdict;
@@ -92,7 +90,7 @@ async function fillWithJobs(
   options: Partial<TestbedOptions> = {},
   effectMs = EFFECT_MS,
 ): Promise<Filled> {
-  const size = { workers: 2, concurrency: 4, api: true, env: { HOLDFAST_LOCK_MS: LOCK_MS } };
+  const size = { workers: 2, concurrency: 4, api: true, env: LONG_LOCK };
   return await withTestbed({ ...size, ...options }, async (testbed) => {
     await submitSlow(testbed, context, effectMs);
     const redis = new Redis(testbed.store.url);
@@ -270,9 +268,12 @@ function brokenIn({
   ];
 }
 
-/** Redis refuses all writes in the middle of effects; their commits must still succeed. */
+/**
+ * Redis refuses all writes in the middle of effects; their commits must still succeed. Renewing a lock is a write, too: the lock
+ * lasts longer, so that only the commit is tested.
+ */
 async function refuseAllWrites(context: Context, mutation?: Mutation): Promise<Verdict> {
-  const size = { workers: 2, concurrency: RUNNING / 2, env: { HOLDFAST_LOCK_MS: LOCK_MS } };
+  const size = { workers: 2, concurrency: RUNNING / 2, env: LONG_LOCK };
   return await withTestbed({ ...size, ...(mutation && { mutation }) }, async (testbed) => {
     await submitSlow(testbed, context);
     const begun = () => testbed.trace.read().filter(({ event }) => event === "effect:begun").length;

@@ -5,7 +5,7 @@ import { check } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, controlOf, type Experiment } from "../lib/experiment.ts";
 import { withoutKey } from "../lib/mutations.ts";
 import { neutralEnvironment } from "../lib/processes.ts";
-import { type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
+import { LONG_LOCK, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const oneKey: Experiment = {
@@ -16,7 +16,7 @@ export const oneKey: Experiment = {
   async run(context) {
     const rounds = context.isQuick ? 1 : 8;
     const cli = context.isQuick ? 6 : 12;
-    return await withTestbed({ workers: 1, api: true }, async (testbed) => {
+    return await withTestbed({ workers: 1, api: true, env: LONG_LOCK }, async (testbed) => {
       const total = { accepted: 0, duplicate: 0, refused: 0, other: 0 };
       const broken: string[] = [];
       for (let round = 0; round < rounds; round += 1) {

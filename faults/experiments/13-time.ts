@@ -8,7 +8,7 @@ import { brokenBy, type Context, type Control, controlOf, type Experiment } from
 import type { Mutation } from "../lib/installation.ts";
 import { withoutKey, withoutRedisClock } from "../lib/mutations.ts";
 import { type Role, startRole } from "../lib/role.ts";
-import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
+import { allEnded, LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 export const time: Experiment = {
@@ -21,7 +21,7 @@ export const time: Experiment = {
   async run(context) {
     const forMs = context.isQuick ? 10_000 : 120_000;
     const { late, crossed, seen, verdict } = await withTestbed(
-      { workers: 2, concurrency: 8 },
+      { workers: 2, concurrency: 8, env: LONG_LOCK },
       async (testbed) => ({
         late: await measureLateness(testbed, context, context.isQuick ? 3_000 : 30_000),
         crossed: await runAcrossChanges(testbed, context.random.fork("changes")),

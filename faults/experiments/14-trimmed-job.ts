@@ -5,7 +5,7 @@ import type { Acknowledged } from "../lib/client.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutKey } from "../lib/mutations.ts";
-import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
+import { allEnded, LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
 
 export const trimmedJob: Experiment = {
   number: 14,
@@ -46,7 +46,11 @@ interface Seen {
 }
 
 async function submitAgain(context: Context, count: number, mutation: Mutation | undefined): Promise<Seen> {
-  const options = { workers: 1, env: { HOLDFAST_KEEP_COMPLETED: "1" }, ...(mutation && { mutation }) };
+  const options = {
+    workers: 1,
+    env: { ...LONG_LOCK, HOLDFAST_KEEP_COMPLETED: "1" },
+    ...(mutation && { mutation }),
+  };
   return await withTestbed(options, async (testbed) => {
     const jobs = Array.from({ length: count }, (_, index) => actJob(`trim-${index}`, context.random));
     const first: (Acknowledged | undefined)[] = [];

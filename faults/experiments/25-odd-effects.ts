@@ -3,7 +3,7 @@ import type { Submission } from "../lib/client.ts";
 import type { Context, Experiment } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutJoining } from "../lib/mutations.ts";
-import { type Testbed, withTestbed } from "../lib/testbed.ts";
+import { LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 /** Three attempts, plus five crashes, because a lock lost on a busy machine counts as one. */
@@ -39,9 +39,6 @@ export const oddEffects: Experiment = {
   },
 };
 
-/** Nobody dies here, so the lock may be long; a busy machine could lose a short one in the middle of an effect. */
-const LOCK_MS = "5000";
-
 /** Each is a thousand effects: more would only wait for each other. */
 const MANY_MAX = 2;
 
@@ -64,7 +61,7 @@ async function run(
   mutation?: Mutation,
 ): Promise<readonly JobRecord[]> {
   return await withTestbed(
-    { workers: 2, concurrency: 20, env: { HOLDFAST_LOCK_MS: LOCK_MS }, ...(mutation && { mutation }) },
+    { workers: 2, concurrency: 20, env: LONG_LOCK, ...(mutation && { mutation }) },
     async (testbed) => {
       await inLanes(jobs, 10, async (submission) => {
         context.say(`${testbed.client.acknowledged.length} of ${jobs.length} jobs`);

@@ -6,7 +6,7 @@ import type { Context, Control, Experiment } from "../lib/experiment.ts";
 import { oddKinds } from "../lib/inside/odd-kinds.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutReadingGuard } from "../lib/mutations.ts";
-import { type Testbed, withTestbed } from "../lib/testbed.ts";
+import { LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
 import { until } from "../lib/waiting.ts";
 import { withRedis } from "../lib/with-redis.ts";
 
@@ -64,7 +64,12 @@ async function control(context: Context, mutation: Mutation): Promise<Control> {
 }
 
 async function corrupt({ say }: Context, mutation: Mutation | undefined, rounds: number): Promise<Found> {
-  const options = { workers: 1, api: true, env: { HOLDFAST_PREFIX: PREFIX }, ...(mutation && { mutation }) };
+  const options = {
+    workers: 1,
+    api: true,
+    env: { ...LONG_LOCK, HOLDFAST_PREFIX: PREFIX },
+    ...(mutation && { mutation }),
+  };
   return await withTestbed(options, async (testbed) => {
     const healthy = await submitAll(
       testbed,

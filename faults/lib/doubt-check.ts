@@ -56,11 +56,11 @@ async function stuckFor({ store, env }: Testbed, withinMs: number): Promise<stri
 }
 
 async function stuckIn(redis: RedisConnection, prefix: string, withinMs: number): Promise<string[]> {
-  const layouts = await readLayouts(redis, prefix, ["default"]);
+  const layouts = await patiently(() => readLayouts(redis, prefix, ["default"]));
   const stores = openQueueStores({ client: redis, codec: createCodec([]) }, prefix, layouts);
   let found: string[] = [];
   const look = async () => {
-    const each = stores.partitionsOf(["default"]).map((store) => findStuckDoubts(store, 0));
+    const each = stores.partitionsOf(["default"]).map((store) => patiently(() => findStuckDoubts(store, 0)));
     found = (await Promise.all(each)).flatMap(({ unlisted, stale, open }) => [
       ...unlisted.map((id) => `${id} says in doubt, and nothing of it can be resolved`),
       ...stale.map((member) => `${member} is listed, and cannot be resolved`),

@@ -68,6 +68,9 @@ export interface Testbed {
 /** Short, so that a dead worker's jobs are found soon. */
 export const LOCK_MS = 1_000;
 
+/** For experiments in which no worker dies: a busy machine could lose a short lock. */
+export const LONG_LOCK = { HOLDFAST_LOCK_MS: "15000" };
+
 const STATUS_LANES = 32;
 
 type RoleScript = "worker" | "api" | "scheduler";
