@@ -16,7 +16,8 @@ export async function patiently<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The error belongs to the copy's own class, so `instanceof` does not work. */
+/** The error is of a copy's own class, so `instanceof` does not work; or ioredis's own, where a server of a cluster is gone. */
 function isRetryable(error: unknown): boolean {
-  return error instanceof Error && "retryable" in error && error.retryable === true;
+  if (!(error instanceof Error)) return false;
+  return ("retryable" in error && error.retryable === true) || error.message === "Connection is closed.";
 }
