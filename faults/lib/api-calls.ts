@@ -10,8 +10,8 @@ import { until } from "./waiting.ts";
 export interface ApiCaller {
   /** Repeats each call for `forMs`, at least once. */
   callAll(forMs: number): Promise<Answer[]>;
-  /** Makes each call that does not wait. @returns answers whose status differs from the usual one */
-  unusual(): Promise<Answer[]>;
+  /** Makes each call that does not wait, or only `those`. @returns answers whose status differs from the usual one */
+  unusual(those?: readonly string[]): Promise<Answer[]>;
   stop(): Promise<void>;
 }
 
@@ -65,8 +65,10 @@ export async function openApiCaller({ api, directory, installation }: Testbed): 
   const usual = await usualAnswers(callAll);
   return {
     callAll,
-    async unusual() {
-      const quick = calls.filter(({ waitMs }) => waitMs === undefined);
+    async unusual(those) {
+      const quick = calls.filter(
+        ({ name, waitMs }) => waitMs === undefined && (those === undefined || those.includes(name)),
+      );
       const answers = await carryOut({ url, calls: quick, forMs: 0 });
       return answers.filter((now) =>
         usual.some(({ call, status }) => call === now.call && status !== now.status),
