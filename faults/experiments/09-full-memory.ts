@@ -129,10 +129,11 @@ const ENDED_WITHIN_MS = 60_000;
 const BLOCKED_AFTER_MS = 4_000;
 
 async function submitSlow({ client }: Testbed, { random }: Context): Promise<void> {
-  for (let index = 0; index < RUNNING; index += 1) {
-    const { payload, ...job } = actJob(`running-${index}`, random);
+  const jobs = Array.from({ length: RUNNING }, (_, index) => actJob(`running-${index}`, random));
+  // All at once: on a slow machine the first would otherwise end before the last is submitted.
+  await inLanes(jobs, RUNNING, async ({ payload, ...job }) => {
     await client.submit({ ...job, payload: { ...payload, beforeMs: EFFECT_MS } });
-  }
+  });
 }
 
 /** @param limitOf gets what Redis uses now, in bytes; below that it takes no writes */

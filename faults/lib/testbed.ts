@@ -79,7 +79,7 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const directory = scratchFolder("testbed");
   for (const name of ["trace", "injected", "logs"]) mkdirSync(join(directory, name));
   const { flowControl = isFlowControlOn() } = options;
-  const installation = install(join(directory, "installation"), options.mutation, flowControl);
+  const installation = install(options.mutation, flowControl);
   const store = options.servers
     ? severalServers(options.servers.url)
     : await startStore(options, join(directory, "store"));
