@@ -27,7 +27,7 @@ Exit codes: 0 all guarantees held and every control was caught, 1 otherwise, 2 w
 const LANES = { quick: 4, full: 3 };
 
 /** Those that last longest in the short form, the longest first: one that began last would run alone at the end. */
-const SLOWEST = [23, 2, 20, 27, 28, 9, 4, 13, 5, 18, 21, 29, 16, 30, 25, 10, 24, 17, 11];
+const SLOWEST = [4, 28, 2, 9, 13, 18, 21, 24, 29, 23, 27, 10, 5, 30, 25, 17, 16, 19, 3, 1, 11, 6, 20, 7, 12];
 
 await runCommand(
   usage,

@@ -39,7 +39,9 @@ export const badNetwork: Experiment = {
   },
 };
 
-const SIZE = { workers: 2, concurrency: 4, api: true, scheduler: true, proxied: true };
+/** Nobody dies, but a lock must not outlast the time to resume. */
+const LOCK = { HOLDFAST_LOCK_MS: "5000" };
+const SIZE = { workers: 2, concurrency: 4, api: true, scheduler: true, proxied: true, env: LOCK };
 const ANSWERED_WITHIN_MS = 2_000;
 const RESUMED_WITHIN_MS = 90_000;
 /** A slow machine delays any answer, once; a call without a deadline is late each time. */
@@ -153,7 +155,7 @@ async function disturbUntilInTime(laboratory: Laboratory, trouble: Trouble, name
 
 /** More than one worker can run at a time, so that both get some. */
 const LANES = 3 * SIZE.concurrency;
-const LOAD_WAIT_MS = 1_000;
+const LOAD_WAIT_MS = 5_000;
 
 async function disturb(
   { testbed, caller, context }: Laboratory,
