@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import type { Table } from "../../test/support/report.ts";
 import { actJob, actJobs, repeated } from "../lib/act-jobs.ts";
 import { check, injectionsIn, type JobRecord, refusals, type Verdict } from "../lib/checker.ts";
-import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
 import { type InjectionPoint, injectionPoints } from "../lib/inside/points.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutFence, withoutPauseCheck } from "../lib/mutations.ts";
@@ -18,11 +18,16 @@ export const stopWorker: Experiment = {
   mustHold: "effects ≤ 1; a late reservation or commit is refused",
   async run(context) {
     const { isQuick } = context;
-    const verdict = await stopAtEachPoint(context, isQuick ? 2 : 20, isQuick ? 4 : 8);
     const sleepers = isQuick ? 2 : 6;
-    const forgotten = await wakeAfterRetention(context, sleepers, undefined);
-    const fenced = await wakeAfterRetention(context, sleepers, withoutPauseCheck);
-    const unfenced = await wakeAfterRetention(context, sleepers, withoutFence);
+    const awake = (mutation?: Mutation) => {
+      const random = context.random.fork(mutation?.name ?? "no mutation");
+      return wakeAfterRetention({ ...context, random }, sleepers, mutation);
+    };
+    const [verdict, [forgotten, fenced], control] = await Promise.all([
+      stopAtEachPoint(context, isQuick ? 2 : 20, isQuick ? 4 : 8),
+      awake().then(async (first) => [first, await awake(withoutPauseCheck)] as const),
+      untilCaught(3, async () => fenceControl(await awake(withoutFence))),
+    ]);
     verdict.counts.faults += forgotten.stops + fenced.stops;
     verdict.counts.refused += forgotten.refused + fenced.refused;
     verdict.counts.acknowledged += forgotten.jobs + fenced.jobs;
@@ -38,7 +43,7 @@ export const stopWorker: Experiment = {
         ...notRefused("resumed after the retention", forgotten),
         ...notRefused("resumed after the retention, without its own check", fenced),
       ],
-      controls: [fenceControl(unfenced)],
+      controls: [control],
     };
   },
 };
@@ -54,7 +59,7 @@ async function stopAtEachPoint(context: Context, perPointCount: number, workers:
       await untilEnded(testbed, accepted?.id);
     });
     await waker.stop();
-    const verdict = await check(testbed, 30_000);
+    const verdict = await check(testbed, 120_000);
     verdict.counts.faults = waker.stops;
     return verdict;
   });
@@ -65,7 +70,7 @@ interface Waker {
   stop(): Promise<void>;
 }
 
-const WAKE_WITHIN_MS = 8_000;
+const WAKE_WITHIN_MS = 30_000;
 /** Time for a resumed worker to finish what it was doing. */
 const AFTERMATH_MS = 300;
 
@@ -192,14 +197,14 @@ async function wakeAfterRetention(
     const inject = { at: "reserve:before", how: "stop" } as const;
     for (let index = 0; index < count; index += 1)
       await testbed.client.submit(actJob(`asleep-${index}`, context.random, inject));
-    await until(() => testbed.witnessed().length >= count, { withinMs: 20_000 });
-    await until(() => isForgotten(testbed), { withinMs: 20_000, everyMs: 100 });
+    await until(() => testbed.witnessed().length >= count, { withinMs: 60_000 });
+    await until(() => isForgotten(testbed), { withinMs: 60_000, everyMs: 100 });
     const stops = injectionsIn(testbed.trace.read());
     for (const worker of testbed.workers) worker.signal("SIGCONT");
     const hasEnded = (step: Step) => ["threw", "effect:recorded"].includes(step.event);
     const isAwake = ({ life, jobId }: Step) =>
       testbed.trace.read().some((step) => step.life === life && step.jobId === jobId && hasEnded(step));
-    await until(() => stops.every(isAwake), { withinMs: 10_000 });
+    await until(() => stops.every(isAwake), { withinMs: 60_000 });
     const witnessed = testbed.witnessed();
     const isLetIn = ({ life, jobId }: Step) =>
       testbed.trace

@@ -3,11 +3,11 @@ import { Queue } from "bullmq";
 import { actJob } from "../lib/act-jobs.ts";
 import { check } from "../lib/checker.ts";
 import { librarySubmitter } from "../lib/client.ts";
-import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
 import { withoutKey } from "../lib/mutations.ts";
 import { startProxy } from "../lib/proxy.ts";
 import { duplicatesIn, jobsPerKey } from "../lib/store-contents.ts";
-import { type Testbed, withTestbed } from "../lib/testbed.ts";
+import { LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
 
 export const lostReply: Experiment = {
   number: 3,
@@ -16,12 +16,12 @@ export const lostReply: Experiment = {
   mustHold: "one job per key after the client's retry with the same key",
   async run(context) {
     const count = context.isQuick ? 20 : 450;
-    return await withTestbed({ workers: 1, concurrency: 20 }, async (testbed) => {
+    return await withTestbed({ workers: 1, concurrency: 20, env: LONG_LOCK }, async (testbed) => {
       const lost = await submitThrough(testbed, context, count, REPLY_SHARE);
-      const verdict = await check(testbed, 60_000);
+      const verdict = await check(testbed, 120_000);
       const duplicates = duplicatesIn(await jobsPerKey(testbed.store.url));
       verdict.counts.faults = lost;
-      const id = await idControl(testbed, context);
+      const id = await untilCaught(CONTROL_TRIES, () => idControl(testbed, context));
       return {
         counts: verdict.counts,
         measured: [`${duplicates} keys with more than one job, by the contents of Redis itself`],
@@ -29,7 +29,7 @@ export const lostReply: Experiment = {
           ...brokenBy(verdict),
           ...(duplicates > 0 ? [`${duplicates} keys have more than one job`] : []),
         ],
-        controls: [await keyControl(context), id],
+        controls: [await untilCaught(CONTROL_TRIES, () => keyControl(context)), id],
       };
     });
   },
@@ -83,6 +83,9 @@ async function submitOver(
 }
 
 const CONTROL_COUNT = 5;
+const CONTROL_TRIES = 3;
+/** BullMQ's client connects again and repeats the command. */
+const ADDED_WITHIN_MS = 30_000;
 
 async function keyControl(context: Context): Promise<Control> {
   context.say("control: without key");
@@ -110,7 +113,7 @@ async function idControl(testbed: Testbed, { say }: Context): Promise<Control> {
     for (let index = 0; index < CONTROL_COUNT; index += 1) {
       const key = `bare-${index}-`;
       proxy.lose("reply", key);
-      await Promise.race([queue.add("act", { key, payload: {} }).catch(() => {}), sleep(5_000)]);
+      await Promise.race([queue.add("act", { key, payload: {} }).catch(() => {}), sleep(ADDED_WITHIN_MS)]);
     }
     const counts = await jobsPerKey(testbed.store.url);
     const bare = new Map([...counts].filter(([key]) => key.startsWith("bare-")));

@@ -14,11 +14,15 @@ export const killStore: Experiment = {
   mustHold: "acknowledged ⊆ recovered; effects ≤ 1",
   async run(context) {
     const { isQuick } = context;
-    const always = await killInALoop(context, isQuick ? 3 : 50, {});
-    const everysec = await killInALoop(context, isQuick ? 2 : 15, everySecond);
-    const powerCuts = await cutThePower(context, isQuick ? 3 : 25);
-    const between = await killBetween(context, isQuick ? 1 : 8);
-    const controls = await storeControls(context);
+    const forked = (name: string) => ({ ...context, random: context.random.fork(name) });
+    const [{ always, everysec }, powerCuts, { between, controls }] = await Promise.all([
+      killLoops(forked("kills"), isQuick ? 3 : 50, isQuick ? 2 : 15),
+      cutThePower(forked("power cuts"), isQuick ? 3 : 25),
+      killBetween(forked("between"), isQuick ? 1 : 8).then(async (between) => ({
+        between,
+        controls: await storeControls(forked("controls")),
+      })),
+    ]);
     const loops = [always, ...(powerCuts === undefined ? [] : [powerCuts.always])];
     return {
       counts: sum([...loops.map(({ verdict }) => verdict.counts), between.counts]),
@@ -52,6 +56,13 @@ const everySecond: Partial<TestbedOptions> = {
   store: ["--appendfsync", "everysec"],
   env: { HOLDFAST_DURABILITY: "memory" },
 };
+
+async function killLoops(context: Context, always: number, everysec: number) {
+  return {
+    always: await killInALoop(context, always, {}),
+    everysec: await killInALoop(context, everysec, everySecond),
+  };
+}
 
 /** `always` must lose nothing; what `everysec` loses is only measured. */
 async function cutThePower(
@@ -94,7 +105,7 @@ async function killInALoop(context: Context, kills: number, options: Partial<Tes
     await sleep(1_000);
     isOver = true;
     await load;
-    const verdict = await check(testbed, 60_000);
+    const verdict = await check(testbed, 120_000);
     verdict.counts.faults = kills;
     return { verdict, kills, recoveries: recoveries(testbed) };
   });
@@ -120,7 +131,7 @@ async function killBetween(context: Context, perPoint: number): Promise<Verdict>
       context.say(`${injectionsIn(testbed.trace.read()).length} of ${injections.length} kills between`);
       await untilEnded(testbed, accepted?.id);
     });
-    const verdict = await check(testbed, 30_000);
+    const verdict = await check(testbed, 120_000);
     verdict.counts.faults = injectionsIn(testbed.trace.read()).length;
     return verdict;
   });

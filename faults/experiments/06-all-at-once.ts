@@ -23,7 +23,7 @@ export const allAtOnce: Experiment = {
       const jobs = submitWhile(testbed, context, () => !chaos.isOver);
       const kills = await killing;
       await jobs;
-      const verdict = await check(testbed, 60_000);
+      const verdict = await check(testbed, 120_000);
       const ticks = tickEffects(testbed);
       verdict.counts.faults = kills.total;
       return {

@@ -29,7 +29,7 @@ export const outage: Experiment = {
         }
         rows.push([forMs / 1_000, load, times, recoveries.length, p50(recoveries), Math.max(...recoveries)]);
       }
-      const verdict = await check(testbed, 60_000);
+      const verdict = await check(testbed, 120_000);
       verdict.counts.faults = faults;
       return {
         counts: verdict.counts,
@@ -59,7 +59,7 @@ const fullPlan: readonly Step[] = (["idle", "busy"] as const).flatMap((load) => 
   { forMs: 60_000, times: 1, load },
 ]);
 
-const STUCK_AFTER_MS = 30_000;
+const STUCK_AFTER_MS = 60_000;
 const LANES = 6;
 const LOAD_PAUSE_MS = 50;
 
@@ -102,7 +102,7 @@ function begunAfter({ trace, workers }: Testbed, backAt: number): number[] | und
 }
 
 function restarted({ workers }: Testbed): string[] {
-  const count = workers.filter(({ lives }) => lives > 1).length;
+  const count = workers.filter(({ ended }) => ended > 0).length;
   return count > 0 ? [`${count} workers ended and were restarted`] : [];
 }
 

@@ -2,10 +2,18 @@ import { Redis } from "ioredis";
 import { actJob } from "../lib/act-jobs.ts";
 import { check, isGivenUp, type Verdict } from "../lib/checker.ts";
 import { apiSubmitter } from "../lib/client.ts";
-import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
+import {
+  brokenBy,
+  type Context,
+  type Control,
+  type Experiment,
+  sum,
+  untilCaught,
+} from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutAdmission, withoutRoomForCommits } from "../lib/mutations.ts";
-import { type Testbed, type TestbedOptions, withTestbed } from "../lib/testbed.ts";
+import { LONG_LOCK, type Testbed, type TestbedOptions, withTestbed } from "../lib/testbed.ts";
+import type { Step } from "../lib/trace-reader.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 export const fullMemory: Experiment = {
@@ -63,13 +71,13 @@ const BALLAST_BYTES = 2 * 1_048_576;
 const RUNNING = 40;
 /** The last of them begin when the memory is full already. */
 const EFFECT_MS = 800;
-/** Renewing a lock is a write, too. These last longer than an effect, so that only the commit is tested. */
-const LOCK_MS = "5000";
 
 interface Filled {
   readonly verdict: Verdict;
   readonly accepted: number;
   readonly endedWhileFull: number;
+  /** Whether a job that had run could not be completed. */
+  readonly isBlocked: boolean;
   /** Writes that Redis refused for lack of memory. Admission must leave enough for running jobs. */
   readonly refusedWrites: number;
   readonly begunTwice: number;
@@ -77,27 +85,26 @@ interface Filled {
 }
 
 /** Fills the memory with waiting jobs while other jobs run. */
-async function fillWithJobs(
-  context: Context,
-  options: Partial<TestbedOptions> = {},
-  effectMs = EFFECT_MS,
-): Promise<Filled> {
-  const size = { workers: 2, concurrency: 4, api: true, env: { HOLDFAST_LOCK_MS: LOCK_MS } };
+async function fillWithJobs(context: Context, options: Partial<TestbedOptions> = {}): Promise<Filled> {
+  const size = { workers: 2, concurrency: 4, api: true, env: LONG_LOCK };
   return await withTestbed({ ...size, ...options }, async (testbed) => {
-    await submitSlow(testbed, context, effectMs);
+    await submitSlow(testbed, context, testbed.isControl ? CONTROL_RUNNING : RUNNING);
     const redis = new Redis(testbed.store.url);
     try {
       await redis.set("ballast", "x".repeat(BALLAST_BYTES));
-      await limitMemory(redis, (used) => (used + ADMITTED_BYTES) / ADMITTED_SHARE);
+      // Without admission control jobs fill the rest, too.
+      const share = options.mutation === undefined ? ADMITTED_SHARE : 1;
+      await limitMemory(redis, (used) => (used + ADMITTED_BYTES) / share);
       const { accepted, answer } = await fillUp(testbed);
       const refusedBefore = await refusedWrites(redis);
       const pressure = options.mutation === undefined ? undefined : keepFull(testbed);
-      const endedWhileFull = await countEnded(testbed, WHILE_FULL_EFFECTS * effectMs);
+      const endedWhileFull = await countEnded(testbed);
+      const blocked = isBlocked(testbed);
       await pressure?.stop();
       const refused = (await refusedWrites(redis)) - refusedBefore;
       await redis.config("SET", "maxmemory", "0");
       await testbed.client.submit(actJob("afterwards", context.random), apiSubmitterOf(testbed));
-      const verdict = await check(testbed, 60_000);
+      const verdict = await check(testbed, testbed.isControl ? 0 : 120_000);
       verdict.counts.faults = 1;
       const begunTwice = verdict.jobs.filter(
         ({ steps }) => steps.filter(({ event }) => event === "begun").length > 1,
@@ -106,6 +113,7 @@ async function fillWithJobs(
         verdict,
         accepted,
         endedWhileFull,
+        isBlocked: blocked,
         refusedWrites: refused,
         begunTwice: begunTwice.length,
         answer,
@@ -116,14 +124,16 @@ async function fillWithJobs(
   });
 }
 
-/** How many effects may follow each other while the memory is full; five would do. */
-const WHILE_FULL_EFFECTS = 12.5;
+const ENDED_WITHIN_MS = 60_000;
+/** Longer than a worker on a slow machine needs from the end of a job to Redis's answer. */
+const BLOCKED_AFTER_MS = 4_000;
 
-async function submitSlow({ client }: Testbed, { random }: Context, effectMs = EFFECT_MS): Promise<void> {
-  for (let index = 0; index < RUNNING; index += 1) {
-    const { payload, ...job } = actJob(`running-${index}`, random);
-    await client.submit({ ...job, payload: { ...payload, beforeMs: effectMs } });
-  }
+async function submitSlow({ client }: Testbed, { random }: Context, count: number): Promise<void> {
+  const jobs = Array.from({ length: count }, (_, index) => actJob(`running-${index}`, random));
+  // All at once: on a slow machine the first would otherwise end before the last is submitted.
+  await inLanes(jobs, count, async ({ payload, ...job }) => {
+    await client.submit({ ...job, payload: { ...payload, beforeMs: EFFECT_MS } });
+  });
 }
 
 /** @param limitOf gets what Redis uses now, in bytes; below that it takes no writes */
@@ -136,7 +146,7 @@ const LANES = 4;
 const BATCH = 50;
 const HOUR_MS = 3_600_000;
 
-/** Submits jobs until one is refused. @returns the number of accepted jobs, and the refusal */
+/** Submits jobs until Redis is full. @returns the number of accepted jobs, and the refusal */
 async function fillUp({ api }: Testbed): Promise<{ accepted: number; answer: string }> {
   const { url = "" } = (await api?.ready()) ?? {};
   let accepted = 0;
@@ -147,7 +157,7 @@ async function fillUp({ api }: Testbed): Promise<{ accepted: number; answer: str
   await inLanes(batches, LANES, async (batch) => {
     const results = await submitBatch(url, String(batch));
     accepted += results.filter(({ status }) => status === 202).length;
-    const refused = results.find(({ status }) => status !== 202);
+    const refused = results.find(({ code }) => code !== undefined);
     if (refused !== undefined) answer = `${refused.status} ${refused.code}`;
   });
   return { accepted, answer };
@@ -168,16 +178,30 @@ function keepFull({ api }: Testbed) {
   };
 }
 
-async function submitBatch(url: string, name: string): Promise<{ status: number; code?: string }[]> {
-  const response = await fetch(`${url}/jobs/batch`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({
-      jobs: Array.from({ length: BATCH }, (_, index) => filler(`${name}-${index}`)),
-    }),
-  });
-  return ((await response.json()) as { results: { status: number; code?: string }[] }).results;
+interface BatchAnswer {
+  readonly status: number;
+  readonly code?: string;
 }
+
+/** Repeats what a slow Redis did not answer. */
+async function submitBatch(url: string, name: string): Promise<readonly BatchAnswer[]> {
+  const jobs = Array.from({ length: BATCH }, (_, index) => filler(`${name}-${index}`));
+  const send = async () => {
+    const response = await fetch(`${url}/jobs/batch`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ jobs }),
+    });
+    const answer = (await response.json()) as BatchAnswer & { results?: readonly BatchAnswer[] };
+    const { results = [answer] } = answer;
+    return !results.some(({ code }) => code === "STORE_UNAVAILABLE") && results;
+  };
+  const results = await until(send, { withinMs: ANSWERED_WITHIN_MS });
+  if (results === undefined) throw new Error("The API answers no batch");
+  return results;
+}
+
+const ANSWERED_WITHIN_MS = 60_000;
 
 function filler(key: string) {
   return {
@@ -197,13 +221,26 @@ async function refusedWrites(redis: Redis): Promise<number> {
   return Number(count);
 }
 
-async function countEnded({ client }: Testbed, withinMs: number): Promise<number> {
+/** Waits until all jobs have ended or, without a protection, one of them cannot. */
+async function countEnded(testbed: Testbed): Promise<number> {
+  const { client } = testbed;
   const ended = async () => {
     const statuses = await Promise.all(client.acknowledged.map(({ id }) => client.status(id)));
     return statuses.filter((status) => status?.state === "completed" || status?.state === "failed").length;
   };
-  await until(async () => (await ended()) === client.acknowledged.length, { withinMs, everyMs: 200 });
+  const isDecided = async () =>
+    (await ended()) === client.acknowledged.length || (testbed.isControl && isBlocked(testbed));
+  await until(isDecided, { withinMs: ENDED_WITHIN_MS, everyMs: 200 });
   return await ended();
+}
+
+/** Whether a job has run and its completion was not accepted since. */
+function isBlocked({ trace }: Testbed): boolean {
+  const steps = trace.read();
+  const completed = new Set(steps.filter(({ event }) => event === "finish:after").map(({ jobId }) => jobId));
+  const cannot = ({ event, jobId, at }: Step) =>
+    event === "finish:before" && !completed.has(jobId) && Date.now() - at > BLOCKED_AFTER_MS;
+  return steps.some(cannot);
 }
 
 function row({ accepted, endedWhileFull, refusedWrites, begunTwice, answer }: Filled): (string | number)[] {
@@ -230,13 +267,16 @@ function brokenIn({
   ];
 }
 
-/** Redis refuses all writes in the middle of effects; their commits must still succeed. */
+/**
+ * Redis refuses all writes in the middle of effects; their commits must still succeed. Renewing a lock is a write, too: the lock
+ * lasts longer, so that only the commit is tested.
+ */
 async function refuseAllWrites(context: Context, mutation?: Mutation): Promise<Verdict> {
-  const size = { workers: 2, concurrency: RUNNING / 2, env: { HOLDFAST_LOCK_MS: LOCK_MS } };
+  const size = { workers: 2, concurrency: RUNNING / 2, env: LONG_LOCK };
   return await withTestbed({ ...size, ...(mutation && { mutation }) }, async (testbed) => {
-    await submitSlow(testbed, context);
+    await submitSlow(testbed, context, RUNNING);
     const begun = () => testbed.trace.read().filter(({ event }) => event === "effect:begun").length;
-    await until(() => begun() === RUNNING, { withinMs: 20_000, everyMs: 10 });
+    await until(() => begun() === RUNNING, { withinMs: 60_000, everyMs: 10 });
     const redis = new Redis(testbed.store.url);
     try {
       await testbed.outages.during(async () => {
@@ -248,7 +288,7 @@ async function refuseAllWrites(context: Context, mutation?: Mutation): Promise<V
     } finally {
       redis.disconnect();
     }
-    const verdict = await check(testbed, 60_000);
+    const verdict = await check(testbed, 120_000);
     verdict.counts.faults = 1;
     return verdict;
   });
@@ -269,29 +309,30 @@ function notDone({ jobs }: Verdict): number {
   return unknown.filter(({ steps }) => !steps.some(isGivenUp)).length;
 }
 
-/** A slow machine fills the memory slowly, so the jobs that run meanwhile must last longer: the longest still less than the lock. */
-const CONTROL_EFFECTS_MS = [EFFECT_MS, 2 * EFFECT_MS, 4 * EFFECT_MS];
+/** So many that a slow machine, too, has filled the memory before the last of them ends. */
+const CONTROL_RUNNING = 200;
+const CONTROL_TRIES = 5;
 
 async function admissionControl(context: Context): Promise<Control> {
-  let isCaught = false;
-  let seen = "";
-  for (const effectMs of CONTROL_EFFECTS_MS) {
-    context.say(`control: without admission control, effects of ${effectMs} ms`);
-    const filled = await fillWithJobs(context, { mutation: withoutAdmission }, effectMs);
-    const { endedWhileFull, refusedWrites } = filled;
-    isCaught = endedWhileFull < RUNNING || refusedWrites > 0;
-    seen = `${endedWhileFull} of ${RUNNING} jobs finished while Redis was full, ${refusedWrites} of their writes refused`;
-    if (isCaught) break;
-  }
-  return { protection: "admission control", isCaught, seen };
+  context.say("control: without admission control");
+  return await untilCaught(CONTROL_TRIES, async () => {
+    const { endedWhileFull, isBlocked } = await fillWithJobs(context, { mutation: withoutAdmission });
+    return {
+      protection: "admission control",
+      isCaught: isBlocked,
+      seen: `${endedWhileFull} of ${CONTROL_RUNNING} jobs finished while Redis was full${isBlocked ? ", and the completion of another was refused" : ""}`,
+    };
+  });
 }
 
 async function commitControl(context: Context): Promise<Control> {
   context.say("control: without room for commits");
-  const unknown = notDone(await refuseAllWrites(context, withoutRoomForCommits));
-  return {
-    protection: "the commit that a full Redis accepts",
-    isCaught: unknown > 0,
-    seen: `${unknown} of ${RUNNING} effects not recorded as done`,
-  };
+  return await untilCaught(CONTROL_TRIES, async () => {
+    const unknown = notDone(await refuseAllWrites(context, withoutRoomForCommits));
+    return {
+      protection: "the commit that a full Redis accepts",
+      isCaught: unknown > 0,
+      seen: `${unknown} of ${RUNNING} effects not recorded as done`,
+    };
+  });
 }

@@ -2,7 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { actJob } from "../lib/act-jobs.ts";
 import { check, noCounts, type Verdict } from "../lib/checker.ts";
 import { apiSubmitter } from "../lib/client.ts";
-import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
+import {
+  brokenBy,
+  type Context,
+  type Control,
+  type Experiment,
+  sum,
+  untilCaught,
+} from "../lib/experiment.ts";
 import { mountSmallDisk, type SmallDisk } from "../lib/small-disk.ts";
 import { keepStoreRunning } from "../lib/store-keeper.ts";
 import { type Testbed, type TestbedOptions, withTestbed } from "../lib/testbed.ts";
@@ -41,7 +48,7 @@ export const fullDisk: Experiment = {
           "at the end Redis is killed and restarted, so that only what is on disk counts",
         ],
         broken: [always, everysec].flatMap(brokenIn),
-        controls: [await fsyncControl(context, disk)],
+        controls: [await untilCaught(CONTROL_TRIES, (time) => fsyncControl(context, disk, time))],
       };
     } finally {
       disk.remove();
@@ -52,7 +59,7 @@ export const fullDisk: Experiment = {
 const DISK_MEBIBYTES = 64;
 /** Room for some hundred commands. */
 const LEFT_BYTES = 65_536;
-const RESUMED_WITHIN_MS = 30_000;
+const RESUMED_WITHIN_MS = 90_000;
 
 const notPossible = {
   counts: noCounts,
@@ -98,14 +105,14 @@ async function fillRepeatedly(
         context.say(
           `${name}: ${time + 1} of ${times}, ${testbed.client.acknowledged.length} jobs acknowledged`,
         );
-        resumed.push(await fillOnce(testbed, disk, load));
+        resumed.push(await fillOnce(testbed, disk, load, answers));
       }
     } finally {
       await load.end();
       await keeper.stop();
     }
     await testbed.outages.kill();
-    const verdict = await check(testbed, 60_000);
+    const verdict = await check(testbed, 120_000);
     verdict.counts.faults = times;
     return { name, verdict, times, answers, storeEnds: keeper.restarts, resumed };
   });
@@ -147,14 +154,16 @@ async function fillOnce(
   testbed: Testbed,
   disk: SmallDisk,
   load: { isNoted: boolean },
+  answers: ReadonlySet<string>,
 ): Promise<number | undefined> {
   const { client } = testbed;
   await testbed.outages.during(async () => {
     disk.fill(LEFT_BYTES);
     const before = client.unanswered;
-    await until(() => client.unanswered > before + LANES, { withinMs: 20_000 });
+    await until(() => client.unanswered > before + LANES, { withinMs: 60_000 });
     load.isNoted = true;
     await sleep(FULL_MS);
+    await until(() => answers.size > 0, { withinMs: 60_000 });
     load.isNoted = false;
     disk.clear();
   });
@@ -186,10 +195,12 @@ function brokenIn({ name, verdict, answers, resumed }: Filled): string[] {
   ];
 }
 
+const CONTROL_TRIES = 5;
+
 /** A Redis that acknowledges before it has written loses what it acknowledged. */
-async function fsyncControl(context: Context, disk: SmallDisk): Promise<Control> {
+async function fsyncControl(context: Context, disk: SmallDisk, time: number): Promise<Control> {
   context.say("control: without fsync before the acknowledgement");
-  const size = { workers: 0, storeDirectory: `${disk.directory}/control` };
+  const size = { workers: 0, storeDirectory: `${disk.directory}/control-${time}` };
   return await withTestbed({ ...size, ...everySecond }, async (testbed) => {
     disk.fill(LEFT_BYTES);
     const { client } = testbed;
@@ -198,7 +209,7 @@ async function fsyncControl(context: Context, disk: SmallDisk): Promise<Control>
       for (let index = 0; !isFull; index += 1) yield `control-${index}`;
     })();
     const load = inLanes(keys, LANES, async (key) => void (await client.submit(actJob(key, context.random))));
-    await until(() => client.unanswered > 0, { withinMs: 20_000 });
+    await until(() => client.unanswered > 0, { withinMs: 60_000 });
     isFull = true;
     await testbed.store.kill();
     disk.clear();

@@ -5,7 +5,7 @@ import { check } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, controlOf, type Experiment } from "../lib/experiment.ts";
 import { withoutKey } from "../lib/mutations.ts";
 import { neutralEnvironment } from "../lib/processes.ts";
-import { type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
+import { LONG_LOCK, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const oneKey: Experiment = {
@@ -16,7 +16,7 @@ export const oneKey: Experiment = {
   async run(context) {
     const rounds = context.isQuick ? 1 : 8;
     const cli = context.isQuick ? 6 : 12;
-    return await withTestbed({ workers: 1, api: true }, async (testbed) => {
+    return await withTestbed({ workers: 1, api: true, env: LONG_LOCK }, async (testbed) => {
       const total = { accepted: 0, duplicate: 0, refused: 0, other: 0 };
       const broken: string[] = [];
       for (let round = 0; round < rounds; round += 1) {
@@ -30,7 +30,7 @@ export const oneKey: Experiment = {
         for (const { kind } of answers) total[kind] += 1;
         await untilEnded(testbed, answers.find(({ id }) => id !== undefined)?.id);
       }
-      const verdict = await check(testbed, 30_000);
+      const verdict = await check(testbed, 120_000);
       verdict.counts.acknowledged = rounds;
       verdict.counts.faults = rounds;
       const witnessed = testbed.witnessed().length;
@@ -111,7 +111,7 @@ async function storm(
   return answers;
 }
 
-const TRIES_MAX = 20;
+const TRIES_MAX = 60;
 const RETRY_MS = 200;
 
 /** Retries with the same key while the outcome is unknown, as a client should. */
@@ -193,7 +193,7 @@ async function keyControl(context: Context): Promise<Control> {
   context.say("control: without key");
   return await withTestbed({ workers: 0, api: true, mutation: withoutKey }, async (testbed) => {
     const answers = await storm(testbed, context, "storm", { api: 20, library: 20, cli: 0 });
-    const findings = judge("control", answers);
-    return controlOf("key", findings);
+    const accepted = answers.filter(({ kind }) => kind === "accepted").length;
+    return controlOf("key", accepted > 1 ? [`${accepted} accepted for one key`] : []);
   });
 }

@@ -3,7 +3,7 @@ import type { JobStatus } from "holdfast";
 import { actJob } from "../lib/act-jobs.ts";
 import { check, isGivenUp } from "../lib/checker.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
-import { type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
+import { LONG_LOCK, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
 
 export const rollingRestart: Experiment = {
@@ -13,39 +13,34 @@ export const rollingRestart: Experiment = {
   mustHold: "nothing stalled, repeated, in doubt or started twice",
   async run(context) {
     const restarts = context.isQuick ? 3 : 30;
-    return await withTestbed(
-      { workers: 3, concurrency: 8, env: { HOLDFAST_LOCK_MS: LOCK_MS } },
-      async (testbed) => {
-        const stalled = await countStalled(testbed, () => restartInTurn(testbed, context, restarts));
-        const verdict = await check(testbed, 60_000);
-        const { counts, jobs } = verdict;
-        counts.faults = restarts;
-        const twice = jobs.filter(({ steps }) => steps.filter(({ event }) => event === "begun").length > 1);
-        // An effect can time out on a busy machine; the restart did not cause that.
-        const late = jobs.filter(({ status, steps }) => isInDoubt(status) && steps.some(isGivenUp)).length;
-        const inDoubt = counts.doubtDone + counts.doubtNotDone - late;
-        return {
-          counts,
-          measured: [
-            `${restarts} restarts: ${stalled.count} jobs stalled, ${twice.length} started twice, ${inDoubt} in doubt (and ${late} by their own time-out), ` +
-              `${stalled.result} workers did not end by themselves`,
-          ],
-          broken: [
-            ...brokenBy(verdict),
-            ...(stalled.count > 0 ? [`${stalled.count} jobs stalled`] : []),
-            ...(twice.length > 0 ? [`${twice.length} jobs were started twice`] : []),
-            ...(inDoubt > 0 ? [`${inDoubt} effects in doubt`] : []),
-            ...(stalled.result > 0 ? [`${stalled.result} workers did not exit cleanly`] : []),
-          ],
-          controls: [],
-        };
-      },
-    );
+    return await withTestbed({ workers: 3, concurrency: 8, env: LONG_LOCK }, async (testbed) => {
+      const stalled = await countStalled(testbed, () => restartInTurn(testbed, context, restarts));
+      const verdict = await check(testbed, 120_000);
+      const { counts, jobs } = verdict;
+      counts.faults = restarts;
+      const twice = jobs.filter(({ steps }) => steps.filter(({ event }) => event === "begun").length > 1);
+      // An effect can time out on a busy machine; the restart did not cause that.
+      const late = jobs.filter(({ status, steps }) => isInDoubt(status) && steps.some(isGivenUp)).length;
+      const inDoubt = counts.doubtDone + counts.doubtNotDone - late;
+      return {
+        counts,
+        measured: [
+          `${restarts} restarts: ${stalled.count} jobs stalled, ${twice.length} started twice, ${inDoubt} in doubt (and ${late} by their own time-out), ` +
+            `${stalled.result} workers did not end by themselves`,
+        ],
+        broken: [
+          ...brokenBy(verdict),
+          ...(stalled.count > 0 ? [`${stalled.count} jobs stalled`] : []),
+          ...(twice.length > 0 ? [`${twice.length} jobs were started twice`] : []),
+          ...(inDoubt > 0 ? [`${inDoubt} effects in doubt`] : []),
+          ...(stalled.result > 0 ? [`${stalled.result} workers did not exit cleanly`] : []),
+        ],
+        controls: [],
+      };
+    });
   },
 };
 
-/** Nobody dies here, so the lock may be long; a busy machine could lose a short one. */
-const LOCK_MS = "5000";
 const LANES = 30;
 
 function isInDoubt(status: JobStatus | undefined): boolean {

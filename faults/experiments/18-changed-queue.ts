@@ -12,10 +12,10 @@ import {
   submitterOf,
 } from "../lib/answers.ts";
 import type { Submission, Submitter } from "../lib/client.ts";
-import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
 import type { Role } from "../lib/role.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes } from "../lib/waiting.ts";
+import { inLanes, until } from "../lib/waiting.ts";
 
 export const changedQueue: Experiment = {
   number: 18,
@@ -27,7 +27,7 @@ export const changedQueue: Experiment = {
   async run(context) {
     const seen = await change(context, context.isQuick ? quick : full);
     context.say("controls");
-    const controls = await Promise.all(keyControls.map((one) => control(context, one)));
+    const controls = await Promise.all(keyControls.map((one) => untilCaught(3, () => control(context, one))));
     return {
       counts: seen.verdict.counts,
       table: {
@@ -85,6 +85,7 @@ async function change(context: Context, size: Size): Promise<Seen> {
       testbed.startRole("worker", `new-worker${index + 1}`, NEW),
     );
     await Promise.all([api, ...workers].map((role) => role.ready()));
+    const apiDeaths = () => testbed.deaths.filter(({ life }) => life.startsWith("new-api")).length;
     await sideBySide({
       testbed,
       answers,
@@ -95,16 +96,16 @@ async function change(context: Context, size: Size): Promise<Seen> {
       newSubmitter: submitterOf(api),
       old,
       workers,
+      hasDied: () => apiDeaths() > 0,
     });
 
     // The old version is gone; every key is submitted again.
     context.say("all keys again");
     await inLanes(jobs, LANES, sendAgain(answers, submitterOf(api)));
     const judged = await judge(testbed, answers, NAMES, "queue");
-    const apiDeaths = testbed.deaths.filter(({ life }) => life.startsWith("new-api")).length;
     const inOld = [...answers.values()].filter((ids) => [...ids].some((id) => id.startsWith("default_")));
-    const neverDied = apiDeaths === 0 ? ["the new API never died between a claim and its job"] : [];
-    return { ...judged, old: inOld.length, apiDeaths, broken: [...judged.broken, ...neverDied] };
+    const neverDied = apiDeaths() === 0 ? ["the new API never died between a claim and its job"] : [];
+    return { ...judged, old: inOld.length, apiDeaths: apiDeaths(), broken: [...judged.broken, ...neverDied] };
   });
 }
 
@@ -118,7 +119,12 @@ interface Both {
   readonly newSubmitter: Submitter;
   readonly old: { readonly api: Role; readonly worker: Role };
   readonly workers: readonly Role[];
+  /** Whether the new API has died between a claim and its job. */
+  readonly hasDied: () => boolean;
 }
+
+/** However few keys a slow machine accepts. */
+const DIES_WITHIN_MS = 60_000;
 
 /** Each key goes to both versions at once, until the old one dies: first its worker, then its API. */
 async function sideBySide({ testbed, answers, jobs, context, size, ...both }: Both): Promise<void> {
@@ -151,6 +157,7 @@ async function sideBySide({ testbed, answers, jobs, context, size, ...both }: Bo
   }
   submitters.old = submitters.new;
   await both.old.api.stop();
+  await until(both.hasDied, { withinMs: DIES_WITHIN_MS });
   chaos.isOver = true;
   await load;
 }

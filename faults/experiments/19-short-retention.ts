@@ -59,10 +59,10 @@ async function outlive(context: Context, size: Size, mutation?: Mutation): Promi
         context.say(`${size.jobs} jobs, ${testbed.deaths.length} kills`);
         const worker = context.random.pick(testbed.workers);
         worker.signal("SIGKILL");
-        await until(() => testbed.deaths.length > kill, { withinMs: 10_000 });
+        await until(() => testbed.deaths.length > kill, { withinMs: 60_000 });
         await worker.ready();
       }
-      const notEnded = await allEnded(testbed, 60_000);
+      const notEnded = await allEnded(testbed, 120_000);
       const times = [...groupBy(testbed.witnessed(), ({ job }) => job).values()].map(({ length }) => length);
       return {
         ...noCounts,

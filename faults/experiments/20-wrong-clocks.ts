@@ -4,17 +4,19 @@ import { dirname, join } from "node:path";
 import type { Receipt } from "holdfast";
 import { endChild } from "../../test/support/command.ts";
 import { noCounts } from "../lib/checker.ts";
-import { type Context, type Control, controlOf, type Experiment } from "../lib/experiment.ts";
+import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
+import { patiently } from "../lib/inside/patiently.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutClocks } from "../lib/mutations.ts";
 import { readiness, startProcess } from "../lib/processes.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { until } from "../lib/waiting.ts";
+import { inLanes, until } from "../lib/waiting.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** Long enough to start and to run the existing jobs. */
-const RIGHT_FOR_MS = 12_000;
+/** How long a job runs during which the clock goes wrong. */
+const RUNNING_MS = 3_000;
+const WITHIN_MS = 60_000;
 const KEPT = 20;
 
 export const wrongClocks: Experiment = {
@@ -26,11 +28,11 @@ export const wrongClocks: Experiment = {
   async run(context) {
     const far = [8 * DAY_MS, -8 * DAY_MS];
     const shifts = context.isQuick ? [8 * DAY_MS] : [...far, 3 * MINUTE_MS, -3 * MINUTE_MS];
-    const { started, tried } = await withTestbed({ workers: 0 }, (testbed) =>
-      startAll(testbed, context, shifts),
-    );
-    const runs: Found[] = [];
-    for (const shiftMs of shifts) runs.push(await goWrong(context, shiftMs, undefined));
+    const [{ started, tried }, runs, caught] = await Promise.all([
+      withTestbed({ workers: 0 }, (testbed) => startAll(testbed, context, shifts)),
+      goWrongByAll(context, shifts),
+      untilCaught(3, () => control(context, withoutClocks)),
+    ]);
     const broken = [
       ...started.map((role) => `a ${role} with a wrong clock started`),
       ...runs.flatMap(faultsOf),
@@ -44,7 +46,7 @@ export const wrongClocks: Experiment = {
           `${runs.length * KEPT} failed jobs kept, ${sum(runs.map(({ early }) => early))} jobs claimed early or by them`,
       ],
       broken,
-      controls: [await control(context, withoutClocks)],
+      controls: [caught],
     };
   },
 };
@@ -57,18 +59,24 @@ interface Found {
   readonly said: boolean;
 }
 
+async function goWrongByAll(context: Context, shifts: readonly number[]): Promise<Found[]> {
+  const runs: Found[] = [];
+  for (const shiftMs of shifts) runs.push(await goWrong(context, shiftMs, undefined));
+  return runs;
+}
+
 async function startAll(testbed: Testbed, { say }: Context, shifts: readonly number[]) {
   const started: string[] = [];
   const roles = ["api", "worker", "scheduler"].flatMap((role) =>
     shifts.map((shiftMs) => ({ role, shiftMs })),
   );
-  for (const { role, shiftMs } of roles) {
+  await inLanes(roles, 3, async ({ role, shiftMs }) => {
     say(`${role} with its clock off by ${shiftMs} ms`);
     const { child, logFile } = startShifted(testbed, role, { LAB_CLOCK_SHIFT_MS: String(shiftMs) });
     await Promise.race([once(child, "exit"), readiness(child).catch(() => {})]);
     if (child.exitCode === null || !said(logFile)) started.push(role);
     await endChild(child, "SIGKILL");
-  }
+  });
   return { started, tried: roles.length };
 }
 
@@ -95,30 +103,31 @@ async function goWrong(context: Context, shiftMs: number, mutation: Mutation | u
     const submit = async (type: string, key: string, ms: number, delayMs = 0): Promise<string> => {
       const job = application.jobs.get(type);
       if (job === undefined) throw new Error(`There is no job ${type}`);
-      const receipt: Receipt = await producer.submit(job, { ms }, { idempotencyKey: key, delayMs });
+      const options = { idempotencyKey: key, delayMs };
+      const receipt: Receipt = await patiently(() => producer.submit(job, { ms }, options));
       return receipt.id;
     };
-    const stateOf = async (id: string) => (await producer.status(id))?.state;
+    const stateOf = async (id: string) => (await patiently(() => producer.status(id)))?.state;
     const kept = await Promise.all(
       Array.from({ length: KEPT }, (_, index) => submit("declined", `${index}`, 0)),
     );
-    const clock = { LAB_CLOCK_SHIFT_MS: String(shiftMs), LAB_CLOCK_RIGHT_FOR_MS: String(RIGHT_FOR_MS) };
+    const clock = { LAB_CLOCK_SHIFT_MS: String(shiftMs), LAB_CLOCK_RIGHT: "until SIGUSR2" };
     const { child, logFile } = startShifted(testbed, "worker", clock);
     try {
-      const wrongAt = performance.now() + RIGHT_FOR_MS;
       await readiness(child);
       const areFailed = async () =>
         (await Promise.all(kept.map(stateOf))).every((state) => state === "failed");
-      await until(areFailed, { withinMs: RIGHT_FOR_MS });
-      const running = await submit(
-        "declined",
-        "running",
-        Math.ceil(Math.max(0, wrongAt - performance.now())) + 3_000,
-      );
+      await until(areFailed, { withinMs: WITHIN_MS });
       const later = await submit("bystander", "later", 0, 7 * DAY_MS);
-      await until(() => said(logFile), { withinMs: mutation === undefined ? 60_000 : RIGHT_FOR_MS + 5_000 });
+      const running = await submit("declined", "running", RUNNING_MS);
+      await until(async () => (await stateOf(running)) === "active", { withinMs: WITHIN_MS, everyMs: 20 });
+      child.kill("SIGUSR2");
+      // Without the check nobody says anything.
+      if (mutation === undefined) await until(() => said(logFile), { withinMs: WITHIN_MS });
       const waiting = await submit("bystander", "waiting", 0);
-      await until(async () => [undefined, "failed"].includes(await stateOf(running)), { withinMs: 30_000 });
+      await until(async () => [undefined, "failed"].includes(await stateOf(running)), {
+        withinMs: WITHIN_MS,
+      });
       // A worker that claims would do so at once.
       await until(async () => (await stateOf(waiting)) !== "waiting", { withinMs: 3_000 });
       const states = await Promise.all(kept.map(stateOf));

@@ -3,7 +3,8 @@ import { queueKey } from "../../src/queue/queue-keys.ts";
 import { actJob, repeated } from "../lib/act-jobs.ts";
 import { check, type JobRecord, type Verdict } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
-import type { Context, Control, Experiment } from "../lib/experiment.ts";
+import { type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
+import { patiently } from "../lib/inside/patiently.ts";
 import { injectionPoints } from "../lib/inside/points.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutKeptCancellations } from "../lib/mutations.ts";
@@ -12,11 +13,11 @@ import { inLanes, until } from "../lib/waiting.ts";
 import { withRedis } from "../lib/with-redis.ts";
 
 /** How long a job cancelled at its claim runs, and how long it may still run after the answer. */
-const LONG_MS = 4 * LOCK_MS;
-const LATE_MS = 3 * LOCK_MS;
+const LONG_MS = 8 * LOCK_MS;
+const LATE_MS = 6 * LOCK_MS;
 /** As many as the workers claim at once: the first is known to its worker only after the last. */
 const WAVE = 40;
-const END_WITHIN_MS = 30_000;
+const END_WITHIN_MS = 120_000;
 const CONTROL_TRIES_MAX = 8;
 const PREFIX = "lab";
 const WORKERS = { workers: 2, concurrency: WAVE / 2, env: { HOLDFAST_PREFIX: PREFIX } };
@@ -121,17 +122,18 @@ function fieldOf(fields: readonly string[], name: string): string {
 }
 
 async function answerOf(operator: StandaloneOperator, id: string): Promise<Answer> {
-  const outcome = await operator.cancel(id).catch((error: { code?: string }) => error.code ?? "unanswered");
+  const outcome = await patiently(() => operator.cancel(id)).catch(
+    (error: { code?: string }) => error.code ?? "unanswered",
+  );
   return { outcome, at: Date.now() };
 }
 
 /** Whether a message overtakes the reply to the claim is chance, and rare on a slow machine. */
 async function control(context: Context, mutation: Mutation): Promise<Control> {
-  for (let tries = 1; ; tries += 1) {
-    context.say(`control: without ${mutation.name}, try ${tries}`);
-    const outcome = await tryControl(mutation);
-    if (outcome.isCaught || tries === CONTROL_TRIES_MAX) return outcome;
-  }
+  return await untilCaught(CONTROL_TRIES_MAX, async (time) => {
+    context.say(`control: without ${mutation.name}, try ${time}`);
+    return await tryControl(mutation);
+  });
 }
 
 async function tryControl(mutation: Mutation): Promise<Control> {

@@ -1,16 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
 import { check, type Verdict } from "../lib/checker.ts";
-import { findStuck } from "../lib/doubt-check.ts";
-import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
-import type { Mutation } from "../lib/installation.ts";
+import { findStuckSoon } from "../lib/doubt-check.ts";
+import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
+import { patiently } from "../lib/inside/patiently.ts";
 import { withoutGoingOn } from "../lib/mutations.ts";
 import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 
 const OPERATORS = 4;
-/** Longer than the sweep would take. */
-const STUCK_AFTER_MS = 5_000;
 const CANCEL_SHARE = 0.1;
 /** Points that leave a doubt. */
 const points = ["reserve:after", "effect:begun", "effect:recorded", "commit:before"] as const;
@@ -29,19 +27,13 @@ export const operators: Experiment = {
     // Cancelled jobs are meant to fail, and resolved ones were in doubt before.
     verdict.counts.failed -= cancelled;
     verdict.counts.concealed = 0;
-    const stuck = await withoutProtection(context);
+    const control = await untilCaught(3, () => goingOnControl(context));
     return {
       counts: verdict.counts,
       table: { head: ["act", "answered", "times"], rows: acts },
       measured: [`${cancelled} jobs cancelled`],
       broken: [...brokenBy(verdict), ...twice.map((id) => `${id}: a doubt was resolved twice`)],
-      controls: [
-        {
-          protection: withoutGoingOn.name,
-          isCaught: stuck.length > 0,
-          seen: `${stuck.length} doubts stuck`,
-        },
-      ],
+      controls: [control],
     };
   },
 };
@@ -67,7 +59,7 @@ interface Operated {
 async function operate(context: Context, size: Size): Promise<Operated> {
   return await withTestbed({ workers: 3, concurrency: 4, api: true }, async (testbed) => {
     const tally = await workWhile(testbed, context, size);
-    const verdict = await check(testbed, 90_000);
+    const verdict = await check(testbed, 120_000);
     verdict.counts.faults = testbed.deaths.length;
     const recorded = await auditedResolutions(testbed);
     const cancelled = verdict.jobs.filter(({ status }) => status?.error?.code === "CANCELLED").length;
@@ -82,15 +74,21 @@ async function operate(context: Context, size: Size): Promise<Operated> {
   });
 }
 
-/** @returns what is stuck if a resolution does not release its job */
-async function withoutProtection(context: Context): Promise<string[]> {
+/** A resolution does not release its job. */
+async function goingOnControl(context: Context): Promise<Control> {
   context.say("control: without going on");
-  const options: { mutation: Mutation } = { mutation: withoutGoingOn };
-  return await withTestbed({ workers: 2, concurrency: 4, api: true, ...options }, async (testbed) => {
-    await workWhile(testbed, context, { perPoint: 1, kills: 0, isBusy: false, restMs: 6_000 });
-    const { jobs } = await check(testbed, 10_000);
-    return await findStuck(testbed, jobs, STUCK_AFTER_MS);
+  const size = { workers: 2, concurrency: 4, api: true, mutation: withoutGoingOn };
+  const stuck = await withTestbed(size, async (testbed) => {
+    const work = workWhile(testbed, context, { perPoint: 1, kills: 0, isBusy: false, restMs: 30_000 });
+    const found = await findStuckSoon(testbed);
+    await work;
+    return found;
   });
+  return {
+    protection: withoutGoingOn.name,
+    isCaught: stuck.length > 0,
+    seen: `${stuck.length} doubts stuck`,
+  };
 }
 
 interface ListedJob {
@@ -215,7 +213,7 @@ async function auditedResolutions(testbed: Testbed): Promise<Map<string, number>
   const operator = await createOperator(application, { ...testbed.env, REDIS_URL: testbed.store.url });
   try {
     const recorded = new Map<string, number>();
-    for (const { jobId } of await operator.auditTrail(100_000))
+    for (const { jobId } of await patiently(() => operator.auditTrail(100_000)))
       recorded.set(jobId, (recorded.get(jobId) ?? 0) + 1);
     return recorded;
   } finally {

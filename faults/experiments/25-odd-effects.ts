@@ -3,8 +3,8 @@ import type { Submission } from "../lib/client.ts";
 import type { Context, Experiment } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutJoining } from "../lib/mutations.ts";
-import { withTestbed } from "../lib/testbed.ts";
-import { inLanes } from "../lib/waiting.ts";
+import { LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
+import { inLanes, until } from "../lib/waiting.ts";
 
 /** Three attempts, plus five crashes, because a lock lost on a busy machine counts as one. */
 const STARTS_ALLOWED = 3 + 5;
@@ -61,13 +61,14 @@ async function run(
   mutation?: Mutation,
 ): Promise<readonly JobRecord[]> {
   return await withTestbed(
-    { workers: 2, concurrency: 20, ...(mutation && { mutation }) },
+    { workers: 2, concurrency: 20, env: LONG_LOCK, ...(mutation && { mutation }) },
     async (testbed) => {
       await inLanes(jobs, 10, async (submission) => {
         context.say(`${testbed.client.acknowledged.length} of ${jobs.length} jobs`);
         await testbed.client.submit(submission);
       });
-      const verdict = await check(testbed, mutation === undefined ? 60_000 : 20_000);
+      if (mutation !== undefined) await until(() => isUnbounded(testbed), { withinMs: 60_000 });
+      const verdict = await check(testbed, mutation === undefined ? 240_000 : 0);
       if (verdict.counts.stuck > 0) throw new Error(verdict.findings.join("\n"));
       return verdict.jobs;
     },
@@ -83,6 +84,11 @@ function isWrong({ key, status, steps }: JobRecord): boolean {
   const isProbed = key.startsWith("probe-");
   const isRightDoubt = isDoubt === isProbed || key.startsWith("many-");
   return status?.state !== "failed" || !isRightDoubt || begun({ steps }) > STARTS_ALLOWED;
+}
+
+/** The control has only one job. */
+function isUnbounded({ trace }: Testbed): boolean {
+  return begun({ steps: trace.read() }) > STARTS_ALLOWED;
 }
 
 function begun({ steps }: Pick<JobRecord, "steps">): number {

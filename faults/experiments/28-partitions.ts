@@ -14,10 +14,10 @@ import {
   submitterOf,
 } from "../lib/answers.ts";
 import type { Submission } from "../lib/client.ts";
-import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
+import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
 import { neutralEnvironment } from "../lib/processes.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes } from "../lib/waiting.ts";
+import { inLanes, until } from "../lib/waiting.ts";
 
 export const partitions: Experiment = {
   number: 28,
@@ -29,7 +29,7 @@ export const partitions: Experiment = {
   async run(context) {
     const seen = await divide(context, context.isQuick ? quick : full);
     context.say("controls");
-    const controls = await Promise.all(keyControls.map((one) => control(context, one)));
+    const controls = await Promise.all(keyControls.map((one) => untilCaught(3, () => control(context, one))));
     return {
       counts: seen.verdict.counts,
       table: {
@@ -110,6 +110,8 @@ async function divide(context: Context, size: Size): Promise<Seen> {
       await partition(testbed, count, context.random.between(300, 900));
       context.random.pick(apis).signal("SIGKILL");
       await partition(testbed, count);
+      const enough = jobs.length + (count === NAMES.length ? ENOUGH : 0);
+      await until(() => jobs.length >= enough, { withinMs: ENOUGH_WITHIN_MS });
       context.say(`${count} partitions, ${jobs.length} keys`);
     }
     await sleep(size.stepMs);
@@ -135,8 +137,28 @@ function* endlessKeys(chaos: { readonly isOver: boolean }): Generator<string> {
   for (let index = 0; !chaos.isOver; index += 1) yield `key-${index}`;
 }
 
+/** So many keys that each of eight partitions gets one, but in one run of 70,000. */
+const ENOUGH = 100;
+const ENOUGH_WITHIN_MS = 60_000;
+const TRIES_MAX = 10;
+/** The command's exit code when Redis is too slow for it. */
+const STORE_OUT_OF_REACH = 3;
+
 /** @param killAfterMs when it is killed, in milliseconds */
-async function partition({ installation, env }: Testbed, count: number, killAfterMs?: number): Promise<void> {
+async function partition(testbed: Testbed, count: number, killAfterMs?: number): Promise<void> {
+  let code = await tryToPartition(testbed, count, killAfterMs);
+  for (let tries = 1; code === STORE_OUT_OF_REACH && tries < TRIES_MAX; tries += 1)
+    code = await tryToPartition(testbed, count, killAfterMs);
+  if (killAfterMs === undefined && code !== 0)
+    throw new Error(`holdfast queues partition ended with ${code}`);
+}
+
+/** @returns its exit code */
+async function tryToPartition(
+  { installation, env }: Testbed,
+  count: number,
+  killAfterMs?: number,
+): Promise<number | null> {
   const command = spawn(
     process.execPath,
     [installation.cli, "queues", "partition", "default", String(count)],
@@ -148,8 +170,7 @@ async function partition({ installation, env }: Testbed, count: number, killAfte
   const ended = once(command, "exit");
   if (killAfterMs !== undefined) setTimeout(() => command.kill("SIGKILL"), killAfterMs).unref();
   const [code] = await ended;
-  if (killAfterMs === undefined && code !== 0)
-    throw new Error(`holdfast queues partition ended with ${code}`);
+  return code as number | null;
 }
 
 /** Keys from before and after the change, whose API dies at one of them. No job needs to run. */

@@ -21,7 +21,7 @@ export function send({ client }: Testbed, answers: Answers, submitter: Submitter
 }
 
 const RETRY_MS = 100;
-const TRIES_MAX = 300;
+const TRIES_MAX = 600;
 
 /** A second submission; the first one records the acknowledgement. */
 export function sendAgain(answers: Answers, submitter: Submitter) {
@@ -61,7 +61,7 @@ export async function judge(
   names: readonly string[],
   place: "queue" | "partition",
 ): Promise<Judged> {
-  const verdict = await check(testbed, place === "queue" ? 60_000 : 120_000);
+  const verdict = await check(testbed, 120_000);
   const { jobs, stranded } = await countJobs(testbed, names);
   const twice = [...answers.values()].filter(({ size }) => size > 1).length;
   const deaths = testbed.deaths.length;

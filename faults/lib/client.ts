@@ -12,6 +12,8 @@ export interface Acknowledged {
   readonly isDuplicate: boolean;
   /** A try without an answer had been accepted. */
   readonly isRecovered: boolean;
+  /** When the answered try began. */
+  readonly triedAt: number;
   readonly at: number;
 }
 
@@ -27,6 +29,7 @@ export interface Submission {
     | "bystander"
     | "poison"
     | "blocking"
+    | "blocking-once"
     | "odd"
     | "single"
     | "triple";
@@ -74,12 +77,14 @@ export async function openClient(
       const giveUpAt = performance.now() + GIVE_UP_MS;
       for (let isFirst = true; performance.now() < giveUpAt; isFirst = false) {
         try {
+          const triedAt = Date.now();
           const { id, duplicate } = await submitter(submission);
           const line = {
             key: submission.idempotencyKey,
             id,
             isDuplicate: duplicate,
             isRecovered: duplicate && !isFirst,
+            triedAt,
             at: Date.now(),
           };
           await list.append(line);
@@ -149,6 +154,9 @@ function isRefusal(error: unknown): boolean {
   return error instanceof Error && "retryable" in error && error.retryable === false;
 }
 
+/** An API that is alive answers sooner, however slow the machine. */
+const ANSWER_MS = 15_000;
+
 /** Submits through the API. @param url of the running API */
 export function apiSubmitter(url: () => Promise<string>): Submitter {
   return async (submission) => {
@@ -156,7 +164,7 @@ export function apiSubmitter(url: () => Promise<string>): Submitter {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(submission),
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(ANSWER_MS),
     });
     const answer = (await response.json()) as Receipt & { code?: string };
     if (response.ok) return answer;

@@ -32,11 +32,8 @@ const changes: readonly [string, string][] = [
 ];
 
 /** Runs a quarter-hourly schedule for a day around each change, with pauses and clock jumps. */
-export async function runAcrossChanges(
-  { directory, installation }: Testbed,
-  random: Random,
-): Promise<Crossed> {
-  const dist = (file: string) => import(pathToFileURL(join(directory, "installation/dist", file)).href);
+export async function runAcrossChanges({ installation }: Testbed, random: Random): Promise<Crossed> {
+  const dist = (file: string) => import(pathToFileURL(join(installation.directory, "dist", file)).href);
   const agenda: Agenda = await dist("schedule/agenda.js");
   const contract: { defineSchedule: typeof defineSchedule } = await dist("job/define-schedule.js");
   const job = (await installation.library()).application.jobs.get("tick");

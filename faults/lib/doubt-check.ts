@@ -1,9 +1,10 @@
-import type { Doubt, JobStatus } from "holdfast";
+import type { Doubt, JobStatus, StandaloneOperator } from "holdfast";
 import { findStuckDoubts } from "../../src/effect/stuck-doubts.ts";
 import { readLayouts } from "../../src/queue/layouts.ts";
 import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { createCodec } from "../../src/redis/codec.ts";
 import { openConnection, type RedisConnection } from "../../src/redis/connection.ts";
+import { patiently } from "./inside/patiently.ts";
 import type { Testbed } from "./testbed.ts";
 import { inLanes, until } from "./waiting.ts";
 
@@ -14,7 +15,10 @@ export interface WitnessedJob {
 }
 
 /** More than the sweep and a resolved job need. */
-const WITHIN_MS = 30_000;
+const WITHIN_MS = 60_000;
+const SEEN_WITHIN_MS = 30_000;
+/** Longer than the sweep would take. */
+const STUCK_AFTER_MS = 5_000;
 const LANES = 8;
 const RESOLVED_MAX = 200;
 /** A job that goes on can meet its own fault again, but not for ever. */
@@ -24,34 +28,39 @@ const TIMES_MAX = 10;
  * Checks that no doubt is stuck (G10): each job in doubt is listed, each listed doubt can be resolved, each resolved job
  * runs to its end, and no completed job has an open effect.
  *
- * @param withinMs time until that must be true, in milliseconds @default 30000
  * @returns a sentence for each thing that is stuck
  */
-export async function findStuck(
-  testbed: Testbed,
-  jobs: readonly WitnessedJob[],
-  withinMs = WITHIN_MS,
-): Promise<string[]> {
+export async function findStuck(testbed: Testbed, jobs: readonly WitnessedJob[]): Promise<string[]> {
   if (testbed.workers.length + testbed.immune.length === 0) return [];
-  const redis = openConnection(testbed.store.url, "retrying", () => {});
-  const prefix = testbed.env.HOLDFAST_PREFIX ?? "holdfast";
+  const before = await stuckFor(testbed, WITHIN_MS);
+  return before.length > 0
+    ? before
+    : [...(await resolveAll(testbed, jobs)), ...(await stuckFor(testbed, WITHIN_MS))];
+}
+
+/** Waits until something is stuck, for a control. @returns what stays so for longer than the sweep would take */
+export async function findStuckSoon(testbed: Testbed): Promise<string[]> {
+  const isSeen = async () => (await stuckFor(testbed, 0)).length > 0;
+  await until(isSeen, { withinMs: SEEN_WITHIN_MS, everyMs: 200 });
+  return await stuckFor(testbed, STUCK_AFTER_MS);
+}
+
+/** @returns what is still stuck after `withinMs` */
+async function stuckFor({ store, env }: Testbed, withinMs: number): Promise<string[]> {
+  const redis = openConnection(store.url, "retrying", () => {});
   try {
-    const before = await stuckFor(redis, prefix, withinMs);
-    return before.length > 0
-      ? before
-      : [...(await resolveAll(testbed, jobs)), ...(await stuckFor(redis, prefix, withinMs))];
+    return await stuckIn(redis, env.HOLDFAST_PREFIX ?? "holdfast", withinMs);
   } finally {
     redis.disconnect();
   }
 }
 
-/** @returns what is still stuck after `withinMs` */
-async function stuckFor(redis: RedisConnection, prefix: string, withinMs: number): Promise<string[]> {
-  const layouts = await readLayouts(redis, prefix, ["default"]);
+async function stuckIn(redis: RedisConnection, prefix: string, withinMs: number): Promise<string[]> {
+  const layouts = await patiently(() => readLayouts(redis, prefix, ["default"]));
   const stores = openQueueStores({ client: redis, codec: createCodec([]) }, prefix, layouts);
   let found: string[] = [];
   const look = async () => {
-    const each = stores.partitionsOf(["default"]).map((store) => findStuckDoubts(store, 0));
+    const each = stores.partitionsOf(["default"]).map((store) => patiently(() => findStuckDoubts(store, 0)));
     found = (await Promise.all(each)).flatMap(({ unlisted, stale, open }) => [
       ...unlisted.map((id) => `${id} says in doubt, and nothing of it can be resolved`),
       ...stale.map((member) => `${member} is listed, and cannot be resolved`),
@@ -71,7 +80,7 @@ async function resolveAll(testbed: Testbed, jobs: readonly WitnessedJob[]): Prom
   const resolveOne = async ({ jobId, effect, effectKey }: Doubt) => {
     const isDone = canNeverBe(known.get(jobId)) || testbed.witnessed().some(({ key }) => key === effectKey);
     const as = isDone ? "done" : "not-done";
-    const fate = await operator.resolve(jobId, effect, { as, evidence: "the witness", by: "laboratory" });
+    const fate = await resolvePatiently(operator, jobId, effect, as);
     const isAtRest = async () => fate === "gone" || isFinished(await testbed.client.status(jobId));
     return (await until(isAtRest, { withinMs: WITHIN_MS, everyMs: 50 }))
       ? []
@@ -81,7 +90,7 @@ async function resolveAll(testbed: Testbed, jobs: readonly WitnessedJob[]): Prom
     const stuck: string[] = [];
     const times = new Map<string, number>();
     for (;;) {
-      const doubts = await operator.doubts(0, RESOLVED_MAX);
+      const doubts = await patiently(() => operator.doubts(0, RESOLVED_MAX));
       if (doubts.length === 0) return stuck;
       for (const { jobId, effect } of doubts) {
         const time = (times.get(`${jobId} ${effect}`) ?? 0) + 1;
@@ -93,6 +102,24 @@ async function resolveAll(testbed: Testbed, jobs: readonly WitnessedJob[]): Prom
   } finally {
     await operator.stop();
   }
+}
+
+/** A try without an answer may have resolved it. */
+async function resolvePatiently(
+  operator: StandaloneOperator,
+  jobId: string,
+  effect: string,
+  as: "done" | "not-done",
+): Promise<string> {
+  let tries = 0;
+  const resolve = () => {
+    tries += 1;
+    return operator.resolve(jobId, effect, { as, evidence: "the witness", by: "laboratory" });
+  };
+  return await patiently(resolve).catch((error: { code?: string }) => {
+    if (tries > 1 && error.code === "EFFECT_NOT_IN_DOUBT") return "resolved";
+    throw error;
+  });
 }
 
 /** Nothing more happens to it by itself. Another doubt would be listed, too. */

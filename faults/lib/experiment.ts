@@ -58,6 +58,22 @@ export function controlOf(protection: string, seen: readonly string[]): Control 
   return { protection, isCaught: seen.length > 0, seen: seen.join("; ") || "nothing" };
 }
 
+/**
+ * Repeats a control that chance or a slow machine decides, until it is caught.
+ *
+ * @param triesMax so many that all of them miss in less than one run in a thousand
+ */
+export async function untilCaught(
+  triesMax: number,
+  tryOnce: (time: number) => Promise<Control>,
+): Promise<Control> {
+  for (let time = 1; ; time += 1) {
+    const control = await tryOnce(time);
+    if (!control.isCaught && time < triesMax) continue;
+    return time === 1 ? control : { ...control, seen: `${control.seen}, at try ${time}` };
+  }
+}
+
 /** The guarantees that a verdict shows broken. */
 export function brokenBy({ counts, findings }: Verdict): string[] {
   const broken = promises

@@ -1,11 +1,23 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Application, createOperator, createProducer } from "holdfast";
 import { compileFile, copyBuild } from "../../test/support/build-copy.ts";
+import { patiently } from "./inside/patiently.ts";
+import { scratchFolder } from "./scratch.ts";
 
 /** A copy of the shipped build, whole or with one protection removed. */
 export interface Installation {
+  readonly directory: string;
   /** The laboratory's own scripts, compiled into this copy. */
   script(name: "worker" | "api" | "scheduler" | "witness" | "caller"): string;
   readonly cli: string;
@@ -15,6 +27,7 @@ export interface Installation {
   library(): Promise<Library>;
 }
 
+/** A slow start of a producer or an operator is no finding: both are opened patiently. */
 export interface Library {
   readonly createProducer: typeof createProducer;
   readonly createOperator: typeof createOperator;
@@ -33,31 +46,62 @@ export interface Mutation {
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const inside = join(root, "faults/lib/inside");
 
+/** This run's copies of the whole build, by whether they have flow control. */
+const copies = new Map<boolean, string>();
+
 /**
- * Copies the build, so that a later build does not change what is tested.
+ * Installs the build. What is whole is copied once for each run, so that a later build does not change what is tested.
  *
- * @param directory created
  * @param hasFlowControl whether its application shares its queue among tenants, and limits jobs of a key
  */
-export function install(directory: string, mutation?: Mutation, hasFlowControl = false): Installation {
+export function install(mutation?: Mutation, hasFlowControl = false): Installation {
+  const whole = copies.get(hasFlowControl) ?? copyWhole(hasFlowControl);
+  copies.set(hasFlowControl, whole);
+  if (mutation === undefined) return installationIn(whole);
+  const directory = scratchFolder("mutated");
+  linkAll(whole, directory);
+  for (const edit of mutation.edits) applyEdit(directory, edit);
+  return installationIn(directory);
+}
+
+function copyWhole(hasFlowControl: boolean): string {
+  const directory = scratchFolder("installation");
   copyBuild(root, directory);
-  for (const edit of mutation?.edits ?? []) applyEdit(directory, edit);
   for (const name of readdirSync(inside)) compileFile(join(inside, name), join(directory, "lab", name));
   if (hasFlowControl) writeFileSync(join(directory, "lab/flow-control"), "");
+  return directory;
+}
+
+/** Links each file, which takes a tenth of the time of copying it. */
+function linkAll(from: string, to: string): void {
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isSymbolicLink()) symlinkSync(readlinkSync(source), target);
+    else if (entry.isFile()) linkSync(source, target);
+    else {
+      mkdirSync(target);
+      linkAll(source, target);
+    }
+  }
+}
+
+function installationIn(directory: string): Installation {
   return {
+    directory,
     script: (name) => join(directory, "lab", `${name}.js`),
     cli: join(directory, "bin/holdfast"),
     config: join(directory, "lab/application.js"),
     async library() {
-      const { createProducer, createOperator } = await importFile<Omit<Library, "application">>(
-        directory,
-        "dist/index.js",
-      );
+      const library = await importFile<Omit<Library, "application">>(directory, "dist/index.js");
       const { default: application } = await importFile<{ default: Application }>(
         directory,
         "lab/application.js",
       );
-      return { createProducer, createOperator, application };
+      return {
+        createProducer: (...given) => patiently(() => library.createProducer(...given)),
+        createOperator: (...given) => patiently(() => library.createOperator(...given)),
+        application,
+      };
     },
   };
 }
@@ -68,6 +112,8 @@ async function importFile<Module>(directory: string, file: string): Promise<Modu
 
 function applyEdit(directory: string, edit: Edit): void {
   const { file, text } = edited(directory, edit);
+  // The whole copy keeps its own.
+  rmSync(file);
   writeFileSync(file, text);
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { librarySubmitter, type Submission, type Submitter } from "./client.ts";
 import type { Context } from "./experiment.ts";
 import type { ActPayload } from "./inside/application.ts";
+import { patiently } from "./inside/patiently.ts";
 import type { Testbed } from "./testbed.ts";
 import { inLanes } from "./waiting.ts";
 
@@ -59,7 +60,7 @@ export async function startLoad(testbed: Testbed, { random }: Context, name: str
       let changedIds = 0;
       const chosen = Array.from({ length: SENT_AGAIN_MAX }, () => random.pick(accepted));
       await inLanes(chosen, LANES, async ({ job, id }) => {
-        if ((await timed.submit(job)).id !== id) changedIds += 1;
+        if ((await patiently(() => timed.submit(job))).id !== id) changedIds += 1;
       });
       return { unanswered, slowestMs, longestGapMs: longestGap(accepted.map(({ at }) => at)), changedIds };
     },

@@ -27,20 +27,24 @@ export interface Role {
   /** Names the running process. */
   readonly life: string;
   readonly pid: number;
-  /** Of the running process. */
+  /** Of the running process, or of the next one if it ended while it started. */
   ready(): Promise<Ready>;
   signal(signal: NodeJS.Signals): void;
   /** Ends the process with SIGTERM, and starts the next. @returns its exit code */
   replace(): Promise<number | null>;
   /** How many processes it has had. */
   readonly lives: number;
+  /** How many of them ended by themselves after they were ready. */
+  readonly ended: number;
   stop(): Promise<void>;
 }
 
 const RESTART_MS = 20;
+const READY_WITHIN_MS = 60_000;
 
 export function startRole(options: RoleOptions): Role {
   let lives = 0;
+  let ended = 0;
   let isEnding = false;
   let isReplacing = false;
   let current: { child: ChildProcess; life: string; ready: Promise<Ready> } = begin();
@@ -50,9 +54,12 @@ export function startRole(options: RoleOptions): Role {
     const life = `${options.name}.${lives}`;
     const env = { ...options.env, LAB_LIFE: life };
     const child = startProcess(options.script, env, join(options.directory, "logs", `${life}.log`));
+    let isReady = false;
     child.once("exit", (_code, signal) => {
       if (signal !== null) options.onDeath({ life, at: Date.now() });
-      if (!isEnding && !isReplacing) again();
+      if (isEnding || isReplacing) return;
+      if (signal === null && isReady) ended += 1;
+      again();
     });
     child.on("message", (message: { inject?: "store" }) => {
       if (message.inject === undefined) return;
@@ -61,7 +68,12 @@ export function startRole(options: RoleOptions): Role {
       options.onRedisInjection(goOn).then(goOn, goOn);
     });
     const ready = readiness(child);
-    ready.catch(() => {});
+    ready.then(
+      () => {
+        isReady = true;
+      },
+      () => {},
+    );
     return { child, life, ready };
   }
 
@@ -82,7 +94,20 @@ export function startRole(options: RoleOptions): Role {
     get lives() {
       return lives;
     },
-    ready: () => current.ready,
+    get ended() {
+      return ended;
+    },
+    async ready() {
+      const giveUpAt = performance.now() + READY_WITHIN_MS;
+      for (;;) {
+        try {
+          return await current.ready;
+        } catch (error) {
+          if (isEnding || performance.now() > giveUpAt) throw error;
+          await sleep(RESTART_MS);
+        }
+      }
+    },
     signal: (signal) => void current.child.kill(signal),
     async replace() {
       isReplacing = true;

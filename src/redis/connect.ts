@@ -47,7 +47,7 @@ export async function connectRedis(
     return redis;
   } catch (error) {
     await redis.stop();
-    throw orRejection(error);
+    throw orRejection(settings, error);
   }
 }
 
@@ -127,9 +127,13 @@ async function untilReady(
   }
 }
 
-function orRejection(error: unknown): unknown {
-  const rejection = error instanceof HoldfastError ? undefined : rejectionIn(error);
-  return rejection === undefined ? error : redisRefused(rejection);
+/** A connection that was lost during the check is Redis out of reach: ioredis's own error would say how often it was tried. */
+function orRejection(settings: Settings, error: unknown): unknown {
+  if (error instanceof HoldfastError) return error;
+  const rejection = rejectionIn(error);
+  if (rejection !== undefined) return redisRefused(rejection);
+  const isLost = error instanceof Error && error.name === "MaxRetriesPerRequestError";
+  return isLost ? unreachable(settings, error) : error;
 }
 
 function redisRefused(rejection: string): HoldfastError {

@@ -6,6 +6,7 @@ import { application } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { startReplyProxy } from "../support/reply-proxy.ts";
 import { createService, testEnvironment, type Variables } from "../support/service.ts";
 
 let server: RedisServer;
@@ -148,6 +149,18 @@ describe("a Redis that cannot give the promised durability", withProcesses, () =
     expect(await get(`${url}/health/ready`)).toMatchObject({
       status: 503,
       body: { status: "not ready", reasons: [expect.stringMatching(/^appendfsync: .* Remedy: /)] },
+    });
+  });
+});
+
+describe("a Redis that falls silent while it is checked", () => {
+  it("is out of reach, and trying again may help", async () => {
+    const proxy = await startReplyProxy(server.url);
+    proxy.holdBack((sent) => /config/i.test(sent));
+
+    await expect(createProducer(application, environment({ REDIS_URL: proxy.url }))).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      retryable: true,
     });
   });
 });

@@ -105,10 +105,19 @@ export const poison = defineJob({
   timeoutMs: 10_000,
 });
 
-/** Blocks the event loop forever; with `once`, for two locks on its first start only. */
+/** Blocks the event loop for two locks, on its first start only. A busy machine may cost it more starts. */
+export const blockingOnce = defineJob({
+  type: "blocking-once",
+  payload: z.strictObject({}),
+  result,
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 100 } },
+  timeoutMs: 1_000,
+});
+
+/** Blocks the event loop forever. */
 export const blocking = defineJob({
   type: "blocking",
-  payload: z.strictObject({ once: z.boolean() }),
+  payload: z.strictObject({}),
   result,
   retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 100 }, maxStarts: 2 },
   timeoutMs: 1_000,
@@ -193,6 +202,7 @@ export default defineConfig({
     probed,
     poison,
     blocking,
+    blockingOnce,
     declined,
     bystander,
     single,

@@ -7,6 +7,7 @@ import {
   type ActPayload,
   act,
   blocking,
+  blockingOnce,
   bystander,
   declined,
   gather,
@@ -95,14 +96,19 @@ const poisonHandler = poison.handler(async ({ jobId }) => {
 /** Two lock times. */
 const BLOCKED_MS = 2_000;
 
-const blockingHandler = blocking.handler(async ({ payload, jobId }) => {
+const blockingOnceHandler = blockingOnce.handler(async ({ jobId }) => {
   trace("begun", jobId);
   const mark = join(process.env.LAB_DIR ?? "", "injected", jobId);
-  if (payload.once && existsSync(mark)) return {};
+  if (existsSync(mark)) return {};
   writeFileSync(mark, "");
-  const until = performance.now() + (payload.once ? BLOCKED_MS : Number.POSITIVE_INFINITY);
+  const until = performance.now() + BLOCKED_MS;
   while (performance.now() < until);
   return {};
+});
+
+const blockingHandler = blocking.handler(async ({ jobId }) => {
+  trace("begun", jobId);
+  for (;;);
 });
 
 const declinedHandler = declined.handler(async ({ payload, jobId }) => {
@@ -143,6 +149,7 @@ export const handlers = [
   tickHandler,
   poisonHandler,
   blockingHandler,
+  blockingOnceHandler,
   declinedHandler,
   bystanderHandler,
   singleHandler,

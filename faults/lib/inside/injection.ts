@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createOperator, HoldfastError, type StandaloneOperator } from "holdfast";
 import type { Failpoint } from "../../../src/telemetry/failpoints.ts";
 import type { ActPayload } from "./application.ts";
+import { patiently } from "./patiently.ts";
 import type { InjectionKind, InjectionPoint } from "./points.ts";
 import { trace } from "./trace.ts";
 
@@ -56,7 +57,7 @@ let operator: Promise<StandaloneOperator> | undefined;
 
 async function openOperator(): Promise<StandaloneOperator> {
   const { default: application } = await import("./application.ts");
-  return await createOperator(application);
+  return await patiently(() => createOperator(application));
 }
 
 function codeOf(error: unknown): string {
