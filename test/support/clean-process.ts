@@ -11,7 +11,7 @@ afterAll(() => {
 });
 
 function stateOfProcess() {
-  const { setTimeout, setInterval, setImmediate, fetch, Date } = globalThis;
+  const { setTimeout, setInterval, setImmediate, fetch } = globalThis;
   const handled = ["uncaughtException", "unhandledRejection", "SIGTERM", "SIGINT", "SIGHUP"] as const;
   return {
     variables: { ...process.env },
