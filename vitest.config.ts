@@ -13,24 +13,39 @@ function source(name: string): string {
   return fileURLToPath(new URL(`src/${name}.ts`, import.meta.url));
 }
 
+const alias = [...entries, { find: /^holdfast$/, replacement: source("index") }];
+
+/** What every project sets; `globalSetup` is not among it, since one server serves the whole run. */
+function project(name: string, include: string[]) {
+  return {
+    resolve: { alias },
+    test: {
+      name,
+      include,
+      setupFiles: "test/support/clean-process.ts",
+      // Importing everything takes a second of a processor, and a new process for each file would do it again.
+      isolate: false,
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
+    },
+  };
+}
+
 export default defineConfig({
-  resolve: { alias: [...entries, { find: /^holdfast$/, replacement: source("index") }] },
   test: {
-    include: [
-      "{src,jobs,soak,faults}/**/*.test.ts",
-      "test/{integration,fault,browser}/**/*.test.ts",
-      // Not a test of anything: it takes the pictures of the docs, when it is told where to put them.
-      ...(process.env.CONSOLE_PICTURES ? ["test/pictures/**/*.test.ts"] : []),
-    ],
     globalSetup: "test/support/global-setup.ts",
-    setupFiles: "test/support/clean-process.ts",
     pool: "forks",
-    // Importing everything takes a second of a processor, and a new process for each file would do it again.
-    isolate: false,
     // Most tests wait for processes and timers: on average a file uses less than half a processor.
     maxWorkers: Math.max(4, availableParallelism() - 1),
     sequence: { sequencer: SlowestFirst },
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    projects: [
+      // In processes of their own: some of them replace every timer, also those of a connection that another file has left.
+      project("unit", ["{src,jobs,soak,faults}/**/*.test.ts"]),
+      project("integration", [
+        "test/{integration,fault,browser}/**/*.test.ts",
+        // Not a test of anything: it takes the pictures of the docs, when it is told where to put them.
+        ...(process.env.CONSOLE_PICTURES ? ["test/pictures/**/*.test.ts"] : []),
+      ]),
+    ],
   },
 });

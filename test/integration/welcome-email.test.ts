@@ -21,11 +21,14 @@ const quickConfig = fileURLToPath(new URL("../support/fixtures/quick-jobs.config
 /** Of the real job; the other one has short time-outs. */
 let producer: Producer;
 let quickProducer: Producer;
+// Not in `beforeAll`, where `afterAll` does nothing.
+const real = createService(application, { SMTP_URL: "smtp://127.0.0.1:9" }, afterAll);
+const quick = createService(quickApplication, {}, afterAll);
 
 beforeAll(async () => {
   // Each test sets its own server in this process's environment, which the handler reads.
-  producer = await startJobs(createService(application, { SMTP_URL: "smtp://127.0.0.1:9" }, afterAll));
-  quickProducer = await startJobs(createService(quickApplication, {}, afterAll));
+  producer = await startJobs(real);
+  quickProducer = await startJobs(quick);
 });
 afterEach(() => {
   vi.unstubAllEnvs();

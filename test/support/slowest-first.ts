@@ -33,7 +33,6 @@ const slowest = [
   "test/integration/client",
   "test/integration/doctor",
   "test/integration/queues",
-  "jobs/smtp-errors",
   "test/browser/console-large",
   "test/integration/partitions",
   "test/integration/keyed-concurrency",
@@ -60,7 +59,7 @@ const slowest = [
   "test/integration/observe",
 ].map((name) => `${name}.test.ts`);
 
-/** Begins with the slowest files; the others follow as Vitest sorts them. */
+/** Begins with the slowest files; the others follow as Vitest sorts them, those of the unit tests last. */
 export class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
@@ -68,6 +67,8 @@ export class SlowestFirst extends BaseSequencer {
       const index = slowest.indexOf(relative(this.ctx.config.root, moduleId));
       return index === -1 ? slowest.length : index;
     };
-    return sorted.sort((a, b) => rank(a) - rank(b));
+    // A process is shared by files of one project that follow each other.
+    const projects = (file: TestSpecification) => Number(file.project.name === "unit");
+    return sorted.sort((a, b) => rank(a) - rank(b) || projects(a) - projects(b));
   }
 }
