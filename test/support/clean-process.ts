@@ -1,21 +1,14 @@
 import { afterAll, expect, vi } from "vitest";
-import { until } from "./until.ts";
 
-// Files share a process, so each must leave it as it was: environment, clock, signal handlers, and nothing that still runs.
+// Files share a process, so each must leave it as it was: environment, clock, signal handlers.
 const before = stateOfProcess();
-const openBefore = openConnections();
 
-afterAll(async () => {
+afterAll(() => {
   vi.useRealTimers();
   vi.unstubAllEnvs();
   vi.restoreAllMocks();
   expect(stateOfProcess(), "this file leaves its process changed for the next one").toEqual(before);
-  await until("the connections of this file are closed", () => openConnections() <= openBefore);
 });
-
-function openConnections(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
-}
 
 function stateOfProcess() {
   const { setTimeout, setInterval, setImmediate, fetch } = globalThis;
