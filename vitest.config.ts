@@ -9,15 +9,26 @@ const entries = ["worker", "server", "client/index", "testing/index"].map((name)
   replacement: source(name),
 }));
 
-const shared = { resolve: { alias: [...entries, { find: /^holdfast$/, replacement: source("index") }] } };
-
 function source(name: string): string {
   return fileURLToPath(new URL(`src/${name}.ts`, import.meta.url));
 }
 
+const alias = [...entries, { find: /^holdfast$/, replacement: source("index") }];
+
 /** What every project sets; `globalSetup` is not among it, since one server serves the whole run. */
 function project(name: string, include: string[]) {
-  return { ...shared, test: { name, include, testTimeout: 120_000, hookTimeout: 120_000 } };
+  return {
+    resolve: { alias },
+    test: {
+      name,
+      include,
+      setupFiles: "test/support/clean-process.ts",
+      // Importing everything takes a second of a processor, and a new process for each file would do it again.
+      isolate: false,
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
+    },
+  };
 }
 
 export default defineConfig({
@@ -28,11 +39,13 @@ export default defineConfig({
     maxWorkers: Math.max(4, availableParallelism() - 1),
     sequence: { sequencer: SlowestFirst },
     projects: [
-      project("unit", ["src/**/*.test.ts", "jobs/**/*.test.ts", "soak/**/*.test.ts", "faults/**/*.test.ts"]),
-      project("integration", ["test/{integration,fault}/**/*.test.ts"]),
-      project("browser", ["test/browser/**/*.test.ts"]),
-      // Not a test of anything: it takes the pictures of the docs, when it is told where to put them.
-      ...(process.env.CONSOLE_PICTURES ? [project("pictures", ["test/pictures/**/*.test.ts"])] : []),
+      // In processes of their own: some of them replace every timer, also those of a connection that another file has left.
+      project("unit", ["{src,jobs,soak,faults}/**/*.test.ts"]),
+      project("integration", [
+        "test/{integration,fault,browser}/**/*.test.ts",
+        // Not a test of anything: it takes the pictures of the docs, when it is told where to put them.
+        ...(process.env.CONSOLE_PICTURES ? ["test/pictures/**/*.test.ts"] : []),
+      ]),
     ],
   },
 });

@@ -88,7 +88,7 @@ describe("a supervised child", () => {
 
     await expect(supervise(spec, log)).rejects.toBe(notReady);
 
-    await vi.waitFor(() => expect(hasEnded(children[0])).toBe(true));
+    await vi.waitFor(() => expect(hasEnded(children[0])).toBe(true), { timeout: 30_000 });
   });
 
   it("is killed if it does not end in time, however often it is stopped", async () => {

@@ -16,6 +16,7 @@ async function openBothEnds(options: EventStreamOptions = {}) {
   await once(server, "listening");
   const asked = once(server, "request") as Promise<[IncomingMessage, ServerResponse]>;
   const request = get({ port: (server.address() as AddressInfo).port, host: "127.0.0.1", agent: false });
+  onTestFinished(() => void request.destroy());
   const [, response] = await asked;
   const stream = new EventStream(response, statusEvent, options);
   const [received] = (await once(request, "response")) as [IncomingMessage];
@@ -86,7 +87,7 @@ describe("a stream of events", () => {
       body += chunk;
     });
 
-    await vi.waitFor(() => expect(body).toMatch(/(: heartbeat\n\n){3}/));
+    await vi.waitFor(() => expect(body).toMatch(/(: heartbeat\n\n){3}/), { timeout: 20_000 });
   });
 
   it("keeps only the newest state for a slow client", async () => {
@@ -98,7 +99,7 @@ describe("a stream of events", () => {
     expect(ends.response.writableLength).toBeLessThan(2 * big.length);
     const body = text(ends.received);
     await once(ends.response, "drain");
-    await vi.waitFor(() => expect(ends.response.writableLength).toBe(0));
+    await vi.waitFor(() => expect(ends.response.writableLength).toBe(0), { timeout: 20_000 });
     ends.stream.end("");
     const seen = [...(await body).matchAll(/"progress":"(\d+) /g)].map(([, progress]) => Number(progress));
     expect(seen).toEqual([...Array.from({ length: sent }, (_, index) => index + 1), sent + 50]);

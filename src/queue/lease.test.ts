@@ -64,7 +64,7 @@ describe("a lease", () => {
   it("has ended for a process that was paused longer than the lock lasts, before any timer fires", async () => {
     const lease = claimed(createLeases(30), "a");
 
-    await vi.waitFor(() => expect(() => lease.assert()).toThrow(lockLost), { interval: 5 });
+    await vi.waitFor(() => expect(() => lease.assert()).toThrow(lockLost), { interval: 5, timeout: 20_000 });
 
     expect(lease.signal.reason).toEqual(lockLost);
   });
@@ -78,7 +78,7 @@ describe("a lease", () => {
         leases.renewed(["a"]);
         expect(() => forgotten.assert()).toThrow(lockLost);
       },
-      { interval: 5 },
+      { interval: 5, timeout: 20_000 },
     );
 
     renewed.assert();

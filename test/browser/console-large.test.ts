@@ -44,6 +44,12 @@ afterAll(async () => {
   for (const stop of stops.reverse()) await stop();
 });
 
+/** What Redis's own thread has used: on a busy machine its commands last longer, because they wait for a processor. */
+async function processorMs(): Promise<number> {
+  const cpu = await store.info("cpu");
+  return [...cpu.matchAll(/_main_thread:([\d.]+)/g)].reduce((sum, [, used]) => sum + Number(used), 0) * 1_000;
+}
+
 describe(`the console with ${JOBS.toLocaleString("en")} jobs in Redis`, () => {
   it.each(["", "jobs", "jobs?state=failed", "failed", "doubts", "schedules"])(
     "opens /console/%s within a second",
@@ -64,8 +70,7 @@ describe(`the console with ${JOBS.toLocaleString("en")} jobs in Redis`, () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("");
     await untilLoaded(page);
-    await store.config("RESETSTAT");
-    const began = performance.now();
+    const [busyMsBefore, began] = [await processorMs(), performance.now()];
     const views = await page.evaluate(async (url) => {
       const response = await fetch(url, { headers: { accept: "text/event-stream" } });
       const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -74,12 +79,10 @@ describe(`the console with ${JOBS.toLocaleString("en")} jobs in Redis`, () => {
       await reader?.cancel();
       return seen;
     }, `${api.url}/overview`);
-    const busyMs = await until("Redis reports its time", async () => {
-      const stats = await store.info("commandstats");
-      return [...stats.matchAll(/usec=(\d+)/g)].reduce((sum, [, usec]) => sum + Number(usec), 0) / 1_000;
-    });
+    const busyMs = (await processorMs()) - busyMsBefore;
 
     expect(views).toBeGreaterThanOrEqual(4);
+    expect(busyMs).toBeGreaterThan(0);
     expect(busyMs / (performance.now() - began)).toBeLessThan(SHARE_MAX);
   });
 });

@@ -218,7 +218,7 @@ describe("an operator", () => {
     const start = page.getByRole("button", { name: `Retry ${HOOKS} jobs` });
     expect(await start.isDisabled()).toBe(true);
     await page.getByRole("textbox", { name: "Reason" }).fill("the partner is back");
-    await page.getByRole("textbox", { name: "At most" }).fill("20/s");
+    await page.getByRole("textbox", { name: "At most" }).fill("10/s");
     await start.click();
     await page.getByText(/^[1-9]\d* of \d+$/).waitFor();
     await page.getByRole("button", { name: "Stop" }).click();
@@ -231,7 +231,7 @@ describe("an operator", () => {
     await page.getByRole("button", { name: "Close" }).click();
     await open("acts");
     await page.getByText("the partner is back").waitFor();
-    await page.getByText(/^stopped, at most 20\/s/).waitFor();
+    await page.getByText(/^stopped, at most 10\/s/).waitFor();
     await until("they have failed again", async () => (await groupOf("partner-webhook"))?.count === HOOKS);
   });
 

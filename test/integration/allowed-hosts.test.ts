@@ -8,6 +8,8 @@ import { createService } from "../support/service.ts";
 
 const routes: RouteOptions[] = [];
 let root: string;
+// Not in `beforeAll`, where `afterAll` does nothing.
+const service = createService(application, {}, afterAll);
 
 beforeAll(async () => {
   const watchRoutes = (message: unknown) => {
@@ -15,7 +17,7 @@ beforeAll(async () => {
     server.addHook("onRoute", (route) => void routes.push(route));
   };
   diagnostics.subscribe("fastify.initialization", watchRoutes);
-  root = (await createService(application, {}, afterAll).startApi()).url;
+  root = (await service.startApi()).url;
   diagnostics.unsubscribe("fastify.initialization", watchRoutes);
 });
 

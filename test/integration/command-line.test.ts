@@ -43,7 +43,7 @@ describe("what commands print of jobs", withProcesses, () => {
     await untilState(producer, failed.id, "failed");
     await untilState(producer, completed.id, "completed");
 
-    for (const args of [
+    const commands = [
       ["status", failed.id],
       ["status", failed.id, "--watch"],
       ["status", failed.id, "--json"],
@@ -54,15 +54,17 @@ describe("what commands print of jobs", withProcesses, () => {
       ["jobs", "list", "--json"],
       ["jobs", "retry", "\x9b31m"],
       ["failures", "list"],
-    ]) {
-      const { stdout, stderr } = await run(args, service.env);
+    ];
+    const printedBy = await Promise.all(commands.map((args) => run(args, service.env)));
+    for (const [index, { stdout, stderr }] of printedBy.entries()) {
+      const args = commands[index] ?? [];
       const printed = stdout + stderr;
       expect(printed, args.join(" ")).not.toBe("");
       expect(printed.replaceAll("\n", ""), args.join(" ")).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
       expect(printed, args.join(" ")).not.toMatch(/^state +completed.+$/m);
     }
-    const { stdout } = await run(["status", completed.id, "--json"], service.env);
-    expect(JSON.parse(stdout).result).toBe(hostile);
+    const ofCompleted = commands.findIndex(([, id, as]) => id === completed.id && as === "--json");
+    expect(JSON.parse(printedBy[ofCompleted]?.stdout ?? "").result).toBe(hostile);
   });
 });
 

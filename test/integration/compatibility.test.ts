@@ -3,15 +3,18 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { addProducer, bundlers, jobId } from "../../compat/lib/bundles.ts";
 import { checkout, pack, removeFolders } from "../../compat/lib/folder.ts";
 import { type Installed, install } from "../../compat/lib/installs.ts";
-import { checkTypes, openTypedProject } from "../../compat/lib/types.ts";
+import { checkTypes, openTypedProject, type TypedProject } from "../../compat/lib/types.ts";
 
 /** The short form of `npm run compat`. */
 describe("in somebody else's project the package", { timeout: 300_000 }, () => {
-  let tarball: string;
   let installed: Installed;
+  let project: TypedProject;
   beforeAll(async () => {
-    ({ tarball } = await pack());
-    installed = await install("npm", [tarball]);
+    const { tarball } = await pack();
+    [installed, project] = await Promise.all([
+      install("npm", [tarball]),
+      openTypedProject(tarball, "4.0.17", "4"),
+    ]);
   }, 240_000);
 
   afterAll(removeFolders);
@@ -21,8 +24,6 @@ describe("in somebody else's project the package", { timeout: 300_000 }, () => {
   });
 
   it("type-checks beside another copy of Zod", async () => {
-    const project = await openTypedProject(tarball, "4.0.17", "4");
-
     const { faults } = await checkTypes(
       project,
       "ours",

@@ -248,11 +248,14 @@ describe("an effect in doubt", () => {
     });
     const before = await ended(id);
     await (await operator()).retry(id);
-    await vi.waitFor(async () => {
-      const after = await (await started.producer).status(id);
-      expect(after).toMatchObject(inDoubt);
-      expect(after?.finishedAt).not.toBe(before.finishedAt);
-    });
+    await vi.waitFor(
+      async () => {
+        const after = await (await started.producer).status(id);
+        expect(after).toMatchObject(inDoubt);
+        expect(after?.finishedAt).not.toBe(before.finishedAt);
+      },
+      { timeout: 30_000 },
+    );
     expect(runs).toBe(1);
   });
 

@@ -24,8 +24,7 @@ it("keys are rotated under load without one failed submission or read", withProc
     launchRole(role, { ...service.env, HOLDFAST_ENCRYPTION_KEYS: keys });
   const ids: string[] = [];
   const failures: unknown[] = [];
-  let api = await start("api", steps[0] ?? "");
-  let worker = await start("worker", steps[0] ?? "");
+  let [api, worker] = await Promise.all([start("api", steps[0] ?? ""), start("worker", steps[0] ?? "")]);
   let urls = [urlOf(api)];
   const anyUrl = () => urls[Math.floor(Math.random() * urls.length)] ?? "";
   const load = new AbortController();

@@ -21,10 +21,12 @@ const event = { type: "invoice.paid", timestamp: "2026-11-24T09:00:00Z", data: {
 /** Of the real job; the other one has short time-outs. */
 let producer: Producer;
 let quickProducer: Producer;
+// Not in `beforeAll`, where `afterAll` does nothing.
+const real = createService(application, { SMTP_URL: "smtp://127.0.0.1:9" }, afterAll);
 const quick = createService(quickApplication, {}, afterAll);
 
 beforeAll(async () => {
-  producer = await startJobs(createService(application, { SMTP_URL: "smtp://127.0.0.1:9" }, afterAll));
+  producer = await startJobs(real);
   quickProducer = await startJobs(quick);
 });
 beforeEach(() => {

@@ -21,11 +21,14 @@ const quickConfig = fileURLToPath(new URL("../support/fixtures/quick-jobs.config
 /** Of the real job; the other one has short time-outs. */
 let producer: Producer;
 let quickProducer: Producer;
+// Not in `beforeAll`, where `afterAll` does nothing.
+const real = createService(application, { SMTP_URL: "smtp://127.0.0.1:9" }, afterAll);
+const quick = createService(quickApplication, {}, afterAll);
 
 beforeAll(async () => {
   // Each test sets its own server in this process's environment, which the handler reads.
-  producer = await startJobs(createService(application, { SMTP_URL: "smtp://127.0.0.1:9" }, afterAll));
-  quickProducer = await startJobs(createService(quickApplication, {}, afterAll));
+  producer = await startJobs(real);
+  quickProducer = await startJobs(quick);
 });
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -163,25 +166,26 @@ describe("a welcome email that the server may have accepted", () => {
 
 describe("a welcome email whose worker is killed before the server answers", () => {
   it("is in doubt; resolved as done, its job completes without a second mail", withProcesses, async () => {
-    const { id, server, resolve } = await killedInTheMiddle();
+    const { id, server, connections, resolve } = await killedInTheMiddle();
 
     const status = await resolve("done");
 
     const mail = await simpleParser(server.received[0] ?? "");
     expect(status).toMatchObject({ id, state: "completed", result: { messageId: mail.messageId } });
     expect(server.received).toHaveLength(1);
-    expect(server.connections).toBe(1);
+    expect(server.connections).toBe(connections);
   });
 
   it(
     "is in doubt; resolved as not done, the same mail is sent exactly once more",
     withProcesses,
     async () => {
-      const { id, server, resolve } = await killedInTheMiddle();
+      const { id, server, connections, resolve } = await killedInTheMiddle();
 
       expect(await resolve("not-done")).toMatchObject({ id, state: "completed" });
 
-      expect(server.connections).toBe(2);
+      expect(server.connections).toBe(connections + 1);
+      expect(server.received).toHaveLength(2);
       const [first, second] = await Promise.all(server.received.map((mail) => simpleParser(mail)));
       expect(second?.messageId).toBe(first?.messageId);
     },
@@ -190,7 +194,9 @@ describe("a welcome email whose worker is killed before the server answers", () 
   async function killedInTheMiddle() {
     const service = createService(quickApplication, { HOLDFAST_LOCK_MS: "500" });
     const submitter = await service.createProducer();
-    const server = await mailServer({ message: "stall" });
+    // Of every connection: a slow machine can lose the lock, and connect again, before it has sent the message.
+    const script: SmtpScript = { message: "stall" };
+    const server = await mailServer(...Array.from({ length: 10 }, () => script));
     const id = await submit(submitter, "signup-42");
 
     const worker = await launchRole("worker", {
@@ -210,10 +216,14 @@ describe("a welcome email whose worker is killed before the server answers", () 
     });
     expect(server.received).toHaveLength(1);
 
+    const { connections } = server;
     return {
       id,
       server,
+      /** Of the attempts before the doubt. */
+      connections,
       async resolve(as: "done" | "not-done") {
+        delete script.message;
         await using operator = await createOperator(quickApplication, service.env);
         await operator.resolve(id, "send", { as, evidence: "the mail server's log", by: "test" });
         return await untilState(submitter, id, "completed");

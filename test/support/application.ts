@@ -60,6 +60,8 @@ export const greeting = defineJob({
   timeoutMs: 10_000,
 });
 
+const nobodyNotifies = new Int32Array(new SharedArrayBuffer(4));
+
 /** The application of processes started by tests. */
 export const application = defineConfig({
   jobs: [echo, gated, deadly, blocking, failing, stray, greeting],
@@ -72,7 +74,8 @@ export const application = defineConfig({
     }),
     blocking.handler(async ({ payload }) => {
       const until = performance.now() + (typeof payload === "number" ? payload : Number.POSITIVE_INFINITY);
-      while (performance.now() < until);
+      // Blocks as much as a loop that computes, and leaves the processor to the other tests.
+      while (performance.now() < until) Atomics.wait(nobodyNotifies, 0, 0, 10);
       return "gave way";
     }),
     failing.handler(async () => {

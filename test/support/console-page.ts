@@ -3,7 +3,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { onTestFinished } from "vitest";
 import { until } from "./until.ts";
 
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 40_000;
 
 /** A console page in its own browser, closed with the test. */
 export interface ConsolePage {

@@ -3,45 +3,63 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
  * The files that last longest, the longest first: one that began last would run alone at the end. Vitest learns their durations, but
- * not in a new checkout. Files with a browser, which need a processor, stand between those that mostly wait.
+ * not in a new checkout. The first ones mostly wait, because the gate needs the processors while they run.
  */
 const slowest = [
-  "integration/compatibility",
-  "browser/console",
-  "integration/first-job",
-  "integration/blocked-loop",
-  "browser/console-away",
-  "integration/examples",
-  "integration/crash-sweep",
-  "browser/console-large",
-  "integration/schedules-cli",
-  "integration/mail-server",
-  "browser/console-history",
-  "integration/application-env",
-  "integration/command-line",
-  "browser/reference",
-  "integration/no-doubt-gets-stuck",
-  "integration/stuck-worker",
-  "browser/mailbox",
-  "integration/schedulers-killed",
-  "integration/ledger-life",
-  "browser/client",
-  "integration/crashes",
-  "integration/test-runners",
-  "browser/console-elsewhere",
-  "integration/clocks",
-  "integration/key-rotation",
-  "browser/console-failures",
-  "integration/schedule-overlap",
-  "integration/many-subscribers",
-  "browser/console-queues",
-  "integration/replicas",
-  "integration/generated-client",
-  "integration/bulk-acts",
-  "browser/rebinding",
-].map((name) => `test/${name}.test.ts`);
+  "test/browser/console",
+  "test/integration/ledger-life",
+  "test/integration/blocked-loop",
+  "test/browser/console-away",
+  "test/integration/first-job",
+  "test/integration/no-doubt-gets-stuck",
+  "test/integration/compatibility",
+  "test/integration/clocks",
+  "test/integration/command-line",
+  "test/integration/examples",
+  "test/browser/reference",
+  "test/integration/schedules-cli",
+  "test/integration/bulk-acts",
+  "test/integration/find-jobs",
+  "test/integration/key-rotation",
+  "test/integration/up",
+  "test/integration/replicas",
+  "test/integration/schedule-overlap",
+  "test/integration/change-of-queue",
+  "test/integration/welcome-email",
+  "test/integration/stop-at-any-moment",
+  "test/integration/crashes",
+  "test/integration/subscribe-status",
+  "test/browser/mailbox",
+  "test/integration/client",
+  "test/integration/doctor",
+  "test/integration/queues",
+  "test/browser/console-large",
+  "test/integration/partitions",
+  "test/integration/keyed-concurrency",
+  "test/integration/stuck-worker",
+  "test/integration/one-attempt-at-a-time",
+  "test/integration/mail-server",
+  "test/integration/schedule-pauses",
+  "test/integration/schedulers-killed",
+  "test/integration/retention-by-type",
+  "test/integration/command-line-terminal",
+  "test/browser/console-history",
+  "test/integration/generated-client",
+  "test/integration/open-slot",
+  "test/browser/console-elsewhere",
+  "test/integration/webhook",
+  "test/browser/console-queues",
+  "test/integration/refused-claims",
+  "test/integration/crash-sweep",
+  "test/integration/application-env",
+  "test/integration/status",
+  "test/browser/console-failures",
+  "test/integration/effects",
+  "test/integration/refused-ends",
+  "test/integration/observe",
+].map((name) => `${name}.test.ts`);
 
-/** Begins with the slowest files; the others follow as Vitest sorts them. */
+/** Begins with the slowest files; the others follow as Vitest sorts them, those of the unit tests last. */
 export class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
@@ -49,6 +67,8 @@ export class SlowestFirst extends BaseSequencer {
       const index = slowest.indexOf(relative(this.ctx.config.root, moduleId));
       return index === -1 ? slowest.length : index;
     };
-    return sorted.sort((a, b) => rank(a) - rank(b));
+    // A process is shared by files of one project that follow each other.
+    const projects = (file: TestSpecification) => Number(file.project.name === "unit");
+    return sorted.sort((a, b) => rank(a) - rank(b) || projects(a) - projects(b));
   }
 }

@@ -1,0 +1,23 @@
+import { afterAll, expect, vi } from "vitest";
+
+// Files share a process, so each must leave it as it was: environment, clock, signal handlers.
+const before = stateOfProcess();
+
+afterAll(() => {
+  vi.useRealTimers();
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+  expect(stateOfProcess(), "this file leaves its process changed for the next one").toEqual(before);
+});
+
+function stateOfProcess() {
+  const { setTimeout, setInterval, setImmediate, fetch } = globalThis;
+  const handled = ["uncaughtException", "unhandledRejection", "SIGTERM", "SIGINT", "SIGHUP"] as const;
+  return {
+    variables: { ...process.env },
+    directory: process.cwd(),
+    umask: process.umask(),
+    functions: [setTimeout, setInterval, setImmediate, fetch, Date, Date.now, Math.random, performance.now],
+    listeners: handled.map((name) => [name, process.listenerCount(name)]),
+  };
+}
