@@ -78,26 +78,46 @@ function longestGap(instants: readonly number[]): number {
   return Math.max(0, ...sorted.map((at, index) => at - (sorted[index - 1] ?? at)));
 }
 
+const TICK_MS = 20;
+
+/** Adds up what this process is late: one call can be hit by several delays. */
+function watchLateness() {
+  let total = 0;
+  let lastAt = performance.now();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    total += Math.max(0, now - lastAt - 2 * TICK_MS);
+    lastAt = now;
+  }, TICK_MS).unref();
+  return { totalMs: () => total, stop: () => clearInterval(timer) };
+}
+
 function timedSubmitter(submitter: Submitter) {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
+  const lateness = watchLateness();
   let slowest = 0;
+  let slowestInTime = 0;
   let isRefusing = false;
   return {
     submit: (async (submission) => {
       if (isRefusing) throw Object.assign(new Error("The load was abandoned"), { retryable: false });
       const begun = performance.now();
+      const lateBefore = lateness.totalMs();
       try {
         return await submitter(submission);
       } finally {
-        slowest = Math.max(slowest, performance.now() - begun);
+        const ms = performance.now() - begun;
+        slowest = Math.max(slowest, ms);
+        slowestInTime = Math.max(slowestInTime, ms - (lateness.totalMs() - lateBefore));
       }
     }) satisfies Submitter,
-    slowestMs: () => Math.max(0, slowest - delay.max / 1e6),
+    slowestMs: () => Math.max(0, Math.min(slowest - delay.max / 1e6, slowestInTime)),
     /** From now on nothing is submitted. */
     refuse() {
       isRefusing = true;
       delay.disable();
+      lateness.stop();
     },
   };
 }
