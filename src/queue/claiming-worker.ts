@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Job, JobJson, Processor, Worker } from "bullmq";
 import { Cluster } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
@@ -66,6 +67,14 @@ export class ClaimingWorker extends RedisClockWorker {
     } finally {
       if (job === undefined) this.#slots.release();
     }
+  }
+
+  /** Resolves when no attempt has run for so long: a claim that was under way can begin one. */
+  async untilIdle(ms: number): Promise<void> {
+    do {
+      await Promise.allSettled(this.#attempts.values());
+      await pause(ms, undefined, { ref: false });
+    } while (this.#attempts.size > 0);
   }
 
   override close(force?: boolean): Promise<void> {

@@ -68,7 +68,7 @@ export interface ConsumerEvents extends ClaimEvents {
 
 type Attempt = (job: ClaimedJob) => Promise<AttemptOutcome>;
 
-/** How long attempts that a stop has aborted may take to release their jobs. */
+/** How long attempts that a stop has aborted may take to release their jobs, and Redis to answer where no attempt runs. */
 const ABORT_GRACE_MS = 2_000;
 
 /**
@@ -254,8 +254,10 @@ async function stopWorker(worker: ClaimingWorker, abortAll: () => void, graceMs:
       "WORKER_STOPPING",
       "Some attempts ignored their signal; their jobs are found as stalled",
     );
+  // The grace is for attempts. Without any, BullMQ waits for Redis alone, which may be away.
+  const ended = Promise.race([worker.close(), worker.untilIdle(ABORT_GRACE_MS)]);
   try {
-    await withDeadline(worker.close(), graceMs + ABORT_GRACE_MS, late);
+    await withDeadline(ended, graceMs + ABORT_GRACE_MS, late);
   } finally {
     clearTimeout(abort);
   }

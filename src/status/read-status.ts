@@ -180,7 +180,8 @@ function toEffects(
       at: reading.time("effects", entry.at ?? Number.NaN, earliest),
     });
   }
-  return effects.sort((a, b) => a.at.localeCompare(b.at));
+  // Redis stores them in no order, and several in one millisecond.
+  return effects.sort((a, b) => a.at.localeCompare(b.at) || a.name.localeCompare(b.name));
 }
 
 function effectStateOf(state: unknown): (typeof effectStates)[number] {

@@ -1,8 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { anyJob, application, gated } from "../support/application.ts";
 import { openGate } from "../support/gate.ts";
 import { latch } from "../support/latch.ts";
 import { launchRole, withProcesses } from "../support/processes.ts";
+import { startRedisServer } from "../support/redis-server.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
 
 const job = anyJob({ timeoutMs: 60_000 });
@@ -69,6 +70,25 @@ describe("a worker that is stopped", () => {
     await worker.stop();
 
     expect(await producer.status(id)).toMatchObject({ state: "waiting", attemptsMade: 0 });
+  });
+});
+
+describe("a worker that is stopped while Redis is away", () => {
+  it("does not wait for its grace time if it runs nothing", async () => {
+    const server = await startRedisServer();
+    onTestFinished(() => server.stop());
+    const graceMs = 100_000;
+    const service = createService(application, {
+      REDIS_URL: server.url,
+      HOLDFAST_STOP_GRACE_MS: String(graceMs),
+    });
+    const worker = await service.startWorker();
+    await server.kill();
+
+    const stoppedAt = performance.now();
+    await worker.stop();
+
+    expect(performance.now() - stoppedAt).toBeLessThan(graceMs / 2);
   });
 });
 
