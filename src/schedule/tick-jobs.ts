@@ -15,6 +15,8 @@ export interface TickJobs {
 }
 
 const LOOKED_BACK = 1_024;
+/** A tick of a zone takes 50 µs to find, and most schedules have few within the retention. */
+const STEP = 64;
 /** Of so many of the latest, each is asked. */
 const EACH_OF = 8;
 
@@ -26,12 +28,21 @@ export function openTickJobs(stores: QueueStores, retentionMs: number): TickJobs
   return {
     isEnqueued,
     async ranBefore(schedule, before, now) {
-      const earlier = schedule.timetable
-        .latest(LOOKED_BACK, before - 1)
-        .filter((at) => at > now - retentionMs);
+      const earlier = ticksBetween(schedule, now - retentionMs, before);
       for (let index = 0; index < earlier.length; index += Math.max(1, index - EACH_OF))
         if (await isEnqueued(schedule, earlier[index] ?? 0)) return true;
       return false;
     },
   };
+}
+
+/** The latest ticks after `after` and before `before`, the latest first. */
+function ticksBetween({ timetable }: Schedule, after: number, before: number): number[] {
+  const ticks: number[] = [];
+  for (let until = before; ticks.length < LOOKED_BACK; until = ticks.at(-1) ?? before) {
+    const found = timetable.latest(STEP, until - 1).filter((at) => at > after);
+    ticks.push(...found);
+    if (found.length < STEP) break;
+  }
+  return ticks;
 }
