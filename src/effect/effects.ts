@@ -99,6 +99,7 @@ class AttemptEffects implements Effects, AttemptEnd {
 
   waitFor(report: Promise<unknown>): void {
     this.#refused.add(report);
+    this.#context().job.lease.endsAfter(report);
   }
 
   leaveOpen(): void {

@@ -80,7 +80,7 @@ export async function report<T, R>(
  *
  * What the attempt does next, its own completion included, follows on the same connection, and a refused report breaks its
  * lease: it can neither begin another effect nor complete. If Redis replies with an error, the report is sent again and the
- * attempt waits for it. A crash before Redis has the report leaves a doubt.
+ * attempt waits for it; a completion that was on its way is not sent again before. A crash before Redis has the report leaves a doubt.
  */
 export async function sendCommit<T>(effect: EffectRun<T>, context: EffectContext, result: T): Promise<void> {
   const json = resultJson(result);

@@ -41,6 +41,24 @@ describe("a lease", () => {
     kept.assert();
   });
 
+  it("has its refused reports answered before an attempt's end is sent again, in whatever way", async () => {
+    const lease = claimed(createLeases(lockMs), "a");
+    const order: string[] = [];
+    const answers: (() => void)[] = [];
+    const report = () => new Promise<void>((resolve) => answers.push(resolve));
+    lease.endsAfter(report().then(() => order.push("answered")));
+    lease.endsAfter(report().then(() => Promise.reject(new Error("refused for good"))));
+
+    const end = lease.reported().then(() => order.push("end"));
+    answers[0]?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(order).toEqual(["answered"]);
+    answers[1]?.();
+    await end;
+
+    expect(order).toEqual(["answered", "end"]);
+  });
+
   it("ends when the worker stops, with the reason of the stop", () => {
     const leases = createLeases(lockMs);
     const lease = claimed(leases, "a");

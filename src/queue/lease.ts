@@ -10,6 +10,7 @@ export class Lease extends Abort {
   #renewedAt = performance.now();
   readonly #lockMs: number;
   #isLost = false;
+  #reports: readonly Promise<unknown>[] = [];
 
   /** @param lockMs how long Redis keeps a lock that is not renewed */
   constructor(lockMs: number) {
@@ -30,6 +31,16 @@ export class Lease extends Abort {
   isLocked(): boolean {
     if (performance.now() - this.#renewedAt > this.#lockMs) this.lost();
     return !this.#isLost;
+  }
+
+  /** Keeps the attempt's end from being sent again before this report, which Redis has refused, is answered. */
+  endsAfter(report: Promise<unknown>): void {
+    this.#reports = [...this.#reports, report];
+  }
+
+  /** Resolves when every refused report of the attempt is answered, in whatever way. */
+  async reported(): Promise<void> {
+    await Promise.allSettled(this.#reports);
   }
 
   /** @throws HoldfastError the reason, when it is aborted or this process was paused longer than the lock lasts */

@@ -61,6 +61,8 @@ export class SweepLane {
       const { state, error } = await job.until(hasEnded, "ended without a crash");
       const why = `${error?.code}: ${error?.message}`;
       if (state !== "completed") throw new Error(`The job does not complete, even without a crash: ${why}`);
+      // The last report of an effect is answered beside the attempt: its boundary can come after the job's end.
+      await this.#survivor.rest();
       return boundariesIn(readTrace(traceFile));
     } finally {
       await job.close();

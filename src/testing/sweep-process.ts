@@ -7,6 +7,8 @@ import type { SweepAnswer, SweepOrder } from "./swept/orders.ts";
 export interface SweepProcess {
   /** Has it run a job; resolves when its worker is ready, or when it has died. */
   run(order: SweepOrder): Promise<void>;
+  /** Has it stop its worker: then its trace is complete. */
+  rest(): Promise<void>;
   readonly hasEnded: boolean;
   /** Ends it with SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
@@ -33,13 +35,15 @@ export function startSweepProcess(application: string, env: NodeJS.ProcessEnv): 
   // It is waited for with the first order.
   loaded.catch(() => {});
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  const send = async (order: SweepOrder | "rest") => {
+    await loaded;
+    const ready = answerOf(child, "ready", errors);
+    child.send(order);
+    await Promise.race([ready, ended]);
+  };
   return {
-    async run(order) {
-      await loaded;
-      const ready = answerOf(child, "ready", errors);
-      child.send(order);
-      await Promise.race([ready, ended]);
-    },
+    run: send,
+    rest: () => send("rest"),
     get hasEnded() {
       return hasEnded();
     },

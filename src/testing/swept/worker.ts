@@ -31,7 +31,7 @@ let worker: Running | undefined;
 process.on("disconnect", () => process.exit(1));
 
 const application = await load(process.argv[2] ?? "");
-process.on("message", (next: SweepOrder) => {
+process.on("message", (next: SweepOrder | "rest") => {
   carryOut(next).then(() => answer({ kind: "ready" }), fail);
 });
 onFailpoint(async (point, jobId) => {
@@ -51,8 +51,9 @@ async function load(file: string): Promise<Application> {
   };
 }
 
-async function carryOut(next: SweepOrder): Promise<void> {
+async function carryOut(next: SweepOrder | "rest"): Promise<void> {
   await worker?.stop();
+  if (next === "rest") return;
   trace = openSync(next.traceFile, "a");
   order = next;
   // A handler may open a producer or an operator of its own.
