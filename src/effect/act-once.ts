@@ -1,5 +1,6 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
+import type { EffectCall } from "../job/effect.ts";
 import type { Abort } from "../lib/abort.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
 import { isUnanswered } from "../redis/until-answered.ts";
@@ -120,16 +121,30 @@ function callEffect<T>(
   abort: Abort,
 ): Promise<T> {
   const { id, name, run } = effect;
-  const call = {
-    key: effectKeyOf(context.ledger.dedupKey, id),
-    fence,
-    get signal() {
-      return abort.signal;
-    },
-  };
+  const call = new GivenCall(effectKeyOf(context.ledger.dedupKey, id), fence, abort);
   const attributes = { "holdfast.job.id": context.job.id, "holdfast.effect": id };
   const runOnce = () => runAs(frameOf(id), () => run(call));
   return inSpan(`effect ${name}`, attributes, runOnce, context.scrub);
+}
+
+/**
+ * What an effect's function gets. A class: V8 makes a hidden class of its own for each object with a getter in it, which keeps the
+ * whole attempt alive until the next major collection (row `work-effect`).
+ */
+class GivenCall implements EffectCall {
+  readonly key: string;
+  readonly fence: number;
+  readonly #abort: Abort;
+
+  constructor(key: string, fence: number, abort: Abort) {
+    this.key = key;
+    this.fence = fence;
+    this.#abort = abort;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
 }
 
 function storedResult<T>(
