@@ -526,7 +526,17 @@ describe("several doubts", () => {
     const { page, open, complaints } = await openConsole(browser, api.url);
     await open(`doubts?type=${type}`);
     await page.getByText(`${count} effects in doubt, oldest first`).waitFor();
-    for (const row of [1, 2]) await page.getByRole("row").nth(row).getByRole("checkbox").press("Space");
+    for (const row of [1, 2]) {
+      // A key that is pressed while the list is drawn again is lost.
+      await until(`${row} are selected`, async () => {
+        await page.getByRole("row").nth(row).getByRole("checkbox").press("Space");
+        const selected = page.getByText(`oldest first; ${row} selected`);
+        return await selected.waitFor({ timeout: 5_000 }).then(
+          () => true,
+          () => false,
+        );
+      });
+    }
     await page.getByRole("button", { name: "Resolve 2…" }).click();
     await page.getByText("It happened.").click();
     await page.getByLabel("Evidence").fill("In the export of 12:00");
