@@ -58,7 +58,7 @@ export class ReportingJob extends Job<unknown, unknown, string> {
     const claim = this.#claim;
     if (claim === undefined) return move();
     const isLeased = () => this.#isLeased(claim, token);
-    // Redis refused a report just before the end, whose error came first: an end that overtook it would leave its effect open.
+    // A report that Redis refused is sent again, too. An end that overtook it would leave its effect open.
     const mayRepeat = () => claim.lease.reported().then(isLeased);
     const onRefused = (error: unknown) => claim.onRefused(this.id ?? "", error);
     // A cluster's client repeats a command by itself while its slot is moving.
