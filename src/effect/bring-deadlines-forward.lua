@@ -15,7 +15,7 @@ find(redis.call("LRANGE", KEYS[2], 0, -1))
 for ledger in pairs(ledgers) do
   for effect, entry in pairs(readEntries(ledger)) do
     if entry.state ~= "done" then
-      entry.firstAt = entry.firstAt - ARGV[2]
+      if entry.firstAt then entry.firstAt = entry.firstAt - ARGV[2] end
       if entry.deadline then entry.deadline = entry.deadline - ARGV[2] end
       writeEntry(ledger, effect, entry)
     end

@@ -22,7 +22,8 @@
 ]]
 if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end
 
-local now = nowMs()
+local startedAt = nowText()
+local now = tonumber(startedAt)
 -- When the sweep looks at a job first: most have ended by then.
 local LOOK_AFTER_MS = 1000
 -- Jobs that begin a ledger with this call.
@@ -49,6 +50,12 @@ local function answerFrom(entry, ledger, effect, reservationId, jobId)
   if now < entry.deadline then return { "busy", entry.deadline - now, countDeferral(ARGV[2], jobId) } end
 end
 
+-- As text. At least the time, so that it also grows after the ledger has expired.
+local function nextFence(fence, entry)
+  local last = math.max(fence or 0, entry and entry.fence or 0)
+  return last < now and startedAt or string.format("%.0f", last + 1)
+end
+
 -- Time alone never proves that an effect did not happen.
 local function doubt(entry, ledger, dedupKey, effect, jobId, open)
   if entry.state == "reserved" then entry.reason, entry.at = NO_REPORT, now end
@@ -69,7 +76,7 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   if open then jobs, fence = unpack(redis.call("HMGET", ledger, "jobs", "fence")) end
   -- A new ledger is written below.
   if not open and not elsewhere then
-    begun[#begun + 1] = now .. "/" .. jobId .. "/" .. dedupKey
+    begun[#begun + 1] = startedAt .. "/" .. jobId .. "/" .. dedupKey
   elseif not noted or countJoined(ledger, jobs) == 0 then
     join(KEYS[3], ledger, jobId, dedupKey, now + LOOK_AFTER_MS)
   end
@@ -81,25 +88,18 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   if answer then return answer end
   if isInherited then redis.call("HSET", ledger, "i:" .. effect, 1) end
   local openNow = known and open or (open or 0) + 1
-  local mayRepeat = repeatMs > 0 and entry and now - entry.firstAt <= repeatMs
+  local mayRepeat = repeatMs > 0 and entry and entry.firstAt and now - entry.firstAt <= repeatMs
   if entry and not mayRepeat then return doubt(entry, ledger, dedupKey, effect, jobId, openNow) end
 
   if entry then redis.call("ZREM", KEYS[2], dedupKey .. "/" .. effect) end
-  -- At least the time, so that it also grows after the ledger has expired.
-  fence = math.max(now, (fence or 0) + 1, (entry and entry.fence or 0) + 1)
-  local reservation = {
-    state = "reserved",
-    reservationId = reservationId,
-    fence = fence,
-    deadline = now + deadlineMs,
-    firstAt = entry and entry.firstAt or now,
-    isRepeat = entry and true or nil,
-    at = now,
-    job = jobId,
-    delivery = tonumber(delivery),
-    worker = worker,
-  }
-  redis.call("HSET", ledger, field, cjson.encode(reservation), "open", openNow)
+  fence = nextFence(fence, entry)
+  local firstAt = repeatMs > 0 and (entry and entry.firstAt or now)
+  -- Joining texts: cjson would be a tenth of the reservation, since it writes a number slower than all the rest (row `work-effect`).
+  local reservation = '{"state":"reserved","at":' .. startedAt .. ',"deadline":' .. now + deadlineMs
+    .. ',"reservationId":"' .. reservationId .. '","fence":"' .. fence
+    .. '","job":' .. cjson.encode(jobId) .. ',"delivery":' .. delivery .. ',"worker":' .. cjson.encode(worker)
+    .. (firstAt and ',"firstAt":' .. firstAt or "") .. (entry and ',"isRepeat":true}' or "}")
+  redis.call("HSET", ledger, field, reservation, "open", openNow)
   return { "reserved", fence }
 end
 

@@ -7,7 +7,7 @@ import type { RedisConnection } from "../redis/connection.ts";
 const timed = ["moveToActive", "moveToFinished", "moveToDelayed", "retryJob"];
 
 const REDIS_TIME =
-  'do local t = redis.call("TIME") ARGV[2] = string.format("%.0f", t[1] * 1000 + math.floor(t[2] / 1000)) end\n';
+  'do local t = redis.call("TIME") ARGV[2] = t[1] .. string.sub("00000" .. t[2], -6, -4) end\n';
 
 /** All workers of a process share its connection. */
 const onTime = new WeakSet<RedisConnection>();
