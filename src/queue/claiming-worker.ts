@@ -42,7 +42,6 @@ export class ClaimingWorker extends RedisClockWorker {
   readonly #options: ClaimingOptions;
   readonly #client: RedisConnection;
   readonly #slots: SlotShare;
-  readonly #attempts = new Map<string, Promise<unknown>>();
 
   constructor(
     queue: string,
@@ -71,10 +70,11 @@ export class ClaimingWorker extends RedisClockWorker {
 
   /** Resolves when no attempt has run for so long: a claim that was under way can begin one. */
   async untilIdle(ms: number): Promise<void> {
+    const { leases } = this.#options;
     do {
-      await Promise.allSettled(this.#attempts.values());
+      await leases.allEnded();
       await pause(ms, undefined, { ref: false });
-    } while (this.#attempts.size > 0);
+    } while (leases.jobIds().length > 0);
   }
 
   override close(force?: boolean): Promise<void> {
@@ -112,19 +112,21 @@ export class ClaimingWorker extends RedisClockWorker {
   }
 
   override processJob(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
-    const older = this.#attempts.get(job.id ?? "");
+    const older = this.#options.leases.get(job.id ?? "");
     return older === undefined
       ? this.#process(job, token, fetchNext)
       : this.#processAfter(older, job, token, fetchNext);
   }
 
   async #processAfter(
-    older: Promise<unknown>,
+    older: Lease,
     job: AnyJob,
     token: string,
     fetchNext?: () => boolean,
   ): Promise<NextJob> {
-    await endOf(older, () => this.#options.leases.lost([job.id ?? ""]));
+    // The job was claimed again, so the older attempt has lost its lock.
+    older.lost();
+    await withDeadline(older.ended(), ENDS_WITHIN_MS, () => new Error("still ending")).catch(() => {});
     return await this.#process(job, token, fetchNext);
   }
 
@@ -136,9 +138,7 @@ export class ClaimingWorker extends RedisClockWorker {
     if (job instanceof ReportingJob)
       job.claimedBy({ lease: lease ?? new Lease(lockMs), lockMs, renewLock, onRefused });
     if (lease === undefined) return this.#defer(job, token).finally(() => this.#slots.release());
-    const attempt = this.#attempt(job, token, fetchNext);
-    this.#attempts.set(id, attempt);
-    return attempt;
+    return this.#attempt(job, token, fetchNext);
   }
 
   async #attempt(job: AnyJob, token: string, fetchNext = () => true): Promise<NextJob> {
@@ -152,7 +152,6 @@ export class ClaimingWorker extends RedisClockWorker {
       return next;
     } finally {
       leases.release(id);
-      this.#attempts.delete(id);
       // For the next job.
       if (!keepsSlot) this.#slots.release();
       if (isDelayed(job)) await onDelayed(id);
@@ -166,12 +165,6 @@ export class ClaimingWorker extends RedisClockWorker {
       this.emit("error", error instanceof Error ? error : new Error(String(error)));
     }
   }
-}
-
-/** Waits a moment for an older attempt. Its job was claimed again, so its lock is lost. */
-async function endOf(older: Promise<unknown>, lose: () => void): Promise<void> {
-  lose();
-  await withDeadline(older, ENDS_WITHIN_MS, () => new Error("still ending")).catch(() => {});
 }
 
 function isDelayed({ finishedOn, delay }: AnyJob): boolean {

@@ -11,6 +11,7 @@ export class Lease extends Abort {
   readonly #lockMs: number;
   #isLost = false;
   #reports: readonly Promise<unknown>[] = [];
+  #onEnd: readonly (() => void)[] = [];
 
   /** @param lockMs how long Redis keeps a lock that is not renewed */
   constructor(lockMs: number) {
@@ -43,6 +44,17 @@ export class Lease extends Abort {
     await Promise.allSettled(this.#reports);
   }
 
+  /** Resolves when BullMQ has finished the attempt. */
+  ended(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEnd = [...this.#onEnd, resolve];
+    });
+  }
+
+  end(): void {
+    for (const resolve of this.#onEnd) resolve();
+  }
+
   /** @throws HoldfastError the reason, when it is aborted or this process was paused longer than the lock lasts */
   assert(): void {
     this.isLocked();
@@ -62,6 +74,8 @@ export interface Leases {
   lost(jobIds: readonly string[]): void;
   abort(jobId: string, reason: HoldfastError): void;
   jobIds(): string[];
+  /** Resolves when the attempts that run now have ended. */
+  allEnded(): Promise<unknown>;
   abortAll(reason: HoldfastError): void;
 }
 
@@ -75,7 +89,11 @@ export function createLeases(lockMs: number): Leases {
       leases.set(jobId, lease);
       return lease;
     },
-    release: (jobId) => void leases.delete(jobId),
+    release(jobId) {
+      const lease = leases.get(jobId);
+      leases.delete(jobId);
+      lease?.end();
+    },
     get: (jobId) => leases.get(jobId),
     has: (jobId) => leases.has(jobId),
     renewed(jobIds) {
@@ -86,6 +104,7 @@ export function createLeases(lockMs: number): Leases {
     },
     abort: (jobId, reason) => leases.get(jobId)?.abort(reason),
     jobIds: () => [...leases.keys()],
+    allEnded: () => Promise.all([...leases.values()].map((lease) => lease.ended())),
     abortAll(reason) {
       for (const lease of leases.values()) lease.abort(reason);
     },
