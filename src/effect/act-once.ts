@@ -1,6 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
-import type { EffectCall } from "../job/effect.ts";
 import type { Abort } from "../lib/abort.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
 import { isUnanswered } from "../redis/until-answered.ts";
@@ -8,6 +7,7 @@ import { failpoint } from "../telemetry/failpoints.ts";
 import { inSpan } from "../telemetry/tracing.ts";
 import { askProbe } from "./ask-probe.ts";
 import { type EffectContext, type EffectRun, emit, frameOf, reservedEffect } from "./effect-run.ts";
+import { GivenCall } from "./given-call.ts";
 import { runAs } from "./inside.ts";
 import type { Reservation } from "./ledger-steps.ts";
 import { notReserved } from "./not-reserved.ts";
@@ -121,30 +121,10 @@ function callEffect<T>(
   abort: Abort,
 ): Promise<T> {
   const { id, name, run } = effect;
-  const call = new GivenCall(effectKeyOf(context.ledger.dedupKey, id), fence, abort);
+  const call = new GivenCall(effectKeyOf(context.ledger.dedupKey, id), abort, fence);
   const attributes = { "holdfast.job.id": context.job.id, "holdfast.effect": id };
   const runOnce = () => runAs(frameOf(id), () => run(call));
   return inSpan(`effect ${name}`, attributes, runOnce, context.scrub);
-}
-
-/**
- * What an effect's function gets. A class: V8 makes a hidden class of its own for each object with a getter in it, which keeps the
- * whole attempt alive until the next major collection (row `work-effect`).
- */
-class GivenCall implements EffectCall {
-  readonly key: string;
-  readonly fence: number;
-  readonly #abort: Abort;
-
-  constructor(key: string, fence: number, abort: Abort) {
-    this.key = key;
-    this.fence = fence;
-    this.#abort = abort;
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
 }
 
 function storedResult<T>(

@@ -5,6 +5,7 @@ import type { Resolution } from "../job/resolution.ts";
 import { foreign, messageOf } from "../lib/thrown.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
 import { type EffectContext, type EffectRun, emit, inDoubt, resultJson } from "./effect-run.ts";
+import { GivenProbeCall } from "./given-call.ts";
 import { report } from "./report-effect.ts";
 
 type Probe<T> = NonNullable<EffectOptions<T>["probe"]>;
@@ -42,12 +43,7 @@ async function callProbe<T>(
   const key = effectKeyOf(ledger.dedupKey, id);
   try {
     return await underDeadline(outer, declaration.timeoutMs, late, async (abort) => {
-      const call = {
-        key,
-        get signal() {
-          return abort.signal;
-        },
-      };
+      const call = new GivenProbeCall(key, abort);
       return declaredAnswer(await foreign(() => probe(call)));
     });
   } catch (error) {

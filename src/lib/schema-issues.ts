@@ -14,12 +14,18 @@ export function schemaIssues(
   // A hostile body can have as many issues as bytes, so cut before mapping.
   return (issues?.slice(0, ISSUES_MAX) ?? []).flatMap((issue) => {
     const path = [...base, ...pathOf(issue)];
-    if (issue.code !== "unrecognized_keys") return [{ pointer: jsonPointer(path), message: issue.message }];
+    if (issue.code !== "unrecognized_keys")
+      return [{ pointer: jsonPointer(path), message: messageOf(issue) }];
     return (issue.keys ?? []).slice(0, ISSUES_MAX).map((key) => ({
       pointer: jsonPointer([...path, key]),
       message: "expected no such member",
     }));
   });
+}
+
+/** Zod names its own schema where a member of any kind is missing. */
+function messageOf({ expected, message }: SchemaIssue): string {
+  return expected === "nonoptional" ? "expected a value, got none" : message;
 }
 
 /** Some libraries wrap each step in an object. */

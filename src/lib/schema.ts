@@ -8,6 +8,7 @@ export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Ou
 /** One thing that a schema found wrong. Zod's says more than the standard asks for. */
 export interface SchemaIssue extends StandardSchemaV1.Issue {
   readonly code?: string | undefined;
+  readonly expected?: unknown;
   readonly keys?: readonly string[];
 }
 
