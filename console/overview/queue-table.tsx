@@ -83,7 +83,7 @@ function QueueRow({ queue: read, at }: { readonly queue: QueueOverview; readonly
           {cell(queue)}
         </td>
       ))}
-      <td data-title="Pause, limit">
+      <td className="hand">
         <QueueHand queue={queue} onPauseChange={(paused) => setChange({ at: serviceNow(), paused })} />
       </td>
     </tr>
