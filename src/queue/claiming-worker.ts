@@ -118,12 +118,7 @@ export class ClaimingWorker extends RedisClockWorker {
       : this.#processAfter(older, job, token, fetchNext);
   }
 
-  async #processAfter(
-    older: Lease,
-    job: AnyJob,
-    token: string,
-    fetchNext?: () => boolean,
-  ): Promise<NextJob> {
+  async #processAfter(older: Lease, job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
     // The job was claimed again, so the older attempt has lost its lock.
     older.lost();
     await withDeadline(older.ended(), ENDS_WITHIN_MS, () => new Error("still ending")).catch(() => {});
