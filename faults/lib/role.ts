@@ -100,12 +100,15 @@ export function startRole(options: RoleOptions): Role {
     async ready() {
       const giveUpAt = performance.now() + READY_WITHIN_MS;
       for (;;) {
+        const { child, ready } = current;
         try {
-          return await current.ready;
+          const answer = await ready;
+          // One that was just killed was ready, too, and its successor has not begun.
+          if (isEnding || isAlive(child)) return answer;
         } catch (error) {
           if (isEnding || performance.now() > giveUpAt) throw error;
-          await sleep(RESTART_MS);
         }
+        await sleep(RESTART_MS);
       }
     },
     signal: (signal) => void current.child.kill(signal),
@@ -122,4 +125,8 @@ export function startRole(options: RoleOptions): Role {
       await endChild(current.child, "SIGKILL");
     },
   };
+}
+
+function isAlive({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
 }

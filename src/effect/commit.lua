@@ -32,12 +32,18 @@ local function doneEntry(reservationId)
 end
 
 -- The answer where this attempt no longer has the effect reserved.
-local function answerLate(ledger, field, entry, reservationId, result)
+local function answerLate(ledger, effect, entry, reservationId, result)
   if entry.reservationId ~= reservationId then return "refused" end
-  if entry.state == "done" then return "done" end
+  if entry.state == "done" then
+    -- The sweep records that an effect is done, and does not know its result.
+    if result ~= "" and redis.call("HEXISTS", ledger, "r:" .. effect) == 0 then
+      redis.call("HSET", ledger, "r:" .. effect, result)
+    end
+    return "done"
+  end
   entry.report = "done"
   entry.lateResult = result ~= "" and result or nil
-  redis.call("HSET", ledger, field, cjson.encode(entry))
+  redis.call("HSET", ledger, "e:" .. effect, cjson.encode(entry))
   return "in-doubt"
 end
 
@@ -46,7 +52,7 @@ local function commit(dedupKey, effect, reservationId, result)
   local known, open, jobs = unpack(redis.call("HMGET", ledger, field, "open", "jobs"))
   if not known then return "refused" end
   if not isReservedBy(known, reservationId) then
-    return answerLate(ledger, field, cjson.decode(known), reservationId, result)
+    return answerLate(ledger, effect, cjson.decode(known), reservationId, result)
   end
 
   local written = { field, doneEntry(reservationId), "open", open - 1 }

@@ -57,6 +57,8 @@ export interface Operator extends JobOperator, DoubtOperator {
    * @returns the queues that had lost data
    */
   acceptLoss(acceptance: Acceptance): Promise<string[]>;
+  /** Redis's time, in milliseconds since 1970. Ages count from it: the caller's clock may be wrong. */
+  now(): Promise<number>;
   /** The job types and queues that the application declares, or that Redis remembers. */
   knownNames(): Promise<KnownNames>;
   /**
@@ -142,6 +144,7 @@ export function openOperator(
       const all = [...partitions(), stores.of(INTERNAL_QUEUE)];
       return (await inTime(Promise.all(all.map((store) => accept(store, acceptance))))).flat();
     },
+    now: async () => Math.floor(await inTime(redisNow(stores.client))),
     async knownNames() {
       const memory = await inTime(readQueueMemory(stores.client, settings.HOLDFAST_PREFIX));
       return {

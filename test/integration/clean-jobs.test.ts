@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig, defineJob, type Operator, type Producer } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -9,6 +10,8 @@ import { launch, run, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
 import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
+
+const JUMPING_CLOCK = fileURLToPath(new URL("../support/fixtures/jumping-clock.mjs", import.meta.url));
 
 let effectRuns = 0;
 
@@ -174,7 +177,7 @@ describe("holdfast jobs clean", withProcesses, () => {
     ).toMatch(/^0 of the jobs/);
   });
 
-  it("is made again after it was killed, and neither then nor before touches what is in doubt or not as old", async () => {
+  it("is made again after it was killed, and touches nothing in doubt or less old by Redis's clock", async () => {
     const start = await failedCopies(2_000);
     const doubted = await ended("clean-doubt", "doubt");
     const total = await redis.zcard(`${start}failed`);
@@ -189,6 +192,13 @@ describe("holdfast jobs clean", withProcesses, () => {
       service.env,
     );
     expect(young.stdout).toMatch(/^0 of the failed jobs/);
+    const ahead = {
+      ...service.env,
+      NODE_OPTIONS: `--import=${JUMPING_CLOCK}`,
+      TEST_CLOCK_SHIFT_MS: "691200000",
+    };
+    const aged = await run(["jobs", "clean", "--state", "failed", "--older-than", "1h", ...WHY], ahead);
+    expect(aged.stdout).toMatch(/^0 of the failed jobs/);
     await run(["jobs", "clean", "--state", "failed", ...WHY], service.env);
     expect(await redis.zrange(`${start}failed`, "0", "-1")).toEqual([doubted]);
     expect(await operator.doubts(0, 10)).toMatchObject([{ jobId: doubted }]);

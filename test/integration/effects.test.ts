@@ -540,6 +540,22 @@ describe("a worker that reports too late", () => {
     );
   });
 
+  it("stores its result where others have found out without it that the effect is done", async () => {
+    const id = await submit("late-result", async (effect) => {
+      const run = async () => {
+        const { reservationId, at } = JSON.parse(
+          (await redis.hget(ledgerOf("late-result"), "e:act")) ?? "{}",
+        );
+        const entry = JSON.stringify({ state: "done", reservationId, at });
+        await redis.hset(ledgerOf("late-result"), "e:act", entry, "open", 0);
+        return 12;
+      };
+      return (await effect("act", run)) ?? 0;
+    });
+    expect(await ended(id)).toMatchObject({ state: "completed", result: { value: 12 } });
+    expect(await redis.hget(ledgerOf("late-result"), "r:act")).toBe("12");
+  });
+
   it("does not resolve the doubt with its release, either", async () => {
     const id = await submit("late-release", async (effect) => {
       const run = async () => {

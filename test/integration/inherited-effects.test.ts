@@ -1,28 +1,48 @@
 import { randomBytes } from "node:crypto";
-import { createOperator, defineJob, type EffectCall, InDoubtError, type Producer } from "holdfast";
+import {
+  createOperator,
+  defineJob,
+  type EffectCall,
+  InDoubtError,
+  type Producer,
+  RetryAfterError,
+  type RunEffect,
+} from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { dedupKeyOf } from "../../src/job/dedup-key.ts";
 import { queueKeys } from "../../src/queue/queue-keys.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 type Act = (call: EffectCall) => Promise<string>;
 
 /** One version of a job with an effect; only the queue differs. */
-function versionOf(queue: string, formerQueues: readonly string[], act: Act, variables: Variables) {
+function versionOf(
+  queue: string,
+  formerQueues: readonly string[],
+  act: Act,
+  variables: Variables,
+  after: (effect: RunEffect<"charge" | "ship">) => Promise<unknown> = async () => {},
+) {
   const order = defineJob({
     type: "order",
     payload: z.strictObject({ to: z.string() }),
     result: z.unknown(),
     retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 20 } },
     timeoutMs: 10_000,
-    effects: { charge: { timeoutMs: 5_000, inDoubt: "hold" } },
+    effects: {
+      charge: { timeoutMs: 5_000, inDoubt: "hold" },
+      ship: { timeoutMs: 5_000, inDoubt: "hold" },
+    },
     queue,
     formerQueues,
   });
-  const handler = order.handler(
-    async ({ payload, effect }) => (await effect("charge", act, { index: payload.to })) ?? "unknown",
-  );
+  const handler = order.handler(async ({ payload, effect }) => {
+    const charged = (await effect("charge", act, { index: payload.to })) ?? "unknown";
+    await after(effect);
+    return charged;
+  });
   const application = applicationOf(handler);
   const service = createService(application, variables);
   const submit = (producer: Producer) =>
@@ -64,6 +84,23 @@ describe("an effect that a job with the same key has begun in a former queue", (
       result: "charged",
       effects: [{ name: "charge/maria", state: "done" }],
     });
+  });
+
+  it("leaves the job joined to its ledger, which does not expire while the job lives", async () => {
+    const { env } = await runBefore(async () => "charged", {}, "completed");
+    const { service, submit } = versionOf("orders-2", ["orders"], never, env, async (effect) => {
+      await effect("ship", async () => "shipped");
+      throw new RetryAfterError(60_000);
+    });
+    const producer = await service.createProducer();
+    await service.startWorker();
+
+    await untilState(producer, await submit(producer), "delayed");
+
+    const redis = service.connect();
+    const { ledger, newLedgers } = queueKeys(env.HOLDFAST_PREFIX, "orders-2");
+    await until("the sweep has looked", async () => (await redis.exists(newLedgers)) === 0);
+    expect(await redis.hmget(ledger(dedupKeyOf("order", "k")), "open", "jobs")).toEqual(["0", "1"]);
   });
 
   it("is found under another encryption key than the current one, too", async () => {

@@ -51,7 +51,7 @@ async function clean({ olderThan, all, dryRun, yes, reason, ...options }: CleanO
   const { describeFilter } = await import("../../operate/job-filter.ts");
   await withOperator(async (operator) => {
     await requireKnown(operator, filter);
-    const wanted = { ...filter, endedTo: endOf(filter, olderThan) };
+    const wanted = { ...filter, endedTo: endOf(filter, olderThan, await operator.now()) };
     const { count, isExact } = await operator.countEnded(wanted);
     const amount = `${isExact ? "" : "at least "}${count} of the ${describeFilter(wanted)}`;
     print(`${amount} ${dryRun ? "would be deleted" : "will be deleted"}; jobs in doubt stay`);
@@ -66,8 +66,12 @@ async function clean({ olderThan, all, dryRun, yes, reason, ...options }: CleanO
 }
 
 /** What ends from now on is not meant. */
-function endOf({ endedTo = Number.POSITIVE_INFINITY }: JobFilter, olderThan: string | undefined): number {
-  return Math.min(endedTo, Date.now() - (olderThan === undefined ? 0 : durationMs(olderThan)));
+function endOf(
+  { endedTo = Number.POSITIVE_INFINITY }: JobFilter,
+  olderThan: string | undefined,
+  now: number,
+): number {
+  return Math.min(endedTo, now - (olderThan === undefined ? 0 : durationMs(olderThan)));
 }
 
 async function deleteAll(
