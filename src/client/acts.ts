@@ -69,6 +69,7 @@ export function actCalls(api: Api): ActCalls {
         ...start,
         body: JSON.stringify(actBody(act)),
         headers,
+        isKeyed: true,
       });
       return id;
     },

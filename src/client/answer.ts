@@ -39,8 +39,14 @@ export function unreachable(
   why: string,
   more: { cause?: unknown; retryAfterMs?: number } = {},
 ): HoldfastError {
-  const message = `The API cannot be reached: ${why}. Sending the same request with the same key again is safe`;
-  return new HoldfastError("API_UNREACHABLE", message, more);
+  return new HoldfastError("API_UNREACHABLE", `The API cannot be reached: ${why}`, more);
+}
+
+/** The same error for a request with an idempotency key. */
+export function safeToRepeat(thrown: unknown): unknown {
+  if (!(thrown instanceof HoldfastError) || thrown.code !== "API_UNREACHABLE") return thrown;
+  const message = `${thrown.message}. Sending the same request with the same key again is safe`;
+  return new HoldfastError("API_UNREACHABLE", message, thrown);
 }
 
 export function notHoldfast(what: string): HoldfastError {

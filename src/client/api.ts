@@ -1,5 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { readAnswer, unreachable } from "./answer.ts";
+import { readAnswer, safeToRepeat, unreachable } from "./answer.ts";
 import { resend } from "./resend.ts";
 import { openTimer } from "./timer.ts";
 
@@ -32,6 +32,8 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
   /** How long the API is asked to wait before it answers, in milliseconds. @default 0 */
   readonly waitMs?: number;
+  /** Whether it has an idempotency key, so that it may be sent again. @default false */
+  readonly isKeyed?: boolean;
 }
 
 /** @throws HoldfastError unless the answer is a success */
@@ -81,7 +83,8 @@ export function openApi({ url, key, timeoutMs = TIMEOUT_MS, fetch }: ClientOptio
       return (await read(await send({ ...call, signal: timer.signal }))) as Answer;
     } catch (thrown) {
       // Whatever failed then, failed because of that.
-      throw timer.signal.aborted ? timer.signal.reason : thrown;
+      const reason: unknown = timer.signal.aborted ? timer.signal.reason : thrown;
+      throw call.isKeyed === true ? safeToRepeat(reason) : reason;
     } finally {
       timer.end();
     }

@@ -247,7 +247,8 @@ function scheduleCalls(api: Api): Pick<OperatorCalls, ScheduleCalls> {
       await api.once({ path: `${schedulePath(schedule)}/resume`, method: "POST" }),
     async runSchedule(schedule, { idempotencyKey }) {
       const headers = { "idempotency-key": headerText(idempotencyKey) };
-      return await api.again({ path: `${schedulePath(schedule)}/run`, method: "POST", headers });
+      const path = `${schedulePath(schedule)}/run`;
+      return await api.again({ path, method: "POST", headers, isKeyed: true });
     },
   };
 }

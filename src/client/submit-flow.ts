@@ -12,7 +12,8 @@ type AnyFlow = Omit<Flow, "parent" | "children"> & {
 type Named<Job> = Omit<Job, "job"> & { readonly job: JobName };
 
 export async function submitFlow(api: Api, flow: AnyFlow, signal?: AbortSignal): Promise<FlowReceipt> {
-  const answer = await api.again({ path: "/flows", method: "POST", body: jsonOf(flow), signal });
+  const body = jsonOf(flow);
+  const answer = await api.again({ path: "/flows", method: "POST", body, signal, isKeyed: true });
   const { id, type, idempotencyKey, duplicate, children } = answer as FlowReceipt;
   if (typeof id === "string" && typeof children === "number")
     return { id, type, idempotencyKey, duplicate, children };

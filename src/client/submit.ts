@@ -23,7 +23,7 @@ export async function submitOne(
   signal?: AbortSignal,
 ): Promise<Receipt> {
   const body = jsonOf(job, submission);
-  return receiptOf(await api.again({ path: "/jobs", method: "POST", body, signal }));
+  return receiptOf(await api.again({ path: "/jobs", method: "POST", body, signal, isKeyed: true }));
 }
 
 /** @returns a result for each, in order */
@@ -69,7 +69,7 @@ async function postBatch(
       isProblem(result) ? errorOf(result, retryAfterMs(response.headers)) : receiptOf(result),
     );
   };
-  return await api.once({ path: "/jobs/batch", method: "POST", body, signal }, limitMs, read);
+  return await api.once({ path: "/jobs/batch", method: "POST", body, signal, isKeyed: true }, limitMs, read);
 }
 
 function* batchesOf(items: readonly Item[]): Generator<Item[]> {

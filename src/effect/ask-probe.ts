@@ -52,9 +52,9 @@ async function callProbe<T>(
   }
 }
 
-/** Untyped probes return anything. An answer that is none of the three declared ones proves nothing. */
+/** Untyped probes return anything. An answer that is none of the three declared ones, or cannot be read, proves nothing. */
 function declaredAnswer<T>(answer: ProbeAnswer<T>): ProbeAnswer<T> {
   if (answer === "not-done") return answer;
   const isDone = typeof answer === "object" && answer !== null && Object.hasOwn(answer, "done");
-  return isDone ? answer : "unknown";
+  return isDone ? { done: answer.done } : "unknown";
 }

@@ -3,6 +3,7 @@ import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { EffectCall, EffectDeclaration, EffectDeclarations, RunEffect } from "../job/effect.ts";
 import { keyFault } from "../job/idempotency-key.ts";
+import { textOf } from "../lib/thrown.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { untilAnswered } from "../redis/until-answered.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
@@ -65,7 +66,7 @@ class AttemptEffects implements Effects, AttemptEnd {
     options: EffectOptionsInUse<T> = {},
   ): Promise<T | undefined> => {
     const declaration = this.#declared(name);
-    const id = effectId(name, options.index);
+    const id = effectId(name, options);
     const first = this.#underWay.get(id);
     if (first !== undefined) {
       if (isInside(frameOf(id)))
@@ -162,9 +163,22 @@ function isBlocking(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && blocking.has(error.code);
 }
 
-function effectId(name: string, index: string | undefined): string {
+/** @param options of untyped code, too */
+function effectId(name: string, options: unknown): string {
+  if (typeof options !== "object" || options === null)
+    throw optionsInvalid(name, `options: expected an object, got ${textOf(options)}`);
+  const { index }: { readonly index?: unknown } = options;
   if (index === undefined) return name;
-  const fault = index.length > INDEX_MAX ? `expected at most ${INDEX_MAX} characters` : keyFault(index);
-  if (fault !== undefined) throw new HoldfastError("PERMANENT_FAILURE", `effect "${name}": index: ${fault}`);
+  const fault = indexFault(index);
+  if (fault !== undefined) throw optionsInvalid(name, `index: ${fault}`);
   return `${name}/${index}`;
+}
+
+function indexFault(index: unknown): string | undefined {
+  if (typeof index !== "string") return `expected a string, got ${textOf(index)}`;
+  return index.length > INDEX_MAX ? `expected at most ${INDEX_MAX} characters` : keyFault(index);
+}
+
+function optionsInvalid(name: string, fault: string): HoldfastError {
+  return new HoldfastError("PERMANENT_FAILURE", `effect "${name}": ${fault}`);
 }

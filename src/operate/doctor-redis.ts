@@ -1,6 +1,6 @@
 import type { Durability } from "../config/variables.ts";
 import { durationText } from "../lib/duration-text.ts";
-import { CLOCK_TOLERANCE_MS, type ClockReading, clockWrong, sampleClock } from "../redis/clock.ts";
+import { CLOCK_TOLERANCE_MS, type ClockReading, offsetText, sampleClock } from "../redis/clock.ts";
 import { addressOf, type RedisConnection, serversOf } from "../redis/connection.ts";
 import { type Info, onlineReplicas, readInfo, versionOf } from "../redis/info.ts";
 import { fullest, type RedisMemory, readMemory } from "../redis/memory.ts";
@@ -142,9 +142,7 @@ function clock([best]: readonly ClockReading[]): Finding {
   const found = `${durationText(offMs)} ${offsetMs < 0 ? "behind" : "ahead of"} Redis's clock`;
   return finding("clock", verdict, found, {
     reason:
-      verdict === "bad"
-        ? `CLOCK_WRONG: ${clockWrong(offsetMs).message}`
-        : "beyond 2 s, processes here do no work",
+      verdict === "bad" ? `CLOCK_WRONG: ${offsetText(offsetMs)}` : "beyond 2 s, processes here do no work",
     remedy: "synchronise the clocks (NTP)",
   });
 }

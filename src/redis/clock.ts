@@ -148,10 +148,16 @@ export async function redisNow(client: RedisConnection): Promise<number> {
 
 /** @param offsetMs by which this process's clock is ahead of Redis's */
 export function clockWrong(offsetMs: number): HoldfastError {
+  const message = `${offsetText(offsetMs)}. Remedy: synchronise the clocks of both machines (NTP).`;
+  return new HoldfastError("CLOCK_WRONG", message, { retryAfterMs: RETRY_AFTER_MS });
+}
+
+/** How far the clocks are apart, as a sentence without its full stop. @param offsetMs as for `clockWrong` */
+export function offsetText(offsetMs: number): string {
   const here = Date.now();
-  const message =
+  return (
     `This process's clock says ${isoTime(here)}, Redis's ${isoTime(here - offsetMs)}: ` +
     `${Math.abs(offsetMs / 1_000).toFixed(1)} s ${offsetMs < 0 ? "behind" : "ahead"}, ` +
-    `more than the ${CLOCK_TOLERANCE_MS / 1_000} s allowed. Remedy: synchronise the clocks of both machines (NTP).`;
-  return new HoldfastError("CLOCK_WRONG", message, { retryAfterMs: RETRY_AFTER_MS });
+    `more than the ${CLOCK_TOLERANCE_MS / 1_000} s allowed`
+  );
 }

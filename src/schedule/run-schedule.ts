@@ -72,7 +72,7 @@ async function submitAll(
   return [];
 }
 
-type TickTools = Omit<SchedulerTools, "missedTicks" | "stopping">;
+export type TickTools = Omit<SchedulerTools, "missedTicks" | "stopping">;
 
 /** @returns false to try again */
 export async function submitTick(schedule: Schedule, at: number, tools: TickTools): Promise<boolean> {
@@ -161,7 +161,7 @@ async function submitRunning(
 }
 
 /** Lets the queued tick go on once the former one's job has ended. @returns whether to look again soon */
-async function goOn(schedule: Schedule, tools: TickTools): Promise<boolean> {
+export async function goOn(schedule: Schedule, tools: TickTools): Promise<boolean> {
   try {
     const state = await tools.overlaps.advance(schedule);
     return !(await submitRunning(schedule, state, tools)) || state.queued !== undefined;

@@ -59,7 +59,8 @@ export class RecordedEffects implements Effects {
     run: (call: EffectCall) => Promise<T>,
     options: EffectOptions<T> = {},
   ): Promise<T | undefined> => {
-    const { index } = options;
+    // Untyped handlers pass anything; what runs the effect refuses it.
+    const index = (options as EffectOptions<T> | null)?.index;
     const id = index === undefined ? name : `${name}/${index}`;
     const known = this.#recordings.get(id);
     const record = { id, name, index, key: effectKeyOf(this.#ledger.dedupKey, id), ran: known?.ran ?? false };

@@ -1,4 +1,4 @@
-import { defineJob, InDoubtError, PermanentError, RetryAfterError } from "holdfast";
+import { defineJob, InDoubtError, PermanentError, RetryAfterError, SnoozeError } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { runHandler } from "./run-handler.ts";
@@ -137,6 +137,42 @@ describe("runHandler", () => {
     expect(await runHandler(handler, payload)).toMatchObject({ error: { code } });
   });
 
+  it.each([
+    ["no options", null, 'effect "charge": options: expected an object, got null'],
+    ["options that are a text", "ann", 'effect "charge": options: expected an object, got ann'],
+    ["a number as index", { index: 5 }, 'effect "charge": index: expected a string, got 5'],
+    ["null as index", { index: null }, 'effect "charge": index: expected a string, got null'],
+  ])("fails an untyped handler for good that gives an effect %s", async (_, options, message) => {
+    const handler = charge.handler(async ({ effect }) => {
+      await effect("charge", async () => 1, options as object);
+      return { chargeId: "none" };
+    });
+    expect(await runHandler(handler, { cents: 1 })).toMatchObject({
+      state: "failed",
+      error: { code: "PERMANENT_FAILURE", message },
+      effects: [{ state: "not-done", ran: false }],
+    });
+  });
+
+  it("takes a probe's answer that cannot be read as unknown", async () => {
+    const answer = {
+      get done(): string {
+        throw new Error("unreadable");
+      },
+    };
+    const handler = charge.handler(async ({ effect }) => {
+      const chargeId = await effect("notify", async () => "sent again", { probe: async () => answer });
+      return { chargeId: chargeId ?? "none" };
+    });
+    expect(await runHandler(handler, { cents: 1 }, { effects: { notify: { inDoubt: true } } })).toMatchObject(
+      {
+        error: { code: "EFFECT_IN_DOUBT" },
+        effects: [{ state: "in-doubt", ran: false }],
+        logs: [{ level: "warn", message: "probe failed" }],
+      },
+    );
+  });
+
   it("says whether there would be another attempt, and when", async () => {
     const later = charge.handler(async () => Promise.reject(new RetryAfterError(30_000)));
     expect(await runHandler(later, { cents: 1 })).toMatchObject({
@@ -146,6 +182,58 @@ describe("runHandler", () => {
     expect(await runHandler(later, { cents: 1 }, { attempt: 3 })).toMatchObject({ state: "failed" });
     const never = charge.handler(async () => Promise.reject(new PermanentError("no")));
     expect(await runHandler(never, { cents: 1 })).toMatchObject({ state: "failed" });
+  });
+
+  it.each([
+    [
+      "at once",
+      charge.handler(() => {
+        throw new SnoozeError(60_000);
+      }),
+    ],
+    ["later", charge.handler(async () => Promise.reject(new SnoozeError(60_000)))],
+    [
+      "in an effect",
+      charge.handler(async ({ effect }) => {
+        await effect("charge", async () => Promise.reject(new SnoozeError(60_000)));
+        return { chargeId: "none" };
+      }),
+    ],
+  ])(
+    "says until when a handler that snoozes %s is deferred, also in its last attempt",
+    async (_, handler) => {
+      const run = await runHandler(handler, { cents: 1 }, { attempt: 3 });
+
+      expect(run).toMatchObject({ state: "deferred", delayMs: 60_000, code: "SNOOZED" });
+      expect([run.result, run.error]).toEqual([undefined, undefined]);
+      expect(run.effects.map(({ state }) => state).filter((state) => state !== "not-done")).toEqual([]);
+    },
+  );
+
+  it("fails a handler that snoozes for too long, as a worker does", async () => {
+    const handler = charge.handler(async () => Promise.reject(new SnoozeError(31 * 24 * 60 * 60_000)));
+    expect(await runHandler(handler, { cents: 1 })).toMatchObject({
+      state: "failed",
+      error: { code: "SNOOZES_EXHAUSTED" },
+    });
+  });
+
+  it.each([
+    [
+      "attempt 0",
+      { attempt: 0 },
+      'attempt: expected a whole number from 1 to 3, the attempts of "charge", got 0',
+    ],
+    ["half an attempt", { attempt: 1.5 }, /got 1.5$/],
+    ["an attempt beyond the last", { attempt: 4 }, /got 4$/],
+    ["an attempt that is no number", { attempt: Number.NaN }, /got NaN$/],
+    ["an empty key", { idempotencyKey: "" }, "idempotencyKey: expected at least one character"],
+  ])("refuses %s", async (_, options, message) => {
+    const refused = runHandler(chargeHandler, { cents: 1 }, options);
+    await expect(refused).rejects.toMatchObject({
+      code: "APPLICATION_INVALID",
+      message: typeof message === "string" ? message : expect.stringMatching(message),
+    });
   });
 
   it("records the jobs that the handler submits, each once", async () => {

@@ -1,9 +1,11 @@
 import { openEffects } from "../effect/effects.ts";
+import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { JobHandler } from "../job/define-job.ts";
 import { type Failure, failureOf } from "../job/failure.ts";
 import type { Child } from "../job/flow.ts";
+import { keyFault } from "../job/idempotency-key.ts";
 import { newJobId } from "../job/job-id.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { AttemptOutcome, ClaimedJob } from "../queue/claimed-job.ts";
@@ -16,7 +18,7 @@ import { type RecordedSubmission, recordSubmissions } from "./recorded-submissio
 import { type LoggedLine, recordingLog } from "./recording-log.ts";
 
 export interface RunHandlerOptions<EffectName extends string = string> {
-  /** The number of the attempt, from 1. @default 1 */
+  /** The number of the attempt, from 1 to as many as the job may have. @default 1 */
   readonly attempt?: number;
   /** @default "test" */
   readonly idempotencyKey?: string;
@@ -66,6 +68,16 @@ export type HandlerRun<Result = unknown> = Readonly<{
         readonly error: HandlerError;
         readonly result?: undefined;
       }
+    | {
+        /** It would be called again later, with no attempt used up: the handler threw a `SnoozeError`. */
+        readonly state: "deferred";
+        /** Milliseconds until then. */
+        readonly delayMs: number;
+        /** Why; `SNOOZED` for a `SnoozeError`. */
+        readonly code: ErrorCode | undefined;
+        readonly result?: undefined;
+        readonly error?: undefined;
+      }
   );
 
 export interface HandlerError extends Failure {
@@ -79,6 +91,7 @@ export interface HandlerError extends Failure {
  * effects is in memory. A bad payload or result is therefore an `error` with the code that the job would fail with.
  *
  * @param payload as a client would send it
+ * @throws HoldfastError `APPLICATION_INVALID` for options that no worker could meet
  * @example
  * const { result, effects } = await runHandler(welcomeEmailHandler, payload, { effects: { send: { done: { messageId } } } });
  */
@@ -89,6 +102,7 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
 ): Promise<HandlerRun<Result>> {
   const { attempt = 1, idempotencyKey = "test", effects: scripts = {}, children = [] } = options;
   requireDeclared(handler.job.effects, scripts);
+  requirePossible(handler, attempt, idempotencyKey);
   const progress: unknown[] = [];
   const logs: LoggedLine[] = [];
   const known = knownEffects(scripts);
@@ -134,6 +148,16 @@ function requireDeclared(declared: object, scripts: object): void {
     "APPLICATION_INVALID",
     `effects: expected effects of the job (${names}), got "${unknown}"`,
   );
+}
+
+/** @throws HoldfastError `APPLICATION_INVALID` for an attempt or a key that no job can have */
+function requirePossible({ job: { type, retry } }: JobHandler, attempt: number, key: string): void {
+  const isPossible = Number.isInteger(attempt) && attempt >= 1 && attempt <= retry.attempts;
+  const fault = isPossible
+    ? keyFault(key)
+    : `expected a whole number from 1 to ${retry.attempts}, the attempts of "${type}", got ${attempt}`;
+  if (fault === undefined) return;
+  throw new HoldfastError("APPLICATION_INVALID", `${isPossible ? "idempotencyKey" : "attempt"}: ${fault}`);
 }
 
 interface JobParts {
@@ -204,8 +228,10 @@ function endOf<Result>({ job: { retry } }: JobHandler, attempt: number, outcome:
       const state = failure.retryable && attempt < retry.attempts ? "delayed" : "failed";
       return { state, error: { ...failure, stack, retryAfterMs } } as const;
     }
-    default:
-      // Only other attempts, or a worker that stops, could cause that.
-      throw new HoldfastError("INTERNAL", `The attempt was ${outcome.kind}`);
+    case "deferred":
+      return { state: "deferred", delayMs: outcome.delayMs, code: outcome.code } as const;
+    case "released":
+      // Only a worker that stops could cause that.
+      throw new HoldfastError("INTERNAL", "The attempt was released");
   }
 }

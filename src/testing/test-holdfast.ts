@@ -47,7 +47,8 @@ export interface TestHoldfast extends Running, AsyncDisposable {
     options?: Partial<SubmitOptions>,
   ): Promise<Receipt>;
   /**
-   * Waits until no job waits, runs or is due. Jobs that are delayed until later stay: move the clock.
+   * Waits until no job waits, runs or is due, nor that of a tick which waits for an earlier one to end (`queue-one`). Jobs that are
+   * delayed until later stay: move the clock.
    *
    * @throws Error that lists the jobs which did not end in time
    */
@@ -121,20 +122,26 @@ function testHoldfast(
   const stores = path.stores.partitionsOf(queues);
   const { submitter } = path;
   const clock = createTestClock({ stores, schedules, submitter, pauses, overlaps });
-  const jobs = openTestJobs(stores, openStatusReader(path.stores), timeoutMs);
+  const readStatus = openStatusReader(path.stores);
+  const jobs = openTestJobs({ stores, readStatus, timeoutMs, submitQueued: clock.submitQueued });
   const stop = stopOnce(() => stopAll(parts));
   return {
     clock,
     env,
     drain: jobs.drain,
     job: jobs.of,
-    async submit({ type }, payload, { idempotencyKey = randomUUID(), runAt, ...options } = {}) {
-      const at = runAt && clock.machineTime(runAt).toISOString();
+    async submit({ type }, payload, { idempotencyKey = randomUUID(), runAt, startBy, ...options } = {}) {
+      const instant = (date: Date | undefined) => date && clock.machineTime(date).toISOString();
+      const [at, by] = [instant(runAt), instant(startBy)];
       return await path.submitter.submit({
         type,
         payload,
         idempotencyKey,
-        options: { ...options, ...(at !== undefined && { runAt: at }) },
+        options: {
+          ...options,
+          ...(at !== undefined && { runAt: at }),
+          ...(by !== undefined && { startBy: by }),
+        },
       });
     },
     async submitted<PayloadIn>({ type }: ProducibleJob<PayloadIn>, match: unknown = {}) {

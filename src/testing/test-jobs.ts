@@ -32,12 +32,16 @@ export interface TestJobs {
 
 const LISTED_MAX = 20;
 
-/** @param timeoutMs how long waiting may take */
-export function openTestJobs(
-  stores: readonly QueueStore[],
-  readStatus: ReadStatus,
-  timeoutMs: number,
-): TestJobs {
+interface TestJobsParts {
+  readonly stores: readonly QueueStore[];
+  readonly readStatus: ReadStatus;
+  /** How long waiting may take. */
+  readonly timeoutMs: number;
+  /** Submits what waited for a job that has ended by now. */
+  submitQueued(): Promise<void>;
+}
+
+export function openTestJobs({ stores, readStatus, timeoutMs, submitQueued }: TestJobsParts): TestJobs {
   async function status(id: string): Promise<JobStatus> {
     const found = await readStatus(id);
     if (found === undefined) throw new Error(`There is no job ${id}`);
@@ -76,12 +80,15 @@ export function openTestJobs(
         throw new Error(`The job completed:\n${line(job)}\nresult: ${JSON.stringify(job.result)}`);
       },
     }),
-    drain: () => until(idleTwice(stores), timeoutMs, listUnfinished).then(() => {}),
+    drain: () => until(idleTwice(stores, submitQueued), timeoutMs, listUnfinished).then(() => {}),
   };
 }
 
-/** A job may submit another one to a queue that was looked at before: only a second look shows that nothing has changed. */
-function idleTwice(stores: readonly QueueStore[]): () => Promise<boolean> {
+/**
+ * A job may submit another one to a queue that was looked at before, or let a tick go on: only a second look shows that nothing has
+ * changed.
+ */
+function idleTwice(stores: readonly QueueStore[], submitQueued: () => Promise<void>): () => Promise<boolean> {
   let before = "";
   return async () => {
     const found = await Promise.all(stores.map(readUnfinished));
@@ -89,6 +96,7 @@ function idleTwice(stores: readonly QueueStore[]): () => Promise<boolean> {
     const stamp = found.map(({ stamp }) => stamp).join();
     const isUnchanged = isIdle && stamp === before;
     before = isIdle ? stamp : "";
+    if (isIdle && !isUnchanged) await submitQueued();
     return isUnchanged;
   };
 }

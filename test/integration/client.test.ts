@@ -17,6 +17,7 @@ import { until } from "../support/until.ts";
 type Contracts = typeof echo | typeof failing | typeof greeting;
 
 const keyed = (idempotencyKey: string = randomUUID()) => ({ idempotencyKey });
+const SAFE_AGAIN = expect.stringMatching(/Sending the same request with the same key again is safe$/);
 
 /** A `fetch` that sends each request, and loses the first answers. */
 function losing(answers: number) {
@@ -168,12 +169,16 @@ describe("a client", () => {
 
     const failures = [client, silent, gateway].map((one) => failureOf(one.submit("echo", 1, keyed())));
 
-    for (const { code, retryable } of await Promise.all(failures))
-      expect([code, retryable]).toEqual(["API_UNREACHABLE", true]);
+    for (const failure of await Promise.all(failures))
+      expect(failure).toMatchObject({ code: "API_UNREACHABLE", retryable: true, message: SAFE_AGAIN });
     expect(await client.submitMany("echo", [{ payload: 1, ...keyed() }])).toMatchObject([
-      { code: "API_UNREACHABLE" },
+      { code: "API_UNREACHABLE", message: SAFE_AGAIN },
     ]);
-    expect((await failureOf(client.retry("default_1"))).code).toBe("API_UNREACHABLE");
+    const others = [client.status("default_1"), client.retry("default_1"), gateway.retry("default_1")];
+    for (const { code, message } of await Promise.all(others.map(failureOf))) {
+      expect(code).toBe("API_UNREACHABLE");
+      expect(message).not.toMatch(/key|again/);
+    }
   });
 
   it.each([

@@ -133,6 +133,7 @@ describe("an API whose clock goes wrong while it runs", () => {
     const health = await get(`${url}/health/ready`);
     expect(health.status).toBe(503);
     expect(String(health.body.reasons)).toMatch(/^clock: .*CLOCK_WRONG/);
+    expect(String(health.body.reasons).match(/Remedy|NTP/g)).toEqual(["Remedy", "NTP"]);
     const { store } = (await get(`${url}/overview`)).body as {
       store?: { guarantees: { holds: boolean; detail: string }[] };
     };

@@ -161,6 +161,60 @@ describe("a Holdfast for tests", () => {
     expect(await Promise.all(jobs.map(({ id }) => holdfast.job(id).completed()))).toEqual(names);
   });
 
+  it("submits a tick that waits for an earlier job when that ends, as a scheduler does", async () => {
+    const gate = latch();
+    const queueing = defineConfig({
+      jobs: [report],
+      handlers: async () => [report.handler(() => gate.opened)],
+      schedules: [
+        defineSchedule({
+          name: "one-by-one",
+          everyMs: HOUR_MS,
+          overlap: "queue-one",
+          job: report,
+          payload: ({ at }) => ({ at: at.toISOString() }),
+        }),
+      ],
+    });
+    const holdfast = await start({}, queueing);
+    const next = Math.ceil(holdfast.clock.now().getTime() / HOUR_MS) * HOUR_MS;
+    const hours = [next, next + HOUR_MS].map((at) => new Date(at).toISOString());
+    const submitted = async () => (await holdfast.submitted(report)).map(({ payload }) => payload.at);
+
+    await holdfast.clock.advanceTo(new Date(next + HOUR_MS + 1_000));
+    expect(await submitted()).toEqual(hours.slice(0, 1));
+    gate.open();
+    await holdfast.drain();
+    expect(await submitted()).toEqual(hours);
+
+    const [first] = await holdfast.submitted(report);
+    expect(await holdfast.job(first?.id ?? "").status()).toMatchObject({ state: "completed" });
+    // Nothing waits any more.
+    await holdfast.clock.advance(1_000);
+    await holdfast.drain();
+    expect(await submitted()).toEqual(hours);
+  });
+
+  it("understands startBy by its own clock, and expires no job by moving it", async () => {
+    const holdfast = await start();
+    await holdfast.clock.advance(10 * HOUR_MS);
+    const now = holdfast.clock.now().getTime();
+    const late = await holdfast.submit(order, ann, { startBy: new Date(now - HOUR_MS) });
+    const within = await holdfast.submit(order, ann, { delayMs: HOUR_MS, startWithinMs: 60_000 });
+
+    expect(await holdfast.job(late.id).failed()).toMatchObject({ code: "EXPIRED" });
+    await holdfast.clock.advance(3 * HOUR_MS);
+    await holdfast.job(within.id).completed();
+  });
+
+  it("refuses to move further than ten years, and goes on", async () => {
+    const holdfast = await start();
+    const { clock } = holdfast;
+    await expect(clock.advance(1e18)).rejects.toThrow("expected an instant within 10 years, got 1000000");
+    await expect(clock.advanceTo(new Date(8.64e15))).rejects.toThrow(RangeError);
+    expect(Math.abs(clock.now().getTime() - Date.now())).toBeLessThan(60_000);
+  });
+
   it("refuses to move back", async () => {
     const holdfast = await start();
     await expect(holdfast.clock.advance(-1_000)).rejects.toThrow("ms from now");

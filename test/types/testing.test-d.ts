@@ -20,7 +20,10 @@ export async function handlersAreTyped() {
   });
   const chargeId: string | undefined = run.result?.chargeId;
   if (run.state === "completed") run.result.chargeId.length;
+  else if (run.state === "deferred") run.delayMs.toFixed();
   else run.error.code.length;
+  // @ts-expect-error a deferred attempt has no error
+  if (run.state !== "completed") run.error.code.length;
   // @ts-expect-error the payload lacks a member
   await runHandler(handler, { cents: 1 });
   // @ts-expect-error the job declares no such effect
