@@ -98,6 +98,47 @@ describe("a worker that is killed during a job", withProcesses, () => {
   });
 });
 
+describe("jobs that were active at two crashes", withProcesses, () => {
+  it("run one at a time in a process, so that a third crash counts for one of them", async () => {
+    const service = createService(application, { HOLDFAST_LOCK_MS: "500" });
+    const [producer, operator] = [await service.createProducer(), await service.createOperator()];
+    const submit = (idempotencyKey: string) =>
+      producer.submit(gated, service.env.REDIS_URL, { idempotencyKey });
+    const jobs = await Promise.all(["a", "b", "c"].map(submit));
+    const states = () => Promise.all(jobs.map(async ({ id }) => (await producer.status(id))?.state));
+    const queue = service.openBareQueue();
+    const starts = () =>
+      Promise.all(jobs.map(async ({ id }) => (await queue.getJob(id))?.attemptsStarted ?? 0));
+    // Those of a dead worker look active until they are found.
+    const runAgain = async (start: number) =>
+      (await starts()).every((count) => count >= start) &&
+      (await states()).every((state) => state === "active");
+    for (const start of [1, 2]) {
+      const worker = await launchRole("worker", service.env);
+      await until(`all run for the ${start}. time`, () => runAgain(start));
+      worker.kill("SIGKILL");
+      await worker.ended;
+    }
+
+    const worker = await launchRole("worker", service.env);
+    const areDeferred = async () => (await starts()).filter((count) => count >= 6).length >= 2;
+    const isActive = async () => (await states()).includes("active");
+    await until(
+      "one runs, and the others have often been deferred, or all run",
+      async () => ((await isActive()) && (await areDeferred())) || (await runAgain(3)),
+    );
+
+    expect((await states()).sort()).toEqual(["active", "delayed", "delayed"]);
+    worker.kill("SIGKILL");
+    await worker.ended;
+    for (const { id } of jobs) await openGate(service.env.REDIS_URL, id);
+    await service.startWorker();
+    for (const { id } of jobs) await untilState(producer, id, "completed");
+    const crashes = await Promise.all(jobs.map(async ({ id }) => (await operator.detail(id))?.crashes));
+    expect(crashes.sort()).toEqual([2, 2, 3]);
+  });
+});
+
 describe("an API that is killed", withProcesses, () => {
   it("does not stop the workers, and another one takes over", async () => {
     const service = createService(application);
