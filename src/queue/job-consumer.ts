@@ -186,8 +186,7 @@ function attemptRunner(options: ConsumerOptions, leases: Leases, attempt: Attemp
 
   async function outcomeOf(job: ClaimedJob): Promise<AttemptOutcome> {
     try {
-      const deferral = poisonJobs.mayBePoison(job) ? await poisonJobs.defer(job) : undefined;
-      const outcome = deferral ?? (await attempt(job));
+      const outcome = await (poisonJobs.mayBePoison(job) ? poisonJobs.run(job, attempt) : attempt(job));
       return job.lease.reason === undefined ? outcome : orCancelled(outcome, job.lease.reason);
     } catch (error) {
       return unexpected(error);
