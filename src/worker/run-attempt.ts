@@ -135,7 +135,7 @@ function runHandler(
   const effects = tools.openEffects(job, handler.job, { abort: effectsEnd, log, scrub });
   return withEffects(effects, () =>
     underDeadline(job.lease, timeoutMs, late, (abort) => {
-      abort.onAbort((reason) => effectsEnd.abort(reason));
+      effectsEnd.abortWith(abort);
       const attempt = new GivenAttempt({ job, payload, abort, effects, log, scrub, submit });
       return foreign(() => handler.run(attempt));
     }),
