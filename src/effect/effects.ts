@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { EffectCall, EffectDeclaration, EffectDeclarations, RunEffect } from "../job/effect.ts";
+import { failureOf, formatFailure } from "../job/failure.ts";
 import { keyFault } from "../job/idempotency-key.ts";
 import { textOf } from "../lib/thrown.ts";
 import { redisFault } from "../redis/redis-errors.ts";
@@ -23,8 +24,12 @@ export interface Effects {
   blocked(): HoldfastError | undefined;
   /** Lets no effect begin any more, and waits for those under way to be reported. */
   close(): Promise<void>;
-  /** Blocks the attempt if an earlier one left an effect open that this one did not ask for. Called before it completes. */
-  checkLeftOpen(): Promise<void>;
+  /**
+   * Blocks the attempt if it, or an earlier one, left an effect open that nobody will report. Called before its job ends.
+   *
+   * @param fault why the job fails for good otherwise; undefined if it completes
+   */
+  checkLeftOpen(fault?: unknown): Promise<void>;
 }
 
 const INDEX_MAX = 200;
@@ -113,18 +118,23 @@ class AttemptEffects implements Effects, AttemptEnd {
     if (this.#refused.size > 0) await Promise.allSettled([...this.#refused]);
   }
 
-  async checkLeftOpen(): Promise<void> {
+  async checkLeftOpen(fault?: unknown): Promise<void> {
     const mayBeOpen = this.#hasLeftOpen || this.#delivery > 1;
     if (!mayBeOpen || Object.keys(this.#declarations).length === 0) return;
     const { job, ledger } = this.#context();
     const left = await untilAnswered(() => ledger.leftOpen(job.id, this.#delivery), {
       isLeased: () => job.lease.isLocked(),
     });
-    if (left.kind === "busy") this.block(effectBusy(left.effect, left));
-    if (left.kind === "in-doubt") this.block(this.#leftInDoubt(left.effect));
+    // The doubt outranks what blocked the attempt before.
+    if (left.kind === "busy") this.#blocked = effectBusy(left.effect, left);
+    if (left.kind === "in-doubt") this.#blocked = this.#leftInDoubt(left.effect, fault);
   }
 
-  #leftInDoubt(id: string): HoldfastError {
+  #leftInDoubt(id: string, fault: unknown): HoldfastError {
+    if (fault !== undefined) {
+      const failure = formatFailure(failureOf(fault));
+      return inDoubt(id, `no attempt has found out, and the last one failed: ${failure}`, { cause: fault });
+    }
     const [name = ""] = id.split("/");
     const mayRepeat = this.#hasLeftOpen && this.#declarations[name]?.inDoubt === "repeat";
     return mayRepeat

@@ -31,8 +31,8 @@ export type EffectDeclaration =
       /**
        * `hold`: the job fails with `EFFECT_IN_DOUBT` and waits for an operator.
        *
-       * `probe`: the handler's probe asks downstream. This is safe only if the effect obeys its signal, or downstream checks
-       * the fence.
+       * `probe`: the handler's probe asks downstream. This is safe only if the effect looks at its signal right before it acts, or
+       * downstream checks the fence.
        */
       readonly inDoubt: "hold" | "probe";
     }
@@ -56,7 +56,10 @@ export interface EffectCall {
    * number than it has seen: that call comes from a paused worker whose effect ran again elsewhere.
    */
   readonly fence: number;
-  /** Aborted when the effect's time is up, and when the attempt's signal is. */
+  /**
+   * Aborted when the effect's time is up, and when the attempt's signal is. `aborted` and `throwIfAborted()` look at the clock: after a
+   * pause of the process they need not wait for a timer.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -86,8 +89,8 @@ export interface EffectOptions<T> {
   /**
    * Asks downstream whether the effect with this key happened. Used if the effect is declared `probe`.
    *
-   * It runs after the effect's time is up. An effect that ignores its signal may still act after the probe's "not done": obey
-   * the signal, or pass the fence downstream.
+   * It runs after the effect's time is up. An effect whose worker was paused may still act after the probe's "not done": look at the
+   * signal right before the act, or, for a pause between that look and the act, pass the fence downstream.
    *
    * @example
    * { probe: async ({ key, signal }) => {

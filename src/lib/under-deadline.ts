@@ -14,18 +14,15 @@ export async function underDeadline<T>(
 ): Promise<T> {
   outer.throwIfAborted();
   const inner = new Abort();
-  const unlink = outer.onAbort((reason) => inner.abort(reason));
-  const timer = setTimeout(() => inner.abort(late()), timeoutMs);
+  inner.abortWith(outer);
+  inner.abortAfter(timeoutMs, late);
   try {
     return await new Promise<T>((resolve, reject) => {
+      // Before the work: it may throw its own errors when its signal is aborted, and the reason says why.
       inner.onAbort(reject);
       work(inner).then(resolve, reject);
     });
-  } catch (error) {
-    // Work that heeds its signal throws its own errors; the reason says why.
-    throw inner.aborted ? inner.reason : error;
   } finally {
-    clearTimeout(timer);
-    unlink();
+    inner.detach();
   }
 }

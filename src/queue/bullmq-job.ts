@@ -51,6 +51,10 @@ export class BullmqJob implements ClaimedJob {
     return this.#job.attemptsMade;
   }
 
+  get maxAttempts(): number {
+    return this.#job.opts.attempts ?? 1;
+  }
+
   get crashes(): number {
     return this.#job.stalledCounter;
   }

@@ -12,6 +12,8 @@ export interface ClaimedJob {
   readonly envelope: JobEnvelope;
   /** Failed attempts before this one. */
   readonly attemptsMade: number;
+  /** After so many failed attempts it fails for good. */
+  readonly maxAttempts: number;
   /** How often its worker was lost during an attempt. */
   readonly crashes: number;
   /** From when it could run, in milliseconds since 1970; undefined where it has run before, or is a parent. */

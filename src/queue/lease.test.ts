@@ -87,6 +87,16 @@ describe("a lease", () => {
     expect(lease.signal.reason).toEqual(lockLost);
   });
 
+  it("has a signal that knows of such a pause, too", () => {
+    const { signal } = claimed(createLeases(5), "a");
+    const pausedUntil = performance.now() + 10;
+    while (performance.now() < pausedUntil);
+
+    expect(signal.aborted).toBe(true);
+
+    expect(signal.reason).toEqual(lockLost);
+  });
+
   it("lasts for the lock's time from its latest renewal", async () => {
     const leases = createLeases(100);
     const [renewed, forgotten] = [claimed(leases, "a"), claimed(leases, "b")];

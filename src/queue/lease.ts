@@ -34,6 +34,10 @@ export class Lease extends Abort {
     return !this.#isLost;
   }
 
+  protected override look(): void {
+    this.isLocked();
+  }
+
   /** Keeps the attempt's end from being sent again before this report, which Redis has refused, is answered. */
   endsAfter(report: Promise<unknown>): void {
     this.#reports = [...this.#reports, report];
@@ -57,7 +61,6 @@ export class Lease extends Abort {
 
   /** @throws HoldfastError the reason, when it is aborted or this process was paused longer than the lock lasts */
   assert(): void {
-    this.isLocked();
     this.throwIfAborted();
   }
 }

@@ -51,7 +51,7 @@ export class RecordedEffects implements Effects {
     this.#scripts = scripts;
     this.blocked = () => inner.blocked();
     this.close = () => inner.close();
-    this.checkLeftOpen = () => inner.checkLeftOpen();
+    this.checkLeftOpen = (fault) => inner.checkLeftOpen(fault);
   }
 
   readonly effect: RunEffect<string> = async <T>(

@@ -180,6 +180,7 @@ function claimedJob(
       return { key: idempotencyKey, payload: asStored(payload) };
     },
     attemptsMade: attempt - 1,
+    maxAttempts: contract.retry.attempts,
     crashes: 0,
     readyAt: undefined,
     delivery,

@@ -25,6 +25,7 @@ const claimed: ClaimedJob = {
   type: job.type,
   envelope: { key: "k", payload: { token: "hunter2-and-more" } },
   attemptsMade: 0,
+  maxAttempts: 1,
   crashes: 0,
   readyAt: undefined,
   delivery: 1,
@@ -195,5 +196,79 @@ describe("an attempt while Redis does not answer", () => {
         return "done";
       }),
     ).toEqual({ kind: "completed", result: "done" });
+  });
+});
+
+describe("an attempt that fails while an earlier one has left an effect in doubt", () => {
+  const acting = defineJob({
+    type: "acting",
+    payload: z.unknown(),
+    result: z.unknown(),
+    retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 0 } },
+    timeoutMs: 1_000,
+    effects: { act: { timeoutMs: 1_000, inDoubt: "probe" } },
+  });
+  const later: ClaimedJob = { ...claimed, type: acting.type, maxAttempts: 2, delivery: 2 };
+
+  async function fail(thrown: unknown, job: Partial<ClaimedJob>) {
+    let looks = 0;
+    const leftOpen = async () => {
+      looks += 1;
+      return { kind: "in-doubt", effect: "act" };
+    };
+    const ledger = { dedupKey: "k", leftOpen } as unknown as EffectLedger;
+    const outcome = await runAttempt(
+      {
+        handlers: new Map([[acting.type, acting.handler(() => Promise.reject(thrown))]]),
+        log: pino({ level: "silent" }),
+        events: createEvents(),
+        now: Date.now,
+        submit: () => Promise.reject(away()),
+        openEffects: (job, { effects }, given) =>
+          openEffects(effects, () => ({ job, ledger, events: createEvents(), ...given }), job.delivery),
+      },
+      { ...later, ...job },
+    );
+    return { looks, outcome };
+  }
+  const down = new Error("database down");
+  const failed = (code: string) => ({ kind: "failed", failure: { code } });
+
+  it("is in doubt if it was the last, and keeps its own failure", async () => {
+    const { looks, outcome } = await fail(down, { attemptsMade: 1 });
+
+    expect({ looks, outcome }).toMatchObject({ looks: 1, outcome: failed("EFFECT_IN_DOUBT") });
+    expect(outcome).toMatchObject({
+      failure: { message: expect.stringMatching(/"act".+HANDLER_FAILED: database down/), retryable: false },
+      trace: expect.stringContaining("caused by: Error: database down"),
+    });
+  });
+
+  it("is in doubt if the job was started too often, so that its handler was not called", async () => {
+    expect(await fail(down, { attemptsMade: 1, crashes: 50 })).toMatchObject({
+      looks: 1,
+      outcome: { failure: { code: "EFFECT_IN_DOUBT", message: expect.stringContaining("STARTS_EXHAUSTED") } },
+    });
+  });
+
+  it("does not look where another attempt follows, or nothing can have been left open", async () => {
+    const unchanged = { looks: 0, outcome: failed("HANDLER_FAILED") };
+    expect(await fail(down, { attemptsMade: 0 })).toMatchObject(unchanged);
+    expect(await fail(down, { attemptsMade: 1, delivery: 1 })).toMatchObject(unchanged);
+  });
+
+  it("does not look where it is cancelled, or released", async () => {
+    const cancelled = new Lease(10_000);
+    cancelled.abort(new HoldfastError("CANCELLED", "cancelled"));
+    expect(await fail(down, { attemptsMade: 1, lease: cancelled })).toMatchObject({
+      looks: 0,
+      outcome: failed("CANCELLED"),
+    });
+    const stopping = new Lease(10_000);
+    stopping.abort(new HoldfastError("WORKER_STOPPING", "stopping"));
+    expect(await fail(down, { attemptsMade: 1, lease: stopping })).toMatchObject({
+      looks: 0,
+      outcome: { kind: "released" },
+    });
   });
 });

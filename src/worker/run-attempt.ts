@@ -1,24 +1,20 @@
 import type { EffectContext } from "../effect/effect-run.ts";
 import type { Effects } from "../effect/effects.ts";
-import { isNotReserved } from "../effect/not-reserved.ts";
-import type { ErrorCode } from "../errors/error-codes.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { InDoubtError, PermanentError } from "../job/attempt-errors.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
-import { failureOf } from "../job/failure.ts";
 import { asItIs, type Scrub, scrubberOf } from "../job/redaction.ts";
 import { startsAllowed } from "../job/retry-policy.ts";
 import { Abort } from "../lib/abort.ts";
-import { delayMsOf } from "../lib/delay-ms.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import type { Logger } from "../lib/logger.ts";
 import { check } from "../lib/schema.ts";
 import { pathOf, schemaIssues } from "../lib/schema-issues.ts";
-import { foreign, messageOf, traceOf } from "../lib/thrown.ts";
+import { foreign, messageOf } from "../lib/thrown.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
 import type { AttemptOutcome, ClaimedChildren, ClaimedJob } from "../queue/claimed-job.ts";
 import type { Events } from "../telemetry/events.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
+import { failed, faultOf } from "./attempt-fault.ts";
 import { GivenAttempt } from "./given-attempt.ts";
 import type { SubmitNext } from "./submit-next.ts";
 
@@ -51,8 +47,7 @@ export interface AttemptTools {
 export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<AttemptOutcome> {
   const begun = performance.now();
   tools.events.emit("attempt.started", job);
-  const outcome = await attemptSteps(tools, job).then(completed, async (error: unknown) => {
-    const thrown: unknown = isSnooze(error) ? await boundSnoozes(error, job, tools.now()) : error;
+  const outcome = await attemptSteps(tools, job).then(completed, (thrown: unknown) => {
     const end = failed(thrown, scrubOf(tools.handlers.get(job.type)?.job, job));
     if (end.kind === "failed") tools.events.emit("attempt.failed", job, end.failure, thrown);
     return end;
@@ -64,12 +59,22 @@ export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<
 
 async function attemptSteps(tools: AttemptTools, job: ClaimedJob): Promise<unknown> {
   const handler = findHandler(tools.handlers, job);
-  boundStarts(handler.job, job);
-  await expire(job, tools.now());
-  const payload = checkPayload(handler.job, job);
-  if (job.children !== undefined) await checkChildren(job.children);
-  const result = await runHandler(handler, job, payload, tools);
-  return checkResult(handler.job, result);
+  const own = ownTools(tools, handler.job, job);
+  const { effects } = own;
+  try {
+    boundStarts(handler.job, job);
+    await expire(job, tools.now());
+    const payload = checkPayload(handler.job, job);
+    if (job.children !== undefined) await checkChildren(job.children);
+    const result = await runHandler(handler, job, payload, own);
+    await effects.close();
+    if (effects.blocked() === undefined) await effects.checkLeftOpen();
+    const blocked = effects.blocked();
+    if (blocked !== undefined) throw blocked;
+    return checkResult(handler.job, result);
+  } catch (error) {
+    throw await faultOf(error, effects, job, tools.now());
+  }
 }
 
 function findHandler(handlers: ReadonlyMap<string, JobHandler>, job: ClaimedJob): JobHandler {
@@ -119,54 +124,37 @@ async function checkChildren(children: ClaimedChildren): Promise<void> {
   );
 }
 
+/** What one attempt is given. */
+interface OwnTools extends Pick<EffectContext, "log" | "scrub"> {
+  readonly effects: Effects;
+  /** Ends the effects with their attempt. */
+  readonly effectsEnd: Abort;
+  readonly submit: SubmitNext;
+}
+
+function ownTools(tools: AttemptTools, contract: JobContract, job: ClaimedJob): OwnTools {
+  const { submit } = tools;
+  const log = logOf(tools.log, job);
+  const scrub = scrubOf(contract, job);
+  const effectsEnd = new Abort();
+  const effects = tools.openEffects(job, contract, { abort: effectsEnd, log, scrub });
+  return { log, scrub, effects, effectsEnd, submit };
+}
+
 function runHandler(
   handler: JobHandler,
   job: ClaimedJob,
   payload: unknown,
-  tools: AttemptTools,
+  { effectsEnd, ...own }: OwnTools,
 ): Promise<unknown> {
   const { timeoutMs } = handler.job;
-  const { submit } = tools;
   const late = () =>
     new HoldfastError("ATTEMPT_TIMED_OUT", `The attempt took longer than its ${timeoutMs} ms`);
-  const log = logOf(tools.log, job);
-  const effectsEnd = new Abort();
-  const scrub = scrubOf(handler.job, job);
-  const effects = tools.openEffects(job, handler.job, { abort: effectsEnd, log, scrub });
-  return withEffects(effects, () =>
-    underDeadline(job.lease, timeoutMs, late, (abort) => {
-      abort.onAbort((reason) => effectsEnd.abort(reason));
-      const attempt = new GivenAttempt({ job, payload, abort, effects, log, scrub, submit });
-      return foreign(() => handler.run(attempt));
-    }),
-  );
-}
-
-/** Runs the handler, and leaves none of its effects open. An effect's outcome outranks the handler's: a swallowed doubt is a doubt. */
-async function withEffects(effects: Effects, run: () => Promise<unknown>): Promise<unknown> {
-  try {
-    const result = await run();
-    await effects.close();
-    await effects.checkLeftOpen();
-    const blocked = effects.blocked();
-    if (blocked !== undefined) throw blocked;
-    return result;
-  } catch (error) {
-    await effects.close();
-    throw isCancelled(error) ? error : (effects.blocked() ?? withoutDoubt(error));
-  }
-}
-
-/** Only an effect can be in doubt. A handler's own `InDoubtError` leaves nothing to list or resolve. */
-function withoutDoubt(error: unknown): unknown {
-  if (!(error instanceof InDoubtError)) return error;
-  return new PermanentError(`Thrown outside of an effect, so nothing can be in doubt: ${error.message}`, {
-    cause: error,
+  return underDeadline(job.lease, timeoutMs, late, (abort) => {
+    effectsEnd.abortWith(abort);
+    const attempt = new GivenAttempt({ job, payload, abort, ...own });
+    return foreign(() => handler.run(attempt));
   });
-}
-
-function isCancelled(error: unknown): boolean {
-  return error instanceof HoldfastError && error.code === "CANCELLED";
 }
 
 /** The attempt's own log, made on first use. */
@@ -234,46 +222,4 @@ function jsonOf(result: unknown): string {
 
 function completed(result: unknown): AttemptOutcome {
   return { kind: "completed", result };
-}
-
-const SNOOZES_MAX = 100;
-const SNOOZED_MAX_MS = 30 * 24 * 60 * 60_000;
-
-function isSnooze(thrown: unknown): thrown is HoldfastError {
-  return thrown instanceof HoldfastError && thrown.code === "SNOOZED";
-}
-
-/** A handler that always asks to be called later must not go on for ever. If a worker dies after the count, one more is counted. */
-async function boundSnoozes(snooze: HoldfastError, job: ClaimedJob, now: number): Promise<unknown> {
-  try {
-    const isLate = now + (snooze.retryAfterMs ?? 0) > job.submittedAt + SNOOZED_MAX_MS;
-    if (!isLate && (await job.countSnooze()) <= SNOOZES_MAX) return snooze;
-    const bound = isLate ? "for longer than 30 days" : `${SNOOZES_MAX} times`;
-    const message = `The job was snoozed ${bound}: ${snooze.message}`;
-    return new HoldfastError("SNOOZES_EXHAUSTED", message, { cause: snooze });
-  } catch (fault) {
-    return fault;
-  }
-}
-
-/** Another worker, or this one later, may run the job; it has begun nothing, or asked for it. */
-const deferring = new Set<ErrorCode>(["EFFECT_BUSY", "STORE_ROLLED_BACK", "NO_HANDLER", "SNOOZED"]);
-
-function failed(thrown: unknown, scrub: Scrub): AttemptOutcome {
-  if (thrown instanceof HoldfastError) {
-    if (thrown.code === "WORKER_STOPPING") return { kind: "released" };
-    if (deferring.has(thrown.code) || isNotReserved(thrown))
-      return { kind: "deferred", delayMs: delayMsOf(thrown.retryAfterMs), code: thrown.code };
-  }
-  return {
-    kind: "failed",
-    failure: failureOf(thrown, scrub),
-    trace: scrub(traceOf(thrown)),
-    retryAfterMs: askedDelay(thrown),
-  };
-}
-
-function askedDelay(thrown: unknown): number | undefined {
-  if (!(thrown instanceof HoldfastError) || thrown.retryAfterMs === undefined) return undefined;
-  return delayMsOf(thrown.retryAfterMs);
 }
