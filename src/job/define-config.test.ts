@@ -82,4 +82,15 @@ describe("a schedule", () => {
       expect(faulty).toThrow(`got ${everyMs}`);
     },
   );
+
+  it.each([{ cron: "0 9 * * *", timeZone: "UTC" }, { cron: "0 9 * * *" }, { timeZone: "Europe/Berlin" }])(
+    "may not have everyMs together with %j",
+    (more) => {
+      const both = { name: "s", everyMs: 60_000, ...more, job: job("report"), payload: () => null };
+      const faulty = () => defineSchedule(both as never);
+
+      expect(faulty).toThrow(expect.objectContaining({ code: "APPLICATION_INVALID" }));
+      expect(faulty).toThrow('schedule "s": expected cron and timeZone, or everyMs, got both');
+    },
+  );
 });

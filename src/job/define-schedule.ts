@@ -87,10 +87,13 @@ export type ScheduleDefinition<PayloadIn> = ScheduleBase<PayloadIn> &
         readonly cron: string;
         /** The zone of `cron`'s times: a name of the IANA database. @example "Europe/Berlin" */
         readonly timeZone: string;
+        readonly everyMs?: never;
       }
     | {
         /** Milliseconds between two ticks, at least 1,000, counted from 1970-01-01T00:00:00Z. */
         readonly everyMs: number;
+        readonly cron?: never;
+        readonly timeZone?: never;
       }
   );
 
@@ -181,9 +184,10 @@ function limitsText({ startAt, endAt, jitterMs }: Limits): string {
 }
 
 function patternOf<PayloadIn>(definition: ScheduleDefinition<PayloadIn>) {
-  const { name } = definition;
-  if ("everyMs" in definition) {
-    const { everyMs } = definition;
+  const { name, everyMs } = definition;
+  if (everyMs !== undefined) {
+    if (definition.cron !== undefined || definition.timeZone !== undefined)
+      throw invalid(name, "expected cron and timeZone, or everyMs, got both");
     return { pattern: every(name, everyMs), when: `every ${exactDurationText(everyMs)}`, timeZone: "UTC" };
   }
   const { cron, timeZone } = definition;

@@ -1,6 +1,6 @@
-import { inspect, types } from "node:util";
+import { types } from "node:util";
+import { shown } from "./shown.ts";
 
-const SHOWN_MAX = 500;
 const FRAMES_MAX = 10;
 const UNREADABLE = "something that cannot be shown";
 
@@ -78,11 +78,6 @@ function mend(error: Error, name: "message" | "stack", text: string): void {
   const value = attempt(() => error[name]);
   if (typeof value === "string" && (value !== "" || name === "stack")) return;
   Object.defineProperty(error, name, { value: text, configurable: true, writable: true });
-}
-
-function shown(value: unknown): string {
-  const text = inspect(value, { depth: 2, breakLength: Number.POSITIVE_INFINITY, customInspect: false });
-  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX - 1)}…` : text;
 }
 
 function attempt<T>(read: () => T): T | undefined {

@@ -130,6 +130,7 @@ export function openDoubtResolver(retentionMs: number, events: Events): ResolveD
   return async (store, jobId, effect, resolution) => {
     const identity = await readIdentity(store, jobId);
     const dedupKey = identity.dedupKey ?? (await findDedupKey(store, jobId, effect));
+    if (dedupKey === undefined) throw identity.type === null ? jobNotFound() : notInDoubt(effect, null);
     const resolved = await resolveDoubt(store, retentionMs, { dedupKey, effect }, resolution);
     if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
     events.emit("effect.resolved", identity.type ?? "", declaredName(effect));
@@ -138,11 +139,9 @@ export function openDoubtResolver(retentionMs: number, events: Events): ResolveD
 }
 
 /** Once a job is gone, only the list of doubts has its deduplication key. */
-async function findDedupKey(store: QueueStore, jobId: string, effect: string): Promise<string> {
+async function findDedupKey(store: QueueStore, jobId: string, effect: string): Promise<string | undefined> {
   const doubts = await listDoubts(store, 0, DOUBTS_SEARCHED_MAX);
-  const doubt = doubts.find((candidate) => candidate.jobId === jobId && candidate.effect === effect);
-  if (doubt === undefined) throw jobNotFound();
-  return doubt.dedupKey;
+  return doubts.find((doubt) => doubt.jobId === jobId && doubt.effect === effect)?.dedupKey;
 }
 
 function notInDoubt(effect: string, state: string | null): HoldfastError {

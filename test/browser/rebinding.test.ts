@@ -1,8 +1,11 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { startMailbox } from "../../src/cli/mailbox/start-mailbox.ts";
 import { application } from "../support/application.ts";
 import { createService } from "../support/service.ts";
@@ -17,7 +20,7 @@ beforeAll(async () => {
       "--disable-gpu",
       "--disable-dev-shm-usage",
       // A rebound name after its owner changed the DNS, as the browser sees it.
-      "--host-resolver-rules=MAP evil.example 127.0.0.1",
+      "--host-resolver-rules=MAP evil.example 127.0.0.1, MAP jobs.example 127.0.0.1",
     ],
   });
 });
@@ -77,5 +80,24 @@ describe("a page whose name was rebound to this machine", () => {
     await page.close();
     await mailbox.stop();
     await rm(directory, { recursive: true });
+  });
+});
+
+describe("a page of another site, over plain HTTP", () => {
+  it("cannot change anything in a service without keys", async () => {
+    const service = createService(application, { HOLDFAST_ALLOWED_HOSTS: "jobs.example" });
+    const api = await service.startApi();
+    const site = createServer((_request, response) => response.end("<h1>evil</h1>")).listen(0, "127.0.0.1");
+    onTestFinished(() => void site.close());
+    await once(site, "listening");
+    const { page } = await openAsEvil(`http://127.0.0.1:${(site.address() as AddressInfo).port}`);
+    const target = new URL("/store/accept-loss", api.url);
+    target.hostname = "jobs.example";
+
+    const answered = page.waitForResponse(target.href);
+    await page.evaluate(`fetch("${target.href}", { method: "POST", mode: "no-cors" })`);
+
+    expect((await answered).status()).toBe(403);
+    await page.close();
   });
 });

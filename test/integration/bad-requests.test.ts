@@ -248,6 +248,16 @@ describe("a path or method that does not exist", () => {
     expect(refused).toMatchObject({ status: 405, body: { code: "METHOD_NOT_ALLOWED" } });
     expect(refused.headers.get("allow")).toBe(allowed);
   });
+
+  it("TRACE is answered 405, too, with the allowed methods", async () => {
+    const answer = await sendRaw(
+      root,
+      "TRACE /jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
+
+    expect(answer).toMatch(/^HTTP\/1\.1 405 /);
+    expect(answer.toLowerCase()).toContain("\r\nallow: get, head, post\r\n");
+  });
 });
 
 describe("a connection", () => {

@@ -265,6 +265,23 @@ describe("resolving a doubt over HTTP", () => {
   });
 });
 
+describe("resolving an effect that a job never asked for", () => {
+  it("is refused as not in doubt, and only for a job that does not exist as not found", async () => {
+    const id = await submit("no-effect", "succeed");
+    const resolve = (job: string) =>
+      call("POST", `/jobs/${job}/effects/act/resolve`, { as: "done", evidence: "none" });
+
+    expect(await resolve(id)).toMatchObject({
+      status: 409,
+      body: { code: "EFFECT_NOT_IN_DOUBT", detail: expect.stringContaining("not in the ledger") },
+    });
+    expect(await resolve("default_019ab3c2-7c1e-7d3a-9a54-0123456789ab")).toMatchObject({
+      status: 404,
+      body: { code: "JOB_NOT_FOUND" },
+    });
+  });
+});
+
 describe("what is done by hand", () => {
   const reason = "bad deploy 7f3a";
 

@@ -1,7 +1,7 @@
 import { type Api, startApi } from "holdfast/server";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { application } from "../support/application.ts";
-import { call } from "../support/http.ts";
+import { call, sendRaw } from "../support/http.ts";
 import { bearer, keyEntry, signIn } from "../support/keys.ts";
 import { createService } from "../support/service.ts";
 
@@ -158,6 +158,50 @@ describe("a request that changes something", () => {
     expect(await ask("POST", retry, { ...site, ...bearer("ann-key") })).toMatchObject(refused);
     expect(await ask("POST", retry, {}, open.url)).toMatchObject(passed);
   });
+
+  it.each<[string, Headers]>([
+    ["another host", { origin: "http://evil.example" }],
+    ["another port", { origin: "http://jobs.example", host: "jobs.example:8080" }],
+    ["an origin of its own", { origin: "null" }],
+    ["two origins", { origin: "http://jobs.example, http://evil.example" }],
+    [
+      "another host, with a password for a proxy",
+      { origin: "http://evil.example", authorization: "Basic YTpi" },
+    ],
+  ])("is refused over plain HTTP, where browsers send only Origin, for a page of %s", async (_, headers) => {
+    const { url } = await underName("jobs.example");
+
+    expect(await askRaw(url, "POST", { host: "jobs.example", ...headers })).toContain("CROSS_SITE_REQUEST");
+    expect(await askRaw(url, "DELETE", { host: "jobs.example", ...headers })).toContain("CROSS_SITE_REQUEST");
+    expect(await askRaw(url, "GET", { host: "jobs.example", ...headers })).toContain("404 Not Found");
+  });
+
+  it.each<[string, Headers]>([
+    ["a program, which sends no Origin", {}],
+    ["one of our own pages", { origin: "http://Jobs.example" }],
+    ["one of our own pages, at a port", { origin: "http://jobs.example:8080", host: "jobs.example:8080" }],
+    ["one of our own pages, through a proxy with TLS", { origin: "https://jobs.example" }],
+    [
+      "one of our own pages, where the proxy names its port",
+      { origin: "https://jobs.example", host: "jobs.example:443" },
+    ],
+    ["the console, where a proxy changes Host", { origin: "http://ops.example", ...fromConsole }],
+    ["whoever sends a key, where a proxy changes Host", { origin: "http://ops.example", ...bearer("any") }],
+    ["a page that the browser calls ours", { origin: "http://ops.example", "sec-fetch-site": "same-origin" }],
+  ])("is served over plain HTTP for %s", async (_, headers) => {
+    const { url } = await underName("jobs.example");
+
+    expect(await askRaw(url, "POST", { host: "jobs.example", ...headers })).toContain("JOB_NOT_FOUND");
+  });
+
+  const underName = (name: string) => createService(application, { HOLDFAST_ALLOWED_HOSTS: name }).startApi();
+
+  /** Sends a raw request, because `fetch` forbids choosing Host and Origin. */
+  async function askRaw(url: string, method: string, headers: Headers): Promise<string> {
+    const path = method === "POST" ? retry : retry.replace("/retry", "");
+    const lines = Object.entries({ ...headers, connection: "close" }).map((header) => header.join(": "));
+    return await sendRaw(url, `${[`${method} ${path} HTTP/1.1`, ...lines].join("\r\n")}\r\n\r\n`);
+  }
 });
 
 describe("a service without keys", () => {

@@ -73,6 +73,10 @@ defineSchedule({
 });
 // @ts-expect-error the schedule's payload is not the job's
 defineSchedule({ name: "monthly", everyMs: 1_000, job: report, payload: ({ at }) => ({ month: at }) });
+// @ts-expect-error cron and timeZone, or everyMs
+defineSchedule({ name: "b", everyMs: 1_000, cron: "0 9 * * *", job: report, payload: () => ({ month: "" }) });
+// @ts-expect-error cron and timeZone, or everyMs
+defineSchedule({ name: "b", everyMs: 1_000, timeZone: "UTC", job: report, payload: () => ({ month: "" }) });
 
 report.handler(async ({ submit }) => {
   (await submit(report, { month: "May" })).id satisfies string;
