@@ -6,6 +6,7 @@ import { Window } from "../parts/dialog.tsx";
 import { Json } from "../parts/json.tsx";
 import { Text } from "../parts/link.tsx";
 import { Instant } from "../parts/time.tsx";
+import { visible } from "../parts/visible.ts";
 import type { Doubt } from "../service/answers.ts";
 import { useMay } from "../service/session.ts";
 import { doubtsQuery } from "./queries.ts";
@@ -43,7 +44,7 @@ export function ResolveButton(doubtToResolve: DoubtToResolve) {
   return (
     <Button
       className="button small"
-      aria-label={`Resolve ${doubtToResolve.effect} of ${doubtToResolve.jobId}`}
+      aria-label={visible(`Resolve ${doubtToResolve.effect} of ${doubtToResolve.jobId}`)}
       onPress={() => open(doubtToResolve)}
     >
       Resolve…

@@ -7,6 +7,7 @@ import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
+import { visible } from "../parts/visible.ts";
 import { useNeedsPerson } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
@@ -117,7 +118,7 @@ function Reason({ group }: { readonly group: Group }) {
   return (
     <span className="two-lines">
       <To to={groupPath(group)}>
-        <span className="code">{group.code}</span>
+        <span className="code">{visible(group.code)}</span>
       </To>
       <Text of={group.messagePattern ?? group.message} />
     </span>
@@ -133,7 +134,7 @@ function Help({ group }: { readonly group: Group }) {
   return (
     <Button
       className="button small"
-      aria-label={`Retry all ${group.code} of ${group.type}`}
+      aria-label={visible(`Retry all ${group.code} of ${group.type}`)}
       onPress={() => retry(planFor([group], true))}
     >
       Retry…

@@ -7,6 +7,7 @@ import { Mark } from "../parts/mark.tsx";
 import { Page, Section } from "../parts/page.tsx";
 import { Empty, Loaded, ProblemNote } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
+import { visible } from "../parts/visible.ts";
 import type { JobDetail } from "../service/answers.ts";
 import { Problem } from "../service/problem.ts";
 import { JobOperations } from "./job-operations.tsx";
@@ -188,7 +189,7 @@ function JobError({
   return (
     <div className="problem">
       <p className="problem-title">
-        <span className="code">{code}</span>
+        <span className="code">{visible(code)}</span>
       </p>
       <p>
         <Text of={message} />
@@ -206,7 +207,7 @@ function Logs({ lines }: { readonly lines: readonly string[] }) {
       {lines.map((line, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: lines are only ever added at the end
         <li key={index}>
-          <bdi>{line}</bdi>
+          <bdi>{visible(line)}</bdi>
         </li>
       ))}
     </ol>

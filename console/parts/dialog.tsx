@@ -1,6 +1,7 @@
 import { type ReactNode, useState } from "react";
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { ProblemNote } from "./states.tsx";
+import { visible } from "./visible.ts";
 
 interface WindowProps {
   readonly title: string;
@@ -25,7 +26,7 @@ export function Window({ title, isOpen, onClose, isDismissable = true, isAlert, 
       <Modal className="window">
         <Dialog role={isAlert === true ? "alertdialog" : "dialog"} className="window-body">
           <Heading slot="title" level={2}>
-            {title}
+            {visible(title)}
           </Heading>
           {children}
         </Dialog>

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { visible } from "./visible.ts";
 
 interface FieldProps {
   readonly label: string;
@@ -34,7 +35,9 @@ export function Pick({ label, value, known, onChange }: FieldProps & { readonly 
       <select value={value} onChange={({ target }) => onChange(target.value)}>
         <option value="">any</option>
         {[...names].map((name) => (
-          <option key={name}>{name}</option>
+          <option key={name} value={name}>
+            {visible(name)}
+          </option>
         ))}
       </select>
     </label>

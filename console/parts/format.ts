@@ -1,3 +1,5 @@
+import { visibleJson } from "./visible.ts";
+
 const wholes = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const hundredths = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
@@ -121,5 +123,5 @@ export function viewersZone(): string {
 
 /** JSON for people. */
 export function prettyJson(value: unknown): string {
-  return JSON.stringify(value, null, 2) ?? "";
+  return visibleJson(JSON.stringify(value, null, 2) ?? "");
 }

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { Link } from "react-aria-components";
+import { visible } from "./visible.ts";
 
 interface Props {
   /** A path inside the console, e.g. `/jobs`. */
@@ -33,11 +34,12 @@ export function JobLink({ id, children }: { readonly id: string; readonly childr
   return <To to={jobPath(id)}>{children ?? <Text of={id} isCode />}</To>;
 }
 
-/** Text from outside. `<bdi>` keeps its direction marks from reordering the text around it. */
+/** Text from outside. `<bdi>` keeps its direction from reordering the text around it. */
 export function Text({ of, isCode = false }: { readonly of: string; readonly isCode?: boolean }) {
+  const text = visible(of);
   return (
-    <bdi className={isCode ? "outside code" : "outside"} title={of}>
-      {of}
+    <bdi className={isCode ? "outside code" : "outside"} title={text}>
+      {text}
     </bdi>
   );
 }

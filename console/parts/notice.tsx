@@ -1,4 +1,5 @@
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useState } from "react";
+import { visible } from "./visible.ts";
 
 const SHOWN_MS = 8_000;
 
@@ -23,7 +24,7 @@ export function NoticeProvider({ children }: { readonly children: ReactNode }) {
     <NoticeContext value={show}>
       {children}
       <div className="notice" role="status">
-        {notice !== null && <p>{notice.text}</p>}
+        {notice !== null && <p>{typeof notice.text === "string" ? visible(notice.text) : notice.text}</p>}
       </div>
     </NoticeContext>
   );

@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useRef } from "react";
 import { Text } from "./link.tsx";
 import { endReturn, placeToReturnTo } from "./scroll-memory.ts";
+import { visible } from "./visible.ts";
 
 interface Props {
   readonly title: string;
@@ -22,7 +23,7 @@ export function Page({ title, tab = title, lead, actions, isFilling = false, chi
   const heading = useRef<HTMLHeadingElement>(null);
 
   useEffect(() => {
-    document.title = `${tab} · Holdfast`;
+    document.title = `${visible(tab)} · Holdfast`;
   }, [tab]);
 
   useEffect(() => {

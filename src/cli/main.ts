@@ -21,7 +21,7 @@ import { addRedisCommands } from "./commands/store.ts";
 import { addSubmitCommand } from "./commands/submit.ts";
 import { addUpCommand } from "./commands/up.ts";
 import { exitCode, exitCodeOf } from "./exit-code.ts";
-import { printError } from "./output.ts";
+import { endOnLostOutput, printError, untilWritten } from "./output.ts";
 import { readOwnPackage } from "./own-package.ts";
 import { chooseScreen } from "./screen.ts";
 
@@ -31,7 +31,9 @@ import { chooseScreen } from "./screen.ts";
  * @param argv as in `process.argv`
  */
 export async function main(argv: readonly string[]): Promise<void> {
+  endOnLostOutput();
   process.exitCode = await run(argv);
+  await untilWritten();
   // A handler that ignores its signal could keep a stopped worker alive.
   process.exit();
 }

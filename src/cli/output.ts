@@ -1,9 +1,36 @@
 import { once } from "node:events";
+import { exitCode } from "./exit-code.ts";
 import { printable } from "./printable.ts";
 import { screen } from "./screen.ts";
 import { type Lines, linesOf, rendered } from "./text.ts";
 
 // All output of commands goes through here: texts from outside may contain control characters, which a terminal would obey.
+
+/**
+ * Ends the command when its output is lost: quietly if the reader is gone, as after `| head`, else with one line.
+ *
+ * A command that runs until it is stopped first stops what it has started.
+ */
+export function endOnLostOutput(): void {
+  let isLost = false;
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (isLost) return;
+    isLost = true;
+    if (error.code !== "EPIPE") {
+      process.exitCode = exitCode.failed;
+      printError(`The output cannot be written: ${error.message}`);
+    }
+    if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
+    else process.exit();
+  });
+  // The exit code alone then says how the command ended.
+  process.stderr.on("error", () => {});
+}
+
+/** Resolves when all output is written, or lost. */
+export async function untilWritten(): Promise<void> {
+  await new Promise((resolve) => process.stdout.write("", resolve));
+}
 
 /** Prints lines for people on standard output. */
 export function print(lines: Lines): void {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { Readable } from "node:stream";
 import fastify from "fastify";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { until } from "../../test/support/until.ts";
@@ -8,6 +9,10 @@ import { boundUnread } from "./slow-readers.ts";
 const MIB = 1024 * 1024;
 const ANSWER = "x".repeat(8 * MIB);
 
+function* endless() {
+  for (;;) yield ANSWER;
+}
+
 async function serve(bytes: number) {
   const server = fastify({ forceCloseConnections: true });
   boundUnread(server, { bytes, graceMs: 100 });
@@ -15,6 +20,10 @@ async function serve(bytes: number) {
   server.get("/", async () => {
     answered += 1;
     return ANSWER;
+  });
+  server.get("/streamed", async () => {
+    answered += 1;
+    return Readable.from(endless(), { objectMode: false });
   });
   const url = await server.listen({ port: 0, host: "127.0.0.1" });
   onTestFinished(() => server.close());
@@ -25,13 +34,13 @@ async function serve(bytes: number) {
 }
 
 /** Sends a request and reads nothing. */
-async function openSlowReader(port: number): Promise<void> {
+async function openSlowReader(port: number, path = "/", requests = 1): Promise<void> {
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => {});
   onTestFinished(() => void socket.destroy());
   await once(socket, "connect");
   socket.pause();
-  socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(requests));
 }
 
 describe("clients that do not read their answers", () => {
@@ -56,5 +65,14 @@ describe("clients that do not read their answers", () => {
     }
 
     expect(await connections()).toBeGreaterThan(0);
+  });
+
+  it("are disconnected also when their answers are streamed, and when a connection has sent many requests at once", async () => {
+    const { port, connections, answered } = await serve(24 * MIB);
+    for (let opened = 1; opened <= 6; opened++) await openSlowReader(port, "/streamed");
+    await openSlowReader(port, "/", 6);
+    await until("all were answered", async () => answered() === 12);
+
+    await until("only as many are left as may be", async () => (await connections()) <= 2);
   });
 });

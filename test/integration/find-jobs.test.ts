@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import type { Operator } from "holdfast";
 import type { Redis } from "ioredis";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { countOf } from "../../src/operate/act-matches.ts";
 import { openJobLists } from "../../src/operate/job-lists.ts";
 import { cancelJob } from "../../src/queue/cancel-job.ts";
@@ -208,6 +210,18 @@ describe("a list of jobs filtered by the reason of failure", withProcesses, () =
     const { stdout } = await run(["jobs", "export", ...rare, "--format", "ndjson"], service.env);
     expect(stdout.trimEnd().split("\n")).toEqual(ndjson.lines);
     expect((await get(`${url}/jobs/export?format=xlsx`)).body).toMatchObject({ code: "INVALID_REQUEST" });
+  });
+
+  it("is exported once for each of several requests that a connection sends together", async () => {
+    const { service } = await failedJobs();
+    const { hostname, port } = new URL((await service.startApi()).url);
+    const socket = connect(Number(port), hostname);
+    onTestFinished(() => void socket.destroy());
+    const head = `GET /jobs/export?state=failed HTTP/1.1\r\nHost: ${hostname}:${port}\r\n`;
+
+    socket.write(`${head}\r\n${head}\r\n${head}Connection: close\r\n\r\n`);
+
+    expect((await text(socket)).match(/^default_/gm)).toHaveLength(3 * FAILED);
   });
 
   it("matches a part of the message in any case, and counts what matches", async () => {

@@ -23,6 +23,8 @@ export interface HoldfastProcess {
   readonly stdout: string;
   readonly stderr: string;
   kill(signal: NodeJS.Signals): void;
+  /** As a reader of its output that ends. */
+  closeStdout(): void;
   readonly ended: Promise<Ended>;
 }
 
@@ -68,6 +70,7 @@ export function launch(
       return printed.stderr;
     },
     kill: (signal) => void child.kill(signal),
+    closeStdout: () => void child.stdout.destroy(),
     ended,
   };
 }
