@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
 import { tagsSchema } from "../job/tags.ts";
+import { isoOfDate } from "../lib/iso-time.ts";
 import { PRIORITY_MAX, type Timing } from "../queue/new-job.ts";
 
 const YEAR_MS = 366 * 24 * 60 * 60 * 1000;
@@ -100,11 +101,16 @@ export function submissionOf<PayloadIn>(
     idempotencyKey,
     options: {
       ...options,
-      ...(runAt !== undefined && { runAt: runAt.toISOString() }),
-      ...(startBy !== undefined && { startBy: startBy.toISOString() }),
-      ...(tags !== undefined && { tags: [...tags] }),
+      ...(runAt !== undefined && { runAt: instantOf(runAt) }),
+      ...(startBy !== undefined && { startBy: instantOf(startBy) }),
+      ...(tags !== undefined && { tags: tags as string[] }),
     },
   };
+}
+
+/** JavaScript can give anything: what is no valid `Date` becomes a text that the schema refuses, with its place. */
+function instantOf(date: Date): string {
+  return isoOfDate(date) ?? "no valid Date";
 }
 
 export type SubmissionOptions = z.output<typeof submissionOptionsSchema>;
