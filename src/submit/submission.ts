@@ -6,6 +6,13 @@ import { PRIORITY_MAX, type Timing } from "../queue/new-job.ts";
 
 const YEAR_MS = 366 * 24 * 60 * 60 * 1000;
 
+const NO_DATE = "no valid Date";
+
+/** Undefined: what the schema says. */
+function dateFault({ input }: { readonly input?: unknown }): string | undefined {
+  return input === NO_DATE ? "expected a valid Date" : undefined;
+}
+
 export const submissionOptionsSchema = z
   .strictObject({
     delayMs: z
@@ -19,7 +26,7 @@ export const submissionOptionsSchema = z
         examples: [0],
       }),
     runAt: z.iso
-      .datetime({ offset: true })
+      .datetime({ offset: true, error: dateFault })
       .optional()
       .meta({
         description:
@@ -37,7 +44,7 @@ export const submissionOptionsSchema = z
         examples: [0],
       }),
     startBy: z.iso
-      .datetime({ offset: true })
+      .datetime({ offset: true, error: dateFault })
       .optional()
       .meta({
         description:
@@ -110,7 +117,7 @@ export function submissionOf<PayloadIn>(
 
 /** JavaScript can give anything: what is no valid `Date` becomes a text that the schema refuses, with its place. */
 function instantOf(date: Date): string {
-  return isoOfDate(date) ?? "no valid Date";
+  return isoOfDate(date) ?? NO_DATE;
 }
 
 export type SubmissionOptions = z.output<typeof submissionOptionsSchema>;

@@ -6,6 +6,7 @@ import { divideQueue } from "../../src/queue/divide-queue.ts";
 import { queueKeys } from "../../src/queue/queue-keys.ts";
 import { openQueueStores } from "../../src/queue/queue-store.ts";
 import { createCodec } from "../../src/redis/codec.ts";
+import { monitorCommands } from "../support/monitor.ts";
 import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -69,6 +70,21 @@ describe("the note of a pause", () => {
     expect(await operator.queues.pause("mails", DOWN)).toMatchObject({ paused: DOWN });
   });
 
+  it("is dropped before the queue is resumed: somebody may pause it again at once", async () => {
+    const service = createService(application);
+    const operator = await service.createOperator();
+    await operator.queues.pause("mails", DOWN);
+    const { control, meta } = queueKeys(service.env.HOLDFAST_PREFIX, "mails");
+    const dropped: string[] = [];
+    await monitorCommands(service.connect(), ({ text }) => {
+      if (/^"hdel"/i.test(text)) dropped.push(...[control, meta].filter((key) => text.includes(`"${key}"`)));
+    });
+    await operator.queues.resume("mails");
+
+    await until("the pause is gone", () => dropped.includes(meta));
+    expect(dropped).toEqual([control, meta]);
+  });
+
   it("is dropped by a worker, if nobody looks", async () => {
     const service = createService(application);
     const operator = await service.createOperator();
@@ -117,7 +133,10 @@ describe("an instant that is none, from JavaScript", () => {
     expect(first).toMatchObject({ duplicate: false });
     expect(others).toMatchObject(
       wrong.flatMap(() => [
-        { code: "INVALID_REQUEST", issues: [{ pointer: "/options/runAt" }] },
+        {
+          code: "INVALID_REQUEST",
+          issues: [{ pointer: "/options/runAt", message: "expected a valid Date" }],
+        },
         { code: "INVALID_REQUEST", issues: [{ pointer: "/options/startBy" }] },
       ]),
     );
