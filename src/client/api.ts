@@ -107,10 +107,7 @@ function baseOf(url: unknown, fetch: ClientOptions["fetch"]): string {
     // A `fetch` of the caller's may know where a path is.
     if ((fetch !== undefined && url.startsWith("/")) || isAddress(`${base}/`)) return base;
   }
-  throw new HoldfastError(
-    "CONFIG_INVALID",
-    'createClient: url: expected the address of the API, such as "https://jobs.example.com", without a password; in a browser also a path of the page\'s origin',
-  );
+  throw new HoldfastError("CONFIG_INVALID", 'url: expected an address such as "https://jobs.example.com"');
 }
 
 /** Whether `fetch` accepts it here: only a page has an origin for paths. */
