@@ -49,7 +49,10 @@ module.exports = {
         "the client runs in browsers: of the other rooms it knows types, of packages and Node.js nothing",
       severity: "error",
       from: { path: "^src/client/", pathNot: "\\.test\\.ts$" },
-      to: { pathNot: "^src/(client|errors)/|^src/lib/wait\\.ts$", dependencyTypesNot: ["type-only"] },
+      to: {
+        pathNot: "^src/(client|errors)/|^src/lib/(wait|iso-time)\\.ts$",
+        dependencyTypesNot: ["type-only"],
+      },
     },
     {
       name: "mailbox-on-demand",

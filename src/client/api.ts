@@ -1,4 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { isoOfDate } from "../lib/iso-time.ts";
 import { readAnswer, safeToRepeat, unreachable } from "./answer.ts";
 import { resend } from "./resend.ts";
 import { openTimer } from "./timer.ts";
@@ -55,7 +56,7 @@ export const ANSWER_MAX_MS = 12_000;
 const TIMEOUT_MS = 30_000;
 
 export function openApi({ url, key, timeoutMs = TIMEOUT_MS, fetch }: ClientOptions): Api {
-  const base = url.replace(/\/+$/, "");
+  const base = baseOf(url, fetch);
 
   async function send({ path, method = "GET", body, headers, signal }: Call): Promise<Response> {
     const init = {
@@ -102,6 +103,25 @@ export function openApi({ url, key, timeoutMs = TIMEOUT_MS, fetch }: ClientOptio
   };
 }
 
+/** @throws HoldfastError `CONFIG_INVALID` for an address that no request can be sent to */
+function baseOf(url: unknown, fetch: ClientOptions["fetch"]): string {
+  if (typeof url === "string") {
+    const base = url.replace(/\/+$/, "");
+    // A `fetch` of the caller's may know where a path is.
+    if ((fetch !== undefined && url.startsWith("/")) || isAddress(`${base}/`)) return base;
+  }
+  throw new HoldfastError("CONFIG_INVALID", 'url: expected an address such as "https://jobs.example.com"');
+}
+
+/** Whether `fetch` accepts it here: only a page has an origin for paths. */
+function isAddress(url: string): boolean {
+  try {
+    return /^https?:/.test(new Request(url).url);
+  } catch {
+    return false;
+  }
+}
+
 /** A query string of the values that are given. */
 export function query(
   values: Readonly<Record<string, string | number | boolean | Date | undefined>>,
@@ -114,7 +134,8 @@ export function query(
 
 /** @throws HoldfastError `INVALID_REQUEST` for an invalid date */
 export function isoText(name: string, date: Date): string {
-  if (!Number.isNaN(date.getTime())) return date.toISOString();
+  const text = isoOfDate(date);
+  if (text !== undefined) return text;
   const issue = { pointer: `/${name}`, message: "expected a valid date" };
   throw new HoldfastError("INVALID_REQUEST", `${issue.pointer}: ${issue.message}`, { issues: [issue] });
 }

@@ -101,6 +101,7 @@ export interface Client<Contracts extends ProducibleJob<unknown> = ProducibleJob
 /**
  * Makes a client. It sends nothing yet, and needs no end.
  *
+ * @throws HoldfastError `CONFIG_INVALID` for a `url` that no request can be sent to
  * @example
  * import type { welcomeEmail } from "./jobs/welcome-email/contract.js";
  *

@@ -47,7 +47,7 @@ function submissionOf(child: AnyFlow["children"][number] | AnyFlow["parent"], pl
   } = child;
   const instant = (option: "runAt" | "startBy") => {
     const date = options[option];
-    return date && isoText(`${place}/options/${option}`, date);
+    return date === undefined ? undefined : isoText(`${place}/options/${option}`, date);
   };
   return {
     type: typeof job === "string" ? job : job.type,

@@ -109,9 +109,9 @@ function jsonOf(
   const type = typeof job === "string" ? job : job.type;
   const options = {
     delayMs,
-    runAt: runAt && isoText("options/runAt", runAt),
+    runAt: runAt === undefined ? undefined : isoText("options/runAt", runAt),
     priority,
-    startBy: startBy && isoText("options/startBy", startBy),
+    startBy: startBy === undefined ? undefined : isoText("options/startBy", startBy),
     startWithinMs,
     tags,
   };

@@ -6,7 +6,13 @@ export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** The same; null for no instant. */
+/** A `Date` as ISO 8601 in UTC, also one of another realm; undefined for anything else. */
+export function isoOfDate(date: unknown): string | undefined {
+  const ms = Object.prototype.toString.call(date) === "[object Date]" ? Number(date) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : isoTime(ms);
+}
+
+/** Milliseconds as ISO 8601; null for no instant. */
 export function isoOrNull(ms: number | null | undefined): string | null {
   return ms == null ? null : isoTime(ms);
 }

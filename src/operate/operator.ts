@@ -4,7 +4,7 @@ import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { orStop, type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { acceptLoss } from "../queue/data-loss.ts";
-import { readLayouts } from "../queue/layouts.ts";
+import { readLayouts, renewLayouts } from "../queue/layouts.ts";
 import { readQueueMemory } from "../queue/queue-memory.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../queue/queue-store.ts";
 import { redisNow } from "../redis/clock.ts";
@@ -107,6 +107,8 @@ export async function createOperator(
   const reading = readLayouts(redis.client, settings.HOLDFAST_PREFIX, application.queues);
   const layouts = await orStop(redis, reading);
   const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, layouts);
+  const follow = () =>
+    inTime(renewLayouts(redis.client, settings.HOLDFAST_PREFIX, application.queues, layouts));
   // Most operators only look.
   let acting: Promise<ConnectedQueues> | undefined;
   const operator = openOperator(application, stores, settings, async () => {
@@ -114,7 +116,7 @@ export async function createOperator(
     return internalSubmitter(await acting, settings);
   });
   const stop = stopOnce(async () => stopAll(acting === undefined ? [redis] : [redis, await acting]));
-  return { ...operator, stop, [Symbol.asyncDispose]: stop };
+  return { ...callsAfter(follow, operator), stop, [Symbol.asyncDispose]: stop };
 }
 
 /**
@@ -175,6 +177,15 @@ export function openOperator(
       return await readAuditLog(logs, limit);
     },
   };
+}
+
+/** The same calls, nested ones too, each after a step. All of them are asynchronous. */
+function callsAfter<Calls extends object>(step: () => Promise<void>, calls: Calls): Calls {
+  const after = (call: unknown) => {
+    if (typeof call !== "function") return callsAfter(step, call as object);
+    return (...args: readonly unknown[]) => step().then((): unknown => call(...args));
+  };
+  return Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, after(call)])) as Calls;
 }
 
 /** @returns the queue, if it had lost data */

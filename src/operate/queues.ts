@@ -3,6 +3,8 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { formatRate, type QueueLimits, type Rate } from "../job/queue-settings.ts";
 import { suggestion } from "../lib/did-you-mean.ts";
 import { isoTime, nearestTime } from "../lib/iso-time.ts";
+import { malformed } from "../lib/parse-json.ts";
+import { schemaIssues } from "../lib/schema-issues.ts";
 import { addMark } from "../queue/marks.ts";
 import {
   type Override,
@@ -57,6 +59,15 @@ export interface WantedLimits {
   readonly rate?: Rate | undefined;
 }
 
+const pauseActSchema = z.object({
+  reason: z.string().refine((text) => text.trim() !== "", "expected a text"),
+  by: z.string(),
+});
+const wantedLimitsSchema = z.strictObject({
+  concurrency: z.int().min(1).optional(),
+  rate: z.strictObject({ count: z.int().min(1), perMs: z.int().min(1) }).optional(),
+});
+
 /** An operator's hand on queues. Each call fails with `QUEUE_NOT_FOUND` for a queue that the application does not have. */
 export interface QueueOperator {
   list(): Promise<QueueView[]>;
@@ -64,14 +75,15 @@ export interface QueueOperator {
   /**
    * Pauses a queue: no further job starts; running ones go on. It stays paused until it is resumed.
    *
-   * @param reason kept with the pause, and shown with it
+   * @param act the reason is kept with the pause, and shown with it
+   * @throws HoldfastError `INVALID_REQUEST` without a reason
    */
   pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<QueueView>;
   resume(name: string, act?: Act): Promise<QueueView>;
   /**
    * Limits a queue by hand, in place of what the application declares; without any limit, the declared ones count again.
    *
-   * @throws HoldfastError `INVALID_REQUEST` for a concurrency below the number of partitions
+   * @throws HoldfastError `INVALID_REQUEST` for a concurrency below the number of partitions, and for what is no limit
    */
   limit(name: string, limits: WantedLimits, by: string): Promise<QueueView>;
 }
@@ -89,6 +101,7 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
     list: () => Promise.all(queues.map(show)),
     show,
     async pause(name, act) {
+      require(pauseActSchema, act);
       const at = await redisNow(stores.client);
       await recorded(name, { as: "paused", ...act }, (partitions) => pauseQueue(partitions, { ...act, at }));
       await addMark(stores.of(name), { kind: "paused", text: act.reason, by: act.by });
@@ -100,6 +113,7 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
       return await show(name);
     },
     async limit(name, limits, by) {
+      require(wantedLimitsSchema, limits);
       const partitions = partitionsOf(name);
       if (limits.concurrency !== undefined && limits.concurrency < partitions.length)
         throw tooFew(name, partitions.length, limits.concurrency);
@@ -120,6 +134,12 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
     const [store] = partitions;
     await onRecord(store, { as, evidence: storedReason(store, reason), by }, () => act(partitions));
   }
+}
+
+/** From JavaScript, anything can come. @throws HoldfastError `INVALID_REQUEST` */
+function require(schema: z.ZodType, asked: unknown): void {
+  const { error } = schema.safeParse(asked);
+  if (error !== undefined) throw malformed(schemaIssues(error.issues));
 }
 
 async function showQueue(name: string, partitions: Partitions, { layouts }: QueueStores): Promise<QueueView> {

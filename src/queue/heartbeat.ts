@@ -2,6 +2,7 @@ import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
+import { dropStaleNote } from "./pause-note.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** What a worker reports of itself. No guarantee rests on it: jobs are protected by their locks. */
@@ -38,6 +39,7 @@ export function startHeartbeat(store: QueueStore, workerName: string, read: () =
   const beat = oneAtATime(async () => {
     try {
       await script.run(client, keys, [workerName, JSON.stringify(read()), FORGOTTEN_AFTER_MS]);
+      await dropStaleNote(store);
     } catch {
       // The connection's owner reports errors; the next heartbeat comes soon.
     }

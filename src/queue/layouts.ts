@@ -26,9 +26,20 @@ export async function readLayouts(
   queues: readonly string[],
 ): Promise<Layouts> {
   const layouts = new Layouts();
-  const read = queues.map(async (queue) => layouts.learn(queue, await readLayout(client, prefix, queue)));
-  await inTime(Promise.all(read), START_DEADLINE_MS);
+  await inTime(renewLayouts(client, prefix, queues, layouts), START_DEADLINE_MS);
   return layouts;
+}
+
+/** Reads them again, for a process that does not follow them by its epochs. @throws Redis's own errors */
+export async function renewLayouts(
+  client: RedisConnection,
+  prefix: string,
+  queues: readonly string[],
+  layouts: Layouts,
+): Promise<void> {
+  await Promise.all(
+    queues.map(async (queue) => layouts.learn(queue, await readLayout(client, prefix, queue))),
+  );
 }
 
 /** @returns the layout that stands there now: the new one, unless it was no longer as found */

@@ -1,5 +1,6 @@
 import { Queue } from "bullmq";
 import type { QueueLimits, Rate } from "../job/queue-settings.ts";
+import { dropStaleNote, notePause, type PauseNote } from "./pause-note.ts";
 import { bullmqQueueName } from "./queue-keys.ts";
 import type { QueueStore } from "./queue-store.ts";
 
@@ -42,6 +43,8 @@ export async function readControl(partitions: Partitions): Promise<QueueControl>
   ]);
   const isPaused = metas.some(([paused]) => paused != null);
   const { reason = "", by = "", since } = record;
+  // Nothing rests on it, and a read must not fail because Redis refuses to write.
+  if (!isPaused && since !== undefined) await dropStaleNote(first).catch(() => {});
   return {
     pause: isPaused ? { reason, by, since: since === undefined ? undefined : Number(since) } : undefined,
     limits: sumOf(metas.map(limitsIn)),
@@ -51,19 +54,19 @@ export async function readControl(partitions: Partitions): Promise<QueueControl>
 }
 
 /** Returns when no further job starts. Running jobs go on. */
-export async function pauseQueue(
-  partitions: Partitions,
-  { reason, by, at }: { readonly reason: string; readonly by: string; readonly at: number },
-): Promise<void> {
+export async function pauseQueue(partitions: Partitions, note: PauseNote): Promise<void> {
   const [first] = partitions;
-  await first.client.hset(first.keys.control, { reason, by, since: at });
+  // If this process dies before it writes its own note, none is shown.
+  await dropStaleNote(first);
   await withBullmq(partitions, (queue) => queue.pause());
+  await notePause(first, note);
 }
 
 export async function resumeQueue(partitions: Partitions): Promise<void> {
   const [first] = partitions;
-  await withBullmq(partitions, (queue) => queue.resume());
+  // Before: somebody may pause it again at once, with another reason.
   await first.client.hdel(first.keys.control, "reason", "by", "since");
+  await withBullmq(partitions, (queue) => queue.resume());
 }
 
 /** @param override undefined: the declared limits count again */

@@ -35,6 +35,11 @@ interface Member {
   readonly job: Omit<NewJob, "id">;
 }
 
+interface Holder {
+  readonly home: string;
+  readonly id: string;
+}
+
 const IN_FLIGHT_MAX = 128;
 
 /**
@@ -71,7 +76,7 @@ export class FlowSubmitter {
       this.#memberOf(submission, submission.content, secret),
     );
     const parent = parentOf(this.#memberOf(flow.parent, flow.content, secret), flow, children);
-    await this.#requireFreeKeys(children, flow);
+    await this.#requireFreeKeys(parent, children, flow);
     const added = await this.#add(this.#parents, parent);
     if (added === undefined) throw parentReused();
     const receipt = { ...added, children: children.length };
@@ -88,13 +93,26 @@ export class FlowSubmitter {
   }
 
   /** Before anything is stored. Somebody can still use a key meanwhile. */
-  async #requireFreeKeys(children: readonly Member[], flow: ValidFlow): Promise<void> {
-    const { client, keys } = this.#parts.stores.of(flow.parent.contract.queue);
-    await mapInFlight(children, IN_FLIGHT_MAX, async ({ fingerprint, job }, index) => {
+  async #requireFreeKeys(parent: Member, children: readonly Member[], flow: ValidFlow): Promise<void> {
+    await mapInFlight(children, IN_FLIGHT_MAX, async (child, index) => {
       if (flow.children[index]?.hasOwnKey !== true) return;
-      const holder = await inTime(client.get(keys.dedupKey(job.dedup.key)));
-      if (holder !== null && !holder.endsWith(fingerprint)) throw childReused(index, "nothing was stored");
+      for (const { home, id } of await this.#holdersOf(child)) {
+        if (!id.endsWith(child.fingerprint)) throw childReused(index, "nothing was stored");
+        const isElsewhere = home !== parent.contract.queue && queueOfId(id) === home;
+        // A flow that was submitted before its jobs moved has its children there, too.
+        if (isElsewhere && (await this.#holdersOf(parent)).length === 0) throw childElsewhere(index);
+      }
     });
+  }
+
+  /** The ids that have the key of a job, in the queues where it can be claimed. */
+  async #holdersOf({ contract, job }: Member): Promise<Holder[]> {
+    const { layouts, of } = this.#parts.stores;
+    const found = layouts.homesOf(contract, job.dedup.key).map(async (home) => {
+      const { client, keys } = of(home);
+      return { home, id: (await client.get(keys.dedupKey(job.dedup.key))) ?? "" };
+    });
+    return (await inTime(Promise.all(found))).filter(({ id }) => id !== "");
   }
 
   /** @returns undefined where the key belongs to other content */
@@ -145,8 +163,7 @@ export class FlowSubmitter {
       if (call.isOver) throw redisUnavailable();
       const added = await this.#add(adder, child);
       if (added === undefined) throw childReused(index, "the flow waits for it in vain: cancel the parent");
-      if (queueOfId(added.id) !== own)
-        throw acrossQueues(`the key of /children/${index} belongs to a job of another`);
+      if (queueOfId(added.id) !== own) throw childElsewhere(index);
       await failpoint("flow:child", parentId);
     });
   }
@@ -207,6 +224,10 @@ function acrossQueues(found: string): HoldfastError {
     "FLOW_ACROSS_QUEUES",
     `Expected the jobs of the flow in one queue without partitions; ${found}`,
   );
+}
+
+function childElsewhere(index: number): HoldfastError {
+  return acrossQueues(`the key of /children/${index} belongs to a job of another`);
 }
 
 function unlessClosed(error: unknown): void {

@@ -1,9 +1,17 @@
 import { z } from "zod";
 import type { ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
 import { tagsSchema } from "../job/tags.ts";
+import { isoOfDate } from "../lib/iso-time.ts";
 import { PRIORITY_MAX, type Timing } from "../queue/new-job.ts";
 
 const YEAR_MS = 366 * 24 * 60 * 60 * 1000;
+
+const NO_DATE = "no valid Date";
+
+/** Undefined: what the schema says. */
+function dateFault({ input }: { readonly input?: unknown }): string | undefined {
+  return input === NO_DATE ? "expected a valid Date" : undefined;
+}
 
 export const submissionOptionsSchema = z
   .strictObject({
@@ -18,7 +26,7 @@ export const submissionOptionsSchema = z
         examples: [0],
       }),
     runAt: z.iso
-      .datetime({ offset: true })
+      .datetime({ offset: true, error: dateFault })
       .optional()
       .meta({
         description:
@@ -36,7 +44,7 @@ export const submissionOptionsSchema = z
         examples: [0],
       }),
     startBy: z.iso
-      .datetime({ offset: true })
+      .datetime({ offset: true, error: dateFault })
       .optional()
       .meta({
         description:
@@ -100,11 +108,16 @@ export function submissionOf<PayloadIn>(
     idempotencyKey,
     options: {
       ...options,
-      ...(runAt !== undefined && { runAt: runAt.toISOString() }),
-      ...(startBy !== undefined && { startBy: startBy.toISOString() }),
-      ...(tags !== undefined && { tags: [...tags] }),
+      ...(runAt !== undefined && { runAt: instantOf(runAt) }),
+      ...(startBy !== undefined && { startBy: instantOf(startBy) }),
+      ...(tags !== undefined && { tags: tags as string[] }),
     },
   };
+}
+
+/** JavaScript can give anything: what is no valid `Date` becomes a text that the schema refuses, with its place. */
+function instantOf(date: Date): string {
+  return isoOfDate(date) ?? NO_DATE;
 }
 
 export type SubmissionOptions = z.output<typeof submissionOptionsSchema>;

@@ -2,7 +2,7 @@ import { defineConfig, defineJob } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { anyJob } from "../support/application.ts";
-import { render } from "../support/fixtures/books.config.ts";
+import { bind, render } from "../support/fixtures/books.config.ts";
 import { bookOf, chapterId, openLibrary, operatorOf } from "../support/library.ts";
 import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
@@ -197,12 +197,17 @@ describe("a flow whose jobs have a past in another queue", () => {
   it("is one flow, unless a child's job is still there", async () => {
     const { producer, env } = await openLibrary();
     await producer.submit(render, { chapter: "old" }, { idempotencyKey: "old" });
+    const whole = (parent: typeof bind, child: typeof render) => ({
+      parent: { job: parent, payload: { title: "whole" }, idempotencyKey: "whole" },
+      children: [{ job: child, payload: { chapter: "own" }, idempotencyKey: "own" }],
+    });
+    const earlier = await producer.submitFlow(whole(bind, render));
     const moved = (type: string) => anyJob({ type, queue: "books", formerQueues: ["default"] });
     const [render2, bind2] = [moved("render"), moved("bind")];
     const ran: unknown[] = [];
     const handlers = [
       render2.handler(async ({ payload }) => void ran.push(payload)),
-      bind2.handler(async () => void ran.push("bind")),
+      bind2.handler(async ({ idempotencyKey }) => void ran.push(idempotencyKey)),
     ];
     const application = defineConfig({ jobs: [render2, bind2], handlers: async () => handlers });
     const service = createService(application, env);
@@ -212,11 +217,17 @@ describe("a flow whose jobs have a past in another queue", () => {
       children: [{ job: render2, payload: { chapter: "old" }, ...(key && { idempotencyKey: key }) }],
     });
     await expect(now.submitFlow(flow("bad", "old"))).rejects.toMatchObject({ code: "FLOW_ACROSS_QUEUES" });
+    // Nothing was stored: the parent's key is free.
+    expect(await now.submitFlow(flow("bad"))).toMatchObject({ duplicate: false });
+    expect(await now.submitFlow(whole(bind2 as never, render2 as never))).toEqual({
+      ...earlier,
+      duplicate: true,
+    });
     const receipts = await Promise.all([now.submitFlow(flow("good")), now.submitFlow(flow("good"))]);
     expect(receipts.map(({ id }) => id)).toEqual(Array(2).fill(expect.stringMatching(/^books_/)));
     await service.startWorker();
-    await until("the parent has run", () => ran.includes("bind"));
-    expect(ran.filter((what) => what === "bind")).toHaveLength(1);
+    await until("the parents have run", () => ["bad", "good"].every((title) => ran.includes(title)));
+    expect(ran.filter((what) => what === "good")).toHaveLength(1);
   });
 });
 
