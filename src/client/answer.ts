@@ -45,7 +45,7 @@ export function unreachable(
 /** The same error for a request with an idempotency key. */
 export function safeToRepeat(thrown: unknown): unknown {
   if (!(thrown instanceof HoldfastError) || thrown.code !== "API_UNREACHABLE") return thrown;
-  const message = `${thrown.message}. Sending the same request with the same key again is safe`;
+  const message = `${thrown.message}. Sending it again with the same key is safe`;
   return new HoldfastError("API_UNREACHABLE", message, thrown);
 }
 

@@ -105,11 +105,9 @@ export function openApi({ url, key, timeoutMs = TIMEOUT_MS, fetch }: ClientOptio
 
 /** @throws HoldfastError `CONFIG_INVALID` for an address that no request can be sent to */
 function baseOf(url: unknown, fetch: ClientOptions["fetch"]): string {
-  if (typeof url === "string") {
-    const base = url.replace(/\/+$/, "");
-    // A `fetch` of the caller's may know where a path is.
-    if ((fetch !== undefined && url.startsWith("/")) || isAddress(`${base}/`)) return base;
-  }
+  const base = String(url).replace(/\/+$/, "");
+  // A `fetch` of the caller's may know where a path is.
+  if ((fetch && /^\//.test(String(url))) || isAddress(base)) return base;
   throw new HoldfastError("CONFIG_INVALID", 'url: expected an address such as "https://jobs.example.com"');
 }
 

@@ -17,7 +17,7 @@ import { until } from "../support/until.ts";
 type Contracts = typeof echo | typeof failing | typeof greeting;
 
 const keyed = (idempotencyKey: string = randomUUID()) => ({ idempotencyKey });
-const SAFE_AGAIN = expect.stringMatching(/Sending the same request with the same key again is safe$/);
+const SAFE_AGAIN = expect.stringMatching(/Sending it again with the same key is safe$/);
 
 /** A `fetch` that sends each request, and loses the first answers. */
 function losing(answers: number) {
