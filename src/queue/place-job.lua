@@ -8,8 +8,8 @@ local queueStart, events, placedAt, submittedAt, mayRun, eventsMax
 local newWaiting, hasReady, hasDelayed = {}, false, false
 
 local function beginPlacing(prefix)
-  queueStart, events, placedAt = prefix, prefix .. "events", nowMs()
-  submittedAt = string.format("%.0f", placedAt)
+  queueStart, events, submittedAt = prefix, prefix .. "events", nowText()
+  placedAt = tonumber(submittedAt)
   mayRun, eventsMax = readMeta(prefix)
   if not eventsMax then
     eventsMax = MAX_EVENTS

@@ -9,7 +9,11 @@ local HEADROOM_SHARE, HEADROOM_MIN, HEADROOM_SHARE_MAX = 1 / 10, 8 * 1024 * 1024
 -- Returns in bytes: what is used, the limit (0: none), and up to where new jobs are accepted.
 local function readMemory()
   local info = redis.call("INFO", "memory")
-  local field = function(name) return tonumber(string.match(info, "\n" .. name .. ":(%d+)") or 0) end
+  -- A plain search first: a pattern tried at each of thousands of characters cost a job as much as writing it (row `http-submit`).
+  local field = function(name)
+    local _, last = string.find(info, "\n" .. name .. ":", 1, true)
+    return last and tonumber(string.match(info, "^%d+", last + 1)) or 0
+  end
   -- Redis's own comparison leaves out buffers for replicas and the log.
   local used = field("used_memory") - field("mem_not_counted_for_evict")
   local limit = field("maxmemory")
