@@ -61,9 +61,12 @@ async function groupOf(type: string): Promise<Group | undefined> {
   return groups.find((group) => group.type === type);
 }
 
+/** A busy machine may answer 503 at first. */
 async function ask<T>(path: string): Promise<T> {
-  const response = await fetch(`${api.url}/${path}`);
-  return (await response.json()) as T;
+  return await until(`GET /${path} is answered`, async () => {
+    const response = await fetch(`${api.url}/${path}`);
+    return response.ok && ((await response.json()) as T);
+  });
 }
 
 async function oldestDoubt(): Promise<{ jobId: string; effect: string }> {
