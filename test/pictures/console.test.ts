@@ -209,9 +209,12 @@ async function knownJobs(): Promise<KnownJobs> {
   };
 }
 
+/** A busy machine may answer 503 at first. */
 async function ask<T>(path: string): Promise<T> {
-  const response = await fetch(`${api.url}/${path}`);
-  return (await response.json()) as T;
+  return await until(`GET /${path} is answered`, async () => {
+    const response = await fetch(`${api.url}/${path}`);
+    return response.ok && ((await response.json()) as T);
+  });
 }
 
 async function post(path: string, body: object): Promise<void> {
