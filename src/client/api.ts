@@ -105,9 +105,10 @@ export function openApi({ url, key, timeoutMs = TIMEOUT_MS, fetch }: ClientOptio
 
 /** @throws HoldfastError `CONFIG_INVALID` for an address that no request can be sent to */
 function baseOf(url: unknown, fetch: ClientOptions["fetch"]): string {
-  const base = String(url).replace(/\/+$/, "");
+  const text = String(url);
+  const base = text.replace(/\/+$/, "");
   // A `fetch` of the caller's may know where a path is.
-  if ((fetch && /^\//.test(String(url))) || isAddress(base)) return base;
+  if ((fetch && text[0] === "/") || isAddress(base)) return base;
   throw new HoldfastError("CONFIG_INVALID", 'url: expected an address such as "https://jobs.example.com"');
 }
 
@@ -128,6 +129,11 @@ export function query(
     value === undefined ? [] : [[name, value instanceof Date ? isoText(name, value) : String(value)]],
   );
   return given.length === 0 ? "" : `?${new URLSearchParams(Object.fromEntries(given))}`;
+}
+
+/** Undefined for undefined alone: untyped code can give anything. @throws HoldfastError `INVALID_REQUEST` for an invalid date */
+export function isoOption(name: string, date: Date | undefined): string | undefined {
+  return date === undefined ? undefined : isoText(name, date);
 }
 
 /** @throws HoldfastError `INVALID_REQUEST` for an invalid date */

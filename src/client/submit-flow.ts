@@ -1,7 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Flow, FlowReceipt } from "../job/flow.ts";
 import { notHoldfast } from "./answer.ts";
-import { type Api, isoText } from "./api.ts";
+import { type Api, isoOption } from "./api.ts";
 import type { JobName } from "./submit.ts";
 
 /** A flow whose jobs are named by their types or their contracts. */
@@ -45,10 +45,7 @@ function submissionOf(child: AnyFlow["children"][number] | AnyFlow["parent"], pl
   }: Partial<AnyFlow["children"][number]> & {
     readonly job: JobName;
   } = child;
-  const instant = (option: "runAt" | "startBy") => {
-    const date = options[option];
-    return date === undefined ? undefined : isoText(`${place}/options/${option}`, date);
-  };
+  const instant = (option: "runAt" | "startBy") => isoOption(`${place}/options/${option}`, options[option]);
   return {
     type: typeof job === "string" ? job : job.type,
     payload,

@@ -1,7 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { ProducibleJob, Receipt, Submission, SubmitResult } from "../job/submit-options.ts";
 import { errorOf, isProblem, notHoldfast, readAnswer, retryAfterMs } from "./answer.ts";
-import { type Api, isoText } from "./api.ts";
+import { type Api, isoOption } from "./api.ts";
 import { canPass, resend } from "./resend.ts";
 
 /** The name of a job type, or its contract. */
@@ -109,9 +109,9 @@ function jsonOf(
   const type = typeof job === "string" ? job : job.type;
   const options = {
     delayMs,
-    runAt: runAt === undefined ? undefined : isoText("options/runAt", runAt),
+    runAt: isoOption("options/runAt", runAt),
     priority,
-    startBy: startBy === undefined ? undefined : isoText("options/startBy", startBy),
+    startBy: isoOption("options/startBy", startBy),
     startWithinMs,
     tags,
   };

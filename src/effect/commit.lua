@@ -19,8 +19,8 @@
 ]]
 local now = nowText()
 
--- Looks at the entry's text, which cjson writes without spaces and with every quote in a value escaped: decoding and encoding it
--- would be a third of the commit (row `work-effect`).
+-- Looks for two members in the entry's text, which has no spaces, and every quote in a value escaped. Decoding and encoding the
+-- entry would be a third of the commit (row `work-effect`).
 local function isReservedBy(json, reservationId)
   local isReserved = string.find(json, '"state":"reserved"', 1, true)
   return isReserved and string.find(json, '"reservationId":"' .. reservationId .. '"', 1, true)

@@ -38,7 +38,7 @@ end
 
 local function copyDone(ledger, effect, elsewhere, resultThere)
   redis.call("HSET", ledger, "e:" .. effect, elsewhere, "i:" .. effect, 1)
-  -- Now the ledger has begun, and its job has joined.
+  -- Without `open` the ledger would look new to the job's next effect, and the job would be counted twice.
   redis.call("HINCRBY", ledger, "open", 0)
   if resultThere ~= "" then redis.call("HSET", ledger, "r:" .. effect, resultThere) end
 end

@@ -101,7 +101,7 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
     list: () => Promise.all(queues.map(show)),
     show,
     async pause(name, act) {
-      require(pauseActSchema, act);
+      requireShape(pauseActSchema, act);
       const at = await redisNow(stores.client);
       await recorded(name, { as: "paused", ...act }, (partitions) => pauseQueue(partitions, { ...act, at }));
       await addMark(stores.of(name), { kind: "paused", text: act.reason, by: act.by });
@@ -113,7 +113,7 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
       return await show(name);
     },
     async limit(name, limits, by) {
-      require(wantedLimitsSchema, limits);
+      requireShape(wantedLimitsSchema, limits);
       const partitions = partitionsOf(name);
       if (limits.concurrency !== undefined && limits.concurrency < partitions.length)
         throw tooFew(name, partitions.length, limits.concurrency);
@@ -137,7 +137,7 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
 }
 
 /** From JavaScript, anything can come. @throws HoldfastError `INVALID_REQUEST` */
-function require(schema: z.ZodType, asked: unknown): void {
+function requireShape(schema: z.ZodType, asked: unknown): void {
   const { error } = schema.safeParse(asked);
   if (error !== undefined) throw malformed(schemaIssues(error.issues));
 }
