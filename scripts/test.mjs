@@ -2,7 +2,7 @@
 // which is then all that runs: `npm test -- src/effect`.
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { runFaults } from "./lib/faults.mjs";
-import { runFuzz } from "./lib/fuzz.mjs";
+import { captureFuzz } from "./lib/fuzz.mjs";
 import { startStopWatch } from "./lib/progress.mjs";
 import { captureInBackground, show } from "./lib/run.mjs";
 import { runScript } from "./lib/script.mjs";
@@ -21,14 +21,16 @@ await runScript(async () => {
   ]);
   console.log(gate.output.trimEnd()); // only now: Vitest rewrites the lines of a terminal
   // Side by side, because both mostly wait.
-  const [faultsCode, fuzzCode] = isChosen
-    ? [0, 0]
+  const [faultsCode, fuzz] = isChosen
+    ? [0, { code: 0, output: "" }]
     : await Promise.all([
         timed("faults", () => runFaults(["--quick"])),
-        timed("fuzz", () => runFuzz(["--quick"])),
+        timed("fuzz", () => captureFuzz(["--quick"])),
       ]);
+  // Findings come after the faults' results, where people look.
+  if (!isChosen) console.log(fuzz.code === 0 ? lastLine(fuzz.output) : fuzz.output.trimEnd());
   console.log(times.join(", "));
-  const phases = { check: gate.code, tests: vitestCode, faults: faultsCode, fuzz: fuzzCode };
+  const phases = { check: gate.code, tests: vitestCode, faults: faultsCode, fuzz: fuzz.code };
   const failed = Object.keys(phases).filter((phase) => phases[phase] !== 0);
   // At the end, where people look first in a long log.
   if (failed.length > 0) console.log([`failed: ${failed.join(", ")}`, ...failedTests()].join("\n  "));
@@ -67,4 +69,8 @@ function failedTests() {
 
 function firstLine(text) {
   return text.trimStart().split("\n", 1)[0];
+}
+
+function lastLine(text) {
+  return text.trimEnd().split("\n").at(-1);
 }

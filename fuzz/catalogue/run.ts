@@ -1,6 +1,6 @@
 import { inLanes } from "../../faults/lib/waiting.ts";
 import type { Random } from "../../test/support/random.ts";
-import { exchange } from "../lib/exchange.ts";
+import { ask } from "../lib/ask.ts";
 import { judge } from "../lib/judge.ts";
 import { shown } from "../lib/request.ts";
 import type { Service } from "../lib/service.ts";
@@ -41,7 +41,7 @@ async function tryKind(
   const requests = Array.from({ length: Math.ceil(variants / cost) }, () => random.next() * 2 ** 32);
   await inLanes(requests, LANES, async (seed) => {
     const bytes = make(random.fork(String(seed)));
-    const answer = await exchange(service.url, bytes, manner);
+    const answer = await ask(service.url, bytes, manner);
     const verdict = judge(bytes, answer, expected);
     count(tally, verdict, answer.ms);
     if (verdict.finding !== undefined)

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { ask } from "../lib/ask.ts";
 import { exchange } from "../lib/exchange.ts";
 import { judge } from "../lib/judge.ts";
 import { JSON_TYPE, request, shown } from "../lib/request.ts";
@@ -52,7 +53,7 @@ export async function tryIdling(service: Service, connections: number, findings:
   const tally = newTally(GROUP, kind);
   const idle = await openAll(service.url, connections);
   for (let look = 0; look < LOOKS; look += 1) {
-    const answer = await exchange(service.url, health);
+    const answer = await ask(service.url, health);
     const verdict = judge(health, answer, "answer");
     count(tally, verdict, answer.ms);
     if (verdict.finding !== undefined) findings.push({ kind, what: verdict.finding, request: shown(health) });

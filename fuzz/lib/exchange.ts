@@ -54,6 +54,8 @@ export async function exchange(url: string, bytes: Buffer, manner: Manner = {}):
       const endedAt = received.length > 0 ? lastAt : performance.now();
       resolve({ answers: answersIn(Buffer.concat(received)), ms: endedAt - startedAt, isSilent });
     };
+    // This process may have been late itself, with the rest of an answer still to read.
+    const finishIfWhole = () => void (isWhole(Buffer.concat(received)) && finish(false));
     const silence = setTimeout(() => finish(received.length === 0), SILENT_MS);
     socket.on("data", (chunk) => {
       received.push(chunk);
@@ -61,7 +63,7 @@ export async function exchange(url: string, bytes: Buffer, manner: Manner = {}):
       lastAt = performance.now();
       clearTimeout(quiet);
       if (size > BYTES_MAX || isStream(received[0])) finish(false);
-      else if (isKeptOpen(received[0])) quiet = setTimeout(() => finish(false), QUIET_MS);
+      else if (isKeptOpen(received[0])) quiet = setTimeout(finishIfWhole, QUIET_MS);
     });
     socket.on("end", () => finish(false));
     socket.on("close", () => finish(false));
@@ -90,7 +92,25 @@ function isStream(start: Buffer | undefined): boolean {
 }
 
 function answersIn(bytes: Buffer): Answer[] {
-  const answers: Answer[] = [];
+  return messagesIn(bytes).flatMap(({ status, contentType, body }) =>
+    status >= 200 || status === 0 ? [{ status, contentType, body: body.toString("utf8") }] : [],
+  );
+}
+
+function isWhole(bytes: Buffer): boolean {
+  return messagesIn(bytes).every((message) => message.isWhole);
+}
+
+interface Message {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Buffer;
+  readonly isWhole: boolean;
+}
+
+/** Provisional answers (1xx) included. */
+function messagesIn(bytes: Buffer): Message[] {
+  const messages: Message[] = [];
   for (let rest = bytes; rest.length > 0; ) {
     const end = rest.indexOf("\r\n\r\n");
     const head = rest.subarray(0, end < 0 ? rest.length : end).toString("latin1");
@@ -99,9 +119,21 @@ function answersIn(bytes: Buffer): Answer[] {
     const [, length] = /\r\ncontent-length: (\d+)/i.exec(head) ?? [];
     const from = end < 0 ? rest.length : end + 4;
     const until = length === undefined && status >= 200 ? rest.length : from + Number(length ?? 0);
-    if (status >= 200 || status === 0)
-      answers.push({ status, contentType, body: rest.subarray(from, until).toString("utf8") });
+    const body = rest.subarray(from, until);
+    messages.push({
+      status,
+      contentType,
+      body,
+      isWhole: end >= 0 && until <= rest.length && isEnded(head, body),
+    });
     rest = rest.subarray(until);
   }
-  return answers;
+  return messages;
+}
+
+/** A chunked body ends with an empty chunk. */
+function isEnded(head: string, body: Buffer): boolean {
+  return (
+    !/\r\ntransfer-encoding: chunked/i.test(head) || body.subarray(-5).toString("latin1") === "0\r\n\r\n"
+  );
 }

@@ -1,7 +1,16 @@
 // Runs the fuzzing in its own process.
-import { show } from "./run.mjs";
+import { capture, show } from "./run.mjs";
 
 /** Resolves to its exit code. */
 export function runFuzz(args) {
-  return show(process.execPath, ["--import", "tsx", "fuzz/run.ts", ...args]);
+  return show(...fuzzing(args));
+}
+
+/** Resolves to its exit code and output. */
+export function captureFuzz(args) {
+  return capture(...fuzzing(args));
+}
+
+function fuzzing(args) {
+  return [process.execPath, ["--import", "tsx", "fuzz/run.ts", ...args]];
 }
