@@ -38,6 +38,7 @@ const QUIET_MS = 100;
 export async function exchange(url: string, bytes: Buffer, manner: Manner = {}): Promise<Exchange> {
   const { hostname, port } = new URL(url);
   const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+  const isHead = bytes.toString("latin1", 0, 5) === "HEAD "; // its answer has a length, and no body
   const received: Buffer[] = [];
   const startedAt = performance.now();
   let size = 0;
@@ -55,7 +56,7 @@ export async function exchange(url: string, bytes: Buffer, manner: Manner = {}):
       resolve({ answers: answersIn(Buffer.concat(received)), ms: endedAt - startedAt, isSilent });
     };
     // This process may have been late itself, with the rest of an answer still to read.
-    const finishIfWhole = () => void (isWhole(Buffer.concat(received)) && finish(false));
+    const finishIfWhole = () => void ((isHead || isWhole(Buffer.concat(received))) && finish(false));
     const silence = setTimeout(() => finish(received.length === 0), SILENT_MS);
     socket.on("data", (chunk) => {
       received.push(chunk);
