@@ -260,7 +260,10 @@ function brokenIn({ name, answers, late, missing }: Row): string[] {
   const wrong = answers.filter(isWrong);
   return [
     ...late.map((call) => `${name}: ${call} was answered after more than 2 s, ${LATE_TIMES} times in a row`),
-    ...wrong.map(({ call, status }) => `${name}: ${call} was answered ${status}`),
+    ...wrong.map(
+      ({ call, status, failure = `answered ${status}` }) =>
+        `${name}: ${call} was not answered well: ${failure}`,
+    ),
     ...missing.map((what) => `${name}: ${what} had not resumed after ${RESUMED_WITHIN_MS / 1_000} s`),
   ];
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { startProxy } from "../../faults/lib/proxy.ts";
 import { readSettings } from "../../src/config/settings.ts";
 import { INTERNAL_QUEUE } from "../../src/job/internal-queue.ts";
 import { diagnose } from "../../src/operate/doctor.ts";
@@ -221,6 +222,17 @@ describe("holdfast doctor", withProcesses, () => {
         remedy: expect.stringContaining("2025"),
       }),
     );
+  });
+
+  it("diagnoses a Redis that is far too slow for clients", async () => {
+    const proxy = await startProxy(server.port);
+    onTestFinished(() => proxy.stop());
+    proxy.become({ kind: "delayed", ms: 120 });
+
+    const { stdout, stderr } = await run(["doctor"], environment({ REDIS_URL: proxy.url }));
+
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(/^(warn|bad) +latency/m);
   });
 
   it("exits with 3 if Redis cannot be reached", async () => {

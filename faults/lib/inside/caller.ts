@@ -18,6 +18,8 @@ export interface Answer {
   readonly call: string;
   /** 0: none within 10 s. */
   readonly status: number;
+  /** Why there is none. */
+  readonly failure?: string;
   /** Until the answer came, or a stream began, minus `waitMs`. */
   readonly ms: number;
 }
@@ -55,22 +57,32 @@ async function callFor({ url, forMs }: Order, call: Call): Promise<Answer[]> {
 async function once(url: string, call: Call): Promise<Answer> {
   keys += 1;
   const withKey = (text: string) => text.replaceAll("KEY", `call-${process.pid}-${keys}`);
+  const body = call.body && withKey(JSON.stringify(call.body));
   const begun = performance.now();
-  let status = 0;
+  const outcome = await answerTo(url + withKey(call.path), call, body);
+  const ms = performance.now() - begun;
+  return { call: call.name, ...outcome, ms: Math.max(0, ms - (call.waitMs ?? 0)) };
+}
+
+async function answerTo(
+  url: string,
+  { method, headers }: Call,
+  body: string | undefined,
+): Promise<Pick<Answer, "status" | "failure">> {
   try {
-    const response = await fetch(url + withKey(call.path), {
-      method: call.method,
-      headers: { ...(call.body && { "Content-Type": "application/json" }), ...call.headers },
-      ...(call.body && { body: withKey(JSON.stringify(call.body)) }),
+    const response = await fetch(url, {
+      method,
+      // A kept connection may be closed by the API just when it is used again.
+      headers: { Connection: "close", ...(body && { "Content-Type": "application/json" }), ...headers },
+      ...(body && { body }),
       signal: AbortSignal.timeout(GIVE_UP_MS),
     });
     const isStream = response.headers.get("content-type")?.startsWith("text/event-stream");
     if (isStream) await response.body?.cancel();
     else await response.arrayBuffer();
-    status = response.status;
-  } catch {
-    // The status stays 0.
+    return { status: response.status };
+  } catch (error) {
+    const { cause = error } = error as Error;
+    return { status: 0, failure: String(cause) };
   }
-  const ms = performance.now() - begun;
-  return { call: call.name, status, ms: Math.max(0, ms - (call.waitMs ?? 0)) };
 }

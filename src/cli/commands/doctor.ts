@@ -23,6 +23,9 @@ interface DoctorOptions {
   readonly verbose?: true;
 }
 
+/** A person waits, and it may be a slow Redis that brought them here. */
+const PATIENCE_MS = 30_000;
+
 async function doctor({ json, verbose }: DoctorOptions): Promise<void> {
   const settings = readRoleSettings();
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
@@ -47,7 +50,7 @@ async function doctor({ json, verbose }: DoctorOptions): Promise<void> {
     });
     parts.push(epochs);
     const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, epochs.layouts);
-    const findings = await inTime(diagnose(application, stores, settings));
+    const findings = await inTime(diagnose(application, stores, settings), PATIENCE_MS);
     if (json) printJson(...findings);
     else print(describe(findings, verbose === true));
     if (findings.some(({ verdict }) => verdict === "bad")) process.exitCode = exitCode.failed;
