@@ -261,8 +261,8 @@ function brokenIn({ name, answers, late, missing }: Row): string[] {
   return [
     ...late.map((call) => `${name}: ${call} was answered after more than 2 s, ${LATE_TIMES} times in a row`),
     ...wrong.map(
-      ({ call, status, failure = `answered ${status}` }) =>
-        `${name}: ${call} was not answered well: ${failure}`,
+      ({ call, status, failure }) =>
+        `${name}: ${call} was ${failure === undefined ? `answered ${status}` : `not answered: ${failure}`}`,
     ),
     ...missing.map((what) => `${name}: ${what} had not resumed after ${RESUMED_WITHIN_MS / 1_000} s`),
   ];

@@ -1,4 +1,4 @@
-import { until } from "../../faults/lib/waiting.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Exchange, exchange, type Manner } from "./exchange.ts";
 
 /** Longer than a machine's disk hangs. */
@@ -7,16 +7,12 @@ const AGAIN_MS = 500;
 
 /** Sends bytes, and again while the answer is 503: one that passes is the machine's fault, one that stays is the input's. */
 export async function ask(url: string, bytes: Buffer, manner: Manner = {}): Promise<Exchange> {
-  let last = await exchange(url, bytes, manner);
-  if (!isBusy(last)) return last;
-  await until(
-    async () => {
-      last = await exchange(url, bytes, manner);
-      return !isBusy(last);
-    },
-    { withinMs: BUSY_MAX_MS, everyMs: AGAIN_MS },
-  );
-  return last;
+  const deadline = performance.now() + BUSY_MAX_MS;
+  for (;;) {
+    const answer = await exchange(url, bytes, manner);
+    if (!isBusy(answer) || performance.now() > deadline) return answer;
+    await sleep(AGAIN_MS);
+  }
 }
 
 function isBusy({ answers }: Exchange): boolean {

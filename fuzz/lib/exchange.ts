@@ -1,12 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-
-/** One answer on a connection. */
-export interface Answer {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: string;
-}
+import { type Answer, answersIn, isWhole } from "./answers.ts";
 
 /** The result of sending bytes on a new connection. */
 export interface Exchange {
@@ -90,51 +84,4 @@ function isKeptOpen(start: Buffer | undefined): boolean {
 /** An event stream ends with its job, or never. */
 function isStream(start: Buffer | undefined): boolean {
   return /\r\ncontent-type: text\/event-stream/i.test(start?.toString("latin1") ?? "");
-}
-
-function answersIn(bytes: Buffer): Answer[] {
-  return messagesIn(bytes).flatMap(({ status, contentType, body }) =>
-    status >= 200 || status === 0 ? [{ status, contentType, body: body.toString("utf8") }] : [],
-  );
-}
-
-function isWhole(bytes: Buffer): boolean {
-  return messagesIn(bytes).every((message) => message.isWhole);
-}
-
-interface Message {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: Buffer;
-  readonly isWhole: boolean;
-}
-
-/** Provisional answers (1xx) included. */
-function messagesIn(bytes: Buffer): Message[] {
-  const messages: Message[] = [];
-  for (let rest = bytes; rest.length > 0; ) {
-    const end = rest.indexOf("\r\n\r\n");
-    const head = rest.subarray(0, end < 0 ? rest.length : end).toString("latin1");
-    const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1] ?? 0);
-    const [, contentType = ""] = /\r\ncontent-type: ([^\r\n]*)/i.exec(head) ?? [];
-    const [, length] = /\r\ncontent-length: (\d+)/i.exec(head) ?? [];
-    const from = end < 0 ? rest.length : end + 4;
-    const until = length === undefined && status >= 200 ? rest.length : from + Number(length ?? 0);
-    const body = rest.subarray(from, until);
-    messages.push({
-      status,
-      contentType,
-      body,
-      isWhole: end >= 0 && until <= rest.length && isEnded(head, body),
-    });
-    rest = rest.subarray(until);
-  }
-  return messages;
-}
-
-/** A chunked body ends with an empty chunk. */
-function isEnded(head: string, body: Buffer): boolean {
-  return (
-    !/\r\ntransfer-encoding: chunked/i.test(head) || body.subarray(-5).toString("latin1") === "0\r\n\r\n"
-  );
 }

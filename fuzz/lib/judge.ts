@@ -1,5 +1,6 @@
 import { isErrorCode } from "../../src/errors/error-codes.ts";
-import type { Answer, Exchange } from "./exchange.ts";
+import type { Answer } from "./answers.ts";
+import type { Exchange } from "./exchange.ts";
 
 /**
  * How input must be answered.

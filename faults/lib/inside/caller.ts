@@ -16,9 +16,9 @@ export interface Call {
 
 export interface Answer {
   readonly call: string;
-  /** 0: none within 10 s. */
+  /** 0: none came within 10 s. */
   readonly status: number;
-  /** Why there is none. */
+  /** Why none came. */
   readonly failure?: string;
   /** Until the answer came, or a stream began, minus `waitMs`. */
   readonly ms: number;
