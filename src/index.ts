@@ -12,7 +12,13 @@ export { readEnv } from "./config/application-env.ts";
 export type { ErrorCode } from "./errors/error-codes.ts";
 export { HoldfastError, type Issue } from "./errors/holdfast-error.ts";
 export type { Attempt, AttemptFunction, AttemptLog } from "./job/attempt.ts";
-export { InDoubtError, PermanentError, RetryAfterError, SnoozeError } from "./job/attempt-errors.ts";
+export {
+  InDoubtError,
+  NotDoneError,
+  PermanentError,
+  RetryAfterError,
+  SnoozeError,
+} from "./job/attempt-errors.ts";
 export { type Application, type ApplicationDefinition, defineConfig } from "./job/define-config.ts";
 export { defineJob, type JobContract, type JobDefinition, type JobHandler } from "./job/define-job.ts";
 export {
@@ -22,10 +28,12 @@ export {
   type Tick,
 } from "./job/define-schedule.ts";
 export type {
+  Classify,
   EffectCall,
   EffectDeclaration,
   EffectOptions,
   EffectVerdict,
+  NotDone,
   ProbeAnswer,
   RunEffect,
 } from "./job/effect.ts";
@@ -40,6 +48,7 @@ export type {
 } from "./job/flow.ts";
 export type { JobState } from "./job/job-state.ts";
 export type { JobStatus } from "./job/job-status.ts";
+export type { Outgoing, Seen } from "./job/outgoing.ts";
 export type { JobRetention, Kept } from "./job/retention.ts";
 export type { Backoff, RetryPolicy } from "./job/retry-policy.ts";
 export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./job/submit-options.ts";

@@ -50,7 +50,7 @@ function verdictOn<T>(
   error: unknown,
 ): EffectVerdict {
   try {
-    const verdict: EffectVerdict = options.classify?.(error) ?? classify(error);
+    const verdict = options.classify?.(error, { outgoing: [], isComplete: true }) ?? classify(error);
     return verdict === "not-done" ? "not-done" : "unknown";
   } catch (fault) {
     log().warn({ effect: id, reason: scrub(messageOf(fault)) }, "the effect's classifier failed");

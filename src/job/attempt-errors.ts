@@ -52,6 +52,33 @@ export class SnoozeError extends HoldfastError {
 }
 
 /**
+ * Thrown by the function of an effect: it did not happen. Without this word, an error proves nothing, and the effect is in doubt. The job
+ * is retried as its policy says, `retryAfterMs` later if given, or not at all if `permanent`.
+ *
+ * @example throw new NotDoneError("the card is declined", { permanent: true })
+ */
+export class NotDoneError extends HoldfastError {
+  override readonly name = "NotDoneError";
+
+  constructor(
+    reason: string,
+    options: {
+      /** Milliseconds until the next attempt, clamped to 0 … a year. @default as the retry policy says */
+      readonly retryAfterMs?: number | undefined;
+      /** Whether trying again cannot help. @default false */
+      readonly permanent?: boolean | undefined;
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    const { retryAfterMs, permanent, cause } = options;
+    super(permanent === true ? "PERMANENT_FAILURE" : "HANDLER_FAILED", reason, {
+      cause,
+      retryAfterMs: retryAfterMs === undefined ? undefined : delayMsOf(retryAfterMs),
+    });
+  }
+}
+
+/**
  * Nobody can know whether a side effect happened.
  *
  * `effect(…)` throws it. The function of an effect may throw it too, when it finds out that it cannot know. Thrown outside an

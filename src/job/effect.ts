@@ -1,14 +1,19 @@
 import { z } from "zod";
+import type { Seen } from "./outgoing.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-const timeoutMs = z.number().int().min(1).max(DAY_MS);
+const common = {
+  timeoutMs: z.number().int().min(1).max(DAY_MS),
+  classify: z.custom<Classify>((value) => typeof value === "function", "expected a function").optional(),
+  onError: z.enum(["in-doubt", "not-done"]).optional(),
+};
 
 export const effectDeclarationSchema = z.discriminatedUnion("inDoubt", [
-  z.strictObject({ timeoutMs, inDoubt: z.literal("hold") }),
-  z.strictObject({ timeoutMs, inDoubt: z.literal("probe") }),
+  z.strictObject({ ...common, inDoubt: z.literal("hold") }),
+  z.strictObject({ ...common, inDoubt: z.literal("probe") }),
   z.strictObject({
-    timeoutMs,
+    ...common,
     inDoubt: z.literal("repeat"),
     downstreamRemembersMs: z
       .number()
@@ -24,26 +29,46 @@ export const effectDeclarationSchema = z.discriminatedUnion("inDoubt", [
  * @example { timeoutMs: 10_000, inDoubt: "hold" }
  * @example { timeoutMs: 10_000, inDoubt: "repeat", downstreamRemembersMs: 86_400_000 }
  */
-export type EffectDeclaration =
-  | {
-      /** Milliseconds that one run may take, 1 to 86,400,000 (a day). */
-      readonly timeoutMs: number;
-      /**
-       * `hold`: the job fails with `EFFECT_IN_DOUBT` and waits for an operator.
-       *
-       * `probe`: the handler's probe asks downstream. This is safe only if the effect looks at its signal right before it acts, or
-       * downstream checks the fence.
-       */
-      readonly inDoubt: "hold" | "probe";
-    }
-  | {
-      /** Milliseconds that one run may take, 1 to 86,400,000 (a day). */
-      readonly timeoutMs: number;
-      /** `repeat`: runs again with the same key, which downstream recognises. */
-      readonly inDoubt: "repeat";
-      /** Milliseconds for which downstream remembers a key, counted from the first run. Later doubts are held. */
-      readonly downstreamRemembersMs: number;
-    };
+export type EffectDeclaration = EffectErrors &
+  (
+    | {
+        /** Milliseconds that one run may take, 1 to 86,400,000 (a day). */
+        readonly timeoutMs: number;
+        /**
+         * `hold`: the job fails with `EFFECT_IN_DOUBT` and waits for an operator.
+         *
+         * `probe`: the handler's probe asks downstream. This is safe only if the effect looks at its signal right before it acts, or
+         * downstream checks the fence.
+         */
+        readonly inDoubt: "hold" | "probe";
+      }
+    | {
+        /** Milliseconds that one run may take, 1 to 86,400,000 (a day). */
+        readonly timeoutMs: number;
+        /** `repeat`: runs again with the same key, which downstream recognises. */
+        readonly inDoubt: "repeat";
+        /** Milliseconds for which downstream remembers a key, counted from the first run. Later doubts are held. */
+        readonly downstreamRemembersMs: number;
+      }
+  );
+
+/** What the errors of an effect mean. */
+interface EffectErrors {
+  /**
+   * Recognises errors that prove something, e.g. a classifier of `holdfast/evidence`.
+   *
+   * @default none
+   * @example stripe
+   */
+  readonly classify?: Classify;
+  /**
+   * What an error means that nothing explains. `not-done` is for effects that decide themselves: whoever writes it vouches that an unknown
+   * error never comes after the act. Lost connections and time-outs are doubts all the same.
+   *
+   * @default "in-doubt"
+   */
+  readonly onError?: "in-doubt" | "not-done";
+}
 
 export type EffectDeclarations = Readonly<Record<string, EffectDeclaration>>;
 
@@ -66,8 +91,26 @@ export interface EffectCall {
 /** What a probe gets. It starts nothing, so it has no fence. */
 export type ProbeCall = Omit<EffectCall, "fence">;
 
-/** What an error says about an effect: it did not happen, or nobody can know. */
-export type EffectVerdict = "not-done" | "unknown";
+/** What an error proves about an effect: it did not happen, or nothing. */
+export type EffectVerdict = "not-done" | "unknown" | NotDone;
+
+/** The effect did not happen, and more is known: when to try again, or that trying again cannot help. */
+export interface NotDone {
+  readonly verdict: "not-done";
+  /** Milliseconds until the next attempt. @default as the retry policy says */
+  readonly retryAfterMs?: number | undefined;
+  /** The job fails for good. @default false */
+  readonly permanent?: boolean | undefined;
+}
+
+/**
+ * Says what an error proves; `undefined` where it does not recognise the error.
+ *
+ * @param error as it was thrown
+ * @param seen what this effect was seen to send: clients send again by themselves, so the last error alone proves nothing about
+ *   the requests before it
+ */
+export type Classify = (error: unknown, seen: Seen) => EffectVerdict | undefined;
 
 /** What a probe found out. Any other answer counts as `unknown`. */
 export type ProbeAnswer<T> = "not-done" | "unknown" | { readonly done: T };
@@ -81,11 +124,11 @@ export interface EffectOptions<T> {
    */
   readonly index?: string;
   /**
-   * Overrides what a thrown error says about the effect; `undefined` leaves it to the default classifier.
+   * Says what a thrown error proves, before the classifier of the declaration is asked; `undefined` leaves it to that.
    *
    * @example { classify: (error) => (error instanceof CardDeclined ? "not-done" : undefined) }
    */
-  readonly classify?: (error: unknown) => EffectVerdict | undefined;
+  readonly classify?: Classify;
   /**
    * Asks downstream whether the effect with this key happened. Used if the effect is declared `probe`.
    *
