@@ -7,7 +7,7 @@ import { withOperator } from "../connections.ts";
 import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../doubt-filter-options.ts";
 import { importExport, type ManyOptions, resolveMatching } from "../doubts-many.ts";
 import { requireKnown } from "../known-names.ts";
-import { print, printHint } from "../output.ts";
+import { print, printHint, printJson } from "../output.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
 import { tableLines } from "../table.ts";
 import type { Lines } from "../text.ts";
@@ -50,15 +50,17 @@ export function addDoubtsCommands(program: Command): void {
 function addManyOptions(command: Command): Command {
   return addDoubtFilter(command)
     .option("--dry-run", "print what would be done, and change nothing")
-    .option("--yes", "do not ask; needed without a terminal");
+    .option("--yes", "do not ask; needed without a terminal")
+    .option("--json", "print the outcome as JSON");
 }
 
 async function list({ json, watch, ...filters }: ShowOptions & DoubtFilterOptions): Promise<void> {
-  const filter = doubtFilterOf(filters);
+  doubtFilterOf(filters);
   const options = { json, watch };
   await withOperator(async (operator) => {
-    await requireKnown(operator, { type: filter.type });
-    const read = () => operator.doubts(0, LISTED_MAX, filter);
+    await requireKnown(operator, { type: filters.type });
+    const read = async () =>
+      await operator.doubts(0, LISTED_MAX, doubtFilterOf(filters, await operator.now()));
     const [first] = await show({ read, describe, json: (doubts) => doubts }, options);
     if (first !== undefined)
       printHint(
@@ -103,7 +105,8 @@ async function resolve(
   const json = result === undefined ? undefined : compactJson(result);
   const resolution = { as, evidence, result: json, by: username() } as const;
   const job = await withOperator((operator) => operator.resolve(id, effect, resolution));
-  print(`${id} ${effect}: ${as}; ${fates[job]}`);
+  if (options.json) printJson({ id, effect, as, job });
+  else print(`${id} ${effect}: ${as}; ${fates[job]}`);
 }
 
 const fates: Readonly<Record<ResolvedJob, string>> = {
