@@ -17,12 +17,14 @@ interface Known {
 }
 
 interface FactsProps extends Known {
+  /** Whether work is refused, whatever its settings. */
+  readonly isRefusing: boolean;
   readonly store: RedisOverview;
   readonly queues: readonly QueueOverview[];
 }
 
 /** Version, response time, memory and durability of Redis. */
-export function RedisFacts({ store, queues, isStale }: FactsProps) {
+export function RedisFacts({ store, queues, isStale, isRefusing }: FactsProps) {
   const { version, usedBytes, maxBytes, pingMs, durability } = store;
   const isBroken = store.guarantees.some(({ holds }) => !holds);
   return (
@@ -46,12 +48,15 @@ export function RedisFacts({ store, queues, isStale }: FactsProps) {
       <dt>Durability</dt>
       <dd>
         <Text of={durability} />
-        <span className="quiet-note">
-          {isBroken ? "Required, but this Redis does not give it." : survives[durability.replace(/:.*/, "")]}
-        </span>
+        <span className="quiet-note">{survival(durability, isBroken, isRefusing)}</span>
       </dd>
     </dl>
   );
+}
+
+function survival(durability: string, isBroken: boolean, isRefusing: boolean): string | undefined {
+  if (isBroken) return "Required, but this Redis does not give it.";
+  return isRefusing ? "Required; but work is refused now." : survives[durability.replace(/:.*/, "")];
 }
 
 /** What fills Redis, as a way to it. */
