@@ -23,7 +23,7 @@ export function Headlines({ overview }: { readonly overview: Overview }) {
         name="Failed"
         value={count(failed)}
         tone={failed > 0 ? "bad" : "calm"}
-        note={`${failed > 0 ? "need a look" : isWell ? "nothing to do" : "as far as is known"}${cancelled > 0 ? `, ${count(cancelled)} cancelled` : ""}`}
+        note={`${failed > 0 ? "need a look" : isWell ? "nothing to do" : "as far as is known"}${cancelled > 0 ? `; ${count(cancelled)} cancelled besides` : ""}`}
       />
       <Headline
         to="/doubts"
@@ -48,7 +48,7 @@ export function Headlines({ overview }: { readonly overview: Overview }) {
         to="/jobs?state=completed"
         name="Completed a second"
         value={rate(sum(queues, "completedPerSecond"))}
-        note={`${rate(sum(queues, "failedPerSecond"))} failed a second`}
+        note={`over 10 s; ${rate(sum(queues, "failedPerSecond"))} failed a second`}
       />
     </ul>
   );

@@ -32,10 +32,10 @@ export function OverviewPage() {
           <Section title="How long it takes">
             <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
           </Section>
-          <Section title="Types" aside="rates, failures and times of the last hour" className="wide">
+          <Section title="Types" aside="each column says of when it is" className="wide">
             <TypeTable types={overview.types} />
           </Section>
-          <Section title="Queues" className="wide">
+          <Section title="Queues" aside="jobs that are kept now, and rates of the last 10 s" className="wide">
             <QueueTable queues={overview.queues} at={overview.at} />
           </Section>
           <Section title="Workers" aside={aboutWorkers(overview.workers)}>

@@ -61,13 +61,18 @@ function survival(durability: string, isBroken: boolean, isRefusing: boolean): s
 
 /** What fills Redis, as a way to it. */
 function Kept({ queues }: Pick<FactsProps, "queues">) {
-  const sum = (state: "completed" | "failed") => queues.reduce((total, queue) => total + queue[state], 0);
+  const sum = (of: "completed" | "failed" | "cancelled") =>
+    queues.reduce((total, queue) => total + queue[of], 0);
+  const cancelled = sum("cancelled");
   return (["completed", "failed"] as const).map((state, index) => (
     <span key={state}>
       {index > 0 && ", "}
       <To to={`/jobs?state=${state}`}>
         {count(sum(state))} {state}
       </To>
+      {state === "failed" && cancelled > 0 && (
+        <span className="quiet-note">{count(cancelled)} of the failed ones were cancelled</span>
+      )}
     </span>
   ));
 }
