@@ -150,6 +150,7 @@ describe("a digest's doubts", () => {
       type: null,
       idempotencyKey: null,
       effectKey: "k",
+      evidence: [],
       ...owner,
     };
     const doubts = [

@@ -1,3 +1,4 @@
+import type { Outgoing } from "../job/outgoing.ts";
 import type { Resolution } from "../job/resolution.ts";
 import { leaseLua } from "../queue/includes.ts";
 import type { QueueStore, WritableQueueStore } from "../queue/queue-store.ts";
@@ -32,6 +33,12 @@ export interface ReservationTimes {
   readonly deadlineMs: number;
   /** Milliseconds from the first run for which the effect may be run again; 0: never. */
   readonly repeatMs: number;
+}
+
+/** Why nobody can know whether an effect happened, and what its process saw it send. */
+export interface DoubtReport {
+  readonly reason: string;
+  readonly evidence: readonly Outgoing[];
 }
 
 export type Released = "released" | "in-doubt" | "refused";
@@ -135,12 +142,13 @@ export class Ledger {
     return outcome;
   }
 
-  doubt(effect: string, reservationId: string, reason: string): Promise<Doubted> {
+  doubt(effect: string, reservationId: string, { reason, evidence }: DoubtReport): Promise<Doubted> {
     const args = [
       this.#nameOf(effect),
       reservationId,
       this.#encrypt(effect, "reason", reason),
       this.dedupKey,
+      this.#encrypt(effect, "seen", JSON.stringify(evidence)),
     ];
     return this.#finished(reservationId, this.#run(doubtScript, args) as Promise<Doubted>);
   }
@@ -165,7 +173,7 @@ export class Ledger {
     return this.#names.get(effect) ?? effect;
   }
 
-  #encrypt(effect: string, part: "result" | "reason", text: string): string {
+  #encrypt(effect: string, part: "result" | "reason" | "seen", text: string): string {
     const { dedupKey } = this;
     return encryptEffectText(this.#queue.store, { dedupKey, name: this.#nameOf(effect) }, part, text);
   }

@@ -1,8 +1,15 @@
-import { declaredName, decryptEffectText, effectName, isEncryptedName } from "../effect/ledger-texts.ts";
+import {
+  declaredName,
+  decryptEffectText,
+  effectName,
+  isEncryptedName,
+  readEvidence,
+} from "../effect/ledger-texts.ts";
 import { resolveDoubt } from "../effect/resolve-doubt.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import { jobNotFound } from "../job/job-id.ts";
+import type { Outgoing } from "../job/outgoing.ts";
 import type { Resolution, ResolvedJob } from "../job/resolution.ts";
 import { nearestTime } from "../lib/iso-time.ts";
 import { readIdentity, readSubmission } from "../queue/job-record.ts";
@@ -32,6 +39,8 @@ export interface Doubt {
   readonly worker: string;
   /** What its worker reported too late. It counts as evidence, not as fact. */
   readonly report: "done" | "not-done" | null;
+  /** What its process saw it send; empty where nothing was seen, which does not mean that nothing was sent. */
+  readonly evidence: readonly Outgoing[];
 }
 
 interface Entry {
@@ -41,6 +50,7 @@ interface Entry {
   readonly delivery: number;
   readonly worker: string;
   readonly report?: "done" | "not-done";
+  readonly seen?: string;
 }
 
 /**
@@ -81,6 +91,7 @@ async function readDoubt(store: QueueStore, member: string): Promise<Doubt | und
     start: entry.delivery,
     worker: entry.worker,
     report: entry.report ?? null,
+    evidence: readEvidence(store, { dedupKey, name }, entry.seen),
   };
 }
 
