@@ -66,6 +66,7 @@ class AttemptEffects implements Effects, AttemptEnd {
   ): Promise<T | undefined> => {
     const declaration = this.#declared(name);
     const id = effectId(name, options);
+    requireProbe(name, declaration, options);
     const first = this.#underWay.get(id);
     if (first !== undefined) {
       if (isInside(first.run))
@@ -170,6 +171,19 @@ function effectId(name: string, options: unknown): string {
   const fault = indexFault(index);
   if (fault !== undefined) throw optionsInvalid(name, `index: ${fault}`);
   return `${name}/${index}`;
+}
+
+/** Of untyped code: with a doubt that no probe can resolve, the declaration would be a lie. */
+function requireProbe(
+  name: string,
+  { inDoubt }: EffectDeclaration,
+  { probe }: { readonly probe?: unknown },
+): void {
+  if (inDoubt !== "probe" || typeof probe === "function") return;
+  throw optionsInvalid(
+    name,
+    `probe: expected a function, since the effect is declared "probe", got ${textOf(probe)}`,
+  );
 }
 
 function indexFault(index: unknown): string | undefined {
