@@ -32,15 +32,15 @@ export function isOneConnection({ outgoing, isComplete }: Seen): boolean {
   return isComplete && outgoing.filter(isRequest).every(isHarmless) && connections(used) <= 1;
 }
 
-/** A connection that is upgraded to TLS can be seen twice. */
+/** A connection that is upgraded to TLS can be seen twice: plain by its host's name, then encrypted by its address. */
 function connections(used: readonly Outgoing[]): number {
   const encrypted = used.filter(({ protocol }) => protocol === "tls");
-  const isUpgraded = new Set(used.map(({ host }) => host)).size === 1;
-  return isUpgraded ? Math.max(encrypted.length, used.length - encrypted.length) : used.length;
+  const ports = new Set(used.map(({ host }) => host.slice(host.lastIndexOf(":"))));
+  return ports.size === 1 ? Math.max(encrypted.length, used.length - encrypted.length) : used.length;
 }
 
 function isHarmless(one: Outgoing): boolean {
-  if (!isRequest(one)) return one.sent === null;
+  if (!isRequest(one)) return isNeverSent(one);
   if (one.status !== null)
     return isRefusal(one.status) || (isRead(one) && one.status !== SWITCHING_PROTOCOLS);
   return isRead(one) || isNeverSent(one);
@@ -54,7 +54,7 @@ function isRead({ method }: Outgoing): boolean {
   return READS.has(method?.toUpperCase() ?? "");
 }
 
-/** One that has not ended may still be sent. */
+/** What has not ended may still be sent, or is not seen, as with HTTP/2. */
 function isNeverSent({ sent, ended }: Outgoing): boolean {
   return sent === null && ended !== null;
 }

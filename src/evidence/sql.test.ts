@@ -107,7 +107,9 @@ describe("a refused statement", () => {
   });
 
   it("counts a connection once that is upgraded to TLS", () => {
-    expect(sql(pgError("23505"), seen(connection("tcp"), connection("tls")))).toBe("not-done");
+    const encrypted = connection("tls", "part", "10.0.0.7:5432");
+    expect(sql(pgError("23505"), seen(connection("tcp"), encrypted))).toBe("not-done");
+    expect(sql(pgError("23505"), seen(connection("tcp"), connection("tcp"), encrypted))).toBe("unknown");
     expect(sql(pgError("23505"), seen(connection("tcp"), connection("tls", "all", "other:1")))).toBe(
       "unknown",
     );
