@@ -61,7 +61,7 @@ module.exports = {
       severity: "error",
       from: { path: "^src/evidence/", pathNot: "\\.test\\.ts$" },
       to: {
-        pathNot: "^src/(evidence|errors)/|^src/lib/delay-ms\\.ts$",
+        pathNot: "^src/(evidence|errors)/|^src/lib/(delay-ms|error-tree|never-sent-codes)\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },

@@ -1,7 +1,7 @@
 import type { Classify } from "../job/effect.ts";
 import type { Seen } from "../job/outgoing.ts";
-import { classifierOf, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
-import { has, read, readText } from "./error-nodes.ts";
+import { memberOf, textIn } from "../lib/error-tree.ts";
+import { classifierOf, has, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
 import { statusOf } from "./http.ts";
 
 /** Where the SDK fetches credentials: instance metadata, containers, pods, and the token service. */
@@ -16,10 +16,10 @@ export const aws: Classify = classifierOf(
   (node) => has(node, "$metadata") || has(node, "$fault"),
   (error) => {
     const { node, seen } = error;
-    const status = statusOf({ statusCode: read(node, "$metadata", "httpStatusCode") });
+    const status = statusOf({ statusCode: memberOf(node, "$metadata", "httpStatusCode") });
     if (status === undefined) return verdictWithoutAnswer(error);
-    if (/idempot/i.test(readText(node, "name"))) return "unknown";
-    const headers = read(node, "$response", "headers");
+    if (/idempot/i.test(textIn(node, "name"))) return "unknown";
+    const headers = memberOf(node, "$response", "headers");
     return verdictOfAnswer({ status, headers }, withoutCredentials(seen));
   },
 );

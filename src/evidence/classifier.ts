@@ -1,7 +1,7 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Classify, EffectVerdict, NotDone } from "../job/effect.ts";
 import type { Seen } from "../job/outgoing.ts";
-import { type ErrorNode, errorNodes, readText } from "./error-nodes.ts";
+import { type ErrorNode, errorTree, textIn } from "../lib/error-tree.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import { isRefusal, provesRefusal } from "./seen.ts";
 
@@ -21,8 +21,8 @@ export function classifierOf(
   verdictOf: (error: Recognised) => EffectVerdict | undefined,
 ): Classify {
   return (error, seen) => {
-    if (error instanceof HoldfastError) return undefined;
-    const nodes = errorNodes(error);
+    if (isOwn(error)) return undefined;
+    const nodes = errorTree(error);
     const node = nodes.find(isRecognised);
     return node && verdictOf({ node, nodes, seen });
   };
@@ -55,5 +55,23 @@ export function notDone({ retryAfterMs, permanent }: Omit<NotDone, "verdict"> = 
  * without one it is a time-out, an abort or an answer that cannot be read.
  */
 export function verdictWithoutAnswer({ nodes }: Recognised): EffectVerdict | undefined {
-  return nodes.some((one) => /^[A-Z][A-Z0-9_]+$/.test(readText(one, "code"))) ? undefined : "unknown";
+  return nodes.some((one) => /^[A-Z][A-Z0-9_]+$/.test(textIn(one, "code"))) ? undefined : "unknown";
+}
+
+/** Holdfast's own error. A proxy may throw when it is asked. */
+export function isOwn(error: unknown): error is HoldfastError {
+  try {
+    return error instanceof HoldfastError;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether an error has a member, also an undefined one. */
+export function has(node: ErrorNode, name: string): boolean {
+  try {
+    return name in node;
+  } catch {
+    return false;
+  }
 }

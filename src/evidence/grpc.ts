@@ -1,7 +1,7 @@
 import type { Classify, EffectVerdict } from "../job/effect.ts";
+import { type ErrorNode, memberOf, textIn } from "../lib/error-tree.ts";
 import { classifierOf } from "./classifier.ts";
-import { type ErrorNode, read, readText } from "./error-nodes.ts";
-import { isOneConnection } from "./seen.ts";
+import { isNothing, isOneConnection } from "./seen.ts";
 
 const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
@@ -36,14 +36,17 @@ const NEVER_CONNECTED = /\bNo connection established\b|^Name resolution failed\b
  * Calls over HTTP/2 are not seen, so nothing shows that a client sent one again: set no retry policy.
  */
 export const grpc: Classify = classifierOf(isOfGrpc, ({ node, seen }): EffectVerdict => {
-  const details = readText(node, "details");
-  const isRefused = REFUSED.has(read(node, "code")) && !ANSWERED.test(details);
-  const isNeverSent = read(node, "code") === UNAVAILABLE && NEVER_CONNECTED.test(details);
-  return (isRefused || isNeverSent) && isOneConnection(seen) ? "not-done" : "unknown";
+  const details = textIn(node, "details");
+  const code = memberOf(node, "code");
+  const isRefused = REFUSED.has(code) && !ANSWERED.test(details) && isOneConnection(seen);
+  const isNeverSent = code === UNAVAILABLE && NEVER_CONNECTED.test(details) && isNothing(seen);
+  return isRefused || isNeverSent ? "not-done" : "unknown";
 });
 
 function isOfGrpc(node: ErrorNode): boolean {
-  const code = read(node, "code");
+  const code = memberOf(node, "code");
   const isCode = Number.isInteger(code) && Number(code) >= 1 && Number(code) <= 16;
-  return isCode && typeof read(node, "details") === "string" && typeof read(node, "metadata") === "object";
+  return (
+    isCode && typeof memberOf(node, "details") === "string" && typeof memberOf(node, "metadata") === "object"
+  );
 }

@@ -79,6 +79,7 @@ describe("a refusal proves something only together with everything else that the
     ["may have been carried out before", answered("DELETE", 409)],
     ["became a socket", answered("GET", 101)],
     ["was sent over a connection that is not HTTP", connection("tls", "all")],
+    ["failed over HTTP/2, of which no more is seen", { ...unanswered("POST", "UND_ERR_SOCKET"), sent: null }],
     ["may be under way on an open connection", { ...connection("tls", null), ended: null }],
   ])("unknown if another request %s", (_, earlier) => {
     expect(refusedAfter(earlier)).toBe("unknown");
@@ -90,7 +91,7 @@ describe("a refusal proves something only together with everything else that the
     ["only reads", answered("GET", 200)],
     ["only reads, and was not answered", unanswered("HEAD", "ECONNRESET")],
     ["only asks what is allowed", answered("OPTIONS", 204)],
-    ["was a connection on which nothing was sent", connection("tcp", null)],
+    ["was a connection that was never made", { ...connection("tcp", null), ended: "ECONNREFUSED" }],
   ])("not done if each other request %s", (_, earlier) => {
     expect(refusedAfter(earlier)).toBe("not-done");
   });
@@ -147,6 +148,7 @@ describe("the shape of errors", () => {
     });
     expect(http(hostile, refused)).toBeUndefined();
     expect(http(getters, refused)).toBe("not-done");
+    expect(http(new Proxy(axiosError(404), { getPrototypeOf: throwing }), refused)).toBe("not-done");
     for (const headers of [hostile, { get: throwing }, null, "retry-after", [["retry-after", "1"]]])
       expect(http({ status: 404, headers }, refused)).toBe("not-done");
     expect(http({ errors: Array.from({ length: 1e5 }, () => ({})) }, refused)).toBeUndefined();

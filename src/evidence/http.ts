@@ -1,7 +1,7 @@
-import { HoldfastError } from "../errors/holdfast-error.ts";
+import type { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Classify } from "../job/effect.ts";
-import { classifierOf, verdictOfAnswer } from "./classifier.ts";
-import { type ErrorNode, read } from "./error-nodes.ts";
+import { type ErrorNode, memberOf } from "../lib/error-tree.ts";
+import { classifierOf, isOwn, verdictOfAnswer } from "./classifier.ts";
 import { provesRefusal } from "./seen.ts";
 
 /**
@@ -11,7 +11,7 @@ import { provesRefusal } from "./seen.ts";
  * counts only if everything else that the effect was seen to send was refused, never sent, or only read.
  */
 export const http: Classify = (error, seen) =>
-  error instanceof HoldfastError ? ofHoldfast(error, seen) : ofAnyClient(error, seen);
+  isOwn(error) ? ofHoldfast(error, seen) : ofAnyClient(error, seen);
 
 const ofAnyClient = classifierOf(
   (node) => statusOf(node) !== undefined,
@@ -28,11 +28,11 @@ const ofHoldfast = (error: HoldfastError, seen: Parameters<Classify>[1]) =>
 
 /** The status of an answer, as a client's error or a `Response` has it. */
 export function statusOf(node: ErrorNode): number | undefined {
-  return [read(node, "status"), read(node, "statusCode")].find(isStatus);
+  return [memberOf(node, "status"), memberOf(node, "statusCode")].find(isStatus);
 }
 
 export function headersOf(node: ErrorNode): unknown {
-  return read(node, "headers") ?? read(node, "response", "headers");
+  return memberOf(node, "headers") ?? memberOf(node, "response", "headers");
 }
 
 function isStatus(value: unknown): value is number {

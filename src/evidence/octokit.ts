@@ -1,7 +1,7 @@
 import type { Classify } from "../job/effect.ts";
 import { delayMsOf } from "../lib/delay-ms.ts";
-import { classifierOf, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
-import { has, read, readText } from "./error-nodes.ts";
+import { memberOf, textIn } from "../lib/error-tree.ts";
+import { classifierOf, has, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
 import { statusOf } from "./http.ts";
 import { header, retryAfterMs } from "./retry-after.ts";
 
@@ -12,13 +12,13 @@ import { header, retryAfterMs } from "./retry-after.ts";
  * expect.
  */
 export const octokit: Classify = classifierOf(
-  (node) => readText(node, "name") === "HttpError" && has(node, "request"),
+  (node) => textIn(node, "name") === "HttpError" && has(node, "request"),
   (error) => {
     const { node, seen } = error;
     const status = statusOf(node);
     // Octokit says 500 where no answer came.
-    if (status === undefined || read(node, "response") === undefined) return verdictWithoutAnswer(error);
-    const headers = read(node, "response", "headers");
+    if (status === undefined || memberOf(node, "response") === undefined) return verdictWithoutAnswer(error);
+    const headers = memberOf(node, "response", "headers");
     return verdictOfAnswer({ status, headers }, seen, {
       retryAfterMs: retryAfterMs(headers) ?? limitEndsMs(headers),
     });

@@ -1,5 +1,5 @@
 import { delayMsOf } from "../lib/delay-ms.ts";
-import { read } from "./error-nodes.ts";
+import { memberOf } from "../lib/error-tree.ts";
 
 const SECOND_MS = 1_000;
 
@@ -16,13 +16,13 @@ export function retryAfterMs(headers: unknown, now = Date.now()): number | undef
 
 /** One header of a `Headers`, of an object like it, or of a plain object in any case; empty where it is absent. */
 export function header(headers: unknown, name: string): string {
-  const value = viaGet(headers, name) ?? read(headers, ownName(headers, name));
+  const value = viaGet(headers, name) ?? memberOf(headers, ownName(headers, name));
   const first = Array.isArray(value) ? value[0] : value;
   return typeof first === "string" || typeof first === "number" ? String(first).trim() : "";
 }
 
 function viaGet(headers: unknown, name: string): unknown {
-  const get = read(headers, "get");
+  const get = memberOf(headers, "get");
   try {
     return typeof get === "function" ? Reflect.apply(get, headers, [name]) : undefined;
   } catch {

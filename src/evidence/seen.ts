@@ -1,4 +1,5 @@
 import type { Outgoing, Seen } from "../job/outgoing.ts";
+import { NEVER_SENT } from "../lib/never-sent-codes.ts";
 
 /** They only read. */
 const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -24,16 +25,25 @@ export function provesRefusal(status: number, { outgoing, isComplete }: Seen): b
 }
 
 /**
- * Whether this effect sent nothing but what went over one connection of its own protocol (which may be a pool's, and then is not seen).
- * Each mail, statement or call on a connection of its own counts.
+ * Whether this effect used at most one connection of its own protocol, and did nothing over HTTP. A pool's older connection is not always
+ * seen; a mail, statement or call on a connection of its own is.
  */
-export function isOneConnection({ outgoing, isComplete }: Seen): boolean {
-  const used = outgoing.filter((one) => !isRequest(one) && one.sent !== null);
-  return isComplete && outgoing.filter(isRequest).every(isHarmless) && connections(used) <= 1;
+export function isOneConnection(seen: Seen): boolean {
+  return connectionsMade(seen) <= 1;
+}
+
+/** Whether this effect did nothing over HTTP, and made no other connection. */
+export function isNothing(seen: Seen): boolean {
+  return connectionsMade(seen) === 0;
+}
+
+function connectionsMade({ outgoing, isComplete }: Seen): number {
+  if (!isComplete || !outgoing.filter(isRequest).every(isHarmless)) return Number.POSITIVE_INFINITY;
+  return countOnce(outgoing.filter((one) => !isRequest(one) && !isNeverSent(one)));
 }
 
 /** A connection that is upgraded to TLS can be seen twice: plain by its host's name, then encrypted by its address. */
-function connections(used: readonly Outgoing[]): number {
+function countOnce(used: readonly Outgoing[]): number {
   const encrypted = used.filter(({ protocol }) => protocol === "tls");
   const ports = new Set(used.map(({ host }) => host.slice(host.lastIndexOf(":"))));
   return ports.size === 1 ? Math.max(encrypted.length, used.length - encrypted.length) : used.length;
@@ -54,7 +64,7 @@ function isRead({ method }: Outgoing): boolean {
   return READS.has(method?.toUpperCase() ?? "");
 }
 
-/** What has not ended may still be sent, or is not seen, as with HTTP/2. */
+/** An open connection may still send, and of HTTP/2 nothing is seen but its errors: only a connection that was never made is sure. */
 function isNeverSent({ sent, ended }: Outgoing): boolean {
-  return sent === null && ended !== null;
+  return sent === null && ended !== null && NEVER_SENT.has(ended);
 }

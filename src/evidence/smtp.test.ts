@@ -67,10 +67,12 @@ describe.concurrent("nodemailer", () => {
     expect(smtp(await errorOf(server.url.replace("//", "//user:password@")), oneMail)).toEqual(forGood);
   });
 
-  it("leaves a refused connection to the system's error", async () => {
+  it("has sent nothing if nobody listens, or the server has no name, unless there was another mail", async () => {
     const server = await startScriptedSmtp({});
     await server.stop();
-    expect(smtp(await errorOf(server.url), nothing)).toBeUndefined();
+    const errors = await Promise.all([errorOf(server.url), errorOf("smtp://mail.invalid")]);
+    expect(errors.map((error) => smtp(error, nothing))).toEqual(["not-done", "not-done"]);
+    expect(errors.map((error) => smtp(error, oneMail))).toEqual(["unknown", "unknown"]);
   });
 });
 
@@ -84,6 +86,19 @@ describe("a refused mail", () => {
   it("proves nothing where the effect sent another mail or a request", () => {
     expect(smtp(refused, seen(connection("tcp"), connection("tcp")))).toBe("unknown");
     expect(smtp(refused, seen(connection("tcp"), answered("POST", 200)))).toBe("unknown");
+    const greeting = Object.assign(new Error("busy"), {
+      code: "EPROTOCOL",
+      responseCode: 421,
+      command: "CONN",
+    });
+    expect(smtp(greeting, seen(connection("tcp"), connection("tcp", null)))).toBe("unknown");
+    const slow = Object.assign(new Error("slow"), {
+      code: "ETIMEDOUT",
+      command: "CONN",
+      timeoutType: "CONNECT_TIMEOUT",
+    });
+    expect(smtp(slow, seen(connection("tcp"), connection("tcp", null)))).toBe("unknown");
+    expect(smtp(slow, seen(connection("tcp", null)))).toBe("not-done");
     expect(smtp(refused, { ...oneMail, isComplete: false })).toBe("unknown");
   });
 

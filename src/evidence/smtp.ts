@@ -1,15 +1,14 @@
 import type { Classify } from "../job/effect.ts";
-import { classifierOf, notDone, type Recognised } from "./classifier.ts";
-import { type ErrorNode, read, readText } from "./error-nodes.ts";
-import { isOneConnection } from "./seen.ts";
+import { type ErrorNode, memberOf, textIn } from "../lib/error-tree.ts";
+import { classifierOf, notDone } from "./classifier.ts";
+import { isNothing, isOneConnection } from "./seen.ts";
 
-/** nodemailer's codes for what it finds out before a message is begun. */
+/** nodemailer's codes for what it finds out before it connects. */
+const BEFORE_CONNECTION: ReadonlySet<string> = new Set(["ECONFIG", "EDNS", "EMAXRECIPIENTS"]);
+/** And before a message is begun. */
 const BEFORE_MESSAGE: ReadonlySet<string> = new Set([
   "EAUTH",
-  "ECONFIG",
-  "EDNS",
   "EENVELOPE",
-  "EMAXRECIPIENTS",
   "ENOAUTH",
   "EOAUTH2",
   "EPROXY",
@@ -40,39 +39,38 @@ const BAD_SEQUENCE = 503;
  */
 export const smtp: Classify = classifierOf(
   (node) => replyCode(node) !== undefined || isOfNodemailer(node),
-  (error) => {
-    const verdict = verdictOfMail(error);
-    return verdict === "unknown" || verdict === undefined || isOneConnection(error.seen)
-      ? verdict
-      : "unknown";
+  ({ node, nodes, seen }) => {
+    if (isNeverConnected(node, nodes)) return isNothing(seen) ? "not-done" : "unknown";
+    if (!isOneConnection(seen)) return "unknown";
+    const reply = replyCode(node) ?? 0;
+    if (reply >= 400 && reply <= 599) return notDone({ permanent: reply >= 500 && reply !== BAD_SEQUENCE });
+    return isBeforeMessage(node, nodes) ? "not-done" : "unknown";
   },
 );
 
-function verdictOfMail({ node, nodes }: Recognised) {
-  const reply = replyCode(node);
-  if (reply !== undefined && reply >= 400 && reply <= 599)
-    return notDone({ permanent: reply >= 500 && reply !== BAD_SEQUENCE });
-  if (BEFORE_MESSAGE.has(readText(node, "code")) || isTooLarge(node)) return notDone();
-  if (nodes.some((one) => BEFORE_MESSAGE_TIMEOUTS.has(readText(one, "timeoutType")))) return notDone();
-  return isNeverConnected(node) ? undefined : "unknown";
+function isNeverConnected(node: ErrorNode, nodes: readonly ErrorNode[]): boolean {
+  return (
+    BEFORE_CONNECTION.has(textIn(node, "code")) || nodes.some((one) => textIn(one, "syscall") === "connect")
+  );
+}
+
+function isBeforeMessage(node: ErrorNode, nodes: readonly ErrorNode[]): boolean {
+  if (BEFORE_MESSAGE.has(textIn(node, "code")) || isTooLarge(node)) return true;
+  return nodes.some((one) => BEFORE_MESSAGE_TIMEOUTS.has(textIn(one, "timeoutType")));
 }
 
 function replyCode(node: ErrorNode): number | undefined {
-  const code = read(node, "responseCode");
+  const code = memberOf(node, "responseCode");
   return typeof code === "number" ? code : undefined;
 }
 
 function isOfNodemailer(node: ErrorNode): boolean {
-  const code = readText(node, "code");
-  return readText(node, "command") !== "" && (BEFORE_MESSAGE.has(code) || OTHERS.has(code));
+  const code = textIn(node, "code");
+  const isKnown = BEFORE_CONNECTION.has(code) || BEFORE_MESSAGE.has(code) || OTHERS.has(code);
+  return isKnown && textIn(node, "command") !== "";
 }
 
 /** Or empty: found out before the message is begun. */
 function isTooLarge(node: ErrorNode): boolean {
-  return readText(node, "code") === "EMESSAGE" && readText(node, "command") !== "DATA";
-}
-
-/** Then the system's error decides. */
-function isNeverConnected(node: ErrorNode): boolean {
-  return ["connect", "getaddrinfo"].includes(readText(node, "syscall"));
+  return textIn(node, "code") === "EMESSAGE" && textIn(node, "command") !== "DATA";
 }

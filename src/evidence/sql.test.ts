@@ -116,7 +116,12 @@ describe("a refused statement", () => {
   });
 
   it("may stand beside what only reads, or was never sent", () => {
-    expect(sql(pgError("23505"), seen(answered("GET", 200), connection("tcp", null)))).toBe("not-done");
+    expect(
+      sql(
+        pgError("23505"),
+        seen(answered("GET", 200), { ...connection("tcp", null), ended: "ECONNREFUSED" }, connection("tcp")),
+      ),
+    ).toBe("not-done");
   });
 });
 

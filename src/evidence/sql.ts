@@ -1,7 +1,7 @@
 import type { Classify } from "../job/effect.ts";
-import { classifierOf, type Recognised } from "./classifier.ts";
-import { type ErrorNode, has, read, readText } from "./error-nodes.ts";
-import { isOneConnection } from "./seen.ts";
+import { type ErrorNode, memberOf, textIn } from "../lib/error-tree.ts";
+import { classifierOf, has } from "./classifier.ts";
+import { isNothing, isOneConnection } from "./seen.ts";
 
 /**
  * Classes of SQLSTATE that refuse a statement, or roll its transaction back: data, constraints, states of transactions, authorisation, names,
@@ -31,12 +31,15 @@ const NO_CONNECTION =
  */
 export const sql: Classify = classifierOf(
   (node) => isOfPostgres(node) || isOfMysql(node) || isLost(node) || isWithoutConnection(node),
-  (error) => (isRefused(error) && isOneConnection(error.seen) ? "not-done" : "unknown"),
+  ({ node, seen }) => {
+    const isProved = isWithoutConnection(node) ? isNothing(seen) : isRefused(node) && isOneConnection(seen);
+    return isProved ? "not-done" : "unknown";
+  },
 );
 
-function isRefused({ node }: Recognised): boolean {
+function isRefused(node: ErrorNode): boolean {
   if (isOfMysql(node)) return isRefusedByMysql(node);
-  return isOfPostgres(node) ? isRefusedState(readText(node, "code")) : isWithoutConnection(node);
+  return isOfPostgres(node) && isRefusedState(textIn(node, "code"));
 }
 
 function isRefusedState(state: string): boolean {
@@ -45,24 +48,24 @@ function isRefusedState(state: string): boolean {
 
 /** A fatal error can come in the middle of a statement, unlike a refused login. */
 function isRefusedByMysql(node: ErrorNode): boolean {
-  if (REFUSED_BY_MYSQL.has(read(node, "errno"))) return true;
-  const state = readText(node, "sqlState");
-  return isRefusedState(state) && (read(node, "fatal") !== true || /^(28|42)/.test(state));
+  if (REFUSED_BY_MYSQL.has(memberOf(node, "errno"))) return true;
+  const state = textIn(node, "sqlState");
+  return isRefusedState(state) && (memberOf(node, "fatal") !== true || /^(28|42)/.test(state));
 }
 
 function isOfPostgres(node: ErrorNode): boolean {
-  return /^[0-9A-Z]{5}$/.test(readText(node, "code")) && readText(node, "severity") !== "";
+  return /^[0-9A-Z]{5}$/.test(textIn(node, "code")) && textIn(node, "severity") !== "";
 }
 
 /** Without a SQLSTATE where the server refuses before it has read anything. */
 function isOfMysql(node: ErrorNode): boolean {
-  return has(node, "sqlState") && has(node, "sqlMessage") && typeof read(node, "errno") === "number";
+  return has(node, "sqlState") && has(node, "sqlMessage") && typeof memberOf(node, "errno") === "number";
 }
 
 function isLost(node: ErrorNode): boolean {
-  return LOST_BY_CODE.test(readText(node, "code")) || LOST_BY_MESSAGE.test(readText(node, "message"));
+  return LOST_BY_CODE.test(textIn(node, "code")) || LOST_BY_MESSAGE.test(textIn(node, "message"));
 }
 
 function isWithoutConnection(node: ErrorNode): boolean {
-  return NO_CONNECTION.test(readText(node, "message"));
+  return NO_CONNECTION.test(textIn(node, "message"));
 }

@@ -1,6 +1,6 @@
 import type { Classify } from "../job/effect.ts";
-import { classifierOf, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
-import { has, readText } from "./error-nodes.ts";
+import { textIn } from "../lib/error-tree.ts";
+import { classifierOf, has, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
 import { headersOf, statusOf } from "./http.ts";
 
 /** Stripe stores such an answer under the idempotency key and gives it again, or it would refuse the same request again. */
@@ -11,13 +11,13 @@ const PERMANENT: ReadonlySet<string> = new Set(["StripeCardError", "StripeInvali
  * use or was used for something else (409, `StripeIdempotencyError`), 5xx and a lost connection are unknown.
  */
 export const stripe: Classify = classifierOf(
-  (node) => readText(node, "type").startsWith("Stripe") || (has(node, "rawType") && has(node, "requestId")),
+  (node) => textIn(node, "type").startsWith("Stripe") || (has(node, "rawType") && has(node, "requestId")),
   (error) => {
     const { node, seen } = error;
     const status = statusOf(node);
-    const type = readText(node, "type");
+    const type = textIn(node, "type");
     if (status === undefined) return verdictWithoutAnswer(error);
-    if (type === "StripeIdempotencyError" || readText(node, "rawType") === "idempotency_error")
+    if (type === "StripeIdempotencyError" || textIn(node, "rawType") === "idempotency_error")
       return "unknown";
     return verdictOfAnswer({ status, headers: headersOf(node) }, seen, { permanent: PERMANENT.has(type) });
   },
