@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 import { SlowestFirst } from "./test/support/slowest-first.ts";
 
 /** The package's own entries, as sources. */
-const entries = ["worker", "server", "client/index", "testing/index"].map((name) => ({
+const entries = ["worker", "server", "client/index", "evidence/index", "testing/index"].map((name) => ({
   find: `holdfast/${name.replace("/index", "")}`,
   replacement: source(name),
 }));

@@ -7,7 +7,7 @@ import {
   SnoozeError,
 } from "../job/attempt-errors.ts";
 import type { EffectVerdict } from "../job/effect.ts";
-import { errorTree, memberOf } from "./error-tree.ts";
+import { errorTree, memberOf } from "../lib/error-tree.ts";
 import { provesNeverSent } from "./never-sent.ts";
 import type { OutgoingRecord } from "./outgoing-record.ts";
 

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { OUTGOING_MAX, type Outgoing, type Seen } from "../job/outgoing.ts";
+import { errorCode } from "../lib/error-tree.ts";
 import { isoTime } from "../lib/iso-time.ts";
-import { errorCode } from "./error-tree.ts";
 
 /** A request or a connection on its way. The watchers change it as it goes on. */
 export interface Departure {
