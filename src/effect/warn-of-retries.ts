@@ -1,7 +1,7 @@
 import type { EffectContext, EffectRun } from "./effect-run.ts";
 import type { OutgoingRecord } from "./outgoing-record.ts";
 
-/** How clients are told not to send again, by their user agents. */
+/** The settings that switch a client's retries off, by its user agent. */
 const SETTINGS: readonly (readonly [agent: RegExp, setting: string])[] = [
   [/^stripe\//i, "stripe: { maxNetworkRetries: 0 }; a closed connection it sends again all the same"],
   [/aws-sdk-(js|nodejs)/i, "AWS SDK: { maxAttempts: 1 }"],

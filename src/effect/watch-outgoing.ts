@@ -25,7 +25,7 @@ export function watchOutgoing(): void {
 
 let isWatching = false;
 
-/** Where each socket was told to connect to. */
+/** Where each socket was asked to connect to. */
 const targets = new WeakMap<Socket, string>();
 /** What each socket carries at the moment. */
 const carried = new WeakMap<Socket, Carried>();

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
-import { Cluster } from "ioredis";
-import type { RedisConnection } from "./connection.ts";
+import { Cluster, type Redis } from "ioredis";
+
+type RedisConnection = Redis | Cluster;
 
 /** The connections of this process to its Redis. */
 const connections = new Set<RedisConnection>();

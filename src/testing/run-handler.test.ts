@@ -1,11 +1,4 @@
-import {
-  defineJob,
-  InDoubtError,
-  NotDoneError,
-  PermanentError,
-  RetryAfterError,
-  SnoozeError,
-} from "holdfast";
+import { defineJob, InDoubtError, PermanentError, RetryAfterError, SnoozeError } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { runHandler } from "./run-handler.ts";
@@ -69,7 +62,7 @@ describe("runHandler", () => {
   });
 
   it("fails an effect as its function would, and says what that proves", async () => {
-    const refused = { throws: new NotDoneError("the card is declined") };
+    const refused = { throws: new RetryAfterError(0, "the card is declined") };
     expect(await runHandler(chargeHandler, { cents: 5 }, { effects: { charge: refused } })).toMatchObject({
       state: "delayed",
       error: { code: "HANDLER_FAILED", message: "the card is declined" },
