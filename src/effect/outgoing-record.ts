@@ -2,15 +2,17 @@ import type { Socket } from "node:net";
 import { OUTGOING_MAX, type Outgoing, type Seen } from "../job/outgoing.ts";
 import { errorCode } from "../lib/error-tree.ts";
 import { isoTime } from "../lib/iso-time.ts";
+import { shownPath } from "./shown-path.ts";
 
 /** A request or a connection on its way. The watchers change it as it goes on. */
 export interface Departure {
   readonly protocol: Outgoing["protocol"];
   readonly host: string;
   readonly method: string | null;
-  readonly path: string | null;
-  /** The library that sends it, as far as its user agent says. */
-  readonly agent?: string | undefined;
+  /** As the request has it, with its query. Only `shownPath` may show it. */
+  readonly target: string;
+  /** The user agent of the library that sends it. */
+  readonly agent?: () => string | undefined;
   /** How much was handed over for sending; it leaves once the connection is open. */
   written: Outgoing["sent"];
   isOpen: boolean;
@@ -86,12 +88,11 @@ export class OutgoingRecord {
   mostRepeated(): { readonly times: number; readonly agent: string | undefined } | undefined {
     if (this.#entries.length < 2) return undefined;
     const counts = new Map<string, { times: number; agent: string | undefined }>();
-    for (const {
-      departure: { isOpen, method, host, path, agent },
-    } of this.#entries) {
+    for (const { departure } of this.#entries) {
+      const { isOpen, method, host, target, agent } = departure;
       if (!isOpen || method === null || READS.has(method)) continue;
-      const key = `${method} ${host}${path}`;
-      counts.set(key, { times: (counts.get(key)?.times ?? 0) + 1, agent });
+      const key = `${method} ${host}${target.replace(/\?.*/s, "")}`;
+      counts.set(key, { times: (counts.get(key)?.times ?? 0) + 1, agent: agent?.() });
     }
     const [most] = [...counts.values()].sort((a, b) => b.times - a.times);
     return most !== undefined && most.times > 1 ? most : undefined;
@@ -114,7 +115,7 @@ export class OutgoingRecord {
 }
 
 function shown({ at, begun, departure }: Entry): Outgoing {
-  const { protocol, host, method, path, written, isOpen, status, socket } = departure;
+  const { protocol, host, method, target, written, isOpen, status, socket } = departure;
   // A pool's sockets are not listened to: they would collect listeners.
   const isLost = departure.ended === null && socket?.destroyed === true;
   const ended = isLost ? (socket.errored ? errorCode(socket.errored) : "closed") : departure.ended;
@@ -124,7 +125,7 @@ function shown({ at, begun, departure }: Entry): Outgoing {
     protocol,
     host,
     method,
-    path,
+    path: method === null ? null : shownPath(target),
     sent: isOpen ? written : null,
     status,
     ended,

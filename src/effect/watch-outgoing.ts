@@ -6,7 +6,6 @@ import { errorCode } from "../lib/error-tree.ts";
 import { isOwnSocket } from "../redis/own-sockets.ts";
 import type { Departure, OutgoingRecord } from "./outgoing-record.ts";
 import { currentScope, isAnyRunning } from "./scope.ts";
-import { shownPath } from "./shown-path.ts";
 
 /**
  * Notes what the effects of this process send, each in the record of the effect in whose asynchronous context it happens.
@@ -107,7 +106,7 @@ function departureOf(socket: Socket, known: Pick<Departure, "host"> & Partial<De
   const departure: Departure = {
     protocol: isUnix ? "unix" : isTls ? "tls" : "tcp",
     method: null,
-    path: null,
+    target: "",
     written: null,
     status: null,
     ended: null,
@@ -173,8 +172,8 @@ function noteRequest(request: ClientRequest): Departure | undefined {
     protocol: request.protocol === "https:" ? "https" : "http",
     host: hostOf(socket, request.host),
     method: request.method,
-    path: shownPath(request.path),
-    agent: textOf(request.getHeader("user-agent")),
+    target: request.path,
+    agent: () => textOf(request.getHeader("user-agent")),
     written: "all",
     isOpen: known?.departure.isOpen || isConnected(socket),
   });
@@ -204,7 +203,7 @@ function watchUndici(): void {
   subscribe("undici:request:create", (message) => {
     const { request } = message as { request: UndiciRequest };
     const record = currentScope()?.record;
-    if (record === undefined || !URL.canParse(String(request.origin))) return;
+    if (record === undefined) return;
     const departure = departureOfUndici(request);
     record.add(departure);
     requests.set(request, { record, departure });
@@ -233,15 +232,12 @@ function watchUndici(): void {
   on("request:error", ({ departure }, message) => end(departure, (message as { error: unknown }).error));
 }
 
-function departureOfUndici({ origin, method, path, headers }: UndiciRequest): Departure {
-  const { protocol, hostname, port } = new URL(String(origin));
-  const isTls = protocol === "https:";
+function departureOfUndici({ origin, method = "GET", path, headers }: UndiciRequest): Departure {
   const departure: Departure = {
-    protocol: isTls ? "https" : "http",
-    host: `${hostname}:${port || (isTls ? 443 : 80)}`,
-    method: method ?? "GET",
-    path: shownPath(path),
-    agent: agentIn(headers),
+    ...placeOf(String(origin)),
+    method,
+    target: path,
+    agent: () => agentIn(headers),
     written: null,
     isOpen: false,
     status: null,
@@ -250,6 +246,26 @@ function departureOfUndici({ origin, method, path, headers }: UndiciRequest): De
   };
   undiciRequests.add(departure);
   return departure;
+}
+
+type Place = Pick<Departure, "protocol" | "host">;
+
+/** Of each origin: parsing a URL takes longer than all the rest of noting a request. */
+const places = new Map<string, Place>();
+const PLACES_MAX = 1_000;
+
+function placeOf(origin: string): Place {
+  const known = places.get(origin);
+  if (known !== undefined) return known;
+  if (!URL.canParse(origin)) return { protocol: "http", host: "unknown" };
+  const { protocol, hostname, port } = new URL(origin);
+  const isTls = protocol === "https:";
+  const place: Place = {
+    protocol: isTls ? "https" : "http",
+    host: `${hostname}:${port || (isTls ? 443 : 80)}`,
+  };
+  if (places.size < PLACES_MAX) places.set(origin, place);
+  return place;
 }
 
 /** Headers are one text, or names and values in turn. */
