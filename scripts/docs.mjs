@@ -25,6 +25,7 @@ const generated = [
 const foldersWithPages = [
   ".",
   "docs",
+  "docs/providers",
   "jobs",
   "examples",
   "ops",
