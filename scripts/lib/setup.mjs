@@ -2,6 +2,7 @@
 // milliseconds.
 import { build, buildIsFresh } from "./build.mjs";
 import { dependenciesAreFresh, installDependencies } from "./dependencies.mjs";
+import { installLibraries, librariesAreFresh } from "./evidence.mjs";
 import { ensureProgram } from "./install.mjs";
 import { alone } from "./lock.mjs";
 import { findChromium, findOnPath, findServer, hasOwnStore } from "./programs.mjs";
@@ -29,6 +30,20 @@ export async function setUpWithServer() {
   useTestServer();
   await ensureServer();
   await setUpToBuild();
+}
+
+/** For the table of truth, which starts its own Redis. The short form needs fewer downstreams, and no other runtimes. */
+export async function setUpForEvidence({ isQuick }) {
+  await setUpWithServer();
+  await setUpLibraries({ withRuntimes: !isQuick });
+}
+
+/** The client libraries that the table of truth tries. */
+export async function setUpLibraries({ withRuntimes }) {
+  if (librariesAreFresh({ withRuntimes })) return;
+  await alone(async () => {
+    if (!librariesAreFresh({ withRuntimes })) await installLibraries({ withRuntimes });
+  });
 }
 
 /** For the benchmarks, which start their own Redis. */
