@@ -7,6 +7,7 @@ import { rowsOf } from "./lib/rows.ts";
 import { runRows } from "./lib/run-rows.ts";
 import { chooseRuntimes, type Runtime, thisNode } from "./lib/runtimes.ts";
 import { libraries } from "./libraries.ts";
+import { startDatabases, stopDatabases } from "./servers/databases.ts";
 
 const usage = `npm run evidence -- [options]
 
@@ -54,10 +55,13 @@ async function run(
 ): Promise<Omit<Results, "missing">> {
   const startedAt = performance.now();
   const redis = await startRedisServer();
+  const databases = await startDatabases(
+    new Set(libraries.filter(({ name }) => names.includes(name)).map(({ protocol }) => protocol)),
+  );
   const runs: Results["runs"][number][] = [];
   for (const [index, runtime] of runtimes.entries()) {
     const modes = ["as is", "as documented", ...(index === 0 ? (["control"] as const) : [])] as const;
-    const rows = rowsOf({ libraries: names, modes, isQuick });
+    const rows = rowsOf({ libraries: names, modes, isQuick }, databases);
     const progress = openProgress(runtime.name, rows.length);
     runs.push({
       runtime: runtime.name,
@@ -65,6 +69,7 @@ async function run(
     });
     progress.end();
   }
+  await stopDatabases(databases);
   await redis.stop();
   return { runs, seconds: Math.round((performance.now() - startedAt) / 1_000) };
 }

@@ -1,4 +1,5 @@
 import type { Classify } from "../../src/job/effect.ts";
+import type { Ask } from "../faults/fault.ts";
 
 /** Whom a library calls, and how long it may wait. */
 export interface Target {
@@ -9,6 +10,8 @@ export interface Target {
   readonly timeoutMs: number;
   /** What the effect passes on as its signal, if anything. */
   readonly signal: AbortSignal | undefined;
+  /** What downstream is asked, where a fault needs that. @default one write */
+  readonly ask: Ask | undefined;
   /** The effect's key. */
   readonly key: string;
 }
@@ -22,6 +25,8 @@ export interface Calls {
   readonly asIs: Call;
   /** As its page in the docs says: no repeats of its own, the key passed on, an error that a classifier recognises. */
   readonly asDocumented: Call;
+  /** Opens a connection that later calls use, before the effect begins. @default it keeps none */
+  readonly warmUp?: (target: Target, isDocumented: boolean) => Promise<unknown>;
   /** The classifier that its page in the docs names. @default none */
   readonly classify?: Classify | undefined;
 }

@@ -18,8 +18,12 @@ const asIs: Call = async (target) => {
 
 const asDocumented: Call = async (target) => {
   const response = await fetch(`${urlOf(target)}/orders`, request(target));
-  if (!response.ok) throw Object.assign(new Error(`the shop answered ${response.status}`), { response });
+  if (!response.ok) throw new Error(`the shop answered ${response.status}`, { cause: response });
   return ((await response.json()) as { id: string }).id;
 };
 
-export const calls: Calls = { asIs, asDocumented, classify: http };
+async function warmUp(target: Target): Promise<unknown> {
+  return await (await fetch(`${urlOf(target)}/warm`)).text();
+}
+
+export const calls: Calls = { asIs, asDocumented, warmUp, classify: http };

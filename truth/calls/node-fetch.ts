@@ -9,7 +9,7 @@ async function send(target: Target): Promise<unknown> {
     body: JSON.stringify(order),
     signal: target.signal ?? null,
   });
-  if (!response.ok) throw Object.assign(new Error(`the shop answered ${response.status}`), { response });
+  if (!response.ok) throw new Error(`the shop answered ${response.status}`, { cause: response });
   return ((await response.json()) as { id: string }).id;
 }
 

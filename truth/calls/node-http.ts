@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { request as requestPlain } from "node:http";
 import { request as requestSecure } from "node:https";
-import { json } from "node:stream/consumers";
+import { json, text } from "node:stream/consumers";
 import { http } from "../inside/evidence.ts";
 import { type Calls, order, type Target } from "./call.ts";
 
@@ -24,4 +24,9 @@ async function send({ protocol, host, port, timeoutMs, signal }: Target): Promis
   return ((await json(response)) as { id: string }).id;
 }
 
-export const calls: Calls = { asIs: send, asDocumented: send, classify: http };
+async function warmUp({ host, port }: Target): Promise<unknown> {
+  const [response] = await once(requestPlain({ host, port, path: "/warm" }).end(), "response");
+  return await text(response);
+}
+
+export const calls: Calls = { asIs: send, asDocumented: send, warmUp, classify: http };

@@ -16,4 +16,8 @@ async function send(target: Target): Promise<unknown> {
   return ((await body.json()) as { id: string }).id;
 }
 
-export const calls: Calls = { asIs: send, asDocumented: send, classify: http };
+async function warmUp(target: Target): Promise<unknown> {
+  return await (await request(`${urlOf(target)}/warm`)).body.text();
+}
+
+export const calls: Calls = { asIs: send, asDocumented: send, warmUp, classify: http };

@@ -11,6 +11,10 @@ export type Clock = (typeof clocks)[number];
 /** Where a call goes instead of to a downstream that listens. */
 export type Nowhere = "closed port" | "unknown host" | "untrusted certificate";
 
+/** What a call asks for, instead of one write: something that downstream must refuse, or a write in a transaction. */
+export const asks = ["refused", "transaction"] as const;
+export type Ask = (typeof asks)[number];
+
 /** Why an effect is not done for certain: downstream refused, or was never reached. Then a doubt is needless. */
 export type Proof = "refused" | "never reached";
 
@@ -23,10 +27,14 @@ export interface Fault<Exchange> {
   readonly proof?: Proof;
   /** It acts and says that it refused: no classifier can see through that. */
   readonly isLie?: boolean;
+  /** @default one write */
+  readonly ask?: Ask;
   /** Ends the waiting. @default the library answers, or fails, by itself */
   readonly clock?: Clock;
   /** @default it listens */
   readonly nowhere?: Nowhere;
+  /** Whether the library has a connection to it before the effect begins, which nobody saw being made. */
+  readonly isWarm?: boolean;
   /** Whether it is gone after the first call: connections are refused then. */
   readonly isThenGone?: boolean;
   /** Part of the short form. */

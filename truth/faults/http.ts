@@ -69,6 +69,14 @@ export const httpFaults: readonly HttpFault[] = [
     isThenGone: true,
     answer: (call) => call.fail(503, { connection: "close" }),
   },
+  {
+    name: "acts on an old connection, resets, is then gone",
+    acts: true,
+    isWarm: true,
+    isThenGone: true,
+    isQuick: true,
+    answer: (call) => call.reset(),
+  },
 ];
 
 function truncateGzip(call: HttpExchange): void {

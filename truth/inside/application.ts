@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { EffectCall, EffectDeclaration } from "../../src/job/effect.ts";
 import type { Call, Calls } from "../calls/call.ts";
-import { clocks } from "../faults/fault.ts";
+import { asks, clocks } from "../faults/fault.ts";
 import { EFFECT_TIMEOUT_MS, effectName, type Mode } from "../lib/effect-names.ts";
 import { defineConfig, defineJob } from "./holdfast.ts";
 
@@ -17,6 +17,8 @@ const payload = z.strictObject({
   port: z.int(),
   timeoutMs: z.int(),
   clock: z.enum(clocks).optional(),
+  isWarm: z.boolean(),
+  ask: z.enum(asks).optional(),
 });
 type Payload = z.output<typeof payload>;
 
@@ -59,6 +61,7 @@ export function applicationOf(
     const calls = libraries.get(library);
     if (calls === undefined) throw new Error(`${library} is not loaded`);
     await reportAttempt(payload.row);
+    if (payload.isWarm) await warmUp(calls, payload);
     const id = await effect(effectName(library, mode, clock === "effect"), (call) =>
       underClock(mode === "as documented" ? calls.asDocumented : calls.asIs, payload, call),
     );
@@ -67,10 +70,17 @@ export function applicationOf(
   return defineConfig({ jobs: [job], handlers: async () => [handler] });
 }
 
+/** In later attempts downstream may be gone already. */
+async function warmUp({ warmUp }: Calls, payload: Payload): Promise<void> {
+  const { protocol, host, port, timeoutMs, ask, mode } = payload;
+  const target = { protocol, host, port, timeoutMs, ask, signal: undefined, key: "" };
+  await warmUp?.(target, mode === "as documented").catch(() => {});
+}
+
 /** Calls the library, bounded as people bound such calls. */
 function underClock(run: Call, payload: Payload, { key, signal }: EffectCall): Promise<unknown> {
-  const { protocol, host, port, timeoutMs, clock, mode } = payload;
-  const call = (signal?: AbortSignal) => run({ protocol, host, port, timeoutMs, signal, key });
+  const { protocol, host, port, timeoutMs, clock, mode, ask } = payload;
+  const call = (signal?: AbortSignal) => run({ protocol, host, port, timeoutMs, signal, ask, key });
   switch (clock) {
     case "AbortSignal.timeout":
       return call(AbortSignal.timeout(SIGNAL_MS));

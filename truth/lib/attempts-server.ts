@@ -4,9 +4,9 @@ import { listen } from "../servers/downstream.ts";
 
 /** Is notified of each attempt before it calls its library, so that each act belongs to an attempt. */
 export async function openAttemptsServer(actsOf: (row: number) => Acts | undefined) {
-  const server = createServer((request, response) => {
-    actsOf(Number(request.url?.split("/").at(-1)))?.begin();
+  const server = createServer(async (request, response) => {
     request.resume();
+    await actsOf(Number(request.url?.split("/").at(-1)))?.begin();
     response.end();
   });
   const port = await listen(server);

@@ -1,5 +1,5 @@
 import { markdownTable, type Table } from "../../test/support/report.ts";
-import { libraries } from "../libraries.ts";
+import { libraries, type Protocol } from "../libraries.ts";
 import type { Mode } from "./effect-names.ts";
 import type { RowEnd, RuntimeRun } from "./run-rows.ts";
 
@@ -7,6 +7,17 @@ export const legend =
   "Each cell says how often downstream acted, and what Holdfast said: ✓ done, ? in doubt, ↻ not done, so tried again. " +
   "A cell in bold is wrong; (?) is in doubt although nothing happened, and (✓) done with its result lost. " +
   "A dot: the library has no such thing as a time-out or a signal.";
+
+const kindOf: Record<Protocol, string> = {
+  http: "HTTP",
+  http2: "HTTP",
+  grpc: "gRPC",
+  smtp: "SMTP",
+  postgres: "SQL",
+  mysql: "SQL",
+  mongodb: "stores",
+  redis: "stores",
+};
 
 /** One table for each way to use the libraries and each kind of downstream. */
 export function matricesOf({ runtime, ends }: RuntimeRun & { readonly runtime: string }): string[] {
@@ -23,10 +34,9 @@ export function matricesOf({ runtime, ends }: RuntimeRun & { readonly runtime: s
 
 /** Downstreams with the same faults share a table. */
 function kindsOf(ends: readonly RowEnd[]): [string, RowEnd[]][] {
-  const protocols = new Map(libraries.map(({ name, protocol }) => [name, protocol]));
   const kinds = new Map<string, RowEnd[]>();
   for (const end of ends) {
-    const kind = protocols.get(end.row.library) ?? "";
+    const kind = kindOf[end.row.protocol];
     kinds.set(kind, [...(kinds.get(kind) ?? []), end]);
   }
   return [...kinds];

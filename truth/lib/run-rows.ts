@@ -86,11 +86,13 @@ export async function runRows(
 async function runRow(number: number, row: Row, acts: Acts, producer: Producer): Promise<Judged> {
   const downstream = await row.open(acts);
   const { protocol, host, port } = downstream;
-  const { library, mode, clock } = row;
+  const { library, mode, clock, ask, isWarm } = row;
   const timeoutMs = LIBRARY_TIMEOUT_MS[clock === "library" ? "slow" : "other"];
-  const payload = { row: number, library, mode, protocol, host, port, timeoutMs, ...(clock && { clock }) };
+  const how = { library, mode, isWarm, timeoutMs, ...(clock && { clock }), ...(ask && { ask }) };
+  const payload = { row: number, ...how, protocol, host, port };
   const { id } = await producer.submit(job, payload, { idempotencyKey: `row-${number}` });
   const status = await endOf(id, producer);
+  await acts.look();
   await downstream.stop();
   const error = status?.error == null ? "" : `${status.error.code}: ${status.error.message}`;
   return judge({ mode, proof: row.proof, verdict: verdictOf(status), acts, error });

@@ -1,11 +1,14 @@
 /** Counts what a downstream did for one row, outside of the runtime that called it. */
 export class Acts {
+  /** Asks a database how often the row was written, where nobody else sees it. */
+  measure: (() => Promise<number>) | undefined;
   #attempt = 0;
   /** By attempt and, where downstream recognises keys, by key. */
   readonly #acts: { readonly attempt: number; readonly key: string | undefined }[] = [];
 
   /** The next attempt begins. */
-  begin(): void {
+  async begin(): Promise<void> {
+    await this.look();
     this.#attempt += 1;
   }
 
@@ -13,6 +16,12 @@ export class Acts {
   act(key?: string): void {
     const isKnown = key !== undefined && this.#acts.some((act) => act.key === key);
     if (!isKnown) this.#acts.push({ attempt: this.#attempt, key });
+  }
+
+  /** Takes what was written until now as acts of the attempt under way. */
+  async look(): Promise<void> {
+    const written = (await this.measure?.()) ?? 0;
+    while (this.#acts.length < written) this.act();
   }
 
   get attempts(): number {

@@ -1,4 +1,4 @@
-import type { Server } from "node:net";
+import { createServer, type Server } from "node:net";
 import type { Nowhere } from "../faults/fault.ts";
 
 /** What one row's library calls. */
@@ -43,4 +43,12 @@ function listensAt(server: Server, port: number): Promise<boolean> {
     };
     server.once("error", onError).once("listening", onListening).listen(port, "127.0.0.1");
   });
+}
+
+/** A port that nobody listens at yet, for a program that opens it itself. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }

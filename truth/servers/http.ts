@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from "node:http";
+import { createServer as createHttp2Server, createSecureServer as createSecureHttp2Server } from "node:http2";
 import { createServer as createSecureServer } from "node:https";
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import type { Fault } from "../faults/fault.ts";
 import type { Acts } from "./acts.ts";
@@ -10,7 +11,7 @@ import { type Downstream, listen, nobodyFor } from "./downstream.ts";
 
 /** One request, read in full. */
 export interface HttpExchange {
-  readonly goodBody: string | Buffer;
+  readonly goodBody: string;
   /** @default as downstream would */
   succeed(body?: string | Buffer, headers?: OutgoingHttpHeaders): void;
   fail(status: number, headers?: OutgoingHttpHeaders): void;
@@ -22,43 +23,55 @@ export interface HttpExchange {
   raw(text: string): void;
 }
 
+/** @param library `http2` is spoken to in HTTP/2, all others in HTTP/1.1 */
 export async function openHttp(fault: Fault<HttpExchange>, library: string, acts: Acts): Promise<Downstream> {
   if (fault.nowhere === "closed port" || fault.nowhere === "unknown host") return nobodyFor(fault.nowhere);
   const isSecure = fault.nowhere === "untrusted certificate";
-  const server = isSecure ? createSecureServer(certificate()) : createServer();
+  const server = openServer(library === "http2", isSecure);
   const sockets = new Set<Socket>();
-  const stop = () => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  };
   server.on("connection", (socket: Socket) => {
     sockets.add(socket.on("error", () => {}));
     socket.once("close", () => sockets.delete(socket));
     if (!fault.acts && fault.answer === undefined) socket.resetAndDestroy();
   });
+  server.on("sessionError", () => {});
   server.on("request", async (request: IncomingMessage, response: ServerResponse) => {
     const body = await text(request).catch(() => undefined);
     if (body === undefined) return;
+    if (request.url === "/warm") return response.end("warm");
+    // A request of HTTP/2 has no socket of its own; its downstream has one connection.
+    const socket = library === "http2" ? [...sockets].at(-1) : request.socket;
     if (fault.acts) acts.act(keyOf(library, request, body));
-    fault.answer?.(exchangeOf({ request, response, body, library }));
+    if (socket !== undefined) fault.answer?.(exchangeOf({ socket, response, body, library }));
     if (fault.isThenGone) server.close();
+    return undefined;
   });
   const port = await listen(server);
-  return { host: "127.0.0.1", port, protocol: isSecure ? "https" : "http", stop: async () => stop() };
+  const stop = async () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { host: "127.0.0.1", port, protocol: isSecure ? "https" : "http", stop };
+}
+
+function openServer(isHttp2: boolean, isSecure: boolean): Server {
+  if (isHttp2) return isSecure ? createSecureHttp2Server(certificate()) : createHttp2Server();
+  return isSecure ? createSecureServer(certificate()) : createServer();
 }
 
 interface Asked {
-  readonly request: IncomingMessage;
+  readonly socket: Socket;
   readonly response: ServerResponse;
   readonly body: string;
   readonly library: string;
 }
 
-function exchangeOf({ request, response, body, library }: Asked): HttpExchange {
-  const { socket } = request;
+function exchangeOf({ socket, response, body, library }: Asked): HttpExchange {
   const good: GoodAnswer = goodAnswer(library, body);
   const answer = (status: number, headers: OutgoingHttpHeaders, content: string | Buffer) => {
-    response.writeHead(status, { "content-length": Buffer.byteLength(content), ...headers });
+    const { connection, ...others } = headers;
+    const own = library === "http2" || connection === undefined ? others : headers;
+    response.writeHead(status, { "content-length": Buffer.byteLength(content), ...own });
     response.end(content);
   };
   return {
@@ -70,14 +83,12 @@ function exchangeOf({ request, response, body, library }: Asked): HttpExchange {
       answer(status, { ...failed.headers, ...headers }, failed.body);
     },
     truncate() {
-      response.writeHead(good.status, {
-        ...good.headers,
-        "content-length": Buffer.byteLength(good.body) + 40,
-      });
-      response.write(good.body.slice(0, good.body.length / 2), () => socket.destroy());
+      const length = Buffer.byteLength(good.body) + 40;
+      response.writeHead(good.status, { ...good.headers, "content-length": length });
+      response.write(good.body.slice(0, good.body.length / 2) || " ", () => socket.destroy());
     },
-    reset: () => socket.resetAndDestroy(),
-    close: () => socket.end(),
-    raw: (text) => socket.end(text),
+    reset: () => void socket.resetAndDestroy(),
+    close: () => void socket.end(),
+    raw: (text) => void socket.end(text),
   };
 }
