@@ -33,6 +33,7 @@ const foldersWithPages = [
   "fuzz",
   "soak",
   "bench",
+  "truth",
 ];
 
 /** Generated sections by the name that pages use. */

@@ -5,6 +5,9 @@ import { setUpForEvidence } from "./lib/setup.mjs";
 
 await runScript(async () => {
   const args = process.argv.slice(2);
-  await setUpForEvidence({ isQuick: args.includes("--quick") });
+  const isPart = ["--quick", "--list", "--help"].some((option) => args.includes(option));
+  // Whoever chooses libraries needs only the servers of these.
+  const withDatabases = !isPart && !args.some((arg) => arg.startsWith("--only"));
+  await setUpForEvidence({ withDatabases, withRuntimes: !isPart });
   return await runEvidence(args);
 });

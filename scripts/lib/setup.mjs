@@ -5,7 +5,7 @@ import { dependenciesAreFresh, installDependencies } from "./dependencies.mjs";
 import { installLibraries, librariesAreFresh } from "./evidence.mjs";
 import { ensureProgram } from "./install.mjs";
 import { alone } from "./lock.mjs";
-import { findChromium, findOnPath, findServer, hasOwnStore } from "./programs.mjs";
+import { findChromium, findOnPath, findPostgres, findServer, hasOwnStore } from "./programs.mjs";
 import { step } from "./progress.mjs";
 import { useTestServer } from "./test-server.mjs";
 
@@ -22,6 +22,7 @@ export async function setUpToTest() {
   const chromium = await ensureChromium();
   await ensurePromtool();
   await setUpToBuild();
+  await setUpLibraries({ withRuntimes: false });
   return chromium;
 }
 
@@ -32,10 +33,11 @@ export async function setUpWithServer() {
   await setUpToBuild();
 }
 
-/** For the table of truth, which starts its own Redis. The short form needs fewer downstreams, and no other runtimes. */
-export async function setUpForEvidence({ isQuick }) {
+/** For the table of truth, which starts its own Redis and databases. */
+export async function setUpForEvidence({ withDatabases, withRuntimes }) {
   await setUpWithServer();
-  await setUpLibraries({ withRuntimes: !isQuick });
+  if (withDatabases) await ensureDatabases();
+  await setUpLibraries({ withRuntimes });
 }
 
 /** The client libraries that the table of truth tries. */
@@ -104,6 +106,23 @@ function ensurePromtool() {
     otherwise:
       "Holdfast's tests check metrics and alerts with promtool: install it, for example with " +
       "`sudo apt-get install promtool`.",
+  });
+}
+
+async function ensureDatabases() {
+  await ensureProgram({
+    name: "PostgreSQL",
+    find: findPostgres,
+    apt: ["postgresql"],
+    brew: [["postgresql"]],
+    otherwise: "The table of truth needs a PostgreSQL server: install it, or choose libraries with --only.",
+  });
+  await ensureProgram({
+    name: "MariaDB",
+    find: () => findOnPath("mariadbd"),
+    apt: ["mariadb-server-core"],
+    brew: [["mariadb"]],
+    otherwise: "The table of truth needs a MariaDB server: install it, or choose libraries with --only.",
   });
 }
 

@@ -17,7 +17,8 @@ const refusals = { INVALID_ARGUMENT: 3, NOT_FOUND: 5, PERMISSION_DENIED: 7, UNAU
 
 export const grpcFaults: readonly GrpcFault[] = [
   { name: "answers OK", acts: true, isQuick: true, answer: (call) => call.succeed() },
-  { name: "resets before reading", acts: false },
+  // No call is sent before the connection is agreed on.
+  { name: "resets the connection", acts: false, proof: "never reached" },
   { name: "resets after acting", acts: true, answer: (call) => call.reset() },
   { name: "closes after acting", acts: true, answer: (call) => call.close() },
   { name: "truncates its answer", acts: true, answer: (call) => call.truncate() },
@@ -35,7 +36,12 @@ export const grpcFaults: readonly GrpcFault[] = [
   { name: "acts, answers INVALID_ARGUMENT", acts: true, isLie: true, answer: (call) => call.fail(3) },
   { name: "acts, answers HTTP 503", acts: true, answer: (call) => call.http(503) },
   { name: "acts, ends the stream", acts: true, answer: (call) => call.end(constants.NGHTTP2_INTERNAL_ERROR) },
-  { name: "refuses the stream", acts: false, proof: "refused", answer: (call) => call.end(constants.NGHTTP2_REFUSED_STREAM) },
+  {
+    name: "refuses the stream",
+    acts: false,
+    proof: "refused",
+    answer: (call) => call.end(constants.NGHTTP2_REFUSED_STREAM),
+  },
   { name: "acts, says goodbye", acts: true, answer: (call) => call.goodbye() },
   ...slowFaults<GrpcExchange>(),
   ...nowhereFaults<GrpcExchange>(),

@@ -23,7 +23,7 @@ const payload = z.strictObject({
 type Payload = z.output<typeof payload>;
 
 /** One job type, whose effects are all ways to use all libraries. */
-export function jobOf(libraries: ReadonlyMap<string, Calls>) {
+function jobOf(libraries: ReadonlyMap<string, Calls>) {
   const effects: Record<string, EffectDeclaration> = {};
   for (const [library, { classify }] of libraries) {
     for (const isShort of [false, true]) {

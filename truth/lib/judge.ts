@@ -39,19 +39,19 @@ export interface Judged {
   readonly wrong: Wrong | undefined;
   /** The job's error. */
   readonly error: string;
+  /** What was seen to be sent, of a doubt; `undefined` of others. */
+  readonly evidence: readonly string[] | undefined;
 }
 
-export interface Judging {
+export interface Judging extends Pick<Judged, "verdict" | "error" | "evidence"> {
   readonly mode: Mode;
   readonly proof: string | undefined;
-  readonly verdict: Verdict | undefined;
   readonly acts: Pick<Acts, "count" | "attempts" | "attemptsThatActed">;
-  readonly error: string;
 }
 
 /** Compares the verdict with what downstream did. */
 export function judge(judging: Judging): Judged {
-  const { verdict, acts, proof, error } = judging;
+  const { verdict, acts, proof, error, evidence } = judging;
   return {
     verdict,
     acted: acts.count,
@@ -60,6 +60,7 @@ export function judge(judging: Judging): Judged {
     right: acts.count > 0 ? "done or in doubt" : proof === undefined ? "in doubt" : "not done",
     wrong: wrongOf(judging),
     error,
+    evidence,
   };
 }
 

@@ -39,9 +39,12 @@ export function printResults(results: Results, showsRows: boolean): void {
 }
 
 function rowText(end: RowEnd): string {
-  const { row, acted, attempts, verdict, wrong, error } = end;
+  const { row, acted, attempts, verdict, wrong, error, evidence } = end;
   const outcome = `acted ${acted} times in ${attempts} attempts, ${verdict ?? "no verdict"}`;
-  return `${row.library}, ${row.mode}: ${row.fault}: ${outcome}${wrong === undefined ? "" : `: ${wrong}`}${error && ` (${error})`}`;
+  const why = [wrong, error, evidence && `seen: ${evidence.join("; ") || "nothing"}`]
+    .filter(Boolean)
+    .join(" | ");
+  return `${row.library}, ${row.mode}: ${row.fault}: ${outcome}${why && ` | ${why}`}`;
 }
 
 export function writeReport(results: Results): void {

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { inLanes } from "../../faults/lib/waiting.ts";
 import type { JobStatus, Producer } from "../../src/index.ts";
+import { outgoingText } from "../../src/job/outgoing.ts";
 import { endChild, endWithUs } from "../../test/support/command.ts";
 import type { RedisServer } from "../../test/support/redis-server.ts";
 import { createProducer, defineConfig, defineJob } from "../inside/holdfast.ts";
@@ -95,7 +96,9 @@ async function runRow(number: number, row: Row, acts: Acts, producer: Producer):
   await acts.look();
   await downstream.stop();
   const error = status?.error == null ? "" : `${status.error.code}: ${status.error.message}`;
-  return judge({ mode, proof: row.proof, verdict: verdictOf(status), acts, error });
+  const [doubt] = status?.effects.filter(({ state }) => state === "in-doubt") ?? [];
+  const evidence = doubt && (doubt.evidence ?? []).map(outgoingText);
+  return judge({ mode, proof: row.proof, verdict: verdictOf(status), acts, error, evidence });
 }
 
 async function endOf(id: string, producer: Producer): Promise<JobStatus | undefined> {

@@ -77,7 +77,7 @@ function awsCode(status: number): string {
 
 function problem(status: number) {
   const codes: Record<number, string> = {
-    404: "UNKNOWN_JOB_TYPE",
+    404: "JOB_NOT_FOUND",
     429: "RATE_LIMITED",
     503: "STORE_UNAVAILABLE",
   };
