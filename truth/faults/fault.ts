@@ -33,6 +33,8 @@ export interface Fault<Exchange> {
   readonly clock?: Clock;
   /** @default it listens */
   readonly nowhere?: Nowhere;
+  /** Whether it speaks TLS, with a certificate that the runtime trusts. */
+  readonly isSecure?: boolean;
   /** Whether the library has a connection to it before the effect begins, which nobody saw being made. */
   readonly isWarm?: boolean;
   /** Whether it is gone after the first call: connections are refused then. */

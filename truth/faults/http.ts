@@ -5,7 +5,7 @@ import { type Fault, nowhereFaults, slowFaults } from "./fault.ts";
 type HttpFault = Fault<HttpExchange>;
 
 /** It acted, whatever it says then. */
-const statuses = [400, 402, 404, 409, 429, 500, 502, 503, 504];
+const statuses = [400, 402, 404, 408, 409, 425, 429, 500, 502, 503, 504];
 
 /** Those that say that it refused. */
 const refusals = [400, 402, 404, 429];
@@ -68,6 +68,23 @@ export const httpFaults: readonly HttpFault[] = [
     acts: true,
     isThenGone: true,
     answer: (call) => call.fail(503, { connection: "close" }),
+  },
+  { name: "over TLS: answers 200", acts: true, isSecure: true, answer: (call) => call.succeed() },
+  {
+    name: "over TLS: refuses with 402",
+    acts: false,
+    proof: "refused",
+    isSecure: true,
+    answer: (call) => call.fail(402),
+  },
+  { name: "over TLS: breaks after acting", acts: true, isSecure: true, answer: (call) => call.reset() },
+  {
+    name: "over TLS: acts, breaks, is then gone",
+    acts: true,
+    isSecure: true,
+    isThenGone: true,
+    isQuick: true,
+    answer: (call) => call.reset(),
   },
   {
     name: "acts on an old connection, resets, is then gone",

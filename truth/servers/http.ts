@@ -3,6 +3,7 @@ import { createServer as createHttp2Server, createSecureServer as createSecureHt
 import { createServer as createSecureServer } from "node:https";
 import type { Server, Socket } from "node:net";
 import { text } from "node:stream/consumers";
+import { TLSSocket } from "node:tls";
 import type { Fault } from "../faults/fault.ts";
 import type { Acts } from "./acts.ts";
 import { failedAnswer, type GoodAnswer, goodAnswer, keyOf } from "./answers.ts";
@@ -26,8 +27,9 @@ export interface HttpExchange {
 /** @param library `http2` is spoken to in HTTP/2, all others in HTTP/1.1 */
 export async function openHttp(fault: Fault<HttpExchange>, library: string, acts: Acts): Promise<Downstream> {
   if (fault.nowhere === "closed port" || fault.nowhere === "unknown host") return nobodyFor(fault.nowhere);
-  const isSecure = fault.nowhere === "untrusted certificate";
-  const server = openServer(library === "http2", isSecure);
+  const isUntrusted = fault.nowhere === "untrusted certificate";
+  const isSecure = isUntrusted || fault.isSecure === true;
+  const server = openServer(library === "http2", isSecure, isUntrusted);
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket.on("error", () => {}));
@@ -54,9 +56,10 @@ export async function openHttp(fault: Fault<HttpExchange>, library: string, acts
   return { host: "127.0.0.1", port, protocol: isSecure ? "https" : "http", stop };
 }
 
-function openServer(isHttp2: boolean, isSecure: boolean): Server {
-  if (isHttp2) return isSecure ? createSecureHttp2Server(certificate()) : createHttp2Server();
-  return isSecure ? createSecureServer(certificate()) : createServer();
+function openServer(isHttp2: boolean, isSecure: boolean, isUntrusted: boolean): Server {
+  if (!isSecure) return isHttp2 ? createHttp2Server() : createServer();
+  const own = certificate(isUntrusted ? "untrusted" : "trusted");
+  return isHttp2 ? createSecureHttp2Server(own) : createSecureServer(own);
 }
 
 interface Asked {
@@ -87,7 +90,8 @@ function exchangeOf({ socket, response, body, library }: Asked): HttpExchange {
       response.writeHead(good.status, { ...good.headers, "content-length": length });
       response.write(good.body.slice(0, good.body.length / 2) || " ", () => socket.destroy());
     },
-    reset: () => void socket.resetAndDestroy(),
+    // What encrypts cannot reset: it closes without saying goodbye.
+    reset: () => void (socket instanceof TLSSocket ? socket.destroy() : socket.resetAndDestroy()),
     close: () => void socket.end(),
     raw: (text) => void socket.end(text),
   };
