@@ -34,6 +34,7 @@ const foldersWithPages = [
   "fuzz",
   "soak",
   "bench",
+  "truth",
 ];
 
 /** Generated sections by the name that pages use. */
