@@ -65,7 +65,7 @@ export async function startApi(
   const overview = openOverviewWatch({
     stores: path.stores,
     application,
-    expectations: settings,
+    settings,
     clock: path.clock,
   });
   const server = await createServer({

@@ -65,6 +65,7 @@ async function diagnoseLoss(store: QueueStore): Promise<Finding> {
     reason: "keys and effects are forgotten, so no job is claimed and no effect begins",
     remedy:
       'restore the lost data, or find out what was lost, then holdfast store accept-loss --evidence "…"',
+    code: "STORE_ROLLED_BACK",
   });
 }
 
@@ -86,6 +87,7 @@ function brokenWorkers({ workers: known }: QueueReading): Finding[] {
         ? finding(`worker ${name}`, "bad", "its clock is more than 2 s off Redis's", {
             reason: "CLOCK_WRONG: it claims no jobs until its clock is right",
             remedy: "synchronise its machine's clock (NTP)",
+            code: "CLOCK_WRONG",
           })
         : finding(`worker ${name}`, "bad", "alive, with free slots, and claims no jobs", {
             reason: "its connection may be stuck: jobs wait longer than they should",
@@ -160,6 +162,7 @@ async function encryption(store: QueueStore, keys: readonly EncryptionKey[]): Pr
     {
       reason: "a job whose key is missing fails with DECRYPTION_FAILED and does not run",
       remedy: `add the keys ${missing.join(", ")} to HOLDFAST_ENCRYPTION_KEYS of every process`,
+      code: "DECRYPTION_FAILED",
     },
   );
 }

@@ -78,6 +78,7 @@ function requirement(check: RedisCheck, { level }: Durability): Finding {
   return finding(setting, holds ? "ok" : "bad", shown, {
     reason: `HOLDFAST_DURABILITY=${level} expects ${expected}: ${risk}`,
     remedy,
+    code: "STORE_UNFIT",
   });
 }
 
@@ -97,6 +98,7 @@ function writes(refused: RefusedWrites | undefined): Finding {
   return finding("writes", "bad", `refused: ${refused.why}`, {
     reason: "no job can be accepted, claimed or finished",
     remedy: refused.remedy,
+    code: refused.code,
   });
 }
 
@@ -106,6 +108,7 @@ function lastWrite(servers: readonly ServerReading[]): Finding {
   return finding("last write to disk", status === "ok" ? "ok" : "bad", status, {
     reason: "Redis refuses writes until it can write to its disk again",
     remedy: "look at the disk (full?) and at Redis's log",
+    code: "STORE_FULL",
   });
 }
 
@@ -121,6 +124,7 @@ function memory({ used, limit, acceptsUntil }: RedisMemory, info: Info): Finding
   return finding("memory", verdict, `${mebibytes(used)} of ${mebibytes(total)}${rule}`, {
     reason: "a full Redis accepts no new jobs (STORE_FULL); running jobs still finish",
     remedy: "give Redis more memory, run more workers, or keep fewer finished jobs (HOLDFAST_KEEP_COMPLETED)",
+    code: "STORE_FULL",
   });
 }
 
@@ -144,6 +148,7 @@ function clock([best]: readonly ClockReading[]): Finding {
     reason:
       verdict === "bad" ? `CLOCK_WRONG: ${offsetText(offsetMs)}` : "beyond 2 s, processes here do no work",
     remedy: "synchronise the clocks (NTP)",
+    code: "CLOCK_WRONG",
   });
 }
 
