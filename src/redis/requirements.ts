@@ -1,9 +1,11 @@
 import type { Redis } from "ioredis";
 import type { Settings } from "../config/settings.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { withDeadline } from "../lib/deadline.ts";
 import { readClusterNode } from "./cluster-node.ts";
 import { kindOf, type RedisConnection, serversOf, type TopologyKind } from "./connection.ts";
 import { type Info, onlineReplicas, readInfo, versionOf } from "./info.ts";
+import { redisUnavailable } from "./redis-errors.ts";
 
 /** One setting of Redis that the guarantees rest on. */
 export interface RedisCheck {
@@ -13,6 +15,8 @@ export interface RedisCheck {
   readonly holds: boolean;
   /** Whether it cannot be read, and an operator states it. */
   readonly isStated?: true;
+  /** Whether Redis itself, or `WAIT`, refuses each write while it does not hold. */
+  readonly isEnforced?: true;
   /** What can happen otherwise. */
   readonly risk: string;
   readonly remedy: string;
@@ -29,10 +33,15 @@ export async function checkRedis(client: RedisConnection, expectations: Expectat
   const checked = await Promise.all(
     serversOf(client).map((server) => checkServer(server, expectations, kind)),
   );
-  const [first = [], ...others] = kind === "cluster" ? withoutDemoted(checked) : checked;
-  return first.map((check, index) =>
-    check.holds ? (others.map((checks) => checks[index]).find((other) => !other?.holds) ?? check) : check,
-  );
+  return worstOf(checked, kind);
+}
+
+/** Of each setting the check that does not hold, if there is one. Masters without replicas need fewer settings than others. */
+function worstOf(checked: RedisCheck[][], kind: TopologyKind): RedisCheck[] {
+  const worst = new Map<string, RedisCheck>();
+  for (const check of (kind === "cluster" ? withoutDemoted(checked) : checked).flat())
+    if (!worst.has(check.setting) || !check.holds) worst.set(check.setting, check);
+  return [...worst.values()];
 }
 
 /** The client learns within seconds that a cluster has another master; until then it still lists the old one. */
@@ -75,6 +84,29 @@ export async function requireFitRedis(client: RedisConnection, expectations: Exp
   const flaws = (await checkRedis(client, expectations)).filter(({ holds }) => !holds);
   if (flaws.length === 0) return;
   throw new HoldfastError("STORE_UNFIT", flaws.map((flaw) => describeFlaw(flaw, expectations)).join("\n"));
+}
+
+/** A server that answers later is not asked: writes to it time out, too. */
+const FLAWS_WITHIN_MS = 1_000;
+
+/**
+ * Finds what neither Redis nor `WAIT` enforces with each write, of the servers that can be reached.
+ *
+ * @returns a line for each flaw
+ * @throws an error of Redis if none can be reached
+ */
+export async function findFlaws(client: RedisConnection, expectations: Expectations): Promise<string[]> {
+  const kind = kindOf(client);
+  const checked = await Promise.allSettled(
+    serversOf(client).map((server) =>
+      withDeadline(checkServer(server, expectations, kind), FLAWS_WITHIN_MS, redisUnavailable),
+    ),
+  );
+  const reached = checked.filter((check) => check.status === "fulfilled").map(({ value }) => value);
+  if (reached.length === 0)
+    throw checked.find((check) => check.status === "rejected")?.reason ?? redisUnavailable();
+  const flaws = worstOf(reached, kind).filter(({ holds, isEnforced }) => !holds && isEnforced === undefined);
+  return flaws.map((flaw) => describeFlaw(flaw, expectations));
 }
 
 /**
@@ -188,6 +220,7 @@ function checkRole(info: Info): RedisCheck {
     expected: "master",
     found: role === "slave" ? "a read-only replica" : role,
     holds: role === "master",
+    isEnforced: true,
     risk: "it refuses writes, so no job can be accepted, run or finished",
     remedy:
       "point REDIS_URL at the master, or at the Sentinel set that knows it; REPLICAOF NO ONE makes this one a master",
@@ -214,6 +247,7 @@ function checkReplicas(info: Info, wanted: number): RedisCheck {
     expected: `${wanted} online`,
     found: String(online),
     holds: online >= wanted,
+    isEnforced: true,
     risk: "no job can be acknowledged as replicated",
     remedy: "connect the missing replicas",
   };
