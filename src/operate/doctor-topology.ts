@@ -1,4 +1,4 @@
-import type { Durability } from "../config/variables.ts";
+import { type Durability, durabilityText } from "../config/variables.ts";
 import { durationText } from "../lib/duration-text.ts";
 import { RETRYING_SILENCE_MS, type RedisConnection } from "../redis/connection.ts";
 import { type Master, readTopology, type SentinelFacts, type Topology } from "../redis/topology.ts";
@@ -26,10 +26,6 @@ function nameOf({ kind, masters, sentinel }: Topology): string {
   return kind === "cluster"
     ? `Redis Cluster: ${counted(masters.length, "master")} + ${replicas}`
     : `one server + ${replicas}`;
-}
-
-function durabilityText({ level, replicas }: Durability): string {
-  return level === "replica" ? `replica:${replicas}` : level;
 }
 
 /** What the durability and the topology together survive. */

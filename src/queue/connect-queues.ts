@@ -4,7 +4,7 @@ import { type Application, dividedKeys } from "../job/define-config.ts";
 import type { Logger } from "../lib/logger.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type Clock, openClock } from "../redis/clock.ts";
-import { type ConnectedRedis, connectRedis } from "../redis/connect.ts";
+import { connectRedis, type FitRedis } from "../redis/connect.ts";
 import type { ConnectionMode } from "../redis/connection.ts";
 import { type Fitness, watchFitness } from "../redis/fitness.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
@@ -12,7 +12,7 @@ import { requireKnownQueues } from "./queue-memory.ts";
 import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
 
 /** The queues of an application, for a process that adds jobs to them or runs their jobs. */
-export interface ConnectedQueues extends ConnectedRedis {
+export interface ConnectedQueues extends FitRedis {
   readonly clock: Clock;
   readonly fitness: Fitness;
   readonly epochs: Epochs;
@@ -26,13 +26,14 @@ export interface ConnectedQueues extends ConnectedRedis {
  */
 export async function connectQueues(
   application: Application,
-  settings: Settings,
+  configured: Settings,
   mode: ConnectionMode,
   log?: Logger,
   as: "role" | "guest" = "role",
 ): Promise<ConnectedQueues> {
-  const { HOLDFAST_PREFIX: prefix } = settings;
-  const redis = await connectRedis(settings, mode, log);
+  const { HOLDFAST_PREFIX: prefix } = configured;
+  const redis = await connectRedis(configured, mode, log);
+  const settings = { ...configured, HOLDFAST_DURABILITY: redis.durability };
   await requireKnownQueues(application, redis, prefix);
   const clock = await openClock(redis, log);
   const fitness = watchFitness(redis.client, settings, log);

@@ -7,10 +7,11 @@ import { diagnoseTopology } from "../../src/operate/doctor-topology.ts";
 import { reachRedis } from "../../src/redis/connect.ts";
 import { openConnection } from "../../src/redis/connection.ts";
 import { application } from "../support/application.ts";
+import { get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import { type SentinelSet, startSentinelSet } from "../support/redis-sentinel.ts";
 import type { RedisServer } from "../support/redis-server.ts";
-import { testEnvironment } from "../support/service.ts";
+import { createService, testEnvironment } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
 let set: SentinelSet;
@@ -57,20 +58,67 @@ function startWriting(key: string) {
 }
 
 describe("a Sentinel set", withProcesses, () => {
-  it("is refused at durability disk if its master takes writes without a replica, with the remedy", async () => {
+  it("is refused at durability disk, which is lost with the master, and asks for a replica where none is configured", async () => {
     const env = testEnvironment({ REDIS_URL: url() });
+    const start = async (durability?: string) => {
+      await using _ = await createProducer(application, {
+        ...env,
+        ...(durability && { HOLDFAST_DURABILITY: durability }),
+      });
+    };
 
-    await expect(createProducer(application, env)).rejects.toMatchObject({
+    await expect(start("disk")).rejects.toMatchObject({
       code: "STORE_UNFIT",
       message: expect.stringMatching(
-        /^min-replicas-to-write: HOLDFAST_DURABILITY=disk expects 1 or more, found 0; .* Remedy: CONFIG SET min-replicas-to-write 1\.$/,
+        /^promotion: HOLDFAST_DURABILITY=disk expects that nothing promotes .*, found a Sentinel set; .* Remedy: HOLDFAST_DURABILITY=replica:1; disk-despite-failover accepts the risk\.$/,
       ),
     });
-    for (const durability of ["memory", "replica:2"]) {
-      const producer = await createProducer(application, { ...env, HOLDFAST_DURABILITY: durability });
-      await producer[Symbol.asyncDispose]();
-    }
-    for (const server of set.servers) await connectTo(server).config("SET", "min-replicas-to-write", "1");
+    for (const durability of ["memory", "replica:2", undefined]) await start(durability);
+  });
+
+  it("waits for a replica with each write where no durability is configured", async () => {
+    const service = createService(application, { REDIS_URL: url() });
+    const { url: api } = await service.startApi();
+    expect((await get(`${api}/overview`)).body).toMatchObject({ store: { durability: "replica:1" } });
+    const submit = (key: string) => post(`${api}/jobs`, { type: "echo", payload: 1, idempotencyKey: key });
+    expect((await submit("confirmed")).status).toBe(202);
+    const signal = (name: NodeJS.Signals) => {
+      for (const { pid } of set.servers.slice(1)) process.kill(pid, name);
+    };
+
+    // A replica that is stopped cannot confirm.
+    signal("SIGSTOP");
+    const answer = await submit("unconfirmed").finally(() => signal("SIGCONT"));
+
+    expect(answer).toMatchObject({ status: 503, body: { code: "STORE_UNAVAILABLE" } });
+    expect(answer.body.detail).toMatch(/^0 of 1 replica confirmed in time/);
+    await set.inSync();
+  });
+
+  it("is accepted at disk-despite-failover only if a master that lost its replicas stops", async () => {
+    const env = testEnvironment({ REDIS_URL: url(), HOLDFAST_DURABILITY: "disk-despite-failover" });
+    const configure = async (name: string, value: string) => {
+      for (const server of set.servers) await connectTo(server).config("SET", name, value);
+    };
+    onTestFinished(async () => {
+      await configure("min-replicas-to-write", "0");
+      await configure("min-replicas-max-lag", "10");
+    });
+    const refused = (message: RegExp) =>
+      expect(createProducer(application, env)).rejects.toMatchObject({
+        code: "STORE_UNFIT",
+        message: expect.stringMatching(message),
+      });
+
+    await refused(
+      /^min-replicas-to-write: HOLDFAST_DURABILITY=disk-despite-failover expects 1 or more, found 0; .* Remedy: CONFIG SET min-replicas-to-write 1\.$/,
+    );
+    await configure("min-replicas-to-write", "1");
+    await configure("min-replicas-max-lag", "0");
+    await refused(
+      /^min-replicas-max-lag: .* expects 1 or more, found 0; 0 switches min-replicas-to-write off/,
+    );
+    await configure("min-replicas-max-lag", "10");
     await using _ = await createProducer(application, env);
   });
 
