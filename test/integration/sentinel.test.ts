@@ -122,6 +122,58 @@ describe("a Sentinel set", withProcesses, () => {
     await using _ = await createProducer(application, env);
   });
 
+  it("is not ready while a replica would lose what is acknowledged as soon as it is promoted", async () => {
+    const { url: api } = await createService(application, { REDIS_URL: url() }).startApi();
+    const ready = async () => await get(`${api}/health/ready`);
+    expect(await ready()).toMatchObject({ status: 200 });
+    const [, replica] = set.servers as [RedisServer, RedisServer, RedisServer];
+
+    await connectTo(replica).config("SET", "appendonly", "no");
+    onTestFinished(async () => void (await connectTo(replica).config("SET", "appendonly", "yes")));
+
+    expect(await ready()).toMatchObject({
+      status: 503,
+      body: {
+        reasons: [
+          expect.stringMatching(
+            new RegExp(
+              `^replica 127.0.0.1:${replica.port}: found appendonly no; .*CONFIG SET appendonly yes`,
+            ),
+          ),
+        ],
+      },
+    });
+  });
+
+  it("acknowledges nothing through a promoted replica whose log is off, from the first submission on", async () => {
+    const { url: api } = await createService(application, { REDIS_URL: url() }).startApi();
+    let key = 0;
+    const submit = () => {
+      key += 1;
+      return post(`${api}/jobs`, { type: "echo", payload: 1, idempotencyKey: `promoted-${key}` });
+    };
+    expect((await submit()).status).toBe(202);
+    const old = await set.master();
+    const others = set.servers.filter((server) => server !== old);
+    for (const server of others) {
+      await connectTo(server).config("SET", "appendonly", "no");
+      onTestFinished(async () => void (await connectTo(server).config("SET", "appendonly", "yes")));
+    }
+
+    await set.askSentinel("SENTINEL", "FAILOVER", "main");
+    await until("there is another master", async () => (await set.master()) !== old);
+
+    const isOld = async () => (await connectTo(old).dbsize()) > 0 && (await roleOf(old)) === "master";
+    const refused = await until("the new master is refused", async () => {
+      const wasOld = await isOld();
+      const answer = await submit();
+      if (!wasOld) expect(answer.status).toBe(503);
+      return answer.body.code === "STORE_UNFIT" && answer;
+    });
+    expect(refused.body.detail).toMatch(/^appendonly: .* found no; /);
+    await set.inSync();
+  });
+
   it("is named by the doctor, with what it survives", async () => {
     const found = async (durability: string) => {
       const settings = readSettings(testEnvironment({ REDIS_URL: url(), HOLDFAST_DURABILITY: durability }));
@@ -140,6 +192,11 @@ describe("a Sentinel set", withProcesses, () => {
       { name: "sentinels", verdict: "ok", found: "3, quorum 2; they promote a replica after 1 s 500 ms" },
       { name: "min-replicas-max-lag", verdict: "warn", found: "10 s" },
     ]);
+    expect((await found("disk-despite-failover"))[1]).toMatchObject({
+      name: "failover",
+      verdict: "warn",
+      reason: expect.stringContaining("loses the last acknowledged jobs"),
+    });
     expect((await found("replica:1"))[1]).toMatchObject({
       verdict: "warn",
       found: "1 of 2 replicas confirm each write",
