@@ -156,7 +156,12 @@ class AttemptEffects implements Effects, AttemptEnd {
   }
 }
 
-const blocking: ReadonlySet<ErrorCode> = new Set(["EFFECT_IN_DOUBT", "EFFECT_BUSY", "STORE_ROLLED_BACK"]);
+const blocking: ReadonlySet<ErrorCode> = new Set([
+  "EFFECT_IN_DOUBT",
+  "EFFECT_BUSY",
+  "STORE_ROLLED_BACK",
+  "STORE_UNFIT",
+]);
 
 function isBlocking(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && blocking.has(error.code);
