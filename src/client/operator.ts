@@ -80,7 +80,7 @@ export interface OperatorCalls extends ActCalls {
   list(query?: ListQuery): Promise<JobPage>;
   /** Everything known of a job. @throws HoldfastError `JOB_NOT_FOUND` */
   detail(id: string): Promise<JobDetail>;
-  /** Returns a failed job to its queue with all its attempts. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED` */
+  /** Returns a failed job to its queue with all its attempts. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`, `EFFECTS_FORGOTTEN` */
   retry(id: string, why?: { readonly reason: string }): Promise<void>;
   /** Ends a job: `cancelled`, or `cancelling` if it is running. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
   cancel(id: string, why?: { readonly reason: string }): Promise<"cancelled" | "cancelling">;

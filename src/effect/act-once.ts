@@ -37,15 +37,26 @@ export async function actOnce<T>(effect: EffectRun<T>, context: EffectContext): 
       return await actOnce(effect, context);
     case "not-leased":
       throw notBegun("LOCK_LOST", "Another worker has claimed the job", effect);
-    case "cancelled": {
-      const cancelled = notBegun("CANCELLED", "Cancelled by an operator", effect);
-      effect.end.block(cancelled);
-      throw cancelled;
-    }
+    case "cancelled":
+      throw blockedBy(effect, notBegun("CANCELLED", "Cancelled by an operator", effect));
+    case "forgotten":
+      throw blockedBy(effect, notBegun("EFFECTS_FORGOTTEN", FORGOTTEN, effect));
   }
 }
 
-function notBegun<T>(code: "LOCK_LOST" | "CANCELLED", why: string, { id }: EffectRun<T>): HoldfastError {
+const FORGOTTEN = "The job asked for effects before, and what was known of them is gone";
+
+/** The attempt ends with this fault, even if its handler catches it. */
+function blockedBy<T>({ end }: EffectRun<T>, fault: HoldfastError): HoldfastError {
+  end.block(fault);
+  return fault;
+}
+
+function notBegun<T>(
+  code: "LOCK_LOST" | "CANCELLED" | "EFFECTS_FORGOTTEN",
+  why: string,
+  { id }: EffectRun<T>,
+): HoldfastError {
   return new HoldfastError(code, `${why}; effect "${id}" was not begun`);
 }
 

@@ -18,6 +18,7 @@
           { "in-doubt" }           nobody can know whether it happened
           { "not-leased" }         this worker has lost the job
           { "cancelled" }          the job is cancelled
+          { "forgotten" }          the job has asked for effects before, and its ledger is gone
   ]
 ]]
 if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end
@@ -76,6 +77,7 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   local known, open = unpack(redis.call("HMGET", ledger, field, "open"))
   local jobs, fence
   if open then jobs, fence = unpack(redis.call("HMGET", ledger, "jobs", "fence")) end
+  if noted and not open and redis.call("EXISTS", ledger) == 0 then return { "forgotten" } end
   -- A new ledger is written below.
   if not open and not elsewhere then
     begun[#begun + 1] = startedAt .. "/" .. jobId .. "/" .. dedupKey

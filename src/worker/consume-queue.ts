@@ -1,5 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import { openEffects } from "../effect/effects.ts";
+import { startExpirySweep } from "../effect/expiry-sweep.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger.ts";
 import { startLedgerSweep } from "../effect/ledger-sweep.ts";
 import { startRetentionSweep } from "../effect/retention-sweep.ts";
@@ -108,6 +109,7 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
   );
   const parts = [
     startLedgerSweep(store, retentionMs, log),
+    startExpirySweep(store, retentionMs, log),
     startLaneSweep(store, log),
     startTagSweep(store, log),
     ...retentionSweeps(store, worker),
@@ -131,7 +133,6 @@ function consumerOptions(
   { name, settings, queues }: WorkerParts,
   slots: Slots,
 ): Omit<ConsumerOptions, "events"> {
-  const { HOLDFAST_RETENTION_MS: ageMs } = settings;
   return {
     store,
     workerName: name,
@@ -142,10 +143,7 @@ function consumerOptions(
       stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
       stuckAfterMs: settings.HOLDFAST_STUCK_AFTER_MS,
     },
-    retention: {
-      completed: { count: settings.HOLDFAST_KEEP_COMPLETED, ageMs },
-      failed: { count: settings.HOLDFAST_KEEP_FAILED, ageMs },
-    },
+    keep: { completed: settings.HOLDFAST_KEEP_COMPLETED, failed: settings.HOLDFAST_KEEP_FAILED },
   };
 }
 
