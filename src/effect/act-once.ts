@@ -103,6 +103,7 @@ async function runReserved<T>(
   const timedOut = () =>
     new HoldfastError("EFFECT_TIMED_OUT", `Effect "${id}" took longer than its ${declaration.timeoutMs} ms`);
   let isBegun = false;
+  let run: Promise<T> | undefined;
   let result: T;
   try {
     if (unconfirmed !== undefined) {
@@ -115,10 +116,11 @@ async function runReserved<T>(
     if (leftMs <= 0) throw timedOut();
     result = await underDeadline(context.abort, leftMs, timedOut, (abort) => {
       isBegun = true;
-      return callEffect(effect, context, fence, abort);
+      run = callEffect(effect, context, fence, abort);
+      return run;
     });
   } catch (error) {
-    throw await afterFailure(effect, context, error, isBegun);
+    throw await afterFailure(effect, context, error, isBegun, run);
   }
   await failpoint("commit:before", context.job.id);
   await sendCommit(effect, context, result);

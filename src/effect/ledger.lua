@@ -42,8 +42,10 @@ local function letExpire(ledger, retentionMs)
   if (open or "0") == "0" and jobs == "0" then redis.call("PEXPIRE", ledger, retentionMs) end
 end
 
--- Removes an effect's entry. Its fence stays, since the next one must be higher.
+-- Removes an effect's entry. The highest fence of the ledger stays, since the next one must be higher.
 local function removeEntry(ledger, effect, fence)
   redis.call("HDEL", ledger, "e:" .. effect)
-  if fence then redis.call("HSET", ledger, "fence", fence) end
+  if not fence then return end
+  local highest = tonumber(redis.call("HGET", ledger, "fence")) or 0
+  if tonumber(fence) > highest then redis.call("HSET", ledger, "fence", fence) end
 end

@@ -21,6 +21,7 @@ export async function afterFailure<T>(
   context: EffectContext,
   error: unknown,
   isBegun: boolean,
+  run: Promise<unknown> = Promise.resolve(),
 ): Promise<unknown> {
   const { id, reservationId, declaration } = effect;
   const { ledger, log } = context;
@@ -34,6 +35,8 @@ export async function afterFailure<T>(
   }
   const doubt = await report(effect, context, () => ledger.doubt(id, reservationId, reason));
   if (doubt === "in-doubt") emit(effect, context, "effect.in-doubt");
+  // Not awaited: it may never return. Where it has, this report is in front of the attempt's end.
+  ledger.reportReturn(id, reservationId, run).catch(() => {});
   log().warn({ effect: id, reason }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") {

@@ -34,7 +34,9 @@ local NO_REPORT = "its worker did not report before the deadline"
 -- An entry is inherited once: afterwards this ledger counts, not the other one.
 local function inherit(ledger, effect, elsewhere)
   if not elsewhere or redis.call("HEXISTS", ledger, "i:" .. effect) == 1 then return nil end
-  return cjson.decode(elsewhere)
+  local entry = cjson.decode(elsewhere)
+  entry.isElsewhere = true
+  return entry
 end
 
 local function copyDone(ledger, effect, elsewhere, resultThere)

@@ -32,6 +32,11 @@ export const errorCodes = {
   SCHEDULE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such schedule" },
   ROUTE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such resource" },
   EFFECT_NOT_IN_DOUBT: { httpStatus: 409, retryable: false, title: "The effect is not in doubt" },
+  RUN_MAY_BE_PENDING: {
+    httpStatus: 409,
+    retryable: false,
+    title: "The effect's first run may still be under way",
+  },
   EFFECTS_FORGOTTEN: {
     httpStatus: 409,
     retryable: false,

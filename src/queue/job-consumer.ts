@@ -37,6 +37,8 @@ export interface ConsumerOptions {
   readonly limits: ConsumerLimits;
   /** How many ended jobs stay, the latest. Their age is up to others. */
   readonly keep: { readonly completed: number; readonly failed: number };
+  /** Whether something that an attempt began is not over, although the attempt is. */
+  readonly goesOn: () => boolean;
   readonly events: ConsumerEvents;
 }
 
@@ -96,7 +98,7 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
     },
   );
   const heartbeat = heartbeatOf(options, () => claimedAt);
-  const heartbeats = startHeartbeat(store, workerName, heartbeat);
+  const heartbeats = startHeartbeat(store, workerName, heartbeat, options.goesOn);
   const mayClaim = () => !worker.isPaused();
   const watchdog = startWatchdog({ store, heartbeat, mayClaim, onStuck: options.events.onStuck });
   worker.on("lockRenewalFailed", (ids) => leases.lost(ids));

@@ -104,7 +104,11 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
   // Types that this worker does not know could be any number.
   const onEnded = (end: EndedAttempt) => handlers.has(end.type) && history.of(end.type).addAttempt(end);
   const consumer = startConsumer(
-    { ...consumerOptions(store, worker, slots), events: { ...eventsOf(queue, log, onStuck), onEnded } },
+    {
+      ...consumerOptions(store, worker, slots),
+      goesOn: () => ledgers.runsLeft.size > 0,
+      events: { ...eventsOf(queue, log, onStuck), onEnded },
+    },
     (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
   const parts = [
@@ -132,7 +136,7 @@ function consumerOptions(
   store: QueueStore,
   { name, settings, queues }: WorkerParts,
   slots: Slots,
-): Omit<ConsumerOptions, "events"> {
+): Omit<ConsumerOptions, "events" | "goesOn"> {
   return {
     store,
     workerName: name,
