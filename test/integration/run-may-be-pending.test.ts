@@ -1,10 +1,14 @@
+import { createServer, type ServerResponse } from "node:http";
+import { fileURLToPath } from "node:url";
 import { defineJob } from "holdfast";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { dedupKeyOf } from "../../src/job/dedup-key.ts";
 import { queueKeys } from "../../src/queue/queue-keys.ts";
+import application, { charging } from "../support/fixtures/paused-worker.config.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
+import { launchRole, withProcesses } from "../support/processes.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -107,7 +111,10 @@ describe("a doubt whose run ignores its signal", () => {
     const { gate, run } = ignoring();
     const { id, resolveMany, producer } = await start(run);
 
-    expect((await resolveMany({ all: true, confirm: true })).body).toMatchObject({ resolved: 1, skipped: [] });
+    expect((await resolveMany({ all: true, confirm: true })).body).toMatchObject({
+      resolved: 1,
+      skipped: [],
+    });
     await untilState(producer, id, "completed");
     gate.open();
   });
@@ -178,5 +185,61 @@ describe("a doubt whose worker is gone without a word", () => {
 
     expect(await doubt()).toMatchObject({ mayStillRun: false, workerSeenAt: null });
     expect((await resolve("not-done")).status).toBe(200);
+  });
+});
+
+/** Answers `/before` only when it is let, and counts what it is asked to do. */
+async function startProvider() {
+  const held: ServerResponse[] = [];
+  const acts: number[] = [];
+  let isOpen = false;
+  const server = createServer(({ url = "" }, response) => {
+    const { pathname, searchParams } = new URL(url, "http://localhost");
+    if (pathname === "/act") acts.push(Number(searchParams.get("fence")));
+    if (pathname === "/before" && !isOpen) held.push(response);
+    else response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The server has no port");
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    held,
+    acts,
+    answer() {
+      isOpen = true;
+      for (const response of held) response.end();
+    },
+  };
+}
+
+describe("a doubt whose worker is paused in the middle of its effect", withProcesses, () => {
+  it("may still run, is confirmed, and gets a higher fence", async () => {
+    const provider = await startProvider();
+    const config = fileURLToPath(new URL("../support/fixtures/paused-worker.config.ts", import.meta.url));
+    const service = createService(application, { HOLDFAST_CONFIG: config, HOLDFAST_LOCK_MS: "1000" });
+    const producer = await service.createProducer();
+    const operator = await service.createOperator();
+    const paused = await launchRole("worker", service.env);
+    const { id } = await producer.submit(charging, provider.url, { idempotencyKey: "k" });
+    await until("it is about to act", () => provider.held.length === 1);
+    paused.kill("SIGSTOP");
+    await service.startWorker();
+    await untilState(producer, id, "failed");
+
+    expect(await operator.doubts(0, 10)).toMatchObject([{ jobId: id, mayStillRun: true }]);
+    const resolution = { as: "not-done", evidence: "not at the provider", by: "tests" } as const;
+    await expect(operator.resolve(id, "charge", resolution)).rejects.toMatchObject({
+      code: "RUN_MAY_BE_PENDING",
+    });
+
+    provider.answer();
+    expect(await operator.resolve(id, "charge", { ...resolution, confirm: true })).toBe("retried");
+    await untilState(producer, id, "completed");
+    paused.kill("SIGCONT");
+    await until("both have acted, as was announced", () => provider.acts.length === 2);
+    const [second = 0, first = 0] = provider.acts;
+    expect(second).toBeGreaterThan(first);
   });
 });
