@@ -11,6 +11,7 @@ import { exitCode } from "./exit-code.ts";
 import { requireKnown } from "./known-names.ts";
 import { print, printHint } from "./output.ts";
 import { readValues } from "./read-values.ts";
+import { seenText } from "./seen-text.ts";
 import { tableLines } from "./table.ts";
 
 /** How commands act on many doubts. */
@@ -19,6 +20,7 @@ export interface ManyOptions extends DoubtFilterOptions {
   readonly all?: true;
   readonly dryRun?: true;
   readonly yes?: true;
+  readonly confirm?: true;
 }
 
 interface ImportOptions extends ManyOptions {
@@ -54,7 +56,8 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
     if (preview.count > preview.doubts.length) print(`and ${preview.count - preview.doubts.length} more`);
     if (!(await isWanted(options, preview.count, `Resolve ${effects(preview.count)} as ${textOf(as)}?`)))
       return;
-    await resolveAll(operator, { ...wanted, before: preview.before });
+    const confirm = as === "not-done" && (await mayConfirm(options, preview.doubts));
+    await resolveAll(operator, { ...wanted, confirm, before: preview.before });
   });
 }
 
@@ -65,29 +68,45 @@ export async function importExport(file: string, options: ImportOptions): Promis
   if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
   if (rest !== undefined && rest !== "not-done")
     throw new HoldfastError("USAGE", `--rest: expected not-done, got "${rest}"`);
-  const filter = doubtFilterOf(options);
+  const { until: completeUntil, ...filter } = doubtFilterOf(options);
+  if (rest !== undefined && completeUntil === undefined)
+    throw new HoldfastError("USAGE", "--rest: needs --until, the instant until which the export is complete");
   const values = await readValues(file, column);
   await withOperator(async (operator) => {
     await requireKnown(operator, { type: filter.type });
-    const doubts = await operator.doubts(0, LISTED_MAX, filter);
-    const plan = planImport(doubts, values, rest !== undefined);
-    printPlan(plan, doubts.length);
+    const isRest = rest !== undefined && completeUntil !== undefined;
+    // An effect that is named is done, whenever it began.
+    const doubts = await operator.doubts(
+      0,
+      LISTED_MAX,
+      isRest ? filter : { ...filter, until: completeUntil },
+    );
+    const now = await operator.now();
+    const plan = planImport(doubts, values, isRest ? { completeUntil, now } : undefined);
+    printPlan(plan, doubts.length, isRest);
     const { done, notDone } = plan;
     const question = `Resolve ${done.length} as done${notDone.length > 0 ? `, ${notDone.length} as not done` : ""}?`;
     if (!(await isWanted(options, done.length + notDone.length, question))) return;
     const by = username();
     await resolveNamed(operator, done, { as: "done", evidence, by });
-    await resolveNamed(operator, notDone, { as: "not-done", evidence: evidenceOfRest(evidence), by });
+    const confirm = await mayConfirm(options, notDone);
+    const how = { as: "not-done", evidence: evidenceOfRest(evidence), by, confirm, completeUntil } as const;
+    await resolveNamed(operator, notDone, how);
   });
 }
 
-function printPlan({ done, notDone, left }: ImportPlan<Doubt>, count: number): void {
+function printPlan({ done, notDone, left }: ImportPlan<Doubt>, count: number, isRest: boolean): void {
   printProposed([...proposed(done, "done"), ...proposed(notDone, "not-done")]);
   const rest = left > 0 ? `; ${left} ${left === 1 ? "stays" : "stay"} in doubt` : "";
   print(
     `${done.length} of ${effects(count)} in doubt ${done.length === 1 ? "is" : "are"} in the export${rest}`,
   );
-  if (notDone.length === 0 && left > 0) printHint("to resolve the others as not done: --rest not-done");
+  if (left === 0) return;
+  printHint(
+    isRest
+      ? "those in doubt since a minute before --until, or later, stay: an export may not name them yet"
+      : "to resolve the others as not done: --rest not-done --until INSTANT, until which the export is complete",
+  );
 }
 
 function proposed(doubts: readonly Doubt[], as: As): Proposed[] {
@@ -107,10 +126,28 @@ async function isWanted({ dryRun, yes }: ManyOptions, count: number, question: s
   return false;
 }
 
+/** Asks again where first runs may still be under way. Without a yes, those stay in doubt. */
+async function mayConfirm({ confirm, yes }: ManyOptions, doubts: readonly Doubt[]): Promise<boolean> {
+  const pending = doubts.filter(({ mayStillRun }) => mayStillRun);
+  if (pending.length === 0 || confirm) return confirm === true;
+  const [first] = pending;
+  const found = `the first ${pending.length === 1 ? "run" : "runs"} of ${effects(pending.length)} may still be under way (${first && seenText(first)})`;
+  if (yes || !canAsk()) return false;
+  return await isConfirmed(`${found}. Resolve these, too?`);
+}
+
+/** Asks; says it where the answer is no. */
+export async function isConfirmed(question: string): Promise<boolean> {
+  if (await confirm(question)) return true;
+  print("it was left in doubt");
+  process.exitCode = exitCode.failed;
+  return false;
+}
+
 async function resolveNamed(
   operator: Operator,
   doubts: readonly DoubtId[],
-  how: Pick<ManyDoubts, "as" | "evidence" | "by">,
+  how: Pick<ManyDoubts, "as" | "evidence" | "by" | "confirm" | "completeUntil">,
 ): Promise<void> {
   const ids = doubts.map(({ jobId, effect }) => ({ jobId, effect }));
   for (let at = 0; at < ids.length; at += AT_ONCE)
@@ -119,17 +156,28 @@ async function resolveNamed(
 
 async function resolveAll(operator: Operator, wanted: ManyDoubts): Promise<void> {
   let resolved = 0;
-  let skipped = 0;
+  let before = 0;
   let remaining = 1;
+  // Those that stay are named by each call.
+  const pending = new Set<string>();
   while (remaining > 0) {
     const answer = await operator.resolveMany(wanted);
     resolved += answer.resolved;
-    skipped += answer.skipped.length;
+    for (const { jobId, effect, code } of answer.skipped) {
+      if (code === "RUN_MAY_BE_PENDING") pending.add(`${jobId} ${effect}`);
+      else before += 1;
+    }
     remaining = answer.remaining;
   }
   print(
-    `${effects(resolved)} resolved as ${textOf(wanted.as)}${skipped > 0 ? `; ${skipped} had been resolved already` : ""}`,
+    `${effects(resolved)} resolved as ${textOf(wanted.as)}${before > 0 ? `; ${before} had been resolved already` : ""}`,
   );
+  if (pending.size === 0) return;
+  print(
+    `${effects(pending.size)} may still be under way, and ${pending.size === 1 ? "stays" : "stay"} in doubt`,
+  );
+  printHint("to resolve these as well: --confirm");
+  process.exitCode = exitCode.failed;
 }
 
 function printProposed(rows: readonly Proposed[]): void {

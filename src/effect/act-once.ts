@@ -11,7 +11,7 @@ import { GivenCall } from "./given-call.ts";
 import type { Reservation } from "./ledger-steps.ts";
 import { notReserved } from "./not-reserved.ts";
 import { OutgoingRecord } from "./outgoing-record.ts";
-import { afterFailure, sendCommit } from "./report-effect.ts";
+import { afterFailure, type Begun, sendCommit } from "./report-effect.ts";
 import { inScope } from "./scope.ts";
 import { warnOfRetries } from "./warn-of-retries.ts";
 import { watchOutgoing } from "./watch-outgoing.ts";
@@ -40,15 +40,26 @@ export async function actOnce<T>(effect: EffectRun<T>, context: EffectContext): 
       return await actOnce(effect, context);
     case "not-leased":
       throw notBegun("LOCK_LOST", "Another worker has claimed the job", effect);
-    case "cancelled": {
-      const cancelled = notBegun("CANCELLED", "Cancelled by an operator", effect);
-      effect.end.block(cancelled);
-      throw cancelled;
-    }
+    case "cancelled":
+      throw blockedBy(effect, notBegun("CANCELLED", "Cancelled by an operator", effect));
+    case "forgotten":
+      throw blockedBy(effect, notBegun("EFFECTS_FORGOTTEN", FORGOTTEN, effect));
   }
 }
 
-function notBegun<T>(code: "LOCK_LOST" | "CANCELLED", why: string, { id }: EffectRun<T>): HoldfastError {
+const FORGOTTEN = "The job asked for effects before, and what was known of them is gone";
+
+/** The attempt ends with this fault, even if its handler catches it. */
+function blockedBy<T>({ end }: EffectRun<T>, fault: HoldfastError): HoldfastError {
+  end.block(fault);
+  return fault;
+}
+
+function notBegun<T>(
+  code: "LOCK_LOST" | "CANCELLED" | "EFFECTS_FORGOTTEN",
+  why: string,
+  { id }: EffectRun<T>,
+): HoldfastError {
   return new HoldfastError(code, `${why}; effect "${id}" was not begun`);
 }
 
@@ -94,7 +105,7 @@ async function runReserved<T>(
   const { id, declaration } = effect;
   const timedOut = () =>
     new HoldfastError("EFFECT_TIMED_OUT", `Effect "${id}" took longer than its ${declaration.timeoutMs} ms`);
-  let record: OutgoingRecord | undefined;
+  let begun: Begun | undefined;
   let result: T;
   try {
     if (unconfirmed !== undefined) {
@@ -106,13 +117,15 @@ async function runReserved<T>(
     const leftMs = declaration.timeoutMs - (performance.now() - askedAt);
     if (leftMs <= 0) throw timedOut();
     result = await underDeadline(context.abort, leftMs, timedOut, (abort) => {
-      record = new OutgoingRecord();
-      return callEffect(effect, context, { fence, abort, record });
+      const record = new OutgoingRecord();
+      const run = callEffect(effect, context, { fence, abort, record });
+      begun = { record, run };
+      return run;
     });
   } catch (error) {
-    throw await afterFailure(effect, context, error, record);
+    throw await afterFailure(effect, context, error, begun);
   } finally {
-    if (record !== undefined) warnOfRetries(effect, context, record);
+    if (begun !== undefined) warnOfRetries(effect, context, begun.record);
   }
   await failpoint("commit:before", context.job.id);
   await sendCommit(effect, context, result);

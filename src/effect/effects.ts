@@ -108,8 +108,8 @@ class AttemptEffects implements Effects, AttemptEnd {
   }
 
   async checkLeftOpen(fault?: unknown): Promise<void> {
-    const mayBeOpen = this.#hasLeftOpen || this.#delivery > 1;
-    if (!mayBeOpen || Object.keys(this.#declarations).length === 0) return;
+    // Whatever is declared now: a deploy may have removed what an earlier attempt began.
+    if (!this.#hasLeftOpen && this.#delivery <= 1) return;
     const { job, ledger } = this.#context();
     const left = await untilAnswered(() => ledger.leftOpen(job.id, this.#delivery), {
       isLeased: () => job.lease.isLocked(),

@@ -19,7 +19,9 @@ export type Reservation =
   | { readonly kind: "busy"; readonly ms: number; readonly times: number }
   | { readonly kind: "in-doubt" }
   | { readonly kind: "not-leased" }
-  | { readonly kind: "cancelled" };
+  | { readonly kind: "cancelled" }
+  /** The job has asked for effects before, and its ledger is gone. */
+  | { readonly kind: "forgotten" };
 
 export type Committed = "done" | "in-doubt" | "refused";
 
@@ -98,6 +100,7 @@ function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): 
     case "in-doubt":
     case "not-leased":
     case "cancelled":
+    case "forgotten":
       return { kind };
     default:
       throw new HoldfastError("INTERNAL", "The ledger returned an unknown answer");

@@ -58,6 +58,8 @@ export interface QueueLedgers {
   readonly retentionMs: number;
   readonly steps: LedgerSteps;
   readonly unreported: UnreportedEffects;
+  /** Runs of effects in doubt that have not returned, though their attempts may have ended. */
+  readonly runsLeft: Set<Promise<unknown>>;
 }
 
 export function openQueueLedgers(
@@ -71,6 +73,7 @@ export function openQueueLedgers(
     retentionMs,
     steps: openLedgerSteps(store, retentionMs),
     unreported: createUnreportedEffects(store, worker),
+    runsLeft: new Set(),
   };
 }
 
@@ -79,6 +82,7 @@ export type EffectLedger = Pick<Ledger, keyof Ledger>;
 
 const releaseScript = loadScript(import.meta.url, "release.lua", nowLua, ledgerLua, entriesLua);
 const doubtScript = loadScript(import.meta.url, "doubt.lua", nowLua, entriesLua);
+const returnedScript = loadScript(import.meta.url, "returned.lua", nowLua, entriesLua);
 const leftOpenScript = loadScript(import.meta.url, "left-open.lua", nowLua, leaseLua, entriesLua);
 
 /** The effects of one deduplication key, for an attempt. Each transition is one atomic compare-and-set in Redis. */
@@ -151,6 +155,15 @@ export class Ledger {
       this.#encrypt(effect, "seen", JSON.stringify(evidence)),
     ];
     return this.#finished(reservationId, this.#run(doubtScript, args) as Promise<Doubted>);
+  }
+
+  /** Reports the return of a run that has left a doubt, also long after its attempt. */
+  async reportReturn(effect: string, reservationId: string, run: Promise<unknown>): Promise<void> {
+    const { runsLeft } = this.#queue;
+    runsLeft.add(run);
+    await run.catch(() => {});
+    runsLeft.delete(run);
+    await this.#run(returnedScript, [this.#nameOf(effect), reservationId]);
   }
 
   resolve(effect: string, resolution: Resolution): Promise<Resolved> {

@@ -19,23 +19,32 @@ import {
 import type { OutgoingRecord } from "./outgoing-record.ts";
 import { currentScope } from "./scope.ts";
 
+/** A run of an effect that was begun. */
+export interface Begun {
+  /** What it was seen to send. */
+  readonly record: OutgoingRecord;
+  /** Settles when its function does, however late. */
+  readonly run: Promise<unknown>;
+}
+
 /**
  * Reports what a failed run means.
  *
  * @param thrown as the effect's function threw it
- * @param record what it was seen to send; undefined if it was not begun
+ * @param begun undefined if the function was not called
  * @returns the error that the attempt gets
  */
 export async function afterFailure<T>(
   effect: EffectRun<T>,
   context: EffectContext,
   thrown: unknown,
-  record: OutgoingRecord | undefined,
+  begun: Begun | undefined,
 ): Promise<Error> {
-  const verdict = record === undefined ? notDone : verdictOn(effect, context, thrown, record);
+  if (begun === undefined) return await release(effect, context, thrown, notDone);
+  const verdict = verdictOn(effect, context, thrown, begun.record);
   const error =
     verdict === "unknown"
-      ? await putInDoubt(effect, context, thrown, record)
+      ? await putInDoubt(effect, context, thrown, begun)
       : await release(effect, context, thrown, verdict);
   currentScope()?.record.addInnerError(error);
   return error;
@@ -68,14 +77,16 @@ async function putInDoubt<T>(
   effect: EffectRun<T>,
   context: EffectContext,
   thrown: unknown,
-  record: OutgoingRecord | undefined,
+  { record, run }: Begun,
 ): Promise<Error> {
   const { id, reservationId, declaration } = effect;
   const reason = context.scrub(messageOf(thrown));
-  const evidence = (record?.seen().outgoing ?? []).map((one) => scrubbed(one, context));
+  const evidence = record.seen().outgoing.map((one) => scrubbed(one, context));
   const found = { reason, evidence };
   const doubt = await report(effect, context, () => context.ledger.doubt(id, reservationId, found));
   if (doubt === "in-doubt") emit(effect, context, "effect.in-doubt");
+  // Not awaited: it may never return. Where it has, this report is in front of the attempt's end.
+  context.ledger.reportReturn(id, reservationId, run).catch(() => {});
   context.log().warn({ effect: id, reason, sent: evidence.map(outgoingText) }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") {

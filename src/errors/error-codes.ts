@@ -32,6 +32,16 @@ export const errorCodes = {
   SCHEDULE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such schedule" },
   ROUTE_NOT_FOUND: { httpStatus: 404, retryable: false, title: "No such resource" },
   EFFECT_NOT_IN_DOUBT: { httpStatus: 409, retryable: false, title: "The effect is not in doubt" },
+  RUN_MAY_BE_PENDING: {
+    httpStatus: 409,
+    retryable: false,
+    title: "The effect's first run may still be under way",
+  },
+  EFFECTS_FORGOTTEN: {
+    httpStatus: 409,
+    retryable: false,
+    title: "What was known of the job's effects is gone",
+  },
   JOB_NOT_FAILED: { httpStatus: 409, retryable: false, title: "Only a failed job can be retried" },
   JOB_NOT_ENDED: { httpStatus: 409, retryable: false, title: "Only a job that has ended can be deleted" },
   JOB_IN_DOUBT: { httpStatus: 409, retryable: false, title: "An effect of the job is in doubt" },
