@@ -143,13 +143,21 @@ describe("a digest's failures", () => {
 
 describe("a digest's doubts", () => {
   it("have their age, oldest first, and the number of omitted ones", async () => {
-    const owner = { queue: "default", dedupKey: "c", start: 1, worker: "w" };
+    const owner = {
+      queue: "default",
+      dedupKey: "c",
+      start: 1,
+      worker: "w",
+      mayStillRun: false,
+      workerSeenAt: null,
+    };
     const doubt = {
       jobId: "default_1",
       effect: "send",
       type: null,
       idempotencyKey: null,
       effectKey: "k",
+      evidence: [],
       ...owner,
     };
     const doubts = [

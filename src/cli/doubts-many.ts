@@ -13,6 +13,7 @@ import { requireKnown } from "./known-names.ts";
 import { print, printError, printHint, printJson } from "./output.ts";
 import { showPreview } from "./preview.ts";
 import { readValues } from "./read-values.ts";
+import { seenText } from "./seen-text.ts";
 import { tableLines } from "./table.ts";
 import type { Cell, Lines } from "./text.ts";
 
@@ -22,6 +23,7 @@ export interface ManyOptions extends DoubtFilterOptions {
   readonly all?: true;
   readonly dryRun?: true;
   readonly yes?: true;
+  readonly confirm?: true;
   readonly json?: true;
 }
 
@@ -61,9 +63,10 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
     const value = { as, count, isExact, doubts: doubts.map(shown) };
     const question = `Resolve ${effects(count)} as ${textOf(as)}?`;
     if (!(await isWanted(options, { lines, value, count, question }))) return;
-    const outcome = await resolveAll(operator, { ...wanted, before });
+    const confirm = as === "not-done" && (await mayConfirm(options, doubts));
+    const outcome = await resolveAll(operator, { ...wanted, confirm, before });
     if (options.json) printJson({ as, ...outcome });
-    else print(describeResolved(as, outcome));
+    else printResolved(as, outcome);
   });
 }
 
@@ -74,29 +77,38 @@ export async function importExport(file: string, options: ImportOptions): Promis
   if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
   if (rest !== undefined && rest !== "not-done")
     throw new HoldfastError("USAGE", `--rest: expected not-done, got "${rest}"`);
-  doubtFilterOf(options);
+  if (rest !== undefined && doubtFilterOf(options).until === undefined)
+    throw new HoldfastError("USAGE", "--rest: needs --until, the instant until which the export is complete");
   const values = await readValues(file, column);
   await withOperator(async (operator) => {
     await requireKnown(operator, { type: options.type });
-    const filter = doubtFilterOf(options, await operator.now());
-    const doubts = await operator.doubts(0, LISTED_MAX, filter);
-    const plan = planImport(doubts, values, rest !== undefined);
+    const now = await operator.now();
+    const { until: completeUntil, ...filter } = doubtFilterOf(options, now);
+    const isRest = rest !== undefined && completeUntil !== undefined;
+    // An effect that is named is done, whenever it began.
+    const doubts = await operator.doubts(
+      0,
+      LISTED_MAX,
+      isRest ? filter : { ...filter, until: completeUntil },
+    );
+    const plan = planImport(doubts, values, isRest ? { completeUntil, now } : undefined);
     const { done, notDone, left } = plan;
     const value = { done: done.map(shown), notDone: notDone.map(shown), left };
     const count = done.length + notDone.length;
     const question = `Resolve ${done.length} as done${notDone.length > 0 ? `, ${notDone.length} as not done` : ""}?`;
-    if (!options.json && notDone.length === 0 && left > 0)
-      printHint("to resolve the others as not done: --rest not-done");
+    if (!options.json && left > 0) hintLeft(isRest);
     const isAgreed = await isWanted(options, { lines: planLines(plan), value, count, question });
     if (!isAgreed) return;
     const by = username();
-    const resolve = async (as: As, named: readonly Doubt[], text: string) => {
-      const outcome = await resolveNamed(operator, named, { as, evidence: text, by });
-      if (!options.json && named.length > 0) print(describeResolved(as, outcome));
+    const resolve = async (named: readonly Doubt[], how: HowResolved) => {
+      const outcome = await resolveNamed(operator, named, how);
+      if (!options.json && named.length > 0) printResolved(how.as, outcome);
       return outcome;
     };
-    const asDone = await resolve("done", done, evidence);
-    const asNotDone = await resolve("not-done", notDone, evidenceOfRest(evidence));
+    const asDone = await resolve(done, { as: "done", evidence, by });
+    const confirm = await mayConfirm(options, notDone);
+    const how = { as: "not-done", evidence: evidenceOfRest(evidence), by, confirm, completeUntil } as const;
+    const asNotDone = await resolve(notDone, how);
     if (options.json) printJson({ done: asDone, notDone: asNotDone, left });
   });
 }
@@ -108,6 +120,14 @@ function planLines({ done, notDone, left }: ImportPlan<Doubt>): readonly (readon
     ...proposedLines([...proposed(done, "done"), ...proposed(notDone, "not-done")]),
     [`${done.length} of ${effects(count)} in doubt ${done.length === 1 ? "is" : "are"} in the export${rest}`],
   ];
+}
+
+function hintLeft(isRest: boolean): void {
+  printHint(
+    isRest
+      ? "those in doubt since a minute before --until, or later, stay: an export may not name them yet"
+      : "to resolve the others as not done: --rest not-done --until INSTANT, until which the export is complete",
+  );
 }
 
 /** Without what only Redis needs to know, as over HTTP. */
@@ -142,39 +162,77 @@ async function isWanted(options: ManyOptions, { lines, value, count, question }:
   return false;
 }
 
-/** How many were resolved, and how many others had resolved already. */
+/** Asks again where first runs may still be under way. Without a yes, those stay in doubt. */
+async function mayConfirm({ confirm, yes }: ManyOptions, doubts: readonly Doubt[]): Promise<boolean> {
+  const pending = doubts.filter(({ mayStillRun }) => mayStillRun);
+  if (pending.length === 0 || confirm) return confirm === true;
+  const [first] = pending;
+  const found = `the first ${pending.length === 1 ? "run" : "runs"} of ${effects(pending.length)} may still be under way (${first && seenText(first)})`;
+  if (yes || !canAsk()) return false;
+  return await isConfirmed(`${found}. Resolve these, too?`);
+}
+
+/** Asks; says it where the answer is no. */
+export async function isConfirmed(question: string): Promise<boolean> {
+  if (await confirm(question)) return true;
+  printError("it was left in doubt");
+  process.exitCode = exitCode.failed;
+  return false;
+}
+
+type HowResolved = Pick<ManyDoubts, "as" | "evidence" | "by" | "confirm" | "completeUntil">;
+
 interface Resolved {
   readonly resolved: number;
+  /** Those that others had resolved already. */
   readonly skipped: number;
+  /** Those that stay in doubt, because they may still be under way. */
+  readonly pending: number;
 }
 
 async function resolveNamed(
   operator: Operator,
   doubts: readonly DoubtId[],
-  how: Pick<ManyDoubts, "as" | "evidence" | "by">,
+  how: HowResolved,
 ): Promise<Resolved> {
   const ids = doubts.map(({ jobId, effect }) => ({ jobId, effect }));
-  const sum = { resolved: 0, skipped: 0 };
+  const sum = { resolved: 0, skipped: 0, pending: 0 };
   for (let at = 0; at < ids.length; at += AT_ONCE) {
-    const { resolved, skipped } = await resolveAll(operator, { ...how, ids: ids.slice(at, at + AT_ONCE) });
-    sum.resolved += resolved;
-    sum.skipped += skipped;
+    const outcome = await resolveAll(operator, { ...how, ids: ids.slice(at, at + AT_ONCE) });
+    sum.resolved += outcome.resolved;
+    sum.skipped += outcome.skipped;
+    sum.pending += outcome.pending;
   }
   return sum;
 }
 
 async function resolveAll(operator: Operator, wanted: ManyDoubts): Promise<Resolved> {
   const sum = { resolved: 0, skipped: 0 };
+  // Those that stay are named by each call.
+  const pending = new Set<string>();
+  const outcome = () => ({ ...sum, pending: pending.size });
   const resolveEach = async () => {
     for (let remaining = 1; remaining > 0; ) {
       const answer = await operator.resolveMany(wanted);
       sum.resolved += answer.resolved;
-      sum.skipped += answer.skipped.length;
+      for (const { jobId, effect, code } of answer.skipped) {
+        if (code === "RUN_MAY_BE_PENDING") pending.add(`${jobId} ${effect}`);
+        else sum.skipped += 1;
+      }
       remaining = answer.remaining;
     }
   };
-  await interruptible(resolveEach, () => `stopped: at least ${describeResolved(wanted.as, sum)}`);
-  return sum;
+  await interruptible(resolveEach, () => `stopped: at least ${describeResolved(wanted.as, outcome())}`);
+  if (pending.size > 0) process.exitCode = exitCode.failed;
+  return outcome();
+}
+
+function printResolved(as: As, outcome: Resolved): void {
+  print(describeResolved(as, outcome));
+  const { pending } = outcome;
+  if (pending === 0) return;
+  print(`${effects(pending)} may still be under way, and ${pending === 1 ? "stays" : "stay"} in doubt`);
+  printHint("to resolve these as well: --confirm");
 }
 
 function describeResolved(as: As, { resolved, skipped }: Resolved): string {

@@ -52,7 +52,7 @@ export function describeJob(job: JobDetail): Lines {
       ["crashes", job.crashes === 0 ? null : String(job.crashes)],
       ["payload", JSON.stringify(job.payload)],
     ]),
-    ...job.effects.map(({ name, state, at }) => `effect        ${printable(`${name}: ${state}, ${at}`)}`),
+    ...job.effects.map((effect) => `effect        ${printable(effectText(effect))}`),
     ...job.record.map(({ at, text }) => `by hand       ${printable(`${at}: ${text}`)}`),
     ...job.lostWorkers.map(
       ({ at, worker }) => `lost worker   ${printable(worker ?? "not known")}, found at ${at}`,
@@ -60,6 +60,11 @@ export function describeJob(job: JobDetail): Lines {
     ...job.attempts.map(describeAttempt),
     ...(job.logs.length === 0 ? [] : ["", "log", ...job.logs.map((line) => `  ${printable(line)}`)]),
   ].flatMap(linesOf);
+}
+
+function effectText({ name, state, at, mayStillRun, workerSeenAt }: JobDetail["effects"][number]): string {
+  const seen = workerSeenAt == null ? "" : `: its worker was seen at ${workerSeenAt}`;
+  return `${name}: ${state}, ${at}${mayStillRun ? `; may still be under way${seen}` : ""}`;
 }
 
 function describeAttempt({ attempt, worker, endedAt, code, message, stack }: JobDetail["attempts"][number]) {

@@ -36,6 +36,8 @@ export interface ClientResolution {
   readonly evidence: string;
   /** What the effect would have returned; only with `done`. @default none */
   readonly result?: unknown;
+  /** Says `not-done` although the first run may still be under way. @default false */
+  readonly confirm?: boolean;
 }
 
 /** Which doubts. What is absent does not count. */
@@ -65,6 +67,10 @@ export interface ManyDoubtsRequest {
   readonly as: "done" | "not-done";
   /** How you know, 1 to 2,000 characters. Kept in the audit log with each. */
   readonly evidence: string;
+  /** Says `not-done` also where the first run may still be under way. @default false: those stay in doubt */
+  readonly confirm?: boolean;
+  /** Only with `not-done`: until when an export is complete that does not name them, in ISO 8601. Those in doubt since a minute before, or later, stay. */
+  readonly completeUntil?: string;
   /** Changes nothing. @default false */
   readonly dryRun?: boolean;
   /** `before` of the first call, while some remain. */
@@ -80,7 +86,7 @@ export interface OperatorCalls extends ActCalls {
   list(query?: ListQuery): Promise<JobPage>;
   /** Everything known of a job. @throws HoldfastError `JOB_NOT_FOUND` */
   detail(id: string): Promise<JobDetail>;
-  /** Returns a failed job to its queue with all its attempts. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED` */
+  /** Returns a failed job to its queue with all its attempts. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`, `EFFECTS_FORGOTTEN` */
   retry(id: string, why?: { readonly reason: string }): Promise<void>;
   /** Ends a job: `cancelled`, or `cancelling` if it is running. @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
   cancel(id: string, why?: { readonly reason: string }): Promise<"cancelled" | "cancelling">;
@@ -101,7 +107,7 @@ export interface OperatorCalls extends ActCalls {
    *
    * @param effect as the list of doubts names it
    * @returns what happens to the job
-   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
+   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `RUN_MAY_BE_PENDING`
    */
   resolve(id: string, effect: string, resolution: ClientResolution): Promise<ResolvedJob>;
   /** Who did what, the latest first. @param limit 1 to 200 @default 50 */

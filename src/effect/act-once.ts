@@ -6,12 +6,15 @@ import { isUnanswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { inSpan } from "../telemetry/tracing.ts";
 import { askProbe } from "./ask-probe.ts";
-import { type EffectContext, type EffectRun, emit, frameOf, reservedEffect } from "./effect-run.ts";
+import { type EffectContext, type EffectRun, emit, reservedEffect } from "./effect-run.ts";
 import { GivenCall } from "./given-call.ts";
-import { runAs } from "./inside.ts";
 import type { Reservation } from "./ledger-steps.ts";
 import { notReserved } from "./not-reserved.ts";
-import { afterFailure, sendCommit } from "./report-effect.ts";
+import { OutgoingRecord } from "./outgoing-record.ts";
+import { afterFailure, type Begun, sendCommit } from "./report-effect.ts";
+import { inScope } from "./scope.ts";
+import { warnOfRetries } from "./warn-of-retries.ts";
+import { watchOutgoing } from "./watch-outgoing.ts";
 
 /** The attempt aborts at the effect's time-out; others wait this much longer before they call the effect in doubt. */
 const ABORT_MARGIN_MS = 1_000;
@@ -37,15 +40,26 @@ export async function actOnce<T>(effect: EffectRun<T>, context: EffectContext): 
       return await actOnce(effect, context);
     case "not-leased":
       throw notBegun("LOCK_LOST", "Another worker has claimed the job", effect);
-    case "cancelled": {
-      const cancelled = notBegun("CANCELLED", "Cancelled by an operator", effect);
-      effect.end.block(cancelled);
-      throw cancelled;
-    }
+    case "cancelled":
+      throw blockedBy(effect, notBegun("CANCELLED", "Cancelled by an operator", effect));
+    case "forgotten":
+      throw blockedBy(effect, notBegun("EFFECTS_FORGOTTEN", FORGOTTEN, effect));
   }
 }
 
-function notBegun<T>(code: "LOCK_LOST" | "CANCELLED", why: string, { id }: EffectRun<T>): HoldfastError {
+const FORGOTTEN = "The job asked for effects before, and what was known of them is gone";
+
+/** The attempt ends with this fault, even if its handler catches it. */
+function blockedBy<T>({ end }: EffectRun<T>, fault: HoldfastError): HoldfastError {
+  end.block(fault);
+  return fault;
+}
+
+function notBegun<T>(
+  code: "LOCK_LOST" | "CANCELLED" | "EFFECTS_FORGOTTEN",
+  why: string,
+  { id }: EffectRun<T>,
+): HoldfastError {
   return new HoldfastError(code, `${why}; effect "${id}" was not begun`);
 }
 
@@ -91,7 +105,7 @@ async function runReserved<T>(
   const { id, declaration } = effect;
   const timedOut = () =>
     new HoldfastError("EFFECT_TIMED_OUT", `Effect "${id}" took longer than its ${declaration.timeoutMs} ms`);
-  let isBegun = false;
+  let begun: Begun | undefined;
   let result: T;
   try {
     if (unconfirmed !== undefined) {
@@ -103,28 +117,37 @@ async function runReserved<T>(
     const leftMs = declaration.timeoutMs - (performance.now() - askedAt);
     if (leftMs <= 0) throw timedOut();
     result = await underDeadline(context.abort, leftMs, timedOut, (abort) => {
-      isBegun = true;
-      return callEffect(effect, context, fence, abort);
+      const record = new OutgoingRecord();
+      const run = callEffect(effect, context, { fence, abort, record });
+      begun = { record, run };
+      return run;
     });
   } catch (error) {
-    throw await afterFailure(effect, context, error, isBegun);
+    throw await afterFailure(effect, context, error, begun);
+  } finally {
+    if (begun !== undefined) warnOfRetries(effect, context, begun.record);
   }
   await failpoint("commit:before", context.job.id);
   await sendCommit(effect, context, result);
   return result;
 }
 
+interface Call {
+  readonly fence: number;
+  readonly abort: Abort;
+  readonly record: OutgoingRecord;
+}
+
 function callEffect<T>(
   effect: EffectRun<T>,
   context: EffectContext,
-  fence: number,
-  abort: Abort,
+  { fence, abort, record }: Call,
 ): Promise<T> {
   const { id, name, run } = effect;
   const call = new GivenCall(effectKeyOf(context.ledger.dedupKey, id), abort, fence);
   const attributes = { "holdfast.job.id": context.job.id, "holdfast.effect": id };
-  const runOnce = () => runAs(frameOf(id), () => run(call));
-  return inSpan(`effect ${name}`, attributes, runOnce, context.scrub);
+  watchOutgoing();
+  return inSpan(`effect ${name}`, attributes, () => inScope(effect, record, () => run(call)), context.scrub);
 }
 
 function storedResult<T>(

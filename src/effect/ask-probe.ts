@@ -28,7 +28,8 @@ export async function askProbe<T>(effect: EffectRun<T>, context: EffectContext):
 }
 
 function resolutionOf<T>(answer: Exclude<ProbeAnswer<T>, "unknown">): Resolution {
-  const found = { evidence: "the probe's answer", by: "probe" };
+  // Nobody is there to be asked. The policy's condition covers a run that is still under way.
+  const found = { evidence: "the probe's answer", by: "probe", confirm: true };
   return answer === "not-done"
     ? { as: "not-done", ...found }
     : { as: "done", result: resultJson(answer.done), ...found };

@@ -1,5 +1,5 @@
--- Deletes ended jobs and keeps what outlives them: idempotency keys and ledgers. Included by other scripts. Needs job-state.lua,
--- remove-ended-job.lua and tags.lua.
+-- Deletes ended jobs and keeps what outlives them: idempotency keys and ledgers. Included by other scripts. Needs now.lua,
+-- job-state.lua, remove-ended-job.lua and tags.lua.
 
 -- What nobody can know is still to be resolved: the job shows it, and goes on then.
 local function isInDoubt(prefix, id, state, ledgerStart)
@@ -9,9 +9,11 @@ local function isInDoubt(prefix, id, state, ledgerStart)
   return open and open ~= "0"
 end
 
--- Returns whether it is gone: a job in doubt stays.
-local function deleteEnded(prefix, id, state, ledgerStart)
+-- Returns whether it is gone: a job in doubt stays. `joined` has the jobs joined to ledgers: the sweep lets this one leave soon.
+local function deleteEnded(prefix, id, state, ledgerStart, joined)
   if isInDoubt(prefix, id, state, ledgerStart) then return false end
+  local dedupKey = dedupKeyOf(prefix, id)
+  if dedupKey then redis.call("ZADD", joined, "XX", nowMs(), id .. "/" .. dedupKey) end
   removeFromTags(prefix, id)
   removeEndedJob(prefix, id, state)
   return true

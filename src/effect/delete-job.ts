@@ -1,4 +1,5 @@
 import type { QueueStore } from "../queue/queue-store.ts";
+import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { deleteEndedLua } from "./includes.ts";
 
@@ -15,7 +16,7 @@ export interface Deletion {
   readonly evidence?: string | undefined;
 }
 
-const script = loadScript(import.meta.url, "delete.lua", deleteEndedLua);
+const script = loadScript(import.meta.url, "delete.lua", nowLua, deleteEndedLua);
 
 /** Deletes a job that has ended and is not in doubt, as the retention would: its idempotency key and its ledger stay. */
 export async function deleteJob(
@@ -24,5 +25,5 @@ export async function deleteJob(
   { endedBefore, state, by, evidence }: Deletion = {},
 ): Promise<Deleted> {
   const args = [keys.start, id, keys.ledgerStart, endedBefore ?? "", state ?? "", by ?? "", evidence ?? ""];
-  return (await script.run(client, [keys.audit], args)) as Deleted;
+  return (await script.run(client, [keys.audit, keys.joinedJobs], args)) as Deleted;
 }

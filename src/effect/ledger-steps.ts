@@ -19,7 +19,9 @@ export type Reservation =
   | { readonly kind: "busy"; readonly ms: number; readonly times: number }
   | { readonly kind: "in-doubt" }
   | { readonly kind: "not-leased" }
-  | { readonly kind: "cancelled" };
+  | { readonly kind: "cancelled" }
+  /** The job has asked for effects before, and its ledger is gone. */
+  | { readonly kind: "forgotten" };
 
 export type Committed = "done" | "in-doubt" | "refused";
 
@@ -55,9 +57,11 @@ export function openLedgerSteps(store: WritableQueueStore, retentionMs: number):
 // One text each way: profiles showed the client's work for each argument and each element of a reply.
 
 async function reserveAll(
-  { keys, epoch }: WritableQueueStore,
+  { keys, epoch, fitness }: WritableQueueStore,
   requests: readonly StepArgs[],
 ): Promise<Reservation[]> {
+  const confirming = fitness.confirm();
+  if (confirming !== undefined) await confirming;
   const items = JSON.stringify(requests);
   const { result, unconfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
     const used = [keys.epoch, keys.doubts, keys.joinedJobs, keys.newLedgers];
@@ -96,6 +100,7 @@ function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): 
     case "in-doubt":
     case "not-leased":
     case "cancelled":
+    case "forgotten":
       return { kind };
     default:
       throw new HoldfastError("INTERNAL", "The ledger returned an unknown answer");

@@ -1,6 +1,7 @@
 --[[
-  How long a ledger lives. A job that asks for an effect joins its ledger; the sweep lets it leave when it has ended. While a job
-  is joined, or an effect is reserved or in doubt, the ledger never expires. After that it is kept for the retention.
+  How long a ledger lives. A job that asks for an effect joins its ledger; the sweep lets it leave when it has completed, or is gone:
+  a failed one can be retried. While a job is joined, or an effect is reserved or in doubt, the ledger never expires. After that it
+  is kept for the retention.
 
   Included by other scripts. `joined` is the sorted set of "<job id>/<deduplication key>", scored by when the sweep looks at the
   job next, in milliseconds. Jobs that begin a ledger wait in a list for their first look: most have ended by then (row
@@ -15,7 +16,8 @@ local function countJoined(ledger, jobs)
 end
 
 local function join(joined, ledger, jobId, dedupKey, lookAt)
-  local isNew = redis.call("ZADD", joined, "NX", lookAt, jobId .. "/" .. dedupKey) == 1
+  -- A retried job is looked at as soon as any other.
+  local isNew = redis.call("ZADD", joined, "LT", lookAt, jobId .. "/" .. dedupKey) == 1
   local count = countJoined(ledger, redis.call("HGET", ledger, "jobs"))
   if not isNew and count > 0 then return end
   redis.call("HSET", ledger, "jobs", count + 1)
@@ -28,7 +30,7 @@ local function keep(ledger)
   if hasNone then redis.call("HSET", ledger, "jobs", 0) end
 end
 
--- Called when one of the ledger's jobs has ended. `open` is how many of its effects are.
+-- Called when one of the ledger's jobs can no longer ask for anything. `open` is how many of its effects are.
 local function leave(ledger, jobs, open, retentionMs)
   local left = (jobs or 1) - 1
   if jobs or open ~= "0" then redis.call("HSET", ledger, "jobs", left) end
@@ -40,8 +42,10 @@ local function letExpire(ledger, retentionMs)
   if (open or "0") == "0" and jobs == "0" then redis.call("PEXPIRE", ledger, retentionMs) end
 end
 
--- Removes an effect's entry. Its fence stays, since the next one must be higher.
+-- Removes an effect's entry. The highest fence of the ledger stays, since the next one must be higher.
 local function removeEntry(ledger, effect, fence)
   redis.call("HDEL", ledger, "e:" .. effect)
-  if fence then redis.call("HSET", ledger, "fence", fence) end
+  if not fence then return end
+  local highest = tonumber(redis.call("HGET", ledger, "fence")) or 0
+  if tonumber(fence) > highest then redis.call("HSET", ledger, "fence", fence) end
 end

@@ -18,6 +18,7 @@
           { "in-doubt" }           nobody can know whether it happened
           { "not-leased" }         this worker has lost the job
           { "cancelled" }          the job is cancelled
+          { "forgotten" }          the job has asked for effects before, and its ledger is gone
   ]
 ]]
 if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end
@@ -33,7 +34,9 @@ local NO_REPORT = "its worker did not report before the deadline"
 -- An entry is inherited once: afterwards this ledger counts, not the other one.
 local function inherit(ledger, effect, elsewhere)
   if not elsewhere or redis.call("HEXISTS", ledger, "i:" .. effect) == 1 then return nil end
-  return cjson.decode(elsewhere)
+  local entry = cjson.decode(elsewhere)
+  entry.isElsewhere = true
+  return entry
 end
 
 local function copyDone(ledger, effect, elsewhere, resultThere)
@@ -76,6 +79,7 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   local known, open = unpack(redis.call("HMGET", ledger, field, "open"))
   local jobs, fence
   if open then jobs, fence = unpack(redis.call("HMGET", ledger, "jobs", "fence")) end
+  if noted and not open and redis.call("EXISTS", ledger) == 0 then return { "forgotten" } end
   -- A new ledger is written below.
   if not open and not elsewhere then
     begun[#begun + 1] = startedAt .. "/" .. jobId .. "/" .. dedupKey

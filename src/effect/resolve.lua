@@ -4,12 +4,13 @@
   resolve it at once, one learns that it was resolved already. One step: nobody can die in between and leave the job failed with
   nothing in doubt.
 
-  KEYS[1] ledger   KEYS[2] doubts   KEYS[3] jobs joined to ledgers; all other keys share its slot
+  KEYS[1] ledger   KEYS[2] doubts   KEYS[3] jobs joined to ledgers   KEYS[4] when workers were seen; all other keys share their slot
   ARGV[1] effect   ARGV[2] "done" or "not-done"   ARGV[3] result as JSON, or ""   ARGV[4] evidence   ARGV[5] who
   ARGV[6] milliseconds to keep a ledger that no job uses and in which nothing is open   ARGV[7] deduplication key
-  ARGV[8] what all keys of the queue begin with
+  ARGV[8] what all keys of the queue begin with   ARGV[9] 1 to say "not done" although its run may still be under way
 
-  Returns { "resolved", job id, what becomes of the job } or { "not-in-doubt", state or false }. The job is
+  Returns { "not-in-doubt", state or false }; { "may-be-pending", worker, milliseconds since it was seen, or false } where it would be
+  "not done" and its run may still be under way; or { "resolved", job id, what becomes of the job }. The job is
           "retried"     it had failed, and is in its queue again
           "in-doubt"    another effect of its ledger is still open: it goes on when that is resolved
           "running"     it has not ended: its attempt, or its next one, goes on with what is known now
@@ -22,6 +23,10 @@ local entry = readEntry(KEYS[1], effect)
 if not entry then return { "not-in-doubt", false } end
 if entry.state ~= "in-doubt" then return { "not-in-doubt", entry.state } end
 local id = entry.job
+if ARGV[2] == "not-done" and ARGV[9] ~= "1" then
+  local isPending, seenAt = runMayBePending(KEYS[4], entry)
+  if isPending then return { "may-be-pending", entry.worker, seenAt and nowMs() - seenAt } end
+end
 
 local function letJobGoOn()
   if not jobExists(prefix, id) then return "gone" end

@@ -29,7 +29,7 @@ export function startRetentionSweep(store: QueueStore, types: readonly KeptType[
     for (const { state, rules } of byState) {
       const args = [keys.start, keys.ledgerStart, state, JSON.stringify(rules), JOBS_MAX];
       for (let isMore = true; isMore && mayGoOn(); ) {
-        const [, more] = (await script.run(client, [keys[state]], args)) as [number, number];
+        const [, more] = (await script.run(client, [keys[state], keys.joinedJobs], args)) as [number, number];
         isMore = more === 1;
       }
     }

@@ -5,7 +5,8 @@ import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { ledgerLua } from "./includes.ts";
 
-export type Retried = "retried" | "not-failed" | "missing";
+/** `forgotten`: what was known of its effects is gone, so they would happen again. */
+export type Retried = "retried" | "not-failed" | "missing" | "forgotten";
 
 interface RetryConditions {
   readonly reason?: string;

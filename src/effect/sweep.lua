@@ -4,7 +4,7 @@
   any two of them:
     - a job that says in doubt goes on once nothing of it is in doubt any more;
     - a job that has ended leaves nothing reserved: what its worker never reported is put in doubt, and listed;
-    - a ledger expires once no living job uses it and nothing in it is open.
+    - a ledger expires once no job that lives or can be retried uses it and nothing in it is open.
   Atomic: a job cannot move between the look and the write. Any number of workers may run it at once.
 
   KEYS[1] jobs joined to ledgers   KEYS[2] doubts   KEYS[3] jobs that began a ledger
@@ -13,8 +13,8 @@
 
   Returns { how many it looked at, of the more numerous kind, how many jobs went on, how many effects it put in doubt }
 ]]
--- When to look at a job first: most have ended by then. And again, where it runs, waits, is in doubt.
-local NEW_MS, ACTIVE_MS, WAITING_MS, DOUBT_MS = 1000, 1000, 15000, 5000
+-- When to look at a job first: most have ended by then. And again, where it runs, waits, is in doubt, or has failed.
+local NEW_MS, ACTIVE_MS, WAITING_MS, DOUBT_MS, FAILED_MS = 1000, 1000, 15000, 5000, 600000
 local prefix, now = ARGV[2], nowMs()
 local wentOn, doubted = 0, 0
 
@@ -56,6 +56,11 @@ local function stateNow(id)
   return jobState(prefix, id)
 end
 
+-- A failed job stays joined until it is gone, since it can be retried. Other tools can do that, too, and do not join it anew.
+local function nextLookAtFailed(id)
+  return math.max(now + WAITING_MS, math.min(now + FAILED_MS, endedAt(prefix, id) + ARGV[4]))
+end
+
 -- Returns when to look at the job again, false when it may leave its ledger; and how many effects are open now.
 local function look(ledger, id, dedupKey, open)
   local state, due = stateNow(id)
@@ -65,8 +70,8 @@ local function look(ledger, id, dedupKey, open)
     if reportsUntil then return reportsUntil end
     open = redis.call("HGET", ledger, "open")
   end
-  local saysInDoubt = state == "failed" and failureCode(failureReason(prefix, id)) == "EFFECT_IN_DOUBT"
-  if not saysInDoubt then return false, open end
+  if state ~= "failed" then return false, open end
+  if failureCode(failureReason(prefix, id)) ~= "EFFECT_IN_DOUBT" then return nextLookAtFailed(id) end
   if open ~= "0" or redis.call("EXISTS", ledger) == 0 then return now + DOUBT_MS end
   retryFailedJob(prefix, id)
   wentOn = wentOn + 1

@@ -5,7 +5,7 @@
   since the last call, then deletes what is too old, or too many. Atomic: a job that is retried at the same moment is kept. Any number of
   workers may run it at once. Jobs in doubt leave the index only: they are kept as long as any job.
 
-  KEYS[1] jobs that ended in this state; all other keys share its slot
+  KEYS[1] jobs that ended in this state   KEYS[2] jobs joined to ledgers; all other keys share their slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] ledger key prefix   ARGV[3] "completed" or "failed"
   ARGV[4] JSON: [{ type, ageMs, count }, …], where age or count can be absent   ARGV[5] how many jobs to look at, of each kind
 
@@ -71,7 +71,7 @@ local function trim(rule)
     redis.call("ZREM", index, found[at])
     -- Retried, it ends anew.
     local isSame = redis.call("ZSCORE", KEYS[1], found[at]) == found[at + 1]
-    if isSame and deleteEnded(prefix, found[at], state, ledgerStart) then deleted = deleted + 1 end
+    if isSame and deleteEnded(prefix, found[at], state, ledgerStart, KEYS[2]) then deleted = deleted + 1 end
   end
   redis.call("PEXPIRE", index, KEPT_MS)
   return deleted

@@ -5,6 +5,8 @@ export interface Resolution {
   readonly result?: string | undefined;
   readonly evidence: string;
   readonly by: string;
+  /** Says `not-done` although the first run may still be under way, and act later. @default false */
+  readonly confirm?: boolean | undefined;
 }
 
 /** What becomes of a job when a doubt of it is resolved, as effect/resolve.lua explains. */

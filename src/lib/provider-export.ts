@@ -21,19 +21,44 @@ export interface ImportPlan<Doubt> {
   readonly left: number;
 }
 
+/** The provider's clock may differ, people round to minutes, and what was on its way may have arrived a little later. */
+export const EXPORT_MARGIN_MS = 60_000;
+
+/**
+ * Whether an export would name an effect, had it happened: only if it was in doubt a minute before the instant until which the export is
+ * complete. No export is complete beyond now.
+ *
+ * @param completeUntil and now, in milliseconds since 1970
+ */
+export function wouldBeNamed(
+  { since }: { readonly since: string },
+  completeUntil: number,
+  now: number,
+): boolean {
+  return Date.parse(since) < Math.min(completeUntil, now) - EXPORT_MARGIN_MS;
+}
+
+interface Exported {
+  /** The effect's identity downstream. */
+  readonly effectKey: string | null;
+  readonly since: string;
+}
+
 /**
  * What the export names is done. Where an effect's name cannot be decrypted, its key is not known: it is never in an export, and stays.
  *
- * @param hasRest whether the others are not done; otherwise they stay
+ * @param rest until when the export is complete: what it should name and does not is not done; undefined: all others stay
  */
-export function planImport<Doubt extends { readonly effectKey: string | null }>(
+export function planImport<Doubt extends Exported>(
   doubts: readonly Doubt[],
   values: ReadonlySet<string>,
-  hasRest: boolean,
+  rest: { readonly completeUntil: number; readonly now: number } | undefined,
 ): ImportPlan<Doubt> {
   const isNamed = ({ effectKey }: Doubt) => effectKey !== null && values.has(effectKey);
+  const isNotDone = (doubt: Doubt) =>
+    rest !== undefined && doubt.effectKey !== null && wouldBeNamed(doubt, rest.completeUntil, rest.now);
   const others = doubts.filter((doubt) => !isNamed(doubt));
-  const notDone = hasRest ? others.filter(({ effectKey }) => effectKey !== null) : [];
+  const notDone = others.filter(isNotDone);
   return { done: doubts.filter(isNamed), notDone, left: others.length - notDone.length };
 }
 

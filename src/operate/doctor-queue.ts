@@ -8,6 +8,7 @@ import { readLoss } from "../queue/data-loss.ts";
 import { countEncryptionKeys } from "../queue/encryption-in-use.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { countOverdue } from "../queue/read-backlog.ts";
+import type { Loss } from "../redis/epoch.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 import { type QueueReading, readQueue } from "./queue-overview.ts";
 
@@ -58,17 +59,19 @@ async function diagnoseLoss(store: QueueStore): Promise<Finding> {
   const name = `what ${store.queue} has acknowledged`;
   const loss = await readLoss(store);
   if (loss === undefined) return ok(name, "is there");
-  const { since, known, found } = loss;
-  const lost =
-    known.id === found.id
-      ? `${known.count - found.count} changes are lost`
-      : "it is another Redis, or one that was emptied";
-  return finding(name, "bad", `${lost}, known since ${isoTime(since)}`, {
+  return finding(name, "bad", `${lostIn(loss)}, known since ${isoTime(loss.since)}`, {
     reason: "keys and effects are forgotten, so no job is claimed and no effect begins",
     remedy:
       'restore the lost data, or find out what was lost, then holdfast store accept-loss --evidence "…"',
     code: "STORE_ROLLED_BACK",
   });
+}
+
+function lostIn({ known, found, evicted }: Loss): string {
+  if (evicted > 0) return `Redis has evicted ${counted(evicted, "key")}`;
+  return known.id === found.id
+    ? `${known.count - found.count} changes are lost`
+    : "it is another Redis, or one that was emptied";
 }
 
 function workers({ queue, liveWorkers }: QueueReading): Finding {

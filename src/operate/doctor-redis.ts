@@ -1,11 +1,12 @@
-import type { Durability } from "../config/variables.ts";
+import { type Durability, durabilityText } from "../config/variables.ts";
 import { durationText } from "../lib/duration-text.ts";
 import { CLOCK_TOLERANCE_MS, type ClockReading, offsetText, sampleClock } from "../redis/clock.ts";
 import { addressOf, type RedisConnection, serversOf } from "../redis/connection.ts";
 import { type Info, onlineReplicas, readInfo, versionOf } from "../redis/info.ts";
 import { fullest, type RedisMemory, readMemory } from "../redis/memory.ts";
+import type { RedisCheck } from "../redis/redis-check.ts";
 import { redisUnavailable } from "../redis/redis-errors.ts";
-import { checkRedis, type Expectations, type RedisCheck } from "../redis/requirements.ts";
+import { checkRedis, type Expectations } from "../redis/requirements.ts";
 import { findRefusedWrites, type RefusedWrites } from "../redis/write-probe.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
@@ -72,19 +73,20 @@ function pingMsOf({ samples }: ServerReading): number {
   return 2 * (samples[PINGS >> 1]?.uncertainMs ?? 0);
 }
 
-function requirement(check: RedisCheck, { level }: Durability): Finding {
+function requirement(check: RedisCheck, durability: Durability): Finding {
   const { setting, expected, found, holds, isStated, risk, remedy } = check;
   const shown = isStated ? `${found} (stated, not seen)` : found;
   return finding(setting, holds ? "ok" : "bad", shown, {
-    reason: `HOLDFAST_DURABILITY=${level} expects ${expected}: ${risk}`,
+    reason: `HOLDFAST_DURABILITY=${durabilityText(durability)} expects ${expected}: ${risk}`,
     remedy,
     code: "STORE_UNFIT",
   });
 }
 
 /** Names what the configured durability does not need, so that nobody wonders about it. */
-function notRequired(servers: readonly ServerReading[], { level }: Durability): Finding[] {
-  const why = `HOLDFAST_DURABILITY=${level} asks for none`;
+function notRequired(servers: readonly ServerReading[], durability: Durability): Finding[] {
+  const { level } = durability;
+  const why = `HOLDFAST_DURABILITY=${durabilityText(durability)} asks for none`;
   const persistence = ok("persistence", `${why}: a restart of Redis may lose everything`);
   const replicas = ok(
     "replicas",

@@ -6,6 +6,7 @@ import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts
 import { diagnosePartitions } from "./doctor-partitions.ts";
 import { diagnoseLosses, diagnoseLostActs, diagnoseQueue } from "./doctor-queue.ts";
 import { diagnoseMasters, diagnoseRedis } from "./doctor-redis.ts";
+import { diagnoseReplicas } from "./doctor-replicas.ts";
 import { diagnoseSchedules } from "./doctor-schedules.ts";
 import { diagnoseTopology } from "./doctor-topology.ts";
 import type { Finding } from "./finding.ts";
@@ -16,8 +17,13 @@ export async function diagnoseStore(
   stores: QueueStores,
   settings: Settings,
 ): Promise<Finding[]> {
-  const losses = diagnoseLosses(stores, queues);
-  return (await Promise.all([diagnoseRedis(stores.client, settings), losses])).flat();
+  const { client } = stores;
+  const checks = [
+    diagnoseRedis(client, settings),
+    diagnoseReplicas(client, settings),
+    diagnoseLosses(stores, queues),
+  ];
+  return (await Promise.all(checks)).flat();
 }
 
 /** Checks what works on that Redis: its topology, queues, workers, schedules and acts. */

@@ -23,7 +23,8 @@ export interface DoubtOperator {
    * Resolves an effect in doubt. If its job waits for that, the job continues.
    *
    * @returns what happens to the job
-   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`
+   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`; `RUN_MAY_BE_PENDING` where it would be not done without `confirm`, and its
+   * run may still be under way
    */
   resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob>;
   /**

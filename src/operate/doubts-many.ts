@@ -4,6 +4,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Resolution, ResolvedJob } from "../job/resolution.ts";
 import { mapInFlight } from "../lib/map-in-flight.ts";
 import { malformed } from "../lib/parse-json.ts";
+import { wouldBeNamed } from "../lib/provider-export.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { redisNow } from "../redis/clock.ts";
 import { type Doubt, listDoubts } from "./doubts.ts";
@@ -80,6 +81,13 @@ export interface ManyDoubts {
   readonly as: "done" | "not-done";
   readonly evidence: string;
   readonly by: string;
+  /** Says `not-done` also where the first run may still be under way. @default false: those stay in doubt */
+  readonly confirm?: boolean | undefined;
+  /**
+   * Only with `not-done`: until when an export is complete that does not name them, in milliseconds since 1970. Those in doubt since a minute
+   * before, or later, stay. @default not an export
+   */
+  readonly completeUntil?: number | undefined;
   /** Changes nothing. @default false */
   readonly dryRun?: boolean | undefined;
   /** Doubts from then on stay, in milliseconds since 1970: `before` of the first call. @default now */
@@ -90,7 +98,7 @@ export interface ManyResolved {
   /** How many it is about. */
   readonly count: number;
   readonly resolved: number;
-  /** Those that were no longer in doubt. */
+  /** Those that were no longer in doubt, or whose run may still be under way. */
   readonly skipped: readonly (DoubtId & { readonly code: string })[];
   /** How many it would go on with. */
   readonly remaining: number;
@@ -119,38 +127,54 @@ export async function resolveMany(
   request: ManyDoubts,
 ): Promise<ManyResolved> {
   requireScope(request);
+  requireNotDone(request);
   const [store] = partitions;
   const now = store === undefined ? Date.now() : Math.floor(await redisNow(store.client));
   const before = Math.min(request.before ?? now, now);
   const { found, isAll } = await wantedOf(partitions, request, before);
-  const batch = found.slice(0, RESOLVED_AT_ONCE_MAX);
   const about = { count: found.length, isExact: isAll, before };
   if (request.dryRun) {
-    const doubts = batch.filter((doubt): doubt is Doubt => "since" in doubt);
+    const doubts = found.slice(0, RESOLVED_AT_ONCE_MAX).filter((doubt): doubt is Doubt => "since" in doubt);
     return { ...about, doubts, resolved: 0, skipped: [], remaining: found.length };
   }
-  const { as, evidence, by } = request;
+  const { as, evidence, by, confirm } = request;
+  // Those that stay are found again by the next call, and must not count as remaining.
+  const kept = found.flatMap((doubt) => keptBy(request, doubt, now));
+  const keptNames = new Set(kept.map(nameOf));
+  const open = found.filter((doubt) => !keptNames.has(nameOf(doubt)));
+  const batch = open.slice(0, RESOLVED_AT_ONCE_MAX);
   const outcomes = await mapInFlight(batch, AT_A_TIME, async ({ jobId, effect }) => {
-    const code = await codeOf(() => resolve(jobId, effect, { as, evidence, by }));
+    const code = await codeOf(() => resolve(jobId, effect, { as, evidence, by, confirm }));
     return code === undefined ? [] : [{ jobId, effect, code }];
   });
-  const skipped = outcomes.flat();
+  const refused = outcomes.flat();
   return {
     ...about,
     doubts: [],
-    resolved: batch.length - skipped.length,
-    skipped,
-    remaining: found.length - batch.length,
+    resolved: batch.length - refused.length,
+    skipped: [...refused, ...kept.slice(0, RESOLVED_AT_ONCE_MAX)],
+    remaining: open.length - batch.length,
   };
 }
 
-/** Named ones are resolved as they are: their evidence is about them. */
+type Skipped = ManyResolved["skipped"][number];
+
+/** Why a doubt stays as it is, as an entry of what is skipped; empty if it does not. */
+function keptBy({ as, confirm, completeUntil }: ManyDoubts, doubt: Doubt | DoubtId, now: number): Skipped[] {
+  if (as === "done" || !("since" in doubt)) return [];
+  const { jobId, effect } = doubt;
+  if (completeUntil !== undefined && !wouldBeNamed(doubt, completeUntil, now))
+    return [{ jobId, effect, code: "BEGAN_TOO_LATE" }];
+  return doubt.mayStillRun && !confirm ? [{ jobId, effect, code: "RUN_MAY_BE_PENDING" }] : [];
+}
+
+/** Named ones are resolved as they are, because their evidence is about them; not so by what an export does not name. */
 async function wantedOf(
   partitions: readonly QueueStore[],
-  { ids, filter = {}, dryRun }: ManyDoubts,
+  { ids, filter = {}, dryRun, completeUntil }: ManyDoubts,
   before: number,
 ): Promise<{ readonly found: readonly (Doubt | DoubtId)[]; readonly isAll: boolean }> {
-  if (ids !== undefined && !dryRun) return { found: ids, isAll: true };
+  if (ids !== undefined && !dryRun && completeUntil === undefined) return { found: ids, isAll: true };
   const until = Math.min(filter.until ?? before, before);
   const listed = await findDoubts(partitions, ids === undefined ? { ...filter, until } : {});
   if (ids === undefined) return listed;
@@ -166,6 +190,11 @@ function requireScope({ ids, filter = {}, all }: ManyDoubts): void {
   const given = [ids !== undefined, isNarrow(filter), all === true].filter(Boolean).length;
   if (given === 1) return;
   throw malformed([{ pointer: "", message: "expected either ids, a filter that is not empty, or all" }]);
+}
+
+function requireNotDone({ as, completeUntil }: ManyDoubts): void {
+  if (completeUntil !== undefined && as === "done")
+    throw malformed([{ pointer: "/completeUntil", message: "expected only with as: not-done" }]);
 }
 
 /** The code of a refusal, which is no fault where others have resolved it. */

@@ -1,9 +1,18 @@
-import { declaredName, decryptEffectText, effectName, isEncryptedName } from "../effect/ledger-texts.ts";
-import { resolveDoubt } from "../effect/resolve-doubt.ts";
+import {
+  declaredName,
+  decryptEffectText,
+  effectName,
+  isEncryptedName,
+  readEvidence,
+} from "../effect/ledger-texts.ts";
+import { type DoubtedRun, readDoubtedRuns } from "../effect/pending-runs.ts";
+import { type Resolved, resolveDoubt } from "../effect/resolve-doubt.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import { jobNotFound } from "../job/job-id.ts";
+import type { Outgoing } from "../job/outgoing.ts";
 import type { Resolution, ResolvedJob } from "../job/resolution.ts";
+import { durationText } from "../lib/duration-text.ts";
 import { nearestTime } from "../lib/iso-time.ts";
 import { readIdentity, readSubmission } from "../queue/job-record.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
@@ -32,6 +41,12 @@ export interface Doubt {
   readonly worker: string;
   /** What its worker reported too late. It counts as evidence, not as fact. */
   readonly report: "done" | "not-done" | null;
+  /** What its process saw it send; empty where nothing was seen, which does not mean that nothing was sent. */
+  readonly evidence: readonly Outgoing[];
+  /** Whether its run may still be under way: then it can yet happen, whatever somebody has found out. */
+  readonly mayStillRun: boolean;
+  /** When its worker was last seen; null once it has stopped, or was not seen for ten minutes. */
+  readonly workerSeenAt: string | null;
 }
 
 interface Entry {
@@ -41,6 +56,7 @@ interface Entry {
   readonly delivery: number;
   readonly worker: string;
   readonly report?: "done" | "not-done";
+  readonly seen?: string;
 }
 
 /**
@@ -51,11 +67,21 @@ interface Entry {
 export async function listDoubts(store: QueueStore, offset: number, limit: number): Promise<Doubt[]> {
   const { client, keys } = store;
   const members = await client.zrange(keys.doubts, String(offset), String(offset + limit - 1));
-  const doubts = await Promise.all(members.map((member) => readDoubt(store, member)));
+  const runs = readDoubtedRuns(store, members);
+  const doubts = await Promise.all(
+    members.map(async (member, at) => {
+      const doubt = await readDoubt(store, member);
+      const run = (await runs)[at];
+      return doubt && run && { ...doubt, ...run };
+    }),
+  );
   return doubts.filter((doubt) => doubt !== undefined);
 }
 
-async function readDoubt(store: QueueStore, member: string): Promise<Doubt | undefined> {
+async function readDoubt(
+  store: QueueStore,
+  member: string,
+): Promise<Omit<Doubt, keyof DoubtedRun> | undefined> {
   const { client, keys, queue } = store;
   const cut = member.indexOf("/");
   const dedupKey = member.slice(0, cut);
@@ -81,6 +107,7 @@ async function readDoubt(store: QueueStore, member: string): Promise<Doubt | und
     start: entry.delivery,
     worker: entry.worker,
     report: entry.report ?? null,
+    evidence: readEvidence(store, { dedupKey, name }, entry.seen),
   };
 }
 
@@ -118,7 +145,7 @@ async function countInPartition({ client, keys }: QueueStore): Promise<DoubtCoun
 
 const DOUBTS_SEARCHED_MAX = 100_000;
 
-/** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT` */
+/** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `RUN_MAY_BE_PENDING` */
 export type ResolveDoubtOfJob = (
   store: QueueStore,
   jobId: string,
@@ -133,6 +160,7 @@ export function openDoubtResolver(retentionMs: number, events: Events): ResolveD
     if (dedupKey === undefined) throw identity.type === null ? jobNotFound() : notInDoubt(effect, null);
     const resolved = await resolveDoubt(store, retentionMs, { dedupKey, effect }, resolution);
     if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
+    if (resolved.kind === "may-be-pending") throw mayBePending(effect, resolved);
     events.emit("effect.resolved", identity.type ?? "", declaredName(effect));
     return resolved.job;
   };
@@ -142,6 +170,17 @@ export function openDoubtResolver(retentionMs: number, events: Events): ResolveD
 async function findDedupKey(store: QueueStore, jobId: string, effect: string): Promise<string | undefined> {
   const doubts = await listDoubts(store, 0, DOUBTS_SEARCHED_MAX);
   return doubts.find((doubt) => doubt.jobId === jobId && doubt.effect === effect)?.dedupKey;
+}
+
+function mayBePending(
+  effect: string,
+  { worker, seenMs }: Extract<Resolved, { kind: "may-be-pending" }>,
+): HoldfastError {
+  const seen = seenMs === null ? "is not known here" : `was seen ${durationText(seenMs)} ago`;
+  return new HoldfastError(
+    "RUN_MAY_BE_PENDING",
+    `The first run of effect ${JSON.stringify(effect)} may still be under way: its worker ${worker} ${seen}. If it acts yet, the effect happens twice`,
+  );
 }
 
 function notInDoubt(effect: string, state: string | null): HoldfastError {

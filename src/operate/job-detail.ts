@@ -1,20 +1,23 @@
 import { z } from "zod";
+import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { listedJobSchema } from "../job/job-status.ts";
 import { type Redaction, redact, redactionOf } from "../job/redaction.ts";
 import { readJobRecord } from "../queue/job-record.ts";
-import type { QueueStores } from "../queue/queue-store.ts";
+import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { traceIdIn } from "../queue/stored-job.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { optionsIn, type ReadStatus } from "../status/read-status.ts";
 import { Reading } from "../status/readable.ts";
 import { submitted } from "../status/submitted.ts";
 import { recordedOf, recordedSchema } from "./audit-log.ts";
+import { detailedEffectsSchema, withDoubtedRuns } from "./doubted-runs.ts";
 
 const instant = z.iso.datetime();
 
 /** Everything that Redis knows of a job. */
 export const jobDetailSchema = listedJobSchema.extend({
+  effects: detailedEffectsSchema,
   queue: z.string(),
   payload: z.unknown().meta({ description: "As it was submitted, secrets redacted." }),
   priority: z.int(),
@@ -68,15 +71,16 @@ export async function readDetail(
   const queue = queueOfId(id);
   if (queue === undefined) return undefined;
   const store = stores.of(queue);
-  const [status, record] = await inTime(Promise.all([readStatus(id), readJobRecord(store, id)]));
-  if (status === undefined || record?.envelope === undefined) return undefined;
+  const parts = await inTime(readParts(store, readStatus, id));
+  if (parts === undefined) return undefined;
+  const { status, record, effects, idempotencyKey, payload } = parts;
   const reading = new Reading();
   const redaction = redactionOf(types, status.type);
   const options = optionsIn(reading, record.options);
   const traceId = traceIdIn(options);
-  const { idempotencyKey, payload } = submitted(store, id, record.envelope);
   return {
     ...status,
+    effects,
     result: redact(status.result, redaction.result),
     idempotencyKey,
     payload: redact(payload, redaction.payload),
@@ -100,4 +104,12 @@ export async function readDetail(
     record: recordedOf(store, record.acts),
     logs: [...record.logs],
   };
+}
+
+async function readParts(store: QueueStore, readStatus: ReadStatus, id: string) {
+  const [status, record] = await Promise.all([readStatus(id), readJobRecord(store, id)]);
+  if (status === undefined || record?.envelope === undefined) return undefined;
+  const { idempotencyKey, payload } = submitted(store, id, record.envelope);
+  const effects = await withDoubtedRuns(store, dedupKeyOf(status.type, idempotencyKey), status.effects);
+  return { status, record, effects, idempotencyKey, payload };
 }

@@ -15,7 +15,7 @@ export interface JobOperator {
   /**
    * Returns a failed job to its queue with all its attempts before it. Effects that are done stay done.
    *
-   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`, `EFFECTS_FORGOTTEN`
    */
   retry(id: string, act?: Act): Promise<void>;
   /**
@@ -50,6 +50,7 @@ export function openJobOperator(stores: QueueStores, lists: JobLists): JobOperat
       if (outcome === "missing") throw jobNotFound();
       if (outcome === "not-failed")
         throw new HoldfastError("JOB_NOT_FAILED", "Only a failed job can be retried");
+      if (outcome === "forgotten") throw effectsForgotten();
     },
     async cancel(id, act = { by: LIBRARY }) {
       const store = storeOf(stores, id);
@@ -71,6 +72,13 @@ export function openJobOperator(stores: QueueStores, lists: JobLists): JobOperat
     },
     clean: (query) => inTime(cleanJobs(stores, lists, query)),
   };
+}
+
+function effectsForgotten(): HoldfastError {
+  return new HoldfastError(
+    "EFFECTS_FORGOTTEN",
+    "The job asked for effects, and what was known of them is gone: a retry could repeat them",
+  );
 }
 
 function storedAct(store: QueueStore, { by, reason }: Act): StoredAct {

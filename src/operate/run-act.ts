@@ -178,9 +178,9 @@ class ActRun {
     }
     // It has failed again since.
     if (finishedAt >= before) return "done-before";
-    return (await retryJob(store, id, { reason, before, act: recorded })) === "retried"
-      ? "done"
-      : "done-before";
+    const outcome = await retryJob(store, id, { reason, before, act: recorded });
+    if (outcome === "forgotten") return "not-possible";
+    return outcome === "retried" ? "done" : "done-before";
   }
 
   /** What each job keeps of this act. */

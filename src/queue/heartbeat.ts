@@ -5,7 +5,7 @@ import { loadScript } from "../redis/script.ts";
 import { dropStaleNote } from "./pause-note.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-/** What a worker reports of itself. No guarantee rests on it: jobs are protected by their locks. */
+/** What a worker reports of itself. Jobs are protected by their locks; it tells operators whether the run of a doubt may still be under way. */
 export interface WorkerHeartbeat {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
@@ -29,11 +29,16 @@ const FORGOTTEN_AFTER_MS = 10 * 60_000;
 const script = loadScript(import.meta.url, "heartbeat.lua", nowLua);
 
 /**
- * Sends heartbeats until stopped, then removes the worker.
+ * Sends heartbeats until stopped, then removes the worker, unless something of it goes on.
  *
  * @param read called at each heartbeat
  */
-export function startHeartbeat(store: QueueStore, workerName: string, read: () => WorkerHeartbeat): Running {
+export function startHeartbeat(
+  store: QueueStore,
+  workerName: string,
+  read: () => WorkerHeartbeat,
+  goesOn: () => boolean = () => false,
+): Running {
   const { client } = store;
   const keys = [store.keys.workers, store.keys.workersSeen] as const;
   const beat = oneAtATime(async () => {
@@ -50,7 +55,7 @@ export function startHeartbeat(store: QueueStore, workerName: string, read: () =
   return {
     stop: stopOnce(async () => {
       clearInterval(timer);
-      if (client.status !== "ready") return;
+      if (client.status !== "ready" || goesOn()) return;
       await Promise.all([client.hdel(keys[0], workerName), client.zrem(keys[1], workerName)]);
     }),
   };

@@ -35,7 +35,10 @@ export interface ConsumerOptions {
   readonly workerName: string;
   readonly clock: Clock;
   readonly limits: ConsumerLimits;
-  readonly retention: { readonly completed: Retention; readonly failed: Retention };
+  /** How many ended jobs stay, the latest. Their age is up to others. */
+  readonly keep: { readonly completed: number; readonly failed: number };
+  /** Whether something that an attempt began is not over, although the attempt is. */
+  readonly goesOn: () => boolean;
   readonly events: ConsumerEvents;
 }
 
@@ -48,12 +51,6 @@ export interface ConsumerLimits {
   readonly stopGraceMs: number;
   /** How long the worker may claim nothing, with slots free and jobs waiting, in milliseconds. */
   readonly stuckAfterMs: number;
-}
-
-/** How many finished jobs are kept, and for how long. */
-export interface Retention {
-  readonly count: number;
-  readonly ageMs: number;
 }
 
 export interface ConsumerEvents extends ClaimEvents {
@@ -101,7 +98,7 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
     },
   );
   const heartbeat = heartbeatOf(options, () => claimedAt);
-  const heartbeats = startHeartbeat(store, workerName, heartbeat);
+  const heartbeats = startHeartbeat(store, workerName, heartbeat, options.goesOn);
   const mayClaim = () => !worker.isPaused();
   const watchdog = startWatchdog({ store, heartbeat, mayClaim, onStuck: options.events.onStuck });
   worker.on("lockRenewalFailed", (ids) => leases.lost(ids));
@@ -155,7 +152,7 @@ function letNextIn({ store, events }: ConsumerOptions, worker: ClaimingWorker): 
   worker.on("failed", onEnd);
 }
 
-function workerOptions({ store, workerName, limits, retention }: ConsumerOptions) {
+function workerOptions({ store, workerName, limits, keep }: ConsumerOptions) {
   return {
     prefix: store.prefix,
     connection: store.client,
@@ -170,13 +167,9 @@ function workerOptions({ store, workerName, limits, retention }: ConsumerOptions
     runRetryDelay: 500,
     // The attempt itself bounds crashes, by job type.
     maxStalledCount: Number.MAX_SAFE_INTEGER,
-    removeOnComplete: bullmqRetention(retention.completed),
-    removeOnFail: bullmqRetention(retention.failed),
+    removeOnComplete: { count: keep.completed },
+    removeOnFail: { count: keep.failed },
   };
-}
-
-function bullmqRetention({ count, ageMs }: Retention) {
-  return { count, age: Math.ceil(ageMs / 1_000) };
 }
 
 /** Runs one claimed job from its delivery to BullMQ's idea of its end. */

@@ -75,6 +75,8 @@ export class MemoryLedger implements EffectLedger {
     return "in-doubt";
   }
 
+  async reportReturn(): Promise<void> {}
+
   async resolve(effect: string, { as, result }: Resolution): Promise<Resolved> {
     const known = this.#known.get(effect);
     if (known?.state !== "in-doubt") return { kind: "not-in-doubt", state: known?.state ?? null };

@@ -1,5 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import { openEffects } from "../effect/effects.ts";
+import { startExpirySweep } from "../effect/expiry-sweep.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger.ts";
 import { startLedgerSweep } from "../effect/ledger-sweep.ts";
 import { startRetentionSweep } from "../effect/retention-sweep.ts";
@@ -103,11 +104,16 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
   // Types that this worker does not know could be any number.
   const onEnded = (end: EndedAttempt) => handlers.has(end.type) && history.of(end.type).addAttempt(end);
   const consumer = startConsumer(
-    { ...consumerOptions(store, worker, slots), events: { ...eventsOf(queue, log, onStuck), onEnded } },
+    {
+      ...consumerOptions(store, worker, slots),
+      goesOn: () => ledgers.runsLeft.size > 0,
+      events: { ...eventsOf(queue, log, onStuck), onEnded },
+    },
     (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
   const parts = [
     startLedgerSweep(store, retentionMs, log),
+    startExpirySweep(store, retentionMs, log),
     startLaneSweep(store, log),
     startTagSweep(store, log),
     ...retentionSweeps(store, worker),
@@ -130,8 +136,7 @@ function consumerOptions(
   store: QueueStore,
   { name, settings, queues }: WorkerParts,
   slots: Slots,
-): Omit<ConsumerOptions, "events"> {
-  const { HOLDFAST_RETENTION_MS: ageMs } = settings;
+): Omit<ConsumerOptions, "events" | "goesOn"> {
   return {
     store,
     workerName: name,
@@ -142,10 +147,7 @@ function consumerOptions(
       stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
       stuckAfterMs: settings.HOLDFAST_STUCK_AFTER_MS,
     },
-    retention: {
-      completed: { count: settings.HOLDFAST_KEEP_COMPLETED, ageMs },
-      failed: { count: settings.HOLDFAST_KEEP_FAILED, ageMs },
-    },
+    keep: { completed: settings.HOLDFAST_KEEP_COMPLETED, failed: settings.HOLDFAST_KEEP_FAILED },
   };
 }
 

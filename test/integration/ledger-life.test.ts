@@ -62,15 +62,12 @@ describe("the ledger of a job", () => {
   });
 
   it("never expires while its job lives, and is kept for the retention after its end", async () => {
-    const { service, producer, redis, submit, ledger } = await start(
-      () => {
-        throw new Error("not yet");
-      },
-      { attempts: 2, retentionMs: LONGER_MS },
-    );
+    const { service, producer, redis, submit, ledger } = await start(() => "done", {
+      retentionMs: LONGER_MS,
+    });
     await service.startWorker();
     const id = await submit("k");
-    await untilState(producer, id, "failed");
+    await untilState(producer, id, "completed");
 
     const ttl = await until("it may expire", async () => {
       const left = await redis.pttl(ledger("k"));
@@ -78,29 +75,39 @@ describe("the ledger of a job", () => {
     });
 
     expect(ttl).toBeLessThanOrEqual(LONGER_MS);
-    expect((await producer.status(id))?.state).toBe("failed");
     await until("it has expired", async () => (await redis.exists(ledger("k"))) === 0);
+    expect(await producer.status(id)).toBeUndefined();
   });
 
-  it("stops expiring as soon as its failed job is retried by hand", async () => {
+  /** As earlier versions left them: a failed job is not joined to its ledger, which expires. */
+  async function expiring(retentionMs = LONGER_MS) {
     let isHealed = false;
-    const { service, producer, redis, acted, submit, ledger } = await start(
+    const parts = await start(
       () => {
         if (!isHealed) throw new Error("not yet");
       },
-      { retentionMs: LONGER_MS },
+      { retentionMs: 3_600_000 },
     );
+    const { service, producer, redis, prefix, submit, ledger } = parts;
     const worker = await service.startWorker();
-    const api = await service.startApi();
     const id = await submit("k");
-    await until("it may expire", async () => (await redis.pttl(ledger("k"))) > 0);
+    await untilState(producer, id, "failed");
+    const { joinedJobs } = queueKeys(prefix, "default");
+    await until("the sweep has looked at it", async () => (await redis.zcard(joinedJobs)) === 1);
+    await redis.multi().del(joinedJobs).hset(ledger("k"), "jobs", 0).pexpire(ledger("k"), retentionMs).exec();
+    isHealed = true;
+    return { ...parts, worker, id };
+  }
+
+  it("stops expiring as soon as its failed job is retried by hand", async () => {
+    const { service, producer, redis, acted, id, worker, ledger } = await expiring();
+    const api = await service.startApi();
     await worker.stop();
 
-    isHealed = true;
     expect((await fetch(`${api.url}/jobs/${id}/retry`, { method: "POST" })).status).toBe(200);
     expect(await redis.pttl(ledger("k"))).toBe(-1);
     const retriedAt = performance.now();
-    await until("the retention has passed", () => performance.now() - retriedAt > 1.2 * LONGER_MS);
+    await until("the time has passed", () => performance.now() - retriedAt > 1.2 * LONGER_MS);
     await service.startWorker();
 
     expect(await untilState(producer, id, "completed")).toMatchObject({ effects: [{ state: "done" }] });
@@ -108,23 +115,13 @@ describe("the ledger of a job", () => {
   });
 
   it("stops expiring after another tool's retry, once that job asks for its effect", async () => {
-    let isHealed = false;
-    const { service, producer, redis, acted, submit, ledger } = await start(
-      () => {
-        if (!isHealed) throw new Error("not yet");
-      },
-      { retentionMs: LONGER_MS },
-    );
-    await service.startWorker();
-    const id = await submit("k");
-    await until("it may expire", async () => (await redis.pttl(ledger("k"))) > 0);
+    const { service, producer, redis, acted, id, ledger } = await expiring(20_000);
 
-    isHealed = true;
     await (await service.openBareQueue().getJob(id))?.retry();
 
     await untilState(producer, id, "completed");
     expect(acted).toEqual(["k"]);
-    await until("it may expire again", async () => (await redis.hget(ledger("k"), "jobs")) === "0");
+    await until("it may expire again", async () => (await redis.pttl(ledger("k"))) > 20_000);
   });
 
   it("leaves nothing behind: no ended or missing job is joined to it", async () => {
@@ -166,7 +163,7 @@ describe("the ledger of a job", () => {
     await fetch(`${api.url}/jobs/${id}/cancel`, { method: "POST" });
 
     await until("it is gone", async () => (await redis.exists(ledger("k"))) === 0);
-    expect(await producer.status(id)).toMatchObject({ state: "failed", error: { code: "CANCELLED" } });
+    expect(await producer.status(id)).toBeUndefined();
   });
 });
 

@@ -1,13 +1,16 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
-import type { ResolvedJob } from "../../job/resolution.ts";
+import type { Resolution, ResolvedJob } from "../../job/resolution.ts";
 import { username } from "../../lib/username.ts";
 import type { Doubt } from "../../operate/doubts.ts";
+import type { Operator } from "../../operate/operator.ts";
+import { canAsk } from "../confirm.ts";
 import { withOperator } from "../connections.ts";
 import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../doubt-filter-options.ts";
-import { importExport, type ManyOptions, resolveMatching } from "../doubts-many.ts";
+import { importExport, isConfirmed, type ManyOptions, resolveMatching } from "../doubts-many.ts";
 import { requireKnown } from "../known-names.ts";
 import { print, printHint, printJson } from "../output.ts";
+import { seenText } from "../seen-text.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
 import { tableLines } from "../table.ts";
 import type { Lines } from "../text.ts";
@@ -42,7 +45,10 @@ export function addDoubtsCommands(program: Command): void {
     .argument("<file>", "a CSV file with a heading, or NDJSON: one JSON object a line")
     .requiredOption("--evidence <text>", "what the export is; kept in the audit log with each")
     .option("--column <name>", "only this column or field can hold effect keys; a.b is b inside a")
-    .option("--rest <not-done>", "resolve those that match the filter and are not in the export as not done")
+    .option(
+      "--rest <not-done>",
+      "resolve as not done those that match the filter, began a minute before --until, and are not in the export",
+    )
     .action(importExport);
 }
 
@@ -51,6 +57,7 @@ function addManyOptions(command: Command): Command {
   return addDoubtFilter(command)
     .option("--dry-run", "print what would be done, and change nothing")
     .option("--yes", "do not ask; needed without a terminal")
+    .option("--confirm", "say not done also where the first run may still be under way, and act later")
     .option("--json", "print the outcome as JSON");
 }
 
@@ -71,15 +78,20 @@ async function list({ json, watch, ...filters }: ShowOptions & DoubtFilterOption
 
 function describe(doubts: readonly Doubt[]): Lines {
   if (doubts.length === 0) return "nothing is in doubt";
-  const rows = doubts.map(({ jobId, type, idempotencyKey, effect, since, reason, report }) => [
-    jobId,
-    type ?? "",
-    idempotencyKey ?? "",
-    effect,
-    since,
-    reason + (report === null ? "" : ` (its worker reported ${report}, too late)`),
+  const rows = doubts.map((doubt) => [
+    doubt.jobId,
+    doubt.type ?? "",
+    doubt.idempotencyKey ?? "",
+    doubt.effect,
+    doubt.since,
+    doubt.reason + hints(doubt),
   ]);
   return tableLines(columns, rows);
+}
+
+function hints(doubt: Doubt): string {
+  const late = doubt.report === null ? "" : ` (its worker reported ${doubt.report}, too late)`;
+  return doubt.mayStillRun ? `${late} (may still be under way: ${seenText(doubt)})` : late;
 }
 
 const columns = [
@@ -103,10 +115,30 @@ async function resolve(
   if (id === undefined) return await resolveMatching({ ...options, as });
   if (effect === undefined) throw new HoldfastError("USAGE", "expected <id> and <effect>, or a filter");
   const json = result === undefined ? undefined : compactJson(result);
-  const resolution = { as, evidence, result: json, by: username() } as const;
-  const job = await withOperator((operator) => operator.resolve(id, effect, resolution));
+  const resolution = { as, evidence, result: json, by: username(), confirm: options.confirm } as const;
+  const job = await withOperator((operator) => resolveOrAsk(operator, id, effect, resolution));
+  if (job === undefined) return;
   if (options.json) printJson({ id, effect, as, job });
   else print(`${id} ${effect}: ${as}; ${fates[job]}`);
+}
+
+/** Asks again where its first run may still be under way. @returns undefined for a no */
+async function resolveOrAsk(
+  operator: Operator,
+  id: string,
+  effect: string,
+  resolution: Resolution,
+): Promise<ResolvedJob | undefined> {
+  try {
+    return await operator.resolve(id, effect, resolution);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== "RUN_MAY_BE_PENDING") throw error;
+    if (!canAsk())
+      throw new HoldfastError(error.code, `${error.message}. To resolve it all the same: --confirm`);
+    if (await isConfirmed(`${error.message}. Resolve it as not done?`))
+      return await operator.resolve(id, effect, { ...resolution, confirm: true });
+    return undefined;
+  }
 }
 
 const fates: Readonly<Record<ResolvedJob, string>> = {

@@ -1,8 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { evidenceDescription } from "../../job/job-status.ts";
+import { outgoingSchema } from "../../job/outgoing.ts";
 import { resolvedJobs } from "../../job/resolution.ts";
 import { isoTime } from "../../lib/iso-time.ts";
 import { auditEntrySchema } from "../../operate/audit-log.ts";
+import { doubtedRunShape } from "../../operate/doubted-runs.ts";
 import type { Doubt } from "../../operate/doubts.ts";
 import { doubtFilterQuery, doubtFilterSchema, RESOLVED_AT_ONCE_MAX } from "../../operate/doubts-many.ts";
 import { callerOf } from "../caller.ts";
@@ -35,6 +38,8 @@ const doubtSchema = z.object({
     .enum(["done", "not-done"])
     .nullable()
     .meta({ description: "What its worker reported afterwards: too late to count, but good evidence." }),
+  evidence: z.array(outgoingSchema).meta({ description: evidenceDescription }),
+  ...doubtedRunShape,
 });
 const pageSchema = z.object({ doubts: z.array(doubtSchema) });
 
@@ -49,6 +54,11 @@ const auditQuerySchema = z.strictObject({
 });
 const trailSchema = z.object({ entries: z.array(auditEntrySchema) });
 
+const confirmSchema = z
+  .boolean()
+  .optional()
+  .meta({ description: "Say not-done although the first run may still be under way, and act later." });
+
 const resolutionSchema = z
   .strictObject({
     as: z.enum(["done", "not-done"]),
@@ -57,6 +67,7 @@ const resolutionSchema = z
       .unknown()
       .optional()
       .meta({ description: "What the effect would have returned; only with done." }),
+    confirm: confirmSchema,
   })
   .meta({ examples: [{ as: "done", evidence: "Seen in the recipient's mailbox" }] });
 
@@ -72,6 +83,15 @@ const manySchema = z
       .min(1)
       .max(2_000)
       .meta({ description: "How you know. Kept in the audit log with each." }),
+    confirm: confirmSchema,
+    completeUntil: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .meta({
+        description:
+          "Only with not-done: until when an export is complete that does not name them. Those in doubt since a minute before, or later, stay.",
+        examples: ["2026-11-24T03:40:00Z"],
+      }),
     dryRun: z
       .boolean()
       .default(false)
@@ -97,9 +117,10 @@ const manySchema = z
 const manyResolvedSchema = z.object({
   count: z.int().meta({ description: "How many matched at the beginning of this call." }),
   resolved: z.int(),
-  skipped: z
-    .array(doubtIdSchema.extend({ code: z.string() }))
-    .meta({ description: "Those that were no longer in doubt." }),
+  skipped: z.array(doubtIdSchema.extend({ code: z.string() })).meta({
+    description:
+      "Those that were no longer in doubt; and those that stay: `RUN_MAY_BE_PENDING`, because their first run may still be under way (`confirm` resolves these as well); `BEGAN_TOO_LATE`, because of `completeUntil`.",
+  }),
   remaining: z.int().meta({ description: "Call again, with `before`, while this is above 0." }),
   isExact: z.boolean().meta({ description: "If not, there are at least as many as the counts say." }),
   before: z.iso.datetime(),
@@ -157,7 +178,7 @@ const resolveEffectSchema = {
   operationId: "resolveEffect",
   summary: "Resolve an effect in doubt",
   description:
-    "`done`: it happened, and is not run again. `not-done`: it did not happen, and may run. Either way, a job that waits for it continues; `job` says what happens to it.",
+    "`done`: it happened, and is not run again. `not-done`: it did not happen, and may run; where its first run may still be under way, that needs `confirm`. Either way, a job that waits for it continues; `job` says what happens to it.",
   tags: ["operate"],
   params: {
     type: "object",
@@ -169,7 +190,13 @@ const resolveEffectSchema = {
   body: z.toJSONSchema(resolutionSchema, { io: "input" }),
   response: {
     200: { ...z.toJSONSchema(resolvedSchema), description: "Resolved." },
-    ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "EFFECT_NOT_IN_DOUBT", "STORE_UNAVAILABLE"),
+    ...problemResponses(
+      "INVALID_REQUEST",
+      "JOB_NOT_FOUND",
+      "EFFECT_NOT_IN_DOUBT",
+      "RUN_MAY_BE_PENDING",
+      "STORE_UNAVAILABLE",
+    ),
   },
 };
 
@@ -183,12 +210,13 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
     "/doubts/resolve",
     { config: { scope: "operate" }, schema: resolveManySchema },
     async (request) => {
-      const { before, ...wanted } = parseInput(manySchema, request.body);
+      const { before, completeUntil, ...wanted } = parseInput(manySchema, request.body);
       const by = callerOf(request);
       const answer = await operator.resolveMany({
         ...wanted,
         by,
-        before: before === undefined ? undefined : Date.parse(before),
+        before: msOf(before),
+        completeUntil: msOf(completeUntil),
       });
       return { ...answer, before: isoTime(answer.before), doubts: answer.doubts.map(shown) };
     },
@@ -202,12 +230,16 @@ export function addDoubtRoutes(server: FastifyInstance, { operator }: ApiParts):
     { config: { scope: "operate" }, schema: resolveEffectSchema },
     async (request) => {
       const { id, name: effect } = request.params;
-      const { as, evidence, result } = parseInput(resolutionSchema, request.body);
+      const { as, evidence, result, confirm } = parseInput(resolutionSchema, request.body);
       const json = result === undefined ? undefined : JSON.stringify(result);
-      const resolution = { as, evidence, result: json, by: callerOf(request) };
+      const resolution = { as, evidence, result: json, by: callerOf(request), confirm };
       return { id, effect, as, job: await operator.resolve(id, effect, resolution) };
     },
   );
+}
+
+function msOf(instant: string | undefined): number | undefined {
+  return instant === undefined ? undefined : Date.parse(instant);
 }
 
 function shown({ dedupKey: _, ...doubt }: Doubt) {

@@ -83,7 +83,13 @@ const retryJobSchema = {
   body: z.toJSONSchema(reasonBodySchema, { io: "input" }),
   response: {
     200: { ...z.toJSONSchema(outcomeSchema), description: "It waits in its queue again." },
-    ...problemResponses("INVALID_REQUEST", "JOB_NOT_FOUND", "JOB_NOT_FAILED", "STORE_UNAVAILABLE"),
+    ...problemResponses(
+      "INVALID_REQUEST",
+      "JOB_NOT_FOUND",
+      "JOB_NOT_FAILED",
+      "EFFECTS_FORGOTTEN",
+      "STORE_UNAVAILABLE",
+    ),
   },
 };
 
