@@ -9,9 +9,10 @@ import { Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import type { Doubt } from "../service/answers.ts";
+import { PendingRuns } from "./pending-runs.tsx";
 import { type ImportRequest, proposeImport } from "./propose-import.ts";
 import type { DoubtFilter } from "./queries.ts";
-import { resolveAll, useRefreshDoubts } from "./resolve-all.ts";
+import { resolveAll, resolvedText, useRefreshDoubts } from "./resolve-all.ts";
 import { Evidence } from "./resolve-form.tsx";
 
 interface Props {
@@ -58,7 +59,13 @@ function ImportForm({ filter, onClose }: FormProps) {
       {request !== null && <Options request={request} onChange={preview} />}
       {propose.error !== null && <ProblemNote thrown={propose.error} />}
       {request !== null && propose.data !== undefined ? (
-        <Proposal key={request.file.name} file={request.file} plan={propose.data} onClose={onClose} />
+        <Proposal
+          key={request.file.name}
+          file={request.file}
+          completeUntil={request.until}
+          plan={propose.data}
+          onClose={onClose}
+        />
       ) : (
         <div className="window-actions">
           <Button className="button" onPress={onClose}>
@@ -131,14 +138,17 @@ function Actions({ label, isReady, isPending, onClose }: ActionsProps) {
 
 interface ProposalProps {
   readonly file: File;
+  /** ISO 8601, or empty. */
+  readonly completeUntil: string;
   readonly plan: ImportPlan<Doubt>;
   readonly onClose: () => void;
 }
 
 /** What would be resolved, and the evidence for it. */
-function Proposal({ file, plan, onClose }: ProposalProps) {
+function Proposal({ file, completeUntil, plan, onClose }: ProposalProps) {
   const [evidence, setEvidence] = useState(`the export ${file.name}`);
-  const apply = useApply(plan, onClose);
+  const [confirm, setConfirm] = useState(false);
+  const apply = useApply({ plan, completeUntil, confirm }, onClose);
   const isReady = evidence.trim() !== "" && plan.done.length + plan.notDone.length > 0;
   function submit(event: FormEvent) {
     event.preventDefault();
@@ -147,6 +157,7 @@ function Proposal({ file, plan, onClose }: ProposalProps) {
   return (
     <form className="resolve-form" onSubmit={submit}>
       <Preview plan={plan} />
+      <PendingRuns doubts={plan.notDone} isConfirmed={confirm} onChange={setConfirm} />
       <Evidence text={evidence} onChange={setEvidence} />
       {apply.error !== null && <ProblemNote thrown={apply.error} />}
       <Actions label={applyText(plan)} isReady={isReady} isPending={apply.isPending} onClose={onClose} />
@@ -210,17 +221,25 @@ function Proposed({ as, doubts, label }: ProposedProps) {
   );
 }
 
-function useApply({ done, notDone }: ImportPlan<Doubt>, onClose: () => void) {
+interface Application {
+  readonly plan: ImportPlan<Doubt>;
+  readonly completeUntil: string;
+  readonly confirm: boolean;
+}
+
+function useApply({ plan: { done, notDone }, completeUntil, confirm }: Application, onClose: () => void) {
   const refresh = useRefreshDoubts();
   const notice = useNotice();
   return useMutation({
     async mutationFn(evidence: string) {
       const asDone = await resolveAll(done, { as: "done", evidence });
-      return asDone + (await resolveAll(notDone, { as: "not-done", evidence: evidenceOfRest(evidence) }));
+      const rest = { as: "not-done", evidence: evidenceOfRest(evidence), completeUntil, confirm } as const;
+      const asNotDone = await resolveAll(notDone, rest);
+      return { resolved: asDone.resolved + asNotDone.resolved, left: asNotDone.left };
     },
     async onSuccess(resolved) {
       onClose();
-      notice(`${counted(resolved, "effect")} resolved. The jobs continue.`);
+      notice(resolvedText(resolved));
     },
     onSettled: refresh,
   });

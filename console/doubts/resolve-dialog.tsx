@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useState } from "react";
 import { Button } from "react-aria-components";
+import { evidenceText } from "../../src/lib/outgoing-text.ts";
 import { jobQuery } from "../jobs/queries.ts";
 import { Window } from "../parts/dialog.tsx";
 import { Json } from "../parts/json.tsx";
@@ -9,6 +10,7 @@ import { Instant } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { Doubt } from "../service/answers.ts";
 import { useMay } from "../service/session.ts";
+import { FirstRun } from "./pending-runs.tsx";
 import { doubtsQuery } from "./queries.ts";
 import { ResolveForm } from "./resolve-form.tsx";
 import "./resolve.css";
@@ -85,7 +87,7 @@ function Known({ jobId, effect, doubt }: DoubtToResolve) {
 }
 
 function FromTheList({ doubt }: { readonly doubt: Doubt }) {
-  const { effectKey, since, reason, worker, start, report } = doubt;
+  const { effectKey, since, reason, worker, start, report, evidence } = doubt;
   return (
     <>
       <dt>Key downstream</dt>
@@ -99,6 +101,14 @@ function FromTheList({ doubt }: { readonly doubt: Doubt }) {
       <dt>Why</dt>
       <dd>
         <Text of={reason} />
+      </dd>
+      <dt>Seen to leave</dt>
+      <dd>
+        <Text of={evidenceText(evidence)} />
+      </dd>
+      <dt>Its first run</dt>
+      <dd>
+        <FirstRun doubt={doubt} />
       </dd>
       <dt>Who ran it</dt>
       <dd>

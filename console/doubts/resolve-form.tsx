@@ -14,6 +14,7 @@ import { count } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import { send } from "../service/call.ts";
+import { asProblem } from "../service/problem.ts";
 import { type As, type Resolution, textOf, useRefreshDoubts } from "./resolve-all.ts";
 
 const EVIDENCE_MAX = 2_000;
@@ -30,13 +31,20 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
   const [evidence, setEvidence] = useState("");
   const [result, setResult] = useState("");
   const resolve = useResolve({ jobId, effect, onClose });
+  // Said only after the service has: it looks whether the worker is there.
+  const isPending = as === "not-done" && asProblem(resolve.error).code === "RUN_MAY_BE_PENDING";
   const parsed = parseResult(result);
   const isReady = as !== null && evidence.trim() !== "" && parsed !== "invalid";
 
   function submit(event: FormEvent) {
     event.preventDefault();
     if (!isReady) return;
-    resolve.mutate({ as, evidence: evidence.trim(), ...(as === "done" && parsed) });
+    resolve.mutate({
+      as,
+      evidence: evidence.trim(),
+      ...(as === "done" && parsed),
+      ...(isPending && { confirm: true }),
+    });
   }
 
   return (
@@ -49,8 +57,13 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
         <Button className="button" onPress={onClose}>
           Not now
         </Button>
-        <Button type="submit" className="button main" isDisabled={!isReady} isPending={resolve.isPending}>
-          {as === null ? "Resolve" : `Resolve as ${textOf(as)}`}
+        <Button
+          type="submit"
+          className={isPending ? "button danger main" : "button main"}
+          isDisabled={!isReady}
+          isPending={resolve.isPending}
+        >
+          {as === null ? "Resolve" : `Resolve as ${textOf(as)}${isPending ? " all the same" : ""}`}
         </Button>
       </div>
     </form>

@@ -5,8 +5,16 @@ import { Window } from "../parts/dialog.tsx";
 import { counted } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
+import { PendingRuns } from "./pending-runs.tsx";
 import type { DoubtRow } from "./queries.ts";
-import { type As, type Resolution, resolveAll, textOf, useRefreshDoubts } from "./resolve-all.ts";
+import {
+  type As,
+  type Resolution,
+  resolveAll,
+  resolvedText,
+  textOf,
+  useRefreshDoubts,
+} from "./resolve-all.ts";
 import { Choice, Evidence } from "./resolve-form.tsx";
 
 interface Props {
@@ -38,16 +46,18 @@ function ManyForm({ doubts, onDone, onClose }: Props & { readonly onClose: () =>
   const [as, setAs] = useState<As | null>(null);
   const [evidence, setEvidence] = useState("");
   const resolve = useResolveMany(doubts, onDone);
+  const [confirm, setConfirm] = useState(false);
   const isReady = as !== null && evidence.trim() !== "";
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    if (isReady) resolve.mutate({ as, evidence: evidence.trim() });
+    if (isReady) resolve.mutate({ as, evidence: evidence.trim(), confirm: as === "not-done" && confirm });
   }
 
   return (
     <form onSubmit={submit} className="resolve-form">
       <Choice as={as} onChange={setAs} />
+      {as === "not-done" && <PendingRuns doubts={doubts} isConfirmed={confirm} onChange={setConfirm} />}
       <Evidence text={evidence} onChange={setEvidence} />
       {resolve.error !== null && <ProblemNote thrown={resolve.error} />}
       <div className="window-actions">
@@ -69,7 +79,7 @@ function useResolveMany(doubts: readonly DoubtRow[], onDone: () => void) {
     mutationFn: (resolution: Resolution) => resolveAll(doubts, resolution),
     onSuccess: async (resolved, { as }) => {
       onDone();
-      notice(`${counted(resolved, "effect")} resolved as ${textOf(as)}. The jobs continue.`);
+      notice(resolvedText(resolved, ` as ${textOf(as)}`));
       await refresh();
     },
   });
