@@ -13,6 +13,7 @@ import type { EndedAttempt } from "../queue/history-counts.ts";
 import { startHistoryWriter } from "../queue/history-writer.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
 import { startLaneSweep } from "../queue/lane-sweep.ts";
+import { startParentSweep } from "../queue/parent-sweep.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
 import { declareLimits } from "../queue/queue-control.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
@@ -82,7 +83,7 @@ function declare(stores: QueueStores, queue: string, limits: QueueLimits, log: L
   );
 }
 
-/** Claims the jobs of one partition and runs them, and sweeps its ledgers and lanes. */
+/** Claims the jobs of one partition and runs them, and sweeps its ledgers, lanes and parents. */
 function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onStuck: () => void): Running {
   const { name, settings, log, events, queues, handlers } = worker;
   const store = queues.stores.of(queue);
@@ -109,6 +110,7 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
   const parts = [
     startLedgerSweep(store, retentionMs, log),
     startLaneSweep(store, log),
+    startParentSweep(store, log),
     startTagSweep(store, log),
     ...retentionSweeps(store, worker),
     history,
