@@ -97,7 +97,7 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     log,
     events,
     now: queues.clock.now,
-    submit: (_, input) => queues.submitter.submit(input),
+    submit: (_, input) => queues.submitter.submitOwn(input),
     openEffects: effectsOpener(ledgers, worker),
   };
   const history = startHistoryWriter(store);
