@@ -154,10 +154,14 @@ async function follow(operator: Operator, id: string): Promise<ActStatus> {
 
 /** Prints how an act ended. */
 function report(act: ActStatus): void {
-  const { state, done, total, skipped, error } = act;
+  const { state, done, total, skipped, remaining, error } = act;
   const counts = `${done} of ${total ?? "?"} ${pastTense[act.act]}${skipped > 0 ? `, ${skipped} had changed` : ""}`;
   if (state === "done") {
-    print(counts);
+    print(
+      remaining === null
+        ? `${counts}; jobs moved too fast to know whether any is left: run it again`
+        : counts,
+    );
     return;
   }
   print(state === "failed" ? `failed: ${error}: ${counts}` : `${state}: ${counts}`);

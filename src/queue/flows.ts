@@ -1,5 +1,4 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { formatFailure } from "../job/failure.ts";
 import type { OnChildFailure } from "../job/flow.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
@@ -59,7 +58,7 @@ export function createChildAdder(
   const parent = JSON.stringify(bullmqParent(store, parentId, onChildFailure));
   const add = batchByTurn({
     run: (jobs: readonly ScriptArgs[]) =>
-      inTime(write<string | number | null>(store, addScript, [parent, GONE, ...jobs.flat()])),
+      inTime(write<string | number | null>(store, addScript, [parent, ...jobs.flat()])),
     itemsMax: TOGETHER_MAX,
     weightOf: ([, , data]) => data.length,
     weightMax: CHARACTERS_MAX,
@@ -74,13 +73,6 @@ export function createChildAdder(
     },
   };
 }
-
-/** Recorded for a child whose key is remembered, while its job is not kept any more. */
-const GONE = formatFailure({
-  code: "JOB_NOT_FOUND",
-  message: "The child is not kept any more, so its result is unknown",
-  retryable: false,
-});
 
 /** BullMQ's field of a child. `fpof`: its failure fails the parent; `idof`: the parent waits for the others. */
 function bullmqParent({ prefix, queue }: QueueStore, id: string, onChildFailure: OnChildFailure) {
