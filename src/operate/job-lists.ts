@@ -77,6 +77,8 @@ export interface Walked<Item> {
 const SCANNED_MAX = 50_000;
 const TIME_MAX_MS = 1_000;
 const READ_TOGETHER = 500;
+/** Some jobs have thousands: a page of them must stay small. */
+const LISTED_EFFECTS_MAX = 20;
 
 export function openJobLists(stores: QueueStores, application: ListedApplication): JobLists {
   const readJobs = openListedReader(stores, application);
@@ -250,7 +252,7 @@ async function readKey(store: QueueStore, id: string): Promise<string | undefine
 type ReadJobs = (ids: readonly string[]) => Promise<ListedJob[]>;
 
 function openListedReader(stores: QueueStores, { jobs: types }: ListedApplication): ReadJobs {
-  const readStatus = openStatusReader(stores);
+  const readStatus = openStatusReader(stores, LISTED_EFFECTS_MAX);
   const read = async (id: string): Promise<ListedJob | undefined> => {
     const queue = queueOfId(id);
     if (queue === undefined) return undefined;

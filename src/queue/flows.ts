@@ -5,7 +5,7 @@ import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
 import { epochLua, memoryLua, nowLua } from "../redis/includes.ts";
 import { inTime, redisFull, redisUnavailable } from "../redis/redis-errors.ts";
 import { loadScript, type Script } from "../redis/script.ts";
-import { placeInFlowLua } from "./includes.ts";
+import { endByHandLua, placeInFlowLua } from "./includes.ts";
 import { CHARACTERS_MAX, type JobAdder, jobArgs, type ScriptArgs, TOGETHER_MAX } from "./job-adder.ts";
 import { LayoutChanged } from "./partitions.ts";
 import { bullmqQueueName } from "./queue-keys.ts";
@@ -21,6 +21,8 @@ const addScript = loadScript(
   placeInFlowLua,
 );
 const closeScript = loadScript(import.meta.url, "close-flow.lua", nowLua, epochLua, placeInFlowLua);
+
+const awaitingScript = loadScript(import.meta.url, "awaiting-parents.lua", nowLua, endByHandLua);
 
 /** The flow gets no further children: another submitter has added all of them, or somebody has cancelled its parent. */
 export class FlowClosed extends HoldfastError {
@@ -85,6 +87,11 @@ export async function isFlowOpen({ client, keys }: QueueStore, parentId: string)
   return (await inTime(client.hget(keys.job(parentId), "flow"))) === "open";
 }
 
+/** The parents that wait for a job. */
+export async function awaitingParents({ client, keys }: QueueStore, id: string): Promise<string[]> {
+  return (await inTime(awaitingScript.run(client, [keys.job(id)], [keys.start, id]))) as string[];
+}
+
 export interface CompleteFlow {
   readonly parentId: string;
   readonly children: number;
@@ -125,7 +132,7 @@ async function write<Result>(
   return result;
 }
 
-function childOfOtherFlow(): HoldfastError {
+export function childOfOtherFlow(): HoldfastError {
   return new HoldfastError(
     "CHILD_OF_OTHER_FLOW",
     "Another flow still waits for the job with this child's key",
