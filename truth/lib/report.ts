@@ -70,7 +70,8 @@ function report(results: Results): string {
     "",
     `Libraries: ${versionsOfLibraries().join(", ")}.`,
     "",
-    ...oddities(results).flatMap((line) => [line, ""]),
+    ...oddities(results).map((line) => `- ${line}`),
+    "",
     "## All rows",
     "",
     "*As is*: as a new user uses the library. *As documented*: as its page says, with its own repeats switched off and a classifier declared.",
@@ -144,17 +145,21 @@ function needlessTable(results: Results): Table {
     head: ["used", "fault", "rows", "libraries"],
     rows: [...groups].map(([key, rows]) => {
       const [mode = "", fault = ""] = key.split("\n");
-      return [mode, fault, rows.length, librariesOf(rows)];
+      return [mode, fault, rows.length, librariesOf(rows, results.runs.length)];
     }),
   };
 }
 
 /** With the runtimes, where it is not the same in all of them. */
-function librariesOf(rows: readonly { readonly runtime: string; readonly end: RowEnd }[]): string {
-  const byLibrary = groupBy(rows, ({ end }) => end.row.library);
-  return [...byLibrary]
-    .map(([library, own]) => `${library} (${own.map(({ runtime }) => runtime).join(", ")})`)
-    .join("; ");
+function librariesOf(
+  rows: readonly { readonly runtime: string; readonly end: RowEnd }[],
+  runtimes: number,
+): string {
+  return [...groupBy(rows, ({ end }) => end.row.library)]
+    .map(([library, own]) =>
+      own.length === runtimes ? library : `${library} (${own.map(({ runtime }) => runtime).join(", ")})`,
+    )
+    .join(", ");
 }
 
 function evidenceTable({ runs }: Results): Table {
