@@ -39,6 +39,7 @@ describe("holdfast schedules list", withProcesses, () => {
     const [head, first, ...others] = stdout.trimEnd().split("\n");
     expect(head).toMatch(/^name +when +job +next +last$/);
     expect(first).toMatch(/^every-second +every 1 s +beat +\d{4}.* +\d{4}.*: before the first job$/);
+    expect(others.pop()).toMatch(/^no scheduler runs/);
     expect(others).toHaveLength(2);
     const next = [first, ...others].map((line) => Date.parse(ISO.exec(line ?? "")?.[0] ?? ""));
     expect(next[1]).toBe((next[0] ?? 0) + 1_000);

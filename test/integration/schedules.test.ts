@@ -49,6 +49,7 @@ const redis = new Redis(env.REDIS_URL);
 const stores = plainStores(redis, env.HOLDFAST_PREFIX);
 const reader: ScheduleReader = {
   stores,
+  prefix: env.HOLDFAST_PREFIX,
   readStatus: openStatusReader(stores),
   retentionMs: 2 * DAY,
   pauses: openSchedulePauses({ client: redis }, env.HOLDFAST_PREFIX, 2 * DAY),
