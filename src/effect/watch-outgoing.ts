@@ -3,6 +3,7 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { errorCode } from "../lib/error-tree.ts";
+import { isStandardStream } from "../lib/standard-stream.ts";
 import { isOwnSocket } from "../redis/own-sockets.ts";
 import type { Departure, OutgoingRecord } from "./outgoing-record.ts";
 import { currentScope, isAnyRunning } from "./scope.ts";
@@ -73,7 +74,7 @@ function noteConnection(socket: Socket, host: string, record: OutgoingRecord): v
 }
 
 function noteWrite(socket: Socket): void {
-  if (isOwnSocket(socket)) return;
+  if (isOwnSocket(socket) || isStandardStream(socket)) return;
   const known = carried.get(socket);
   const record = currentScope()?.record;
   if (!isHttp(socket, known)) whenOpen(socket, () => noteHost(hostOf(socket)));
