@@ -29,6 +29,7 @@ import { cluster } from "./27-cluster.ts";
 import { partitions } from "./28-partitions.ts";
 import { lanes } from "./29-lanes.ts";
 import { flowControl } from "./30-flow-control.ts";
+import { downstream } from "./31-downstream.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -62,4 +63,5 @@ export const experiments: readonly Experiment[] = [
   partitions,
   lanes,
   flowControl,
+  downstream,
 ];
