@@ -30,6 +30,7 @@ import { partitions } from "./28-partitions.ts";
 import { lanes } from "./29-lanes.ts";
 import { flowControl } from "./30-flow-control.ts";
 import { downstream } from "./31-downstream.ts";
+import { changedSettings } from "./32-changed-settings.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -64,4 +65,5 @@ export const experiments: readonly Experiment[] = [
   lanes,
   flowControl,
   downstream,
+  changedSettings,
 ];

@@ -219,3 +219,10 @@ export const withoutOutgoing = mutation(
   ["effect/never-sent.js", "!isRefused || !record.hasOnlyFailed(NEVER_SENT)", "!isRefused"],
   ["effect/never-sent.js", "return !isWrittenSince(record.hosts, record.startedAt);", "return true;"],
 );
+
+/** Requirements are checked at the start alone. */
+export const withoutFitnessWatch = mutation("watch over the requirements", [
+  "redis/fitness.js",
+  "if (flaws.length > 0)",
+  "if (false)",
+]);
