@@ -35,7 +35,11 @@ export function errorCode(error: unknown): string {
 function connectCode(error: unknown): string {
   const errno = memberOf(error, "errno");
   if (textIn(error, "syscall") !== "connect") return textIn(error, "originalCode");
-  return typeof errno === "number" && errno < 0 ? getSystemErrorName(errno) : "";
+  try {
+    return typeof errno === "number" && errno < 0 ? getSystemErrorName(errno) : "";
+  } catch {
+    return "";
+  }
 }
 
 /** Follows a path of members. A getter that throws has no value. */
