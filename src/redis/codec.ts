@@ -14,6 +14,8 @@ export interface Codec {
   encrypt(text: string, associatedData: string): string;
   /** @throws HoldfastError `DECRYPTION_FAILED` without the key, or where the text is not what was encrypted here */
   decrypt(text: string, associatedData: string): string;
+  /** The same for the JSON of any value. Encrypted, it is the JSON of a text. */
+  encryptJson(json: string, associatedData: string): string;
   /** The same for any JSON value. Encrypted, it is a text. */
   encryptValue(value: unknown, associatedData: string): unknown;
   /** @throws HoldfastError as `decrypt` does */
@@ -62,6 +64,8 @@ export function createCodec(ciphers: readonly Cipher[]): Codec {
   return {
     encrypt,
     decrypt,
+    encryptJson: (json, associatedData) =>
+      first === undefined ? json : JSON.stringify(encrypt(json, associatedData)),
     encryptValue(value, associatedData) {
       if (first === undefined) return typeof value === "string" ? marked(value) : value;
       if (value === undefined) return value;

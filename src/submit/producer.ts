@@ -77,16 +77,15 @@ export async function createProducer(
   const submitter = createSubmitter(application, queues, settings, events);
   const submissions = countSubmissions(events, queues.stores, application);
   const stop = stopOnce(() => stopAll([queues, submissions]));
-  const submitOne: Producer["submit"] = (job, payload, options) =>
-    submitter.submit(submissionOf(job, payload, options));
   return {
-    submit: submitOne,
+    submit: async (job, payload, options) => await submitter.submit(submissionOf(job, payload, options)),
     async submitMany(job, submissions) {
-      return mapInFlight(submissions, IN_FLIGHT_MAX, ({ payload, ...options }) =>
-        submitOne(job, payload, options).catch(asHoldfastError),
+      const checked = submissions.map(({ payload, ...options }) =>
+        submitter.check(submissionOf(job, payload, options)),
       );
+      return mapInFlight(checked, IN_FLIGHT_MAX, (submit) => submit().catch(asHoldfastError));
     },
-    submitFlow: (flow) => submitter.submitFlow(flowInput(flow)),
+    submitFlow: (flow) => submitter.submitFlow(flowInput(flow), true),
     status: openStatusReader(queues.stores),
     stop,
     [Symbol.asyncDispose]: stop,

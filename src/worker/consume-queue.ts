@@ -98,7 +98,7 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     log,
     events,
     now: queues.clock.now,
-    submit: (_, input) => queues.submitter.submitOwn(input),
+    checkNext: (_, input) => queues.submitter.checkOwn(input),
     openEffects: effectsOpener(ledgers, worker),
   };
   const history = startHistoryWriter(store);

@@ -7,7 +7,7 @@ import type { Abort } from "../lib/abort.ts";
 import type { Logger } from "../lib/logger.ts";
 import { messageOf, textOf } from "../lib/thrown.ts";
 import type { ClaimedJob } from "../queue/claimed-job.ts";
-import { type SubmitNext, submitNext } from "./submit-next.ts";
+import { type CheckNext, submitNext } from "./submit-next.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
 const LOG_LINE_MAX = 1_000;
@@ -19,7 +19,7 @@ interface Parts {
   readonly effects: Effects;
   readonly log: () => Logger;
   readonly scrub: Scrub;
-  readonly submit: SubmitNext;
+  readonly checkNext: CheckNext;
 }
 
 /** What a handler gets. Its functions work without it, too. */
