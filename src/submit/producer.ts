@@ -16,6 +16,7 @@ import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { connectQueues } from "../queue/connect-queues.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createEvents } from "../telemetry/events.ts";
+import { logSubmissions } from "../telemetry/log-events.ts";
 import { countSubmissions } from "./count-submissions.ts";
 import { flowInput } from "./flow.ts";
 import { submissionOf } from "./submission.ts";
@@ -73,6 +74,7 @@ export async function createProducer(
 ): Promise<Producer> {
   const settings = readSettings(env);
   const events = createEvents();
+  if (logger !== undefined) logSubmissions(events, logger);
   const queues = await connectQueues(application, settings, "fail-fast", logger, "guest");
   const submitter = createSubmitter(application, queues, settings, events);
   const submissions = countSubmissions(events, queues.stores, application);

@@ -65,8 +65,9 @@ export function createSubmitter(
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
   events: Events,
 ): Submitter {
-  const { client, stores, epochs, clock, fitness } = queues;
+  const { client, stores, epochs, clock, fitness, keysInUse } = queues;
   const secrets = openFingerprintSecrets(queues, prefix, application.queues);
+  if (queues.codec.keyIds.length > 0) secrets.renew().catch(() => {});
   const memory = openQueueMemory(client, prefix);
   epochs.onLoss(async () => {
     secrets.offerAgain();
@@ -75,14 +76,19 @@ export function createSubmitter(
   const jobOf: JobOf = (submission, secret) => newJobOf(submission, secret, clock.now(), retentionMs);
   const enqueue = openEnqueue(stores, jobOf);
 
+  function assertFit(): void {
+    // With a wrong clock, delays and what handlers make of the time would be wrong.
+    clock.assertRight();
+    keysInUse.assertFit();
+  }
+
   async function prepare(contract: JobContract): Promise<string> {
     const [read] = await Promise.all([secrets.of(contract.queue).get(), memory.remember(contract)]);
     return read;
   }
 
   async function add(submission: ValidSubmission, content: string): Promise<Receipt> {
-    // With a wrong clock, delays and what handlers make of the time would be wrong.
-    clock.assertRight();
+    assertFit();
     const confirming = fitness.confirm();
     if (confirming !== undefined) await confirming;
     const { contract } = submission;
@@ -103,7 +109,7 @@ export function createSubmitter(
   return {
     async submitFlow(input, isShared) {
       try {
-        clock.assertRight();
+        assertFit();
         const flow = await flows.check(input, isShared);
         await fitness.confirm();
         return await flows.submit(flow);

@@ -143,6 +143,7 @@ function consumerOptions(
     store,
     workerName: name,
     clock: queues.clock,
+    keysInUse: queues.keysInUse,
     limits: {
       slots,
       lockMs: settings.HOLDFAST_LOCK_MS,

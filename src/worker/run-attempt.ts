@@ -14,6 +14,7 @@ import { underDeadline } from "../lib/under-deadline.ts";
 import type { AttemptOutcome, ClaimedChildren, ClaimedJob } from "../queue/claimed-job.ts";
 import type { Events } from "../telemetry/events.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
+import { failAttemptSpan } from "../telemetry/tracing.ts";
 import { failed, faultOf } from "./attempt-fault.ts";
 import { GivenAttempt } from "./given-attempt.ts";
 import type { CheckNext } from "./submit-next.ts";
@@ -49,7 +50,10 @@ export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<
   tools.events.emit("attempt.started", job);
   const outcome = await attemptSteps(tools, job).then(completed, (thrown: unknown) => {
     const end = failed(thrown, scrubOf(tools.handlers.get(job.type)?.job, job));
-    if (end.kind === "failed") tools.events.emit("attempt.failed", job, end.failure, thrown);
+    if (end.kind === "failed") {
+      failAttemptSpan(end.failure);
+      tools.events.emit("attempt.failed", job, end.failure, thrown);
+    }
     return end;
   });
   tools.events.emit("attempt.ended", job, outcome, performance.now() - begun);

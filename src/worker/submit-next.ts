@@ -45,7 +45,12 @@ export async function submitNext<PayloadIn>(
 }
 
 /** What waiting can mend. A store that was rolled back, or is unfit, needs a person: the job waits for that without using up an attempt. */
-const passing = new Set<ErrorCode>(["STORE_UNAVAILABLE", "STORE_FULL", "CLOCK_WRONG"]);
+const passing = new Set<ErrorCode>([
+  "STORE_UNAVAILABLE",
+  "STORE_FULL",
+  "CLOCK_WRONG",
+  "ENCRYPTION_KEYS_DIFFER",
+]);
 
 function passes(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && passing.has(error.code);
