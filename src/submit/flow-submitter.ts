@@ -75,9 +75,14 @@ export class FlowSubmitter {
     this.#parents = openTrailAdder(parts.stores, createParentAdder);
   }
 
-  async submit(input: unknown): Promise<FlowReceipt> {
-    const flow = await validateFlow(this.#parts.application, input);
+  /** @param isShared whether the caller may change it: then all of it is checked at once */
+  async check(input: unknown, isShared = false): Promise<ValidFlow> {
+    const flow = await validateFlow(this.#parts.application, input, isShared);
     requireOneQueue(flow, this.#parts.stores);
+    return flow;
+  }
+
+  async submit(flow: ValidFlow): Promise<FlowReceipt> {
     const call = { isOver: false };
     const ms = ANSWERED_WITHIN_MS + CHILD_MS * flow.children.length;
     try {
