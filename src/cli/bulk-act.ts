@@ -170,13 +170,15 @@ async function readUntilEnded(operator: Operator, id: string, bar: SingleBar): P
 
 /** Prints how an act ended. */
 function report(act: ActStatus, json: true | undefined): void {
-  const { state, done, total, skipped, error } = act;
+  const { state, done, total, skipped, remaining, error } = act;
   if (state !== "done") process.exitCode = exitCode.failed;
   if (json) {
     printJson(act);
     return;
   }
   const counts = `${done} of ${total ?? "?"} ${pastTense[act.act]}${skipped > 0 ? `, ${skipped} had changed` : ""}`;
-  if (state === "done") print(counts);
+  const isUnsure = state === "done" && remaining === null;
+  if (isUnsure) print(`${counts}; jobs moved too fast to know whether any is left: run it again`);
+  else if (state === "done") print(counts);
   else print(state === "failed" ? `failed: ${error}: ${counts}` : `${state}: ${counts}`);
 }

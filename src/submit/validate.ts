@@ -4,7 +4,7 @@ import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { type FairShare, fairShareOf } from "../job/fairness.ts";
-import { keyFault } from "../job/idempotency-key.ts";
+import { clientKeyFault, type keyFault } from "../job/idempotency-key.ts";
 import { type KeyedLimit, keyedLimitOf } from "../job/keyed-concurrency.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { check, type SchemaIssue } from "../lib/schema.ts";
@@ -14,7 +14,8 @@ import { canonicalOptions, NO_OPTIONS, type SubmissionOptions, submissionSchema 
 /** A submission without issues. */
 export interface ValidSubmission {
   readonly contract: JobContract;
-  readonly payload: unknown;
+  /** JSON of the payload as it was checked: its caller may change the object meanwhile. Undefined where there is none. */
+  readonly payloadJson: string | undefined;
   readonly idempotencyKey: string;
   readonly options: SubmissionOptions;
   /** Canonical JSON of type, payload and options: equal exactly when the content is. */
@@ -40,9 +41,14 @@ type Fault = Issue & { readonly code: ErrorCode };
  * Checks everything about a submission that can be checked without Redis.
  *
  * @param input what the client sent, parsed from JSON
+ * @param keyFaultOf what is wrong with a key: one that Holdfast made itself may be any
  * @throws HoldfastError with the gravest code and every issue
  */
-export function validateSubmission(application: Pick<Application, "jobs">, input: unknown): ValidSubmission {
+export function validateSubmission(
+  application: Pick<Application, "jobs">,
+  input: unknown,
+  keyFaultOf: typeof keyFault = clientKeyFault,
+): ValidSubmission {
   const sent = isObject(input) ? input : {};
   const shape = submissionSchema.safeParse(input);
   const contract = typeof sent.type === "string" ? application.jobs.get(sent.type) : undefined;
@@ -52,9 +58,10 @@ export function validateSubmission(application: Pick<Application, "jobs">, input
     payload: sent.payload,
     options: canonicalOptions(options),
   });
-  // A value that JSON cannot hold may also be too deep for the payload's schema.
+  // Before the payload's schema: that is foreign code. A value that JSON cannot hold may also be too deep for it.
+  const payloadJson = content.kind === "json" ? JSON.stringify(sent.payload) : undefined;
   const payload = content.kind === "json" ? contract && check(contract.payload, sent.payload) : undefined;
-  const keyIssue = keyFaults(sent.idempotencyKey);
+  const keyIssue = keyFaults(sent.idempotencyKey, keyFaultOf);
   if (
     shape.success &&
     contract !== undefined &&
@@ -66,8 +73,7 @@ export function validateSubmission(application: Pick<Application, "jobs">, input
     const { idempotencyKey = "" } = shape.data;
     const share = contract.fairness && fairShareOf(contract.fairness, payload.value);
     const keyed = contract.concurrency && keyedLimitOf(contract.concurrency, payload.value);
-    const { payload: asSent } = shape.data;
-    return { contract, payload: asSent, idempotencyKey, options, content: content.text, share, keyed };
+    return { contract, payloadJson, idempotencyKey, options, content: content.text, share, keyed };
   }
   throw refusal([
     ...shapeFaults(shape.error),
@@ -92,11 +98,11 @@ function typeFaults(
   return [{ code: "UNKNOWN_JOB_TYPE", pointer: "/type", message: `expected one of ${known}` }];
 }
 
-function keyFaults(key: unknown): Fault[] {
+function keyFaults(key: unknown, keyFaultOf: typeof keyFault): Fault[] {
   const pointer = "/idempotencyKey";
   if (key === undefined)
     return [{ code: "IDEMPOTENCY_KEY_MISSING", pointer, message: "expected a key of 1 to 255 characters" }];
-  const message = typeof key === "string" ? keyFault(key) : undefined;
+  const message = typeof key === "string" ? keyFaultOf(key) : undefined;
   return message === undefined ? [] : [{ code: "IDEMPOTENCY_KEY_INVALID", pointer, message }];
 }
 

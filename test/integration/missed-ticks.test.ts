@@ -12,6 +12,7 @@ import { openScheduleReader, readPastTicks } from "../../src/schedule/read-sched
 import { anyJob } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { scrape } from "../support/metrics.ts";
+import { openOwnSubmitter } from "../support/own-submitter.ts";
 import { createService } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -39,7 +40,8 @@ const service = createService(application, { HOLDFAST_METRICS_PORT: "0" }, (stop
 const lastMinute = (minutesAgo: number) => (Math.floor(Date.now() / MINUTE) - minutesAgo) * MINUTE;
 
 beforeAll(async () => {
-  const producer = await service.createProducer();
+  const producer = await openOwnSubmitter(application, service.env);
+  parts.push(producer.stop);
   const enqueue = (schedule: (typeof schedules)[number], at: number) =>
     producer.submit(job, 1, { idempotencyKey: tickKey(schedule, at) });
   for (const schedule of [stopped, paused, awaited]) await enqueue(schedule, lastMinute(6));

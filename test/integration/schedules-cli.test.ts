@@ -1,8 +1,8 @@
-import { createProducer, type Producer } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import application, { everySecond } from "../../examples/every-second/holdfast.config.ts";
 import { tickKey } from "../../src/job/define-schedule.ts";
 import type { ScheduleStatus } from "../../src/job/schedule-status.ts";
+import { openOwnSubmitter } from "../support/own-submitter.ts";
 import { type Ended, launch, run, withProcesses } from "../support/processes.ts";
 import { testEnvironment } from "../support/service.ts";
 import { until } from "../support/until.ts";
@@ -11,10 +11,10 @@ const ISO = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/;
 const HOUR_MS = 60 * 60_000;
 
 const env = { ...testEnvironment(), HOLDFAST_CONFIG: "examples/every-second/holdfast.config.ts" };
-let producer: Producer;
+let producer: Awaited<ReturnType<typeof openOwnSubmitter>>;
 
 beforeAll(async () => {
-  producer = await createProducer(application, env);
+  producer = await openOwnSubmitter(application, env);
 });
 afterAll(() => producer.stop());
 

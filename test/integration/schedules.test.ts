@@ -1,4 +1,4 @@
-import { createProducer, defineConfig, defineJob, defineSchedule, startScheduler } from "holdfast";
+import { defineConfig, defineJob, defineSchedule, startScheduler } from "holdfast";
 import { startApi } from "holdfast/server";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
@@ -10,6 +10,7 @@ import { openSchedulePauses } from "../../src/schedule/pauses.ts";
 import { explainTick, type ScheduleReader } from "../../src/schedule/read-schedule.ts";
 import { openTickJobs } from "../../src/schedule/tick-jobs.ts";
 import { openStatusReader } from "../../src/status/read-status.ts";
+import { openOwnSubmitter } from "../support/own-submitter.ts";
 import { plainStores } from "../support/queue-stores.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -55,7 +56,7 @@ const reader: ScheduleReader = {
   overlaps: openOverlaps(stores, env.HOLDFAST_PREFIX, 2 * DAY),
   ticks: openTickJobs(stores, 2 * DAY),
 };
-const producer = createProducer(application, env);
+const producer = openOwnSubmitter(application, env);
 beforeAll(() => producer);
 afterAll(async () => {
   await (await producer).stop();

@@ -35,6 +35,10 @@ const pageSchema = z.object({
     .nullable()
     .meta({ description: "Null on the last page. Other pages can be short, even empty." }),
   scanned: z.int().meta({ description: "How many jobs were searched for this page." }),
+  mayMiss: z.literal(true).optional().meta({
+    description:
+      "Jobs may be missing between the page before and this one: those by which it knew where to go on were removed.",
+  }),
   total: z
     .object({
       count: z.int(),
