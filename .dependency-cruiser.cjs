@@ -8,6 +8,7 @@ const ranks = [
   ["telemetry"],
   ["redis"],
   ["job"],
+  ["evidence"],
   ["queue"],
   ["status", "effect"],
   ["submit"],
@@ -51,6 +52,16 @@ module.exports = {
       from: { path: "^src/client/", pathNot: "\\.test\\.ts$" },
       to: {
         pathNot: "^src/(client|errors)/|^src/lib/(wait|iso-time)\\.ts$",
+        dependencyTypesNot: ["type-only"],
+      },
+    },
+    {
+      name: "evidence-loads-light",
+      comment: "contracts import it in every process: by the shape of errors alone, without a library",
+      severity: "error",
+      from: { path: "^src/evidence/", pathNot: "\\.test\\.ts$" },
+      to: {
+        pathNot: "^src/(evidence|errors)/|^src/lib/(delay-ms|error-tree|never-sent-codes)\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },

@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 import { SlowestFirst } from "./test/support/slowest-first.ts";
 
 /** The package's own entries, as sources. */
-const entries = ["worker", "server", "client/index", "testing/index"].map((name) => ({
+const entries = ["worker", "server", "client/index", "evidence/index", "testing/index"].map((name) => ({
   find: `holdfast/${name.replace("/index", "")}`,
   replacement: source(name),
 }));
@@ -40,7 +40,7 @@ export default defineConfig({
     sequence: { sequencer: SlowestFirst },
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.
-      project("unit", ["{src,jobs,soak,faults}/**/*.test.ts"]),
+      project("unit", ["{src,jobs,soak,faults,truth}/**/*.test.ts"]),
       project("integration", [
         "test/{integration,fault,browser}/**/*.test.ts",
         // Not a test of anything: it takes the pictures of the docs, when it is told where to put them.

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { HoldfastError, readEnv } from "holdfast";
 import { createTransport, type Transporter } from "nodemailer";
 import { env } from "./env.ts";
-import { type SmtpProgress, smtpFailure } from "./smtp-errors.ts";
+import type { SmtpProgress } from "./smtp-errors.ts";
 
 /** One mail to one person, without further recipients, headers or attachments. */
 export interface MailMessage {
@@ -20,7 +20,7 @@ export interface Mailer {
    * An aborted signal closes the connection; the server may or may not have accepted the mail.
    *
    * @param progress is updated during delivery, also if it fails
-   * @throws PermanentError if the server refuses with 5xx; otherwise what nodemailer throws
+   * @throws what nodemailer throws; `classifyMail` says what it proves
    */
   send(message: MailMessage, signal: AbortSignal, progress?: SmtpProgress): Promise<{ messageId: string }>;
 }
@@ -48,12 +48,8 @@ export function createMailer(smtpUrl: string, from: string): Mailer {
         disableUrlAccess: true,
       });
       noteDataBegun(transport, progress, signal);
-      try {
-        const { messageId } = await transport.sendMail({ ...message, from, signal });
-        return { messageId };
-      } catch (error) {
-        throw smtpFailure(error);
-      }
+      const { messageId } = await transport.sendMail({ ...message, from, signal });
+      return { messageId };
     },
   };
 }

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { PermanentError } from "holdfast";
 import { describe, expect, it, vi } from "vitest";
+import { connection, seen } from "../test/support/seen.ts";
 import { type SmtpScript, startScriptedSmtp } from "../test/support/smtp-script.ts";
 import { createMailer } from "./mailer.ts";
-import { classifySmtpError, type SmtpProgress } from "./smtp-errors.ts";
+import { classifyMail, type SmtpProgress } from "./smtp-errors.ts";
 import { composeWelcomeEmail } from "./welcome-email/compose.ts";
 
 const message = composeWelcomeEmail({ email: "anoop@example.com", name: "Anoop", message: "Hello!" }, "key");
@@ -16,8 +16,10 @@ async function outcomeOf(url: string, signal = new AbortController().signal) {
     await createMailer(url, "holdfast@localhost").send(message, signal, progress);
     return "sent";
   } catch (error) {
-    const verdict = classifySmtpError(error, progress);
-    return error instanceof PermanentError ? `${verdict}, for good` : verdict;
+    const verdict = classifyMail(progress)(error, seen(connection("tcp")));
+    // The core knows an abort as unknown.
+    if (typeof verdict !== "object") return verdict ?? "unknown";
+    return verdict.permanent === true ? `${verdict.verdict}, for good` : verdict.verdict;
   }
 }
 

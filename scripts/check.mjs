@@ -1,9 +1,10 @@
 // npm run check: the gate that every change must pass.
 import { passGate } from "./lib/gate.mjs";
 import { runScript } from "./lib/script.mjs";
-import { setUpToBuild } from "./lib/setup.mjs";
+import { setUpLibraries, setUpToBuild } from "./lib/setup.mjs";
 
 await runScript(async () => {
   await setUpToBuild();
+  await setUpLibraries({ withRuntimes: false });
   return (await passGate()) ? 0 : 1;
 });

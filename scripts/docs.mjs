@@ -25,6 +25,7 @@ const generated = [
 const foldersWithPages = [
   ".",
   "docs",
+  "docs/providers",
   "jobs",
   "examples",
   "ops",
@@ -33,6 +34,7 @@ const foldersWithPages = [
   "fuzz",
   "soak",
   "bench",
+  "truth",
 ];
 
 /** Generated sections by the name that pages use. */

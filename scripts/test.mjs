@@ -1,6 +1,7 @@
-// npm test: sets up, then runs the gate, every test, and short runs of the fault laboratory and the fuzzing. Arguments go to vitest,
-// which is then all that runs: `npm test -- src/effect`.
+// npm test: sets up, then runs the gate, every test, and short runs of the fault laboratory, the fuzzing and the table of truth.
+// Arguments go to vitest, which is then all that runs: `npm test -- src/effect`.
 import { existsSync, readFileSync, rmSync } from "node:fs";
+import { captureEvidence } from "./lib/evidence.mjs";
 import { runFaults } from "./lib/faults.mjs";
 import { captureFuzz } from "./lib/fuzz.mjs";
 import { startStopWatch } from "./lib/progress.mjs";
@@ -9,6 +10,7 @@ import { runScript } from "./lib/script.mjs";
 import { setUpToTest } from "./lib/setup.mjs";
 
 const isChosen = process.argv.length > 2;
+const notRun = { code: 0, output: "" };
 const testReport = "node_modules/.cache/holdfast/tests.json";
 
 await runScript(async () => {
@@ -20,17 +22,25 @@ await runScript(async () => {
     timed("tests", () => runVitest(chromium)),
   ]);
   console.log(gate.output.trimEnd()); // only now: Vitest rewrites the lines of a terminal
-  // Side by side, because both mostly wait.
-  const [faultsCode, fuzz] = isChosen
-    ? [0, { code: 0, output: "" }]
+  // Side by side, because they mostly wait.
+  const [faultsCode, fuzz, evidence] = isChosen
+    ? [0, notRun, notRun]
     : await Promise.all([
         timed("faults", () => runFaults(["--quick"])),
         timed("fuzz", () => captureFuzz(["--quick"])),
+        timed("evidence", () => captureEvidence(["--quick"])),
       ]);
   // Findings come after the faults' results, where people look.
-  if (!isChosen) console.log(fuzz.code === 0 ? lastLine(fuzz.output) : fuzz.output.trimEnd());
+  for (const { code, output } of isChosen ? [] : [fuzz, evidence])
+    console.log(code === 0 ? lastLine(output) : output.trimEnd());
   console.log(times.join(", "));
-  const phases = { check: gate.code, tests: vitestCode, faults: faultsCode, fuzz: fuzz.code };
+  const phases = {
+    check: gate.code,
+    tests: vitestCode,
+    faults: faultsCode,
+    fuzz: fuzz.code,
+    evidence: evidence.code,
+  };
   const failed = Object.keys(phases).filter((phase) => phases[phase] !== 0);
   // At the end, where people look first in a long log.
   if (failed.length > 0) console.log([`failed: ${failed.join(", ")}`, ...failedTests()].join("\n  "));

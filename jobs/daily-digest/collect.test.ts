@@ -157,6 +157,7 @@ describe("a digest's doubts", () => {
       type: null,
       idempotencyKey: null,
       effectKey: "k",
+      evidence: [],
       ...owner,
     };
     const doubts = [

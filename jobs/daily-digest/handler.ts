@@ -2,7 +2,7 @@ import { createOperator, defineConfig, readEnv } from "holdfast";
 import { contracts } from "../contracts.ts";
 import { env } from "../env.ts";
 import { mailer } from "../mailer.ts";
-import { classifySmtpError, type SmtpProgress } from "../smtp-errors.ts";
+import { classifyMail, type SmtpProgress } from "../smtp-errors.ts";
 import { collectDigest, type Digest, type Span } from "./collect.ts";
 import { composeDigest, messageIdFrom } from "./compose.ts";
 import { dailyDigest } from "./contract.ts";
@@ -18,7 +18,7 @@ export const dailyDigestHandler = dailyDigest.handler(async ({ payload, effect, 
     "send",
     ({ key, signal }) => mailer.send(composeDigest(digest, to, key), signal, progress),
     {
-      classify: (error) => classifySmtpError(error, progress),
+      classify: classifyMail(progress),
       assumedResult: ({ key }) => ({ messageId: messageIdFrom(key) }),
     },
   );

@@ -1,6 +1,7 @@
 import { PermanentError, RetryAfterError } from "holdfast";
 import { describe, expect, it } from "vitest";
-import { requireAccepted, retryAfterMs } from "./answer.ts";
+import { answered, seen } from "../../test/support/seen.ts";
+import { classifyAnswer, requireAccepted, retryAfterMs } from "./answer.ts";
 
 const answer = (status: number, headers: { retryAfter?: string; location?: string } = {}) => ({
   status,
@@ -15,13 +16,13 @@ describe("a receiver's answer", () => {
     expect(() => requireAccepted(answer(status))).not.toThrow();
   });
 
-  it.each([400, 401, 404, 409, 410, 422, 499])("%d ends the job", (status) => {
+  it.each([400, 401, 404, 410, 422])("%d ends the job", (status) => {
     expect(() => requireAccepted(answer(status))).toThrow(
       new PermanentError(`The receiver answered ${status}`),
     );
   });
 
-  it.each([408, 429, 500, 502, 503, 599])("%d means another try", (status) => {
+  it.each([408, 409, 423, 425, 429, 499, 500, 502, 503, 599])("%d means another try", (status) => {
     expect(() => requireAccepted(answer(status))).toThrow(`The receiver answered ${status}`);
     expect(() => requireAccepted(answer(status))).not.toThrow(PermanentError);
   });
@@ -37,6 +38,33 @@ describe("a receiver's answer", () => {
     expect(redirect).toThrow(
       `The receiver answered ${status} and points to http://127.0.0.1:6379/; redirects are not followed`,
     );
+  });
+});
+
+describe("what an answer proves", () => {
+  const proof = (status: number, headers = {}) => {
+    try {
+      return requireAccepted(answer(status, headers));
+    } catch (error) {
+      return classifyAnswer(error, seen(answered("POST", status)));
+    }
+  };
+
+  it("is that the event was not accepted, if there are too many", () => {
+    expect(proof(429)).toBe("not-done");
+    expect(proof(429, { retryAfter: "7" })).toBe("not-done");
+  });
+
+  it.each([408, 409, 500, 503])("is nothing after %d, also if it says when to try again", (status) => {
+    expect(proof(status)).toBe("unknown");
+    expect(proof(status, { retryAfter: "7" })).toBe("unknown");
+  });
+
+  it("is left to the error itself where the job ends, and where no answer came", () => {
+    expect(proof(404)).toBeUndefined();
+    expect(proof(307)).toBeUndefined();
+    expect(classifyAnswer(new Error("lost"), seen())).toBeUndefined();
+    expect(classifyAnswer("lost", seen())).toBeUndefined();
   });
 });
 

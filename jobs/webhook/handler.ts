@@ -1,7 +1,7 @@
 import { readEnv } from "holdfast";
 import { env } from "../env.ts";
 import { parseRanges, resolvePublic } from "./address-guard.ts";
-import { requireAccepted } from "./answer.ts";
+import { classifyAnswer, requireAccepted } from "./answer.ts";
 import { webhook } from "./contract.ts";
 import { post } from "./post.ts";
 import { readSecret, signatureHeaders } from "./sign.ts";
@@ -29,7 +29,7 @@ export const webhookHandler = webhook.handler(async ({ payload, effect, log }) =
       requireAccepted(answer);
       return { status: answer.status };
     },
-    { assumedResult: () => ({ status: null }) },
+    { classify: classifyAnswer, assumedResult: () => ({ status: null }) },
   );
   log.info("webhook delivered", { host: url.host, status });
   return { status };

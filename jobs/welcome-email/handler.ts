@@ -1,5 +1,5 @@
 import { mailer } from "../mailer.ts";
-import { classifySmtpError, type SmtpProgress } from "../smtp-errors.ts";
+import { classifyMail, type SmtpProgress } from "../smtp-errors.ts";
 import { composeWelcomeEmail, messageIdFrom } from "./compose.ts";
 import { welcomeEmail } from "./contract.ts";
 
@@ -9,7 +9,7 @@ export const welcomeEmailHandler = welcomeEmail.handler(async ({ payload, effect
     "send",
     ({ key, signal }) => mailer.send(composeWelcomeEmail(payload, key), signal, progress),
     {
-      classify: (error) => classifySmtpError(error, progress),
+      classify: classifyMail(progress),
       assumedResult: ({ key }) => ({ messageId: messageIdFrom(key) }),
     },
   );

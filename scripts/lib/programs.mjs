@@ -1,6 +1,6 @@
 // Finds the programs that Holdfast needs and npm does not install.
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import util from "node:util";
 
@@ -21,6 +21,14 @@ export function findOnPath(name) {
 /** The path of a recent enough Redis or Valkey server, or undefined. */
 export function findServer() {
   return ["redis-server", "valkey-server"].map(findOnPath).filter(Boolean).find(isNewEnough);
+}
+
+/** The path of a PostgreSQL server, or undefined. Debian keeps each version in a folder that is not on PATH. */
+export function findPostgres() {
+  const folder = "/usr/lib/postgresql";
+  const versions = existsSync(folder) ? readdirSync(folder) : [];
+  const files = versions.map((version) => path.join(folder, version, "bin/postgres"));
+  return files.find(isProgram) ?? findOnPath("postgres");
 }
 
 /** The path of Chromium or Chrome, or undefined. `CHROMIUM_PATH` comes first. */

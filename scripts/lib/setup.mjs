@@ -2,9 +2,10 @@
 // milliseconds.
 import { build, buildIsFresh } from "./build.mjs";
 import { dependenciesAreFresh, installDependencies } from "./dependencies.mjs";
+import { installLibraries, librariesAreFresh } from "./evidence.mjs";
 import { ensureProgram } from "./install.mjs";
 import { alone } from "./lock.mjs";
-import { findChromium, findOnPath, findServer, hasOwnStore } from "./programs.mjs";
+import { findChromium, findOnPath, findPostgres, findServer, hasOwnStore } from "./programs.mjs";
 import { step } from "./progress.mjs";
 import { useTestServer } from "./test-server.mjs";
 
@@ -21,6 +22,7 @@ export async function setUpToTest() {
   const chromium = await ensureChromium();
   await ensurePromtool();
   await setUpToBuild();
+  await setUpLibraries({ withRuntimes: false });
   return chromium;
 }
 
@@ -29,6 +31,21 @@ export async function setUpWithServer() {
   useTestServer();
   await ensureServer();
   await setUpToBuild();
+}
+
+/** For the table of truth, which starts its own Redis and databases. */
+export async function setUpForEvidence({ withDatabases, withRuntimes }) {
+  await setUpWithServer();
+  if (withDatabases) await ensureDatabases();
+  await setUpLibraries({ withRuntimes });
+}
+
+/** The client libraries that the table of truth tries. */
+export async function setUpLibraries({ withRuntimes }) {
+  if (librariesAreFresh({ withRuntimes })) return;
+  await alone(async () => {
+    if (!librariesAreFresh({ withRuntimes })) await installLibraries({ withRuntimes });
+  });
 }
 
 /** For the benchmarks, which start their own Redis. */
@@ -89,6 +106,23 @@ function ensurePromtool() {
     otherwise:
       "Holdfast's tests check metrics and alerts with promtool: install it, for example with " +
       "`sudo apt-get install promtool`.",
+  });
+}
+
+async function ensureDatabases() {
+  await ensureProgram({
+    name: "PostgreSQL",
+    find: findPostgres,
+    apt: ["postgresql"],
+    brew: [["postgresql"]],
+    otherwise: "The table of truth needs a PostgreSQL server: install it, or choose libraries with --only.",
+  });
+  await ensureProgram({
+    name: "MariaDB",
+    find: () => findOnPath("mariadbd"),
+    apt: ["mariadb-server-core"],
+    brew: [["mariadb"]],
+    otherwise: "The table of truth needs a MariaDB server: install it, or choose libraries with --only.",
   });
 }
 

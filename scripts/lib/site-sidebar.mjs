@@ -1,7 +1,7 @@
 // The site's sidebar: the tables of pages in docs/README.md, in their order.
 import { readFileSync } from "node:fs";
 import { packageEntries } from "./package-entries.mjs";
-import { siteFiles, siteLink } from "./site-pages.mjs";
+import { pathOnSite, siteFiles, siteLink } from "./site-pages.mjs";
 
 const contents = "docs/README.md";
 const section = /^## (?<title>.*)\n\n\| page \|.*\n\|.*\n(?<rows>(?:\|.*\n)+)/gm;
@@ -26,7 +26,7 @@ export function sidebar() {
 /** The pages of docs/ that no table lists. */
 export function pagesWithoutRow() {
   const listed = new Set(listedSections().flatMap(({ items }) => items.map(({ link }) => link)));
-  const isListed = (file) => file === contents || listed.has(`/${file}`);
+  const isListed = (file) => file === contents || listed.has(`/${pathOnSite(file)}`);
   return siteFiles.filter((file) => /^docs\/.*\.md$/.test(file) && !isListed(file));
 }
 

@@ -1,7 +1,7 @@
 import { readSettings, type Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import type { Operator } from "../operate/operator.ts";
-import type { ConnectedRedis } from "../redis/connect.ts";
+import type { FitRedis } from "../redis/connect.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import { loadApplication } from "./load-application.ts";
 
@@ -9,14 +9,12 @@ import { loadApplication } from "./load-application.ts";
 // passes through tsx.
 
 /** Connects to Redis for one command. */
-export async function withStore<T>(
-  use: (store: ConnectedRedis, settings: Settings) => Promise<T>,
-): Promise<T> {
-  const settings = readSettings();
+export async function withStore<T>(use: (store: FitRedis, settings: Settings) => Promise<T>): Promise<T> {
+  const configured = readSettings();
   const { connectRedis } = await import("../redis/connect.ts");
-  const store = await connectRedis(settings, "fail-fast");
+  const store = await connectRedis(configured, "fail-fast");
   try {
-    return await use(store, settings);
+    return await use(store, { ...configured, HOLDFAST_DURABILITY: store.durability });
   } finally {
     await store.stop();
   }
@@ -24,7 +22,7 @@ export async function withStore<T>(
 
 /** Loads the application and connects to Redis for one command. */
 export async function withApplication<T>(
-  use: (application: Application, store: ConnectedRedis, settings: Settings) => Promise<T>,
+  use: (application: Application, store: FitRedis, settings: Settings) => Promise<T>,
 ): Promise<T> {
   await import("../redis/connect.ts");
   const application = await loadApplication(readSettings().HOLDFAST_CONFIG);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Settings } from "../config/settings.ts";
+import { durabilityText } from "../config/variables.ts";
 import type { Application } from "../job/define-config.ts";
 import { examplePayload } from "../job/example-payload.ts";
 import { jsonLine } from "./output.ts";
@@ -27,7 +28,7 @@ export function firstScreen({ settings, application, apiUrl, mailboxUrl }: First
     Console    ${apiUrl}/console/
     Reference  ${apiUrl}/docs
     Mail       ${mail}
-    Redis      ${redis}, durability "${settings.HOLDFAST_DURABILITY.level}"
+    Redis      ${redis}, durability "${durabilityText(settings.HOLDFAST_DURABILITY)}"
 
 ${requestToCopy(application, apiUrl, key)}
 

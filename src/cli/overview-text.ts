@@ -11,7 +11,7 @@ export function describeOverview(overview: Overview, width = screen().columns): 
   const now = Date.parse(overview.at);
   const parts = [
     `${overview.at}  Redis ${overview.store.version}, ${Math.round(overview.store.usedBytes / 2 ** 20)} MiB, answers in ${shortTime(overview.store.pingMs)}`,
-    ...broken(overview),
+    ...problems(overview),
     summary(overview.queues),
     typesTable(overview.types, now, width),
     queuesTable(overview.queues, now, width),
@@ -21,10 +21,10 @@ export function describeOverview(overview: Overview, width = screen().columns): 
   return parts.flatMap((part, index) => [...(index === 0 ? [] : [[""]]), ...linesOf(part)]);
 }
 
-function broken({ store: { guarantees } }: Overview): Cell[][][] {
-  return guarantees
-    .filter(({ holds }) => !holds)
-    .map(({ name, detail }) => [[toned(`NOT MET: ${name}: ${detail}`, "bad")]]);
+function problems({ problems: found }: Overview): Cell[][][] {
+  return found.map(({ code, message, remedy }) => [
+    [toned(`${code ?? "PROBLEM"}: ${message}. Remedy: ${remedy}.`, "bad")],
+  ]);
 }
 
 type Summed = {

@@ -10,6 +10,7 @@ export const requiredSettings = [
   "appendfsync",
   "no-appendfsync-on-rewrite",
   "min-replicas-to-write",
+  "min-replicas-max-lag",
 ] as const;
 
 const ENTRY = new RegExp(`^(${requiredSettings.join("|")})=([a-z0-9-]{1,30})$`);

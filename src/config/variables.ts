@@ -46,18 +46,30 @@ const optionalUrl = (protocols: RegExp) =>
 
 /** How much must survive before a job is acknowledged. */
 export type Durability =
-  | { readonly level: "memory" | "disk"; readonly replicas: 0 }
-  | { readonly level: "replica"; readonly replicas: number };
+  | {
+      readonly level: "memory" | "disk" | "disk-despite-failover";
+      readonly replicas: 0;
+      /** Whether none is configured: then it is `replica:1` where a replica can be promoted. */
+      readonly isDefault?: true;
+    }
+  | { readonly level: "replica"; readonly replicas: number; readonly isDefault?: never };
 
 const durability = z
-  .string()
-  .regex(/^(memory|disk|replica(:[1-9])?)$/)
-  .transform((value): Durability => {
-    const [level, replicas = "1"] = value.split(":");
-    if (level === "replica") return { level, replicas: Number(replicas) };
-    return { level: level === "memory" ? "memory" : "disk", replicas: 0 };
-  })
-  .default({ level: "disk", replicas: 0 });
+  .union([
+    z
+      .enum(["memory", "disk", "disk-despite-failover"])
+      .transform((level): Durability => ({ level, replicas: 0 })),
+    z
+      .string()
+      .regex(/^replica(:[1-9])?$/)
+      .transform((value): Durability => ({ level: "replica", replicas: Number(value.split(":")[1] ?? "1") })),
+  ])
+  .default({ level: "disk", replicas: 0, isDefault: true });
+
+/** As `HOLDFAST_DURABILITY` spells it. */
+export function durabilityText({ level, replicas }: Durability): string {
+  return level === "replica" ? `replica:${replicas}` : level;
+}
 
 /** How many attempts a worker process runs at a time. */
 export interface Concurrency {
@@ -148,9 +160,10 @@ export const variables = {
   }),
   HOLDFAST_DURABILITY: variable({
     schema: durability,
-    expected: "memory, disk, replica or replica:N (N from 1 to 9)",
-    meaning: "What acknowledged means: in memory, fsynced to disk, or also on N replicas.",
-    fallback: "disk",
+    expected: "memory, disk, replica or replica:N (N from 1 to 9), disk-despite-failover",
+    meaning:
+      "What acknowledged means: in memory, fsynced to disk, or also on N replicas. If empty: disk; where a replica can be promoted, replica:1.",
+    fallback: "",
   }),
   HOLDFAST_STORE_TRUST: variable({
     schema: statedSettings,

@@ -6,12 +6,16 @@ import { isUnanswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { inSpan } from "../telemetry/tracing.ts";
 import { askProbe } from "./ask-probe.ts";
-import { type EffectContext, type EffectRun, emit, frameOf, reservedEffect } from "./effect-run.ts";
+import type { BegunRun } from "./begun-run.ts";
+import { type EffectContext, type EffectRun, emit, reservedEffect } from "./effect-run.ts";
 import { GivenCall } from "./given-call.ts";
-import { runAs } from "./inside.ts";
 import type { Reservation } from "./ledger-steps.ts";
 import { notReserved } from "./not-reserved.ts";
+import { OutgoingRecord } from "./outgoing-record.ts";
 import { afterFailure, sendCommit } from "./report-effect.ts";
+import { inScope } from "./scope.ts";
+import { warnOfRetries } from "./warn-of-retries.ts";
+import { watchOutgoing } from "./watch-outgoing.ts";
 
 /** The attempt aborts at the effect's time-out; others wait this much longer before they call the effect in doubt. */
 const ABORT_MARGIN_MS = 1_000;
@@ -102,8 +106,7 @@ async function runReserved<T>(
   const { id, declaration } = effect;
   const timedOut = () =>
     new HoldfastError("EFFECT_TIMED_OUT", `Effect "${id}" took longer than its ${declaration.timeoutMs} ms`);
-  let isBegun = false;
-  let run: Promise<T> | undefined;
+  let begun: BegunRun | undefined;
   let result: T;
   try {
     if (unconfirmed !== undefined) {
@@ -115,29 +118,37 @@ async function runReserved<T>(
     const leftMs = declaration.timeoutMs - (performance.now() - askedAt);
     if (leftMs <= 0) throw timedOut();
     result = await underDeadline(context.abort, leftMs, timedOut, (abort) => {
-      isBegun = true;
-      run = callEffect(effect, context, fence, abort);
-      return run;
+      const record = new OutgoingRecord();
+      const returned = callEffect(effect, context, { fence, abort, record });
+      begun = { record, returned };
+      return returned;
     });
   } catch (error) {
-    throw await afterFailure(effect, context, error, isBegun, run);
+    throw await afterFailure(effect, context, error, begun);
+  } finally {
+    if (begun !== undefined) warnOfRetries(effect, context, begun.record);
   }
   await failpoint("commit:before", context.job.id);
   await sendCommit(effect, context, result);
   return result;
 }
 
+interface Call {
+  readonly fence: number;
+  readonly abort: Abort;
+  readonly record: OutgoingRecord;
+}
+
 function callEffect<T>(
   effect: EffectRun<T>,
   context: EffectContext,
-  fence: number,
-  abort: Abort,
+  { fence, abort, record }: Call,
 ): Promise<T> {
   const { id, name, run } = effect;
   const call = new GivenCall(effectKeyOf(context.ledger.dedupKey, id), abort, fence);
   const attributes = { "holdfast.job.id": context.job.id, "holdfast.effect": id };
-  const runOnce = () => runAs(frameOf(id), () => run(call));
-  return inSpan(`effect ${name}`, attributes, runOnce, context.scrub);
+  watchOutgoing();
+  return inSpan(`effect ${name}`, attributes, () => inScope(effect, record, () => run(call)), context.scrub);
 }
 
 function storedResult<T>(

@@ -1,23 +1,18 @@
-import { types } from "node:util";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { InDoubtError, PermanentError, RetryAfterError } from "../job/attempt-errors.ts";
+import {
+  InDoubtError,
+  NotDoneError,
+  PermanentError,
+  RetryAfterError,
+  SnoozeError,
+} from "../job/attempt-errors.ts";
 import type { EffectVerdict } from "../job/effect.ts";
-
-/** The connection was never made, so nothing was sent. */
-const NEVER_SENT: ReadonlySet<string> = new Set([
-  "EAI_AGAIN",
-  "EADDRNOTAVAIL",
-  "ECONNREFUSED",
-  "EHOSTDOWN",
-  "EHOSTUNREACH",
-  "ENETDOWN",
-  "ENETUNREACH",
-  "ENOTFOUND",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
+import { errorTree, memberOf } from "../lib/error-tree.ts";
+import { provesNeverSent } from "./never-sent.ts";
+import type { OutgoingRecord } from "./outgoing-record.ts";
 
 /** Something may have been sent, and no answer came. */
-const UNANSWERED: ReadonlySet<string> = new Set([
+const UNANSWERED: ReadonlySet<unknown> = new Set([
   "ABORT_ERR",
   "ECONNABORTED",
   "ECONNRESET",
@@ -30,6 +25,7 @@ const UNANSWERED: ReadonlySet<string> = new Set([
   "UND_ERR_HEADERS_TIMEOUT",
   "UND_ERR_SOCKET",
 ]);
+const UNANSWERED_NAMES: ReadonlySet<unknown> = new Set(["AbortError", "TimeoutError"]);
 
 const OUR_ABORTS: ReadonlySet<string> = new Set([
   "ATTEMPT_TIMED_OUT",
@@ -40,35 +36,36 @@ const OUR_ABORTS: ReadonlySet<string> = new Set([
   "WORKER_STOPPING",
 ]);
 
-const CAUSES_MAX = 5;
-
 /**
- * What a thrown error says about whether the effect happened.
+ * What an error proves that no classifier has recognised. An error proves nothing, unless it is the effect's own word, or the connection was
+ * never made.
  *
- * Refused or never sent: not done. Time-outs, aborts, and connections lost on the way: unknown. Any other error was the effect's own
- * decision: not done.
+ * @param onError what the declaration says of all others
  */
-export function classify(error: unknown): EffectVerdict {
-  if (error instanceof PermanentError || error instanceof RetryAfterError) return "not-done";
+export function classify(
+  error: unknown,
+  record: OutgoingRecord,
+  onError: "in-doubt" | "not-done" = "in-doubt",
+): EffectVerdict {
   if (error instanceof InDoubtError) return "unknown";
-  if (error instanceof HoldfastError) return OUR_ABORTS.has(error.code) ? "unknown" : "not-done";
-  for (const cause of causes(error)) {
-    const code = "code" in cause ? String(cause.code) : "";
-    if (NEVER_SENT.has(code)) return "not-done";
-    if (UNANSWERED.has(code) || cause.name === "AbortError" || cause.name === "TimeoutError")
-      return "unknown";
-  }
-  return "not-done";
+  if (isWord(error) && !record.isOfInnerEffect(error)) return "not-done";
+  if (provesNeverSent(error, record)) return "not-done";
+  return onError === "not-done" && !isUnanswered(error) ? "not-done" : "unknown";
 }
 
-/** The error and its causes: clients wrap the one that matters. */
-function causes(error: unknown): Error[] {
-  const chain: Error[] = [];
-  for (let next = error; isError(next) && chain.length < CAUSES_MAX; next = next.cause) chain.push(next);
-  return chain;
+/** By which an effect says that it did not happen. */
+function isWord(error: unknown): error is HoldfastError {
+  return (
+    error instanceof NotDoneError ||
+    error instanceof PermanentError ||
+    error instanceof RetryAfterError ||
+    error instanceof SnoozeError
+  );
 }
 
-/** In a test runner that gives tests globals of their own, Node's errors are no instances of their `Error`. */
-function isError(value: unknown): value is Error {
-  return value instanceof Error || types.isNativeError(value);
+function isUnanswered(error: unknown): boolean {
+  if (error instanceof HoldfastError) return OUR_ABORTS.has(error.code);
+  return errorTree(error).some(
+    (node) => UNANSWERED.has(memberOf(node, "code")) || UNANSWERED_NAMES.has(memberOf(node, "name")),
+  );
 }

@@ -63,11 +63,6 @@ export function emit<T>(
   events.emit(event, job.type, name);
 }
 
-/** The name under which an effect runs in a stack. It is no name that code can have. */
-export function frameOf(id: string): string {
-  return `effect ${id}`;
-}
-
 export function inDoubt(
   id: string,
   why: string,

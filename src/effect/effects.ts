@@ -8,14 +8,8 @@ import { textOf } from "../lib/thrown.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { untilAnswered } from "../redis/until-answered.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
-import {
-  type AttemptEnd,
-  type EffectContext,
-  type EffectOptionsInUse,
-  frameOf,
-  inDoubt,
-} from "./effect-run.ts";
-import { isInside } from "./inside.ts";
+import { type AttemptEnd, type EffectContext, type EffectOptionsInUse, inDoubt } from "./effect-run.ts";
+import { isInside } from "./scope.ts";
 
 /** The effects of one attempt. */
 export interface Effects {
@@ -52,7 +46,7 @@ class AttemptEffects implements Effects, AttemptEnd {
   readonly #delivery: number;
   #opened: EffectContext | undefined;
   /** By effect and index. */
-  readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #underWay = new Map<string, { readonly run: object; readonly work: Promise<unknown> }>();
   /** Reports that Redis answered with an error, and that are sent again. */
   readonly #refused = new Set<Promise<unknown>>();
   #blocked: HoldfastError | undefined;
@@ -72,22 +66,16 @@ class AttemptEffects implements Effects, AttemptEnd {
   ): Promise<T | undefined> => {
     const declaration = this.#declared(name);
     const id = effectId(name, options);
+    requireProbe(name, declaration, options);
     const first = this.#underWay.get(id);
     if (first !== undefined) {
-      if (isInside(frameOf(id)))
+      if (isInside(first.run))
         throw new HoldfastError("PERMANENT_FAILURE", `Effect "${id}" is called from inside itself`);
-      return (await first) as T | undefined;
+      return (await first.work) as T | undefined;
     }
-    const work = this.#act<T>({
-      id,
-      name,
-      reservationId: randomUUID(),
-      declaration,
-      options,
-      run,
-      end: this,
-    });
-    this.#underWay.set(id, work);
+    const effect = { id, name, reservationId: randomUUID(), declaration, options, run, end: this };
+    const work = this.#act<T>(effect);
+    this.#underWay.set(id, { run: effect, work });
     try {
       return await work;
     } finally {
@@ -114,7 +102,8 @@ class AttemptEffects implements Effects, AttemptEnd {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#underWay.size > 0) await Promise.allSettled(this.#underWay.values());
+    if (this.#underWay.size > 0)
+      await Promise.allSettled([...this.#underWay.values()].map(({ work }) => work));
     if (this.#refused.size > 0) await Promise.allSettled([...this.#refused]);
   }
 
@@ -167,7 +156,12 @@ class AttemptEffects implements Effects, AttemptEnd {
   }
 }
 
-const blocking: ReadonlySet<ErrorCode> = new Set(["EFFECT_IN_DOUBT", "EFFECT_BUSY", "STORE_ROLLED_BACK"]);
+const blocking: ReadonlySet<ErrorCode> = new Set([
+  "EFFECT_IN_DOUBT",
+  "EFFECT_BUSY",
+  "STORE_ROLLED_BACK",
+  "STORE_UNFIT",
+]);
 
 function isBlocking(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && blocking.has(error.code);
@@ -182,6 +176,19 @@ function effectId(name: string, options: unknown): string {
   const fault = indexFault(index);
   if (fault !== undefined) throw optionsInvalid(name, `index: ${fault}`);
   return `${name}/${index}`;
+}
+
+/** Of untyped code: with a doubt that no probe can resolve, the declaration would be a lie. */
+function requireProbe(
+  name: string,
+  { inDoubt }: EffectDeclaration,
+  { probe }: { readonly probe?: unknown },
+): void {
+  if (inDoubt !== "probe" || typeof probe === "function") return;
+  throw optionsInvalid(
+    name,
+    `probe: expected a function, since the effect is declared "probe", got ${textOf(probe)}`,
+  );
 }
 
 function indexFault(index: unknown): string | undefined {

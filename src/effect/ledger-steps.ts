@@ -57,9 +57,11 @@ export function openLedgerSteps(store: WritableQueueStore, retentionMs: number):
 // One text each way: profiles showed the client's work for each argument and each element of a reply.
 
 async function reserveAll(
-  { keys, epoch }: WritableQueueStore,
+  { keys, epoch, fitness }: WritableQueueStore,
   requests: readonly StepArgs[],
 ): Promise<Reservation[]> {
+  const confirming = fitness.confirm();
+  if (confirming !== undefined) await confirming;
   const items = JSON.stringify(requests);
   const { result, unconfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
     const used = [keys.epoch, keys.doubts, keys.joinedJobs, keys.newLedgers];

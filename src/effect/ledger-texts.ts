@@ -1,4 +1,6 @@
+import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { type Outgoing, outgoingSchema } from "../job/outgoing.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { effectAssociatedData, indexAssociatedData } from "../redis/associated-data.ts";
 import { keyIdOf } from "../redis/codec.ts";
@@ -30,6 +32,19 @@ export function decryptEffectText(
   text: string,
 ): string {
   return codec.decrypt(text, effectAssociatedData(dedupKey, name, part));
+}
+
+/** What the process of an effect in doubt saw it send; empty where nothing was seen, or nothing can be read. */
+export function readEvidence(store: QueueStore, effect: StoredEffect, text: string | undefined): Outgoing[] {
+  if (!text) return [];
+  try {
+    const read = z
+      .array(outgoingSchema)
+      .safeParse(JSON.parse(decryptEffectText(store, effect, "seen", text)));
+    return read.data ?? [];
+  } catch {
+    return [];
+  }
 }
 
 /**

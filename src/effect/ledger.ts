@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Outgoing } from "../job/outgoing.ts";
 import type { Resolution } from "../job/resolution.ts";
 import { leaseLua } from "../queue/includes.ts";
 import type { QueueStore, WritableQueueStore } from "../queue/queue-store.ts";
@@ -35,6 +36,12 @@ export interface ReservationTimes {
   readonly repeatMs: number;
 }
 
+/** Why nobody can know whether an effect happened, and what its process saw it send. */
+export interface DoubtReport {
+  readonly reason: string;
+  readonly evidence: readonly Outgoing[];
+}
+
 export type Released = "released" | "in-doubt" | "refused";
 export type Doubted = "in-doubt" | "refused";
 
@@ -52,8 +59,8 @@ export interface QueueLedgers {
   readonly retentionMs: number;
   readonly steps: LedgerSteps;
   readonly unreported: UnreportedEffects;
-  /** Runs of effects in doubt that have not returned, though their attempts may have ended. */
-  readonly runsLeft: Set<Promise<unknown>>;
+  /** Runs of effects in doubt that are not over, though their attempts may have ended. */
+  readonly runsLeft: Set<Promise<void>>;
 }
 
 export function openQueueLedgers(
@@ -80,7 +87,7 @@ export type EffectLedger = Pick<Ledger, keyof Ledger>;
 
 const releaseScript = loadScript(import.meta.url, "release.lua", nowLua, ledgerLua, entriesLua);
 const doubtScript = loadScript(import.meta.url, "doubt.lua", nowLua, entriesLua);
-const returnedScript = loadScript(import.meta.url, "returned.lua", nowLua, entriesLua);
+const runOverScript = loadScript(import.meta.url, "run-over.lua", nowLua, entriesLua);
 const leftOpenScript = loadScript(import.meta.url, "left-open.lua", nowLua, leaseLua, entriesLua);
 
 /** The effects of one deduplication key, for an attempt. Each transition is one atomic compare-and-set in Redis. */
@@ -163,23 +170,24 @@ export class Ledger {
     return outcome;
   }
 
-  doubt(effect: string, reservationId: string, reason: string): Promise<Doubted> {
+  doubt(effect: string, reservationId: string, { reason, evidence }: DoubtReport): Promise<Doubted> {
     const args = [
       this.#nameOf(effect),
       reservationId,
       this.#encrypt(effect, "reason", reason),
       this.dedupKey,
+      this.#encrypt(effect, "seen", JSON.stringify(evidence)),
     ];
     return this.#finished(reservationId, this.#run(doubtScript, args) as Promise<Doubted>);
   }
 
-  /** Reports the return of a run that has left a doubt, also long after its attempt. */
-  async reportReturn(effect: string, reservationId: string, run: Promise<unknown>): Promise<void> {
+  /** Reports that a run is over which has left a doubt, also long after its attempt. @param over never rejects */
+  async reportOver(effect: string, reservationId: string, over: Promise<void>): Promise<void> {
     const { runsLeft } = this.#queue;
-    runsLeft.add(run);
-    await run.catch(() => {});
-    runsLeft.delete(run);
-    await this.#run(returnedScript, [this.#nameOf(effect), reservationId]);
+    runsLeft.add(over);
+    await over;
+    runsLeft.delete(over);
+    await this.#run(runOverScript, [this.#nameOf(effect), reservationId]);
   }
 
   resolve(effect: string, resolution: Resolution): Promise<Resolved> {
@@ -202,7 +210,7 @@ export class Ledger {
     return this.#names.get(effect) ?? effect;
   }
 
-  #encrypt(effect: string, part: "result" | "reason", text: string): string {
+  #encrypt(effect: string, part: "result" | "reason" | "seen", text: string): string {
     const { dedupKey } = this;
     return encryptEffectText(this.#queue.store, { dedupKey, name: this.#nameOf(effect) }, part, text);
   }

@@ -1,9 +1,12 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { EffectVerdict } from "../job/effect.ts";
-import { messageOf } from "../lib/thrown.ts";
+import { NotDoneError } from "../job/attempt-errors.ts";
+import type { NotDone } from "../job/effect.ts";
+import { type Outgoing, outgoingText } from "../job/outgoing.ts";
+import { asError, messageOf } from "../lib/thrown.ts";
 import { untilAnswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
+import { type BegunRun, untilOver } from "./begun-run.ts";
 import { classify } from "./classify.ts";
 import {
   EFFECT_RESULT_MAX_BYTES,
@@ -14,51 +17,111 @@ import {
   reservedEffect,
   resultJson,
 } from "./effect-run.ts";
+import type { OutgoingRecord } from "./outgoing-record.ts";
+import { currentScope } from "./scope.ts";
 
-/** Reports what a failed run means. @returns the error that the attempt gets */
+/**
+ * Reports what a failed run means.
+ *
+ * @param thrown as the effect's function threw it
+ * @param begun undefined if its function was not called
+ * @returns the error that the attempt gets
+ */
 export async function afterFailure<T>(
   effect: EffectRun<T>,
   context: EffectContext,
-  error: unknown,
-  isBegun: boolean,
-  run: Promise<unknown> = Promise.resolve(),
-): Promise<unknown> {
+  thrown: unknown,
+  begun: BegunRun | undefined,
+): Promise<Error> {
+  const verdict = begun === undefined ? notDone : verdictOn(effect, context, thrown, begun.record);
+  const error =
+    verdict === "unknown"
+      ? await putInDoubt(effect, context, thrown, begun)
+      : await release(effect, context, thrown, verdict);
+  currentScope()?.record.addInnerError(error);
+  return error;
+}
+
+const notDone: NotDone = { verdict: "not-done" };
+
+async function release<T>(
+  effect: EffectRun<T>,
+  context: EffectContext,
+  thrown: unknown,
+  verdict: NotDone,
+): Promise<Error> {
+  const { id, reservationId } = effect;
+  const outcome = await report(effect, context, () => context.ledger.release(id, reservationId));
+  if (outcome !== "refused")
+    emit(effect, context, outcome === "released" ? "effect.released" : "effect.in-doubt");
+  const reason = context.scrub(messageOf(thrown));
+  context.log().info({ effect: id, release: outcome, reason }, "effect not done");
+  return withAdvice(thrown, verdict);
+}
+
+/** The error itself, unless the classifier knows when to try again, or that it cannot help. */
+function withAdvice(thrown: unknown, { retryAfterMs, permanent }: NotDone): Error {
+  if (retryAfterMs === undefined && permanent !== true) return asError(thrown);
+  return new NotDoneError(messageOf(thrown), { retryAfterMs, permanent, cause: thrown });
+}
+
+async function putInDoubt<T>(
+  effect: EffectRun<T>,
+  context: EffectContext,
+  thrown: unknown,
+  begun: BegunRun | undefined,
+): Promise<Error> {
   const { id, reservationId, declaration } = effect;
-  const { ledger, log } = context;
-  const reason = context.scrub(messageOf(error));
-  if (!isBegun || verdictOn(effect, context, error) === "not-done") {
-    const release = await report(effect, context, () => ledger.release(id, reservationId));
-    if (release !== "refused")
-      emit(effect, context, release === "released" ? "effect.released" : "effect.in-doubt");
-    log().info({ effect: id, release, reason }, "effect not done");
-    return error;
-  }
-  const doubt = await report(effect, context, () => ledger.doubt(id, reservationId, reason));
+  const reason = context.scrub(messageOf(thrown));
+  const evidence = (begun?.record.seen().outgoing ?? []).map((one) => scrubbed(one, context));
+  const found = { reason, evidence };
+  const doubt = await report(effect, context, () => context.ledger.doubt(id, reservationId, found));
   if (doubt === "in-doubt") emit(effect, context, "effect.in-doubt");
-  // Not awaited: it may never return. Where it has, this report is in front of the attempt's end.
-  ledger.reportReturn(id, reservationId, run).catch(() => {});
-  log().warn({ effect: id, reason }, "effect in doubt");
+  // Not awaited: it may never be over. Where it is, this report is in front of the attempt's end.
+  if (begun !== undefined) context.ledger.reportOver(id, reservationId, untilOver(begun)).catch(() => {});
+  context.log().warn({ effect: id, reason, sent: evidence.map(outgoingText) }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") {
     effect.end.leaveOpen();
-    return error;
+    return asError(thrown);
   }
-  return inDoubt(id, reason, { cause: error, retryable: declaration.inDoubt === "probe" });
+  return inDoubt(id, reason, { cause: thrown, retryable: declaration.inDoubt === "probe" });
 }
 
-/** A classifier that throws, or returns anything but its two words, proves nothing. */
+function scrubbed(outgoing: Outgoing, { scrub }: EffectContext): Outgoing {
+  const { host, path } = outgoing;
+  return { ...outgoing, host: scrub(host), path: path === null ? null : scrub(path) };
+}
+
+/** A classifier that throws, or returns anything but a verdict, proves nothing. */
 function verdictOn<T>(
-  { id, options }: EffectRun<T>,
+  { id, options, declaration }: EffectRun<T>,
   { log, scrub }: EffectContext,
-  error: unknown,
-): EffectVerdict {
+  thrown: unknown,
+  record: OutgoingRecord,
+): NotDone | "unknown" {
   try {
-    const verdict = options.classify?.(error, { outgoing: [], isComplete: true }) ?? classify(error);
-    return verdict === "not-done" ? "not-done" : "unknown";
+    const seen = record.seen();
+    const verdict: unknown =
+      options.classify?.(thrown, seen) ??
+      declaration.classify?.(thrown, seen) ??
+      classify(thrown, record, declaration.onError);
+    return readVerdict(verdict);
   } catch (fault) {
     log().warn({ effect: id, reason: scrub(messageOf(fault)) }, "the effect's classifier failed");
     return "unknown";
   }
+}
+
+function readVerdict(verdict: unknown): NotDone | "unknown" {
+  if (verdict === "not-done") return notDone;
+  const { verdict: word, retryAfterMs, permanent }: Partial<NotDone> = Object(verdict);
+  if (word !== "not-done") return "unknown";
+  return {
+    verdict: word,
+    retryAfterMs: typeof retryAfterMs === "number" ? retryAfterMs : undefined,
+    permanent: permanent === true,
+  };
 }
 
 /**

@@ -51,9 +51,10 @@ export async function startApi(
   const events = createEvents();
   measureSubmissions(events, metrics, [...application.jobs.keys()]);
   measureEffects(events, metrics, application.jobs.values());
-  const settings = readSettings(env);
-  const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "api");
-  const path = await openSubmitPath(application, settings, log, events);
+  const configured = readSettings(env);
+  const log = logger ?? createLogger(configured.HOLDFAST_LOG_LEVEL, "api");
+  const path = await openSubmitPath(application, configured, log, events);
+  const settings = { ...configured, HOLDFAST_DURABILITY: path.durability };
   measureRedis(metrics, path.stores, application.queues);
   measureClock(metrics, path.clock);
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
@@ -65,7 +66,7 @@ export async function startApi(
   const overview = openOverviewWatch({
     stores: path.stores,
     application,
-    expectations: settings,
+    settings,
     clock: path.clock,
   });
   const server = await createServer({

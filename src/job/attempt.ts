@@ -3,7 +3,11 @@ import type { Child, ChildType } from "./flow.ts";
 import type { NextOptions, ProducibleJob, Receipt } from "./submit-options.ts";
 
 /** What a handler gets for one attempt. A spread copy (`{ ...attempt }`) has no `signal` and no `log`. */
-export interface Attempt<Payload = unknown, EffectName extends string = never> {
+export interface Attempt<
+  Payload = unknown,
+  EffectName extends string = never,
+  ProbedName extends string = never,
+> {
   /** The payload as the contract's schema parsed it. */
   readonly payload: Payload;
   readonly jobId: string;
@@ -11,7 +15,7 @@ export interface Attempt<Payload = unknown, EffectName extends string = never> {
   /** The number of this attempt, from 1. Attempts that a crash cut off do not count. */
   readonly attempt: number;
   /** Runs a declared side effect at most once, across retries, duplicates and crashes. */
-  readonly effect: RunEffect<EffectName>;
+  readonly effect: RunEffect<EffectName, ProbedName>;
   /**
    * Aborted when the attempt's time is up, the job is cancelled, the worker stops, or another worker has claimed the job.
    *
@@ -62,6 +66,9 @@ export interface AttemptLog {
 }
 
 /** Does the job once. What it returns is the job's result; if it throws, the attempt fails. */
-export type AttemptFunction<Payload, Result, EffectName extends string = never> = (
-  attempt: Attempt<Payload, EffectName>,
-) => Promise<Result>;
+export type AttemptFunction<
+  Payload,
+  Result,
+  EffectName extends string = never,
+  ProbedName extends string = never,
+> = (attempt: Attempt<Payload, EffectName, ProbedName>) => Promise<Result>;

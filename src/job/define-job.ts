@@ -2,7 +2,14 @@ import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { isSchema, type Schema } from "../lib/schema.ts";
 import type { AttemptFunction } from "./attempt.ts";
-import { type EffectDeclaration, type EffectDeclarations, effectDeclarationSchema } from "./effect.ts";
+import {
+  type Declared,
+  type EffectDeclarations,
+  effectDeclarationSchema,
+  type PlainNameOf,
+  type Policies,
+  type ProbedNameOf,
+} from "./effect.ts";
 import type { Fairness } from "./fairness.ts";
 import { type OnChildFailure, onChildFailures } from "./flow.ts";
 import { KEYED_LIMIT_MAX, type KeyedConcurrency } from "./keyed-concurrency.ts";
@@ -17,6 +24,7 @@ export interface JobContract<
   Payload = unknown,
   Result = unknown,
   EffectName extends string = never,
+  ProbedName extends string = never,
 > {
   readonly type: Type;
   readonly payload: Schema<PayloadIn, Payload>;
@@ -38,7 +46,9 @@ export interface JobContract<
    *
    * @example export const reportHandler = report.handler(async ({ payload, effect }) => { … });
    */
-  handler(run: AttemptFunction<Payload, Result, EffectName>): JobHandler<PayloadIn, Result, EffectName>;
+  handler(
+    run: AttemptFunction<Payload, Result, EffectName, ProbedName>,
+  ): JobHandler<PayloadIn, Result, EffectName | ProbedName>;
 }
 
 /** A contract and the function that does the job. */
@@ -53,7 +63,7 @@ export interface JobHandler<PayloadIn = unknown, Result = unknown, EffectName ex
   };
 }
 
-export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, EffectName extends string> {
+export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, P extends Policies> {
   /** 1 to 64 lower-case letters, digits and dashes, starting with a letter. */
   readonly type: Type;
   /** What clients send: a schema of JSON, Zod's or any Standard Schema, checked on submission and again before each attempt. */
@@ -70,7 +80,7 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    * @default none
    * @example { charge: { timeoutMs: 10_000, inDoubt: "hold" } }
    */
-  readonly effects?: Readonly<Record<EffectName, EffectDeclaration>>;
+  readonly effects?: Declared<P>;
   /**
    * The queue its jobs wait in. Types in different queues do not delay each other.
    *
@@ -197,12 +207,12 @@ export function defineJob<
   PayloadIn,
   Payload,
   Result,
-  EffectName extends string = never,
+  const P extends Policies = Readonly<Record<never, never>>,
 >(
-  definition: JobDefinition<Type, PayloadIn, Payload, Result, EffectName>,
-): JobContract<Type, PayloadIn, Payload, Result, EffectName> {
+  definition: JobDefinition<Type, PayloadIn, Payload, Result, P>,
+): JobContract<Type, PayloadIn, Payload, Result, PlainNameOf<P>, ProbedNameOf<P>> {
   requireValid(definition);
-  const contract: JobContract<Type, PayloadIn, Payload, Result, EffectName> = {
+  const contract: ReturnType<typeof defineJob<Type, PayloadIn, Payload, Result, P>> = {
     ...definition,
     effects: definition.effects ?? {},
     queue: definition.queue ?? DEFAULT_QUEUE,

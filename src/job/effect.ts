@@ -144,8 +144,20 @@ export interface EffectOptions<T> {
   readonly probe?: (call: ProbeCall) => Promise<ProbeAnswer<T>>;
 }
 
-/** Runs a side effect that must not happen twice. */
-export interface RunEffect<Name extends string> {
+/** Of an effect that is declared `probe`. */
+export type ProbedOptions<T> = EffectOptions<T> & Required<Pick<EffectOptions<T>, "probe">>;
+
+interface AssumedResult<Assumed> {
+  readonly assumedResult: (call: Pick<EffectCall, "key">) => Assumed;
+}
+
+/**
+ * Runs a side effect that must not happen twice.
+ *
+ * @typeParam Name effects that need no probe
+ * @typeParam Probed effects that are declared `probe`
+ */
+export interface RunEffect<Name extends string, Probed extends string = never> {
   /**
    * Runs `run`, unless it was done before in any attempt; then returns the stored result, at most 16 KiB as JSON.
    *
@@ -154,14 +166,41 @@ export interface RunEffect<Name extends string> {
    *
    * @param options.assumedResult makes the return value if a person resolved the effect as done without a result; without it
    *   that is `undefined`
-   * @throws what `run` throws, if that proves that nothing happened; the job is then retried
+   * @throws what `run` throws, if it is proved that nothing happened; the job is then retried
+   * @throws NotDoneError with that as its cause, if a classifier knows when to retry, or that it cannot help
    * @throws InDoubtError when nobody can know whether it happened
    * @example const id = await effect("charge", ({ key, signal }) => bank.charge(payload.cents, { key, signal }));
    */
   <T, Assumed>(
     name: Name,
     run: (call: EffectCall) => Promise<T>,
-    options: EffectOptions<T> & { assumedResult: (call: Pick<EffectCall, "key">) => Assumed },
+    options: EffectOptions<T> & AssumedResult<Assumed>,
   ): Promise<T | Assumed>;
   <T>(name: Name, run: (call: EffectCall) => Promise<T>, options?: EffectOptions<T>): Promise<T | undefined>;
+  <T, Assumed>(
+    name: Name | Probed,
+    run: (call: EffectCall) => Promise<T>,
+    options: ProbedOptions<T> & AssumedResult<Assumed>,
+  ): Promise<T | Assumed>;
+  <T>(
+    name: Name | Probed,
+    run: (call: EffectCall) => Promise<T>,
+    options: ProbedOptions<T>,
+  ): Promise<T | undefined>;
 }
+
+/** What follows a doubt, by effect. */
+export type Policies = Readonly<Record<string, EffectDeclaration["inDoubt"]>>;
+
+/** Declarations of effects with these policies. */
+export type Declared<P extends Policies> = {
+  readonly [Name in keyof P]: EffectDeclaration & { readonly inDoubt: P[Name] };
+};
+
+/** The names of the effects that are declared `probe`. */
+export type ProbedNameOf<P extends Policies> = {
+  [Name in keyof P & string]: [P[Name]] extends ["probe"] ? Name : never;
+}[keyof P & string];
+
+/** The names of all other effects. */
+export type PlainNameOf<P extends Policies> = Exclude<keyof P & string, ProbedNameOf<P>>;

@@ -1,11 +1,15 @@
 import { z } from "zod";
 import { errorCodes } from "../errors/error-codes.ts";
 import { jobStates } from "./job-state.ts";
+import { outgoingSchema } from "./outgoing.ts";
 
 /** `reserved`: it may be under way. `in-doubt`: nobody knows whether it happened. */
 export const effectStates = ["reserved", "done", "in-doubt"] as const;
 
 const instant = z.iso.datetime();
+
+export const evidenceDescription =
+  "Of an effect in doubt: what its process saw it send, at most 20, never a query, header or body. Empty: nothing was seen, which does not mean that nothing was sent.";
 
 /** A job as anyone may see it. Times are ISO 8601 in UTC. */
 export const jobStatusSchema = z.object({
@@ -50,6 +54,7 @@ export const jobStatusSchema = z.object({
         name: z.string().meta({ description: "With /index where the effect has one." }),
         state: z.enum(effectStates),
         at: instant.meta({ description: "Since when it is in this state." }),
+        evidence: z.array(outgoingSchema).optional().meta({ description: evidenceDescription }),
       }),
     )
     .meta({ description: "The job's side effects, as far as they were begun." }),

@@ -15,7 +15,7 @@ export function messageOf(thrown: unknown): string {
   if (typeof thrown === "string" && thrown !== "") return thrown;
   const message = attempt(() => (thrown as { message?: unknown }).message);
   if (typeof message === "string" && message !== "") return message;
-  if (!types.isNativeError(thrown)) return `A value was thrown that is no error: ${textOf(thrown)}`;
+  if (!isError(thrown)) return `A value was thrown that is no error: ${textOf(thrown)}`;
   const name = attempt(() => thrown.name);
   return `An error was thrown without a message: ${typeof name === "string" ? name : textOf(thrown)}`;
 }
@@ -31,7 +31,7 @@ export async function foreign<T>(run: () => T | Promise<T>): Promise<T> {
 
 /** @returns the same error with message and stack as texts; a new one for anything else */
 export function asError(thrown: unknown): Error {
-  if (!types.isNativeError(thrown)) return new Error(messageOf(thrown));
+  if (!isError(thrown)) return new Error(messageOf(thrown));
   try {
     mend(thrown, "message", messageOf(thrown));
     mend(thrown, "stack", "");
@@ -39,6 +39,15 @@ export function asError(thrown: unknown): Error {
   } catch {
     return new Error(messageOf(thrown));
   }
+}
+
+/** Also a `DOMException`, which Node.js 20 counts as no error, and errors of another realm, as test runners have. */
+function isError(value: unknown): value is Error {
+  if (types.isNativeError(value)) return true;
+  if (types.isProxy(value)) return false;
+  const isInstance = () =>
+    value instanceof Error || Object.prototype.toString.call(value) === "[object DOMException]";
+  return attempt(isInstance) ?? false;
 }
 
 /** A thrown value's name, code and place for the log, without its text, which may hold personal data. */
@@ -59,8 +68,8 @@ export function traceOf(thrown: unknown): string {
   while (error !== undefined && stacks.length <= CAUSES_MAX) {
     const { stack, message } = asError(error);
     stacks.push(stackLines(stack || message));
-    const { cause }: { cause?: unknown } = types.isNativeError(error) ? error : {};
-    error = cause;
+    const failed = error;
+    error = isError(failed) ? attempt(() => failed.cause) : undefined;
   }
   const trace = stacks.join("\ncaused by: ").toWellFormed();
   return trace.length > TRACE_MAX ? `${trace.slice(0, TRACE_MAX - 1)}…` : trace;

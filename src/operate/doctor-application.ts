@@ -15,6 +15,7 @@ export function diagnoseSettings(application: Application, settings: Settings): 
   return [
     ...catchUps(application, settings),
     stopGrace(application, settings),
+    ...errorsThatProve(application),
     ...variables(application),
     ...ownVariables(application),
   ];
@@ -43,6 +44,20 @@ function stopGrace({ jobs }: Application, { HOLDFAST_STOP_GRACE_MS: graceMs }: S
     reason: "a side effect that is cut off when a worker stops is in doubt",
     remedy: "lengthen HOLDFAST_STOP_GRACE_MS, and the time that the supervisor waits before it kills",
   });
+}
+
+/** Whoever declares that unknown errors mean "not done" answers for it: here is who does. */
+function errorsThatProve({ jobs }: Application): Finding[] {
+  return [...jobs.values()].flatMap(({ type, effects }) =>
+    Object.entries(effects).flatMap(([name, { onError }]) =>
+      onError === "not-done"
+        ? finding(`effect ${name} of ${type}`, "warn", 'onError: "not-done"', {
+            reason: "an error that comes after the act counts as not done, and the effect acts again",
+            remedy: "throw NotDoneError where it is known, or declare a classifier of holdfast/evidence",
+          })
+        : [],
+    ),
+  );
 }
 
 /** Checks whether a worker with this environment would start. */

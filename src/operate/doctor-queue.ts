@@ -7,6 +7,7 @@ import { readLoss } from "../queue/data-loss.ts";
 import { countEncryptionKeys } from "../queue/encryption-in-use.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { countOverdue } from "../queue/read-backlog.ts";
+import type { Loss } from "../redis/epoch.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 import { type QueueReading, readQueue } from "./queue-overview.ts";
 
@@ -56,16 +57,19 @@ async function diagnoseLoss(store: QueueStore): Promise<Finding> {
   const name = `what ${store.queue} has acknowledged`;
   const loss = await readLoss(store);
   if (loss === undefined) return ok(name, "is there");
-  const { since, known, found } = loss;
-  const lost =
-    known.id === found.id
-      ? `${known.count - found.count} changes are lost`
-      : "it is another Redis, or one that was emptied";
-  return finding(name, "bad", `${lost}, known since ${isoTime(since)}`, {
+  return finding(name, "bad", `${lostIn(loss)}, known since ${isoTime(loss.since)}`, {
     reason: "keys and effects are forgotten, so no job is claimed and no effect begins",
     remedy:
       'restore the lost data, or find out what was lost, then holdfast store accept-loss --evidence "…"',
+    code: "STORE_ROLLED_BACK",
   });
+}
+
+function lostIn({ known, found, evicted }: Loss): string {
+  if (evicted > 0) return `Redis has evicted ${counted(evicted, "key")}`;
+  return known.id === found.id
+    ? `${known.count - found.count} changes are lost`
+    : "it is another Redis, or one that was emptied";
 }
 
 function workers({ queue, liveWorkers }: QueueReading): Finding {
@@ -86,6 +90,7 @@ function brokenWorkers({ workers: known }: QueueReading): Finding[] {
         ? finding(`worker ${name}`, "bad", "its clock is more than 2 s off Redis's", {
             reason: "CLOCK_WRONG: it claims no jobs until its clock is right",
             remedy: "synchronise its machine's clock (NTP)",
+            code: "CLOCK_WRONG",
           })
         : finding(`worker ${name}`, "bad", "alive, with free slots, and claims no jobs", {
             reason: "its connection may be stuck: jobs wait longer than they should",
@@ -160,6 +165,7 @@ async function encryption(store: QueueStore, keys: readonly EncryptionKey[]): Pr
     {
       reason: "a job whose key is missing fails with DECRYPTION_FAILED and does not run",
       remedy: `add the keys ${missing.join(", ")} to HOLDFAST_ENCRYPTION_KEYS of every process`,
+      code: "DECRYPTION_FAILED",
     },
   );
 }

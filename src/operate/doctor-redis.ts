@@ -1,11 +1,12 @@
-import type { Durability } from "../config/variables.ts";
+import { type Durability, durabilityText } from "../config/variables.ts";
 import { durationText } from "../lib/duration-text.ts";
 import { CLOCK_TOLERANCE_MS, type ClockReading, offsetText, sampleClock } from "../redis/clock.ts";
 import { addressOf, type RedisConnection, serversOf } from "../redis/connection.ts";
 import { type Info, onlineReplicas, readInfo, versionOf } from "../redis/info.ts";
 import { fullest, type RedisMemory, readMemory } from "../redis/memory.ts";
+import type { RedisCheck } from "../redis/redis-check.ts";
 import { redisUnavailable } from "../redis/redis-errors.ts";
-import { checkRedis, type Expectations, type RedisCheck } from "../redis/requirements.ts";
+import { checkRedis, type Expectations } from "../redis/requirements.ts";
 import { findRefusedWrites, type RefusedWrites } from "../redis/write-probe.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
@@ -72,18 +73,20 @@ function pingMsOf({ samples }: ServerReading): number {
   return 2 * (samples[PINGS >> 1]?.uncertainMs ?? 0);
 }
 
-function requirement(check: RedisCheck, { level }: Durability): Finding {
+function requirement(check: RedisCheck, durability: Durability): Finding {
   const { setting, expected, found, holds, isStated, risk, remedy } = check;
   const shown = isStated ? `${found} (stated, not seen)` : found;
   return finding(setting, holds ? "ok" : "bad", shown, {
-    reason: `HOLDFAST_DURABILITY=${level} expects ${expected}: ${risk}`,
+    reason: `HOLDFAST_DURABILITY=${durabilityText(durability)} expects ${expected}: ${risk}`,
     remedy,
+    code: "STORE_UNFIT",
   });
 }
 
 /** Names what the configured durability does not need, so that nobody wonders about it. */
-function notRequired(servers: readonly ServerReading[], { level }: Durability): Finding[] {
-  const why = `HOLDFAST_DURABILITY=${level} asks for none`;
+function notRequired(servers: readonly ServerReading[], durability: Durability): Finding[] {
+  const { level } = durability;
+  const why = `HOLDFAST_DURABILITY=${durabilityText(durability)} asks for none`;
   const persistence = ok("persistence", `${why}: a restart of Redis may lose everything`);
   const replicas = ok(
     "replicas",
@@ -97,6 +100,7 @@ function writes(refused: RefusedWrites | undefined): Finding {
   return finding("writes", "bad", `refused: ${refused.why}`, {
     reason: "no job can be accepted, claimed or finished",
     remedy: refused.remedy,
+    code: refused.code,
   });
 }
 
@@ -106,6 +110,7 @@ function lastWrite(servers: readonly ServerReading[]): Finding {
   return finding("last write to disk", status === "ok" ? "ok" : "bad", status, {
     reason: "Redis refuses writes until it can write to its disk again",
     remedy: "look at the disk (full?) and at Redis's log",
+    code: "STORE_FULL",
   });
 }
 
@@ -121,6 +126,7 @@ function memory({ used, limit, acceptsUntil }: RedisMemory, info: Info): Finding
   return finding("memory", verdict, `${mebibytes(used)} of ${mebibytes(total)}${rule}`, {
     reason: "a full Redis accepts no new jobs (STORE_FULL); running jobs still finish",
     remedy: "give Redis more memory, run more workers, or keep fewer finished jobs (HOLDFAST_KEEP_COMPLETED)",
+    code: "STORE_FULL",
   });
 }
 
@@ -144,6 +150,7 @@ function clock([best]: readonly ClockReading[]): Finding {
     reason:
       verdict === "bad" ? `CLOCK_WRONG: ${offsetText(offsetMs)}` : "beyond 2 s, processes here do no work",
     remedy: "synchronise the clocks (NTP)",
+    code: "CLOCK_WRONG",
   });
 }
 

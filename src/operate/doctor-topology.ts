@@ -1,4 +1,4 @@
-import type { Durability } from "../config/variables.ts";
+import { type Durability, durabilityText } from "../config/variables.ts";
 import { durationText } from "../lib/duration-text.ts";
 import { RETRYING_SILENCE_MS, type RedisConnection } from "../redis/connection.ts";
 import { type Master, readTopology, type SentinelFacts, type Topology } from "../redis/topology.ts";
@@ -12,6 +12,8 @@ export async function diagnoseTopology(client: RedisConnection, durability: Dura
   return [
     ok("topology", `${nameOf(topology)}; ${durabilityText(durability)}: ${survives(topology, durability)}`),
     ...(durability.level === "replica" ? [promotion(topology, durability)] : []),
+    ...(durability.level === "disk-despite-failover" ? [despiteFailover()] : []),
+    ...(topology.kind === "server" ? idleReplicas(masters, durability) : []),
     ...(sentinel === undefined ? [] : sentinels(sentinel)),
     ...(topology.kind === "cluster" ? [coverage(masters), ...nodeTimeout(masters), openSlots(masters)] : []),
   ];
@@ -28,17 +30,13 @@ function nameOf({ kind, masters, sentinel }: Topology): string {
     : `one server + ${replicas}`;
 }
 
-function durabilityText({ level, replicas }: Durability): string {
-  return level === "replica" ? `replica:${replicas}` : level;
-}
-
 /** What the durability and the topology together survive. */
 function survives(topology: Topology, { level, replicas }: Durability): string {
   if (level === "memory") return "survives a crash of any process, but not of Redis";
   const canPromote = topology.kind !== "server" && mostReplicas(topology) > 0;
-  if (level === "disk" && !canPromote)
+  if (level !== "replica" && !canPromote)
     return "survives a crash of Redis and of its machine, if the disk survives";
-  if (level === "disk")
+  if (level !== "replica")
     return `survives a crash of Redis and of its machine; a promotion loses what the promoted replica does not have yet, ${plannedWay(topology)}`;
   if (replicas >= mostReplicas(topology))
     return "survives the loss of a machine, whichever replica is promoted";
@@ -63,6 +61,25 @@ function promotion(topology: Topology, { replicas }: Durability): Finding {
     reason: "a replica that did not confirm may be promoted, without acknowledged jobs",
     remedy: `HOLDFAST_DURABILITY=replica:${there}, or forbid the promotion of the others (replica-priority 0; cluster-replica-no-failover yes)`,
   });
+}
+
+function despiteFailover(): Finding {
+  return finding("failover", "warn", "accepted by HOLDFAST_DURABILITY=disk-despite-failover", {
+    reason:
+      "a promotion without a person loses the last acknowledged jobs, and while the network is split, effects run on both sides",
+    remedy: "HOLDFAST_DURABILITY=replica:1",
+  });
+}
+
+/** Behind one URL nobody can see what promotes a replica. */
+function idleReplicas([master]: readonly Master[], { level }: Durability): Finding[] {
+  if (level !== "disk" || master === undefined || master.replicas === 0) return [];
+  return [
+    finding("replicas behind one URL", "warn", counted(master.replicas, "replica"), {
+      reason: "if something promotes one without a person, acknowledged jobs are lost and effects run twice",
+      remedy: "HOLDFAST_DURABILITY=replica:1, and a REDIS_URL that names the Sentinels or the cluster",
+    }),
+  ];
 }
 
 function sentinels({ sentinels: count, quorum, downAfterMs, maxLagMs }: SentinelFacts): Finding[] {

@@ -6,9 +6,44 @@ import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts
 import { diagnosePartitions } from "./doctor-partitions.ts";
 import { diagnoseLosses, diagnoseLostActs, diagnoseQueue } from "./doctor-queue.ts";
 import { diagnoseMasters, diagnoseRedis } from "./doctor-redis.ts";
+import { diagnoseReplicas } from "./doctor-replicas.ts";
 import { diagnoseSchedules } from "./doctor-schedules.ts";
 import { diagnoseTopology } from "./doctor-topology.ts";
 import type { Finding } from "./finding.ts";
+
+/** Checks whether Redis keeps what it acknowledges, and has what it acknowledged: what readiness depends on. */
+export async function diagnoseStore(
+  { queues }: Pick<Application, "queues">,
+  stores: QueueStores,
+  settings: Settings,
+): Promise<Finding[]> {
+  const { client } = stores;
+  const checks = [
+    diagnoseRedis(client, settings),
+    diagnoseReplicas(client, settings),
+    diagnoseLosses(stores, queues),
+  ];
+  return (await Promise.all(checks)).flat();
+}
+
+/** Checks what works on that Redis: its topology, queues, workers, schedules and acts. */
+export async function diagnoseSystem(
+  application: Application,
+  stores: QueueStores,
+  settings: Settings,
+): Promise<Finding[]> {
+  const diagnosed = application.queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings));
+  return [
+    ...(await diagnoseTopology(stores.client, settings.HOLDFAST_DURABILITY)),
+    ...(await diagnoseMasters(stores.client)),
+    ...(await diagnoseLostActs(stores)),
+    ...(await diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX)),
+    ...(await diagnoseSchedules(application, stores, settings)),
+    ...(await diagnosePartitions(application, stores)),
+    ...(await diagnoseActs(stores)),
+    ...(await Promise.all(diagnosed)).flat(),
+  ];
+}
 
 /**
  * Checks everything that the promises depend on.
@@ -21,19 +56,9 @@ export async function diagnose(
   stores: QueueStores,
   settings: Settings,
 ): Promise<Finding[]> {
-  const { queues } = application;
-  const diagnosed = queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings));
   return [
-    ...(await diagnoseTopology(stores.client, settings.HOLDFAST_DURABILITY)),
-    ...(await diagnoseRedis(stores.client, settings)),
-    ...(await diagnoseMasters(stores.client)),
-    ...(await diagnoseLosses(stores, queues)),
-    ...(await diagnoseLostActs(stores)),
-    ...(await diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX)),
+    ...(await diagnoseStore(application, stores, settings)),
+    ...(await diagnoseSystem(application, stores, settings)),
     ...diagnoseSettings(application, settings),
-    ...(await diagnoseSchedules(application, stores, settings)),
-    ...(await diagnosePartitions(application, stores)),
-    ...(await diagnoseActs(stores)),
-    ...(await Promise.all(diagnosed)).flat(),
   ];
 }

@@ -1,9 +1,16 @@
-import { declaredName, decryptEffectText, effectName, isEncryptedName } from "../effect/ledger-texts.ts";
+import {
+  declaredName,
+  decryptEffectText,
+  effectName,
+  isEncryptedName,
+  readEvidence,
+} from "../effect/ledger-texts.ts";
 import { type DoubtedRun, readDoubtedRuns } from "../effect/pending-runs.ts";
 import { type Resolved, resolveDoubt } from "../effect/resolve-doubt.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import { jobNotFound } from "../job/job-id.ts";
+import type { Outgoing } from "../job/outgoing.ts";
 import type { Resolution, ResolvedJob } from "../job/resolution.ts";
 import { durationText } from "../lib/duration-text.ts";
 import { nearestTime } from "../lib/iso-time.ts";
@@ -38,6 +45,8 @@ export interface Doubt {
   readonly mayStillRun: boolean;
   /** When its worker was last seen; null once it has stopped, or was not seen for ten minutes. */
   readonly workerSeenAt: string | null;
+  /** What its process saw it send; empty where nothing was seen, which does not mean that nothing was sent. */
+  readonly evidence: readonly Outgoing[];
 }
 
 interface Entry {
@@ -47,6 +56,7 @@ interface Entry {
   readonly delivery: number;
   readonly worker: string;
   readonly report?: "done" | "not-done";
+  readonly seen?: string;
 }
 
 /**
@@ -97,6 +107,7 @@ async function readDoubt(
     start: entry.delivery,
     worker: entry.worker,
     report: entry.report ?? null,
+    evidence: readEvidence(store, { dedupKey, name }, entry.seen),
   };
 }
 

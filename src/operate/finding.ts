@@ -1,3 +1,5 @@
+import type { ErrorCode } from "../errors/error-codes.ts";
+
 export interface Finding {
   /** What was checked, e.g. `appendfsync`. */
   readonly name: string;
@@ -8,10 +10,12 @@ export interface Finding {
   readonly reason: string | null;
   /** What to do about it; null if all is well. */
   readonly remedy: string | null;
+  /** With which code work is refused because of it; null if all is well, or nothing is refused. */
+  readonly code: ErrorCode | null;
 }
 
 export function ok(name: string, found: string): Finding {
-  return { name, verdict: "ok", found, reason: null, remedy: null };
+  return { name, verdict: "ok", found, reason: null, remedy: null, code: null };
 }
 
 /** A finding with advice, unless all is well. */
@@ -19,9 +23,9 @@ export function finding(
   name: string,
   verdict: Finding["verdict"],
   found: string,
-  advice: { readonly reason: string; readonly remedy: string },
+  advice: { readonly reason: string; readonly remedy: string; readonly code?: ErrorCode },
 ): Finding {
-  return verdict === "ok" ? ok(name, found) : { name, verdict, found, ...advice };
+  return verdict === "ok" ? ok(name, found) : { name, verdict, found, code: null, ...advice };
 }
 
 /** Picks a verdict by how large a number is. */

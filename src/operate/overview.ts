@@ -102,6 +102,16 @@ const redisOverviewSchema = z.object({
 });
 export type RedisOverview = Readonly<z.output<typeof redisOverviewSchema>>;
 
+const problemSchema = z.object({
+  code: z
+    .string()
+    .nullable()
+    .meta({ description: "With which code work is refused because of it; null if nothing is refused." }),
+  message: z.string().meta({ description: "What was found, and what it can lead to." }),
+  remedy: z.string(),
+});
+export type Problem = Readonly<z.output<typeof problemSchema>>;
+
 const actBacklogSchema = z.object({
   running: z.int(),
   waiting: z.int(),
@@ -119,6 +129,10 @@ export type SamplePoint = Readonly<z.output<typeof samplePointSchema>>;
 /** What happens now. Rates are per second, durations milliseconds. */
 export const overviewSchema = z.object({
   at: instant,
+  problems: z.array(problemSchema).meta({
+    description:
+      "What readiness and the doctor find bad, that which refuses work first; empty if all is well. Redis is checked each time, the rest every ten seconds.",
+  }),
   types: z.array(typeOverviewSchema).meta({ description: "As the application declares them." }),
   queues: z.array(queueOverviewSchema),
   acts: actBacklogSchema.meta({

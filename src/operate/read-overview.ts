@@ -1,20 +1,21 @@
+import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { CLOCK_TOLERANCE_MS, type Clock } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
-import type { Expectations } from "../redis/requirements.ts";
 import { readActBacklog } from "./act-backlog.ts";
 import { openCancelledCounter } from "./count-cancelled.ts";
 import type { Overview, RedisOverview, SamplePoint, WorkerOverview } from "./overview.ts";
 import { percentilesOf, type QueueReading, readQueue, sinceOf } from "./queue-overview.ts";
+import { openProblemReader } from "./read-problems.ts";
 import { openRedisReader } from "./redis-overview.ts";
 import { openTypeReader } from "./type-overview.ts";
 
 export interface OverviewOptions {
   readonly stores: QueueStores;
-  readonly application: Pick<Application, "jobs" | "queues">;
-  readonly expectations: Expectations;
+  readonly application: Application;
+  readonly settings: Settings;
   readonly clock: Pick<Clock, "offsetMs">;
 }
 
@@ -30,17 +31,18 @@ const SHORTEST_STEP_S = 0.5;
 
 /** Reads overviews. Each one adds a point to the history. */
 export function openOverviewReader(options: OverviewOptions): OverviewReader {
-  const { stores, application, expectations, clock } = options;
+  const { stores, application, settings, clock } = options;
   const { queues } = application;
-  const readRedis = openRedisReader(stores.client, expectations);
+  const readRedis = openRedisReader(stores.client, settings);
+  const readProblems = openProblemReader(application, stores, settings);
   const countCancelled = openCancelledCounter();
   const readTypes = openTypeReader(application.jobs);
   const history = createHistory();
   return {
     async read() {
       const reads = queues.map((queue) => readQueue(stores.partitionsOf([queue]), countCancelled));
-      const [redis, acts, ...readings] = await inTime(
-        Promise.all([readRedis(), readActBacklog(stores), ...reads]),
+      const [problems, redis, acts, ...readings] = await inTime(
+        Promise.all([readProblems(), readRedis(), readActBacklog(stores), ...reads]),
       );
       const now = readings[0]?.now ?? Date.now();
       const types = await inTime(readTypes(stores.partitionsOf(queues), now));
@@ -48,6 +50,7 @@ export function openOverviewReader(options: OverviewOptions): OverviewReader {
       const guarantees = [...redis.guarantees, clockGuarantee(clock.offsetMs(), workers)];
       return {
         at: isoTime(now),
+        problems,
         types,
         queues: readings.map(({ queue }) => queue),
         acts: {

@@ -1,8 +1,10 @@
+import { durabilityText } from "../config/variables.ts";
 import { type RedisConnection, serversOf } from "../redis/connection.ts";
 import { readInfo, versionOf } from "../redis/info.ts";
 import { fullest, readMemory } from "../redis/memory.ts";
 import { measurePing } from "../redis/ping.ts";
-import { checkRedis, type Expectations, type RedisCheck } from "../redis/requirements.ts";
+import type { RedisCheck } from "../redis/redis-check.ts";
+import { checkRedis, type Expectations } from "../redis/requirements.ts";
 import type { RedisOverview } from "./overview.ts";
 
 const CHECK_EVERY_MS = 10_000;
@@ -15,6 +17,10 @@ const names: Readonly<Record<string, string>> = {
   appendonly: "Jobs survive a restart of Redis",
   appendfsync: "Acknowledged means on disk",
   "no-appendfsync-on-rewrite": "Also while the log is rewritten",
+  "append-only log": "The log on disk is complete",
+  promotion: "No other disk takes over",
+  "min-replicas-to-write": "A master that lost its replicas stops",
+  "min-replicas-max-lag": "It stops soon",
   replicas: "Acknowledged means on replicas",
 };
 
@@ -40,7 +46,7 @@ export function openRedisReader(
       usedBytes: used,
       maxBytes: limit ?? null,
       pingMs: Math.round(pingMs * 100) / 100,
-      durability: durability.level === "replica" ? `replica:${durability.replicas}` : durability.level,
+      durability: durabilityText(durability),
       guarantees: checks.map(guaranteeOf),
     };
   };

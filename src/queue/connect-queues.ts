@@ -4,15 +4,17 @@ import { type Application, dividedKeys } from "../job/define-config.ts";
 import type { Logger } from "../lib/logger.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type Clock, openClock } from "../redis/clock.ts";
-import { type ConnectedRedis, connectRedis } from "../redis/connect.ts";
+import { connectRedis, type FitRedis } from "../redis/connect.ts";
 import type { ConnectionMode } from "../redis/connection.ts";
+import { type Fitness, watchFitness } from "../redis/fitness.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
 import { requireKnownQueues } from "./queue-memory.ts";
 import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
 
 /** The queues of an application, for a process that adds jobs to them or runs their jobs. */
-export interface ConnectedQueues extends ConnectedRedis {
+export interface ConnectedQueues extends FitRedis {
   readonly clock: Clock;
+  readonly fitness: Fitness;
   readonly epochs: Epochs;
   readonly stores: QueueStores<WritableQueueStore>;
 }
@@ -24,15 +26,17 @@ export interface ConnectedQueues extends ConnectedRedis {
  */
 export async function connectQueues(
   application: Application,
-  settings: Settings,
+  configured: Settings,
   mode: ConnectionMode,
   log?: Logger,
   as: "role" | "guest" = "role",
 ): Promise<ConnectedQueues> {
-  const { HOLDFAST_PREFIX: prefix } = settings;
-  const redis = await connectRedis(settings, mode, log);
+  const { HOLDFAST_PREFIX: prefix } = configured;
+  const redis = await connectRedis(configured, mode, log);
+  const settings = { ...configured, HOLDFAST_DURABILITY: redis.durability };
   await requireKnownQueues(application, redis, prefix);
   const clock = await openClock(redis, log);
+  const fitness = watchFitness(redis.client, settings, log);
   const epochs = await openEpochs({
     client: redis.client,
     queues: application.queues,
@@ -41,10 +45,10 @@ export async function connectQueues(
     log,
     isKept: log !== undefined && as === "role",
   });
-  const stop = stopOnce(() => stopAll([redis, clock, epochs]));
+  const stop = stopOnce(() => stopAll([redis, clock, fitness, epochs]));
   await requireUndivided(application, epochs, stop);
-  const stores = openWritableQueueStores(redis, prefix, epochs);
-  return { ...redis, clock, epochs, stores, stop };
+  const stores = openWritableQueueStores(redis, prefix, epochs, fitness);
+  return { ...redis, clock, fitness, epochs, stores, stop };
 }
 
 /** A queue can be divided after its application was declared. */

@@ -8,7 +8,7 @@ const script = loadScript(import.meta.url, "accept-loss.lua");
 
 /** Reads what is known of a loss that nobody has accepted. */
 export async function readLoss({ client, keys }: QueueStore): Promise<Loss | undefined> {
-  const fields = ["id", "since", "knownId", "knownCount", "foundId", "foundCount"];
+  const fields = ["id", "since", "knownId", "knownCount", "foundId", "foundCount", "evictions"];
   const [id, ...details] = await client.hmget(keys.epoch, ...fields);
   return id === "lost" ? lossIn(details) : undefined;
 }

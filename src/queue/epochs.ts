@@ -157,9 +157,9 @@ function report(log: Logger | undefined, queue: string, loss: Loss | undefined):
     );
     return;
   }
-  const { since, known, found } = loss;
+  const { since, known, found, evicted } = loss;
   log?.error(
-    { code: "STORE_ROLLED_BACK", queue, since: isoTime(since), known, found },
+    { code: "STORE_ROLLED_BACK", queue, since: isoTime(since), known, found, evicted },
     "Redis has lost data that it had acknowledged: no job is claimed and no effect begins until that is accepted (holdfast store accept-loss)",
   );
 }

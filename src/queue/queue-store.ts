@@ -4,6 +4,7 @@ import type { Codec } from "../redis/codec.ts";
 import type { RedisAccess } from "../redis/connect.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import type { Epoch } from "../redis/epoch.ts";
+import type { Fitness } from "../redis/fitness.ts";
 import { Layouts, partitionNames } from "./partitions.ts";
 import { type QueueKeys, queueKeys } from "./queue-keys.ts";
 
@@ -30,6 +31,7 @@ export interface QueueStore {
 /** A queue that this process adds jobs to, or begins effects in. */
 export interface WritableQueueStore extends QueueStore {
   readonly epoch: Epoch;
+  readonly fitness: Pick<Fitness, "confirm">;
 }
 
 /** The queues of one Redis, for one process. */
@@ -56,11 +58,13 @@ export function openWritableQueueStores(
   access: RedisAccess,
   prefix: string,
   epochs: { readonly layouts: Layouts; of(queue: string): Epoch },
+  fitness: Pick<Fitness, "confirm">,
 ): QueueStores<WritableQueueStore> {
   return storesOf(access.client, epochs.layouts, (queue) => {
     if (queue === INTERNAL_QUEUE) epochs.of(queue);
     return {
       ...openQueueStore(access, prefix, queue),
+      fitness,
       // Only when it is used: it is written to Redis and compared each second, and a reader's id can name any queue.
       get epoch() {
         return epochs.of(queue);

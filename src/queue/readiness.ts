@@ -36,7 +36,7 @@ export async function serveReadiness(
 }
 
 export function openReadiness(
-  { client, rejection, clock, stores }: ConnectedQueues,
+  { client, durability, rejection, clock, stores }: ConnectedQueues,
   queues: readonly string[],
   settings: Settings,
 ): ReadReadiness {
@@ -52,7 +52,7 @@ export function openReadiness(
 
   return async () => {
     try {
-      const fit = requireFitRedis(client, settings).then(() => []);
+      const fit = requireFitRedis(client, { ...settings, HOLDFAST_DURABILITY: durability }).then(() => []);
       const reasons = await inTime(Promise.all([fit, refusal(), ...stores.partitionsOf(queues).map(lossOf)]));
       return [...reasons.flat(), ...(clock.isRight() ? [] : [clockWrong(clock.offsetMs()).message])];
     } catch (error) {

@@ -10,14 +10,23 @@
   ARGV[6] the layout for a queue in which nothing was ever counted ("" for none)
   ARGV[7] 1 if replicas confirm changes: then the process has only seen confirmed ones
 
-  Returns { id, count to remember, layout }, or { "lost", since, the id and count remembered, the id and count found }
+  Returns { id, count to remember, layout }, or { "lost", since, the id and count remembered, the id and count found, keys evicted }
 ]]
 local EARLIER_MAX = 400
 local known, seen = ARGV[1], tonumber(ARGV[2])
 local epoch = redis.call("HMGET", KEYS[1], "id", "count", "earlier", "since", "knownId", "knownCount", "foundId", "foundCount",
-  "layout", "confirmed")
+  "layout", "confirmed", "evicted", "evictions")
 local id, count, earlier, since = epoch[1], tonumber(epoch[2] or 0), epoch[3] or "", epoch[4]
 local now = nowMs()
+local evictedBefore = tonumber(epoch[11])
+
+-- How many keys this server has evicted since its start. Whose they were it does not say.
+local function evictedKeys()
+  local info = redis.call("INFO", "stats")
+  local _, last = string.find(info, "\nevicted_keys:", 1, true)
+  return last and tonumber(string.match(info, "^%d+", last + 1)) or 0
+end
+local evicted = evictedKeys()
 
 -- The layout that stands here; where there is none, the one that should.
 local function layoutHere()
@@ -30,7 +39,7 @@ end
 
 local function begin(names)
   redis.call("DEL", KEYS[1])
-  redis.call("HSET", KEYS[1], "id", ARGV[3], "count", 0, "earlier", string.sub(names, 1, EARLIER_MAX))
+  redis.call("HSET", KEYS[1], "id", ARGV[3], "count", 0, "earlier", string.sub(names, 1, EARLIER_MAX), "evicted", evicted)
   if epoch[9] then redis.call("HSET", KEYS[1], "layout", epoch[9]) end
   return { ARGV[3], 0, layoutHere() }
 end
@@ -38,7 +47,22 @@ end
 if id == "lost" then
   local acceptMs = tonumber(ARGV[4])
   if acceptMs >= 0 and now - since >= acceptMs then return begin(epoch[5] .. " " .. epoch[7] .. " " .. earlier) end
-  return { "lost", since, epoch[5], epoch[6], epoch[7], epoch[8] }
+  return { "lost", since, epoch[5], epoch[6], epoch[7], epoch[8], epoch[12] or "0" }
+end
+
+local function lose(knownId, knownCount, evictions)
+  local found = id or "none"
+  redis.call("HSET", KEYS[1], "id", "lost", "since", now, "earlier", earlier, "evicted", evicted, "evictions", evictions,
+    "knownId", knownId, "knownCount", knownCount, "foundId", found, "foundCount", count)
+  return { "lost", tostring(now), knownId, tostring(knownCount), found, tostring(count), tostring(evictions) }
+end
+
+-- An evicted key may have been a job, a key or an effect. A lower number is that of a server that was started again.
+if id and evicted ~= evictedBefore then
+  if evictedBefore and evicted > evictedBefore and (count > 0 or earlier ~= "") then
+    return lose(id, count, evicted - evictedBefore)
+  end
+  redis.call("HSET", KEYS[1], "evicted", evicted)
 end
 -- What replicas have not confirmed may be lost without breaking a promise. Whoever has seen more confirmed says so here.
 local function remembered()
@@ -54,7 +78,4 @@ if id == known and count >= seen then return remembered() end
 -- A loss was accepted while this process was away.
 if id and id ~= known and string.find(earlier, known, 1, true) then return remembered() end
 
-local found = id or "none"
-redis.call("HSET", KEYS[1], "id", "lost", "since", now, "earlier", earlier,
-  "knownId", known, "knownCount", seen, "foundId", found, "foundCount", count)
-return { "lost", tostring(now), known, tostring(seen), found, tostring(count) }
+return lose(known, seen, 0)

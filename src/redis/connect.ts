@@ -1,4 +1,5 @@
 import type { Settings } from "../config/settings.ts";
+import type { Durability } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import type { Logger } from "../lib/logger.ts";
@@ -12,6 +13,7 @@ import {
   whenReady,
 } from "./connection.ts";
 import { embeddedStoreUrl } from "./embedded.ts";
+import { durabilityFor } from "./promotion.ts";
 import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
 import { rejectionIn } from "./rejection.ts";
 import { requireFitRedis } from "./requirements.ts";
@@ -27,6 +29,12 @@ export interface ConnectedRedis extends RedisAccess, Running {
   readonly rejection: () => string | undefined;
 }
 
+/** A Redis that is fit for the durability in force. */
+export interface FitRedis extends ConnectedRedis {
+  /** What is configured, or what the topology asks for where nothing is. */
+  readonly durability: Durability;
+}
+
 /** A rejection is logged again this often, so that the end of the log shows why nothing works. */
 const REPEAT_AFTER_MS = 60_000;
 
@@ -39,12 +47,15 @@ export async function connectRedis(
   settings: Settings,
   mode: ConnectionMode,
   log?: Logger,
-): Promise<ConnectedRedis> {
+): Promise<FitRedis> {
   const redis = await reachRedis(settings, mode, log);
+  const check = async () => {
+    const durability = await durabilityFor(redis.client, settings.HOLDFAST_DURABILITY);
+    await requireFitRedis(redis.client, { ...settings, HOLDFAST_DURABILITY: durability });
+    return { ...redis, durability };
+  };
   try {
-    const check = requireFitRedis(redis.client, settings);
-    await withDeadline(check, START_DEADLINE_MS, () => unreachable(settings));
-    return redis;
+    return await withDeadline(check(), START_DEADLINE_MS, () => unreachable(settings));
   } catch (error) {
     await redis.stop();
     throw orRejection(settings, error);

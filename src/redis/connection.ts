@@ -1,6 +1,7 @@
 import { Cluster, type ClusterOptions, Redis } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
 import { mendCluster } from "./mend-cluster.ts";
+import { own } from "./own-sockets.ts";
 import { redisUnavailable } from "./redis-errors.ts";
 import { address, type ConnectionOptions, credentials, parseUrl, sentinelOptions } from "./redis-url.ts";
 import { explainSentinels } from "./sentinels.ts";
@@ -37,7 +38,7 @@ export function openConnection(
     disableClientInfo: true,
     reconnectOnError: reconnectOnReadOnly(),
   };
-  const client = createClient(url, mode, options);
+  const client = own(createClient(url, mode, options));
   if (client instanceof Cluster) mendCluster(client);
   client.on("error", kindOf(client) === "sentinel" ? explainSentinels(client as Redis, onError) : onError);
   return client;
@@ -169,14 +170,16 @@ export function addressOf({ options: { host = "", port = 0, path } }: Redis): st
  * @param options where they differ from the first connection's
  */
 export function duplicate(client: RedisConnection, options: ConnectionOptions = {}): RedisConnection {
-  return client instanceof Cluster
-    ? client.duplicate([], { redisOptions: options })
-    : client.duplicate(options);
+  return own(
+    client instanceof Cluster ? client.duplicate([], { redisOptions: options }) : client.duplicate(options),
+  );
 }
 
 /** Opens another connection for `SSUBSCRIBE`: in a cluster, to the master that has the channel's slot. */
 export function openSubscriber(client: RedisConnection): RedisConnection {
-  return client instanceof Cluster ? client.duplicate([], { shardedSubscribers: true }) : client.duplicate();
+  return own(
+    client instanceof Cluster ? client.duplicate([], { shardedSubscribers: true }) : client.duplicate(),
+  );
 }
 
 export function modeOf(client: RedisConnection): ConnectionMode {

@@ -33,13 +33,15 @@ export interface Loss {
   readonly known: SeenEpoch;
   /** Its id is `none` where Redis had no epoch at all. */
   readonly found: SeenEpoch;
+  /** How many keys Redis has evicted, where that is the loss; else 0. */
+  readonly evicted: number;
 }
 
 /**
  * A queue's epoch, as this process knows it.
  *
  * Redis has an id, and counts each change that a guarantee rests on: jobs added, effects reserved. After a data loss it has
- * another id, or a lower count than somebody has seen.
+ * another id, or a lower count than somebody has seen. An eviction is a loss, too.
  */
 export interface Epoch {
   /** The arguments for each script that adds a job or reserves an effect. In a queue with partitions the id names their layout. */
@@ -171,10 +173,11 @@ export async function inEpoch<T>(
 }
 
 export function lossIn(details: readonly (string | number | null | undefined)[]): Loss {
-  const [since, knownId, knownCount, foundId, foundCount] = details;
+  const [since, knownId, knownCount, foundId, foundCount, evicted] = details;
   return {
     since: Number(since),
     known: { id: String(knownId), count: Number(knownCount) },
     found: { id: String(foundId), count: Number(foundCount) },
+    evicted: Number(evicted ?? 0),
   };
 }

@@ -2,7 +2,7 @@ import type { Redis } from "ioredis";
 import { readClusterNode } from "./cluster-node.ts";
 import { addressOf, kindOf, type RedisConnection, serversOf } from "./connection.ts";
 import { onlineReplicas, readInfo } from "./info.ts";
-import { readSetting } from "./requirements.ts";
+import { readSettings } from "./required-settings.ts";
 import { openSentinels } from "./sentinels.ts";
 
 /** A server that takes writes. */
@@ -49,16 +49,19 @@ export async function readTopology(client: RedisConnection): Promise<Topology> {
   return { kind, masters, sentinel };
 }
 
+const COVERAGE = "cluster-require-full-coverage";
+
 async function readMaster(server: Redis, isInCluster: boolean): Promise<Master> {
   const info = await readInfo(server);
   const node = isInCluster ? await readClusterNode(server) : undefined;
-  const timeout = isInCluster ? await readSetting(server, "cluster-node-timeout") : undefined;
+  const settings = isInCluster ? await readSettings(server, ["cluster-node-timeout", COVERAGE]) : undefined;
+  const timeout = settings?.get("cluster-node-timeout");
   return {
     address: addressOf(server),
     online: onlineReplicas(info),
     replicas: Math.max(Number(info.get("connected_slaves") ?? 0), node?.replicas ?? 0),
     openSlots: node?.openSlots ?? 0,
-    needsWholeCluster: isInCluster && (await readSetting(server, "cluster-require-full-coverage")) === "yes",
+    needsWholeCluster: settings?.get(COVERAGE) === "yes",
     nodeTimeoutMs: timeout === undefined ? undefined : Number(timeout),
   };
 }
@@ -69,7 +72,7 @@ async function readSentinels(client: Redis): Promise<SentinelFacts> {
   try {
     const fields = (await ask("MASTER", name)) as readonly string[];
     const count = (field: string) => Number(fields[fields.indexOf(field) + 1]);
-    const maxLag = await readSetting(client, "min-replicas-max-lag");
+    const maxLag = (await readSettings(client, ["min-replicas-max-lag"])).get("min-replicas-max-lag");
     return {
       name,
       sentinels: count("num-other-sentinels") + 1,

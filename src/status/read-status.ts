@@ -1,5 +1,5 @@
 import { entriesLua } from "../effect/includes.ts";
-import { effectName } from "../effect/ledger-texts.ts";
+import { effectName, readEvidence } from "../effect/ledger-texts.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { failureOf } from "../job/failure.ts";
 import { parseJobId, submittedAt } from "../job/job-id.ts";
@@ -104,9 +104,7 @@ function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[])
     finishedAt: hasEnded(job) ? reading.time("finishedAt", job.finishedAt, null) : null,
     nextAttemptAt: job.dueAt === null ? null : reading.time("nextAttemptAt", job.dueAt, null),
     ...outcomeOf(reading, store, job),
-    effects: toEffects(reading, effects, submitted, (name) =>
-      effectName(store, { dedupKey: job.dedupKey ?? "", name }),
-    ),
+    effects: toEffects(reading, store, job.dedupKey ?? "", effects, submitted),
     ...familyOf(job),
   };
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
@@ -163,21 +161,30 @@ function resultOf(reading: Reading, open: () => unknown): Pick<JobStatus, "resul
   }
 }
 
+interface StoredEntry {
+  readonly state?: unknown;
+  readonly at?: unknown;
+  readonly seen?: string;
+}
+
 /** @param earliest is used where an effect's time cannot be read */
 function toEffects(
   reading: Reading,
+  store: QueueStore,
+  dedupKey: string,
   stored: readonly string[],
   earliest: string,
-  nameOf: (stored: string) => string,
 ): JobStatus["effects"] {
   const effects: JobStatus["effects"] = [];
   for (let index = 0; index < stored.length; index += 2) {
-    const name = stored[index] ?? "";
-    const entry = Object(reading.json("effects", stored[index + 1])) as { state?: unknown; at?: unknown };
+    const effect = { dedupKey, name: stored[index] ?? "" };
+    const entry = Object(reading.json("effects", stored[index + 1])) as StoredEntry;
+    const state = reading.value("effects", () => effectStateOf(entry.state), "reserved");
     effects.push({
-      name: reading.value("effects", () => nameOf(name), name),
-      state: reading.value("effects", () => effectStateOf(entry.state), "reserved"),
+      name: reading.value("effects", () => effectName(store, effect), effect.name),
+      state,
       at: reading.time("effects", entry.at ?? Number.NaN, earliest),
+      ...(state === "in-doubt" && { evidence: readEvidence(store, effect, entry.seen) }),
     });
   }
   // Redis stores them in no order, and several in one millisecond.

@@ -33,7 +33,7 @@ export interface Submitter {
    * @returns when the job is durable to the configured level
    * @throws HoldfastError `INVALID_REQUEST`, `INVALID_PAYLOAD`, `UNKNOWN_JOB_TYPE`, `IDEMPOTENCY_KEY_MISSING`,
    *   `IDEMPOTENCY_KEY_INVALID`, `IDEMPOTENCY_KEY_REUSED`: refused, nothing was stored
-   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`, `CLOCK_WRONG`,
+   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`, `STORE_UNFIT`, `CLOCK_WRONG`,
    *   `DECRYPTION_FAILED`: the same key is safe to send again
    */
   submit(input: unknown, request?: string): Promise<Receipt>;
@@ -53,7 +53,7 @@ export function createSubmitter(
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
   events: Events,
 ): Submitter {
-  const { client, stores, epochs, clock } = queues;
+  const { client, stores, epochs, clock, fitness } = queues;
   const secrets = openFingerprintSecrets(queues, prefix, application.queues);
   const memory = openQueueMemory(client, prefix);
   epochs.onLoss(async () => {
@@ -75,6 +75,7 @@ export function createSubmitter(
     async submitFlow(input) {
       try {
         clock.assertRight();
+        await fitness.confirm();
         return await flows.submit(input);
       } catch (error) {
         events.emit("submission.refused", input, error);
@@ -86,6 +87,8 @@ export function createSubmitter(
         const submission = validateSubmission(application, input);
         // With a wrong clock, delays and what handlers make of the time would be wrong.
         clock.assertRight();
+        const confirming = fitness.confirm();
+        if (confirming !== undefined) await confirming;
         const content = request ?? submission.content;
         const { contract } = submission;
         const known = memory.knows(contract) ? secrets.of(contract.queue).known() : undefined;

@@ -24,7 +24,7 @@ export function logTicks(events: Events, log: Logger): void {
   events.on("tick.missed", (tick) => log.warn(tick, "tick missed"));
   events.on("tick.failed", (tick, err) => log.error({ ...tick, err }, "tick cannot be enqueued"));
   events.on("tick.retried", (tick, { code, message }) => {
-    // The clock logs this once. Here it would be a line for each tick, twice a second.
-    if (code !== "CLOCK_WRONG") log.warn({ ...tick, code }, message);
+    // The clock and the requirements log this once. Here it would be a line for each tick, twice a second.
+    if (code !== "CLOCK_WRONG" && code !== "STORE_UNFIT") log.warn({ ...tick, code }, message);
   });
 }

@@ -20,7 +20,7 @@ export const metricDefinitions = {
   holdfast_submissions_total: {
     kind: "counter",
     labels: ["type", "outcome"],
-    help: "Submissions by outcome: accepted, duplicate, refused, key_reused, store_full, store_unavailable, store_rolled_back, clock_wrong or failed.",
+    help: "Submissions by outcome: accepted, duplicate, refused, key_reused, store_full, store_unavailable, store_rolled_back, store_unfit, clock_wrong or failed.",
     reportedBy: ["api", "worker", "scheduler"],
   },
   holdfast_attempts_total: {

@@ -10,6 +10,7 @@ const outcomes = [
   "store_full",
   "store_unavailable",
   "store_rolled_back",
+  "store_unfit",
   "clock_wrong",
   "failed",
 ] as const;
@@ -35,6 +36,7 @@ function outcomeOf(error: unknown): (typeof outcomes)[number] {
   if (error.code === "STORE_FULL") return "store_full";
   if (error.code === "STORE_UNAVAILABLE") return "store_unavailable";
   if (error.code === "STORE_ROLLED_BACK") return "store_rolled_back";
+  if (error.code === "STORE_UNFIT") return "store_unfit";
   if (error.code === "CLOCK_WRONG") return "clock_wrong";
   return error.httpStatus < 500 ? "refused" : "failed";
 }

@@ -62,7 +62,7 @@ describe("runHandler", () => {
   });
 
   it("fails an effect as its function would, and says what that proves", async () => {
-    const refused = { throws: new Error("the card is declined") };
+    const refused = { throws: new RetryAfterError(0, "the card is declined") };
     expect(await runHandler(chargeHandler, { cents: 5 }, { effects: { charge: refused } })).toMatchObject({
       state: "delayed",
       error: { code: "HANDLER_FAILED", message: "the card is declined" },

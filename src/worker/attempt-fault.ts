@@ -79,7 +79,13 @@ export function failed(fault: unknown, scrub: Scrub): AttemptOutcome {
 }
 
 /** Another worker, or this one later, may run the job; it has begun nothing, or asked for it. */
-const deferring = new Set<ErrorCode>(["EFFECT_BUSY", "STORE_ROLLED_BACK", "NO_HANDLER", "SNOOZED"]);
+const deferring = new Set<ErrorCode>([
+  "EFFECT_BUSY",
+  "STORE_ROLLED_BACK",
+  "STORE_UNFIT",
+  "NO_HANDLER",
+  "SNOOZED",
+]);
 
 function withoutFailure(fault: unknown): AttemptOutcome | undefined {
   if (!(fault instanceof HoldfastError)) return undefined;

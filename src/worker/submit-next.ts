@@ -44,7 +44,7 @@ export async function submitNext<PayloadIn>(
   }
 }
 
-/** What waiting can mend. A store that was rolled back needs a person: the job waits for that without using up an attempt. */
+/** What waiting can mend. A store that was rolled back, or is unfit, needs a person: the job waits for that without using up an attempt. */
 const passing = new Set<ErrorCode>(["STORE_UNAVAILABLE", "STORE_FULL", "CLOCK_WRONG"]);
 
 function passes(error: unknown): error is HoldfastError {

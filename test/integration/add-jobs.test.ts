@@ -37,7 +37,7 @@ beforeEach(async () => {
     layout: { known: () => "", first: "", agree: async () => "" },
     onLoss: async () => {},
   });
-  adder = createJobAdder({ ...store, epoch });
+  adder = createJobAdder({ ...store, epoch, fitness: { confirm: () => undefined } });
   await Promise.all([theirs.waitUntilReady(), ours.waitUntilReady()]);
 });
 

@@ -6,7 +6,8 @@ import { diagnoseMasters } from "../../src/operate/doctor-redis.ts";
 import { diagnoseTopology } from "../../src/operate/doctor-topology.ts";
 import { redisNow } from "../../src/redis/clock.ts";
 import { reachRedis } from "../../src/redis/connect.ts";
-import { type ConnectionMode, openConnection, whenReady } from "../../src/redis/connection.ts";
+import { type ConnectionMode, openConnection, serversOf, whenReady } from "../../src/redis/connection.ts";
+import { checkPromotion, promotionOf } from "../../src/redis/promotion.ts";
 import { application } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { withProcesses } from "../support/processes.ts";
@@ -56,13 +57,44 @@ async function reach(variables = {}) {
 }
 
 describe("a Redis Cluster", withProcesses, () => {
-  it("is refused at durability disk if its masters take writes without a replica", async () => {
-    await expect(createProducer(application, environment())).rejects.toMatchObject({
+  it("is refused at durability disk, because its masters have replicas, and asks for one where none is configured", async () => {
+    const start = async (durability?: string) => {
+      await using _ = await createProducer(
+        application,
+        environment(durability && { HOLDFAST_DURABILITY: durability }),
+      );
+    };
+
+    await expect(start("disk")).rejects.toMatchObject({
       code: "STORE_UNFIT",
+      message: expect.stringMatching(/^promotion: .*, found a cluster whose masters have replicas; /),
+    });
+    await start();
+    await expect(start("disk-despite-failover")).rejects.toMatchObject({
       message: expect.stringMatching(/^min-replicas-to-write: .* expects 1 or more, found 0; /),
     });
     await configure(masters(), "min-replicas-to-write", "1", "0");
-    await using _ = await createProducer(application, environment());
+    await start("disk-despite-failover");
+  });
+
+  it("is refused at durability disk if its user may not ask for its nodes, because it may have replicas", async () => {
+    const servers = cluster.shards.flatMap(({ master, replica }) => [master, replica]).map(connectTo);
+    for (const server of servers)
+      await server.call("ACL", "SETUSER", "limited", "on", ">secret", "~*", "&*", "+@all", "-cluster|nodes");
+    const url = cluster.url.replaceAll("//", "//limited:secret@");
+    const client = openConnection(url, "fail-fast", () => {});
+    onTestFinished(() => client.disconnect());
+    await whenReady(client, 30_000);
+    const [server] = serversOf(client) as [Redis];
+
+    const withoutReplicas = new Map([["connected_slaves", "0"]]);
+
+    expect(await promotionOf(server, withoutReplicas, "cluster")).toBe("unknown");
+    expect(checkPromotion("unknown")).toMatchObject({
+      holds: false,
+      found: "(Redis does not say)",
+      remedy: expect.stringContaining("CLUSTER NODES"),
+    });
   });
 
   it("is named by the doctor with what it survives, and each master has its line", async () => {

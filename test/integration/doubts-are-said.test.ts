@@ -19,7 +19,7 @@ const job = defineJob({
     repeated: { timeoutMs: 20_000, inDoubt: "repeat", downstreamRemembersMs: 60_000 },
   },
 });
-type Given = Attempt<null, "probed" | "repeated">;
+type Given = Attempt<null, "repeated", "probed">;
 
 const unanswered = () => Promise.reject(Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }));
 const probe = async () => "unknown" as const;

@@ -73,6 +73,7 @@ describe("holdfast doctor, for jobs that send mail", withProcesses, () => {
       found: "mail.example:465",
       reason: null,
       remedy: null,
+      code: null,
     });
   });
 });

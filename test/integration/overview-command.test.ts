@@ -59,6 +59,7 @@ function wide(): Overview {
   const since = "2026-11-27T02:58:00.000Z";
   return {
     at,
+    problems: [],
     types: [
       {
         type: "a-type-with-a-long-name",

@@ -390,8 +390,14 @@ async function overviewOf({ connect, env }: Service, queues: readonly string[]) 
   const stores = openQueueStores({ client, codec: createCodec([]) }, env.HOLDFAST_PREFIX, layouts);
   const reader = openOverviewReader({
     stores,
-    application: { jobs: new Map(), queues },
-    expectations: readSettings(env),
+    application: {
+      jobs: new Map(),
+      queues,
+      queueSettings: new Map(),
+      schedules: [],
+      handlers: async () => [],
+    },
+    settings: readSettings(env),
     clock: { offsetMs: () => 0 },
   });
   return await reader.read();

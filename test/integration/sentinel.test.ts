@@ -7,10 +7,11 @@ import { diagnoseTopology } from "../../src/operate/doctor-topology.ts";
 import { reachRedis } from "../../src/redis/connect.ts";
 import { openConnection } from "../../src/redis/connection.ts";
 import { application } from "../support/application.ts";
+import { get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import { type SentinelSet, startSentinelSet } from "../support/redis-sentinel.ts";
 import type { RedisServer } from "../support/redis-server.ts";
-import { testEnvironment } from "../support/service.ts";
+import { createService, testEnvironment } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
 let set: SentinelSet;
@@ -57,21 +58,120 @@ function startWriting(key: string) {
 }
 
 describe("a Sentinel set", withProcesses, () => {
-  it("is refused at durability disk if its master takes writes without a replica, with the remedy", async () => {
+  it("is refused at durability disk, which is lost with the master, and asks for a replica where none is configured", async () => {
     const env = testEnvironment({ REDIS_URL: url() });
+    const start = async (durability?: string) => {
+      await using _ = await createProducer(application, {
+        ...env,
+        ...(durability && { HOLDFAST_DURABILITY: durability }),
+      });
+    };
 
-    await expect(createProducer(application, env)).rejects.toMatchObject({
+    await expect(start("disk")).rejects.toMatchObject({
       code: "STORE_UNFIT",
       message: expect.stringMatching(
-        /^min-replicas-to-write: HOLDFAST_DURABILITY=disk expects 1 or more, found 0; .* Remedy: CONFIG SET min-replicas-to-write 1\.$/,
+        /^promotion: HOLDFAST_DURABILITY=disk expects that nothing promotes .*, found a Sentinel set; .* Remedy: HOLDFAST_DURABILITY=replica:1; disk-despite-failover accepts the risk\.$/,
       ),
     });
-    for (const durability of ["memory", "replica:2"]) {
-      const producer = await createProducer(application, { ...env, HOLDFAST_DURABILITY: durability });
-      await producer[Symbol.asyncDispose]();
-    }
-    for (const server of set.servers) await connectTo(server).config("SET", "min-replicas-to-write", "1");
+    for (const durability of ["memory", "replica:2", undefined]) await start(durability);
+  });
+
+  it("waits for a replica with each write where no durability is configured", async () => {
+    const service = createService(application, { REDIS_URL: url() });
+    const { url: api } = await service.startApi();
+    expect((await get(`${api}/overview`)).body).toMatchObject({ store: { durability: "replica:1" } });
+    const submit = (key: string) => post(`${api}/jobs`, { type: "echo", payload: 1, idempotencyKey: key });
+    expect((await submit("confirmed")).status).toBe(202);
+    const signal = (name: NodeJS.Signals) => {
+      for (const { pid } of set.servers.slice(1)) process.kill(pid, name);
+    };
+
+    // A replica that is stopped cannot confirm.
+    signal("SIGSTOP");
+    const answer = await submit("unconfirmed").finally(() => signal("SIGCONT"));
+
+    expect(answer).toMatchObject({ status: 503, body: { code: "STORE_UNAVAILABLE" } });
+    expect(answer.body.detail).toMatch(/^0 of 1 replica confirmed in time/);
+    await set.inSync();
+  });
+
+  it("is accepted at disk-despite-failover only if a master that lost its replicas stops", async () => {
+    const env = testEnvironment({ REDIS_URL: url(), HOLDFAST_DURABILITY: "disk-despite-failover" });
+    const configure = async (name: string, value: string) => {
+      for (const server of set.servers) await connectTo(server).config("SET", name, value);
+    };
+    onTestFinished(async () => {
+      await configure("min-replicas-to-write", "0");
+      await configure("min-replicas-max-lag", "10");
+    });
+    const refused = (message: RegExp) =>
+      expect(createProducer(application, env)).rejects.toMatchObject({
+        code: "STORE_UNFIT",
+        message: expect.stringMatching(message),
+      });
+
+    await refused(
+      /^min-replicas-to-write: HOLDFAST_DURABILITY=disk-despite-failover expects 1 or more, found 0; .* Remedy: CONFIG SET min-replicas-to-write 1\.$/,
+    );
+    await configure("min-replicas-to-write", "1");
+    await configure("min-replicas-max-lag", "0");
+    await refused(
+      /^min-replicas-max-lag: .* expects 1 or more, found 0; 0 switches min-replicas-to-write off/,
+    );
+    await configure("min-replicas-max-lag", "10");
     await using _ = await createProducer(application, env);
+  });
+
+  it("is not ready while a replica would lose what is acknowledged as soon as it is promoted", async () => {
+    const { url: api } = await createService(application, { REDIS_URL: url() }).startApi();
+    const ready = async () => await get(`${api}/health/ready`);
+    expect(await ready()).toMatchObject({ status: 200 });
+    const [, replica] = set.servers as [RedisServer, RedisServer, RedisServer];
+
+    await connectTo(replica).config("SET", "appendonly", "no");
+    onTestFinished(async () => void (await connectTo(replica).config("SET", "appendonly", "yes")));
+
+    expect(await ready()).toMatchObject({
+      status: 503,
+      body: {
+        reasons: [
+          expect.stringMatching(
+            new RegExp(
+              `^replica 127.0.0.1:${replica.port}: found appendonly no; .*CONFIG SET appendonly yes`,
+            ),
+          ),
+        ],
+      },
+    });
+  });
+
+  it("acknowledges nothing through a promoted replica whose log is off, from the first submission on", async () => {
+    const { url: api } = await createService(application, { REDIS_URL: url() }).startApi();
+    let key = 0;
+    const submit = () => {
+      key += 1;
+      return post(`${api}/jobs`, { type: "echo", payload: 1, idempotencyKey: `promoted-${key}` });
+    };
+    expect((await submit()).status).toBe(202);
+    const old = await set.master();
+    const others = set.servers.filter((server) => server !== old);
+    for (const server of others) {
+      await connectTo(server).config("SET", "appendonly", "no");
+      onTestFinished(async () => void (await connectTo(server).config("SET", "appendonly", "yes")));
+    }
+
+    await set.askSentinel("SENTINEL", "FAILOVER", "main");
+    await until("there is another master", async () => (await set.master()) !== old);
+
+    const isOld = async () => (await connectTo(old).dbsize()) > 0 && (await roleOf(old)) === "master";
+    const refused = await until("the new master is refused", async () => {
+      const wasOld = await isOld();
+      const answer = await submit();
+      if (!wasOld) expect(answer.status).toBe(503);
+      return answer.body.code === "STORE_UNFIT" && answer;
+    });
+    expect(refused.body.detail).toMatch(/^appendonly: .* found no; /);
+    await set.inSync();
   });
 
   it("is named by the doctor, with what it survives", async () => {
@@ -92,6 +192,11 @@ describe("a Sentinel set", withProcesses, () => {
       { name: "sentinels", verdict: "ok", found: "3, quorum 2; they promote a replica after 1 s 500 ms" },
       { name: "min-replicas-max-lag", verdict: "warn", found: "10 s" },
     ]);
+    expect((await found("disk-despite-failover"))[1]).toMatchObject({
+      name: "failover",
+      verdict: "warn",
+      reason: expect.stringContaining("loses the last acknowledged jobs"),
+    });
     expect((await found("replica:1"))[1]).toMatchObject({
       verdict: "warn",
       found: "1 of 2 replicas confirm each write",

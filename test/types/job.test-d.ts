@@ -142,3 +142,47 @@ report.handler(async ({ children }) => {
 defineJob({ ...wellFormed, onChildFailure: "continue" });
 // @ts-expect-error no such policy
 defineJob({ ...wellFormed, onChildFailure: "ignore" });
+
+// An effect that is declared `probe` needs one…
+const probed = defineJob({
+  ...wellFormed,
+  effects: { ask: { timeoutMs: 1, inDoubt: "probe" }, hold: { timeoutMs: 1, inDoubt: "hold" } },
+});
+probed.handler(async ({ effect }) => {
+  await effect("ask", async () => 1, { probe: async () => "unknown" });
+  await effect("ask", async () => 1, { probe: async () => ({ done: 2 }), assumedResult: () => 3 });
+  await effect("hold", async () => 1);
+  // @ts-expect-error it has no probe
+  await effect("ask", async () => 1);
+  // @ts-expect-error it has no probe
+  await effect("ask", async () => 1, { index: "a" });
+  // @ts-expect-error a probe returns what the effect would have returned
+  await effect("ask", async () => 1, { probe: async () => ({ done: "two" }) });
+  // @ts-expect-error there is no such effect
+  await effect("pray", async () => 1);
+});
+
+// …and a classifier returns a verdict.
+const effect = { timeoutMs: 1, inDoubt: "hold" } as const;
+defineJob({ ...wellFormed, effects: { a: { ...effect, classify: () => undefined } } });
+defineJob({ ...wellFormed, effects: { a: { ...effect, classify: () => "not-done" } } });
+defineJob({
+  ...wellFormed,
+  effects: {
+    a: { ...effect, classify: (_, { outgoing }) => (outgoing[0]?.status === 402 ? "not-done" : "unknown") },
+  },
+});
+defineJob({
+  ...wellFormed,
+  effects: { a: { ...effect, classify: () => ({ verdict: "not-done", retryAfterMs: 5, permanent: true }) } },
+});
+defineJob({ ...wellFormed, effects: { a: { ...effect, onError: "not-done" } } });
+// @ts-expect-error no such verdict
+defineJob({ ...wellFormed, effects: { a: { ...effect, classify: () => "done" } } });
+const late = { verdict: "unknown", retryAfterMs: 5 } as const;
+// @ts-expect-error only what did not happen can be tried later
+defineJob({ ...wellFormed, effects: { a: { ...effect, classify: () => late } } });
+// @ts-expect-error a classifier is a function
+defineJob({ ...wellFormed, effects: { a: { ...effect, classify: "stripe" } } });
+// @ts-expect-error no such meaning
+defineJob({ ...wellFormed, effects: { a: { ...effect, onError: "ignore" } } });

@@ -27,18 +27,21 @@ interface DoctorOptions {
 const PATIENCE_MS = 30_000;
 
 async function doctor({ json, verbose }: DoctorOptions): Promise<void> {
-  const settings = readRoleSettings();
-  const application = await loadApplication(settings.HOLDFAST_CONFIG);
+  const configured = readRoleSettings();
+  const application = await loadApplication(configured.HOLDFAST_CONFIG);
   const { reachRedis } = await import("../../redis/connect.ts");
   const { openEpochs } = await import("../../queue/epochs.ts");
   const { openQueueStores } = await import("../../queue/queue-store.ts");
   const { diagnose } = await import("../../operate/doctor.ts");
   const { requireVersion } = await import("../../redis/requirements.ts");
-  const redis = await reachRedis(settings, "fail-fast");
+  const { durabilityFor } = await import("../../redis/promotion.ts");
+  const redis = await reachRedis(configured, "fail-fast");
   const parts: Running[] = [redis];
   const { queues, queueSettings: declared } = application;
   try {
-    await requireVersion(redis.client, settings);
+    await requireVersion(redis.client, configured);
+    const durability = await durabilityFor(redis.client, configured.HOLDFAST_DURABILITY);
+    const settings = { ...configured, HOLDFAST_DURABILITY: durability };
     // Checks for data loss itself, because no other process may be running.
     const epochs = await openEpochs({
       client: redis.client,

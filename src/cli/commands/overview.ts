@@ -20,7 +20,7 @@ async function overview(options: ShowOptions): Promise<void> {
     const reader = openOverviewReader({
       stores: openQueueStores(redis, prefix, layouts),
       application,
-      expectations: settings,
+      settings,
       clock: { offsetMs: () => 0 },
     });
     await show({ read: () => reader.read(), describe: describeOverview, json: (found) => [found] }, options);

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { evidenceDescription } from "../../job/job-status.ts";
+import { outgoingSchema } from "../../job/outgoing.ts";
 import { resolvedJobs } from "../../job/resolution.ts";
 import { isoTime } from "../../lib/iso-time.ts";
 import { auditEntrySchema } from "../../operate/audit-log.ts";
@@ -37,6 +39,7 @@ const doubtSchema = z.object({
     .nullable()
     .meta({ description: "What its worker reported afterwards: too late to count, but good evidence." }),
   ...doubtedRunShape,
+  evidence: z.array(outgoingSchema).meta({ description: evidenceDescription }),
 });
 const pageSchema = z.object({ doubts: z.array(doubtSchema) });
 

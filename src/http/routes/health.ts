@@ -1,7 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { diagnoseLosses } from "../../operate/doctor-queue.ts";
-import { diagnoseRedis } from "../../operate/doctor-redis.ts";
+import { diagnoseStore } from "../../operate/doctor.ts";
 import type { Finding } from "../../operate/finding.ts";
 import { inTime } from "../../redis/redis-errors.ts";
 import type { ApiParts } from "../parts.ts";
@@ -18,6 +17,9 @@ const readySchema = z.object({
         found: z.string(),
         reason: z.string().nullable(),
         remedy: z.string().nullable(),
+        code: z.string().nullable().meta({
+          description: "With which code work is refused because of it; null if nothing is refused.",
+        }),
       }),
     )
     .meta({ description: "The checks of Redis; `holdfast doctor` checks more." }),
@@ -26,13 +28,11 @@ const readySchema = z.object({
 /** `GET /health/live`: the process runs. `GET /health/ready`: Redis answers and meets the requirements. */
 export function addHealthRoutes(
   server: FastifyInstance,
-  { application, client, rejection, settings, stores }: ApiParts,
+  { application, rejection, settings, stores }: ApiParts,
 ): void {
   async function diagnose(): Promise<{ reasons: string[]; checks: Finding[] }> {
     try {
-      const losses = diagnoseLosses(stores, application.queues);
-      const [redis, others] = await inTime(Promise.all([diagnoseRedis(client, settings), losses]));
-      const checks = [...redis, ...others];
+      const checks = await inTime(diagnoseStore(application, stores, settings));
       const bad = checks.filter(({ verdict }) => verdict === "bad");
       return { reasons: bad.map(inOneLine), checks };
     } catch {

@@ -1,0 +1,44 @@
+// Runs the table of truth in its own process, and installs the client libraries that it tries, which Holdfast itself does not need.
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { step } from "./progress.mjs";
+import { capture, must, show } from "./run.mjs";
+
+const lockFile = "truth/package-lock.json";
+const stampFile = "truth/node_modules/.holdfast-lock-hash";
+
+/** Resolves to its exit code. */
+export function runEvidence(args) {
+  return show(...evidence(args));
+}
+
+/** Resolves to its exit code and output. */
+export function captureEvidence(args) {
+  return capture(...evidence(args));
+}
+
+/** @param withRuntimes whether other runtimes than this Node.js are needed, which are large */
+export function librariesAreFresh({ withRuntimes }) {
+  const [hash, runtimes] = existsSync(stampFile) ? readFileSync(stampFile, "utf8").split(" ") : [];
+  return hash === hashOfLockFile() && (!withRuntimes || runtimes === "runtimes");
+}
+
+export async function installLibraries({ withRuntimes }) {
+  const args = ["ci", "--prefix", "truth", "--ignore-scripts", "--no-audit", "--no-fund"];
+  await step(`Installing client libraries${withRuntimes ? " and runtimes" : ""}`, () =>
+    must(
+      "npm",
+      withRuntimes ? args : [...args, "--omit=optional"],
+      "Installing the client libraries failed: see above.",
+    ),
+  );
+  writeFileSync(stampFile, `${hashOfLockFile()}${withRuntimes ? " runtimes" : ""}`);
+}
+
+function hashOfLockFile() {
+  return createHash("sha256").update(readFileSync(lockFile)).digest("hex");
+}
+
+function evidence(args) {
+  return [process.execPath, ["--import", "tsx", "truth/run.ts", ...args]];
+}

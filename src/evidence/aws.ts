@@ -1,0 +1,29 @@
+import type { Classify } from "../job/effect.ts";
+import type { Seen } from "../job/outgoing.ts";
+import { memberOf, textIn } from "../lib/error-tree.ts";
+import { classifierOf, has, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
+import { statusOf } from "./http.ts";
+
+/** Where the SDK fetches credentials: instance metadata, containers, pods, and the token service. */
+const CREDENTIALS =
+  /^(169\.254\.169\.254|169\.254\.170\.(2|23)|\[fd00:ec2::(23|254)\]|sts(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?)(:\d+)?$/;
+
+/**
+ * The AWS SDK, version 3. 4xx is refused, throttling included, so not done. 5xx, an idempotency token that was used for something else, and
+ * a lost connection are unknown. The SDK tries three times: a refusal counts only if each try was seen to be refused.
+ */
+export const aws: Classify = classifierOf(
+  (node) => has(node, "$metadata") || has(node, "$fault"),
+  (error) => {
+    const { node, seen } = error;
+    const status = statusOf({ statusCode: memberOf(node, "$metadata", "httpStatusCode") });
+    if (status === undefined) return verdictWithoutAnswer(error);
+    if (/idempot/i.test(textIn(node, "name"))) return "unknown";
+    const headers = memberOf(node, "$response", "headers");
+    return verdictOfAnswer({ status, headers }, withoutCredentials(seen));
+  },
+);
+
+function withoutCredentials({ outgoing, isComplete }: Seen): Seen {
+  return { outgoing: outgoing.filter(({ host }) => !CREDENTIALS.test(host)), isComplete };
+}

@@ -1,0 +1,50 @@
+const NODES_MAX = 30;
+/** Of an `AggregateError`. */
+const ERRORS_MAX = 10;
+/** Where libraries keep the error, or the answer, that matters. */
+const INNER = ["cause", "errors", "error", "originalError", "original", "detail", "response"] as const;
+
+/** An error, or something inside of it that may be one. */
+export type ErrorNode = Readonly<Record<string, unknown>>;
+
+/** What was thrown, its causes, and what libraries wrap, the outermost first; at most 30. Never throws. */
+export function errorTree(thrown: unknown): ErrorNode[] {
+  const found = new Set<ErrorNode>(isObject(thrown) ? [thrown] : []);
+  for (const node of found) {
+    const inner = INNER.flatMap((name) => listed(memberOf(node, name)));
+    for (const value of inner) if (isObject(value) && found.size < NODES_MAX) found.add(value);
+  }
+  return [...found];
+}
+
+function listed(value: unknown): unknown[] {
+  try {
+    return Array.isArray(value) ? value.slice(0, ERRORS_MAX) : [value];
+  } catch {
+    return [];
+  }
+}
+
+/** An error's code, or else its name; both as the error says. */
+export function errorCode(error: unknown): string {
+  return textIn(error, "code") || textIn(error, "name") || "error";
+}
+
+/** Follows a path of members. A getter that throws has no value. */
+export function memberOf(value: unknown, ...path: readonly string[]): unknown {
+  try {
+    return path.reduce<unknown>((at, name) => (isObject(at) ? at[name] : undefined), value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A member that is text; empty for anything else. */
+export function textIn(value: unknown, name: string): string {
+  const text = memberOf(value, name);
+  return typeof text === "string" ? text : "";
+}
+
+function isObject(value: unknown): value is ErrorNode {
+  return typeof value === "object" && value !== null;
+}

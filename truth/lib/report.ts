@@ -1,0 +1,181 @@
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { groupBy } from "../../faults/lib/group-by.ts";
+import { say } from "../../test/support/command.ts";
+import { commonFacts, markdownTable, plainTable, type Table } from "../../test/support/report.ts";
+import type { Mode } from "./effect-names.ts";
+import type { Wrong } from "./judge.ts";
+import { legend, matricesOf } from "./matrix.ts";
+import { brokenRows, controlledLibraries, hasHeld, isControl, type Results } from "./results.ts";
+import type { RowEnd } from "./run-rows.ts";
+import { versionsOfLibraries, versionsOfRuntimes } from "./versions.ts";
+
+const modes: readonly Mode[] = ["as is", "as documented", "control"];
+
+const wrongs: readonly Wrong[] = [
+  "acted again",
+  "library acted again",
+  "falsely not done",
+  "falsely done",
+  "not done without proof",
+  "no verdict",
+  "result lost",
+  "needlessly in doubt",
+];
+
+/** @param showsRows also those that are right */
+export function printResults(results: Results, showsRows: boolean): void {
+  const ends = endsOf(results);
+  const shown = showsRows ? ends : brokenRows(ends).filter((end) => !isControl(end));
+  for (const { runtime, end } of inRuntimes(results).filter(({ end }) => shown.includes(end)))
+    say(`${end.wrong === undefined ? " " : "✗"} ${runtime} ${rowText(end)}`);
+  for (const line of unloadableLines(results)) say(line);
+  say(plainTable(totalsTable(results)));
+  const { caught, missed } = controlledLibraries(results);
+  const control = missed.length === 0 ? "caught" : `NOT caught with ${missed.join(", ")}`;
+  say(
+    `${hasHeld(results) ? "✓" : "✗"} ${ends.length} rows in ${results.seconds} s; control with ${caught.length} libraries: ${control}`,
+  );
+}
+
+function rowText(end: RowEnd): string {
+  const { row, acted, attempts, verdict, wrong, error, evidence } = end;
+  const outcome = `acted ${acted} times in ${attempts} attempts, ${verdict ?? "no verdict"}`;
+  const why = [wrong, error, evidence && `seen: ${evidence.join("; ") || "nothing"}`]
+    .filter(Boolean)
+    .join(" | ");
+  return `${row.library}, ${row.mode}: ${row.fault}: ${outcome}${why && ` | ${why}`}`;
+}
+
+export function writeReport(results: Results): void {
+  const file = fileURLToPath(new URL("../../docs/evidence.md", import.meta.url));
+  writeFileSync(file, `${report(results)}\n`);
+}
+
+function report(results: Results): string {
+  const facts = {
+    ...commonFacts(),
+    runtimes: versionsOfRuntimes(results),
+    "not installed here": results.missing.join(", ") || "none",
+    seconds: results.seconds,
+  };
+  return [
+    "# Evidence: what client libraries do to an effect",
+    "",
+    "Written by `npm run evidence`; do not edit by hand. `truth/README.md` says how it is measured.",
+    "",
+    `**${headline(results)}**`,
+    "",
+    markdownTable({ head: ["", ""], rows: Object.entries(facts) }),
+    "",
+    `Libraries: ${versionsOfLibraries().join(", ")}.`,
+    "",
+    ...unloadableLines(results).flatMap((line) => [line, ""]),
+    "## All rows",
+    "",
+    "*As is*: as a new user uses the library. *As documented*: as its page says, with its own repeats switched off and a classifier declared.",
+    '*Control*: as is, with `onError: "not-done"`, which was the default once; it must fail.',
+    "",
+    markdownTable(totalsTable(results)),
+    "",
+    "## Needlessly in doubt",
+    "",
+    "Nothing happened, and nothing says so to Holdfast: these doubts are safe, and cost an operator a look.",
+    "",
+    markdownTable(needlessTable(results)),
+    "",
+    "## Sent again by the library itself",
+    "",
+    "How often downstream acted in one attempt, at most, because the library sends again by itself. Holdfast cannot prevent that: switch it off.",
+    "",
+    markdownTable(repeatsTable(results)),
+    "",
+    "## Row by row",
+    "",
+    legend,
+    "",
+    ...results.runs.flatMap((run) => matricesOf(run)),
+  ].join("\n");
+}
+
+function headline(results: Results): string {
+  const ends = endsOf(results).filter((end) => !isControl(end));
+  const count = (wrong: Wrong) => ends.filter((end) => end.wrong === wrong).length;
+  const { caught, missed } = controlledLibraries(results);
+  return (
+    `${ends.length} rows: ${count("acted again") + count("library acted again")} acted again, ` +
+    `${count("falsely not done") + count("not done without proof")} falsely not done, ${count("needlessly in doubt")} needlessly in doubt; ` +
+    `the control was caught with ${caught.length} of ${caught.length + missed.length} libraries.`
+  );
+}
+
+function totalsTable(results: Results): Table {
+  const groups = results.runs.flatMap(({ runtime, ends }) =>
+    modes.map((mode) => ({ runtime, mode, ends: ends.filter(({ row }) => row.mode === mode) })),
+  );
+  return {
+    head: ["runtime", "used", "rows", "done", "in doubt", "not done", ...wrongs],
+    rows: groups
+      .filter(({ ends }) => ends.length > 0)
+      .map(({ runtime, mode, ends }) => [
+        runtime,
+        mode,
+        ends.length,
+        ends.filter(({ verdict }) => verdict?.startsWith("done")).length,
+        ends.filter(({ verdict }) => verdict === "in doubt").length,
+        ends.filter(({ verdict }) => verdict === "not done").length,
+        ...wrongs.map((wrong) => ends.filter((end) => end.wrong === wrong).length),
+      ]),
+  };
+}
+
+function needlessTable(results: Results): Table {
+  const needless = inRuntimes(results).filter(
+    ({ end }) => end.wrong === "needlessly in doubt" && !isControl(end),
+  );
+  const groups = groupBy(needless, ({ end }) => `${end.row.mode}\n${end.row.fault}`);
+  return {
+    head: ["used", "fault", "rows", "libraries"],
+    rows: [...groups].map(([key, rows]) => {
+      const [mode = "", fault = ""] = key.split("\n");
+      return [mode, fault, rows.length, librariesOf(rows)];
+    }),
+  };
+}
+
+/** With the runtimes, where it is not the same in all of them. */
+function librariesOf(rows: readonly { readonly runtime: string; readonly end: RowEnd }[]): string {
+  const byLibrary = groupBy(rows, ({ end }) => end.row.library);
+  return [...byLibrary]
+    .map(([library, own]) => `${library} (${own.map(({ runtime }) => runtime).join(", ")})`)
+    .join("; ");
+}
+
+function repeatsTable(results: Results): Table {
+  const repeated = inRuntimes(results).filter(
+    ({ end }) => end.attemptsThatActed > 0 && end.acted > end.attemptsThatActed && !isControl(end),
+  );
+  const byLibrary = groupBy(repeated, ({ end }) => `${end.row.library}\n${end.row.mode}`);
+  return {
+    head: ["library", "used", "acts in one attempt", "faults"],
+    rows: [...byLibrary].map(([key, rows]) => {
+      const [library = "", mode = ""] = key.split("\n");
+      const most = Math.max(...rows.map(({ end }) => end.acted / end.attemptsThatActed));
+      return [library, mode, most, [...new Set(rows.map(({ end }) => end.row.fault))].join("; ")];
+    }),
+  };
+}
+
+function unloadableLines({ runs }: Results): string[] {
+  return runs.flatMap(({ runtime, unloadable }) =>
+    Object.entries(unloadable).map(([library, why]) => `${runtime} cannot load ${library}: ${why}`),
+  );
+}
+
+function endsOf({ runs }: Results): RowEnd[] {
+  return runs.flatMap(({ ends }) => ends);
+}
+
+function inRuntimes({ runs }: Results) {
+  return runs.flatMap(({ runtime, ends }) => ends.map((end) => ({ runtime, end })));
+}

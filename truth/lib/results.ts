@@ -1,0 +1,38 @@
+import { broken } from "./judge.ts";
+import type { RowEnd, RuntimeRun } from "./run-rows.ts";
+
+/** What a whole run found. */
+export interface Results {
+  readonly runs: readonly (RuntimeRun & { readonly runtime: string })[];
+  /** Runtimes that are not installed here. */
+  readonly missing: readonly string[];
+  readonly seconds: number;
+}
+
+export function isControl({ row }: RowEnd): boolean {
+  return row.mode === "control";
+}
+
+/** Rows that break a promise. Those of the control must. */
+export function brokenRows(ends: readonly RowEnd[]): readonly RowEnd[] {
+  return ends.filter(({ wrong }) => wrong !== undefined && broken.has(wrong));
+}
+
+/** Libraries in which the control acted again or was falsely called not done, and those in which it was not. */
+export function controlledLibraries({ runs }: Pick<Results, "runs">): { caught: string[]; missed: string[] } {
+  const controls = runs.flatMap(({ ends }) => ends.filter(isControl));
+  const names = [...new Set(controls.map(({ row }) => row.library))];
+  const caught = new Set(brokenRows(controls).map(({ row }) => row.library));
+  return {
+    caught: names.filter((name) => caught.has(name)),
+    missed: names.filter((name) => !caught.has(name)),
+  };
+}
+
+/** Nothing acted again, nothing was falsely called not done, and the old default would have. */
+export function hasHeld(results: Pick<Results, "runs">): boolean {
+  const ends = results.runs.flatMap(({ ends }) => ends.filter((end) => !isControl(end)));
+  const unloadable = results.runs.some((run) => run.ends.length === 0);
+  const { caught, missed } = controlledLibraries(results);
+  return !unloadable && brokenRows(ends).length === 0 && caught.length > 0 && missed.length === 0;
+}

@@ -1,0 +1,141 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { inLanes } from "../../faults/lib/waiting.ts";
+import type { JobStatus, Producer } from "../../src/index.ts";
+import { outgoingText } from "../../src/job/outgoing.ts";
+import { endChild, endWithUs } from "../../test/support/command.ts";
+import type { RedisServer } from "../../test/support/redis-server.ts";
+import { createProducer, defineConfig, defineJob } from "../inside/holdfast.ts";
+import { Acts } from "../servers/acts.ts";
+import { trust } from "../servers/certificate.ts";
+import { openAttemptsServer } from "./attempts-server.ts";
+import { type Judged, judge, type Verdict } from "./judge.ts";
+import type { Row } from "./rows.ts";
+import type { Runtime } from "./runtimes.ts";
+
+/** A row's end, in one runtime. */
+export interface RowEnd extends Judged {
+  readonly row: Row;
+}
+
+export interface RunOptions {
+  readonly redis: RedisServer;
+  /** How many rows are under way at a time. */
+  readonly lanes: number;
+  /** Called when a row has ended. */
+  readonly onEnd: () => void;
+}
+
+export interface RuntimeRun {
+  readonly ends: readonly RowEnd[];
+  /** Libraries that the runtime cannot load, and why. */
+  readonly unloadable: Readonly<Record<string, string>>;
+}
+
+const ENDS_WITHIN_MS = 60_000;
+const LIBRARY_TIMEOUT_MS = { slow: 300, other: 3_000 };
+
+/** The producer's idea of the job: contracts of all its effects are the worker's. */
+const job = defineJob({
+  type: "row",
+  payload: z.record(z.string(), z.unknown()),
+  result: z.strictObject({ id: z.string().nullable() }),
+  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 10 } },
+  timeoutMs: 60_000,
+});
+
+/** Runs rows with a real worker in a runtime of its own, on a prefix of its own. */
+export async function runRows(
+  runtime: Runtime,
+  rows: readonly Row[],
+  { redis, lanes, onEnd }: RunOptions,
+): Promise<RuntimeRun> {
+  const underWay = new Map<number, Acts>();
+  const attempts = await openAttemptsServer((row) => underWay.get(row));
+  const trusted = trust();
+  const env = {
+    ...process.env,
+    ...trusted.env,
+    REDIS_URL: redis.url,
+    HOLDFAST_PREFIX: `truth-${runtime.name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`,
+    HOLDFAST_LOG_LEVEL: "silent",
+    HOLDFAST_CONCURRENCY: String(lanes),
+  };
+  const libraries = [...new Set(rows.map(({ library }) => library))];
+  const worker = await startRuntime(runtime, {
+    ...env,
+    TRUTH_LIBRARIES: libraries.join(","),
+    TRUTH_CONTROL: attempts.url,
+  });
+  const producer = await createProducer(defineConfig({ jobs: [job] }), env);
+  const ends: RowEnd[] = [];
+  const loadable = [...rows.entries()].filter(([, { library }]) => !(library in worker.unloadable));
+  await inLanes(loadable, lanes, async ([number, row]) => {
+    const acts = new Acts();
+    underWay.set(number, acts);
+    ends.push({ row, ...(await runRow(number, row, acts, producer)) });
+    underWay.delete(number);
+    onEnd();
+  });
+  await producer.stop();
+  await worker.stop();
+  attempts.stop();
+  trusted.stop();
+  ends.sort((one, other) => rows.indexOf(one.row) - rows.indexOf(other.row));
+  return { ends, unloadable: worker.unloadable };
+}
+
+async function runRow(number: number, row: Row, acts: Acts, producer: Producer): Promise<Judged> {
+  const downstream = await row.open(acts);
+  const { protocol, host, port } = downstream;
+  const { library, mode, clock, ask, isWarm } = row;
+  const timeoutMs = LIBRARY_TIMEOUT_MS[clock === "library" ? "slow" : "other"];
+  const how = { library, mode, isWarm, timeoutMs, ...(clock && { clock }), ...(ask && { ask }) };
+  const payload = { row: number, ...how, protocol, host, port };
+  const { id } = await producer.submit(job, payload, { idempotencyKey: `row-${number}` });
+  const status = await endOf(id, producer);
+  await acts.look();
+  await downstream.stop();
+  const error = status?.error == null ? "" : `${status.error.code}: ${status.error.message}`;
+  const [doubt] = status?.effects.filter(({ state }) => state === "in-doubt") ?? [];
+  const evidence = doubt && (doubt.evidence ?? []).map(outgoingText);
+  return judge({ mode, proof: row.proof, verdict: verdictOf(status), acts, error, evidence });
+}
+
+async function endOf(id: string, producer: Producer): Promise<JobStatus | undefined> {
+  const deadline = performance.now() + ENDS_WITHIN_MS;
+  for (;;) {
+    const status = await producer.status(id);
+    if (status?.state === "completed" || status?.state === "failed") return status;
+    if (performance.now() > deadline) return undefined;
+    await sleep(50);
+  }
+}
+
+function verdictOf(status: JobStatus | undefined): Verdict | undefined {
+  if (status === undefined) return undefined;
+  if (status.state === "completed")
+    return (status.result as { id: string | null }).id === null ? "done, result lost" : "done";
+  if (status.error?.code === "EFFECT_IN_DOUBT") return "in doubt";
+  return status.effects.length === 0 ? "not done" : undefined;
+}
+
+async function startRuntime({ command, args }: Runtime, env: NodeJS.ProcessEnv) {
+  const main = fileURLToPath(new URL("../inside/main.ts", import.meta.url));
+  const child = spawn(command, [...args, main], { env, stdio: ["pipe", "pipe", "pipe"] });
+  endWithUs(child);
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    errors = (errors + text).slice(-4_000);
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (!line.startsWith('{"ready"')) continue;
+    child.stdout.resume();
+    const { unloadable } = JSON.parse(line) as { unloadable: Record<string, string> };
+    return { unloadable, stop: () => endChild(child, "SIGKILL") };
+  }
+  throw new Error(`the worker did not start:\n${errors}`);
+}

@@ -1,0 +1,82 @@
+import { runCommand, say, UsageError } from "../test/support/command.ts";
+import { startRedisServer } from "../test/support/redis-server.ts";
+import { openProgress } from "./lib/progress.ts";
+import { printResults, writeReport } from "./lib/report.ts";
+import { hasHeld, type Results } from "./lib/results.ts";
+import { rowsOf } from "./lib/rows.ts";
+import { runRows } from "./lib/run-rows.ts";
+import { chooseRuntimes, type Runtime, thisNode } from "./lib/runtimes.ts";
+import { libraries } from "./libraries.ts";
+import { startDatabases, stopDatabases } from "./servers/databases.ts";
+
+const usage = `npm run evidence -- [options]
+
+Lets real client libraries call downstreams that act and then misbehave, inside an effect of a real worker's job, and compares what
+Holdfast says of the effect with what the downstream did.
+
+  --quick            the short form: this Node.js, fewer libraries and faults; at most half a minute
+  --only fetch,pg    only these libraries; writes no report
+  --runtime bun      only in these runtimes: node20, node22, node24, bun, deno; writes no report
+  --rows             shows each row
+  --list             lists the libraries
+  --help             shows this text
+
+The full form writes docs/evidence.md.
+Exit codes: 0 nothing acted again or was falsely called not done, and the control was caught, 1 otherwise, 2 wrong usage.`;
+
+/** Rows mostly wait, so many fit on two cores. */
+const LANES = 48;
+
+await runCommand(
+  usage,
+  {
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+    runtime: { type: "string" },
+    rows: { type: "boolean", default: false },
+    list: { type: "boolean", default: false },
+  },
+  async ({ quick: isQuick, only, runtime, rows: showsRows, list }) => {
+    if (list) return say(libraries.map(({ name, protocol }) => `${name}\t${protocol}`).join("\n"));
+    const { found, missing } = isQuick
+      ? { found: [thisNode], missing: [] }
+      : chooseRuntimes(runtime?.split(","));
+    const results = await run(found, namesOf(only, isQuick), isQuick);
+    printResults({ ...results, missing }, showsRows);
+    if (!isQuick && only === undefined && runtime === undefined) writeReport({ ...results, missing });
+    return hasHeld(results) ? 0 : 1;
+  },
+);
+
+async function run(
+  runtimes: readonly Runtime[],
+  names: readonly string[],
+  isQuick: boolean,
+): Promise<Omit<Results, "missing">> {
+  const startedAt = performance.now();
+  const redis = await startRedisServer();
+  const databases = await startDatabases(
+    new Set(libraries.filter(({ name }) => names.includes(name)).map(({ protocol }) => protocol)),
+  );
+  const runs: Results["runs"][number][] = [];
+  for (const [index, runtime] of runtimes.entries()) {
+    const modes = ["as is", "as documented", ...(index === 0 ? (["control"] as const) : [])] as const;
+    const rows = rowsOf({ libraries: names, modes, isQuick }, databases);
+    const progress = openProgress(runtime.name, rows.length);
+    runs.push({
+      runtime: runtime.name,
+      ...(await runRows(runtime, rows, { redis, lanes: LANES, onEnd: progress.step })),
+    });
+    progress.end();
+  }
+  await stopDatabases(databases);
+  await redis.stop();
+  return { runs, seconds: Math.round((performance.now() - startedAt) / 1_000) };
+}
+
+function namesOf(only: string | undefined, isQuick: boolean): readonly string[] {
+  const given = only?.split(",");
+  const unknown = given?.find((name) => !libraries.some((library) => library.name === name));
+  if (unknown !== undefined) throw new UsageError(`--only: there is no library "${unknown}"; see --list`);
+  return given ?? libraries.filter((library) => !isQuick || library.isQuick).map(({ name }) => name);
+}

@@ -1,0 +1,98 @@
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from "node:http";
+import { createServer as createHttp2Server, createSecureServer as createSecureHttp2Server } from "node:http2";
+import { createServer as createSecureServer } from "node:https";
+import type { Server, Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { TLSSocket } from "node:tls";
+import type { Fault } from "../faults/fault.ts";
+import type { Acts } from "./acts.ts";
+import { failedAnswer, type GoodAnswer, goodAnswer, keyOf } from "./answers.ts";
+import { certificate } from "./certificate.ts";
+import { type Downstream, listen, nobodyFor } from "./downstream.ts";
+
+/** One request, read in full. */
+export interface HttpExchange {
+  readonly goodBody: string;
+  /** @default as downstream would */
+  succeed(body?: string | Buffer, headers?: OutgoingHttpHeaders): void;
+  fail(status: number, headers?: OutgoingHttpHeaders): void;
+  /** Answers well, and breaks off in the middle. */
+  truncate(): void;
+  reset(): void;
+  close(): void;
+  /** Answers with no HTTP. */
+  raw(text: string): void;
+}
+
+/** @param library `http2` is spoken to in HTTP/2, all others in HTTP/1.1 */
+export async function openHttp(fault: Fault<HttpExchange>, library: string, acts: Acts): Promise<Downstream> {
+  if (fault.nowhere === "closed port" || fault.nowhere === "unknown host") return nobodyFor(fault.nowhere);
+  const isUntrusted = fault.nowhere === "untrusted certificate";
+  const isSecure = isUntrusted || fault.isSecure === true;
+  const server = openServer(library === "http2", isSecure, isUntrusted);
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket.on("error", () => {}));
+    socket.once("close", () => sockets.delete(socket));
+    if (!fault.acts && fault.answer === undefined) socket.resetAndDestroy();
+  });
+  server.on("sessionError", () => {});
+  server.on("request", async (request: IncomingMessage, response: ServerResponse) => {
+    const body = await text(request).catch(() => undefined);
+    if (body === undefined) return;
+    if (request.url === "/warm") return response.end("warm");
+    // A request of HTTP/2 has no socket of its own; its downstream has one connection.
+    const socket = library === "http2" ? [...sockets].at(-1) : request.socket;
+    if (fault.acts) acts.act(keyOf(library, request, body));
+    if (socket !== undefined) fault.answer?.(exchangeOf({ socket, response, body, library }));
+    if (fault.isThenGone) server.close();
+    return undefined;
+  });
+  const port = await listen(server);
+  const stop = async () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { host: "127.0.0.1", port, protocol: isSecure ? "https" : "http", stop };
+}
+
+function openServer(isHttp2: boolean, isSecure: boolean, isUntrusted: boolean): Server {
+  if (!isSecure) return isHttp2 ? createHttp2Server() : createServer();
+  const own = certificate(isUntrusted ? "untrusted" : "trusted");
+  return isHttp2 ? createSecureHttp2Server(own) : createSecureServer(own);
+}
+
+interface Asked {
+  readonly socket: Socket;
+  readonly response: ServerResponse;
+  readonly body: string;
+  readonly library: string;
+}
+
+function exchangeOf({ socket, response, body, library }: Asked): HttpExchange {
+  const good: GoodAnswer = goodAnswer(library, body);
+  const answer = (status: number, headers: OutgoingHttpHeaders, content: string | Buffer) => {
+    const { connection, ...others } = headers;
+    const own = library === "http2" || connection === undefined ? others : headers;
+    response.writeHead(status, { "content-length": Buffer.byteLength(content), ...own });
+    response.end(content);
+  };
+  return {
+    goodBody: good.body,
+    succeed: (content = good.body, headers = {}) =>
+      answer(good.status, { ...good.headers, ...headers }, content),
+    fail(status, headers = {}) {
+      const failed = failedAnswer(library, status);
+      answer(status, { ...failed.headers, ...headers }, failed.body);
+    },
+    truncate() {
+      const length = Buffer.byteLength(good.body) + 40;
+      response.writeHead(good.status, { ...good.headers, "content-length": length });
+      response.write(good.body.slice(0, good.body.length / 2) || " ", () => socket.destroy());
+    },
+    // What encrypts cannot reset: it closes without saying goodbye.
+    reset: () => void (socket instanceof TLSSocket ? socket.destroy() : socket.resetAndDestroy()),
+    close: () => void socket.end(),
+    raw: (text) => void socket.end(text),
+  };
+}

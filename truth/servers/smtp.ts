@@ -1,0 +1,62 @@
+import { createServer, type Socket } from "node:net";
+import { createInterface } from "node:readline";
+import type { SmtpFault, SmtpStage } from "../faults/smtp.ts";
+import type { Acts } from "./acts.ts";
+import { type Downstream, listen, nobodyFor } from "./downstream.ts";
+
+const goodReplies: Record<SmtpStage, string> = {
+  greeting: "220 ready",
+  MAIL: "250 ok",
+  RCPT: "250 ok",
+  DATA: "354 go ahead",
+  message: "250 accepted",
+};
+
+/** A mail server that acts when it has read a message to its final dot. */
+export async function openSmtp(fault: SmtpFault, _library: string, acts: Acts): Promise<Downstream> {
+  if (fault.nowhere !== undefined) return nobodyFor(fault.nowhere);
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on("error", () => {}));
+    serve(socket, fault, () => {
+      if (fault.acts) acts.act();
+      if (fault.isThenGone) server.close();
+    });
+  });
+  const port = await listen(server);
+  const stop = async () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { host: "127.0.0.1", port, protocol: "http", stop };
+}
+
+function serve(socket: Socket, fault: SmtpFault, onMessage: () => void): void {
+  let inMessage = false;
+  const play = (stage: SmtpStage) => {
+    if (fault.at === stage) misbehave(socket, fault.does);
+    else if (stage !== "message" || fault.clock === undefined) socket.write(`${goodReplies[stage]}\r\n`);
+  };
+  play("greeting");
+  createInterface({ input: socket }).on("line", (line) => {
+    if (inMessage && line !== ".") return;
+    if (inMessage) {
+      inMessage = false;
+      onMessage();
+      return play("message");
+    }
+    const verb = line.split(/[ :]/)[0]?.toUpperCase() ?? "";
+    if (verb === "DATA") inMessage = fault.at !== "DATA";
+    if (verb in goodReplies) play(verb as SmtpStage);
+    else if (verb === "QUIT") socket.end("221 bye\r\n");
+    else socket.write("250 ok\r\n");
+  });
+}
+
+function misbehave(socket: Socket, does: SmtpFault["does"]): void {
+  if (does === "close") socket.end();
+  else if (does === "reset") socket.resetAndDestroy();
+  else if (does === "break off") socket.end("25");
+  else if (does === "HTTP") socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+  else socket.write(`${does}\r\n`);
+}
