@@ -43,6 +43,7 @@ export default defineConfig({
       project("unit", ["{src,jobs,soak,faults,truth}/**/*.test.ts"]),
       project("integration", [
         "test/{integration,fault,browser}/**/*.test.ts",
+        "examples/providers/*.test.ts",
         // Not a test of anything: it takes the pictures of the docs, when it is told where to put them.
         ...(process.env.CONSOLE_PICTURES ? ["test/pictures/**/*.test.ts"] : []),
       ]),

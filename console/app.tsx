@@ -7,6 +7,7 @@ import { FailedPage } from "./failed/failed-page.tsx";
 import { JobPage } from "./jobs/job-page.tsx";
 import { JobsPage } from "./jobs/jobs-page.tsx";
 import { OverviewPage } from "./overview/overview-page.tsx";
+import { useHasWindow } from "./parts/dialog.tsx";
 import { To } from "./parts/link.tsx";
 import { NoticeProvider } from "./parts/notice.tsx";
 import { Page } from "./parts/page.tsx";
@@ -49,7 +50,9 @@ function Linked() {
 
 function Pages() {
   const { isAsked } = useSession();
-  if (isAsked) return <SignIn />;
+  // A window that covers the page asks itself, and keeps what was typed.
+  const hasWindow = useHasWindow();
+  if (isAsked && !hasWindow) return <SignIn />;
   return (
     <Switch>
       <Route path="/" component={OverviewPage} />

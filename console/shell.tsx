@@ -4,7 +4,7 @@ import { Keys } from "./keys.tsx";
 import { count, counted, timeOfDay } from "./parts/format.ts";
 import { To } from "./parts/link.tsx";
 import { SearchBox } from "./search/search-box.tsx";
-import { type Live, useLive, useNeedsPerson } from "./service/live.tsx";
+import { type Live, refusesWork, useLive, useNeedsPerson } from "./service/live.tsx";
 import { useSession } from "./service/session.ts";
 import { SignedIn } from "./signed-in.tsx";
 
@@ -21,12 +21,14 @@ export function Shell({ children }: { readonly children: ReactNode }) {
         <Navigation />
         <SearchBox />
         <div className="top-end">
+          <ProblemsMark />
           <LiveMark />
           <SignedIn />
         </div>
       </header>
       <Keys />
       <AwayNote />
+      <RefusedNote />
       <main id="main" className={isStale ? "stale" : ""} tabIndex={-1}>
         {children}
       </main>
@@ -122,7 +124,29 @@ const awayTexts = {
   Redis: "The API answers, but Redis does not.",
 };
 
-/** Whether the page is live. */
+/** On every page but the overview, which has more of it. */
+function RefusedNote() {
+  const { isRefusing, problems } = useProblems();
+  const [location] = useLocation();
+  return (
+    <div className="away" role="status">
+      {isRefusing && location !== "/" && (
+        <p>
+          <b>Work is refused.</b> <To to="/">{counted(problems.length, "problem")}</To>
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** What is wrong now; nothing while that is not known. */
+function useProblems() {
+  const { overview, isStale } = useLive();
+  const problems = isStale || overview === null ? [] : overview.problems;
+  return { problems, isRefusing: problems.some(refusesWork) };
+}
+
+/** Whether the page is live, and whether the service is well. */
 function LiveMark() {
   const { tone, text } = describeLive(useLive());
   return (
@@ -132,9 +156,21 @@ function LiveMark() {
   );
 }
 
+/** What is wrong without refusing work. */
+function ProblemsMark() {
+  const { isRefusing, problems } = useProblems();
+  if (isRefusing || problems.length === 0) return null;
+  return (
+    <To to="/" className="badge failed">
+      {counted(problems.length, "problem")}
+    </To>
+  );
+}
+
 function describeLive({ overview, connection, refused, isStale }: Live): { tone: string; text: string } {
   if (refused !== null) return { tone: "off", text: "Not live" };
   if (overview === null) return { tone: "waiting", text: "Connecting" };
   if (isStale) return { tone: "off", text: `Stale since ${timeOfDay(overview.at)}` };
+  if (overview.problems.some(refusesWork)) return { tone: "off", text: "Work is refused" };
   return connection === "live" ? { tone: "on", text: "Live" } : { tone: "waiting", text: "Reconnecting" };
 }

@@ -176,12 +176,9 @@ function applyText({ done, notDone }: ImportPlan<Doubt>): string {
 
 const LISTED_MAX = 100;
 
+/** What runs again comes first: it is what cannot be taken back. */
 function Preview({ plan: { done, notDone, left } }: Pick<ProposalProps, "plan">) {
   const all = done.length + notDone.length + left;
-  const rows = [
-    ...done.map((doubt) => ({ as: "done", doubt })),
-    ...notDone.map((doubt) => ({ as: "not done", doubt })),
-  ];
   return (
     <div className="window-text" role="status">
       <p>
@@ -194,19 +191,37 @@ function Preview({ plan: { done, notDone, left } }: Pick<ProposalProps, "plan">)
       {done.length === 0 && notDone.length > 0 && (
         <p className="bad">The export names none of them. Is it the right file, and complete?</p>
       )}
-      {rows.length > 0 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-        <ul className="proposed" tabIndex={0} aria-label="What would be resolved">
-          {rows.slice(0, LISTED_MAX).map(({ as, doubt: { jobId, effect, type, idempotencyKey } }) => (
-            <li key={`${jobId} ${effect}`}>
-              <b>{as}</b> <Text of={effect} /> · <Text of={type ?? ""} /> ·{" "}
-              <Text of={idempotencyKey ?? jobId} />
-            </li>
-          ))}
-          {rows.length > LISTED_MAX && <li className="quiet">and {count(rows.length - LISTED_MAX)} more</li>}
-        </ul>
+      {notDone.length > 0 && (
+        <>
+          <p className="bad">
+            <b>{counted(notDone.length, "effect")}</b> {notDone.length === 1 ? "is" : "are"} not in it, and{" "}
+            {notDone.length === 1 ? "runs" : "run"} again:
+          </p>
+          <Proposed as="not done" doubts={notDone} label="What would run again" />
+        </>
       )}
+      {done.length > 0 && <Proposed as="done" doubts={done} label="What would be resolved as done" />}
     </div>
+  );
+}
+
+interface ProposedProps {
+  readonly as: string;
+  readonly doubts: readonly Doubt[];
+  readonly label: string;
+}
+
+function Proposed({ as, doubts, label }: ProposedProps) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <ul className="proposed" tabIndex={0} aria-label={label}>
+      {doubts.slice(0, LISTED_MAX).map(({ jobId, effect, type, idempotencyKey }) => (
+        <li key={`${jobId} ${effect}`}>
+          <b>{as}</b> <Text of={effect} /> · <Text of={type ?? ""} /> · <Text of={idempotencyKey ?? jobId} />
+        </li>
+      ))}
+      {doubts.length > LISTED_MAX && <li className="quiet">and {count(doubts.length - LISTED_MAX)} more</li>}
+    </ul>
   );
 }
 

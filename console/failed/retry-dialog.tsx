@@ -2,15 +2,17 @@ import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
 import { Button, Input, Label, ProgressBar, TextField } from "react-aria-components";
 import { Bar } from "../parts/bar.tsx";
-import { Window } from "../parts/dialog.tsx";
+import { Form, Window } from "../parts/dialog.tsx";
 import { count, counted } from "../parts/format.ts";
 import { Text, To } from "../parts/link.tsx";
 import { Reason } from "../parts/reason.tsx";
 import { ProblemNote } from "../parts/states.tsx";
+import { newKey } from "../service/new-key.ts";
 import {
   countOf,
   isAct,
   LEFT,
+  nothingRetried,
   type RetryPlan,
   type RetryProgress,
   type RetryTerms,
@@ -35,57 +37,85 @@ export function RetryProvider({ children }: { readonly children: ReactNode }) {
 }
 
 type Phase =
-  | { readonly name: "asking" | "running" | "stopped" | "done" }
-  | { readonly name: "broken"; readonly thrown: unknown };
+  | { readonly name: "running" | "stopped" | "done" }
+  /** `thrown`: why it ended, or why the service has not accepted what was asked before. */
+  | { readonly name: "asking" | "broken"; readonly thrown: unknown };
 
 function RetryDialog({ plan, onClose }: { readonly plan: RetryPlan; readonly onClose: () => void }) {
   const run = useRetryRun(plan);
   const { phase, progress } = run;
-  const [terms, setTerms] = useState<RetryTerms>({ reason: "", rate: "" });
+  const [terms, setTerms] = useState<RetryTerms>(newTerms);
   const total = countOf(plan);
   const isMissing = isAct(plan) && terms.reason.trim() === "";
-  const isRunning = phase.name === "running";
+  const isReady = phase.name === "asking" && total > 0 && !isMissing;
+  // What this page does itself ends with it; an act goes on.
+  const isBound = phase.name === "running" && !isAct(plan);
   return (
     <Window
       title={`Retry ${plan.isAtLeast ? "at least " : ""}${counted(total, "failed job")}?`}
       isOpen
       onClose={onClose}
-      isDismissable={!isRunning}
+      isDismissable={!isBound}
       isAlert
     >
-      {phase.name === "asking" && <Preview plan={plan} />}
-      {phase.name === "asking" && isAct(plan) && <Terms terms={terms} onChange={setTerms} />}
-      {phase.name !== "asking" && <Progress total={total} progress={progress} />}
-      {isRunning && isAct(plan) && (
-        <p className="window-text">
-          Workers do it, also without this page. <To to="/acts">All acts</To>
+      <Form onSubmit={() => isReady && run.start(terms)}>
+        {phase.name === "asking" && <Preview plan={plan} />}
+        {phase.name === "asking" && isAct(plan) && <Terms terms={terms} onChange={setTerms} />}
+        {phase.name !== "asking" && <Progress total={total} progress={progress} />}
+        {phase.name === "running" && isAct(plan) && <WhoGoesOn plan={plan} progress={progress} />}
+        <p role="status" className="window-text">
+          {resultText(phase, progress, total)}
         </p>
-      )}
-      <p role="status" className="window-text">
-        {resultText(phase, progress, total)}
-      </p>
-      {phase.name === "broken" && <ProblemNote thrown={phase.thrown} />}
-      <div className="window-actions">
-        {isRunning ? (
-          <Button className="button danger" onPress={run.stop}>
-            Stop
-          </Button>
-        ) : (
-          <Button className="button" onPress={onClose}>
-            {phase.name === "asking" ? "Not now" : "Close"}
-          </Button>
-        )}
-        {phase.name === "asking" && (
-          <Button
-            className="button main"
-            onPress={() => run.start(terms)}
-            isDisabled={total === 0 || isMissing}
-          >
-            Retry {counted(total, "job")}
-          </Button>
-        )}
-      </div>
+        {"thrown" in phase && phase.thrown !== null && <ProblemNote thrown={phase.thrown} />}
+        <div className="window-actions">
+          {!isBound && (
+            <Button className="button" onPress={onClose}>
+              {phase.name === "asking" ? "Not now" : "Close"}
+            </Button>
+          )}
+          {phase.name === "running" && (
+            <Button className="button danger" onPress={run.stop}>
+              Stop
+            </Button>
+          )}
+          {phase.name === "asking" && (
+            <Button type="submit" className="button main" isDisabled={!isReady}>
+              Retry {counted(total, "job")}
+            </Button>
+          )}
+        </div>
+      </Form>
     </Window>
+  );
+}
+
+function newTerms(): RetryTerms {
+  return { reason: "", rate: "", key: newKey() };
+}
+
+interface OnTheWay {
+  readonly plan: RetryPlan;
+  readonly progress: RetryProgress;
+}
+
+/** What becomes of it when this window is closed: nobody but the service knows what it has accepted. */
+function WhoGoesOn({ plan: { parts }, progress: { accepted, act } }: OnTheWay) {
+  const later = parts.length - accepted;
+  const acts = <To to="/acts">All acts</To>;
+  if (accepted === 0)
+    return (
+      <p className="window-text">
+        Asking the service: nothing is accepted yet. If you close this window now, see {acts}.
+      </p>
+    );
+  return (
+    <p className="window-text">
+      {act === "unseen" && "The service does not answer now. "}
+      {act === "waiting" && "Accepted; it waits for a worker. "}
+      Workers do it, also without this window.
+      {later > 0 && ` ${counted(later, "more reason")} will begin after it, while this window is open.`}{" "}
+      {acts}
+    </p>
   );
 }
 
@@ -99,11 +129,11 @@ interface TermsProps {
 function Terms({ terms, onChange }: TermsProps) {
   return (
     <>
-      <Reason text={terms.reason} onChange={(reason) => onChange({ ...terms, reason })} />
+      <Reason text={terms.reason} onChange={(reason) => onChange({ ...terms, reason, key: newKey() })} />
       <TextField
         className="field"
         value={terms.rate}
-        onChange={(rate) => onChange({ ...terms, rate })}
+        onChange={(rate) => onChange({ ...terms, rate, key: newKey() })}
         maxLength={20}
       >
         <Label>At most, such as 50/s (optional)</Label>
@@ -170,20 +200,23 @@ function resultText({ name }: Phase, { retried, skipped }: RetryProgress, total:
 
 function useRetryRun(plan: RetryPlan) {
   const client = useQueryClient();
-  const [phase, setPhase] = useState<Phase>({ name: "asking" });
-  const [progress, setProgress] = useState<RetryProgress>({ retried: 0, skipped: 0 });
+  const [phase, setPhase] = useState<Phase>({ name: "asking", thrown: null });
+  const [progress, setProgress] = useState(nothingRetried);
   const stopping = useRef(new AbortController());
   useEffect(() => () => stopping.current.abort(LEFT), []);
 
   async function run(terms: RetryTerms) {
     stopping.current = new AbortController();
     const { signal } = stopping.current;
+    let last = nothingRetried;
     setPhase({ name: "running" });
     try {
-      for await (const step of retryAll(plan, terms, signal)) setProgress(step);
+      for await (last of retryAll(plan, terms, signal)) setProgress(last);
       setPhase({ name: signal.aborted ? "stopped" : "done" });
     } catch (thrown) {
-      setPhase({ name: "broken", thrown });
+      // Nothing is lost of what was typed, and the same terms can safely be sent again.
+      const isRefused = isAct(plan) && last.accepted === 0;
+      setPhase({ name: isRefused && !signal.aborted ? "asking" : "broken", thrown });
     }
     await Promise.all(
       ["failures", "jobs", "acts"].map((name) => client.invalidateQueries({ queryKey: [name] })),

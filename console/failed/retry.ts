@@ -1,4 +1,5 @@
 import { readAct, stopAct } from "../acts/queries.ts";
+import type { ActStatus } from "../service/answers.ts";
 import { send } from "../service/call.ts";
 import { Problem } from "../service/problem.ts";
 
@@ -27,17 +28,29 @@ type FilteredJobs =
   | { readonly filter: { readonly type: string; readonly code: string; readonly messagePattern?: string } }
   | { readonly all: true };
 
-export interface RetryProgress {
+interface Counts {
   readonly retried: number;
   /** Jobs that were no longer failed. */
   readonly skipped: number;
 }
+
+export interface RetryProgress extends Counts {
+  /** How many acts the service has accepted: of these, workers do the rest without this page. */
+  readonly accepted: number;
+  /** Of the latest act. */
+  readonly act: ActState | null;
+}
+
+/** `unseen`: the service does not say at the moment. */
+type ActState = "waiting" | "running" | "ended" | "unseen";
 
 /** Why, and how fast, where that matters. */
 export interface RetryTerms {
   readonly reason: string;
   /** Such as `50/s`; empty for as fast as possible. */
   readonly rate: string;
+  /** Makes it safe to ask again with the same terms. */
+  readonly key: string;
 }
 
 const POLL_MS = 300;
@@ -54,16 +67,19 @@ export function isAct({ parts }: RetryPlan): boolean {
   return parts.some(({ select }) => !("ids" in select));
 }
 
-/** Retries part by part, and yields the progress. The signal stops it. */
+export const nothingRetried: RetryProgress = { retried: 0, skipped: 0, accepted: 0, act: null };
+
+/** Retries part by part, and yields the progress. The signal stops it. @throws Problem, also before anything is accepted */
 export async function* retryAll(
-  plan: RetryPlan,
+  { parts }: RetryPlan,
   terms: RetryTerms,
   signal: AbortSignal,
 ): AsyncGenerator<RetryProgress> {
-  let before: RetryProgress = { retried: 0, skipped: 0 };
-  for (const { select } of plan.parts) {
-    let part: RetryProgress = { retried: 0, skipped: 0 };
-    for await (part of "ids" in select ? retryEach(select.ids) : retryMatching(select, terms, signal)) {
+  let before = nothingRetried;
+  for (const [index, { select }] of parts.entries()) {
+    const own = { ...terms, key: `${terms.key}-${index}` };
+    let part = nothingRetried;
+    for await (part of "ids" in select ? retryEach(select.ids) : retryMatching(select, own, signal)) {
       yield sum(before, part);
       if (signal.aborted && "ids" in select) return;
     }
@@ -73,29 +89,55 @@ export async function* retryAll(
 }
 
 function sum(a: RetryProgress, b: RetryProgress): RetryProgress {
-  return { retried: a.retried + b.retried, skipped: a.skipped + b.skipped };
+  const counts = { retried: a.retried + b.retried, skipped: a.skipped + b.skipped };
+  return { ...counts, accepted: a.accepted + b.accepted, act: b.act };
 }
 
 /** Follows an act to its end. Whoever leaves the page does not stop it. */
 async function* retryMatching(
   select: FilteredJobs,
-  { reason, rate }: RetryTerms,
+  { reason, rate, key }: RetryTerms,
   signal: AbortSignal,
 ): AsyncGenerator<RetryProgress> {
   const body = { act: "retry", ...select, reason, ...(rate !== "" && { rate }) };
-  const { id } = await send<{ readonly id: string }>("jobs/acts", body);
+  const headers = { "Idempotency-Key": `"${key}"` };
+  const { id } = await send<{ readonly id: string }>("jobs/acts", body, { headers });
+  let seen: RetryProgress = { ...nothingRetried, accepted: 1, act: "waiting" };
+  yield seen;
   let isStopped = false;
-  for (;;) {
-    if (signal.reason === LEFT) return;
-    if (signal.aborted && !isStopped) {
-      isStopped = true;
-      await stopAct(id).catch(() => {});
-    }
-    const { done, skipped, endedAt, state, error } = await readAct(id);
-    yield { retried: done, skipped };
-    if (state === "failed") throw new Error(error ?? "The act failed");
-    if (endedAt !== null) return;
+  while (signal.reason !== LEFT) {
+    if (signal.aborted && !isStopped) isStopped = await isReached(() => stopAct(id));
+    const act = await unlessAway(() => readAct(id));
+    seen = act === undefined ? { ...seen, act: "unseen" } : progressOf(act);
+    yield seen;
+    if (act?.state === "failed") throw new Error(act.error ?? "The act failed");
+    if (seen.act === "ended") return;
     await pause(POLL_MS, isStopped ? undefined : signal);
+  }
+}
+
+function progressOf({ done, skipped, endedAt, state }: ActStatus): RetryProgress {
+  const act = endedAt !== null ? "ended" : state === "waiting" ? "waiting" : "running";
+  return { retried: done, skipped, accepted: 1, act };
+}
+
+/** Undefined where the service cannot be asked now: that says nothingRetried of the act. */
+async function unlessAway<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (thrown) {
+    if (thrown instanceof Problem && ([0, 401].includes(thrown.status) || thrown.status >= 500))
+      return undefined;
+    throw thrown;
+  }
+}
+
+/** Whether it was asked; a refusal means that the act has ended already. */
+async function isReached(ask: () => Promise<unknown>): Promise<boolean> {
+  try {
+    return (await unlessAway(ask)) !== undefined;
+  } catch {
+    return true;
   }
 }
 
@@ -107,14 +149,14 @@ function pause(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 async function* retryEach(ids: readonly string[]): AsyncGenerator<RetryProgress> {
-  let progress: RetryProgress = { retried: 0, skipped: 0 };
+  let progress = nothingRetried;
   for (const id of ids) {
-    progress = sum(progress, await retryOne(id));
+    progress = sum(progress, { ...nothingRetried, ...(await retryOne(id)) });
     yield progress;
   }
 }
 
-async function retryOne(id: string): Promise<RetryProgress> {
+async function retryOne(id: string): Promise<Counts> {
   try {
     await send(`jobs/${encodeURIComponent(id)}/retry`);
     return { retried: 1, skipped: 0 };

@@ -5,12 +5,16 @@ import { Age } from "../parts/time.tsx";
 import type { Overview, QueueOverview } from "../service/answers.ts";
 
 /** First the two numbers that need a person, then the rest. */
-export function Headlines({ overview: { queues, workers } }: { readonly overview: Overview }) {
+export function Headlines({ overview }: { readonly overview: Overview }) {
+  const { queues, workers, problems } = overview;
+  // Where something is wrong, a 0 may be what was lost.
+  const isWell = problems.length === 0;
   const cancelled = sum(queues, "cancelled");
   const failed = sum(queues, "failed") - cancelled;
   const inDoubt = sum(queues, "inDoubt");
   const alive = workers.filter(({ isSilent }) => !isSilent);
   const oldestDoubt = oldest(queues.map((queue) => queue.oldestDoubtSince));
+  const noDoubt = isWell ? "nothing to resolve" : "as far as is known";
   const oldestWaiting = oldest(queues.map((queue) => queue.oldestWaitingSince));
   return (
     <ul className="headlines" aria-label="In numbers">
@@ -19,14 +23,14 @@ export function Headlines({ overview: { queues, workers } }: { readonly overview
         name="Failed"
         value={count(failed)}
         tone={failed > 0 ? "bad" : "calm"}
-        note={`${failed > 0 ? "need a look" : "nothing to do"}${cancelled > 0 ? `, ${count(cancelled)} cancelled` : ""}`}
+        note={`${failed > 0 ? "need a look" : isWell ? "nothing to do" : "as far as is known"}${cancelled > 0 ? `; ${count(cancelled)} cancelled besides` : ""}`}
       />
       <Headline
         to="/doubts"
         name="In doubt"
         value={count(inDoubt)}
         tone={inDoubt > 0 ? "doubt" : "calm"}
-        note={oldestDoubt === null ? "nothing to resolve" : <OldestFor at={oldestDoubt} />}
+        note={oldestDoubt === null ? noDoubt : <OldestFor at={oldestDoubt} />}
       />
       <Headline
         to="/jobs?state=waiting"
@@ -44,7 +48,7 @@ export function Headlines({ overview: { queues, workers } }: { readonly overview
         to="/jobs?state=completed"
         name="Completed a second"
         value={rate(sum(queues, "completedPerSecond"))}
-        note={`${rate(sum(queues, "failedPerSecond"))} failed a second`}
+        note={`over 10 s; ${rate(sum(queues, "failedPerSecond"))} failed a second`}
       />
     </ul>
   );

@@ -1,9 +1,10 @@
 import { Page, Section } from "../parts/page.tsx";
 import { Loading, ProblemNote } from "../parts/states.tsx";
 import type { RedisOverview, WorkerOverview } from "../service/answers.ts";
-import { useLive } from "../service/live.tsx";
+import { refusesWork, useLive } from "../service/live.tsx";
 import { Headlines } from "./headlines.tsx";
 import { PercentileTable } from "./percentile-table.tsx";
+import { Problems } from "./problems.tsx";
 import { QueueTable } from "./queue-table.tsx";
 import { Guarantees, RedisFacts } from "./redis-facts.tsx";
 import { Throughput } from "./throughput.tsx";
@@ -14,34 +15,43 @@ import "./overview.css";
 /** The state of the service at a glance. */
 export function OverviewPage() {
   const { overview, refused, trouble, isStale } = useLive();
+  // Old ones may be mended.
+  const problems = isStale ? [] : (overview?.problems ?? []);
+  const isRefusing = problems.some(refusesWork);
   const problem = refused ?? (overview === null ? trouble : null);
   return (
     <Page title="Overview">
       {problem !== null && <ProblemNote thrown={problem} />}
       {overview === null && problem === null && <Loading />}
+      <Problems problems={problems} />
       {overview !== null && (
         <div className="overview">
-          <BrokenGuarantees guarantees={overview.store.guarantees} />
+          {problems.length === 0 && <BrokenGuarantees guarantees={overview.store.guarantees} />}
           <Headlines overview={overview} />
           <Throughput live={overview.history} />
           <Section title="How long it takes">
             <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />
           </Section>
-          <Section title="Types" aside="rates, failures and times of the last hour" className="wide">
+          <Section title="Types" aside="each column says of when it is" className="wide">
             <TypeTable types={overview.types} />
           </Section>
-          <Section title="Queues" className="wide">
+          <Section title="Queues" aside="jobs that are kept now, and rates of the last 10 s" className="wide">
             <QueueTable queues={overview.queues} at={overview.at} />
           </Section>
           <Section title="Workers" aside={aboutWorkers(overview.workers)}>
             <WorkerList workers={overview.workers} />
           </Section>
           <Section title="Redis">
-            <RedisFacts store={overview.store} queues={overview.queues} isStale={isStale} />
+            <RedisFacts
+              store={overview.store}
+              queues={overview.queues}
+              isStale={isStale}
+              isRefusing={isRefusing}
+            />
           </Section>
           <Section
-            title={isStale ? "Guarantees" : "Guarantees in force"}
-            aside={isStale ? "not known now" : aboutGuarantees(overview.store.guarantees)}
+            title={isStale || isRefusing ? "Guarantees" : "Guarantees in force"}
+            aside={aboutGuarantees(overview.store.guarantees, { isStale, isRefusing })}
             className="wide"
           >
             <Guarantees guarantees={overview.store.guarantees} isStale={isStale} />
@@ -73,9 +83,14 @@ function aboutWorkers(workers: readonly WorkerOverview[]): string {
   return `${running} of ${room} slots busy`;
 }
 
-function aboutGuarantees(guarantees: RedisOverview["guarantees"]): string {
+interface Doubts {
+  readonly isStale: boolean;
+  readonly isRefusing: boolean;
+}
+
+function aboutGuarantees(guarantees: RedisOverview["guarantees"], { isStale, isRefusing }: Doubts): string {
+  if (isStale) return "not known now";
   const broken = guarantees.filter(({ holds }) => !holds).length;
-  return broken === 0
-    ? "all hold"
-    : `${broken} of ${guarantees.length} ${broken === 1 ? "does" : "do"} not hold`;
+  if (broken > 0) return `${broken} of ${guarantees.length} ${broken === 1 ? "does" : "do"} not hold`;
+  return isRefusing ? "settings of Redis alone: work is refused, see the top" : "all hold";
 }

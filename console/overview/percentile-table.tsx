@@ -41,7 +41,7 @@ export function PercentileTable({ timeToStart, runTime }: Props) {
       <caption>
         {runTime.count === 0
           ? "No job has finished yet."
-          : `Over the latest ${count(runTime.count)} finished jobs.`}
+          : `Over the latest ${count(runTime.count)} completed jobs.`}
       </caption>
     </table>
   );

@@ -1,5 +1,5 @@
 import { type ReactNode, useState } from "react";
-import { count, rate } from "../parts/format.ts";
+import { count, duration, rate } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { type Pause, PauseNote } from "../parts/pause.tsx";
 import { Age } from "../parts/time.tsx";
@@ -9,22 +9,26 @@ import { QueueHand } from "./queue-hand.tsx";
 
 interface QueueColumn {
   readonly title: string;
+  /** Of when it is, or of which jobs. */
+  readonly over: string;
   readonly cell: (queue: QueueOverview) => ReactNode;
 }
 
 const columns: readonly QueueColumn[] = [
-  { title: "Waiting", cell: ({ waiting }) => count(waiting) },
-  { title: "Prioritized", cell: ({ prioritized }) => count(prioritized) },
+  { title: "Waiting", over: "now", cell: ({ waiting }) => count(waiting) },
+  { title: "Prioritized", over: "now", cell: ({ prioritized }) => count(prioritized) },
   {
     title: "Oldest waits",
+    over: "now",
     cell: ({ oldestWaitingSince }) => (oldestWaitingSince === null ? "–" : <Age at={oldestWaitingSince} />),
   },
-  { title: "Delayed", cell: ({ delayed }) => count(delayed) },
-  { title: "Active", cell: ({ active }) => count(active) },
-  { title: "Completed/s", cell: ({ completedPerSecond }) => rate(completedPerSecond) },
-  { title: "Failed/s", cell: ({ failedPerSecond }) => rate(failedPerSecond) },
-  { title: "Failed", cell: ({ failed }) => count(failed) },
-  { title: "In doubt", cell: ({ inDoubt }) => count(inDoubt) },
+  { title: "Delayed", over: "now", cell: ({ delayed }) => count(delayed) },
+  { title: "Active", over: "now", cell: ({ active }) => count(active) },
+  { title: "Completed/s", over: "last 10 s", cell: ({ completedPerSecond }) => rate(completedPerSecond) },
+  { title: "Failed/s", over: "last 10 s", cell: ({ failedPerSecond }) => rate(failedPerSecond) },
+  { title: "Failed", over: "kept", cell: ({ failed, cancelled }) => count(failed - cancelled) },
+  { title: "Cancelled", over: "kept", cell: ({ cancelled }) => count(cancelled) },
+  { title: "In doubt", over: "now", cell: ({ inDoubt }) => count(inDoubt) },
 ];
 
 interface Props {
@@ -42,9 +46,10 @@ export function QueueTable({ queues, at }: Props) {
         <thead>
           <tr>
             <th scope="col">Queue</th>
-            {columns.map(({ title }) => (
+            {columns.map(({ title, over }) => (
               <th scope="col" key={title}>
                 {title}
+                <span className="over"> {over}</span>
               </th>
             ))}
             <th scope="col">Pause, limit</th>
@@ -58,6 +63,38 @@ export function QueueTable({ queues, at }: Props) {
       </table>
     </section>
   );
+}
+
+/** What keeps its jobs waiting, other than a pause. */
+function QueueNote({ queue: { workers, limits, limitedBy, clearsInMs, waiting, prioritized } }: RowProps) {
+  const limit = [limits.rate, limits.concurrency && `${limits.concurrency} at a time`].filter(Boolean);
+  return (
+    <>
+      {workers === 0 && (
+        <span className="pause-note">
+          <span className="tag bad">no worker</span> {waiting + prioritized > 0 && "its jobs wait for one"}
+        </span>
+      )}
+      {limit.length > 0 && (
+        <span className="pause-note">
+          <span className="tag">limited</span> {limit.join(", ")}
+          {limitedBy !== null && (
+            <>
+              {" by "}
+              <Text of={limitedBy} />
+            </>
+          )}
+          {clearsInMs !== null &&
+            clearsInMs > 0 &&
+            `; the last of ${count(waiting + prioritized)} starts in ${duration(clearsInMs)}`}
+        </span>
+      )}
+    </>
+  );
+}
+
+interface RowProps {
+  readonly queue: QueueOverview;
 }
 
 interface PauseChange {
@@ -77,9 +114,10 @@ function QueueRow({ queue: read, at }: { readonly queue: QueueOverview; readonly
       <th scope="row">
         <Text of={queue.name} />
         <PauseNote paused={queue.paused} />
+        <QueueNote queue={queue} />
       </th>
-      {columns.map(({ title, cell }) => (
-        <td key={title} data-title={title}>
+      {columns.map(({ title, over, cell }) => (
+        <td key={title} data-title={`${title}, ${over}`}>
           {cell(queue)}
         </td>
       ))}

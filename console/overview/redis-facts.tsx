@@ -17,12 +17,14 @@ interface Known {
 }
 
 interface FactsProps extends Known {
+  /** Whether work is refused, whatever its settings. */
+  readonly isRefusing: boolean;
   readonly store: RedisOverview;
   readonly queues: readonly QueueOverview[];
 }
 
 /** Version, response time, memory and durability of Redis. */
-export function RedisFacts({ store, queues, isStale }: FactsProps) {
+export function RedisFacts({ store, queues, isStale, isRefusing }: FactsProps) {
   const { version, usedBytes, maxBytes, pingMs, durability } = store;
   const isBroken = store.guarantees.some(({ holds }) => !holds);
   return (
@@ -46,23 +48,31 @@ export function RedisFacts({ store, queues, isStale }: FactsProps) {
       <dt>Durability</dt>
       <dd>
         <Text of={durability} />
-        <span className="quiet-note">
-          {isBroken ? "Required, but this Redis does not give it." : survives[durability.replace(/:.*/, "")]}
-        </span>
+        <span className="quiet-note">{survival(durability, isBroken, isRefusing)}</span>
       </dd>
     </dl>
   );
 }
 
+function survival(durability: string, isBroken: boolean, isRefusing: boolean): string | undefined {
+  if (isBroken) return "Required, but this Redis does not give it.";
+  return isRefusing ? "Required; but work is refused now." : survives[durability.replace(/:.*/, "")];
+}
+
 /** What fills Redis, as a way to it. */
 function Kept({ queues }: Pick<FactsProps, "queues">) {
-  const sum = (state: "completed" | "failed") => queues.reduce((total, queue) => total + queue[state], 0);
+  const sum = (of: "completed" | "failed" | "cancelled") =>
+    queues.reduce((total, queue) => total + queue[of], 0);
+  const cancelled = sum("cancelled");
   return (["completed", "failed"] as const).map((state, index) => (
     <span key={state}>
       {index > 0 && ", "}
       <To to={`/jobs?state=${state}`}>
         {count(sum(state))} {state}
       </To>
+      {state === "failed" && cancelled > 0 && (
+        <span className="quiet-note">{count(cancelled)} of the failed ones were cancelled</span>
+      )}
     </span>
   ));
 }

@@ -6,6 +6,8 @@ import type { TypeOverview } from "../service/answers.ts";
 
 interface TypeColumn {
   readonly title: string;
+  /** Of when it is. */
+  readonly over: string;
   /** What the title leaves out. */
   readonly about: string;
   readonly cell: (type: TypeOverview) => ReactNode;
@@ -16,18 +18,21 @@ interface TypeColumn {
 const columns: readonly TypeColumn[] = [
   {
     title: "Running",
-    about: "now",
+    over: "now",
+    about: "attempts under way",
     cell: ({ active }) => count(active),
     order: ({ active }) => active,
   },
   {
     title: "Waiting",
+    over: "now",
     about: "that could run now",
     cell: ({ waiting, isEstimate }) => `${isEstimate ? "about " : ""}${count(waiting)}`,
     order: ({ waiting }) => waiting,
   },
   {
     title: "Oldest waits",
+    over: "now",
     about: "since it could run",
     cell: ({ oldestWaitingSince: since }) => (since === null ? "–" : <Age at={since} />),
     order: ({ oldestWaitingSince: since }) =>
@@ -35,31 +40,36 @@ const columns: readonly TypeColumn[] = [
   },
   {
     title: "Completed/s",
-    about: "over five minutes",
+    over: "last 5 min",
+    about: "jobs a second over the last five minutes",
     cell: ({ completedPerSecond }) => rate(completedPerSecond),
     order: ({ completedPerSecond }) => completedPerSecond,
   },
   {
     title: "Start p99",
+    over: "last hour",
     about: "99 of 100 jobs of the last hour started within",
     cell: ({ lastHour }) => durationOrNone(lastHour.timeToStart.p99),
     order: ({ lastHour }) => lastHour.timeToStart.p99 ?? 0,
   },
   {
     title: "Run p99",
+    over: "last hour",
     about: "99 of 100 attempts of the last hour took no longer",
     cell: ({ lastHour }) => durationOrNone(lastHour.runTime.p99),
     order: ({ lastHour }) => lastHour.runTime.p99 ?? 0,
   },
   {
     title: "Retried",
+    over: "last hour",
     about: "attempts that failed in the last hour, and that another one follows",
     cell: ({ lastHour }) => count(lastHour.retried),
     order: ({ lastHour }) => lastHour.retried,
   },
   {
     title: "Failed",
-    about: "for good in the last hour",
+    over: "last hour",
+    about: "jobs that failed for good in the last hour, kept or not",
     cell: ({ type, lastHour: { failed } }) =>
       failed === 0 ? (
         "0"
@@ -72,7 +82,8 @@ const columns: readonly TypeColumn[] = [
   },
   {
     title: "In doubt",
-    about: "in the last hour",
+    over: "last hour",
+    about: "jobs that ended in doubt in the last hour, resolved or not",
     cell: ({ lastHour: { inDoubt } }) => <span className={inDoubt > 0 ? "doubt" : ""}>{count(inDoubt)}</span>,
     order: ({ lastHour }) => lastHour.inDoubt,
   },
@@ -91,10 +102,11 @@ export function TypeTable({ types }: { readonly types: readonly TypeOverview[] }
         <thead>
           <tr>
             <Heading title="Type" isSorted={column === undefined} onSort={() => sortBy(null)} isText />
-            {columns.map(({ title, about }) => (
+            {columns.map(({ title, over, about }) => (
               <Heading
                 key={title}
                 title={title}
+                over={over}
                 about={about}
                 isSorted={title === sortedBy}
                 onSort={() => sortBy(title)}
@@ -110,8 +122,8 @@ export function TypeTable({ types }: { readonly types: readonly TypeOverview[] }
                   <Text of={type.type} />
                 </To>
               </th>
-              {columns.map(({ title, cell }) => (
-                <td key={title} data-title={title}>
+              {columns.map(({ title, over, cell }) => (
+                <td key={title} data-title={`${title}, ${over}`}>
                   {cell(type)}
                 </td>
               ))}
@@ -125,18 +137,20 @@ export function TypeTable({ types }: { readonly types: readonly TypeOverview[] }
 
 interface HeadingProps {
   readonly title: string;
+  readonly over?: string;
   readonly about?: string;
   readonly isSorted: boolean;
   readonly onSort: () => void;
   readonly isText?: boolean;
 }
 
-function Heading({ title, about, isSorted, onSort, isText = false }: HeadingProps) {
+function Heading({ title, over, about, isSorted, onSort, isText = false }: HeadingProps) {
   const direction = isText ? "ascending" : "descending";
   return (
     <th scope="col" aria-sort={isSorted ? direction : "none"} title={about && `${title}: ${about}`}>
       <button type="button" onClick={onSort}>
         {title}
+        {over !== undefined && <span className="over"> {over}</span>}
       </button>
     </th>
   );

@@ -1,5 +1,7 @@
-import { type ReactNode, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { useSession } from "../service/session.ts";
+import { SIGN_IN_LEAD, SignInForm } from "./sign-in-form.tsx";
 import { ProblemNote } from "./states.tsx";
 import { visible } from "./visible.ts";
 
@@ -13,8 +15,33 @@ interface WindowProps {
   readonly children: ReactNode;
 }
 
+let openWindows = 0;
+const watchers = new Set<() => void>();
+
+function addToOpen(change: 1 | -1): void {
+  openWindows += change;
+  for (const watcher of watchers) watcher();
+}
+
+/** Whether a window covers the page. */
+export function useHasWindow(): boolean {
+  return useSyncExternalStore(
+    (watcher) => {
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
+    },
+    () => openWindows > 0,
+  );
+}
+
 /** A modal window, which keeps the focus until it is closed. */
 export function Window({ title, isOpen, onClose, isDismissable = true, isAlert, children }: WindowProps) {
+  const { isAsked } = useSession();
+  useEffect(() => {
+    if (!isOpen) return;
+    addToOpen(1);
+    return () => addToOpen(-1);
+  }, [isOpen]);
   return (
     <ModalOverlay
       className="veil"
@@ -26,12 +53,48 @@ export function Window({ title, isOpen, onClose, isDismissable = true, isAlert, 
       <Modal className="window">
         <Dialog role={isAlert === true ? "alertdialog" : "dialog"} className="window-body">
           <Heading slot="title" level={2}>
-            {visible(title)}
+            {visible(isAsked ? "Sign in to go on" : title)}
           </Heading>
-          {children}
+          {isAsked && <p>{SIGN_IN_LEAD}</p>}
+          {isAsked && <SignInForm />}
+          {/* What was typed is still there afterwards. */}
+          <div className="window-form" hidden={isAsked}>
+            {children}
+          </div>
         </Dialog>
       </Modal>
     </ModalOverlay>
+  );
+}
+
+interface FormProps {
+  readonly onSubmit: () => void;
+  /** Whether Enter also counts while no field has the focus. @default true */
+  readonly isQuick?: boolean;
+  readonly children: ReactNode;
+}
+
+/** The content of a window: Enter does what its button of type `submit` does. */
+export function Form({ onSubmit, isQuick = true, children }: FormProps) {
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    if (!isQuick) return;
+    const press = ({ key, target, repeat }: KeyboardEvent) => {
+      const isWindow = target instanceof Element && target.getAttribute("role")?.endsWith("dialog") === true;
+      if (key === "Enter" && !repeat && isWindow && target.contains(form.current))
+        form.current?.requestSubmit();
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, [isQuick]);
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    onSubmit();
+  }
+  return (
+    <form ref={form} className="window-form" onSubmit={submit}>
+      {children}
+    </form>
   );
 }
 
@@ -95,21 +158,23 @@ export function ConfirmButton({
         {label}
       </Button>
       <Window title={title} isOpen={isOpen} onClose={() => setOpen(false)} isAlert>
-        <div className="window-text">{children}</div>
-        {thrown !== null && <ProblemNote thrown={thrown} />}
-        <div className="window-actions">
-          <Button className="button" onPress={() => setOpen(false)}>
-            Not now
-          </Button>
-          <Button
-            className={isDangerous ? "button danger main" : "button main"}
-            isPending={isPending}
-            isDisabled={!isReady}
-            onPress={() => void confirm()}
-          >
-            {action}
-          </Button>
-        </div>
+        <Form isQuick={!isDangerous} onSubmit={() => isReady && !isPending && void confirm()}>
+          <div className="window-text">{children}</div>
+          {thrown !== null && <ProblemNote thrown={thrown} />}
+          <div className="window-actions">
+            <Button className="button" onPress={() => setOpen(false)}>
+              Not now
+            </Button>
+            <Button
+              type="submit"
+              className={isDangerous ? "button danger main" : "button main"}
+              isPending={isPending}
+              isDisabled={!isReady}
+            >
+              {action}
+            </Button>
+          </div>
+        </Form>
       </Window>
     </>
   );

@@ -4,6 +4,7 @@ import { ConfirmButton } from "../parts/dialog.tsx";
 import { JobLink, Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { send } from "../service/call.ts";
+import { newKey } from "../service/new-key.ts";
 import { useMay } from "../service/session.ts";
 import { pathOf } from "./queries.ts";
 
@@ -41,10 +42,4 @@ export function RunNow({ name, jobType }: Props) {
       </p>
     </ConfirmButton>
   );
-}
-
-/** Not `crypto.randomUUID`, which browsers lack on plain HTTP from another machine. */
-function newKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return `console-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

@@ -20,7 +20,7 @@ const overlaps: Readonly<Record<string, string>> = {
 
 /** One schedule: its next ticks, and what became of the past ones. */
 export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }) {
-  const { name, when, timeZone, jobType, catchUp, overlap, paused, next } = schedule;
+  const { name, when, timeZone, jobType, catchUp, overlap, paused, schedulers, next } = schedule;
   return (
     <section className="section schedule" aria-label={name}>
       <div className="section-head">
@@ -38,12 +38,24 @@ export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }
       <h3>Past</h3>
       <TickStrip name={name} timeZone={timeZone} />
       <h3>Next</h3>
-      <NextTicks ticks={next} timeZone={timeZone} />
+      {schedulers === 0 && (
+        <p className="bad" role="status">
+          No scheduler runs. These ticks are not enqueued until one does: <code>holdfast scheduler</code>
+        </p>
+      )}
+      <NextTicks ticks={next} timeZone={timeZone} isServed={schedulers > 0} />
     </section>
   );
 }
 
-function NextTicks({ ticks, timeZone }: { readonly ticks: readonly string[]; readonly timeZone: string }) {
+interface NextProps {
+  readonly ticks: readonly string[];
+  readonly timeZone: string;
+  /** Whether a scheduler will enqueue them. */
+  readonly isServed: boolean;
+}
+
+function NextTicks({ ticks, timeZone, isServed }: NextProps) {
   if (ticks.length === 0) return <p className="quiet">None within four years.</p>;
   const viewers = viewersZone();
   const isSameZone = viewers === timeZone;
@@ -53,7 +65,7 @@ function NextTicks({ ticks, timeZone }: { readonly ticks: readonly string[]; rea
         <tr>
           <th scope="col">In {timeZone}</th>
           {!isSameZone && <th scope="col">Yours</th>}
-          <th scope="col">From now</th>
+          {isServed && <th scope="col">From now</th>}
         </tr>
       </thead>
       <tbody>
@@ -61,9 +73,11 @@ function NextTicks({ ticks, timeZone }: { readonly ticks: readonly string[]; rea
           <tr key={at}>
             <th scope="row">{datedInstant(at, timeZone)}</th>
             {!isSameZone && <td>{datedInstant(at)}</td>}
-            <td>
-              <Relative at={at} />
-            </td>
+            {isServed && (
+              <td>
+                <Relative at={at} />
+              </td>
+            )}
           </tr>
         ))}
       </tbody>

@@ -76,8 +76,9 @@ function Placeholder() {
   );
 }
 
-function markOf({ jobId, state, isBeforeFirst }: PastTick): MarkName {
+function markOf({ jobId, state, isBeforeFirst, isMissed }: PastTick): MarkName {
   if (isBeforeFirst) return "unknown";
+  if (isMissed) return "missed";
   return jobId === null ? "none" : (state ?? "done");
 }
 

@@ -19,6 +19,7 @@ import type {
   QueueOverview,
   RedisOverview,
   SamplePoint,
+  Problem as ServiceProblem,
   TypeOverview,
   WorkerOverview,
 } from "../../src/operate/overview.ts";
@@ -45,6 +46,7 @@ export type {
   SamplePoint,
   ScheduleStatus,
   Scope,
+  ServiceProblem,
   TypeOverview,
   WorkerOverview,
 };

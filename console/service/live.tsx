@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
-import type { Overview } from "./answers.ts";
+import type { Overview, ServiceProblem } from "./answers.ts";
 import { setServiceTime } from "./clock.ts";
 import { type Connection, subscribe } from "./events.ts";
 import type { Problem } from "./problem.ts";
@@ -107,4 +107,9 @@ export function useNeedsPerson(): { readonly failed: number | null; readonly inD
     failed: queues.reduce((total, { failed, cancelled }) => total + failed - cancelled, 0),
     inDoubt: queues.reduce((total, { inDoubt }) => total + inDoubt, 0),
   };
+}
+
+/** Whether the service refuses work because of it. */
+export function refusesWork({ code }: ServiceProblem): boolean {
+  return code !== null;
 }

@@ -1,11 +1,13 @@
 // Runs the table of truth in its own process, and installs the client libraries that it tries, which Holdfast itself does not need.
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { step } from "./progress.mjs";
 import { capture, must, show } from "./run.mjs";
 
 const lockFile = "truth/package-lock.json";
 const stampFile = "truth/node_modules/.holdfast-lock-hash";
+/** The examples of providers use the same libraries. */
+const examplesLink = "examples/providers/node_modules";
 
 /** Resolves to its exit code. */
 export function runEvidence(args) {
@@ -20,7 +22,8 @@ export function captureEvidence(args) {
 /** @param withRuntimes whether other runtimes than this Node.js are needed, which are large */
 export function librariesAreFresh({ withRuntimes }) {
   const [hash, runtimes] = existsSync(stampFile) ? readFileSync(stampFile, "utf8").split(" ") : [];
-  return hash === hashOfLockFile() && (!withRuntimes || runtimes === "runtimes");
+  const isInstalled = hash === hashOfLockFile() && (!withRuntimes || runtimes === "runtimes");
+  return isInstalled && existsSync(examplesLink);
 }
 
 export async function installLibraries({ withRuntimes }) {
@@ -32,6 +35,8 @@ export async function installLibraries({ withRuntimes }) {
       "Installing the client libraries failed: see above.",
     ),
   );
+  rmSync(examplesLink, { force: true });
+  symlinkSync("../../truth/node_modules", examplesLink);
   writeFileSync(stampFile, `${hashOfLockFile()}${withRuntimes ? " runtimes" : ""}`);
 }
 

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { SingleBar } from "cli-progress";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { username } from "../lib/username.ts";
 import type { MatchingGroup } from "../operate/act-matches.ts";
@@ -7,8 +9,10 @@ import type { Operator } from "../operate/operator.ts";
 import { canAsk, confirm } from "./confirm.ts";
 import { withOperator } from "./connections.ts";
 import { exitCode } from "./exit-code.ts";
+import { interruptible } from "./interruptible.ts";
 import { type FilterOptions, filterOf } from "./job-filter-options.ts";
-import { print, printError } from "./output.ts";
+import { print, printError, printJson } from "./output.ts";
+import { showPreview } from "./preview.ts";
 import { table } from "./table.ts";
 
 /** How a command acts on many jobs. */
@@ -20,6 +24,7 @@ export interface BulkOptions extends FilterOptions {
   readonly reason?: string;
   /** `--no-wait` */
   readonly wait?: boolean;
+  readonly json?: true;
 }
 
 type Scope = Pick<ActRequest, "act" | "filter" | "all">;
@@ -41,9 +46,9 @@ const POLL_MS = 250;
 
 /** Previews an act on many jobs, asks, starts it and follows it. */
 export async function actOnMany(act: ActName, options: BulkOptions): Promise<void> {
-  const { all, dryRun, yes, rate, reason = "", wait = true } = options;
-  const filter = await filterOf(options);
-  requireFilter(act, filter, all);
+  const { all, dryRun, yes, rate, reason = "", wait = true, json } = options;
+  const filterAt = await filterOf(options);
+  requireFilter(act, filterAt(Date.now()), all);
   requireRate(act, rate);
   if (!dryRun && reason.trim() === "")
     throw new HoldfastError("USAGE", `jobs ${act}: expected --reason <text> for many jobs, or --dry-run`);
@@ -53,20 +58,26 @@ export async function actOnMany(act: ActName, options: BulkOptions): Promise<voi
       `jobs ${act}: expected --yes, or --dry-run: there is no terminal to ask on`,
     );
   await withOperator(async (operator) => {
-    const scope = { act, filter, ...(all && { all }) };
+    const scope = { act, filter: filterAt(await operator.now()), ...(all && { all }) };
     // Whoever neither asks nor waits gets the first part of the count; the act counts all.
     const preview = await previewOf(operator, scope, dryRun || !yes || wait);
-    print(describe(preview, act));
-    if (dryRun || preview.total === 0) return;
+    const isLast = dryRun === true || preview.total === 0;
+    showPreview(options, { lines: describe(preview, act), value: previewValue(act, preview), isLast });
+    if (isLast) return;
     if (!yes && !(await confirm(`${act[0]?.toUpperCase()}${act.slice(1)} ${jobs(preview.total)}?`))) {
-      print("nothing was changed");
+      printError("nothing was changed");
       process.exitCode = exitCode.failed;
       return;
     }
     const { id } = await operator.acts.start({ ...scope, reason, rate }, username());
     printError(`${id} (stop it with: holdfast acts stop ${id})`);
-    if (wait) report(await follow(operator, id));
+    if (wait) report(await follow(operator, id), json);
+    else if (json) printJson(await operator.acts.read(id));
   });
+}
+
+function previewValue(act: ActName, { groups: matching, total: count, leftAlone, hasMore }: Preview) {
+  return { act, count, isExact: !hasMore, leftAlone, matching };
 }
 
 function requireFilter(act: ActName, filter: object, all: true | undefined): void {
@@ -126,40 +137,48 @@ function jobs(count: number): string {
   return `${count} ${count === 1 ? "job" : "jobs"}`;
 }
 
-/** Reads how far an act is until it has ended. Whoever does not wait for it does not stop it. */
+/** Shows how far an act is until it has ended. Whoever does not wait for it does not stop it. */
 async function follow(operator: Operator, id: string): Promise<ActStatus> {
   const { default: progress } = await import("cli-progress");
-  const { setTimeout: pause } = await import("node:timers/promises");
   const bar = new progress.SingleBar({
     format: "{bar} {value} of {total} jobs",
     hideCursor: true,
     clearOnComplete: true,
   });
-  let isShown = false;
+  const leave = () => {
+    bar.stop();
+    return `the act goes on: holdfast acts show ${id}; to stop it: holdfast acts stop ${id}`;
+  };
   try {
-    for (;;) {
-      const act = await operator.acts.read(id);
-      if (act.endedAt !== null) return act;
-      if (process.stderr.isTTY && act.total !== null) {
-        if (isShown) bar.update(act.done + act.skipped);
-        else bar.start(act.total, act.done + act.skipped);
-        isShown = true;
-      }
-      await pause(POLL_MS);
-    }
+    return await interruptible(() => readUntilEnded(operator, id, bar), leave);
   } finally {
-    if (isShown) bar.stop();
+    bar.stop();
+  }
+}
+
+async function readUntilEnded(operator: Operator, id: string, bar: SingleBar): Promise<ActStatus> {
+  for (;;) {
+    const act = await operator.acts.read(id);
+    if (act.endedAt !== null) return act;
+    if (process.stderr.isTTY && act.total !== null) {
+      if (bar.isActive) bar.update(act.done + act.skipped);
+      else bar.start(act.total, act.done + act.skipped);
+    }
+    await pause(POLL_MS);
   }
 }
 
 /** Prints how an act ended. */
-function report(act: ActStatus): void {
-  const { state, done, total, skipped, error } = act;
-  const counts = `${done} of ${total ?? "?"} ${pastTense[act.act]}${skipped > 0 ? `, ${skipped} had changed` : ""}`;
-  if (state === "done") {
-    print(counts);
+function report(act: ActStatus, json: true | undefined): void {
+  const { state, done, total, skipped, remaining, error } = act;
+  if (state !== "done") process.exitCode = exitCode.failed;
+  if (json) {
+    printJson(act);
     return;
   }
-  print(state === "failed" ? `failed: ${error}: ${counts}` : `${state}: ${counts}`);
-  process.exitCode = exitCode.failed;
+  const counts = `${done} of ${total ?? "?"} ${pastTense[act.act]}${skipped > 0 ? `, ${skipped} had changed` : ""}`;
+  const isUnsure = state === "done" && remaining === null;
+  if (isUnsure) print(`${counts}; jobs moved too fast to know whether any is left: run it again`);
+  else if (state === "done") print(counts);
+  else print(state === "failed" ? `failed: ${error}: ${counts}` : `${state}: ${counts}`);
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { DoubtFilter } from "../operate/doubts-many.ts";
+import { readInstant } from "./instant-option.ts";
 
 /** What the options of `addDoubtFilter` give. */
 export interface DoubtFilterOptions {
@@ -18,22 +18,20 @@ export function addDoubtFilter(command: Command): Command {
     .option("--type <type>", "only doubts of jobs of this type")
     .option("--effect <name>", "only doubts about this effect, with or without its index")
     .option("--worker <name>", "only doubts of what this worker ran")
-    .option("--since <instant>", "only doubts that began at or after this, e.g. 2026-12-01T09:00:00Z")
-    .option("--until <instant>", "only doubts that began before this")
+    .option(
+      "--since <when>",
+      "only doubts that began at or after this: 2026-12-01T09:00:00Z, 2026-12-01 or 12h",
+    )
+    .option("--until <when>", "only doubts that began before this")
     .option("--reason <text>", "only doubts whose reason contains this text");
 }
 
-/** @throws HoldfastError `USAGE` */
-export function doubtFilterOf(options: DoubtFilterOptions): DoubtFilter {
+/**
+ * @param now Redis's clock, in milliseconds since 1970; before it is known, any instant checks the options
+ * @throws HoldfastError `USAGE`
+ */
+export function doubtFilterOf(options: DoubtFilterOptions, now = Date.now()): DoubtFilter {
   const { type, effect, worker, since, until, reason: reasonText } = options;
-  return { type, effect, worker, reasonText, since: instant("since", since), until: instant("until", until) };
-}
-
-function instant(option: string, text: string | undefined): number | undefined {
-  const at = text === undefined ? undefined : Date.parse(text);
-  if (at === undefined || !Number.isNaN(at)) return at;
-  throw new HoldfastError(
-    "USAGE",
-    `--${option}: expected an instant such as 2026-12-01T09:00:00Z, got "${text}"`,
-  );
+  const times = { since: readInstant("since", since, now), until: readInstant("until", until, now) };
+  return { type, effect, worker, reasonText, ...times };
 }

@@ -8,11 +8,14 @@ import { canAsk, confirm } from "./confirm.ts";
 import { withOperator } from "./connections.ts";
 import { type DoubtFilterOptions, doubtFilterOf } from "./doubt-filter-options.ts";
 import { exitCode } from "./exit-code.ts";
+import { interruptible } from "./interruptible.ts";
 import { requireKnown } from "./known-names.ts";
-import { print, printHint } from "./output.ts";
+import { print, printError, printHint, printJson } from "./output.ts";
+import { showPreview } from "./preview.ts";
 import { readValues } from "./read-values.ts";
 import { seenText } from "./seen-text.ts";
 import { tableLines } from "./table.ts";
+import type { Cell, Lines } from "./text.ts";
 
 /** How commands act on many doubts. */
 export interface ManyOptions extends DoubtFilterOptions {
@@ -21,6 +24,7 @@ export interface ManyOptions extends DoubtFilterOptions {
   readonly dryRun?: true;
   readonly yes?: true;
   readonly confirm?: true;
+  readonly json?: true;
 }
 
 interface ImportOptions extends ManyOptions {
@@ -41,23 +45,28 @@ const LISTED_MAX = 10_000;
 export async function resolveMatching(options: ManyOptions & { readonly as: As }): Promise<void> {
   const { as, evidence, all } = options;
   requireConsent(options);
-  const filter = doubtFilterOf(options);
-  const isNarrow = Object.values(filter).some((value) => value !== undefined);
+  const isNarrow = Object.values(doubtFilterOf(options)).some((value) => value !== undefined);
   if (isNarrow === (all === true))
     throw new HoldfastError(
       "USAGE",
       "doubts resolve: expected <id> and <effect>, a filter such as --type <type>, or --all",
     );
   await withOperator(async (operator) => {
-    await requireKnown(operator, { type: filter.type });
+    await requireKnown(operator, { type: options.type });
+    const filter = doubtFilterOf(options, await operator.now());
     const wanted = { as, evidence, by: username(), ...(all ? { all } : { filter }) };
-    const preview = await operator.resolveMany({ ...wanted, dryRun: true });
-    printProposed(preview.doubts.map((doubt) => ({ doubt, as })));
-    if (preview.count > preview.doubts.length) print(`and ${preview.count - preview.doubts.length} more`);
-    if (!(await isWanted(options, preview.count, `Resolve ${effects(preview.count)} as ${textOf(as)}?`)))
-      return;
-    const confirm = as === "not-done" && (await mayConfirm(options, preview.doubts));
-    await resolveAll(operator, { ...wanted, confirm, before: preview.before });
+    const { count, isExact, before, doubts } = await operator.resolveMany({ ...wanted, dryRun: true });
+    const lines = [
+      ...proposedLines(doubts.map((doubt) => ({ doubt, as }))),
+      ...(count > doubts.length ? [[`and ${count - doubts.length} more`]] : []),
+    ];
+    const value = { as, count, isExact, doubts: doubts.map(shown) };
+    const question = `Resolve ${effects(count)} as ${textOf(as)}?`;
+    if (!(await isWanted(options, { lines, value, count, question }))) return;
+    const confirm = as === "not-done" && (await mayConfirm(options, doubts));
+    const outcome = await resolveAll(operator, { ...wanted, confirm, before });
+    if (options.json) printJson({ as, ...outcome });
+    else printResolved(as, outcome);
   });
 }
 
@@ -68,12 +77,13 @@ export async function importExport(file: string, options: ImportOptions): Promis
   if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
   if (rest !== undefined && rest !== "not-done")
     throw new HoldfastError("USAGE", `--rest: expected not-done, got "${rest}"`);
-  const { until: completeUntil, ...filter } = doubtFilterOf(options);
-  if (rest !== undefined && completeUntil === undefined)
+  if (rest !== undefined && doubtFilterOf(options).until === undefined)
     throw new HoldfastError("USAGE", "--rest: needs --until, the instant until which the export is complete");
   const values = await readValues(file, column);
   await withOperator(async (operator) => {
-    await requireKnown(operator, { type: filter.type });
+    await requireKnown(operator, { type: options.type });
+    const now = await operator.now();
+    const { until: completeUntil, ...filter } = doubtFilterOf(options, now);
     const isRest = rest !== undefined && completeUntil !== undefined;
     // An effect that is named is done, whenever it began.
     const doubts = await operator.doubts(
@@ -81,32 +91,48 @@ export async function importExport(file: string, options: ImportOptions): Promis
       LISTED_MAX,
       isRest ? filter : { ...filter, until: completeUntil },
     );
-    const now = await operator.now();
     const plan = planImport(doubts, values, isRest ? { completeUntil, now } : undefined);
-    printPlan(plan, doubts.length, isRest);
-    const { done, notDone } = plan;
+    const { done, notDone, left } = plan;
+    const value = { done: done.map(shown), notDone: notDone.map(shown), left };
+    const count = done.length + notDone.length;
     const question = `Resolve ${done.length} as done${notDone.length > 0 ? `, ${notDone.length} as not done` : ""}?`;
-    if (!(await isWanted(options, done.length + notDone.length, question))) return;
+    if (!options.json && left > 0) hintLeft(isRest);
+    const isAgreed = await isWanted(options, { lines: planLines(plan), value, count, question });
+    if (!isAgreed) return;
     const by = username();
-    await resolveNamed(operator, done, { as: "done", evidence, by });
+    const resolve = async (named: readonly Doubt[], how: HowResolved) => {
+      const outcome = await resolveNamed(operator, named, how);
+      if (!options.json && named.length > 0) printResolved(how.as, outcome);
+      return outcome;
+    };
+    const asDone = await resolve(done, { as: "done", evidence, by });
     const confirm = await mayConfirm(options, notDone);
     const how = { as: "not-done", evidence: evidenceOfRest(evidence), by, confirm, completeUntil } as const;
-    await resolveNamed(operator, notDone, how);
+    const asNotDone = await resolve(notDone, how);
+    if (options.json) printJson({ done: asDone, notDone: asNotDone, left });
   });
 }
 
-function printPlan({ done, notDone, left }: ImportPlan<Doubt>, count: number, isRest: boolean): void {
-  printProposed([...proposed(done, "done"), ...proposed(notDone, "not-done")]);
+function planLines({ done, notDone, left }: ImportPlan<Doubt>): readonly (readonly Cell[])[] {
+  const count = done.length + notDone.length + left;
   const rest = left > 0 ? `; ${left} ${left === 1 ? "stays" : "stay"} in doubt` : "";
-  print(
-    `${done.length} of ${effects(count)} in doubt ${done.length === 1 ? "is" : "are"} in the export${rest}`,
-  );
-  if (left === 0) return;
+  return [
+    ...proposedLines([...proposed(done, "done"), ...proposed(notDone, "not-done")]),
+    [`${done.length} of ${effects(count)} in doubt ${done.length === 1 ? "is" : "are"} in the export${rest}`],
+  ];
+}
+
+function hintLeft(isRest: boolean): void {
   printHint(
     isRest
       ? "those in doubt since a minute before --until, or later, stay: an export may not name them yet"
       : "to resolve the others as not done: --rest not-done --until INSTANT, until which the export is complete",
   );
+}
+
+/** Without what only Redis needs to know, as over HTTP. */
+function shown({ dedupKey: _, ...doubt }: Doubt) {
+  return doubt;
 }
 
 function proposed(doubts: readonly Doubt[], as: As): Proposed[] {
@@ -118,10 +144,20 @@ function requireConsent({ dryRun, yes }: ManyOptions): void {
     throw new HoldfastError("USAGE", "expected --yes, or --dry-run: there is no terminal to ask on");
 }
 
-async function isWanted({ dryRun, yes }: ManyOptions, count: number, question: string): Promise<boolean> {
-  if (dryRun || count === 0) return false;
-  if (yes || (await confirm(question))) return true;
-  print("nothing was changed");
+interface Proposal {
+  readonly lines: Lines;
+  readonly value: object;
+  readonly count: number;
+  readonly question: string;
+}
+
+/** Shows what would be resolved, and asks. */
+async function isWanted(options: ManyOptions, { lines, value, count, question }: Proposal): Promise<boolean> {
+  const isLast = options.dryRun === true || count === 0;
+  showPreview(options, { lines, value, isLast });
+  if (isLast) return false;
+  if (options.yes || (await confirm(question))) return true;
+  printError("nothing was changed");
   process.exitCode = exitCode.failed;
   return false;
 }
@@ -139,52 +175,72 @@ async function mayConfirm({ confirm, yes }: ManyOptions, doubts: readonly Doubt[
 /** Asks; says it where the answer is no. */
 export async function isConfirmed(question: string): Promise<boolean> {
   if (await confirm(question)) return true;
-  print("it was left in doubt");
+  printError("it was left in doubt");
   process.exitCode = exitCode.failed;
   return false;
+}
+
+type HowResolved = Pick<ManyDoubts, "as" | "evidence" | "by" | "confirm" | "completeUntil">;
+
+interface Resolved {
+  readonly resolved: number;
+  /** Those that others had resolved already. */
+  readonly skipped: number;
+  /** Those that stay in doubt, because they may still be under way. */
+  readonly pending: number;
 }
 
 async function resolveNamed(
   operator: Operator,
   doubts: readonly DoubtId[],
-  how: Pick<ManyDoubts, "as" | "evidence" | "by" | "confirm" | "completeUntil">,
-): Promise<void> {
+  how: HowResolved,
+): Promise<Resolved> {
   const ids = doubts.map(({ jobId, effect }) => ({ jobId, effect }));
-  for (let at = 0; at < ids.length; at += AT_ONCE)
-    await resolveAll(operator, { ...how, ids: ids.slice(at, at + AT_ONCE) });
+  const sum = { resolved: 0, skipped: 0, pending: 0 };
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    const outcome = await resolveAll(operator, { ...how, ids: ids.slice(at, at + AT_ONCE) });
+    sum.resolved += outcome.resolved;
+    sum.skipped += outcome.skipped;
+    sum.pending += outcome.pending;
+  }
+  return sum;
 }
 
-async function resolveAll(operator: Operator, wanted: ManyDoubts): Promise<void> {
-  let resolved = 0;
-  let before = 0;
-  let remaining = 1;
+async function resolveAll(operator: Operator, wanted: ManyDoubts): Promise<Resolved> {
+  const sum = { resolved: 0, skipped: 0 };
   // Those that stay are named by each call.
   const pending = new Set<string>();
-  while (remaining > 0) {
-    const answer = await operator.resolveMany(wanted);
-    resolved += answer.resolved;
-    for (const { jobId, effect, code } of answer.skipped) {
-      if (code === "RUN_MAY_BE_PENDING") pending.add(`${jobId} ${effect}`);
-      else before += 1;
+  const outcome = () => ({ ...sum, pending: pending.size });
+  const resolveEach = async () => {
+    for (let remaining = 1; remaining > 0; ) {
+      const answer = await operator.resolveMany(wanted);
+      sum.resolved += answer.resolved;
+      for (const { jobId, effect, code } of answer.skipped) {
+        if (code === "RUN_MAY_BE_PENDING") pending.add(`${jobId} ${effect}`);
+        else sum.skipped += 1;
+      }
+      remaining = answer.remaining;
     }
-    remaining = answer.remaining;
-  }
-  print(
-    `${effects(resolved)} resolved as ${textOf(wanted.as)}${before > 0 ? `; ${before} had been resolved already` : ""}`,
-  );
-  if (pending.size === 0) return;
-  print(
-    `${effects(pending.size)} may still be under way, and ${pending.size === 1 ? "stays" : "stay"} in doubt`,
-  );
-  printHint("to resolve these as well: --confirm");
-  process.exitCode = exitCode.failed;
+  };
+  await interruptible(resolveEach, () => `stopped: at least ${describeResolved(wanted.as, outcome())}`);
+  if (pending.size > 0) process.exitCode = exitCode.failed;
+  return outcome();
 }
 
-function printProposed(rows: readonly Proposed[]): void {
-  if (rows.length === 0) {
-    print("nothing in doubt matches");
-    return;
-  }
+function printResolved(as: As, outcome: Resolved): void {
+  print(describeResolved(as, outcome));
+  const { pending } = outcome;
+  if (pending === 0) return;
+  print(`${effects(pending)} may still be under way, and ${pending === 1 ? "stays" : "stay"} in doubt`);
+  printHint("to resolve these as well: --confirm");
+}
+
+function describeResolved(as: As, { resolved, skipped }: Resolved): string {
+  return `${effects(resolved)} resolved as ${textOf(as)}${skipped > 0 ? `; ${skipped} had been resolved already` : ""}`;
+}
+
+function proposedLines(rows: readonly Proposed[]): readonly (readonly Cell[])[] {
+  if (rows.length === 0) return [["nothing in doubt matches"]];
   const cells = rows.map(({ as, doubt: { jobId, type, idempotencyKey, effect, since } }) => [
     textOf(as),
     jobId,
@@ -193,7 +249,7 @@ function printProposed(rows: readonly Proposed[]): void {
     effect,
     since,
   ]);
-  print(tableLines(columns, cells));
+  return tableLines(columns, cells);
 }
 
 const columns = [

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { jobStates } from "../job/job-state.ts";
-import type { JobFilter, JobFilterText } from "../operate/job-filter.ts";
+import type { JobFilter } from "../operate/job-filter.ts";
+import { readInstant } from "./instant-option.ts";
 import { requireCode, requireState } from "./known-names.ts";
 
 /** What the options of `addFilterOptions` give. */
@@ -36,31 +37,52 @@ export function addFilterOptions(command: Command, states: readonly string[] = j
     )
     .option("--key <key>", "only the job of each type with this idempotency key")
     .option("--key-part <text>", "only jobs whose idempotency key contains this text")
-    .option("--from <instant>", "only jobs submitted at or after this, e.g. 2026-12-01T09:00:00Z")
-    .option("--to <instant>", "only jobs submitted before this")
-    .option("--ended-from <instant>", "only jobs that ended at or after this")
-    .option("--ended-to <instant>", "only jobs that ended before this");
+    .option("--from <when>", "only jobs submitted at or after this: 2026-12-01T09:00:00Z, 2026-12-01 or 12h")
+    .option("--to <when>", "only jobs submitted before this")
+    .option("--ended-from <when>", "only jobs that ended at or after this")
+    .option("--ended-to <when>", "only jobs that ended before this");
 }
 
-/** @param states as for `addFilterOptions` @throws HoldfastError `USAGE` */
+/** A filter whose ages count back from Redis's clock, in milliseconds since 1970. */
+export type FilterAt = (now: number) => JobFilter;
+
+/** Checks the options before Redis is asked. @param states as for `addFilterOptions` @throws HoldfastError `USAGE` */
 export async function filterOf(
   options: FilterOptions,
   states: readonly string[] = jobStates,
-): Promise<JobFilter> {
-  const { jobFilterSchema } = await import("../operate/job-filter.ts");
+): Promise<FilterAt> {
   const { queue, type, state, tag, code, error: errorText, key: idempotencyKey } = options;
-  const { messagePattern, keyPart, from, to, endedFrom, endedTo } = options;
+  const { messagePattern, keyPart } = options;
   requireState(state, states);
   requireCode(code);
   const kind = { messagePattern, keyPart, queue, type, state, tag, code, errorText, idempotencyKey };
-  const parsed = jobFilterSchema.safeParse({ ...kind, from, to, endedFrom, endedTo });
+  const filter = await parsedKind(kind, options);
+  const filterAt = (now: number) => ({ ...filter, ...timesOf(options, now) });
+  filterAt(Date.now());
+  return filterAt;
+}
+
+async function parsedKind(
+  kind: Record<keyof typeof flags, unknown>,
+  options: FilterOptions,
+): Promise<JobFilter> {
+  const { jobFilterSchema } = await import("../operate/job-filter.ts");
+  const parsed = jobFilterSchema.safeParse(kind);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const name = issue?.path[0] as keyof JobFilterText | undefined;
+  const name = parsed.error.issues[0]?.path[0] as keyof typeof flags | undefined;
   throw new HoldfastError("USAGE", name === undefined ? "invalid filter" : faultOf(name, options));
 }
 
-const flags: Readonly<Record<keyof JobFilterText, readonly [flag: keyof FilterOptions, expected: string]>> = {
+function timesOf({ from, to, endedFrom, endedTo }: FilterOptions, now: number) {
+  return {
+    from: readInstant("from", from, now),
+    to: readInstant("to", to, now),
+    endedFrom: readInstant("ended-from", endedFrom, now),
+    endedTo: readInstant("ended-to", endedTo, now),
+  };
+}
+
+const flags = {
   queue: ["queue", "the name of a queue"],
   type: ["type", "a job type"],
   state: ["state", `one of ${jobStates.join(", ")}`],
@@ -70,13 +92,9 @@ const flags: Readonly<Record<keyof JobFilterText, readonly [flag: keyof FilterOp
   messagePattern: ["messagePattern", "1 to 200 characters"],
   idempotencyKey: ["key", "at most 512 characters"],
   keyPart: ["keyPart", "1 to 200 characters"],
-  from: ["from", "an instant such as 2026-12-01T09:00:00Z"],
-  to: ["to", "an instant such as 2026-12-01T09:00:00Z"],
-  endedFrom: ["endedFrom", "an instant such as 2026-12-01T09:00:00Z"],
-  endedTo: ["endedTo", "an instant such as 2026-12-01T09:00:00Z"],
-};
+} as const satisfies Partial<Record<keyof JobFilter, readonly [flag: keyof FilterOptions, expected: string]>>;
 
-function faultOf(name: keyof JobFilterText, options: FilterOptions): string {
+function faultOf(name: keyof typeof flags, options: FilterOptions): string {
   const [flag, expected] = flags[name];
   const option = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return `--${option}: expected ${expected}, got "${options[flag] ?? ""}"`;

@@ -38,23 +38,23 @@ function summary(queues: readonly QueueOverview[]): string {
     `${sum("inDoubt")} in doubt`,
     `${sum("waiting") + sum("prioritized")} waiting`,
     `${sum("active")} running`,
-    `${rateText(sum("completedPerSecond"))} completed a second`,
+    `${rateText(sum("completedPerSecond"))} completed a second over 10 s`,
     `${rateText(sum("failedPerSecond"))} failed a second`,
   ].join(", ");
 }
 
 function typesTable(types: readonly TypeOverview[], now: number, width: number): Lines {
   const columns = [
-    { heading: "type (last hour)" },
+    { heading: "type" },
     { heading: "running" },
     { heading: "waiting" },
     { heading: "oldest" },
-    { heading: "completed/s", leaves: 4 },
-    { heading: "start p99", leaves: 3 },
-    { heading: "run p99", leaves: 5 },
-    { heading: "retried", leaves: 2 },
-    { heading: "failed" },
-    { heading: "in doubt", leaves: 1 },
+    { heading: "completed/s 5min", leaves: 4 },
+    { heading: "start p99 1h", leaves: 3 },
+    { heading: "run p99 1h", leaves: 5 },
+    { heading: "retried 1h", leaves: 2 },
+    { heading: "failed 1h" },
+    { heading: "in doubt 1h", leaves: 1 },
   ];
   const rows = types.map(({ lastHour, ...type }) => [
     type.type,
@@ -78,8 +78,8 @@ function queuesTable(queues: readonly QueueOverview[], now: number, width: numbe
     { heading: "oldest" },
     { heading: "active" },
     { heading: "delayed", leaves: 1 },
-    { heading: "completed", leaves: 3 },
-    { heading: "failed" },
+    { heading: "completed kept", leaves: 3 },
+    { heading: "failed kept" },
     { heading: "in doubt", leaves: 2 },
     { heading: "" },
   ];
@@ -90,9 +90,9 @@ function queuesTable(queues: readonly QueueOverview[], now: number, width: numbe
     String(queue.active),
     String(queue.delayed),
     String(queue.completed),
-    String(queue.failed),
+    String(queue.failed - queue.cancelled),
     String(queue.inDoubt),
-    pausedText(queue),
+    stateText(queue),
   ]);
   return tableLines(columns, rows, width);
 }
@@ -103,6 +103,16 @@ function actsLine({ running, waiting, oldestWaitingSince }: Overview["acts"], no
   const since = oldestWaitingSince === null ? "" : `, the next for ${ageText(oldestWaitingSince, now)}`;
   const text = `acts: ${running} running, ${waiting} waiting${since}`;
   return [[running === 0 ? [toned(text, "warning")] : [text]]];
+}
+
+function stateText(queue: QueueOverview): Cell {
+  const { workers, limits, clearsInMs } = queue;
+  const limit = [limits.rate, limits.concurrency && `${limits.concurrency} at a time`]
+    .filter(Boolean)
+    .join(", ");
+  const clears = limits.rate === null || !clearsInMs ? "" : `: the last starts in ${shortTime(clearsInMs)}`;
+  const parts = [workers === 0 && "no worker", pausedText(queue), limit && `limited to ${limit}${clears}`];
+  return toned(parts.filter(Boolean).join("; "), workers === 0 ? "bad" : "warning");
 }
 
 function pausedText({ isPaused, paused }: QueueOverview): string {

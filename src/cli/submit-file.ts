@@ -6,6 +6,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { malformed, parseJson } from "../lib/parse-json.ts";
 import type { Submitter } from "../submit/submitter.ts";
 import { exitCode } from "./exit-code.ts";
+import { interruptible } from "./interruptible.ts";
 import { print, printError, printJson } from "./output.ts";
 import { printable } from "./printable.ts";
 
@@ -39,11 +40,17 @@ export async function submitFile(
   const showsBar = process.stderr.isTTY && bytes > 0;
   if (showsBar) bar.start(bytes, 0, { lines: 0 });
   const counts: Counts = { accepted: 0, duplicate: 0, refused: 0 };
-  try {
-    await forEachLine(stream, async (line, number, bytesRead) => {
+  const submitAll = () =>
+    forEachLine(stream, async (line, number, bytesRead) => {
       await submitLine(submitter, line, number, defaultType, counts);
       if (showsBar) bar.update(Math.min(bytesRead, bytes), { lines: number });
     });
+  const leave = () => {
+    bar.stop();
+    return `stopped: ${summary(counts)} so far. To submit the rest, run it again: what was accepted counts as duplicate`;
+  };
+  try {
+    await interruptible(submitAll, leave);
   } finally {
     bar.stop();
   }

@@ -6,7 +6,7 @@ import { isUnanswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { inSpan } from "../telemetry/tracing.ts";
 import { askProbe } from "./ask-probe.ts";
-import type { BegunRun } from "./begun-run.ts";
+import type { Begun } from "./begun-run.ts";
 import { type EffectContext, type EffectRun, emit, reservedEffect } from "./effect-run.ts";
 import { GivenCall } from "./given-call.ts";
 import type { Reservation } from "./ledger-steps.ts";
@@ -106,7 +106,7 @@ async function runReserved<T>(
   const { id, declaration } = effect;
   const timedOut = () =>
     new HoldfastError("EFFECT_TIMED_OUT", `Effect "${id}" took longer than its ${declaration.timeoutMs} ms`);
-  let begun: BegunRun | undefined;
+  let begun: Begun | undefined;
   let result: T;
   try {
     if (unconfirmed !== undefined) {
@@ -119,9 +119,9 @@ async function runReserved<T>(
     if (leftMs <= 0) throw timedOut();
     result = await underDeadline(context.abort, leftMs, timedOut, (abort) => {
       const record = new OutgoingRecord();
-      const returned = callEffect(effect, context, { fence, abort, record });
-      begun = { record, returned };
-      return returned;
+      const run = callEffect(effect, context, { fence, abort, record });
+      begun = { record, run };
+      return run;
     });
   } catch (error) {
     throw await afterFailure(effect, context, error, begun);

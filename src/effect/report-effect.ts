@@ -6,7 +6,7 @@ import { type Outgoing, outgoingText } from "../job/outgoing.ts";
 import { asError, messageOf } from "../lib/thrown.ts";
 import { untilAnswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
-import { type BegunRun, untilOver } from "./begun-run.ts";
+import { type Begun, untilOver } from "./begun-run.ts";
 import { classify } from "./classify.ts";
 import {
   EFFECT_RESULT_MAX_BYTES,
@@ -24,16 +24,17 @@ import { currentScope } from "./scope.ts";
  * Reports what a failed run means.
  *
  * @param thrown as the effect's function threw it
- * @param begun undefined if its function was not called
+ * @param begun undefined if the function was not called
  * @returns the error that the attempt gets
  */
 export async function afterFailure<T>(
   effect: EffectRun<T>,
   context: EffectContext,
   thrown: unknown,
-  begun: BegunRun | undefined,
+  begun: Begun | undefined,
 ): Promise<Error> {
-  const verdict = begun === undefined ? notDone : verdictOn(effect, context, thrown, begun.record);
+  if (begun === undefined) return await release(effect, context, thrown, notDone);
+  const verdict = verdictOn(effect, context, thrown, begun.record);
   const error =
     verdict === "unknown"
       ? await putInDoubt(effect, context, thrown, begun)
@@ -69,16 +70,16 @@ async function putInDoubt<T>(
   effect: EffectRun<T>,
   context: EffectContext,
   thrown: unknown,
-  begun: BegunRun | undefined,
+  begun: Begun,
 ): Promise<Error> {
   const { id, reservationId, declaration } = effect;
   const reason = context.scrub(messageOf(thrown));
-  const evidence = (begun?.record.seen().outgoing ?? []).map((one) => scrubbed(one, context));
+  const evidence = begun.record.seen().outgoing.map((one) => scrubbed(one, context));
   const found = { reason, evidence };
   const doubt = await report(effect, context, () => context.ledger.doubt(id, reservationId, found));
   if (doubt === "in-doubt") emit(effect, context, "effect.in-doubt");
   // Not awaited: it may never be over. Where it is, this report is in front of the attempt's end.
-  if (begun !== undefined) context.ledger.reportOver(id, reservationId, untilOver(begun)).catch(() => {});
+  context.ledger.reportOver(id, reservationId, untilOver(begun)).catch(() => {});
   context.log().warn({ effect: id, reason, sent: evidence.map(outgoingText) }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") {

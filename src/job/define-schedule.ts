@@ -3,6 +3,7 @@ import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { exactDurationText } from "../lib/duration-text.ts";
 import { type JobContract, nameSchema } from "./define-job.ts";
+import { SCHEDULE_KEY_START } from "./idempotency-key.ts";
 import { between, cronTimetable, everyTimetable, type Timetable } from "./timetable.ts";
 
 /** One due instant of a schedule. */
@@ -203,12 +204,12 @@ export function jitterOf({ name, jitterMs }: Schedule, at: number): number {
 
 /** A tick's idempotency key. It is a schedule's only state. */
 export function tickKey(schedule: Schedule, at: number): string {
-  return `schedule:${schedule.name}:${new Date(at).toISOString()}`;
+  return `${SCHEDULE_KEY_START}${schedule.name}:${new Date(at).toISOString()}`;
 }
 
 /** The idempotency key of a run on request. */
 export function runNowKey(schedule: Schedule, request: string): string {
-  return `schedule:${schedule.name}:now:${request}`;
+  return `${SCHEDULE_KEY_START}${schedule.name}:now:${request}`;
 }
 
 function every(name: string, everyMs: number): Timetable {

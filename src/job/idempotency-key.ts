@@ -13,6 +13,15 @@ export function keyFault(key: string): string | undefined {
   return undefined;
 }
 
+/** How the keys of schedules begin. A client that could use them could keep a tick's job from being made. */
+export const SCHEDULE_KEY_START = "schedule:";
+
+/** @returns what is wrong with a key that somebody outside chose */
+export function clientKeyFault(key: string): string | undefined {
+  if (!key.startsWith(SCHEDULE_KEY_START)) return keyFault(key);
+  return `expected a key that does not begin with "${SCHEDULE_KEY_START}": those are the ticks of schedules`;
+}
+
 /**
  * The idempotency key of a job that another job submits: `<type>:<key>/<name>`. If that is longer than 255 characters, it is
  * `<type>:sha256:<the SHA-256 of that text, 64 hexadecimal digits>`. Without a slash in the name, no two of them are the same.

@@ -58,6 +58,10 @@ export const jobStatusSchema = z.object({
       }),
     )
     .meta({ description: "The job's side effects, as far as they were begun." }),
+  effectCounts: z.object({ reserved: z.int(), done: z.int(), "in-doubt": z.int() }).optional().meta({
+    description:
+      "Only in lists, of a job with more than 20 effects: how many are in each state. `effects` then has 20, first those that are not done.",
+  }),
   parentId: z.string().optional().meta({ description: "The parent of the flow that the job belongs to." }),
   children: z
     .object({

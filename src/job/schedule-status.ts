@@ -11,6 +11,9 @@ export const pastTickSchema = z.object({
     description:
       "No tick up to this one has a job, as far as is known: the schedule may be younger, or Redis may have forgotten.",
   }),
+  isMissed: z.boolean().meta({
+    description: "It was due, nothing kept it from running, and no scheduler enqueued it.",
+  }),
   state: z.enum(jobStates).nullable().meta({ description: "Null when there is no job, or no longer." }),
   overlap: z
     .string()
@@ -27,6 +30,9 @@ export const scheduleStatusSchema = z.object({
   jobType: z.string(),
   catchUp: z.enum(["none", "latest", "all"]),
   overlap: z.enum(["allow", "skip", "queue-one"]),
+  schedulers: z
+    .int()
+    .meta({ description: "How many schedulers run. Without one, its next ticks are not enqueued." }),
   next: z.array(instant).meta({ description: "The next ticks, the earliest first." }),
   paused: z
     .object({ reason: z.string(), by: z.string(), since: instant })

@@ -3,7 +3,7 @@ import { parseFailure } from "../job/failure.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { readKinds, type StoredKind } from "../queue/failed-jobs.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
-import { type ActName, phasesOf } from "./act-on-many.ts";
+import { type ActName, orderOf, statesOf } from "./act-on-many.ts";
 import type { JobFilter } from "./job-filter.ts";
 import type { JobLists } from "./job-lists.ts";
 
@@ -39,8 +39,19 @@ const EXAMPLES_MAX = 3;
 /** Somebody wanted the cancelled ones not to run, and a retry alone does not help the ones in doubt. */
 const onlyByCode: ReadonlySet<ErrorCode | null> = new Set<ErrorCode>(["CANCELLED", "EFFECT_IN_DOUBT"]);
 
-export function isLeftAlone(act: ActName, filter: JobFilter, { code }: Pick<MatchingJob, "code">): boolean {
+function isLeftAlone(act: ActName, filter: JobFilter, { code }: Pick<MatchingJob, "code">): boolean {
   return act === "retry" && onlyByCode.has(code) && filter.code !== code;
+}
+
+/** The jobs that an act is to be done with: without those that it leaves alone, or that have ended, or are about to, as it wants. */
+export function wantedOf(
+  act: ActName,
+  filter: JobFilter,
+  jobs: readonly MatchingJob[],
+): { readonly wanted: MatchingJob[]; readonly leftAlone: number } {
+  const open = jobs.filter(({ isCancelled }) => act !== "cancel" || !isCancelled);
+  const wanted = open.filter((job) => !isLeftAlone(act, filter, job));
+  return { wanted, leftAlone: open.length - wanted.length };
 }
 
 /** Reads jobs by id, in order, without those that are gone. */
@@ -74,7 +85,6 @@ export async function countMatches(
     cursor,
   }: { readonly act: ActName; readonly filter: JobFilter; readonly cursor?: string | undefined },
 ): Promise<Matches> {
-  const states = phasesOf[act][0] ?? [];
   const groups: MatchingGroup[] = [];
   let leftAlone = 0;
   let next: string | null = cursor ?? null;
@@ -83,12 +93,12 @@ export async function countMatches(
     const { found, nextCursor } = await lists.ids(filter, {
       limit: SLICE,
       cursor: next ?? undefined,
-      states,
+      states: statesOf[act],
+      order: orderOf[act],
     });
-    const jobs = await readMatching(stores, act, found);
-    const wanted = jobs.filter((job) => !isLeftAlone(act, filter, job));
-    leftAlone += jobs.length - wanted.length;
-    groups.push(...groupsOf(wanted));
+    const some = wantedOf(act, filter, await readMatching(stores, act, found));
+    leftAlone += some.leftAlone;
+    groups.push(...groupsOf(some.wanted));
     next = nextCursor;
   } while (next !== null && performance.now() < endAt);
   return { matching: mergeGroups(groups), leftAlone, nextCursor: next };

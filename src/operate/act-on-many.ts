@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineJob, type JobContract } from "../job/define-job.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
-import type { JobState } from "../job/job-state.ts";
+import type { JobOrder, JobState } from "../job/job-state.ts";
 import { parseRate, RATE_EXPECTED } from "../job/queue-settings.ts";
 import { malformed } from "../lib/parse-json.ts";
 import { type JobFilter, type JobFilterText, jobFilterSchema } from "./job-filter.ts";
@@ -60,8 +60,9 @@ export const actProgressSchema = z.object({
   total: z.int(),
   done: z.int(),
   skipped: z.int(),
+  /** How many passes over all lists have ended. */
   phase: z.int(),
-  /** Where the next batch begins; null at the beginning of its phase. */
+  /** Where the next batch begins; null at the beginning of a pass. */
   cursor: z.string().nullable(),
   /** The batch that is under way. */
   pending: z.array(z.string()),
@@ -71,7 +72,13 @@ export type ActProgress = Readonly<z.output<typeof actProgressSchema>>;
 /** An attempt may take a day; a longer act goes on in the next one. */
 export const ATTEMPT_MAX_MS = 20 * 60 * 60_000;
 
-const actResultSchema = z.object({ done: z.int(), skipped: z.int(), gone: z.int() });
+/** `isCertain`: no job is left that it should have acted on. False where jobs moved faster than anybody could look. */
+export const actResultSchema = z.object({
+  done: z.int(),
+  skipped: z.int(),
+  gone: z.int(),
+  isCertain: z.boolean().default(true),
+});
 
 const contract = defineJob({
   type: "act-on-many",
@@ -94,16 +101,21 @@ export const internalApplication = {
   handlers: async () => [],
 };
 
+/** Which jobs an act is about. */
+export const statesOf: Readonly<Record<ActName, readonly JobState[]>> = {
+  retry: ["failed"],
+  cancel: ["waiting", "waiting-children", "prioritized", "delayed", "active"],
+  delete: ["failed", "completed"],
+};
+
 /**
- * Which jobs an act is about, list by list. Jobs that change their list while it is read are found by the second look.
+ * In which order lists are walked. Waiting jobs from the newest: new ones join behind the walk, and workers claim at its end, so it
+ * ends and meets all that stay.
  */
-export const phasesOf: Readonly<Record<ActName, readonly (readonly JobState[])[]>> = {
-  retry: [["failed"]],
-  cancel: [
-    ["waiting", "waiting-children", "prioritized", "delayed", "active"],
-    ["waiting", "waiting-children", "prioritized", "delayed"],
-  ],
-  delete: [["failed", "completed"]],
+export const orderOf: Readonly<Record<ActName, JobOrder | undefined>> = {
+  retry: "oldest",
+  cancel: "newest",
+  delete: undefined,
 };
 
 /**
@@ -126,7 +138,7 @@ export function requireScope({ act, filter, all }: Pick<ActRequest, "act" | "fil
         ? { pointer: "/all", message: "expected no such member beside a filter" }
         : { pointer: "/filter", message: 'expected a filter, or "all": true for every job' },
     ]);
-  const states = phasesOf[act][0] ?? [];
+  const states = statesOf[act];
   if (filter.state !== undefined && !states.includes(filter.state))
     throw malformed([
       { pointer: "/filter/state", message: `to ${act}, expected one of ${states.join(", ")}` },

@@ -18,6 +18,7 @@ import {
   actNames,
   actOnMany,
   actProgressSchema,
+  actResultSchema,
   boundedFilter,
   filterText,
   internalApplication,
@@ -50,7 +51,10 @@ export const actStatusSchema = z.object({
     .meta({ description: "How many jobs matched when it began; null until they are counted." }),
   done: count("How many were retried, cancelled or deleted."),
   skipped: count("How many could not be: they had changed meanwhile."),
-  remaining: z.int().nullable().meta({ description: "How many are left." }),
+  remaining: z.int().nullable().meta({
+    description:
+      "How many are left. Null before they are counted, and where it ended while jobs moved faster than anybody could look: then some may be left.",
+  }),
   error: z.string().nullable().meta({ description: "Why it failed." }),
 });
 export type ActStatus = Readonly<z.output<typeof actStatusSchema>>;
@@ -216,9 +220,13 @@ function statusOf(found: Found): ActStatus {
     total,
     done,
     skipped,
-    remaining: status.state === "completed" ? 0 : left,
+    remaining: status.state === "completed" ? remainingAtEnd(status.result) : left,
     error: stateOf(status) === "failed" ? (status.error?.message ?? null) : null,
   };
+}
+
+function remainingAtEnd(result: unknown): number | null {
+  return actResultSchema.safeParse(result).data?.isCertain === false ? null : 0;
 }
 
 function stateOf({ state, error }: JobStatus): ActStatus["state"] {

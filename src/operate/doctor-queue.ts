@@ -2,6 +2,7 @@ import type { EncryptionKey } from "../config/encryption-keys.ts";
 import type { Settings } from "../config/settings.ts";
 import { findStuckDoubts } from "../effect/stuck-doubts.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import { durationText } from "../lib/duration-text.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { readLoss } from "../queue/data-loss.ts";
 import { countEncryptionKeys } from "../queue/encryption-in-use.ts";
@@ -23,6 +24,7 @@ export async function diagnoseQueue(
     workers(reading),
     ...brokenWorkers(reading),
     ...pause(reading),
+    ...limit(reading),
     await delayedJobs(partitions, reading),
     doubts(reading),
     ...shortened(await Promise.all(partitions.map(stuckDoubts))),
@@ -108,6 +110,31 @@ function pause({ queue }: QueueReading): Finding[] {
     remedy: `holdfast queues resume ${queue.name}`,
   };
   return [finding(`queue ${queue.name}`, "warn", found, advice)];
+}
+
+const LONG_MS = 3_600_000;
+
+/** A limit that somebody set by hand, and one that jobs will wait for hours. */
+function limit({
+  queue: { name, limits, limitedBy, clearsInMs, waiting, prioritized },
+}: QueueReading): Finding[] {
+  const isSlow = (clearsInMs ?? 0) > LONG_MS;
+  if (limitedBy === null && !isSlow) return [];
+  const { rate, concurrency } = limits;
+  const texts = [rate, concurrency === null ? null : `${concurrency} at a time`].filter(
+    (text) => text !== null,
+  );
+  const by = limitedBy === null ? "as declared" : `by ${limitedBy}`;
+  const slow = isSlow ? `; the last starts in ${durationText(clearsInMs ?? 0)}` : "";
+  const found = `limited to ${texts.join(", ")} ${by}, ${counted(waiting + prioritized, "job")} waiting${slow}`;
+  const advice = {
+    reason: "its jobs start no faster than that, however many workers run",
+    remedy:
+      limitedBy === null
+        ? `holdfast queues limit ${name} --rate with a higher one, if downstream bears it`
+        : `holdfast queues limit ${name} without a limit: those that the application declares count again`,
+  };
+  return [finding(`limit of ${name}`, "warn", found, advice)];
 }
 
 async function delayedJobs(

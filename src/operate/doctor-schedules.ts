@@ -3,9 +3,11 @@ import type { Application } from "../job/define-config.ts";
 import type { Schedule } from "../job/define-schedule.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
+import { redisNow } from "../redis/clock.ts";
 import { openMissedTicks } from "../schedule/missed-ticks.ts";
 import { lasting, openSchedulePauses, pauseText } from "../schedule/pauses.ts";
 import { openScheduleReader } from "../schedule/read-schedule.ts";
+import { countSchedulers } from "../schedule/scheduler-heartbeat.ts";
 import { counted } from "./doctor-queue.ts";
 import { type Finding, finding } from "./finding.ts";
 
@@ -17,7 +19,26 @@ export async function diagnoseSchedules(
 ): Promise<Finding[]> {
   const missedTicks = openMissedTicks(openScheduleReader(stores, settings));
   const missed = schedules.map(async (schedule) => missedTick(schedule, await missedTicks.of(schedule)));
-  return [...(await diagnosePauses(schedules, stores, settings)), ...(await Promise.all(missed)).flat()];
+  return [
+    ...(await diagnoseSchedulers(schedules, stores, settings)),
+    ...(await diagnosePauses(schedules, stores, settings)),
+    ...(await Promise.all(missed)).flat(),
+  ];
+}
+
+async function diagnoseSchedulers(
+  schedules: readonly Schedule[],
+  { client }: QueueStores,
+  { HOLDFAST_PREFIX: prefix }: Settings,
+): Promise<Finding[]> {
+  if (schedules.length === 0) return [];
+  const count = await countSchedulers(client, prefix, await redisNow(client));
+  return [
+    finding("schedulers", count === 0 ? "bad" : "ok", `${count} running`, {
+      reason: `nobody enqueues the ticks of ${counted(schedules.length, "schedule")}`,
+      remedy: "start one: holdfast scheduler",
+    }),
+  ];
 }
 
 function missedTick({ name, catchUp }: Schedule, [latest, ...others]: readonly number[]): Finding[] {

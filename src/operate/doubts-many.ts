@@ -8,6 +8,7 @@ import { wouldBeNamed } from "../lib/provider-export.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { redisNow } from "../redis/clock.ts";
 import { type Doubt, listDoubts } from "./doubts.ts";
+import { instantInBody, instantInQuery } from "./instant-schemas.ts";
 import { containsText } from "./job-filter.ts";
 
 const text = (max: number, description: string, example: string) =>
@@ -17,24 +18,24 @@ const text = (max: number, description: string, example: string) =>
     .max(max)
     .optional()
     .meta({ description, examples: [example] });
-const instant = (description: string) =>
-  z.iso
-    .datetime({ offset: true })
-    .meta({ description, examples: ["2026-11-24T00:00:00Z"] })
-    .transform((at) => Date.parse(at))
-    .optional();
 
-/** Which doubts. What is absent does not count. */
-export const doubtFilterShape = {
+const kindShape = {
   type: text(200, "The job's type.", "invoice"),
   effect: text(512, "The effect, with or without its index.", "charge"),
   worker: text(512, "The worker that ran it.", "mailer-3"),
-  since: instant("Only those in doubt since this or later."),
-  until: instant("Only those in doubt since before this."),
   reasonText: text(200, "A part of why nobody knows, in upper or lower case.", "timed out"),
 };
-const filterSchema = z.strictObject(doubtFilterShape);
-export type DoubtFilter = Readonly<z.output<typeof filterSchema>>;
+const timesBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
+  since: instant("Only those in doubt since this or later."),
+  until: instant("Only those in doubt since before this."),
+});
+
+/** The members of a filter of doubts in a query. */
+export const doubtFilterQuery = { ...kindShape, ...timesBy(instantInQuery) };
+
+/** Which doubts, in a body. What is absent does not count. */
+export const doubtFilterSchema = z.strictObject({ ...kindShape, ...timesBy(instantInBody) });
+export type DoubtFilter = Readonly<z.output<typeof doubtFilterSchema>>;
 
 export function isNarrow(filter: DoubtFilter): boolean {
   return Object.values(filter).some((value) => value !== undefined);

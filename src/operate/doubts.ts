@@ -41,12 +41,12 @@ export interface Doubt {
   readonly worker: string;
   /** What its worker reported too late. It counts as evidence, not as fact. */
   readonly report: "done" | "not-done" | null;
+  /** What its process saw it send; empty where nothing was seen, which does not mean that nothing was sent. */
+  readonly evidence: readonly Outgoing[];
   /** Whether its run may still be under way: then it can yet happen, whatever somebody has found out. */
   readonly mayStillRun: boolean;
   /** When its worker was last seen; null once it has stopped, or was not seen for ten minutes. */
   readonly workerSeenAt: string | null;
-  /** What its process saw it send; empty where nothing was seen, which does not mean that nothing was sent. */
-  readonly evidence: readonly Outgoing[];
 }
 
 interface Entry {

@@ -18,11 +18,17 @@ export function parseCursor(lists: readonly JobList[], text: string): Position {
   const [name, offset, anchor, score] = fieldsIn(text);
   const list = lists.findIndex((candidate) => nameOf(candidate) === name);
   const isPosition = Number.isSafeInteger(offset) && Number(offset) >= 0 && typeof anchor === "string";
-  if (list < 0 || !isPosition || typeof score !== "string" || !/^[\d.e+-]{0,32}$/.test(score)) {
+  if (list < 0 || !isPosition || typeof score !== "string" || !isScore(lists[list], score)) {
     const message = "expected the nextCursor of an earlier answer to the same query";
     throw malformed([{ pointer: "/cursor", message }]);
   }
   return { list, at: { offset: Number(offset), anchor, score } };
+}
+
+/** The waiting list has a job there. */
+function isScore(list: JobList | undefined, score: string): boolean {
+  const isWaiting = list !== undefined && "list" in list.of && list.of.list === "waiting";
+  return (isWaiting ? /^(\S{1,128} \d{1,16} \d{1,16})?$/ : /^[\d.e+-]{0,32}$/).test(score);
 }
 
 function nameOf(list: JobList | undefined): string {

@@ -7,19 +7,11 @@ import { tagSchema } from "../job/tags.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import { messagePattern as patternOf } from "../queue/message-pattern.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
+import { instantInBody, instantInQuery } from "./instant-schemas.ts";
 
 const codes = Object.keys(errorCodes) as ErrorCode[];
 
-/** An instant: ISO 8601 from outside, milliseconds since 1970 inside. */
-const instant = (description: string) =>
-  z.iso
-    .datetime({ offset: true })
-    .meta({ description, examples: ["2026-11-24T00:00:00Z"] })
-    .transform(Date.parse)
-    .optional();
-
-/** The members of a filter, for schemas that have more. */
-export const jobFilterShape = {
+const kindShape = {
   queue: z
     .string()
     .min(1)
@@ -68,14 +60,20 @@ export const jobFilterShape = {
     .max(200)
     .optional()
     .meta({ description: "A part of the idempotency key.", examples: ["signup"] }),
+};
+
+const timesBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
   from: instant("Submitted at or after this."),
   to: instant("Submitted before this."),
   endedFrom: instant("Ended at or after this."),
   endedTo: instant("Ended before this."),
-};
+});
+
+/** The members of a filter in a query, for schemas that have more. */
+export const jobFilterQuery = { ...kindShape, ...timesBy(instantInQuery) };
 
 /** Which jobs are meant, for lists and for acts on many. As JSON, it has instants in ISO 8601: {@link JobFilterText}. */
-export const jobFilterSchema = z.strictObject(jobFilterShape);
+export const jobFilterSchema = z.strictObject({ ...kindShape, ...timesBy(instantInBody) });
 export type JobFilter = Readonly<z.output<typeof jobFilterSchema>>;
 export type JobFilterText = Readonly<z.input<typeof jobFilterSchema>>;
 

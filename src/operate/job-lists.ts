@@ -38,6 +38,10 @@ export interface JobLists {
   read(filter: JobFilter, walk: Walk): Promise<Walked<ListedJob>>;
   /** The same without reading the jobs themselves, where Redis alone can decide. */
   ids(filter: JobFilter, walk: Walk): Promise<Walked<string>>;
+  /** Those of these jobs that match, and are in one of these states. */
+  among(ids: readonly string[], filter: JobFilter, states: readonly JobState[]): Promise<string[]>;
+  /** The queues and partitions whose jobs can match. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
+  queuesOf(filter: JobFilter): string[];
   /** Counts jobs that match, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
   count(filter: JobFilter, states?: readonly JobState[]): Promise<JobTotal>;
 }
@@ -65,12 +69,16 @@ export interface Walked<Item> {
   readonly nextCursor: string | null;
   /** How many jobs were read. */
   readonly scanned: number;
+  /** Whether jobs may be missing before these: the ones by which it knew where to go on were removed. */
+  readonly mayMiss: boolean;
 }
 
 /** A call also reads jobs that do not match. These bound it. */
 const SCANNED_MAX = 50_000;
 const TIME_MAX_MS = 1_000;
 const READ_TOGETHER = 500;
+/** Some jobs have thousands: a page of them must stay small. */
+const LISTED_EFFECTS_MAX = 20;
 
 export function openJobLists(stores: QueueStores, application: ListedApplication): JobLists {
   const readJobs = openListedReader(stores, application);
@@ -112,7 +120,7 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
       return await walkLists(stores, application, filter, options, matching);
     const ids = await idsOfKey(stores, application, filter.idempotencyKey, filter.type);
     const found = await matching(ids, filter);
-    return { found: [...found], nextCursor: null, scanned: ids.length };
+    return { found: [...found], nextCursor: null, scanned: ids.length, mayMiss: false };
   }
 
   async function count(filter: JobFilter, states: readonly JobState[] = jobStates): Promise<JobTotal> {
@@ -129,6 +137,14 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
   return {
     read: (filter, options) => walk(filter, options, readMatching),
     ids: (filter, options) => walk(filter, options, idsMatching),
+    async among(ids, filter, states) {
+      const jobs = await readMatching(ids, filter);
+      return jobs.filter(({ state }) => states.includes(state)).map(({ id }) => id);
+    },
+    queuesOf(filter) {
+      requireQueue(application, filter);
+      return partitionsOf(stores, application, filter);
+    },
     count,
   };
 }
@@ -145,7 +161,7 @@ async function walkLists<Item>(
   const lists = listsOf(stores, application, filter, states).map((list) => ({ ...list, order }));
   let position: Position | undefined = cursor === undefined ? startOf(lists, 0) : parseCursor(lists, cursor);
   const found: Item[] = [];
-  let scanned = 0;
+  let [scanned, mayMiss] = [0, false];
   const endAt = performance.now() + TIME_MAX_MS;
   const isEnough = () => found.length >= limit || scanned >= SCANNED_MAX || performance.now() > endAt;
   while (position !== undefined && !isEnough()) {
@@ -155,9 +171,15 @@ async function walkLists<Item>(
     const slice = await findJobs(stores.of(list.queue), list, position.at, filter, most);
     found.push(...(await matching(slice.ids, filter)));
     scanned += slice.scanned;
+    mayMiss ||= slice.mayPassOver;
     position = slice.isEnd ? startOf(lists, position.list + 1) : { list: position.list, at: slice.next };
   }
-  return { found, nextCursor: position === undefined ? null : formatCursor(lists, position), scanned };
+  return {
+    found,
+    nextCursor: position === undefined ? null : formatCursor(lists, position),
+    scanned,
+    mayMiss,
+  };
 }
 
 function isByStateAlone({ queue: _, state: __, ...others }: JobFilter): boolean {
@@ -171,17 +193,21 @@ function startOf(lists: readonly JobList[], list: number): Position | undefined 
 /** What has to be read, partition by partition: the jobs of a tag, otherwise those of each state. */
 function listsOf(
   stores: QueueStores,
-  { queues }: ListedApplication,
+  application: ListedApplication,
   filter: JobFilter,
   among: readonly JobState[],
 ): JobList[] {
   const states = among.filter((state) => isPossible(state, filter));
   if (states.length === 0) return [];
-  const { tag, queue: only } = filter;
-  const partitions = stores.partitionsOf(only === undefined ? queues : [only]).map(({ queue }) => queue);
+  const { tag } = filter;
+  const partitions = partitionsOf(stores, application, filter);
   if (tag !== undefined) return partitions.map((queue) => ({ queue, of: { tag, states } }));
   const lists = stateLists.filter((list) => states.includes(stateOfList(list)));
   return partitions.flatMap((queue) => lists.map((list) => ({ queue, of: { list } })));
+}
+
+function partitionsOf(stores: QueueStores, { queues }: ListedApplication, { queue }: JobFilter): string[] {
+  return stores.partitionsOf(queue === undefined ? queues : [queue]).map((partition) => partition.queue);
 }
 
 const endedStates: ReadonlySet<JobState> = new Set(["completed", "failed"]);
@@ -226,7 +252,7 @@ async function readKey(store: QueueStore, id: string): Promise<string | undefine
 type ReadJobs = (ids: readonly string[]) => Promise<ListedJob[]>;
 
 function openListedReader(stores: QueueStores, { jobs: types }: ListedApplication): ReadJobs {
-  const readStatus = openStatusReader(stores);
+  const readStatus = openStatusReader(stores, LISTED_EFFECTS_MAX);
   const read = async (id: string): Promise<ListedJob | undefined> => {
     const queue = queueOfId(id);
     if (queue === undefined) return undefined;

@@ -20,6 +20,8 @@ export interface JobPage {
   readonly nextCursor: string | null;
   /** How many jobs were read for the page. */
   readonly scanned: number;
+  /** True if jobs may be missing between the former page and this one: those by which it knew where to go on were removed. */
+  readonly mayMiss?: true;
   /** All jobs that match, if asked for. */
   readonly total?: JobTotal;
 }
@@ -33,9 +35,9 @@ export async function listJobs(
   lists: JobLists,
   { limit, cursor, order, total: isCounted, ...filter }: JobQuery,
 ): Promise<JobPage> {
-  const [{ found, nextCursor, scanned }, total] = await Promise.all([
+  const [{ found, nextCursor, scanned, mayMiss }, total] = await Promise.all([
     lists.read(filter, { limit, cursor, order }),
     isCounted ? lists.count(filter) : undefined,
   ]);
-  return { jobs: found, nextCursor, scanned, ...(total && { total }) };
+  return { jobs: found, nextCursor, scanned, ...(mayMiss && { mayMiss }), ...(total && { total }) };
 }

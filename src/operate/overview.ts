@@ -18,6 +18,14 @@ export const pauseSchema = z.object({
   since: instant.nullable(),
 });
 
+export const limitsSchema = z.object({
+  concurrency: z
+    .int()
+    .nullable()
+    .meta({ description: "How many jobs run at a time, in all workers together." }),
+  rate: z.string().nullable().meta({ description: 'How many jobs start in a time, such as "10/1s".' }),
+});
+
 const queueOverviewSchema = z.object({
   name: z.string(),
   waiting: z.int(),
@@ -37,6 +45,13 @@ const queueOverviewSchema = z.object({
   failedPerSecond: z.number(),
   isPaused: z.boolean(),
   paused: pauseSchema.nullable().meta({ description: "By whom and why; null if it is not paused." }),
+  workers: z.int().meta({ description: "With a recent heartbeat. Without one, no job of it starts." }),
+  limits: limitsSchema.meta({ description: "In force; null where there is none." }),
+  limitedBy: z.string().nullable().meta({ description: "Who limits it by hand; null if nobody does." }),
+  clearsInMs: z
+    .number()
+    .nullable()
+    .meta({ description: "When the last of those that wait could start at its rate; null without a rate." }),
 });
 export type QueueOverview = Readonly<z.output<typeof queueOverviewSchema>>;
 

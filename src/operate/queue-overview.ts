@@ -1,14 +1,15 @@
+import type { Rate } from "../job/queue-settings.ts";
 import { nearestTime } from "../lib/iso-time.ts";
 import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../queue/heartbeat.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
-import { readControl } from "../queue/queue-control.ts";
+import { type QueueControl, readControl } from "../queue/queue-control.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { type Activity, readActivity } from "../queue/read-activity.ts";
 import { type Backlog, readBacklog } from "../queue/read-backlog.ts";
 import { CLOCK_TOLERANCE_MS } from "../redis/clock.ts";
 import type { CountCancelled } from "./count-cancelled.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
-import { shownPause } from "./queues.ts";
+import { shownLimits, shownPause } from "./queues.ts";
 
 export interface QueueReading {
   /** Redis's clock, in milliseconds since 1970. */
@@ -30,12 +31,28 @@ export async function readQueue(
   partitions: readonly QueueStore[],
   countCancelled: CountCancelled = async () => 0,
 ): Promise<QueueReading> {
-  const readings = await Promise.all(partitions.map((store) => readPartition(store, countCancelled)));
-  const reading = readings.reduce(together);
   const [first, ...others] = partitions;
-  if (!reading.queue.isPaused || first === undefined) return reading;
-  const { pause } = await readControl([first, ...others]);
-  return { ...reading, queue: { ...reading.queue, paused: shownPause(pause) } };
+  const [control, ...readings] = await Promise.all([
+    first && readControl([first, ...others]),
+    ...partitions.map((store) => readPartition(store, countCancelled)),
+  ]);
+  const reading = readings.reduce(together);
+  return control === undefined ? reading : { ...reading, queue: withControl(reading.queue, control) };
+}
+
+/** What an operator and the application have set for it. */
+function withControl(queue: QueueOverview, { pause, limits, override }: QueueControl): QueueOverview {
+  return {
+    ...queue,
+    paused: queue.isPaused ? shownPause(pause) : null,
+    limits: shownLimits(limits),
+    limitedBy: override?.by ?? null,
+    clearsInMs: clearsInMs(queue.waiting + queue.prioritized, limits.rate),
+  };
+}
+
+function clearsInMs(waiting: number, rate: Rate | undefined): number | null {
+  return rate === undefined ? null : Math.ceil(waiting / rate.count) * rate.perMs;
 }
 
 async function readPartition(store: QueueStore, countCancelled: CountCancelled): Promise<QueueReading> {
@@ -58,6 +75,10 @@ async function readPartition(store: QueueStore, countCancelled: CountCancelled):
       failedPerSecond,
       isPaused,
       paused: null,
+      workers: backlog.workers,
+      limits: shownLimits({}),
+      limitedBy: null,
+      clearsInMs: null,
     },
     workers: workersOf(name, activity, backlog),
     liveWorkers: backlog.workers,
@@ -87,6 +108,8 @@ function sumOf(a: QueueOverview, b: QueueOverview): QueueOverview {
     oldestWaitingSince: earliest(a.oldestWaitingSince, b.oldestWaitingSince),
     oldestDoubtSince: earliest(a.oldestDoubtSince, b.oldestDoubtSince),
     isPaused: a.isPaused || b.isPaused,
+    // Each worker claims from all partitions.
+    workers: Math.max(a.workers, b.workers),
   };
 }
 
@@ -155,8 +178,12 @@ function holdsOf(worker: string, active: Activity["active"]): WorkerOverview["ho
 }
 
 function seenWorkers(queue: string, activity: Activity, backlog: Backlog): WorkerOverview[] {
+  const beats = activity.workers.map(({ heartbeat }) => parseHeartbeat(heartbeat));
+  const latestClaimAt = Math.max(0, ...beats.map(({ claimedAt }) => claimedAt ?? 0));
   return activity.workers.map(({ name, heartbeat, seenAt }) => {
     const beat = parseHeartbeat(heartbeat);
+    // Those that share a limit take turns.
+    const claimedAt = backlog.isLimited ? latestClaimAt : (beat.claimedAt ?? 0);
     const isSilent = activity.now - Number(seenAt) >= SILENT_AFTER_MS;
     return {
       name,
@@ -167,7 +194,7 @@ function seenWorkers(queue: string, activity: Activity, backlog: Backlog): Worke
       running: beat.running,
       lastClaimedAt: beat.claimedAt === null ? null : nearestTime(beat.claimedAt),
       isSilent,
-      isStuck: !isSilent && isStuck(beat, activity, backlog),
+      isStuck: !isSilent && isStuck({ ...beat, claimedAt }, activity, backlog),
       isClockWrong: !isSilent && Math.abs(beat.clockOffsetMs) > CLOCK_TOLERANCE_MS,
       isGone: false,
       holds: holdsOf(name, activity.active),
@@ -195,9 +222,9 @@ function parseHeartbeat(json: string): WorkerHeartbeat {
 function isStuck(
   { startedAt, running, concurrency, claimedAt, stuckAfterMs }: WorkerHeartbeat,
   { isPaused, now }: Activity,
-  { oldestWaitingMs }: Backlog,
+  { oldestWaitingMs, isAtLimit }: Backlog,
 ): boolean {
-  if (isPaused || running >= concurrency) return false;
+  if (isPaused || isAtLimit || running >= concurrency) return false;
   return oldestWaitingMs > stuckAfterMs && now - Math.max(startedAt, claimedAt ?? 0) > stuckAfterMs;
 }
 

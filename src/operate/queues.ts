@@ -19,17 +19,9 @@ import type { QueueStores } from "../queue/queue-store.ts";
 import { readWholeBacklog } from "../queue/read-backlog.ts";
 import { redisNow } from "../redis/clock.ts";
 import { type Act, LIBRARY, onRecord, storedReason } from "./audit-log.ts";
-import { pauseSchema } from "./overview.ts";
+import { limitsSchema, pauseSchema } from "./overview.ts";
 
 const instant = z.iso.datetime();
-
-const limitsSchema = z.object({
-  concurrency: z
-    .int()
-    .nullable()
-    .meta({ description: "How many jobs run at a time, in all workers together." }),
-  rate: z.string().nullable().meta({ description: 'How many jobs start in a time, such as "10/1s".' }),
-});
 
 /** A queue, and the hand that an operator has on it. */
 export const queueSchema = z.object({
@@ -151,10 +143,12 @@ async function showQueue(name: string, partitions: Partitions, { layouts }: Queu
     name,
     partitions: layouts.of(name).partitions,
     paused: shownPause(pause),
-    limits: shown(limits),
+    limits: shownLimits(limits),
     override:
-      override === undefined ? null : { ...shown(override), by: override.by, since: isoTime(override.since) },
-    declared: shown(declared),
+      override === undefined
+        ? null
+        : { ...shownLimits(override), by: override.by, since: isoTime(override.since) },
+    declared: shownLimits(declared),
     waiting: jobs.waiting + jobs.prioritized,
     active: jobs.active,
     delayed: jobs.delayed,
@@ -179,7 +173,8 @@ export function shownPause(pause: Pause | undefined): z.output<typeof pauseSchem
   return { ...pause, since: pause.since === undefined ? null : nearestTime(pause.since) };
 }
 
-function shown({ concurrency, rate }: QueueLimits) {
+/** As people see them; null where there is none. */
+export function shownLimits({ concurrency, rate }: QueueLimits) {
   return { concurrency: concurrency ?? null, rate: rate === undefined ? null : formatRate(rate) };
 }
 

@@ -5,6 +5,7 @@ import type { Attempt } from "../job/attempt.ts";
 import { SnoozeError } from "../job/attempt-errors.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { queueOfId } from "../job/job-id.ts";
+import type { JobOrder } from "../job/job-state.ts";
 import { parseRate } from "../job/queue-settings.ts";
 import { wait } from "../lib/wait.ts";
 import { cancelJob } from "../queue/cancel-job.ts";
@@ -16,10 +17,10 @@ import { openStatusReader } from "../status/read-status.ts";
 import {
   countMatches,
   countOf,
-  isLeftAlone,
   type Matches,
   type MatchingJob,
   readMatching,
+  wantedOf,
 } from "./act-matches.ts";
 import {
   type ActPayload,
@@ -27,11 +28,13 @@ import {
   ATTEMPT_MAX_MS,
   actProgressSchema,
   boundedFilter,
-  phasesOf,
+  orderOf,
+  statesOf,
 } from "./act-on-many.ts";
 import { recordAct, storedReason } from "./audit-log.ts";
 import { describeFilter, type JobFilter } from "./job-filter.ts";
 import type { JobLists } from "./job-lists.ts";
+import { followMoved, type MovedMatches } from "./moved-matches.ts";
 
 export interface ActTools {
   readonly lists: JobLists;
@@ -40,19 +43,30 @@ export interface ActTools {
 
 /** Their ids fit into a job's progress. */
 const BATCH = 25;
+/** Passes in a row that find nothing, where jobs move faster than anybody can look. */
+const IDLE_PASSES_MAX = 3;
+const IDLE_BATCHES_MAX = 3;
 
 /** One attempt at an act: goes on where the one before ended. */
 export async function runAct(tools: ActTools, attempt: Attempt<ActPayload>) {
   const run = new ActRun(tools, attempt);
   try {
-    await run.all();
+    const isCertain = await run.all();
     const { total, done, skipped } = run.progress;
     await run.record("done");
-    return { done, skipped, gone: Math.max(0, total - done - skipped) };
+    return { done, skipped, gone: Math.max(0, total - done - skipped), isCertain };
   } catch (error) {
     await run.saveAtEnd(error);
     throw error;
   }
+}
+
+/** Half a second's worth at a time, so that the pace is even. */
+function paceOf(rate: string | undefined) {
+  const { perMs = 0, count = 1 } = (rate === undefined ? undefined : parseRate(rate)) ?? {};
+  const eachMs = perMs / count;
+  const limit = eachMs === 0 ? BATCH : Math.min(BATCH, Math.max(1, Math.floor(500 / eachMs)));
+  return { limit, eachMs };
 }
 
 const markKinds = { retry: "retried", cancel: "cancelled", delete: "deleted" } as const;
@@ -63,6 +77,9 @@ class ActRun {
   readonly #filter: JobFilter;
   readonly #store: QueueStore;
   readonly #begun = performance.now();
+  readonly #pace: { readonly limit: number; readonly eachMs: number };
+  /** Each counts once, in however many passes it is met. */
+  readonly #skipped = new Set<string>();
   /** Whose jobs it has acted on. */
   readonly #queues = new Set<string>();
   progress: ActProgress = { total: 0, done: 0, skipped: 0, phase: 0, cursor: null, pending: [] };
@@ -71,18 +88,66 @@ class ActRun {
     this.#tools = tools;
     this.#attempt = attempt;
     this.#store = tools.stores.of(queueOfId(attempt.jobId) ?? INTERNAL_QUEUE);
-    const { act, filter, before } = attempt.payload;
+    const { act, filter, before, rate } = attempt.payload;
     this.#filter = boundedFilter(act, filter, before);
+    this.#pace = paceOf(rate);
   }
 
-  async all(): Promise<void> {
+  /**
+   * Passes over all lists until a pass has proved that nothing is left: because it met all that stood still and followed all that moved,
+   * or because it did nothing.
+   *
+   * @returns whether nothing is left; otherwise nothing was found
+   */
+  async all(): Promise<boolean> {
     await this.#resume();
-    const phases = phasesOf[this.#attempt.payload.act];
-    while (this.progress.phase < phases.length) {
-      await this.#batch(phases[this.progress.phase] ?? []);
-      this.#attempt.signal.throwIfAborted();
-      if (performance.now() - this.#begun > ATTEMPT_MAX_MS) throw new SnoozeError(1_000);
+    for (let idle = 0; idle < IDLE_PASSES_MAX; ) {
+      const doneBefore = this.progress.done;
+      const isWhole = await this.#pass();
+      const hasDone = this.progress.done > doneBefore;
+      const isProof = this.#attempt.payload.act === "cancel" ? isWhole : isWhole && !hasDone;
+      if (isProof) return true;
+      idle = hasDone ? 0 : idle + 1;
     }
+    return false;
+  }
+
+  /** @returns whether it has met every job that matches */
+  async #pass(): Promise<boolean> {
+    const { act, rate } = this.#attempt.payload;
+    // One that goes on where another worker was has not seen what moved before.
+    let isWhole = this.progress.cursor === null;
+    // What would run next is cancelled first.
+    if (act === "cancel" && rate !== undefined && this.progress.phase === 0) return await this.#firstPass();
+    // Failed jobs stay where they are until somebody does something to them.
+    const moved =
+      act === "cancel" ? await followMoved(this.#tools, this.#filter, statesOf.cancel) : undefined;
+    const { phase } = this.progress;
+    while (this.progress.phase === phase) {
+      const hasMetAll = await this.#batch(orderOf[act]);
+      const hasFollowed = moved === undefined || (await this.#followUp(moved));
+      isWhole &&= hasMetAll && hasFollowed;
+      this.#mayGoOn();
+    }
+    return isWhole;
+  }
+
+  /** In the order in which jobs run. Where workers retry jobs all the time that has no end, so it stops when it finds none. */
+  async #firstPass(): Promise<false> {
+    const { phase } = this.progress;
+    for (let idle = 0; this.progress.phase === phase && idle < IDLE_BATCHES_MAX; ) {
+      const doneBefore = this.progress.done;
+      await this.#batch(undefined);
+      idle = this.progress.done > doneBefore ? 0 : idle + 1;
+      this.#mayGoOn();
+    }
+    this.progress = { ...this.progress, phase: phase + 1, cursor: null };
+    return false;
+  }
+
+  #mayGoOn(): void {
+    this.#attempt.signal.throwIfAborted();
+    if (performance.now() - this.#begun > ATTEMPT_MAX_MS) throw new SnoozeError(1_000);
   }
 
   /** Finishes the batch that a former attempt left. */
@@ -93,7 +158,9 @@ class ActRun {
       await this.#save({ total: await this.#countAll() });
       return;
     }
-    this.progress = known.data;
+    // What was cancelled is not met again.
+    const isCancel = this.#attempt.payload.act === "cancel";
+    this.progress = isCancel ? { ...known.data, cursor: null } : known.data;
     const jobs = await readMatching(this.#tools.stores, this.#attempt.payload.act, this.progress.pending);
     // What is gone was deleted by the former attempt.
     const gone = this.progress.pending.length - jobs.length;
@@ -115,31 +182,43 @@ class ActRun {
     return total;
   }
 
-  async #batch(states: (typeof phasesOf)["retry"][number]): Promise<void> {
-    const { act, rate } = this.#attempt.payload;
-    const { perMs = 0, count = 1 } = (rate === undefined ? undefined : parseRate(rate)) ?? {};
-    const eachMs = perMs / count;
-    // Half a second's worth, so that the pace is even.
-    const limit = eachMs === 0 ? BATCH : Math.min(BATCH, Math.max(1, Math.floor(500 / eachMs)));
-    const startedAt = performance.now();
+  /** Acts on the next jobs of the lists. @returns whether none was passed over */
+  async #batch(order: JobOrder | undefined): Promise<boolean> {
+    const { act } = this.#attempt.payload;
     const { phase, cursor } = this.progress;
-    const { lists, stores } = this.#tools;
-    const found = await lists.ids(this.#filter, {
-      limit,
+    const found = await this.#tools.lists.ids(this.#filter, {
+      limit: this.#pace.limit,
       cursor: cursor ?? undefined,
-      states,
-      order: act === "retry" ? "oldest" : undefined,
+      states: statesOf[act],
+      order,
     });
-    const jobs = await readMatching(stores, act, found.found);
-    const wanted = jobs.filter((job) => !isLeftAlone(act, this.#filter, job));
     const next =
       found.nextCursor === null ? { phase: phase + 1, cursor: null } : { phase, cursor: found.nextCursor };
+    await this.#actOnSome(found.found, next);
+    return !found.mayMiss;
+  }
+
+  /** Acts on jobs that were on their way. @returns whether these are all */
+  async #followUp(moved: MovedMatches): Promise<boolean> {
+    const { ids, isWhole } = await moved.next();
+    const { phase, cursor } = this.progress;
+    for (let at = 0; at < ids.length; at += this.#pace.limit)
+      await this.#actOnSome(ids.slice(at, at + this.#pace.limit), { phase, cursor });
+    return isWhole;
+  }
+
+  async #actOnSome(ids: readonly string[], next: Pick<ActProgress, "phase" | "cursor">): Promise<void> {
+    const { act } = this.#attempt.payload;
+    const startedAt = performance.now();
+    const jobs = await readMatching(this.#tools.stores, act, [...new Set(ids)]);
+    const { wanted } = wantedOf(act, this.#filter, jobs);
     if (wanted.length === 0) {
       this.progress = { ...this.progress, ...next };
       return;
     }
     await this.#save({ ...next, pending: wanted.map(({ id }) => id) });
     await this.#actOn(wanted, false);
+    const { eachMs } = this.#pace;
     if (eachMs > 0)
       await wait(eachMs * wanted.length - (performance.now() - startedAt), this.#attempt.signal);
   }
@@ -148,8 +227,18 @@ class ActRun {
   async #actOn(jobs: readonly MatchingJob[], isAgain: boolean): Promise<void> {
     for (const { id } of jobs) this.#queues.add(queueOfPartition(queueOfId(id) ?? ""));
     const outcomes = await Promise.all(jobs.map((job) => this.#act(job)));
-    const done = outcomes.filter((outcome) => outcome === "done" || (isAgain && outcome === "done-before"));
-    this.#count(done.length, outcomes.length - done.length);
+    let [done, skipped] = [0, 0];
+    for (const [index, { id }] of jobs.entries()) {
+      const outcome = outcomes[index];
+      if (outcome === "done" || (isAgain && outcome === "done-before")) {
+        done += 1;
+        if (this.#skipped.delete(id)) skipped -= 1;
+      } else if (!this.#skipped.has(id)) {
+        skipped += 1;
+        this.#skipped.add(id);
+      }
+    }
+    this.#count(done, skipped);
   }
 
   #count(done: number, skipped: number): void {

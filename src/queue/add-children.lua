@@ -4,14 +4,14 @@
 
   KEYS[1] epoch; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2], ARGV[3] id and count of the epoch that the producer has seen
-  ARGV[4] the parent, as BullMQ stores it with its children   ARGV[5] reason of a child that is not kept any more
-  ARGV[6…] for each child: id, name, data, options, deduplication key and its milliseconds, delay in milliseconds, priority, tenant and
+  ARGV[4] the parent, as BullMQ stores it with its children
+  ARGV[5…] for each child: id, name, data, options, deduplication key and its milliseconds, delay in milliseconds, priority, tenant and
     1 / weight, extras as place-job.lua has them
 
   Returns for each child the id of the job that has its key: false where it is this one, now added; 0 where there is no room; 1 where another
   flow still waits for that job; 2 where the flow is closed. Then the epoch's count. "other-epoch" where nothing was done.
 ]]
-local FIRST, FIELDS = 6, 10
+local FIRST, FIELDS = 5, 10
 local NO_ROOM, AWAITED_ELSEWHERE, CLOSED = 0, 1, 2
 local prefix = ARGV[1]
 
@@ -39,7 +39,7 @@ local function addChild(id, ...)
   if holder then
     -- An id of another queue leads there.
     if queueIn(holder) ~= queueIn(parent.id) then return holder end
-    return adoptChild(prefix, holder, parent, ARGV[4], ARGV[5], nowMs()) and holder or AWAITED_ELSEWHERE
+    return adoptChild(prefix, holder, parent, ARGV[4], nowMs()) and holder or AWAITED_ELSEWHERE
   end
   redis.call("HSET", prefix .. id, "parentKey", parentKey, "parent", ARGV[4])
   redis.call("SADD", parentKey .. ":dependencies", prefix .. id)
@@ -47,6 +47,7 @@ local function addChild(id, ...)
 end
 
 beginPlacing(prefix)
+redis.call("HSET", parentKey, "onChildFailure", parent.fpof and "fail" or "continue")
 local answers = {}
 for at = FIRST, #ARGV, FIELDS do
   answers[#answers + 1] = addChild(unpack(ARGV, at, at + FIELDS - 1))

@@ -6,7 +6,8 @@
   ARGV[1] what all keys of the queue begin with   ARGV[2] milliseconds without a heartbeat after which a worker is not counted
 
   Returns { waiting, prioritized, delayed, active, completed, failed, workers, doubts,
-    milliseconds for which the next job could have run, milliseconds since the oldest doubt, 1 if it is paused, waiting for children }
+    milliseconds for which the next job could have run, milliseconds since the oldest doubt, 1 if it is paused, waiting for children,
+    0 without limits, 1 with some, 2 while one of them keeps the next job from starting }
 ]]
 local prefix, now = ARGV[1], nowMs()
 local function key(name) return prefix .. name end
@@ -19,6 +20,16 @@ local function readySince(id)
   local isReadable, opts = pcall(cjson.decode, job[2] or "{}")
   local delay = isReadable and type(opts) == "table" and tonumber(opts.delay) or 0
   return math.max(submitted + delay, tonumber(job[3] or 0) or 0)
+end
+
+-- As BullMQ counts: starts of the current time of a rate, and jobs that are active.
+local function limited()
+  local limits = redis.call("HMGET", key("meta"), "concurrency", "max")
+  local concurrency, max = tonumber(limits[1] or ""), tonumber(limits[2] or "")
+  if not concurrency and not max then return 0 end
+  if concurrency and redis.call("LLEN", key("active")) >= concurrency then return 2 end
+  local started = max and tonumber(redis.call("GET", key("limiter")) or 0) or 0
+  return max and started >= max and redis.call("PTTL", key("limiter")) > 0 and 2 or 1
 end
 
 local due = redis.call("ZRANGE", key("delayed"), 0, 0, "WITHSCORES")[2]
@@ -44,4 +55,5 @@ return {
   doubt and now - doubt or 0,
   redis.call("HEXISTS", key("meta"), "paused"),
   redis.call("ZCARD", key("waiting-children")) - held,
+  limited(),
 }

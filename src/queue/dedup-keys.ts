@@ -5,7 +5,7 @@ import { redisFull } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 import type { Written } from "../redis/writer.ts";
 import { LayoutChanged } from "./partitions.ts";
-import type { WritableQueueStore } from "./queue-store.ts";
+import type { QueueStore, WritableQueueStore } from "./queue-store.ts";
 
 /** The deduplication keys of one queue, for jobs of other queues. */
 export interface DedupKeys {
@@ -60,6 +60,20 @@ export function openDedupKeys({ client, keys, epoch }: WritableQueueStore): Dedu
       await releaseScript.run(client, [keys.dedupKey(dedupKey)], [id]);
     },
   };
+}
+
+/** Reads which jobs have these keys; null where none has. */
+export async function readHolders(
+  { client, keys }: QueueStore,
+  dedupKeys: readonly string[],
+): Promise<(string | null)[]> {
+  const pipeline = client.pipeline();
+  for (const dedupKey of dedupKeys) pipeline.get(keys.dedupKey(dedupKey));
+  const replies = (await pipeline.exec()) ?? [];
+  return replies.map(([error, id]) => {
+    if (error !== null) throw error;
+    return id as string | null;
+  });
 }
 
 /** The epoch's count follows the holders. */

@@ -1,4 +1,4 @@
-import type { Failure } from "../job/failure.ts";
+import { type Failure, parseFailure } from "../job/failure.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { loadScript } from "../redis/script.ts";
 import { jobStateLua } from "./includes.ts";
@@ -15,6 +15,8 @@ export interface StoredKind {
   /** In milliseconds since 1970; 0 where it has not ended. */
   readonly finishedAt: number;
   readonly isCompleted: boolean;
+  /** Or is about to end so. */
+  readonly isCancelled: boolean;
 }
 
 /** Failed jobs of one type and code whose messages have one pattern. */
@@ -49,18 +51,19 @@ export async function readFailures(
 
 /** Reads what kind of jobs these are. */
 export async function readKinds({ client, keys }: QueueStore, ids: readonly string[]): Promise<StoredKind[]> {
-  const fields = ["name", "failedReason", "finishedOn", "returnvalue"] as const;
+  const fields = ["name", "failedReason", "finishedOn", "returnvalue", "defa"] as const;
   const jobs = await Promise.all(
     ids.map((id) => client.hmget(keys.job(id), ...fields).catch(unlessWrongType)),
   );
   return ids.map((id, index) => {
-    const [type, reason, finishedOn, result] = jobs[index] ?? [];
+    const [type, reason, finishedOn, result, mark] = jobs[index] ?? [];
     return {
       id,
       type: type ?? "",
       reason: reason ?? "",
       finishedAt: Number(finishedOn ?? 0),
       isCompleted: result != null,
+      isCancelled: isCancellation(mark) || (finishedOn != null && isCancellation(reason)),
     };
   });
 }
@@ -87,4 +90,8 @@ export async function groupFailures(
     };
   });
   return { read, groups };
+}
+
+function isCancellation(reason: string | null | undefined): boolean {
+  return reason != null && parseFailure(reason).code === "CANCELLED";
 }

@@ -3,17 +3,19 @@
   after jobs have left the list. Entries of an index whose jobs are gone are removed.
 
   KEYS[1] the list, sorted set or index; the jobs share its slot
-  ARGV[1] "list" (read from its tail), "head" (of a list), "ascending", "descending", "index" (descending, entries can outlive their jobs) or
-    "index-ascending"; of the set of those that wait for children, "held": those that are held in lanes, or "parents": the others
-  ARGV[2] how many entries precede the slice   ARGV[3] the id where it begins: of a list the first to read, otherwise the last
-    that was read; empty at the beginning   ARGV[4] that id's score then
+  ARGV[1] "list" (read from its tail), "head" (of a list), "by-id" or "by-id-descending" (of a short list, in the order of ids), "ascending",
+    "descending", "index" (descending, entries can outlive their jobs) or "index-ascending"; of the set of those that wait for children,
+    "held": those that are held in lanes, or "parents": the others
+  ARGV[2] how many entries precede the slice   ARGV[3] the id where it begins: of "list" and "head" the first to read, otherwise the last
+    that was read; empty at the beginning   ARGV[4] that id's score then; of "list" and "head"
+    the last id that was read, its delivery count and that of ARGV[3], which tell whether they have left and joined again
   ARGV[5] how many to read at most   ARGV[6] how many may match at most
   ARGV[7] what all keys of the queue begin with
   ARGV[8] the filter as JSON: scoreFrom, scoreTo (of the entries), type, code, others (all codes but `code`, where a reason with none
     of them counts as `code`), errorText (in lower case), messagePattern with codes (all of ours), keyPart (as JSON has it), from, to, endedFrom, endedTo, states; each may be absent
 
   Returns how many were read, whether the list ends here (1 or 0), how many entries precede the next slice, ARGV[3] and ARGV[4] of it,
-  then the ids that match
+  whether entries may have been passed over (1 or 0), then the ids that match
 ]]
 local kind, offset, anchor, anchorScore = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local readMax, matchMax, prefix = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
@@ -24,6 +26,7 @@ local isAscending = kind == "ascending" or kind == "index-ascending" or kind == 
 local RANGE = isAscending and "ZRANGE" or "ZREVRANGE"
 -- How far a list's next job is searched at once: as many as one act on a slice removes, twice.
 local WINDOW = 1000
+local lastRead, lastDeliveries, anchorDeliveries = string.match(ARGV[4], "^(%S+) (%d+) (%d+)$")
 
 -- The rank of the first entry behind the anchor, which has left or moved.
 local function rankBehind()
@@ -50,27 +53,61 @@ local function firstRank()
   return redis.call(isAscending and "ZRANK" or "ZREVRANK", KEYS[1], anchor) + 1
 end
 
--- How many precede the anchor, from the tail. Jobs before it may have left; none can have joined.
-local function firstFromTail()
-  local length = redis.call("LLEN", KEYS[1])
-  local last = math.min(offset, length - 1)
-  if anchor == "" or last < 0 then return 0 end
-  for at, id in ipairs(redis.call("LRANGE", KEYS[1], -(last + 1), -(math.max(last - WINDOW, 0) + 1))) do
-    if id == anchor then return last - at + 1 end
-  end
-  local position = redis.call("LPOS", KEYS[1], anchor, "RANK", -1, "MAXLEN", last + 1)
-  if position then return length - 1 - position end
-  -- Workers take waiting jobs in order: all before it have left, too. Active ones end in any order.
-  return KEYS[1] == prefix .. "active" and last or 0
+-- Nobody has claimed a job in a list since, so it is where it was, if it is there.
+local function isUnclaimed(id, deliveries)
+  return deliveries and deliveryCount(prefix, id) == tonumber(deliveries)
 end
 
--- Any number may have joined before the anchor.
+-- How many precede an id, from the tail. Few can have joined before it: parents, and jobs of lost workers.
+local function positionFromTail(id, deliveries)
+  if not isUnclaimed(id, deliveries) then return end
+  local length = redis.call("LLEN", KEYS[1])
+  local last = math.min(offset, length - 1)
+  for at, found in ipairs(redis.call("LRANGE", KEYS[1], -(last + 1), -(math.max(last - WINDOW, 0) + 1))) do
+    if found == id then return last - at + 1 end
+  end
+  local position = redis.call("LPOS", KEYS[1], id, "RANK", -1, "MAXLEN", last + 1 + WINDOW)
+  return position and length - 1 - position
+end
+
+-- Workers take from the tail: where both are gone, so is what was before them; or it is read again.
+local function firstFromTail()
+  if anchor == "" then return 0 end
+  local first = positionFromTail(anchor, anchorDeliveries)
+  if first then return first end
+  local before = positionFromTail(lastRead, lastDeliveries)
+  return before and before + 1 or 0
+end
+
+local function positionFromHead(id, deliveries)
+  return isUnclaimed(id, deliveries) and redis.call("LPOS", KEYS[1], id)
+end
+
+local function isClaimed(id, deliveries)
+  return deliveries and jobExists(prefix, id) and not isUnclaimed(id, deliveries)
+end
+
+-- Any number may have joined before the anchor. Returns also whether entries may be passed over.
 local function firstFromHead()
   if anchor == "" then return 0 end
-  local position = redis.call("LPOS", KEYS[1], anchor)
-  if position then return position end
-  -- Workers take from the tail: what is behind a waiting job has left before it.
-  return KEYS[1] == prefix .. "active" and offset or redis.call("LLEN", KEYS[1])
+  local first = positionFromHead(anchor, anchorDeliveries)
+  if first then return first end
+  local before = positionFromHead(lastRead, lastDeliveries)
+  if before then return before + 1 end
+  local length = redis.call("LLEN", KEYS[1])
+  -- Workers take from the tail: what is behind a job that they have claimed has left before it.
+  if isClaimed(anchor, anchorDeliveries) or isClaimed(lastRead, lastDeliveries) then return length end
+  return offset, offset < length
+end
+
+-- A short list whose entries leave and join in any order: their ids do not move.
+local function sliceById()
+  local isDescending, left = kind == "by-id-descending", {}
+  for _, id in ipairs(redis.call("LRANGE", KEYS[1], 0, -1)) do
+    if anchor == "" or isDescending and id < anchor or not isDescending and id > anchor then left[#left + 1] = id end
+  end
+  table.sort(left, isDescending and function(a, b) return a > b end or nil)
+  return left, {}, #left <= readMax
 end
 
 -- Returns ids and scores, and whether there is nothing behind them.
@@ -167,19 +204,26 @@ local function isGone(id)
 end
 
 local isList = kind == "list" or kind == "head"
-local first = kind == "list" and firstFromTail() or kind == "head" and firstFromHead() or firstRank()
-local slices = { list = listSlice, head = headSlice }
+local firsts = { list = firstFromTail, head = firstFromHead, ["by-id"] = function() return offset end }
+firsts["by-id-descending"] = firsts["by-id"]
+local slices = { list = listSlice, head = headSlice, ["by-id"] = sliceById, ["by-id-descending"] = sliceById }
+local first, mayPassOver = (firsts[kind] or firstRank)()
 local ids, scores, isEnd = (slices[kind] or sortedSlice)(first)
 local count = math.min(#ids, readMax)
-local found = { 0, isEnd and 1 or 0, first, anchor, ARGV[4] }
+local FIELDS = 6
+local found = { 0, isEnd and 1 or 0, first, anchor, ARGV[4], mayPassOver and 1 or 0 }
 for read = 1, count do
   local id = ids[read]
   found[1] = read
   if isGone(id) then first = first - 1 elseif not isFiltered or matches(id) then found[#found + 1] = id end
   found[3], found[4], found[5] = first + read, isList and (ids[read + 1] or "") or id, scores[read] or ""
-  if #found - 5 == matchMax then
+  if #found - FIELDS == matchMax then
     found[2] = isEnd and read == count and 1 or 0
     break
   end
+end
+if isList and found[4] ~= "" and found[1] > 0 then
+  local last = ids[found[1]]
+  found[5] = last .. " " .. deliveryCount(prefix, last) .. " " .. deliveryCount(prefix, found[4])
 end
 return found

@@ -49,9 +49,9 @@ export interface JobList {
 export interface ListPosition {
   /** How many entries precede it. */
   readonly offset: number;
-  /** The first to read of a list; the last that was read of a sorted set. */
+  /** The first to read of the waiting list; otherwise the last that was read. */
   readonly anchor: string;
-  /** The anchor's score in a sorted set. */
+  /** The anchor's score in a sorted set; in the waiting list, the last that was read, and how often both were delivered. */
   readonly score: string;
 }
 
@@ -63,6 +63,8 @@ export interface FoundJobs {
   readonly scanned: number;
   readonly isEnd: boolean;
   readonly next: ListPosition;
+  /** Whether jobs may have been passed over: both jobs by which the position was known have left the list. */
+  readonly mayPassOver: boolean;
 }
 
 const script = loadScript(import.meta.url, "find-jobs.lua", jobStateLua, messagePatternLua);
@@ -96,16 +98,17 @@ export async function findJobs(
   const slice = filter.messagePattern === undefined && filter.keyPart === undefined ? SLICE : SLOW_SLICE;
   const args = [kindOf(of, order), offset, anchor, score, isFiltered ? slice : most, most];
   const reply = await script.run(client, [key], [...args, keys.start, JSON.stringify(wanted)]);
-  const [scanned, end, nextOffset, nextAnchor, nextScore, ...ids] = reply as [
+  const [scanned, end, nextOffset, nextAnchor, nextScore, passedOver, ...ids] = reply as [
     number,
     number,
     number,
     string,
     string,
+    number,
     ...string[],
   ];
   const next = { offset: nextOffset, anchor: nextAnchor, score: nextScore };
-  return { ids, scanned, isEnd: end === 1, next };
+  return { ids, scanned, isEnd: end === 1, next, mayPassOver: passedOver === 1 };
 }
 
 /** How many jobs are in a list. */
@@ -118,6 +121,8 @@ export async function countJobs({ client, keys }: QueueStore, list: StateList): 
 type ListKind =
   | "list"
   | "head"
+  | "by-id"
+  | "by-id-descending"
   | "ascending"
   | "descending"
   | "index"
@@ -127,6 +132,7 @@ type ListKind =
 
 function kindOf(of: JobList["of"], order: JobOrder | undefined): ListKind {
   if ("tag" in of) return order === "oldest" ? "index-ascending" : "index";
+  if (of.list === "active") return order === "newest" ? "by-id-descending" : "by-id";
   if (newestFirst.has(of.list)) return order === "oldest" ? "ascending" : "descending";
   if (order === "newest") return lists.has(of.list) ? "head" : "descending";
   if (of.list === "held") return "held";

@@ -6,8 +6,13 @@
   among `failed` with its reason, or, where a failed child fails the parent, among `unsuccessful`.
 
   While a flow has not got all its children, its parent has one dependency more, which no job ends: so it does not run. Its field `flow` is
-  then "open", or "cancelled", and "closed" from then on.
+  then "open", or "cancelled", and "closed" from then on. The field `onChildFailure` is "fail" or "continue".
+
+  BullMQ reports the end of a child to one parent: the one in its field `parent`. Its other parents are ours, as ids in its field `parents`.
 ]]
+-- Recorded for a child that is not kept any more.
+local GONE = "JOB_NOT_FOUND: The child is not kept any more, so its result is unknown"
+
 local function openMark(parent)
   return parent .. ":open"
 end
@@ -55,6 +60,13 @@ local function awaitChildren(prefix, id, now)
   emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
 end
 
+-- A flow of a build that did not note it: what the child says, and otherwise as most flows.
+local function childFailsParent(prefix, id, known)
+  local onChildFailure = redis.call("HGET", prefix .. id, "onChildFailure")
+  if onChildFailure then return onChildFailure == "fail" end
+  return not (known and known.id == id and known.idof)
+end
+
 local function releaseParent(prefix, id)
   if redis.call("SCARD", prefix .. id .. ":dependencies") > 0 then return end
   if isWaitingForChildren(prefix, id) then enqueueParent(prefix, id) end
@@ -67,7 +79,7 @@ local function failParent(prefix, id, child)
   if isWaitingForChildren(prefix, id) then enqueueParent(prefix, id) end
 end
 
--- What BullMQ does with a child that fails for good. `parent`: the field of the child's.
+-- What BullMQ does with a child that fails for good. `parent`: its id, and `fpof` where the child fails it.
 local function recordFailedChild(prefix, child, parent, reason, now)
   local id = parent.id
   local key = prefix .. id
@@ -80,15 +92,24 @@ local function recordFailedChild(prefix, child, parent, reason, now)
   end
 end
 
-local function parentOf(prefix, id)
-  local text = redis.call("HGET", prefix .. id, "parent")
-  return text and cjson.decode(text)
+-- The parents of a job, as BullMQ stores them: first the one that BullMQ knows, too.
+local function parentsOf(prefix, id)
+  local text, others = unpack(redis.call("HMGET", prefix .. id, "parent", "parents"))
+  if not text then return {} end
+  local known = cjson.decode(text)
+  local parents = { known }
+  for other in string.gmatch(others or "", "%S+") do
+    if other ~= known.id then parents[#parents + 1] = { id = other, fpof = childFailsParent(prefix, other) } end
+  end
+  return parents
 end
 
 -- Called where a job fails without a worker.
 local function failChild(prefix, id, reason, now)
-  local parent, child = parentOf(prefix, id), prefix .. id
-  if parent and redis.call("SREM", prefix .. parent.id .. ":dependencies", child) == 1 then
-    recordFailedChild(prefix, child, parent, reason, now)
+  local child = prefix .. id
+  for _, parent in ipairs(parentsOf(prefix, id)) do
+    if redis.call("SREM", prefix .. parent.id .. ":dependencies", child) == 1 then
+      recordFailedChild(prefix, child, parent, reason, now)
+    end
   end
 end

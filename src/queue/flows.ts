@@ -1,12 +1,11 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { formatFailure } from "../job/failure.ts";
 import type { OnChildFailure } from "../job/flow.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
 import { epochLua, memoryLua, nowLua } from "../redis/includes.ts";
 import { inTime, redisFull, redisUnavailable } from "../redis/redis-errors.ts";
 import { loadScript, type Script } from "../redis/script.ts";
-import { placeInFlowLua } from "./includes.ts";
+import { endByHandLua, placeInFlowLua } from "./includes.ts";
 import { CHARACTERS_MAX, type JobAdder, jobArgs, type ScriptArgs, TOGETHER_MAX } from "./job-adder.ts";
 import { LayoutChanged } from "./partitions.ts";
 import { bullmqQueueName } from "./queue-keys.ts";
@@ -22,6 +21,8 @@ const addScript = loadScript(
   placeInFlowLua,
 );
 const closeScript = loadScript(import.meta.url, "close-flow.lua", nowLua, epochLua, placeInFlowLua);
+
+const awaitingScript = loadScript(import.meta.url, "awaiting-parents.lua", nowLua, endByHandLua);
 
 /** The flow gets no further children: another submitter has added all of them, or somebody has cancelled its parent. */
 export class FlowClosed extends HoldfastError {
@@ -59,7 +60,7 @@ export function createChildAdder(
   const parent = JSON.stringify(bullmqParent(store, parentId, onChildFailure));
   const add = batchByTurn({
     run: (jobs: readonly ScriptArgs[]) =>
-      inTime(write<string | number | null>(store, addScript, [parent, GONE, ...jobs.flat()])),
+      inTime(write<string | number | null>(store, addScript, [parent, ...jobs.flat()])),
     itemsMax: TOGETHER_MAX,
     weightOf: ([, , data]) => data.length,
     weightMax: CHARACTERS_MAX,
@@ -75,13 +76,6 @@ export function createChildAdder(
   };
 }
 
-/** Recorded for a child whose key is remembered, while its job is not kept any more. */
-const GONE = formatFailure({
-  code: "JOB_NOT_FOUND",
-  message: "The child is not kept any more, so its result is unknown",
-  retryable: false,
-});
-
 /** BullMQ's field of a child. `fpof`: its failure fails the parent; `idof`: the parent waits for the others. */
 function bullmqParent({ prefix, queue }: QueueStore, id: string, onChildFailure: OnChildFailure) {
   const queueKey = `${prefix}:${bullmqQueueName(queue)}`;
@@ -91,6 +85,11 @@ function bullmqParent({ prefix, queue }: QueueStore, id: string, onChildFailure:
 /** Whether a flow may get further children. */
 export async function isFlowOpen({ client, keys }: QueueStore, parentId: string): Promise<boolean> {
   return (await inTime(client.hget(keys.job(parentId), "flow"))) === "open";
+}
+
+/** The parents that wait for a job. */
+export async function awaitingParents({ client, keys }: QueueStore, id: string): Promise<string[]> {
+  return (await inTime(awaitingScript.run(client, [keys.job(id)], [keys.start, id]))) as string[];
 }
 
 export interface CompleteFlow {
@@ -133,7 +132,7 @@ async function write<Result>(
   return result;
 }
 
-function childOfOtherFlow(): HoldfastError {
+export function childOfOtherFlow(): HoldfastError {
   return new HoldfastError(
     "CHILD_OF_OTHER_FLOW",
     "Another flow still waits for the job with this child's key",

@@ -27,4 +27,5 @@ export const removeEndedJobLua =
   jobStateLua + enqueue + tagsLua + loadInclude(import.meta.url, "remove-ended-job.lua");
 /** After `nowLua` and what reads a job's state. */
 export const recordActLua = loadInclude(import.meta.url, "record-act.lua");
-export const retryFailedJobLua = endByHandLua + loadInclude(import.meta.url, "retry-failed-job.lua");
+export const lookAtChildrenLua = endByHandLua + loadInclude(import.meta.url, "look-at-children.lua");
+export const retryFailedJobLua = lookAtChildrenLua + loadInclude(import.meta.url, "retry-failed-job.lua");

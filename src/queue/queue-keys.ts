@@ -52,6 +52,8 @@ function ownKeys(key: KeyOf) {
   return {
     /** Lanes that have jobs, scored by when the sweep looks at them. */
     lanes: key("lanes"),
+    /** When the sweep last looked at parents that wait, and at how many. */
+    sweptParents: key("parents"),
     /** Who paused the queue or limits it by hand, and what the application declares. */
     control: key("control"),
     /** Jobs with a tag, scored by submission. An entry can outlive its job. */

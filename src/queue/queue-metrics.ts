@@ -51,19 +51,21 @@ function backlogReporter(
   const ping = metrics.gauge("holdfast_store_ping_seconds");
   const jobs = metrics.gauge("holdfast_jobs");
   const paused = metrics.gauge("holdfast_queue_paused");
+  const atLimit = metrics.gauge("holdfast_queue_at_limit");
   const waitingAge = metrics.gauge("holdfast_oldest_waiting_age_seconds");
   const workers = metrics.gauge("holdfast_workers");
   const doubts = metrics.gauge("holdfast_effects_in_doubt");
   const doubtAge = metrics.gauge("holdfast_effects_in_doubt_oldest_age_seconds");
   return (reading) => {
     ping.remove(); // `reset` would set it to 0: it has no labels
-    for (const gauge of [jobs, paused, waitingAge, workers, doubts, doubtAge]) gauge.reset();
+    for (const gauge of [jobs, paused, atLimit, waitingAge, workers, doubts, doubtAge]) gauge.reset();
     if (reading === undefined) return;
     ping.labels().set(reading.pingMs / 1_000);
     for (const [index, backlog] of reading.backlogs.entries()) {
       const queue = queues[index] ?? "";
       for (const [state, count] of Object.entries(backlog.jobs)) jobs.labels(queue, state).set(count);
-      paused.labels(queue).set(backlog.isPaused ? 1 : 0);
+      paused.labels(queue).set(Number(backlog.isPaused));
+      atLimit.labels(queue).set(Number(backlog.isAtLimit));
       waitingAge.labels(queue).set(backlog.oldestWaitingMs / 1_000);
       workers.labels(queue).set(backlog.workers);
       doubts.labels(queue).set(backlog.doubts);

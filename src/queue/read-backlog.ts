@@ -17,6 +17,10 @@ export interface Backlog {
   readonly doubts: number;
   readonly oldestDoubtMs: number;
   readonly isPaused: boolean;
+  /** Whether its starts are limited, by hand or as declared. */
+  readonly isLimited: boolean;
+  /** Whether a limit keeps the next job from starting now. */
+  readonly isAtLimit: boolean;
 }
 
 const script = loadScript(import.meta.url, "backlog.lua", nowLua, jobStateLua);
@@ -38,6 +42,7 @@ export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog
     oldestDoubtMs = 0,
     paused = 0,
     waitingChildren = 0,
+    limited = 0,
   ] = reply as number[];
   const jobs = {
     waiting,
@@ -48,7 +53,8 @@ export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog
     completed,
     failed,
   };
-  return { jobs, workers, oldestWaitingMs, doubts, oldestDoubtMs, isPaused: paused === 1 };
+  const limits = { isLimited: limited > 0, isAtLimit: limited > 1 };
+  return { jobs, workers, oldestWaitingMs, doubts, oldestDoubtMs, isPaused: paused === 1, ...limits };
 }
 
 /** Reads the backlog of a queue: the sum of its partitions, and the oldest of all. */
@@ -67,6 +73,8 @@ function together(a: Backlog, b: Backlog): Backlog {
     doubts: a.doubts + b.doubts,
     oldestDoubtMs: Math.max(a.oldestDoubtMs, b.oldestDoubtMs),
     isPaused: a.isPaused || b.isPaused,
+    isLimited: a.isLimited || b.isLimited,
+    isAtLimit: a.isAtLimit || b.isAtLimit,
   };
 }
 

@@ -1,43 +1,26 @@
 --[[
   Returns a failed job to its queue with all its attempts before it, as BullMQ's reprocessJob does; a job of a lane joins it again, at its
-  end. Its delivery count stays: that must be unique to each attempt. In a flow, its parent waits for it again, and a parent for its
-  children. Included by other scripts. Needs let-in.lua and flow.lua with their own.
+  end. Its delivery count stays: that must be unique to each attempt. In a flow, its parents wait for it again, and a parent for its
+  children. Included by other scripts. Needs let-in.lua and look-at-children.lua with their own.
 
   Returns whether the job was failed
 ]]
-local UNSUCCESSFUL_READ = 1000
-
 -- A parent that runs, or is about to, has seen this child's failure: it keeps that.
-local function rejoinParent(prefix, id)
-  local parent, child = parentOf(prefix, id), prefix .. id
-  if not parent then return end
-  local key = prefix .. parent.id
-  if not isWaitingForChildren(prefix, parent.id) and not redis.call("ZSCORE", prefix .. "failed", parent.id) then return end
+local function rejoinParent(prefix, id, child)
+  local key = prefix .. id
+  if not isWaitingForChildren(prefix, id) and not redis.call("ZSCORE", prefix .. "failed", id) then return end
   if redis.call("ZREM", key .. ":unsuccessful", child) + redis.call("HDEL", key .. ":failed", child) == 0 then return end
   redis.call("SADD", key .. ":dependencies", child)
-end
-
--- Moves children on that were retried while their parent was about to fail.
-local function lookAtUnsuccessful(prefix, parent)
-  for _, child in ipairs(redis.call("ZRANGE", parent .. ":unsuccessful", 0, UNSUCCESSFUL_READ - 1)) do
-    local id = string.sub(child, #prefix + 1)
-    local state = jobExists(prefix, id) and jobState(prefix, id) or "failed"
-    if state ~= "failed" then redis.call("ZREM", parent .. ":unsuccessful", child) end
-    if state == "completed" then
-      redis.call("HSET", parent .. ":processed", child, redis.call("HGET", child, "returnvalue") or "null")
-    elseif state ~= "failed" then
-      redis.call("SADD", parent .. ":dependencies", child)
-    end
-  end
 end
 
 -- Returns whether the job is a parent that waits for its children now. One of which children have failed fails again.
 local function awaitsChildren(prefix, id, now)
   local parent = prefix .. id
   reopenFlow(parent)
-  lookAtUnsuccessful(prefix, parent)
-  local failed = redis.call("ZRANGE", parent .. ":unsuccessful", 0, 0)[1]
+  local failed, hasMore = lookAtUnsuccessful(prefix, parent)
   if failed then redis.call("HSET", parent, "defa", "child " .. failed .. " failed") end
+  -- The sweep looks at the rest, and then lets it go on.
+  if hasMore then redis.call("SADD", parent .. ":dependencies", openMark(parent)) end
   if failed or redis.call("SCARD", parent .. ":dependencies") == 0 then return false end
   awaitChildren(prefix, id, now)
   return true
@@ -47,7 +30,7 @@ local function retryFailedJob(prefix, id)
   if redis.call("ZREM", prefix .. "failed", id) == 0 then return false end
   local job, now = prefix .. id, nowMs()
   redis.call("HDEL", job, "finishedOn", "processedOn", "failedReason", "defa", "atm", "stc", "deferredAtCrash", "deferrals", "snoozes")
-  rejoinParent(prefix, id)
+  for _, parent in ipairs(parentsOf(prefix, id)) do rejoinParent(prefix, parent.id, job) end
   if awaitsChildren(prefix, id, now) then return true end
   local lane = laneOf(prefix, id)
   if lane then

@@ -91,6 +91,20 @@ describe("a text from before there were keys", () => {
   });
 });
 
+describe("a text or value that reads like an encrypted one", () => {
+  it("is stored marked without keys, and reads as it was, with keys and without", () => {
+    const like = codec.encrypt("somebody else's", "there");
+    for (const text of [like, `hf0.${like}`, `hf0.hf0.${like}`, "hf0.", "hf0.text", "hf1.k.short"]) {
+      for (const reader of [plain, codec]) {
+        expect(reader.decrypt(plain.encrypt(text, "here"), "here")).toBe(text);
+        expect(reader.decryptValue(plain.encryptValue(text, "here"), "here")).toBe(text);
+      }
+      expect(codec.decrypt(codec.encrypt(text, "here"), "here")).toBe(text);
+      expect(codec.decryptValue(codec.encryptValue(text, "here"), "here")).toBe(text);
+    }
+  });
+});
+
 describe("a name", () => {
   it("is encrypted to the same text each time, and to another with other associated data", () => {
     const [form] = codec.formsOf("maria@example.com", "here");

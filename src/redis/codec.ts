@@ -27,6 +27,10 @@ export interface Codec {
   isCurrent(text: string): boolean;
 }
 
+/** A plain text that reads like an encrypted one is marked, so that nobody tries to decrypt it. */
+const PLAIN = "hf0.";
+const LOOKS_ENCRYPTED = /^(?:hf0\.)*hf1\.[\w-]{1,32}\.[\w-]{54,}$/;
+const MARKED_PLAIN = /^(?:hf0\.)+hf1\.[\w-]{1,32}\.[\w-]{54,}$/;
 const ENCRYPTED = /^hf1\.([\w-]{1,32})\.([\w-]{54,})$/;
 
 /** The cipher is loaded only where there are keys. @param keys the first encrypts, all decrypt */
@@ -40,11 +44,11 @@ export async function openCodec(keys: readonly EncryptionKey[]): Promise<Codec> 
 export function createCodec(ciphers: readonly Cipher[]): Codec {
   const [first] = ciphers;
   const encrypt = (text: string, associatedData: string) =>
-    first === undefined ? text : `hf1.${first.id}.${first.encrypt(text, associatedData)}`;
+    first === undefined ? marked(text) : `hf1.${first.id}.${first.encrypt(text, associatedData)}`;
 
   function decrypt(text: string, associatedData: string): string {
     const [, id, body] = (text.startsWith("hf1.") && ENCRYPTED.exec(text)) || [];
-    if (id === undefined || body === undefined) return text;
+    if (id === undefined || body === undefined) return unmarked(text);
     const cipher = ciphers.find((candidate) => candidate.id === id);
     if (cipher === undefined)
       throw failed(`encrypted with key "${id}", which HOLDFAST_ENCRYPTION_KEYS does not hold`);
@@ -59,11 +63,13 @@ export function createCodec(ciphers: readonly Cipher[]): Codec {
     encrypt,
     decrypt,
     encryptValue(value, associatedData) {
-      if (first === undefined || value === undefined) return value;
+      if (first === undefined) return typeof value === "string" ? marked(value) : value;
+      if (value === undefined) return value;
       return encrypt(JSON.stringify(value), associatedData);
     },
     decryptValue(value, associatedData) {
-      if (typeof value !== "string" || keyIdOf(value) === undefined) return value;
+      if (typeof value !== "string") return value;
+      if (keyIdOf(value) === undefined) return unmarked(value);
       return JSON.parse(decrypt(value, associatedData));
     },
     formsOf(name, associatedData) {
@@ -73,6 +79,14 @@ export function createCodec(ciphers: readonly Cipher[]): Codec {
     },
     isCurrent: (text) => keyIdOf(text) === first?.id,
   };
+}
+
+function marked(text: string): string {
+  return text.startsWith("hf") && LOOKS_ENCRYPTED.test(text) ? PLAIN + text : text;
+}
+
+function unmarked(text: string): string {
+  return text.startsWith(PLAIN) && MARKED_PLAIN.test(text) ? text.slice(PLAIN.length) : text;
 }
 
 /** Returns the id of the key that a text is encrypted with; undefined for a plain text. */

@@ -15,6 +15,8 @@ describe("the address of a store that cannot be reached", () => {
     ["sentinel://a:1,b:2/main?sentinelPassword=hunter@2", "(hidden)"],
     ["redis://:hunter?2@a:1", "(hidden)"],
     ["unix:///run/redis@home/redis.sock", "/run/redis@home/redis.sock"],
+    ["unix://:hunter2@/run/redis.sock", "/run/redis.sock"],
+    ["redis://[::1]:6379", "[::1]:6379"],
   ])("in %s is %s, whatever a password looks like", (url, address) => {
     expect(addressIn(url)).toBe(address);
   });

@@ -15,6 +15,7 @@ import {
 import { embeddedStoreUrl } from "./embedded.ts";
 import { durabilityFor } from "./promotion.ts";
 import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
+import { socketOf } from "./redis-url.ts";
 import { rejectionIn } from "./rejection.ts";
 import { requireFitRedis } from "./requirements.ts";
 
@@ -115,7 +116,7 @@ function unreachable(
 
 /** Host and port, or the socket. All up to the last `@` can be a password, and so can a query, also one with an `@`. */
 export function addressIn(url: string): string {
-  if (url.startsWith("unix://")) return url.slice("unix://".length);
+  if (url.startsWith("unix://")) return socketOf(url).path;
   if (/\?.*@/s.test(url)) return "(hidden)";
   return url.replace(/^[a-z]+:\/\/(?:.*@)?/s, "").replace(/\?.*$/s, "");
 }

@@ -3,7 +3,14 @@ import { withDeadline } from "../lib/deadline.ts";
 import { mendCluster } from "./mend-cluster.ts";
 import { own } from "./own-sockets.ts";
 import { redisUnavailable } from "./redis-errors.ts";
-import { address, type ConnectionOptions, credentials, parseUrl, sentinelOptions } from "./redis-url.ts";
+import {
+  address,
+  type ConnectionOptions,
+  credentials,
+  parseUrl,
+  sentinelOptions,
+  socketOptions,
+} from "./redis-url.ts";
 import { explainSentinels } from "./sentinels.ts";
 
 export type RedisConnection = Redis | Cluster;
@@ -21,7 +28,7 @@ const LOADING_ANSWER_MS = 1_000;
 /**
  * Opens a connection. It connects, and reconnects for ever, in the background.
  *
- * @param url `redis://`, `rediss://`, `unix://`; several comma-separated nodes are a Redis Cluster;
+ * @param url `redis://`, `rediss://`, `unix://[user][:password]@/path`; several comma-separated nodes are a Redis Cluster;
  *   `sentinel://[user:password@]host:port,host:port/MASTER` is a Sentinel set
  * @param onError called for every lost or failed connection, with a text that holds no secret
  */
@@ -89,7 +96,7 @@ const REFRESH_SLOTS_MS = 5_000;
 
 function createClient(url: string, mode: ConnectionMode, options: ConnectionOptions): RedisConnection {
   if (url.startsWith("sentinel://")) return new Redis({ ...options, ...sentinelOptions(url) });
-  if (url.startsWith("unix://")) return new Redis({ ...options, path: url.slice("unix://".length) });
+  if (url.startsWith("unix://")) return new Redis({ ...options, ...socketOptions(url) });
   if (url.includes(",")) return createCluster(url, mode, options);
   return new Redis(url, options);
 }

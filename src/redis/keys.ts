@@ -15,6 +15,11 @@ export function schedulePausesKey(prefix: string): string {
   return `${prefix}:schedule-pauses`;
 }
 
+/** Running schedulers, by when each was seen. */
+export function schedulersKey(prefix: string): string {
+  return `${prefix}:schedulers`;
+}
+
 /** Which ticks of a schedule were decided, where its jobs must not overlap. */
 export function scheduleOverlapKey(prefix: string, name: string): string {
   return `${prefix}:schedule-overlap:${name}`;

@@ -1,11 +1,13 @@
 import type { Cluster, Redis } from "ioredis";
+import { mendSlots } from "./cluster-slots.ts";
 
-/** Mends how ioredis behaves while a slot moves, and when the connection is closed. */
+/** Mends how ioredis behaves while a slot moves, when nodes do not say their hosts, and when the connection is closed. */
 export function mendCluster(cluster: Cluster): void {
   ignoreRepliesToAsking(cluster);
   boundTryAgain(cluster);
   stayEnded(cluster);
   giveUpWhenDisconnected(cluster);
+  mendSlots(cluster);
   const duplicate = cluster.duplicate.bind(cluster);
   cluster.duplicate = (...args) => {
     const other = duplicate(...args);

@@ -41,6 +41,18 @@ function sentinelQuery(query: URLSearchParams): ConnectionOptions {
   return options;
 }
 
+/** What `unix://[user][:password]@/path` says. @throws HoldfastError `CONFIG_INVALID` */
+export function socketOptions(url: string): ConnectionOptions {
+  const { userInfo, path } = socketOf(url);
+  return { path, ...credentials(parseUrl(`redis://${userInfo}host`)) };
+}
+
+/** All up to the first `@/` is the user and the password, unless it has a `/` itself. */
+export function socketOf(url: string): { readonly userInfo: string; readonly path: string } {
+  const [, userInfo = "", path = ""] = /^unix:\/\/([^/@]*@)?(.*)$/s.exec(url) ?? [];
+  return { userInfo, path };
+}
+
 export function credentials(url: URL | undefined): Pick<ConnectionOptions, "username" | "password"> {
   const username = decodeURIComponent(url?.username ?? "");
   const password = decodeURIComponent(url?.password ?? "");
@@ -48,7 +60,8 @@ export function credentials(url: URL | undefined): Pick<ConnectionOptions, "user
 }
 
 export function address({ hostname, port }: URL, defaultPort: number): { host: string; port: number } {
-  return { host: hostname, port: Number(port || defaultPort) };
+  // An IPv6 address has brackets in a URL, and nowhere else.
+  return { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port || defaultPort) };
 }
 
 export function parseUrl(text: string): URL {

@@ -39,9 +39,32 @@ const rejections: readonly Rejection[] = [
     remedy: "check host, port and scheme (rediss:// for TLS)",
   },
   {
-    sign: /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL|EPROTO/,
+    sign: /^SENTINELTLS/,
+    meaning: "TLS with the sentinels failed: their certificate is not trusted, or they speak none",
+    remedy:
+      "check sentinelTls in REDIS_URL and the sentinels' certificate (NODE_EXTRA_CA_CERTS=FILE for an authority of your own)",
+  },
+  {
+    sign: /SELF_SIGNED|UNABLE_TO_|self.signed certificate|unable to (?:get|verify)/,
+    meaning: "TLS with Redis failed: its certificate is of an authority that this process does not trust",
+    remedy: "NODE_EXTRA_CA_CERTS=FILE, with that authority's certificate",
+  },
+  {
+    sign: /ALTNAME_INVALID/,
+    meaning:
+      "TLS with Redis failed: its certificate is for another name than the one in REDIS_URL, or that a node announces",
+    remedy: "use a name that the certificate has, or have one made for this name",
+  },
+  {
+    sign: /CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/,
+    meaning: "TLS with Redis failed: its certificate is not valid today",
+    remedy: "renew it, or set this machine's clock right",
+  },
+  {
+    sign: /CERT|ERR_TLS|ERR_SSL|EPROTO/,
     meaning: "TLS with Redis failed",
-    remedy: "check the scheme of REDIS_URL and Redis's certificate (NODE_EXTRA_CA_CERTS for one of your own)",
+    remedy:
+      "check that the port speaks TLS (rediss:// for TLS, redis:// for none), and Redis's certificate (NODE_EXTRA_CA_CERTS=FILE for an authority of your own)",
   },
   {
     sign: /cluster support disabled/,

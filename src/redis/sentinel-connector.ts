@@ -12,6 +12,11 @@ import { sentinelClients } from "./sentinels.ts";
 export class FailoverConnector extends SentinelConnector {
   #watches: readonly Redis[] = [];
 
+  constructor(...args: ConstructorParameters<typeof SentinelConnector>) {
+    super(...args);
+    sayWhy(this as unknown as Resolver);
+  }
+
   override async connect(
     onEvent: Parameters<SentinelConnector["connect"]>[0],
   ): ReturnType<SentinelConnector["connect"]> {
@@ -49,11 +54,45 @@ export class FailoverConnector extends SentinelConnector {
   }
 
   #isAt(host: string, port: string): boolean {
-    return this.stream.remoteAddress === host && String(this.stream.remotePort) === port;
+    return normal(this.stream.remoteAddress) === normal(host) && String(this.stream.remotePort) === port;
   }
 
   /** The client then connects anew. What is under way must not be acknowledged, so nothing is waited for. */
   #leave(): void {
     this.stream.destroy();
   }
+}
+
+/** What ioredis does with each sentinel, though its types hide it. */
+interface Resolver {
+  connectToSentinel(...args: readonly unknown[]): Redis;
+  resolve(endpoint: unknown): Promise<unknown>;
+}
+
+/** ioredis only says that the connection was closed, and not why: a certificate that is not trusted, for one. */
+function sayWhy(resolver: Resolver): void {
+  const connect = resolver.connectToSentinel.bind(resolver);
+  const resolve = resolver.resolve.bind(resolver);
+  let why: Error | undefined;
+  resolver.connectToSentinel = (...args) => {
+    const sentinel = connect(...args);
+    sentinel.on("error", (error) => {
+      why = error;
+    });
+    return sentinel;
+  };
+  resolver.resolve = async (endpoint) => {
+    why = undefined;
+    try {
+      return await resolve(endpoint);
+    } catch (error) {
+      throw why ?? error;
+    }
+  };
+}
+
+/** An IPv6 address in the one way that a socket spells it; an IPv4 address that IPv6 carries, as itself. */
+function normal(host = ""): string {
+  const short = isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host;
+  return short.replace(/^::ffff:(?=\d+\.)/, "");
 }

@@ -55,6 +55,8 @@ export function explainSentinels(client: Redis, onError: (error: Error) => void)
 function sentinelsFailed(said: readonly string[], name: string): Error {
   if (said.some((message) => /NOAUTH|WRONGPASS|invalid password/.test(message)))
     return new Error("SENTINELAUTH");
+  if (said.some((message) => /certificate|altnames|EPROTO|ERR_SSL|ERR_TLS/.test(message)))
+    return new Error("SENTINELTLS");
   if (said.length > 0 && said.every((message) => /No such master|invalid reply: null/.test(message)))
     return new Error(`NOMASTER ${name}`);
   return new Error(`No sentinel names the master: ${said.join("; ")}`);

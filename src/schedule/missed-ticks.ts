@@ -16,7 +16,7 @@ export interface MissedTicks {
 }
 
 /** So much later a tick is missed: until then its scheduler may be retrying. */
-const GRACE_MS = 60_000;
+export const GRACE_MS = 60_000;
 /** How many of the latest ticks are looked at. */
 const LOOKED_AT = 11;
 

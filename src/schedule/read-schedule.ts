@@ -10,13 +10,16 @@ import { redisNow } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
 import { openStatusReader, type ReadStatus } from "../status/read-status.ts";
+import { GRACE_MS } from "./missed-ticks.ts";
 import { type OverlapExplanation, type Overlaps, openOverlaps } from "./overlap.ts";
 import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
+import { countSchedulers } from "./scheduler-heartbeat.ts";
 import { openTickJobs, type TickJobs } from "./tick-jobs.ts";
 
 export interface ScheduleReader {
   readonly stores: QueueStores;
   readonly readStatus: ReadStatus;
+  readonly prefix: string;
   readonly retentionMs: number;
   readonly pauses: SchedulePauses;
   readonly overlaps: Pick<Overlaps, "explain">;
@@ -30,7 +33,7 @@ export function openScheduleReader(
   const pauses = openSchedulePauses(stores, prefix, retentionMs);
   const overlaps = openOverlaps(stores, prefix, retentionMs);
   const ticks = openTickJobs(stores, retentionMs);
-  return { stores, retentionMs, pauses, overlaps, ticks, readStatus: openStatusReader(stores) };
+  return { stores, prefix, retentionMs, pauses, overlaps, ticks, readStatus: openStatusReader(stores) };
 }
 
 /** A tick that was enqueued later than this was caught up. */
@@ -46,6 +49,7 @@ export async function readSchedule(
   const now = await inTime(redisNow(reader.stores.client));
   const [last] = schedule.timetable.latest(1, now);
   const pause = lasting(await reader.pauses.of(name));
+  const schedulers = await inTime(countSchedulers(reader.stores.client, reader.prefix, now));
   return {
     name,
     when,
@@ -53,6 +57,7 @@ export async function readSchedule(
     jobType: job.type,
     catchUp: catchUp.mode,
     overlap,
+    schedulers,
     next: upcoming(schedule, now, next),
     paused: pause === undefined ? null : { reason: pause.reason, by: pause.by, since: isoTime(pause.since) },
     last: (await readTicks(reader, schedule, last === undefined ? [] : [last], now))[0] ?? null,
@@ -182,7 +187,10 @@ async function readTicks(
   instants: readonly number[],
   now: number,
 ): Promise<PastTick[]> {
-  const explain = await reader.overlaps.explain(schedule);
+  const [explain, pauses] = await Promise.all([
+    reader.overlaps.explain(schedule),
+    reader.pauses.of(schedule.name),
+  ]);
   const found = await Promise.all(
     instants.map(async (at) => {
       const job = await readTickJob(reader, schedule, at);
@@ -193,7 +201,13 @@ async function readTicks(
   const oldest = instants.at(-1);
   const isAsked = first < found.length - 1 && oldest !== undefined;
   const ranEarlier = isAsked && (await inTime(reader.ticks.ranBefore(schedule, oldest, now)));
-  return found.map((tick, index) => ({ ...tick, isBeforeFirst: isAsked && !ranEarlier && index > first }));
+  const canBeMissed = (at: number) =>
+    at > now - reader.retentionMs && at < now - GRACE_MS && pauseAt(pauses, at) === undefined;
+  return found.map((tick, index) => {
+    const isBeforeFirst = isAsked && !ranEarlier && index > first;
+    const isAbsent = tick.jobId === null && tick.overlap === null && !isBeforeFirst;
+    return { ...tick, isBeforeFirst, isMissed: isAbsent && canBeMissed(instants[index] ?? now) };
+  });
 }
 
 function overlapText(explanation: OverlapExplanation | undefined): string | null {

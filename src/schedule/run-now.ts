@@ -15,7 +15,7 @@ const MINUTE_MS = 60_000;
  * @throws HoldfastError as `submit` does
  */
 export async function runNow(
-  submitter: Pick<Submitter, "submit">,
+  submitter: Pick<Submitter, "submitOwn">,
   schedule: Schedule,
   request: string = randomUUID(),
 ): Promise<Receipt> {
@@ -25,5 +25,5 @@ export async function runNow(
     payload: schedule.payload({ at }),
     idempotencyKey: runNowKey(schedule, request),
   };
-  return await submitter.submit(job, `run ${schedule.name} now`);
+  return await submitter.submitOwn(job, `run ${schedule.name} now`);
 }

@@ -31,7 +31,7 @@ function start(schedule: Schedule, state: { now: number; isRedisAway?: boolean }
     return { id: "id", type: "ticked", idempotencyKey, duplicate };
   };
   const running = runSchedule(schedule, {
-    submitter: { submit },
+    submitter: { submitOwn: submit },
     clock: { now: () => state.now },
     missedTicks: { of: async () => [] },
     pauses: { of: async () => [] },

@@ -11,7 +11,7 @@ import { pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
 
 /** What schedules run with. */
 export interface SchedulerTools {
-  readonly submitter: Pick<Submitter, "submit">;
+  readonly submitter: Pick<Submitter, "submitOwn">;
   /** Redis's clock, so that all schedulers agree on what is due. */
   readonly clock: Pick<Clock, "now">;
   readonly pauses: Pick<SchedulePauses, "of">;
@@ -112,7 +112,7 @@ async function submitJob(
   at: number,
   { submitter, clock, events }: TickTools,
 ): Promise<string> {
-  const { id: jobId, duplicate } = await submitter.submit({
+  const { id: jobId, duplicate } = await submitter.submitOwn({
     type: schedule.job.type,
     payload: schedule.payload({ at: new Date(at) }),
     idempotencyKey: tickKey(schedule, at),

@@ -18,6 +18,7 @@ import { openOverlaps } from "./overlap.ts";
 import { openSchedulePauses } from "./pauses.ts";
 import { openScheduleReader } from "./read-schedule.ts";
 import { runSchedule } from "./run-schedule.ts";
+import { startSchedulerHeartbeat } from "./scheduler-heartbeat.ts";
 
 /**
  * Starts a scheduler: it submits each schedule's job at each of its ticks.
@@ -66,6 +67,7 @@ export async function startScheduler(
     events,
     stopping: stop.signal,
   };
+  const heartbeat = startSchedulerHeartbeat({ client: path.client, now: path.clock.now }, prefix);
   const running = schedules.map((schedule) => runSchedule(schedule, tools));
   const metricsUrl = metricsServer?.url;
   log.info({ schedules: names, metricsUrl }, "scheduler ready");
@@ -74,6 +76,7 @@ export async function startScheduler(
     stop: stopOnce(async () => {
       stop.abort();
       await Promise.all(running);
+      await heartbeat.stop();
       await stopAll(metricsServer === undefined ? [path] : [path, metricsServer]);
     }),
   };

@@ -3,29 +3,52 @@
   saves time.
 
   KEYS[1] any key of the queue, for its slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] ledger key prefix   ARGV[3…] job ids
+  ARGV[1] what all keys of the queue begin with   ARGV[2] ledger key prefix   ARGV[3] how many effects of each job to return at most
+  ARGV[4] after how many effects to stop, so that nobody waits for long   ARGV[5…] job ids
 
-  Returns for each job false where there is none, else { its values, as read-job.lua has them, { effect, entry, effect, … } }
+  Returns for each job, as far as it came, false where there is none, else { its values, as read-job.lua has them,
+  { effect, entry, effect, … }, how many effects are reserved, done, in doubt }. Those that are not done come first.
 ]]
+local shownMax, readMax, readCount = tonumber(ARGV[3]), tonumber(ARGV[4]), 0
+local states = { '"state":"reserved"', '"state":"done"', '"state":"in-doubt"' }
+local DONE = 2
+
+local function stateIn(entry)
+  for at, text in ipairs(states) do
+    if string.find(entry, text, 1, true) then return at end
+  end
+  return 1
+end
+
+local function append(found, from)
+  for at = 1, math.min(#from, 2 * shownMax - #found) do found[#found + 1] = from[at] end
+end
+
 local function effectsOf(dedupKey)
-  local found = {}
-  if not dedupKey then return found end
+  local found, counts, open, done = {}, { 0, 0, 0 }, {}, {}
+  if not dedupKey then return found, counts end
   local ledger = ARGV[2] .. dedupKey
   local fields = redis.pcall("HKEYS", ledger)
-  if fields.err then return found end
+  if fields.err then return found, counts end
   for _, field in ipairs(fields) do
     local effect = effectIn(field)
     if effect then
-      found[#found + 1] = effect
-      found[#found + 1] = redis.call("HGET", ledger, field)
+      local entry = redis.call("HGET", ledger, field)
+      local state = stateIn(entry)
+      local list = state == DONE and done or open
+      counts[state], readCount = counts[state] + 1, readCount + 1
+      if #list < 2 * shownMax then list[#list + 1], list[#list + 2] = effect, entry end
     end
   end
-  return found
+  append(found, open)
+  append(found, done)
+  return found, counts
 end
 
 local jobs = {}
-for at = 3, #ARGV do
+for at = 5, #ARGV do
   local job, dedupKey = readJob(ARGV[1], ARGV[at])
   jobs[#jobs + 1] = job and { job, effectsOf(dedupKey) }
+  if readCount > readMax then break end
 end
 return jobs

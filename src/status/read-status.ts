@@ -25,6 +25,8 @@ import { Reading, UNREADABLE } from "./readable.ts";
 const script = loadScript(import.meta.url, "read-jobs.lua", readJobLua, nowLua, entriesLua);
 
 const TOGETHER_MAX = 32;
+/** About 5 ms of Redis's time. */
+const EFFECTS_TOGETHER_MAX = 5_000;
 
 /**
  * Reads the status of a job.
@@ -38,13 +40,15 @@ export type ReadStatus = (id: string) => Promise<JobStatus | undefined>;
 /**
  * Reads statuses, each in one atomic step, at the same cost at any depth. Reads of one turn of the event loop travel in one command
  * per queue.
+ *
+ * @param effectsMax how many effects of each job to read at most @default all
  */
-export function openStatusReader(stores: QueueStores): ReadStatus {
+export function openStatusReader(stores: QueueStores, effectsMax = Number.MAX_SAFE_INTEGER): ReadStatus {
   async function readTogether(jobs: readonly WantedJob[]): Promise<(JobStatus | undefined)[]> {
     const queues = [...new Set(jobs.map(({ queue }) => queue))];
     const read = queues.map((queue) => {
       const ids = jobs.filter((job) => job.queue === queue).map(({ id }) => id);
-      return readFromQueue(stores.of(queue), ids);
+      return readFromQueue(stores.of(queue), ids, effectsMax);
     });
     const known = new Map((await Promise.all(read)).flatMap((statuses) => [...statuses]));
     return jobs.map(({ id }) => known.get(id));
@@ -62,26 +66,41 @@ interface WantedJob {
   readonly queue: string;
 }
 
+type EffectCounts = readonly [reserved: number, done: number, inDoubt: number];
+
 /** A job as the script returns it, with its effects: name, entry, name, entry, … */
-type JobReply = readonly [job: JobValues, effects: readonly string[]];
+type JobReply = readonly [job: JobValues, effects: readonly string[], counts: EffectCounts];
 
 async function readFromQueue(
   store: QueueStore,
   ids: readonly string[],
+  effectsMax: number,
 ): Promise<ReadonlyMap<string, JobStatus>> {
   const { start, ledgerStart, completed } = store.keys;
-  const reply = await script
-    .run(store.client, [completed], [start, ledgerStart, ...ids])
-    .catch((error: unknown) => {
-      throw redisFault(error);
-    });
-  const statuses = (reply as (JobReply | null)[]).flatMap((found, index) =>
-    found === null ? [] : [statusOf(store, storedJob(ids[index] ?? "", found[0]), found[1])],
-  );
-  return new Map(statuses.map((status) => [status.id, status]));
+  const statuses = new Map<string, JobStatus>();
+  for (let read = 0; read < ids.length; ) {
+    const some = ids.slice(read);
+    const reply = await script
+      .run(store.client, [completed], [start, ledgerStart, effectsMax, EFFECTS_TOGETHER_MAX, ...some])
+      .catch((error: unknown) => {
+        throw redisFault(error);
+      });
+    const jobs = reply as (JobReply | null)[];
+    for (const [index, found] of jobs.entries()) {
+      const id = some[index] ?? "";
+      if (found !== null) statuses.set(id, statusOf(store, storedJob(id, found[0]), found[1], found[2]));
+    }
+    read += jobs.length;
+  }
+  return statuses;
 }
 
-function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[]): JobStatus {
+function statusOf(
+  store: QueueStore,
+  job: StoredJob,
+  effects: readonly string[],
+  counts: EffectCounts,
+): JobStatus {
   const { id, state } = job;
   const reading = new Reading();
   const submitted = reading.time("submittedAt", job.submittedAt, isoTime(submittedAt(id)));
@@ -105,9 +124,19 @@ function statusOf(store: QueueStore, job: StoredJob, effects: readonly string[])
     nextAttemptAt: job.dueAt === null ? null : reading.time("nextAttemptAt", job.dueAt, null),
     ...outcomeOf(reading, store, job),
     effects: toEffects(reading, store, job.dedupKey ?? "", effects, submitted),
+    ...countsOf(effects, counts),
     ...familyOf(job),
   };
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
+}
+
+/** Only where some are left out. */
+function countsOf(
+  effects: readonly string[],
+  [reserved, done, inDoubt]: EffectCounts,
+): Pick<JobStatus, "effectCounts"> {
+  const isWhole = effects.length === 2 * (reserved + done + inDoubt);
+  return isWhole ? {} : { effectCounts: { reserved, done, "in-doubt": inDoubt } };
 }
 
 /** Only jobs of flows have it. */

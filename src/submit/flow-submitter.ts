@@ -7,8 +7,18 @@ import { newJobId, queueOfId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import { mapInFlight } from "../lib/map-in-flight.ts";
+import { cancelJob } from "../queue/cancel-job.ts";
+import { readHolders } from "../queue/dedup-keys.ts";
 import type { DeclaredChild } from "../queue/envelope.ts";
-import { closeFlow, createChildAdder, createParentAdder, FlowClosed, isFlowOpen } from "../queue/flows.ts";
+import {
+  awaitingParents,
+  childOfOtherFlow,
+  closeFlow,
+  createChildAdder,
+  createParentAdder,
+  FlowClosed,
+  isFlowOpen,
+} from "../queue/flows.ts";
 import type { NewJob } from "../queue/new-job.ts";
 import type { QueueStores, WritableQueueStore } from "../queue/queue-store.ts";
 import { inTime, redisUnavailable } from "../redis/redis-errors.ts";
@@ -40,7 +50,17 @@ interface Holder {
   readonly id: string;
 }
 
+/** A child's place, and who has its parent's key. */
+interface Place {
+  readonly child: Member;
+  readonly index: number;
+  /** The parent's queue. */
+  readonly own: string;
+  readonly known: readonly Holder[];
+}
+
 const IN_FLIGHT_MAX = 128;
+const READ_TOGETHER = 500;
 
 /**
  * Submits flows. The steps: add the parent, which waits for more than its children; add the children, each to its parent in one step; let the
@@ -76,13 +96,21 @@ export class FlowSubmitter {
       this.#memberOf(submission, submission.content, secret),
     );
     const parent = parentOf(this.#memberOf(flow.parent, flow.content, secret), flow, children);
-    await this.#requireFreeKeys(parent, children, flow);
+    await this.#requireFreeKeys(parent, children);
     const added = await this.#add(this.#parents, parent);
     if (added === undefined) throw parentReused();
     const receipt = { ...added, children: children.length };
     const store = stores.of(queueOfId(added.id) ?? parent.contract.queue);
     if (added.duplicate && !(await isFlowOpen(store, added.id))) return receipt;
-    await this.#finish(added.id, parent, children, flow, call).catch(unlessClosed);
+    try {
+      await this.#finish(added.id, parent, children, flow, call);
+    } catch (error) {
+      if (error instanceof FlowClosed) return receipt;
+      // It never gets all of its children.
+      const isInVain = error instanceof HoldfastError && !error.retryable;
+      if (isInVain && !added.duplicate) await inTime(cancelJob(store, added.id));
+      throw error;
+    }
     return receipt;
   }
 
@@ -93,26 +121,46 @@ export class FlowSubmitter {
   }
 
   /** Before anything is stored. Somebody can still use a key meanwhile. */
-  async #requireFreeKeys(parent: Member, children: readonly Member[], flow: ValidFlow): Promise<void> {
-    await mapInFlight(children, IN_FLIGHT_MAX, async (child, index) => {
-      if (flow.children[index]?.hasOwnKey !== true) return;
-      for (const { home, id } of await this.#holdersOf(child)) {
-        if (!id.endsWith(child.fingerprint)) throw childReused(index, "nothing was stored");
-        const isElsewhere = home !== parent.contract.queue && queueOfId(id) === home;
-        // A flow that was submitted before its jobs moved has its children there, too.
-        if (isElsewhere && (await this.#holdersOf(parent)).length === 0) throw childElsewhere(index);
-      }
-    });
+  async #requireFreeKeys(parent: Member, children: readonly Member[]): Promise<void> {
+    const [known = []] = await this.#holdersOf([parent]);
+    for (let at = 0; at < children.length; at += READ_TOGETHER) {
+      const some = children.slice(at, at + READ_TOGETHER);
+      const found = await this.#holdersOf(some);
+      await mapInFlight(some, IN_FLIGHT_MAX, async (child, index) => {
+        for (const holder of found[index] ?? [])
+          await this.#requireOwn(holder, { child, index: at + index, own: parent.contract.queue, known });
+      });
+    }
   }
 
-  /** The ids that have the key of a job, in the queues where it can be claimed. */
-  async #holdersOf({ contract, job }: Member): Promise<Holder[]> {
+  /** Refuses a child whose key another job has, or that another flow waits for. */
+  async #requireOwn({ home, id }: Holder, { child, index, own, known }: Place): Promise<void> {
+    const isWaiting = known.length > 0;
+    if (!id.endsWith(child.fingerprint)) throw childReused(index, isWaiting ? IN_VAIN : "nothing was stored");
+    if (queueOfId(id) !== home) return;
+    // A flow that was submitted before its jobs moved has its children there, too.
+    if (home !== own && !isWaiting) throw childElsewhere(index);
+    const awaiting = await awaitingParents(this.#parts.stores.of(home), id);
+    if (awaiting.some((other) => known.every((holder) => holder.id !== other))) throw childOfOtherFlow();
+  }
+
+  /** For each job the ids that have its key, in the queues where it can be claimed. */
+  async #holdersOf(members: readonly Member[]): Promise<Holder[][]> {
     const { layouts, of } = this.#parts.stores;
-    const found = layouts.homesOf(contract, job.dedup.key).map(async (home) => {
-      const { client, keys } = of(home);
-      return { home, id: (await client.get(keys.dedupKey(job.dedup.key))) ?? "" };
-    });
-    return (await inTime(Promise.all(found))).filter(({ id }) => id !== "");
+    const found: Holder[][] = members.map(() => []);
+    const places = new Map<string, number[]>();
+    for (const [index, { contract, job }] of members.entries())
+      for (const home of layouts.homesOf(contract, job.dedup.key)) {
+        const indexes = places.get(home) ?? [];
+        indexes.push(index);
+        places.set(home, indexes);
+      }
+    for (const [home, indexes] of places) {
+      const dedupKeys = indexes.map((index) => members[index]?.job.dedup.key ?? "");
+      const ids = await inTime(readHolders(of(home), dedupKeys));
+      for (const [at, id] of ids.entries()) if (id !== null) found[indexes[at] ?? 0]?.push({ home, id });
+    }
+    return found;
   }
 
   /** @returns undefined where the key belongs to other content */
@@ -162,7 +210,7 @@ export class FlowSubmitter {
     await mapInFlight(children, IN_FLIGHT_MAX, async (child, index) => {
       if (call.isOver) throw redisUnavailable();
       const added = await this.#add(adder, child);
-      if (added === undefined) throw childReused(index, "the flow waits for it in vain: cancel the parent");
+      if (added === undefined) throw childReused(index, IN_VAIN);
       if (queueOfId(added.id) !== own) throw childElsewhere(index);
       await failpoint("flow:child", parentId);
     });
@@ -174,6 +222,10 @@ interface Call {
   /** It has been answered: its work need not go on. */
   isOver: boolean;
 }
+
+/** Somebody used the key while the flow was being submitted. */
+const IN_VAIN =
+  "the flow cannot be completed. If this request began it, its parent is cancelled; otherwise cancel it. Children that were added go on";
 
 /** Somebody waits for the answer, and each child may take a busy Redis this much longer. */
 const ANSWERED_WITHIN_MS = 1_500;
@@ -228,10 +280,6 @@ function acrossQueues(found: string): HoldfastError {
 
 function childElsewhere(index: number): HoldfastError {
   return acrossQueues(`the key of /children/${index} belongs to a job of another`);
-}
-
-function unlessClosed(error: unknown): void {
-  if (!(error instanceof FlowClosed)) throw error;
 }
 
 /** The parent may exist by now. */

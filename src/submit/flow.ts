@@ -2,7 +2,7 @@ import { z } from "zod";
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import { type Flow, type OnChildFailure, onChildFailures } from "../job/flow.ts";
-import { nextKey, nextNameFault } from "../job/idempotency-key.ts";
+import { keyFault, nextKey, nextNameFault } from "../job/idempotency-key.ts";
 import { malformed } from "../lib/parse-json.ts";
 import { schemaIssues } from "../lib/schema-issues.ts";
 import { submissionOf, submissionSchema } from "./submission.ts";
@@ -157,8 +157,10 @@ function validChild(
   if (!named.success) throw malformed(schemaIssues(named.error.issues, ["name"]));
   const name = named.data ?? String(index);
   const key = sent.idempotencyKey ?? nextKey(contract.type, idempotencyKey, name);
-  const submission = validateSubmission(application, { ...sent, idempotencyKey: key });
-  return { submission, name: named.data, hasOwnKey: sent.idempotencyKey !== undefined };
+  const hasOwnKey = sent.idempotencyKey !== undefined;
+  const faultOf = hasOwnKey ? undefined : keyFault;
+  const submission = validateSubmission(application, { ...sent, idempotencyKey: key }, faultOf);
+  return { submission, name: named.data, hasOwnKey };
 }
 
 /** A key belongs to a type. */

@@ -5,6 +5,7 @@ import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import type { FairShare } from "../job/fairness.ts";
 import type { FlowReceipt } from "../job/flow.ts";
+import { keyFault } from "../job/idempotency-key.ts";
 import { newJobId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
 import type { ConnectedQueues } from "../queue/connect-queues.ts";
@@ -37,6 +38,8 @@ export interface Submitter {
    *   `DECRYPTION_FAILED`: the same key is safe to send again
    */
   submit(input: unknown, request?: string): Promise<Receipt>;
+  /** The same with a key that Holdfast made: of a tick, or of a job that another one submits. Clients may not use those of ticks. */
+  submitOwn(input: unknown, request?: string): Promise<Receipt>;
   /**
    * Creates the jobs of a flow, as far as they do not exist.
    *
@@ -71,6 +74,28 @@ export function createSubmitter(
   const onSubmitted = (receipt: Receipt) => events.emit("job.submitted", receipt);
   const flows = new FlowSubmitter({ application, stores, prepare, jobOf, onSubmitted });
 
+  async function submitOne(input: unknown, request?: string, keyFaultOf?: typeof keyFault): Promise<Receipt> {
+    try {
+      const submission = validateSubmission(application, input, keyFaultOf);
+      // With a wrong clock, delays and what handlers make of the time would be wrong.
+      clock.assertRight();
+      const confirming = fitness.confirm();
+      if (confirming !== undefined) await confirming;
+      const content = request ?? submission.content;
+      const { contract } = submission;
+      const known = memory.knows(contract) ? secrets.of(contract.queue).known() : undefined;
+      // All of it together must be done in time.
+      const receipt = await (known === undefined
+        ? inTime(prepare(contract).then((read) => enqueue(submission, content, read)))
+        : enqueue(submission, content, known));
+      events.emit("job.submitted", receipt);
+      return receipt;
+    } catch (error) {
+      events.emit("submission.refused", input, error);
+      throw advised(error);
+    }
+  }
+
   return {
     async submitFlow(input) {
       try {
@@ -82,27 +107,8 @@ export function createSubmitter(
         throw error;
       }
     },
-    async submit(input, request) {
-      try {
-        const submission = validateSubmission(application, input);
-        // With a wrong clock, delays and what handlers make of the time would be wrong.
-        clock.assertRight();
-        const confirming = fitness.confirm();
-        if (confirming !== undefined) await confirming;
-        const content = request ?? submission.content;
-        const { contract } = submission;
-        const known = memory.knows(contract) ? secrets.of(contract.queue).known() : undefined;
-        // All of it together must be done in time.
-        const receipt = await (known === undefined
-          ? inTime(prepare(contract).then((read) => enqueue(submission, content, read)))
-          : enqueue(submission, content, known));
-        events.emit("job.submitted", receipt);
-        return receipt;
-      } catch (error) {
-        events.emit("submission.refused", input, error);
-        throw advised(error);
-      }
-    },
+    submit: (input, request) => submitOne(input, request),
+    submitOwn: (input, request) => submitOne(input, request, keyFault),
   };
 }
 

@@ -4,7 +4,7 @@ import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { type FairShare, fairShareOf } from "../job/fairness.ts";
-import { keyFault } from "../job/idempotency-key.ts";
+import { clientKeyFault, type keyFault } from "../job/idempotency-key.ts";
 import { type KeyedLimit, keyedLimitOf } from "../job/keyed-concurrency.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { check, type SchemaIssue } from "../lib/schema.ts";
@@ -40,9 +40,14 @@ type Fault = Issue & { readonly code: ErrorCode };
  * Checks everything about a submission that can be checked without Redis.
  *
  * @param input what the client sent, parsed from JSON
+ * @param keyFaultOf what is wrong with a key: one that Holdfast made itself may be any
  * @throws HoldfastError with the gravest code and every issue
  */
-export function validateSubmission(application: Pick<Application, "jobs">, input: unknown): ValidSubmission {
+export function validateSubmission(
+  application: Pick<Application, "jobs">,
+  input: unknown,
+  keyFaultOf: typeof keyFault = clientKeyFault,
+): ValidSubmission {
   const sent = isObject(input) ? input : {};
   const shape = submissionSchema.safeParse(input);
   const contract = typeof sent.type === "string" ? application.jobs.get(sent.type) : undefined;
@@ -54,7 +59,7 @@ export function validateSubmission(application: Pick<Application, "jobs">, input
   });
   // A value that JSON cannot hold may also be too deep for the payload's schema.
   const payload = content.kind === "json" ? contract && check(contract.payload, sent.payload) : undefined;
-  const keyIssue = keyFaults(sent.idempotencyKey);
+  const keyIssue = keyFaults(sent.idempotencyKey, keyFaultOf);
   if (
     shape.success &&
     contract !== undefined &&
@@ -92,11 +97,11 @@ function typeFaults(
   return [{ code: "UNKNOWN_JOB_TYPE", pointer: "/type", message: `expected one of ${known}` }];
 }
 
-function keyFaults(key: unknown): Fault[] {
+function keyFaults(key: unknown, keyFaultOf: typeof keyFault): Fault[] {
   const pointer = "/idempotencyKey";
   if (key === undefined)
     return [{ code: "IDEMPOTENCY_KEY_MISSING", pointer, message: "expected a key of 1 to 255 characters" }];
-  const message = typeof key === "string" ? keyFault(key) : undefined;
+  const message = typeof key === "string" ? keyFaultOf(key) : undefined;
   return message === undefined ? [] : [{ code: "IDEMPOTENCY_KEY_INVALID", pointer, message }];
 }
 

@@ -67,6 +67,12 @@ export const metricDefinitions = {
     help: "1 while the queue is paused, 0 otherwise.",
     reportedBy: everyProcess,
   },
+  holdfast_queue_at_limit: {
+    kind: "gauge",
+    labels: ["queue"],
+    help: "1 while a limit of the queue keeps its next job from starting, 0 otherwise.",
+    reportedBy: everyProcess,
+  },
   holdfast_oldest_waiting_age_seconds: {
     kind: "gauge",
     labels: ["queue"],

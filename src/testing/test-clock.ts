@@ -33,7 +33,7 @@ export interface TestClock {
 interface ClockParts {
   readonly stores: readonly QueueStore[];
   readonly schedules: readonly Schedule[];
-  readonly submitter: Pick<Submitter, "submit">;
+  readonly submitter: Pick<Submitter, "submitOwn">;
   readonly pauses: Pick<SchedulePauses, "of">;
   readonly overlaps: Overlaps;
 }

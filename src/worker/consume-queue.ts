@@ -14,6 +14,7 @@ import type { EndedAttempt } from "../queue/history-counts.ts";
 import { startHistoryWriter } from "../queue/history-writer.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
 import { startLaneSweep } from "../queue/lane-sweep.ts";
+import { startParentSweep } from "../queue/parent-sweep.ts";
 import { queueOfPartition } from "../queue/partitions.ts";
 import { declareLimits } from "../queue/queue-control.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
@@ -83,7 +84,7 @@ function declare(stores: QueueStores, queue: string, limits: QueueLimits, log: L
   );
 }
 
-/** Claims the jobs of one partition and runs them, and sweeps its ledgers and lanes. */
+/** Claims the jobs of one partition and runs them, and sweeps its ledgers, lanes and parents. */
 function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onStuck: () => void): Running {
   const { name, settings, log, events, queues, handlers } = worker;
   const store = queues.stores.of(queue);
@@ -97,7 +98,7 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     log,
     events,
     now: queues.clock.now,
-    submit: (_, input) => queues.submitter.submit(input),
+    submit: (_, input) => queues.submitter.submitOwn(input),
     openEffects: effectsOpener(ledgers, worker),
   };
   const history = startHistoryWriter(store);
@@ -115,6 +116,7 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     startLedgerSweep(store, retentionMs, log),
     startExpirySweep(store, retentionMs, log),
     startLaneSweep(store, log),
+    startParentSweep(store, log),
     startTagSweep(store, log),
     ...retentionSweeps(store, worker),
     history,

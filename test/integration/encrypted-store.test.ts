@@ -7,11 +7,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { type Certificate, makeCertificate } from "../support/certificate.ts";
 import { startLimitedStore } from "../support/limited-store.ts";
 import { launchRole, run, withProcesses } from "../support/processes.ts";
-import { type RedisServerOptions, startRedisServer } from "../support/redis-server.ts";
+import { startWithTls } from "../support/tls-server.ts";
 import { until } from "../support/until.ts";
-
-/** Another server's port may be chosen. */
-const TRIES_MAX = 5;
 
 describe("a Redis that only listens with TLS", withProcesses, () => {
   it("is reached by rediss:// if its certificate is trusted, and not otherwise", async () => {
@@ -68,20 +65,6 @@ describe("a Sentinel set that only listens with TLS", withProcesses, () => {
     expect(await run(["doctor"], env)).toMatchObject({ code: 0, stderr: "" });
   });
 });
-
-/** Starts a server on a free port that only speaks TLS; one more port, for the test itself, does not. */
-async function startWithTls({ args }: Certificate, options: RedisServerOptions = {}) {
-  for (let tries = 1; ; tries += 1) {
-    const port = randomInt(20_000, 32_000);
-    const all = ["--tls-port", String(port), ...args, ...(options.args ?? [])];
-    const server = await startRedisServer({ ...options, args: all }).catch((error: unknown) => {
-      if (tries === TRIES_MAX) throw error;
-    });
-    if (server === undefined) continue;
-    onTestFinished(() => server.stop());
-    return { port, url: server.url };
-  }
-}
 
 /** Starts a cluster of three masters without replicas. @returns their ports, which only speak TLS */
 async function startMasters(certificate: Certificate): Promise<readonly number[]> {

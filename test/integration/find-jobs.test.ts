@@ -373,6 +373,55 @@ describe("a walk through a list", () => {
     expect(rest.found).toHaveLength(35);
   });
 
+  for (const order of ["oldest", "newest"] as const)
+    it(`of running jobs, the ${order} first, meets all that run throughout, though others end and begin in any order`, async () => {
+      const { ids, redis, wait, lists } = await waitingJobs(299);
+      const active = wait.replace(/wait$/, "active");
+      await redis.rename(wait, active);
+      const stay = ids.filter((_, at) => at % 3 === 0);
+      const leave = ids.filter((_, at) => at % 3 !== 0);
+      const met: string[] = [];
+      for (let cursor: string | undefined | null; cursor !== null; ) {
+        const slice = await lists.ids({ state: "active" }, { limit: 20, cursor, order });
+        met.push(...slice.found);
+        cursor = slice.nextCursor;
+        // Some that were met, and some that were not; half of them run again at once.
+        for (const [at, id] of [...leave.splice(0, 4), ...leave.splice(-4)].entries()) {
+          await redis.lrem(active, 1, id);
+          if (at % 2 === 0) await redis.lpush(active, id);
+        }
+      }
+      expect(stay.filter((id) => !met.includes(id))).toEqual([]);
+      expect(new Set(met).size).toBe(met.length);
+    });
+
+  it("of waiting jobs, the newest first, goes on where it was though the next one leaves, and says where it cannot know", async () => {
+    const { redis, wait, stores, lists } = await waitingJobs(100);
+    const newest = { limit: 20, order: "newest" } as const;
+    const all = await redis.lrange(wait, 0, -1);
+    const first = await lists.ids({ state: "waiting" }, newest);
+    await cancelJob(stores.of("default"), all[20] ?? "");
+    const second = await lists.ids({ state: "waiting" }, { ...newest, cursor: first.nextCursor ?? "" });
+    expect(second).toMatchObject({ found: all.slice(21, 41), mayMiss: false });
+
+    for (const id of all.slice(40, 42)) await cancelJob(stores.of("default"), id);
+    const third = await lists.ids({ state: "waiting" }, { ...newest, cursor: second.nextCursor ?? "" });
+    expect(third.mayMiss).toBe(true);
+  });
+
+  it("of waiting jobs, the newest first, ends though workers claim and retry them all the time", async () => {
+    const { redis, wait, lists } = await waitingJobs(60);
+    const newest = { limit: 20, order: "newest" } as const;
+    const first = await lists.ids({ state: "waiting" }, newest);
+    for (let claimed = 0; claimed < 50; claimed += 1) {
+      const id = (await redis.rpop(wait)) ?? "";
+      await redis.hincrby(wait.replace(/wait$/, id), "ats", 1);
+      await redis.lpush(wait, id);
+    }
+    const rest = await lists.ids({ state: "waiting" }, { ...newest, cursor: first.nextCursor ?? "" });
+    expect(rest).toMatchObject({ found: [], nextCursor: null, mayMiss: false });
+  });
+
   it("of ended jobs meets each once, though those before it and the last one leave", async () => {
     const { store, start, operator, service } = await failedJobs();
     const lists = openJobLists(plainStores(service.connect(), service.env.HOLDFAST_PREFIX), application);

@@ -1,6 +1,7 @@
 import { defineConfig, defineJob } from "holdfast";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { onFailpoint } from "../../src/telemetry/failpoints.ts";
 import { anyJob } from "../support/application.ts";
 import { bind, render } from "../support/fixtures/books.config.ts";
 import { bookOf, chapterId, openLibrary, operatorOf } from "../support/library.ts";
@@ -189,6 +190,51 @@ describe("a child with a key of its own", () => {
     expect(await openBareQueue().getJobCounts("waiting-children", "waiting")).toEqual({
       "waiting-children": 0,
       waiting: 1,
+    });
+  });
+});
+
+describe("a flow that is refused", () => {
+  const stored = async (library: Awaited<ReturnType<typeof openLibrary>>) =>
+    await library.openBareQueue().getJobCounts("waiting-children", "waiting");
+
+  it("because somebody has used the key that one of its children gets, stores nothing", async () => {
+    const library = await openLibrary();
+    const { producer } = library;
+    await producer.submit(render, { chapter: "other" }, { idempotencyKey: "bind:book/four" });
+    await expect(producer.submitFlow(bookOf("book", "one", "two", "three", "four"))).rejects.toMatchObject({
+      code: "IDEMPOTENCY_KEY_REUSED",
+      issues: [{ pointer: "/children/3/idempotencyKey" }],
+    });
+    expect(await stored(library)).toEqual({ "waiting-children": 0, waiting: 1 });
+  });
+
+  it("because another flow waits for one of its children, stores nothing", async () => {
+    const library = await openLibrary();
+    const { producer } = library;
+    const { parent, children } = bookOf("second", "one", "two");
+    const shared = { job: render, payload: { chapter: "shared" }, idempotencyKey: "shared", name: "shared" };
+    await producer.submitFlow({ parent: bookOf("first").parent, children: [shared] });
+    const second = { parent, children: [...children, shared] as typeof children };
+    await expect(producer.submitFlow(second)).rejects.toMatchObject({ code: "CHILD_OF_OTHER_FLOW" });
+    expect(await stored(library)).toEqual({ "waiting-children": 1, waiting: 1 });
+  });
+
+  it("because somebody uses a child's key at the same moment, leaves no parent that waits in vain", async () => {
+    const { producer } = await openLibrary();
+    onTestFinished(() => onFailpoint(async () => {}));
+    const ids: string[] = [];
+    onFailpoint(async (point, id) => {
+      if (point !== "flow:opened") return;
+      ids.push(id);
+      await producer.submit(render, { chapter: "other" }, { idempotencyKey: "bind:book/two" });
+    });
+    await expect(producer.submitFlow(bookOf("book", "one", "two"))).rejects.toMatchObject({
+      code: "IDEMPOTENCY_KEY_REUSED",
+    });
+    expect(await producer.status(ids[0] ?? "")).toMatchObject({
+      state: "failed",
+      error: { code: "CANCELLED" },
     });
   });
 });

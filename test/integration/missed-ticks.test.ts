@@ -8,9 +8,11 @@ import { reachRedis } from "../../src/redis/connect.ts";
 import { schedulePausesKey } from "../../src/redis/keys.ts";
 import { openMissedTicks } from "../../src/schedule/missed-ticks.ts";
 import { openOverlaps } from "../../src/schedule/overlap.ts";
-import { openScheduleReader } from "../../src/schedule/read-schedule.ts";
+import { openScheduleReader, readPastTicks } from "../../src/schedule/read-schedule.ts";
 import { anyJob } from "../support/application.ts";
+import { get } from "../support/http.ts";
 import { scrape } from "../support/metrics.ts";
+import { openOwnSubmitter } from "../support/own-submitter.ts";
 import { createService } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -38,7 +40,8 @@ const service = createService(application, { HOLDFAST_METRICS_PORT: "0" }, (stop
 const lastMinute = (minutesAgo: number) => (Math.floor(Date.now() / MINUTE) - minutesAgo) * MINUTE;
 
 beforeAll(async () => {
-  const producer = await service.createProducer();
+  const producer = await openOwnSubmitter(application, service.env);
+  parts.push(producer.stop);
   const enqueue = (schedule: (typeof schedules)[number], at: number) =>
     producer.submit(job, 1, { idempotencyKey: tickKey(schedule, at) });
   for (const schedule of [stopped, paused, awaited]) await enqueue(schedule, lastMinute(6));
@@ -108,6 +111,55 @@ describe("ticks that nobody enqueued", () => {
       { name: "ticks of outage", verdict: "warn", found: expect.stringMatching(/^11 ticks not enqueued/) },
       { name: "ticks of awaited", verdict: "bad" },
     ]);
+  });
+
+  it("are shown as missed, and not as ticks of before the first job or of a pause", async () => {
+    const shown = await withStores(async (stores, settings) => {
+      const reader = openScheduleReader(stores, settings);
+      const read = (schedule: (typeof schedules)[number]) => readPastTicks(reader, schedule, 12);
+      return await Promise.all([stopped, fresh, paused].map(read));
+    });
+
+    const kinds = shown.map((ticks) => ({
+      missed: ticks.filter(({ isMissed }) => isMissed).length,
+      beforeFirst: ticks.filter(({ isBeforeFirst }) => isBeforeFirst).length,
+    }));
+    expect(kinds[0]?.missed).toBeGreaterThanOrEqual(4);
+    expect(kinds[0]?.beforeFirst).toBeGreaterThanOrEqual(4);
+    expect(kinds.slice(1)).toEqual([
+      { missed: 0, beforeFirst: 12 },
+      { missed: 0, beforeFirst: expect.any(Number) },
+    ]);
+  });
+
+  it("have no scheduler that would enqueue the next ones, as each schedule, the doctor and the command line say", async () => {
+    const { url } = await service.startApi();
+    const schedulers = async () => {
+      const { schedules: listed } = (await get(`${url}/schedules`)).body as unknown as {
+        schedules: readonly { schedulers: number }[];
+      };
+      return [...new Set(listed.map(({ schedulers: count }) => count))];
+    };
+    const finding = async () => {
+      const findings = await withStores((stores, settings) => diagnose(application, stores, settings));
+      return findings.find(({ name }) => name === "schedulers");
+    };
+    expect(await schedulers()).toEqual([0]);
+    expect(await finding()).toMatchObject({
+      verdict: "bad",
+      found: "0 running",
+      remedy: "start one: holdfast scheduler",
+    });
+
+    const scheduler = await startScheduler(
+      defineConfig({ jobs: [job], handlers: async () => [] }),
+      service.env,
+    );
+    await until("it is known", async () => (await schedulers())[0] === 1);
+    expect(await finding()).toMatchObject({ verdict: "ok", found: "1 running" });
+    await scheduler.stop();
+
+    expect(await schedulers()).toEqual([0]);
   });
 
   it("are counted once by a scheduler that starts, except those that it catches up", async () => {

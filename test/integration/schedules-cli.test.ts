@@ -1,8 +1,8 @@
-import { createProducer, type Producer } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import application, { everySecond } from "../../examples/every-second/holdfast.config.ts";
 import { tickKey } from "../../src/job/define-schedule.ts";
 import type { ScheduleStatus } from "../../src/job/schedule-status.ts";
+import { openOwnSubmitter } from "../support/own-submitter.ts";
 import { type Ended, launch, run, withProcesses } from "../support/processes.ts";
 import { testEnvironment } from "../support/service.ts";
 import { until } from "../support/until.ts";
@@ -11,10 +11,10 @@ const ISO = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/;
 const HOUR_MS = 60 * 60_000;
 
 const env = { ...testEnvironment(), HOLDFAST_CONFIG: "examples/every-second/holdfast.config.ts" };
-let producer: Producer;
+let producer: Awaited<ReturnType<typeof openOwnSubmitter>>;
 
 beforeAll(async () => {
-  producer = await createProducer(application, env);
+  producer = await openOwnSubmitter(application, env);
 });
 afterAll(() => producer.stop());
 
@@ -39,6 +39,7 @@ describe("holdfast schedules list", withProcesses, () => {
     const [head, first, ...others] = stdout.trimEnd().split("\n");
     expect(head).toMatch(/^name +when +job +next +last$/);
     expect(first).toMatch(/^every-second +every 1 s +beat +\d{4}.* +\d{4}.*: before the first job$/);
+    expect(others.pop()).toMatch(/^no scheduler runs/);
     expect(others).toHaveLength(2);
     const next = [first, ...others].map((line) => Date.parse(ISO.exec(line ?? "")?.[0] ?? ""));
     expect(next[1]).toBe((next[0] ?? 0) + 1_000);

@@ -1,4 +1,4 @@
-import { createProducer, defineConfig, defineJob, defineSchedule, startScheduler } from "holdfast";
+import { defineConfig, defineJob, defineSchedule, startScheduler } from "holdfast";
 import { startApi } from "holdfast/server";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
@@ -10,6 +10,7 @@ import { openSchedulePauses } from "../../src/schedule/pauses.ts";
 import { explainTick, type ScheduleReader } from "../../src/schedule/read-schedule.ts";
 import { openTickJobs } from "../../src/schedule/tick-jobs.ts";
 import { openStatusReader } from "../../src/status/read-status.ts";
+import { openOwnSubmitter } from "../support/own-submitter.ts";
 import { plainStores } from "../support/queue-stores.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -48,13 +49,14 @@ const redis = new Redis(env.REDIS_URL);
 const stores = plainStores(redis, env.HOLDFAST_PREFIX);
 const reader: ScheduleReader = {
   stores,
+  prefix: env.HOLDFAST_PREFIX,
   readStatus: openStatusReader(stores),
   retentionMs: 2 * DAY,
   pauses: openSchedulePauses({ client: redis }, env.HOLDFAST_PREFIX, 2 * DAY),
   overlaps: openOverlaps(stores, env.HOLDFAST_PREFIX, 2 * DAY),
   ticks: openTickJobs(stores, 2 * DAY),
 };
-const producer = createProducer(application, env);
+const producer = openOwnSubmitter(application, env);
 beforeAll(() => producer);
 afterAll(async () => {
   await (await producer).stop();

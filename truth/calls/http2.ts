@@ -13,6 +13,7 @@ async function send(target: Target): Promise<unknown> {
       { ":method": "POST", ":path": "/orders", "content-type": "application/json" },
       { ...(target.signal !== undefined && { signal: target.signal }) },
     );
+    request.on("error", () => {}); // whoever waits for an event or the body gets it
     request.setTimeout(target.timeoutMs, () => request.destroy(new Error("the shop is slow")));
     request.end(JSON.stringify(order));
     const [headers] = await Promise.race([once(request, "response"), lost]);

@@ -15,6 +15,7 @@ async function send({ protocol, host, port, timeoutMs, signal }: Target): Promis
     headers: { "content-type": "application/json" },
     ...(signal !== undefined && { signal }),
   });
+  request.on("error", () => {}); // whoever waits for the response or its body gets it
   request.setTimeout(timeoutMs, () => request.destroy(new Error("the shop is slow")));
   request.end(JSON.stringify(order));
   const [response] = await once(request, "response");

@@ -23,6 +23,7 @@ async function send(target: Target): Promise<unknown> {
 
 async function sendInTransaction(pool: pg.Pool, target: Target): Promise<unknown> {
   const client = await pool.connect();
+  client.on("error", () => {}); // a lost connection would end the process, beside the query's own error
   try {
     await client.query("begin");
     const id = await insert(client, target);

@@ -21,9 +21,9 @@ const application = applicationOf(libraries, async (row) => {
   await fetch(`${control}/attempts/${row}`, { method: "POST" });
 });
 const worker = await startWorker(application);
-// A library may leave a promise that nobody handles; a worker in production would log it, and so does this one.
-process.on("unhandledRejection", (error) => console.error("unhandled rejection:", error));
-process.on("uncaughtException", (error) => console.error("uncaught exception:", error));
+// Either would end a worker. Here the other rows go on, and the report says so.
+const report = (error: unknown) => console.log(JSON.stringify({ uncaught: String(error).split("\n", 1)[0] }));
+process.on("unhandledRejection", report).on("uncaughtException", report);
 console.log(JSON.stringify({ ready: true, unloadable }));
 process.stdin.resume().once("end", async () => {
   await worker.stop();

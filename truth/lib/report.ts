@@ -29,7 +29,7 @@ export function printResults(results: Results, showsRows: boolean): void {
   const shown = showsRows ? ends : brokenRows(ends).filter((end) => !isControl(end));
   for (const { runtime, end } of inRuntimes(results).filter(({ end }) => shown.includes(end)))
     say(`${end.wrong === undefined ? " " : "✗"} ${runtime} ${rowText(end)}`);
-  for (const line of unloadableLines(results)) say(line);
+  for (const line of oddities(results)) say(line);
   say(plainTable(totalsTable(results)));
   const { caught, missed } = controlledLibraries(results);
   const control = missed.length === 0 ? "caught" : `NOT caught with ${missed.join(", ")}`;
@@ -70,7 +70,8 @@ function report(results: Results): string {
     "",
     `Libraries: ${versionsOfLibraries().join(", ")}.`,
     "",
-    ...unloadableLines(results).flatMap((line) => [line, ""]),
+    ...oddities(results).map((line) => `- ${line}`),
+    "",
     "## All rows",
     "",
     "*As is*: as a new user uses the library. *As documented*: as its page says, with its own repeats switched off and a classifier declared.",
@@ -83,6 +84,12 @@ function report(results: Results): string {
     "Nothing happened, and nothing says so to Holdfast: these doubts are safe, and cost an operator a look.",
     "",
     markdownTable(needlessTable(results)),
+    "",
+    "## What the evidence of a doubt shows",
+    "",
+    "Of effects in doubt that acted: whether the evidence says that something was sent, nothing at all, or, misleadingly, that nothing was sent.",
+    "",
+    markdownTable(evidenceTable(results)),
     "",
     "## Sent again by the library itself",
     "",
@@ -138,17 +145,34 @@ function needlessTable(results: Results): Table {
     head: ["used", "fault", "rows", "libraries"],
     rows: [...groups].map(([key, rows]) => {
       const [mode = "", fault = ""] = key.split("\n");
-      return [mode, fault, rows.length, librariesOf(rows)];
+      return [mode, fault, rows.length, librariesOf(rows, results.runs.length)];
     }),
   };
 }
 
 /** With the runtimes, where it is not the same in all of them. */
-function librariesOf(rows: readonly { readonly runtime: string; readonly end: RowEnd }[]): string {
-  const byLibrary = groupBy(rows, ({ end }) => end.row.library);
-  return [...byLibrary]
-    .map(([library, own]) => `${library} (${own.map(({ runtime }) => runtime).join(", ")})`)
-    .join("; ");
+function librariesOf(
+  rows: readonly { readonly runtime: string; readonly end: RowEnd }[],
+  runtimes: number,
+): string {
+  return [...groupBy(rows, ({ end }) => end.row.library)]
+    .map(([library, own]) =>
+      own.length === runtimes ? library : `${library} (${own.map(({ runtime }) => runtime).join(", ")})`,
+    )
+    .join(", ");
+}
+
+function evidenceTable({ runs }: Results): Table {
+  const rows = runs.map(({ runtime, ends }) => {
+    const doubts = ends.filter(({ verdict, acted }) => verdict === "in doubt" && acted > 0);
+    const isSent = ({ evidence = [] }: RowEnd) => evidence.some((text) => !text.includes("nothing sent"));
+    const unseen = doubts.filter(({ evidence = [] }) => evidence.length === 0);
+    const denied = doubts.filter((end) => !isSent(end) && !unseen.includes(end));
+    const names = (ends: readonly RowEnd[]) => [...new Set(ends.map(({ row }) => row.library))].join(", ");
+    const count = (ends: readonly RowEnd[]) => (ends.length === 0 ? "0" : `${ends.length} (${names(ends)})`);
+    return [runtime, doubts.length, doubts.filter(isSent).length, count(unseen), count(denied)];
+  });
+  return { head: ["runtime", "in doubt, acted", "sent", "nothing seen", '"nothing sent"'], rows };
 }
 
 function repeatsTable(results: Results): Table {
@@ -166,10 +190,13 @@ function repeatsTable(results: Results): Table {
   };
 }
 
-function unloadableLines({ runs }: Results): string[] {
-  return runs.flatMap(({ runtime, unloadable }) =>
-    Object.entries(unloadable).map(([library, why]) => `${runtime} cannot load ${library}: ${why}`),
-  );
+function oddities({ runs }: Results): string[] {
+  return runs.flatMap(({ runtime, unloadable, uncaught }) => [
+    ...Object.entries(unloadable).map(([library, why]) => `${runtime} cannot load ${library}: ${why}`),
+    ...[...groupBy(uncaught, (error) => error)].map(
+      ([error, times]) => `${runtime}: nobody caught, ${times.length} times: \`${error}\``,
+    ),
+  ]);
 }
 
 function endsOf({ runs }: Results): RowEnd[] {

@@ -33,6 +33,8 @@ export interface RuntimeRun {
   readonly ends: readonly RowEnd[];
   /** Libraries that the runtime cannot load, and why. */
   readonly unloadable: Readonly<Record<string, string>>;
+  /** Errors that nobody caught, or promises that nobody handled: either would end a worker. */
+  readonly uncaught: readonly string[];
 }
 
 const ENDS_WITHIN_MS = 60_000;
@@ -85,7 +87,8 @@ export async function runRows(
   attempts.stop();
   trusted.stop();
   ends.sort((one, other) => rows.indexOf(one.row) - rows.indexOf(other.row));
-  return { ends, unloadable: worker.unloadable };
+  const { unloadable, uncaught } = worker;
+  return { ends, unloadable, uncaught };
 }
 
 async function runRow(number: number, row: Row, acts: Acts, producer: Producer): Promise<Judged> {
@@ -131,11 +134,22 @@ async function startRuntime({ command, args }: Runtime, env: NodeJS.ProcessEnv) 
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     errors = (errors + text).slice(-4_000);
   });
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (!line.startsWith('{"ready"')) continue;
-    child.stdout.resume();
-    const { unloadable } = JSON.parse(line) as { unloadable: Record<string, string> };
-    return { unloadable, stop: () => endChild(child, "SIGKILL") };
-  }
-  throw new Error(`the worker did not start:\n${errors}`);
+  const uncaught: string[] = [];
+  const unloadable = await new Promise<Record<string, string>>((resolve, reject) => {
+    createInterface({ input: child.stdout })
+      .on("line", (line) => {
+        if (line.startsWith('{"ready"')) resolve((JSON.parse(line) as Ready).unloadable);
+        if (line.startsWith('{"uncaught"')) uncaught.push((JSON.parse(line) as Uncaught).uncaught);
+      })
+      .on("close", () => reject(new Error(`the worker did not start:\n${errors}`)));
+  });
+  return { unloadable, uncaught, stop: () => endChild(child, "SIGKILL") };
+}
+
+interface Ready {
+  readonly unloadable: Record<string, string>;
+}
+
+interface Uncaught {
+  readonly uncaught: string;
 }

@@ -8,9 +8,10 @@ import { chooseRuntimes } from "./runtimes.ts";
 export function versionsOfLibraries(): string[] {
   const file = new URL("../package.json", import.meta.url);
   const { dependencies } = JSON.parse(readFileSync(file, "utf8")) as { dependencies: Record<string, string> };
-  return libraries.map(({ name, package: from }) =>
-    from === undefined ? `${name} (of the runtime)` : `${from} ${dependencies[from]}`,
+  const packages = libraries.map(({ name, package: from }) =>
+    from === undefined ? `${name} (no package)` : `${from} ${dependencies[from]}`,
   );
+  return [...new Set(packages)];
 }
 
 export function versionsOfRuntimes({ runs }: Results): string {

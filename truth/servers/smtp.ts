@@ -38,7 +38,9 @@ function serve(socket: Socket, fault: SmtpFault, onMessage: () => void): void {
     else if (stage !== "message" || fault.clock === undefined) socket.write(`${goodReplies[stage]}\r\n`);
   };
   play("greeting");
-  createInterface({ input: socket }).on("line", (line) => {
+  const lines = createInterface({ input: socket });
+  lines.on("error", () => {}); // the socket's, once more
+  lines.on("line", (line) => {
     if (inMessage && line !== ".") return;
     if (inMessage) {
       inMessage = false;

@@ -1,14 +1,17 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
+import { durationOf } from "../../lib/instant.ts";
 import { username } from "../../lib/username.ts";
 import type { JobFilter } from "../../operate/job-filter.ts";
 import type { Operator } from "../../operate/operator.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
+import { interruptible } from "../interruptible.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
 import { requireKnown } from "../known-names.ts";
-import { print } from "../output.ts";
+import { print, printError, printJson } from "../output.ts";
+import { showPreview } from "../preview.ts";
 
 interface CleanOptions extends FilterOptions {
   readonly olderThan?: string;
@@ -16,6 +19,7 @@ interface CleanOptions extends FilterOptions {
   readonly dryRun?: true;
   readonly yes?: true;
   readonly reason?: string;
+  readonly json?: true;
 }
 
 /** Jobs per call: small, so that others get their turn in between. */
@@ -35,12 +39,15 @@ export function addCleanCommand(jobs: Command): void {
     .option("--reason <text>", "why; needed unless --dry-run, and kept in the audit log")
     .option("--dry-run", "print how many would be deleted, and change nothing")
     .option("--yes", "do not ask; needed without a terminal")
+    .option("--json", "print the outcome as JSON")
     .action(clean);
 }
 
-async function clean({ olderThan, all, dryRun, yes, reason, ...options }: CleanOptions): Promise<void> {
-  const filter = await filterOf(options, ENDED);
-  requireFilter({ ...filter, olderThan }, all);
+async function clean(options: CleanOptions): Promise<void> {
+  const { olderThan, all, dryRun, yes, reason, json } = options;
+  const filterAt = await filterOf(options, ENDED);
+  const ageMs = olderThan === undefined ? 0 : durationMs(olderThan);
+  requireFilter({ ...filterAt(Date.now()), olderThan }, all);
   if (!dryRun && !reason?.trim())
     throw new HoldfastError("USAGE", "jobs clean: expected --reason <text>, or --dry-run");
   if (!dryRun && !yes && !canAsk())
@@ -50,44 +57,54 @@ async function clean({ olderThan, all, dryRun, yes, reason, ...options }: CleanO
     );
   const { describeFilter } = await import("../../operate/job-filter.ts");
   await withOperator(async (operator) => {
-    await requireKnown(operator, filter);
-    const wanted = { ...filter, endedTo: endOf(filter, olderThan, await operator.now()) };
+    await requireKnown(operator, options);
+    const now = await operator.now();
+    const { endedTo = now, ...filter } = filterAt(now);
+    // What ends from now on is not meant.
+    const wanted = { ...filter, endedTo: Math.min(endedTo, now - ageMs) };
     const { count, isExact } = await operator.countEnded(wanted);
     const amount = `${isExact ? "" : "at least "}${count} of the ${describeFilter(wanted)}`;
-    print(`${amount} ${dryRun ? "would be deleted" : "will be deleted"}; jobs in doubt stay`);
-    if (dryRun || (isExact && count === 0)) return;
+    const lines = `${amount} ${dryRun ? "would be deleted" : "will be deleted"}; jobs in doubt stay`;
+    const isLast = dryRun === true || (isExact && count === 0);
+    showPreview(options, { lines, value: { count, isExact }, isLast });
+    if (isLast) return;
     if (!yes && !(await confirm("Delete them?"))) {
-      print("nothing was changed");
+      printError("nothing was changed");
       process.exitCode = exitCode.failed;
       return;
     }
-    await deleteAll(operator, wanted, reason);
+    const outcome = await deleteAll(operator, wanted, reason);
+    if (json) printJson(outcome);
+    else print(describeOutcome(outcome));
   });
 }
 
-/** What ends from now on is not meant. */
-function endOf(
-  { endedTo = Number.POSITIVE_INFINITY }: JobFilter,
-  olderThan: string | undefined,
-  now: number,
-): number {
-  return Math.min(endedTo, now - (olderThan === undefined ? 0 : durationMs(olderThan)));
+interface Outcome {
+  readonly deleted: number;
+  readonly kept: number;
 }
 
 async function deleteAll(
   operator: Operator,
   filter: JobFilter & { readonly endedTo: number },
   reason: string | undefined,
-): Promise<void> {
+): Promise<Outcome> {
   let [deleted, kept] = [0, 0];
   const by = username();
-  for (let cursor: string | undefined | null; cursor !== null; ) {
-    const slice = await operator.clean({ filter, limit: AT_ONCE, cursor, by, reason });
-    deleted += slice.deleted;
-    kept += slice.kept;
-    cursor = slice.nextCursor;
-  }
-  print(`${deleted} deleted${kept > 0 ? `, ${kept} kept: in doubt, or no longer what was meant` : ""}`);
+  const deleteSlices = async () => {
+    for (let cursor: string | undefined | null; cursor !== null; ) {
+      const slice = await operator.clean({ filter, limit: AT_ONCE, cursor, by, reason });
+      deleted += slice.deleted;
+      kept += slice.kept;
+      cursor = slice.nextCursor;
+    }
+  };
+  await interruptible(deleteSlices, () => `stopped: ${describeOutcome({ deleted, kept })} so far`);
+  return { deleted, kept };
+}
+
+function describeOutcome({ deleted, kept }: Outcome): string {
+  return `${deleted} deleted${kept > 0 ? `, ${kept} kept: in doubt, or no longer what was meant` : ""}`;
 }
 
 function requireFilter(filter: object, all: true | undefined): void {
@@ -97,18 +114,9 @@ function requireFilter(filter: object, all: true | undefined): void {
   throw new HoldfastError("USAGE", `jobs clean: expected ${expected}`);
 }
 
-const units: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  min: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
 function durationMs(text: string): number {
-  const [, number = "", unit = ""] = /^(\d{1,9})\s?(ms|s|min|h|d)$/.exec(text) ?? [];
-  const size = units[unit];
-  if (size !== undefined) return Number(number) * size;
+  const ms = durationOf(text);
+  if (ms !== undefined) return ms;
   throw new HoldfastError(
     "USAGE",
     `--older-than: expected a duration such as 30min, 12h or 7d, got "${text}"`,

@@ -9,7 +9,7 @@ import { withOperator } from "../connections.ts";
 import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../doubt-filter-options.ts";
 import { importExport, isConfirmed, type ManyOptions, resolveMatching } from "../doubts-many.ts";
 import { requireKnown } from "../known-names.ts";
-import { print, printHint } from "../output.ts";
+import { print, printHint, printJson } from "../output.ts";
 import { seenText } from "../seen-text.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
 import { tableLines } from "../table.ts";
@@ -57,15 +57,17 @@ function addManyOptions(command: Command): Command {
   return addDoubtFilter(command)
     .option("--dry-run", "print what would be done, and change nothing")
     .option("--yes", "do not ask; needed without a terminal")
-    .option("--confirm", "say not done also where the first run may still be under way, and act later");
+    .option("--confirm", "say not done also where the first run may still be under way, and act later")
+    .option("--json", "print the outcome as JSON");
 }
 
 async function list({ json, watch, ...filters }: ShowOptions & DoubtFilterOptions): Promise<void> {
-  const filter = doubtFilterOf(filters);
+  doubtFilterOf(filters);
   const options = { json, watch };
   await withOperator(async (operator) => {
-    await requireKnown(operator, { type: filter.type });
-    const read = () => operator.doubts(0, LISTED_MAX, filter);
+    await requireKnown(operator, { type: filters.type });
+    const read = async () =>
+      await operator.doubts(0, LISTED_MAX, doubtFilterOf(filters, await operator.now()));
     const [first] = await show({ read, describe, json: (doubts) => doubts }, options);
     if (first !== undefined)
       printHint(
@@ -116,7 +118,8 @@ async function resolve(
   const resolution = { as, evidence, result: json, by: username(), confirm: options.confirm } as const;
   const job = await withOperator((operator) => resolveOrAsk(operator, id, effect, resolution));
   if (job === undefined) return;
-  print(`${id} ${effect}: ${as}; ${fates[job]}`);
+  if (options.json) printJson({ id, effect, as, job });
+  else print(`${id} ${effect}: ${as}; ${fates[job]}`);
 }
 
 /** Asks again where its first run may still be under way. @returns undefined for a no */

@@ -19,9 +19,10 @@ export function addExportCommand(jobs: Command): void {
 }
 
 async function exportAll({ format, ...options }: ExportOptions): Promise<void> {
-  const filter = await filterOf(options);
+  const filterAt = await filterOf(options);
   const chosen = formatOf(format);
   await withOperator(async (operator) => {
+    const filter = filterAt(await operator.now());
     await requireKnown(operator, filter);
     for await (const page of exportJobs(operator, filter, chosen)) await write(page);
   });

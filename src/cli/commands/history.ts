@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { HoldfastError } from "../../errors/holdfast-error.ts";
-import type { History, HistoryMark, HistoryPoint } from "../../operate/history.ts";
+import type { History, HistoryMark, HistoryPoint, HistoryQuery } from "../../operate/history.ts";
 import { withOperator } from "../connections.ts";
+import { readInstant } from "../instant-option.ts";
 import { requireKnown } from "../known-names.ts";
 import { timeOrNone } from "../overview-text.ts";
 import { addShowOptions, type ShowOptions, show } from "../show.ts";
@@ -22,10 +22,10 @@ export function addHistoryCommand(program: Command): void {
     .option("--queue <name>", "only in this queue")
     .option("--type <type>", "only jobs of this type")
     .option(
-      "--from <instant>",
-      "from then on, e.g. 2026-12-01T03:00:00Z; without it: three hours before --to",
+      "--from <when>",
+      "from then on: 2026-12-01T03:00:00Z, 2026-12-01 or 12h; without it: three hours before --to",
     )
-    .option("--to <instant>", "until then; without it: now")
+    .option("--to <when>", "until then; without it: now")
     .action(history);
 }
 
@@ -36,25 +36,22 @@ const ROWS_MAX = 40;
 const STEPS_MS = [1, 5, 15, 30, 60, 180, 360, 720, 1_440].map((minutes) => minutes * MINUTE_MS);
 
 async function history({ queue, type, from, to, ...options }: HistoryOptions): Promise<void> {
-  const end = instantOf("to", to);
-  const start = instantOf("from", from);
-  const spanMs = start === undefined ? DEFAULT_SPAN_MS : (end ?? Date.now()) - start;
-  const stepMs = STEPS_MS.find((step) => spanMs / step <= ROWS_MAX) ?? STEPS_MS.at(-1);
+  const spanAt = (now: number) => ({ from: readInstant("from", from, now), to: readInstant("to", to, now) });
+  spanAt(Date.now());
   await withOperator(async (operator) => {
     await requireKnown(operator, { type, queue });
-    const read = () => operator.history({ queue, type, from: start, to: end, stepMs });
+    const read = async () => {
+      const now = await operator.now();
+      const span = spanAt(now);
+      return await operator.history({ queue, type, ...span, stepMs: stepOf(span, now) });
+    };
     await show({ read, describe, json: (found) => [found] }, options);
   });
 }
 
-function instantOf(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = /^\d{4}-\d\d-\d\dT.+(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(ms)) return ms;
-  throw new HoldfastError(
-    "USAGE",
-    `--${option}: expected an instant such as 2026-12-01T03:00:00Z, got "${text}"`,
-  );
+function stepOf({ from, to }: Pick<HistoryQuery, "from" | "to">, now: number): number | undefined {
+  const spanMs = from === undefined ? DEFAULT_SPAN_MS : (to ?? now) - from;
+  return STEPS_MS.find((step) => spanMs / step <= ROWS_MAX) ?? STEPS_MS.at(-1);
 }
 
 const columns = [

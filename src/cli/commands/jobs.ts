@@ -68,13 +68,17 @@ function bulk(command: Command, act: ActName, what: string): void {
     .option("--dry-run", "print what would be done, and change nothing")
     .option("--yes", "do not ask; needed without a terminal")
     .option("--no-wait", "do not wait until all is done: workers do it, whether or not you wait")
+    .option(
+      "--json",
+      "print each outcome as JSON: of ids one a line, of many jobs the act or, if none begins, what matches",
+    )
     .action((ids: readonly string[], options: BulkOptions) =>
       ids.length > 0 ? actOnEach(act, ids, options) : actOnMany(act, options),
     );
 }
 
 async function actOnEach(act: ActName, ids: readonly string[], options: BulkOptions): Promise<void> {
-  const { wait: _, reason, ...others } = options;
+  const { wait: _, reason, json, ...others } = options;
   if (Object.keys(others).length > 0)
     throw new HoldfastError(
       "USAGE",
@@ -88,20 +92,21 @@ async function actOnEach(act: ActName, ids: readonly string[], options: BulkOpti
       delete: (id: string) => operator.delete(id, by.by, reason).then(() => "deleted"),
     };
     for (const id of ids) {
-      await printOutcome(id, () => acts[act](id));
+      await printOutcome(id, json, () => acts[act](id));
       if (act === "retry") await hintDoubts(operator, id);
     }
   });
 }
 
 async function list({ limit, order, json, watch, ...options }: ListOptions): Promise<void> {
-  const wanted = await filterOf(options);
+  const filterAt = await filterOf(options);
   const most = parseLimit(limit);
   await withOperator(async (operator) => {
-    await requireKnown(operator, wanted);
-    const read = () => readJobs(operator, { ...wanted, order }, most);
+    const wanted = async () => filterAt(await operator.now());
+    await requireKnown(operator, options);
+    const read = async () => await readJobs(operator, { ...(await wanted()), order }, most);
     const found = await show({ read, describe, json: (jobs) => jobs }, { json, watch });
-    if (found.length === most && !json) await hintAtRest(operator, wanted, most);
+    if (found.length === most && !json) await hintAtRest(operator, await wanted(), most);
   });
 }
 
@@ -169,9 +174,11 @@ async function hintDoubts(operator: Operator, id: string): Promise<void> {
 }
 
 /** Prints a refusal instead of throwing it, so that the other jobs go on. */
-async function printOutcome(id: string, act: () => Promise<string>): Promise<void> {
+async function printOutcome(id: string, json: true | undefined, act: () => Promise<string>): Promise<void> {
   try {
-    print(`${id}: ${await act()}`);
+    const outcome = await act();
+    if (json) printJson({ id, outcome });
+    else print(`${id}: ${outcome}`);
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.retryable) throw error;
     printError(`${printable(id)}: ${printable(error.message)}`);

@@ -91,11 +91,16 @@ function describe(schedules: readonly ScheduleStatus[]): Lines {
     ],
     ...(paused === null ? next.slice(1) : []).map((at) => ["", "", "", at, ""]),
   ]);
-  return tableLines(["name", "when", { heading: "job", leaves: 1 }, "next", "last"], rows);
+  const table = tableLines(["name", "when", { heading: "job", leaves: 1 }, "next", "last"], rows);
+  const isServed = schedules.every(({ schedulers }) => schedulers > 0);
+  return isServed
+    ? table
+    : [...table, [toned("no scheduler runs: no tick is enqueued until one does", "bad")]];
 }
 
-function becameOf({ jobId, state, overlap, isBeforeFirst }: PastTick): string {
+function becameOf({ jobId, state, overlap, isBeforeFirst, isMissed }: PastTick): string {
   if (isBeforeFirst) return "before the first job";
+  if (isMissed) return "missed";
   return state ?? overlap ?? (jobId === null ? "not enqueued" : "gone");
 }
 

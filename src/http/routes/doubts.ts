@@ -7,7 +7,7 @@ import { isoTime } from "../../lib/iso-time.ts";
 import { auditEntrySchema } from "../../operate/audit-log.ts";
 import { doubtedRunShape } from "../../operate/doubted-runs.ts";
 import type { Doubt } from "../../operate/doubts.ts";
-import { doubtFilterShape, RESOLVED_AT_ONCE_MAX } from "../../operate/doubts-many.ts";
+import { doubtFilterQuery, doubtFilterSchema, RESOLVED_AT_ONCE_MAX } from "../../operate/doubts-many.ts";
 import { callerOf } from "../caller.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
@@ -16,7 +16,7 @@ import { problemResponses } from "../problem.ts";
 const PAGE_MAX = 200;
 
 const querySchema = z.strictObject({
-  ...doubtFilterShape,
+  ...doubtFilterQuery,
   limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
   offset: z.coerce.number().int().min(0).max(100_000).default(0),
 });
@@ -38,8 +38,8 @@ const doubtSchema = z.object({
     .enum(["done", "not-done"])
     .nullable()
     .meta({ description: "What its worker reported afterwards: too late to count, but good evidence." }),
-  ...doubtedRunShape,
   evidence: z.array(outgoingSchema).meta({ description: evidenceDescription }),
+  ...doubtedRunShape,
 });
 const pageSchema = z.object({ doubts: z.array(doubtSchema) });
 
@@ -75,7 +75,7 @@ const doubtIdSchema = z.strictObject({ jobId: z.string().max(200), effect: z.str
 const manySchema = z
   .strictObject({
     ids: z.array(doubtIdSchema).min(1).max(RESOLVED_AT_ONCE_MAX).optional(),
-    filter: z.strictObject(doubtFilterShape).optional(),
+    filter: doubtFilterSchema.optional(),
     all: z.literal(true).optional().meta({ description: "Instead of ids or a filter: every doubt." }),
     as: z.enum(["done", "not-done"]).meta({ examples: ["done"] }),
     evidence: z

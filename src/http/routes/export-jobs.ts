@@ -4,14 +4,14 @@ import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { exportFormats, exportJobs } from "../../operate/export-jobs.ts";
-import { jobFilterShape } from "../../operate/job-filter.ts";
+import { jobFilterQuery } from "../../operate/job-filter.ts";
 import { createOpenRequests } from "../open-requests.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 
 const querySchema = z.strictObject({
-  ...jobFilterShape,
+  ...jobFilterQuery,
   format: z.enum(exportFormats).default("csv").meta({ description: "How the file is written." }),
 });
 

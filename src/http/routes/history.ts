@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { historySchema } from "../../operate/history.ts";
+import { instantInQuery } from "../../operate/instant-schemas.ts";
 import { answer, component } from "../component.ts";
 import { parseInput } from "../parse-input.ts";
 import type { ApiParts } from "../parts.ts";
@@ -9,12 +10,11 @@ import { problemResponses } from "../problem.ts";
 const STEP = /^([1-9]\d{0,4})([mhd])$/;
 const unitMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-const instant = z.iso.datetime({ offset: true }).optional();
 const querySchema = z.strictObject({
   queue: z.string().max(64).optional().meta({ description: "Without it: all queues." }),
   type: z.string().max(64).optional().meta({ description: "Without it: all job types." }),
-  from: instant.meta({ description: "Without it: three hours before `to`." }),
-  to: instant.meta({ description: "Exclusive. Without it: now." }),
+  from: instantInQuery("Without it: three hours before `to`."),
+  to: instantInQuery("Exclusive. Without it: now."),
   step: z
     .string()
     .regex(STEP, { error: 'expected minutes, hours or days, such as "5m", "1h" or "1d"' })
@@ -44,11 +44,9 @@ export function addHistoryRoute(server: FastifyInstance, { operator }: ApiParts)
     "/history",
     { config: { scope: "read" }, schema: readHistorySchema },
     async ({ query }, reply) => {
-      const { from, to, step, ...where } = parseInput(querySchema, query);
+      const { step, ...wanted } = parseInput(querySchema, query);
       const history = await operator.history({
-        ...where,
-        from: from === undefined ? undefined : Date.parse(from),
-        to: to === undefined ? undefined : Date.parse(to),
+        ...wanted,
         stepMs: step === undefined ? undefined : stepMs(step),
       });
       return reply.header("Cache-Control", "no-store").send(history);

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { jobOrders } from "../../job/job-state.ts";
 import { listedJobSchema } from "../../job/job-status.ts";
 import { reasonSchema } from "../../operate/act-on-many.ts";
-import { jobFilterShape } from "../../operate/job-filter.ts";
+import { jobFilterQuery } from "../../operate/job-filter.ts";
 import { callerOf } from "../caller.ts";
 import { COMPONENT_NAME } from "../component.ts";
 import { parseInput } from "../parse-input.ts";
@@ -11,7 +11,7 @@ import type { ApiParts } from "../parts.ts";
 import { problemResponses } from "../problem.ts";
 
 const querySchema = z.strictObject({
-  ...jobFilterShape,
+  ...jobFilterQuery,
   order: z
     .enum(jobOrders)
     .optional()
@@ -35,6 +35,10 @@ const pageSchema = z.object({
     .nullable()
     .meta({ description: "Null on the last page. Other pages can be short, even empty." }),
   scanned: z.int().meta({ description: "How many jobs were searched for this page." }),
+  mayMiss: z.literal(true).optional().meta({
+    description:
+      "Jobs may be missing between the page before and this one: those by which it knew where to go on were removed.",
+  }),
   total: z
     .object({
       count: z.int(),

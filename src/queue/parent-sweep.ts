@@ -1,0 +1,28 @@
+import type { Logger } from "../lib/logger.ts";
+import type { Running } from "../lib/running.ts";
+import { nowLua } from "../redis/includes.ts";
+import { loadScript } from "../redis/script.ts";
+import { lookAtChildrenLua } from "./includes.ts";
+import type { QueueStore } from "./queue-store.ts";
+import { startSweep } from "./start-sweep.ts";
+
+const SWEEP_EVERY_MS = 1_000;
+/** Together they occupy Redis for about 2 ms. */
+const PARENTS_MAX = 50;
+const CHILDREN_SAMPLE = 10;
+
+const script = loadScript(import.meta.url, "sweep-parents.lua", nowLua, lookAtChildrenLua);
+
+/** Sweeps the parents that wait for children: records ends that nobody has reported to them. */
+export function startParentSweep(store: QueueStore, log: Logger): Running {
+  const { client, queue, keys } = store;
+  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log }, async () => {
+    const args = [keys.start, PARENTS_MAX, CHILDREN_SAMPLE, SWEEP_EVERY_MS / 2];
+    const recorded = await script.run(client, [keys["waiting-children"], keys.sweptParents], args);
+    if (Number(recorded) > 0)
+      log.info(
+        { queue, children: Number(recorded) },
+        "parents learn of children whose end nobody had reported",
+      );
+  });
+}
