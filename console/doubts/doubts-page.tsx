@@ -193,23 +193,33 @@ function EffectOf({ row }: { readonly row: DoubtRow | AuditRow }) {
 }
 
 /** Why nobody knows, and what was seen to leave. */
-function Why({ row: { reason, evidence, mayStillRun } }: { readonly row: DoubtRow }) {
-  const seen = `seen: ${evidenceText(evidence)}`;
+function Why({ row: { reason, evidence } }: { readonly row: DoubtRow }) {
   return (
     <span className="two-lines">
       <Text of={reason} />
       <span className="quiet">
-        {mayStillRun && <span className="tag bad">may still run</span>} <Text of={seen} />
+        <Text of={`what left: ${evidenceText(evidence)}`} />
       </span>
     </span>
   );
 }
 
-function WhoRan({ row: { worker, start } }: { readonly row: DoubtRow }) {
+function WhoRan({ row: { worker, start, mayStillRun, workerSeenAt } }: { readonly row: DoubtRow }) {
   return (
     <span className="two-lines">
       <Text of={worker} isCode />
-      <span className="quiet">start {start} of the job</span>
+      {mayStillRun ? (
+        <span className="bad">
+          may still run
+          {workerSeenAt !== null && (
+            <>
+              , seen <Relative at={workerSeenAt} />
+            </>
+          )}
+        </span>
+      ) : (
+        <span className="quiet">start {start} of the job</span>
+      )}
     </span>
   );
 }

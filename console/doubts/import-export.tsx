@@ -9,10 +9,10 @@ import { Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import type { Doubt } from "../service/answers.ts";
-import { PendingRuns } from "./pending-runs.tsx";
+import { ConfirmPending } from "./confirm-pending.tsx";
 import { type ImportRequest, proposeImport } from "./propose-import.ts";
 import type { DoubtFilter } from "./queries.ts";
-import { resolveAll, resolvedText, useRefreshDoubts } from "./resolve-all.ts";
+import { pendingOf, resolveAll, useRefreshDoubts } from "./resolve-all.ts";
 import { Evidence } from "./resolve-form.tsx";
 
 interface Props {
@@ -62,7 +62,7 @@ function ImportForm({ filter, onClose }: FormProps) {
         <Proposal
           key={request.file.name}
           file={request.file}
-          completeUntil={request.until}
+          until={request.until}
           plan={propose.data}
           onClose={onClose}
         />
@@ -91,7 +91,7 @@ function Options({ request, onChange }: OptionsProps) {
         onChange={(column) => onChange({ ...request, column })}
       />
       <Moment
-        label="The export is complete until (optional): what it does not name by then is not done, and runs again"
+        label="The export is complete until (optional): what was in doubt a minute before then and is not in it is not done, and runs again"
         at={request.until}
         onChange={(until) => onChange({ ...request, until })}
       />
@@ -138,17 +138,17 @@ function Actions({ label, isReady, isPending, onClose }: ActionsProps) {
 
 interface ProposalProps {
   readonly file: File;
-  /** ISO 8601, or empty. */
-  readonly completeUntil: string;
+  /** Empty where those that it does not name stay. */
+  readonly until: string;
   readonly plan: ImportPlan<Doubt>;
   readonly onClose: () => void;
 }
 
 /** What would be resolved, and the evidence for it. */
-function Proposal({ file, completeUntil, plan, onClose }: ProposalProps) {
+function Proposal({ file, until, plan, onClose }: ProposalProps) {
   const [evidence, setEvidence] = useState(`the export ${file.name}`);
-  const [confirm, setConfirm] = useState(false);
-  const apply = useApply({ plan, completeUntil, confirm }, onClose);
+  const [isConfirmed, confirm] = useState(false);
+  const apply = useApply(plan, { until, confirm: isConfirmed, onClose });
   const isReady = evidence.trim() !== "" && plan.done.length + plan.notDone.length > 0;
   function submit(event: FormEvent) {
     event.preventDefault();
@@ -157,8 +157,12 @@ function Proposal({ file, completeUntil, plan, onClose }: ProposalProps) {
   return (
     <form className="resolve-form" onSubmit={submit}>
       <Preview plan={plan} />
-      <PendingRuns doubts={plan.notDone} isConfirmed={confirm} onChange={setConfirm} />
       <Evidence text={evidence} onChange={setEvidence} />
+      <ConfirmPending
+        pending={pendingOf(plan.notDone, "not-done")}
+        isConfirmed={isConfirmed}
+        onChange={confirm}
+      />
       {apply.error !== null && <ProblemNote thrown={apply.error} />}
       <Actions label={applyText(plan)} isReady={isReady} isPending={apply.isPending} onClose={onClose} />
     </form>
@@ -221,25 +225,24 @@ function Proposed({ as, doubts, label }: ProposedProps) {
   );
 }
 
-interface Application {
-  readonly plan: ImportPlan<Doubt>;
-  readonly completeUntil: string;
+interface HowToApply {
+  readonly until: string;
   readonly confirm: boolean;
+  readonly onClose: () => void;
 }
 
-function useApply({ plan: { done, notDone }, completeUntil, confirm }: Application, onClose: () => void) {
+function useApply({ done, notDone }: ImportPlan<Doubt>, { until, confirm, onClose }: HowToApply) {
   const refresh = useRefreshDoubts();
   const notice = useNotice();
   return useMutation({
     async mutationFn(evidence: string) {
       const asDone = await resolveAll(done, { as: "done", evidence });
-      const rest = { as: "not-done", evidence: evidenceOfRest(evidence), completeUntil, confirm } as const;
-      const asNotDone = await resolveAll(notDone, rest);
-      return { resolved: asDone.resolved + asNotDone.resolved, left: asNotDone.left };
+      const rest = { evidence: evidenceOfRest(evidence), confirm, completeUntil: until };
+      return asDone + (await resolveAll(notDone, { as: "not-done", ...rest }));
     },
     async onSuccess(resolved) {
       onClose();
-      notice(resolvedText(resolved));
+      notice(`${counted(resolved, "effect")} resolved. The jobs continue.`);
     },
     onSettled: refresh,
   });

@@ -9,7 +9,7 @@ export interface ImportRequest {
   /** Empty: every cell or text. */
   readonly column: string;
   readonly filter: DoubtFilter;
-  /** Until when the export is complete, ISO 8601: what it should name and does not is not done. Empty: they stay. */
+  /** Until when the export is complete: what it should name and does not is not done; ISO 8601. Empty: those stay. */
   readonly until: string;
 }
 
@@ -24,8 +24,6 @@ export async function proposeImport(request: ImportRequest): Promise<ImportPlan<
       title: "The export cannot be read",
       detail: `${file.name}: ${read.fault}`,
     });
-  if (until === "") return planImport(await readDoubts(filter), read.values, undefined);
-  // An effect that is named is done, whenever it began.
   const rest = { completeUntil: Date.parse(until), now: Date.parse(serviceNow()) };
-  return planImport(await readDoubts(filter), read.values, rest);
+  return planImport(await readDoubts(filter), read.values, until === "" ? undefined : rest);
 }

@@ -1,5 +1,4 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { count, counted } from "../parts/format.ts";
 import type { Doubt } from "../service/answers.ts";
 import { send } from "../service/call.ts";
 
@@ -8,24 +7,16 @@ export type As = "done" | "not-done";
 export interface Resolution {
   readonly as: As;
   readonly evidence: string;
-  /** Also where the first run may still be under way. */
+  /** Says not done although first runs may still be under way. */
   readonly confirm?: boolean;
-  /** Until when the export is complete that does not name them, ISO 8601. */
+  /** Until when an export is complete that does not name them. */
   readonly completeUntil?: string;
 }
 
-export interface Resolved {
-  readonly resolved: number;
-  /** How many stay in doubt: their run may be under way, or they began too late for the export. */
-  readonly left: number;
+/** Those of which the first run may still be under way, where they would be resolved as not done. */
+export function pendingOf(doubts: readonly Doubt[], as: As | null): readonly Doubt[] {
+  return as === "not-done" ? doubts.filter(({ mayStillRun }) => mayStillRun) : [];
 }
-
-interface Answer {
-  readonly resolved: number;
-  readonly skipped: readonly { readonly code: string }[];
-}
-
-const STAYS = ["RUN_MAY_BE_PENDING", "BEGAN_TOO_LATE"];
 
 export function textOf(as: As): string {
   return as === "done" ? "done" : "not done";
@@ -39,25 +30,14 @@ const AT_ONCE = 1_000;
  *
  * @returns how many; others had been resolved already
  */
-export async function resolveAll(doubts: readonly Doubt[], resolution: Resolution): Promise<Resolved> {
+export async function resolveAll(doubts: readonly Doubt[], resolution: Resolution): Promise<number> {
   let resolved = 0;
-  let left = 0;
   for (let at = 0; at < doubts.length; at += AT_ONCE) {
     const ids = doubts.slice(at, at + AT_ONCE).map(({ jobId, effect }) => ({ jobId, effect }));
-    const answer = await send<Answer>("doubts/resolve", { ids, ...resolution });
+    const answer = await send<{ readonly resolved: number }>("doubts/resolve", { ids, ...resolution });
     resolved += answer.resolved;
-    left += answer.skipped.filter(({ code }) => STAYS.includes(code)).length;
   }
-  return { resolved, left };
-}
-
-/** What became of many, as a notice. */
-export function resolvedText({ resolved, left }: Resolved, as = ""): string {
-  const rest =
-    left === 0
-      ? ""
-      : ` ${count(left)} ${left === 1 ? "stays" : "stay"} in doubt: the first run may be under way, or the export too old.`;
-  return `${counted(resolved, "effect")} resolved${as}. The jobs continue.${rest}`;
+  return resolved;
 }
 
 const touched = ["doubts", "audit", "job", "jobs", "failures"];

@@ -6,11 +6,10 @@ import { jobQuery } from "../jobs/queries.ts";
 import { Window } from "../parts/dialog.tsx";
 import { Json } from "../parts/json.tsx";
 import { Text } from "../parts/link.tsx";
-import { Instant } from "../parts/time.tsx";
+import { Instant, Relative } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { Doubt } from "../service/answers.ts";
 import { useMay } from "../service/session.ts";
-import { FirstRun } from "./pending-runs.tsx";
 import { doubtsQuery } from "./queries.ts";
 import { ResolveForm } from "./resolve-form.tsx";
 import "./resolve.css";
@@ -87,7 +86,7 @@ function Known({ jobId, effect, doubt }: DoubtToResolve) {
 }
 
 function FromTheList({ doubt }: { readonly doubt: Doubt }) {
-  const { effectKey, since, reason, worker, start, report, evidence } = doubt;
+  const { effectKey, since, reason, worker, start, report, evidence, mayStillRun, workerSeenAt } = doubt;
   return (
     <>
       <dt>Key downstream</dt>
@@ -102,18 +101,28 @@ function FromTheList({ doubt }: { readonly doubt: Doubt }) {
       <dd>
         <Text of={reason} />
       </dd>
-      <dt>Seen to leave</dt>
+      <dt>What left</dt>
       <dd>
         <Text of={evidenceText(evidence)} />
-      </dd>
-      <dt>Its first run</dt>
-      <dd>
-        <FirstRun doubt={doubt} />
       </dd>
       <dt>Who ran it</dt>
       <dd>
         <Text of={worker} isCode />, at start {start} of the job
       </dd>
+      {mayStillRun && (
+        <>
+          <dt>May still be under way</dt>
+          <dd className="bad">
+            Its first run may act yet
+            {workerSeenAt !== null && (
+              <>
+                : its worker was seen <Relative at={workerSeenAt} />
+              </>
+            )}
+            .
+          </dd>
+        </>
+      )}
       {report !== null && (
         <>
           <dt>Reported later</dt>

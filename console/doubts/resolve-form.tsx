@@ -14,10 +14,11 @@ import { count } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import { send } from "../service/call.ts";
-import { asProblem } from "../service/problem.ts";
+import { Problem } from "../service/problem.ts";
 import { type As, type Resolution, textOf, useRefreshDoubts } from "./resolve-all.ts";
 
 const EVIDENCE_MAX = 2_000;
+const MAY_BE_PENDING = "RUN_MAY_BE_PENDING";
 
 interface Props {
   readonly jobId: string;
@@ -31,20 +32,17 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
   const [evidence, setEvidence] = useState("");
   const [result, setResult] = useState("");
   const resolve = useResolve({ jobId, effect, onClose });
-  // Said only after the service has: it looks whether the worker is there.
-  const isPending = as === "not-done" && asProblem(resolve.error).code === "RUN_MAY_BE_PENDING";
   const parsed = parseResult(result);
   const isReady = as !== null && evidence.trim() !== "" && parsed !== "invalid";
+  // The second question, after the service has refused.
+  const isAsked =
+    as === "not-done" && resolve.error instanceof Problem && resolve.error.code === MAY_BE_PENDING;
 
   function submit(event: FormEvent) {
     event.preventDefault();
     if (!isReady) return;
-    resolve.mutate({
-      as,
-      evidence: evidence.trim(),
-      ...(as === "done" && parsed),
-      ...(isPending && { confirm: true }),
-    });
+    const confirm = isAsked ? { confirm: true } : {};
+    resolve.mutate({ as, evidence: evidence.trim(), ...(as === "done" && parsed), ...confirm });
   }
 
   return (
@@ -59,11 +57,11 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
         </Button>
         <Button
           type="submit"
-          className={isPending ? "button danger main" : "button main"}
+          className={isAsked ? "button danger main" : "button main"}
           isDisabled={!isReady}
           isPending={resolve.isPending}
         >
-          {as === null ? "Resolve" : `Resolve as ${textOf(as)}${isPending ? " all the same" : ""}`}
+          {as === null ? "Resolve" : `Resolve as ${textOf(as)}${isAsked ? " all the same" : ""}`}
         </Button>
       </div>
     </form>

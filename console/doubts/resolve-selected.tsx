@@ -5,16 +5,9 @@ import { Window } from "../parts/dialog.tsx";
 import { counted } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
-import { PendingRuns } from "./pending-runs.tsx";
+import { ConfirmPending } from "./confirm-pending.tsx";
 import type { DoubtRow } from "./queries.ts";
-import {
-  type As,
-  type Resolution,
-  resolveAll,
-  resolvedText,
-  textOf,
-  useRefreshDoubts,
-} from "./resolve-all.ts";
+import { type As, pendingOf, type Resolution, resolveAll, textOf, useRefreshDoubts } from "./resolve-all.ts";
 import { Choice, Evidence } from "./resolve-form.tsx";
 
 interface Props {
@@ -45,20 +38,21 @@ export function ResolveSelected({ doubts, onDone }: Props) {
 function ManyForm({ doubts, onDone, onClose }: Props & { readonly onClose: () => void }) {
   const [as, setAs] = useState<As | null>(null);
   const [evidence, setEvidence] = useState("");
+  const [isConfirmed, confirm] = useState(false);
   const resolve = useResolveMany(doubts, onDone);
-  const [confirm, setConfirm] = useState(false);
+  const pending = pendingOf(doubts, as);
   const isReady = as !== null && evidence.trim() !== "";
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    if (isReady) resolve.mutate({ as, evidence: evidence.trim(), confirm: as === "not-done" && confirm });
+    if (isReady) resolve.mutate({ as, evidence: evidence.trim(), confirm: isConfirmed });
   }
 
   return (
     <form onSubmit={submit} className="resolve-form">
       <Choice as={as} onChange={setAs} />
-      {as === "not-done" && <PendingRuns doubts={doubts} isConfirmed={confirm} onChange={setConfirm} />}
       <Evidence text={evidence} onChange={setEvidence} />
+      <ConfirmPending pending={pending} isConfirmed={isConfirmed} onChange={confirm} />
       {resolve.error !== null && <ProblemNote thrown={resolve.error} />}
       <div className="window-actions">
         <Button className="button" onPress={onClose}>
@@ -79,7 +73,7 @@ function useResolveMany(doubts: readonly DoubtRow[], onDone: () => void) {
     mutationFn: (resolution: Resolution) => resolveAll(doubts, resolution),
     onSuccess: async (resolved, { as }) => {
       onDone();
-      notice(resolvedText(resolved, ` as ${textOf(as)}`));
+      notice(`${counted(resolved, "effect")} resolved as ${textOf(as)}. The jobs continue.`);
       await refresh();
     },
   });
