@@ -81,13 +81,12 @@ export function createSubmitter(
       clock.assertRight();
       const confirming = fitness.confirm();
       if (confirming !== undefined) await confirming;
-      const content = request ?? submission.content;
-      const { contract } = submission;
+      const { contract, content } = submission;
       const known = memory.knows(contract) ? secrets.of(contract.queue).known() : undefined;
       // All of it together must be done in time.
       const receipt = await (known === undefined
-        ? inTime(prepare(contract).then((read) => enqueue(submission, content, read)))
-        : enqueue(submission, content, known));
+        ? inTime(prepare(contract).then((read) => enqueue(submission, request ?? content, read)))
+        : enqueue(submission, request ?? content, known));
       events.emit("job.submitted", receipt);
       return receipt;
     } catch (error) {
