@@ -7,6 +7,7 @@ import { isStandardStream } from "../lib/standard-stream.ts";
 import { isOwnSocket } from "../redis/own-sockets.ts";
 import type { Departure, OutgoingRecord } from "./outgoing-record.ts";
 import { currentScope, isAnyRunning } from "./scope.ts";
+import { targetOf } from "./socket-target.ts";
 
 /**
  * Notes what the effects of this process send, each in the record of the effect in whose asynchronous context it happens.
