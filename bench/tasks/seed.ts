@@ -1,6 +1,7 @@
 import { HoldfastError, type Producer } from "holdfast";
 import type { Redis } from "ioredis";
 import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { ageDoubts } from "../../test/support/doubts.ts";
 import { addCopies, type Lot } from "../../test/support/job-copies.ts";
 import { writePast } from "../../test/support/past.ts";
 import { ranBySchedule } from "../../test/support/ran-by-schedule.ts";
@@ -147,6 +148,7 @@ export async function fillStore(client: Redis, prefix: string, cast: Cast, jobs:
     { queue: "default", type: "partner-webhook", perMinute: 4, runMs: 200, failed: 0.3 },
     { queue: "documents", type: "invoice-pdf", perMinute: 6, runMs: 400, failed: 0.01 },
   ]);
+  for (const queue of ["default", "documents"]) await ageDoubts(client, queueKeys(prefix, queue), HOUR_MS);
   await markNight(client, prefix, cast.threeMs);
 }
 

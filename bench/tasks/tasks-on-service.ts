@@ -77,7 +77,15 @@ const resolveDoubts: Task = {
     await click(resolve, page.getByText(`${DOUBTS} effects resolved`));
   },
   async inTerminal({ run }, night) {
-    const how = ["--evidence", "the provider's export of 03:40", "--rest", "not-done", "--yes"];
+    const how = [
+      "--evidence",
+      "the provider's export of 03:40",
+      "--rest",
+      "not-done",
+      "--until",
+      new Date().toISOString(),
+      "--yes",
+    ];
     const printed = await run("doubts", "import", await writeExport(night), ...how);
     must(printed.includes(`${DOUBTS - LEFT_OUT} of ${DOUBTS} effects`), "the export names all but two");
   },

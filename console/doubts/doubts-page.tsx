@@ -191,11 +191,22 @@ function EffectOf({ row }: { readonly row: DoubtRow | AuditRow }) {
   );
 }
 
-function WhoRan({ row: { worker, start } }: { readonly row: DoubtRow }) {
+function WhoRan({ row: { worker, start, mayStillRun, workerSeenAt } }: { readonly row: DoubtRow }) {
   return (
     <span className="two-lines">
       <Text of={worker} isCode />
-      <span className="quiet">start {start} of the job</span>
+      {mayStillRun ? (
+        <span className="bad">
+          may still run
+          {workerSeenAt !== null && (
+            <>
+              , seen <Relative at={workerSeenAt} />
+            </>
+          )}
+        </span>
+      ) : (
+        <span className="quiet">start {start} of the job</span>
+      )}
     </span>
   );
 }

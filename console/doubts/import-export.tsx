@@ -9,9 +9,10 @@ import { Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import type { Doubt } from "../service/answers.ts";
+import { ConfirmPending } from "./confirm-pending.tsx";
 import { type ImportRequest, proposeImport } from "./propose-import.ts";
 import type { DoubtFilter } from "./queries.ts";
-import { resolveAll, useRefreshDoubts } from "./resolve-all.ts";
+import { pendingOf, resolveAll, useRefreshDoubts } from "./resolve-all.ts";
 import { Evidence } from "./resolve-form.tsx";
 
 interface Props {
@@ -58,7 +59,13 @@ function ImportForm({ filter, onClose }: FormProps) {
       {request !== null && <Options request={request} onChange={preview} />}
       {propose.error !== null && <ProblemNote thrown={propose.error} />}
       {request !== null && propose.data !== undefined ? (
-        <Proposal key={request.file.name} file={request.file} plan={propose.data} onClose={onClose} />
+        <Proposal
+          key={request.file.name}
+          file={request.file}
+          until={request.until}
+          plan={propose.data}
+          onClose={onClose}
+        />
       ) : (
         <div className="window-actions">
           <Button className="button" onPress={onClose}>
@@ -84,7 +91,7 @@ function Options({ request, onChange }: OptionsProps) {
         onChange={(column) => onChange({ ...request, column })}
       />
       <Moment
-        label="The export is complete until (optional): what it does not name by then is not done, and runs again"
+        label="The export is complete until (optional): what was in doubt a minute before then and is not in it is not done, and runs again"
         at={request.until}
         onChange={(until) => onChange({ ...request, until })}
       />
@@ -131,14 +138,17 @@ function Actions({ label, isReady, isPending, onClose }: ActionsProps) {
 
 interface ProposalProps {
   readonly file: File;
+  /** Empty where those that it does not name stay. */
+  readonly until: string;
   readonly plan: ImportPlan<Doubt>;
   readonly onClose: () => void;
 }
 
 /** What would be resolved, and the evidence for it. */
-function Proposal({ file, plan, onClose }: ProposalProps) {
+function Proposal({ file, until, plan, onClose }: ProposalProps) {
   const [evidence, setEvidence] = useState(`the export ${file.name}`);
-  const apply = useApply(plan, onClose);
+  const [isConfirmed, confirm] = useState(false);
+  const apply = useApply(plan, { until, confirm: isConfirmed, onClose });
   const isReady = evidence.trim() !== "" && plan.done.length + plan.notDone.length > 0;
   function submit(event: FormEvent) {
     event.preventDefault();
@@ -148,6 +158,11 @@ function Proposal({ file, plan, onClose }: ProposalProps) {
     <form className="resolve-form" onSubmit={submit}>
       <Preview plan={plan} />
       <Evidence text={evidence} onChange={setEvidence} />
+      <ConfirmPending
+        pending={pendingOf(plan.notDone, "not-done")}
+        isConfirmed={isConfirmed}
+        onChange={confirm}
+      />
       {apply.error !== null && <ProblemNote thrown={apply.error} />}
       <Actions label={applyText(plan)} isReady={isReady} isPending={apply.isPending} onClose={onClose} />
     </form>
@@ -210,13 +225,20 @@ function Proposed({ as, doubts, label }: ProposedProps) {
   );
 }
 
-function useApply({ done, notDone }: ImportPlan<Doubt>, onClose: () => void) {
+interface HowToApply {
+  readonly until: string;
+  readonly confirm: boolean;
+  readonly onClose: () => void;
+}
+
+function useApply({ done, notDone }: ImportPlan<Doubt>, { until, confirm, onClose }: HowToApply) {
   const refresh = useRefreshDoubts();
   const notice = useNotice();
   return useMutation({
     async mutationFn(evidence: string) {
       const asDone = await resolveAll(done, { as: "done", evidence });
-      return asDone + (await resolveAll(notDone, { as: "not-done", evidence: evidenceOfRest(evidence) }));
+      const rest = { evidence: evidenceOfRest(evidence), confirm, completeUntil: until };
+      return asDone + (await resolveAll(notDone, { as: "not-done", ...rest }));
     },
     async onSuccess(resolved) {
       onClose();

@@ -1,5 +1,6 @@
 import { type ImportPlan, planImport, readExport } from "../../src/lib/provider-export.ts";
 import type { Doubt } from "../service/answers.ts";
+import { serviceNow } from "../service/clock.ts";
 import { Problem } from "../service/problem.ts";
 import { type DoubtFilter, readDoubts } from "./queries.ts";
 
@@ -8,7 +9,7 @@ export interface ImportRequest {
   /** Empty: every cell or text. */
   readonly column: string;
   readonly filter: DoubtFilter;
-  /** Of the doubts until then, those that the export does not name are not done; ISO 8601. Empty: they stay. */
+  /** Until when the export is complete: what it should name and does not is not done; ISO 8601. Empty: those stay. */
   readonly until: string;
 }
 
@@ -23,5 +24,6 @@ export async function proposeImport(request: ImportRequest): Promise<ImportPlan<
       title: "The export cannot be read",
       detail: `${file.name}: ${read.fault}`,
     });
-  return planImport(await readDoubts({ ...filter, until }), read.values, until !== "");
+  const rest = { completeUntil: Date.parse(until), now: Date.parse(serviceNow()) };
+  return planImport(await readDoubts(filter), read.values, until === "" ? undefined : rest);
 }

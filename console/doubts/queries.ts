@@ -34,7 +34,7 @@ export function doubtsQuery(filter: DoubtFilter = {}) {
 const READ_MAX = 10_000;
 
 /** All that match, the oldest first. */
-export async function readDoubts(filter: DoubtFilter & { readonly until: string }): Promise<DoubtRow[]> {
+export async function readDoubts(filter: DoubtFilter): Promise<DoubtRow[]> {
   const doubts: Doubt[] = [];
   for (let offset = 0; offset < READ_MAX; offset += PAGE_SIZE) {
     const page = await read<{ readonly doubts: readonly Doubt[] }>(

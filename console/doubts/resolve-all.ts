@@ -7,6 +7,15 @@ export type As = "done" | "not-done";
 export interface Resolution {
   readonly as: As;
   readonly evidence: string;
+  /** Says not done although first runs may still be under way. */
+  readonly confirm?: boolean;
+  /** Until when an export is complete that does not name them. */
+  readonly completeUntil?: string;
+}
+
+/** Those of which the first run may still be under way, where they would be resolved as not done. */
+export function pendingOf(doubts: readonly Doubt[], as: As | null): readonly Doubt[] {
+  return as === "not-done" ? doubts.filter(({ mayStillRun }) => mayStillRun) : [];
 }
 
 export function textOf(as: As): string {

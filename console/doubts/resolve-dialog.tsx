@@ -5,7 +5,7 @@ import { jobQuery } from "../jobs/queries.ts";
 import { Window } from "../parts/dialog.tsx";
 import { Json } from "../parts/json.tsx";
 import { Text } from "../parts/link.tsx";
-import { Instant } from "../parts/time.tsx";
+import { Instant, Relative } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { Doubt } from "../service/answers.ts";
 import { useMay } from "../service/session.ts";
@@ -85,7 +85,7 @@ function Known({ jobId, effect, doubt }: DoubtToResolve) {
 }
 
 function FromTheList({ doubt }: { readonly doubt: Doubt }) {
-  const { effectKey, since, reason, worker, start, report } = doubt;
+  const { effectKey, since, reason, worker, start, report, mayStillRun, workerSeenAt } = doubt;
   return (
     <>
       <dt>Key downstream</dt>
@@ -104,6 +104,20 @@ function FromTheList({ doubt }: { readonly doubt: Doubt }) {
       <dd>
         <Text of={worker} isCode />, at start {start} of the job
       </dd>
+      {mayStillRun && (
+        <>
+          <dt>May still be under way</dt>
+          <dd className="bad">
+            Its first run may act yet
+            {workerSeenAt !== null && (
+              <>
+                : its worker was seen <Relative at={workerSeenAt} />
+              </>
+            )}
+            .
+          </dd>
+        </>
+      )}
       {report !== null && (
         <>
           <dt>Reported later</dt>

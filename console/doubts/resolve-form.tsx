@@ -14,9 +14,11 @@ import { count } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import { send } from "../service/call.ts";
+import { Problem } from "../service/problem.ts";
 import { type As, type Resolution, textOf, useRefreshDoubts } from "./resolve-all.ts";
 
 const EVIDENCE_MAX = 2_000;
+const MAY_BE_PENDING = "RUN_MAY_BE_PENDING";
 
 interface Props {
   readonly jobId: string;
@@ -32,11 +34,15 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
   const resolve = useResolve({ jobId, effect, onClose });
   const parsed = parseResult(result);
   const isReady = as !== null && evidence.trim() !== "" && parsed !== "invalid";
+  // The second question, after the service has refused.
+  const isAsked =
+    as === "not-done" && resolve.error instanceof Problem && resolve.error.code === MAY_BE_PENDING;
 
   function submit(event: FormEvent) {
     event.preventDefault();
     if (!isReady) return;
-    resolve.mutate({ as, evidence: evidence.trim(), ...(as === "done" && parsed) });
+    const confirm = isAsked ? { confirm: true } : {};
+    resolve.mutate({ as, evidence: evidence.trim(), ...(as === "done" && parsed), ...confirm });
   }
 
   return (
@@ -49,8 +55,13 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
         <Button className="button" onPress={onClose}>
           Not now
         </Button>
-        <Button type="submit" className="button main" isDisabled={!isReady} isPending={resolve.isPending}>
-          {as === null ? "Resolve" : `Resolve as ${textOf(as)}`}
+        <Button
+          type="submit"
+          className={isAsked ? "button danger main" : "button main"}
+          isDisabled={!isReady}
+          isPending={resolve.isPending}
+        >
+          {as === null ? "Resolve" : `Resolve as ${textOf(as)}${isAsked ? " all the same" : ""}`}
         </Button>
       </div>
     </form>

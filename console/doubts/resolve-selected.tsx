@@ -5,8 +5,9 @@ import { Window } from "../parts/dialog.tsx";
 import { counted } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
+import { ConfirmPending } from "./confirm-pending.tsx";
 import type { DoubtRow } from "./queries.ts";
-import { type As, type Resolution, resolveAll, textOf, useRefreshDoubts } from "./resolve-all.ts";
+import { type As, pendingOf, type Resolution, resolveAll, textOf, useRefreshDoubts } from "./resolve-all.ts";
 import { Choice, Evidence } from "./resolve-form.tsx";
 
 interface Props {
@@ -37,18 +38,21 @@ export function ResolveSelected({ doubts, onDone }: Props) {
 function ManyForm({ doubts, onDone, onClose }: Props & { readonly onClose: () => void }) {
   const [as, setAs] = useState<As | null>(null);
   const [evidence, setEvidence] = useState("");
+  const [isConfirmed, confirm] = useState(false);
   const resolve = useResolveMany(doubts, onDone);
+  const pending = pendingOf(doubts, as);
   const isReady = as !== null && evidence.trim() !== "";
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    if (isReady) resolve.mutate({ as, evidence: evidence.trim() });
+    if (isReady) resolve.mutate({ as, evidence: evidence.trim(), confirm: isConfirmed });
   }
 
   return (
     <form onSubmit={submit} className="resolve-form">
       <Choice as={as} onChange={setAs} />
       <Evidence text={evidence} onChange={setEvidence} />
+      <ConfirmPending pending={pending} isConfirmed={isConfirmed} onChange={confirm} />
       {resolve.error !== null && <ProblemNote thrown={resolve.error} />}
       <div className="window-actions">
         <Button className="button" onPress={onClose}>

@@ -169,7 +169,7 @@ async function resolveOne(testbed: Testbed, tally: Tally, jobId: string, effect:
   const key = testbed.client.acknowledged.find(({ id }) => id === jobId)?.key;
   const as = testbed.witnessed().some(({ job }) => job === key) ? "done" : "not-done";
   const path = `/jobs/${jobId}/effects/${effect}/resolve`;
-  const status = await act(testbed, tally, "resolve", path, { as, evidence: "the witness" });
+  const status = await act(testbed, tally, "resolve", path, { as, evidence: "the witness", confirm: true });
   if (status === 200) tally.resolved.set(jobId, (tally.resolved.get(jobId) ?? 0) + 1);
 }
 

@@ -114,7 +114,7 @@ async function resolvePatiently(
   let tries = 0;
   const resolve = () => {
     tries += 1;
-    return operator.resolve(jobId, effect, { as, evidence: "the witness", by: "laboratory" });
+    return operator.resolve(jobId, effect, { as, evidence: "the witness", by: "laboratory", confirm: true });
   };
   return await patiently(resolve).catch((error: { code?: string }) => {
     if (tries > 1 && error.code === "EFFECT_NOT_IN_DOUBT") return "resolved";

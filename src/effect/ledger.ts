@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Outgoing } from "../job/outgoing.ts";
 import type { Resolution } from "../job/resolution.ts";
 import { leaseLua } from "../queue/includes.ts";
 import type { QueueStore, WritableQueueStore } from "../queue/queue-store.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript, type Script } from "../redis/script.ts";
-import { findFormerEntry } from "./former-ledger.ts";
+import { type FormerEntry, findFormerEntry } from "./former-ledger.ts";
 import { entriesLua, ledgerLua } from "./includes.ts";
 import {
   type Committed,
@@ -58,8 +59,8 @@ export interface QueueLedgers {
   readonly retentionMs: number;
   readonly steps: LedgerSteps;
   readonly unreported: UnreportedEffects;
-  /** Runs of effects in doubt that have not returned, though their attempts may have ended. */
-  readonly runsLeft: Set<Promise<unknown>>;
+  /** Runs of effects in doubt that are not over, though their attempts may have ended. */
+  readonly runsLeft: Set<Promise<void>>;
 }
 
 export function openQueueLedgers(
@@ -77,37 +78,60 @@ export function openQueueLedgers(
   };
 }
 
+/** Of two that give way to each other, one must be first: they wait at random, and longer each time. */
+const GIVE_WAY_MS = 50;
+const ROUNDS_MAX = 8;
+
 /** What an attempt asks of its ledger. */
 export type EffectLedger = Pick<Ledger, keyof Ledger>;
 
 const releaseScript = loadScript(import.meta.url, "release.lua", nowLua, ledgerLua, entriesLua);
 const doubtScript = loadScript(import.meta.url, "doubt.lua", nowLua, entriesLua);
-const returnedScript = loadScript(import.meta.url, "returned.lua", nowLua, entriesLua);
+const runOverScript = loadScript(import.meta.url, "run-over.lua", nowLua, entriesLua);
 const leftOpenScript = loadScript(import.meta.url, "left-open.lua", nowLua, leaseLua, entriesLua);
 
 /** The effects of one deduplication key, for an attempt. Each transition is one atomic compare-and-set in Redis. */
 export class Ledger {
   readonly dedupKey: string;
   readonly #queue: QueueLedgers;
-  readonly #others: readonly QueueStore[];
+  readonly #others: () => readonly QueueStore[];
   /** Stored names of effects with an index, or from another queue. */
   readonly #names = new Map<string, string>();
 
-  /** @param others queues in which the same key may have a ledger, because its type has moved */
-  constructor(queue: QueueLedgers, dedupKey: string, others: readonly QueueStore[] = []) {
+  /** @param others returns the queues in which the same key may have a ledger, because its type has moved; more may come at any time */
+  constructor(queue: QueueLedgers, dedupKey: string, others: () => readonly QueueStore[] = () => []) {
     this.#queue = queue;
     this.dedupKey = dedupKey;
     this.#others = others;
   }
 
-  async reserve(
+  /**
+   * Reserves an effect, unless another queue's ledger knows it. No step reaches two queues, so it looks there again once it has the
+   * reservation: of two jobs that reserve at the same moment, at least one finds the other, and gives way.
+   */
+  async reserve(run: ReservedEffect, times: ReservationTimes): Promise<Reservation> {
+    const { effect, reservationId } = run;
+    for (let round = 1; ; round += 1) {
+      const former = await this.#findFormer(effect);
+      const reservation = await this.#reserveHere(run, times, former);
+      const isNew = reservation.kind === "reserved" && former === undefined;
+      if (!isNew || (await this.#findFormer(effect)) === undefined) return reservation;
+      await this.release(effect, reservationId);
+      const pauseMs = Math.ceil(Math.random() * GIVE_WAY_MS * round);
+      if (round === ROUNDS_MAX) return { kind: "busy", ms: pauseMs, times: round };
+      await sleep(pauseMs);
+    }
+  }
+
+  async #reserveHere(
     { effect, reservationId, jobId, lockToken, delivery }: ReservedEffect,
     { deadlineMs, repeatMs }: ReservationTimes,
+    former: FormerEntry | undefined,
   ): Promise<Reservation> {
     const { dedupKey } = this;
     const { store, worker, steps, unreported } = this.#queue;
     if (effect.includes("/")) this.#names.set(effect, await findStoredName(store, dedupKey, effect));
-    const inherited = this.#others.length > 0 ? await this.#inherit(effect) : [];
+    const inherited = former === undefined ? [] : await this.#inherit(effect, former);
     const name = this.#nameOf(effect);
     const args = [dedupKey, name, reservationId, lockToken, String(delivery), deadlineMs, repeatMs];
     const keyIds = effect.includes("/") ? ` ${store.codec.keyIds.join(" ")} ` : "-";
@@ -158,13 +182,13 @@ export class Ledger {
     return this.#finished(reservationId, this.#run(doubtScript, args) as Promise<Doubted>);
   }
 
-  /** Reports the return of a run that has left a doubt, also long after its attempt. */
-  async reportReturn(effect: string, reservationId: string, run: Promise<unknown>): Promise<void> {
+  /** Reports that a run is over which has left a doubt, also long after its attempt. @param over never rejects */
+  async reportOver(effect: string, reservationId: string, over: Promise<void>): Promise<void> {
     const { runsLeft } = this.#queue;
-    runsLeft.add(run);
-    await run.catch(() => {});
-    runsLeft.delete(run);
-    await this.#run(returnedScript, [this.#nameOf(effect), reservationId]);
+    runsLeft.add(over);
+    await over;
+    runsLeft.delete(over);
+    await this.#run(runOverScript, [this.#nameOf(effect), reservationId]);
   }
 
   resolve(effect: string, resolution: Resolution): Promise<Resolved> {
@@ -206,11 +230,15 @@ export class Ledger {
     return outcome;
   }
 
+  async #findFormer(effect: string): Promise<FormerEntry | undefined> {
+    const others = this.#others();
+    if (others.length === 0) return undefined;
+    return await findFormerEntry(others, this.dedupKey, effect).catch(throwRedisFault);
+  }
+
   /** Another queue's entry keeps its name there: its texts are encrypted for that name. */
-  async #inherit(effect: string): Promise<string[]> {
+  async #inherit(effect: string, former: FormerEntry): Promise<string[]> {
     const { client, keys } = this.#queue.store;
-    const former = await findFormerEntry(this.#others, this.dedupKey, effect).catch(throwRedisFault);
-    if (former === undefined) return [];
     const name = this.#nameOf(effect);
     const isKnown =
       former.name !== name &&

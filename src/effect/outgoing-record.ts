@@ -98,6 +98,13 @@ export class OutgoingRecord {
     return most !== undefined && most.times > 1 ? most : undefined;
   }
 
+  /** Whether a request was neither answered nor has failed: it may yet act. */
+  isUnderWay(): boolean {
+    return this.#entries
+      .map(shown)
+      .some(({ method, status, ended }) => method !== null && status === null && ended === null);
+  }
+
   seen(): Seen {
     return { outgoing: this.#withoutConnections().map(shown), isComplete: this.#isComplete };
   }

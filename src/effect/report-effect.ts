@@ -6,6 +6,7 @@ import { type Outgoing, outgoingText } from "../job/outgoing.ts";
 import { asError, messageOf } from "../lib/thrown.ts";
 import { untilAnswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
+import { type Begun, untilOver } from "./begun-run.ts";
 import { classify } from "./classify.ts";
 import {
   EFFECT_RESULT_MAX_BYTES,
@@ -18,14 +19,6 @@ import {
 } from "./effect-run.ts";
 import type { OutgoingRecord } from "./outgoing-record.ts";
 import { currentScope } from "./scope.ts";
-
-/** A run of an effect that was begun. */
-export interface Begun {
-  /** What it was seen to send. */
-  readonly record: OutgoingRecord;
-  /** Settles when its function does, however late. */
-  readonly run: Promise<unknown>;
-}
 
 /**
  * Reports what a failed run means.
@@ -77,16 +70,16 @@ async function putInDoubt<T>(
   effect: EffectRun<T>,
   context: EffectContext,
   thrown: unknown,
-  { record, run }: Begun,
+  begun: Begun,
 ): Promise<Error> {
   const { id, reservationId, declaration } = effect;
   const reason = context.scrub(messageOf(thrown));
-  const evidence = record.seen().outgoing.map((one) => scrubbed(one, context));
+  const evidence = begun.record.seen().outgoing.map((one) => scrubbed(one, context));
   const found = { reason, evidence };
   const doubt = await report(effect, context, () => context.ledger.doubt(id, reservationId, found));
   if (doubt === "in-doubt") emit(effect, context, "effect.in-doubt");
-  // Not awaited: it may never return. Where it has, this report is in front of the attempt's end.
-  context.ledger.reportReturn(id, reservationId, run).catch(() => {});
+  // Not awaited: it may never be over. Where it is, this report is in front of the attempt's end.
+  context.ledger.reportOver(id, reservationId, untilOver(begun)).catch(() => {});
   context.log().warn({ effect: id, reason, sent: evidence.map(outgoingText) }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") {

@@ -1,6 +1,9 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { dedupKeyOf } from "../job/dedup-key.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { type RedisConnection, serversOf } from "../redis/connection.ts";
+import { openEnvelope } from "./envelope.ts";
+import { readSubmission } from "./job-record.ts";
 import { readLayout, setLayout } from "./layouts.ts";
 import { changedLayout, type Layout, parseLayout, partitionNames, partitionOf } from "./partitions.ts";
 import { carryControl, type Partitions } from "./queue-control.ts";
@@ -83,7 +86,7 @@ async function forgetEarlier(
   const partitions = partitionNames(queue, before).map(stores.of);
   const still =
     (await leftJobs(partitions.slice(before.partitions))) ??
-    (await neededKeys(stores.client, prefix, queue, before.partitions));
+    (await neededKeys(stores, prefix, queue, before.partitions));
   if (still !== undefined) return { before, after: before, still };
   const layout = String(before.partitions);
   await writeEverywhere(stores.client, prefix, { queue, found, layout });
@@ -102,27 +105,67 @@ async function leftJobs(retired: readonly QueueStore[]): Promise<string | undefi
   return name === undefined ? undefined : `${left[at]} jobs or doubts are left in ${name}`;
 }
 
-/** Whether any key, or ledger of one, stands where it would no longer be looked for. */
+/** Whether any key, ledger or job of one stands where it would no longer be looked for. A scan meets a job whatever state it moves to. */
 async function neededKeys(
-  client: RedisConnection,
+  stores: QueueStores,
   prefix: string,
   queue: string,
   partitions: number,
 ): Promise<string | undefined> {
-  const shape = new RegExp(`^${prefix}:\\{(${queue}(?:\\.\\d+)?)\\}:(de|ledger):(.+)$`);
+  const shape = new RegExp(`^${prefix}:\\{(${queue}(?:\\.\\d+)?)\\}:(?:(de|ledger):)?([^:]+)$`);
   const match = `${prefix}:{${queue}*`;
-  for (const server of serversOf(client)) {
+  for (const server of serversOf(stores.client)) {
     for await (const names of server.scanStream({ match, count: 1_000 })) {
-      const keys = (names as string[]).map((name) => shape.exec(name)).filter((found) => found !== null);
-      const moved = keys.filter(
-        ([, partition, , key = ""]) => partitionOf(queue, partitions, key) !== partition,
+      const found = (names as string[]).map((name) => shape.exec(name)).filter((key) => key !== null);
+      const needed = await Promise.all(
+        found.map(async ([, partition = "", kind, key = ""]) => {
+          const isHere = (dedupKey: string) => partitionOf(queue, partitions, dedupKey) === partition;
+          const store = stores.of(partition);
+          if (kind === undefined) return await isNeededJob(store, key, isHere);
+          if (isHere(key)) return undefined;
+          const isNeeded = kind === "ledger" || (await isHolderOf(store, key));
+          return isNeeded ? `keys that were used before are remembered in ${partition}` : undefined;
+        }),
       );
-      for (const [name, partition, kind] of moved)
-        if (kind === "ledger" || queueOfId((await client.get(name)) ?? "") === partition)
-          return `keys that were used before are remembered in ${partition}`;
+      const why = needed.find((reason) => reason !== undefined);
+      if (why !== undefined) return why;
     }
   }
   return undefined;
+}
+
+/** Whether the queue itself has the key's job: elsewhere it only points there. */
+async function isHolderOf({ client, keys, queue }: QueueStore, dedupKey: string): Promise<boolean> {
+  return queueOfId((await client.get(keys.dedupKey(dedupKey))) ?? "") === queue;
+}
+
+/**
+ * A job that waits, runs or can be retried may yet begin its effects. It can outlive its key, and then another job has that key elsewhere.
+ *
+ * @param isHere whether the key belongs here
+ */
+async function isNeededJob(
+  store: QueueStore,
+  id: string,
+  isHere: (dedupKey: string) => boolean,
+): Promise<string | undefined> {
+  const { client, keys, queue } = store;
+  if (queueOfId(id) !== queue) return undefined;
+  if ((await client.zscore(keys.completed, id)) !== null) return undefined;
+  const { type, envelope } = await readSubmission(store, id);
+  if (type === null || envelope === null) return undefined;
+  const key = keyIn(store, id, envelope);
+  if (key !== undefined && isHere(dedupKeyOf(type, key))) return undefined;
+  return `jobs whose keys belong elsewhere are left in ${queue}, such as ${id}`;
+}
+
+/** Undefined where it cannot be read: then the job counts as needed. */
+function keyIn(store: QueueStore, id: string, envelope: string): string | undefined {
+  try {
+    return openEnvelope(store, id, JSON.parse(envelope)).key;
+  } catch {
+    return undefined;
+  }
 }
 
 function tooManyEarlier(queue: string, { partitions, former }: Layout): HoldfastError {

@@ -75,7 +75,7 @@ export class MemoryLedger implements EffectLedger {
     return "in-doubt";
   }
 
-  async reportReturn(): Promise<void> {}
+  async reportOver(): Promise<void> {}
 
   async resolve(effect: string, { as, result }: Resolution): Promise<Resolved> {
     const known = this.#known.get(effect);

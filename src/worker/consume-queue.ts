@@ -182,8 +182,11 @@ function effectsOpener(ledgers: QueueLedgers, { queues, events }: WorkerParts): 
 
   /** The same key may have been used where it belonged before, and where it belongs now. */
   function ledgerOf(contract: JobContract, dedupKey: string): Ledger {
-    const homes = queues.stores.layouts.homesOf(contract, dedupKey);
-    const others = homes.filter((name) => name !== ledgers.store.queue).map(queues.stores.of);
+    const others = () =>
+      queues.stores.layouts
+        .homesOf(contract, dedupKey)
+        .filter((name) => name !== ledgers.store.queue)
+        .map(queues.stores.of);
     return new Ledger(ledgers, dedupKey, others);
   }
 }

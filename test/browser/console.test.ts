@@ -1,9 +1,12 @@
 import type { Producer } from "holdfast";
 import type { Api } from "holdfast/server";
+import type { Redis } from "ioredis";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type QueueKeys, queueKeys } from "../../src/queue/queue-keys.ts";
 import { cutTexts, launchBrowser, sidewaysScroll } from "../support/browser.ts";
 import { accessibilityFaults, openConsole, untilLoaded, watchShifts } from "../support/console-page.ts";
+import { pauseWorkerOf } from "../support/doubts.ts";
 import { ranBySchedule } from "../support/ran-by-schedule.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { createService } from "../support/service.ts";
@@ -20,6 +23,8 @@ const stops: (() => Promise<void>)[] = [];
 let api: Api;
 let browser: Browser;
 let producer: Producer;
+let redis: Redis;
+let keys: QueueKeys;
 
 beforeAll(async () => {
   const store = await startRedisServer({ args: ["--appendonly", "no"] });
@@ -36,6 +41,8 @@ beforeAll(async () => {
   );
   api = await service.startApi();
   producer = await service.createProducer();
+  redis = service.connect();
+  keys = queueKeys(service.env.HOLDFAST_PREFIX, "default");
   await service.startWorker();
   [browser] = await Promise.all([
     launchBrowser(),
@@ -521,6 +528,28 @@ describe("several doubts", () => {
     const { record } = await ask<{ record: { text: string }[] }>(`jobs/${named.jobId}`);
     expect(record).toMatchObject([{ text: expect.stringContaining("the provider's export of 12:00") }]);
     expect(complaints).toEqual([]);
+  });
+
+  it("asks again before an effect is resolved as not done whose first run may still be under way", async () => {
+    const { id } = await placeOrder(producer, IN_DOUBT + 90);
+    await until("it is in doubt", async () => {
+      const { effects } = await ask<{ effects: { state: string }[] }>(`jobs/${id}`);
+      return effects.some(({ state }) => state === "in-doubt");
+    });
+    await pauseWorkerOf(redis, keys, id);
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open(`jobs/${id}`);
+    await page.getByRole("button", { name: /^Resolve / }).click();
+    await page.getByText("Its first run may act yet").waitFor();
+    await page.getByText("It did not happen.").click();
+    await page.getByLabel("Evidence").fill("not at the provider");
+    await page.getByRole("button", { name: "Resolve as not done", exact: true }).click();
+
+    await page.getByText(/may still be under way: its worker paused-worker was seen/).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByRole("button", { name: "Resolve as not done all the same" }).click();
+    await page.getByText("is resolved as not done").waitFor();
+    expect(complaints.filter((complaint) => !complaint.includes("409"))).toEqual([]);
   });
 
   it("resolves several doubts with one piece of evidence, found by type", async () => {

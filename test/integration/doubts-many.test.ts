@@ -5,6 +5,9 @@ import { defineJob } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { readValues } from "../../src/cli/read-values.ts";
+import { EXPORT_MARGIN_MS } from "../../src/lib/provider-export.ts";
+import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { ageDoubts, pauseWorkerOf } from "../support/doubts.ts";
 import { get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import { applicationOf, createService } from "../support/service.ts";
@@ -37,6 +40,8 @@ function typeOf(type: string) {
 const invoices = typeOf("invoice");
 const refunds = typeOf("refund");
 const service = createService(applicationOf(invoices.handler, refunds.handler), {}, afterAll);
+const redis = service.connect();
+const keys = queueKeys(service.env.HOLDFAST_PREFIX, "default");
 let url = "";
 beforeAll(async () => {
   const producer = await service.createProducer();
@@ -113,6 +118,20 @@ describe("many doubts", () => {
     ]);
   });
 
+  it("that an export may not name yet stay, also over HTTP", async () => {
+    const open = await doubts("&type=refund");
+    const ids = open.map(({ jobId, effect }) => ({ jobId, effect }));
+    const rest = { as: "not-done", evidence: "not in the export", completeUntil: new Date().toISOString() };
+    for (const scope of [{ ids }, { filter: { type: "refund" } }]) {
+      const { body } = await resolve({ ...rest, ...scope });
+      expect(body).toMatchObject({ resolved: 0, remaining: 0 });
+      expect(body.skipped).toHaveLength(3);
+      expect(body.skipped).toContainEqual({ ...ids[0], code: "BEGAN_TOO_LATE" });
+    }
+    expect(await doubts("&type=refund")).toHaveLength(3);
+    expect((await resolve({ ...rest, ids, as: "done" })).status).toBe(400);
+  });
+
   it("that begin after a preview stay", async () => {
     const [oldest] = await doubts("&type=refund");
     const before = new Date(Date.parse(String(oldest?.since))).toISOString();
@@ -134,9 +153,24 @@ describe("a provider's export", () => {
       const evidence = "the export of 12:00";
       const options = [file, "--type", "refund", "--column", "reference", "--evidence", evidence];
 
-      const dry = await run(["doubts", "import", ...options, "--rest", "not-done", "--dry-run"], service.env);
+      const rest = ["--rest", "not-done", "--dry-run"];
+      const imported = (...more: string[]) =>
+        run(["doubts", "import", ...options, ...rest, ...more], service.env);
+      const unbounded = await imported();
+      expect([unbounded.code, unbounded.stderr]).toEqual([
+        2,
+        expect.stringContaining("--rest: needs --until"),
+      ]);
+      const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+      const fresh = await imported("--until", inAnHour);
+      expect(fresh.stdout).toContain("2 of 3 effects in doubt are in the export; 1 stays in doubt");
+      expect(fresh.stdout).not.toMatch(/^not done/m);
+      await ageDoubts(redis, keys, 2 * EXPORT_MARGIN_MS);
+      const dry = await imported("--until", new Date().toISOString());
       expect(dry.stdout).toContain("2 of 3 effects in doubt are in the export");
       expect(dry.stdout).toMatch(new RegExp(`^not done +${third.jobId}`, "m"));
+      const then = new Date(Date.now() - 2 * EXPORT_MARGIN_MS).toISOString();
+      expect((await imported("--until", then)).stdout).not.toMatch(/^not done/m);
       expect(await doubts("&type=refund")).toHaveLength(3);
       expect((await run(["doubts", "import", ...options], service.env)).code).toBe(2);
 
@@ -145,7 +179,22 @@ describe("a provider's export", () => {
       expect(await doubts("&type=refund")).toMatchObject([{ jobId: third.jobId }]);
 
       const how = ["--type", "refund", "--as", "not-done", "--evidence", "not charged", "--yes"];
-      expect((await run(["doubts", "resolve", ...how], service.env)).stdout).toContain(
+      await pauseWorkerOf(redis, keys, third.jobId);
+      const kept = await run(["doubts", "resolve", ...how], service.env);
+      expect([kept.code, kept.stdout]).toEqual([
+        1,
+        expect.stringContaining("1 effect may still be under way, and stays in doubt"),
+      ]);
+      const one = ["doubts", "resolve", third.jobId, third.effect, "--as", "not-done", "--evidence", "x"];
+      const refused = await run(one, service.env);
+      expect([refused.code, refused.stderr]).toEqual([
+        1,
+        expect.stringMatching(/paused-worker was seen .* --confirm/),
+      ]);
+      expect((await run(["doubts", "list", "--type", "refund"], service.env)).stdout).toContain(
+        "may still be under way: worker paused-worker was seen",
+      );
+      expect((await run(["doubts", "resolve", ...how, "--confirm"], service.env)).stdout).toContain(
         "1 effect resolved as not done",
       );
       await until("it runs again", () => refunds.charged[0] === third.effectKey);

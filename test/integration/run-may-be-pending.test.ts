@@ -138,6 +138,22 @@ describe("a doubt whose run ignores its signal", () => {
   });
 });
 
+describe("a doubt whose run gave up while its request was on its way", () => {
+  it("says that it may still be under way, until that request has ended", async () => {
+    const provider = await startProvider();
+    const { doubt, resolve } = await start(async () => {
+      const giveUp = new Promise((_, reject) => setTimeout(() => reject(new Error("too slow")), 100));
+      await Promise.race([fetch(`${provider.url}/before`), giveUp]);
+    });
+
+    expect(await doubt()).toMatchObject({ mayStillRun: true });
+    expect((await resolve("not-done")).status).toBe(409);
+    provider.answer();
+    await until("it has ended", async () => (await doubt())?.mayStillRun === false);
+    expect((await resolve("not-done")).status).toBe(200);
+  });
+});
+
 describe("a doubt whose run has returned", () => {
   it("needs no confirmation, although its worker lives", async () => {
     const { doubt, resolve, fences, producer, id } = await start(lost);
@@ -165,7 +181,7 @@ describe("a doubt whose worker is gone without a word", () => {
     const parts = await start(lost);
     const { redis, keys, ledger } = parts;
     const entry = JSON.parse((await redis.hget(ledger, "e:charge")) ?? "{}") as Record<string, unknown>;
-    const { returned: _, ...left } = entry;
+    const { isOver: _, ...left } = entry;
     await redis.hset(ledger, "e:charge", JSON.stringify({ ...left, worker: "killed" }));
     if (seenAt !== null) await redis.zadd(keys.workersSeen, seenAt, "killed");
     return parts;

@@ -1,7 +1,6 @@
 #!lua flags=allow-oom
 --[[
-  Records that the run of an effect has returned that did not report in time: nothing of it acts any more. Compare-and-set on the
-  reservation id.
+  Records that the run is over that left an effect in doubt: nothing of it acts any more. Compare-and-set on the reservation id.
 
   KEYS[1] ledger   KEYS[2] doubts, for its slot
   ARGV[1] effect   ARGV[2] reservation id
@@ -10,6 +9,6 @@
 ]]
 local entry = readEntry(KEYS[1], ARGV[1])
 if not entry or entry.reservationId ~= ARGV[2] or entry.state == "done" then return 0 end
-entry.returned = true
+entry.isOver = true
 writeEntry(KEYS[1], ARGV[1], entry)
 return 1
