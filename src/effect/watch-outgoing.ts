@@ -7,6 +7,7 @@ import { isStandardStream } from "../lib/standard-stream.ts";
 import { isOwnSocket } from "../redis/own-sockets.ts";
 import type { Departure, OutgoingRecord } from "./outgoing-record.ts";
 import { currentScope, isAnyRunning } from "./scope.ts";
+import { targetOf } from "./socket-target.ts";
 
 /**
  * Notes what the effects of this process send, each in the record of the effect in whose asynchronous context it happens.
@@ -279,20 +280,4 @@ function hostOf(socket: Socket, name?: string): string {
   const target = targets.get(socket);
   if (target !== undefined) return target;
   return `${name ?? socket.remoteAddress ?? "unknown"}:${socket.remotePort ?? "unknown"}`;
-}
-
-interface Target {
-  readonly path?: string | null | undefined;
-  readonly host?: string | undefined;
-  readonly port?: number | string | undefined;
-}
-
-/** Reads the arguments of `Socket.connect`: options, a port and a host, a path, or what `net.connect` makes of them. */
-function targetOf([first, second]: readonly unknown[]): string {
-  const given: unknown = Array.isArray(first) ? first[0] : first;
-  if (typeof given === "string" && !/^\d+$/.test(given)) return given;
-  if (typeof given !== "object" || given === null)
-    return `${typeof second === "string" ? second : "localhost"}:${given}`;
-  const { path, host, port = "" }: Target = given;
-  return path ?? `${host || "localhost"}:${port}`;
 }

@@ -114,24 +114,26 @@ async function neededKeys(
 ): Promise<string | undefined> {
   const shape = new RegExp(`^${prefix}:\\{(${queue}(?:\\.\\d+)?)\\}:(?:(de|ledger):)?([^:]+)$`);
   const match = `${prefix}:{${queue}*`;
+  let job: string | undefined;
   for (const server of serversOf(stores.client)) {
     for await (const names of server.scanStream({ match, count: 1_000 })) {
       const found = (names as string[]).map((name) => shape.exec(name)).filter((key) => key !== null);
-      const needed = await Promise.all(
-        found.map(async ([, partition = "", kind, key = ""]) => {
-          const isHere = (dedupKey: string) => partitionOf(queue, partitions, dedupKey) === partition;
-          const store = stores.of(partition);
-          if (kind === undefined) return await isNeededJob(store, key, isHere);
-          if (isHere(key)) return undefined;
-          const isNeeded = kind === "ledger" || (await isHolderOf(store, key));
-          return isNeeded ? `keys that were used before are remembered in ${partition}` : undefined;
-        }),
+      const isHere = (partition: string) => (dedupKey: string) =>
+        partitionOf(queue, partitions, dedupKey) === partition;
+      const keys = found.filter(
+        ([, partition = "", kind, key = ""]) => kind !== undefined && !isHere(partition)(key),
       );
-      const why = needed.find((reason) => reason !== undefined);
-      if (why !== undefined) return why;
+      for (const [, partition = "", kind, key = ""] of keys)
+        if (kind === "ledger" || (await isHolderOf(stores.of(partition), key)))
+          return `keys that were used before are remembered in ${partition}`;
+      const jobs = found.filter(([, , kind]) => kind === undefined);
+      const needed = jobs.map(([, partition = "", , id = ""]) =>
+        neededJob(stores.of(partition), id, isHere(partition)),
+      );
+      job ??= (await Promise.all(needed)).find((why) => why !== undefined);
     }
   }
-  return undefined;
+  return job;
 }
 
 /** Whether the queue itself has the key's job: elsewhere it only points there. */
@@ -140,11 +142,11 @@ async function isHolderOf({ client, keys, queue }: QueueStore, dedupKey: string)
 }
 
 /**
- * A job that waits, runs or can be retried may yet begin its effects. It can outlive its key, and then another job has that key elsewhere.
+ * Returns why a job is needed: one that waits, runs or can be retried may yet begin its effects. It can outlive its key, and then another job has that key elsewhere.
  *
  * @param isHere whether the key belongs here
  */
-async function isNeededJob(
+async function neededJob(
   store: QueueStore,
   id: string,
   isHere: (dedupKey: string) => boolean,

@@ -321,6 +321,7 @@ describe("a queue that is divided while it is used", () => {
 
     expect((await divide(service, 4)).still).toMatch(/keys that were used before are remembered in orders/);
     expect((await submit(producer, "k-0")).id).toBe(id);
+    await service.startWorker();
     await until("nothing needs them", async () => (await divide(service, 4)).still === undefined);
     expect(await layoutOf(service)).toEqual({ partitions: 4, former: [] });
   });
