@@ -198,7 +198,7 @@ function Why({ row: { reason, evidence } }: { readonly row: DoubtRow }) {
     <span className="two-lines">
       <Text of={reason} />
       <span className="quiet">
-        <Text of={`what left: ${evidenceText(evidence)}`} />
+        <Text of={`what it sent: ${evidenceText(evidence)}`} />
       </span>
     </span>
   );

@@ -101,7 +101,7 @@ function FromTheList({ doubt }: { readonly doubt: Doubt }) {
       <dd>
         <Text of={reason} />
       </dd>
-      <dt>What left</dt>
+      <dt>What it sent</dt>
       <dd>
         <Text of={evidenceText(evidence)} />
       </dd>

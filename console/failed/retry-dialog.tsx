@@ -103,13 +103,9 @@ function WhoGoesOn({ plan: { parts }, progress: { accepted, act } }: OnTheWay) {
   const later = parts.length - accepted;
   const acts = <To to="/acts">All acts</To>;
   if (accepted === 0)
-    return (
-      <p className="window-text">
-        Asking the service: nothing is accepted yet. If you close this window now, see {acts}.
-      </p>
-    );
+    return <p>Asking the service: nothing is accepted yet. If you close this window now, see {acts}.</p>;
   return (
-    <p className="window-text">
+    <p>
       {act === "unseen" && "The service does not answer now. "}
       {act === "waiting" && "Accepted; it waits for a worker. "}
       Workers do it, also without this window.

@@ -91,7 +91,7 @@ const effectTitles = { reserved: "is under way", done: "is done", "in-doubt": "i
 
 function effect({ name, state, at, evidence = [], mayStillRun }: JobDetail["effects"][number]): Moment {
   const facts = [
-    `what left: ${evidenceText(evidence)}`,
+    `what it sent: ${evidenceText(evidence)}`,
     ...(mayStillRun ? ["its first run may still be under way"] : []),
   ];
   return {

@@ -36,7 +36,17 @@ export function Headlines({ overview }: { readonly overview: Overview }) {
         to="/jobs?state=waiting"
         name="Waiting"
         value={count(sum(queues, "waiting") + sum(queues, "prioritized"))}
-        note={oldestWaiting === null ? "no job waits" : <OldestFor at={oldestWaiting} />}
+        note={
+          oldestWaiting === null ? (
+            isWell ? (
+              "no job waits"
+            ) : (
+              "as far as is known"
+            )
+          ) : (
+            <OldestFor at={oldestWaiting} />
+          )
+        }
       />
       <Headline
         to="/jobs?state=active"

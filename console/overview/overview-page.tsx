@@ -39,7 +39,7 @@ export function OverviewPage() {
             <QueueTable queues={overview.queues} at={overview.at} />
           </Section>
           <Section title="Workers" aside={aboutWorkers(overview.workers)}>
-            <WorkerList workers={overview.workers} />
+            <WorkerList workers={overview.workers} isRefusing={isRefusing} />
           </Section>
           <Section title="Redis">
             <RedisFacts

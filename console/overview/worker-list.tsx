@@ -9,8 +9,12 @@ import { useNow } from "../service/clock.ts";
 /** A stale worker without jobs is folded away after that. */
 const FOLDED_AFTER_MS = 60_000;
 
+interface WorkersProps {
+  readonly workers: readonly WorkerOverview[];
+}
+
 /** The workers, and the jobs that each of them runs since when. */
-export function WorkerList({ workers }: { readonly workers: readonly WorkerOverview[] }) {
+export function WorkerList({ workers, isRefusing }: WorkersProps & { readonly isRefusing: boolean }) {
   const now = useNow();
   const isFolded = ({ isSilent, seenAt, holds }: WorkerOverview) =>
     isSilent && holds.length === 0 && now - Date.parse(seenAt) > FOLDED_AFTER_MS;
@@ -19,7 +23,9 @@ export function WorkerList({ workers }: { readonly workers: readonly WorkerOverv
   return (
     <>
       {shown.every(({ isSilent }) => isSilent) && (
-        <Empty title="No worker is running.">Jobs are accepted, and wait for one.</Empty>
+        <Empty title="No worker is running.">
+          {isRefusing ? "Work is refused: see the top." : "Jobs are accepted, and wait for one."}
+        </Empty>
       )}
       <Workers workers={shown} />
       {folded.length > 0 && (
@@ -32,7 +38,7 @@ export function WorkerList({ workers }: { readonly workers: readonly WorkerOverv
   );
 }
 
-function Workers({ workers }: { readonly workers: readonly WorkerOverview[] }) {
+function Workers({ workers }: WorkersProps) {
   return (
     <ul className="worker-list">
       {workers.map((worker) => (

@@ -74,7 +74,7 @@ function WhenField({ label, at, onChange }: WhenProps) {
       {label}
       <input
         value={text}
-        placeholder="12h, 7d or 2026-12-01 09:00"
+        placeholder="12h or 2026-12-01"
         aria-invalid={isWrong}
         aria-describedby={isWrong ? hint : undefined}
         onChange={({ target }) => setText(target.value)}

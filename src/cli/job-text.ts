@@ -78,7 +78,7 @@ function effectText(effect: JobDetail["effects"][number]): string {
 }
 
 function effectStateText({ name, state, at, evidence = [] }: JobStatus["effects"][number]): string {
-  return `${name}: ${state}, ${at}${state === "in-doubt" ? `; what left: ${evidenceText(evidence)}` : ""}`;
+  return `${name}: ${state}, ${at}${state === "in-doubt" ? `; what it sent: ${evidenceText(evidence)}` : ""}`;
 }
 
 function describeAttempt({ attempt, worker, endedAt, code, message, stack }: JobDetail["attempts"][number]) {

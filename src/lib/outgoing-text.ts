@@ -76,5 +76,5 @@ function endText(status: number | null, ended: string | null): string {
 }
 
 function seconds(ms: number): string {
-  return `${(ms / 1_000).toFixed(1)} s`;
+  return ms < 100 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => provider.listen(0, "127.0.0.1", resolve));
   stops.push(async () => void provider.close());
   const { port } = provider.address() as AddressInfo;
-  sentence = new RegExp(`POST 127\\.0\\.0\\.1:${port}/v1/charges: sent, connection \\w+ after \\d\\.\\d s`);
+  sentence = new RegExp(`POST 127\\.0\\.0\\.1:${port}/v1/charges: sent, connection \\w+ after [\\d.]+ m?s`);
   const handler = charge.handler(async ({ payload, effect }) => {
     await effect("charge", async () => {
       if (payload === "unseen") throw new InDoubtError("nobody saw it");
@@ -58,7 +58,7 @@ describe("what an effect in doubt was seen to send", withProcesses, () => {
       const { page, open } = await openConsole(browser, api.url, { viewport: viewports[device] });
       await open("doubts");
       await page.getByText(sentence).first().waitFor();
-      await page.getByText("what left: not seen").first().waitFor();
+      await page.getByText("what it sent: not seen").first().waitFor();
       await page.getByRole("button", { name: `Resolve charge of ${sent}` }).click();
       const window = page.getByRole("dialog");
       await window.getByText(sentence).waitFor();

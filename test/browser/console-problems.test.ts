@@ -43,7 +43,14 @@ const harms = [
 
 /** What must not be said while work is refused. */
 async function goodNews(page: Page): Promise<string[]> {
-  const news = ["Live", "nothing to do", "nothing to resolve", "all hold", "Guarantees in force"];
+  const news = [
+    "Live",
+    "nothing to do",
+    "nothing to resolve",
+    "all hold",
+    "Guarantees in force",
+    "no job waits",
+  ];
   const counts = await Promise.all(news.map((text) => page.getByText(text, { exact: true }).count()));
   return news.filter((_, index) => (counts[index] ?? 0) > 0);
 }

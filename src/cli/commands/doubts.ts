@@ -103,7 +103,7 @@ const columns = [
   "effect",
   { heading: "since", leaves: 1 },
   "why",
-  { heading: "what left", leaves: 4 },
+  { heading: "what it sent", leaves: 4 },
 ];
 
 async function resolve(
