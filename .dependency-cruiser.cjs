@@ -106,15 +106,15 @@ module.exports = {
     {
       name: "console-only-knows-types",
       comment:
-        "the console knows the service by its HTTP routes, and of its code no more than types; it reads a provider's export itself",
+        "the console knows the service by its HTTP routes, and of its code no more than types; it reads a provider's export and instants itself, and says what was sent in the same words as the command line",
       severity: "error",
       from: { path: "^console/" },
-      to: { path: "^src/", pathNot: "^src/lib/provider-export\\.ts$", dependencyTypesNot: ["type-only"] },
+      to: { path: "^src/", pathNot: "^src/lib/(provider-export|instant|outgoing-text)\\.ts$", dependencyTypesNot: ["type-only"] },
     },
     {
-      name: "provider-export-runs-in-browsers",
+      name: "parts-of-the-console-run-in-browsers",
       severity: "error",
-      from: { path: "^src/lib/provider-export\\.ts$" },
+      from: { path: "^src/lib/(provider-export|instant|outgoing-text)\\.ts$" },
       to: {},
     },
     {

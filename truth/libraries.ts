@@ -12,8 +12,6 @@ export interface Library {
   readonly takesSignal: boolean;
   /** Whether it keeps connections open between calls, as it is used here. @default false */
   readonly keepsConnections?: boolean;
-  /** A runtime in which it does not trust the certificate that the runtime is given. */
-  readonly ignoresTrustIn?: string;
   /** Part of the short form. */
   readonly isQuick?: boolean;
 }
@@ -25,15 +23,8 @@ const signal = { hasTimeout: false, takesSignal: true };
 export const libraries: readonly Library[] = [
   { name: "fetch", protocol: "http", ...signal, keepsConnections: true, isQuick: true },
   { name: "node-http", protocol: "http", ...both, keepsConnections: true, isQuick: true },
-  {
-    name: "undici",
-    package: "undici",
-    protocol: "http",
-    ...both,
-    keepsConnections: true,
-    ignoresTrustIn: "deno",
-  },
-  { name: "undici-retry", package: "undici", protocol: "http", ...both, ignoresTrustIn: "deno" },
+  { name: "undici", package: "undici", protocol: "http", ...both, keepsConnections: true },
+  { name: "undici-retry", package: "undici", protocol: "http", ...both },
   { name: "node-fetch", package: "node-fetch", protocol: "http", ...signal },
   { name: "axios", package: "axios", protocol: "http", ...both, isQuick: true },
   { name: "got", package: "got", protocol: "http", ...both, isQuick: true },
@@ -47,7 +38,7 @@ export const libraries: readonly Library[] = [
   { name: "openai", package: "openai", protocol: "http", ...both, isQuick: true },
   { name: "anthropic", package: "@anthropic-ai/sdk", protocol: "http", ...both },
   { name: "holdfast-client", protocol: "http", ...both },
-  { name: "http2", protocol: "http2", ...both, ignoresTrustIn: "deno" },
+  { name: "http2", protocol: "http2", ...both },
   { name: "grpc", package: "@grpc/grpc-js", protocol: "grpc", ...timeout },
   { name: "nodemailer", package: "nodemailer", protocol: "smtp", ...timeout, isQuick: true },
   { name: "pg", package: "pg", protocol: "postgres", ...timeout, keepsConnections: true },

@@ -61,7 +61,7 @@ async function run(
   const runs: Results["runs"][number][] = [];
   for (const [index, runtime] of runtimes.entries()) {
     const modes = ["as is", "as documented", ...(index === 0 ? (["control"] as const) : [])] as const;
-    const rows = rowsOf({ libraries: names, modes, runtime: runtime.name, isQuick }, databases);
+    const rows = rowsOf({ libraries: names, modes, isQuick }, databases);
     const progress = openProgress(runtime.name, rows.length);
     runs.push({
       runtime: runtime.name,

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
+import { evidenceText } from "../../src/lib/outgoing-text.ts";
 import type { AuditRow } from "../acts/queries.ts";
 import { counted } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
@@ -130,7 +131,7 @@ const effectColumn = {
 
 const doubtLook: LongTableLook<DoubtRow> = {
   rowHeight: 60,
-  cardHeight: 164,
+  cardHeight: 186,
   columns: [
     effectColumn,
     { id: "since", title: "For", width: 84, cell: ({ since }) => <Age at={since} /> },
@@ -139,7 +140,7 @@ const doubtLook: LongTableLook<DoubtRow> = {
       title: "Why nobody knows",
       width: "2fr",
       minWidth: 200,
-      cell: ({ reason }) => <Text of={reason} />,
+      cell: (row) => <Why row={row} />,
     },
     { id: "worker", title: "Who ran it", width: "1fr", minWidth: 150, cell: (row) => <WhoRan row={row} /> },
     { id: "report", title: "Reported later", width: 130, cell: ({ report }) => <Report of={report} /> },
@@ -154,7 +155,7 @@ const doubtLook: LongTableLook<DoubtRow> = {
   card: (row) => (
     <div className="card">
       <EffectOf row={row} />
-      <Text of={row.reason} />
+      <Why row={row} />
       <div className="card-line quiet">
         <WhoRan row={row} />
         <span>
@@ -187,6 +188,18 @@ function EffectOf({ row }: { readonly row: DoubtRow | AuditRow }) {
         )}
       </span>
       <JobLink id={jobId}>{idempotencyKey === null ? undefined : <Text of={idempotencyKey} />}</JobLink>
+    </span>
+  );
+}
+
+/** Why nobody knows, and what was seen to leave. */
+function Why({ row: { reason, evidence } }: { readonly row: DoubtRow }) {
+  return (
+    <span className="two-lines">
+      <Text of={reason} />
+      <span className="quiet">
+        <Text of={`what left: ${evidenceText(evidence)}`} />
+      </span>
     </span>
   );
 }

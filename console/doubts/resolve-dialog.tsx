@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useState } from "react";
 import { Button } from "react-aria-components";
+import { evidenceText } from "../../src/lib/outgoing-text.ts";
 import { jobQuery } from "../jobs/queries.ts";
 import { Window } from "../parts/dialog.tsx";
 import { Json } from "../parts/json.tsx";
@@ -85,7 +86,7 @@ function Known({ jobId, effect, doubt }: DoubtToResolve) {
 }
 
 function FromTheList({ doubt }: { readonly doubt: Doubt }) {
-  const { effectKey, since, reason, worker, start, report, mayStillRun, workerSeenAt } = doubt;
+  const { effectKey, since, reason, worker, start, report, evidence, mayStillRun, workerSeenAt } = doubt;
   return (
     <>
       <dt>Key downstream</dt>
@@ -99,6 +100,10 @@ function FromTheList({ doubt }: { readonly doubt: Doubt }) {
       <dt>Why</dt>
       <dd>
         <Text of={reason} />
+      </dd>
+      <dt>What left</dt>
+      <dd>
+        <Text of={evidenceText(evidence)} />
       </dd>
       <dt>Who ran it</dt>
       <dd>

@@ -1,3 +1,4 @@
+import { evidenceText } from "../../src/lib/outgoing-text.ts";
 import { duration } from "../parts/format.ts";
 import type { MarkName } from "../parts/mark.tsx";
 import type { JobDetail } from "../service/answers.ts";
@@ -88,13 +89,17 @@ function failedAttempt(failure: JobDetail["attempts"][number]): Moment {
 
 const effectTitles = { reserved: "is under way", done: "is done", "in-doubt": "is in doubt" };
 
-function effect({ name, state, at }: JobDetail["effects"][number]): Moment {
+function effect({ name, state, at, evidence = [], mayStillRun }: JobDetail["effects"][number]): Moment {
+  const facts = [
+    `what left: ${evidenceText(evidence)}`,
+    ...(mayStillRun ? ["its first run may still be under way"] : []),
+  ];
   return {
     id: `effect ${name}`,
     at,
     mark: state,
     title: `Effect “${name}” ${effectTitles[state]}`,
-    ...(state === "in-doubt" && { doubt: name }),
+    ...(state === "in-doubt" && { doubt: name, facts }),
   };
 }
 

@@ -76,13 +76,13 @@ async function run(
 }
 
 /**
- * Refused downstream, a job fails; without an answer it is in doubt, whatever its probe says. A thousand at once may
- * outlast a lock on a busy machine; some are in doubt then.
+ * Refused downstream, a job fails; without an answer it is in doubt, whatever its probe says, and so is an effect whose call inside of
+ * itself was refused. A thousand at once may outlast a lock on a busy machine; some are in doubt then.
  */
 function isWrong({ key, status, steps }: JobRecord): boolean {
   const isDoubt = status?.error?.code === "EFFECT_IN_DOUBT";
-  const isProbed = key.startsWith("probe-");
-  const isRightDoubt = isDoubt === isProbed || key.startsWith("many-");
+  const isUnknown = key.startsWith("probe-") || key.startsWith("nested-");
+  const isRightDoubt = isDoubt === isUnknown || key.startsWith("many-");
   return status?.state !== "failed" || !isRightDoubt || begun({ steps }) > STARTS_ALLOWED;
 }
 

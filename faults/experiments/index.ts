@@ -29,6 +29,8 @@ import { cluster } from "./27-cluster.ts";
 import { partitions } from "./28-partitions.ts";
 import { lanes } from "./29-lanes.ts";
 import { flowControl } from "./30-flow-control.ts";
+import { downstream } from "./31-downstream.ts";
+import { changedSettings } from "./32-changed-settings.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -62,4 +64,6 @@ export const experiments: readonly Experiment[] = [
   partitions,
   lanes,
   flowControl,
+  downstream,
+  changedSettings,
 ];

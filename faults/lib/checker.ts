@@ -125,7 +125,7 @@ function judge(job: JobRecord, known: Known): (keyof Counts)[] {
   if (status === undefined) return ["lost"];
   if (known.notEnded.has(job.id)) return ["notEnded"];
   if (status.state === "completed") {
-    if (status.type !== "act" && status.type !== "late") return [];
+    if (!withEffect.has(status.type)) return [];
     return [
       ...(witnessed === 0 ? (["falselyDone"] as const) : []),
       ...(mustBeInDoubt(steps, known) ? (["concealed"] as const) : []),
@@ -138,10 +138,19 @@ function judge(job: JobRecord, known: Known): (keyof Counts)[] {
   ];
 }
 
+/** Types whose jobs complete only if their effect happened. */
+const withEffect: ReadonlySet<string> = new Set(["act", "late", "call"]);
+
 /** Only the worker knows whether the effect happened. */
-const inside: ReadonlySet<string> = new Set(["reserve:after", "effect:begun", "effect:recorded"]);
+const inside: ReadonlySet<string> = new Set([
+  "reserve:after",
+  "effect:begun",
+  "calls",
+  "unproved",
+  "effect:recorded",
+]);
 /** Redis may have received the command: both outcomes are right. */
-const border: ReadonlySet<string> = new Set(["reserve:before", "commit:before"]);
+const border: ReadonlySet<string> = new Set(["reserve:before", "proved", "either", "commit:before"]);
 
 /** The worker died inside the window. */
 function mustBeInDoubt(steps: readonly Step[], { deadLives }: Known): boolean {
@@ -154,9 +163,9 @@ function mustBeInDoubt(steps: readonly Step[], { deadLives }: Known): boolean {
   });
 }
 
-/** A death, a pause, an outage or the effect's own time-out hit the window. */
+/** A death, a pause, an outage, a misbehaving downstream or the effect's own time-out hit the window. */
 function mayBeInDoubt(steps: readonly Step[], known: Known): boolean {
-  if (steps.some(isGivenUp)) return true;
+  if (steps.some((step) => isGivenUp(step) || isUnproved(step))) return true;
   return starts(steps).some((start) => {
     const last = lastOf(start);
     const isOpen = inside.has(last.event) || border.has(last.event) || last.event === "injected";
@@ -167,6 +176,11 @@ function mayBeInDoubt(steps: readonly Step[], known: Known): boolean {
     if (known.pauses.some(isPaused)) return true;
     return known.outages.some(({ from, to }) => start.some(({ at }) => at <= to) && last.at >= from - 1_000);
   });
+}
+
+/** The downstream left a call without a proof that its client saw. */
+function isUnproved({ event }: Step): boolean {
+  return event === "unproved" || event === "either";
 }
 
 /** The worker itself ended the effect: it timed out or lost its lock, for example on a busy machine. */

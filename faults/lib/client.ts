@@ -31,6 +31,7 @@ export interface Submission {
     | "blocking"
     | "blocking-once"
     | "odd"
+    | "call"
     | "single"
     | "triple";
   readonly idempotencyKey: string;

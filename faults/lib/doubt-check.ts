@@ -127,7 +127,9 @@ function isFinished(status: JobStatus | undefined): boolean {
   return status === undefined || status.state === "completed" || status.state === "failed";
 }
 
-/** Its effect leaves a doubt on every run; resolved as not done, it would leave the next. */
+/** Their effects leave a doubt on every run; resolved as not done, they would leave the next. */
+const neverDone: ReadonlySet<string | undefined> = new Set(["probed", "refused"]);
+
 function canNeverBe(job: WitnessedJob | undefined): boolean {
-  return job?.status?.type === "probed";
+  return neverDone.has(job?.status?.type);
 }

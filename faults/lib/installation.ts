@@ -19,7 +19,7 @@ import { scratchFolder } from "./scratch.ts";
 export interface Installation {
   readonly directory: string;
   /** The laboratory's own scripts, compiled into this copy. */
-  script(name: "worker" | "api" | "scheduler" | "witness" | "caller"): string;
+  script(name: "worker" | "api" | "scheduler" | "witness" | "caller" | "downstream/server"): string;
   readonly cli: string;
   /** For `HOLDFAST_CONFIG`. */
   readonly config: string;
@@ -67,7 +67,9 @@ export function install(mutation?: Mutation, hasFlowControl = false): Installati
 function copyWhole(hasFlowControl: boolean): string {
   const directory = scratchFolder("installation");
   copyBuild(root, directory);
-  for (const name of readdirSync(inside)) compileFile(join(inside, name), join(directory, "lab", name));
+  const scripts = readdirSync(inside, { recursive: true, encoding: "utf8" });
+  for (const name of scripts.filter((each) => each.endsWith(".ts")))
+    compileFile(join(inside, name), join(directory, "lab", name));
   if (hasFlowControl) writeFileSync(join(directory, "lab/flow-control"), "");
   return directory;
 }

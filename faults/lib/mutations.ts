@@ -205,3 +205,24 @@ export const withoutLaneSweep = mutation("sweep of lanes", [
   'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[2])',
   "{}",
 ]);
+
+/** An error that nothing explains means that the effect did not happen. */
+export const withoutDoubt = mutation("doubt of what nothing explains", [
+  "effect/classify.js",
+  'onError === "not-done" && !isUnanswered(error)',
+  "!isUnanswered(error)",
+]);
+
+/** A refused connection proves that nothing was sent, whatever was sent before. */
+export const withoutOutgoing = mutation(
+  "view of what was sent before",
+  ["effect/never-sent.js", "!isRefused || !record.hasOnlyFailed(NEVER_SENT)", "!isRefused"],
+  ["effect/never-sent.js", "return !isWrittenSince(record.hosts, record.startedAt);", "return true;"],
+);
+
+/** Requirements are checked at the start alone. */
+export const withoutFitnessWatch = mutation("watch over the requirements", [
+  "redis/fitness.js",
+  "if (flaws.length > 0)",
+  "if (false)",
+]);

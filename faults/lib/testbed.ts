@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { JobStatus } from "holdfast";
 import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
 import { type Client, openClient } from "./client.ts";
+import { type Downstream, startDownstream } from "./downstream.ts";
 import { isFlowControlOn, startPauses } from "./flow-control.ts";
 import { type Installation, install, type Mutation } from "./installation.ts";
 import { createOutages, type Outages } from "./outages.ts";
@@ -22,6 +23,8 @@ export interface TestbedOptions {
   readonly flowControl?: boolean;
   readonly api?: boolean;
   readonly scheduler?: boolean;
+  /** Whether jobs call a downstream that misbehaves. @default false */
+  readonly downstream?: boolean;
   readonly mutation?: Mutation;
   /** The fault injected into Redis on a worker's request; the worker goes on at `onInjected`. @default Redis is killed */
   readonly inject?: (store: RedisServer, onInjected: () => void) => Promise<unknown>;
@@ -55,6 +58,8 @@ export interface Testbed {
   readonly immune: readonly Role[];
   readonly api: Role | undefined;
   readonly scheduler: Role | undefined;
+  /** Undefined unless asked for. */
+  readonly downstream: Downstream | undefined;
   readonly trace: TraceReader;
   readonly deaths: readonly Death[];
   readonly outages: Outages;
@@ -86,11 +91,15 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const outages = createOutages(store);
   const proxy = options.proxied ? await startProxy(store.port) : undefined;
   const witness = await startWitness(installation, directory);
+  const downstream = options.downstream
+    ? await startDownstream(installation, directory, witness.url)
+    : undefined;
   const env = {
     ...environment(directory, options.concurrency),
     REDIS_URL: proxy?.url ?? store.url,
     HOLDFAST_CONFIG: installation.config,
     LAB_WITNESS: witness.url,
+    LAB_DOWNSTREAM: downstream?.url,
     ...options.env,
   };
   const deaths: Death[] = [];
@@ -119,6 +128,7 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
     await pauses?.stop();
     await client.close();
     await Promise.all(roles.map((each) => each.stop()));
+    await downstream?.stop();
     await witness.stop();
     await proxy?.stop();
     await store.stop();
@@ -132,7 +142,7 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const isControl = options.mutation !== undefined;
   const trace = openTraceReader(join(directory, "trace"));
   const parts = { isControl, directory, env, store, proxy, installation, client, trace, deaths, outages };
-  return { ...parts, ...named, witnessed: witness.effects, startRole: role, stop };
+  return { ...parts, ...named, downstream, witnessed: witness.effects, startRole: role, stop };
 }
 
 async function startStore(options: TestbedOptions, usualDirectory: string): Promise<RedisServer> {

@@ -1,4 +1,5 @@
 import type { JobStatus } from "../job/job-status.ts";
+import { evidenceText } from "../lib/outgoing-text.ts";
 import type { JobDetail } from "../operate/job-detail.ts";
 import { printable } from "./printable.ts";
 import { type Cell, type Lines, linesOf, type Tone, toned } from "./text.ts";
@@ -9,8 +10,16 @@ export function stateCell(state: string): Cell {
   return toned(state, tones[state]);
 }
 
-/** A job's status as aligned lines, without what it does not have yet. */
+/** A job's status as aligned lines, without what it does not have yet, and its effects in doubt. */
 export function describeStatus(status: JobStatus): Lines {
+  const doubts = status.effects.filter(({ state }) => state === "in-doubt");
+  return [
+    statusLines(status),
+    ...doubts.map((effect) => `in doubt      ${printable(effectStateText(effect))}`),
+  ].flatMap(linesOf);
+}
+
+function statusLines(status: JobStatus): Lines {
   const lines: [string, Cell | null][] = [
     ["job", `${status.id} (${status.type})`],
     ["state", stateCell(status.state)],
@@ -43,7 +52,7 @@ function heldText({ behind, limit }: NonNullable<JobStatus["held"]>): string {
 /** Everything known about a job: its status, its payload, its effects, each failed attempt with its stack, its log. */
 export function describeJob(job: JobDetail): Lines {
   return [
-    describeStatus(job),
+    statusLines(job),
     aligned([
       ["key", job.idempotencyKey],
       ["queue", job.queue],
@@ -62,9 +71,14 @@ export function describeJob(job: JobDetail): Lines {
   ].flatMap(linesOf);
 }
 
-function effectText({ name, state, at, mayStillRun, workerSeenAt }: JobDetail["effects"][number]): string {
+function effectText(effect: JobDetail["effects"][number]): string {
+  const { mayStillRun, workerSeenAt } = effect;
   const seen = workerSeenAt == null ? "" : `: its worker was seen at ${workerSeenAt}`;
-  return `${name}: ${state}, ${at}${mayStillRun ? `; may still be under way${seen}` : ""}`;
+  return `${effectStateText(effect)}${mayStillRun ? `; may still be under way${seen}` : ""}`;
+}
+
+function effectStateText({ name, state, at, evidence = [] }: JobStatus["effects"][number]): string {
+  return `${name}: ${state}, ${at}${state === "in-doubt" ? `; what left: ${evidenceText(evidence)}` : ""}`;
 }
 
 function describeAttempt({ attempt, worker, endedAt, code, message, stack }: JobDetail["attempts"][number]) {

@@ -153,8 +153,8 @@ export const variables = {
   }),
   HOLDFAST_ENCRYPTION_KEYS: variable({
     schema: encryptionKeysSchema,
-    expected: "ID:KEY, comma-separated; ids differ, each key is 32 bytes in base64",
-    meaning: "The first key encrypts what is stored; all of them decrypt.",
+    expected: "ID:KEY, comma-separated, perhaps after `plain`; ids differ, each key is 32 bytes in base64",
+    meaning: "The first key encrypts what is stored; all of them decrypt. After `plain` they only decrypt.",
     fallback: "",
     secret: true,
   }),

@@ -2,6 +2,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import type { Abort } from "../lib/abort.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
+import { keyMissing } from "../redis/codec.ts";
 import { isUnanswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { inSpan } from "../telemetry/tracing.ts";
@@ -39,6 +40,11 @@ export async function actOnce<T>(effect: EffectRun<T>, context: EffectContext): 
       emit(effect, context, "effect.in-doubt");
       await askProbe(effect, context);
       return await actOnce(effect, context);
+    case "unreadable": {
+      const unreadable = keyMissing(reservation.key);
+      effect.end.block(unreadable);
+      throw unreadable;
+    }
     case "not-leased":
       throw notBegun("LOCK_LOST", "Another worker has claimed the job", effect);
     case "cancelled":

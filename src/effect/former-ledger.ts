@@ -1,4 +1,5 @@
 import type { QueueStore } from "../queue/queue-store.ts";
+import { keyMissing } from "../redis/codec.ts";
 import { findStoredName } from "./ledger-texts.ts";
 
 /** What the ledger of another queue knows of an effect, as it is stored. */
@@ -29,8 +30,16 @@ export async function findFormerEntry(
 
 async function findEntry(store: QueueStore, dedupKey: string, effect: string): Promise<FormerEntry[]> {
   const name = await findStoredName(store, dedupKey, effect);
-  const [entry, result] = await store.client.hmget(store.keys.ledger(dedupKey), `e:${name}`, `r:${name}`);
+  const fields = [`e:${name}`, `r:${name}`, "keys"] as const;
+  const [entry, result, keys] = await store.client.hmget(store.keys.ledger(dedupKey), ...fields);
+  const missing = effect.includes("/") && missingKey(store, String(keys ?? ""));
+  if (missing) throw keyMissing(missing);
   return entry == null ? [] : [{ name, entry: String(entry), result: String(result ?? "") }];
+}
+
+/** An index that this process cannot find may be there under a name of that key. */
+function missingKey({ codec }: QueueStore, keys: string): string | undefined {
+  return keys.split(" ").find((id) => id !== "" && !codec.keyIds.includes(id));
 }
 
 function isDone(entry: string): boolean {

@@ -18,6 +18,8 @@ export type Reservation =
   /** @param times how often the job was deferred for it */
   | { readonly kind: "busy"; readonly ms: number; readonly times: number }
   | { readonly kind: "in-doubt" }
+  /** @param key which has encrypted indexes of the ledger */
+  | { readonly kind: "unreadable"; readonly key: string }
   | { readonly kind: "not-leased" }
   | { readonly kind: "cancelled" }
   /** The job has asked for effects before, and its ledger is gone. */
@@ -97,6 +99,8 @@ function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): 
       return { kind, ms: Number(detail), times: Number(times) };
     case "reserved":
       return { kind, unconfirmed, fence: Number(detail) };
+    case "unreadable":
+      return { kind, key: String(detail) };
     case "in-doubt":
     case "not-leased":
     case "cancelled":

@@ -134,7 +134,8 @@ export class Ledger {
     const inherited = former === undefined ? [] : await this.#inherit(effect, former);
     const name = this.#nameOf(effect);
     const args = [dedupKey, name, reservationId, lockToken, String(delivery), deadlineMs, repeatMs];
-    const reservation = await steps.reserve([...args, jobId, worker, ...inherited]);
+    const keyIds = effect.includes("/") ? ` ${store.codec.keyIds.join(" ")} ` : "-";
+    const reservation = await steps.reserve([...args, jobId, worker, keyIds, ...inherited]);
     if (reservation.kind === "reserved") unreported.add({ dedupKey, name, reservationId, jobId, delivery });
     if (reservation.kind !== "done" || reservation.result === null) return reservation;
     const result = decryptEffectText(store, { dedupKey, name }, "result", reservation.result);

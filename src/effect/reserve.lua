@@ -8,14 +8,16 @@
   ARGV[1] ledger key prefix   ARGV[2] what all keys of the queue begin with
   ARGV[3], ARGV[4] id and count of the epoch that the worker has seen
   ARGV[5] JSON, for each effect: [deduplication key, effect, reservation id, lock token, delivery count as text, milliseconds
-    until the attempt gives up, milliseconds for which the effect may be repeated (0: never), job id, worker, and where the
-    ledger of another queue of its type knows the effect, its entry there and its result]
+    until the attempt gives up, milliseconds for which the effect may be repeated (0: never), job id, worker, the ids of this
+    worker's encryption keys between spaces ("-" where the effect has no index), and where the ledger of another queue of its
+    type knows the effect, its entry there and its result]
 
   Returns "other-epoch" where nothing was done, or JSON: [the epoch's count, for each
           { "reserved", fence }    the effect may start; the fence grows with each reservation
           { "done", result }       it is done; result is JSON as text, or null
           { "busy", ms, times }    another attempt may still run it, for this long; how often this job was deferred for that
           { "in-doubt" }           nobody can know whether it happened
+          { "unreadable", key }    the ledger has indexes that are encrypted with this key, which this worker lacks
           { "not-leased" }         this worker has lost the job
           { "cancelled" }          the job is cancelled
           { "forgotten" }          the job has asked for effects before, and its ledger is gone
@@ -46,6 +48,21 @@ local function copyDone(ledger, effect, elsewhere, resultThere)
   if resultThere ~= "" then redis.call("HSET", ledger, "r:" .. effect, resultThere) end
 end
 
+-- An index that another key has encrypted is not found under any name that this worker knows: the effect may be there.
+local function missingKey(ledger, keyIds)
+  if keyIds == "-" then return nil end
+  for id in string.gmatch(redis.call("HGET", ledger, "keys") or "", "%S+") do
+    if not string.find(keyIds, " " .. id .. " ", 1, true) then return id end
+  end
+end
+
+local function noteKey(ledger, effect)
+  local id = string.match(effect, "/hf1%.([%w_-]+)%.")
+  if not id then return end
+  local noted = redis.call("HGET", ledger, "keys") or " "
+  if not string.find(noted, " " .. id .. " ", 1, true) then redis.call("HSET", ledger, "keys", noted .. id .. " ") end
+end
+
 -- The answer where the effect is done or under way already.
 local function answerFrom(entry, ledger, effect, reservationId, jobId)
   if entry.state == "done" then return { "done", redis.call("HGET", ledger, "r:" .. effect) or cjson.null } end
@@ -70,13 +87,15 @@ local function doubt(entry, ledger, dedupKey, effect, jobId, open)
   return { "in-doubt" }
 end
 
-local function reserve(dedupKey, effect, reservationId, lockToken, delivery, deadlineMs, repeatMs, jobId, worker, elsewhere, resultThere)
+local function reserve(dedupKey, effect, reservationId, lockToken, delivery, deadlineMs, repeatMs, jobId, worker, keyIds, elsewhere, resultThere)
   local isLeased, isCancelled, noted = readLease(ARGV[2], jobId, lockToken, delivery)
   if not isLeased then return { "not-leased" } end
   if isCancelled then return { "cancelled" } end
   if not noted then setDedupKey(ARGV[2], jobId, dedupKey) end
   local ledger, field = ARGV[1] .. dedupKey, "e:" .. effect
   local known, open = unpack(redis.call("HMGET", ledger, field, "open"))
+  local unreadable = not known and missingKey(ledger, keyIds)
+  if unreadable then return { "unreadable", unreadable } end
   local jobs, fence
   if open then jobs, fence = unpack(redis.call("HMGET", ledger, "jobs", "fence")) end
   if noted and not open and redis.call("EXISTS", ledger) == 0 then return { "forgotten" } end
@@ -86,6 +105,7 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   elseif not noted or countJoined(ledger, jobs) == 0 then
     join(KEYS[3], ledger, jobId, dedupKey, now + LOOK_AFTER_MS)
   end
+  if not known and keyIds ~= "-" then noteKey(ledger, effect) end
   local entry = known and cjson.decode(known) or inherit(ledger, effect, elsewhere)
   local isInherited = entry and not known
 

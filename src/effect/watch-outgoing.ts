@@ -3,9 +3,11 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { errorCode } from "../lib/error-tree.ts";
+import { isStandardStream } from "../lib/standard-stream.ts";
 import { isOwnSocket } from "../redis/own-sockets.ts";
 import type { Departure, OutgoingRecord } from "./outgoing-record.ts";
 import { currentScope, isAnyRunning } from "./scope.ts";
+import { targetOf } from "./socket-target.ts";
 
 /**
  * Notes what the effects of this process send, each in the record of the effect in whose asynchronous context it happens.
@@ -30,11 +32,11 @@ const targets = new WeakMap<Socket, string>();
 const carried = new WeakMap<Socket, Carried>();
 const undiciRequests = new WeakSet<Departure>();
 
-/** When something other than HTTP was last written to a host, by any code; for the latest 1,000 hosts. */
+/** When something was last written to a host, by any code; for the latest 1,000 hosts. */
 const written = new Map<string, number>();
 const WRITTEN_MAX = 1_000;
 
-/** Whether anything other than HTTP was written to one of these hosts since then: a pool may have written it for this effect. */
+/** Whether anything was written to one of these hosts since then: a pool or a queue may have written it for this effect. */
 export function isWrittenSince(hosts: Iterable<string>, since: number): boolean {
   return [...hosts].some((host) => (written.get(host) ?? Number.NEGATIVE_INFINITY) >= since);
 }
@@ -73,10 +75,10 @@ function noteConnection(socket: Socket, host: string, record: OutgoingRecord): v
 }
 
 function noteWrite(socket: Socket): void {
-  if (isOwnSocket(socket)) return;
+  if (isOwnSocket(socket) || isStandardStream(socket)) return;
   const known = carried.get(socket);
   const record = currentScope()?.record;
-  if (!isHttp(socket, known)) whenOpen(socket, () => noteHost(hostOf(socket)));
+  whenOpen(socket, () => noteHost(hostOf(socket)));
   // The channels say more of a request of undici.
   if (record === undefined || (known !== undefined && undiciRequests.has(known.departure))) return;
   const isNew = known?.record !== record || known.departure.ended !== null;
@@ -85,10 +87,6 @@ function noteWrite(socket: Socket): void {
   if (!isNew) return;
   record.add(departure);
   carried.set(socket, { record, departure });
-}
-
-function isHttp(socket: Socket & { readonly _httpMessage?: unknown }, known: Carried | undefined): boolean {
-  return Boolean(socket._httpMessage) || (known !== undefined && known.departure.method !== null);
 }
 
 /** In the order of the latest write. */
@@ -282,20 +280,4 @@ function hostOf(socket: Socket, name?: string): string {
   const target = targets.get(socket);
   if (target !== undefined) return target;
   return `${name ?? socket.remoteAddress ?? "unknown"}:${socket.remotePort ?? "unknown"}`;
-}
-
-interface Target {
-  readonly path?: string | null | undefined;
-  readonly host?: string | undefined;
-  readonly port?: number | string | undefined;
-}
-
-/** Reads the arguments of `Socket.connect`: options, a port and a host, a path, or what `net.connect` makes of them. */
-function targetOf([first, second]: readonly unknown[]): string {
-  const given: unknown = Array.isArray(first) ? first[0] : first;
-  if (typeof given === "string" && !/^\d+$/.test(given)) return given;
-  if (typeof given !== "object" || given === null)
-    return `${typeof second === "string" ? second : "localhost"}:${given}`;
-  const { path, host, port = "" }: Target = given;
-  return path ?? `${host || "localhost"}:${port}`;
 }

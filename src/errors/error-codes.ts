@@ -65,6 +65,11 @@ export const errorCodes = {
   },
   STORE_UNFIT: { httpStatus: 503, retryable: true, title: "The store cannot give the promised durability" },
   CLOCK_WRONG: { httpStatus: 503, retryable: true, title: "The process's clock differs from Redis's" },
+  ENCRYPTION_KEYS_DIFFER: {
+    httpStatus: 503,
+    retryable: true,
+    title: "The process's encryption keys do not fit those in use",
+  },
   TOO_MANY_FOLLOWERS: { httpStatus: 503, retryable: true, title: "Too many subscribers" },
   DECRYPTION_FAILED: { httpStatus: 500, retryable: true, title: "Stored data cannot be decrypted" },
   INTERNAL: { httpStatus: 500, retryable: true, title: "Something went wrong in Holdfast" },

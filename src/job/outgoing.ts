@@ -31,34 +31,3 @@ export interface Seen {
   /** False where there were more than 20. */
   readonly isComplete: boolean;
 }
-
-/** @example "POST api.stripe.com:443/v1/charges: sent, ECONNRESET after 1.2 s" */
-export function outgoingText({
-  protocol,
-  host,
-  method,
-  path,
-  sent,
-  status,
-  ended,
-  afterMs,
-}: Outgoing): string {
-  const target = method === null ? `${protocol} ${host}` : `${method} ${host}${path ?? ""}`;
-  const how = [
-    sentText(method, sent),
-    ...(status === null ? [] : [`answered ${status}`]),
-    endText(status, ended),
-  ];
-  const after = afterMs === null ? "" : ` after ${(afterMs / 1_000).toFixed(1)} s`;
-  return `${target}: ${how.filter((text) => text !== "").join(", ")}${after}`;
-}
-
-function sentText(method: string | null, sent: Outgoing["sent"]): string {
-  if (sent === null) return "nothing sent";
-  return method === null || sent === "all" ? "sent" : "sent in part";
-}
-
-function endText(status: number | null, ended: string | null): string {
-  if (ended === null) return status === null ? "no answer" : "";
-  return ended === "answered" ? "" : ended;
-}

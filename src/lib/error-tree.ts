@@ -1,3 +1,5 @@
+import { getSystemErrorName } from "node:util";
+
 const NODES_MAX = 30;
 /** Of an `AggregateError`. */
 const ERRORS_MAX = 10;
@@ -25,9 +27,19 @@ function listed(value: unknown): unknown[] {
   }
 }
 
-/** An error's code, or else its name; both as the error says. */
+/** An error's code, or else its name; both as the error says. Of a connection that failed it is the system's, which nodemailer overwrites. */
 export function errorCode(error: unknown): string {
-  return textIn(error, "code") || textIn(error, "name") || "error";
+  return connectCode(error) || textIn(error, "code") || textIn(error, "name") || "error";
+}
+
+function connectCode(error: unknown): string {
+  const errno = memberOf(error, "errno");
+  if (textIn(error, "syscall") !== "connect") return textIn(error, "originalCode");
+  try {
+    return typeof errno === "number" && errno < 0 ? getSystemErrorName(errno) : "";
+  } catch {
+    return "";
+  }
 }
 
 /** Follows a path of members. A getter that throws has no value. */

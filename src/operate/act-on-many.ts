@@ -118,6 +118,17 @@ export const orderOf: Readonly<Record<ActName, JobOrder | undefined>> = {
   delete: undefined,
 };
 
+/** Their ids fit into a job's progress. */
+const BATCH = 25;
+
+/** Half a second's worth at a time, so that the pace is even. */
+export function paceOf(rate: string | undefined) {
+  const { perMs = 0, count = 1 } = (rate === undefined ? undefined : parseRate(rate)) ?? {};
+  const eachMs = perMs / count;
+  const limit = eachMs === 0 ? BATCH : Math.min(BATCH, Math.max(1, Math.floor(500 / eachMs)));
+  return { limit, eachMs };
+}
+
 /**
  * Only jobs that were there before it began: those that fail again, or are submitted meanwhile, are not acted on without end.
  *

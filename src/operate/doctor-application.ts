@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { applicationVariables, readEnv, shownValue } from "../config/application-env.ts";
 import { readVariable, type Settings } from "../config/settings.ts";
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
 import { exactDurationText } from "../lib/duration-text.ts";
+import { writeFault } from "../lib/private-files.ts";
 import type { Schema } from "../lib/schema.ts";
 import { changedQueues, readQueueMemory } from "../queue/queue-memory.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
@@ -16,6 +18,7 @@ export function diagnoseSettings(application: Application, settings: Settings): 
     ...catchUps(application, settings),
     stopGrace(application, settings),
     ...errorsThatProve(application),
+    dataDirectory(settings),
     ...variables(application),
     ...ownVariables(application),
   ];
@@ -57,6 +60,21 @@ function errorsThatProve({ jobs }: Application): Finding[] {
           })
         : [],
     ),
+  );
+}
+
+/** What the roles have seen of Redis is kept there, for those that come after them. */
+function dataDirectory({ HOLDFAST_DATA_DIR: directory }: Settings): Finding {
+  const fault = writeFault(join(directory, "epochs"));
+  return finding(
+    "data directory",
+    fault === undefined ? "ok" : "bad",
+    `${directory}: ${fault ?? "writable"}`,
+    {
+      reason:
+        "data that Redis loses while no process runs goes unnoticed: keys and effects are forgotten and may repeat",
+      remedy: "let HOLDFAST_DATA_DIR name a directory on a disk, which the user of the roles may write to",
+    },
   );
 }
 

@@ -29,7 +29,7 @@ export async function diagnoseQueue(
     doubts(reading),
     ...shortened(await Promise.all(partitions.map(stuckDoubts))),
     ...shortened(
-      await Promise.all(partitions.map((store) => encryption(store, settings.HOLDFAST_ENCRYPTION_KEYS))),
+      await Promise.all(partitions.map((store) => encryption(store, settings.HOLDFAST_ENCRYPTION_KEYS.all))),
     ),
   ];
 }
@@ -76,10 +76,10 @@ function lostIn({ known, found, evicted }: Loss): string {
 
 function workers({ queue, liveWorkers }: QueueReading): Finding {
   const waiting = queue.waiting + queue.prioritized;
-  const isAbandoned = liveWorkers === 0 && waiting > 0 && !queue.isPaused;
+  const isAbandoned = waiting > 0 && !queue.isPaused;
   const found = `${liveWorkers} alive, ${counted(waiting, "job")} waiting`;
-  return finding(`workers of ${queue.name}`, isAbandoned ? "bad" : "ok", found, {
-    reason: "jobs wait, and no worker runs them",
+  return finding(`workers of ${queue.name}`, liveWorkers > 0 ? "ok" : isAbandoned ? "bad" : "warn", found, {
+    reason: isAbandoned ? "jobs wait, and no worker runs them" : "the next job will wait: no worker runs it",
     remedy: "start one: holdfast worker",
   });
 }
@@ -190,7 +190,7 @@ async function encryption(store: QueueStore, keys: readonly EncryptionKey[]): Pr
     missing.length === 0 ? "ok" : "bad",
     found.length === 0 ? "no job waits" : `of the next jobs ${found.join(", ")}`,
     {
-      reason: "a job whose key is missing fails with DECRYPTION_FAILED and does not run",
+      reason: "a job whose key is missing waits for a worker that has it",
       remedy: `add the keys ${missing.join(", ")} to HOLDFAST_ENCRYPTION_KEYS of every process`,
       code: "DECRYPTION_FAILED",
     },

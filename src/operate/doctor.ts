@@ -3,6 +3,7 @@ import type { Application } from "../job/define-config.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { diagnoseActs } from "./doctor-acts.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
+import { diagnoseKeys } from "./doctor-encryption.ts";
 import { diagnosePartitions } from "./doctor-partitions.ts";
 import { diagnoseLosses, diagnoseLostActs, diagnoseQueue } from "./doctor-queue.ts";
 import { diagnoseMasters, diagnoseRedis } from "./doctor-redis.ts";
@@ -22,6 +23,7 @@ export async function diagnoseStore(
     diagnoseRedis(client, settings),
     diagnoseReplicas(client, settings),
     diagnoseLosses(stores, queues),
+    diagnoseKeys(client, settings),
   ];
   return (await Promise.all(checks)).flat();
 }

@@ -83,31 +83,19 @@ const LISTED_EFFECTS_MAX = 20;
 export function openJobLists(stores: QueueStores, application: ListedApplication): JobLists {
   const readJobs = openListedReader(stores, application);
 
+  const withBoth = async (ids: readonly string[], filter: JobFilter) =>
+    withKeyPart(stores, await withErrorText(stores, ids, filter), filter);
+
   async function readMatching(ids: readonly string[], filter: JobFilter): Promise<ListedJob[]> {
-    const some = await withKeyPart(await withErrorText(ids, filter), filter);
+    const some = await withBoth(ids, filter);
     return (await readJobs(some)).filter((job) => matchesFilter(job, filter));
   }
 
   /** Redis alone decides, except about keys and about errors. */
   async function idsMatching(ids: readonly string[], filter: JobFilter): Promise<readonly string[]> {
     const { messagePattern, idempotencyKey } = filter;
-    if (messagePattern === undefined && idempotencyKey === undefined)
-      return await withKeyPart(await withErrorText(ids, filter), filter);
+    if (messagePattern === undefined && idempotencyKey === undefined) return await withBoth(ids, filter);
     return (await readMatching(ids, filter)).map(({ id }) => id);
-  }
-
-  /** Redis reads neither encrypted messages nor all letters. This is quicker than reading all of the jobs. */
-  async function withErrorText(ids: readonly string[], { errorText }: JobFilter): Promise<readonly string[]> {
-    if (errorText === undefined || ids.length === 0) return ids;
-    const failures = await readFailures(stores, ids);
-    return ids.filter((_, at) => containsText(failures[at]?.message ?? "", errorText));
-  }
-
-  /** The same for keys: Redis finds a text anywhere in a submission, and in none that is encrypted. */
-  async function withKeyPart(ids: readonly string[], { keyPart }: JobFilter): Promise<readonly string[]> {
-    if (keyPart === undefined || ids.length === 0) return ids;
-    const keys = await Promise.all(ids.map((id) => readKey(stores.of(queueOfId(id) ?? ""), id)));
-    return ids.filter((_, at) => keys[at]?.includes(keyPart));
   }
 
   async function walk<Item>(
@@ -147,6 +135,28 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
     },
     count,
   };
+}
+
+/** Redis reads neither encrypted messages nor all letters. This is quicker than reading all of the jobs. */
+async function withErrorText(
+  stores: QueueStores,
+  ids: readonly string[],
+  { errorText }: JobFilter,
+): Promise<readonly string[]> {
+  if (errorText === undefined || ids.length === 0) return ids;
+  const failures = await readFailures(stores, ids);
+  return ids.filter((_, at) => containsText(failures[at]?.message ?? "", errorText));
+}
+
+/** The same for keys: Redis finds a text anywhere in a submission, and in none that is encrypted. */
+async function withKeyPart(
+  stores: QueueStores,
+  ids: readonly string[],
+  { keyPart }: JobFilter,
+): Promise<readonly string[]> {
+  if (keyPart === undefined || ids.length === 0) return ids;
+  const keys = await Promise.all(ids.map((id) => readKey(stores.of(queueOfId(id) ?? ""), id)));
+  return ids.filter((_, at) => keys[at]?.includes(keyPart));
 }
 
 type Matching<Item> = (ids: readonly string[], filter: JobFilter) => Promise<readonly Item[]>;

@@ -6,7 +6,6 @@ import { SnoozeError } from "../job/attempt-errors.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { queueOfId } from "../job/job-id.ts";
 import type { JobOrder } from "../job/job-state.ts";
-import { parseRate } from "../job/queue-settings.ts";
 import { wait } from "../lib/wait.ts";
 import { cancelJob } from "../queue/cancel-job.ts";
 import { addMark } from "../queue/marks.ts";
@@ -29,6 +28,7 @@ import {
   actProgressSchema,
   boundedFilter,
   orderOf,
+  paceOf,
   statesOf,
 } from "./act-on-many.ts";
 import { recordAct, storedReason } from "./audit-log.ts";
@@ -41,8 +41,6 @@ export interface ActTools {
   readonly stores: QueueStores;
 }
 
-/** Their ids fit into a job's progress. */
-const BATCH = 25;
 /** Passes in a row that find nothing, where jobs move faster than anybody can look. */
 const IDLE_PASSES_MAX = 3;
 const IDLE_BATCHES_MAX = 3;
@@ -59,14 +57,6 @@ export async function runAct(tools: ActTools, attempt: Attempt<ActPayload>) {
     await run.saveAtEnd(error);
     throw error;
   }
-}
-
-/** Half a second's worth at a time, so that the pace is even. */
-function paceOf(rate: string | undefined) {
-  const { perMs = 0, count = 1 } = (rate === undefined ? undefined : parseRate(rate)) ?? {};
-  const eachMs = perMs / count;
-  const limit = eachMs === 0 ? BATCH : Math.min(BATCH, Math.max(1, Math.floor(500 / eachMs)));
-  return { limit, eachMs };
 }
 
 const markKinds = { retry: "retried", cancel: "cancelled", delete: "deleted" } as const;

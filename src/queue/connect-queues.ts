@@ -7,6 +7,7 @@ import { type Clock, openClock } from "../redis/clock.ts";
 import { connectRedis, type FitRedis } from "../redis/connect.ts";
 import type { ConnectionMode } from "../redis/connection.ts";
 import { type Fitness, watchFitness } from "../redis/fitness.ts";
+import { type KeysInUse, openKeysInUse } from "../redis/keys-in-use.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
 import { requireKnownQueues } from "./queue-memory.ts";
 import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
@@ -15,6 +16,7 @@ import { openWritableQueueStores, type QueueStores, type WritableQueueStore } fr
 export interface ConnectedQueues extends FitRedis {
   readonly clock: Clock;
   readonly fitness: Fitness;
+  readonly keysInUse: KeysInUse;
   readonly epochs: Epochs;
   readonly stores: QueueStores<WritableQueueStore>;
 }
@@ -22,6 +24,7 @@ export interface ConnectedQueues extends FitRedis {
 /**
  * @param as a guest in another process writes no files
  * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`,
+ *   `ENCRYPTION_KEYS_DIFFER`,
  *   `APPLICATION_INVALID` for a limit for each key in a queue that has partitions
  */
 export async function connectQueues(
@@ -37,6 +40,7 @@ export async function connectQueues(
   await requireKnownQueues(application, redis, prefix);
   const clock = await openClock(redis, log);
   const fitness = watchFitness(redis.client, settings, log);
+  const keysInUse = await openKeysInUse(redis, settings, log);
   const epochs = await openEpochs({
     client: redis.client,
     queues: application.queues,
@@ -45,10 +49,10 @@ export async function connectQueues(
     log,
     isKept: log !== undefined && as === "role",
   });
-  const stop = stopOnce(() => stopAll([redis, clock, fitness, epochs]));
+  const stop = stopOnce(() => stopAll([redis, clock, fitness, keysInUse, epochs]));
   await requireUndivided(application, epochs, stop);
   const stores = openWritableQueueStores(redis, prefix, epochs, fitness);
-  return { ...redis, clock, fitness, epochs, stores, stop };
+  return { ...redis, clock, fitness, keysInUse, epochs, stores, stop };
 }
 
 /** A queue can be divided after its application was declared. */

@@ -11,6 +11,18 @@ export interface JobEnvelope {
   readonly children?: readonly DeclaredChild[] | undefined;
 }
 
+/** The same before it is stored. */
+export interface NewEnvelope extends Omit<JobEnvelope, "payload"> {
+  /** Undefined where there is none. */
+  readonly payloadJson: string | undefined;
+}
+
+export function envelopeJson({ key, payloadJson, children }: NewEnvelope): string {
+  const payload = payloadJson === undefined ? "" : `,"payload":${payloadJson}`;
+  const rest = children === undefined ? "" : `,"children":${JSON.stringify(children)}`;
+  return `{"key":${JSON.stringify(key)}${payload}${rest}}`;
+}
+
 /** A child by the fingerprint that its id ends with. It has no name where that is its index. */
 export type DeclaredChild = readonly [fingerprint: string, type: string, name?: string];
 

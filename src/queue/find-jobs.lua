@@ -8,7 +8,7 @@
     "held": those that are held in lanes, or "parents": the others
   ARGV[2] how many entries precede the slice   ARGV[3] the id where it begins: of "list" and "head" the first to read, otherwise the last
     that was read; empty at the beginning   ARGV[4] that id's score then; of "list" and "head"
-    the last id that was read, its delivery count and that of ARGV[3], which tell whether they have left and joined again
+    the last id that was read, its delivery count and that of ARGV[3], which show whether they have left and joined again
   ARGV[5] how many to read at most   ARGV[6] how many may match at most
   ARGV[7] what all keys of the queue begin with
   ARGV[8] the filter as JSON: scoreFrom, scoreTo (of the entries), type, code, others (all codes but `code`, where a reason with none

@@ -9,6 +9,8 @@ export interface FingerprintSecrets {
   of(queue: string): SharedSecret;
   /** Redis may have lost some. */
   offerAgain(): void;
+  /** Stores all of them as this process stores texts now: a queue may get no submission while a key is replaced. */
+  renew(): Promise<void>;
 }
 
 /**
@@ -22,6 +24,13 @@ export function openFingerprintSecrets(
 ): FingerprintSecrets {
   const common = openCommonSecret(access, prefix, queues);
   const copies = new Map<string, SharedSecret>();
+  const of = (queue: string): SharedSecret => {
+    const known = copies.get(queue);
+    if (known !== undefined) return known;
+    const opened = open(queue);
+    copies.set(queue, opened);
+    return opened;
+  };
   const open = (queue: string): SharedSecret => {
     const copy = openSharedSecret(access, queueKeys(prefix, queue).fingerprintSecret, common.get);
     return {
@@ -33,16 +42,19 @@ export function openFingerprintSecrets(
       },
     };
   };
+  const offerCopiesAgain = () => {
+    for (const secret of copies.values()) secret.offerAgain();
+  };
+  // One listener for all queues: Node.js warns of more than ten.
+  access.client.on("ready", offerCopiesAgain);
   return {
-    of(queue) {
-      const known = copies.get(queue);
-      if (known !== undefined) return known;
-      const opened = open(queue);
-      copies.set(queue, opened);
-      return opened;
+    of,
+    async renew() {
+      await Promise.all([common, ...queues.map(of)].map((secret) => secret.renew()));
     },
     offerAgain() {
-      for (const secret of [common, ...copies.values()]) secret.offerAgain();
+      common.offerAgain();
+      offerCopiesAgain();
     },
   };
 }
@@ -53,10 +65,12 @@ export function openCommonSecret(
   prefix: string,
   queues: readonly string[],
 ): SharedSecret {
-  return openSharedSecret(access, fingerprintSecretKey(prefix), async () => {
+  const secret = openSharedSecret(access, fingerprintSecretKey(prefix), async () => {
     const keys = queues.map((queue) => queueKeys(prefix, queue).fingerprintSecret);
     const copies = await Promise.all(keys.map((key) => access.client.get(key)));
     const copy = copies.find((text) => text !== null);
     return copy == null ? newSecret() : access.codec.decrypt(copy, fingerprintSecretAssociatedData);
   });
+  access.client.on("ready", secret.offerAgain);
+  return secret;
 }

@@ -5,6 +5,7 @@ import { epochLua, memoryLua, nowLua } from "../redis/includes.ts";
 import { inTime, redisFull } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 import type { Written } from "../redis/writer.ts";
+import { envelopeJson } from "./envelope.ts";
 import { placeJobLua } from "./includes.ts";
 import type { NewJob } from "./new-job.ts";
 import { LayoutChanged } from "./partitions.ts";
@@ -87,7 +88,7 @@ export type ScriptArgs = readonly [
 
 export function jobArgs(store: QueueStore, job: NewJob): ScriptArgs {
   const { id, type, timing, dedup } = job;
-  const data = JSON.stringify(store.encryptValue(id, "data", job.envelope));
+  const data = store.encryptJson(id, "data", envelopeJson(job.envelope));
   const claim = [dedup.key, dedup.holdMs] as const;
   return [
     id,

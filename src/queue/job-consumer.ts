@@ -1,15 +1,16 @@
 import type { Job } from "bullmq";
-import { BullMQOtel } from "bullmq-otel";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { failureOf } from "../job/failure.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import { delayMsOf } from "../lib/delay-ms.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import type { Clock } from "../redis/clock.ts";
+import type { KeysInUse } from "../redis/keys-in-use.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { isUnanswered } from "../redis/until-answered.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
 import { isTraced } from "../telemetry/tracing.ts";
+import { attemptTelemetry } from "./attempt-telemetry.ts";
 import { BullmqJob } from "./bullmq-job.ts";
 import { cancelJob } from "./cancel-job.ts";
 import { watchCancellations } from "./cancellations.ts";
@@ -34,6 +35,7 @@ export interface ConsumerOptions {
   /** BullMQ stores it with the jobs that this worker claims. */
   readonly workerName: string;
   readonly clock: Clock;
+  readonly keysInUse: KeysInUse;
   readonly limits: ConsumerLimits;
   /** How many ended jobs stay, the latest. Their age is up to others. */
   readonly keep: { readonly completed: number; readonly failed: number };
@@ -152,14 +154,15 @@ function letNextIn({ store, events }: ConsumerOptions, worker: ClaimingWorker): 
   worker.on("failed", onEnd);
 }
 
-function workerOptions({ store, workerName, limits, keep }: ConsumerOptions) {
+function workerOptions({ store, workerName, keysInUse, limits, keep }: ConsumerOptions) {
   return {
     prefix: store.prefix,
     connection: store.client,
+    keysInUse,
     concurrency: limits.slots.size,
     name: workerName,
     // Only where an SDK collects the spans: making them costs a short job much of its time.
-    ...(isTraced() && { telemetry: new BullMQOtel({ tracerName: "holdfast" }) }),
+    ...(isTraced() && { telemetry: attemptTelemetry() }),
     lockDuration: limits.lockMs,
     // A dead worker's jobs are found within the lock's time and two of these.
     stalledInterval: Math.ceil(limits.lockMs / 3),

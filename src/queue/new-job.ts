@@ -1,5 +1,5 @@
 import type { RetryPolicy } from "../job/retry-policy.ts";
-import type { JobEnvelope } from "./envelope.ts";
+import type { NewEnvelope } from "./envelope.ts";
 
 /** BullMQ's limit. */
 export const PRIORITY_MAX = 2_097_151;
@@ -8,7 +8,7 @@ export const PRIORITY_MAX = 2_097_151;
 export interface NewJob {
   readonly id: string;
   readonly type: string;
-  readonly envelope: JobEnvelope;
+  readonly envelope: NewEnvelope;
   readonly retry: RetryPolicy;
   readonly timing: Timing;
   /** Context of the trace that its attempts join; undefined where nothing is traced. */

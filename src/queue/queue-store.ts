@@ -22,6 +22,8 @@ export interface QueueStore {
   encryptText(jobId: string, part: JobPart, text: string): string;
   /** @throws HoldfastError `DECRYPTION_FAILED` */
   decryptText(jobId: string, part: JobPart, text: string): string;
+  /** JSON of any value; encrypted, it is JSON of a text. */
+  encryptJson(jobId: string, part: JobPart, json: string): string;
   /** Any JSON value; encrypted, it is a text. */
   encryptValue(jobId: string, part: JobPart, value: unknown): unknown;
   /** @throws HoldfastError `DECRYPTION_FAILED` */
@@ -106,6 +108,7 @@ function openQueueStore({ client, codec }: RedisAccess, prefix: string, queue: s
     codec,
     encryptText: (jobId, part, text) => codec.encrypt(text, jobAssociatedData(jobId, part)),
     decryptText: (jobId, part, text) => codec.decrypt(text, jobAssociatedData(jobId, part)),
+    encryptJson: (jobId, part, json) => codec.encryptJson(json, jobAssociatedData(jobId, part)),
     encryptValue: (jobId, part, value) => codec.encryptValue(value, jobAssociatedData(jobId, part)),
     decryptValue: (jobId, part, value) => codec.decryptValue(value, jobAssociatedData(jobId, part)),
   };

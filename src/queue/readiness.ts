@@ -36,7 +36,7 @@ export async function serveReadiness(
 }
 
 export function openReadiness(
-  { client, durability, rejection, clock, stores }: ConnectedQueues,
+  { client, durability, rejection, clock, keysInUse, stores }: ConnectedQueues,
   queues: readonly string[],
   settings: Settings,
 ): ReadReadiness {
@@ -54,7 +54,12 @@ export function openReadiness(
     try {
       const fit = requireFitRedis(client, { ...settings, HOLDFAST_DURABILITY: durability }).then(() => []);
       const reasons = await inTime(Promise.all([fit, refusal(), ...stores.partitionsOf(queues).map(lossOf)]));
-      return [...reasons.flat(), ...(clock.isRight() ? [] : [clockWrong(clock.offsetMs()).message])];
+      const keyFault = keysInUse.fault();
+      return [
+        ...reasons.flat(),
+        ...(clock.isRight() ? [] : [clockWrong(clock.offsetMs()).message]),
+        ...(keyFault === undefined ? [] : [keyFault.message]),
+      ];
     } catch (error) {
       return [rejection() ?? messageOf(error)];
     }

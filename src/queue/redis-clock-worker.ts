@@ -1,26 +1,31 @@
 import { type Processor, Worker, type WorkerOptions } from "bullmq";
 import type { Clock } from "../redis/clock.ts";
 import type { RedisConnection } from "../redis/connection.ts";
+import type { KeysInUse } from "../redis/keys-in-use.ts";
 import { ClaimBackoff, type ClaimEvents } from "./claim-backoff.ts";
 import { guardScripts } from "./guarded-scripts.ts";
 import { onRedisTime } from "./redis-time.ts";
 
 type Process = Processor<unknown, unknown, string>;
-export type RedisClockWorkerOptions = WorkerOptions & { readonly connection: RedisConnection };
+export type RedisClockWorkerOptions = WorkerOptions & {
+  readonly connection: RedisConnection;
+  readonly keysInUse: KeysInUse;
+};
 
 /**
- * BullMQ's worker, by Redis's clock. While this process's clock is wrong it claims nothing, since handlers use that clock; it
- * resumes by itself. While Redis refuses claims, it asks with a pause.
+ * BullMQ's worker, by Redis's clock. While this process's clock is wrong it claims nothing, since handlers use that clock, and while
+ * its encryption keys do not fit; it resumes by itself. While Redis refuses claims, it asks with a pause.
  */
 export class RedisClockWorker extends Worker<unknown, unknown, string> {
   readonly #clock: Clock;
+  readonly #keysInUse: KeysInUse;
   readonly #connection: RedisConnection;
   readonly #backoff: ClaimBackoff;
 
   constructor(
     name: string,
     attempt: Process,
-    options: RedisClockWorkerOptions,
+    { keysInUse, ...options }: RedisClockWorkerOptions,
     clock: Clock,
     events: ClaimEvents,
   ) {
@@ -30,20 +35,27 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
       autorun: false,
     });
     this.#clock = clock;
+    this.#keysInUse = keysInUse;
     this.#connection = options.connection;
     this.#backoff = new ClaimBackoff(events);
     const waitForJob = this.backend.waitForJob.bind(this.backend);
     this.backend.waitForJob = (seconds) => this.#backoff.run(() => waitForJob(seconds));
-    clock.onMeasure((isRight) => void (isRight ? this.#goOn() : this.pause(true)));
+    const look = () => void (this.#mayClaim() ? this.#goOn() : this.pause(true));
+    clock.onMeasure(look);
+    keysInUse.onChange(look);
     this.run().catch((error: Error) => this.emit("error", error));
   }
 
   /** A paused worker still receives the job that it waited for before, and would claim it. */
   protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
-    if (this.#clock.isRight() && !this.isPaused()) return await this.#backoff.run(() => this.#claim(args));
+    if (this.#mayClaim() && !this.isPaused()) return await this.#backoff.run(() => this.#claim(args));
     const paused = this.sitOut();
     this.#clock.look();
     return await paused;
+  }
+
+  #mayClaim(): boolean {
+    return this.#clock.isRight() && this.#keysInUse.fault() === undefined;
   }
 
   /** Claims nothing until it is resumed. */

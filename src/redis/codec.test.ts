@@ -130,4 +130,14 @@ describe("a text that would get another form now", () => {
     expect(codec.isCurrent("text")).toBe(false);
     expect(plain.isCurrent("text")).toBe(true);
   });
+
+  it("is not encrypted by a first step that only decrypts, and is found in either form", () => {
+    const first = createCodec([current], { encrypts: false });
+    const [encrypted] = createCodec([current]).formsOf("name", "here");
+
+    expect(first.encrypt("text", "here")).toBe("text");
+    expect(first.decrypt(codec.encrypt("text", "here"), "here")).toBe("text");
+    expect(first.formsOf("name", "here")).toEqual(["name", encrypted]);
+    expect([first.isCurrent("text"), first.isCurrent(codec.encrypt("text", "here"))]).toEqual([true, false]);
+  });
 });

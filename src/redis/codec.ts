@@ -1,4 +1,4 @@
-import type { EncryptionKey } from "../config/encryption-keys.ts";
+import type { EncryptionKeys } from "../config/encryption-keys.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { Cipher } from "./cipher.ts";
 
@@ -14,6 +14,8 @@ export interface Codec {
   encrypt(text: string, associatedData: string): string;
   /** @throws HoldfastError `DECRYPTION_FAILED` without the key, or where the text is not what was encrypted here */
   decrypt(text: string, associatedData: string): string;
+  /** The same for the JSON of any value. Encrypted, it is the JSON of a text. */
+  encryptJson(json: string, associatedData: string): string;
   /** The same for any JSON value. Encrypted, it is a text. */
   encryptValue(value: unknown, associatedData: string): unknown;
   /** @throws HoldfastError as `decrypt` does */
@@ -23,6 +25,8 @@ export interface Codec {
    * so a reader of Redis sees which names are equal.
    */
   formsOf(name: string, associatedData: string): readonly [string, ...string[]];
+  /** The ids of its keys. */
+  readonly keyIds: readonly string[];
   /** Whether a stored text has the form that it would get now. */
   isCurrent(text: string): boolean;
 }
@@ -33,16 +37,16 @@ const LOOKS_ENCRYPTED = /^(?:hf0\.)*hf1\.[\w-]{1,32}\.[\w-]{54,}$/;
 const MARKED_PLAIN = /^(?:hf0\.)+hf1\.[\w-]{1,32}\.[\w-]{54,}$/;
 const ENCRYPTED = /^hf1\.([\w-]{1,32})\.([\w-]{54,})$/;
 
-/** The cipher is loaded only where there are keys. @param keys the first encrypts, all decrypt */
-export async function openCodec(keys: readonly EncryptionKey[]): Promise<Codec> {
-  if (keys.length === 0) return createCodec([]);
+/** The cipher is loaded only where there are keys. */
+export async function openCodec({ all, first }: EncryptionKeys): Promise<Codec> {
+  if (all.length === 0) return createCodec([]);
   const { createCipher } = await import("./cipher.ts");
-  return createCodec(keys.map(createCipher));
+  return createCodec(all.map(createCipher), { encrypts: first !== undefined });
 }
 
-/** @param ciphers the first encrypts, all decrypt */
-export function createCodec(ciphers: readonly Cipher[]): Codec {
-  const [first] = ciphers;
+/** @param ciphers all decrypt, and the first encrypts, unless nothing does */
+export function createCodec(ciphers: readonly Cipher[], { encrypts = true } = {}): Codec {
+  const first = encrypts ? ciphers[0] : undefined;
   const encrypt = (text: string, associatedData: string) =>
     first === undefined ? marked(text) : `hf1.${first.id}.${first.encrypt(text, associatedData)}`;
 
@@ -50,8 +54,7 @@ export function createCodec(ciphers: readonly Cipher[]): Codec {
     const [, id, body] = (text.startsWith("hf1.") && ENCRYPTED.exec(text)) || [];
     if (id === undefined || body === undefined) return unmarked(text);
     const cipher = ciphers.find((candidate) => candidate.id === id);
-    if (cipher === undefined)
-      throw failed(`encrypted with key "${id}", which HOLDFAST_ENCRYPTION_KEYS does not hold`);
+    if (cipher === undefined) throw keyMissing(id);
     try {
       return cipher.decrypt(body, associatedData);
     } catch (cause) {
@@ -62,6 +65,8 @@ export function createCodec(ciphers: readonly Cipher[]): Codec {
   return {
     encrypt,
     decrypt,
+    encryptJson: (json, associatedData) =>
+      first === undefined ? json : JSON.stringify(encrypt(json, associatedData)),
     encryptValue(value, associatedData) {
       if (first === undefined) return typeof value === "string" ? marked(value) : value;
       if (value === undefined) return value;
@@ -75,8 +80,9 @@ export function createCodec(ciphers: readonly Cipher[]): Codec {
     formsOf(name, associatedData) {
       const forms = ciphers.map((cipher) => `hf1.${cipher.id}.${cipher.encryptName(name, associatedData)}`);
       const [newest = name, ...older] = forms;
-      return forms.length === 0 ? [name] : [newest, ...older, name];
+      return first === undefined ? [name, ...forms] : [newest, ...older, name];
     },
+    keyIds: ciphers.map(({ id }) => id),
     isCurrent: (text) => keyIdOf(text) === first?.id,
   };
 }
@@ -92,6 +98,15 @@ function unmarked(text: string): string {
 /** Returns the id of the key that a text is encrypted with; undefined for a plain text. */
 export function keyIdOf(text: string): string | undefined {
   return text.startsWith("hf1.") ? ENCRYPTED.exec(text)?.[1] : undefined;
+}
+
+/** Another process may have it. */
+const KEY_MISSING_RETRY_AFTER_MS = 10_000;
+
+/** @param id of a key that this process does not have */
+export function keyMissing(id: string): HoldfastError {
+  const message = `Cannot be decrypted: encrypted with key "${id}", which HOLDFAST_ENCRYPTION_KEYS does not hold`;
+  return new HoldfastError("DECRYPTION_FAILED", message, { retryAfterMs: KEY_MISSING_RETRY_AFTER_MS });
 }
 
 function failed(why: string, cause?: unknown): HoldfastError {

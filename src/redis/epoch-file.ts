@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../lib/private-files.ts";
@@ -47,7 +48,8 @@ export function epochFile(dataDir: string, url: string, prefix: string): EpochFi
       }
       if (!isMade) makePrivateDirectory(directory);
       isMade = true;
-      const draft = `${path}.${process.pid}`;
+      // Containers that share the directory have the same process ids.
+      const draft = `${path}.${hostname()}.${process.pid}`;
       writeFileSync(draft, JSON.stringify(Object.fromEntries(content)), { mode: PRIVATE_FILE_MODE });
       renameSync(draft, path);
     },

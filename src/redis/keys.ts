@@ -29,3 +29,9 @@ export function scheduleOverlapKey(prefix: string, name: string): string {
 export function allowanceKey(prefix: string, name: string, limit: string): string {
   return `${prefix}:used:{${name}}:${limit}`;
 }
+
+/** Which encryption keys are in use, and which each process has. One slot. */
+export function encryptionKeys(prefix: string) {
+  const start = `${prefix}:{encryption}`;
+  return { inUse: `${start}:in-use`, processes: `${start}:processes`, seen: `${start}:seen` };
+}

@@ -12,6 +12,8 @@ export interface SharedSecret {
   get(): Promise<string>;
   /** Redis may have lost it: the processes agree on one again. */
   offerAgain(): void;
+  /** Stores it as this process stores texts now, if it is there: a key that encrypted it may be taken away later. */
+  renew(): Promise<void>;
 }
 
 const replace = loadDeclaringScript(import.meta.url, "replace.lua");
@@ -19,7 +21,7 @@ const replace = loadDeclaringScript(import.meta.url, "replace.lua");
 /**
  * Reads the secret that the first process stored. It is encrypted with the first encryption key there is, and never changes.
  *
- * It is offered again after each reconnect: if Redis has lost it, all processes agree on one.
+ * Its owner offers it again after each reconnect: if Redis has lost it, all processes agree on one.
  *
  * @param key where it is stored
  * @param find returns the secret if it is not stored there @default a new one
@@ -36,7 +38,6 @@ export function openSharedSecret(
     reading = undefined;
     known = undefined;
   };
-  client.on("ready", offerAgain);
 
   /** @returns what is stored then, encrypted: somebody else's, if that came first */
   async function offer(secret: string): Promise<string> {
@@ -53,16 +54,22 @@ export function openSharedSecret(
     return latest;
   }
 
+  function get(): Promise<string> {
+    reading ??= inTime(read()).catch((error: unknown) => {
+      offerAgain();
+      throw error;
+    });
+    return reading;
+  }
+
   return {
     known: () => known,
     offerAgain,
-    get() {
-      reading ??= inTime(read()).catch((error: unknown) => {
-        offerAgain();
-        throw error;
-      });
-      return reading;
+    async renew() {
+      const found = await client.get(key);
+      if (found !== null && !codec.isCurrent(found)) await get();
     },
+    get,
   };
 }
 

@@ -26,6 +26,7 @@ import { failpoint } from "../telemetry/failpoints.ts";
 import { openTrailAdder } from "./dedup-trail.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { type ValidFlow, validateFlow } from "./flow.ts";
+import { acrossQueues, childElsewhere, childReused, IN_VAIN, parentReused } from "./flow-refusals.ts";
 import type { ValidSubmission } from "./validate.ts";
 
 export interface FlowSubmitterParts {
@@ -75,9 +76,14 @@ export class FlowSubmitter {
     this.#parents = openTrailAdder(parts.stores, createParentAdder);
   }
 
-  async submit(input: unknown): Promise<FlowReceipt> {
-    const flow = await validateFlow(this.#parts.application, input);
+  /** @param isShared whether the caller may change it: then all of it is checked at once */
+  async check(input: unknown, isShared = false): Promise<ValidFlow> {
+    const flow = await validateFlow(this.#parts.application, input, isShared);
     requireOneQueue(flow, this.#parts.stores);
+    return flow;
+  }
+
+  async submit(flow: ValidFlow): Promise<FlowReceipt> {
     const call = { isOver: false };
     const ms = ANSWERED_WITHIN_MS + CHILD_MS * flow.children.length;
     try {
@@ -223,10 +229,6 @@ interface Call {
   isOver: boolean;
 }
 
-/** Somebody used the key while the flow was being submitted. */
-const IN_VAIN =
-  "the flow cannot be completed. If this request began it, its parent is cancelled; otherwise cancel it. Children that were added go on";
-
 /** Somebody waits for the answer, and each child may take a busy Redis this much longer. */
 const ANSWERED_WITHIN_MS = 1_500;
 const CHILD_MS = 1;
@@ -271,35 +273,9 @@ function requireOneQueue({ parent, children }: ValidFlow, { layouts }: QueueStor
   );
 }
 
-function acrossQueues(found: string): HoldfastError {
-  return new HoldfastError(
-    "FLOW_ACROSS_QUEUES",
-    `Expected the jobs of the flow in one queue without partitions; ${found}`,
-  );
-}
-
-function childElsewhere(index: number): HoldfastError {
-  return acrossQueues(`the key of /children/${index} belongs to a job of another`);
-}
-
 /** The parent may exist by now. */
 function advised(fault: unknown): unknown {
   if (!(fault instanceof HoldfastError && fault.retryable)) return fault;
   const message = `${fault.message}: the flow may be half submitted, and does not run before it is whole. Sending the same flow again finishes it.`;
   return new HoldfastError(fault.code, message, { cause: fault, retryAfterMs: fault.retryAfterMs });
-}
-
-function parentReused(): HoldfastError {
-  return new HoldfastError(
-    "IDEMPOTENCY_KEY_REUSED",
-    "The parent's idempotency key was used before with another payload, or other children; nothing was stored.",
-  );
-}
-
-function childReused(index: number, outcome: string): HoldfastError {
-  const pointer = `/children/${index}/idempotencyKey`;
-  const message = `was used before with other content; ${outcome}. Use a new key for new content`;
-  return new HoldfastError("IDEMPOTENCY_KEY_REUSED", `${pointer}: ${message}`, {
-    issues: [{ pointer, message }],
-  });
 }

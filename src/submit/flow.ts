@@ -78,11 +78,13 @@ function withoutUndefined(submission: object): Record<string, unknown> {
 /**
  * Checks everything about a flow that can be checked without Redis, its jobs as if each were submitted alone.
  *
+ * @param isShared whether somebody may change the input: then all of it is checked before anything else runs
  * @throws HoldfastError with the code of the first job that is refused, and issues of all of them
  */
 export async function validateFlow(
   application: Pick<Application, "jobs">,
   input: unknown,
+  isShared = false,
 ): Promise<ValidFlow> {
   const shape = flowSchema.safeParse(input);
   if (!shape.success) throw malformed(schemaIssues(shape.error.issues));
@@ -90,7 +92,12 @@ export async function validateFlow(
   const refusals = new Refusals();
   const parent = refusals.in("/parent", () => validParent(application, shape.data.parent));
   if (parent === undefined) throw refusals.asOne();
-  const children = await validChildren(application, parent, shape.data.children, refusals);
+  const checks = validChildren(application, parent, shape.data.children, refusals);
+  let checked = checks.next();
+  // Checking thousands must not keep others from being served.
+  for (; checked.done !== true; checked = checks.next())
+    if (!isShared) await new Promise((resolve) => setImmediate(resolve));
+  const children = checked.value;
   if (refusals.first !== undefined) throw refusals.asOne();
   const texts = children.map(({ submission }) => `${submission.idempotencyKey}\0${submission.content}`);
   return {
@@ -121,17 +128,17 @@ function validParent(
   throw malformed(excluded.map((name) => ({ pointer: `/options/${name}`, message })));
 }
 
-async function validChildren(
+/** Pauses now and then. */
+function* validChildren(
   application: Pick<Application, "jobs">,
   parent: ValidSubmission,
   sent: z.output<typeof flowSchema>["children"],
   refusals: Refusals,
-): Promise<ValidChild[]> {
+): Generator<void, ValidChild[]> {
   const children: ValidChild[] = [];
   const places = new Map([[placeOf(parent), "/parent"]]);
   for (const [index, child] of sent.entries()) {
-    // Checking thousands must not keep others from being served.
-    if (index % TOGETHER === TOGETHER - 1) await new Promise((resolve) => setImmediate(resolve));
+    if (index % TOGETHER === TOGETHER - 1) yield;
     const pointer = `/children/${index}`;
     const valid = refusals.in(pointer, () => {
       const checked = validChild(application, parent, child, index);

@@ -16,6 +16,7 @@ import { type Running, stopAll, stopOnce } from "../lib/running.ts";
 import { connectQueues } from "../queue/connect-queues.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { createEvents } from "../telemetry/events.ts";
+import { logSubmissions } from "../telemetry/log-events.ts";
 import { countSubmissions } from "./count-submissions.ts";
 import { flowInput } from "./flow.ts";
 import { submissionOf } from "./submission.ts";
@@ -73,20 +74,20 @@ export async function createProducer(
 ): Promise<Producer> {
   const settings = readSettings(env);
   const events = createEvents();
+  if (logger !== undefined) logSubmissions(events, logger);
   const queues = await connectQueues(application, settings, "fail-fast", logger, "guest");
   const submitter = createSubmitter(application, queues, settings, events);
   const submissions = countSubmissions(events, queues.stores, application);
   const stop = stopOnce(() => stopAll([queues, submissions]));
-  const submitOne: Producer["submit"] = (job, payload, options) =>
-    submitter.submit(submissionOf(job, payload, options));
   return {
-    submit: submitOne,
+    submit: async (job, payload, options) => await submitter.submit(submissionOf(job, payload, options)),
     async submitMany(job, submissions) {
-      return mapInFlight(submissions, IN_FLIGHT_MAX, ({ payload, ...options }) =>
-        submitOne(job, payload, options).catch(asHoldfastError),
+      const checked = submissions.map(({ payload, ...options }) =>
+        submitter.check(submissionOf(job, payload, options)),
       );
+      return mapInFlight(checked, IN_FLIGHT_MAX, (submit) => submit().catch(asHoldfastError));
     },
-    submitFlow: (flow) => submitter.submitFlow(flowInput(flow)),
+    submitFlow: (flow) => submitter.submitFlow(flowInput(flow), true),
     status: openStatusReader(queues.stores),
     stop,
     [Symbol.asyncDispose]: stop,

@@ -4,6 +4,7 @@ import type { Logger } from "../lib/logger.ts";
 import { stopAll, stopOnce } from "../lib/running.ts";
 import { type ConnectedQueues, connectQueues } from "../queue/connect-queues.ts";
 import { createEvents } from "../telemetry/events.ts";
+import { logSubmissions } from "../telemetry/log-events.ts";
 import { countSubmissions } from "./count-submissions.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
@@ -19,6 +20,7 @@ export async function openSubmitPath(
   log?: Logger,
   events = createEvents(),
 ): Promise<SubmitPath> {
+  if (log !== undefined) logSubmissions(events, log);
   const queues = await connectQueues(application, settings, "fail-fast", log);
   const submissions = countSubmissions(events, queues.stores, application);
   const submitter = createSubmitter(application, queues, settings, events);

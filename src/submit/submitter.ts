@@ -41,13 +41,22 @@ export interface Submitter {
   /** The same with a key that Holdfast made: of a tick, or of a job that another one submits. Clients may not use those of ticks. */
   submitOwn(input: unknown, request?: string): Promise<Receipt>;
   /**
+   * Checks a submission at once, so that its caller may change it afterwards.
+   *
+   * @returns submits what was checked, as often as it is called; a refused submission is refused then
+   */
+  check(input: unknown, request?: string): () => Promise<Receipt>;
+  /** The same with a key that Holdfast made. */
+  checkOwn(input: unknown, request?: string): () => Promise<Receipt>;
+  /**
    * Creates the jobs of a flow, as far as they do not exist.
    *
    * @param input parent, children and onChildFailure, as in the body of `POST /flows`
+   * @param isShared whether the caller may change it: then all of it is checked at once
    * @returns the parent's receipt, when all jobs are durable to the configured level
    * @throws HoldfastError as `submit`; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
    */
-  submitFlow(input: unknown): Promise<FlowReceipt>;
+  submitFlow(input: unknown, isShared?: boolean): Promise<FlowReceipt>;
 }
 
 export function createSubmitter(
@@ -56,8 +65,9 @@ export function createSubmitter(
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
   events: Events,
 ): Submitter {
-  const { client, stores, epochs, clock, fitness } = queues;
+  const { client, stores, epochs, clock, fitness, keysInUse } = queues;
   const secrets = openFingerprintSecrets(queues, prefix, application.queues);
+  if (queues.codec.keyIds.length > 0) secrets.renew().catch(() => {});
   const memory = openQueueMemory(client, prefix);
   epochs.onLoss(async () => {
     secrets.offerAgain();
@@ -66,49 +76,74 @@ export function createSubmitter(
   const jobOf: JobOf = (submission, secret) => newJobOf(submission, secret, clock.now(), retentionMs);
   const enqueue = openEnqueue(stores, jobOf);
 
+  function assertFit(): void {
+    // With a wrong clock, delays and what handlers make of the time would be wrong.
+    clock.assertRight();
+    keysInUse.assertFit();
+  }
+
   async function prepare(contract: JobContract): Promise<string> {
     const [read] = await Promise.all([secrets.of(contract.queue).get(), memory.remember(contract)]);
     return read;
   }
 
-  const onSubmitted = (receipt: Receipt) => events.emit("job.submitted", receipt);
-  const flows = new FlowSubmitter({ application, stores, prepare, jobOf, onSubmitted });
-
-  async function submitOne(input: unknown, request?: string, keyFaultOf?: typeof keyFault): Promise<Receipt> {
-    try {
-      const submission = validateSubmission(application, input, keyFaultOf);
-      // With a wrong clock, delays and what handlers make of the time would be wrong.
-      clock.assertRight();
-      const confirming = fitness.confirm();
-      if (confirming !== undefined) await confirming;
-      const content = request ?? submission.content;
-      const { contract } = submission;
-      const known = memory.knows(contract) ? secrets.of(contract.queue).known() : undefined;
-      // All of it together must be done in time.
-      const receipt = await (known === undefined
-        ? inTime(prepare(contract).then((read) => enqueue(submission, content, read)))
-        : enqueue(submission, content, known));
-      events.emit("job.submitted", receipt);
-      return receipt;
-    } catch (error) {
-      events.emit("submission.refused", input, error);
-      throw advised(error);
-    }
+  async function add(submission: ValidSubmission, content: string): Promise<Receipt> {
+    assertFit();
+    const confirming = fitness.confirm();
+    if (confirming !== undefined) await confirming;
+    const { contract } = submission;
+    const known = memory.knows(contract) ? secrets.of(contract.queue).known() : undefined;
+    // All of it together must be done in time.
+    const receipt = await (known === undefined
+      ? inTime(prepare(contract).then((read) => enqueue(submission, content, read)))
+      : enqueue(submission, content, known));
+    events.emit("job.submitted", receipt);
+    return receipt;
   }
 
+  const onSubmitted = (receipt: Receipt) => events.emit("job.submitted", receipt);
+  const flows = new FlowSubmitter({ application, stores, prepare, jobOf, onSubmitted });
+  const check = openCheck(application, events, add);
+  const checkOwn = openCheck(application, events, add, keyFault);
+
   return {
-    async submitFlow(input) {
+    async submitFlow(input, isShared) {
       try {
-        clock.assertRight();
+        assertFit();
+        const flow = await flows.check(input, isShared);
         await fitness.confirm();
-        return await flows.submit(input);
+        return await flows.submit(flow);
       } catch (error) {
         events.emit("submission.refused", input, error);
         throw error;
       }
     },
-    submit: (input, request) => submitOne(input, request),
-    submitOwn: (input, request) => submitOne(input, request, keyFault),
+    submit: (input, request) => check(input, request)(),
+    submitOwn: (input, request) => checkOwn(input, request)(),
+    check,
+    checkOwn,
+  };
+}
+
+type Add = (submission: ValidSubmission, content: string) => Promise<Receipt>;
+
+function openCheck(
+  application: Application,
+  events: Events,
+  add: Add,
+  keyFaultOf?: typeof keyFault,
+): Submitter["check"] {
+  return (input, request) => {
+    const refused = async (error: unknown) => {
+      events.emit("submission.refused", input, error);
+      throw advised(error);
+    };
+    try {
+      const submission = validateSubmission(application, input, keyFaultOf);
+      return () => add(submission, request ?? submission.content).catch(refused);
+    } catch (error) {
+      return () => refused(error);
+    }
   };
 }
 
@@ -144,11 +179,11 @@ function newJobOf(
   now: number,
   retentionMs: number,
 ): Omit<NewJob, "id"> {
-  const { contract, payload, idempotencyKey } = submission;
+  const { contract, payloadJson, idempotencyKey } = submission;
   const { type, retry } = contract;
   const timing = timingIn(submission, now, secret);
   const dedup = { key: dedupKeyOf(type, idempotencyKey), holdMs: retentionMs + timing.delayMs };
-  const envelope = { key: idempotencyKey, payload };
+  const envelope = { key: idempotencyKey, payloadJson };
   const extras = extrasOf(submission, secret);
   return { timing, dedup, type, retry, envelope, extras, trace: traceCarrier() };
 }

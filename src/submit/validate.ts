@@ -14,7 +14,8 @@ import { canonicalOptions, NO_OPTIONS, type SubmissionOptions, submissionSchema 
 /** A submission without issues. */
 export interface ValidSubmission {
   readonly contract: JobContract;
-  readonly payload: unknown;
+  /** JSON of the payload as it was checked: its caller may change the object meanwhile. Undefined where there is none. */
+  readonly payloadJson: string | undefined;
   readonly idempotencyKey: string;
   readonly options: SubmissionOptions;
   /** Canonical JSON of type, payload and options: equal exactly when the content is. */
@@ -57,7 +58,8 @@ export function validateSubmission(
     payload: sent.payload,
     options: canonicalOptions(options),
   });
-  // A value that JSON cannot hold may also be too deep for the payload's schema.
+  // Before the payload's schema: that is foreign code. A value that JSON cannot hold may also be too deep for it.
+  const payloadJson = content.kind === "json" ? JSON.stringify(sent.payload) : undefined;
   const payload = content.kind === "json" ? contract && check(contract.payload, sent.payload) : undefined;
   const keyIssue = keyFaults(sent.idempotencyKey, keyFaultOf);
   if (
@@ -71,8 +73,7 @@ export function validateSubmission(
     const { idempotencyKey = "" } = shape.data;
     const share = contract.fairness && fairShareOf(contract.fairness, payload.value);
     const keyed = contract.concurrency && keyedLimitOf(contract.concurrency, payload.value);
-    const { payload: asSent } = shape.data;
-    return { contract, payload: asSent, idempotencyKey, options, content: content.text, share, keyed };
+    return { contract, payloadJson, idempotencyKey, options, content: content.text, share, keyed };
   }
   throw refusal([
     ...shapeFaults(shape.error),

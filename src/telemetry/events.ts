@@ -8,6 +8,7 @@ export interface AttemptedJob {
   readonly type: string;
   /** Failed attempts before this one. */
   readonly attemptsMade: number;
+  readonly maxAttempts: number;
   /** When it could first run, in milliseconds since 1970; undefined if it ran before. */
   readonly readyAt: number | undefined;
 }

@@ -95,6 +95,20 @@ export function inSpan<T>(
   });
 }
 
+/** Marks the span of an attempt, which is BullMQ's: that ends it as if all was well. */
+export function failAttemptSpan({
+  code,
+  message,
+}: {
+  readonly code: string;
+  readonly message: string;
+}): void {
+  const span = trace.getActiveSpan();
+  span
+    ?.setAttribute("error.type", code)
+    .setStatus({ code: SpanStatusCode.ERROR, message: `${code}: ${message}` });
+}
+
 function markFailed(span: Span, error: unknown, scrub: (text: string) => string): void {
   const message = scrub(error instanceof Error ? error.message : String(error));
   if (error instanceof Error)

@@ -62,16 +62,16 @@ export async function crashSweep<PayloadIn, Result, EffectName extends string>(
       lanes.push(lane);
       return lane;
     };
-    const boundaries = await openLane().rehearse();
+    const { boundaries, ...deeds } = await openLane().rehearse();
     while (lanes.length < Math.min(LANES, boundaries.length)) openLane();
-    return new SweepReport(job.type, await sweepAll(lanes, boundaries));
+    return new SweepReport(job.type, await sweepAll(lanes, boundaries), deeds);
   } finally {
     await Promise.all(lanes.map((lane) => lane.stop()));
     await store.stop();
   }
 }
 
-/** Each lane goes on with the next boundary that none has begun. */
+/** Each lane goes on with the next boundary that none has begun. If one fails, the others are stopped first. */
 async function sweepAll(
   lanes: readonly SweepLane[],
   boundaries: readonly string[],
@@ -79,11 +79,16 @@ async function sweepAll(
   const found: SweptBoundary[] = [];
   const remaining = [...boundaries.entries()];
   const hasMore = () => remaining.length > 0;
-  await Promise.all(
-    lanes.map(async (lane) => {
-      for (let next = remaining.shift(); next !== undefined; next = remaining.shift())
-        found[next[0]] = await lane.sweep(next[1], hasMore);
-    }),
-  );
+  const failures: unknown[] = [];
+  const sweep = async (lane: SweepLane) => {
+    for (let next = remaining.shift(); next !== undefined; next = remaining.shift())
+      found[next[0]] = await lane.sweep(next[1], hasMore);
+  };
+  const failing = async (error: unknown) => {
+    failures.push(error);
+    await Promise.all(lanes.map((lane) => lane.stop()));
+  };
+  await Promise.all(lanes.map((lane) => sweep(lane).catch(failing)));
+  if (failures.length > 0) throw failures[0];
   return found;
 }

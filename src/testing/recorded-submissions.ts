@@ -1,9 +1,10 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { newJobId } from "../job/job-id.ts";
+import type { Receipt } from "../job/submit-options.ts";
 import type { SubmissionOptions } from "../submit/submission.ts";
-import { validateSubmission } from "../submit/validate.ts";
-import type { SubmitNext } from "../worker/submit-next.ts";
+import { type ValidSubmission, validateSubmission } from "../submit/validate.ts";
+import type { CheckNext } from "../worker/submit-next.ts";
 
 /** A job that a handler submitted in a test. */
 export interface RecordedSubmission {
@@ -18,7 +19,7 @@ export interface RecordedSubmission {
 }
 
 interface Recorder {
-  readonly submit: SubmitNext;
+  readonly checkNext: CheckNext;
   /** Each job once, in the order of submission. */
   submitted(): RecordedSubmission[];
 }
@@ -26,20 +27,38 @@ interface Recorder {
 /** Checks submissions as the store's path does, and keeps them. */
 export function recordSubmissions(): Recorder {
   const known = new Map<string, RecordedSubmission & { readonly content: string }>();
+
+  function record({ contract, content, payloadJson, idempotencyKey, options }: ValidSubmission): Receipt {
+    const { type, queue } = contract;
+    const key = `${type}\0${idempotencyKey}`;
+    const first = known.get(key);
+    if (first !== undefined && first.content !== content)
+      throw new HoldfastError("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used with other content");
+    const id = first?.id ?? newJobId(queue, "000000000000");
+    const payload: unknown = payloadJson === undefined ? undefined : JSON.parse(payloadJson);
+    if (first === undefined) known.set(key, { id, type, idempotencyKey, payload, options, content });
+    return { id, type, idempotencyKey, duplicate: first !== undefined };
+  }
+
   return {
     submitted: () => [...known.values()].map(({ content, ...submission }) => submission),
-    async submit(job, input) {
-      const { type } = job;
+    checkNext(job, input) {
       // What a handler has is a whole contract, or it could not be submitted by a worker.
-      const application = { jobs: new Map([[type, job as JobContract]]) };
-      const { contract, content, payload, idempotencyKey, options } = validateSubmission(application, input);
-      const key = `${type}\0${idempotencyKey}`;
-      const first = known.get(key);
-      if (first !== undefined && first.content !== content)
-        throw new HoldfastError("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used with other content");
-      const id = first?.id ?? newJobId(contract.queue, "000000000000");
-      if (first === undefined) known.set(key, { id, type, idempotencyKey, payload, options, content });
-      return { id, type, idempotencyKey, duplicate: first !== undefined };
+      const application = { jobs: new Map([[job.type, job as JobContract]]) };
+      const checked = later(() => validateSubmission(application, input));
+      return async () => record(checked());
     },
   };
+}
+
+/** Does it now; what it returned, or threw, comes with each call. */
+function later<T>(work: () => T): () => T {
+  try {
+    const done = work();
+    return () => done;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
 }

@@ -15,11 +15,18 @@ export function recordingLog(lines: LoggedLine[]): Logger {
   const log = pino(options, {
     write(json: string) {
       const { level, msg, ...fields } = JSON.parse(json);
-      lines.push({ level, message: msg, fields });
+      lines.push({ level, message: msg, fields: asNamed(fields) });
     },
   });
   // A child would repeat on each line which attempt it is of.
   return Object.assign(log, { child: () => log }) as Logger;
+}
+
+/** Here no name of Holdfast's own is in the way of the handler's. */
+function asNamed(fields: object): LoggedLine["fields"] {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name.replace(/^handler\./, ""), value]),
+  );
 }
 
 function named(level: string) {

@@ -113,14 +113,14 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
   const ledger = new MemoryLedger(dedupKeyOf(job.type, idempotencyKey), known);
   const events = createEvents();
   const effects: RecordedEffects[] = [];
-  const { submit, submitted } = recordSubmissions();
+  const { checkNext, submitted } = recordSubmissions();
   const outcome = await runAttempt(
     {
       handlers: new Map([[job.type, handler]]),
       log: recordingLog(logs),
       events,
       now: Date.now,
-      submit,
+      checkNext,
       openEffects(_, contract, parts) {
         const inner = openEffects(contract.effects, () => ({ job, ledger, events, ...parts }), job.delivery);
         const recorded = new RecordedEffects(inner, ledger, scripts);

@@ -8,9 +8,9 @@ import { hasEnded, type JobStatus } from "../job/job-status.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { type SweepProcess, startSweepProcess } from "./sweep-process.ts";
-import type { SweptBoundary } from "./sweep-report.ts";
+import type { SweptBoundary, SweptDeeds } from "./sweep-report.ts";
 import type { TraceLine } from "./swept/orders.ts";
-import { boundariesIn, repeatedCalls, repeatedEffects } from "./swept-calls.ts";
+import { boundariesIn, countSeen, keylessIn, repeatedCalls, repeatedEffects } from "./swept-calls.ts";
 import { passTime } from "./test-clock.ts";
 import type { ThrowAwayStore } from "./throw-away-store.ts";
 import { until } from "./until.ts";
@@ -25,6 +25,11 @@ export interface Swept {
   readonly mayRepeat: readonly RegExp[];
   readonly timeoutMs: number;
   readonly store: ThrowAwayStore;
+}
+
+/** A run without a crash. */
+interface Rehearsal extends SweptDeeds {
+  readonly boundaries: readonly string[];
 }
 
 /** An installation with one job in it. */
@@ -46,6 +51,7 @@ export class SweepLane {
   readonly #survivor: SweepProcess;
   /** The next to die. It loads the application while others work. */
   #victim: SweepProcess;
+  #isStopped = false;
 
   constructor(swept: Swept) {
     this.#swept = swept;
@@ -53,8 +59,8 @@ export class SweepLane {
     this.#victim = this.#start();
   }
 
-  /** Runs the job without a crash. @returns the boundaries that it passes */
-  async rehearse(): Promise<string[]> {
+  /** Runs the job without a crash. @returns the boundaries that it passes, and what it did */
+  async rehearse(): Promise<Rehearsal> {
     const job = await this.#submit();
     try {
       const traceFile = await this.#takeOver(job);
@@ -63,7 +69,7 @@ export class SweepLane {
       if (state !== "completed") throw new Error(`The job does not complete, even without a crash: ${why}`);
       // The last report of an effect is answered beside the attempt: its boundary can come after the job's end.
       await this.#survivor.rest();
-      return boundariesIn(readTrace(traceFile));
+      return this.#rehearsed(readTrace(traceFile));
     } finally {
       await job.close();
     }
@@ -83,11 +89,24 @@ export class SweepLane {
     }
   }
 
+  #rehearsed(trace: readonly TraceLine[]): Rehearsal {
+    const { job, store, mayRepeat } = this.#swept;
+    const keyless = keylessIn(trace).filter((effect) => job.effects[effect]?.inDoubt === "repeat");
+    return {
+      boundaries: boundariesIn(trace),
+      seen: countSeen(trace, { storeUrl: store.url, mayRepeat }),
+      keylessEffects: [...new Set(keyless)],
+    };
+  }
+
+  /** What is under way ends with an error. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     await Promise.all([this.#survivor.kill(), this.#victim.kill()]);
   }
 
   #start(): SweepProcess {
+    if (this.#isStopped) throw stopped();
     const { application, env } = this.#swept;
     return startSweepProcess(application, environmentWith(env));
   }
@@ -105,7 +124,8 @@ export class SweepLane {
     await victim.run({ env: job.env, jobId: job.id, killAt: at, traceFile });
     await job.until((status) => victim.hasEnded || hasEnded(status), `at the boundary ${at}`);
     // It may die in the moment after the job's end.
-    const missed = () => `The handler does not always do the same: it did not get ${at} again`;
+    const missed = () =>
+      `The handler does not always do the same: it did not get ${at} again. What it does must come from the payload alone`;
     await until(() => victim.hasEnded, DYING_MS, missed);
     return traceFile;
   }
@@ -124,11 +144,13 @@ export class SweepLane {
     const { id } = await path.submitter.submit({ type: job.type, payload, idempotencyKey });
     const readStatus = openStatusReader(path.stores);
     const stores = path.stores.partitionsOf(application.queues);
+    const isStopped = () => this.#isStopped;
     return {
       env,
       id,
       async until(isOver, what) {
         const look = async () => {
+          if (isStopped()) throw stopped();
           const status = await readStatus(id);
           if (status === undefined) throw new Error(`The job is gone before it is ${what}`);
           if (isOver(status)) return status;
@@ -141,6 +163,10 @@ export class SweepLane {
       close: path.stop,
     };
   }
+}
+
+function stopped(): Error {
+  return new Error("The sweep was stopped");
 }
 
 /** A millisecond later, so that it is due, whatever was rounded. */

@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { SweepAnswer, SweepOrder } from "./swept/orders.ts";
 
@@ -30,7 +29,9 @@ export function startSweepProcess(application: string, env: NodeJS.ProcessEnv): 
   });
   const errors: string[] = [];
   child.stderr?.setEncoding("utf8").on("data", (text: string) => errors.push(text));
-  const ended = once(child, "exit");
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  // An order to a process that has just been killed.
+  child.on("error", () => {});
   const loaded = answerOf(child, "loaded", errors);
   // It is waited for with the first order.
   loaded.catch(() => {});

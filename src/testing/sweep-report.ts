@@ -25,19 +25,40 @@ export interface RepeatedCall {
   readonly times: number;
 }
 
+/** What a handler did in all runs of a sweep. */
+export interface SweptDeeds {
+  /** Calls outside of all effects, and effects that ran. */
+  readonly seen: number;
+  /** Effects that are declared `repeat`, and whose function never read its key. */
+  readonly keylessEffects: readonly string[];
+}
+
+const UNSEEN =
+  "Not seen: what goes through connections that were opened before the job, such as a pool's; files; other processes.";
+
 /** What a crash sweep found. `String(report)` is a table of it. */
 export class SweepReport {
   readonly type: string;
   readonly boundaries: readonly SweptBoundary[];
+  /** Effects that are declared `repeat` and never used their keys: nothing downstream can recognise that they run again. */
+  readonly keylessEffects: readonly string[];
+  /** Whether the handler did nothing that a sweep sees: then nothing is known. */
+  readonly sawNothing: boolean;
 
-  constructor(type: string, boundaries: readonly SweptBoundary[]) {
+  constructor(type: string, boundaries: readonly SweptBoundary[], { seen, keylessEffects }: SweptDeeds) {
     this.type = type;
     this.boundaries = boundaries;
+    this.keylessEffects = keylessEffects;
+    this.sawNothing = seen === 0;
   }
 
-  /** Whether every job completed or is in doubt, and no call outside of effects was repeated. */
+  /** Whether something was seen, every job completed or is in doubt, and nothing was repeated that may not be. */
   get ok(): boolean {
-    return this.boundaries.every(isSafe);
+    return !this.sawNothing && this.#isUnharmed;
+  }
+
+  get #isUnharmed(): boolean {
+    return this.boundaries.every(isSafe) && this.keylessEffects.length === 0;
   }
 
   /** @throws AssertionError with the report, unless it is `ok` */
@@ -47,8 +68,14 @@ export class SweepReport {
 
   toString(): string {
     const rows = this.boundaries.map((boundary) => [boundary.at, boundary.outcome, notesOn(boundary)]);
-    const verdict = this.ok ? "safe" : "NOT SAFE";
-    return `Crash sweep of ${this.type}: ${verdict}\n\n${table(["killed", "outcome", "notes"], rows)}\n`;
+    const seen = this.sawNothing ? "nothing seen" : "safe";
+    const verdict = this.#isUnharmed ? seen : "NOT SAFE";
+    const keyless = this.keylessEffects.map(
+      (effect) =>
+        `${effect} is declared "repeat" and never used its key: nothing can recognise that it runs again.`,
+    );
+    const notes = [...keyless, UNSEEN].join("\n");
+    return `Crash sweep of ${this.type}: ${verdict}\n\n${table(["killed", "outcome", "notes"], rows)}\n\n${notes}\n`;
   }
 }
 

@@ -39,6 +39,19 @@ export function boundariesIn(trace: readonly TraceLine[]): string[] {
   return [...reached];
 }
 
+/** How much a handler did that counts: effects, and calls outside of them. */
+export function countSeen(trace: readonly TraceLine[], uncounted: Uncounted): number {
+  return effectsIn(trace).size + countedCalls(trace, uncounted).length;
+}
+
+/** The effects in a trace whose functions never read their keys, by name. */
+export function keylessIn(trace: readonly TraceLine[]): string[] {
+  const keyed = new Set(trace.flatMap((line) => (line.kind === "key" ? [line.effect] : [])));
+  return [...effectsIn(trace)]
+    .filter((effect) => !keyed.has(effect))
+    .map((effect) => effect.split("/")[0] ?? "");
+}
+
 function effectsIn(trace: readonly TraceLine[]): ReadonlySet<string> {
   return new Set(trace.flatMap((line) => (line.kind === "effect" ? [line.effect] : [])));
 }

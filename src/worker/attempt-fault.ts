@@ -90,8 +90,13 @@ const deferring = new Set<ErrorCode>([
 function withoutFailure(fault: unknown): AttemptOutcome | undefined {
   if (!(fault instanceof HoldfastError)) return undefined;
   if (fault.code === "WORKER_STOPPING") return { kind: "released" };
-  if (!deferring.has(fault.code) && !isNotReserved(fault)) return undefined;
+  if (!deferring.has(fault.code) && !isNotReserved(fault) && !lacksKey(fault)) return undefined;
   return { kind: "deferred", delayMs: delayMsOf(fault.retryAfterMs), code: fault.code };
+}
+
+/** What was changed or moved can never be decrypted; what only lacks a key is left to a worker that has it. */
+function lacksKey({ code, retryAfterMs }: HoldfastError): boolean {
+  return code === "DECRYPTION_FAILED" && retryAfterMs !== undefined;
 }
 
 function askedDelay(fault: unknown): number | undefined {

@@ -98,7 +98,7 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     log,
     events,
     now: queues.clock.now,
-    submit: (_, input) => queues.submitter.submitOwn(input),
+    checkNext: (_, input) => queues.submitter.checkOwn(input),
     openEffects: effectsOpener(ledgers, worker),
   };
   const history = startHistoryWriter(store);
@@ -143,6 +143,7 @@ function consumerOptions(
     store,
     workerName: name,
     clock: queues.clock,
+    keysInUse: queues.keysInUse,
     limits: {
       slots,
       lockMs: settings.HOLDFAST_LOCK_MS,

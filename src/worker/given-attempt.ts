@@ -7,7 +7,7 @@ import type { Abort } from "../lib/abort.ts";
 import type { Logger } from "../lib/logger.ts";
 import { messageOf, textOf } from "../lib/thrown.ts";
 import type { ClaimedJob } from "../queue/claimed-job.ts";
-import { type SubmitNext, submitNext } from "./submit-next.ts";
+import { type CheckNext, submitNext } from "./submit-next.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
 const LOG_LINE_MAX = 1_000;
@@ -19,7 +19,7 @@ interface Parts {
   readonly effects: Effects;
   readonly log: () => Logger;
   readonly scrub: Scrub;
-  readonly submit: SubmitNext;
+  readonly checkNext: CheckNext;
 }
 
 /** What a handler gets. Its functions work without it, too. */
@@ -110,7 +110,8 @@ function attemptLog({ job, log, scrub }: Parts): AttemptLog {
     return (message, fields = {}) => {
       const text = scrub(textOf(message));
       write(level, text, fields);
-      const line = `${new Date().toISOString()} ${level} ${text}`.slice(0, LOG_LINE_MAX).toWellFormed();
+      const whole = `${new Date().toISOString()} ${level} ${text}${fieldsText(fields, scrub)}`;
+      const line = whole.slice(0, LOG_LINE_MAX).toWellFormed();
       // The process's own log has the line.
       job.keepLog(line).catch(() => {});
     };
@@ -123,8 +124,44 @@ function attemptLog({ job, log, scrub }: Parts): AttemptLog {
   };
 }
 
-/** Fields that are no object are one field. */
+/** As JSON behind a kept line; nothing where there are none. */
+function fieldsText(fields: unknown, scrub: Scrub): string {
+  try {
+    const json = JSON.stringify(scrubFields(namedFields(fields), scrub));
+    return json === "{}" ? "" : ` ${json}`;
+  } catch {
+    return " [fields that cannot be written]";
+  }
+}
+
+/** The names that Holdfast's own log lines use. */
+const OWN_NAMES: ReadonlySet<string> = new Set([
+  "level",
+  "time",
+  "pid",
+  "hostname",
+  "role",
+  "msg",
+  "traceId",
+  "jobId",
+  "type",
+  "attempt",
+]);
+
 function readableFields(fields: unknown, scrub: Scrub): object {
-  const named = typeof fields === "object" && fields !== null ? fields : { value: textOf(fields) };
+  const named = withoutOwnNames(namedFields(fields));
   return scrub === asItIs ? named : scrubFields(named, scrub);
+}
+
+/** Fields that are no object are one field. */
+function namedFields(fields: unknown): object {
+  return typeof fields === "object" && fields !== null ? fields : { value: textOf(fields) };
+}
+
+/** A log line must not have a name twice: the handler's then begins with `handler.`. */
+function withoutOwnNames(fields: object): object {
+  if (fields instanceof Error || !Object.keys(fields).some((name) => OWN_NAMES.has(name))) return fields;
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [OWN_NAMES.has(name) ? `handler.${name}` : name, value]),
+  );
 }

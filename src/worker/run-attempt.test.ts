@@ -60,7 +60,7 @@ describe("the process's log of a job with secrets", () => {
         log,
         events,
         now: Date.now,
-        submit: () => Promise.reject(away()),
+        checkNext: () => () => Promise.reject(away()),
         openEffects: (_job, { effects }) =>
           openEffects(effects, () => {
             throw new Error("the job has no effects");
@@ -94,7 +94,7 @@ describe("a handler that submits a job", () => {
         log: pino({ level: "silent" }),
         events: createEvents(),
         now: Date.now,
-        submit: async () => {
+        checkNext: () => async () => {
           asked += 1;
           return (await answers[asked - 1]?.()) ?? receipt;
         },
@@ -166,7 +166,7 @@ describe("an attempt while Redis does not answer", () => {
         log,
         events: createEvents(),
         now: Date.now,
-        submit: () => Promise.reject(away()),
+        checkNext: () => () => Promise.reject(away()),
         openEffects: (job, { effects }, given) =>
           openEffects(effects, () => ({ job, ledger, events: createEvents(), ...given })),
       },
@@ -223,7 +223,7 @@ describe("an attempt that fails while an earlier one has left an effect in doubt
         log: pino({ level: "silent" }),
         events: createEvents(),
         now: Date.now,
-        submit: () => Promise.reject(away()),
+        checkNext: () => () => Promise.reject(away()),
         openEffects: (job, { effects }, given) =>
           openEffects(effects, () => ({ job, ledger, events: createEvents(), ...given }), job.delivery),
       },

@@ -14,9 +14,10 @@ import { underDeadline } from "../lib/under-deadline.ts";
 import type { AttemptOutcome, ClaimedChildren, ClaimedJob } from "../queue/claimed-job.ts";
 import type { Events } from "../telemetry/events.ts";
 import { failpoint } from "../telemetry/failpoints.ts";
+import { failAttemptSpan } from "../telemetry/tracing.ts";
 import { failed, faultOf } from "./attempt-fault.ts";
 import { GivenAttempt } from "./given-attempt.ts";
-import type { SubmitNext } from "./submit-next.ts";
+import type { CheckNext } from "./submit-next.ts";
 
 /** How long a job waits for a worker that has its handler. */
 const NO_HANDLER_FIRST_MS = 500;
@@ -31,7 +32,7 @@ export interface AttemptTools {
   readonly events: Events;
   /** Redis's clock, in milliseconds since 1970. */
   now(): number;
-  readonly submit: SubmitNext;
+  readonly checkNext: CheckNext;
   openEffects(
     job: ClaimedJob,
     contract: JobContract,
@@ -49,7 +50,10 @@ export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<
   tools.events.emit("attempt.started", job);
   const outcome = await attemptSteps(tools, job).then(completed, (thrown: unknown) => {
     const end = failed(thrown, scrubOf(tools.handlers.get(job.type)?.job, job));
-    if (end.kind === "failed") tools.events.emit("attempt.failed", job, end.failure, thrown);
+    if (end.kind === "failed") {
+      failAttemptSpan(end.failure);
+      tools.events.emit("attempt.failed", job, end.failure, thrown);
+    }
     return end;
   });
   tools.events.emit("attempt.ended", job, outcome, performance.now() - begun);
@@ -129,16 +133,16 @@ interface OwnTools extends Pick<EffectContext, "log" | "scrub"> {
   readonly effects: Effects;
   /** Ends the effects with their attempt. */
   readonly effectsEnd: Abort;
-  readonly submit: SubmitNext;
+  readonly checkNext: CheckNext;
 }
 
 function ownTools(tools: AttemptTools, contract: JobContract, job: ClaimedJob): OwnTools {
-  const { submit } = tools;
+  const { checkNext } = tools;
   const log = logOf(tools.log, job);
   const scrub = scrubOf(contract, job);
   const effectsEnd = new Abort();
   const effects = tools.openEffects(job, contract, { abort: effectsEnd, log, scrub });
-  return { log, scrub, effects, effectsEnd, submit };
+  return { log, scrub, effects, effectsEnd, checkNext };
 }
 
 function runHandler(

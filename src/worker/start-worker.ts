@@ -14,7 +14,7 @@ import { countSubmissions } from "../submit/count-submissions.ts";
 import { createSubmitter } from "../submit/submitter.ts";
 import { createLogger } from "../telemetry/create-logger.ts";
 import { createEvents } from "../telemetry/events.ts";
-import { logAttempts } from "../telemetry/log-events.ts";
+import { logAttempts, logSubmissions } from "../telemetry/log-events.ts";
 import type { MeasuredRole } from "../telemetry/metrics-server.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
 import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
@@ -51,6 +51,7 @@ export async function startWorker(
   const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
   const events = createEvents();
   logAttempts(events, log);
+  logSubmissions(events, log);
   const { stop: stopHooks } = openHooks(hooks, application, events, log);
   const claimed = chosenQueues(application.queues, { queues: only, except });
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);

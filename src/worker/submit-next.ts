@@ -7,21 +7,21 @@ import { wait } from "../lib/wait.ts";
 import type { ClaimedJob } from "../queue/claimed-job.ts";
 import { submissionOf } from "../submit/submission.ts";
 
-/** Submits a job as `Submitter.submit` does, given the contract that the handler has. */
-export type SubmitNext = (job: ProducibleJob<unknown>, input: NextSubmission) => Promise<Receipt>;
+/** Checks a submission as `Submitter.check` does, given the contract that the handler has. */
+export type CheckNext = (job: ProducibleJob<unknown>, input: NextSubmission) => () => Promise<Receipt>;
 export type NextSubmission = ReturnType<typeof submissionOf>;
 
 interface Parts {
   readonly job: ClaimedJob;
   readonly abort: Abort;
-  readonly submit: SubmitNext;
+  readonly checkNext: CheckNext;
 }
 
 const RETRY_MS = 500;
 
 /** Submits a job for a handler, again and again until Redis answers or the attempt is aborted: the key is the same each time. */
 export async function submitNext<PayloadIn>(
-  { job, abort, submit }: Parts,
+  { job, abort, checkNext }: Parts,
   next: ProducibleJob<PayloadIn>,
   payload: PayloadIn,
   { name = next.type, ...options }: NextOptions = {},
@@ -30,13 +30,13 @@ export async function submitNext<PayloadIn>(
   if (fault !== undefined)
     throw new HoldfastError("INVALID_REQUEST", `submit: name: ${fault}, got "${name}"`);
   const idempotencyKey = nextKey(job.type, job.envelope.key, name);
-  const input = submissionOf(next, payload, { ...options, idempotencyKey });
+  const submit = checkNext(next, submissionOf(next, payload, { ...options, idempotencyKey }));
   for (;;) {
     abort.throwIfAborted();
     // Another worker may run the job by now, and have other content for the key.
     job.lease.assert();
     try {
-      return await submit(next, input);
+      return await submit();
     } catch (error) {
       if (!passes(error)) throw explained(error, name);
       await wait(error.retryAfterMs ?? RETRY_MS, abort.signal);
@@ -45,7 +45,12 @@ export async function submitNext<PayloadIn>(
 }
 
 /** What waiting can mend. A store that was rolled back, or is unfit, needs a person: the job waits for that without using up an attempt. */
-const passing = new Set<ErrorCode>(["STORE_UNAVAILABLE", "STORE_FULL", "CLOCK_WRONG"]);
+const passing = new Set<ErrorCode>([
+  "STORE_UNAVAILABLE",
+  "STORE_FULL",
+  "CLOCK_WRONG",
+  "ENCRYPTION_KEYS_DIFFER",
+]);
 
 function passes(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && passing.has(error.code);

@@ -2,8 +2,10 @@ import { createHash } from "node:crypto";
 import type { Api } from "holdfast/server";
 import type { Browser, Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { queueKeys } from "../../src/queue/queue-keys.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";
+import { ageDoubts } from "../support/doubts.ts";
 import { get } from "../support/http.ts";
 import { createService } from "../support/service.ts";
 import { placeOrder, shopIn, trade } from "../support/shop.ts";
@@ -35,6 +37,7 @@ beforeAll(async () => {
     return doubts.length === DOUBTS && failed === HOOKS + DOUBTS && doubts.map((doubt) => doubt.effectKey);
   });
   await worker.stop();
+  await ageDoubts(service.connect(), queueKeys(service.env.HOLDFAST_PREFIX, "default"), 3_600_000);
 });
 afterAll(async () => {
   await browser.close();

@@ -2,6 +2,7 @@
 
 import type { Queue } from "bullmq";
 import { beforeEach, describe, expect, it } from "vitest";
+import { envelopeJson } from "../../src/queue/envelope.ts";
 import { createJobAdder, type JobAdder } from "../../src/queue/job-adder.ts";
 import type { NewJob } from "../../src/queue/new-job.ts";
 import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
@@ -44,7 +45,7 @@ beforeEach(async () => {
 const newJob = (id: string, changes: Partial<NewJob> = {}): NewJob => ({
   id,
   type: "mail",
-  envelope: { key: `key of ${id}`, payload: { text: "Grüße, 🌊", list: [1, null] } },
+  envelope: { key: `key of ${id}`, payloadJson: JSON.stringify({ text: "Grüße, 🌊", list: [1, null] }) },
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 2_000 } },
   timing: { delayMs: 0, priority: 0 },
   trace: undefined,
@@ -58,7 +59,7 @@ function addTheirs(job: NewJob) {
   const { delayMs, priority } = timing;
   const { attempts, backoff } = retry;
   const jitter = backoff.kind === "exponential" ? { jitter: backoff.jitter ?? 0 } : {};
-  return theirs.add(type, envelope, {
+  return theirs.add(type, JSON.parse(envelopeJson(envelope)), {
     jobId: id,
     attempts,
     backoff: { type: backoff.kind, delay: backoff.delayMs, ...jitter },
@@ -205,7 +206,7 @@ describe("jobs added together", () => {
   });
 
   it("block Redis no longer than a megabyte takes", async () => {
-    const large = { key: "large", payload: "x".repeat(400_000) };
+    const large = { key: "large", payloadJson: JSON.stringify("x".repeat(400_000)) };
 
     await Promise.all(
       Array.from({ length: 5 }, (_, index) => adder.add(newJob(`job-${index}`, { envelope: large }))),

@@ -101,7 +101,7 @@ describe("an attempt", () => {
       return kept.logs.at(-1)?.includes("error xxx") && kept;
     });
     expect(logs).toHaveLength(100);
-    expect(logs[0]).toMatch(/^\d{4}-\d\d-\d\dT.+Z info line 23$/);
+    expect(logs[0]).toMatch(/^\d{4}-\d\d-\d\dT.+Z info line 23 \{"line":23\}$/);
     expect(logs.at(-2)).toMatch(/ warn careful$/);
     expect(logs.at(-1)).toHaveLength(1_000);
     expect(logs.join()).not.toContain("not kept");

@@ -1,13 +1,25 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { crashSweep } from "holdfast/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { chargingHandler, luckyHandler, writingHandler } from "../support/fixtures/swept.config.ts";
 import { unsafeMailHandler } from "../support/fixtures/unsafe-mail.config.ts";
-import { withProcesses } from "../support/processes.ts";
+import { childrenOf, withProcesses } from "../support/processes.ts";
 import { startScriptedSmtp } from "../support/smtp-script.ts";
+import { until } from "../support/until.ts";
 
 const docs = readFileSync(new URL("../../docs/testing.md", import.meta.url), "utf8");
 const unsafe = new URL("../support/fixtures/unsafe-mail.config.ts", import.meta.url);
 const email = "anoop@example.com";
+
+const swept = new URL("../support/fixtures/swept.config.ts", import.meta.url);
+
+function newFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-swept-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return join(folder, "written");
+}
 
 async function mailServer() {
   const server = await startScriptedSmtp();
@@ -41,5 +53,35 @@ describe("a crash sweep", withProcesses, () => {
     await expect(
       crashSweep(unsafeMailHandler, { email }, { application: "no-such.config.ts" }),
     ).rejects.toThrow("there is no file");
+  });
+
+  it("of a handler that does something else each time is refused, and nothing of it is left", async () => {
+    const children = childrenOf(process.pid).length;
+
+    await expect(crashSweep(luckyHandler, { file: "" }, { application: swept })).rejects.toThrow(
+      /^The handler does not always do the same: it did not get (before|after|inside)/,
+    );
+
+    await until("its processes are gone", () => childrenOf(process.pid).length <= children);
+  });
+
+  it("that sees nothing says that, and what it cannot see, and calls nothing safe", async () => {
+    const report = await crashSweep(writingHandler, { file: newFile() }, { application: swept });
+
+    expect(String(report)).toMatch(/^Crash sweep of writing: nothing seen\n/);
+    expect(String(report)).toContain(
+      "Not seen: what goes through connections that were opened before the job",
+    );
+    expect(() => report.assertSafe()).toThrow("nothing seen");
+    expect(report.ok).toBe(false);
+  });
+
+  it("finds an effect that is repeated without its key", async () => {
+    const report = await crashSweep(chargingHandler, { file: newFile() }, { application: swept });
+
+    expect(report.keylessEffects).toEqual(["keyless"]);
+    expect(() => report.assertSafe()).toThrow(
+      /NOT SAFE[\s\S]*keyless is declared "repeat" and never used its key/,
+    );
   });
 });

@@ -35,10 +35,18 @@ function imageEnvironment(): Record<string, string> {
   return Object.fromEntries(text.split(/\s+\\?\s*/).map((pair) => pair.split("=", 2)));
 }
 
+const { HOLDFAST_DATA_DIR: dataDir = "" } = imageEnvironment();
+
 describe("the image", withProcesses, () => {
   it("sets variables that exist, and no user but an unprivileged one", () => {
     expect(Object.keys(imageEnvironment()).filter((name) => !isKnown(name))).toEqual([]);
     expect(read("Dockerfile")).toMatch(/^USER node$/m);
+  });
+
+  it("keeps what Redis has acknowledged on a volume that its user can write to", () => {
+    expect(dataDir).toMatch(/^\/var\/lib\//);
+    expect(read("Dockerfile")).toContain(`VOLUME ${dataDir}\n`);
+    expect(read("Dockerfile")).toContain(`chown node:node ${dataDir}\n`);
   });
 
   it.each(roles)("makes the role %s serve health and metrics, which its health check reads", async (role) => {
@@ -76,7 +84,15 @@ describe("compose.yaml", () => {
   it("gives Redis the settings that `disk` needs, on a volume", () => {
     for (const setting of ["appendonly yes", "appendfsync always", "maxmemory-policy noeviction"])
       expect(services.store.command).toContain(`--${setting}`);
-    expect(Object.keys(volumes)).toEqual(["store"]);
+    expect(Object.keys(volumes)).toContain("store");
+  });
+
+  it("keeps what the roles remember of Redis on a volume", () => {
+    for (const role of roles) {
+      const [name = "", path] = services[role].volumes[0].split(":");
+      expect(path).toBe(dataDir);
+      expect(Object.keys(volumes)).toContain(name);
+    }
   });
 });
 
@@ -110,6 +126,20 @@ describe("the manifests for Kubernetes", () => {
     }
   });
 
+  it("keep what the pods remember of Redis, the scheduler's also when all are replaced", () => {
+    const claims = manifests.filter(({ kind }) => kind === "PersistentVolumeClaim");
+    for (const { metadata, spec } of deployments) {
+      const pod = spec.template.spec;
+      const mount = pod.containers[0].volumeMounts.find((each: Any) => each.mountPath === dataDir);
+      const volume = pod.volumes.find((each: Any) => each.name === mount?.name);
+      expect(volume).toBeDefined();
+      expect(pod.securityContext.fsGroup).toBe(pod.securityContext.runAsUser);
+      if (metadata.labels.role !== "scheduler") continue;
+      expect(claims.map((claim) => claim.metadata.name)).toContain(volume.persistentVolumeClaim.claimName);
+      expect(spec.strategy.type).toBe("Recreate");
+    }
+  });
+
   it("limit disruptions of pods that exist", () => {
     const labels = deployments.map(({ spec }) => spec.template.metadata.labels);
     for (const { spec } of manifests.filter(({ kind }) => kind === "PodDisruptionBudget"))
@@ -126,6 +156,18 @@ describe("the manifests for Kubernetes", () => {
 });
 
 describe("the units for systemd", () => {
+  it.each([1, 9, 10, 100, 1_000])("give the worker of instance %i a port of its own", async (instance) => {
+    const [, command = ""] =
+      /^ExecStart=\/bin\/sh -c '(.*)'$/m.exec(read("systemd/holdfast-worker@.service")) ?? [];
+    // As systemd reads it, without the worker.
+    const script = command
+      .replaceAll("%i", String(instance))
+      .replaceAll("$$", "$")
+      .replace(/ exec .*/, "; ");
+    const { stdout } = await promisify(execFile)("/bin/sh", ["-c", `${script} echo $HOLDFAST_METRICS_PORT`]);
+    expect(stdout).toBe(`${9_470 + instance}\n`);
+  });
+
   it("run each role, with variables that exist, and wait for a worker's grace", () => {
     const units = readdirSync(`${folder}systemd`);
     expect(units).toHaveLength(roles.length);
@@ -133,7 +175,9 @@ describe("the units for systemd", () => {
       const text = read(`systemd/${unit}`);
       const values = (name: string) =>
         [...text.matchAll(new RegExp(`^${name}=(.*)$`, "gm"))].map(([, value = ""]) => value);
-      expect(unit).toMatch(new RegExp(`^holdfast-${values("ExecStart")[0]?.split(" ").at(-1)}@?\\.service$`));
+      expect(unit).toMatch(
+        new RegExp(`^holdfast-${/(\w+)'?$/.exec(values("ExecStart")[0] ?? "")?.[1]}@?\\.service$`),
+      );
       expect(
         values("Environment")
           .map((pair) => pair.split("=")[0] ?? "")

@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { startProxy } from "../../faults/lib/proxy.ts";
 import { readSettings } from "../../src/config/settings.ts";
@@ -60,7 +63,8 @@ describe("holdfast doctor", withProcesses, () => {
       "stop grace",
     ])
       expect(stdout).toMatch(new RegExp(`^ok {4}${name} `, "m"));
-    expect(stdout).toMatch(/\d+ ok, 0 to look at, 0 bad\n$/);
+    expect(stdout).toMatch(/^warn {2}workers of default /m);
+    expect(stdout).toMatch(/\d+ ok, 1 to look at, 0 bad\n$/);
   });
 
   it("prints what is wrong first, then what to look at, and folds what is well into one line", async () => {
@@ -174,6 +178,37 @@ describe("holdfast doctor", withProcesses, () => {
         name: "workers of default",
         verdict: "ok",
         found: "1 alive, 0 jobs waiting",
+      }),
+    );
+  });
+
+  it("names a data directory that cannot be written", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "holdfast-doctor-"));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const file = join(directory, "a-file");
+    await writeFile(file, "");
+
+    expect(await findingsOf(environment({ HOLDFAST_DATA_DIR: file }))).toContainEqual(
+      expect.objectContaining({
+        name: "data directory",
+        verdict: "bad",
+        found: `${file}: ENOTDIR`,
+        remedy: expect.stringContaining("HOLDFAST_DATA_DIR"),
+      }),
+    );
+    const missing = environment({ HOLDFAST_DATA_DIR: join(directory, "not", "yet") });
+    expect(await findingsOf(missing)).toContainEqual(
+      expect.objectContaining({ name: "data directory", verdict: "ok" }),
+    );
+    expect(await readdir(directory)).toEqual(["a-file"]);
+  });
+
+  it("looks at a queue without a worker although nothing waits", async () => {
+    expect(await findingsOf(environment())).toContainEqual(
+      expect.objectContaining({
+        name: "workers of default",
+        verdict: "warn",
+        found: "0 alive, 0 jobs waiting",
       }),
     );
   });

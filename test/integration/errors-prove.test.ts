@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { runInNewContext } from "node:vm";
 import { defineJob, InDoubtError, NotDoneError, PermanentError, RetryAfterError } from "holdfast";
 import { runHandler } from "holdfast/testing";
+import { createTransport } from "nodemailer";
 import { Agent, RetryAgent, fetch as undiciFetch } from "undici";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
@@ -230,7 +231,7 @@ describe("a connection that was never made", () => {
     expect(effect).toBe("in-doubt");
     expect(sent).toEqual([
       expect.stringMatching(/^POST 127\.0\.0\.1:\d+\/charges: sent, answered 200 after/),
-      expect.stringMatching(/^POST 127\.0\.0\.1:\d+\/next: nothing sent, ECONNREFUSED after/),
+      expect.stringMatching(/^POST 127\.0\.0\.1:\d+\/next: refused$/),
     ]);
     expect(downstream.acts()).toBe(1);
   });
@@ -253,7 +254,7 @@ describe("a connection that was never made", () => {
     expect(downstream.acts()).toBe(1);
     expect(effect).toBe("in-doubt");
     expect(sent[0]).toMatch(/: sent, (ECONNRESET|UND_ERR_SOCKET) after/);
-    expect(sent.at(-1)).toMatch(/: nothing sent, ECONNREFUSED after/);
+    expect(sent.at(-1)).toMatch(/: refused$/);
   });
 
   it("proves nothing where a pool's older socket was written to", async () => {
@@ -302,6 +303,38 @@ describe("a connection that was never made", () => {
       await once(connect(port, "127.0.0.1"), "connect");
     });
     expect(effect).toBe("in-doubt");
+  });
+
+  it("proves nothing where a queue outside of the effect sent its request first", async () => {
+    const downstream = await startDownstream((response) => {
+      downstream.server.close();
+      response.socket?.destroy();
+    });
+    const post = () =>
+      new Promise<void>((resolve, reject) => {
+        request(downstream.url, { method: "POST" }, () => resolve())
+          .on("error", reject)
+          .end("charge");
+      });
+    let sendOutside = () => {};
+    const sent = new Promise<void>((resolve) => {
+      sendOutside = resolve;
+    }).then(post);
+    const { effect } = await run(async () => {
+      sendOutside();
+      await sent.catch(post);
+    });
+    expect(downstream.acts()).toBe(1);
+    expect(effect).toBe("in-doubt");
+  });
+
+  it("is recognised where the client replaces the system's code, as nodemailer does", async () => {
+    const port = await closedPort();
+    const { effect } = await run(async () => {
+      const mail = { from: "a@example.com", to: "b@example.com", text: "hello" };
+      await createTransport({ host: "127.0.0.1", port }).sendMail(mail);
+    });
+    expect(effect).toBe("not-done");
   });
 });
 

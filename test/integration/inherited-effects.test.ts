@@ -107,7 +107,7 @@ describe("an effect that a job with the same key has begun in a former queue", (
     const [old, now] = [2025, 2026].map((name) => `${name}:${randomBytes(32).toString("base64")}`);
     const { env } = await runBefore(
       async () => "charged",
-      { HOLDFAST_ENCRYPTION_KEYS: String(old) },
+      { HOLDFAST_ENCRYPTION_KEYS: `${old},${now}` },
       "completed",
     );
     const rotated = { ...env, HOLDFAST_ENCRYPTION_KEYS: `${now},${old}` };

@@ -17,10 +17,15 @@ interface Span {
   readonly spanId: string;
   readonly parentSpanId?: string;
   readonly name: string;
+  readonly status: { readonly code?: number; readonly message?: string };
+  readonly service: unknown;
 }
 
 interface OtlpRequest {
-  readonly resourceSpans: readonly { readonly scopeSpans: readonly { readonly spans: readonly Span[] }[] }[];
+  readonly resourceSpans: readonly {
+    readonly resource: { readonly attributes: readonly { key: string; value: { stringValue?: string } }[] };
+    readonly scopeSpans: readonly { readonly spans: readonly Omit<Span, "service">[] }[];
+  }[];
 }
 
 /** An OTLP collector over HTTP. */
@@ -28,7 +33,10 @@ async function startCollector() {
   const spans: Span[] = [];
   const server = createServer(async (request, response) => {
     const { resourceSpans } = (await json(request)) as OtlpRequest;
-    spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)));
+    for (const { resource, scopeSpans } of resourceSpans) {
+      const service = resource.attributes.find(({ key }) => key === "service.name")?.value.stringValue;
+      for (const span of scopeSpans.flatMap((scope) => scope.spans)) spans.push({ ...span, service });
+    }
     response.writeHead(200, { "content-type": "application/json" }).end("{}");
   });
   return { spans, url: await listen(server) };
@@ -98,6 +106,20 @@ describe("with an OpenTelemetry SDK loaded", withProcesses, () => {
     expect(named("POST /jobs")).toMatchObject([{ parentSpanId: "00f067aa0ba902b7" }]);
     const ids = new Set(ofTrace().map(({ spanId }) => spanId));
     for (const { parentSpanId } of named("effect deliver")) expect(ids).toContain(parentSpanId);
+
+    const attempts = ofTrace().filter(({ name }) => name.startsWith("process "));
+    const statuses = attempts.map(({ status: { code, message } }) => ({ code, message }));
+    expect(statuses).toHaveLength(2);
+    expect(statuses).toContainEqual({ code: 2, message: expect.stringMatching(/^HANDLER_FAILED: /) });
+    expect(statuses).toContainEqual({ code: 0, message: undefined });
+    expect(new Set(collector.spans.map(({ service }) => service))).toEqual(
+      new Set(["holdfast-api", "holdfast-worker"]),
+    );
+    // The worker was idle at first.
+    const ofNoJob = collector.spans.filter(
+      ({ service, traceId }) => service === "holdfast-worker" && traceId !== clientsTrace,
+    );
+    expect(ofNoJob).toEqual([]);
 
     const lines = worker.stderr.split("\n").filter((line) => line.includes(accepted.body.id));
     expect(lines.length).toBeGreaterThan(0);

@@ -164,7 +164,8 @@ function librariesOf(
 
 function evidenceTable({ runs }: Results): Table {
   const rows = runs.map(({ runtime, ends }) => {
-    const doubts = ends.filter(({ verdict, acted }) => verdict === "in doubt" && acted > 0);
+    const isDoubt = ({ verdict, acted }: RowEnd) => verdict === "in doubt" && acted > 0;
+    const doubts = ends.filter((end) => isDoubt(end) && !isControl(end));
     const isSent = ({ evidence = [] }: RowEnd) => evidence.some((text) => !text.includes("nothing sent"));
     const unseen = doubts.filter(({ evidence = [] }) => evidence.length === 0);
     const denied = doubts.filter((end) => !isSent(end) && !unseen.includes(end));

@@ -30,26 +30,23 @@ export interface Row {
 export interface Chosen {
   readonly libraries: readonly string[];
   readonly modes: readonly Mode[];
-  /** The name of the one that they run in. */
-  readonly runtime: string;
   readonly isQuick: boolean;
 }
 
-export function rowsOf({ libraries: names, modes, runtime, isQuick }: Chosen, databases: Databases): Row[] {
+export function rowsOf({ libraries: names, modes, isQuick }: Chosen, databases: Databases): Row[] {
   return libraries
     .filter(({ name }) => names.includes(name))
-    .flatMap((library) => modes.flatMap((mode) => rowsFor(library, mode, runtime, databases)))
+    .flatMap((library) => modes.flatMap((mode) => rowsFor(library, mode, databases)))
     .filter((row) => row.isQuick || !isQuick);
 }
 
-function rowsFor(library: Library, mode: Mode, runtime: string, databases: Databases): Row[] {
+function rowsFor(library: Library, mode: Mode, databases: Databases): Row[] {
   const rows = <Given extends Fault<never>>(
     faults: readonly Given[],
     open: (fault: Given, library: string, acts: Acts) => Promise<Downstream>,
   ) =>
     faults
       .filter((fault) => applies(fault, library, mode))
-      .filter(({ isSecure }) => !isSecure || library.ignoresTrustIn !== runtime)
       .map((fault) => rowOf(library, mode, fault, (acts) => open(fault, library.name, acts)));
   const openProxy = (fault: WireFault, _: string, acts: Acts) => {
     const database = databases.get(library.protocol);

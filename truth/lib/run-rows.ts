@@ -10,7 +10,7 @@ import { endChild, endWithUs } from "../../test/support/command.ts";
 import type { RedisServer } from "../../test/support/redis-server.ts";
 import { createProducer, defineConfig, defineJob } from "../inside/holdfast.ts";
 import { Acts } from "../servers/acts.ts";
-import { trust } from "../servers/certificate.ts";
+import { certificates } from "../servers/certificates.ts";
 import { openAttemptsServer } from "./attempts-server.ts";
 import { type Judged, judge, type Verdict } from "./judge.ts";
 import type { Row } from "./rows.ts";
@@ -57,10 +57,9 @@ export async function runRows(
 ): Promise<RuntimeRun> {
   const underWay = new Map<number, Acts>();
   const attempts = await openAttemptsServer((row) => underWay.get(row));
-  const trusted = trust();
   const env = {
     ...process.env,
-    ...trusted.env,
+    ...certificates().env,
     REDIS_URL: redis.url,
     HOLDFAST_PREFIX: `truth-${runtime.name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`,
     HOLDFAST_LOG_LEVEL: "silent",
@@ -85,7 +84,6 @@ export async function runRows(
   await producer.stop();
   await worker.stop();
   attempts.stop();
-  trusted.stop();
   ends.sort((one, other) => rows.indexOf(one.row) - rows.indexOf(other.row));
   const { unloadable, uncaught } = worker;
   return { ends, unloadable, uncaught };

@@ -7,7 +7,7 @@ import { TLSSocket } from "node:tls";
 import type { Fault } from "../faults/fault.ts";
 import type { Acts } from "./acts.ts";
 import { failedAnswer, type GoodAnswer, goodAnswer, keyOf } from "./answers.ts";
-import { certificate } from "./certificate.ts";
+import { certificates } from "./certificates.ts";
 import { type Downstream, listen, nobodyFor } from "./downstream.ts";
 
 /** One request, read in full. */
@@ -58,7 +58,7 @@ export async function openHttp(fault: Fault<HttpExchange>, library: string, acts
 
 function openServer(isHttp2: boolean, isSecure: boolean, isUntrusted: boolean): Server {
   if (!isSecure) return isHttp2 ? createHttp2Server() : createServer();
-  const own = certificate(isUntrusted ? "untrusted" : "trusted");
+  const own = certificates().of(isUntrusted ? "untrusted" : "trusted");
   return isHttp2 ? createSecureHttp2Server(own) : createSecureServer(own);
 }
 

@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { defineConfig, defineJob, defineSchedule } from "holdfast";
+import { combine, http, smtp } from "holdfast/evidence";
 import { z } from "zod";
+import { clients, moves } from "./downstream/plan.ts";
 import { oddKinds } from "./odd-kinds.ts";
 import { injectionKinds, injectionPoints } from "./points.ts";
 
@@ -183,6 +185,26 @@ export const odd = defineJob({
   timeoutMs: 10_000,
 });
 
+const callPayload = z.strictObject({
+  client: z.enum(clients),
+  /** Whether the client has a connection from before the effect. */
+  isWarm: z.boolean(),
+  /** What the downstream does at each call, in order; afterwards it answers. */
+  moves: z.array(z.enum(moves)),
+});
+export type CallPayload = z.output<typeof callPayload>;
+
+/** Calls a downstream that misbehaves. */
+export const call = defineJob({
+  ...queues,
+  type: "call",
+  payload: callPayload,
+  result,
+  retry: manyAttempts,
+  timeoutMs: 60_000,
+  effects: { call: { timeoutMs: 8_000, inDoubt: "hold", classify: combine(http, smtp) } },
+});
+
 /** Enqueued by the schedule each second. */
 export const tick = defineJob({
   type: "tick",
@@ -208,6 +230,7 @@ export default defineConfig({
     single,
     triple,
     odd,
+    call,
     tick,
   ],
   handlers: async () => (await import("./handlers.ts")).handlers,

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type EffectCall, HoldfastError, PermanentError, RetryAfterError } from "holdfast";
+import { type EffectCall, NotDoneError, PermanentError, RetryAfterError } from "holdfast";
 import {
   type ActPayload,
   act,
@@ -21,9 +21,11 @@ import {
   tick,
   triple,
 } from "./application.ts";
+import { callHandler } from "./downstream/handler.ts";
 import { arm, pass } from "./injection.ts";
 import { oddValues } from "./odd-values.ts";
 import { trace } from "./trace.ts";
+import { traced } from "./traced.ts";
 
 interface LaneAttempt {
   readonly payload: LanePayload;
@@ -68,7 +70,7 @@ const INDEXES = 1_000;
 
 const refusedHandler = refused.handler(async ({ payload, jobId, effect }) => {
   trace("begun", jobId);
-  const refuse = () => Promise.reject(new Error("refused downstream"));
+  const refuse = () => Promise.reject(new NotDoneError("refused downstream"));
   if (payload.how === "twice") await Promise.all([effect("notify", refuse), effect("notify", refuse)]);
   if (payload.how === "nested") await effect("notify", async () => effect("notify", refuse));
   const indexes = Array.from({ length: INDEXES }, (_, index) => ({ index: String(index) }));
@@ -155,6 +157,7 @@ export const handlers = [
   singleHandler,
   tripleHandler,
   oddHandler,
+  callHandler,
 ];
 
 /** The effect: notifies the witness, with a pause before and after. */
@@ -169,19 +172,6 @@ async function notifyWitness(
   await post(call.key, job, call.signal);
   await pass("effect:recorded", jobId);
   await sleep(payload.afterMs);
-}
-
-/** Traces the effect's outcome, even if nobody else can see it, as in a paused worker. */
-async function traced(jobId: string, run: () => Promise<unknown>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    const code = error instanceof HoldfastError ? error.code : "OTHER";
-    const cause = error instanceof Error && error.cause instanceof HoldfastError ? error.cause.code : "-";
-    const isLate = error instanceof Error && error.message.includes("reported it done after");
-    trace("threw", jobId, `${code}/${isLate ? "LATE" : cause}`);
-    throw error;
-  }
 }
 
 async function post(key: string, job: string, signal: AbortSignal | null = null): Promise<void> {

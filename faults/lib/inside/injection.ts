@@ -16,7 +16,7 @@ const isImmune = process.env.LAB_IMMUNE === "yes";
 
 /** @returns false if the job's fault is still to come and this worker must not run it */
 export function arm(jobId: string, injection: Injection | undefined): boolean {
-  if (injection === undefined || existsSync(marker(jobId))) return true;
+  if (injection === undefined || isClaimed(jobId)) return true;
   if (isImmune) return false;
   armed.set(jobId, injection);
   return true;
@@ -64,15 +64,20 @@ function codeOf(error: unknown): string {
   return error instanceof HoldfastError ? error.code : "OTHER";
 }
 
-function claimMarker(jobId: string): boolean {
+/** @returns false if it was claimed before, by whatever process */
+export function claimMarker(name: string): boolean {
   try {
-    closeSync(openSync(marker(jobId), "wx"));
+    closeSync(openSync(marker(name), "wx"));
     return true;
   } catch {
     return false;
   }
 }
 
-function marker(jobId: string): string {
-  return join(process.env.LAB_DIR ?? "", "injected", jobId);
+export function isClaimed(name: string): boolean {
+  return existsSync(marker(name));
+}
+
+function marker(name: string): string {
+  return join(process.env.LAB_DIR ?? "", "injected", name);
 }

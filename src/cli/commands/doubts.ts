@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import type { Resolution, ResolvedJob } from "../../job/resolution.ts";
+import { evidenceText } from "../../lib/outgoing-text.ts";
 import { username } from "../../lib/username.ts";
 import type { Doubt } from "../../operate/doubts.ts";
 import type { Operator } from "../../operate/operator.ts";
@@ -85,6 +86,7 @@ function describe(doubts: readonly Doubt[]): Lines {
     doubt.effect,
     doubt.since,
     doubt.reason + hints(doubt),
+    evidenceText(doubt.evidence),
   ]);
   return tableLines(columns, rows);
 }
@@ -101,6 +103,7 @@ const columns = [
   "effect",
   { heading: "since", leaves: 1 },
   "why",
+  { heading: "what left", leaves: 4 },
 ];
 
 async function resolve(

@@ -23,6 +23,8 @@ export type TraceLine =
   | { readonly kind: "boundary"; readonly at: string }
   /** An effect's function was called. */
   | { readonly kind: "effect"; readonly effect: string }
+  /** It read its key. */
+  | { readonly kind: "key"; readonly effect: string }
   | {
       readonly kind: "call";
       readonly call: OutsideCall;

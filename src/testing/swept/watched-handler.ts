@@ -19,16 +19,19 @@ export function currentPlace(): Place | undefined {
 /** Called after an effect's function was called, while its work goes on. */
 export type OnEffect = (place: Required<Place>) => Promise<void> | undefined;
 
+/** Called when an effect's function reads its key. */
+export type OnKey = (place: Required<Place>) => void;
+
 /** The same handler, in whose code `currentPlace` is known. */
-export function watched(handler: JobHandler, onEffect: OnEffect): JobHandler {
+export function watched(handler: JobHandler, onEffect: OnEffect, onKey: OnKey): JobHandler {
   return {
     job: handler.job,
     run: (attempt) =>
-      places.run({ jobId: attempt.jobId }, () => handler.run(watchedAttempt(attempt, onEffect))),
+      places.run({ jobId: attempt.jobId }, () => handler.run(watchedAttempt(attempt, onEffect, onKey))),
   };
 }
 
-function watchedAttempt<A extends Attempt<unknown, never>>(attempt: A, onEffect: OnEffect): A {
+function watchedAttempt<A extends Attempt<unknown, never>>(attempt: A, onEffect: OnEffect, onKey: OnKey): A {
   const { jobId } = attempt;
   const ask = attempt.effect as Attempt<unknown, string>["effect"];
   const effect = <T>(
@@ -39,7 +42,7 @@ function watchedAttempt<A extends Attempt<unknown, never>>(attempt: A, onEffect:
     const { index } = options;
     const place = { jobId, effect: index === undefined ? name : `${name}/${index}` };
     const begin = async (call: EffectCall): Promise<T> => {
-      const work = run(call);
+      const work = run(watchedCall(call, () => onKey(place)));
       const noted = onEffect(place);
       if (noted !== undefined) {
         // It is waited for below, if this process lives that long.
@@ -53,5 +56,14 @@ function watchedAttempt<A extends Attempt<unknown, never>>(attempt: A, onEffect:
   // Its own getters need the attempt itself.
   return new Proxy(attempt, {
     get: (target, name) => (name === "effect" ? effect : Reflect.get(target, name, target)),
+  });
+}
+
+function watchedCall(call: EffectCall, onKey: () => void): EffectCall {
+  return new Proxy(call, {
+    get(target, name) {
+      if (name === "key") onKey();
+      return Reflect.get(target, name, target);
+    },
   });
 }

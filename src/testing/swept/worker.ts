@@ -47,7 +47,7 @@ async function load(file: string): Promise<Application> {
   const { handlers, ...rest } = await loadApplication(file).catch(fail);
   return {
     ...rest,
-    handlers: async () => (await handlers()).map((handler) => watched(handler, noteEffect)),
+    handlers: async () => (await handlers()).map((handler) => watched(handler, noteEffect, noteKey)),
   };
 }
 
@@ -65,6 +65,10 @@ function noteEffect({ jobId, effect }: Required<Place>): Promise<void> | undefin
   if (jobId !== order?.jobId) return undefined;
   note({ kind: "effect", effect });
   return reach(`inside ${effect}`);
+}
+
+function noteKey({ jobId, effect }: Required<Place>): void {
+  if (jobId === order?.jobId) note({ kind: "key", effect });
 }
 
 /** The store's own connections are no calls of the handler. */

@@ -1,0 +1,96 @@
+import type { EffectCall } from "holdfast";
+import { type CallPayload, call } from "../application.ts";
+import { claimMarker, isClaimed, pass } from "../injection.ts";
+import { trace } from "../trace.ts";
+import { traced } from "../traced.ts";
+import { httpSenders, httpWarmers } from "./http-clients.ts";
+import { openMailSender } from "./mail-clients.ts";
+import {
+  CLIENT_WAITS_MS,
+  type ClientName,
+  isMailClient,
+  isProof,
+  isUnseen,
+  type Move,
+  type Opening,
+  type Order,
+} from "./plan.ts";
+
+/** Calls the downstream with one client library, as a guarded effect. */
+export const callHandler = call.handler(async ({ payload, jobId, idempotencyKey, effect }) => {
+  trace("begun", jobId);
+  const mark = nextCall(jobId);
+  const move = payload.moves[mark.number] ?? "answers";
+  const send = await openSender(payload, await openTarget({ isMail: isMailClient(payload.client), move }));
+  const callOnce = async ({ key, fence, signal }: EffectCall): Promise<unknown> => {
+    claimMarker(mark.name);
+    await pass("effect:begun", jobId);
+    trace("calls", jobId, move.replaceAll(" ", "_"));
+    const begunAt = performance.now();
+    const order: Order = { key, fence, job: idempotencyKey, life: process.env.LAB_LIFE ?? "" };
+    try {
+      const receipt = await send(JSON.stringify(order), signal);
+      await pass("effect:recorded", jobId);
+      return receipt;
+    } catch (error) {
+      trace(proofOf(error, { ...payload, move, ms: performance.now() - begunAt }), jobId);
+      throw error;
+    }
+  };
+  await traced(jobId, () => effect("call", callOnce));
+  return {};
+});
+
+/** The downstream moves once for each call that really began, in whatever process. */
+function nextCall(jobId: string): { readonly number: number; readonly name: string } {
+  for (let number = 0; ; number += 1) {
+    const name = `${jobId}-call-${number}`;
+    if (!isClaimed(name)) return { number, name };
+  }
+}
+
+interface Failed {
+  readonly client: ClientName;
+  readonly move: Move;
+  /** How long the call took, in milliseconds. */
+  readonly ms: number;
+}
+
+/**
+ * What a failed call has proved. `either`: nothing has happened, but nobody need know that, because the client may have given up on its
+ * first try, or has sent it unseen.
+ */
+function proofOf(error: unknown, { client, move, ms }: Failed): "proved" | "unproved" | "either" {
+  if (!isProof(move)) return "unproved";
+  return ms < CLIENT_WAITS_MS && !isUnseen(client) && hasLearned(error, move) ? "proved" : "either";
+}
+
+function hasLearned(error: unknown, move: Move): boolean {
+  const nodes = [error, error instanceof Error ? error.cause : undefined].filter(
+    (node) => node instanceof Error,
+  );
+  if (move === "refuses connections")
+    return nodes.some((node) => "syscall" in node && node.syscall === "connect");
+  return nodes.some((node) => "status" in node || "statusCode" in node || "responseCode" in node);
+}
+
+type SendOnce = (body: string, signal: AbortSignal) => Promise<unknown>;
+
+/** @returns its port */
+async function openTarget(opening: Opening): Promise<number> {
+  const body = JSON.stringify(opening);
+  const answer = await fetch(process.env.LAB_DOWNSTREAM ?? "", { method: "POST", body });
+  return (await answer.json()) as number;
+}
+
+/** What is under way before the effect is not seen by whoever watches what the effect sends. */
+async function openSender({ client, isWarm }: CallPayload, port: number): Promise<SendOnce> {
+  if (isMailClient(client)) {
+    const sender = openMailSender(client, port);
+    if (isWarm) sender.warm();
+    return sender.send;
+  }
+  const url = `http://127.0.0.1:${port}/`;
+  if (isWarm) await httpWarmers[client]?.(url).catch(() => {});
+  return (body, signal) => httpSenders[client](url, body, signal);
+}
