@@ -38,13 +38,14 @@ export async function submitFile(
     hideCursor: true,
   });
   const showsBar = process.stderr.isTTY && bytes > 0;
-  if (showsBar) bar.start(bytes, 0, { lines: 0 });
   const counts: Counts = { accepted: 0, duplicate: 0, refused: 0 };
-  const submitAll = () =>
-    forEachLine(stream, async (line, number, bytesRead) => {
+  const submitAll = async () => {
+    if (showsBar) bar.start(bytes, 0, { lines: 0 });
+    await forEachLine(stream, async (line, number, bytesRead) => {
       await submitLine(submitter, line, number, defaultType, counts);
       if (showsBar) bar.update(Math.min(bytesRead, bytes), { lines: number });
     });
+  };
   const leave = () => {
     bar.stop();
     return `stopped: ${summary(counts)} so far. To submit the rest, run it again: what was accepted counts as duplicate`;

@@ -15,7 +15,8 @@ export async function diagnoseKeys(client: RedisConnection, settings: Settings):
 
 function keysFinding(found: string): Finding {
   return finding(NAME, "bad", found, {
-    reason: "ENCRYPTION_KEYS_DIFFER: a process without a key that others encrypt with does no work",
+    code: "ENCRYPTION_KEYS_DIFFER",
+    reason: "a process without a key that others encrypt with does no work",
     remedy: "give every process all keys that are in use: HOLDFAST_ENCRYPTION_KEYS",
   });
 }

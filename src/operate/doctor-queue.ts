@@ -76,10 +76,10 @@ function lostIn({ known, found, evicted }: Loss): string {
 
 function workers({ queue, liveWorkers }: QueueReading): Finding {
   const waiting = queue.waiting + queue.prioritized;
-  const isAbandoned = waiting > 0 && !queue.isPaused;
+  const abandoned = waiting > 0 ? "bad" : "warn";
   const found = `${liveWorkers} alive, ${counted(waiting, "job")} waiting`;
-  return finding(`workers of ${queue.name}`, liveWorkers > 0 ? "ok" : isAbandoned ? "bad" : "warn", found, {
-    reason: isAbandoned ? "jobs wait, and no worker runs them" : "the next job will wait: no worker runs it",
+  return finding(`workers of ${queue.name}`, liveWorkers > 0 || queue.isPaused ? "ok" : abandoned, found, {
+    reason: waiting > 0 ? "jobs wait, and no worker runs them" : "the next job will wait: no worker runs it",
     remedy: "start one: holdfast worker",
   });
 }

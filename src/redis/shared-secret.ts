@@ -12,7 +12,7 @@ export interface SharedSecret {
   get(): Promise<string>;
   /** Redis may have lost it: the processes agree on one again. */
   offerAgain(): void;
-  /** Stores it as this process stores texts now, if it is there: a key that encrypted it may be taken away later. */
+  /** Stores it as this process stores texts now, if it is there: the key that encrypted it may be removed later. */
   renew(): Promise<void>;
 }
 

@@ -12,6 +12,7 @@
 local shownMax, readMax, readCount = tonumber(ARGV[3]), tonumber(ARGV[4]), 0
 local states = { '"state":"reserved"', '"state":"done"', '"state":"in-doubt"' }
 local DONE = 2
+local TOGETHER = 500
 
 local function stateIn(entry)
   for at, text in ipairs(states) do
@@ -24,20 +25,28 @@ local function append(found, from)
   for at = 1, math.min(#from, 2 * shownMax - #found) do found[#found + 1] = from[at] end
 end
 
+local function namesIn(ledger)
+  local names, fields = {}, redis.pcall("HKEYS", ledger)
+  if fields.err then return names end
+  for _, field in ipairs(fields) do
+    if effectIn(field) then names[#names + 1] = field end
+  end
+  return names
+end
+
 local function effectsOf(dedupKey)
   local found, counts, open, done = {}, { 0, 0, 0 }, {}, {}
   if not dedupKey then return found, counts end
   local ledger = ARGV[2] .. dedupKey
-  local fields = redis.pcall("HKEYS", ledger)
-  if fields.err then return found, counts end
-  for _, field in ipairs(fields) do
-    local effect = effectIn(field)
-    if effect then
-      local entry = redis.call("HGET", ledger, field)
+  local names = namesIn(ledger)
+  readCount = readCount + #names
+  for at = 1, #names, TOGETHER do
+    local last = math.min(at + TOGETHER - 1, #names)
+    for index, entry in ipairs(redis.call("HMGET", ledger, unpack(names, at, last))) do
       local state = stateIn(entry)
       local list = state == DONE and done or open
-      counts[state], readCount = counts[state] + 1, readCount + 1
-      if #list < 2 * shownMax then list[#list + 1], list[#list + 2] = effect, entry end
+      counts[state] = counts[state] + 1
+      if #list < 2 * shownMax then list[#list + 1], list[#list + 2] = effectIn(names[at + index - 1]), entry end
     end
   end
   append(found, open)

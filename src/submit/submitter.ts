@@ -65,7 +65,7 @@ export function createSubmitter(
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
   events: Events,
 ): Submitter {
-  const { client, stores, epochs, clock, fitness, keysInUse } = queues;
+  const { client, stores, epochs, clock } = queues;
   const secrets = openFingerprintSecrets(queues, prefix, application.queues);
   if (queues.codec.keyIds.length > 0) secrets.renew().catch(() => {});
   const memory = openQueueMemory(client, prefix);
@@ -76,20 +76,13 @@ export function createSubmitter(
   const jobOf: JobOf = (submission, secret) => newJobOf(submission, secret, clock.now(), retentionMs);
   const enqueue = openEnqueue(stores, jobOf);
 
-  function assertFit(): void {
-    // With a wrong clock, delays and what handlers make of the time would be wrong.
-    clock.assertRight();
-    keysInUse.assertFit();
-  }
-
   async function prepare(contract: JobContract): Promise<string> {
     const [read] = await Promise.all([secrets.of(contract.queue).get(), memory.remember(contract)]);
     return read;
   }
 
   async function add(submission: ValidSubmission, content: string): Promise<Receipt> {
-    assertFit();
-    const confirming = fitness.confirm();
+    const confirming = mayAccept(queues);
     if (confirming !== undefined) await confirming;
     const { contract } = submission;
     const known = memory.knows(contract) ? secrets.of(contract.queue).known() : undefined;
@@ -109,9 +102,8 @@ export function createSubmitter(
   return {
     async submitFlow(input, isShared) {
       try {
-        assertFit();
         const flow = await flows.check(input, isShared);
-        await fitness.confirm();
+        await mayAccept(queues);
         return await flows.submit(flow);
       } catch (error) {
         events.emit("submission.refused", input, error);
@@ -123,6 +115,13 @@ export function createSubmitter(
     check,
     checkOwn,
   };
+}
+
+/** With a wrong clock, delays and what handlers make of the time would be wrong. */
+function mayAccept({ clock, fitness, keysInUse }: ConnectedQueues): Promise<void> | undefined {
+  clock.assertRight();
+  keysInUse.assertFit();
+  return fitness.confirm();
 }
 
 type Add = (submission: ValidSubmission, content: string) => Promise<Receipt>;

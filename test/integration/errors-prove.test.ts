@@ -253,7 +253,7 @@ describe("a connection that was never made", () => {
     );
     expect(downstream.acts()).toBe(1);
     expect(effect).toBe("in-doubt");
-    expect(sent[0]).toMatch(/: sent, (ECONNRESET|UND_ERR_SOCKET) after/);
+    expect(sent[0]).toMatch(/: sent, connection (reset|lost) after/);
     expect(sent.at(-1)).toMatch(/: refused$/);
   });
 
@@ -277,7 +277,7 @@ describe("a connection that was never made", () => {
     });
     expect(received).toEqual(["INSERT"]);
     expect(effect).toBe("in-doubt");
-    expect(sent[0]).toMatch(/^tcp 127\.0\.0\.1:\d+: sent, ECONNRESET/);
+    expect(sent[0]).toMatch(/^tcp 127\.0\.0\.1:\d+: sent, connection reset/);
   });
 
   it("proves nothing where code outside of the effect wrote to the same host meanwhile", async () => {

@@ -1,5 +1,6 @@
 import { HoldfastError, type Operator } from "holdfast";
 import { describe, expect, it } from "vitest";
+import { mapInFlight } from "../../src/lib/map-in-flight.ts";
 import { render } from "../support/fixtures/books.config.ts";
 import { bookOf, type Library, openLibrary, operatorOf } from "../support/library.ts";
 import { createRandom } from "../support/random.ts";
@@ -224,9 +225,9 @@ describe("over 1,000 children that failed and were retried while their parent wa
     const pause = { reason: "nobody claims them", by: "test" };
     await operator.queues.pause("default", pause);
     const { jobs } = await listAll(operator);
-    await Promise.all(jobs.map((job) => operator.cancel(job)));
+    await mapInFlight(jobs, 20, (job) => operator.cancel(job));
     expect((await producer.status(id))?.state).toBe("waiting");
-    await Promise.all(jobs.map((job) => operator.retry(job)));
+    await mapInFlight(jobs, 20, (job) => operator.retry(job));
     bad.clear();
     gate.open();
     await operator.queues.resume("default");

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { inLanes } from "../../faults/lib/waiting.ts";
 import type { JobStatus, Producer } from "../../src/index.ts";
-import { outgoingText } from "../../src/job/outgoing.ts";
+import { outgoingText } from "../../src/lib/outgoing-text.ts";
 import { endChild, endWithUs } from "../../test/support/command.ts";
 import type { RedisServer } from "../../test/support/redis-server.ts";
 import { createProducer, defineConfig, defineJob } from "../inside/holdfast.ts";
