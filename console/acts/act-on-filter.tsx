@@ -2,11 +2,13 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Input, Label, TextField } from "react-aria-components";
 import { useLocation } from "wouter";
+import { instantOf } from "../../src/lib/instant.ts";
 import { ConfirmButton } from "../parts/dialog.tsx";
 import { count, counted } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { Loaded } from "../parts/states.tsx";
+import { serviceNow } from "../service/clock.ts";
 import { useMay } from "../service/session.ts";
 import { type FilteredAct, type Preview, previewQuery, startAct } from "./queries.ts";
 
@@ -21,8 +23,10 @@ const words = {
 } as const;
 
 /** Cancels or deletes all jobs that match, after showing how many. Workers do it; the page of acts shows how far they are. */
-export function ActOnFilter(wanted: FilteredAct) {
-  const { verb, after } = words[wanted.act];
+export function ActOnFilter({ act, filter }: FilteredAct) {
+  const { verb, after } = words[act];
+  // Ages count back from when the window was opened: what was shown is what is done.
+  const [wanted, fix] = useState<FilteredAct>({ act, filter });
   const [reason, setReason] = useState("");
   const [isOpen, setOpen] = useState(false);
   const preview = useQuery({ ...previewQuery(wanted), enabled: isOpen });
@@ -46,7 +50,10 @@ export function ActOnFilter(wanted: FilteredAct) {
       isDangerous
       isSmall
       isReady={reason.trim() !== ""}
-      onOpenChange={setOpen}
+      onOpenChange={(open) => {
+        fix({ act, filter: atInstants(filter, Date.parse(serviceNow())) });
+        setOpen(open);
+      }}
       onConfirm={start}
     >
       <Loaded query={preview}>{(found) => <Matching preview={found} />}</Loaded>
@@ -64,6 +71,15 @@ export function ActOnFilter(wanted: FilteredAct) {
       </TextField>
     </ConfirmButton>
   );
+}
+
+/** The service takes no ages in what changes something. */
+function atInstants(filter: FilteredAct["filter"], now: number): FilteredAct["filter"] {
+  const times = ["from", "to", "endedFrom", "endedTo"].flatMap((name) => {
+    const at = instantOf(filter[name] ?? "", now);
+    return at === undefined ? [] : [[name, new Date(at).toISOString()]];
+  });
+  return { ...filter, ...Object.fromEntries(times) };
 }
 
 function Matching({ preview: { count: total, matching, nextCursor } }: { readonly preview: Preview }) {

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Button, Input, Label, SearchField } from "react-aria-components";
 import { useLocation } from "wouter";
-import { Moment, Pick, Words } from "../parts/filter-fields.tsx";
+import { Pick, When, Words } from "../parts/filter-fields.tsx";
 import { jobPath } from "../parts/link.tsx";
 import { NARROW, useMedia } from "../parts/use-media.ts";
 import { JOB_ID } from "../search/search-box.tsx";
@@ -66,8 +66,8 @@ function More({ filter, onChange, queues }: Props & { readonly queues: readonly 
           value={errorText}
           onChange={(text) => onChange({ errorText: text })}
         />
-        <Moment label="Ended from" at={endedFrom} onChange={(at) => onChange({ endedFrom: at })} />
-        <Moment label="Ended before" at={endedTo} onChange={(at) => onChange({ endedTo: at })} />
+        <When label="Ended from" at={endedFrom} onChange={(at) => onChange({ endedFrom: at })} />
+        <When label="Ended before" at={endedTo} onChange={(at) => onChange({ endedTo: at })} />
       </div>
     </details>
   );
@@ -107,8 +107,8 @@ function Finder({ wanted, onFind }: { readonly wanted: string; readonly onFind: 
 /** The time of submission. Folded on a narrow screen. */
 function Span({ filter, onChange }: Props) {
   const isNarrow = useMedia(NARROW);
-  const from = <Moment label="Submitted from" at={filter.from} onChange={(at) => onChange({ from: at })} />;
-  const to = <Moment label="Submitted before" at={filter.to} onChange={(at) => onChange({ to: at })} />;
+  const from = <When label="Submitted from" at={filter.from} onChange={(at) => onChange({ from: at })} />;
+  const to = <When label="Submitted before" at={filter.to} onChange={(at) => onChange({ to: at })} />;
   if (!isNarrow) {
     return (
       <>

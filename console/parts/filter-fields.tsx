@@ -1,4 +1,5 @@
-import { useState } from "react";
+import { useId, useState } from "react";
+import { durationOf, instantOf } from "../../src/lib/instant.ts";
 import { visible } from "./visible.ts";
 
 interface FieldProps {
@@ -44,6 +45,60 @@ export function Pick({ label, value, known, onChange }: FieldProps & { readonly 
   );
 }
 
+interface WhenProps {
+  readonly label: string;
+  /** As the address has it: an instant, a day or an age. Empty: any. */
+  readonly at: string;
+  readonly onChange: (at: string) => void;
+}
+
+/** An instant, in the viewer's time zone; or a day or an age, as on the command line. It counts after Enter, or when the field is left. */
+export function When(props: WhenProps) {
+  return <WhenField key={props.at} {...props} />;
+}
+
+const DAY = /^\d{4}-\d\d-\d\d$/;
+const LOCAL = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d$/;
+
+function WhenField({ label, at, onChange }: WhenProps) {
+  const [text, setText] = useState(LOCAL.test(localTime(at)) ? localTime(at).replace("T", " ") : at);
+  const [isWrong, setWrong] = useState(false);
+  const hint = useId();
+  function apply() {
+    const read = whenOf(text.trim());
+    setWrong(read === undefined);
+    if (read !== undefined && read !== at) onChange(read);
+  }
+  return (
+    <label className="field">
+      {label}
+      <input
+        value={text}
+        placeholder="12h, 7d or 2026-12-01 09:00"
+        aria-invalid={isWrong}
+        aria-describedby={isWrong ? hint : undefined}
+        onChange={({ target }) => setText(target.value)}
+        onBlur={apply}
+        onKeyDown={({ key }) => key === "Enter" && apply()}
+      />
+      {isWrong && (
+        <span id={hint} className="bad">
+          Expected a time such as 2026-12-01 09:00, a day such as 2026-12-01 (from its beginning in UTC), or
+          an age such as 30min, 12h or 7d.
+        </span>
+      )}
+    </label>
+  );
+}
+
+/** As an address has it; undefined for what is no time. A day and an age stay as they are: the service reads them. */
+function whenOf(text: string): string | undefined {
+  if (text === "") return "";
+  if (!LOCAL.test(text)) return instantOf(text, Date.now()) === undefined ? undefined : text;
+  const instant = new Date(text.replace(" ", "T"));
+  return Number.isNaN(instant.getTime()) ? undefined : instant.toISOString();
+}
+
 interface MomentProps {
   readonly label: string;
   /** ISO 8601, or empty. */
@@ -66,6 +121,7 @@ export function Moment({ label, at, onChange }: MomentProps) {
 }
 
 function localTime(at: string): string {
+  if (durationOf(at) !== undefined || DAY.test(at)) return "";
   const instant = new Date(at);
   if (Number.isNaN(instant.getTime())) return "";
   const local = new Date(instant.getTime() - instant.getTimezoneOffset() * 60_000);

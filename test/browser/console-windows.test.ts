@@ -149,6 +149,41 @@ describe("a window that confirms", () => {
   });
 });
 
+describe("a filter by time", () => {
+  it("takes an age, which the address keeps and an act fixes when its window opens", async () => {
+    const { page, open } = await openConsole(browser, api.url);
+    await open("jobs?state=failed");
+    const from = page.getByLabel("Submitted from");
+    await from.fill("an hour");
+    await from.press("Enter");
+    await page.getByText(/^Expected a time such as/).waitFor();
+    await from.fill("2h");
+    await from.press("Enter");
+    await page.waitForURL("**/jobs?state=failed&from=2h");
+    await page
+      .getByText(`${HOOKS + DOUBTS} jobs`)
+      .first()
+      .waitFor();
+
+    const asked = page.waitForRequest(
+      (request) => request.url().endsWith("/jobs/acts") && request.method() === "POST",
+    );
+    await page.getByRole("button", { name: "Delete all…" }).click();
+    const { filter } = (await asked).postDataJSON() as { filter: { from: string } };
+    expect(Date.now() - Date.parse(filter.from)).toBeGreaterThan(7_190_000);
+    await page
+      .getByRole("alertdialog")
+      .getByText(`${HOOKS + DOUBTS} jobs`)
+      .waitFor();
+    await page.getByRole("button", { name: "Not now" }).click();
+
+    await page.getByLabel("Submitted from").fill("2026-12-01 09:00");
+    await page.getByLabel("Submitted from").press("Enter");
+    await page.waitForURL(/from=2026-12-01T09%3A00%3A00.000Z/);
+    expect(await accessibilityFaults(page)).toEqual([]);
+  });
+});
+
 describe("the window of an import", () => {
   it.each([1280, 390])("shows what will run again first, whole, at %i pixels", async (width) => {
     const viewport = { width, height: 844 };

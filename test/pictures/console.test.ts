@@ -5,6 +5,7 @@ import type { Producer } from "holdfast";
 import type { Api } from "holdfast/server";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { schedulersKey } from "../../src/redis/keys.ts";
 import { cutTexts, launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
 import { type ConsolePage, openConsole, untilLoaded } from "../support/console-page.ts";
 import { writePast } from "../support/past.ts";
@@ -30,6 +31,7 @@ const others = join(tmpdir(), "holdfast-pictures");
 const inDocs = ["overview", "job", "job-in-doubt", "failed", "doubts", "resolve", "schedules", "acts"];
 
 const HOURS = 14 * 24;
+const HOUR_MS = 3_600_000;
 const timeout = 600_000;
 
 type Device = keyof typeof viewports;
@@ -140,6 +142,8 @@ async function writeHistory(): Promise<void> {
   ];
   // With the minute that runs, so that the chart does not end in a gap.
   await writePast(client, prefix, HOURS, past, Date.now() + 60_000);
+  // As if a scheduler ran beside.
+  await client.zadd(schedulersKey(prefix), Date.now() + HOUR_MS, "vm:9");
   const pause = ["kind", "paused", "text", "the mail provider is down", "by", "ops-night"];
   await client.xadd(`${prefix}:{default}:history:marks`, `${Date.now() - 240 * 60_000}-1`, ...pause);
 }

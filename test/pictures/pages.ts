@@ -91,6 +91,6 @@ async function openImport(page: Page, text: string): Promise<void> {
 
 async function chooseTick(page: Page): Promise<void> {
   const ticks = page.getByRole("listbox", { name: "Past ticks of stock-sync" });
-  await ticks.getByRole("option", { name: "did not run" }).first().click();
+  await ticks.getByRole("option", { name: "missed" }).first().click();
   await page.getByText("no scheduler submitted it in time").waitFor();
 }
