@@ -59,7 +59,7 @@ export async function startNight(redisUrl: string, jobs: number): Promise<Night>
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   };
-  const cast = await submitTheNight(producer, call);
+  const cast = await submitTheNight(producer, call, env);
   await fillStore(client, env.HOLDFAST_PREFIX, cast, jobs);
   return {
     url,

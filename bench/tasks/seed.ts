@@ -37,13 +37,17 @@ interface Page {
 }
 
 /** Submits jobs of each kind, and waits until the worker has run them. */
-export async function submitTheNight(producer: Producer, call: Call): Promise<Cast> {
+export async function submitTheNight(
+  producer: Producer,
+  call: Call,
+  env: Readonly<Record<string, string>>,
+): Promise<Cast> {
   const gate = `catalogs-${Date.now()}-${Math.random()}`;
   const badTag = "deploy:7f3a";
   await untilAccepted(() =>
     Promise.all([
       trade(producer, busy),
-      ranBySchedule(producer),
+      ranBySchedule(env),
       placeOrder(producer, 4_711),
       // Every 90th order leaves its mail in doubt.
       ...Array.from({ length: DOUBTS }, (_, index) => placeOrder(producer, 90_000 + 90 * index)),

@@ -47,7 +47,7 @@ beforeAll(async () => {
   [browser] = await Promise.all([
     launchBrowser(),
     trade(producer, { confirmations: 300, invoices: 100, hooks: HOOKS, videos: 12 }),
-    ranBySchedule(producer),
+    ranBySchedule(service.env),
   ]);
   await until("all hooks have failed", async () => (await groupOf("partner-webhook"))?.count === HOOKS);
 }, 120_000);
@@ -325,7 +325,7 @@ describe("an operator", () => {
     await open("schedules");
     const ticks = page.getByRole("listbox", { name: "Past ticks of stock-sync" });
 
-    await ticks.getByRole("option", { name: "did not run" }).first().click();
+    await ticks.getByRole("option", { name: "missed" }).first().click();
 
     await page.getByText("no scheduler submitted it in time").waitFor();
   });

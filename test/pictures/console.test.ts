@@ -150,7 +150,7 @@ async function writeHistory(): Promise<void> {
 
 async function workADay(): Promise<void> {
   await trade(producer, { confirmations: 1_200, invoices: 400, hooks: 37, videos: 58 });
-  await ranBySchedule(producer, [monthlyStatements]);
+  await ranBySchedule(service.env, [monthlyStatements]);
   await reportWithInvoices(producer);
   const delayed = Array.from({ length: 24 }, (_, index) => placeOrder(producer, 60_000 + index, 7_200_000));
   await Promise.all(delayed);

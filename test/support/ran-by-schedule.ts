@@ -1,21 +1,23 @@
-import type { Producer } from "holdfast";
 import { tickKey } from "../../src/job/define-schedule.ts";
+import { openOwnSubmitter } from "./own-submitter.ts";
 import { type monthlyStatements, shopIn } from "./shop.ts";
 
-/** As if a scheduler of the shop had run for a part of the past hours. */
+/** As if a scheduler of the shop had run for a part of the past hours. @param env of the shop's service */
 export async function ranBySchedule(
-  producer: Producer,
+  env: Readonly<Record<string, string>>,
   more: readonly (typeof monthlyStatements)[] = [],
 ): Promise<void> {
-  for (const schedule of [...shopIn({ isPartnerDown: false }).schedules, ...more]) {
-    const { job, payload, timetable } = schedule;
-    const ticks = timetable.latest(48, Date.now()).filter((_tick, index) => index < 19 || index > 22);
-    await producer.submitMany(
-      job,
-      ticks.map((at) => ({
-        payload: payload({ at: new Date(at) }),
-        idempotencyKey: tickKey(schedule, at),
-      })),
-    );
+  const shop = shopIn({ isPartnerDown: false }, more);
+  const scheduler = await openOwnSubmitter(shop, env);
+  try {
+    for (const schedule of shop.schedules) {
+      const { job, payload, timetable } = schedule;
+      const ticks = timetable.latest(48, Date.now()).filter((_tick, index) => index < 19 || index > 22);
+      const submit = (at: number) =>
+        scheduler.submit(job, payload({ at: new Date(at) }), { idempotencyKey: tickKey(schedule, at) });
+      await Promise.all(ticks.map(submit));
+    }
+  } finally {
+    await scheduler.stop();
   }
 }
