@@ -109,7 +109,11 @@ module.exports = {
         "the console knows the service by its HTTP routes, and of its code no more than types; it reads a provider's export and instants itself, and says what was sent in the same words as the command line",
       severity: "error",
       from: { path: "^console/" },
-      to: { path: "^src/", pathNot: "^src/lib/(provider-export|instant|outgoing-text)\\.ts$", dependencyTypesNot: ["type-only"] },
+      to: {
+        path: "^src/",
+        pathNot: "^src/lib/(provider-export|instant|outgoing-text)\\.ts$",
+        dependencyTypesNot: ["type-only"],
+      },
     },
     {
       name: "parts-of-the-console-run-in-browsers",

@@ -31,6 +31,10 @@ import { lanes } from "./29-lanes.ts";
 import { flowControl } from "./30-flow-control.ts";
 import { downstream } from "./31-downstream.ts";
 import { changedSettings } from "./32-changed-settings.ts";
+import { forgottenEffects } from "./33-forgotten-effects.ts";
+import { acts } from "./34-acts.ts";
+import { sharedChildren } from "./35-shared-children.ts";
+import { pendingRuns } from "./37-pending-runs.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -66,4 +70,8 @@ export const experiments: readonly Experiment[] = [
   flowControl,
   downstream,
   changedSettings,
+  forgottenEffects,
+  acts,
+  sharedChildren,
+  pendingRuns,
 ];

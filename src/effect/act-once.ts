@@ -1,4 +1,5 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
+import { InDoubtError } from "../job/attempt-errors.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import type { Abort } from "../lib/abort.ts";
 import { underDeadline } from "../lib/under-deadline.ts";
@@ -129,6 +130,8 @@ async function runReserved<T>(
       begun = { record, run };
       return run;
     });
+    if (begun?.record.isAnswerCutOff())
+      throw new InDoubtError("the connection was lost in the middle of the answer");
   } catch (error) {
     throw await afterFailure(effect, context, error, begun);
   } finally {

@@ -5,7 +5,7 @@ import type { OutgoingRecord } from "./outgoing-record.ts";
 export interface Begun {
   /** What it was seen to send. */
   readonly record: OutgoingRecord;
-  /** Settles when its function does, however late. */
+  /** Ends when its function does, however late. */
   readonly run: Promise<unknown>;
 }
 

@@ -9,6 +9,6 @@ import { isWrittenSince } from "./watch-outgoing.ts";
  */
 export function provesNeverSent(error: unknown, record: OutgoingRecord): boolean {
   const isRefused = errorTree(error).some((node) => NEVER_SENT.has(errorCode(node)));
-  if (!isRefused || !record.hasOnlyFailed(NEVER_SENT)) return false;
+  if (!isRefused || !record.hasOnlyFailed) return false;
   return !isWrittenSince(record.hosts, record.startedAt);
 }

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { OUTGOING_MAX, type Outgoing, type Seen } from "../job/outgoing.ts";
 import { errorCode } from "../lib/error-tree.ts";
 import { isoTime } from "../lib/iso-time.ts";
+import { NEVER_SENT } from "../lib/never-sent-codes.ts";
 import { shownPath } from "./shown-path.ts";
 
 /** A request or a connection on its way. The watchers change it as it goes on. */
@@ -25,6 +26,9 @@ export interface Departure {
 
 /** RFC 9110 calls them safe. */
 const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+
+/** How an answer ends that is not whole, unless the effect itself stopped reading it. */
+const CUT_OFF: ReadonlySet<string | null> = new Set(["truncated", "ECONNRESET", "UND_ERR_SOCKET"]);
 
 interface Entry {
   readonly at: number;
@@ -71,11 +75,11 @@ export class OutgoingRecord {
   }
 
   /** Whether connections were attempted, and each failed before anything could leave on it. */
-  hasOnlyFailed(neverSent: ReadonlySet<string>): boolean {
+  get hasOnlyFailed(): boolean {
     const all = this.#entries.map(({ departure }) => departure);
     // Of a request over HTTP/2 only its error is seen.
     const hasFailed = ({ isOpen, method, ended }: Departure) =>
-      !isOpen && (method === null || neverSent.has(ended ?? ""));
+      !isOpen && (method === null || NEVER_SENT.has(ended ?? ""));
     return this.#isComplete && all.length > 0 && all.every(hasFailed);
   }
 
@@ -96,6 +100,16 @@ export class OutgoingRecord {
     }
     const [most] = [...counts.values()].sort((a, b) => b.times - a.times);
     return most !== undefined && most.times > 1 ? most : undefined;
+  }
+
+  /** Whether the connection was lost in the middle of an answer that a client took for whole; reads do not count. */
+  isAnswerCutOff(): boolean {
+    const last = new Map<string, Departure>();
+    for (const { departure } of this.#entries) {
+      const { method, host, target } = departure;
+      if (method !== null && !READS.has(method)) last.set(`${method} ${host}${target}`, departure);
+    }
+    return [...last.values()].some(({ status, ended }) => status !== null && CUT_OFF.has(ended));
   }
 
   /** Whether a request was neither answered nor has failed: it may yet act. */
@@ -122,7 +136,7 @@ export class OutgoingRecord {
 }
 
 function shown({ at, begun, departure }: Entry): Outgoing {
-  const { protocol, host, method, target, written, isOpen, status, socket } = departure;
+  const { protocol, host, method, target, status, socket } = departure;
   // A pool's sockets are not listened to: they would collect listeners.
   const isLost = departure.ended === null && socket?.destroyed === true;
   const ended = isLost ? (socket.errored ? errorCode(socket.errored) : "closed") : departure.ended;
@@ -133,9 +147,16 @@ function shown({ at, begun, departure }: Entry): Outgoing {
     host,
     method,
     path: method === null ? null : shownPath(target),
-    sent: isOpen ? written : null,
+    sent: sentOf(departure, ended),
     status,
     ended,
     afterMs: endedAt === undefined ? null : Math.round(endedAt - begun),
   };
+}
+
+/** Of HTTP/2 nothing is seen but that its connection is open, or its request has failed. */
+function sentOf({ method, written, isOpen }: Departure, ended: string | null): Outgoing["sent"] {
+  if (isOpen) return written ?? "not seen";
+  const isUnseen = method !== null && ended !== null && !NEVER_SENT.has(ended);
+  return isUnseen ? "not seen" : null;
 }

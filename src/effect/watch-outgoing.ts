@@ -149,7 +149,11 @@ function watchHttp(): void {
     if (departure === undefined) return;
     departure.status = response.statusCode ?? null;
     response.once("close", () => {
-      departure.ended ??= response.complete ? "answered" : "truncated";
+      departure.ended ??= response.complete
+        ? "answered"
+        : response.errored
+          ? errorCode(response.errored)
+          : "closed";
       departure.endedAt ??= performance.now();
     });
   });

@@ -7,7 +7,7 @@ interface Outgoing {
   readonly host: string;
   readonly method: string | null;
   readonly path: string | null;
-  readonly sent: "part" | "all" | null;
+  readonly sent: "part" | "all" | "not seen" | null;
   readonly status: number | null;
   readonly ended: string | null;
   readonly afterMs: number | null;
@@ -65,6 +65,7 @@ function howOf({ method, sent, status, ended, afterMs }: Outgoing): string {
 
 function sentText(method: string | null, sent: Outgoing["sent"]): string {
   if (sent === null) return "nothing sent, ";
+  if (sent === "not seen") return "what was sent is not seen, ";
   return method === null || sent === "all" ? "sent, " : "sent in part, ";
 }
 

@@ -5,7 +5,7 @@ import { loadScript } from "../redis/script.ts";
 import { dropStaleNote } from "./pause-note.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-/** What a worker reports of itself. Jobs are protected by their locks; it tells operators whether the run of a doubt may still be under way. */
+/** What a worker reports of itself. Jobs are protected by their locks; from this, operators see whether the run of a doubt may still be under way. */
 export interface WorkerHeartbeat {
   /** Milliseconds since 1970. */
   readonly startedAt: number;

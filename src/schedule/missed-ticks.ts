@@ -4,7 +4,7 @@ import { inTime } from "../redis/redis-errors.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { pauseAt } from "./pauses.ts";
 import type { ScheduleReader } from "./read-schedule.ts";
-import { openTickJobs } from "./tick-jobs.ts";
+import { GRACE_MS, openTickJobs } from "./tick-jobs.ts";
 
 /** Finds ticks that were due and that no scheduler enqueued. */
 export interface MissedTicks {
@@ -15,8 +15,6 @@ export interface MissedTicks {
   of(schedule: Schedule, now?: number): Promise<number[]>;
 }
 
-/** So much later a tick is missed: until then its scheduler may be retrying. */
-export const GRACE_MS = 60_000;
 /** How many of the latest ticks are looked at. */
 const LOOKED_AT = 11;
 

@@ -10,11 +10,10 @@ import { redisNow } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
 import { openStatusReader, type ReadStatus } from "../status/read-status.ts";
-import { GRACE_MS } from "./missed-ticks.ts";
 import { type OverlapExplanation, type Overlaps, openOverlaps } from "./overlap.ts";
 import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
 import { countSchedulers } from "./scheduler-heartbeat.ts";
-import { openTickJobs, type TickJobs } from "./tick-jobs.ts";
+import { GRACE_MS, openTickJobs, type TickJobs } from "./tick-jobs.ts";
 
 export interface ScheduleReader {
   readonly stores: QueueStores;

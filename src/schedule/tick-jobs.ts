@@ -3,6 +3,9 @@ import { type Schedule, tickKey } from "../job/define-schedule.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { findDedupKeyHolder } from "../status/dedup-key-holder.ts";
 
+/** So much later a tick is missed: until then its scheduler may be retrying. */
+export const GRACE_MS = 60_000;
+
 /** Whether ticks were enqueued, as far as their keys are remembered. */
 export interface TickJobs {
   isEnqueued(schedule: Schedule, at: number): Promise<boolean>;

@@ -10,45 +10,49 @@
   { effect, entry, effect, … }, how many effects are reserved, done, in doubt }. Those that are not done come first.
 ]]
 local shownMax, readMax, readCount = tonumber(ARGV[3]), tonumber(ARGV[4]), 0
-local states = { '"state":"reserved"', '"state":"done"', '"state":"in-doubt"' }
-local DONE = 2
 local TOGETHER = 500
+local RESERVED, DONE, IN_DOUBT = 1, 2, 3
 
 local function stateIn(entry)
-  for at, text in ipairs(states) do
-    if string.find(entry, text, 1, true) then return at end
+  if string.find(entry, '"state":"done"', 1, true) then return DONE end
+  return string.find(entry, '"state":"in-doubt"', 1, true) and IN_DOUBT or RESERVED
+end
+
+-- The fields of a ledger that are effects.
+local function namesIn(ledger)
+  local names, fields = {}, redis.pcall("HKEYS", ledger)
+  if fields.err then return names end
+  for _, field in ipairs(fields) do
+    if string.sub(field, 1, 2) == "e:" then names[#names + 1] = field end
   end
-  return 1
+  return names
 end
 
 local function append(found, from)
   for at = 1, math.min(#from, 2 * shownMax - #found) do found[#found + 1] = from[at] end
 end
 
-local function namesIn(ledger)
-  local names, fields = {}, redis.pcall("HKEYS", ledger)
-  if fields.err then return names end
-  for _, field in ipairs(fields) do
-    if effectIn(field) then names[#names + 1] = field end
-  end
-  return names
-end
-
+-- The ledger knows how many are not done: once they are found, the rest need not be read.
 local function effectsOf(dedupKey)
   local found, counts, open, done = {}, { 0, 0, 0 }, {}, {}
   if not dedupKey then return found, counts end
   local ledger = ARGV[2] .. dedupKey
   local names = namesIn(ledger)
   readCount = readCount + #names
-  for at = 1, #names, TOGETHER do
-    local last = math.min(at + TOGETHER - 1, #names)
+  if #names == 0 then return found, counts end
+  local openCount = tonumber(redis.call("HGET", ledger, "open")) or #names
+  local at, openFound = 1, 0
+  while at <= #names and (openFound < openCount or #done < 2 * shownMax) do
+    local last = math.min(at + math.min(TOGETHER, 2 * shownMax) - 1, #names)
     for index, entry in ipairs(redis.call("HMGET", ledger, unpack(names, at, last))) do
       local state = stateIn(entry)
       local list = state == DONE and done or open
       counts[state] = counts[state] + 1
       if #list < 2 * shownMax then list[#list + 1], list[#list + 2] = effectIn(names[at + index - 1]), entry end
     end
+    openFound, at = counts[RESERVED] + counts[IN_DOUBT], last + 1
   end
+  counts[DONE] = #names - openFound
   append(found, open)
   append(found, done)
   return found, counts
@@ -58,6 +62,6 @@ local jobs = {}
 for at = 5, #ARGV do
   local job, dedupKey = readJob(ARGV[1], ARGV[at])
   jobs[#jobs + 1] = job and { job, effectsOf(dedupKey) }
-  if readCount > readMax then break end
+  if readCount >= readMax then break end
 end
 return jobs

@@ -25,8 +25,8 @@ import { Reading, UNREADABLE } from "./readable.ts";
 const script = loadScript(import.meta.url, "read-jobs.lua", readJobLua, nowLua, entriesLua);
 
 const TOGETHER_MAX = 32;
-/** About 5 ms of Redis's time. */
-const EFFECTS_TOGETHER_MAX = 5_000;
+/** Some milliseconds of Redis's time. */
+const EFFECTS_TOGETHER_MAX = 2_500;
 
 /**
  * Reads the status of a job.

@@ -404,3 +404,55 @@ describe("what an effect is seen to send", () => {
     pooled.destroy();
   });
 });
+
+describe("an answer that is cut off", () => {
+  const cutOff = () =>
+    startDownstream((response) => {
+      response.writeHead(201, { "content-length": "100" });
+      response.write('{"id":');
+      setTimeout(() => response.socket?.destroy(), 10);
+    });
+
+  it("leaves a doubt, even if the client takes it for whole", async () => {
+    const downstream = await cutOff();
+    const { effect, error } = await run(async () => {
+      const response = await fetch(downstream.url, { method: "POST" });
+      return await response.text().catch(() => "");
+    });
+    expect(effect).toBe("in-doubt");
+    expect(error?.message).toContain("the connection was lost in the middle of the answer");
+  });
+
+  it("is what the effect wanted if it stops reading itself", async () => {
+    const downstream = await startDownstream((response) => {
+      response.writeHead(201);
+      response.write("and so on");
+    });
+    const ended = await run(async () => {
+      const response = await fetch(downstream.url, { method: "POST" });
+      await response.body?.cancel();
+      const sent = request({ port: downstream.port, host: "127.0.0.1", method: "POST", agent: false }).end();
+      const [answer] = await once(sent, "response");
+      answer.destroy();
+      await once(answer, "close");
+      return response.status;
+    });
+    expect(ended.ended).toMatchObject({ state: "completed", result: 201 });
+  });
+
+  it("does not matter once the client has sent again, and got a whole one", async () => {
+    let isFirst = true;
+    const downstream = await startDownstream((response) => {
+      if (!isFirst) return void response.end("whole");
+      isFirst = false;
+      response.writeHead(200, { "content-length": "100" });
+      response.write("half");
+      setTimeout(() => response.socket?.destroy(), 10);
+    });
+    const { ended } = await run(async () => {
+      await (await fetch(downstream.url, { method: "POST" })).text().catch(() => {});
+      return await (await fetch(downstream.url, { method: "POST" })).text();
+    });
+    expect(ended).toMatchObject({ state: "completed", result: "whole" });
+  });
+});
