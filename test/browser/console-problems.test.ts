@@ -65,7 +65,7 @@ describe.each(["desktop", "phone"] as const)("the console on a %s", (device) => 
 
       await harm();
 
-      const problems = page.getByRole("region", { name: "Problems" });
+      const problems = page.getByRole("region", { name: "Problems" }).filter({ hasText: "Work is refused" });
       await problems.waitFor();
       await problems.getByText("Remedy:").first().waitFor();
       expect(await goodNews(page)).toEqual([]);
