@@ -4,6 +4,7 @@ import type { Redis } from "ioredis";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type QueueKeys, queueKeys } from "../../src/queue/queue-keys.ts";
+import { schedulersKey } from "../../src/redis/keys.ts";
 import { cutTexts, launchBrowser, sidewaysScroll } from "../support/browser.ts";
 import { accessibilityFaults, openConsole, untilLoaded, watchShifts } from "../support/console-page.ts";
 import { pauseWorkerOf } from "../support/doubts.ts";
@@ -43,6 +44,8 @@ beforeAll(async () => {
   producer = await service.createProducer();
   redis = service.connect();
   keys = queueKeys(service.env.HOLDFAST_PREFIX, "default");
+  // As if a scheduler ran beside.
+  await redis.zadd(schedulersKey(service.env.HOLDFAST_PREFIX), Date.now() + 3_600_000, "vm:9");
   await service.startWorker();
   [browser] = await Promise.all([
     launchBrowser(),
