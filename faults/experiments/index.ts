@@ -31,6 +31,9 @@ import { lanes } from "./29-lanes.ts";
 import { flowControl } from "./30-flow-control.ts";
 import { downstream } from "./31-downstream.ts";
 import { changedSettings } from "./32-changed-settings.ts";
+import { forgottenEffects } from "./33-forgotten-effects.ts";
+import { acts } from "./34-acts.ts";
+import { sharedChildren } from "./35-shared-children.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -66,4 +69,7 @@ export const experiments: readonly Experiment[] = [
   flowControl,
   downstream,
   changedSettings,
+  forgottenEffects,
+  acts,
+  sharedChildren,
 ];

@@ -32,6 +32,8 @@ export interface Submission {
     | "blocking-once"
     | "odd"
     | "call"
+    | "spent"
+    | "declined"
     | "single"
     | "triple";
   readonly idempotencyKey: string;

@@ -226,3 +226,26 @@ export const withoutFitnessWatch = mutation("watch over the requirements", [
   "if (flaws.length > 0)",
   "if (false)",
 ]);
+
+/** A failed job's ledger expires although the job is kept, and the job can be retried without it. */
+export const withoutLedgerOfFailed = mutation(
+  "failed job's ledger",
+  ["effect/sweep.lua", "then return nextLookAtFailed(id) end", "then return false, open end"],
+  ["effect/trim-expired.lua", "if tonumber(found[at + 1]) > endedBy then break end", "do break end"],
+  ["effect/retry.lua", 'redis.call("EXISTS", ledger) == 0', "false"],
+  ["effect/reserve.lua", 'not open and redis.call("EXISTS", ledger) == 0', "false"],
+);
+
+/** An act passes over the lists once, and follows no job that moves. */
+export const withoutFollowing = mutation(
+  "following of jobs that move",
+  ["operate/run-act.js", 'act === "cancel" ? await followMoved(', 'act === "none" ? await followMoved('],
+  ["operate/run-act.js", "if (isProof)", "if (true)"],
+);
+
+/** Only a child's latest parent hears of its retry and of its end, and nothing is swept. */
+export const withoutOtherParents = mutation(
+  "links to all parents, and the sweep",
+  ["queue/flow.lua", 'string.gmatch(others or "", "%S+")', 'string.gmatch("", "%S+")'],
+  ["queue/sweep-parents.lua", "for _, id in ipairs(parents) do look(id) end", ""],
+);

@@ -205,6 +205,44 @@ export const call = defineJob({
   effects: { call: { timeoutMs: 8_000, inDoubt: "hold", classify: combine(http, smtp) } },
 });
 
+/** Like `act`, but then fails for good, each time it runs. */
+export const spent = defineJob({
+  ...queues,
+  type: "spent",
+  payload,
+  result,
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 100 }, maxStarts: 10 },
+  timeoutMs: 60_000,
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+});
+
+/** Runs for `ms` and then waits for `delayMs`, again and again. */
+export const alternating = defineJob({
+  type: "alternating",
+  payload: z.strictObject({ ms: z.int().min(0), delayMs: z.int().min(0) }),
+  result,
+  retry: manyAttempts,
+  timeoutMs: 60_000,
+});
+
+/** A child that fails for good the first `failures` times it runs. */
+export const child = defineJob({
+  type: "child",
+  payload: z.strictObject({ failures: z.int().min(0), ms: z.int().min(0) }),
+  result,
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 100 }, maxStarts: 10 },
+  timeoutMs: 60_000,
+});
+
+/** A parent of any children. */
+export const parent = defineJob({
+  type: "parent",
+  payload: z.strictObject({}),
+  result,
+  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 }, maxStarts: 10 },
+  timeoutMs: 60_000,
+});
+
 /** Enqueued by the schedule each second. */
 export const tick = defineJob({
   type: "tick",
@@ -231,6 +269,10 @@ export default defineConfig({
     triple,
     odd,
     call,
+    spent,
+    alternating,
+    child,
+    parent,
     tick,
   ],
   handlers: async () => (await import("./handlers.ts")).handlers,

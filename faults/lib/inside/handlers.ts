@@ -2,27 +2,31 @@ import { randomUUID } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type EffectCall, NotDoneError, PermanentError, RetryAfterError } from "holdfast";
+import { type EffectCall, NotDoneError, PermanentError, RetryAfterError, SnoozeError } from "holdfast";
 import {
   type ActPayload,
   act,
+  alternating,
   blocking,
   blockingOnce,
   bystander,
+  child,
   declined,
   gather,
   type LanePayload,
   late,
   odd,
+  parent,
   poison,
   probed,
   refused,
   single,
+  spent,
   tick,
   triple,
 } from "./application.ts";
 import { callHandler } from "./downstream/handler.ts";
-import { arm, pass } from "./injection.ts";
+import { arm, claimMarker, pass } from "./injection.ts";
 import { oddValues } from "./odd-values.ts";
 import { trace } from "./trace.ts";
 import { traced } from "./traced.ts";
@@ -41,6 +45,13 @@ const actHandler = act.handler(async ({ payload, jobId, idempotencyKey, attempt,
   if (!arm(jobId, payload.inject)) throw new RetryAfterError(DECLINED_MS * attempt);
   await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, payload)));
   return {};
+});
+
+const spentHandler = spent.handler(async ({ payload, jobId, idempotencyKey, effect }) => {
+  trace("begun", jobId);
+  arm(jobId, payload.inject);
+  await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, payload)));
+  throw new PermanentError("spent");
 });
 
 const tickHandler = tick.handler(async ({ jobId, idempotencyKey, effect }) => {
@@ -125,6 +136,32 @@ const bystanderHandler = bystander.handler(async ({ payload, jobId }) => {
   return {};
 });
 
+/** Both ways to wait: together they are allowed 200 times. */
+const alternatingHandler = alternating.handler(async ({ payload, jobId, attempt }) => {
+  trace("begun", jobId);
+  await sleep(payload.ms);
+  throw attempt % 2 === 0 ? new SnoozeError(payload.delayMs) : new RetryAfterError(payload.delayMs);
+});
+
+const childHandler = child.handler(async ({ payload, jobId }) => {
+  trace("begun", jobId);
+  await sleep(payload.ms);
+  if (isAmongFirst(payload.failures, jobId)) throw new PermanentError("on request");
+  return {};
+});
+
+/** Whether this run is one of a job's first `times`. */
+function isAmongFirst(times: number, jobId: string): boolean {
+  const marks = Array.from({ length: times }, (_, run) => `${jobId}-${run}`);
+  return marks.some(claimMarker);
+}
+
+const parentHandler = parent.handler(async ({ jobId, children }) => {
+  trace("begun", jobId);
+  for await (const _ of children());
+  return {};
+});
+
 async function runInLane({ payload, jobId, attempt }: LaneAttempt) {
   trace("begun", jobId);
   const { lane, place, ms, failures, inject } = payload;
@@ -158,6 +195,10 @@ export const handlers = [
   tripleHandler,
   oddHandler,
   callHandler,
+  spentHandler,
+  alternatingHandler,
+  childHandler,
+  parentHandler,
 ];
 
 /** The effect: notifies the witness, with a pause before and after. */
