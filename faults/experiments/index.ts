@@ -34,6 +34,7 @@ import { changedSettings } from "./32-changed-settings.ts";
 import { forgottenEffects } from "./33-forgotten-effects.ts";
 import { acts } from "./34-acts.ts";
 import { sharedChildren } from "./35-shared-children.ts";
+import { pendingRuns } from "./37-pending-runs.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -72,4 +73,5 @@ export const experiments: readonly Experiment[] = [
   forgottenEffects,
   acts,
   sharedChildren,
+  pendingRuns,
 ];

@@ -249,3 +249,10 @@ export const withoutOtherParents = mutation(
   ["queue/flow.lua", 'string.gmatch(others or "", "%S+")', 'string.gmatch("", "%S+")'],
   ["queue/sweep-parents.lua", "for _, id in ipairs(parents) do look(id) end", ""],
 );
+
+/** An operator who says not done is not asked whether the first run may still be under way. */
+export const withoutQuestion = mutation("question about the first run", [
+  "effect/resolve.lua",
+  "if isPending then return",
+  "if false then return",
+]);

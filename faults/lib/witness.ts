@@ -9,6 +9,8 @@ export interface WitnessedEffect {
   readonly key: string;
   /** The job's idempotency key. */
   readonly job: string;
+  /** Absent where no effect of Holdfast's sent it. */
+  readonly fence?: number;
   readonly life: string;
   readonly at: number;
 }

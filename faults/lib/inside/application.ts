@@ -14,6 +14,8 @@ const payload = z.strictObject({
   beforeMs: z.int().min(0),
   afterMs: z.int().min(0),
   inject: z.strictObject({ at: z.enum(injectionPoints), how: z.enum(injectionKinds) }).optional(),
+  /** Whether the effect ignores its signal. */
+  isHeedless: z.boolean().optional(),
 });
 export type ActPayload = z.output<typeof payload>;
 

@@ -210,13 +210,18 @@ async function notifyWitness(
 ): Promise<void> {
   await pass("effect:begun", jobId);
   await sleep(payload.beforeMs);
-  await post(call.key, job, call.signal);
+  await post(call.key, job, call.fence, payload.isHeedless ? null : call.signal);
   await pass("effect:recorded", jobId);
   await sleep(payload.afterMs);
 }
 
-async function post(key: string, job: string, signal: AbortSignal | null = null): Promise<void> {
-  const body = JSON.stringify({ key, job, life: process.env.LAB_LIFE });
+async function post(
+  key: string,
+  job: string,
+  fence?: number,
+  signal: AbortSignal | null = null,
+): Promise<void> {
+  const body = JSON.stringify({ key, job, fence, life: process.env.LAB_LIFE });
   const answer = await fetch(process.env.LAB_WITNESS ?? "", { method: "POST", body, signal });
   await answer.arrayBuffer();
 }
