@@ -169,9 +169,19 @@ async function retryAll(
     return await Promise.all(ids.map((id) => outcomeOf(patiently(() => operator.retry(id)))));
   const request = { act: "retry", filter: { type: "spent" }, reason: "laboratory" } as const;
   const { id } = await patiently(() => operator.acts.start(request, "laboratory", `retry ${index}`));
-  const isOver = async () => (await patiently(() => operator.acts.read(id))).state === "done";
-  await until(isOver, { withinMs: 60_000 });
-  return [(await isOver()) ? "done" : "not done"];
+  const isOver = async () => !["waiting", "running"].includes(await stateOf(operator, id));
+  return [(await until(isOver, { withinMs: 60_000 })) ? "done" : "not done"];
+}
+
+/** The retention removes acts, too. */
+async function stateOf(operator: StandaloneOperator, id: string): Promise<string> {
+  let state = "gone";
+  await outcomeOf(
+    patiently(async () => {
+      ({ state } = await operator.acts.read(id));
+    }),
+  );
+  return state;
 }
 
 /** Other jobs that fail, of a type without effects. */

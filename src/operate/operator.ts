@@ -109,13 +109,21 @@ export async function createOperator(
   const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, layouts);
   const follow = () =>
     inTime(renewLayouts(redis.client, settings.HOLDFAST_PREFIX, application.queues, layouts));
-  // Most operators only look.
+  // Most operators only look. Where connecting fails, the next act tries again.
   let acting: Promise<ConnectedQueues> | undefined;
+  const connectToAct = () =>
+    connectQueues(internalApplication, settings, "fail-fast", undefined, "guest").catch((error: unknown) => {
+      acting = undefined;
+      throw error;
+    });
   const operator = openOperator(application, stores, settings, async () => {
-    acting ??= connectQueues(internalApplication, settings, "fail-fast", undefined, "guest");
+    acting ??= connectToAct();
     return internalSubmitter(await acting, settings);
   });
-  const stop = stopOnce(async () => stopAll(acting === undefined ? [redis] : [redis, await acting]));
+  const stop = stopOnce(async () => {
+    const queues = await acting?.catch(() => undefined);
+    await stopAll(queues === undefined ? [redis] : [redis, queues]);
+  });
   return { ...callsAfter(follow, operator), stop, [Symbol.asyncDispose]: stop };
 }
 
