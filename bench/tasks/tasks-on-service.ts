@@ -188,7 +188,7 @@ const drain: Task = {
       row.getByText("drain before the deploy"),
     );
     await openGate(night.redisUrl, night.cast.gate);
-    await row.locator("[data-title=Active]", { hasText: /^0$/ }).waitFor();
+    await row.locator('[data-title="Active, now"]', { hasText: /^0$/ }).waitFor();
   },
   async inTerminal({ run }, night) {
     await run("queues", "pause", "imports", "--reason", "drain before the deploy");
