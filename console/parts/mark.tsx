@@ -39,7 +39,7 @@ const looks: Readonly<Record<MarkName, Look>> = {
   reserved: { tone: "accent", text: "running", shape: circle, isFilled: true },
   done: { tone: "accent", text: "done", shape: tick },
   none: { tone: "quiet", text: "did not run", shape: "M2.5 6h7" },
-  missed: { tone: "bad", text: "missed: no scheduler submitted it", shape: `${circle}M3 9l6-6` },
+  missed: { tone: "bad", text: "missed", shape: `${circle}M3 9l6-6` },
   person: { tone: "accent", text: "done by hand", shape: person },
   holds: { tone: "accent", text: "holds", shape: tick },
   unknown: { tone: "quiet", text: "not known", shape: "M6 6v.1" },

@@ -225,7 +225,12 @@ describe("a welcome email whose worker is killed before the server answers", () 
       async resolve(as: "done" | "not-done") {
         delete script.message;
         await using operator = await createOperator(quickApplication, service.env);
-        await operator.resolve(id, "send", { as, evidence: "the mail server's log", by: "test", confirm: true });
+        await operator.resolve(id, "send", {
+          as,
+          evidence: "the mail server's log",
+          by: "test",
+          confirm: true,
+        });
         return await untilState(submitter, id, "completed");
       },
     };
