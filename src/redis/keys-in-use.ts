@@ -61,9 +61,15 @@ export async function openKeysInUse(
   });
   await orStop(
     store,
-    inTime(announced(client, announcement), START_DEADLINE_MS).then((found) => {
-      if (found !== undefined) throw found;
-    }),
+    inTime(announced(client, announcement), START_DEADLINE_MS).then(
+      (found) => {
+        if (found !== undefined) throw found;
+      },
+      (error: HoldfastError) => {
+        // A Redis that refuses all writes takes none of this process's either. It is asked again.
+        if (!isRefusedWrite(error)) throw error;
+      },
+    ),
   );
   const timer = setInterval(() => {
     // A retrying connection would keep the command until Redis is back.
@@ -83,6 +89,12 @@ export async function openKeysInUse(
       await inTime(leaving).catch(() => {});
     }),
   };
+}
+
+const REFUSED_WRITE = /^(NOREPLICAS|MISCONF|OOM|READONLY)\b/;
+
+function isRefusedWrite({ cause }: HoldfastError): boolean {
+  return cause instanceof Error && REFUSED_WRITE.test(cause.message);
 }
 
 interface Announcement {
