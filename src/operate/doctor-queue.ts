@@ -131,8 +131,8 @@ function limit({
     reason: "its jobs start no faster than that, however many workers run",
     remedy:
       limitedBy === null
-        ? `holdfast queues limit ${name} --rate with a higher one, if downstream bears it`
-        : `holdfast queues limit ${name} without a limit: those that the application declares count again`,
+        ? `holdfast queues limit ${name} --rate RATE, with a higher one if downstream bears it`
+        : `holdfast queues limit ${name} --declared`,
   };
   return [finding(`limit of ${name}`, "warn", found, advice)];
 }
