@@ -57,7 +57,10 @@ const trailSchema = z.object({ entries: z.array(auditEntrySchema) });
 const confirmSchema = z
   .boolean()
   .optional()
-  .meta({ description: "Say not-done although the first run may still be under way, and act later." });
+  .meta({
+    description: "Say not-done although the first run may still be under way, and act later.",
+    examples: [false],
+  });
 
 const resolutionSchema = z
   .strictObject({
