@@ -1,6 +1,7 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { ClientRequest } from "node:http";
 import { Socket } from "node:net";
+import { targetOf } from "../../effect/socket-target.ts";
 import type { OutsideCall } from "./orders.ts";
 
 /** RFC 9110 calls them safe. */
@@ -45,26 +46,16 @@ function httpCall(method: string, target: string): OutsideCall {
 function watchConnections(report: (call: OutsideCall) => void): void {
   const { connect } = Socket.prototype;
   Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
-    const address = targetOf(args);
+    const address = sameLoopback(targetOf(args));
     report({ kind: "connection", text: `connection to ${address}`, address });
     return Reflect.apply(connect, this, args);
   } as typeof connect;
 }
 
-interface Target {
-  readonly path?: string | undefined;
-  readonly host?: string | undefined;
-  readonly port?: number | string | undefined;
-}
-
-/** Reads the arguments of `Socket.connect`: options, a port and a host, a path, or what `net.connect` makes of them. */
-function targetOf([first, second]: readonly unknown[]): string {
-  const given: unknown = Array.isArray(first) ? first[0] : first;
-  if (typeof given === "string" && !/^\d+$/.test(given)) return given;
-  if (typeof given !== "object" || given === null)
-    return addressOf(typeof second === "string" ? second : "localhost", String(given));
-  const { path, host = "localhost", port = "" } = given as Target;
-  return path ?? addressOf(host, port);
+/** The path of a socket stays as it is. */
+function sameLoopback(target: string): string {
+  const port = /:(\d*)$/.exec(target);
+  return port === null ? target : addressOf(target.slice(0, port.index), port[1] ?? "");
 }
 
 /** All names of this machine's loopback are one. */
