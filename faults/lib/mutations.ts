@@ -216,7 +216,7 @@ export const withoutDoubt = mutation("doubt of what nothing explains", [
 /** A refused connection proves that nothing was sent, whatever was sent before. */
 export const withoutOutgoing = mutation(
   "view of what was sent before",
-  ["effect/never-sent.js", "!isRefused || !record.hasOnlyFailed(NEVER_SENT)", "!isRefused"],
+  ["effect/never-sent.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
   ["effect/never-sent.js", "return !isWrittenSince(record.hosts, record.startedAt);", "return true;"],
 );
 

@@ -188,7 +188,7 @@ describe("the metrics of an effect", () => {
     effect(
       "act",
       async () => {
-        if (payload === "refused" && attempt === 1) throw new Error("not now");
+        if (payload === "refused" && attempt === 1) throw new NotDoneError("not now");
         if (payload === "lost") throw Object.assign(new Error("hung up"), { code: "ECONNRESET" });
         return 1;
       },
