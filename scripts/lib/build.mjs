@@ -7,6 +7,9 @@ import { filesUnder } from "./files.mjs";
 import { must } from "./run.mjs";
 import { Failure } from "./script.mjs";
 
+/** The native compiler: six times as fast. `typescript` itself stays at 6 for TypeDoc and others, which use its API. */
+export const compiler = "node_modules/typescript7/bin/tsc";
+
 /** Kept in dist/, so that removing dist/ also resets incremental builds. */
 const buildInfo = "dist/.tsbuildinfo";
 const fastifyBundle = "dist/vendor/fastify.js";
@@ -66,7 +69,7 @@ async function compile() {
     rmSync(buildInfo);
   const incremental = ["--incremental", "--tsBuildInfoFile", buildInfo];
   const args = ["-p", "tsconfig.build.json", "--noEmitOnError", ...incremental];
-  await must("node_modules/.bin/tsc", args, "The build failed: see above.");
+  await must(process.execPath, [compiler, ...args], "The build failed: see above.");
 }
 
 function luaFiles() {

@@ -1,5 +1,6 @@
 // The gate that every change must pass.
 import { readFileSync } from "node:fs";
+import { compiler } from "./build.mjs";
 import { bullmqNamesOutside } from "./bullmq-names.mjs";
 import { filesUnder } from "./files.mjs";
 import { longFunctions } from "./house.mjs";
@@ -72,15 +73,8 @@ function lintOpenApi() {
 }
 
 function checkTypes(project, cache) {
-  return tool(
-    "tsc",
-    "-p",
-    project,
-    "--noEmit",
-    "--incremental",
-    "--tsBuildInfoFile",
-    `${caches}/${cache}.tsbuildinfo`,
-  );
+  const incremental = ["--incremental", "--tsBuildInfoFile", `${caches}/${cache}.tsbuildinfo`];
+  return capture(process.execPath, [compiler, "-p", project, "--noEmit", ...incremental]);
 }
 
 /** Holdfast's dependencies must be free to use, and must work without running anything at install. */

@@ -4,6 +4,7 @@ import {
   defineJob,
   defineSchedule,
   type JobHandler,
+  NotDoneError,
   PermanentError,
   startScheduler,
 } from "holdfast";

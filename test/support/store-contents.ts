@@ -2,8 +2,11 @@ import { createHash } from "node:crypto";
 import { INTERNAL_QUEUE } from "../../src/job/internal-queue.ts";
 import type { Service } from "./service.ts";
 
-/** What a process writes without being asked: the epoch of its own queue soon after its start, and the history five seconds after a submission. */
-const BY_ITSELF = new RegExp(`\\{${INTERNAL_QUEUE}\\}:epoch$|\\}:history:[hm]:\\d+$`);
+/**
+ * What a process writes without being asked: the epoch of its own queue soon after its start, that it is alive and with which keys, and
+ * the history five seconds after a submission.
+ */
+const BY_ITSELF = new RegExp(`\\{${INTERNAL_QUEUE}\\}:epoch$|\\{encryption\\}:\\w+$|\\}:history:[hm]:\\d+$`);
 
 /** Everything under a service's prefix in Redis that requests can change, as one text to compare. */
 export async function storeContents(service: Service): Promise<string> {
