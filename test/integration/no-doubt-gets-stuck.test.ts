@@ -19,7 +19,7 @@ const job = defineJob({
   retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
   timeoutMs: 30_000,
   effects: {
-    act: { timeoutMs: 400, inDoubt: "hold" },
+    act: { timeoutMs: 1_000, inDoubt: "hold" },
     other: { timeoutMs: 20_000, inDoubt: "hold" },
   },
 });
