@@ -1,11 +1,15 @@
 import { defineConfig, defineJob } from "holdfast";
 import { welcomeEmail } from "../jobs/welcome-email/contract.ts";
+import { postEmail } from "./lib/inside/post-email.ts";
 import { reportStart } from "./lib/inside/report-start.ts";
 
-const { payload, result, retry, timeoutMs } = welcomeEmail;
+const { payload, result, retry, timeoutMs, effects } = welcomeEmail;
 
 /** The same job without an effect. */
 export const plainEmail = defineJob({ type: "plain-email", payload, result, retry, timeoutMs });
+
+/** The same with an effect that sends a request. */
+export const postedEmail = defineJob({ type: "posted-email", payload, result, retry, timeoutMs, effects });
 
 /** The same, reporting when it starts. */
 export const timedEmail = defineJob({ type: "timed-email", payload, result, retry, timeoutMs });
@@ -14,10 +18,20 @@ const sent = ({ idempotencyKey }: { readonly idempotencyKey: string }) => ({ mes
 
 /** The benchmarked application: the welcome email's contract, with handlers that do nothing. */
 export default defineConfig({
-  jobs: [welcomeEmail, plainEmail, timedEmail],
+  jobs: [welcomeEmail, plainEmail, postedEmail, timedEmail],
   handlers: async () => [
     welcomeEmail.handler((attempt) =>
       attempt.effect("send", async () => sent(attempt), { assumedResult: () => sent(attempt) }),
+    ),
+    postedEmail.handler((attempt) =>
+      attempt.effect(
+        "send",
+        async () => {
+          await postEmail();
+          return sent(attempt);
+        },
+        { assumedResult: () => sent(attempt) },
+      ),
     ),
     plainEmail.handler(async (attempt) => sent(attempt)),
     timedEmail.handler(async (attempt) => {

@@ -1,9 +1,14 @@
 import { createProducer } from "holdfast";
 import { welcomeEmail } from "../jobs/welcome-email/contract.ts";
-import application, { plainEmail, timedEmail } from "./holdfast.config.ts";
+import application, { plainEmail, postedEmail, timedEmail } from "./holdfast.config.ts";
 import { type Open, payload } from "./lib/inside/contestant.ts";
 
-const jobs = { "plain-email": plainEmail, "timed-email": timedEmail, "welcome-email": welcomeEmail };
+const jobs = {
+  "plain-email": plainEmail,
+  "posted-email": postedEmail,
+  "timed-email": timedEmail,
+  "welcome-email": welcomeEmail,
+};
 
 /** Holdfast through its library. */
 export const open: Open = async (url) => {

@@ -23,6 +23,8 @@ export interface WorkerOptions {
   readonly concurrency: number;
   /** How many completed jobs are kept. */
   readonly keepCompleted: number;
+  /** Where `posted-email` is sent. */
+  readonly downstream?: string;
 }
 
 /** Holdfast's default, for every side that can limit what it keeps. */
@@ -32,9 +34,10 @@ export const holdfast: Contestant = {
   name: "Holdfast",
   module: "holdfast",
   keys: bullmqKeys("holdfast:{default}"),
-  startWorker: (url, { concurrency, keepCompleted }) =>
+  startWorker: (url, { concurrency, keepCompleted, downstream = "" }) =>
     startHoldfast("worker", {
       REDIS_URL: url,
+      BENCH_DOWNSTREAM: downstream,
       HOLDFAST_CONCURRENCY: String(concurrency),
       HOLDFAST_KEEP_COMPLETED: String(keepCompleted),
     }),
@@ -45,6 +48,12 @@ export const bullmq = opponent("BullMQ", "opponents/bullmq", bullmqKeys("bull:be
 export const bullmqGuarded = opponent(
   "BullMQ with SET NX",
   "opponents/bullmq-guarded",
+  bullmqKeys("bull:bench"),
+);
+
+export const bullmqPosting = opponent(
+  "BullMQ, a request",
+  "opponents/bullmq-posting",
   bullmqKeys("bull:bench"),
 );
 
@@ -69,9 +78,10 @@ function opponent(name: string, module: string, keys: Contestant["keys"]): Conte
     name,
     module,
     keys,
-    startWorker: (url, { concurrency, keepCompleted }) =>
+    startWorker: (url, { concurrency, keepCompleted, downstream = "" }) =>
       startScript("lib/inside/worker", [module, String(concurrency), String(keepCompleted)], {
         REDIS_URL: url,
+        BENCH_DOWNSTREAM: downstream,
       }),
   };
 }

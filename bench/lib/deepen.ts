@@ -22,12 +22,10 @@ export async function deepen(
   const id = (await store.client.lindex(keys.waiting, -1)) ?? "";
   const prefix = keys.waiting.slice(0, -"wait".length);
   const [dedupKey = ""] = await store.client.keys(`${prefix}de:*`);
-  await store.unhurried(async () => {
-    for (let from = 1; from < count; from += COPIES_AT_ONCE) {
-      const to = Math.min(from + COPIES_AT_ONCE, count) - 1;
-      await store.client.eval(script, 1, keys.waiting, prefix, id, from, to, dedupKey);
-    }
-  });
+  for (let from = 1; from < count; from += COPIES_AT_ONCE) {
+    const to = Math.min(from + COPIES_AT_ONCE, count) - 1;
+    await store.client.eval(script, 1, keys.waiting, prefix, id, from, to, dedupKey);
+  }
   const found = await store.client.llen(keys.waiting);
   if (found !== count) throw new Error(`${count} jobs should wait, ${found} do`);
   return id;

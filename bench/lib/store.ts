@@ -8,8 +8,6 @@ import { installation } from "./installation.ts";
 export interface ConnectedRedis {
   readonly url: string;
   readonly client: Redis;
-  /** Runs unmeasured work without waiting for the disk. */
-  unhurried<T>(work: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
@@ -23,14 +21,6 @@ export async function openStore(): Promise<ConnectedRedis> {
   return {
     url: server.url,
     client,
-    async unhurried(work) {
-      await client.config("SET", "appendfsync", "no");
-      try {
-        return await work();
-      } finally {
-        await client.config("SET", "appendfsync", "always");
-      }
-    },
     async stop() {
       client.disconnect();
       await server.stop();

@@ -56,7 +56,7 @@ function remembering(name: string, contestant: Contestant, type: JobType, { isQu
     const driver = await startDriver(contestant.module, store.url);
     await driver.drive({ task: "fill", count: 1, type });
     const before = await used(store, contestant);
-    await store.unhurried(() => driver.drive({ task: "fill", count, type }));
+    await driver.drive({ task: "fill", count, type });
     const waiting = (await used(store, contestant)) - before;
     await runAll(store, contestant);
     const kept = (await used(store, contestant)) - before;
@@ -72,9 +72,7 @@ async function runAll(store: ConnectedRedis, contestant: Contestant): Promise<vo
   const options = { concurrency: CONCURRENCY, keepCompleted: KEEP_ALL };
   const worker = await contestant.startWorker(store.url, options);
   try {
-    await store.unhurried(async () => {
-      while ((await remaining(store, contestant)) > 0) await sleep(10);
-    });
+    while ((await remaining(store, contestant)) > 0) await sleep(10);
   } finally {
     await worker.end();
   }

@@ -2,6 +2,7 @@ import {
   bullmq,
   bullmqGuarded,
   bullmqOnHoldfast,
+  bullmqPosting,
   type Contestant,
   holdfast,
   KEEP_COMPLETED,
@@ -9,8 +10,10 @@ import {
 import { faultsOfDrained, runningTimes, timeDraining } from "../lib/draining.ts";
 import { startDriver } from "../lib/driver.ts";
 import type { JobType } from "../lib/inside/contestant.ts";
-import type { Form, Row, Side } from "../lib/row.ts";
+import type { Form, Row, Sample, Side } from "../lib/row.ts";
 import { freshSide } from "../lib/side.ts";
+import type { ConnectedRedis } from "../lib/store.ts";
+import { constantService } from "../lib/submitting.ts";
 
 export const CONCURRENCY = 50;
 
@@ -39,6 +42,19 @@ export function workRows(form: Form): Row[] {
       note: "BullMQ's worker has no guard",
     },
     {
+      name: "work-request",
+      title: `Worker, one effect that sends a request, concurrency ${CONCURRENCY}`,
+      unit: "µs/job",
+      better: "lower",
+      measure: "microseconds",
+      reach: 1 / 0.75,
+      sides: {
+        holdfast: posting("Holdfast worker, effect with a request", holdfast, form),
+        opponent: posting("BullMQ worker, a request", bullmqPosting, form),
+      },
+      note: "the difference of two builds is what seeing the request costs; the provider is a process of its own",
+    },
+    {
       ...compared,
       name: "floor-work",
       title: "BullMQ's own worker on Holdfast's jobs",
@@ -63,31 +79,54 @@ export function workRows(form: Form): Row[] {
   ];
 }
 
-/** Jobs a second of one worker process, from a full queue. */
-export function working(name: string, contestant: Contestant, type: JobType, form: Form): Side {
-  const measured = form.isQuick ? 4_000 : 20_000;
-  const count = measured + (form.isQuick ? 2_000 : 6_000);
+/** A worker whose jobs each send a request with `fetch`. */
+function posting(name: string, contestant: Contestant, form: Form): Side {
   return freshSide(name, async (store) => {
-    const driver = await startDriver(contestant.module, store.url);
-    await store.unhurried(() => driver.drive({ task: "fill", count, type }));
-    await driver.end();
-    const options = { concurrency: CONCURRENCY, keepCompleted: KEEP_COMPLETED };
-    const worker = await contestant.startWorker(store.url, options);
+    const provider = await constantService.start(store.url);
     try {
-      const { perSecond, spent } = await timeDraining(store, contestant, {
-        from: measured,
-        to: 0,
-        pid: worker.child.pid,
-      });
-      const latency = await runningTimes(store, contestant);
-      return {
-        measures: { perSecond },
-        spent,
-        ...(latency && { latency }),
-        invalid: await faultsOfDrained(store, contestant, Math.min(count, KEEP_COMPLETED)),
-      };
+      return await drain(store, contestant, "posted-email", form, provider.ready.url);
     } finally {
-      await worker.end();
+      await provider.end();
     }
   });
+}
+
+/** Jobs a second of one worker process, from a full queue. */
+export function working(name: string, contestant: Contestant, type: JobType, form: Form): Side {
+  return freshSide(name, (store) => drain(store, contestant, type, form));
+}
+
+async function drain(
+  store: ConnectedRedis,
+  contestant: Contestant,
+  type: JobType,
+  form: Form,
+  downstream?: string,
+): Promise<Sample> {
+  const measured = form.isQuick ? 4_000 : 20_000;
+  const count = measured + (form.isQuick ? 2_000 : 6_000);
+  const driver = await startDriver(contestant.module, store.url);
+  await driver.drive({ task: "fill", count, type });
+  await driver.end();
+  const worker = await contestant.startWorker(store.url, {
+    concurrency: CONCURRENCY,
+    keepCompleted: KEEP_COMPLETED,
+    ...(downstream !== undefined && { downstream }),
+  });
+  try {
+    const { perSecond, spent } = await timeDraining(store, contestant, {
+      from: measured,
+      to: 0,
+      pid: worker.child.pid,
+    });
+    const latency = await runningTimes(store, contestant);
+    return {
+      measures: { perSecond, microseconds: 1e6 / perSecond },
+      spent,
+      ...(latency && { latency }),
+      invalid: await faultsOfDrained(store, contestant, Math.min(count, KEEP_COMPLETED)),
+    };
+  } finally {
+    await worker.end();
+  }
 }

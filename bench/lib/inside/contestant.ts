@@ -10,8 +10,8 @@ export interface Producer {
   status?(id: string): Promise<string>;
 }
 
-/** `welcome-email` has an effect, `timed-email` reports its start; to an opponent they are only names. */
-export type JobType = "plain-email" | "timed-email" | "welcome-email";
+/** `welcome-email` has an effect, `posted-email` one that sends a request, `timed-email` reports its start; to an opponent they are only names. */
+export type JobType = "plain-email" | "posted-email" | "timed-email" | "welcome-email";
 
 /** What each contestant's module exports. */
 export type Open = (url: string) => Promise<Producer>;
