@@ -80,6 +80,7 @@ function Act({ act }: { readonly act: ActStatus }) {
       <p className="quiet">
         {state}
         {changed > 0 && `, ${count(changed)} had changed`}
+        {isUnsure(act) && "; jobs moved too fast to know whether any is left: start it again"}
         {rate !== null && `, at most ${rate}`} · <Text of={by} /> · <Relative at={startedAt} /> ·{" "}
         <JobLink id={id}>its job</JobLink>
       </p>
@@ -93,6 +94,11 @@ function Act({ act }: { readonly act: ActStatus }) {
       )}
     </>
   );
+}
+
+/** It passes until nothing is left, and gives up where nobody can know. */
+function isUnsure({ state, remaining }: ActStatus): boolean {
+  return state === "done" && remaining === null;
 }
 
 const titles = { retry: "Retry", cancel: "Cancel", delete: "Delete" } as const;

@@ -39,6 +39,7 @@ export function JobsPage() {
         <p role="status">
           {list.data !== undefined &&
             `${foundText(jobs.length, scanned, list.hasNextPage)}, as of ${timeOfDay(list.dataUpdatedAt)}`}
+          {list.data?.mayMiss && "; jobs that moved meanwhile may be missing: refresh"}
         </p>
         {isPausing && (
           <Button className="button small" onPress={searchFurther}>

@@ -56,6 +56,7 @@ export function jobsQuery(filter: ListFilter) {
       jobs: uniqueById(pages.flatMap(({ jobs }) => jobs)),
       pages: pages.length,
       scanned: scannedFor(pages),
+      mayMiss: pages.some(({ mayMiss }) => mayMiss === true),
     }),
   });
 }

@@ -58,6 +58,8 @@ export interface JobPage {
   readonly jobs: readonly ListedJob[];
   readonly nextCursor: string | null;
   readonly scanned: number;
+  /** Jobs that moved while it was read may be missing from it. */
+  readonly mayMiss?: true;
 }
 
 /** Why a tick did or did not run, also as a sentence. */
