@@ -10,7 +10,13 @@ type Process = Processor<unknown, unknown, string>;
 export type RedisClockWorkerOptions = WorkerOptions & {
   readonly connection: RedisConnection;
   readonly keysInUse: KeysInUse;
+  readonly lockDuration: number;
 };
+
+/** Seconds for which a claim waits, at the least, where the lock is short. */
+const SHORTEST_BLOCK = 1;
+/** Seconds after which BullMQ gives up a claim that Redis has not answered in time, and one more for the next. */
+const ANSWER_MARGIN = 2;
 
 /**
  * BullMQ's worker, by Redis's clock. While this process's clock is wrong it claims nothing, since handlers use that clock, and while
@@ -21,6 +27,8 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
   readonly #keysInUse: KeysInUse;
   readonly #connection: RedisConnection;
   readonly #backoff: ClaimBackoff;
+  /** In seconds. */
+  readonly #longestBlock: number;
 
   constructor(
     name: string,
@@ -38,6 +46,7 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
     this.#keysInUse = keysInUse;
     this.#connection = options.connection;
     this.#backoff = new ClaimBackoff(events);
+    this.#longestBlock = Math.max(SHORTEST_BLOCK, options.lockDuration / 1_000 - ANSWER_MARGIN);
     const waitForJob = this.backend.waitForJob.bind(this.backend);
     this.backend.waitForJob = (seconds) => this.#backoff.run(() => waitForJob(seconds));
     const look = () => void (this.#mayClaim() ? this.#goOn() : this.pause(true));
@@ -80,9 +89,13 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
     await this.#connection.zadd(this.toKey("marker"), 0, "0");
   }
 
-  /** A clock that is ahead would find the next delayed job due and poll without a pause. */
+  /**
+   * A clock that is ahead would find the next delayed job due and poll without a pause. And a connection that a paused master does
+   * not answer is given up 1 s after this time: within a lock's.
+   */
   protected override getBlockTimeout(blockUntil: number): number {
-    return super.getBlockTimeout(blockUntil > 0 ? blockUntil + this.#clock.offsetMs() : blockUntil);
+    const seconds = super.getBlockTimeout(blockUntil > 0 ? blockUntil + this.#clock.offsetMs() : blockUntil);
+    return Math.min(seconds, this.#longestBlock);
   }
 
   async #goOn(): Promise<void> {
