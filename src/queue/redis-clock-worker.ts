@@ -1,4 +1,5 @@
 import { type Processor, Worker, type WorkerOptions } from "bullmq";
+import { oneAtATime } from "../lib/one-at-a-time.ts";
 import type { Clock } from "../redis/clock.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import type { KeysInUse } from "../redis/keys-in-use.ts";
@@ -11,6 +12,7 @@ export type RedisClockWorkerOptions = WorkerOptions & {
   readonly connection: RedisConnection;
   readonly keysInUse: KeysInUse;
   readonly lockDuration: number;
+  readonly stalledInterval: number;
 };
 
 /** Seconds for which a claim waits, at the least, where the lock is short. */
@@ -29,6 +31,9 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
   readonly #backoff: ClaimBackoff;
   /** In seconds. */
   readonly #longestBlock: number;
+  readonly #stalledChecks: NodeJS.Timeout;
+  /** Whether it has removed the marker that wakes a worker, and not claimed since: a claim writes it anew. */
+  #hasMarker = false;
 
   constructor(
     name: string,
@@ -41,6 +46,7 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
       ...options,
       connection: onRedisTime(guardScripts(options.connection)),
       autorun: false,
+      skipStalledCheck: true,
     });
     this.#clock = clock;
     this.#keysInUse = keysInUse;
@@ -48,10 +54,17 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
     this.#backoff = new ClaimBackoff(events);
     this.#longestBlock = Math.max(SHORTEST_BLOCK, options.lockDuration / 1_000 - ANSWER_MARGIN);
     const waitForJob = this.backend.waitForJob.bind(this.backend);
-    this.backend.waitForJob = (seconds) => this.#backoff.run(() => waitForJob(seconds));
+    this.backend.waitForJob = async (seconds) => {
+      const marker = await this.#backoff.run(() => waitForJob(seconds));
+      if (marker !== null) this.#hasMarker = true;
+      return marker;
+    };
     const look = () => void (this.#mayClaim() ? this.#goOn() : this.pause(true));
     clock.onMeasure(look);
     keysInUse.onChange(look);
+    const checkStalled = oneAtATime(() => this.#checkStalled());
+    this.#stalledChecks = setInterval(() => void checkStalled(), options.stalledInterval);
+    void checkStalled();
     this.run().catch((error: Error) => this.emit("error", error));
   }
 
@@ -61,6 +74,25 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
     const paused = this.sitOut();
     this.#clock.look();
     return await paused;
+  }
+
+  override close(force?: boolean): Promise<void> {
+    clearInterval(this.#stalledChecks);
+    return super.close(force);
+  }
+
+  /**
+   * BullMQ would look at each resume, and not while it is paused: a partition pauses whenever it gives way to another, many times a
+   * second.
+   */
+  async #checkStalled(): Promise<void> {
+    // A retrying connection would keep the command until Redis is back; the next look comes soon.
+    if (!this.#mayClaim() || this.#connection.status !== "ready") return;
+    try {
+      for (const id of await this.backend.moveStalledJobsToWait()) this.emit("stalled", id, "active");
+    } catch (error) {
+      this.emit("error", error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   #mayClaim(): boolean {
@@ -76,7 +108,9 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
 
   async #claim(args: Parameters<Worker["moveToActive"]>) {
     try {
-      return await super.moveToActive(...args);
+      const job = await super.moveToActive(...args);
+      this.#hasMarker = false;
+      return job;
     } catch (error) {
       // Redis refuses scripts while it moves the queue's slot, or is full.
       await this.#wakeAnother().catch(() => {});
@@ -84,9 +118,10 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
     }
   }
 
-  /** This worker has removed the marker that wakes one. */
   async #wakeAnother(): Promise<void> {
+    if (!this.#hasMarker) return;
     await this.#connection.zadd(this.toKey("marker"), 0, "0");
+    this.#hasMarker = false;
   }
 
   /**

@@ -49,11 +49,8 @@ class SharedSubscriber {
   /** @returns how many listeners are left; without any, the connection is closed */
   remove(listener: ChannelListener): number {
     this.#listeners.delete(listener);
-    const others = [...this.#listeners];
-    if (others.length === 0) this.#connection.disconnect();
-    else if (!others.some(({ channel }) => channel === listener.channel))
-      this.#connection.sunsubscribe(listener.channel).catch(() => {});
-    return others.length;
+    if (this.#listeners.size === 0) this.#connection.disconnect();
+    return this.#listeners.size;
   }
 
   #subscribe(listener: ChannelListener): void {
