@@ -15,6 +15,8 @@ export type RedisClockWorkerOptions = WorkerOptions & {
   readonly stalledInterval: number;
 };
 
+/** What BullMQ takes for a marker: it claims at once. */
+const SLOT = { member: "0", score: 0 };
 /** Seconds for which a claim waits, at the least, where the lock is short. */
 const SHORTEST_BLOCK = 1;
 /** Seconds after which BullMQ gives up a claim that Redis has not answered in time, and one more for the next. */
@@ -55,6 +57,7 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
     this.#longestBlock = Math.max(SHORTEST_BLOCK, options.lockDuration / 1_000 - ANSWER_MARGIN);
     const waitForJob = this.backend.waitForJob.bind(this.backend);
     this.backend.waitForJob = async (seconds) => {
+      if (await this.waitForSlot(seconds)) return SLOT;
       const marker = await this.#backoff.run(() => waitForJob(seconds));
       if (marker !== null) this.#hasMarker = true;
       return marker;
@@ -71,7 +74,7 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
   /** A paused worker still receives the job that it waited for before, and would claim it. */
   protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
     if (this.#mayClaim() && !this.isPaused()) return await this.#backoff.run(() => this.#claim(args));
-    const paused = this.sitOut();
+    const paused = this.#sitOut();
     this.#clock.look();
     return await paused;
   }
@@ -100,10 +103,22 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
   }
 
   /** Claims nothing until it is resumed. */
-  protected async sitOut(): Promise<never> {
+  async #sitOut(): Promise<never> {
     await this.pause(true);
     await this.#wakeAnother();
     return undefined as never;
+  }
+
+  /** Claims nothing now, and then waits for a slot. */
+  protected async giveWay() {
+    await this.#wakeAnother();
+    // As after a claim that found no job.
+    return await this.nextJobFromJobData();
+  }
+
+  /** Waits for a slot, where it needs one. @returns whether it did */
+  protected async waitForSlot(_seconds: number): Promise<boolean> {
+    return false;
   }
 
   async #claim(args: Parameters<Worker["moveToActive"]>) {
