@@ -1,10 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { runCommand, say } from "../test/support/command.ts";
 import { commonFacts, markdownTable, type Table } from "../test/support/report.ts";
-import { type Masters, startMasters } from "./scale/cluster.ts";
 import { type Cost, type CostSize, measureCost } from "./scale/cost.ts";
 import { type Crowd, Processes } from "./scale/crowd.ts";
+import { describeIdle, IDLE_HEADING, type Idle, measureIdle, withMasters } from "./scale/idle.ts";
 import { demand, modelTable, unitOf } from "./scale/model.ts";
 
 const usage = `npm run scale -- [options]
@@ -13,6 +13,7 @@ Measures what jobs, partitions, masters, connections and processes cost Redis, a
 installation needs. Writes docs/SCALE.md.
 
   --quick  a short form, without the crowd of processes; writes nothing
+  --idle   only what idle processes cost, about five minutes; writes that section
   --help   shows this text
 
 The full form takes about eight minutes on two cores, and 12 GB of memory for a hundred processes.
@@ -49,21 +50,39 @@ const quick: Size = {
 /** A job costs Redis at most so much more than in one partition on one server. */
 const FLAT = 1.05;
 
-await runCommand(usage, { quick: { type: "boolean", default: false } }, async ({ quick: isQuick }) => {
+const reportPath = fileURLToPath(new URL("../docs/SCALE.md", import.meta.url));
+const flags = {
+  quick: { type: "boolean", default: false },
+  idle: { type: "boolean", default: false },
+} as const;
+
+await runCommand(usage, flags, async ({ quick: isQuick, idle: isIdleOnly }) => {
+  if (isIdleOnly) return await writeIdle();
   const size = isQuick ? quick : full;
   const costs = await measureCosts(size);
-  const connections = await measureConnections(size);
+  const idle = await measureIdle(size.crowdIdleMs);
   const crowds = await measureCrowds(size);
   const [first] = costs;
   const last = crowds.at(-1);
-  const [one, eight] = connections.filter(({ processes }) => processes.worker === 1);
+  const [one, eight] = idle.filter(({ queues, processes }) => queues === 1 && processes.worker === 1);
   if (first === undefined || last === undefined || one === undefined || eight === undefined) return 1;
   const model = modelTable(unitOf(first, one, eight, last), demand);
-  const report = describe({ costs, connections, crowds, model });
+  const report = describe({ costs, idle, crowds, model });
   say(report);
-  if (!isQuick) writeFileSync(fileURLToPath(new URL("../docs/SCALE.md", import.meta.url)), report);
+  if (!isQuick) writeFileSync(reportPath, report);
   return costs.every(({ misdirected }) => misdirected === 0) ? 0 : 1;
 });
+
+/** The other sections stay as they are. */
+async function writeIdle(): Promise<number> {
+  const section = describeIdle(await measureIdle(full.crowdIdleMs));
+  say(section);
+  const report = readFileSync(reportPath, "utf8");
+  const from = report.indexOf(IDLE_HEADING);
+  const next = report.indexOf("\n## ", from);
+  writeFileSync(reportPath, report.slice(0, from) + section + report.slice(next));
+  return 0;
+}
 
 /** Each several times, in turn; the least counts, because other processes only add to it. */
 async function measureCosts(size: Size): Promise<Cost[]> {
@@ -91,27 +110,6 @@ function least(known: Cost | undefined, found: Cost): Cost {
   };
 }
 
-/** One process of each role alone. */
-async function measureConnections({
-  crowdIdleMs,
-}: Size): Promise<(Crowd & { masters: number; partitions: number })[]> {
-  const found: (Crowd & { masters: number; partitions: number })[] = [];
-  for (const masters of [1, 3])
-    for (const partitions of [1, 8])
-      for (const role of ["worker", "api", "scheduler"] as const)
-        await withMasters(masters, async (cluster) => {
-          say(`… connections: ${role}, ${masters} masters, ${partitions} partitions`);
-          const processes = new Processes(cluster, partitions);
-          try {
-            await processes.grow(role, 1);
-            found.push({ ...(await processes.measure(crowdIdleMs)), masters, partitions });
-          } finally {
-            await processes.stop();
-          }
-        });
-  return found;
-}
-
 /** As many API processes as workers, on one store. */
 async function measureCrowds({ crowds, crowdIdleMs }: Size): Promise<Crowd[]> {
   return await withMasters(1, async (cluster) => {
@@ -131,23 +129,14 @@ async function measureCrowds({ crowds, crowdIdleMs }: Size): Promise<Crowd[]> {
   });
 }
 
-async function withMasters<T>(count: number, work: (masters: Masters) => Promise<T>): Promise<T> {
-  const masters = await startMasters(count);
-  try {
-    return await work(masters);
-  } finally {
-    await masters.stop();
-  }
-}
-
 interface Report {
   readonly costs: readonly Cost[];
-  readonly connections: readonly (Crowd & { masters: number; partitions: number })[];
+  readonly idle: readonly Idle[];
   readonly crowds: readonly Crowd[];
   readonly model: Table;
 }
 
-function describe({ costs, connections, crowds, model }: Report): string {
+function describe({ costs, idle, crowds, model }: Report): string {
   const facts = Object.entries(commonFacts()).map(([name, value]) => `${name} ${value}`);
   return `# Scale
 
@@ -164,27 +153,7 @@ ${markdownTable(costTable(costs))}
 No command was sent to a wrong server, and none touched two slots: ${costs.reduce((sum, { misdirected }) => sum + misdirected, 0)} refusals (MOVED, ASK, CROSSSLOT) counted at the servers. The goal is at most
 ${FLAT} × of one partition on one server: ${isFlat(costs) ? "reached" : "missed"}.
 
-## How many connections does a process have?
-
-${markdownTable({
-  head: [
-    "role",
-    "masters",
-    "partitions",
-    "connections",
-    "Redis's processor while idle, µs/s",
-    "memory of the process, MB",
-  ],
-  rows: connections.map(({ processes, masters, partitions, connections: count, idleUs, rssBytes }) => [
-    Object.entries(processes).find(([, many]) => many > 0)?.[0] ?? "",
-    masters,
-    partitions,
-    count,
-    Math.round(idleUs),
-    Math.round(rssBytes / 2 ** 20),
-  ]),
-})}
-
+${describeIdle(idle)}
 ## Does anything grow faster than the number of processes?
 
 As many API processes as workers, with one queue on one server, and nothing to do.

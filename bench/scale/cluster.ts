@@ -59,6 +59,8 @@ export interface Counters {
   readonly connections: number;
   /** Bytes that it keeps for its clients. */
   readonly clientBytes: number;
+  /** Those inside scripts included. */
+  readonly commands: number;
   /** Commands that it refused because another server has the slot, or because they touch two. */
   readonly misdirected: number;
 }
@@ -72,6 +74,7 @@ async function countersOf(client: Redis): Promise<Counters> {
     cpuMs: (field("used_cpu_user_main_thread") + field("used_cpu_sys_main_thread")) * 1_000,
     connections: field("connected_clients"),
     clientBytes: field("mem_clients_normal"),
+    commands: field("total_commands_processed"),
     misdirected: errors("MOVED") + errors("CROSSSLOT") + errors("ASK"),
   };
 }
@@ -83,6 +86,7 @@ export async function countersOfAll(clients: readonly Redis[]): Promise<Counters
     cpuMs: sum("cpuMs"),
     connections: sum("connections"),
     clientBytes: sum("clientBytes"),
+    commands: sum("commands"),
     misdirected: sum("misdirected"),
   };
 }

@@ -21,6 +21,8 @@ export interface Crowd {
   readonly clientBytes: number;
   /** Microseconds of Redis's processor a second. */
   readonly idleUs: number;
+  /** Commands a second, those inside scripts included. */
+  readonly commands: number;
   /** Bytes of memory of one process, the median. */
   readonly rssBytes: number;
 }
@@ -32,7 +34,7 @@ export class Processes {
   readonly #children: { readonly role: Role; readonly child: ChildProcess }[] = [];
   readonly #env: NodeJS.ProcessEnv;
 
-  constructor(masters: Masters, partitions = 1) {
+  constructor(masters: Masters, { queues = 1, partitions = 1 } = {}) {
     this.#masters = masters;
     this.#env = {
       PATH: process.env.PATH,
@@ -45,6 +47,7 @@ export class Processes {
       HOLDFAST_DATA_DIR: this.#directory,
       LOG_LEVEL: "warn",
       PORT: "0",
+      SCALE_QUEUES: String(queues),
       SCALE_PARTITIONS: String(partitions),
     };
   }
@@ -71,6 +74,7 @@ export class Processes {
       connections: after.connections - clients.length,
       clientBytes: after.clientBytes,
       idleUs: ((after.cpuMs - before.cpuMs) * 1_000) / (idleMs / 1_000),
+      commands: (after.commands - before.commands) / (idleMs / 1_000),
       rssBytes: sizes[Math.floor(sizes.length / 2)] ?? 0,
     };
   }

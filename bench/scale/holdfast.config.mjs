@@ -1,18 +1,23 @@
 import { defineConfig, defineJob } from "holdfast";
 import { z } from "zod";
 
-const order = defineJob({
-  type: "order",
-  payload: z.strictObject({ cents: z.int() }),
-  result: z.strictObject({}),
-  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 1_000 } },
-  timeoutMs: 10_000,
-  queue: "orders",
-});
+const queues = Array.from({ length: Number(process.env.SCALE_QUEUES ?? 1) }, (_, index) => `orders-${index}`);
 
-/** One queue, in as many partitions as it is told. */
+const orders = queues.map((queue) =>
+  defineJob({
+    type: queue,
+    payload: z.strictObject({ cents: z.int() }),
+    result: z.strictObject({}),
+    retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 1_000 } },
+    timeoutMs: 10_000,
+    queue,
+  }),
+);
+const partitions = Number(process.env.SCALE_PARTITIONS ?? 1);
+
+/** As many queues, in as many partitions each, as it is told. */
 export default defineConfig({
-  jobs: [order],
-  handlers: async () => [order.handler(async () => ({}))],
-  queues: { orders: { partitions: Number(process.env.SCALE_PARTITIONS ?? 1) } },
+  jobs: orders,
+  handlers: async () => orders.map((order) => order.handler(async () => ({}))),
+  queues: Object.fromEntries(queues.map((queue) => [queue, { partitions }])),
 });

@@ -39,12 +39,19 @@ export const withoutFence = mutation(
   ["effect/reserve.lua", 'if not isLeased then return { "not-leased" } end', ""],
 );
 
-/** A ledger expires the retention after its latest commit, even while its job goes on. */
-export const withoutLedgerLife = mutation("ledger's life", [
-  "effect/commit.lua",
-  'if open == "1" and jobs == "0" then',
-  'if open == "1" then',
-]);
+/** A job that has asked for effects may ask again although its ledger is gone. */
+const reservesWithoutLedger: Edit = [
+  "effect/reserve.lua",
+  'not open and redis.call("EXISTS", ledger) == 0',
+  "false",
+];
+
+/** A ledger expires the retention after its latest commit, even while its job goes on, and nobody notices. */
+export const withoutLedgerLife = mutation(
+  "ledger's life, and the refusal without a ledger",
+  ["effect/commit.lua", 'if open == "1" and jobs == "0" then', 'if open == "1" then'],
+  reservesWithoutLedger,
+);
 
 /** An error reply to a commit counts as success, and nothing is swept. */
 export const withoutRepetition = mutation(
@@ -233,7 +240,7 @@ export const withoutLedgerOfFailed = mutation(
   ["effect/sweep.lua", "then return nextLookAtFailed(id) end", "then return false, open end"],
   ["effect/trim-expired.lua", "if tonumber(found[at + 1]) > endedBy then break end", "do break end"],
   ["effect/retry.lua", 'redis.call("EXISTS", ledger) == 0', "false"],
-  ["effect/reserve.lua", 'not open and redis.call("EXISTS", ledger) == 0', "false"],
+  reservesWithoutLedger,
 );
 
 /** An act passes over the lists once, and follows no job that moves. */

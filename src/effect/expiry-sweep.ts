@@ -1,6 +1,7 @@
 import { keptStates } from "../job/retention.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Running } from "../lib/running.ts";
+import type { IsDue } from "../queue/due-sweeps.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { startSweep } from "../queue/start-sweep.ts";
 import { nowLua } from "../redis/includes.ts";
@@ -17,7 +18,7 @@ const script = loadScript(import.meta.url, "trim-expired.lua", nowLua, ledgerLua
  * Deletes ended jobs of a queue whose retention is over, each second. BullMQ would do that only when another job ends, and to jobs in
  * doubt as well.
  */
-export function startExpirySweep(store: QueueStore, retentionMs: number, log: Logger): Running {
+export function startExpirySweep(store: QueueStore, retentionMs: number, isDue: IsDue, log: Logger): Running {
   const { client, keys } = store;
   /** By state: how many older ones are kept, because they are in doubt. */
   const kept = { completed: 0, failed: 0 };
@@ -31,7 +32,11 @@ export function startExpirySweep(store: QueueStore, retentionMs: number, log: Lo
     return looked === JOBS_MAX && deleted > 0;
   }
 
-  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log }, async (mayGoOn) => {
-    for (const state of keptStates) while (mayGoOn() && (await sweepSlice(state)));
-  });
+  return startSweep(
+    store,
+    { everyMs: SWEEP_EVERY_MS, log, isDue: () => isDue("expired") },
+    async (mayGoOn) => {
+      for (const state of keptStates) while (mayGoOn() && (await sweepSlice(state)));
+    },
+  );
 }

@@ -1,5 +1,6 @@
 import type { Logger } from "../lib/logger.ts";
 import type { Running } from "../lib/running.ts";
+import type { IsDue } from "../queue/due-sweeps.ts";
 import { retryFailedJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { startSweep } from "../queue/start-sweep.ts";
@@ -18,17 +19,21 @@ const script = loadScript(import.meta.url, "sweep.lua", nowLua, retryFailedJobLu
  *
  * @param retentionMs how long a ledger is kept that no job uses and in which nothing is open
  */
-export function startLedgerSweep(store: QueueStore, retentionMs: number, log: Logger): Running {
+export function startLedgerSweep(store: QueueStore, retentionMs: number, isDue: IsDue, log: Logger): Running {
   const { client, queue } = store;
   const keys = [store.keys.joinedJobs, store.keys.doubts, store.keys.newLedgers];
   const args = [store.keys.ledgerStart, store.keys.start, JOBS_MAX, retentionMs];
-  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log }, async (mayGoOn) => {
-    for (let read = JOBS_MAX; read === JOBS_MAX && mayGoOn(); ) {
-      const reply = (await script.run(client, keys, args)) as [number, number, number];
-      const [, wentOn, doubted] = reply;
-      [read] = reply;
-      if (wentOn > 0) log.info({ queue, jobs: wentOn }, "jobs go on: their doubts are resolved");
-      if (doubted > 0) log.warn({ queue, effects: doubted }, "effects of ended jobs are in doubt");
-    }
-  });
+  return startSweep(
+    store,
+    { everyMs: SWEEP_EVERY_MS, log, isDue: () => isDue("ledgers") },
+    async (mayGoOn) => {
+      for (let read = JOBS_MAX; read === JOBS_MAX && mayGoOn(); ) {
+        const reply = (await script.run(client, keys, args)) as [number, number, number];
+        const [, wentOn, doubted] = reply;
+        [read] = reply;
+        if (wentOn > 0) log.info({ queue, jobs: wentOn }, "jobs go on: their doubts are resolved");
+        if (doubted > 0) log.warn({ queue, effects: doubted }, "effects of ended jobs are in doubt");
+      }
+    },
+  );
 }

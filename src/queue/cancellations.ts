@@ -1,6 +1,6 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type Running, stopOnce } from "../lib/running.ts";
-import { openSubscriber } from "../redis/connection.ts";
+import type { Running } from "../lib/running.ts";
+import { listen } from "../redis/shared-subscriber.ts";
 import type { Leases } from "./lease.ts";
 import type { QueueStore } from "./queue-store.ts";
 
@@ -27,7 +27,6 @@ export function watchCancellations(
   lockMs: number,
 ): Cancellations {
   const early = createMemory(lockMs);
-  const subscriber = openSubscriber(client);
   const end = (jobId: string) =>
     leases.abort(jobId, new HoldfastError("CANCELLED", "Cancelled by an operator"));
 
@@ -45,25 +44,18 @@ export function watchCancellations(
   }
 
   const lookQuietly = (jobIds: readonly string[]) => look(jobIds).catch(() => {});
-  const subscribe = async () => {
-    await subscriber.ssubscribe(keys.cancelChannel);
-    await look(leases.jobIds());
-  };
-  // The other connection's owner reports errors.
-  subscriber.on("error", () => {});
-  subscriber.on("smessage", (_channel: string, jobId: string) => onMessage(jobId));
-  subscriber.on("ready", () => void subscribe().catch(() => {}));
-  // A cluster's client has followed the channel to another master.
-  subscriber.on("subscribersReady", () => void lookQuietly(leases.jobIds()));
+  const listening = listen(client, {
+    channel: keys.cancelChannel,
+    onMessage,
+    onSubscribed: () => void lookQuietly(leases.jobIds()),
+  });
   return {
     claimed(jobId) {
       // The mark decides: the job may have been retried since the message.
       if (early.take(jobId)) void lookQuietly([jobId]);
     },
     look: lookQuietly,
-    stop: stopOnce(async () => {
-      subscriber.disconnect();
-    }),
+    stop: listening.stop,
   };
 }
 

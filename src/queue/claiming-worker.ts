@@ -53,12 +53,12 @@ export class ClaimingWorker extends RedisClockWorker {
     super(queue, attempt, workerOptions, clock, options.claims);
     this.#options = options;
     this.#client = workerOptions.connection;
-    this.#slots = options.slots.share(() => this.#goOnSoon());
+    this.#slots = options.slots.share();
   }
 
-  /** A partition without a slot is paused, because BullMQ's loop does not wait for one while it runs other jobs. */
+  /** A partition without a slot waits for one in place of a job: BullMQ's loop goes on meanwhile with those that it runs. */
   protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
-    if (!this.#slots.take()) return await this.sitOut();
+    if (!this.#slots.take()) return await this.giveWay();
     let job: AnyJob | undefined;
     try {
       job = await super.moveToActive(...args);
@@ -77,14 +77,13 @@ export class ClaimingWorker extends RedisClockWorker {
     } while (leases.jobIds().length > 0);
   }
 
+  protected override async waitForSlot(seconds: number): Promise<boolean> {
+    return await this.#slots.untilKept(seconds * 1_000);
+  }
+
   override close(force?: boolean): Promise<void> {
     this.#slots.leave();
     return super.close(force);
-  }
-
-  /** Outside of the turn in which BullMQ's loop may just be ending; again, in case it was. */
-  #goOnSoon(): void {
-    for (const ms of [0, ENDS_WITHIN_MS]) setTimeout(() => void (this.closing ?? this.resume()), ms);
   }
 
   protected override get Job(): typeof Job {

@@ -2,6 +2,7 @@ import type { Logger } from "../lib/logger.ts";
 import type { Running } from "../lib/running.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
+import type { IsDue } from "./due-sweeps.ts";
 import { letInLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { startSweep } from "./start-sweep.ts";
@@ -15,9 +16,9 @@ const ROUNDS_MAX = 10;
 const script = loadScript(import.meta.url, "sweep-lanes.lua", nowLua, letInLua);
 
 /** Sweeps the lanes of a queue each second: lets in what nobody let in after a job's end. */
-export function startLaneSweep(store: QueueStore, log: Logger): Running {
+export function startLaneSweep(store: QueueStore, isDue: IsDue, log: Logger): Running {
   const { client, queue, keys } = store;
-  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log }, async (mayGoOn) => {
+  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log, isDue: () => isDue("lanes") }, async (mayGoOn) => {
     for (let round = 0; round < ROUNDS_MAX && mayGoOn(); round += 1) {
       const reply = await script.run(client, [keys.lanes], [keys.start, LANES_MAX]);
       const [looked, letIn] = reply as [number, number];

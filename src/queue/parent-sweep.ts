@@ -2,6 +2,7 @@ import type { Logger } from "../lib/logger.ts";
 import type { Running } from "../lib/running.ts";
 import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
+import type { IsDue } from "./due-sweeps.ts";
 import { lookAtChildrenLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { startSweep } from "./start-sweep.ts";
@@ -14,9 +15,9 @@ const CHILDREN_SAMPLE = 10;
 const script = loadScript(import.meta.url, "sweep-parents.lua", nowLua, lookAtChildrenLua);
 
 /** Sweeps the parents that wait for children: records ends that nobody has reported to them. */
-export function startParentSweep(store: QueueStore, log: Logger): Running {
+export function startParentSweep(store: QueueStore, isDue: IsDue, log: Logger): Running {
   const { client, queue, keys } = store;
-  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log }, async () => {
+  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log, isDue: () => isDue("parents") }, async () => {
     const args = [keys.start, PARENTS_MAX, CHILDREN_SAMPLE, SWEEP_EVERY_MS / 2];
     const recorded = await script.run(client, [keys["waiting-children"], keys.sweptParents], args);
     if (Number(recorded) > 0)

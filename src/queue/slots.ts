@@ -3,7 +3,7 @@ export class Slots {
   readonly size: number;
   /** Also while a claim is under way. */
   #used = 0;
-  /** Partitions that got no slot, the one that waits longest first. */
+  /** Partitions that want a slot more, the one that waits longest first. */
   readonly #waiting: SlotShare[] = [];
 
   constructor(size: number) {
@@ -14,28 +14,37 @@ export class Slots {
     return this.#used;
   }
 
-  /** @param wake called when a slot is kept for this partition, which it should then take */
-  share(wake: () => void): SlotShare {
-    return new SlotShare(this, wake);
+  share(): SlotShare {
+    return new SlotShare(this);
   }
 
-  /** @returns whether there is a slot; else the share is woken when there is one */
+  /** @returns whether there is a slot; else one is kept for the share when there is one */
   take(share: SlotShare): boolean {
     if (this.#used < this.size) {
       this.#used += 1;
       return true;
     }
-    if (!this.#waiting.includes(share)) {
+    if (!this.isWaiting(share)) {
       share.waitsSince = performance.now();
       this.#waiting.push(share);
     }
     return false;
   }
 
+  /** The slot is kept for the partition that has the fewest. */
   release(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#used -= 1;
-    else next.keep();
+    const fewest = Math.min(...this.#waiting.map(({ used }) => used));
+    const next = this.#waiting.find(({ used }) => used === fewest);
+    if (next === undefined) {
+      this.#used -= 1;
+      return;
+    }
+    this.leave(next);
+    next.keep();
+  }
+
+  isWaiting(share: SlotShare): boolean {
+    return this.#waiting.includes(share);
   }
 
   leave(share: SlotShare): void {
@@ -43,10 +52,10 @@ export class Slots {
     if (at >= 0) this.#waiting.splice(at, 1);
   }
 
-  /** Whether a partition has waited for its turn. */
-  isAwaited(): boolean {
-    const [longest] = this.#waiting;
-    return longest !== undefined && performance.now() - longest.waitsSince > TURN_MS;
+  /** Whether a partition that has fewer slots has waited for its turn. */
+  isAwaited({ used }: SlotShare): boolean {
+    const before = performance.now() - TURN_MS;
+    return this.#waiting.some((other) => other.used < used && other.waitsSince < before);
   }
 }
 
@@ -57,32 +66,55 @@ const KEPT_MS = 200;
 
 export class SlotShare {
   readonly #slots: Slots;
-  readonly #wake: () => void;
+  #stopWaiting: (() => void) | undefined;
   #kept: NodeJS.Timeout | undefined;
+  #used = 0;
   waitsSince = 0;
 
-  constructor(slots: Slots, wake: () => void) {
+  constructor(slots: Slots) {
     this.#slots = slots;
-    this.#wake = wake;
   }
 
-  /** @returns whether there is a slot; else the share is woken when one is kept for it */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** @returns whether there is a slot; else it waits for one, which `untilKept` awaits */
   take(): boolean {
-    if (this.#kept !== undefined) {
-      clearTimeout(this.#kept);
-      this.#kept = undefined;
-      return true;
-    }
-    return this.#slots.take(this);
+    const isTaken = this.#takeKept() || this.#slots.take(this);
+    if (isTaken) this.#used += 1;
+    return isTaken;
+  }
+
+  #takeKept(): boolean {
+    if (this.#kept === undefined) return false;
+    clearTimeout(this.#kept);
+    this.#kept = undefined;
+    return true;
   }
 
   release(): void {
+    this.#used -= 1;
     this.#slots.release();
   }
 
   /** Whether to claim no further job with a slot that has become free: it is another partition's turn. */
   isAwaited(): boolean {
-    return this.#slots.isAwaited();
+    return this.#slots.isAwaited(this);
+  }
+
+  /** Waits until a slot is kept for it, or for so many milliseconds. @returns false at once where it waits for none */
+  async untilKept(ms: number): Promise<boolean> {
+    if (this.#kept !== undefined) return true;
+    if (!this.#slots.isWaiting(this)) return false;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#stopWaiting = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    return true;
   }
 
   keep(): void {
@@ -90,15 +122,13 @@ export class SlotShare {
       this.#kept = undefined;
       this.#slots.release();
     }, KEPT_MS);
-    this.#wake();
+    this.#stopWaiting?.();
   }
 
   /** Gives back what is kept for it, and waits no longer. */
   leave(): void {
     this.#slots.leave(this);
-    if (this.#kept === undefined) return;
-    clearTimeout(this.#kept);
-    this.#kept = undefined;
-    this.#slots.release();
+    this.#stopWaiting?.();
+    if (this.#takeKept()) this.#slots.release();
   }
 }

@@ -17,7 +17,6 @@ local known, seen = ARGV[1], tonumber(ARGV[2])
 local epoch = redis.call("HMGET", KEYS[1], "id", "count", "earlier", "since", "knownId", "knownCount", "foundId", "foundCount",
   "layout", "confirmed", "evicted", "evictions")
 local id, count, earlier, since = epoch[1], tonumber(epoch[2] or 0), epoch[3] or "", epoch[4]
-local now = nowMs()
 local evictedBefore = tonumber(epoch[11])
 
 -- How many keys this server has evicted since its start. Whose they were it does not say.
@@ -46,12 +45,12 @@ end
 
 if id == "lost" then
   local acceptMs = tonumber(ARGV[4])
-  if acceptMs >= 0 and now - since >= acceptMs then return begin(epoch[5] .. " " .. epoch[7] .. " " .. earlier) end
+  if acceptMs >= 0 and nowMs() - since >= acceptMs then return begin(epoch[5] .. " " .. epoch[7] .. " " .. earlier) end
   return { "lost", since, epoch[5], epoch[6], epoch[7], epoch[8], epoch[12] or "0" }
 end
 
 local function lose(knownId, knownCount, evictions)
-  local found = id or "none"
+  local found, now = id or "none", nowMs()
   redis.call("HSET", KEYS[1], "id", "lost", "since", now, "earlier", earlier, "evicted", evicted, "evictions", evictions,
     "knownId", knownId, "knownCount", knownCount, "foundId", found, "foundCount", count)
   return { "lost", tostring(now), knownId, tostring(knownCount), found, tostring(count), tostring(evictions) }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Cluster, Redis } from "ioredis";
 import { mendSlots } from "./cluster-slots.ts";
 
@@ -7,6 +8,8 @@ export function mendCluster(cluster: Cluster): void {
   boundTryAgain(cluster);
   stayEnded(cluster);
   giveUpWhenDisconnected(cluster);
+  boundReadyCheck(cluster);
+  settleConnect(cluster);
   mendSlots(cluster);
   const duplicate = cluster.duplicate.bind(cluster);
   cluster.duplicate = (...args) => {
@@ -80,6 +83,50 @@ function giveUpWhenDisconnected(cluster: Cluster): void {
 
 /** What ioredis says of a command whose connection is closed. BullMQ knows it by this text. */
 const CONNECTION_CLOSED = "Connection is closed.";
+
+/** As long as ioredis waits for the slots. */
+const READY_CHECK_MS = 1_000;
+
+/** What ioredis does before a connection is ready, though its types hide it. */
+interface ReadyChecker {
+  readyCheck(done: (error?: Error, state?: string) => void): void;
+}
+
+/** ioredis asks any node, and waits for one that is paused as long as that takes. After a failed check it connects again. */
+function boundReadyCheck(cluster: Cluster): void {
+  const checker = cluster as unknown as ReadyChecker;
+  const check = checker.readyCheck.bind(cluster);
+  checker.readyCheck = (done) => {
+    let isOver = false;
+    const finish: typeof done = (error, state) => {
+      clearTimeout(timer);
+      if (!isOver) done(error, state);
+      isOver = true;
+    };
+    const timer = setTimeout(() => finish(new Error("A node did not answer in time")), READY_CHECK_MS);
+    check(finish);
+  };
+}
+
+/** When a ready check fails, ioredis forgets whoever waits for the connection. BullMQ would wait for ever, and claim nothing. */
+function settleConnect(cluster: Cluster): void {
+  const connect = cluster.connect.bind(cluster);
+  cluster.connect = async () => {
+    const listening = new AbortController();
+    const { signal } = listening;
+    const ready = once(cluster, "ready", { signal });
+    const closed = once(cluster, "close", { signal }).then(() => {
+      throw new Error(CONNECTION_CLOSED);
+    });
+    const settled = Promise.race([connect(), ready, closed]);
+    try {
+      await settled;
+    } finally {
+      listening.abort();
+      for (const waiting of [ready, closed]) waiting.catch(() => {});
+    }
+  };
+}
 
 function isClosed({ status }: Cluster): boolean {
   return status === "disconnecting" || status === "close" || status === "end";

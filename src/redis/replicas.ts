@@ -29,10 +29,14 @@ export async function openWriters(
 /**
  * `WAIT` covers only the writes of its own connection, and blocks it. So these writes have their own: on the other one, locks are
  * still renewed and reads answered while a replica is away. The client resends nothing by itself, because on a new connection
- * `WAIT` has nothing to wait for.
+ * `WAIT` has nothing to wait for. It must then reject what was lost, which ioredis only does with a bound of retries.
  */
 async function replicatedWriters(client: RedisConnection, replicas: number): Promise<Writers> {
-  const own = duplicate(client, { autoResendUnfulfilledCommands: false, reconnectOnError: isReadOnly });
+  const own = duplicate(client, {
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    reconnectOnError: isReadOnly,
+  });
   // The other connection's owner reports that Redis is away.
   own.on("error", () => {});
   await whenReady(own, START_DEADLINE_MS).catch((error: unknown) => {

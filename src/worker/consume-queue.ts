@@ -10,6 +10,7 @@ import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { QueueLimits } from "../job/queue-settings.ts";
 import type { Logger } from "../lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../lib/running.ts";
+import { openDueSweeps } from "../queue/due-sweeps.ts";
 import type { EndedAttempt } from "../queue/history-counts.ts";
 import { startHistoryWriter } from "../queue/history-writer.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../queue/job-consumer.ts";
@@ -112,11 +113,12 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     },
     (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
+  const isDue = openDueSweeps(store, retentionMs);
   const parts = [
-    startLedgerSweep(store, retentionMs, log),
-    startExpirySweep(store, retentionMs, log),
-    startLaneSweep(store, log),
-    startParentSweep(store, log),
+    startLedgerSweep(store, retentionMs, isDue, log),
+    startExpirySweep(store, retentionMs, isDue, log),
+    startLaneSweep(store, isDue, log),
+    startParentSweep(store, isDue, log),
     startTagSweep(store, log),
     ...retentionSweeps(store, worker),
     history,

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { type SlotShare, Slots } from "./slots.ts";
+
+/** Longer than a partition's turn. */
+const TURN_MS = 30;
+
+function take(share: SlotShare, count: number): void {
+  for (let taken = 0; taken < count; taken += 1) expect(share.take()).toBe(true);
+}
+
+function twoShares(size: number) {
+  const slots = new Slots(size);
+  return { slots, first: slots.share(), second: slots.share() };
+}
+
+describe("the slots of a queue's partitions", () => {
+  it("stay where they are while the partition that waits for another one has as many", async () => {
+    const { slots, first, second } = twoShares(4);
+    take(first, 2);
+    take(second, 2);
+    expect([first.take(), second.take()]).toEqual([false, false]);
+
+    await sleep(TURN_MS);
+
+    expect([first.isAwaited(), second.isAwaited()]).toEqual([false, false]);
+    expect(slots.used).toBe(4);
+  });
+
+  it("go to a partition that has fewer, once it has waited for its turn", async () => {
+    const { first, second } = twoShares(4);
+    take(first, 4);
+    expect(second.take()).toBe(false);
+    expect(first.isAwaited()).toBe(false);
+
+    await sleep(TURN_MS);
+    expect(first.isAwaited()).toBe(true);
+    first.release();
+
+    expect(await second.untilKept(0)).toBe(true);
+    expect(second.take()).toBe(true);
+    expect(first.isAwaited()).toBe(false);
+  });
+
+  it("are kept for the partition that has the fewest, whoever waits longer", async () => {
+    const slots = new Slots(3);
+    const [first, second, third] = [slots.share(), slots.share(), slots.share()];
+    take(first, 2);
+    take(second, 1);
+    expect([second.take(), third.take()]).toEqual([false, false]);
+
+    first.release();
+
+    expect(third.take()).toBe(true);
+    expect(second.take()).toBe(false);
+  });
+
+  it("wake a partition that waits for one, and not one that waits for none", async () => {
+    const { first, second } = twoShares(1);
+    take(first, 1);
+    expect(await second.untilKept(60_000)).toBe(false);
+    expect(second.take()).toBe(false);
+    const kept = second.untilKept(60_000);
+
+    first.release();
+
+    expect(await kept).toBe(true);
+  });
+
+  it("are given back by a partition that leaves, which then waits no longer", async () => {
+    const { slots, first, second } = twoShares(1);
+    take(first, 1);
+    expect(second.take()).toBe(false);
+    const kept = second.untilKept(60_000);
+    first.release();
+    second.leave();
+
+    await kept;
+    expect(slots.used).toBe(0);
+    expect(first.take()).toBe(true);
+  });
+});
