@@ -1,9 +1,12 @@
 import type { Cluster, Redis } from "ioredis";
 import { mendSlots } from "./cluster-slots.ts";
+import { guardSlots } from "./slot-guard.ts";
+import { SlotWatch } from "./slot-watch.ts";
 
 /** Mends how ioredis behaves while a slot moves, when nodes do not say their hosts, and when the connection is closed. */
-export function mendCluster(cluster: Cluster): void {
+export function mendCluster(cluster: Cluster, watch = new SlotWatch()): void {
   ignoreRepliesToAsking(cluster);
+  guardSlots(cluster, watch);
   boundTryAgain(cluster);
   stayEnded(cluster);
   giveUpWhenDisconnected(cluster);
@@ -11,7 +14,7 @@ export function mendCluster(cluster: Cluster): void {
   const duplicate = cluster.duplicate.bind(cluster);
   cluster.duplicate = (...args) => {
     const other = duplicate(...args);
-    mendCluster(other);
+    mendCluster(other, watch);
     return other;
   };
 }

@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { Redis } from "ioredis";
 
 /** A slot of a cluster while it moves from one master to another. */
@@ -8,8 +10,17 @@ export interface OpenSlot {
   countKeys(): Promise<number>;
   /** Moves some of its keys. @returns how many */
   moveKeys(count: number): Promise<number>;
+  /** Moves every second of its keys, and none of which `stays` is true. */
+  moveHalf(stays: (key: string) => boolean): Promise<void>;
   /** Moves the remaining keys, and then the slot itself. */
   close(): Promise<void>;
+}
+
+/** Ends what was interrupted, as an operator does. @returns what it printed */
+export async function fixCluster(port: number): Promise<string> {
+  const args = ["--cluster", "fix", `127.0.0.1:${port}`, "--cluster-yes"];
+  const { stdout } = await promisify(execFile)("redis-cli", args, { timeout: FIXED_WITHIN_MS });
+  return stdout;
 }
 
 /** The masters of a cluster, for moving slots between them as `redis-cli --cluster reshard` does. */
@@ -20,6 +31,8 @@ export interface Resharding {
 }
 
 const MOVE_TIMEOUT_MS = 5_000;
+const FIXED_WITHIN_MS = 30_000;
+const ALL = 1_000_000;
 
 /** @param urls of its masters */
 export function startResharding(urls: readonly string[]): Resharding {
@@ -43,8 +56,10 @@ async function openSlot(clients: readonly Redis[], key: string): Promise<OpenSlo
   if (source === undefined || target === undefined) throw new Error(`No master has slot ${slot}`);
   await target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from] as string);
   await source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[to] as string);
-  const moveKeys = async (count: number) => {
-    const keys = (await source.cluster("GETKEYSINSLOT", slot, count)) as string[];
+  const keysThere = async (count: number) =>
+    (await source.cluster("GETKEYSINSLOT", slot, count)) as string[];
+  const moveKeys = async (count: number) => await move(await keysThere(count));
+  const move = async (keys: readonly string[]) => {
     if (keys.length > 0)
       await source.call(
         "MIGRATE",
@@ -62,6 +77,10 @@ async function openSlot(clients: readonly Redis[], key: string): Promise<OpenSlo
     targetPort: Number(target.options.port),
     countKeys: async () => Number(await source.cluster("COUNTKEYSINSLOT", slot)),
     moveKeys,
+    async moveHalf(stays) {
+      const keys = (await keysThere(ALL)).filter((key) => !stays(key));
+      await move(keys.filter((_, index) => index % 2 === 0));
+    },
     async close() {
       while ((await moveKeys(100)) > 0);
       // The new owner first: whoever asks the old one in between is sent there.

@@ -1,0 +1,251 @@
+import type { Cluster, Redis } from "ioredis";
+import { withDeadline } from "../lib/deadline.ts";
+import { oneAtATime } from "../lib/one-at-a-time.ts";
+import { type ClusterNode, type KnownMaster, readClusterNode } from "./cluster-node.ts";
+
+/** Whether all keys of a slot are with the master that serves it. */
+export type SlotState =
+  | { readonly kind: "whole"; readonly owners: readonly string[] }
+  /** Its owner knows that it is being moved, and refuses scripts itself. */
+  | { readonly kind: "moving"; readonly owners: readonly string[]; readonly why: string }
+  /** To its owner, keys that another node has look absent. Nothing may use it. */
+  | { readonly kind: "half-moved"; readonly why: string }
+  /** Redis forbids to ask. */
+  | { readonly kind: "unsaid" };
+
+interface AskedMaster {
+  readonly address: string;
+  readonly server: Redis;
+  readonly node: ClusterNode;
+}
+
+/** What the masters said. */
+interface Reading {
+  readonly masters: readonly AskedMaster[];
+  /** Those that could not be asked. */
+  readonly silent: readonly KnownMaster[];
+  readonly isForbidden: boolean;
+}
+
+const LOOK_EVERY_MS = 2_000;
+/** How long a reading counts while a slot is open. Commands are tried again as often. */
+const OPEN_MS = 100;
+const ANSWERS_WITHIN_MS = 1_000;
+
+/**
+ * Watches the slots of one cluster for all connections of a process to it.
+ *
+ * A master that knows that a slot is being moved refuses scripts. But a replica that is promoted meanwhile does not know, and neither
+ * does a master whose slot was closed by force: to them, keys that have moved look absent. So a connection uses a slot on a master
+ * only after all masters were asked, and found to have no part of it.
+ */
+export class SlotWatch {
+  /** Of each slot in use: the masters that may serve it, and until when. */
+  readonly #usable = new Map<number, { readonly owners: readonly string[]; readonly until: number }>();
+  /** Of each slot that was seen open: the ids of the nodes that were to get it, and may have keys. */
+  readonly #importers = new Map<number, Set<string>>();
+  readonly #states = new Map<number, { readonly askedAt: number; readonly state: Promise<SlotState> }>();
+  /** Masters without slots, which a cluster's client does not know. */
+  readonly #strangers = new Map<string, Redis>();
+  readonly #connections = new Set<Cluster>();
+  readonly #look = oneAtATime(() => this.#lookAtAll());
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Uses a connection for its questions until that ends. */
+  add(cluster: Cluster): void {
+    this.#connections.add(cluster);
+    this.#timer ??= setInterval(() => this.lookSoon(), LOOK_EVERY_MS).unref();
+    cluster.on("end", () => {
+      this.#connections.delete(cluster);
+      if (this.#connections.size === 0) this.#stop();
+    });
+    cluster.on("connecting", () => this.#connections.add(cluster));
+  }
+
+  /** Whether a slot may be used on a master without asking. */
+  mayUse(slot: number, address: string): boolean {
+    const usable = this.#usable.get(slot);
+    return (
+      usable !== undefined &&
+      usable.owners.includes(address) &&
+      (usable.until === Number.POSITIVE_INFINITY || performance.now() < usable.until)
+    );
+  }
+
+  /** @returns why a slot may not be used; undefined if it may, or if this master will say itself where it is */
+  async whyNot(slot: number): Promise<string | undefined> {
+    const state = await this.state(slot);
+    return state.kind === "half-moved" ? state.why : undefined;
+  }
+
+  /** Asks all masters. Concurrent callers share one answer. Never rejects. */
+  state(slot: number): Promise<SlotState> {
+    const last = this.#states.get(slot);
+    if (last !== undefined && performance.now() - last.askedAt < OPEN_MS) return last.state;
+    const state = this.#ask(slot);
+    this.#states.set(slot, { askedAt: performance.now(), state });
+    return state;
+  }
+
+  /** Looks for open slots: a master has just said that one is, or time has passed. */
+  lookSoon(): void {
+    if (performance.now() - this.#lookedAt < OPEN_MS) return;
+    if (this.#connection() !== undefined) this.#look().catch(() => {});
+  }
+
+  async #ask(slot: number): Promise<SlotState> {
+    const state = await this.#stateOf(slot).catch((): SlotState => halfMoved("no master answers"));
+    if (state.kind === "half-moved" || state.kind === "unsaid") {
+      this.#usable.delete(slot);
+      return state;
+    }
+    if (state.kind === "whole") this.#importers.delete(slot);
+    const until = state.kind === "whole" ? Number.POSITIVE_INFINITY : performance.now() + OPEN_MS;
+    this.#usable.set(slot, { owners: state.owners, until });
+    return state;
+  }
+
+  async #stateOf(slot: number): Promise<SlotState> {
+    const reading = await this.#look();
+    if (reading.isForbidden) return { kind: "unsaid" };
+    const owning = reading.masters.filter(({ node }) => node.owns(slot));
+    const owners = owning.map(({ address }) => address);
+    if (owning.some(({ node }) => node.migrating.has(slot)))
+      return { kind: "moving", owners, why: `it is being moved away from ${owners.join(", ")}` };
+    const why = await this.#whyHalfMoved(slot, reading);
+    return why === undefined ? { kind: "whole", owners } : halfMoved(why);
+  }
+
+  async #whyHalfMoved(slot: number, { masters, silent }: Reading): Promise<string | undefined> {
+    const importing = masters.filter(({ node }) => node.importing.has(slot));
+    if (importing.length > 0) return `${addresses(importing)} was to get it, and its master does not know`;
+    const others = masters.filter(({ node }) => !node.owns(slot));
+    const counts = await Promise.all(others.map(({ server }) => countKeys(server, slot)));
+    const having = others.filter((_, index) => counts[index] !== 0);
+    if (having.length > 0) return `${addresses(having)} has keys of it, and does not serve it`;
+    const suspected = silent.filter((master) => this.#mayHaveKeys(slot, master));
+    if (suspected.length > 0)
+      return `${suspected.map(({ host, port }) => `${host}:${port}`).join(", ")} may have keys of it, and cannot be asked`;
+    return undefined;
+  }
+
+  async #lookAtAll(): Promise<Reading> {
+    this.#lookedAt = performance.now();
+    const connection = this.#connection();
+    if (connection === undefined) throw new Error("not connected");
+    const asked = await askAll(connection.nodes("master"));
+    const missing = knownMasters(asked).filter(({ id, hasFailed }) => !hasFailed && !isAmong(asked, id));
+    const strangers = missing.map((master) => this.#stranger(connection, master));
+    this.#forgetStrangers(strangers);
+    const all = [...asked, ...(await askAll(strangers))];
+    if (all.length === 0) throw new Error("no master answers");
+    const masters = all.flatMap(({ node, ...rest }) => (node?.isMaster ? [{ ...rest, node }] : []));
+    this.#remember(masters);
+    const silent = knownMasters(all).filter(({ id }) => !isAmong(all, id));
+    return { masters, silent, isForbidden: all.some(({ node }) => node === undefined) };
+  }
+
+  /** A master that has failed and serves nothing was replaced. But one that was to get a slot may never have served any. */
+  #mayHaveKeys(slot: number, { id, hasFailed, servesSlots }: KnownMaster): boolean {
+    return !hasFailed || servesSlots || (this.#importers.get(slot)?.has(id) ?? false);
+  }
+
+  /** From now on each use of an open slot asks, until it was found whole. */
+  #remember(masters: readonly AskedMaster[]): void {
+    const closed = new Set(this.#importers.keys());
+    for (const { node } of masters) {
+      for (const slot of node.importing) this.#rememberOpen(slot, node.id);
+      for (const [slot, to] of node.migrating) this.#rememberOpen(slot, to);
+      for (const slot of [...node.importing, ...node.migrating.keys()]) closed.delete(slot);
+    }
+    for (const slot of closed) void this.state(slot);
+  }
+
+  #rememberOpen(slot: number, importer: string): void {
+    const importers = this.#importers.get(slot) ?? new Set();
+    this.#importers.set(slot, importers.add(importer));
+    if (this.#usable.get(slot)?.until === Number.POSITIVE_INFINITY) this.#usable.delete(slot);
+  }
+
+  #connection(): Cluster | undefined {
+    return [...this.#connections].find(({ status }) => status === "ready");
+  }
+
+  #stranger(connection: Cluster, { host, port }: KnownMaster): Redis {
+    const address = `${host}:${port}`;
+    const known = this.#strangers.get(address);
+    if (known !== undefined && known.status !== "end") return known;
+    const [any] = connection.nodes("all");
+    if (any === undefined) throw new Error("not connected");
+    const stranger = any.duplicate({ host, port, retryStrategy: null, lazyConnect: true });
+    stranger.on("error", () => {});
+    this.#strangers.set(address, stranger);
+    return stranger;
+  }
+
+  #forgetStrangers(needed: readonly Redis[]): void {
+    for (const [address, stranger] of this.#strangers) {
+      if (needed.includes(stranger)) continue;
+      stranger.disconnect();
+      this.#strangers.delete(address);
+    }
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#forgetStrangers([]);
+  }
+}
+
+type Answer = Omit<AskedMaster, "node"> & { readonly node: ClusterNode | undefined };
+
+/** @returns what the servers say that answer */
+async function askAll(servers: readonly Redis[]): Promise<Answer[]> {
+  const answers = await Promise.allSettled(
+    servers.map(async (server): Promise<Answer> => {
+      const node = await withDeadline(readClusterNode(server), ANSWERS_WITHIN_MS, notInTime);
+      return { address: addressOf(server), server, node };
+    }),
+  );
+  return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+}
+
+/** The masters that any of these knows. What the nodes have agreed on, one of them may not have heard yet. */
+function knownMasters(asked: readonly Answer[]): KnownMaster[] {
+  const known = new Map<string, KnownMaster>();
+  for (const master of asked.flatMap(({ node }) => node?.masters ?? []))
+    if (!known.has(master.id) || master.hasFailed) known.set(master.id, master);
+  return [...known.values()];
+}
+
+function isAmong(asked: readonly Answer[], id: string): boolean {
+  return asked.some(({ node }) => node?.id === id);
+}
+
+async function countKeys(server: Redis, slot: number): Promise<number> {
+  try {
+    const count = server.call("CLUSTER", "COUNTKEYSINSLOT", slot);
+    return Number(await withDeadline(count, ANSWERS_WITHIN_MS, notInTime));
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith("NOPERM")) return 0;
+    throw error;
+  }
+}
+
+function halfMoved(why: string): SlotState {
+  return { kind: "half-moved", why };
+}
+
+function addresses(masters: readonly AskedMaster[]): string {
+  return masters.map(({ address }) => address).join(", ");
+}
+
+export function addressOf({ options: { host = "", port = 0 } }: Redis): string {
+  return `${host}:${port}`;
+}
+
+function notInTime(): Error {
+  return new Error("no answer in time");
+}
