@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from "ioredis";
 import { mendSlots } from "./cluster-slots.ts";
+import { CONNECTION_CLOSED } from "./connection-closed.ts";
 import { guardSlots } from "./slot-guard.ts";
 import { SlotWatch } from "./slot-watch.ts";
 
@@ -80,9 +81,6 @@ function giveUpWhenDisconnected(cluster: Cluster): void {
     });
   };
 }
-
-/** What ioredis says of a command whose connection is closed. BullMQ knows it by this text. */
-const CONNECTION_CLOSED = "Connection is closed.";
 
 function isClosed({ status }: Cluster): boolean {
   return status === "disconnecting" || status === "close" || status === "end";

@@ -1,4 +1,5 @@
 import { type Cluster, type Redis, ReplyError } from "ioredis";
+import { CONNECTION_CLOSED } from "./connection-closed.ts";
 import { addressOf, type SlotState, type SlotWatch } from "./slot-watch.ts";
 
 type Command = Parameters<Redis["sendCommand"]>[0] & { getSlot(): number | null };
@@ -6,9 +7,9 @@ type Stream = Parameters<Redis["sendCommand"]>[1];
 
 const watches = new WeakMap<Cluster, SlotWatch>();
 
-/** Whether the slot may be used now, as all connections of this process to the cluster see it. */
-export async function slotStateOf(cluster: Cluster, slot: number): Promise<SlotState | undefined> {
-  return await watches.get(cluster)?.state(slot);
+/** Whether all keys of a slot are with its master, as the masters say now. */
+export async function slotStateOf(cluster: Cluster, slot: number): Promise<SlotState> {
+  return (await watches.get(cluster)?.look(slot)) ?? { kind: "unsaid" };
 }
 
 /**
@@ -23,9 +24,14 @@ export function guardSlots(cluster: Cluster, watch: SlotWatch): void {
   cluster.on("+node", guard);
   const handle = cluster.handleError.bind(cluster);
   cluster.handleError = (error, ttl, handlers) => {
-    if (/^(ASK|TRYAGAIN) /.test(error.message)) watch.lookSoon();
+    lookIfOpen(watch, error);
     handle(error, ttl, handlers);
   };
+}
+
+/** A master has just said that a slot is open. */
+function lookIfOpen(watch: SlotWatch, { message }: Error): void {
+  if (/^(ASK|TRYAGAIN) /.test(message)) watch.lookSoon();
 }
 
 function guardNode(node: Redis, watch: SlotWatch): void {
@@ -39,6 +45,7 @@ function guardNode(node: Redis, watch: SlotWatch): void {
     isAsking = true;
     return reply;
   };
+  const leaveOut = openLeaveOut(node);
   const release = (slot: number) => {
     const others = (held.get(slot) ?? 1) - 1;
     if (others === 0) held.delete(slot);
@@ -48,27 +55,52 @@ function guardNode(node: Redis, watch: SlotWatch): void {
   const sendGuarded = (command: Command, stream?: Stream) => {
     const slot = command.getSlot();
     if (slot === null) return send(command, stream);
+    if (stream !== undefined) heedPipelined(command, watch);
     // The old master has just sent us here: it knows. And nothing may come between `ASKING` and the command.
     const isAsked = isAsking;
     isAsking = false;
     // Nothing overtakes a command that waits.
     if (isAsked || (watch.mayUse(slot, address) && !held.has(slot))) return send(command, stream);
     held.set(slot, (held.get(slot) ?? 0) + 1);
-    void watch.whyNot(slot).then((why) => {
+    void watch.state(slot).then((state) => {
       release(slot);
-      if (why === undefined) send(command, stream);
-      else refuse(node, command, stream, `TRYAGAIN slot ${slot} is half moved: ${why}`);
+      const refusal = refusalOf(state);
+      // Where this is not its master, it will say itself which one is.
+      if (refusal === undefined) send(command, stream);
+      else {
+        command.reject(refusal);
+        if (stream !== undefined) leaveOut(() => stream.write(""));
+      }
     });
     return command.promise;
   };
   node.sendCommand = sendGuarded as Redis["sendCommand"];
 }
 
-function refuse(node: Redis, command: Command, stream: Stream, message: string): void {
-  command.reject(new ReplyError(message));
-  // A pipeline is written when all of its commands are.
-  if (stream === undefined) return;
-  const leaveOut = () => stream.write("");
-  if (node.status === "ready") leaveOut();
-  else node.once("ready", leaveOut);
+/** A cluster's client does not look at the errors of a pipeline's commands one by one. */
+function heedPipelined(command: Command, watch: SlotWatch): void {
+  const { reject } = command;
+  command.reject = (error) => {
+    lookIfOpen(watch, error);
+    reject(error);
+  };
+}
+
+/** As Redis refuses scripts while it moves a slot, and as a client does whose master is away. */
+function refusalOf(state: SlotState): Error | undefined {
+  if (state.kind === "half-moved") return new ReplyError(`TRYAGAIN the slot is half moved: ${state.why}`);
+  return state.kind === "unknown" ? new Error(CONNECTION_CLOSED) : undefined;
+}
+
+/** A pipeline is written when all of its commands are: of one that is refused, nothing is. */
+function openLeaveOut(node: Redis): (write: () => void) => void {
+  const waiting: (() => void)[] = [];
+  node.on("ready", () => {
+    for (const write of waiting.splice(0)) write();
+  });
+  return (write) => {
+    if (node.status === "ready") return write();
+    waiting.push(write);
+    if (node.status === "wait") node.connect().catch(() => {});
+  };
 }

@@ -10,6 +10,8 @@ export type SlotState =
   | { readonly kind: "moving"; readonly owners: readonly string[]; readonly why: string }
   /** To its owner, keys that another node has look absent. Nothing may use it. */
   | { readonly kind: "half-moved"; readonly why: string }
+  /** A master that may have keys of it is away. */
+  | { readonly kind: "unknown"; readonly why: string }
   /** Redis forbids to ask. */
   | { readonly kind: "unsaid" };
 
@@ -42,13 +44,15 @@ const ANSWERS_WITHIN_MS = 1_000;
 export class SlotWatch {
   /** Of each slot in use: the masters that may serve it, and until when. */
   readonly #usable = new Map<number, { readonly owners: readonly string[]; readonly until: number }>();
-  /** Of each slot that was seen open: the ids of the nodes that were to get it, and may have keys. */
+  /** Of each slot that was seen open: the ids of the nodes that may have some of its keys. */
   readonly #importers = new Map<number, Set<string>>();
   readonly #states = new Map<number, { readonly askedAt: number; readonly state: Promise<SlotState> }>();
   /** Masters without slots, which a cluster's client does not know. */
   readonly #strangers = new Map<string, Redis>();
   readonly #connections = new Set<Cluster>();
   readonly #look = oneAtATime(() => this.#lookAtAll());
+  /** What the masters said when all of them could be asked. */
+  #lastComplete: readonly AskedMaster[] = [];
   #lookedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
@@ -73,13 +77,15 @@ export class SlotWatch {
     );
   }
 
-  /** @returns why a slot may not be used; undefined if it may, or if this master will say itself where it is */
-  async whyNot(slot: number): Promise<string | undefined> {
-    const state = await this.state(slot);
-    return state.kind === "half-moved" ? state.why : undefined;
+  /** Asks all masters for open slots, and about this one if it is not known to be whole. Never rejects. */
+  async look(slot: number): Promise<SlotState> {
+    await this.#look().catch(() => {});
+    const usable = this.#usable.get(slot);
+    if (usable?.until === Number.POSITIVE_INFINITY) return { kind: "whole", owners: usable.owners };
+    return await this.state(slot);
   }
 
-  /** Asks all masters. Concurrent callers share one answer. Never rejects. */
+  /** Asks all masters about a slot. Concurrent callers share one answer. Never rejects. */
   state(slot: number): Promise<SlotState> {
     const last = this.#states.get(slot);
     if (last !== undefined && performance.now() - last.askedAt < OPEN_MS) return last.state;
@@ -95,8 +101,8 @@ export class SlotWatch {
   }
 
   async #ask(slot: number): Promise<SlotState> {
-    const state = await this.#stateOf(slot).catch((): SlotState => halfMoved("no master answers"));
-    if (state.kind === "half-moved" || state.kind === "unsaid") {
+    const state = await this.#stateOf(slot).catch((): SlotState => ({ kind: "unknown", why: "no master answers" }));
+    if (state.kind !== "whole" && state.kind !== "moving") {
       this.#usable.delete(slot);
       return state;
     }
@@ -113,21 +119,35 @@ export class SlotWatch {
     const owners = owning.map(({ address }) => address);
     if (owning.some(({ node }) => node.migrating.has(slot)))
       return { kind: "moving", owners, why: `it is being moved away from ${owners.join(", ")}` };
-    const why = await this.#whyHalfMoved(slot, reading);
-    return why === undefined ? { kind: "whole", owners } : halfMoved(why);
+    return (await this.#halfMoved(slot, reading.masters)) ?? this.#wholeOrUnknown(slot, owners, reading.silent);
   }
 
-  async #whyHalfMoved(slot: number, { masters, silent }: Reading): Promise<string | undefined> {
+  async #halfMoved(slot: number, masters: readonly AskedMaster[]): Promise<SlotState | undefined> {
     const importing = masters.filter(({ node }) => node.importing.has(slot));
-    if (importing.length > 0) return `${addresses(importing)} was to get it, and its master does not know`;
+    if (importing.length > 0)
+      return halfMoved(`${addresses(importing)} was to get it, and its master does not know`);
     const others = masters.filter(({ node }) => !node.owns(slot));
     const counts = await Promise.all(others.map(({ server }) => countKeys(server, slot)));
     const having = others.filter((_, index) => counts[index] !== 0);
-    if (having.length > 0) return `${addresses(having)} has keys of it, and does not serve it`;
+    for (const { node } of having) this.#rememberOpen(slot, node.id);
+    return having.length === 0
+      ? undefined
+      : halfMoved(`${addresses(having)} has keys of it, and does not serve it`);
+  }
+
+  #wholeOrUnknown(slot: number, owners: readonly string[], silent: readonly KnownMaster[]): SlotState {
     const suspected = silent.filter((master) => this.#mayHaveKeys(slot, master));
-    if (suspected.length > 0)
-      return `${suspected.map(({ host, port }) => `${host}:${port}`).join(", ")} may have keys of it, and cannot be asked`;
-    return undefined;
+    if (suspected.length === 0 || this.#wasWhole(slot, owners)) return { kind: "whole", owners };
+    const away = suspected.map(({ host, port }) => `${host}:${port}`).join(", ");
+    const why = `${away} may have keys of it, and cannot be asked`;
+    return this.#importers.has(slot) ? halfMoved(why) : { kind: "unknown", why };
+  }
+
+  /** Whether this master had it already when all masters could be asked, and none was to get it. */
+  #wasWhole(slot: number, owners: readonly string[]): boolean {
+    if (this.#importers.has(slot)) return false;
+    const before = this.#lastComplete.filter(({ node }) => node.owns(slot)).map(({ address }) => address);
+    return owners.length > 0 && owners.every((owner) => before.includes(owner));
   }
 
   async #lookAtAll(): Promise<Reading> {
@@ -143,6 +163,7 @@ export class SlotWatch {
     const masters = all.flatMap(({ node, ...rest }) => (node?.isMaster ? [{ ...rest, node }] : []));
     this.#remember(masters);
     const silent = knownMasters(all).filter(({ id }) => !isAmong(all, id));
+    if (silent.length === 0) this.#lastComplete = masters;
     return { masters, silent, isForbidden: all.some(({ node }) => node === undefined) };
   }
 

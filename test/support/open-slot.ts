@@ -4,6 +4,8 @@ import { Redis } from "ioredis";
 
 /** A slot of a cluster while it moves from one master to another. */
 export interface OpenSlot {
+  /** Of the master that has it. */
+  readonly sourcePort: number;
   /** Of the master that gets it. */
   readonly targetPort: number;
   /** How many keys its old master still has. */
@@ -12,6 +14,10 @@ export interface OpenSlot {
   moveKeys(count: number): Promise<number>;
   /** Moves every second of its keys, and none of which `stays` is true. */
   moveHalf(stays: (key: string) => boolean): Promise<void>;
+  /** Ends the move by force, on both sides, as nobody should while keys are at both. */
+  forget(): Promise<void>;
+  /** Opens it again on the side that was to get it, so that `fixCluster` finds its keys. */
+  reopen(): Promise<void>;
   /** Moves the remaining keys, and then the slot itself. */
   close(): Promise<void>;
 }
@@ -19,14 +25,18 @@ export interface OpenSlot {
 /** Ends what was interrupted, as an operator does. @returns what it printed */
 export async function fixCluster(port: number): Promise<string> {
   const args = ["--cluster", "fix", `127.0.0.1:${port}`, "--cluster-yes"];
-  const { stdout } = await promisify(execFile)("redis-cli", args, { timeout: FIXED_WITHIN_MS });
-  return stdout;
+  try {
+    return (await promisify(execFile)("redis-cli", args, { timeout: FIXED_WITHIN_MS })).stdout;
+  } catch (error) {
+    const { stdout } = error as { readonly stdout?: string };
+    throw new Error(`The cluster was not fixed:\n${stdout}`, { cause: error });
+  }
 }
 
 /** The masters of a cluster, for moving slots between them as `redis-cli --cluster reshard` does. */
 export interface Resharding {
-  /** Begins to move the slot of a key to another master. */
-  open(key: string): Promise<OpenSlot>;
+  /** Begins to move the slot of a key to another master. @param to its place in the list @default the next one */
+  open(key: string, to?: number): Promise<OpenSlot>;
   stop(): void;
 }
 
@@ -39,19 +49,19 @@ export function startResharding(urls: readonly string[]): Resharding {
   const clients = urls.map((url) => new Redis(url, { maxRetriesPerRequest: 1 }));
   for (const client of clients) client.on("error", () => {});
   return {
-    open: (key) => openSlot(clients, key),
+    open: (key, to) => openSlot(clients, key, to),
     stop: () => {
       for (const client of clients) client.disconnect();
     },
   };
 }
 
-async function openSlot(clients: readonly Redis[], key: string): Promise<OpenSlot> {
+async function openSlot(clients: readonly Redis[], key: string, wanted?: number): Promise<OpenSlot> {
   const slot = Number(await clients[0]?.cluster("KEYSLOT", key));
   const ids = await Promise.all(clients.map((client) => client.call("CLUSTER", "MYID")));
   const owned = await Promise.all(clients.map((client) => owns(client, slot)));
   const from = owned.indexOf(true);
-  const to = (from + 1) % clients.length;
+  const to = wanted ?? (from + 1) % clients.length;
   const [source, target] = [clients[from], clients[to]];
   if (source === undefined || target === undefined) throw new Error(`No master has slot ${slot}`);
   await target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from] as string);
@@ -74,12 +84,19 @@ async function openSlot(clients: readonly Redis[], key: string): Promise<OpenSlo
     return keys.length;
   };
   return {
+    sourcePort: Number(source.options.port),
     targetPort: Number(target.options.port),
     countKeys: async () => Number(await source.cluster("COUNTKEYSINSLOT", slot)),
     moveKeys,
     async moveHalf(stays) {
       const keys = (await keysThere(ALL)).filter((key) => !stays(key));
       await move(keys.filter((_, index) => index % 2 === 0));
+    },
+    async forget() {
+      for (const client of [source, target]) await client.call("CLUSTER", "SETSLOT", slot, "STABLE");
+    },
+    async reopen() {
+      await target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from] as string);
     },
     async close() {
       while ((await moveKeys(100)) > 0);
