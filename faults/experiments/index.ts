@@ -34,6 +34,7 @@ import { changedSettings } from "./32-changed-settings.ts";
 import { forgottenEffects } from "./33-forgotten-effects.ts";
 import { acts } from "./34-acts.ts";
 import { sharedChildren } from "./35-shared-children.ts";
+import { interruptedMoves } from "./36-interrupted-moves.ts";
 import { pendingRuns } from "./37-pending-runs.ts";
 
 /** All experiments, in order of their numbers. */
@@ -73,5 +74,6 @@ export const experiments: readonly Experiment[] = [
   forgottenEffects,
   acts,
   sharedChildren,
+  interruptedMoves,
   pendingRuns,
 ];

@@ -12,8 +12,10 @@ export interface OpenSlot {
   countKeys(): Promise<number>;
   /** Moves some of its keys. @returns how many */
   moveKeys(count: number): Promise<number>;
-  /** Moves every second of its keys, and none of which `stays` is true. */
-  moveHalf(stays: (key: string) => boolean): Promise<void>;
+  /** Moves a share of its keys, from all over the slot, and none of which `stays` is true. */
+  moveShare(share: number, stays: (key: string) => boolean): Promise<void>;
+  /** Moves the remaining keys, and tells only the master that gets the slot, as a program does that dies before it tells the others. */
+  closeAtTarget(): Promise<void>;
   /** Ends the move by force, on both sides, as nobody should while keys are at both. */
   forget(): Promise<void>;
   /** Opens it again on the side that was to get it, so that `fixCluster` finds its keys. */
@@ -88,15 +90,19 @@ async function openSlot(clients: readonly Redis[], key: string, wanted?: number)
     targetPort: Number(target.options.port),
     countKeys: async () => Number(await source.cluster("COUNTKEYSINSLOT", slot)),
     moveKeys,
-    async moveHalf(stays) {
+    async moveShare(share, stays) {
       const keys = (await keysThere(ALL)).filter((key) => !stays(key));
-      await move(keys.filter((_, index) => index % 2 === 0));
+      await move(keys.filter((_, index) => Math.floor((index + 1) * share) > Math.floor(index * share)));
     },
     async forget() {
       for (const client of [source, target]) await client.call("CLUSTER", "SETSLOT", slot, "STABLE");
     },
     async reopen() {
       await target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from] as string);
+    },
+    async closeAtTarget() {
+      while ((await moveKeys(100)) > 0);
+      await target.call("CLUSTER", "SETSLOT", slot, "NODE", ids[to] as string);
     },
     async close() {
       while ((await moveKeys(100)) > 0);
