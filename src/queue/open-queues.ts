@@ -15,22 +15,31 @@ export interface OpenQueue {
   readonly why: string;
 }
 
+export interface OpenQueues {
+  readonly open: readonly OpenQueue[];
+  /** Whether Redis allows to ask. */
+  readonly isSaid: boolean;
+}
+
 /** Asks a cluster's masters about the slots of queues. Elsewhere there are none. */
-export async function findOpenQueues(stores: QueueStores, queues: readonly string[]): Promise<OpenQueue[]> {
+export async function findOpenQueues(stores: QueueStores, queues: readonly string[]): Promise<OpenQueues> {
   const { client } = stores;
-  if (!(client instanceof Cluster)) return [];
-  const found = stores.partitionsOf(queues).map(async ({ queue: partition, keys }) => {
+  if (!(client instanceof Cluster)) return { open: [], isSaid: true };
+  const asked = stores.partitionsOf(queues).map(async ({ queue: partition, keys }) => {
     const slot = slotOf(keys.start);
-    const state = await slotStateOf(client, slot);
+    return { partition, slot, state: await slotStateOf(client, slot) };
+  });
+  const found = await Promise.all(asked);
+  const open = found.flatMap(({ partition, slot, state }) => {
     if (state.kind !== "moving" && state.kind !== "half-moved") return [];
     const { kind, why } = state;
     return [{ queue: queueOfPartition(partition), partition, slot, isKnown: kind === "moving", why }];
   });
-  return (await Promise.all(found)).flat();
+  return { open, isSaid: found.every(({ state }) => state.kind !== "unsaid") };
 }
 
 /** Those of the queues that can be read. */
 export async function findReadableQueues(stores: QueueStores, queues: readonly string[]): Promise<string[]> {
-  const open = new Set((await findOpenQueues(stores, queues)).map(({ queue }) => queue));
-  return queues.filter((queue) => !open.has(queue));
+  const { open } = await findOpenQueues(stores, queues);
+  return queues.filter((name) => !open.some(({ queue }) => queue === name));
 }

@@ -11,8 +11,15 @@ import type { RedisConnection } from "./connection.ts";
  */
 function absentKey(key: string): string | undefined {
   const [start] = /^[^{]*\{[^}]+\}/.exec(key) ?? [];
-  return start === undefined ? undefined : `${start}:absent`;
+  return start === undefined ? undefined : `${start}${ABSENT}`;
 }
+
+/** Whether these are the keys of a script that Redis refuses while their slot is moving. */
+export function isGuarded(keys: readonly unknown[]): boolean {
+  return String(keys.at(-1)).endsWith(ABSENT);
+}
+
+const ABSENT = ":absent";
 
 /** In a cluster, adds the key that makes Redis refuse a script while its slot is moving. */
 export function withOpenSlotGuard(client: RedisConnection, keys: readonly string[]): readonly string[] {

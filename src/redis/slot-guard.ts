@@ -1,8 +1,9 @@
 import { type Cluster, type Redis, ReplyError } from "ioredis";
 import { CONNECTION_CLOSED } from "./connection-closed.ts";
+import { isGuarded } from "./open-slot.ts";
 import { addressOf, type SlotState, type SlotWatch } from "./slot-watch.ts";
 
-type Command = Parameters<Redis["sendCommand"]>[0] & { getSlot(): number | null };
+type Command = Parameters<Redis["sendCommand"]>[0] & { getSlot(): number | null; getKeys(): readonly unknown[] };
 type Stream = Parameters<Redis["sendCommand"]>[1];
 
 const watches = new WeakMap<Cluster, SlotWatch>();
@@ -62,9 +63,8 @@ function guardNode(node: Redis, watch: SlotWatch): void {
     // Nothing overtakes a command that waits.
     if (isAsked || (watch.mayUse(slot, address) && !held.has(slot))) return send(command, stream);
     held.set(slot, (held.get(slot) ?? 0) + 1);
-    void watch.state(slot).then((state) => {
+    void refusalOf(command, slot, watch).then((refusal) => {
       release(slot);
-      const refusal = refusalOf(state);
       // Where this is not its master, it will say itself which one is.
       if (refusal === undefined) send(command, stream);
       else {
@@ -86,10 +86,24 @@ function heedPipelined(command: Command, watch: SlotWatch): void {
   };
 }
 
+/**
+ * A master that knows that its slot is open refuses scripts itself, but only until somebody makes it forget that: `redis-cli --cluster fix`
+ * does so, and brings the keys back afterwards. So it is asked again for each command that it would not refuse, such as a lock's renewal.
+ */
+async function refusalOf(command: Command, slot: number, watch: SlotWatch): Promise<Error | undefined> {
+  const state = await watch.state(slot);
+  if (state.kind !== "moving") return refusalIn(state);
+  return isGuarded(command.getKeys()) ? tryAgain(state.why) : refusalIn(await watch.stateNow(slot));
+}
+
 /** As Redis refuses scripts while it moves a slot, and as a client does whose master is away. */
-function refusalOf(state: SlotState): Error | undefined {
-  if (state.kind === "half-moved") return new ReplyError(`TRYAGAIN the slot is half moved: ${state.why}`);
+function refusalIn(state: SlotState): Error | undefined {
+  if (state.kind === "half-moved") return tryAgain(state.why);
   return state.kind === "unknown" ? new Error(CONNECTION_CLOSED) : undefined;
+}
+
+function tryAgain(why: string): Error {
+  return new ReplyError(`TRYAGAIN the slot is open: ${why}`);
 }
 
 /** A pipeline is written when all of its commands are: of one that is refused, nothing is. */

@@ -7,7 +7,7 @@ import { type ClusterNode, type KnownMaster, readClusterNode } from "./cluster-n
 export type SlotState =
   | { readonly kind: "whole"; readonly owners: readonly string[] }
   /** Its owner knows that it is being moved, and refuses scripts itself. */
-  | { readonly kind: "moving"; readonly owners: readonly string[]; readonly why: string }
+  | { readonly kind: "moving"; readonly why: string }
   /** To its owner, keys that another node has look absent. Nothing may use it. */
   | { readonly kind: "half-moved"; readonly why: string }
   /** A master that may have keys of it is away. */
@@ -30,7 +30,7 @@ interface Reading {
 }
 
 const LOOK_EVERY_MS = 2_000;
-/** How long a reading counts while a slot is open. Commands are tried again as often. */
+/** Commands that are refused are tried again as often. */
 const OPEN_MS = 100;
 const ANSWERS_WITHIN_MS = 1_000;
 
@@ -42,8 +42,8 @@ const ANSWERS_WITHIN_MS = 1_000;
  * only after all masters were asked, and found to have no part of it.
  */
 export class SlotWatch {
-  /** Of each slot in use: the masters that may serve it, and until when. */
-  readonly #usable = new Map<number, { readonly owners: readonly string[]; readonly until: number }>();
+  /** Of each slot that is known to be whole: the masters that serve it. */
+  readonly #whole = new Map<number, readonly string[]>();
   /** Of each slot that was seen open: the ids of the nodes that may have some of its keys. */
   readonly #importers = new Map<number, Set<string>>();
   readonly #states = new Map<number, { readonly askedAt: number; readonly state: Promise<SlotState> }>();
@@ -69,26 +69,25 @@ export class SlotWatch {
 
   /** Whether a slot may be used on a master without asking. */
   mayUse(slot: number, address: string): boolean {
-    const usable = this.#usable.get(slot);
-    return (
-      usable !== undefined &&
-      usable.owners.includes(address) &&
-      (usable.until === Number.POSITIVE_INFINITY || performance.now() < usable.until)
-    );
+    return this.#whole.get(slot)?.includes(address) ?? false;
   }
 
   /** Asks all masters for open slots, and about this one if it is not known to be whole. Never rejects. */
   async look(slot: number): Promise<SlotState> {
     await this.#look().catch(() => {});
-    const usable = this.#usable.get(slot);
-    if (usable?.until === Number.POSITIVE_INFINITY) return { kind: "whole", owners: usable.owners };
-    return await this.state(slot);
+    const owners = this.#whole.get(slot);
+    return owners === undefined ? await this.state(slot) : { kind: "whole", owners };
   }
 
-  /** Asks all masters about a slot. Concurrent callers share one answer. Never rejects. */
+  /** Asks all masters about a slot, at most ten times a second. Never rejects. */
   state(slot: number): Promise<SlotState> {
     const last = this.#states.get(slot);
     if (last !== undefined && performance.now() - last.askedAt < OPEN_MS) return last.state;
+    return this.stateNow(slot);
+  }
+
+  /** Asks all masters about a slot. Never rejects. */
+  stateNow(slot: number): Promise<SlotState> {
     const state = this.#ask(slot);
     this.#states.set(slot, { askedAt: performance.now(), state });
     return state;
@@ -102,13 +101,10 @@ export class SlotWatch {
 
   async #ask(slot: number): Promise<SlotState> {
     const state = await this.#stateOf(slot).catch((): SlotState => ({ kind: "unknown", why: "no master answers" }));
-    if (state.kind !== "whole" && state.kind !== "moving") {
-      this.#usable.delete(slot);
-      return state;
-    }
-    if (state.kind === "whole") this.#importers.delete(slot);
-    const until = state.kind === "whole" ? Number.POSITIVE_INFINITY : performance.now() + OPEN_MS;
-    this.#usable.set(slot, { owners: state.owners, until });
+    this.#whole.delete(slot);
+    if (state.kind !== "whole") return state;
+    this.#importers.delete(slot);
+    this.#whole.set(slot, state.owners);
     return state;
   }
 
@@ -118,7 +114,7 @@ export class SlotWatch {
     const owning = reading.masters.filter(({ node }) => node.owns(slot));
     const owners = owning.map(({ address }) => address);
     if (owning.some(({ node }) => node.migrating.has(slot)))
-      return { kind: "moving", owners, why: `it is being moved away from ${owners.join(", ")}` };
+      return { kind: "moving", why: `it is being moved away from ${owners.join(", ")}` };
     return (await this.#halfMoved(slot, reading.masters)) ?? this.#wholeOrUnknown(slot, owners, reading.silent);
   }
 
@@ -186,7 +182,7 @@ export class SlotWatch {
   #rememberOpen(slot: number, importer: string): void {
     const importers = this.#importers.get(slot) ?? new Set();
     this.#importers.set(slot, importers.add(importer));
-    if (this.#usable.get(slot)?.until === Number.POSITIVE_INFINITY) this.#usable.delete(slot);
+    this.#whole.delete(slot);
   }
 
   #connection(): Cluster | undefined {
