@@ -17,7 +17,8 @@ export const interruptedMoves: Experiment = {
   fault:
     "under load, with a backlog: the program that moves the queue's slot dies before the first key, among the keys, after the last one, or when only " +
     "one side knows that the slot has moved; or a master dies, its replica is promoted, and the queue's epoch has not moved; then `redis-cli --cluster fix`",
-  mustHold: "no acknowledged job lost, no key with two jobs, no effect repeated; the queue goes on after the fix",
+  mustHold:
+    "no acknowledged job lost, no key with two jobs, no effect repeated; the queue goes on after the fix",
   async run(context) {
     return await withServers(startRedisCluster({ args: NODE_TIMEOUT }), async (servers) => {
       const chosen = context.isQuick ? steps.slice(1, 2) : steps;

@@ -14,7 +14,13 @@ export interface ActBacklog {
 }
 
 /** While their slot is open, nobody knows. */
-export const UNREADABLE_ACTS: ActBacklog = { running: 0, waiting: 0, oldestWaitingMs: 0, workers: 0, isPaused: false };
+export const UNREADABLE_ACTS: ActBacklog = {
+  running: 0,
+  waiting: 0,
+  oldestWaitingMs: 0,
+  workers: 0,
+  isPaused: false,
+};
 
 export async function readActBacklog(stores: QueueStores): Promise<ActBacklog> {
   const { jobs, workers, oldestWaitingMs, isPaused } = await readBacklog(stores.of(INTERNAL_QUEUE));

@@ -43,7 +43,8 @@ export async function diagnoseSystem(
   const readable = await findReadableQueues(stores, queues);
   const isOpen = readable.length < queues.length;
   // While a slot is open, nobody can read what is in it; that is a finding of its own.
-  const unlessOpen = async (check: Promise<Finding[]>) => (isOpen ? await check.catch(() => []) : await check);
+  const unlessOpen = async (check: Promise<Finding[]>) =>
+    isOpen ? await check.catch(() => []) : await check;
   const diagnosed = application.queues.map((queue) =>
     unlessOpen(diagnoseQueue(stores.partitionsOf([queue]), settings)),
   );

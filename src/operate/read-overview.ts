@@ -1,7 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
-import { isoTime } from "../lib/iso-time.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import { isoTime } from "../lib/iso-time.ts";
 import { findReadableQueues } from "../queue/open-queues.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { CLOCK_TOLERANCE_MS, type Clock } from "../redis/clock.ts";
@@ -46,7 +46,12 @@ export function openOverviewReader(options: OverviewOptions): OverviewReader {
       const shown = queues.filter((queue) => readable.includes(queue));
       const reads = shown.map((queue) => readQueue(stores.partitionsOf([queue]), countCancelled));
       const [problems, redis, acts, ...readings] = await inTime(
-        Promise.all([readProblems(), readRedis(), readable.includes(INTERNAL_QUEUE) ? readActBacklog(stores) : UNREADABLE_ACTS, ...reads]),
+        Promise.all([
+          readProblems(),
+          readRedis(),
+          readable.includes(INTERNAL_QUEUE) ? readActBacklog(stores) : UNREADABLE_ACTS,
+          ...reads,
+        ]),
       );
       const now = readings[0]?.now ?? Date.now();
       const types = await inTime(readTypes(stores.partitionsOf(shown), now));
@@ -88,7 +93,11 @@ function createHistory() {
   let samples: Sample[] = [];
   return {
     add(now: number, readings: readonly QueueReading[]): SamplePoint[] {
-      const sample = { now, submitted: sum(readings.map((reading) => reading.submitted)), queues: readings.length };
+      const sample = {
+        now,
+        submitted: sum(readings.map((reading) => reading.submitted)),
+        queues: readings.length,
+      };
       const last = samples.at(-1);
       if (last !== undefined && now - last.now <= SHORTEST_STEP_S * 1_000) return points;
       // A queue that could not be read for a while would look like a burst.

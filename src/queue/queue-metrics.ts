@@ -61,7 +61,8 @@ function backlogReporter(
   const doubtAge = metrics.gauge("holdfast_effects_in_doubt_oldest_age_seconds");
   return (reading) => {
     ping.remove(); // `reset` would set it to 0: it has no labels
-    for (const gauge of [jobs, paused, atLimit, slotOpen, waitingAge, workers, doubts, doubtAge]) gauge.reset();
+    for (const gauge of [jobs, paused, atLimit, slotOpen, waitingAge, workers, doubts, doubtAge])
+      gauge.reset();
     if (reading === undefined) return;
     ping.labels().set(reading.pingMs / 1_000);
     for (const queue of queues) slotOpen.labels(queue).set(Number(!reading.backlogs.has(queue)));

@@ -24,7 +24,8 @@ describe("what a cluster's node says about itself", () => {
   });
 
   it("names the other masters with their addresses, and whether they are lost or serve anything", () => {
-    const more = "ff ::1:6@10006,f.example master,fail - 0 0 2 disconnected\ngg :0@0 master,noaddr - 0 0 2 disconnected\n";
+    const more =
+      "ff ::1:6@10006,f.example master,fail - 0 0 2 disconnected\ngg :0@0 master,noaddr - 0 0 2 disconnected\n";
 
     expect(parseClusterNodes(nodes + more).masters).toEqual([
       { id: "aa", host: "127.0.0.1", port: 1, hasFailed: false, servesSlots: true },

@@ -45,7 +45,8 @@ export function parseClusterNodes(text: string): ClusterNode {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => line.split(" "));
-  const [id = "", , flags = "", , , , , , ...slots] = nodes.find(([, , of = ""]) => of.includes("myself")) ?? [];
+  const [id = "", , flags = "", , , , , , ...slots] =
+    nodes.find(([, , of = ""]) => of.includes("myself")) ?? [];
   const open = slots.flatMap((slot) => {
     const [, number, direction, other = ""] = /^\[(\d+)-([<>])-(.*)\]$/.exec(slot) ?? [];
     return number === undefined ? [] : [{ slot: Number(number), isLeaving: direction === ">", other }];
@@ -66,7 +67,17 @@ export function parseClusterNodes(text: string): ClusterNode {
 }
 
 /** A node that has just been met, or was lost, has no address yet. */
-function knownMaster([id = "", address = "", flags = "", , , , , , ...slots]: readonly string[]): KnownMaster[] {
+function knownMaster([
+  id = "",
+  address = "",
+  flags = "",
+  ,
+  ,
+  ,
+  ,
+  ,
+  ...slots
+]: readonly string[]): KnownMaster[] {
   const known = flags.split(",");
   if (!known.includes("master") || known.includes("handshake") || known.includes("noaddr")) return [];
   const [, host = "", port] = /^(.*):(\d+)(?:@|$)/.exec(address.split(",")[0] ?? "") ?? [];

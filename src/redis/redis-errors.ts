@@ -29,7 +29,8 @@ export function redisRolledBack(): HoldfastError {
 export function redisFault(cause: unknown): HoldfastError {
   if (cause instanceof HoldfastError) return cause;
   if (cause instanceof Error && /\bOOM\b|MISCONF/.test(cause.message)) return redisFull(cause);
-  if (cause instanceof Error && cause.message.startsWith("TRYAGAIN ")) return redisUnavailable(cause, SLOT_OPEN);
+  if (cause instanceof Error && cause.message.startsWith("TRYAGAIN "))
+    return redisUnavailable(cause, SLOT_OPEN);
   return redisUnavailable(cause);
 }
 

@@ -3,7 +3,10 @@ import { CONNECTION_CLOSED } from "./connection-closed.ts";
 import { isGuarded } from "./open-slot.ts";
 import { addressOf, type SlotState, type SlotWatch } from "./slot-watch.ts";
 
-type Command = Parameters<Redis["sendCommand"]>[0] & { getSlot(): number | null; getKeys(): readonly unknown[] };
+type Command = Parameters<Redis["sendCommand"]>[0] & {
+  getSlot(): number | null;
+  getKeys(): readonly unknown[];
+};
 type Stream = Parameters<Redis["sendCommand"]>[1];
 
 const watches = new WeakMap<Cluster, SlotWatch>();
@@ -99,7 +102,7 @@ async function refusalOf(command: Command, slot: number, watch: SlotWatch): Prom
 /** As Redis refuses scripts while it moves a slot, and as a client does whose master is away. */
 function refusalIn(state: SlotState): Error | undefined {
   if (state.kind === "half-moved") return tryAgain(state.why);
-  return state.kind === "unknown" ? new Error(CONNECTION_CLOSED) : undefined;
+  return state.kind === "unknown" ? new Error(CONNECTION_CLOSED, { cause: state.why }) : undefined;
 }
 
 function tryAgain(why: string): Error {

@@ -100,11 +100,13 @@ export class SlotWatch {
   }
 
   async #ask(slot: number): Promise<SlotState> {
-    const state = await this.#stateOf(slot).catch((): SlotState => ({ kind: "unknown", why: "no master answers" }));
+    const state = await this.#stateOf(slot).catch(
+      (): SlotState => ({ kind: "unknown", why: "no master answers" }),
+    );
     this.#whole.delete(slot);
     if (state.kind !== "whole") return state;
     this.#importers.delete(slot);
-    this.#whole.set(slot, state.owners);
+    if (state.owners.length === 1) this.#whole.set(slot, state.owners);
     return state;
   }
 
@@ -113,9 +115,12 @@ export class SlotWatch {
     if (reading.isForbidden) return { kind: "unsaid" };
     const owning = reading.masters.filter(({ node }) => node.owns(slot));
     const owners = owning.map(({ address }) => address);
-    if (owning.some(({ node }) => node.migrating.has(slot)))
+    // A master that comes back after another was promoted still believes for a moment that the slot is its own.
+    if (owning.length > 0 && owning.every(({ node }) => node.migrating.has(slot)))
       return { kind: "moving", why: `it is being moved away from ${owners.join(", ")}` };
-    return (await this.#halfMoved(slot, reading.masters)) ?? this.#wholeOrUnknown(slot, owners, reading.silent);
+    return (
+      (await this.#halfMoved(slot, reading.masters)) ?? this.#wholeOrUnknown(slot, owners, reading.silent)
+    );
   }
 
   async #halfMoved(slot: number, masters: readonly AskedMaster[]): Promise<SlotState | undefined> {
@@ -134,7 +139,7 @@ export class SlotWatch {
   #wholeOrUnknown(slot: number, owners: readonly string[], silent: readonly KnownMaster[]): SlotState {
     const suspected = silent.filter((master) => this.#mayHaveKeys(slot, master));
     if (suspected.length === 0 || this.#wasWhole(slot, owners)) return { kind: "whole", owners };
-    const away = suspected.map(({ host, port }) => `${host}:${port}`).join(", ");
+    const away = suspected.map(nameOf).join(", ");
     const why = `${away} may have keys of it, and cannot be asked`;
     return this.#importers.has(slot) ? halfMoved(why) : { kind: "unknown", why };
   }
@@ -150,8 +155,12 @@ export class SlotWatch {
     this.#lookedAt = performance.now();
     const connection = this.#connection();
     if (connection === undefined) throw new Error("not connected");
-    const asked = await askAll(connection.nodes("master"));
-    const missing = knownMasters(asked).filter(({ id, hasFailed }) => !hasFailed && !isAmong(asked, id));
+    const pool = connection.nodes("master");
+    const asked = await askAll(pool);
+    const missing = knownMasters(asked).filter(
+      (master) =>
+        !master.hasFailed && !isAmong(asked, master.id) && !pool.map(addressOf).includes(nameOf(master)),
+    );
     const strangers = missing.map((master) => this.#stranger(connection, master));
     this.#forgetStrangers(strangers);
     const all = [...asked, ...(await askAll(strangers))];
@@ -190,7 +199,7 @@ export class SlotWatch {
   }
 
   #stranger(connection: Cluster, { host, port }: KnownMaster): Redis {
-    const address = `${host}:${port}`;
+    const address = nameOf({ host, port });
     const known = this.#strangers.get(address);
     if (known !== undefined && known.status !== "end") return known;
     const [any] = connection.nodes("all");
@@ -260,6 +269,10 @@ function addresses(masters: readonly AskedMaster[]): string {
 }
 
 export function addressOf({ options: { host = "", port = 0 } }: Redis): string {
+  return `${host}:${port}`;
+}
+
+function nameOf({ host, port }: Pick<KnownMaster, "host" | "port">): string {
   return `${host}:${port}`;
 }
 

@@ -69,8 +69,7 @@ async function submitAll() {
   const producer = await service.createProducer();
   const ids = new Map<string, string>();
   const keys = Array.from({ length: JOBS }, (_, index) => `key-${index}`);
-  for (const key of keys)
-    ids.set(key, (await producer.submit(mail, null, { idempotencyKey: key })).id);
+  for (const key of keys) ids.set(key, (await producer.submit(mail, null, { idempotencyKey: key })).id);
   return { service, producer, ids, slotKey: `${service.env.HOLDFAST_PREFIX}:{mails}:` };
 }
 
@@ -87,7 +86,9 @@ async function submitAgain({ producer, ids }: Acknowledged, ms = LOOK_MS) {
   let others = 0;
   for (const lookUntil = performance.now() + ms; performance.now() < lookUntil; )
     for (const [key, id] of ids) {
-      const answer = await producer.submit(mail, null, { idempotencyKey: key }).catch((error: unknown) => error);
+      const answer = await producer
+        .submit(mail, null, { idempotencyKey: key })
+        .catch((error: unknown) => error);
       if (answer instanceof HoldfastError) codes.add(answer.code);
       else if (answer instanceof Error || (answer as { id: string }).id !== id) others += 1;
       if (performance.now() >= lookUntil) break;
@@ -98,7 +99,9 @@ async function submitAgain({ producer, ids }: Acknowledged, ms = LOOK_MS) {
 /** Waits until all have ended, and checks that each key still has its job, and each effect happened once. */
 async function expectNothingLost({ producer, ids }: Acknowledged) {
   await until("all are done", async () => {
-    const states = await Promise.all([...ids.values()].map((id) => producer.status(id).catch(() => undefined)));
+    const states = await Promise.all(
+      [...ids.values()].map((id) => producer.status(id).catch(() => undefined)),
+    );
     return states.every((status) => status?.state === "completed");
   });
   for (const [key, id] of ids)
@@ -164,8 +167,11 @@ async function addMaster(): Promise<RedisServer> {
   await until("the new master is known", async () => {
     const tables = (await shardsNow()).map(({ master }) => ask(master, "CLUSTER", "NODES"));
     const info = String(await ask(server, "CLUSTER", "INFO"));
-    return info.includes("cluster_state:ok") && (await Promise.all(tables)).every((table) =>
-      new RegExp(`:${server.port}@\\d+\\S* master `).test(String(table)),
+    return (
+      info.includes("cluster_state:ok") &&
+      (await Promise.all(tables)).every((table) =>
+        new RegExp(`:${server.port}@\\d+\\S* master `).test(String(table)),
+      )
     );
   });
   return server;
@@ -176,42 +182,46 @@ describe("a queue whose slot is half moved", () => {
   it.each([
     ["few", 1 / 3],
     ["most", 4 / 5],
-  ])("is not used when its master dies, and loses nothing, though its epoch was not moved: %s keys were", async (_, share) => {
-    const { service, slotKey, ...jobs } = await start();
-    const api = await service.startApi();
-    const { slot, source } = await open(slotKey);
-    await slot.moveShare(share, staysBehind);
-    await failOver(source);
-    release();
+  ])(
+    "is not used when its master dies, and loses nothing, though its epoch was not moved: %s keys were",
+    async (_, share) => {
+      const { service, slotKey, ...jobs } = await start();
+      const api = await service.startApi();
+      const { slot, source } = await open(slotKey);
+      await slot.moveShare(share, staysBehind);
+      await failOver(source);
+      release();
 
-    expect(await submitAgain(jobs)).toEqual({ others: 0, codes: ["STORE_UNAVAILABLE"] });
-    expect(await get(`${api.url}/health/ready`)).toMatchObject({
-      status: 503,
-      body: {
-        reasons: expect.arrayContaining([
-          expect.stringMatching(
-            /^slot of mails: found slot \d+ is open: 127\.0\.0\.1:\d+ was to get it, and its master does not know; /,
-          ),
+      expect(await submitAgain(jobs)).toEqual({ others: 0, codes: ["STORE_UNAVAILABLE"] });
+      expect(await get(`${api.url}/health/ready`)).toMatchObject({
+        status: 503,
+        body: {
+          reasons: expect.arrayContaining([
+            expect.stringMatching(
+              /^slot of mails: found slot \d+ is open: 127\.0\.0\.1:\d+ was to get it, and its master does not know; /,
+            ),
+          ]),
+        },
+      });
+      expect((await get(`${api.url}/overview`)).body).toMatchObject({
+        problems: expect.arrayContaining([
+          expect.objectContaining({
+            code: "STORE_UNAVAILABLE",
+            message: expect.stringMatching(/^slot of mails: /),
+            remedy: expect.stringContaining("redis-cli --cluster fix"),
+          }),
         ]),
-      },
-    });
-    expect((await get(`${api.url}/overview`)).body).toMatchObject({
-      problems: expect.arrayContaining([
-        expect.objectContaining({
-          code: "STORE_UNAVAILABLE",
-          message: expect.stringMatching(/^slot of mails: /),
-          remedy: expect.stringContaining("redis-cli --cluster fix"),
-        }),
-      ]),
-    });
-    const scrape = async () => await (await fetch(`${api.url}/metrics`)).text();
-    expect(await scrape()).toMatch(/^holdfast_queue_slot_open\{queue="mails"\} 1$/m);
-    expect(await scrape()).toMatch(/^holdfast_store_up 1$/m);
+      });
+      const scrape = async () => await (await fetch(`${api.url}/metrics`)).text();
+      expect(await scrape()).toMatch(/^holdfast_queue_slot_open\{queue="mails"\} 1$/m);
+      expect(await scrape()).toMatch(/^holdfast_store_up 1$/m);
 
-    await fixCluster(source.replica.port);
-    await expectNothingLost(jobs);
-    expect(await scrape()).toMatch(/^holdfast_queue_slot_open\{queue="mails"\} 0$/m);
-  }, 120_000);
+      await fixCluster(source.replica.port);
+      await expectNothingLost(jobs);
+      expect(await scrape()).toMatch(/^holdfast_queue_slot_open\{queue="mails"\} 0$/m);
+    },
+    120_000,
+  );
 
   it("is not used by a process that starts later either, though its keys are with a master that has no slots", async () => {
     const { service, slotKey, ...jobs } = await start();

@@ -68,8 +68,7 @@ async function openSlot(clients: readonly Redis[], key: string, wanted?: number)
   if (source === undefined || target === undefined) throw new Error(`No master has slot ${slot}`);
   await target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from] as string);
   await source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[to] as string);
-  const keysThere = async (count: number) =>
-    (await source.cluster("GETKEYSINSLOT", slot, count)) as string[];
+  const keysThere = async (count: number) => (await source.cluster("GETKEYSINSLOT", slot, count)) as string[];
   const moveKeys = async (count: number) => await move(await keysThere(count));
   const move = async (keys: readonly string[]) => {
     if (keys.length > 0)
