@@ -35,6 +35,7 @@ import { forgottenEffects } from "./33-forgotten-effects.ts";
 import { acts } from "./34-acts.ts";
 import { sharedChildren } from "./35-shared-children.ts";
 import { pendingRuns } from "./37-pending-runs.ts";
+import { interruptedMoves } from "./38-interrupted-moves.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -74,4 +75,5 @@ export const experiments: readonly Experiment[] = [
   acts,
   sharedChildren,
   pendingRuns,
+  interruptedMoves,
 ];

@@ -178,6 +178,13 @@ export const withoutSlotGuard = mutation("guard while a slot moves", [
   "guard === undefined ? keys : [...keys, keys[0]]",
 ]);
 
+/** A slot is used on whichever master serves it, without a question to the others. */
+export const withoutSlotWatch = mutation("question to all masters", [
+  "redis/slot-guard.js",
+  "watch.mayUse(slot, address)",
+  "true",
+]);
+
 /** A write counts although no replica has confirmed it. */
 export const withoutWait = mutation(
   "WAIT",

@@ -13,6 +13,15 @@ export interface ActBacklog {
   readonly isPaused: boolean;
 }
 
+/** While their slot is open, nobody knows. */
+export const UNREADABLE_ACTS: ActBacklog = {
+  running: 0,
+  waiting: 0,
+  oldestWaitingMs: 0,
+  workers: 0,
+  isPaused: false,
+};
+
 export async function readActBacklog(stores: QueueStores): Promise<ActBacklog> {
   const { jobs, workers, oldestWaitingMs, isPaused } = await readBacklog(stores.of(INTERNAL_QUEUE));
   // A delayed one waits for its next attempt.

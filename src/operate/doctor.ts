@@ -1,5 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import { findReadableQueues } from "../queue/open-queues.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { diagnoseActs } from "./doctor-acts.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
@@ -9,6 +11,7 @@ import { diagnoseLosses, diagnoseLostActs, diagnoseQueue } from "./doctor-queue.
 import { diagnoseMasters, diagnoseRedis } from "./doctor-redis.ts";
 import { diagnoseReplicas } from "./doctor-replicas.ts";
 import { diagnoseSchedules } from "./doctor-schedules.ts";
+import { diagnoseSlots } from "./doctor-slots.ts";
 import { diagnoseTopology } from "./doctor-topology.ts";
 import type { Finding } from "./finding.ts";
 
@@ -19,10 +22,12 @@ export async function diagnoseStore(
   settings: Settings,
 ): Promise<Finding[]> {
   const { client } = stores;
+  const readable = await findReadableQueues(stores, queues);
   const checks = [
+    diagnoseSlots(stores, queues),
     diagnoseRedis(client, settings),
     diagnoseReplicas(client, settings),
-    diagnoseLosses(stores, queues),
+    diagnoseLosses(stores, readable),
     diagnoseKeys(client, settings),
   ];
   return (await Promise.all(checks)).flat();
@@ -34,15 +39,23 @@ export async function diagnoseSystem(
   stores: QueueStores,
   settings: Settings,
 ): Promise<Finding[]> {
-  const diagnosed = application.queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings));
+  const queues = [...application.queues, INTERNAL_QUEUE];
+  const readable = await findReadableQueues(stores, queues);
+  const isOpen = readable.length < queues.length;
+  // While a slot is open, nobody can read what is in it; that is a finding of its own.
+  const unlessOpen = async (check: Promise<Finding[]>) =>
+    isOpen ? await check.catch(() => []) : await check;
+  const diagnosed = application.queues.map((queue) =>
+    unlessOpen(diagnoseQueue(stores.partitionsOf([queue]), settings)),
+  );
   return [
     ...(await diagnoseTopology(stores.client, settings.HOLDFAST_DURABILITY)),
     ...(await diagnoseMasters(stores.client)),
-    ...(await diagnoseLostActs(stores)),
-    ...(await diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX)),
-    ...(await diagnoseSchedules(application, stores, settings)),
-    ...(await diagnosePartitions(application, stores)),
-    ...(await diagnoseActs(stores)),
+    ...(await unlessOpen(diagnoseLostActs(stores))),
+    ...(await unlessOpen(diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX))),
+    ...(await unlessOpen(diagnoseSchedules(application, stores, settings))),
+    ...(await unlessOpen(diagnosePartitions(application, stores))),
+    ...(await unlessOpen(diagnoseActs(stores))),
     ...(await Promise.all(diagnosed)).flat(),
   ];
 }

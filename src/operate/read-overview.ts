@@ -1,10 +1,12 @@
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../job/define-config.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { isoTime } from "../lib/iso-time.ts";
+import { findReadableQueues } from "../queue/open-queues.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
 import { CLOCK_TOLERANCE_MS, type Clock } from "../redis/clock.ts";
 import { inTime } from "../redis/redis-errors.ts";
-import { readActBacklog } from "./act-backlog.ts";
+import { readActBacklog, UNREADABLE_ACTS } from "./act-backlog.ts";
 import { openCancelledCounter } from "./count-cancelled.ts";
 import type { Overview, RedisOverview, SamplePoint, WorkerOverview } from "./overview.ts";
 import { percentilesOf, type QueueReading, readQueue, sinceOf } from "./queue-overview.ts";
@@ -40,12 +42,19 @@ export function openOverviewReader(options: OverviewOptions): OverviewReader {
   const history = createHistory();
   return {
     async read() {
-      const reads = queues.map((queue) => readQueue(stores.partitionsOf([queue]), countCancelled));
+      const readable = await inTime(findReadableQueues(stores, [...queues, INTERNAL_QUEUE]));
+      const shown = queues.filter((queue) => readable.includes(queue));
+      const reads = shown.map((queue) => readQueue(stores.partitionsOf([queue]), countCancelled));
       const [problems, redis, acts, ...readings] = await inTime(
-        Promise.all([readProblems(), readRedis(), readActBacklog(stores), ...reads]),
+        Promise.all([
+          readProblems(),
+          readRedis(),
+          readable.includes(INTERNAL_QUEUE) ? readActBacklog(stores) : UNREADABLE_ACTS,
+          ...reads,
+        ]),
       );
       const now = readings[0]?.now ?? Date.now();
-      const types = await inTime(readTypes(stores.partitionsOf(queues), now));
+      const types = await inTime(readTypes(stores.partitionsOf(shown), now));
       const workers = readings.flatMap((reading) => reading.workers);
       const guarantees = [...redis.guarantees, clockGuarantee(clock.offsetMs(), workers)];
       return {
@@ -75,6 +84,8 @@ const RATE_WINDOW_MS = 10_000;
 interface Sample {
   readonly now: number;
   readonly submitted: number;
+  /** How many queues were read. */
+  readonly queues: number;
 }
 
 function createHistory() {
@@ -82,10 +93,16 @@ function createHistory() {
   let samples: Sample[] = [];
   return {
     add(now: number, readings: readonly QueueReading[]): SamplePoint[] {
-      const sample = { now, submitted: sum(readings.map((reading) => reading.submitted)) };
+      const sample = {
+        now,
+        submitted: sum(readings.map((reading) => reading.submitted)),
+        queues: readings.length,
+      };
       const last = samples.at(-1);
       if (last !== undefined && now - last.now <= SHORTEST_STEP_S * 1_000) return points;
-      samples = [...samples.filter((known) => now - known.now <= RATE_WINDOW_MS), sample];
+      // A queue that could not be read for a while would look like a burst.
+      const alike = samples.filter(({ queues }) => queues === sample.queues);
+      samples = [...alike.filter((known) => now - known.now <= RATE_WINDOW_MS), sample];
       if (samples.length > 1) {
         const point = {
           at: isoTime(now),

@@ -5,13 +5,15 @@ import { fullest, type RedisMemory, readMemory } from "../redis/memory.ts";
 import { measurePing } from "../redis/ping.ts";
 import { inTime, redisUnavailable } from "../redis/redis-errors.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { findReadableQueues } from "./open-queues.ts";
 import type { QueueStores } from "./queue-store.ts";
 import { type Backlog, readWholeBacklog } from "./read-backlog.ts";
 
 interface Reading {
   readonly pingMs: number;
   readonly memory: RedisMemory;
-  readonly backlogs: readonly Backlog[];
+  /** Of the queues that can be read. */
+  readonly backlogs: ReadonlyMap<string, Backlog>;
 }
 
 /** Reads Redis at each scrape. While it is away, only that is reported, within 1.5 s: an old number would look like a new one. */
@@ -52,17 +54,19 @@ function backlogReporter(
   const jobs = metrics.gauge("holdfast_jobs");
   const paused = metrics.gauge("holdfast_queue_paused");
   const atLimit = metrics.gauge("holdfast_queue_at_limit");
+  const slotOpen = metrics.gauge("holdfast_queue_slot_open");
   const waitingAge = metrics.gauge("holdfast_oldest_waiting_age_seconds");
   const workers = metrics.gauge("holdfast_workers");
   const doubts = metrics.gauge("holdfast_effects_in_doubt");
   const doubtAge = metrics.gauge("holdfast_effects_in_doubt_oldest_age_seconds");
   return (reading) => {
     ping.remove(); // `reset` would set it to 0: it has no labels
-    for (const gauge of [jobs, paused, atLimit, waitingAge, workers, doubts, doubtAge]) gauge.reset();
+    for (const gauge of [jobs, paused, atLimit, slotOpen, waitingAge, workers, doubts, doubtAge])
+      gauge.reset();
     if (reading === undefined) return;
     ping.labels().set(reading.pingMs / 1_000);
-    for (const [index, backlog] of reading.backlogs.entries()) {
-      const queue = queues[index] ?? "";
+    for (const queue of queues) slotOpen.labels(queue).set(Number(!reading.backlogs.has(queue)));
+    for (const [queue, backlog] of reading.backlogs) {
       for (const [state, count] of Object.entries(backlog.jobs)) jobs.labels(queue, state).set(count);
       paused.labels(queue).set(Number(backlog.isPaused));
       atLimit.labels(queue).set(Number(backlog.isAtLimit));
@@ -78,8 +82,11 @@ async function readRedis(stores: QueueStores, queues: readonly string[]): Promis
   const { client } = stores;
   // A retrying connection would keep the command until Redis is back.
   if (client.status !== "ready") throw redisUnavailable();
-  const reads = queues.map((queue) => readWholeBacklog(stores.partitionsOf([queue])));
+  const readable = await findReadableQueues(stores, queues);
+  const reads = readable.map(
+    async (queue) => [queue, await readWholeBacklog(stores.partitionsOf([queue]))] as const,
+  );
   const memories = Promise.all(serversOf(client).map(readMemory));
   const [pingMs, memory, ...backlogs] = await Promise.all([measurePing(client), memories, ...reads]);
-  return { pingMs, memory: fullest(memory), backlogs };
+  return { pingMs, memory: fullest(memory), backlogs: new Map(backlogs) };
 }

@@ -12,6 +12,25 @@ const nodes = [
 
 describe("what a cluster's node says about itself", () => {
   it("counts its replicas, also those that are away, and its slots that are being moved", () => {
-    expect(parseClusterNodes(nodes)).toEqual({ replicas: 2, openSlots: 2 });
+    expect(parseClusterNodes(nodes)).toMatchObject({ replicas: 2, openSlots: 2 });
+  });
+
+  it("names where its slots go, which it gets, and which it has", () => {
+    const { migrating, importing, owns } = parseClusterNodes(nodes);
+
+    expect([...migrating]).toEqual([[93, "bb"]]);
+    expect([...importing]).toEqual([77]);
+    expect([0, 5460, 5461].map(owns)).toEqual([true, true, false]);
+  });
+
+  it("names the other masters with their addresses, and whether they are lost or serve anything", () => {
+    const more =
+      "ff ::1:6@10006,f.example master,fail - 0 0 2 disconnected\ngg :0@0 master,noaddr - 0 0 2 disconnected\n";
+
+    expect(parseClusterNodes(nodes + more).masters).toEqual([
+      { id: "aa", host: "127.0.0.1", port: 1, hasFailed: false, servesSlots: true },
+      { id: "bb", host: "127.0.0.1", port: 2, hasFailed: false, servesSlots: true },
+      { id: "ff", host: "::1", port: 6, hasFailed: true, servesSlots: false },
+    ]);
   });
 });

@@ -1,10 +1,14 @@
 import { once } from "node:events";
 import type { Cluster, Redis } from "ioredis";
 import { mendSlots } from "./cluster-slots.ts";
+import { CONNECTION_CLOSED } from "./connection-closed.ts";
+import { guardSlots } from "./slot-guard.ts";
+import { SlotWatch } from "./slot-watch.ts";
 
 /** Mends how ioredis behaves while a slot moves, when nodes do not say their hosts, and when the connection is closed. */
-export function mendCluster(cluster: Cluster): void {
+export function mendCluster(cluster: Cluster, watch = new SlotWatch()): void {
   ignoreRepliesToAsking(cluster);
+  guardSlots(cluster, watch);
   boundTryAgain(cluster);
   stayEnded(cluster);
   giveUpWhenDisconnected(cluster);
@@ -14,7 +18,7 @@ export function mendCluster(cluster: Cluster): void {
   const duplicate = cluster.duplicate.bind(cluster);
   cluster.duplicate = (...args) => {
     const other = duplicate(...args);
-    mendCluster(other);
+    mendCluster(other, watch);
     return other;
   };
 }
@@ -80,9 +84,6 @@ function giveUpWhenDisconnected(cluster: Cluster): void {
     });
   };
 }
-
-/** What ioredis says of a command whose connection is closed. BullMQ knows it by this text. */
-const CONNECTION_CLOSED = "Connection is closed.";
 
 /** As long as ioredis waits for the slots. */
 const READY_CHECK_MS = 1_000;

@@ -29,8 +29,12 @@ export function redisRolledBack(): HoldfastError {
 export function redisFault(cause: unknown): HoldfastError {
   if (cause instanceof HoldfastError) return cause;
   if (cause instanceof Error && /\bOOM\b|MISCONF/.test(cause.message)) return redisFull(cause);
+  if (cause instanceof Error && cause.message.startsWith("TRYAGAIN "))
+    return redisUnavailable(cause, SLOT_OPEN);
   return redisUnavailable(cause);
 }
+
+const SLOT_OPEN = "The queue is being moved to another Redis master, or was left half moved";
 
 /** With everything around it, the answer then comes within 2 s. */
 const DEADLINE_MS = 1_500;

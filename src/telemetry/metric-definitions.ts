@@ -73,6 +73,12 @@ export const metricDefinitions = {
     help: "1 while a limit of the queue keeps its next job from starting, 0 otherwise.",
     reportedBy: everyProcess,
   },
+  holdfast_queue_slot_open: {
+    kind: "gauge",
+    labels: ["queue"],
+    help: "1 while the queue stands still because its cluster slot is being moved, or was left half moved; its other gauges are absent then. 0 otherwise.",
+    reportedBy: everyProcess,
+  },
   holdfast_oldest_waiting_age_seconds: {
     kind: "gauge",
     labels: ["queue"],

@@ -1,50 +1,76 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { Redis } from "ioredis";
 
 /** A slot of a cluster while it moves from one master to another. */
 export interface OpenSlot {
+  /** Of the master that has it. */
+  readonly sourcePort: number;
   /** Of the master that gets it. */
   readonly targetPort: number;
   /** How many keys its old master still has. */
   countKeys(): Promise<number>;
   /** Moves some of its keys. @returns how many */
   moveKeys(count: number): Promise<number>;
+  /** Moves a share of its keys, from all over the slot, and none of which `stays` is true. */
+  moveShare(share: number, stays: (key: string) => boolean): Promise<void>;
+  /** Moves the remaining keys, and tells only the master that gets the slot, as a program does that dies before it tells the others. */
+  closeAtTarget(): Promise<void>;
+  /** Ends the move by force, on both sides, as nobody should while keys are at both. */
+  forget(): Promise<void>;
+  /** Opens it again on the side that was to get it, so that `fixCluster` finds its keys. */
+  reopen(): Promise<void>;
   /** Moves the remaining keys, and then the slot itself. */
   close(): Promise<void>;
 }
 
+/** Ends what was interrupted, as an operator does. @returns what it printed */
+export async function fixCluster(port: number): Promise<string> {
+  const args = ["--cluster", "fix", `127.0.0.1:${port}`, "--cluster-yes"];
+  try {
+    return (await promisify(execFile)("redis-cli", args, { timeout: FIXED_WITHIN_MS })).stdout;
+  } catch (error) {
+    const { stdout } = error as { readonly stdout?: string };
+    throw new Error(`The cluster was not fixed:\n${stdout}`, { cause: error });
+  }
+}
+
 /** The masters of a cluster, for moving slots between them as `redis-cli --cluster reshard` does. */
 export interface Resharding {
-  /** Begins to move the slot of a key to another master. */
-  open(key: string): Promise<OpenSlot>;
+  /** Begins to move the slot of a key to another master. @param to its place in the list @default the next one */
+  open(key: string, to?: number): Promise<OpenSlot>;
   stop(): void;
 }
 
 const MOVE_TIMEOUT_MS = 5_000;
+const FIXED_WITHIN_MS = 30_000;
+const ALL = 1_000_000;
 
 /** @param urls of its masters */
 export function startResharding(urls: readonly string[]): Resharding {
   const clients = urls.map((url) => new Redis(url, { maxRetriesPerRequest: 1 }));
   for (const client of clients) client.on("error", () => {});
   return {
-    open: (key) => openSlot(clients, key),
+    open: (key, to) => openSlot(clients, key, to),
     stop: () => {
       for (const client of clients) client.disconnect();
     },
   };
 }
 
-async function openSlot(clients: readonly Redis[], key: string): Promise<OpenSlot> {
+async function openSlot(clients: readonly Redis[], key: string, wanted?: number): Promise<OpenSlot> {
   const slot = Number(await clients[0]?.cluster("KEYSLOT", key));
   const ids = await Promise.all(clients.map((client) => client.call("CLUSTER", "MYID")));
   const owned = await Promise.all(clients.map((client) => owns(client, slot)));
   const from = owned.indexOf(true);
-  const to = (from + 1) % clients.length;
+  const to = wanted ?? (from + 1) % clients.length;
   const [source, target] = [clients[from], clients[to]];
   if (source === undefined || target === undefined) throw new Error(`No master has slot ${slot}`);
   await target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from] as string);
   await source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[to] as string);
-  const moveKeys = async (count: number) => {
-    const keys = (await source.cluster("GETKEYSINSLOT", slot, count)) as string[];
+  const keysThere = async (count: number) => (await source.cluster("GETKEYSINSLOT", slot, count)) as string[];
+  const moveKeys = async (count: number) => await move(await keysThere(count));
+  const move = async (keys: readonly string[]) => {
     if (keys.length > 0)
       await source.call(
         "MIGRATE",
@@ -59,9 +85,24 @@ async function openSlot(clients: readonly Redis[], key: string): Promise<OpenSlo
     return keys.length;
   };
   return {
+    sourcePort: Number(source.options.port),
     targetPort: Number(target.options.port),
     countKeys: async () => Number(await source.cluster("COUNTKEYSINSLOT", slot)),
     moveKeys,
+    async moveShare(share, stays) {
+      const keys = (await keysThere(ALL)).filter((key) => !stays(key));
+      await move(keys.filter((_, index) => Math.floor((index + 1) * share) > Math.floor(index * share)));
+    },
+    async forget() {
+      for (const client of [source, target]) await client.call("CLUSTER", "SETSLOT", slot, "STABLE");
+    },
+    async reopen() {
+      await target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from] as string);
+    },
+    async closeAtTarget() {
+      while ((await moveKeys(100)) > 0);
+      await target.call("CLUSTER", "SETSLOT", slot, "NODE", ids[to] as string);
+    },
     async close() {
       while ((await moveKeys(100)) > 0);
       // The new owner first: whoever asks the old one in between is sent there.

@@ -92,9 +92,11 @@ async function join(servers: readonly RedisServer[], clients: readonly Redis[]):
   for (const index of [3, 4, 5]) await clients[index]?.call("CLUSTER", "REPLICATE", ids[index - 3] ?? "");
   await until("the cluster is complete and its replicas are in sync", async () => {
     const known = await Promise.all(clients.map((client) => client.call("CLUSTER", "INFO")));
+    const tables = await Promise.all(clients.map((client) => client.call("CLUSTER", "NODES")));
     const masters = await Promise.all(clients.slice(0, 3).map((client) => client.info("replication")));
     return (
       known.every((info) => String(info).includes("cluster_state:ok")) &&
+      tables.every((table) => String(table).match(/\bslave\b/g)?.length === 3) &&
       masters.every((info) => info.includes("state=online"))
     );
   });
