@@ -6,7 +6,7 @@ import { type SlotShare, Slots } from "./slots.ts";
 const TURN_MS = 30;
 
 function take(share: SlotShare, count: number): void {
-  for (let taken = 0; taken < count; taken += 1) expect(share.take()).toBe(true);
+  for (let left = count; left > 0; left -= 1) expect(share.take()).toBe(true);
 }
 
 function twoShares(size: number) {

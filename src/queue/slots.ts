@@ -81,9 +81,9 @@ export class SlotShare {
 
   /** @returns whether there is a slot; else it waits for one, which `untilKept` awaits */
   take(): boolean {
-    const isTaken = this.#takeKept() || this.#slots.take(this);
-    if (isTaken) this.#used += 1;
-    return isTaken;
+    const hasSlot = this.#takeKept() || this.#slots.take(this);
+    if (hasSlot) this.#used += 1;
+    return hasSlot;
   }
 
   #takeKept(): boolean {

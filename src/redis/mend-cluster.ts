@@ -13,7 +13,7 @@ export function mendCluster(cluster: Cluster, watch = new SlotWatch()): void {
   stayEnded(cluster);
   giveUpWhenDisconnected(cluster);
   boundReadyCheck(cluster);
-  settleConnect(cluster);
+  endEachConnect(cluster);
   mendSlots(cluster);
   const duplicate = cluster.duplicate.bind(cluster);
   cluster.duplicate = (...args) => {
@@ -110,7 +110,7 @@ function boundReadyCheck(cluster: Cluster): void {
 }
 
 /** When a ready check fails, ioredis forgets whoever waits for the connection. BullMQ would wait for ever, and claim nothing. */
-function settleConnect(cluster: Cluster): void {
+function endEachConnect(cluster: Cluster): void {
   const connect = cluster.connect.bind(cluster);
   cluster.connect = async () => {
     const listening = new AbortController();
@@ -119,9 +119,9 @@ function settleConnect(cluster: Cluster): void {
     const closed = once(cluster, "close", { signal }).then(() => {
       throw new Error(CONNECTION_CLOSED);
     });
-    const settled = Promise.race([connect(), ready, closed]);
+    const connected = Promise.race([connect(), ready, closed]);
     try {
-      await settled;
+      await connected;
     } finally {
       listening.abort();
       for (const waiting of [ready, closed]) waiting.catch(() => {});

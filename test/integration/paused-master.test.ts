@@ -90,10 +90,10 @@ describe("a master that is paused until it is replaced", withProcesses, () => {
 
     // Two of three: most ready checks ask one of them.
     const goOn = masters.slice(0, 2).map(paused);
-    let settled = 0;
+    let endedCount = 0;
     for (const client of clients) {
       const count = () => {
-        settled += 1;
+        endedCount += 1;
       };
       client.connect().then(count, count);
     }
@@ -101,7 +101,7 @@ describe("a master that is paused until it is replaced", withProcesses, () => {
     for (const each of goOn) each();
     await Promise.all(clients.map((client) => until("connected again", () => client.status === "ready")));
 
-    await until("every attempt has ended", () => settled === clients.length);
+    await until("every attempt has ended", () => endedCount === clients.length);
   });
 });
 
