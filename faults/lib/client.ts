@@ -33,6 +33,7 @@ export interface Submission {
     | "odd"
     | "call"
     | "spent"
+    | "cards"
     | "declined"
     | "single"
     | "triple";

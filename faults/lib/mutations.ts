@@ -270,3 +270,11 @@ export const withoutQuestion = mutation("question about the first run", [
   "if isPending then return",
   "if false then return",
 ]);
+
+/** Processes whose encryption keys differ run beside each other. */
+export const withoutKeysInUse = mutation(
+  "check of the keys in use",
+  ["redis/keys-in-use.js", "if (secretId !== undefined && !ids.has(secretId))", "if (false)"],
+  ["redis/keys-in-use.js", 'if (verdict === "lacks")', "if (false)"],
+  ["redis/keys-in-use.js", 'if (verdict === "ahead")', "if (false)"],
+);

@@ -36,7 +36,8 @@ export interface Role {
   readonly lives: number;
   /** How many of them ended by themselves after they were ready. */
   readonly ended: number;
-  stop(): Promise<void>;
+  /** @default SIGKILL */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 const RESTART_MS = 20;
@@ -120,9 +121,9 @@ export function startRole(options: RoleOptions): Role {
       current = begin();
       return child.exitCode;
     },
-    async stop() {
+    async stop(signal = "SIGKILL") {
       isEnding = true;
-      await endChild(current.child, "SIGKILL");
+      await endChild(current.child, signal);
     },
   };
 }

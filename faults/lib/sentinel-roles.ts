@@ -13,7 +13,7 @@ const WITHIN_MS = 60_000;
 const NAME = "main";
 
 /** @returns the master, once all other servers are in sync with it and each sentinel knows it */
-async function settled(set: SentinelSet): Promise<RedisServer> {
+export async function settled(set: SentinelSet): Promise<RedisServer> {
   const found = await until(
     async () => {
       const ports = new Set(await Promise.all(set.sentinels.map(masterPort)));
@@ -37,7 +37,7 @@ async function masterPort(sentinel: RedisServer): Promise<string | undefined> {
   }
 }
 
-async function untilPromoted(set: SentinelSet, before: RedisServer): Promise<void> {
+export async function untilPromoted(set: SentinelSet, before: RedisServer): Promise<void> {
   const [sentinel] = set.sentinels as [RedisServer];
   const isPromoted = async () => {
     const port = await masterPort(sentinel);

@@ -12,6 +12,8 @@ export interface SentinelSetOptions {
   readonly args?: readonly string[];
   /** More lines of the sentinels' configuration, such as `requirepass secret`. */
   readonly sentinelLines?: readonly string[];
+  /** Starts each server. The port that it returns is the one under which others know the server. @default startRedisServer */
+  readonly launch?: typeof startRedisServer;
 }
 
 /** A master, its replicas and three sentinels, which promote a replica 1.5 s after the master is gone. */
@@ -42,12 +44,13 @@ export async function startSentinelSet({
   replicas = 2,
   args = [],
   sentinelLines = [],
+  launch = startRedisServer,
 }: SentinelSetOptions = {}): Promise<SentinelSet> {
   const folder = await mkdtemp(path.join(tmpdir(), "holdfast-sentinel-"));
   const started: RedisServer[] = [];
   const clients: Redis[] = [];
   const start = async (options: Parameters<typeof startRedisServer>[0]) => {
-    const server = await startRedisServer(options);
+    const server = await launch(options);
     started.push(server);
     return server;
   };

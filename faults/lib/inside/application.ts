@@ -218,6 +218,20 @@ export const spent = defineJob({
   effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
 });
 
+const cardsPayload = payload.extend({ cards: z.array(z.string()) });
+export type CardsPayload = z.output<typeof cardsPayload>;
+
+/** One effect for each card, and an attempt more for each of them, so that several workers come to one job. */
+export const cards = defineJob({
+  ...queues,
+  type: "cards",
+  payload: cardsPayload,
+  result: z.strictObject({ cards: z.array(z.string()) }),
+  retry: manyAttempts,
+  timeoutMs: 60_000,
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+});
+
 /** Runs for `ms` and then waits for `delayMs`, again and again. */
 export const alternating = defineJob({
   type: "alternating",
@@ -272,6 +286,7 @@ export default defineConfig({
     odd,
     call,
     spent,
+    cards,
     alternating,
     child,
     parent,

@@ -10,6 +10,7 @@ import {
   blocking,
   blockingOnce,
   bystander,
+  cards,
   child,
   declined,
   gather,
@@ -52,6 +53,19 @@ const spentHandler = spent.handler(async ({ payload, jobId, idempotencyKey, effe
   arm(jobId, payload.inject);
   await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, payload)));
   throw new PermanentError("spent");
+});
+
+const BETWEEN_CARDS_MS = 20;
+
+const cardsHandler = cards.handler(async ({ payload, jobId, idempotencyKey, attempt, effect }) => {
+  trace("begun", jobId);
+  if (!arm(jobId, payload.inject)) throw new RetryAfterError(DECLINED_MS * attempt);
+  for (const [at, card] of payload.cards.entries()) {
+    if (at === attempt) throw new RetryAfterError(BETWEEN_CARDS_MS);
+    const notify = (call: EffectCall) => notifyWitness(call, jobId, idempotencyKey, payload);
+    await traced(jobId, () => effect("notify", notify, { index: card }));
+  }
+  return { cards: payload.cards };
 });
 
 const tickHandler = tick.handler(async ({ jobId, idempotencyKey, effect }) => {
@@ -196,6 +210,7 @@ export const handlers = [
   oddHandler,
   callHandler,
   spentHandler,
+  cardsHandler,
   alternatingHandler,
   childHandler,
   parentHandler,
