@@ -34,6 +34,7 @@ import { changedSettings } from "./32-changed-settings.ts";
 import { forgottenEffects } from "./33-forgotten-effects.ts";
 import { acts } from "./34-acts.ts";
 import { sharedChildren } from "./35-shared-children.ts";
+import { encryption } from "./36-encryption.ts";
 import { pendingRuns } from "./37-pending-runs.ts";
 import { interruptedMoves } from "./38-interrupted-moves.ts";
 import { split } from "./39-split.ts";
@@ -75,6 +76,7 @@ export const experiments: readonly Experiment[] = [
   forgottenEffects,
   acts,
   sharedChildren,
+  encryption,
   pendingRuns,
   interruptedMoves,
   split,
