@@ -12,7 +12,7 @@ const usage = `npm run faults -- [options]
 
 Injects faults into real processes and a real Redis, and checks the guarantees against a witness outside of them.
 
-  --quick        the short form: the same faults, but fewer; some four minutes
+  --quick        the short form: the same faults, but fewer, and without 33, 34 and 39; some four minutes
   --only 1,5     only these experiments
   --record       writes the short form's results, too, where there are none of the full form
   --flow         with tenants, limits of keys, flows and pauses in use; writes no report
@@ -28,9 +28,12 @@ const LANES = { quick: 5, full: 3 };
 
 /** Those that last longest in the short form, the longest first: one that began last would run alone at the end. */
 const SLOWEST = [
-  17, 28, 13, 36, 39, 4, 2, 24, 27, 29, 23, 10, 21, 25, 5, 9, 33, 18, 30, 26, 34, 16, 22, 3, 11, 1, 19, 31,
-  32, 6, 15, 35, 12, 20, 38, 37, 8, 14, 7,
+  17, 28, 13, 36, 4, 2, 24, 27, 29, 23, 10, 21, 25, 5, 9, 18, 30, 26, 16, 22, 3, 11, 1, 19, 31, 32, 6, 15, 35,
+  12, 20, 38, 37, 8, 14, 7,
 ];
+
+/** Left out of the short form unless named: they last long, and tests of their own cover what is short in them. */
+const FULL_FORM_ONLY = [33, 34, 39];
 
 await runCommand(
   usage,
@@ -45,7 +48,7 @@ await runCommand(
   async ({ quick: isQuick, record, flow, only, list, ...given }) => {
     if (flow) process.env.LAB_FLOW = "yes";
     if (list) return say(experiments.map(({ number, title }) => `${number}\t${title}`).join("\n"));
-    const chosen = experimentsWith(only?.split(",").map(Number));
+    const chosen = experimentsWith(only?.split(",").map(Number), isQuick);
     const seed = seedFrom(given.seed);
     say(`Fault laboratory: ${isQuick ? "short form" : "full form"}, seed ${seed}`);
     const finished = await runAll(chosen, seed, isQuick);
@@ -56,10 +59,11 @@ await runCommand(
   },
 );
 
-function experimentsWith(numbers: readonly number[] | undefined): readonly Experiment[] {
+function experimentsWith(numbers: readonly number[] | undefined, isQuick: boolean): readonly Experiment[] {
   const unknown = numbers?.find((number) => !experiments.some((experiment) => experiment.number === number));
   if (unknown !== undefined) throw new UsageError(`--only: there is no experiment ${unknown}; see --list`);
-  return experiments.filter(({ number }) => numbers?.includes(number) ?? true);
+  const isLeftOut = (number: number) => isQuick && FULL_FORM_ONLY.includes(number);
+  return experiments.filter(({ number }) => numbers?.includes(number) ?? !isLeftOut(number));
 }
 
 function keep(finished: readonly Result[]): void {
