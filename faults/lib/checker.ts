@@ -76,9 +76,11 @@ const HISTORY_MAX = 40;
 export async function check(testbed: Testbed, withinMs: number): Promise<Verdict> {
   const notEnded = await allEnded(testbed, withinMs);
   const witnessed = new Map<string, number>();
+  const repeating = new Set<string>();
   const repeats = new Map<string, number>();
   for (const { key, job } of testbed.witnessed()) {
     witnessed.set(job, (witnessed.get(job) ?? 0) + 1);
+    if (repeats.has(key)) repeating.add(job);
     repeats.set(key, (repeats.get(key) ?? 0) + 1);
   }
   const inOrder = [...testbed.trace.read()].sort((a, b) => a.at - b.at);
@@ -96,7 +98,7 @@ export async function check(testbed: Testbed, withinMs: number): Promise<Verdict
   counts.refused = refusals(testbed.trace.read());
   const deadLives = new Set(testbed.deaths.map(({ life }) => life));
   const pauses = injectionsIn(inOrder).filter(({ detail }) => detail.startsWith("stop"));
-  const findings = jobs.filter((job) => job.witnessed > 1).map((job) => `repeated: ${historyOf(job)}`);
+  const findings = jobs.filter(({ key }) => repeating.has(key)).map((job) => `repeated: ${historyOf(job)}`);
   for (const job of jobs) {
     for (const kind of judge(job, { deadLives, pauses, outages: testbed.outages.all, notEnded })) {
       counts[kind] += 1;
