@@ -45,19 +45,20 @@ export async function diagnoseSystem(
   // While a slot is open, nobody can read what is in it; that is a finding of its own.
   const unlessOpen = async (check: Promise<Finding[]>) =>
     isOpen ? await check.catch(() => []) : await check;
-  const diagnosed = application.queues.map((queue) =>
-    unlessOpen(diagnoseQueue(stores.partitionsOf([queue]), settings)),
-  );
-  return [
-    ...(await diagnoseTopology(stores.client, settings.HOLDFAST_DURABILITY)),
-    ...(await diagnoseMasters(stores.client)),
-    ...(await unlessOpen(diagnoseLostActs(stores))),
-    ...(await unlessOpen(diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX))),
-    ...(await unlessOpen(diagnoseSchedules(application, stores, settings))),
-    ...(await unlessOpen(diagnosePartitions(application, stores))),
-    ...(await unlessOpen(diagnoseActs(stores))),
-    ...(await Promise.all(diagnosed)).flat(),
+  // All at once: one that fails before somebody waits for it would end the process.
+  const checks = [
+    diagnoseTopology(stores.client, settings.HOLDFAST_DURABILITY),
+    diagnoseMasters(stores.client),
+    ...[
+      diagnoseLostActs(stores),
+      diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX),
+      diagnoseSchedules(application, stores, settings),
+      diagnosePartitions(application, stores),
+      diagnoseActs(stores),
+      ...application.queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings)),
+    ].map(unlessOpen),
   ];
+  return (await Promise.all(checks)).flat();
 }
 
 /**
