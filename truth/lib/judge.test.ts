@@ -34,6 +34,15 @@ it("accepts not done only where that is proved", () => {
   expect(judge({ ...row, verdict: "not done", proof: "refused" }).wrong).toBeUndefined();
 });
 
+it("takes it as proved where nothing that could act was ever sent, whatever downstream would have done", () => {
+  const acts = { ...acted(0), isNeverReached: true };
+  expect(judge({ ...row, verdict: "not done", acts }).wrong).toBeUndefined();
+  expect(judge({ ...row, acts }).wrong).toBe("needlessly in doubt");
+  expect(judge({ ...row, verdict: "not done", acts: { ...acts, isNeverReached: false } }).wrong).toBe(
+    "not done without proof",
+  );
+});
+
 it("calls a doubt needless only where something proves that nothing happened", () => {
   expect(judge(row).wrong).toBeUndefined();
   expect(judge({ ...row, proof: "never reached" }).wrong).toBe("needlessly in doubt");

@@ -45,20 +45,23 @@ export interface Judged {
 
 export interface Judging extends Pick<Judged, "verdict" | "error" | "evidence"> {
   readonly mode: Mode;
+  /** What the row's misbehaviour proves by itself. */
   readonly proof: string | undefined;
-  readonly acts: Pick<Acts, "count" | "attempts" | "attemptsThatActed">;
+  readonly acts: Pick<Acts, "count" | "attempts" | "attemptsThatActed" | "isNeverReached">;
 }
 
 /** Compares the verdict with what downstream did. */
 export function judge(judging: Judging): Judged {
-  const { verdict, acts, proof, error, evidence } = judging;
+  const { verdict, acts, error, evidence } = judging;
+  // A client that gives up before it has sent anything has not met the misbehaviour: on a busy machine, before a slow server's greeting.
+  const proof = judging.proof ?? (acts.isNeverReached === true ? "never reached" : undefined);
   return {
     verdict,
     acted: acts.count,
     attempts: acts.attempts,
     attemptsThatActed: acts.attemptsThatActed,
     right: acts.count > 0 ? "done or in doubt" : proof === undefined ? "in doubt" : "not done",
-    wrong: wrongOf(judging),
+    wrong: wrongOf({ ...judging, proof }),
     error,
     evidence,
   };

@@ -15,12 +15,18 @@ const goodReplies: Record<SmtpStage, string> = {
 /** A mail server that acts when it has read a message to its final dot. */
 export async function openSmtp(fault: SmtpFault, _library: string, acts: Acts): Promise<Downstream> {
   if (fault.nowhere !== undefined) return nobodyFor(fault.nowhere);
+  acts.isNeverReached = true;
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket.on("error", () => {}));
-    serve(socket, fault, () => {
-      if (fault.acts) acts.act();
-      if (fault.isThenGone) server.close();
+    serve(socket, fault, {
+      onData: () => {
+        acts.isNeverReached = false;
+      },
+      onMessage: () => {
+        if (fault.acts) acts.act();
+        if (fault.isThenGone) server.close();
+      },
     });
   });
   const port = await listen(server);
@@ -31,7 +37,13 @@ export async function openSmtp(fault: SmtpFault, _library: string, acts: Acts): 
   return { host: "127.0.0.1", port, protocol: "http", stop };
 }
 
-function serve(socket: Socket, fault: SmtpFault, onMessage: () => void): void {
+interface Seen {
+  /** Called when the client is about to send a message: before that, there is none. */
+  readonly onData: () => void;
+  readonly onMessage: () => void;
+}
+
+function serve(socket: Socket, fault: SmtpFault, { onData, onMessage }: Seen): void {
   let inMessage = false;
   const play = (stage: SmtpStage) => {
     if (fault.at === stage) misbehave(socket, fault.does);
@@ -48,7 +60,10 @@ function serve(socket: Socket, fault: SmtpFault, onMessage: () => void): void {
       return play("message");
     }
     const verb = line.split(/[ :]/)[0]?.toUpperCase() ?? "";
-    if (verb === "DATA") inMessage = fault.at !== "DATA";
+    if (verb === "DATA") {
+      inMessage = fault.at !== "DATA";
+      onData();
+    }
     if (verb in goodReplies) play(verb as SmtpStage);
     else if (verb === "QUIT") socket.end("221 bye\r\n");
     else socket.write("250 ok\r\n");
