@@ -58,20 +58,26 @@ interface Failed {
 
 /**
  * What a failed call has proved. `either`: nothing has happened, but nobody need know that, because the client may have given up on its
- * first try, or has sent it unseen.
+ * first try, or has sent it unseen. A reset that a busy process reads only together with the news of its connection ends `connect`, so
+ * nothing was sent on it.
  */
 function proofOf(error: unknown, { client, move, ms }: Failed): "proved" | "unproved" | "either" {
+  if (move === "resets unread" && hasFailedToConnect(error)) return "either";
   if (!isProof(move)) return "unproved";
   return ms < CLIENT_WAITS_MS && !isUnseen(client) && hasLearned(error, move) ? "proved" : "either";
 }
 
 function hasLearned(error: unknown, move: Move): boolean {
-  const nodes = [error, error instanceof Error ? error.cause : undefined].filter(
-    (node) => node instanceof Error,
-  );
-  if (move === "refuses connections")
-    return nodes.some((node) => "syscall" in node && node.syscall === "connect");
-  return nodes.some((node) => "status" in node || "statusCode" in node || "responseCode" in node);
+  if (move === "refuses connections") return hasFailedToConnect(error);
+  return errorsIn(error).some((node) => "status" in node || "statusCode" in node || "responseCode" in node);
+}
+
+function hasFailedToConnect(error: unknown): boolean {
+  return errorsIn(error).some((node) => "syscall" in node && node.syscall === "connect");
+}
+
+function errorsIn(error: unknown): readonly Error[] {
+  return [error, error instanceof Error ? error.cause : undefined].filter((node) => node instanceof Error);
 }
 
 type SendOnce = (body: string, signal: AbortSignal) => Promise<unknown>;
