@@ -8,7 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Application, createOperator, createProducer } from "holdfast";
 import { compileFile, copyBuild } from "../../test/support/build-copy.ts";
@@ -113,38 +113,42 @@ async function importFile<Module>(directory: string, file: string): Promise<Modu
 }
 
 function applyEdit(directory: string, edit: Edit): void {
-  const { file, text } = edited(directory, edit);
-  // The whole copy keeps its own.
-  rmSync(file);
-  writeFileSync(file, text);
+  for (const { file, text } of edited(directory, edit)) {
+    // The whole copy keeps its own.
+    rmSync(file);
+    writeFileSync(file, text);
+  }
+}
+
+interface Edited {
+  readonly file: string;
+  readonly text: string;
 }
 
 /**
- * The module that an edit changes, and its new text.
+ * The modules that an edit changes, and their new texts. The build writes a script into each module that loads it.
  *
  * @param directory a checkout with its build, or a copy
  * @throws Error when the edit does not fit: it must not pass for a mutation that nobody noticed
  */
-export function edited(
-  directory: string,
-  [name, from, to]: Edit,
-): { readonly file: string; readonly text: string } {
+export function edited(directory: string, [name, from, to]: Edit): readonly Edited[] {
   const isLua = name.endsWith(".lua");
-  const file = isLua ? moduleWith(directory, name) : join(directory, "dist", name);
   const [find, replace] = isLua ? [quoted(from), quoted(to)] : [from, to];
-  const text = readFileSync(file, "utf8");
-  if (text.split(find).length !== 2) throw new Error(`${file}: expected exactly once: ${from}`);
-  return { file, text: text.replace(find, () => replace) };
+  const built = join(directory, "dist");
+  const files = isLua ? modulesUnder(built) : [join(built, name)];
+  // Another edit may have changed the build already; a script's source is whole.
+  const isOnce = !isLua || readFileSync(join(root, "src", name), "utf8").split(from).length === 2;
+  const fitting = files
+    .map((file) => ({ file, parts: readFileSync(file, "utf8").split(find) }))
+    .filter(({ parts }) => (isLua ? parts.length > 1 : parts.length === 2));
+  if (!isOnce || fitting.length === 0) throw new Error(`${name}: expected exactly once: ${from}`);
+  return fitting.map(({ file, parts }) => ({ file, text: parts.join(replace) }));
 }
 
-/** The build writes a script into the module beside it that loads it. An edit before may have changed it. */
-function moduleWith(directory: string, script: string): string {
-  const [firstLines = ""] = readFileSync(join(root, "src", script), "utf8").split("]]");
-  const folder = join(directory, "dist", dirname(script));
-  const files = readdirSync(folder).filter((name) => name.endsWith(".js"));
-  const file = files.find((name) => readFileSync(join(folder, name), "utf8").includes(quoted(firstLines)));
-  if (file === undefined) throw new Error(`no module beside ${script} has it`);
-  return join(folder, file);
+function modulesUnder(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => join(directory, name));
 }
 
 /** As it stands inside of a string literal. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
 import { filesUnder } from "./files.mjs";
 import { must } from "./run.mjs";
@@ -21,7 +22,7 @@ const parts = [
     sources: () => [...sourcesUnder("src"), "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
     make: async () => {
       await compile();
-      inlineLua();
+      await inlineLua();
       copyAssets();
       await inlineFastify();
       copyReference();
@@ -77,14 +78,16 @@ function luaFiles() {
 }
 
 /** Writes Lua scripts into the modules that load them: bundlers need no files beside. See `src/redis/read-lua.ts`. */
-function inlineLua() {
-  const names = /(?<=\bload(?:Script|DeclaringScript|Include)\(\s*)import\.meta\.url(,\s*)"([\w-]+\.lua)"/g;
+async function inlineLua() {
+  const { includeLua } = await import(pathToFileURL("dist/redis/include-lua.js").href);
+  const names = /(?<=\bload(?:Script|DeclaringScript)\(\s*)import\.meta\.url(,\s*)"([\w-]+\.lua)"/g;
   for (const file of filesUnder("dist").filter((file) => file.endsWith(".js"))) {
     const text = readFileSync(file, "utf8");
     const folder = path.join("src", path.dirname(path.relative("dist", file)));
     const inlined = text.replace(
       names,
-      (_call, comma, name) => `""${comma}${JSON.stringify(readFileSync(path.join(folder, name), "utf8"))}`,
+      (_call, comma, name) =>
+        `""${comma}${JSON.stringify(includeLua(pathToFileURL(path.join(folder, name))))}`,
     );
     if (/\.lua"/.test(inlined))
       throw new Failure(`${file} names a Lua file otherwise than loadScript(import.meta.url, "NAME.lua")`);

@@ -151,12 +151,17 @@ function pathOfOneJob(modules) {
     for (const { to, isTypeOnly } of module.imports) if (!isTypeOnly) visit(to);
   };
   pathStarts.forEach(visit);
-  return [...reached].flatMap((file) => [file, ...luaOf(byFile.get(file))]);
+  return [...new Set([...reached].flatMap((file) => [file, ...luaOf(byFile.get(file))]))];
 }
 
 function luaOf({ file, text }) {
   const names = text.matchAll(/"([\w-]+\.lua)"/g);
-  return [...names].map(([, name]) => path.join(path.dirname(file), name)).filter(existsSync);
+  return [...names].map(([, name]) => path.join(path.dirname(file), name)).filter(existsSync).flatMap(withIncluded);
+}
+
+function withIncluded(file) {
+  const names = readFileSync(file, "utf8").matchAll(/^-- @include (\S+)$/gm);
+  return [file, ...[...names].flatMap(([, name]) => withIncluded(path.join(path.dirname(file), name)))];
 }
 
 /** Of functions that have a name; a callback belongs to the function around it. */

@@ -5,6 +5,8 @@
   KEYS[1] jobs joined to ledgers   KEYS[2] those that began one; the ledgers share their slot
   ARGV[1] ledger key prefix   ARGV[2] milliseconds
 ]]
+-- @include ./entries.lua
+
 local ledgers = {}
 local function find(members)
   for _, member in ipairs(members) do ledgers[ARGV[1] .. string.match(member, "/([^/]+)$")] = true end

@@ -17,6 +17,9 @@
           "in-doubt"  it was put in doubt before; the report is kept with it
           "refused"   the effect is no longer reserved by this attempt
 ]]
+-- @include ../queue/lease.lua
+-- @include ../redis/now.lua
+
 local now = nowText()
 
 -- Looks for two members in the entry's text, which has no spaces, and every quote in a value escaped. Decoding and encoding the

@@ -1,5 +1,8 @@
--- Deletes ended jobs and keeps what outlives them: idempotency keys and ledgers. Included by other scripts. Needs now.lua,
--- job-state.lua, remove-ended-job.lua and tags.lua.
+-- Deletes ended jobs and keeps what outlives them: idempotency keys and ledgers. Included by other scripts.
+-- @include ../queue/job-state.lua
+-- @include ../queue/remove-ended-job.lua
+-- @include ../queue/tags.lua
+-- @include ../redis/now.lua
 
 -- What nobody can know is still to be resolved: the job shows it, and goes on then.
 local function isInDoubt(prefix, id, state, ledgerStart)

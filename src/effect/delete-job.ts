@@ -1,7 +1,5 @@
 import type { QueueStore } from "../queue/queue-store.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { deleteEndedLua } from "./includes.ts";
 
 export type Deleted = "deleted" | "missing" | "in-doubt" | "not-ended";
 
@@ -16,7 +14,7 @@ export interface Deletion {
   readonly evidence?: string | undefined;
 }
 
-const script = loadScript(import.meta.url, "delete.lua", nowLua, deleteEndedLua);
+const script = loadScript(import.meta.url, "delete.lua");
 
 /** Deletes a job that has ended and is not in doubt, as the retention would: its idempotency key and its ledger stay. */
 export async function deleteJob(

@@ -10,6 +10,8 @@
 
   Returns "deleted", "missing", "in-doubt", or "not-ended" where it has not, or not as expected
 ]]
+-- @include ./delete-ended.lua
+
 local AUDIT_MAX = 100000
 local prefix, id = ARGV[1], ARGV[2]
 

@@ -9,6 +9,11 @@
 
   Returns "in-doubt", or "known" where the ledger knows more
 ]]
+-- @include ./entries.lua
+-- @include ./ledger.lua
+-- @include ../queue/job-state.lua
+-- @include ../queue/lease.lua
+
 local effect, dedupKey, id, prefix = ARGV[1], ARGV[4], ARGV[5], ARGV[8]
 local known = readEntry(KEYS[1], effect)
 if known and not (known.state == "reserved" and known.reservationId == ARGV[2]) then return "known" end

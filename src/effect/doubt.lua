@@ -7,6 +7,8 @@
 
   Returns "in-doubt" or "refused"
 ]]
+-- @include ./entries.lua
+
 local entry = readEntry(KEYS[1], ARGV[1])
 if not entry or entry.reservationId ~= ARGV[2] or entry.state == "done" then return "refused" end
 entry.seen = ARGV[5]

@@ -4,15 +4,13 @@ import type { Running } from "../lib/running.ts";
 import type { IsDue } from "../queue/due-sweeps.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { startSweep } from "../queue/start-sweep.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { deleteEndedLua, ledgerLua } from "./includes.ts";
 
 const SWEEP_EVERY_MS = 1_000;
 /** Occupies Redis for about a millisecond. */
 const JOBS_MAX = 100;
 
-const script = loadScript(import.meta.url, "trim-expired.lua", nowLua, ledgerLua, deleteEndedLua);
+const script = loadScript(import.meta.url, "trim-expired.lua");
 
 /**
  * Deletes ended jobs of a queue whose retention is over, each second. BullMQ would do that only when another job ends, and to jobs in

@@ -1,12 +1,9 @@
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
-import { leaseLua } from "../queue/includes.ts";
 import type { WritableQueueStore } from "../queue/queue-store.ts";
 import { inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
-import { epochLua, nowLua } from "../redis/includes.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
-import { ledgerLua } from "./includes.ts";
 
 export type Reservation =
   /**
@@ -36,8 +33,8 @@ export interface LedgerSteps {
   commit(args: StepArgs): Promise<Committed>;
 }
 
-const reserveScript = loadScript(import.meta.url, "reserve.lua", nowLua, epochLua, leaseLua, ledgerLua);
-const commitScript = loadScript(import.meta.url, "commit.lua", nowLua, leaseLua);
+const reserveScript = loadScript(import.meta.url, "reserve.lua");
+const commitScript = loadScript(import.meta.url, "commit.lua");
 
 /** Batch size. 4 and 8 measured fastest at concurrency 50. */
 const TOGETHER_MAX = 8;

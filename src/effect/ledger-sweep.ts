@@ -1,18 +1,15 @@
 import type { Logger } from "../lib/logger.ts";
 import type { Running } from "../lib/running.ts";
 import type { IsDue } from "../queue/due-sweeps.ts";
-import { retryFailedJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { startSweep } from "../queue/start-sweep.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { entriesLua, ledgerLua } from "./includes.ts";
 
 const SWEEP_EVERY_MS = 1_000;
 /** Occupies Redis for less than a millisecond. */
 const JOBS_MAX = 100;
 
-const script = loadScript(import.meta.url, "sweep.lua", nowLua, retryFailedJobLua, ledgerLua, entriesLua);
+const script = loadScript(import.meta.url, "sweep.lua");
 
 /**
  * Sweeps the ledgers of a queue each second.

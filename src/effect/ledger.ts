@@ -1,12 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Outgoing } from "../job/outgoing.ts";
 import type { Resolution } from "../job/resolution.ts";
-import { leaseLua } from "../queue/includes.ts";
 import type { QueueStore, WritableQueueStore } from "../queue/queue-store.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript, type Script } from "../redis/script.ts";
 import { type FormerEntry, findFormerEntry } from "./former-ledger.ts";
-import { entriesLua, ledgerLua } from "./includes.ts";
 import {
   type Committed,
   type LedgerSteps,
@@ -85,10 +82,10 @@ const ROUNDS_MAX = 8;
 /** What an attempt asks of its ledger. */
 export type EffectLedger = Pick<Ledger, keyof Ledger>;
 
-const releaseScript = loadScript(import.meta.url, "release.lua", nowLua, ledgerLua, entriesLua);
-const doubtScript = loadScript(import.meta.url, "doubt.lua", nowLua, entriesLua);
-const runOverScript = loadScript(import.meta.url, "run-over.lua", nowLua, entriesLua);
-const leftOpenScript = loadScript(import.meta.url, "left-open.lua", nowLua, leaseLua, entriesLua);
+const releaseScript = loadScript(import.meta.url, "release.lua");
+const doubtScript = loadScript(import.meta.url, "doubt.lua");
+const runOverScript = loadScript(import.meta.url, "run-over.lua");
+const leftOpenScript = loadScript(import.meta.url, "left-open.lua");
 
 /** The effects of one deduplication key, for an attempt. Each transition is one atomic compare-and-set in Redis. */
 export class Ledger {

@@ -9,6 +9,9 @@
 
   Returns { "none" }, { "in-doubt", effect } or { "busy", effect, ms, how often the job was deferred for that }
 ]]
+-- @include ./entries.lua
+-- @include ../queue/lease.lua
+
 if (redis.call("HGET", KEYS[1], "open") or "0") == "0" then return { "none" } end
 local now = nowMs()
 local busy

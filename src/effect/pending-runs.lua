@@ -7,6 +7,9 @@
 
   Returns for each { whether it may (1 or 0), when its worker was seen last, in milliseconds, or "" }
 ]]
+-- @include ./entries.lua
+-- @include ./pending-run.lua
+
 local runs = {}
 for at = 2, #ARGV do
   local dedupKey, effect = string.match(ARGV[at], "^([^/]+)/(.+)$")

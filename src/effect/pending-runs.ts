@@ -1,8 +1,6 @@
 import { nearestTime } from "../lib/iso-time.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { entriesLua, pendingRunLua } from "./includes.ts";
 
 /** The run that left an effect in doubt. */
 export interface DoubtedRun {
@@ -15,7 +13,7 @@ export interface DoubtedRun {
 /** Occupies Redis for about a millisecond. */
 const SLICE = 250;
 
-const script = loadScript(import.meta.url, "pending-runs.lua", nowLua, entriesLua, pendingRunLua);
+const script = loadScript(import.meta.url, "pending-runs.lua");
 
 /** @param members effects as the list of doubts has them, `<deduplication key>/<stored name>` */
 export async function readDoubtedRuns(

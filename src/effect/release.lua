@@ -11,6 +11,9 @@
                       this run proves nothing about the earlier one
           "refused"   the effect is no longer reserved by this attempt
 ]]
+-- @include ./entries.lua
+-- @include ./ledger.lua
+
 local entry = readEntry(KEYS[1], ARGV[1])
 if not entry or entry.reservationId ~= ARGV[2] or entry.state == "done" then return "refused" end
 

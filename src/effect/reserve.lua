@@ -23,6 +23,11 @@
           { "forgotten" }          the job has asked for effects before, and its ledger is gone
   ]
 ]]
+-- @include ./ledger.lua
+-- @include ../queue/lease.lua
+-- @include ../redis/epoch.lua
+-- @include ../redis/now.lua
+
 if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end
 
 local startedAt = nowText()

@@ -1,10 +1,7 @@
 import type { Resolution, ResolvedJob } from "../job/resolution.ts";
-import { recordActLua, retryFailedJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
-import { nowLua } from "../redis/includes.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
-import { entriesLua, ledgerLua, pendingRunLua } from "./includes.ts";
 import { encryptEffectText, findStoredName } from "./ledger-texts.ts";
 
 export type Resolved =
@@ -13,16 +10,7 @@ export type Resolved =
   /** It would be not done, and its run may still be under way. @param seenMs since its worker was seen; null: not known */
   | { readonly kind: "may-be-pending"; readonly worker: string; readonly seenMs: number | null };
 
-const script = loadScript(
-  import.meta.url,
-  "resolve.lua",
-  nowLua,
-  retryFailedJobLua,
-  ledgerLua,
-  entriesLua,
-  pendingRunLua,
-  recordActLua,
-);
+const script = loadScript(import.meta.url, "resolve.lua");
 
 /**
  * Resolves an effect that is in doubt, and lets its job go on.

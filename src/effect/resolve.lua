@@ -18,6 +18,12 @@
           "completed"   it had completed
           "gone"        the retention has removed it
 ]]
+-- @include ./entries.lua
+-- @include ./ledger.lua
+-- @include ./pending-run.lua
+-- @include ../queue/record-act.lua
+-- @include ../queue/retry-failed-job.lua
+
 local effect, dedupKey, prefix = ARGV[1], ARGV[7], ARGV[8]
 local entry = readEntry(KEYS[1], effect)
 if not entry then return { "not-in-doubt", false } end

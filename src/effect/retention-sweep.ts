@@ -3,9 +3,7 @@ import type { Logger } from "../lib/logger.ts";
 import type { Running } from "../lib/running.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { startSweep } from "../queue/start-sweep.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { deleteEndedLua } from "./includes.ts";
 
 /** A type whose ended jobs are kept shorter than the queue's. */
 interface KeptType {
@@ -17,7 +15,7 @@ const SWEEP_EVERY_MS = 1_000;
 /** Occupies Redis for about a millisecond. */
 const JOBS_MAX = 100;
 
-const script = loadScript(import.meta.url, "trim-ended.lua", nowLua, deleteEndedLua);
+const script = loadScript(import.meta.url, "trim-ended.lua");
 
 /** Deletes ended jobs as their types declare, each second. */
 export function startRetentionSweep(store: QueueStore, types: readonly KeptType[], log: Logger): Running {

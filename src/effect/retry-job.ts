@@ -1,9 +1,6 @@
-import { recordActLua, retryFailedJobLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import type { StoredAct } from "../queue/stored-acts.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { ledgerLua } from "./includes.ts";
 
 /** `forgotten`: what was known of its effects is gone, so they would happen again. */
 export type Retried = "retried" | "not-failed" | "missing" | "forgotten";
@@ -14,7 +11,7 @@ interface RetryConditions {
   readonly act?: StoredAct | undefined;
 }
 
-const script = loadScript(import.meta.url, "retry.lua", nowLua, retryFailedJobLua, ledgerLua, recordActLua);
+const script = loadScript(import.meta.url, "retry.lua");
 
 /**
  * Returns a failed job to its queue with all its attempts before it, and keeps its ledger.

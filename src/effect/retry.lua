@@ -10,6 +10,10 @@
 
   Returns "retried", "not-failed", "missing", or "forgotten" where its ledger is gone
 ]]
+-- @include ./ledger.lua
+-- @include ../queue/record-act.lua
+-- @include ../queue/retry-failed-job.lua
+
 local prefix, id = ARGV[1], ARGV[2]
 if not jobExists(prefix, id) then return "missing" end
 if ARGV[4] ~= "" and failureReason(prefix, id) ~= ARGV[4] then return "not-failed" end

@@ -7,6 +7,8 @@
 
   Returns whether it was recorded (1 or 0)
 ]]
+-- @include ./entries.lua
+
 local entry = readEntry(KEYS[1], ARGV[1])
 if not entry or entry.reservationId ~= ARGV[2] or entry.state == "done" then return 0 end
 entry.isOver = true

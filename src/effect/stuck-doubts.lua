@@ -10,6 +10,9 @@
   Returns { unlisted: jobs that say in doubt and have nothing in doubt, stale: doubts that cannot be resolved, open: completed
   jobs with an effect reserved or in doubt, whether there was more to look at (0 or 1) }
 ]]
+-- @include ./entries.lua
+-- @include ../queue/job-state.lua
+
 local prefix, endedBy = ARGV[1], nowMs() - ARGV[5]
 local first, last = tonumber(ARGV[3]), ARGV[3] + ARGV[4] - 1
 local unlisted, stale, open = {}, {}, {}

@@ -1,8 +1,5 @@
-import { jobStateLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { entriesLua } from "./includes.ts";
 
 /** The stuck doubts of one queue. */
 export interface StuckDoubts {
@@ -20,7 +17,7 @@ const LOOKED_AT_MAX = 10_000;
 /** Within it the sweep repairs what a crash has left. */
 const GRACE_MS = 20_000;
 
-const script = loadScript(import.meta.url, "stuck-doubts.lua", nowLua, jobStateLua, entriesLua);
+const script = loadScript(import.meta.url, "stuck-doubts.lua");
 
 /**
  * Finds doubts that are stuck: every job that says in doubt must be listed, every listed doubt resolvable, and no completed job may

@@ -11,6 +11,8 @@
 
   Returns how many it deleted, and whether there is more to do at once (1 or 0)
 ]]
+-- @include ./delete-ended.lua
+
 -- Jobs of the latest moments may still come.
 local LAG_MS = 1000
 -- Without any worker for this long, all indexes are made anew.

@@ -11,6 +11,9 @@
 
   Returns { how many it looked at, how many it deleted }
 ]]
+-- @include ./delete-ended.lua
+-- @include ./ledger.lua
+
 -- A report that is under way when its job goes still finds the ledger.
 local LATE_MS = 1000
 local prefix, state, retentionMs = ARGV[1], ARGV[3], tonumber(ARGV[4])

@@ -1,8 +1,5 @@
-import { jobStateLua, leaseLua } from "../queue/includes.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { entriesLua, ledgerLua } from "./includes.ts";
 import type { StoredEffect } from "./ledger-texts.ts";
 
 /** A reservation of this process, for whose effect Redis has no outcome yet. */
@@ -26,15 +23,7 @@ export interface UnreportedEffects {
 
 const REASON = "Redis lost its reservation while its worker was in the middle";
 
-const script = loadScript(
-  import.meta.url,
-  "doubt-forgotten.lua",
-  nowLua,
-  jobStateLua,
-  leaseLua,
-  ledgerLua,
-  entriesLua,
-);
+const script = loadScript(import.meta.url, "doubt-forgotten.lua");
 
 export function createUnreportedEffects({ client, keys }: QueueStore, worker: string): UnreportedEffects {
   const effects = new Map<string, UnreportedEffect>();

@@ -8,6 +8,8 @@
   Returns JSON: now, submitted, isPaused, completedPerSecond, failedPerSecond,
     times "submitted,delay,started,finished;…"   active { id, type, worker, since, … }   workers { name, JSON, seen, … }
 ]]
+-- @include ../redis/now.lua
+
 local prefix, now = ARGV[1], nowMs()
 
 local function append(list, ...)

@@ -11,6 +11,11 @@
   Returns for each child the id of the job that has its key: false where it is this one, now added; 0 where there is no room; 1 where another
   flow still waits for that job; 2 where the flow is closed. Then the epoch's count. "other-epoch" where nothing was done.
 ]]
+-- @include ./adopt-child.lua
+-- @include ./place-job.lua
+-- @include ../redis/epoch.lua
+-- @include ../redis/memory.lua
+
 local FIRST, FIELDS = 5, 10
 local NO_ROOM, AWAITED_ELSEWHERE, CLOSED = 0, 1, 2
 local prefix = ARGV[1]

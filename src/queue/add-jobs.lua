@@ -10,6 +10,10 @@
   Returns for each job the id of the job that has its key: false where it is this one, now added; 0 where there is no room.
   Then the epoch's count. "other-epoch" where nothing was done.
 ]]
+-- @include ./place-job.lua
+-- @include ../redis/epoch.lua
+-- @include ../redis/memory.lua
+
 local FIRST, FIELDS = 5, 10
 local prefix = ARGV[1]
 

@@ -1,6 +1,9 @@
 --[[
-  Makes a job that exists, or existed, a child of a flow's parent. Included by other scripts. Needs flow.lua.
+  Makes a job that exists, or existed, a child of a flow's parent. Included by other scripts.
 ]]
+-- @include ./flow.lua
+-- @include ./job-state.lua
+
 -- The latest parents are kept: any number of flows can have a failed child.
 local PARENTS_MAX = 1000
 

@@ -6,6 +6,9 @@
 
   Returns the ids of the parents
 ]]
+-- @include ./flow.lua
+-- @include ./job-state.lua
+
 local prefix, id = ARGV[1], ARGV[2]
 local awaiting = {}
 if not jobExists(prefix, id) or hasEnded(jobState(prefix, id)) then return awaiting end

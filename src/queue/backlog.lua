@@ -9,6 +9,9 @@
     milliseconds for which the next job could have run, milliseconds since the oldest doubt, 1 if it is paused, waiting for children,
     0 without limits, 1 with some, 2 while one of them keeps the next job from starting }
 ]]
+-- @include ./job-state.lua
+-- @include ../redis/now.lua
+
 local prefix, now = ARGV[1], nowMs()
 local function key(name) return prefix .. name end
 

@@ -7,6 +7,8 @@
 
   Returns how many jobs are delayed
 ]]
+-- @include ./enqueue.lua
+
 local found = redis.call("ZRANGE", KEYS[1], 0, -1, "WITHSCORES")
 for at = 1, #found, 2 do
   redis.call("ZADD", KEYS[1], math.max(0, found[at + 1] - ARGV[2] * DUE_SCALE), found[at])

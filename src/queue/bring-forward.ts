@@ -1,8 +1,7 @@
 import { loadScript } from "../redis/script.ts";
-import { enqueueLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-const script = loadScript(import.meta.url, "bring-forward.lua", enqueueLua);
+const script = loadScript(import.meta.url, "bring-forward.lua");
 
 /** Makes the delayed jobs of a queue due earlier by `ms` milliseconds, as if time had passed. For tests. */
 export async function bringForward({ client, keys }: QueueStore, ms: number): Promise<void> {

@@ -1,13 +1,11 @@
 import { formatFailure } from "../job/failure.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { endByHandLua, recordActLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 import type { StoredAct } from "./stored-acts.ts";
 
 export type CancelOutcome = "cancelled" | "cancelling" | "ended" | "missing";
 
-const script = loadScript(import.meta.url, "cancel.lua", nowLua, endByHandLua, recordActLua);
+const script = loadScript(import.meta.url, "cancel.lua");
 const CANCELLED = formatFailure({ code: "CANCELLED", message: "Cancelled by an operator", retryable: false });
 
 /**

@@ -11,6 +11,10 @@
 
   Returns "cancelled", "cancelling", "ended" or "missing"
 ]]
+-- @include ./flow.lua
+-- @include ./let-in.lua
+-- @include ./record-act.lua
+
 local prefix, id, reason = ARGV[1], ARGV[2], ARGV[3]
 if not jobExists(prefix, id) then return "missing" end
 local state, _, isHeld = jobState(prefix, id)

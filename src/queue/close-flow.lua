@@ -9,6 +9,10 @@
 
   Returns { 1 where it is closed, 0 where children are missing; the epoch's count }. "other-epoch" where nothing was done.
 ]]
+-- @include ./children.lua
+-- @include ./flow.lua
+-- @include ../redis/epoch.lua
+
 local prefix, id = ARGV[1], ARGV[4]
 local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])
 if not isSeen then return "other-epoch" end

@@ -1,6 +1,5 @@
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
-import { epochLua, memoryLua } from "../redis/includes.ts";
 import { redisFull } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 import type { Written } from "../redis/writer.ts";
@@ -26,7 +25,7 @@ export interface DedupKeys {
 
 const TOGETHER_MAX = 32;
 
-const claimScript = loadScript(import.meta.url, "set-dedup-keys.lua", epochLua, memoryLua);
+const claimScript = loadScript(import.meta.url, "set-dedup-keys.lua");
 const releaseScript = loadScript(import.meta.url, "release-dedup-key.lua");
 
 type ClaimArgs = readonly [dedupKey: string, id: string, holdMs: number];

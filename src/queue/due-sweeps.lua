@@ -8,6 +8,8 @@
 
   Returns the names of those sweeps: "ledgers", "lanes", "parents", "expired"
 ]]
+-- @include ../redis/now.lua
+
 local now, due = nowMs(), {}
 
 -- Whether the first entry of a sorted set is from then or before.

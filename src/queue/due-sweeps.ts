@@ -1,5 +1,4 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import type { QueueStore } from "./queue-store.ts";
 
@@ -11,7 +10,7 @@ export type IsDue = (sweep: SweepName) => Promise<boolean>;
 /** Sweeps of one second that do not ask at the very same moment share an answer. */
 const SHARED_MS = 200;
 
-const script = loadScript(import.meta.url, "due-sweeps.lua", nowLua);
+const script = loadScript(import.meta.url, "due-sweeps.lua");
 
 /**
  * Asks Redis once for all sweeps of a second: while nothing is due, a queue costs one command a second.

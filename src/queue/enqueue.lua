@@ -1,7 +1,8 @@
 --[[
   How BullMQ puts jobs in line. Included by other scripts. `prefix` is what all keys of the queue begin with.
-  Needs encodings.lua.
 ]]
+-- @include ./encodings.lua
+
 local MAX_EVENTS = 10000
 
 -- Returns whether workers may take another job now, and how many events the queue keeps, where that is set.

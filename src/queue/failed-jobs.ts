@@ -1,8 +1,7 @@
 import { type Failure, parseFailure } from "../job/failure.ts";
 import { queueOfId } from "../job/job-id.ts";
 import { loadScript } from "../redis/script.ts";
-import { jobStateLua } from "./includes.ts";
-import { codesForLua, messagePatternLua } from "./message-pattern.ts";
+import { codesForLua } from "./message-pattern.ts";
 import type { QueueStore, QueueStores } from "./queue-store.ts";
 import { readFailure, unlessWrongType } from "./readable.ts";
 
@@ -33,7 +32,7 @@ export interface StoredFailureGroup {
   readonly pattern: string;
 }
 
-const script = loadScript(import.meta.url, "failures.lua", jobStateLua, messagePatternLua);
+const script = loadScript(import.meta.url, "failures.lua");
 const GROUP_VALUES = 7;
 
 /** Reads why jobs failed last; undefined for those that have not, or are gone. */

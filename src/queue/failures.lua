@@ -9,6 +9,8 @@
   Returns how many were read, then for each group: type, count, earliest, latest (milliseconds since 1970), id and reason of
   the latest, pattern ("" where the message is encrypted)
 ]]
+-- @include ./message-pattern.lua
+
 local prefix, groups, order, known = ARGV[1], {}, {}, {}
 
 -- Many jobs fail for the same reason to the letter.

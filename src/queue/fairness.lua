@@ -1,10 +1,12 @@
 --[[
   Start-time fair queueing in BullMQ's set of prioritized jobs. Included by other scripts. `prefix` is what all keys of the queue begin
-  with. Needs encodings.lua.
+  with.
 
   A score is a class, BullMQ's priority, and a round. A tenant's jobs stand 1 / weight rounds apart, none before the round that is
   served: that of the first waiting job of the class. A tenant is remembered while its next round is ahead of that.
 ]]
+-- @include ./encodings.lua
+
 -- BullMQ gives round 0 to jobs that a stopping worker releases: they do not show how far a class is served.
 local FIRST_ROUND = 1
 -- A class that is never empty reaches it after 4 billion rounds; from then on it is first come, first served.

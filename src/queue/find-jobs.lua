@@ -17,6 +17,8 @@
   Returns how many were read, whether the list ends here (1 or 0), how many entries precede the next slice, ARGV[3] and ARGV[4] of it,
   whether entries may have been passed over (1 or 0), then the ids that match
 ]]
+-- @include ./message-pattern.lua
+
 local kind, offset, anchor, anchorScore = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local readMax, matchMax, prefix = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local filter = cjson.decode(ARGV[8])

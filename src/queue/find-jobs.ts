@@ -1,8 +1,7 @@
 import { type ErrorCode, errorCodes } from "../errors/error-codes.ts";
 import { type JobOrder, type JobState, jobStates } from "../job/job-state.ts";
 import { loadScript } from "../redis/script.ts";
-import { jobStateLua } from "./includes.ts";
-import { codesForLua, messagePatternLua } from "./message-pattern.ts";
+import { codesForLua } from "./message-pattern.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** What Redis can decide of a filter. A message that is encrypted, or a text with other letters than a to z, passes. */
@@ -67,7 +66,7 @@ export interface FoundJobs {
   readonly mayPassOver: boolean;
 }
 
-const script = loadScript(import.meta.url, "find-jobs.lua", jobStateLua, messagePatternLua);
+const script = loadScript(import.meta.url, "find-jobs.lua");
 
 /** With a filter, this many occupy Redis for about 2 ms on a busy machine. */
 export const SLICE = 500;

@@ -1,6 +1,6 @@
 --[[
   Flows as BullMQ has them: a parent and its children. Included by other scripts. `prefix` is what all keys of the queue begin with,
-  which parent and children share. Needs job-state.lua and enqueue.lua.
+  which parent and children share.
 
   A child is named by its key. It is among its parent's `dependencies` until it has ended; then among `processed` with its result, or
   among `failed` with its reason, or, where a failed child fails the parent, among `unsuccessful`.
@@ -10,6 +10,8 @@
 
   BullMQ reports the end of a child to one parent: the one in its field `parent`. Its other parents are ours, as ids in its field `parents`.
 ]]
+-- @include ./enqueue.lua
+
 -- Recorded for a child that is not kept any more.
 local GONE = "JOB_NOT_FOUND: The child is not kept any more, so its result is unknown"
 

@@ -2,27 +2,18 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import type { OnChildFailure } from "../job/flow.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
-import { epochLua, memoryLua, nowLua } from "../redis/includes.ts";
 import { inTime, redisFull, redisUnavailable } from "../redis/redis-errors.ts";
 import { loadScript, type Script } from "../redis/script.ts";
-import { endByHandLua, placeInFlowLua } from "./includes.ts";
 import { CHARACTERS_MAX, type JobAdder, jobArgs, type ScriptArgs, TOGETHER_MAX } from "./job-adder.ts";
 import { LayoutChanged } from "./partitions.ts";
 import { bullmqQueueName } from "./queue-keys.ts";
 import type { QueueStore, WritableQueueStore } from "./queue-store.ts";
 
-const openScript = loadScript(import.meta.url, "open-flow.lua", nowLua, epochLua, memoryLua, placeInFlowLua);
-const addScript = loadScript(
-  import.meta.url,
-  "add-children.lua",
-  nowLua,
-  epochLua,
-  memoryLua,
-  placeInFlowLua,
-);
-const closeScript = loadScript(import.meta.url, "close-flow.lua", nowLua, epochLua, placeInFlowLua);
+const openScript = loadScript(import.meta.url, "open-flow.lua");
+const addScript = loadScript(import.meta.url, "add-children.lua");
+const closeScript = loadScript(import.meta.url, "close-flow.lua");
 
-const awaitingScript = loadScript(import.meta.url, "awaiting-parents.lua", nowLua, endByHandLua);
+const awaitingScript = loadScript(import.meta.url, "awaiting-parents.lua");
 
 /** The flow gets no further children: another submitter has added all of them, or somebody has cancelled its parent. */
 export class FlowClosed extends HoldfastError {

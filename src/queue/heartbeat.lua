@@ -4,6 +4,8 @@
   KEYS[1] workers (hash)   KEYS[2] when they were seen (sorted set)
   ARGV[1] the worker's name   ARGV[2] its heartbeat, as JSON   ARGV[3] milliseconds after which a worker is forgotten
 ]]
+-- @include ../redis/now.lua
+
 local now = nowMs()
 for _, name in ipairs(redis.call("ZRANGEBYSCORE", KEYS[2], "-inf", now - ARGV[3])) do
   redis.call("HDEL", KEYS[1], name)

@@ -1,6 +1,5 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { dropStaleNote } from "./pause-note.ts";
 import type { QueueStore } from "./queue-store.ts";
@@ -26,7 +25,7 @@ export const SILENT_AFTER_MS = 3 * HEARTBEAT_MS;
 /** Until then an operator can see that the worker went silent. */
 const FORGOTTEN_AFTER_MS = 10 * 60_000;
 
-const script = loadScript(import.meta.url, "heartbeat.lua", nowLua);
+const script = loadScript(import.meta.url, "heartbeat.lua");
 
 /**
  * Sends heartbeats until stopped, then removes the worker, unless something of it goes on.

@@ -1,6 +1,5 @@
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import { nowLua } from "../redis/includes.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 import { HistoryCounts } from "./history-counts.ts";
@@ -22,7 +21,7 @@ export const HOURS_KEPT_MS = 15 * DAY_MS;
 
 const WRITE_MS = 5_000;
 
-const script = loadScript(import.meta.url, "write-history.lua", nowLua);
+const script = loadScript(import.meta.url, "write-history.lua");
 
 /**
  * Writes until stopped, then once more. A process that dies loses the counts of its last five seconds. Counts whose write failed are

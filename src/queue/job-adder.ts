@@ -1,12 +1,10 @@
 import type { Backoff } from "../job/retry-policy.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../redis/epoch.ts";
-import { epochLua, memoryLua, nowLua } from "../redis/includes.ts";
 import { inTime, redisFull } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 import type { Written } from "../redis/writer.ts";
 import { envelopeJson } from "./envelope.ts";
-import { placeJobLua } from "./includes.ts";
 import type { NewJob } from "./new-job.ts";
 import { LayoutChanged } from "./partitions.ts";
 import type { QueueStore, WritableQueueStore } from "./queue-store.ts";
@@ -30,7 +28,7 @@ export const CHARACTERS_MAX = 1_048_576;
 /** Jobs added without a look at Redis's memory: at most 7 MiB. */
 const UNCHECKED_MAX = 7;
 
-const script = loadScript(import.meta.url, "add-jobs.lua", nowLua, epochLua, memoryLua, placeJobLua);
+const script = loadScript(import.meta.url, "add-jobs.lua");
 
 /** Jobs of one turn of the event loop travel in one command: most of what a submission costs under load. */
 export function createJobAdder(store: WritableQueueStore): JobAdder {

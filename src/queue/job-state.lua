@@ -1,7 +1,8 @@
 --[[
   What BullMQ's keys say of a job. Included by scripts of every room, so that none of them spells a name of BullMQ's.
-  `prefix` is what all keys of the queue begin with. Needs encodings.lua.
+  `prefix` is what all keys of the queue begin with.
 ]]
+-- @include ./encodings.lua
 
 local function jobExists(prefix, id)
   return redis.call("EXISTS", prefix .. id) == 1

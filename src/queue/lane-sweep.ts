@@ -1,9 +1,7 @@
 import type { Logger } from "../lib/logger.ts";
 import type { Running } from "../lib/running.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import type { IsDue } from "./due-sweeps.ts";
-import { letInLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { startSweep } from "./start-sweep.ts";
 
@@ -13,7 +11,7 @@ const LANES_MAX = 50;
 /** Bounds what a sweep takes of Redis's time, however many lanes are due. */
 const ROUNDS_MAX = 10;
 
-const script = loadScript(import.meta.url, "sweep-lanes.lua", nowLua, letInLua);
+const script = loadScript(import.meta.url, "sweep-lanes.lua");
 
 /** Sweeps the lanes of a queue each second: lets in what nobody let in after a job's end. */
 export function startLaneSweep(store: QueueStore, isDue: IsDue, log: Logger): Running {

@@ -1,12 +1,14 @@
 --[[
   A lane: the jobs of one concurrency key that have not ended, as the sorted set `lane:<hash>`. Score 0 is under way: let in to where
   workers find it, waiting for a retry, or running. The others are held, in order of submission. Included by other scripts. `prefix` is
-  what all keys of the queue begin with. Needs enqueue.lua with its own.
+  what all keys of the queue begin with.
 
   A held job is in BullMQ's set of jobs that wait for children, with a score below zero; parents of a flow have a time there. Two
   fields of a job are ours: `lane`, its lane's hash and limit, and while it is held `heldAs`, when it may run: milliseconds since 1970.
   `lanes` has the lanes that have jobs, scored by when the sweep looks at them.
 ]]
+-- @include ./enqueue.lua
+
 local HELD_OFFSET = 0x10000000000000
 -- When the sweep looks at a lane where a job is held; and at others, whose ended jobs only cost memory.
 local HELD_LOOK_MS, IDLE_LOOK_MS = 2000, 900000

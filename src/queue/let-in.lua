@@ -1,8 +1,12 @@
 --[[
-  Lets the jobs of a lane in, in order, while it has room. Included by other scripts. Needs lanes.lua with its own, and job-state.lua.
+  Lets the jobs of a lane in, in order, while it has room. Included by other scripts.
 
   Room is derived from BullMQ's sets by whoever looks, not counted: a job that has ended leaves its lane, whoever ended it.
 ]]
+-- @include ./fairness.lua
+-- @include ./job-state.lua
+-- @include ./lanes.lua
+
 -- Of other tools' making: removed jobs in a row. The sweep goes on with the rest.
 local STEPS_MAX = 100
 

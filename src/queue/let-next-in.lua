@@ -8,6 +8,9 @@
 
   Returns how many jobs were let in
 ]]
+-- @include ./let-in.lua
+-- @include ../redis/now.lua
+
 local prefix, now, count = ARGV[1], nowMs(), 0
 for at = 2, #ARGV, 2 do
   if not stillRuns(prefix, ARGV[at]) then

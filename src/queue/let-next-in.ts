@@ -1,7 +1,5 @@
 import { batchByTurn } from "../lib/batch-by-turn.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { letInLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** A job whose attempt has ended, and its lane. */
@@ -10,7 +8,7 @@ export interface EndedJob {
   readonly lane: string;
 }
 
-const script = loadScript(import.meta.url, "let-next-in.lua", nowLua, letInLua);
+const script = loadScript(import.meta.url, "let-next-in.lua");
 const TOGETHER_MAX = 16;
 
 /** Returns a function that lets the next jobs of a lane in after a job's end. If it fails, the sweep lets them in. */

@@ -1,7 +1,9 @@
 --[[
   What became of a parent's children, as BullMQ's sets of jobs have it: BullMQ reports an end to one parent alone. Included by other scripts.
-  Needs flow.lua with its own.
 ]]
+-- @include ./flow.lua
+-- @include ./job-state.lua
+
 -- Children that a step looks at: about 2 ms of Redis's time if all have ended.
 local CHILDREN_READ = 1000
 

@@ -1,4 +1,3 @@
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import type { QueueStore } from "./queue-store.ts";
 
@@ -36,7 +35,7 @@ const SAME_WITHIN_MS: Readonly<Partial<Record<MarkKind, number>>> = {
   deleted: 60_000,
 };
 
-const script = loadScript(import.meta.url, "write-mark.lua", nowLua);
+const script = loadScript(import.meta.url, "write-mark.lua");
 
 /** Never fails: what is marked has happened. */
 export async function addMark({ client, keys }: QueueStore, { kind, text, by }: Mark): Promise<void> {

@@ -1,5 +1,4 @@
 import { errorCodes } from "../errors/error-codes.ts";
-import { loadInclude } from "../redis/script.ts";
 
 const MESSAGE_MAX = 900;
 const PATTERN_MAX = 200;
@@ -41,9 +40,6 @@ function cut(bytes: Buffer, most: number): Buffer {
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return bytes.subarray(0, end);
 }
-
-/** The same for scripts. */
-export const messagePatternLua = loadInclude(import.meta.url, "message-pattern.lua");
 
 /** All codes, each between spaces, for scripts. */
 export const codesForLua = ` ${Object.keys(errorCodes).join(" ")} `;

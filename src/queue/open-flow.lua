@@ -10,6 +10,11 @@
   Returns { the id of the job that has the key: false where it is this one, now added; 0 where there is no room; the epoch's count }.
   "other-epoch" where nothing was done.
 ]]
+-- @include ./flow.lua
+-- @include ./place-job.lua
+-- @include ../redis/epoch.lua
+-- @include ../redis/memory.lua
+
 local prefix = ARGV[1]
 local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])
 if not isSeen then return "other-epoch" end

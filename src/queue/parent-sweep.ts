@@ -1,9 +1,7 @@
 import type { Logger } from "../lib/logger.ts";
 import type { Running } from "../lib/running.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import type { IsDue } from "./due-sweeps.ts";
-import { lookAtChildrenLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { startSweep } from "./start-sweep.ts";
 
@@ -12,7 +10,7 @@ const SWEEP_EVERY_MS = 1_000;
 const PARENTS_MAX = 50;
 const CHILDREN_SAMPLE = 10;
 
-const script = loadScript(import.meta.url, "sweep-parents.lua", nowLua, lookAtChildrenLua);
+const script = loadScript(import.meta.url, "sweep-parents.lua");
 
 /** Sweeps the parents that wait for children: records ends that nobody has reported to them. */
 export function startParentSweep(store: QueueStore, isDue: IsDue, log: Logger): Running {

@@ -1,9 +1,13 @@
 --[[
   Adds new jobs to a queue. Leaves in Redis what BullMQ's own scripts leave for each job; what concerns the whole queue is read and
-  written once: beginPlacing comes first, finishPlacing last. Included by other scripts. Needs now.lua and lanes.lua with its own.
+  written once: beginPlacing comes first, finishPlacing last. Included by other scripts.
 
   A job's `extras` are "" for most jobs. Otherwise JSON of what only some jobs have: lane { hash, limit }.
 ]]
+-- @include ./fairness.lua
+-- @include ./lanes.lua
+-- @include ../redis/now.lua
+
 local queueStart, events, placedAt, submittedAt, mayRun, eventsMax
 local newWaiting, hasReady, hasDelayed = {}, false, false
 

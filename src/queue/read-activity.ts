@@ -1,4 +1,3 @@
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import type { QueueStore } from "./queue-store.ts";
 
@@ -41,7 +40,7 @@ const RATE_WINDOW_MS = 10_000;
 const TIMED_JOBS = 100;
 const NAMED_JOBS = 200;
 
-const script = loadScript(import.meta.url, "activity.lua", nowLua);
+const script = loadScript(import.meta.url, "activity.lua");
 
 interface Reply extends Omit<Activity, "times" | "active" | "workers"> {
   readonly times: string;

@@ -1,8 +1,6 @@
 import { type JobState, jobStates } from "../job/job-state.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
 import { SILENT_AFTER_MS } from "./heartbeat.ts";
-import { jobStateLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** How many jobs, workers and doubts a queue has. */
@@ -23,7 +21,7 @@ export interface Backlog {
   readonly isAtLimit: boolean;
 }
 
-const script = loadScript(import.meta.url, "backlog.lua", nowLua, jobStateLua);
+const script = loadScript(import.meta.url, "backlog.lua");
 
 /** Reads a partition's backlog in one step, at the same cost at any depth. */
 export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog> {

@@ -4,6 +4,9 @@
 
   Returns the values, or false where there is no job; then its deduplication key, where it has asked for an effect.
 ]]
+-- @include ./children.lua
+-- @include ./job-state.lua
+
 -- The lane that holds a job, how many jobs are before it there, and the limit.
 local function heldIn(prefix, id)
   local lane, limit = laneOf(prefix, id)

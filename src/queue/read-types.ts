@@ -1,5 +1,4 @@
 import { loadScript } from "../redis/script.ts";
-import { jobStateLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /** The jobs of one type in a partition now. */
@@ -17,7 +16,7 @@ export interface TypeNow {
 const LOOKED_AT = 500;
 const FIELDS = 3;
 
-const script = loadScript(import.meta.url, "types-now.lua", jobStateLua);
+const script = loadScript(import.meta.url, "types-now.lua");
 
 /** Reads how many jobs of each type wait and run, at the same cost at any depth: exactly for short queues, else from a sample. */
 export async function readTypes({ client, keys }: QueueStore): Promise<TypeNow[]> {

@@ -1,6 +1,9 @@
 --[[
-  What people do to a job: a line in the queue's audit log, and with the job, which keeps the newest. Needs now.lua and job-state.lua.
+  What people do to a job: a line in the queue's audit log, and with the job, which keeps the newest.
 ]]
+-- @include ./job-state.lua
+-- @include ../redis/now.lua
+
 local AUDIT_MAX = 100000
 local KEPT_WITH_JOB = 20
 

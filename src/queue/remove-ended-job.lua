@@ -1,4 +1,6 @@
--- Removes an ended job and what BullMQ keeps of it, and announces it as BullMQ does. Included by other scripts. Needs enqueue.lua.
+-- Removes an ended job and what BullMQ keeps of it, and announces it as BullMQ does. Included by other scripts.
+-- @include ./enqueue.lua
+
 local function removeEndedJob(prefix, id, state)
   local job = prefix .. id
   redis.call("ZREM", prefix .. state, id)

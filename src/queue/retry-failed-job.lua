@@ -1,10 +1,14 @@
 --[[
   Returns a failed job to its queue with all its attempts before it, as BullMQ's reprocessJob does; a job of a lane joins it again, at its
   end. Its delivery count stays: that must be unique to each attempt. In a flow, its parents wait for it again, and a parent for its
-  children. Included by other scripts. Needs let-in.lua and look-at-children.lua with their own.
+  children. Included by other scripts.
 
   Returns whether the job was failed
 ]]
+-- @include ./let-in.lua
+-- @include ./look-at-children.lua
+-- @include ../redis/now.lua
+
 -- A parent that runs, or is about to, has seen this child's failure: it keeps that.
 local function rejoinParent(prefix, id, child)
   local key = prefix .. id

@@ -9,6 +9,9 @@
 
   Returns how many it looked at, and how many jobs it let in
 ]]
+-- @include ./let-in.lua
+-- @include ../redis/now.lua
+
 -- A lane whose job waits for its time is looked at when that comes, or sooner: the job can be cancelled by other tools.
 local DELAYED_LOOK_MS = 60000
 -- With many lanes each is looked at less often, so that all of them together take a hundredth of Redis's time.

@@ -11,6 +11,9 @@
 
   Returns how many ends it recorded
 ]]
+-- @include ./look-at-children.lua
+-- @include ../redis/now.lua
+
 local prefix, parentsMax, sample = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now, recorded = nowMs(), 0
 

@@ -10,6 +10,10 @@
 
   Returns how many tags it looked at, at how many entries, and how many of those it removed
 ]]
+-- @include ./job-state.lua
+-- @include ./tags.lua
+-- @include ../redis/now.lua
+
 local STALE_SHARE = 0.25
 local prefix, now = ARGV[1], nowMs()
 

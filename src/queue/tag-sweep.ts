@@ -1,12 +1,10 @@
 import type { Logger } from "../lib/logger.ts";
 import type { Running } from "../lib/running.ts";
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { jobStateLua, tagsLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { startSweep } from "./start-sweep.ts";
 
-const script = loadScript(import.meta.url, "sweep-tags.lua", nowLua, jobStateLua, tagsLua);
+const script = loadScript(import.meta.url, "sweep-tags.lua");
 
 /** Together they occupy Redis for about 2 ms on a busy machine, where all of them are gone. */
 const TAGS_MAX = 10;

@@ -7,6 +7,8 @@
   Returns for each list: its length, how many jobs were looked at, then for each type its name, how many of those, and since when
   the first one could run, or runs. Lists: wait, paused, prioritized, held, active
 ]]
+-- @include ./job-state.lua
+
 local prefix, most = ARGV[1], tonumber(ARGV[2])
 
 -- Since when a job can run: the end of its delay, or where it ran before, the start of its latest attempt.

@@ -7,6 +7,9 @@
 
   Returns { jobs that wait, run or are due, a number that grows with each job and each end of one }
 ]]
+-- @include ./job-state.lua
+-- @include ../redis/now.lua
+
 local prefix = ARGV[1]
 
 -- Held jobs that run as soon as others of their lane have, none of which waits for its time. For tests: it reads all of them.

@@ -1,9 +1,7 @@
-import { nowLua } from "../redis/includes.ts";
 import { loadScript } from "../redis/script.ts";
-import { jobStateLua } from "./includes.ts";
 import type { QueueStore } from "./queue-store.ts";
 
-const script = loadScript(import.meta.url, "unfinished.lua", nowLua, jobStateLua);
+const script = loadScript(import.meta.url, "unfinished.lua");
 
 /** What a queue has to do now. */
 export interface Unfinished {

@@ -8,6 +8,8 @@
 
   Returns OK
 ]]
+-- @include ../redis/now.lua
+
 local FIRST, FIELDS = 4, 2
 local minute = math.floor(nowMs() / 60000)
 local hour = math.floor(minute / 60)

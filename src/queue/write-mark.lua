@@ -7,6 +7,8 @@
 
   Returns 1 if it was added
 ]]
+-- @include ../redis/now.lua
+
 local RECENT = 20
 
 for _, entry in ipairs(redis.call("XREVRANGE", KEYS[1], "+", nowMs() - ARGV[4], "COUNT", RECENT)) do

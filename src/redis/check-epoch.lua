@@ -12,6 +12,8 @@
 
   Returns { id, count to remember, layout }, or { "lost", since, the id and count remembered, the id and count found, keys evicted }
 ]]
+-- @include ./now.lua
+
 local EARLIER_MAX = 400
 local known, seen = ARGV[1], tonumber(ARGV[2])
 local epoch = redis.call("HMGET", KEYS[1], "id", "count", "earlier", "since", "knownId", "knownCount", "foundId", "foundCount",

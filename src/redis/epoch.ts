@@ -3,7 +3,6 @@ import type { Durability } from "../config/variables.ts";
 import type { HoldfastError } from "../errors/holdfast-error.ts";
 import { oneAtATime } from "../lib/one-at-a-time.ts";
 import type { RedisConnection } from "./connection.ts";
-import { nowLua } from "./includes.ts";
 import { redisRolledBack } from "./redis-errors.ts";
 import { loadScript } from "./script.ts";
 import type { Writer } from "./writer.ts";
@@ -93,7 +92,7 @@ export interface EpochOptions {
 /** With durability `memory` a loss is expected: workers have this long to put their running effects in doubt. */
 const ACCEPTED_AFTER_MS = 3_000;
 
-const checkScript = loadScript(import.meta.url, "check-epoch.lua", nowLua);
+const checkScript = loadScript(import.meta.url, "check-epoch.lua");
 
 export function createEpoch(options: EpochOptions): Epoch {
   const { client, key, durability, write, onLoss } = options;

@@ -1,5 +1,4 @@
 import type { Redis } from "ioredis";
-import { memoryLua } from "./includes.ts";
 import { redisUnavailable } from "./redis-errors.ts";
 import { loadScript } from "./script.ts";
 
@@ -12,7 +11,7 @@ export interface RedisMemory {
   readonly acceptsUntil: number | undefined;
 }
 
-const script = loadScript(import.meta.url, "read-memory.lua", memoryLua);
+const script = loadScript(import.meta.url, "read-memory.lua");
 
 /** Reads one server's memory: in a cluster each master has its own. */
 export async function readMemory(server: Redis): Promise<RedisMemory> {

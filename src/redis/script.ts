@@ -34,18 +34,6 @@ function sentOver(client: RedisConnection): Set<string> {
   return none;
 }
 
-/** Must stay the first line of a script. */
-const SHEBANG = /^#!lua.*\n/;
-
-/**
- * Reads a file of Lua functions that scripts include.
- *
- * @param moduleUrl the caller's `import.meta.url`
- */
-export function loadInclude(moduleUrl: string, file: string): string {
-  return readLua(moduleUrl, file);
-}
-
 /**
  * Loads a script that touches only the keys that it is given. A cluster sends it to where they are, also while their slot is moving.
  *
@@ -64,12 +52,9 @@ export function loadDeclaringScript(moduleUrl: string, file: string): Script {
  *
  * @param moduleUrl the caller's `import.meta.url`
  * @param file the script's name in the same folder
- * @param includes sources of the functions that it uses, in order
  */
-export function loadScript(moduleUrl: string, file: string, ...includes: readonly string[]): Script {
-  const own = loadInclude(moduleUrl, file);
-  const [shebang = ""] = SHEBANG.exec(own) ?? [];
-  return createScript(shebang + includes.join("") + own.slice(shebang.length), withOpenSlotGuard);
+export function loadScript(moduleUrl: string, file: string): Script {
+  return createScript(readLua(moduleUrl, file), withOpenSlotGuard);
 }
 
 function createScript(source: string, keysFor: typeof withOpenSlotGuard): Script {

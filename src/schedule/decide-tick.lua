@@ -11,6 +11,8 @@
   Returns the decision, then `running`, `job` and `queued`, each "" where there is none. The decision is "run", "queued", "skipped",
   "decided" (before), "unsubmitted" (nothing: the running tick's job must be submitted first) or "" where no tick is due
 ]]
+-- @include ../redis/now.lua
+
 local key, at, policy, ended = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local running, job, queued, last, skips = unpack(
   redis.call("HMGET", key, "running", "job", "queued", "until", "skips"))

@@ -2,7 +2,6 @@ import type { Schedule } from "../job/define-schedule.ts";
 import { hasEnded } from "../job/job-status.ts";
 import { isoTime } from "../lib/iso-time.ts";
 import type { QueueStores } from "../queue/queue-store.ts";
-import { nowLua } from "../redis/includes.ts";
 import { scheduleOverlapKey } from "../redis/keys.ts";
 import { inTime } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
@@ -39,7 +38,7 @@ export interface OverlapExplanation {
   readonly why: string;
 }
 
-const decideScript = loadScript(import.meta.url, "decide-tick.lua", nowLua);
+const decideScript = loadScript(import.meta.url, "decide-tick.lua");
 const noteScript = loadScript(import.meta.url, "note-job.lua");
 
 /** How many decisions are kept: as many as people look back at. A tick whose skip is forgotten stays skipped. */

@@ -9,6 +9,9 @@
   Returns for each job, as far as it came, false where there is none, else { its values, as read-job.lua has them,
   { effect, entry, effect, … }, how many effects are reserved, done, in doubt }. Those that are not done come first.
 ]]
+-- @include ../effect/entries.lua
+-- @include ../queue/read-job.lua
+
 local shownMax, readMax, readCount = tonumber(ARGV[3]), tonumber(ARGV[4]), 0
 local TOGETHER = 500
 local RESERVED, DONE, IN_DOUBT = 1, 2, 3

@@ -1,4 +1,3 @@
-import { entriesLua } from "../effect/includes.ts";
 import { effectName, readEvidence } from "../effect/ledger-texts.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
 import { failureOf } from "../job/failure.ts";
@@ -6,7 +5,6 @@ import { parseJobId, submittedAt } from "../job/job-id.ts";
 import { effectStates, hasEnded, type JobStatus } from "../job/job-status.ts";
 import { batchByTurn } from "../lib/batch-by-turn.ts";
 import { isoTime } from "../lib/iso-time.ts";
-import { readJobLua } from "../queue/includes.ts";
 import type { QueueStore, QueueStores } from "../queue/queue-store.ts";
 import { decryptedOrWhyNot, readFailure } from "../queue/readable.ts";
 import {
@@ -17,12 +15,11 @@ import {
   type StoredJob,
   storedJob,
 } from "../queue/stored-job.ts";
-import { nowLua } from "../redis/includes.ts";
 import { redisFault } from "../redis/redis-errors.ts";
 import { loadScript } from "../redis/script.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
 
-const script = loadScript(import.meta.url, "read-jobs.lua", readJobLua, nowLua, entriesLua);
+const script = loadScript(import.meta.url, "read-jobs.lua");
 
 const TOGETHER_MAX = 32;
 /** Some milliseconds of Redis's time. */
